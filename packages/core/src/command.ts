@@ -1,0 +1,59 @@
+import { z } from "zod";
+import type { Json } from "./json.ts";
+import { stampSchema } from "./stamp.ts";
+
+/** A UUIDv7 in lower case (RFC 9562), minted by the client: ids of one moment lie together in an index. */
+export const idSchema = z.uuidv7().lowercase();
+
+const json = z.custom<Json>((value) => value !== undefined);
+const name = z.string().min(1).max(100);
+const version = z.int().positive().max(1_000_000);
+
+/** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
+export const deviceSchema = z.object({
+  id: idSchema,
+  name: z
+    .string()
+    .max(100)
+    .refine((text) => text.isWellFormed() && !text.includes("\0"), "Not storable text."),
+});
+export type Device = z.infer<typeof deviceSchema>;
+
+const start = z.object({
+  kind: z.literal("start"),
+  id: idSchema,
+  session: idSchema,
+  flow: name,
+  version,
+});
+
+const submit = z.object({
+  kind: z.literal("submit"),
+  id: idSchema,
+  session: idSchema,
+  version,
+  step: name,
+  input: json,
+  /** For the step and each that it depends on: the command whose submission the person saw there; null for none. */
+  seen: z.record(name, idSchema.nullable()),
+});
+
+const draft = z.object({
+  kind: z.literal("draft"),
+  id: idSchema,
+  session: idSchema,
+  version,
+  step: name,
+  fields: z.record(name, z.object({ value: json, at: stampSchema })),
+});
+
+const cancel = z.object({ kind: z.literal("cancel"), id: idSchema, session: idSchema, version });
+
+/** One thing that a client asks for. Every write is a command. */
+export const commandSchema = z.discriminatedUnion("kind", [start, submit, draft, cancel]);
+
+export type Command = z.infer<typeof commandSchema>;
+export type StartCommand = z.infer<typeof start>;
+export type SubmitCommand = z.infer<typeof submit>;
+export type DraftCommand = z.infer<typeof draft>;
+export type CancelCommand = z.infer<typeof cancel>;

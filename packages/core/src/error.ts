@@ -1,0 +1,30 @@
+/** Every fault that the packages raise. docs/errors.md has a heading for each. */
+export const faultCodes = {
+  flow_invalid: "A flow's definition contradicts itself.",
+  path_invalid: "A flow's path function threw, or returned something that is not a list of its own steps.",
+  configuration_invalid: "An option has a value that cannot work.",
+  context_invalid: "The host's `identify` returned something that is not an owner.",
+  database_unreachable: "The database does not answer.",
+  database_not_migrated: "The database lacks tables that this version needs.",
+  database_newer: "The database was migrated by a newer version.",
+  output_invalid: "A step handler or `complete` returned something that its schema does not allow.",
+  closed: "The sessions object was closed.",
+  flow_unknown: "A flow was asked for that `createSessions` was not given.",
+  session_foreign: "A session was opened as one flow and belongs to another.",
+} as const;
+
+export type FaultCode = keyof typeof faultCodes;
+
+/**
+ * A fault: a bug, a misconfiguration or an outage. What is expected is a refusal instead, returned as data.
+ * Messages hold ids, codes and counts, never what a person typed.
+ */
+export class SessionsError extends Error {
+  override readonly name = "SessionsError";
+  readonly code: FaultCode;
+
+  constructor(code: FaultCode, detail: string, options?: { readonly cause?: unknown }) {
+    super(`${faultCodes[code]} ${detail}`, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,177 @@
+import type { z } from "zod";
+import { durationMs, type Duration } from "./duration.ts";
+import { SessionsError } from "./error.ts";
+import type { Json } from "./json.ts";
+import type { Step } from "./step.ts";
+
+export type Steps = Record<string, Step>;
+
+type StepName<S> = Extract<keyof S, string>;
+type Inputs<S extends Steps> = { readonly [K in keyof S]: z.output<S[K]["input"]> };
+type Partially<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** The steps that every path a path function can return has: those at fixed places of its tuples. */
+type Fixed<P extends readonly string[]> = P extends readonly [infer Head extends string, ...infer Rest extends readonly string[]]
+  ? Head | Fixed<Rest>
+  : P extends readonly [...infer Rest extends readonly string[], infer Last extends string]
+    ? Last | Fixed<Rest>
+    : never;
+type LackingInSome<All extends string, P extends readonly string[]> = P extends unknown ? Exclude<All, Fixed<P>> : never;
+type OnEveryPath<All extends string, P extends readonly string[]> = Exclude<All, LackingInSome<All, P>>;
+
+export interface FlowOptions<
+  Name extends string,
+  S extends Steps,
+  Path extends readonly StepName<S>[],
+  Result extends z.ZodType<Json> | undefined,
+> {
+  /** Unique among the flows of an application. */
+  readonly name: Name;
+  /** A positive integer; raise it when the shape of a step changes. */
+  readonly version: number;
+  /** The steps, in their default order. A step may depend only on steps of this flow. */
+  readonly steps: S & { readonly [K in keyof S]: Step<S[K]["input"], S[K]["output"], StepName<S>> };
+  /**
+   * The steps on a session's way, in order, given what has been submitted. Pure and total: the browser and
+   * the server both run it. Defaults to all steps, in order.
+   */
+  readonly path?: (data: Partially<Inputs<S>>) => Path;
+  /** What `complete` on the server returns when the last step is submitted. */
+  readonly result?: Result;
+  /** Deadlines: since the last change, and since the start. Defaults: 72 hours and 30 days. */
+  readonly expires?: { readonly idle?: Duration; readonly absolute?: Duration };
+}
+
+/** The definition of a multi-step task, shared by browser and server. Made by {@link defineFlow}. */
+export interface Flow<
+  Name extends string = string,
+  S extends Steps = Steps,
+  Always extends string = string,
+  Result extends z.ZodType<Json> | undefined = z.ZodType<Json> | undefined,
+> {
+  readonly name: Name;
+  readonly version: number;
+  readonly steps: S;
+  readonly stepNames: readonly StepName<S>[];
+  readonly result: Result;
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+  /** The path for what has been submitted. Throws `path_invalid` when the flow's own function misbehaves. */
+  pathOf(data: Readonly<Record<string, Json>>): readonly StepName<S>[];
+  /** The steps that every completed session has. Present in types only. */
+  readonly always?: Always;
+}
+
+// Any flow. The type parameters stand in both directions, so `unknown` would fit none.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyFlow = Flow<string, any, any, any>;
+
+/** The names of a flow's steps. */
+export type StepsOf<F extends AnyFlow> = StepName<F["steps"]>;
+/** What a person may hand to `submit` for a step: the schema's input. */
+export type InputOf<F extends AnyFlow, K extends StepsOf<F>> = z.input<F["steps"][K]["input"]>;
+/** A step's submitted data: the schema's parsed value. */
+export type DataOf<F extends AnyFlow, K extends StepsOf<F>> = z.output<F["steps"][K]["input"]>;
+/** What the server computed for a step. */
+export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> = F["steps"][K]["output"] extends z.ZodType
+  ? z.output<F["steps"][K]["output"]>
+  : never;
+/** What has been submitted so far, by step. */
+export type Data<F extends AnyFlow> = { readonly [K in StepsOf<F>]?: DataOf<F, K> };
+/** What a completed session has: every step that is always on the path, and perhaps the others. */
+export type CompleteData<F extends AnyFlow> = {
+  readonly [K in Extract<StepsOf<F>, NonNullable<F["always"]>>]: DataOf<F, K>;
+} & { readonly [K in Exclude<StepsOf<F>, NonNullable<F["always"]>>]?: DataOf<F, K> };
+/** The steps for which the server computes an output. */
+export type StepsWithOutput<F extends AnyFlow> = {
+  [K in StepsOf<F>]: F["steps"][K]["output"] extends z.ZodType ? K : never;
+}[StepsOf<F>];
+/** What the server computed so far, by step. */
+export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: OutputOf<F, K> };
+/** A step's fields as typed so far: any JSON, valid or not. */
+export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
+  readonly [Field in FieldNames<InputOf<F, K>>]?: Json;
+};
+type FieldNames<T> = T extends unknown ? Extract<keyof T, string> : never;
+/** What a completed session returned; null for a flow without a `result` schema. */
+export type ResultOf<F extends AnyFlow> = F["result"] extends z.ZodType ? z.output<F["result"]> : null;
+
+/**
+ * Describes a multi-step task once, for browser and server.
+ *
+ * @throws {SessionsError} `flow_invalid` when the definition contradicts itself.
+ * @example
+ * const transfer = defineFlow({
+ *   name: "transfer",
+ *   version: 1,
+ *   steps: {
+ *     amount: step({ input: z.object({ cents: z.int().positive() }) }),
+ *     review: step({ input: z.object({ accepted: z.literal(true) }), dependsOn: ["amount"], confirm: true }),
+ *   },
+ * });
+ */
+export function defineFlow<
+  const Name extends string,
+  S extends Steps,
+  const Path extends readonly StepName<S>[] = never,
+  Result extends z.ZodType<Json> | undefined = undefined,
+>(
+  options: FlowOptions<Name, S, Path, Result>,
+): Flow<Name, S, [Path] extends [never] ? StepName<S> : OnEveryPath<StepName<S>, Path>, Result> {
+  const { name, version, path } = options;
+  const steps: S = options.steps;
+  const stepNames = Object.keys(steps) as StepName<S>[];
+  const idleMs = durationMs(options.expires?.idle ?? "72h");
+  const absoluteMs = durationMs(options.expires?.absolute ?? "30d");
+
+  const invalid = (detail: string) => new SessionsError("flow_invalid", `Flow ${name}: ${detail}`);
+  if (!/^[A-Za-z][\w-]{0,99}$/.test(name)) {
+    throw invalid("a name starts with a letter and has up to 100 letters, digits, _ and -.");
+  }
+  if (!Number.isSafeInteger(version) || version < 1 || version > 1_000_000) {
+    throw invalid("the version is a whole number from 1 to 1,000,000.");
+  }
+  if (stepNames.length === 0) throw invalid("there are no steps.");
+  if (idleMs === undefined || absoluteMs === undefined) {
+    throw invalid('a duration is a whole number and m, h or d, such as "72h".');
+  }
+  for (const [stepName, { dependsOn }] of Object.entries<Step>(steps)) {
+    if (!/^[A-Za-z][\w-]{0,99}$/.test(stepName)) throw invalid(`the step name ${stepName} is not allowed.`);
+    const unknown = dependsOn.find((other) => !Object.hasOwn(steps, other) || other === stepName);
+    if (unknown !== undefined) throw invalid(`step ${stepName} cannot depend on ${unknown}.`);
+  }
+
+  return {
+    name,
+    version,
+    steps,
+    stepNames,
+    result: options.result as Result,
+    idleMs,
+    absoluteMs,
+    pathOf(data) {
+      if (path === undefined) return stepNames;
+      let found: readonly StepName<S>[];
+      try {
+        found = path(data as Partially<Inputs<S>>);
+      } catch (cause) {
+        throw new SessionsError("path_invalid", `Flow ${name}: the path function threw.`, { cause });
+      }
+      const wellFormed =
+        Array.isArray(found) &&
+        found.length > 0 &&
+        new Set(found).size === found.length &&
+        found.every((stepName) => Object.hasOwn(steps, stepName));
+      if (!wellFormed) {
+        throw new SessionsError("path_invalid", `Flow ${name}: a path lists one or more of its steps, each once.`);
+      }
+      return found;
+    },
+  };
+}
+
+/** The names of the fields that a step's input has; undefined when its schema does not say. */
+export function fieldNames(step: Step): readonly string[] | undefined {
+  const shape = "shape" in step.input ? step.input.shape : undefined;
+  return typeof shape === "object" && shape !== null ? Object.keys(shape) : undefined;
+}

@@ -1,0 +1,57 @@
+export {
+  commandSchema,
+  deviceSchema,
+  idSchema,
+  type CancelCommand,
+  type Command,
+  type Device,
+  type DraftCommand,
+  type StartCommand,
+  type SubmitCommand,
+} from "./command.ts";
+export type { Duration } from "./duration.ts";
+export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
+export {
+  defineFlow,
+  type AnyFlow,
+  type CompleteData,
+  type Data,
+  type DataOf,
+  type DraftOf,
+  type Flow,
+  type FlowOptions,
+  type InputOf,
+  type OutputOf,
+  type Outputs,
+  type ResultOf,
+  type Steps,
+  type StepsOf,
+  type StepsWithOutput,
+} from "./flow.ts";
+export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
+export {
+  listRequestSchema,
+  MAX_COMMANDS,
+  MAX_SESSION_COMMANDS,
+  PROTOCOL_VERSION,
+  pushRequestSchema,
+  readRequestSchema,
+  receiptRequestSchema,
+  watchRequestSchema,
+  type ListReply,
+  type ListRequest,
+  type Outcome,
+  type PushReply,
+  type PushRequest,
+  type ReadReply,
+  type ReadRequest,
+  type ReceiptReply,
+  type ReceiptRequest,
+  type WatchEvent,
+  type WatchRequest,
+} from "./protocol.ts";
+export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
+export { advance, apply, atTime, parse, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
+export { progressOf, statuses, type Drafts, type Progress, type Snapshot, type Status } from "./snapshot.ts";
+export { nextStamp, type Stamp } from "./stamp.ts";
+export { step, type Fields, type Step, type StepOptions } from "./step.ts";

@@ -1,0 +1,88 @@
+/** A JSON value. Objects may hold `undefined`, as zod's optional fields do; it is dropped before anything is stored. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json | undefined };
+
+/** The longest value that one command may carry, in characters of its JSON text. */
+export const MAX_INPUT_LENGTH = 65_536;
+
+/** How deep a value may nest. */
+export const MAX_DEPTH = 32;
+
+/** Why a value was not taken: where in it, and what is wrong there. Never the value itself. */
+export interface Issue {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+export type Storable =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly tooLarge: true }
+  | { readonly ok: false; readonly tooLarge: false; readonly issues: readonly Issue[] };
+
+/**
+ * Checks that a value is plain JSON that every engine can keep, and copies it without its
+ * `undefined` fields. Postgres refuses NUL and lone surrogates in jsonb; a `__proto__` key
+ * would change an object instead of filling it; a deep value would overflow a recursive reader.
+ */
+export function storable(value: unknown): Storable {
+  const issues: Issue[] = [];
+  let budget = MAX_INPUT_LENGTH;
+
+  function text(string: string, path: Issue["path"]): string {
+    budget -= string.length + 2;
+    if (!string.isWellFormed()) issues.push({ path, message: "Text must not contain half of a surrogate pair." });
+    if (string.includes("\0")) issues.push({ path, message: "Text must not contain a NUL character." });
+    return string;
+  }
+
+  function copy(part: unknown, path: Issue["path"]): Json {
+    if (budget < 0) return null;
+    budget -= 1;
+    if (path.length > MAX_DEPTH) {
+      issues.push({ path: [], message: `Nested deeper than ${MAX_DEPTH} levels.` });
+      return null;
+    }
+    if (part === null || typeof part === "boolean") return part;
+    if (typeof part === "string") return text(part, path);
+    if (typeof part === "number" && Number.isFinite(part)) {
+      budget -= String(part).length;
+      return part;
+    }
+    if (Array.isArray(part)) return part.map((item, index) => copy(item, [...path, index]));
+    if (typeof part === "object" && isPlain(part)) {
+      const result: Record<string, Json> = {};
+      for (const [key, item] of Object.entries(part)) {
+        if (item === undefined) continue;
+        if (key === "__proto__") issues.push({ path, message: "The key __proto__ is not allowed." });
+        else result[text(key, path)] = copy(item, [...path, key]);
+      }
+      return result;
+    }
+    issues.push({ path, message: "Not a JSON value." });
+    return null;
+  }
+
+  const plain = copy(value, []);
+  if (budget < 0) return { ok: false, tooLarge: true };
+  return issues.length > 0 ? { ok: false, tooLarge: false, issues } : { ok: true, value: plain };
+}
+
+function isPlain(object: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Whether two JSON values are the same, whatever the order of their keys. */
+export function sameJson(left: Json | undefined, right: Json | undefined): boolean {
+  if (left === right) return true;
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
+  if (left === undefined || right === undefined || Array.isArray(left) !== Array.isArray(right)) return false;
+  const a = Object.entries(left).filter(([, value]) => value !== undefined);
+  const b = new Map(Object.entries(right).filter(([, value]) => value !== undefined));
+  return a.length === b.size && a.every(([key, value]) => b.has(key) && sameJson(value as Json, b.get(key) as Json));
+}

@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { deviceSchema, idSchema, type Command } from "./command.ts";
+import { refusalSchema } from "./refusal.ts";
+import { snapshotSchema } from "./snapshot.ts";
+
+/** Raised whenever a wire schema changes; a test compares their hash. */
+export const PROTOCOL_VERSION = 1;
+
+/** How many commands one push may carry. */
+export const MAX_COMMANDS = 100;
+
+/** How many commands other than drafts one session may take in its life. */
+export const MAX_SESSION_COMMANDS = 1_000;
+
+const time = z.iso.datetime();
+
+/** What became of a command. `replayed`: it had been accepted before, and this is that first outcome. */
+export const outcomeSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("accepted"), revision: z.int(), replayed: z.boolean() }),
+  z.object({ outcome: z.literal("refused"), refusal: refusalSchema }),
+]);
+export type Outcome = z.infer<typeof outcomeSchema>;
+
+export const pushRequestSchema = z.object({
+  protocol: z.int(),
+  device: deviceSchema,
+  // Each command is parsed by itself, so that a malformed one does not block its neighbours.
+  commands: z.array(z.custom<Command>(() => true)),
+});
+export const pushReplySchema = z.object({
+  /** The server's clock. */
+  now: time,
+  /** One for each command, in their order. */
+  outcomes: z.array(outcomeSchema),
+  /** The newest snapshot of each session that the commands name and the owner has. */
+  snapshots: z.array(snapshotSchema),
+});
+
+export const readRequestSchema = z.object({ session: idSchema });
+export const readReplySchema = z.object({ now: time, session: snapshotSchema.nullable() });
+
+export const listRequestSchema = z.object({
+  flow: z.string().max(100).nullable(),
+  /** Ended sessions to return at most. */
+  limit: z.int().min(1).max(100),
+  /** Where the page before ended; null for the first page, which also holds the active sessions. */
+  after: z.object({ endedAt: time, id: idSchema }).nullable(),
+});
+export const listReplySchema = z.object({
+  now: time,
+  active: z.array(snapshotSchema),
+  /** Newest first. */
+  ended: z.array(snapshotSchema),
+  /** Pass as `after` for the next page; null when this is the last. */
+  next: z.object({ endedAt: time, id: idSchema }).nullable(),
+});
+
+export const watchRequestSchema = z.object({
+  protocol: z.int(),
+  /** The revisions that the client has, by session: it is sent only what is newer. */
+  known: z.record(idSchema, z.int()),
+});
+/** The first event of a stream is everything newer than `known`; an event without snapshots is a heartbeat. */
+export const watchEventSchema = z.object({ protocol: z.int(), now: time, snapshots: z.array(snapshotSchema) });
+
+export const receiptRequestSchema = z.object({ session: idSchema, command: idSchema });
+/** `outcome` is null when no accepted command of that id is known. */
+export const receiptReplySchema = z.object({ now: time, outcome: outcomeSchema.nullable() });
+
+export type PushRequest = z.infer<typeof pushRequestSchema>;
+export type PushReply = z.infer<typeof pushReplySchema>;
+export type ReadRequest = z.infer<typeof readRequestSchema>;
+export type ReadReply = z.infer<typeof readReplySchema>;
+export type ListRequest = z.infer<typeof listRequestSchema>;
+export type ListReply = z.infer<typeof listReplySchema>;
+export type WatchRequest = z.infer<typeof watchRequestSchema>;
+export type WatchEvent = z.infer<typeof watchEventSchema>;
+export type ReceiptRequest = z.infer<typeof receiptRequestSchema>;
+export type ReceiptReply = z.infer<typeof receiptReplySchema>;

@@ -1,0 +1,58 @@
+import { z } from "zod";
+import type { Json } from "./json.ts";
+
+/** Every expected "no", and what it means to the person. docs/errors.md has a heading for each. */
+export const refusalCodes = {
+  invalid_input: "What was entered does not fit the step's schema.",
+  conflict: "The step, or one that it depends on, was changed elsewhere meanwhile.",
+  step_unreachable: "The step is not on the path, or one before it is missing.",
+  rejected: "The application refused it, and gives a reason.",
+  limit_reached: "A usage limit is reached.",
+  ended: "The session has already ended.",
+  expired: "The session's deadline has passed.",
+  not_found: "There is no such session.",
+  unknown_flow: "The server does not serve this flow.",
+  unknown_step: "The flow has no such step.",
+  command_mismatch: "This id was already used for something else.",
+  outdated: "Client and server run different versions of the flow or the protocol.",
+  too_large: "What was entered is too large.",
+  too_many_commands: "Too many commands at once, or in one session.",
+  malformed: "This is not a command.",
+  unsettled: "An irreversible step waits until everything before it is saved on the server.",
+  unconfirmed: "The server did not answer, so whether it happened is not known yet.",
+} as const;
+
+export type RefusalCode = keyof typeof refusalCodes;
+
+const json = z.custom<Json>(() => true);
+const issues = z.array(z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() }));
+
+/** An expected "no", returned as data. `code` is one of {@link refusalCodes}. */
+export const refusalSchema = z.discriminatedUnion("code", [
+  z.object({ code: z.literal("invalid_input"), step: z.string(), issues }),
+  /** `theirs` is the value that stands; null when the step is not submitted any more. `changed` names the steps that differ from what was seen. */
+  z.object({ code: z.literal("conflict"), step: z.string(), changed: z.array(z.string()), theirs: json }),
+  z.object({ code: z.literal("step_unreachable"), step: z.string(), current: z.string() }),
+  z.object({ code: z.literal("rejected"), step: z.string(), reason: z.string() }),
+  /** `resetsAt`: the instant from which it is possible again (ISO 8601), or null when that depends on the person. */
+  z.object({
+    code: z.literal("limit_reached"),
+    limit: z.string(),
+    atMost: z.int(),
+    resetsAt: z.string().nullable(),
+  }),
+  z.object({ code: z.literal("ended"), status: z.enum(["completed", "cancelled", "expired"]) }),
+  z.object({ code: z.literal("expired"), at: z.string() }),
+  z.object({ code: z.literal("not_found") }),
+  z.object({ code: z.literal("unknown_flow"), flow: z.string() }),
+  z.object({ code: z.literal("unknown_step"), step: z.string() }),
+  z.object({ code: z.literal("command_mismatch") }),
+  z.object({ code: z.literal("outdated"), given: z.int(), current: z.int() }),
+  z.object({ code: z.literal("too_large"), atMost: z.int() }),
+  z.object({ code: z.literal("too_many_commands"), atMost: z.int() }),
+  z.object({ code: z.literal("malformed"), issues }),
+  z.object({ code: z.literal("unsettled"), pending: z.int() }),
+  z.object({ code: z.literal("unconfirmed") }),
+]);
+
+export type Refusal = z.infer<typeof refusalSchema>;

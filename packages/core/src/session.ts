@@ -1,0 +1,291 @@
+import type { CancelCommand, Command, Device, DraftCommand, StartCommand, SubmitCommand } from "./command.ts";
+import { SessionsError } from "./error.ts";
+import { fieldNames, type AnyFlow } from "./flow.ts";
+import { MAX_INPUT_LENGTH, sameJson, storable, type Json } from "./json.ts";
+import type { Refusal } from "./refusal.ts";
+import { progressOf, type Snapshot, type Status } from "./snapshot.ts";
+import { clampStamp, nextStamp } from "./stamp.ts";
+import type { Step } from "./step.ts";
+
+/** When and where a command is judged. */
+export interface Circumstances {
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+  readonly device: Device;
+}
+
+/** What an accepted command leaves in the history. Drafts leave nothing. */
+export type Change =
+  | { readonly kind: "start"; readonly version: number }
+  | { readonly kind: "submit"; readonly step: string; readonly data: Json }
+  | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> };
+
+export type Advanced =
+  | { readonly accepted: true; readonly session: Snapshot; readonly change: Change | null }
+  | { readonly accepted: false; readonly refusal: Refusal };
+
+const refuse = (refusal: Refusal): Advanced => ({ accepted: false, refusal });
+
+/**
+ * The rules: what a command makes of a session. Pure and total; the browser runs it to render at once, the
+ * server to decide. `session` is null when there is none of that id. Never throws for anything a client sends.
+ *
+ * @throws {SessionsError} `path_invalid` when the flow's own path function misbehaves.
+ */
+export function advance(flow: AnyFlow, session: Snapshot | null, command: Command, given: Circumstances): Advanced {
+  if (command.version !== flow.version) {
+    return refuse({ code: "outdated", given: command.version, current: flow.version });
+  }
+  if (command.kind === "start") return start(flow, session, command, given);
+  if (session === null) return refuse({ code: "not_found" });
+  if (session.status !== "active") return refuse({ code: "ended", status: session.status });
+  if (Date.parse(session.expiresAt) <= given.nowMs) return refuse({ code: "expired", at: session.expiresAt });
+  if (session.version !== flow.version) {
+    return refuse({ code: "outdated", given: session.version, current: flow.version });
+  }
+  switch (command.kind) {
+    case "submit":
+      return submit(flow, session, command, given);
+    case "draft":
+      return draft(flow, session, command, given);
+    case "cancel":
+      return cancel(flow, session, command, given);
+  }
+}
+
+/**
+ * A session as it is at a moment: one whose deadline has passed is expired, whether or not a sweep has seen it.
+ */
+export function atTime(session: Snapshot, nowMs: number): Snapshot {
+  if (session.status !== "active" || Date.parse(session.expiresAt) > nowMs) return session;
+  return { ...session, status: "expired", endedAt: session.expiresAt, drafts: {} };
+}
+
+/** The commands whose submissions a person sees in a step and in those it depends on. */
+export function seenBy(flow: AnyFlow, session: Snapshot, step: string): SubmitCommand["seen"] {
+  const names = [step, ...(stepOf(flow, step)?.dependsOn ?? [])];
+  return Object.fromEntries(names.map((name) => [name, session.submissions[name]?.command ?? null]));
+}
+
+/**
+ * Replays a change on the session before it, as {@link advance} did when it was accepted.
+ * The history replayed from its start yields the snapshot, drafts aside.
+ */
+export function apply(
+  flow: AnyFlow,
+  session: Snapshot | null,
+  change: Change,
+  given: Circumstances & { readonly command: string; readonly session: string },
+): Snapshot {
+  if (change.kind === "start") return begin(flow, given.session, given);
+  if (session === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
+  if (change.kind === "end") return touch(flow, end(session, change.status, given), given);
+  return submitted(flow, session, change, given);
+}
+
+function start(flow: AnyFlow, session: Snapshot | null, command: StartCommand, given: Circumstances): Advanced {
+  if (command.flow !== flow.name) return refuse({ code: "unknown_flow", flow: command.flow });
+  if (session !== null) return refuse({ code: "command_mismatch" });
+  return {
+    accepted: true,
+    session: begin(flow, command.session, given),
+    change: { kind: "start", version: flow.version },
+  };
+}
+
+function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given: Circumstances): Advanced {
+  const { step } = command;
+  const definition = stepOf(flow, step);
+  if (definition === undefined) return refuse({ code: "unknown_step", step });
+
+  const input = parse(definition, step, command.input);
+  if (!input.ok) return refuse(input.refusal);
+
+  const changed = [step, ...definition.dependsOn].filter(
+    (name) => (session.submissions[name]?.command ?? null) !== (command.seen[name] ?? null),
+  );
+  if (changed.length > 0) {
+    return refuse({ code: "conflict", step, changed, theirs: session.data[step] ?? null });
+  }
+
+  const { open, current } = progressOf(flow, session.data);
+  if (!open.includes(step)) return refuse({ code: "step_unreachable", step, current: current ?? step });
+
+  const change = { kind: "submit", step, data: input.value } as const;
+  return { accepted: true, session: submitted(flow, session, change, { ...given, command: command.id }), change };
+}
+
+function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: Circumstances): Advanced {
+  const { step } = command;
+  const definition = stepOf(flow, step);
+  if (definition === undefined) return refuse({ code: "unknown_step", step });
+
+  const known = fieldNames(definition);
+  const strange = known && Object.keys(command.fields).find((field) => !known.includes(field));
+  if (strange !== undefined) {
+    return refuse({ code: "invalid_input", step, issues: [{ path: [], message: "A draft names a field that the step lacks." }] });
+  }
+
+  const before = session.drafts[step] ?? {};
+  const after: Record<string, { value: Json; at: string }> = { ...before };
+  for (const [field, { value, at }] of Object.entries(command.fields)) {
+    const stamp = clampStamp(at, given.nowMs);
+    if (!Object.hasOwn(after, field) || after[field]!.at < stamp) after[field] = { value, at: stamp };
+  }
+  const merged = storable(after);
+  if (!merged.ok) return refuse(notStorable(step, merged));
+  if (sameJson(before, merged.value)) return { accepted: true, session, change: null };
+
+  const drafts = { ...session.drafts, [step]: merged.value as typeof after };
+  return { accepted: true, session: touch(flow, { ...session, drafts }, given), change: null };
+}
+
+function cancel(flow: AnyFlow, session: Snapshot, _command: CancelCommand, given: Circumstances): Advanced {
+  return {
+    accepted: true,
+    session: touch(flow, end(session, "cancelled", given), given),
+    change: { kind: "end", status: "cancelled" },
+  };
+}
+
+function begin(flow: AnyFlow, id: string, given: Circumstances): Snapshot {
+  const at = iso(given.nowMs);
+  return {
+    id,
+    flow: flow.name,
+    version: flow.version,
+    revision: 1,
+    status: "active",
+    data: {},
+    outputs: {},
+    submissions: {},
+    drafts: {},
+    device: given.device,
+    startedAt: at,
+    updatedAt: at,
+    expiresAt: iso(given.nowMs + Math.min(flow.idleMs, flow.absoluteMs)),
+    endedAt: null,
+    result: null,
+  };
+}
+
+function submitted(
+  flow: AnyFlow,
+  session: Snapshot,
+  change: Extract<Change, { kind: "submit" }>,
+  given: Circumstances & { readonly command: string },
+): Snapshot {
+  const { step } = change;
+  const cleared = dependents(flow, step);
+  const keep = <T>(record: Record<string, T>) =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => name !== step && !cleared.has(name)));
+
+  const data = { ...keep(session.data), [step]: change.data };
+  const next: Snapshot = touch(
+    flow,
+    {
+      ...session,
+      data,
+      outputs: keep(session.outputs),
+      submissions: {
+        ...keep(session.submissions),
+        [step]: { command: given.command, at: iso(given.nowMs), device: given.device },
+      },
+      drafts: withCleared(flow, session, step, cleared, given),
+    },
+    given,
+  );
+  const { path, current } = progressOf(flow, data);
+  if (current !== null) return next;
+  const onPath = <T>(record: Record<string, T>) =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => path.includes(name)));
+  return {
+    ...end(next, "completed", given),
+    data: onPath(next.data),
+    outputs: onPath(next.outputs),
+    submissions: onPath(next.submissions),
+  };
+}
+
+/** The drafts after a submission: its own are gone; what a cleared step held is offered again, unless it confirms something. */
+function withCleared(
+  flow: AnyFlow,
+  session: Snapshot,
+  step: string,
+  cleared: ReadonlySet<string>,
+  given: Circumstances,
+): Snapshot["drafts"] {
+  const { [step]: _submitted, ...drafts } = session.drafts;
+  for (const name of cleared) {
+    const value = session.data[name];
+    if (stepOf(flow, name)!.confirm || value === undefined) continue;
+    const at = nextStamp(given.device.id, given.nowMs);
+    const fields = Object.entries(value as Record<string, Json>).map(([field, typed]) => [field, { value: typed, at }]);
+    drafts[name] = { ...Object.fromEntries(fields), ...session.drafts[name] };
+  }
+  return drafts;
+}
+
+function end(session: Snapshot, status: Exclude<Status, "active">, given: Circumstances): Snapshot {
+  return { ...session, status, endedAt: iso(given.nowMs), drafts: {} };
+}
+
+function touch(flow: AnyFlow, session: Snapshot, given: Circumstances): Snapshot {
+  // A clock that steps back must not move a session's times back with it.
+  const nowMs = Math.max(given.nowMs, Date.parse(session.updatedAt));
+  const latestMs = Date.parse(session.startedAt) + flow.absoluteMs;
+  return {
+    ...session,
+    revision: session.revision + 1,
+    device: given.device,
+    updatedAt: iso(nowMs),
+    expiresAt: iso(Math.min(nowMs + flow.idleMs, latestMs)),
+  };
+}
+
+/** Every step that depends on this one, directly or through another. */
+function dependents(flow: AnyFlow, step: string): Set<string> {
+  const found = new Set<string>();
+  const queue = [step];
+  for (const cause of queue) {
+    for (const name of flow.stepNames) {
+      if (name !== step && !found.has(name) && stepOf(flow, name)!.dependsOn.includes(cause)) {
+        found.add(name);
+        queue.push(name);
+      }
+    }
+  }
+  return found;
+}
+
+type Parsed = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly refusal: Refusal };
+
+/** Checks a step's input as {@link advance} does, and gives the value that would be kept. */
+export function parse(definition: Step, step: string, input: unknown): Parsed {
+  const raw = storable(input);
+  if (!raw.ok) return { ok: false, refusal: notStorable(step, raw) };
+  const parsed = definition.input.safeParse(raw.value);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path, message }) => ({
+      path: path.map((part) => (typeof part === "number" ? part : String(part))),
+      message,
+    }));
+    return { ok: false, refusal: { code: "invalid_input", step, issues } };
+  }
+  const value = storable(parsed.data);
+  return value.ok ? value : { ok: false, refusal: notStorable(step, value) };
+}
+
+function notStorable(step: string, found: Exclude<ReturnType<typeof storable>, { ok: true }>): Refusal {
+  if (found.tooLarge) return { code: "too_large", atMost: MAX_INPUT_LENGTH };
+  const issues = found.issues.map(({ path, message }) => ({ path: [...path], message }));
+  return { code: "invalid_input", step, issues };
+}
+
+function stepOf(flow: AnyFlow, name: string): Step | undefined {
+  return Object.hasOwn(flow.steps, name) ? (flow.steps as Record<string, Step>)[name] : undefined;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

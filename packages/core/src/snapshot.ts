@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { deviceSchema, idSchema } from "./command.ts";
+import type { AnyFlow } from "./flow.ts";
+import type { Json } from "./json.ts";
+import { stampSchema } from "./stamp.ts";
+
+const json = z.custom<Json>((value) => value !== undefined);
+const time = z.iso.datetime();
+
+export const statuses = ["active", "completed", "cancelled", "expired"] as const;
+export type Status = (typeof statuses)[number];
+
+/** The whole visible state of a session at one revision, as plain JSON. Times are ISO 8601 in UTC. */
+export const snapshotSchema = z.object({
+  id: idSchema,
+  flow: z.string(),
+  version: z.int(),
+  /** 1, 2, 3, …: one per accepted command. */
+  revision: z.int(),
+  status: z.enum(statuses),
+  /** What was submitted, by step. */
+  data: z.record(z.string(), json),
+  /** What the server computed, by step. */
+  outputs: z.record(z.string(), json),
+  /** By which command, when and where each step was last submitted. */
+  submissions: z.record(z.string(), z.object({ command: idSchema, at: time, device: deviceSchema })),
+  /** What has been typed and not yet submitted, by step and field. */
+  drafts: z.record(z.string(), z.record(z.string(), z.object({ value: json, at: stampSchema }))),
+  /** Where the last change was made. */
+  device: deviceSchema,
+  startedAt: time,
+  updatedAt: time,
+  /** When the session ends by itself unless something happens before. */
+  expiresAt: time,
+  endedAt: time.nullable(),
+  /** What the application returned on completion. */
+  result: json.nullable(),
+});
+
+export type Snapshot = z.infer<typeof snapshotSchema>;
+export type Drafts = Snapshot["drafts"];
+
+/** Where a person is in a flow. */
+export interface Progress<Step extends string = string> {
+  /** The steps on this session's way, in order. */
+  readonly path: readonly Step[];
+  /** The first step on the path that is not submitted; null when all are. */
+  readonly current: Step | null;
+  /** The steps that may be submitted now: the current one, and those before it again. */
+  readonly open: readonly Step[];
+  /** Which step of how many the current one is, counted from 1; `total` when all are submitted. */
+  readonly position: number;
+  readonly total: number;
+}
+
+/** Where a session is on its path, from what has been submitted. */
+export function progressOf(flow: AnyFlow, data: Snapshot["data"]): Progress {
+  const path: readonly string[] = flow.pathOf(data);
+  const submitted = path.findIndex((step) => !Object.hasOwn(data, step));
+  const at = submitted === -1 ? path.length - 1 : submitted;
+  return {
+    path,
+    current: submitted === -1 ? null : path[at]!,
+    open: submitted === -1 ? path : path.slice(0, at + 1),
+    position: at + 1,
+    total: path.length,
+  };
+}

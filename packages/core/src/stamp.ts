@@ -1,0 +1,28 @@
+import { z } from "zod";
+
+/**
+ * When and where a draft's field was typed: a hybrid logical clock (Kulkarni et al., 2014) as text that
+ * sorts, `milliseconds-counter-device`. A device that has seen a stamp never issues an older one.
+ */
+export const stampSchema = z.string().regex(/^\d{15}-[0-9a-f]{4}-[0-9a-f-]{36}$/, "Not a stamp.");
+export type Stamp = z.infer<typeof stampSchema>;
+
+/** How far ahead of the reader's clock a stamp may lie, in milliseconds, before it is pulled back to it. */
+export const MAX_CLOCK_LEAD_MS = 60_000;
+
+/** The next stamp of a device: after its clock (`nowMs`, milliseconds since 1970) and after every stamp it has seen. */
+export function nextStamp(device: string, nowMs: number, newest?: Stamp): Stamp {
+  const seenMs = newest === undefined ? -1 : Number(newest.slice(0, 15));
+  if (nowMs > seenMs) return encode(nowMs, 0, device);
+  const counter = Number.parseInt(newest!.slice(16, 20), 16) + 1;
+  return counter > 0xffff ? encode(seenMs + 1, 0, device) : encode(seenMs, counter, device);
+}
+
+/** A stamp as the reader accepts it: one from a clock that runs ahead must not win for ever. */
+export function clampStamp(stamp: Stamp, nowMs: number): Stamp {
+  return Number(stamp.slice(0, 15)) > nowMs + MAX_CLOCK_LEAD_MS ? encode(nowMs, 0, stamp.slice(21)) : stamp;
+}
+
+function encode(ms: number, counter: number, device: string): Stamp {
+  return `${String(Math.max(0, Math.trunc(ms))).padStart(15, "0")}-${counter.toString(16).padStart(4, "0")}-${device}`;
+}

@@ -1,0 +1,51 @@
+import type { z } from "zod";
+import type { Json } from "./json.ts";
+
+/** A JSON object: what a step's input is made of, so that drafts can be kept field by field. */
+export type Fields = { readonly [field: string]: Json | undefined };
+
+export interface StepOptions<
+  Input extends z.ZodType<Fields>,
+  Output extends z.ZodType<Json> | undefined,
+  DependsOn extends string,
+> {
+  /** What a person submits. Synchronous, and its parsed value is plain JSON. */
+  readonly input: Input;
+  /** What the server computes from the input for the person to see. Needs a step handler on the server. */
+  readonly output?: Output;
+  /** Steps whose change clears this one, and which must be as the person saw them when this one is submitted. */
+  readonly dependsOn?: readonly DependsOn[];
+  /** An irreversible step: it is never queued offline and never sent again without the person. Default false. */
+  readonly confirm?: boolean;
+}
+
+/** One named part of a flow. Made by {@link step}. */
+export interface Step<
+  Input extends z.ZodType<Fields> = z.ZodType<Fields>,
+  Output extends z.ZodType<Json> | undefined = z.ZodType<Json> | undefined,
+  DependsOn extends string = string,
+> {
+  readonly input: Input;
+  readonly output: Output;
+  readonly dependsOn: readonly DependsOn[];
+  readonly confirm: boolean;
+}
+
+/**
+ * Describes one step of a flow.
+ *
+ * @example
+ * step({ input: z.object({ cents: z.int().positive() }), output: z.object({ feeCents: z.int() }) })
+ */
+export function step<
+  Input extends z.ZodType<Fields>,
+  Output extends z.ZodType<Json> | undefined = undefined,
+  const DependsOn extends string = never,
+>(options: StepOptions<Input, Output, DependsOn>): Step<Input, Output, NoInfer<DependsOn>> {
+  return {
+    input: options.input,
+    output: options.output as Output,
+    dependsOn: options.dependsOn ?? [],
+    confirm: options.confirm ?? false,
+  };
+}
