@@ -8,9 +8,10 @@ export const faultCodes = {
   database_not_migrated: "The database lacks tables that this version needs.",
   database_newer: "The database was migrated by a newer version.",
   output_invalid: "A step handler or `complete` returned something that its schema does not allow.",
+  hook_failed: "The application's own step handler or `complete` threw.",
+  database_failed: "The database refused a statement.",
   closed: "The sessions object was closed.",
   flow_unknown: "A flow was asked for that `createSessions` was not given.",
-  session_foreign: "A session was opened as one flow and belongs to another.",
 } as const;
 
 export type FaultCode = keyof typeof faultCodes;

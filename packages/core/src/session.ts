@@ -54,11 +54,11 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
 }
 
 /**
- * A session as it is at a moment: one whose deadline has passed is expired, whether or not a sweep has seen it.
+ * A session as it is at a moment: one whose deadline has passed is expired, at the next revision, whether or
+ * not a sweep has seen it. Nothing else can take that revision, since an expired session accepts no command.
  */
 export function atTime(session: Snapshot, nowMs: number): Snapshot {
-  if (session.status !== "active" || Date.parse(session.expiresAt) > nowMs) return session;
-  return { ...session, status: "expired", endedAt: session.expiresAt, drafts: {} };
+  return session.status === "active" && Date.parse(session.expiresAt) <= nowMs ? expired(session) : session;
 }
 
 /** The commands whose submissions a person sees in a step and in those it depends on. */
@@ -79,6 +79,7 @@ export function apply(
 ): Snapshot {
   if (change.kind === "start") return begin(flow, given.session, given);
   if (session === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
+  if (change.kind === "end" && change.status === "expired") return expired(session);
   if (change.kind === "end") return touch(flow, end(session, change.status, given), given);
   return submitted(flow, session, change, given);
 }
@@ -228,6 +229,10 @@ function withCleared(
 
 function end(session: Snapshot, status: Exclude<Status, "active">, given: Circumstances): Snapshot {
   return { ...session, status, endedAt: iso(given.nowMs), drafts: {} };
+}
+
+function expired(session: Snapshot): Snapshot {
+  return { ...session, revision: session.revision + 1, status: "expired", endedAt: session.expiresAt, drafts: {} };
 }
 
 function touch(flow: AnyFlow, session: Snapshot, given: Circumstances): Snapshot {
