@@ -14,6 +14,27 @@ export default defineConfig({
           typecheck: { enabled: true, include: ["packages/*/src/**/*.test-d.ts"], ignoreSourceErrors: false },
         },
       },
+      {
+        ...source,
+        test: {
+          name: "postgres",
+          include: ["packages/server/src/**/*.pg.test.ts"],
+          globalSetup: "packages/server/src/testing/global-setup.ts",
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "end-to-end",
+          include: ["examples/**/*.e2e.test.ts"],
+          globalSetup: "packages/server/src/testing/global-setup.ts",
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });
