@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -21,8 +21,7 @@ const settings = ["fsync=off", "full_page_writes=off", "max_connections=200", "l
 export async function startPostgres(): Promise<PostgresServer> {
   // Postgres will not run as root: then the package makes a `postgres` user, to whom it gives this very directory.
   const databaseDir = await mkdtemp(join(tmpdir(), "sessions-postgres-"));
-  // An interrupted run ends before `stop` has finished.
-  process.once("exit", () => rmSync(databaseDir, { recursive: true, force: true, maxRetries: 5 }));
+  process.once("exit", () => removeNow(databaseDir));
   const port = await freePort();
   const log: string[] = [];
   const postgres = new EmbeddedPostgres({
@@ -61,4 +60,11 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** An interrupted run exits before `stop` is done: the server is still ending and deletes files under our hands. */
+function removeNow(directory: string): void {
+  for (let tries = 0; tries < 10 && existsSync(directory); tries += 1) {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
