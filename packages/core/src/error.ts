@@ -11,6 +11,7 @@ export const faultCodes = {
   hook_failed: "The application's own step handler or `complete` threw.",
   database_failed: "The database refused a statement.",
   closed: "The sessions object was closed.",
+  internal: "Something failed that should not have.",
   flow_unknown: "A flow was asked for that `createSessions` was not given.",
 } as const;
 

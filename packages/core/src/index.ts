@@ -9,7 +9,7 @@ export {
   type StartCommand,
   type SubmitCommand,
 } from "./command.ts";
-export type { Duration } from "./duration.ts";
+export { durationMs, type Duration } from "./duration.ts";
 export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
 export {
   defineFlow,

@@ -42,7 +42,7 @@ export const refusalSchema = z.discriminatedUnion("code", [
     atMost: z.int(),
     resetsAt: z.string().nullable(),
   }),
-  z.object({ code: z.literal("ended"), status: z.enum(["completed", "cancelled", "expired"]) }),
+  z.object({ code: z.literal("ended"), status: z.enum(["completed", "cancelled"]) }),
   z.object({ code: z.literal("expired"), at: z.string() }),
   z.object({ code: z.literal("not_found") }),
   z.object({ code: z.literal("unknown_flow"), flow: z.string() }),

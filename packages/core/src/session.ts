@@ -38,8 +38,9 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
   }
   if (command.kind === "start") return start(flow, session, command, given);
   if (session === null) return refuse({ code: "not_found" });
-  if (session.status !== "active") return refuse({ code: "ended", status: session.status });
-  if (Date.parse(session.expiresAt) <= given.nowMs) return refuse({ code: "expired", at: session.expiresAt });
+  const { status, expiresAt } = atTime(session, given.nowMs);
+  if (status === "expired") return refuse({ code: "expired", at: expiresAt });
+  if (status !== "active") return refuse({ code: "ended", status });
   if (session.version !== flow.version) {
     return refuse({ code: "outdated", given: session.version, current: flow.version });
   }

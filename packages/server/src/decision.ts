@@ -1,0 +1,130 @@
+import type { Kysely, Transaction } from "kysely";
+import { SessionsError, type Command, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import { HookFailed, runHooks } from "./hooks.ts";
+import { judge, refused } from "./judgement.ts";
+import { insertArchived, loadArchived } from "./postgres/archive.ts";
+import { insertHistory } from "./postgres/history.ts";
+import { deleteHot, insertHot, loadHot, updateHot } from "./postgres/hot.ts";
+import { lockOwner } from "./postgres/owner.ts";
+import type { Tables } from "./postgres/tables.ts";
+import type { ApplicationTables, Served } from "./serve.ts";
+import { follow, type HistoryEntry, type Stored } from "./stored.ts";
+
+/** What became of a command, and the session as it is afterwards. */
+export interface Decided {
+  readonly outcome: Outcome;
+  readonly stored: Stored | null;
+}
+
+/** Where decisions are made. */
+export interface Court {
+  readonly db: Kysely<Tables>;
+  readonly schema: string;
+  readonly flows: ReadonlyMap<string, Served>;
+  readonly now: () => number;
+  readonly report: (error: SessionsError) => void;
+}
+
+/** A refusal that must undo what the transaction has written. */
+class RolledBack extends Error {
+  readonly refusal: Refusal;
+  readonly stored: Stored | null;
+
+  constructor(refusal: Refusal, stored: Stored | null) {
+    super(refusal.code);
+    this.refusal = refusal;
+    this.stored = stored;
+  }
+}
+
+/**
+ * Decides a command in a transaction of its own: locks, limits, the application's hooks and the move to the
+ * archive, all or nothing. Null when another writer came first: judge again.
+ */
+export async function decide(
+  court: Court,
+  owner: string,
+  device: Device,
+  command: Command,
+  limited: boolean,
+): Promise<Decided | null> {
+  try {
+    return await court.db.transaction().execute((tx) => decideWithin(tx, court, owner, device, command, limited));
+  } catch (error) {
+    if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
+    if (error instanceof HookFailed) {
+      const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
+      court.report(new SessionsError("hook_failed", where, { cause: error.cause }));
+      return { outcome: refused({ code: "failed" }), stored: null };
+    }
+    throw error;
+  }
+}
+
+/** Ends a session whose deadline has passed. False when somebody else ended or touched it first. */
+export async function endDue(court: Court, owner: string, due: Stored, expired: Snapshot): Promise<boolean> {
+  const { stored, entry } = follow(due, expired, { kind: "end", status: "expired" }, null);
+  return court.db.transaction().execute((tx) => move(tx.withSchema(court.schema), owner, due, stored, entry));
+}
+
+async function decideWithin(
+  tx: Transaction<Tables>,
+  court: Court,
+  owner: string,
+  device: Device,
+  command: Command,
+  limited: boolean,
+): Promise<Decided | null> {
+  const ours = tx.withSchema(court.schema);
+  if (limited) await lockOwner(ours, owner, new Date(court.now()).toISOString());
+  const before =
+    (await loadHot(ours, owner, command.session, true)) ?? (await loadArchived(ours, owner, command.session));
+  // Read after the locks: what limits count is then ordered as it was decided.
+  const nowMs = court.now();
+
+  const judgement = judge(court.flows, before, command, { nowMs, device });
+  if (judgement.settled) return { outcome: judgement.outcome, stored: before };
+  const { advanced, served } = judgement;
+
+  const using = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
+  for (const limit of served.limits.filter(({ on }) => on === using)) {
+    const refusal = await limit.check({ tx: ours, owner, flow: served.flow.name, nowMs });
+    if (refusal !== null) return { outcome: refused(refusal), stored: before };
+  }
+
+  // The application's own tables are typed by its declaration; its statements carry no schema of ours.
+  const theirs = tx as unknown as Transaction<ApplicationTables>;
+  const hooked = await runHooks(served, advanced, owner, theirs);
+  if (!hooked.ok) throw new RolledBack(hooked.refusal, before);
+
+  const { stored, entry } = follow(before, hooked.session, advanced.change, command);
+  if (!(await write(ours, owner, before, stored, entry))) return null;
+  return { outcome: { outcome: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
+}
+
+/** Writes a session's next revision where it belongs. False when another writer came first. */
+export async function write(
+  db: Kysely<Tables>,
+  owner: string,
+  before: Stored | null,
+  stored: Stored,
+  entry: HistoryEntry | null,
+): Promise<boolean> {
+  if (before === null) return entry !== null && insertHot(db, owner, stored, entry);
+  if (stored.snapshot.status === "active") return updateHot(db, owner, before.snapshot.revision, stored, entry);
+  return move(db, owner, before, stored, entry);
+}
+
+/** Moves a session to the archive. Within a transaction: two statements of one owner, so that each stays on its shard. */
+async function move(
+  tx: Kysely<Tables>,
+  owner: string,
+  before: Stored,
+  stored: Stored,
+  entry: HistoryEntry | null,
+): Promise<boolean> {
+  if (!(await deleteHot(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;
+  await insertArchived(tx, owner, stored);
+  if (entry !== null) await insertHistory(tx, owner, entry);
+  return true;
+}

@@ -1,0 +1,216 @@
+import type { Kysely } from "kysely";
+import { LRUCache } from "lru-cache";
+import {
+  atTime,
+  commandSchema,
+  MAX_COMMANDS,
+  PROTOCOL_VERSION,
+  type Command,
+  type Device,
+  type ListReply,
+  type ListRequest,
+  type Outcome,
+  type PushReply,
+  type PushRequest,
+  type Snapshot,
+} from "@sessions/core";
+import { decide, endDue, write, type Court, type Decided } from "./decision.ts";
+import { judge, refused, type Judgement } from "./judgement.ts";
+import { listArchived, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
+import { isTransient } from "./postgres/database.ts";
+import { listHot, loadHot } from "./postgres/hot.ts";
+import { noteDevice } from "./postgres/owner.ts";
+import type { Partitions } from "./postgres/partitions.ts";
+import type { Tables } from "./postgres/tables.ts";
+import { follow, type Stored } from "./stored.ts";
+
+/** How often a command is judged again after somebody else changed its session first, or a deadlock. */
+const MAX_ATTEMPTS = 20;
+
+/** How often a device's last sighting is written, in milliseconds. */
+const DEVICE_NOTE_MS = 3_600_000;
+
+export interface EngineOptions extends Court {
+  readonly partitions: Partitions;
+  /** Called after the commit, with the session as it is now. */
+  readonly publish: (owner: string, snapshot: Snapshot) => void;
+}
+
+/** What happens to commands and questions, once somebody has said whose they are. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #db: Kysely<Tables>;
+  readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#db = options.db.withSchema(options.schema);
+  }
+
+  /** Takes commands in their order; those of different sessions do not wait for one another. */
+  async push(owner: string, { protocol, device, commands }: PushRequest): Promise<PushReply> {
+    const everyOutcome = (outcome: Outcome): PushReply => ({
+      now: this.#iso(),
+      outcomes: commands.map(() => outcome),
+      snapshots: [],
+    });
+    if (protocol !== PROTOCOL_VERSION) {
+      return everyOutcome(refused({ code: "outdated", given: protocol, current: PROTOCOL_VERSION }));
+    }
+    if (commands.length > MAX_COMMANDS) {
+      return everyOutcome(refused({ code: "too_many_commands", atMost: MAX_COMMANDS }));
+    }
+
+    const outcomes: Outcome[] = [];
+    const bySession = new Map<string, { readonly index: number; readonly command: Command }[]>();
+    for (const [index, unknown] of commands.entries()) {
+      const parsed = commandSchema.safeParse(unknown);
+      if (parsed.success) {
+        const group = bySession.get(parsed.data.session) ?? [];
+        group.push({ index, command: parsed.data });
+        bySession.set(parsed.data.session, group);
+      } else {
+        const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.map(String), message }));
+        outcomes[index] = refused({ code: "malformed", issues });
+      }
+    }
+    await this.#noteDevice(owner, device);
+
+    const snapshots: Snapshot[] = [];
+    const takeAll = async (session: string, group: readonly { index: number; command: Command }[]) => {
+      let stored: Stored | null | undefined;
+      for (const { index, command } of group) {
+        const decided = await this.#take(owner, device, command, stored);
+        outcomes[index] = decided.outcome;
+        stored = decided.stored ?? undefined;
+      }
+      stored ??= await this.#load(owner, session);
+      if (stored !== null) snapshots.push(atTime(stored.snapshot, this.#options.now()));
+    };
+    await settleAll([...bySession].map(([session, group]) => takeAll(session, group)));
+    return { now: this.#iso(), outcomes, snapshots };
+  }
+
+  /** One session of the owner, active or ended; null when there is none. */
+  async read(owner: string, session: string): Promise<Snapshot | null> {
+    const stored = await this.#load(owner, session);
+    return stored && atTime(stored.snapshot, this.#options.now());
+  }
+
+  /** The outcome of an accepted command; null when there is none of that id. */
+  async receipt(owner: string, session: string, command: string): Promise<Outcome | null> {
+    const receipt = (await this.#load(owner, session))?.receipts[command];
+    return receipt ? { outcome: "accepted", revision: receipt[0], replayed: true } : null;
+  }
+
+  async list(owner: string, request: ListRequest): Promise<ListReply> {
+    const active = request.after === null ? await this.#active(owner, request.flow) : [];
+    const ended = await listArchived(this.#db, owner, { ...request, limit: request.limit + 1 });
+    const page = ended.slice(0, request.limit).map(({ snapshot }) => snapshot);
+    const last = page.at(-1);
+    const endedMeanwhile = new Set(page.map(({ id }) => id));
+    return {
+      now: this.#iso(),
+      active: active.filter(({ id }) => !endedMeanwhile.has(id)),
+      ended: page,
+      next: ended.length > page.length && last?.endedAt ? { endedAt: last.endedAt, id: last.id } : null,
+    };
+  }
+
+  /** What a watcher that has these revisions lacks: active sessions that are newer, and known ones that have ended. */
+  async newer(owner: string, known: Readonly<Record<string, number>>): Promise<readonly Snapshot[]> {
+    const active = await this.#active(owner, null);
+    const gone = new Set(Object.keys(known));
+    for (const { id } of active) gone.delete(id);
+    const ended = gone.size === 0 ? [] : await loadArchivedOf(this.#db, owner, [...gone]);
+    const all = [...active, ...ended.map(({ snapshot }) => snapshot)];
+    return all.filter(({ id, revision }) => revision > (known[id] ?? 0));
+  }
+
+  async #take(
+    owner: string,
+    device: Device,
+    command: Command,
+    found: Stored | null | undefined,
+  ): Promise<Decided> {
+    let stored = found;
+    for (let attempt = 1; ; attempt += 1) {
+      stored ??= await this.#load(owner, command.session);
+      const nowMs = this.#options.now();
+      const judgement = judge(this.#options.flows, stored, command, { nowMs, device });
+      if (judgement.settled) return { outcome: judgement.outcome, stored };
+
+      await this.#options.partitions.ensure(nowMs);
+      try {
+        const decided = await this.#write(owner, device, command, stored, judgement);
+        if (decided !== null) {
+          if (decided.outcome.outcome === "accepted" && decided.stored !== null && !decided.outcome.replayed) {
+            this.#options.publish(owner, decided.stored.snapshot);
+          }
+          return decided;
+        }
+      } catch (error) {
+        if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
+      }
+      if (attempt >= MAX_ATTEMPTS) return { outcome: refused({ code: "failed" }), stored: null };
+      stored = undefined;
+    }
+  }
+
+  /** Null when another writer came first. */
+  async #write(
+    owner: string,
+    device: Device,
+    command: Command,
+    stored: Stored | null,
+    { advanced, served }: Extract<Judgement, { settled: false }>,
+  ): Promise<Decided | null> {
+    const { session, change } = advanced;
+    const limited = served.limits.length > 0 && (command.kind === "start" || session.status === "completed");
+    const hooked = change?.kind === "submit" && served.handlerOf(change.step) !== undefined;
+    if (limited || hooked || session.status !== "active") {
+      return decide(this.#options, owner, device, command, limited);
+    }
+    const next = follow(stored, session, change, command);
+    if (!(await write(this.#db, owner, stored, next.stored, next.entry))) return null;
+    return { outcome: { outcome: "accepted", revision: session.revision, replayed: false }, stored: next.stored };
+  }
+
+  /** The active sessions; those whose deadline has passed are ended on the way. */
+  async #active(owner: string, flow: string | null): Promise<readonly Snapshot[]> {
+    const active: Snapshot[] = [];
+    for (const stored of await listHot(this.#db, owner, flow)) {
+      const snapshot = atTime(stored.snapshot, this.#options.now());
+      if (snapshot.status === "active") {
+        active.push(snapshot);
+        continue;
+      }
+      await this.#options.partitions.ensure(Date.parse(stored.snapshot.expiresAt));
+      if (await endDue(this.#options, owner, stored, snapshot)) this.#options.publish(owner, snapshot);
+    }
+    return active;
+  }
+
+  // The hot table first: a session that is moved between the two reads is found in the second.
+  async #load(owner: string, session: string): Promise<Stored | null> {
+    return (await loadHot(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
+  }
+
+  async #noteDevice(owner: string, device: Device): Promise<void> {
+    const key = `${device.id} ${owner}`;
+    if (this.#noted.get(key) === device.name) return;
+    await noteDevice(this.#db, owner, device, this.#iso());
+    this.#noted.set(key, device.name);
+  }
+
+  #iso(): string {
+    return new Date(this.#options.now()).toISOString();
+  }
+}
+
+/** Waits for all, so that none is left running, and then throws the first error there was. */
+async function settleAll(work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}

@@ -1,0 +1,18 @@
+export { completions, openSessions, type CompletionsOptions, type Limit, type LimitCheck } from "./limits.ts";
+export type { Database } from "./postgres/database.ts";
+export {
+  serve,
+  type ApplicationTables,
+  type CompleteGiven,
+  type Rejection,
+  type Served,
+  type ServeOptions,
+  type StepGiven,
+} from "./serve.ts";
+export {
+  createSessions,
+  type Identified,
+  type Sessions,
+  type SessionsOptions,
+  type SessionsRouter,
+} from "./sessions.ts";

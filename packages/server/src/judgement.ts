@@ -1,0 +1,47 @@
+import {
+  advance,
+  MAX_SESSION_COMMANDS,
+  type Advanced,
+  type Command,
+  type Device,
+  type Outcome,
+  type Refusal,
+} from "@sessions/core";
+import type { Served } from "./serve.ts";
+import { receiptOf, type Stored } from "./stored.ts";
+
+/** What a command makes of a session: an outcome already, or a change that is yet to be written. */
+export type Judgement =
+  | { readonly settled: true; readonly outcome: Outcome }
+  | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: Served };
+
+export const refused = (refusal: Refusal): Outcome => ({ outcome: "refused", refusal });
+
+/** Judges a command by its receipt, else by the rules. Pure. */
+export function judge(
+  flows: ReadonlyMap<string, Served>,
+  stored: Stored | null,
+  command: Command,
+  given: { readonly nowMs: number; readonly device: Device },
+): Judgement {
+  const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
+
+  const receipt = stored && receiptOf(stored, command);
+  if (receipt === "mismatch") return settle(refused({ code: "command_mismatch" }));
+  if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });
+
+  const flow = stored?.snapshot.flow ?? (command.kind === "start" ? command.flow : undefined);
+  if (flow === undefined) return settle(refused({ code: "not_found" }));
+  const served = flows.get(flow);
+  if (served === undefined) return settle(refused({ code: "unknown_flow", flow }));
+
+  const advanced = advance(served.flow, stored?.snapshot ?? null, command, given);
+  if (!advanced.accepted) return settle(refused(advanced.refusal));
+  if (stored !== null && advanced.session === stored.snapshot) {
+    return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
+  }
+  if (stored !== null && advanced.change?.kind === "submit" && stored.entry >= MAX_SESSION_COMMANDS) {
+    return settle(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
+  }
+  return { settled: false, advanced, served };
+}

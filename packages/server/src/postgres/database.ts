@@ -1,0 +1,54 @@
+import { Kysely, PGliteDialect, PostgresDialect, type Dialect, type PGliteDialectConfig, type PostgresPool } from "kysely";
+import { SessionsError } from "@sessions/core";
+import type { Tables } from "./tables.ts";
+
+type PGlite = Exclude<PGliteDialectConfig["pglite"], undefined | (() => unknown)>;
+
+/** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. */
+export type Database = PostgresPool | PGlite | Dialect;
+
+/** Kysely over what the application gave. What it gave stays the application's to close. */
+export function kyselyOver(database: Database): Kysely<Tables> {
+  return new Kysely<Tables>({ dialect: dialectOf(database) });
+}
+
+function dialectOf(database: Database): Dialect {
+  if (typeof database === "object" && database !== null) {
+    if ("createDriver" in database) return database;
+    if ("waitReady" in database) return new PGliteDialect({ pglite: database });
+    if ("connect" in database) return new PostgresDialect({ pool: database });
+  }
+  throw new SessionsError("configuration_invalid", "`database` is a pg Pool, a PGlite or a Kysely dialect for Postgres.");
+}
+
+/** The five-character SQLSTATE of a Postgres error, or the system's code of a connection error. */
+export function errorCode(error: unknown): string | undefined {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** Whether running the same transaction again may succeed: serialization failure or deadlock. */
+export function isTransient(error: unknown): boolean {
+  return ["40001", "40P01"].includes(errorCode(error) ?? "");
+}
+
+/**
+ * A database error as a fault without the driver's text, which may quote what a person typed.
+ * Undefined for an error that did not come from the database.
+ */
+export function databaseFault(error: unknown): SessionsError | undefined {
+  if (error instanceof SessionsError) return error;
+  if (error instanceof AggregateError) return databaseFault(error.errors[0]);
+  const code = errorCode(error);
+  if (code === undefined) {
+    const lost = error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message);
+    return lost ? new SessionsError("database_unreachable", "The connection was lost; check that it runs.") : undefined;
+  }
+  if (code === "42P01" || code === "3F000") {
+    return new SessionsError("database_not_migrated", "Run sessions.migrate() once before serving.");
+  }
+  if (/^(E[A-Z]+|08...|28...|3D000|57P0.)$/.test(code)) {
+    return new SessionsError("database_unreachable", `Code ${code}; check its address, its credentials and that it runs.`);
+  }
+  return /^[0-9A-Z]{5}$/.test(code) ? new SessionsError("database_failed", `SQLSTATE ${code}.`) : undefined;
+}

@@ -1,0 +1,126 @@
+import { sql, type Kysely, type Transaction } from "kysely";
+import { stateOf, type HistoryEntry, type Stored } from "../stored.ts";
+import { historyRow } from "./history.ts";
+import { columns, fromRow } from "./row.ts";
+import type { Tables } from "./tables.ts";
+
+type Executor = Kysely<Tables> | Transaction<Tables>;
+
+/** The hot table: the sessions that are active, each changed at every command. */
+
+export async function loadHot(db: Executor, owner: string, id: string, lock = false): Promise<Stored | null> {
+  let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "=", id);
+  if (lock) query = query.forUpdate();
+  const row = await query.executeTakeFirst();
+  return row ? fromRow(row) : null;
+}
+
+/** Every session in the hot table, in the order of their ids: due ones too. */
+export async function listHot(db: Executor, owner: string, flow: string | null): Promise<readonly Stored[]> {
+  let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).orderBy("id", "desc");
+  if (flow !== null) query = query.where("flow", "=", flow);
+  return (await query.execute()).map(fromRow);
+}
+
+/** How many sessions of a flow are open at a moment; those past their deadline are not. */
+export async function countOpen(db: Executor, owner: string, flow: string, at: string): Promise<number> {
+  const { count } = await db
+    .selectFrom("session")
+    .select(({ fn }) => fn.countAll<string | number>().as("count"))
+    .where("owner_id", "=", owner)
+    .where("flow", "=", flow)
+    .where("expires_at", ">", sql<never>`${at}::timestamptz`)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** Inserts a started session and its first entry in one statement. False when the owner has one of that id. */
+export async function insertHot(db: Executor, owner: string, stored: Stored, entry: HistoryEntry): Promise<boolean> {
+  const rows = await db
+    .with("moved", (cte) =>
+      cte
+        .insertInto("session")
+        .values({ owner_id: owner, id: stored.snapshot.id, flow: stored.snapshot.flow, ...changing(stored) })
+        .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing())
+        .returning(["owner_id", "id"]),
+    )
+    .insertInto("session_event")
+    .columns(["owner_id", "session_id", "entry", "revision", "at", "body", "hash"])
+    .expression((from) => from.selectFrom("moved").select(historyRow(entry)).where("owner_id", "=", owner))
+    .returning("entry")
+    .execute();
+  return rows.length === 1;
+}
+
+/**
+ * Moves a session from one revision to the next, with its entry, in one statement. False when its revision
+ * is another by now, or it has ended.
+ */
+export async function updateHot(
+  db: Executor,
+  owner: string,
+  expected: number,
+  stored: Stored,
+  entry: HistoryEntry | null,
+): Promise<boolean> {
+  const { id } = stored.snapshot;
+  if (entry === null) {
+    const rows = await db
+      .updateTable("session")
+      .set(changing(stored))
+      .where("owner_id", "=", owner)
+      .where("id", "=", id)
+      .where("revision", "=", expected)
+      .returning("id")
+      .execute();
+    return rows.length === 1;
+  }
+  const rows = await db
+    .with("moved", (cte) =>
+      cte
+        .updateTable("session")
+        .set(changing(stored))
+        .where("owner_id", "=", owner)
+        .where("id", "=", id)
+        .where("revision", "=", expected)
+        .returning(["owner_id", "id"]),
+    )
+    .insertInto("session_event")
+    .columns(["owner_id", "session_id", "entry", "revision", "at", "body", "hash"])
+    .expression((from) => from.selectFrom("moved").select(historyRow(entry)).where("owner_id", "=", owner))
+    .returning("entry")
+    .execute();
+  return rows.length === 1;
+}
+
+/** Takes a session out of the hot table. False when its revision is another by now. */
+export async function deleteHot(db: Executor, owner: string, id: string, expected: number): Promise<boolean> {
+  const rows = await db
+    .deleteFrom("session")
+    .where("owner_id", "=", owner)
+    .where("id", "=", id)
+    .where("revision", "=", expected)
+    .returning("id")
+    .execute();
+  return rows.length === 1;
+}
+
+function changing(stored: Stored) {
+  const { snapshot } = stored;
+  return {
+    version: snapshot.version,
+    revision: snapshot.revision,
+    state: JSON.stringify(stateOf(snapshot)),
+    receipts: JSON.stringify(stored.receipts),
+    entry: stored.entry,
+    hash: stored.hash,
+    expires_at: snapshot.expiresAt,
+    expires_bucket: hourAfter(snapshot.expiresAt),
+  };
+}
+
+/** Coarse on purpose: the indexed value changes only when the hour does, so most updates stay heap-only. */
+function hourAfter(iso: string): string {
+  const hourMs = 3_600_000;
+  return new Date(Math.ceil(Date.parse(iso) / hourMs) * hourMs).toISOString();
+}

@@ -1,0 +1,24 @@
+import type { Kysely, Transaction } from "kysely";
+import type { Device } from "@sessions/core";
+import type { Tables } from "./tables.ts";
+
+/** Holds the owner's row until the transaction ends, so that what limits count cannot change meanwhile. */
+export async function lockOwner(tx: Transaction<Tables>, owner: string, at: string): Promise<void> {
+  await tx
+    .insertInto("owner")
+    .values({ owner_id: owner, created_at: at })
+    .onConflict((conflict) => conflict.column("owner_id").doNothing())
+    .execute();
+  await tx.selectFrom("owner").select("owner_id").where("owner_id", "=", owner).forUpdate().execute();
+}
+
+/** Notes when a device was seen, and what it calls itself. */
+export async function noteDevice(db: Kysely<Tables>, owner: string, device: Device, at: string): Promise<void> {
+  await db
+    .insertInto("device")
+    .values({ owner_id: owner, id: device.id, name: device.name, first_seen_at: at, last_seen_at: at })
+    .onConflict((conflict) =>
+      conflict.columns(["owner_id", "id"]).doUpdateSet({ name: device.name, last_seen_at: at }),
+    )
+    .execute();
+}

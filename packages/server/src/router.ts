@@ -1,0 +1,111 @@
+import { initTRPC, TRPCError } from "@trpc/server";
+import {
+  listRequestSchema,
+  PROTOCOL_VERSION,
+  pushRequestSchema,
+  readRequestSchema,
+  receiptRequestSchema,
+  SessionsError,
+  watchRequestSchema,
+  type ListReply,
+  type PushReply,
+  type ReadReply,
+  type ReceiptReply,
+  type WatchEvent,
+} from "@sessions/core";
+import type { Engine } from "./engine.ts";
+import { databaseFault } from "./postgres/database.ts";
+import type { WatchHub } from "./watch.ts";
+
+/** How long a stream stays silent, in milliseconds, before a heartbeat is sent. */
+const HEARTBEAT_MS = 15_000;
+
+export interface RouterOptions {
+  readonly engine: Engine;
+  readonly hub: WatchHub;
+  readonly now: () => number;
+  /** Whose request this is; undefined when nobody is signed in. */
+  readonly ownerOf: (context: object) => Promise<string | undefined>;
+  readonly report: (error: SessionsError) => void;
+}
+
+/** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
+export function createRouter({ engine, hub, now, ownerOf, report }: RouterOptions) {
+  const t = initTRPC.context<object>().create();
+
+  const owned = t.procedure.use(async ({ ctx, next }) => {
+    const owner = await answering(() => ownerOf(ctx));
+    if (owner === undefined) throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first." });
+    return next({ ctx: { owner } });
+  });
+
+  /** Answers, or fails without quoting what a driver said: it may hold what a person typed. */
+  async function answering<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof TRPCError) throw error;
+      const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error));
+      report(fault);
+      const away = fault.code === "database_unreachable" || fault.code === "closed";
+      throw new TRPCError({
+        code: away ? "SERVICE_UNAVAILABLE" : "INTERNAL_SERVER_ERROR",
+        message: fault.message,
+        cause: fault,
+      });
+    }
+  }
+
+  const iso = () => new Date(now()).toISOString();
+
+  return t.router({
+    push: owned
+      .input(pushRequestSchema)
+      .mutation(({ ctx, input }): Promise<PushReply> => answering(() => engine.push(ctx.owner, input))),
+
+    read: owned.input(readRequestSchema).query(
+      ({ ctx, input }): Promise<ReadReply> =>
+        answering(async () => ({ session: await engine.read(ctx.owner, input.session), now: iso() })),
+    ),
+
+    list: owned
+      .input(listRequestSchema)
+      .query(({ ctx, input }): Promise<ListReply> => answering(() => engine.list(ctx.owner, input))),
+
+    receipt: owned.input(receiptRequestSchema).query(
+      ({ ctx, input }): Promise<ReceiptReply> =>
+        answering(async () => ({
+          outcome: await engine.receipt(ctx.owner, input.session, input.command),
+          now: iso(),
+        })),
+    ),
+
+    watch: owned.input(watchRequestSchema).subscription(async function* ({
+      ctx,
+      input,
+      signal,
+    }): AsyncGenerator<WatchEvent, void, undefined> {
+      // Attached before the first read: what is committed between the two is in the inbox.
+      const inbox = hub.join(ctx.owner);
+      try {
+        const sent = new Map(Object.entries(input.known));
+        const newest = await answering(() => engine.newer(ctx.owner, input.known));
+        for (const { id, revision } of newest) sent.set(id, revision);
+        yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: [...newest] };
+        for (;;) {
+          const taken = await inbox.take(HEARTBEAT_MS, signal);
+          if (taken === null) return;
+          const snapshots = taken.filter(({ id, revision }) => revision > (sent.get(id) ?? 0));
+          for (const { id, revision } of snapshots) sent.set(id, revision);
+          yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots };
+        }
+      } finally {
+        inbox.leave();
+      }
+    }),
+  });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

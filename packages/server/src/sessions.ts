@@ -1,0 +1,143 @@
+import type { Kysely } from "kysely";
+import { sql } from "kysely";
+import { SessionsError, storable } from "@sessions/core";
+import { Engine } from "./engine.ts";
+import { databaseFault, kyselyOver, type Database } from "./postgres/database.ts";
+import { checkMigrated, migrate } from "./postgres/migrations.ts";
+import { Partitions } from "./postgres/partitions.ts";
+import type { Tables } from "./postgres/tables.ts";
+import { createRouter } from "./router.ts";
+import type { Served } from "./serve.ts";
+import { WatchHub } from "./watch.ts";
+
+/** How many months of partitions `migrate` makes ahead. */
+const MONTHS_AHEAD = 3;
+
+export interface SessionsOptions<Context extends object> {
+  /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. It stays yours to close. */
+  readonly database: Database;
+  /**
+   * Whose request this is, from the host router's context: an opaque id of up to 200 characters. Nothing when
+   * nobody is signed in: every procedure then answers UNAUTHORIZED.
+   */
+  readonly identify: (context: Context) => Identified | Promise<Identified>;
+  /** The flows that are served, each made by `serve`. */
+  readonly flows: readonly Served[];
+  /** The Postgres schema that holds the tables. Default `"sessions"`. */
+  readonly schema?: string;
+  /** The clock, in milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Told every fault. Default: its message, which holds no more than ids and codes, and its stack go to `console.error`. */
+  readonly onError?: (error: SessionsError) => void;
+}
+
+export type Identified = { readonly owner: string } | null | undefined | false | "" | 0;
+
+export type SessionsRouter = ReturnType<typeof createRouter>;
+
+export interface Sessions {
+  /** Mount it: `t.router({ sessions: sessions.router })`. */
+  readonly router: SessionsRouter;
+  /** Creates the tables, or brings them up to date. Safe from many nodes at once. */
+  migrate(): Promise<void>;
+  /**
+   * Whether the database answers and fits this version.
+   *
+   * @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`.
+   */
+  check(): Promise<void>;
+  /** Ends every stream and refuses what comes after. The database stays open: it is the application's. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the server side: a tRPC router over sessions kept in Postgres.
+ *
+ * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
+ * @example
+ * const sessions = createSessions({ database: pool, identify: (ctx) => ctx.user && { owner: ctx.user.id }, flows: [served] });
+ * await sessions.migrate();
+ * const appRouter = t.router({ sessions: sessions.router });
+ */
+export function createSessions<Context extends object>(options: SessionsOptions<Context>): Sessions {
+  const { schema = "sessions", now = Date.now, onError = logFault } = options;
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+    throw new SessionsError("configuration_invalid", "`schema` is a lower-case Postgres name.");
+  }
+  const flows = new Map(options.flows.map((served) => [served.flow.name, served]));
+  if (flows.size < options.flows.length) {
+    throw new SessionsError("configuration_invalid", "Two flows have the same name.");
+  }
+
+  const db = kyselyOver(options.database);
+  const partitions = new Partitions(db, schema);
+  const hub = new WatchHub();
+  const engine = new Engine({
+    db,
+    schema,
+    flows,
+    now,
+    partitions,
+    report: onError,
+    publish: (owner, snapshot) => hub.publish(owner, snapshot),
+  });
+  let closed = false;
+
+  const router = createRouter({
+    engine,
+    hub,
+    now,
+    report: onError,
+    ownerOf: async (context) => {
+      if (closed) throw new SessionsError("closed", "Try another node.");
+      // The host's context type is not checked against a nested router's: what it holds is the host's word.
+      return ownerFrom(await options.identify(context as Context));
+    },
+  });
+
+  return {
+    router,
+    migrate: () =>
+      withFaults(async () => {
+        await migrate(db, schema);
+        await partitions.ensureAhead(now(), MONTHS_AHEAD);
+      }),
+    check: () =>
+      withFaults(async () => {
+        await ping(db);
+        await checkMigrated(db, schema);
+      }),
+    close: () => {
+      closed = true;
+      hub.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+function ownerFrom(identified: Identified): string | undefined {
+  if (!identified) return undefined;
+  const { owner } = identified;
+  if (typeof owner !== "string" || owner === "" || owner.length > 200 || !storable(owner).ok) {
+    throw new SessionsError("context_invalid", "`identify` returns { owner }, a text of 1 to 200 characters.");
+  }
+  return owner;
+}
+
+async function ping(db: Kysely<Tables>): Promise<void> {
+  await sql`select 1`.execute(db);
+}
+
+async function withFaults(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    throw databaseFault(error) ?? error;
+  }
+}
+
+function logFault(error: SessionsError): void {
+  // The cause is left out: an application's or a driver's message may quote what a person typed.
+  const frames = (error.stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
+  console.error([error.message, ...frames].join("\n"));
+}

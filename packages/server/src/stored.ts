@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import canonicalize from "canonicalize";
+import { storable, type Change, type Command, type Device, type Snapshot } from "@sessions/core";
+import type { Receipts, State } from "./postgres/tables.ts";
+
+/** A session as it is kept: its snapshot, its receipts and the end of its history. */
+export interface Stored {
+  readonly snapshot: Snapshot;
+  readonly receipts: Receipts;
+  /** The number of the newest history entry. */
+  readonly entry: number;
+  /** That entry's hash. */
+  readonly hash: Uint8Array;
+}
+
+/** An entry of a session's history. `body` is what the hash covers, with the hash before it. */
+export interface HistoryEntry {
+  readonly entry: number;
+  readonly hash: Uint8Array;
+  readonly body: HistoryBody;
+}
+
+export interface HistoryBody {
+  readonly session: string;
+  readonly entry: number;
+  readonly revision: number;
+  /** The command that made it; null for an end by deadline. */
+  readonly command: string | null;
+  readonly at: string;
+  readonly device: Device;
+  readonly change: Change;
+  /** What the step handler returned for a submission; null when there is none. */
+  readonly output: Snapshot["outputs"][string];
+  /** What `complete` returned, when this entry completed the session; else null. */
+  readonly result: Snapshot["result"];
+}
+
+/** The session after an accepted command, with its receipt and its entry. Drafts leave neither. */
+export function follow(
+  before: Stored | null,
+  snapshot: Snapshot,
+  change: Change | null,
+  command: Command | null,
+): { readonly stored: Stored; readonly entry: HistoryEntry | null } {
+  const receipts = before?.receipts ?? {};
+  if (change === null) {
+    return { stored: { snapshot, receipts, entry: before?.entry ?? 0, hash: before?.hash ?? new Uint8Array() }, entry: null };
+  }
+  const number = (before?.entry ?? 0) + 1;
+  const step = change.kind === "submit" ? change.step : null;
+  const body: HistoryBody = {
+    session: snapshot.id,
+    entry: number,
+    revision: snapshot.revision,
+    command: command?.id ?? null,
+    at: change.kind === "end" && change.status === "expired" ? snapshot.expiresAt : snapshot.updatedAt,
+    device: snapshot.device,
+    change,
+    output: (step === null ? undefined : snapshot.outputs[step]) ?? null,
+    result: snapshot.result,
+  };
+  const hash = chainHash(before?.hash ?? null, body);
+  const receipt = command === null ? {} : { [command.id]: [snapshot.revision, commandHash(command)] as const };
+  return {
+    stored: { snapshot, receipts: { ...receipts, ...receipt }, entry: number, hash },
+    entry: { entry: number, hash, body },
+  };
+}
+
+/** The hash of an entry: SHA-256 over the hash before it and the body as canonical JSON (RFC 8785). */
+export function chainHash(before: Uint8Array | null, body: unknown): Uint8Array {
+  const hash = createHash("sha256");
+  if (before !== null) hash.update(before);
+  return hash.update(canonical(body)).digest();
+}
+
+/** What the receipt of this command says, if there is one: its revision, or that the id stands for another body. */
+export function receiptOf(stored: Stored, command: Command): { readonly revision: number } | "mismatch" | null {
+  const receipt = Object.hasOwn(stored.receipts, command.id) ? stored.receipts[command.id] : undefined;
+  if (receipt === undefined) return null;
+  const [revision, hash] = receipt;
+  if (command.kind === "submit" && !storable(command.input).ok) return "mismatch";
+  return hash === commandHash(command) ? { revision } : "mismatch";
+}
+
+/** 128 bits of SHA-256 over the command as canonical JSON. */
+function commandHash(command: Command): string {
+  return createHash("sha256").update(canonical(command)).digest("base64url").slice(0, 22);
+}
+
+function canonical(value: unknown): string {
+  return canonicalize(value) ?? "null";
+}
+
+export function stateOf(snapshot: Snapshot): State {
+  const { id: _id, flow: _flow, version: _version, revision: _revision, ...state } = snapshot;
+  return state;
+}
