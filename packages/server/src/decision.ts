@@ -46,10 +46,10 @@ export async function decide(
   owner: string,
   device: Device,
   command: Command,
-  limited: boolean,
+  served: Served,
 ): Promise<Decided | null> {
   try {
-    return await court.db.transaction().execute((tx) => decideWithin(tx, court, owner, device, command, limited));
+    return await court.db.transaction().execute((tx) => decideWithin(tx, court, owner, device, command, served));
   } catch (error) {
     if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
     if (error instanceof HookFailed) {
@@ -73,10 +73,11 @@ async function decideWithin(
   owner: string,
   device: Device,
   command: Command,
-  limited: boolean,
+  served: Served,
 ): Promise<Decided | null> {
   const ours = tx.withSchema(court.schema);
-  if (limited) await lockOwner(ours, owner, new Date(court.now()).toISOString());
+  // The owner before the session, always: two transactions that took them crosswise would deadlock.
+  if (served.limits.length > 0) await lockOwner(ours, owner, new Date(court.now()).toISOString());
   const before =
     (await loadHot(ours, owner, command.session, true)) ?? (await loadArchived(ours, owner, command.session));
   // Read after the locks: what limits count is then ordered as it was decided.
@@ -84,7 +85,7 @@ async function decideWithin(
 
   const judgement = judge(court.flows, before, command, { nowMs, device });
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
-  const { advanced, served } = judgement;
+  const { advanced } = judgement;
 
   const using = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
   for (const limit of served.limits.filter(({ on }) => on === using)) {

@@ -24,8 +24,11 @@ import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
 import { follow, type Stored } from "./stored.ts";
 
-/** How often a command is judged again after somebody else changed its session first, or a deadlock. */
-const MAX_ATTEMPTS = 20;
+/** How often a command races others for its session before it takes the row's lock and waits its turn. */
+const MAX_RACES = 3;
+
+/** How often a command is judged again after a deadlock or a serialization failure. */
+const MAX_ATTEMPTS = 10;
 
 /** How often a device's last sighting is written, in milliseconds. */
 const DEVICE_NOTE_MS = 3_600_000;
@@ -142,7 +145,10 @@ export class Engine {
 
       await this.#options.partitions.ensure(nowMs);
       try {
-        const decided = await this.#write(owner, device, command, stored, judgement);
+        const locking = attempt > MAX_RACES || this.#needsTransaction(command, judgement);
+        const decided = locking
+          ? await decide(this.#options, owner, device, command, judgement.served)
+          : await this.#write(owner, stored, command, judgement);
         if (decided !== null) {
           if (decided.outcome.outcome === "accepted" && decided.stored !== null && !decided.outcome.replayed) {
             this.#options.publish(owner, decided.stored.snapshot);
@@ -157,23 +163,27 @@ export class Engine {
     }
   }
 
-  /** Null when another writer came first. */
+  /** Hooks, limits and the move to the archive are decided under the session's lock. */
+  #needsTransaction(command: Command, { advanced, served }: Extract<Judgement, { settled: false }>): boolean {
+    const { session, change } = advanced;
+    return (
+      session.status !== "active" ||
+      (command.kind === "start" && served.limits.length > 0) ||
+      (change?.kind === "submit" && served.handlerOf(change.step) !== undefined)
+    );
+  }
+
+  /** Writes a plain command by compare-and-set. Null when another writer came first. */
   async #write(
     owner: string,
-    device: Device,
-    command: Command,
     stored: Stored | null,
-    { advanced, served }: Extract<Judgement, { settled: false }>,
+    command: Command,
+    { advanced }: Extract<Judgement, { settled: false }>,
   ): Promise<Decided | null> {
-    const { session, change } = advanced;
-    const limited = served.limits.length > 0 && (command.kind === "start" || session.status === "completed");
-    const hooked = change?.kind === "submit" && served.handlerOf(change.step) !== undefined;
-    if (limited || hooked || session.status !== "active") {
-      return decide(this.#options, owner, device, command, limited);
-    }
-    const next = follow(stored, session, change, command);
+    const next = follow(stored, advanced.session, advanced.change, command);
     if (!(await write(this.#db, owner, stored, next.stored, next.entry))) return null;
-    return { outcome: { outcome: "accepted", revision: session.revision, replayed: false }, stored: next.stored };
+    const { revision } = advanced.session;
+    return { outcome: { outcome: "accepted", revision, replayed: false }, stored: next.stored };
   }
 
   /** The active sessions; those whose deadline has passed are ended on the way. */

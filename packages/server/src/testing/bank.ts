@@ -1,0 +1,158 @@
+import type { Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { z } from "zod";
+import { defineFlow, PROTOCOL_VERSION, step, type Command, type Device, type Json } from "@sessions/core";
+import { completions, createSessions, openSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
+
+declare module "../serve.ts" {
+  interface ApplicationTables {
+    ledger: { session_id: string; owner: string; cents: number; reference: string };
+  }
+}
+
+/** The flow that the server's tests run. */
+export const transfer = defineFlow({
+  name: "transfer",
+  version: 1,
+  steps: {
+    recipient: step({ input: z.object({ name: z.string().min(1), iban: z.string() }) }),
+    amount: step({
+      input: z.object({ cents: z.int().positive(), note: z.string().optional() }),
+      output: z.object({ feeCents: z.int() }),
+    }),
+    review: step({ input: z.object({ accepted: z.literal(true) }), dependsOn: ["recipient", "amount"], confirm: true }),
+  },
+  result: z.object({ reference: z.string() }),
+  expires: { idle: "72h", absolute: "30d" },
+});
+
+/** A flow without hooks or limits, for what is about revisions alone. */
+export const notes = defineFlow({
+  name: "notes",
+  version: 1,
+  steps: {
+    left: step({ input: z.object({ text: z.string() }) }),
+    middle: step({ input: z.object({ text: z.string() }), dependsOn: ["left"] }),
+    right: step({ input: z.record(z.string(), z.json()) }),
+  },
+});
+
+export interface Context {
+  readonly user: string | undefined;
+}
+
+/** A node of the test bank over a database: `migrate` it once. */
+export function createBank(
+  database: SessionsOptions<Context>["database"],
+  options: { readonly now?: () => number; readonly onComplete?: () => Promise<void>; readonly schema?: string } = {},
+): Sessions {
+  const { now, schema } = options;
+  return createSessions<Context>({
+    database,
+    identify: ({ user }) => user !== undefined && { owner: user },
+    ...(now && { now }),
+    ...(schema !== undefined && { schema }),
+    onError: () => {},
+    flows: [
+      serve(notes, {}),
+      serve(transfer, {
+        limits: [completions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" }), openSessions({ atMost: 70 })],
+        steps: {
+          amount: ({ input, refuse }) => {
+            if (input.cents === 66_600) throw new Error(`Secret ${input.cents}`);
+            return input.cents > 5_000_000 ? refuse("Above the daily ceiling.") : { feeCents: 25 };
+          },
+        },
+        complete: async ({ data, owner, session, tx }) => {
+          const reference = `R-${session.id}`;
+          await tx
+            .insertInto("ledger")
+            .values({ session_id: session.id, owner, cents: data.amount.cents, reference })
+            .execute();
+          await options.onComplete?.();
+          return { reference };
+        },
+      }),
+    ],
+  });
+}
+
+/** The application's own table, in the schema that the search path names. */
+export async function createLedger(pool: Pool): Promise<void> {
+  await pool.query("create table ledger (session_id uuid primary key, owner text, cents integer, reference text)");
+}
+
+export interface LedgerRow {
+  readonly session_id: string;
+  readonly owner: string;
+}
+
+export async function ledgerOf(pool: Pool, owner: string): Promise<readonly LedgerRow[]> {
+  const { rows } = await pool.query<LedgerRow>("select session_id, owner from ledger where owner = $1", [owner]);
+  return rows;
+}
+
+/** What one device of an owner does on a node. */
+export class Teller {
+  readonly device: Device;
+  readonly caller: ReturnType<Sessions["router"]["createCaller"]>;
+
+  constructor(node: Sessions, owner: string | undefined, deviceName = "Test device") {
+    this.device = { id: uuidv7(), name: deviceName };
+    this.caller = node.router.createCaller({ user: owner });
+  }
+
+  push(...commands: readonly Command[]) {
+    return this.caller.push({ protocol: PROTOCOL_VERSION, device: this.device, commands: [...commands] });
+  }
+
+  /** Pushes one command and gives its outcome. */
+  async one(command: Command) {
+    const { outcomes } = await this.push(command);
+    return outcomes[0]!;
+  }
+
+  async read(session: string) {
+    return (await this.caller.read({ session })).session;
+  }
+
+  async list(flow: string | null = null) {
+    return this.caller.list({ flow, limit: 100, after: null });
+  }
+
+  /** Starts a transfer and submits all but the review; gives the id and the command that would complete it. */
+  async untilReview(): Promise<{ readonly session: string; readonly review: Command }> {
+    const session = uuidv7();
+    const recipient = submit(session, "recipient", { name: "Grace", iban: "BE71096123456769" });
+    const amount = submit(session, "amount", { cents: 12_300 });
+    const { outcomes } = await this.push(start(session), recipient, amount);
+    const refused = outcomes.find(({ outcome }) => outcome === "refused");
+    if (refused) throw new Error(`Not at the review: ${JSON.stringify(refused)}`);
+    const seen = { review: null, recipient: recipient.id, amount: amount.id };
+    return { session, review: submit(session, "review", { accepted: true }, seen) };
+  }
+}
+
+export function start(session: string, flow = "transfer"): Command & { kind: "start" } {
+  return { kind: "start", id: uuidv7(), session, flow, version: 1 };
+}
+
+export function submit(
+  session: string,
+  stepName: string,
+  input: Json,
+  seen: Record<string, string | null> = {},
+): Command & { kind: "submit" } {
+  return { kind: "submit", id: uuidv7(), session, version: 1, step: stepName, input, seen };
+}
+
+export function cancel(session: string): Command & { kind: "cancel" } {
+  return { kind: "cancel", id: uuidv7(), session, version: 1 };
+}
+
+/** A draft of one field, typed at a moment (milliseconds since 1970). */
+export function draft(session: string, stepName: string, field: string, value: Json, atMs = Date.now()): Command {
+  const at = `${String(atMs).padStart(15, "0")}-0000-${uuidv7()}`;
+  return { kind: "draft", id: uuidv7(), session, version: 1, step: stepName, fields: { [field]: { value, at } } };
+}
+
