@@ -129,16 +129,14 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
   }
 
   const before = session.drafts[step] ?? {};
-  const after: Record<string, { value: Json; at: string }> = { ...before };
-  for (const [field, { value, at }] of Object.entries(command.fields)) {
-    const stamp = clampStamp(at, given.nowMs);
-    if (!Object.hasOwn(after, field) || after[field]!.at < stamp) after[field] = { value, at: stamp };
-  }
-  const merged = storable(after);
+  const edits = Object.entries(command.fields).map(([field, { value, at }]) => {
+    return [field, { value, at: clampStamp(at, given.nowMs) }] as const;
+  });
+  const merged = storable(newest(before, edits));
   if (!merged.ok) return refuse(notStorable(step, merged));
   if (sameJson(before, merged.value)) return { accepted: true, session, change: null };
 
-  const drafts = { ...session.drafts, [step]: merged.value as typeof after };
+  const drafts = { ...session.drafts, [step]: merged.value as FieldDrafts };
   return { accepted: true, session: touch(flow, { ...session, drafts }, given), change: null };
 }
 
@@ -193,7 +191,7 @@ function submitted(
         ...keep(session.submissions),
         [step]: { command: given.command, at: iso(given.nowMs), device: given.device },
       },
-      drafts: withCleared(flow, session, step, cleared, given),
+      drafts: withCleared(flow, session, step, cleared),
     },
     given,
   );
@@ -210,22 +208,28 @@ function submitted(
 }
 
 /** The drafts after a submission: its own are gone; what a cleared step held is offered again, unless it confirms something. */
-function withCleared(
-  flow: AnyFlow,
-  session: Snapshot,
-  step: string,
-  cleared: ReadonlySet<string>,
-  given: Circumstances,
-): Snapshot["drafts"] {
+function withCleared(flow: AnyFlow, session: Snapshot, step: string, cleared: ReadonlySet<string>): Snapshot["drafts"] {
   const { [step]: _submitted, ...drafts } = session.drafts;
   for (const name of cleared) {
-    const value = session.data[name];
-    if (stepOf(flow, name)!.confirm || value === undefined) continue;
-    const at = nextStamp(given.device.id, given.nowMs);
-    const fields = Object.entries(value as Record<string, Json>).map(([field, typed]) => [field, { value: typed, at }]);
-    drafts[name] = { ...Object.fromEntries(fields), ...session.drafts[name] };
+    const submission = session.submissions[name];
+    if (stepOf(flow, name)!.confirm || submission === undefined) continue;
+    // As old as its submission: what has been typed there since is newer, whenever it arrives.
+    const at = nextStamp(submission.device.id, Date.parse(submission.at));
+    const fields = Object.entries(session.data[name] as Record<string, Json>);
+    drafts[name] = newest(drafts[name] ?? {}, fields.map(([field, value]) => [field, { value, at }]));
   }
   return drafts;
+}
+
+type FieldDrafts = Snapshot["drafts"][string];
+
+/** Field by field, the newest stands. */
+function newest(drafts: FieldDrafts, edits: readonly (readonly [string, FieldDrafts[string]])[]): FieldDrafts {
+  const after = { ...drafts };
+  for (const [field, edit] of edits) {
+    if (!Object.hasOwn(after, field) || after[field]!.at < edit.at) after[field] = edit;
+  }
+  return after;
 }
 
 function end(session: Snapshot, status: Exclude<Status, "active">, given: Circumstances): Snapshot {

@@ -41,7 +41,7 @@ const input = z.object({ value: z.int(), note: z.string().optional() });
 export const flows: fc.Arbitrary<AnyFlow> = fc
   .array(
     fc.record({ dependsOn: fc.subarray([...stepNames]), confirm: fc.boolean(), whenEven: fc.boolean() }),
-    { minLength: 1, maxLength: stepNames.length },
+    { minLength: 1, maxLength: stepNames.length, size: "max" },
   )
   .map((shapes) => {
     const names = stepNames.slice(0, shapes.length);

@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import type { DraftCommand } from "./command.ts";
+import { defineFlow, type AnyFlow } from "./flow.ts";
+import { MAX_INPUT_LENGTH, type Json } from "./json.ts";
+import { advance, seenBy } from "./session.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "./stamp.ts";
+import { step } from "./step.ts";
+import { DAWN_MS, devices, idOf } from "./testing/walk.ts";
+
+const text = z.string().min(3).optional();
+const flow = defineFlow({
+  name: "drafted",
+  version: 1,
+  steps: {
+    first: step({ input: z.object({ x: text, y: text }) }),
+    second: step({ input: z.object({ x: text, y: text }), dependsOn: ["first"] }),
+    last: step({ input: z.object({ sure: z.literal(true) }), dependsOn: ["first", "second"], confirm: true }),
+  },
+});
+const given = { nowMs: DAWN_MS, device: devices[0] };
+const [phone, laptop] = devices;
+
+const begun = accepted(advance(flow, null, { kind: "start", id: idOf(1), session: idOf(0), flow: "drafted", version: 1 }, given));
+
+function accepted(result: ReturnType<typeof advance>): Snapshot {
+  if (!result.accepted) throw new Error(result.refusal.code);
+  return result.session;
+}
+
+const draft = (fields: DraftCommand["fields"], name = "first"): DraftCommand => {
+  return { kind: "draft", id: idOf(2), session: idOf(0), version: 1, step: name, fields };
+};
+
+function merged(session: Snapshot, ...commands: DraftCommand[]): Snapshot {
+  return commands.reduce((before, command) => accepted(advance(flow, before, command, given)), session);
+}
+
+function submitted(session: Snapshot, name: string, input: Json, nowMs = DAWN_MS, by: AnyFlow = flow): Snapshot {
+  const seen = seenBy(by, session, name);
+  const command = { kind: "submit", id: idOf(nowMs - DAWN_MS + 100), session: session.id, version: 1, step: name, input, seen } as const;
+  return accepted(advance(by, session, command, { ...given, nowMs }));
+}
+
+/** Edits as devices make them: no stamp is issued twice, so one stamp never stands for two values. */
+const drafts = fc
+  .array(
+    fc.record({
+      step: fc.constantFrom("first", "second", "last"),
+      fields: fc.record({ x: fc.jsonValue(), y: fc.jsonValue(), sure: fc.jsonValue() }, { requiredKeys: [] }),
+      device: fc.constantFrom(...devices),
+      agoMs: fc.integer({ min: -MAX_CLOCK_LEAD_MS, max: 100_000 }),
+    }),
+    { maxLength: 8 },
+  )
+  .map((edits) => {
+    const newest = new Map<string, Stamp>();
+    return edits.map(({ step: name, fields, device, agoMs }) => {
+      const at = nextStamp(device.id, DAWN_MS - agoMs, newest.get(device.id));
+      newest.set(device.id, at);
+      const known = Object.entries(fields).filter(([field]) => (field === "sure") === (name === "last"));
+      return draft(Object.fromEntries(known.map(([field, value]) => [field, { value: value as Json, at }])), name);
+    });
+  });
+
+test("S3: drafts merge to the same, in whatever order they arrive", () => {
+  fc.assert(
+    fc.property(
+      drafts.chain((commands) => fc.tuple(fc.constant(commands), fc.shuffledSubarray(commands, { minLength: commands.length }))),
+      ([commands, shuffled]) => {
+        expect(merged(begun, ...shuffled).drafts).toEqual(merged(begun, ...commands).drafts);
+      },
+    ),
+  );
+});
+
+test("S3: drafts merge to the same, sent one by one or as one", () => {
+  fc.assert(
+    fc.property(drafts, (commands) => {
+      const ofFirst = commands.filter((command) => command.step === "first");
+      const newest: DraftCommand["fields"] = {};
+      for (const { fields } of ofFirst) {
+        for (const [field, edit] of Object.entries(fields)) {
+          if (!newest[field] || newest[field].at < edit.at) newest[field] = edit;
+        }
+      }
+      expect(merged(begun, draft(newest)).drafts["first"] ?? {}).toEqual(merged(begun, ...ofFirst).drafts["first"] ?? {});
+    }),
+  );
+});
+
+test("S2: a draft that arrives again changes nothing, not even the revision", () => {
+  fc.assert(
+    fc.property(drafts, (commands) => {
+      const once = merged(begun, ...commands);
+      expect(merged(once, ...commands)).toBe(once);
+    }),
+  );
+});
+
+test("S3: what two devices type into different fields both stays", () => {
+  const both = merged(
+    begun,
+    draft({ x: { value: "from the phone", at: nextStamp(phone.id, DAWN_MS) } }),
+    draft({ y: { value: "from the laptop", at: nextStamp(laptop.id, DAWN_MS - 5_000) } }),
+  );
+  expect(both.drafts["first"]).toMatchObject({ x: { value: "from the phone" }, y: { value: "from the laptop" } });
+});
+
+test("S3: of two values typed into one field the later one stays, though it arrives first", () => {
+  const later = draft({ x: { value: "later", at: nextStamp(phone.id, DAWN_MS) } });
+  const earlier = draft({ x: { value: "earlier", at: nextStamp(laptop.id, DAWN_MS - 1) } });
+  expect(merged(begun, later, earlier).drafts["first"]).toMatchObject({ x: { value: "later" } });
+});
+
+test("S3: a device whose clock runs far ahead does not win for ever", () => {
+  const ahead = draft({ x: { value: "from the future", at: nextStamp(phone.id, DAWN_MS + 10 * MAX_CLOCK_LEAD_MS) } });
+  const next = draft({ x: { value: "typed now", at: nextStamp(laptop.id, DAWN_MS + 1) } });
+  expect(merged(begun, ahead, next).drafts["first"]).toMatchObject({ x: { value: "typed now" } });
+});
+
+test("a draft may be invalid, and for a step that is not reached yet", () => {
+  const at = nextStamp(phone.id, DAWN_MS);
+  expect(merged(begun, draft({ sure: { value: "perhaps", at } }, "last")).drafts["last"]).toEqual({ sure: { value: "perhaps", at } });
+});
+
+test("a draft of a field that the step lacks is refused without naming what was typed", () => {
+  const result = advance(flow, begun, draft({ "4111 1111": { value: 1, at: nextStamp(phone.id, DAWN_MS) } }), given);
+  expect(result).toMatchObject({ accepted: false, refusal: { code: "invalid_input", step: "first" } });
+  expect(JSON.stringify(result)).not.toContain("4111");
+});
+
+test("drafts of one step that are too large together are refused", () => {
+  const at = nextStamp(phone.id, DAWN_MS);
+  const half = merged(begun, draft({ x: { value: "x".repeat(MAX_INPUT_LENGTH / 2), at } }));
+  expect(advance(flow, half, draft({ y: { value: "y".repeat(MAX_INPUT_LENGTH / 2), at } }), given)).toEqual({
+    accepted: false,
+    refusal: { code: "too_large", atMost: MAX_INPUT_LENGTH },
+  });
+});
+
+test("a submission takes the drafts of its own step along, and leaves the others", () => {
+  const at = nextStamp(phone.id, DAWN_MS);
+  const typed = merged(begun, draft({ x: { value: "one", at } }), draft({ y: { value: "two", at } }, "second"));
+  expect(submitted(typed, "first", { x: "one" }).drafts).toEqual({ second: { y: { value: "two", at } } });
+});
+
+test("S3: a submission and drafts of other steps commute", () => {
+  fc.assert(
+    fc.property(drafts, fc.boolean(), (commands, again) => {
+      const session = again ? submitted(submitted(begun, "first", { x: "one" }), "second", { y: "two" }) : begun;
+      const others = commands.filter((command) => command.step !== "first");
+      const after = merged(submitted(session, "first", { x: "new" }), ...others);
+      const before = submitted(merged(session, ...others), "first", { x: "new" });
+      expect(after.data).toEqual(before.data);
+      expect(after.drafts).toEqual(before.drafts);
+    }),
+  );
+});
