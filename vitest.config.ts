@@ -1,4 +1,6 @@
+import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { chooseChromium } from "./scripts/chromium.ts";
 
 const source = { resolve: { conditions: ["@sessions/source"] }, ssr: { resolve: { conditions: ["@sessions/source"] } } };
 
@@ -22,6 +24,20 @@ export default defineConfig({
           globalSetup: "packages/server/src/testing/global-setup.ts",
           testTimeout: 30_000,
           hookTimeout: 30_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "browser",
+          include: ["packages/*/src/**/*.browser.test.{ts,tsx}"],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: await chooseChromium() }),
+            instances: [{ browser: "chromium" }],
+          },
         },
       },
       {
