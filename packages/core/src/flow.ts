@@ -136,9 +136,15 @@ export function defineFlow<
     throw invalid('a duration is a whole number and m, h or d, such as "72h".');
   }
   for (const [stepName, { dependsOn }] of Object.entries<Step>(steps)) {
-    if (!/^[A-Za-z][\w-]{0,99}$/.test(stepName)) throw invalid(`the step name ${stepName} is not allowed.`);
-    const unknown = dependsOn.find((other) => !Object.hasOwn(steps, other) || other === stepName);
+    // Sessions keep what they know of a step under its name: one that every object inherits would be found there unasked.
+    if (!/^[A-Za-z][\w-]{0,99}$/.test(stepName) || stepName in Object.prototype) {
+      throw invalid(`the step name ${stepName} is not allowed.`);
+    }
+    const unknown = dependsOn.find((other) => !Object.hasOwn(steps, other));
     if (unknown !== undefined) throw invalid(`step ${stepName} cannot depend on ${unknown}.`);
+  }
+  for (const stepName of stepNames) {
+    if (causes(steps, stepName).has(stepName)) throw invalid(`step ${stepName} depends on itself, perhaps through others.`);
   }
 
   return {
@@ -168,6 +174,14 @@ export function defineFlow<
       return found;
     },
   };
+}
+
+/** Every step that this one depends on, directly or through another. */
+function causes(steps: Steps, stepName: string): ReadonlySet<string> {
+  const found = new Set<string>(steps[stepName]!.dependsOn);
+  // A set's iteration also meets what is added on the way.
+  for (const name of found) for (const cause of steps[name]!.dependsOn) found.add(cause);
+  return found;
 }
 
 /** The names of the fields that a step's input has; undefined when its schema does not say. */

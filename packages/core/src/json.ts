@@ -53,7 +53,8 @@ export function storable(value: unknown): Storable {
       budget -= String(part).length;
       return part;
     }
-    if (Array.isArray(part)) return part.map((item, index) => copy(item, [...path, index]));
+    // Not `map`, which would leave the holes of a sparse array as they are.
+    if (Array.isArray(part)) return Array.from(part, (item, index) => copy(item, [...path, index]));
     if (typeof part === "object" && isPlain(part)) {
       const result: Record<string, Json> = {};
       for (const [key, item] of Object.entries(part)) {

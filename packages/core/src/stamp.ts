@@ -13,7 +13,7 @@ export const MAX_CLOCK_LEAD_MS = 60_000;
 /** The next stamp of a device: after its clock (`nowMs`, milliseconds since 1970) and after every stamp it has seen. */
 export function nextStamp(device: string, nowMs: number, newest?: Stamp): Stamp {
   const seenMs = newest === undefined ? -1 : Number(newest.slice(0, 15));
-  if (nowMs > seenMs) return encode(nowMs, 0, device);
+  if (Math.trunc(nowMs) > seenMs) return encode(nowMs, 0, device);
   const counter = Number.parseInt(newest!.slice(16, 20), 16) + 1;
   return counter > 0xffff ? encode(seenMs + 1, 0, device) : encode(seenMs, counter, device);
 }
