@@ -1,0 +1,38 @@
+import { SOURCE_ABOVE_CENTS } from "../flow.ts";
+import { formatCents, parseCents } from "./money.ts";
+import type { OpenTransfer } from "./open-transfer.ts";
+import { StepFrame } from "./step-frame.tsx";
+import { useStepForm } from "./step-form.ts";
+import { TextField } from "./text-field.tsx";
+import { typedText } from "./typed-text.ts";
+
+/** How much. The draft keeps the amount as it is typed, "12," included; cents are made of it on submission. */
+export function AmountStep({ open }: { readonly open: OpenTransfer }) {
+  const stored = { cents: typedText(open.state, "amount", "cents"), reference: typedText(open.state, "amount", "reference") };
+  const form = useStepForm(open, "amount", stored, ({ cents: typed, reference }) => {
+    const cents = parseCents(typed);
+    if (cents === null) return { issues: { cents: "Enter an amount, such as 1234.50." } };
+    return { input: { cents, ...(reference.trim() !== "" && { reference }) } };
+  });
+  return (
+    <StepFrame form={form}>
+      <TextField
+        label="Amount in euros"
+        name="cents"
+        inputMode="decimal"
+        autoComplete="off"
+        maxLength={20}
+        hint={`Above ${formatCents(SOURCE_ABOVE_CENTS)} we ask where it comes from`}
+        {...form.field("cents")}
+      />
+      <TextField
+        label="Reference"
+        name="reference"
+        autoComplete="off"
+        maxLength={140}
+        hint="Optional: the recipient reads it"
+        {...form.field("reference")}
+      />
+    </StepFrame>
+  );
+}

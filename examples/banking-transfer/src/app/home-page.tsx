@@ -1,0 +1,106 @@
+import { useSessions } from "@sessions/react";
+import { transfer } from "../flow.ts";
+import { OPEN_AT_MOST } from "../limits.ts";
+import { AccountCard } from "./account-card.tsx";
+import { profile } from "./device.ts";
+import { ago, dateAndTime, useNow } from "./moment.ts";
+import { Link, navigate } from "./route.tsx";
+import { stepNames, syncText, titleOf, type TransferState } from "./wording.ts";
+
+/** The account, the transfers that are open on any device, and those that have ended. */
+export function HomePage() {
+  const { active, ended, more, loading, start, loadMore } = useSessions(transfer);
+  const full = active.length >= OPEN_AT_MOST;
+
+  return (
+    <main className="page home">
+      <h1 className="hidden">Your account</h1>
+      <AccountCard changed={ended[0]?.id} />
+      <div className="new">
+        <button
+          type="button"
+          className="button primary"
+          aria-disabled={full}
+          aria-describedby="full"
+          onClick={() => !full && navigate(`/transfers/${start().id}`)}
+        >
+          New transfer
+        </button>
+        <span id="full" className="hint">
+          {full && `${OPEN_AT_MOST} transfers are open, the most at once. Finish or cancel one first.`}
+        </span>
+      </div>
+      <section aria-labelledby="open">
+        <h2 id="open">Open transfers</h2>
+        {active.length === 0 && (
+          <p className="hint empty">{loading ? "Looking…" : "None. Begin one here and go on with it on any device."}</p>
+        )}
+        <ul className="transfers">
+          {active.map((state) => (
+            <OpenTransferItem key={state.id} state={state} />
+          ))}
+        </ul>
+      </section>
+      <section aria-labelledby="ended">
+        <h2 id="ended">Past transfers</h2>
+        {ended.length === 0 && <p className="hint empty">{loading ? "Looking…" : "None yet."}</p>}
+        <ul className="transfers">
+          {ended.map((state) => (
+            <EndedTransferItem key={state.id} state={state} />
+          ))}
+        </ul>
+        {more && (
+          <button type="button" className="button" aria-disabled={loading} onClick={() => void loadMore()}>
+            Show earlier ones
+          </button>
+        )}
+      </section>
+      {profile === "" && (
+        <p className="hint">
+          One screen is not enough to see the point: <a href="/side-by-side">a phone and a laptop side by side</a>.
+        </p>
+      )}
+    </main>
+  );
+}
+
+function OpenTransferItem({ state }: { readonly state: TransferState }) {
+  const { id, progress, device, updatedAt, sync, shelved } = state;
+  const nowMs = useNow();
+  const step = progress.current ? stepNames[progress.current] : "Review";
+  const title = titleOf(state);
+  return (
+    <li>
+      <div>
+        <strong>{title}</strong>
+        <span>
+          {step}, {progress.position} of {progress.total}; last on {device.name}, {ago(updatedAt, nowMs)}
+        </span>
+        {(sync.state !== "saved" || shelved.length > 0) && <span className="unsaved">{syncText(sync)}</span>}
+      </div>
+      <Link to={`/transfers/${id}`} className="button">
+        Resume<span className="hidden"> {title}</span>
+      </Link>
+    </li>
+  );
+}
+
+function EndedTransferItem({ state }: { readonly state: TransferState }) {
+  const { id, status, result, endedAt } = state;
+  const what = result?.reference ?? (status === "cancelled" ? "Cancelled" : "Ran out of time");
+  const title = titleOf(state);
+  return (
+    <li data-status={status}>
+      <div>
+        <strong>{title}</strong>
+        <span>
+          {what}
+          {endedAt !== null && `, ${dateAndTime(endedAt)}`}
+        </span>
+      </div>
+      <Link to={`/transfers/${id}`}>
+        Details<span className="hidden"> of {title}</span>
+      </Link>
+    </li>
+  );
+}

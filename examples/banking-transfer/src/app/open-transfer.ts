@@ -1,0 +1,91 @@
+import { parse, type DraftOf, type InputOf, type Refusal } from "@sessions/core";
+import { useSession, useSessionsClient } from "@sessions/react";
+import { useState } from "react";
+import { transfer, type Transfer } from "../flow.ts";
+import { navigate } from "./route.tsx";
+import type { TransferState, TransferStep } from "./wording.ts";
+
+/** One transfer on one screen: its state, the step that is shown, and what the person can do. */
+export interface OpenTransfer {
+  readonly state: TransferState;
+  /** The id of the device that this screen is on. */
+  readonly device: string;
+  readonly shown: TransferStep;
+  /** Whether the bank is looking at what was just submitted. */
+  readonly busy: boolean;
+  /** The last "no" from the bank on this screen. */
+  readonly refusal: { readonly step: TransferStep; readonly refusal: Refusal; readonly command: string } | null;
+  type<K extends TransferStep>(step: K, fields: DraftOf<Transfer, K>): void;
+  /** The person's hands are off the keyboard: the screen may follow the other devices again. */
+  rest(): void;
+  /** Resolves with what is wrong with the input, or null once it is on its way. `typed` comes back if the bank refuses. */
+  submit<K extends TransferStep>(step: K, input: InputOf<Transfer, K>, typed?: DraftOf<Transfer, K>): Promise<Refusal | null>;
+  /** Whether an unanswered command took effect after all. */
+  check(): Promise<void>;
+  cancel(): void;
+}
+
+/**
+ * Follows the transfer to its current step, on whichever device it moves on, unless the address names an earlier
+ * one (`wanted`), a field is being typed in, or the bank still looks at the step that was submitted here.
+ */
+export function useOpenTransfer(id: string, wanted: string | undefined): OpenTransfer {
+  const sessions = useSessionsClient();
+  const session = useSession(transfer, id);
+  const [typing, setTyping] = useState<TransferStep | null>(null);
+  const [submitting, setSubmitting] = useState<TransferStep | null>(null);
+  const [refusal, setRefusal] = useState<OpenTransfer["refusal"]>(null);
+
+  const { progress, sync } = session;
+  const busy = submitting !== null && sync.state !== "offline";
+  const asked = [busy ? submitting : null, typing, wanted].find((step) => progress.open.some((open) => open === step));
+  const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
+
+  /** What was refused goes back into its fields, where it can be mended. */
+  async function takeBack(command: string, step: TransferStep, typed: DraftOf<Transfer, TransferStep>) {
+    const opened = sessions.open(transfer, id);
+    await opened.shelved.find((one) => one.id === command)?.discard();
+    if (step !== "review") await opened.draft(step, typed).stored;
+    if (step !== opened.state.progress.current) navigate(`/transfers/${id}/${step}`, { replace: true });
+  }
+
+  return {
+    state: session,
+    device: sessions.device.id,
+    shown,
+    busy,
+    refusal,
+    type(step, fields) {
+      setTyping(step);
+      setRefusal(null);
+      session.draft(step, fields);
+    },
+    rest: () => setTyping(null),
+    async submit(step, input, typed = {}) {
+      const parsed = parse(transfer.steps[step], step, input);
+      if (!parsed.ok) return parsed.refusal;
+
+      setTyping(null);
+      setRefusal(null);
+      setSubmitting(step);
+      // Back in the browser's history leads to the step that was just left.
+      navigate(`/transfers/${id}/${step}`, { replace: true });
+      navigate(`/transfers/${id}`);
+
+      const submission = session.submit(step, input);
+      const settlement = await submission.settled;
+      setSubmitting(null);
+      if (settlement.outcome !== "refused") return null;
+      setRefusal({ step, refusal: settlement.refusal, command: submission.id });
+      if (settlement.refusal.code !== "conflict") await takeBack(submission.id, step, typed);
+      return null;
+    },
+    async check() {
+      if (!refusal) return;
+      const outcome = await sessions.receipt({ session: id, command: refusal.command });
+      // Accepted: the finished transfer arrives by itself. Unknown to the bank: it did not happen.
+      if (outcome?.outcome !== "accepted") setRefusal(null);
+    },
+    cancel: () => void session.cancel(),
+  };
+}

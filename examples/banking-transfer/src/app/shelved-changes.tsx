@@ -1,0 +1,60 @@
+import type { Shelved } from "@sessions/client";
+import { Facts, factsOf } from "./facts.tsx";
+import type { Transfer } from "../flow.ts";
+import { refusalText, stepNames } from "./wording.ts";
+
+/** Changes of this device that could not be applied: what stands, what was wanted, and the person's choice. */
+export function ShelvedChanges({ shelved }: { readonly shelved: readonly Shelved<Transfer>[] }) {
+  return shelved.map((change) => <ShelvedChange key={change.id} change={change} />);
+}
+
+function ShelvedChange({ change }: { readonly change: Shelved<Transfer> }) {
+  const { step, refusal, mine, theirs } = change;
+  const conflict = refusal.code === "conflict" && step !== null;
+  return (
+    <section className="shelved" aria-label="A change to decide on" data-kind={change.kind}>
+      <h2>{headingOf(change)}</h2>
+      {conflict ? (
+        <div className="versions">
+          <Version title="As it stands" facts={factsOf(step, theirs ?? undefined)} />
+          <Version title="Yours, not saved" facts={factsOf(step, mine)} />
+        </div>
+      ) : (
+        <>
+          <p>{refusalText(refusal)}</p>
+          {step && <Facts facts={factsOf(step, mine)} />}
+        </>
+      )}
+      <div className="actions">
+        <button type="button" className="button" onClick={() => void change.discard()}>
+          {conflict ? "Keep what stands" : "Let go of it"}
+        </button>
+        <button type="button" className="button primary" onClick={() => void change.retry()}>
+          {conflict ? "Use yours" : "Try again"}
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function Version({ title, facts }: { readonly title: string; readonly facts: ReturnType<typeof factsOf> }) {
+  return (
+    <div>
+      <h3>{title}</h3>
+      {facts.length > 0 ? <Facts facts={facts} /> : <p className="hint">Nothing</p>}
+    </div>
+  );
+}
+
+function headingOf({ kind, step }: Shelved<Transfer>): string {
+  const name = step && stepNames[step];
+  switch (kind) {
+    case "start":
+      return "This transfer is not open at the bank yet";
+    case "cancel":
+      return "This transfer was not cancelled";
+    case "submit":
+    case "draft":
+      return `${name ?? "A step"} changed in two places`;
+  }
+}

@@ -1,0 +1,50 @@
+import { createSessions, type Sessions } from "@sessions/client";
+import { SessionsProvider } from "@sessions/react";
+import { useEffect, useState, type ReactNode } from "react";
+import { transfer } from "../flow.ts";
+import { deviceName, profile } from "./device.ts";
+import { Link } from "./route.tsx";
+import { SignOut } from "./sign-out.tsx";
+import type { User } from "./visit.ts";
+
+/** The frame of every page that needs a person, with that person's sessions. */
+export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<void>; readonly children: ReactNode }) {
+  const { user } = props;
+  const sessions = useSessionsOf(user);
+  if (!sessions) return null;
+  return (
+    <SessionsProvider sessions={sessions}>
+      <header className="top">
+        <Link to="/" className="brand">
+          Harbour Bank
+        </Link>
+        <span className="person">{deviceName(user.name) ?? user.name}</span>
+        <SignOut sessions={sessions} onSignedOut={props.onSignedOut} />
+      </header>
+      {props.children}
+    </SessionsProvider>
+  );
+}
+
+function useSessionsOf(user: User): Sessions | null {
+  const [sessions, setSessions] = useState<Sessions | null>(null);
+  useEffect(() => {
+    const name = deviceName(user.name);
+    const opened = createSessions({
+      flows: [transfer],
+      url: "/trpc",
+      owner: user.id,
+      profile,
+      ...(name && { deviceName: name }),
+    });
+    let closed = false;
+    void opened.ready.then(() => {
+      if (!closed) setSessions(opened);
+    });
+    return () => {
+      closed = true;
+      opened.close();
+    };
+  }, [user.id, user.name]);
+  return sessions;
+}

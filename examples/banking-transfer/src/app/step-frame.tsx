@@ -1,0 +1,19 @@
+import type { ReactNode } from "react";
+import type { StepForm } from "./step-form.ts";
+
+/** A step's form: its fields, room for one refusal, and the button that goes on. */
+export function StepFrame({ form, children }: { readonly form: StepForm<never>; readonly children: ReactNode }) {
+  return (
+    <form onSubmit={form.onSubmit} noValidate>
+      {children}
+      <p className="issue refusal" role="alert">
+        {form.refusal}
+      </p>
+      <div className="actions">
+        <button className="button primary" aria-disabled={form.busy}>
+          {form.busy ? "Checking…" : "Continue"}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,37 @@
+import { useId, type ComponentProps, type ReactNode } from "react";
+
+interface TextFieldProps extends Omit<ComponentProps<"input">, "onChange" | "value" | "id"> {
+  readonly label: string;
+  readonly value: string;
+  /** What is wrong with it; its line is there without one too, so that nothing jumps. */
+  readonly issue?: string | undefined;
+  /** Beside the label: that it is optional, or an example. */
+  readonly hint?: ReactNode;
+  onChange(value: string): void;
+}
+
+/** A labelled field of text with room for one issue under it. */
+export function TextField({ label, value, issue, hint, onChange, ...input }: TextFieldProps) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {hint !== undefined && (
+        <span className="hint" id={`${id}-hint`}>
+          {hint}
+        </span>
+      )}
+      <input
+        {...input}
+        id={id}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        aria-invalid={issue !== undefined}
+        aria-describedby={[hint !== undefined && `${id}-hint`, `${id}-issue`].filter(Boolean).join(" ")}
+      />
+      <span className="issue" id={`${id}-issue`}>
+        {issue}
+      </span>
+    </div>
+  );
+}

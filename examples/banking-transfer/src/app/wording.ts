@@ -1,0 +1,96 @@
+import type { Refusal } from "@sessions/core";
+import type { SessionState } from "@sessions/client";
+import { electronicFormatIBAN, friendlyFormatIBAN } from "ibantools";
+import type { Transfer } from "../flow.ts";
+import { bankDay } from "./moment.ts";
+import { formatCents } from "./money.ts";
+
+export type TransferState = SessionState<Transfer>;
+export type TransferStep = "recipient" | "amount" | "source" | "review";
+
+/** What a person reads for a step. */
+export const stepNames = {
+  recipient: "Recipient",
+  amount: "Amount",
+  source: "Source of funds",
+  review: "Review",
+} as const satisfies Record<TransferStep, string>;
+
+/** An IBAN in groups of four, as it is printed on a card. */
+export function printedIban(iban: string): string {
+  return friendlyFormatIBAN(electronicFormatIBAN(iban) ?? "") ?? iban;
+}
+
+/** A transfer in a list: as much of "€1,200.00 to Grace Hopper" as is known. */
+export function titleOf({ data, drafts }: Pick<TransferState, "data" | "drafts">): string {
+  const typed = drafts.recipient?.name;
+  const name = typeof typed === "string" && typed.trim() !== "" ? typed.trim() : data.recipient?.name;
+  const amount = data.amount && formatCents(data.amount.cents);
+  if (amount && name) return `${amount} to ${name}`;
+  if (name) return `To ${name}`;
+  return amount ?? "New transfer";
+}
+
+/** Whether what is on this device is on the bank's side too. */
+export function syncText({ state, pending, storage }: TransferState["sync"]): string {
+  const where = storage === "memory" ? "in this tab only" : "on this device";
+  switch (state) {
+    case "saved":
+      return "All changes saved";
+    case "saving":
+      return "Saving…";
+    case "offline":
+      if (pending === 0) return "Offline: nothing is waiting";
+      return `Offline: ${pending === 1 ? "1 change waits" : `${pending} changes wait`} ${where}`;
+    case "conflict":
+      return "A change needs your decision";
+    case "outdated":
+      return "This page is older than the bank’s: reload it";
+  }
+}
+
+/** Why something was refused, for the person who asked for it. */
+export function refusalText(refusal: Refusal): string {
+  switch (refusal.code) {
+    case "invalid_input":
+      return refusal.issues[0]?.message ?? "Something is not filled in as it should be.";
+    case "rejected":
+      return refusal.reason;
+    case "conflict":
+      return `${sentenceOf(refusal.changed)} changed elsewhere meanwhile. Look at it and decide again.`;
+    case "limit_reached":
+      return limitText(refusal);
+    case "step_unreachable":
+      return "A step before this one is missing.";
+    case "ended":
+      return `This transfer is already ${refusal.status}.`;
+    case "expired":
+    case "not_found":
+      return "This transfer is not open any more.";
+    case "unsettled":
+      return "The bank must have all changes before it can send the money. You can confirm as soon as you are online and all changes are saved.";
+    case "unconfirmed":
+      return "The bank did not answer, so it is not known yet whether the money was sent.";
+    case "outdated":
+      return "This page is older than the bank’s. Reload it and try again.";
+    case "too_large":
+    case "too_many_commands":
+      return "That is more than the bank takes at once.";
+    case "unknown_flow":
+    case "unknown_step":
+    case "command_mismatch":
+    case "malformed":
+      return "The bank did not understand this. Reload the page and try again.";
+  }
+}
+
+function limitText({ atMost, resetsAt }: Extract<Refusal, { code: "limit_reached" }>): string {
+  return resetsAt === null
+    ? `You have ${atMost} open transfers, the most at once. Finish or cancel one first.`
+    : `You have made ${atMost} transfers this month, the most that are possible. The next one is possible from ${bankDay(resetsAt)}.`;
+}
+
+function sentenceOf(steps: readonly string[]): string {
+  const names = steps.map((step) => stepNames[step as TransferStep] ?? step);
+  return `${new Intl.ListFormat("en").format(names)} ${names.length === 1 ? "was" : "were"}`;
+}

@@ -1,0 +1,62 @@
+import { defineFlow, step } from "@sessions/core";
+import { electronicFormatIBAN, isValidIBAN } from "ibantools";
+import { z } from "zod";
+
+/** Above this amount, in cents, the bank asks where the money comes from. */
+export const SOURCE_ABOVE_CENTS = 1_000_000;
+
+/** Where the money of a large transfer can come from, as a person reads it. */
+export const origins = {
+  salary: "Salary or pension",
+  savings: "Savings",
+  sale: "Sale of a house, a car or another thing",
+  gift: "Gift or inheritance",
+} as const;
+
+const Iban = z
+  .string()
+  .max(60, "Enter an IBAN, such as BE68 5390 0754 7034.")
+  .transform((text) => electronicFormatIBAN(text) ?? "")
+  .refine(isValidIBAN, "Enter an IBAN, such as BE68 5390 0754 7034.");
+
+/** A bank transfer: to whom, how much, for a large one where the money comes from, and the person's yes. */
+export const transfer = defineFlow({
+  name: "transfer",
+  version: 1,
+  steps: {
+    recipient: step({
+      input: z.object({
+        name: z.string().trim().min(1, "Enter the recipient's name.").max(70, "Use at most 70 characters."),
+        iban: Iban,
+      }),
+    }),
+    amount: step({
+      input: z.object({
+        cents: z.int().positive("Enter more than zero.").max(100_000_000, "Enter at most €1,000,000.00."),
+        /** What the recipient reads on the statement. */
+        reference: z.string().trim().max(140, "Use at most 140 characters.").optional(),
+      }),
+      output: z.object({ feeCents: z.int() }),
+    }),
+    source: step({
+      input: z.object({
+        origin: z.enum(Object.keys(origins) as (keyof typeof origins)[], "Choose where the money comes from."),
+      }),
+    }),
+    review: step({
+      input: z.object({ accepted: z.literal(true) }),
+      dependsOn: ["recipient", "amount", "source"],
+      confirm: true,
+    }),
+  },
+  path: ({ amount }) => [
+    "recipient",
+    "amount",
+    ...(amount && amount.cents > SOURCE_ABOVE_CENTS ? ["source" as const] : []),
+    "review",
+  ],
+  result: z.object({ reference: z.string() }),
+  expires: { idle: "72h", absolute: "30d" },
+});
+
+export type Transfer = typeof transfer;

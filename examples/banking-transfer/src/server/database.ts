@@ -1,0 +1,64 @@
+import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
+import { PGliteDialect, PostgresDialect, type Dialect } from "kysely";
+import { Pool } from "pg";
+
+export interface Database {
+  /** What `createSessions` takes, so that the bank and its sessions share one database. */
+  readonly source: Pool | PGlite;
+  readonly dialect: Dialect;
+  close(): Promise<void>;
+}
+
+/** Opens the PostgreSQL at `url`, or without one a PGlite that keeps its files in `directory`. */
+export async function openDatabase(url: string | undefined, directory: string): Promise<Database> {
+  return url ? openPostgres(url) : openPGlite(directory);
+}
+
+function openPostgres(url: string): Database {
+  const pool = new Pool({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  // An idle connection that the server ends is no news: the next query opens another.
+  pool.on("error", () => {});
+  return { source: pool, dialect: new PostgresDialect({ pool }), close: () => pool.end() };
+}
+
+async function openPGlite(directory: string): Promise<Database> {
+  await mkdir(directory, { recursive: true });
+  const release = await claim(join(directory, "in-use-by"));
+  try {
+    const pglite = await PGlite.create(join(directory, "pglite"));
+    return {
+      source: pglite,
+      dialect: new PGliteDialect({ pglite }),
+      close: async () => {
+        await pglite.close();
+        await release();
+      },
+    };
+  } catch (cause) {
+    await release();
+    throw cause;
+  }
+}
+
+/** PGlite does not notice a second process on its files, and two would ruin them. */
+async function claim(path: string): Promise<() => Promise<void>> {
+  const holder = Number(await readFile(path, "utf8").catch(() => ""));
+  if (holder && holder !== process.pid && isRunning(holder)) {
+    throw new Error(`Process ${holder} already uses these data. Stop it, or remove ${path} if it is something else.`);
+  }
+  await rm(path, { force: true });
+  const file = await open(path, "wx");
+  await file.writeFile(String(process.pid));
+  await file.close();
+  return () => rm(path, { force: true });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,111 @@
+import { sql, type ColumnType, type GeneratedAlways, type Kysely, type Transaction } from "kysely";
+
+/** A `bigint`: node-postgres reads it as text, PGlite as a number. */
+type Cents = ColumnType<string | number, number, number>;
+
+export interface BankTables {
+  "bank.account": {
+    owner: string;
+    iban: string;
+    balance_cents: Cents;
+    password_hash: string;
+  };
+  "bank.ledger": {
+    entry: GeneratedAlways<number>;
+    /** Unique: whatever happens, one session pays once. */
+    session: string;
+    owner: string;
+    recipient: string;
+    iban: string;
+    cents: Cents;
+    fee_cents: Cents;
+    reference: string | null;
+    booked_at: Date;
+  };
+}
+
+declare module "@sessions/server" {
+  interface ApplicationTables extends BankTables {}
+}
+
+export interface Payment {
+  readonly session: string;
+  readonly owner: string;
+  readonly recipient: string;
+  readonly iban: string;
+  readonly cents: number;
+  readonly feeCents: number;
+  readonly reference: string | null;
+}
+
+export type Paid = { readonly paid: true; readonly reference: string } | { readonly paid: false; readonly reason: string };
+
+/** The bank's fee in cents: nothing up to €1,000, above it 0.1 %, at most €25. */
+export function feeCents(cents: number): number {
+  return cents <= 1_000_00 ? 0 : Math.min(Math.ceil(cents / 1_000), 25_00);
+}
+
+/**
+ * Writes the ledger's row and moves the balance, in the transaction of the caller: all of it or nothing.
+ * Money for an account of this bank arrives there; anything else has left the bank.
+ */
+export async function pay(tx: Transaction<BankTables>, payment: Payment): Promise<Paid> {
+  // Both accounts in one order, or two people who pay each other would wait for each other.
+  const accounts = await tx
+    .selectFrom("bank.account")
+    .select(["owner", "iban", "balance_cents"])
+    .where((where) => where.or([where("owner", "=", payment.owner), where("iban", "=", payment.iban)]))
+    .orderBy("owner")
+    .forUpdate()
+    .execute();
+  const from = accounts.find(({ owner }) => owner === payment.owner);
+  const to = accounts.find(({ iban }) => iban === payment.iban);
+  const total = payment.cents + payment.feeCents;
+
+  if (!from || Number(from.balance_cents) < total) return { paid: false, reason: NOT_COVERED };
+  if (to?.owner === from.owner) return { paid: false, reason: "This is your own account: there is nothing to transfer." };
+
+  await move(tx, from.owner, -total);
+  if (to) await move(tx, to.owner, payment.cents);
+  const { entry } = await tx
+    .insertInto("bank.ledger")
+    .values({
+      session: payment.session,
+      owner: payment.owner,
+      recipient: payment.recipient,
+      iban: payment.iban,
+      cents: payment.cents,
+      fee_cents: payment.feeCents,
+      reference: payment.reference,
+      booked_at: new Date(),
+    })
+    .returning("entry")
+    .executeTakeFirstOrThrow();
+  return { paid: true, reference: `TR-${String(entry).padStart(6, "0")}` };
+}
+
+/** Why a transfer of `cents` would be refused as things are; null when it would not. */
+export async function obstacle(tx: Transaction<BankTables>, owner: string, cents: number): Promise<string | null> {
+  const account = await accountOf(tx, owner);
+  return account.balanceCents < cents + feeCents(cents) ? NOT_COVERED : null;
+}
+
+const NOT_COVERED = "Your balance does not cover this amount and its fee.";
+
+/** Someone's account: its IBAN and balance. */
+export async function accountOf(db: Kysely<BankTables>, owner: string): Promise<{ iban: string; balanceCents: number }> {
+  const { iban, balance_cents } = await db
+    .selectFrom("bank.account")
+    .select(["iban", "balance_cents"])
+    .where("owner", "=", owner)
+    .executeTakeFirstOrThrow();
+  return { iban, balanceCents: Number(balance_cents) };
+}
+
+function move(tx: Transaction<BankTables>, owner: string, cents: number) {
+  return tx
+    .updateTable("bank.account")
+    .set({ balance_cents: sql<number>`balance_cents + ${cents}` })
+    .where("owner", "=", owner)
+    .execute();
+}

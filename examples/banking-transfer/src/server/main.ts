@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createApp, type App } from "./app.ts";
+import { openDatabase, type Database } from "./database.ts";
+
+const { PORT = "4000", DATABASE_URL, DATA_DIRECTORY, PAGES_DIRECTORY, COOKIE_SECRET, SESSIONS_MIGRATE } = process.env;
+const data = DATA_DIRECTORY ?? fileURLToPath(new URL("../../.data", import.meta.url));
+const pages = PAGES_DIRECTORY ?? fileURLToPath(new URL("../../dist/app", import.meta.url));
+
+try {
+  await start();
+} catch (error) {
+  console.error(`Banking transfer cannot start. ${sentence(error)}`);
+  process.exit(1);
+}
+
+async function start(): Promise<void> {
+  if (!existsSync(pages)) throw new Error("The pages are not built: run `npx -y pnpm@12 build` first.");
+  let handle: RequestListener = (_req, res) => res.writeHead(503, { "retry-after": "1" }).end();
+  const server = createServer((req, res) => handle(req, res));
+  // The port first: a second start of the example must not get as far as the first one's data.
+  await listen(server);
+
+  const database = await openDatabase(DATABASE_URL, data);
+  const app = await openApp(database).catch(async (cause: unknown) => {
+    await database.close();
+    throw cause;
+  });
+  handle = app.handle;
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void stop(server, app, database));
+
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : PORT;
+  console.log(`Banking transfer is ready: http://localhost:${port}  (Ctrl+C to stop)`);
+}
+
+async function openApp(database: Database): Promise<App> {
+  const app = createApp({ database, secret: await cookieSecret(), pages });
+  if (SESSIONS_MIGRATE !== "off") await app.migrate();
+  await app.check();
+  return app;
+}
+
+/** Lets what is being answered finish; streams are ended, as they would not end by themselves. */
+async function stop(server: Server, app: App, database: Database): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  await app.close();
+  server.closeIdleConnections();
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 3_000))]);
+  await database.close();
+  process.exit(0);
+}
+
+function listen(server: Server): Promise<void> {
+  const port = Number(PORT);
+  if (!/^\d+$/.test(PORT) || port > 65_535) throw new Error("PORT must be a number from 0 to 65535.");
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, resolve);
+  });
+}
+
+/** Kept beside the data, so that a restart signs nobody out. */
+async function cookieSecret(): Promise<string> {
+  if (COOKIE_SECRET) return COOKIE_SECRET;
+  const path = join(data, "cookie-secret");
+  const kept = await readFile(path, "utf8").catch(() => "");
+  if (kept) return kept;
+  const secret = randomBytes(32).toString("base64url");
+  await mkdir(data, { recursive: true });
+  await writeFile(path, secret, { mode: 0o600 });
+  return secret;
+}
+
+/** What stops the start and what to do about it, in one sentence. */
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return "Something unknown went wrong.";
+  const code = "code" in error ? error.code : undefined;
+  switch (code) {
+    case "EADDRINUSE":
+      return `Port ${PORT} is in use: stop what listens there, or set PORT to another.`;
+    case "database_unreachable":
+      return "The database at DATABASE_URL does not answer: check that it runs, its address and its credentials.";
+    case "database_not_migrated":
+      return "The database lacks the tables of this version: start once without SESSIONS_MIGRATE=off.";
+    case "database_newer":
+      return "The database was migrated by a newer version: start that one, or name another database in DATABASE_URL.";
+    default:
+      return error.message.replaceAll(/\s+/g, " ");
+  }
+}

@@ -1,0 +1,11 @@
+import react from "@vitejs/plugin-react";
+import { defaultClientConditions, defineConfig } from "vite";
+
+// `vite` and `vite build --mode source` take the packages from their sources; the plain build takes what was built.
+export default defineConfig(({ command, mode }) => ({
+  plugins: [react()],
+  resolve:
+    command === "serve" || mode === "source" ? { conditions: ["@sessions/source", ...defaultClientConditions] } : {},
+  build: { outDir: "dist/app" },
+  server: { proxy: { "/trpc": `http://localhost:${process.env.PORT ?? "4000"}` } },
+}));
