@@ -27,7 +27,7 @@ export interface SessionsOptions<Context extends object> {
   readonly schema?: string;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
-  /** Told every fault. Default: its message, which holds no more than ids and codes, and its stack go to `console.error`. */
+  /** Told every fault. Default: to `console.error`, without the text of what caused it. */
   readonly onError?: (error: SessionsError) => void;
 }
 
@@ -137,7 +137,14 @@ async function withFaults(work: () => Promise<void>): Promise<void> {
 }
 
 function logFault(error: SessionsError): void {
-  // The cause is left out: an application's or a driver's message may quote what a person typed.
-  const frames = (error.stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
-  console.error([error.message, ...frames].join("\n"));
+  console.error([error.message, ...framesOf(error), ...causeOf(error)].join("\n"));
+}
+
+/** What an application or a driver threw, without its message: that may quote what a person typed. */
+function causeOf({ cause }: SessionsError): readonly string[] {
+  return cause instanceof Error ? [`  caused by ${cause.name}`, ...framesOf(cause)] : [];
+}
+
+function framesOf({ stack = "" }: Error): readonly string[] {
+  return stack.split("\n").filter((line) => line.startsWith("    at "));
 }

@@ -34,6 +34,7 @@ export const notes = defineFlow({
     left: step({ input: z.object({ text: z.string() }) }),
     middle: step({ input: z.object({ text: z.string() }), dependsOn: ["left"] }),
     right: step({ input: z.record(z.string(), z.json()) }),
+    end: step({ input: z.object({}) }),
   },
 });
 
@@ -78,7 +79,7 @@ export function createBank(
 }
 
 /** The application's own table, in the schema that the search path names. */
-export async function createLedger(pool: Pool): Promise<void> {
+export async function createLedger(pool: { query(text: string): Promise<unknown> }): Promise<void> {
   await pool.query("create table ledger (session_id uuid primary key, owner text, cents integer, reference text)");
 }
 

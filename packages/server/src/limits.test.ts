@@ -1,0 +1,62 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { calendarWindow, completions, openSessions } from "./limits.ts";
+
+const at = (iso: string) => Date.parse(iso);
+const window = (iso: string, unit: "day" | "week" | "month", timeZone: string) => {
+  const { fromMs, toMs } = calendarWindow(at(iso), unit, timeZone);
+  return [new Date(fromMs).toISOString(), new Date(toMs).toISOString()];
+};
+
+test("a month begins at midnight of its first day in the time zone", () => {
+  expect(window("2026-10-31T22:59:59.999Z", "month", "Europe/Brussels")).toEqual([
+    "2026-09-30T22:00:00.000Z",
+    "2026-10-31T23:00:00.000Z",
+  ]);
+  expect(window("2026-10-31T23:00:00.000Z", "month", "Europe/Brussels")).toEqual([
+    "2026-10-31T23:00:00.000Z",
+    "2026-11-30T23:00:00.000Z",
+  ]);
+});
+
+test("a day is 23 or 25 hours long where the clocks change", () => {
+  expect(window("2026-03-29T12:00:00Z", "day", "Europe/Brussels")).toEqual([
+    "2026-03-28T23:00:00.000Z",
+    "2026-03-29T22:00:00.000Z",
+  ]);
+  expect(window("2026-10-25T12:00:00Z", "day", "Europe/Brussels")).toEqual([
+    "2026-10-24T22:00:00.000Z",
+    "2026-10-25T23:00:00.000Z",
+  ]);
+});
+
+test("a day begins later where midnight is skipped", () => {
+  // In Beirut the clocks go from 0:00 to 1:00 on the last Sunday of March.
+  expect(window("2026-03-29T12:00:00Z", "day", "Asia/Beirut")[0]).toBe("2026-03-28T22:00:00.000Z");
+});
+
+test("a week begins on Monday", () => {
+  expect(window("2026-11-22T12:00:00Z", "week", "UTC")).toEqual(["2026-11-16T00:00:00.000Z", "2026-11-23T00:00:00.000Z"]);
+});
+
+test("every moment lies in its window, and windows follow one another without a gap", () => {
+  const zones = fc.constantFrom("UTC", "Europe/Brussels", "America/New_York", "Asia/Kathmandu", "Pacific/Apia");
+  const moments = fc.integer({ min: at("1990-01-01T00:00:00Z"), max: at("2100-01-01T00:00:00Z") });
+  fc.assert(
+    fc.property(moments, zones, fc.constantFrom("day", "week", "month"), (nowMs, timeZone, unit) => {
+      const { fromMs, toMs } = calendarWindow(nowMs, unit, timeZone);
+      expect(fromMs <= nowMs && nowMs < toMs).toBe(true);
+      expect(calendarWindow(toMs, unit, timeZone).fromMs).toBe(toMs);
+      expect(calendarWindow(fromMs - 1, unit, timeZone).toMs).toBe(fromMs);
+    }),
+  );
+});
+
+test("a limit that cannot work is refused when it is made, naming the option", () => {
+  expect(() => completions({ atMost: 0, per: "month" })).toThrow(/atMost/);
+  expect(() => completions({ atMost: 1.5, per: "month" })).toThrow(/atMost/);
+  expect(() => completions({ atMost: 1, per: "year" as never })).toThrow(/per/);
+  expect(() => completions({ atMost: 1, per: { rolling: "soon" as never } })).toThrow(/rolling/);
+  expect(() => completions({ atMost: 1, per: "day", timeZone: "Mars/Olympus" })).toThrow(/timeZone/);
+  expect(() => openSessions({ atMost: -1 })).toThrow(/atMost/);
+});

@@ -1,0 +1,119 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
+import { initTRPC, type AnyRouter } from "@trpc/server";
+import { createExpressMiddleware } from "@trpc/server/adapters/express";
+import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import { EventSource } from "eventsource";
+import express from "express";
+import fastify from "fastify";
+import superjson from "superjson";
+import type { Sessions } from "../index.ts";
+
+/** A host application's context: not the one that the sessions router was made with. */
+interface HostContext {
+  readonly user: string | undefined;
+  readonly requestedAt: Date;
+}
+
+/** A host as an application writes it: a context, an error formatter and a transformer of its own. */
+export function createHost(sessions: Sessions) {
+  const t = initTRPC.context<HostContext>().create({
+    transformer: superjson,
+    errorFormatter: ({ shape }) => ({ ...shape, data: { ...shape.data, host: "bank" } }),
+  });
+  return t.router({
+    sessions: sessions.router,
+    requestedAt: t.procedure.query(({ ctx }) => ctx.requestedAt),
+  });
+}
+
+export type Host = ReturnType<typeof createHost>;
+
+/** A host without a transformer: the bodies on its wire are the procedures' own. */
+export function createPlainHost(sessions: Sessions) {
+  const t = initTRPC.context<HostContext>().create();
+  return t.router({ sessions: sessions.router });
+}
+
+const contextOf = (user: string | undefined): HostContext => ({ user, requestedAt: new Date() });
+
+export interface Running {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** The host served by each of tRPC's adapters, at `url`. */
+export const adapters: Readonly<Record<string, (host: AnyRouter) => Promise<Running>>> = {
+  standalone: (router) =>
+    listening(
+      createServer(
+        createHTTPHandler({ router, basePath: "/trpc/", createContext: ({ req }) => contextOf(header(req.headers["x-user"])) }),
+      ),
+    ),
+  express: (router) => {
+    const app = express();
+    app.use("/trpc", createExpressMiddleware({ router, createContext: ({ req }) => contextOf(req.get("x-user")) }));
+    return listening(createServer(app));
+  },
+  fastify: async (router) => {
+    const app = fastify({ routerOptions: { maxParamLength: 5_000 }, forceCloseConnections: true });
+    const trpcOptions: FastifyTRPCPluginOptions<AnyRouter>["trpcOptions"] = {
+      router,
+      createContext: ({ req }) => contextOf(header(req.headers["x-user"])),
+    };
+    await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions });
+    const url = await app.listen({ port: 0, host: "127.0.0.1" });
+    return { url: `${url}/trpc`, stop: () => app.close() };
+  },
+  fetch: (router) => {
+    const answer = (req: Request) =>
+      fetchRequestHandler({
+        req,
+        router,
+        endpoint: "/trpc",
+        createContext: () => contextOf(req.headers.get("x-user") ?? undefined),
+      });
+    return listening(createAdaptorServer({ fetch: answer }) as Server);
+  },
+};
+
+/** A tRPC client of the host, signed in as a user, over HTTP and SSE. */
+export function clientOf(url: string, user: string | undefined) {
+  const headers = user === undefined ? {} : { "x-user": user };
+  return createTRPCClient<Host>({
+    links: [
+      splitLink({
+        condition: ({ type }) => type === "subscription",
+        true: httpSubscriptionLink({
+          url,
+          transformer: superjson,
+          EventSource,
+          eventSourceOptions: () => ({
+            fetch: (input, init) => fetch(input, { ...init, headers: { ...init.headers, ...headers } }),
+          }),
+        }),
+        false: httpLink({ url, transformer: superjson, headers }),
+      }),
+    ],
+  });
+}
+
+async function listening(server: Server): Promise<Running> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/trpc`,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function header(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
