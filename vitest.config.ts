@@ -10,6 +10,13 @@ export default defineConfig({
       {
         ...source,
         test: {
+          name: "repository",
+          include: ["scripts/**/*.test.ts"],
+        },
+      },
+      {
+        ...source,
+        test: {
           name: "pure",
           include: ["packages/*/src/**/*.test.ts"],
           exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts"],
