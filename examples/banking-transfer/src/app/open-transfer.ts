@@ -18,8 +18,8 @@ export interface OpenTransfer {
   type<K extends TransferStep>(step: K, fields: DraftOf<Transfer, K>): void;
   /** The person's hands are off the keyboard: the screen may follow the other devices again. */
   rest(): void;
-  /** Resolves with what is wrong with the input, or null once it is on its way. `typed` comes back if the bank refuses. */
-  submit<K extends TransferStep>(step: K, input: InputOf<Transfer, K>, typed?: DraftOf<Transfer, K>): Promise<Refusal | null>;
+  /** Resolves with what the step's schema says against the input; with null once the bank has decided. */
+  submit<K extends TransferStep>(step: K, input: InputOf<Transfer, K>): Promise<Refusal | null>;
   /** Whether an unanswered command took effect after all. */
   check(): Promise<void>;
   cancel(): void;
@@ -41,12 +41,11 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   const asked = [busy ? submitting : null, typing, wanted].find((step) => progress.open.some((open) => open === step));
   const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
 
-  /** What was refused goes back into its fields, where it can be mended. */
-  async function takeBack(command: string, step: TransferStep, typed: DraftOf<Transfer, TransferStep>) {
-    const opened = sessions.open(transfer, id);
-    await opened.shelved.find((one) => one.id === command)?.discard();
-    if (step !== "review") await opened.draft(step, typed).stored;
-    if (step !== opened.state.progress.current) navigate(`/transfers/${id}/${step}`, { replace: true });
+  /** What was refused is in its fields again: there it is mended, not among the shelved changes. */
+  async function mend(command: string, step: TransferStep) {
+    const { state } = sessions.open(transfer, id);
+    await state.shelved.find((change) => change.id === command)?.discard();
+    if (step !== state.progress.current) navigate(`/transfers/${id}/${step}`, { replace: true });
   }
 
   return {
@@ -61,7 +60,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
       session.draft(step, fields);
     },
     rest: () => setTyping(null),
-    async submit(step, input, typed = {}) {
+    async submit(step, input) {
       const parsed = parse(transfer.steps[step], step, input);
       if (!parsed.ok) return parsed.refusal;
 
@@ -77,7 +76,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
       setSubmitting(null);
       if (settlement.outcome !== "refused") return null;
       setRefusal({ step, refusal: settlement.refusal, command: submission.id });
-      if (settlement.refusal.code !== "conflict") await takeBack(submission.id, step, typed);
+      if (settlement.refusal.code !== "conflict") await mend(submission.id, step);
       return null;
     },
     async check() {

@@ -45,7 +45,7 @@ export function useStepForm<K extends Exclude<TransferStep, "review">>(
   async function submit(form: HTMLFormElement) {
     const found = read(shown);
     setTyping(null);
-    const wrong = "issues" in found ? found.issues : issuesOf(await open.submit(step, found.input, shown));
+    const wrong = "issues" in found ? found.issues : issuesOf(await open.submit(step, found.input));
     setIssues(wrong);
     const first = Object.keys(wrong)[0];
     if (first) form.querySelector<HTMLElement>(`[name="${first}"]`)?.focus();

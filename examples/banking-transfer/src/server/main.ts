@@ -14,7 +14,7 @@ const pages = PAGES_DIRECTORY ?? fileURLToPath(new URL("../../dist/app", import.
 try {
   await start();
 } catch (error) {
-  console.error(`Banking transfer cannot start. ${sentence(error)}`);
+  console.error(`Banking transfer cannot start: ${sentence(error)}`);
   process.exit(1);
 }
 

@@ -1,0 +1,134 @@
+import { rm } from "node:fs/promises";
+import axe from "axe-core";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+
+let pages: string;
+let server: BankServer;
+let device: BrowserProfile;
+
+beforeAll(async () => {
+  pages = await buildPages();
+  server = await startBank(pages);
+  device = await openProfile(server.url);
+});
+
+afterAll(async () => {
+  await device.close();
+  await server.remove();
+  await rm(pages, { recursive: true, force: true });
+});
+
+test("a whole transfer is made with the keyboard alone", async () => {
+  const page = await device.open("/");
+  await tabTo(page, "button", "New transfer");
+  await page.keyboard.press("Enter");
+
+  await focusIsOn(page, "Recipient");
+  await tabTo(page, "textbox", "Name");
+  await page.keyboard.type("Grace Hopper");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("BE95 7351 9061 205");
+  await page.keyboard.press("Enter");
+  await focusIsOn(page, "IBAN");
+  await page.keyboard.press("End");
+  await page.keyboard.type("8");
+  await page.keyboard.press("Enter");
+
+  await focusIsOn(page, "Amount");
+  await tabTo(page, "textbox", "Amount in euros");
+  await page.keyboard.type("12000");
+  await page.keyboard.press("Enter");
+
+  await focusIsOn(page, "Source of funds");
+  await tabTo(page, "radio", "Salary or pension");
+  await page.keyboard.press("ArrowDown");
+  await tabTo(page, "button", "Continue");
+  await page.keyboard.press("Enter");
+
+  await focusIsOn(page, "Review");
+  await page.getByRole("button", { name: "Send €12,000.00", disabled: false }).waitFor();
+  await tabTo(page, "button", "Send €12,000.00");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
+});
+
+test.each([
+  [375, "light"],
+  [375, "dark"],
+  [1280, "light"],
+  [1280, "dark"],
+] as const)("every page passes axe at %i pixels in %s", async (width, colorScheme) => {
+  const page = await device.open("/");
+  await page.setViewportSize({ width, height: 800 });
+  await page.emulateMedia({ colorScheme });
+  const goOn = () => page.getByRole("button", { name: "Continue" }).click();
+
+  await passesAxe(page, "Open transfers");
+  await page.getByRole("button", { name: "New transfer" }).click();
+  await page.getByRole("heading", { name: "Recipient" }).waitFor();
+  await goOn();
+  await page.getByText("Enter the recipient's name.").waitFor();
+  await passesAxe(page, "Recipient");
+  await page.getByLabel("Name").fill("Grace Hopper");
+  await page.getByLabel("IBAN").fill("BE95 7351 9061 2058");
+  await goOn();
+  await passesAxe(page, "Amount");
+  await page.getByLabel("Amount in euros").fill("10001");
+  await goOn();
+  await passesAxe(page, "Source of funds");
+  await page.getByRole("button", { name: "Cancel this transfer" }).click();
+  await passesAxe(page, "Cancel this transfer?");
+  await page.getByRole("button", { name: "Keep it" }).click();
+  await page.getByText("Savings").click();
+  await goOn();
+  await passesAxe(page, "Review");
+  await page.getByRole("button", { name: "Cancel this transfer" }).click();
+  await page.getByRole("button", { name: "Cancel it" }).click();
+  await passesAxe(page, "This transfer was cancelled");
+
+  await page.goto(`${server.url}/side-by-side`);
+  await page.frameLocator("iframe").first().getByRole("heading", { name: "Open transfers" }).waitFor();
+  await passesAxe(page, "Begin on the phone, finish on the laptop");
+
+  await page.context().clearCookies();
+  await page.goto(server.url);
+  await passesAxe(page, "Sign in");
+  await page.getByRole("button", { name: "Fill in Ada Lovelace" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("heading", { name: "Open transfers" }).waitFor();
+  await page.close();
+});
+
+async function passesAxe(page: Page, heading: string): Promise<void> {
+  await page.getByRole("heading", { name: heading }).first().waitFor();
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  expect(found, `on the page "${heading}"`).toEqual([]);
+}
+
+async function tabTo(page: Page, role: "button" | "textbox" | "radio", name: string): Promise<void> {
+  const target = page.getByRole(role, { name });
+  await target.waitFor();
+  for (let presses = 0; presses < 30; presses += 1) {
+    await page.keyboard.press("Tab");
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error(`The Tab key does not reach ${name}.`);
+}
+
+/** The focus is on the heading, or the field, that begins with this. */
+async function focusIsOn(page: Page, name: string): Promise<void> {
+  await expect
+    .poll(() =>
+      page.evaluate(() => {
+        const element = document.activeElement;
+        const label = element instanceof HTMLInputElement ? element.labels?.[0] : element;
+        return label?.textContent ?? "";
+      }),
+    )
+    .toMatch(new RegExp(`^${name}`));
+}

@@ -1,0 +1,73 @@
+import { createServer, type AddressInfo, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { expect, onTestFinished, test } from "vitest";
+import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { failToStart, startBank } from "./testing/bank-server.ts";
+
+const unmigrated = await freshDatabase();
+const newer = await freshDatabase();
+// Any folder will do: these servers do not get as far as a page.
+const pages = tmpdir();
+
+/** One line that begins like this and is one sentence. */
+const oneSentence = (text: string) => new RegExp(`^Banking transfer cannot start: ${text}[^\\n]*\\.\\n$`);
+
+test("a database that does not answer is named in one sentence", async () => {
+  const nobody = await listening();
+  const { port } = nobody.address() as AddressInfo;
+  await new Promise((resolve) => nobody.close(resolve));
+
+  const { exitCode, stderr } = await failToStart({
+    PAGES_DIRECTORY: pages,
+    COOKIE_SECRET: "secret",
+    DATABASE_URL: `postgres://nobody:hidden@127.0.0.1:${port}/none`,
+  });
+  expect(stderr).toMatch(oneSentence("The database at DATABASE_URL does not answer"));
+  expect(stderr).not.toContain("hidden");
+  expect(exitCode).toBe(1);
+});
+
+test("a database without the tables is named in one sentence when they are not to be made", async () => {
+  const { exitCode, stderr } = await failToStart({
+    PAGES_DIRECTORY: pages,
+    COOKIE_SECRET: "secret",
+    DATABASE_URL: unmigrated.url,
+    SESSIONS_MIGRATE: "off",
+  });
+  expect(stderr).toMatch(oneSentence("The database lacks the tables of this version"));
+  expect(exitCode).toBe(1);
+});
+
+test("a newer database is named in one sentence, whether or not it would be migrated", async () => {
+  const server = await startBank(pages, newer.url);
+  await server.remove();
+  await newer.pool.query(`INSERT INTO sessions.migration (name, timestamp) VALUES ('9999_later', '2999-01-01')`);
+
+  for (const migrate of ["on", "off"]) {
+    const { exitCode, stderr } = await failToStart({
+      PAGES_DIRECTORY: pages,
+      COOKIE_SECRET: "secret",
+      DATABASE_URL: newer.url,
+      SESSIONS_MIGRATE: migrate,
+    });
+    expect(stderr).toMatch(oneSentence("The database was migrated by a newer version"));
+    expect(exitCode).toBe(1);
+  }
+});
+
+test("a port in use is named in one sentence", async () => {
+  const holder = await listening();
+  onTestFinished(() => new Promise((resolve) => holder.close(() => resolve())));
+  const { port } = holder.address() as AddressInfo;
+
+  const { exitCode, stderr } = await failToStart({ PAGES_DIRECTORY: pages, PORT: String(port) });
+  expect(stderr).toMatch(oneSentence(`Port ${port} is in use`));
+  expect(exitCode).toBe(1);
+});
+
+async function listening(): Promise<Server> {
+  const server = createServer();
+  // The address that the example takes: all of them.
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  return server;
+}

@@ -1,0 +1,98 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Kysely } from "kysely";
+import { build } from "vite";
+import { openDatabase } from "../src/server/database.ts";
+import type { BankTables } from "../src/server/ledger.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** A running example. */
+export interface BankServer {
+  readonly url: string;
+  /** Stops it as Ctrl+C does; resolves with its exit code. */
+  stop(): Promise<number | null>;
+  /** What the bank has booked and how much each owner has. The server must have stopped: PGlite has one process. */
+  books(): Promise<{ ledger: { session: string; cents: number }[]; balances: Record<string, number> }>;
+  /** Removes everything. */
+  remove(): Promise<void>;
+}
+
+/** How a start went that did not come to serving. */
+export interface Failure {
+  readonly exitCode: number | null;
+  readonly stderr: string;
+}
+
+/** Builds the pages from the packages' sources, so that no test depends on a build before it. */
+export async function buildPages(): Promise<string> {
+  const outDir = await mkdtemp(join(tmpdir(), "bank-pages-"));
+  await build({ root, mode: "source", logLevel: "error", build: { outDir, emptyOutDir: true } });
+  return outDir;
+}
+
+/** Starts the example as one process, on PGlite or on the PostgreSQL at `databaseUrl`. */
+export async function startBank(pages: string, databaseUrl?: string): Promise<BankServer> {
+  const data = await mkdtemp(join(tmpdir(), "bank-data-"));
+  const process = run({ PAGES_DIRECTORY: pages, DATA_DIRECTORY: data, ...(databaseUrl && { DATABASE_URL: databaseUrl }) });
+  const exit = exitOf(process);
+  const url = await Promise.race([addressOf(process), exit.then(({ stderr }) => Promise.reject(new Error(stderr)))]);
+
+  return {
+    url,
+    async stop() {
+      process.kill("SIGTERM");
+      return (await exit).exitCode;
+    },
+    async books() {
+      const database = await openDatabase(databaseUrl, data);
+      const db = new Kysely<BankTables>({ dialect: database.dialect });
+      const ledger = await db.selectFrom("bank.ledger").select(["session", "cents"]).orderBy("entry").execute();
+      const accounts = await db.selectFrom("bank.account").select(["owner", "balance_cents"]).execute();
+      await database.close();
+      return {
+        ledger: ledger.map(({ session, cents }) => ({ session, cents: Number(cents) })),
+        balances: Object.fromEntries(accounts.map(({ owner, balance_cents }) => [owner, Number(balance_cents)])),
+      };
+    },
+    async remove() {
+      process.kill("SIGKILL");
+      await exit;
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts the example where it cannot come to serving. */
+export async function failToStart(environment: Record<string, string>): Promise<Failure> {
+  return exitOf(run(environment));
+}
+
+function run(environment: Record<string, string>): ChildProcess {
+  const main = join(root, "src/server/main.ts");
+  return spawn(globalThis.process.execPath, ["--conditions=@sessions/source", main], {
+    env: { PATH: globalThis.process.env["PATH"], PORT: "0", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+async function exitOf(process: ChildProcess): Promise<Failure> {
+  let stderr = "";
+  process.stderr?.on("data", (chunk) => (stderr += String(chunk)));
+  const exitCode = await new Promise<number | null>((resolve) => process.once("close", resolve));
+  return { exitCode, stderr };
+}
+
+function addressOf(process: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    let stdout = "";
+    process.stdout?.on("data", (chunk) => {
+      stdout += String(chunk);
+      const [url] = /http:\/\/localhost:\d+/.exec(stdout) ?? [];
+      if (url) resolve(url);
+    });
+  });
+}
