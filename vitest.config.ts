@@ -2,7 +2,10 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { chooseChromium } from "./scripts/chromium.ts";
 
-const source = { resolve: { conditions: ["@sessions/source"] }, ssr: { resolve: { conditions: ["@sessions/source"] } } };
+const source = {
+  resolve: { conditions: ["@sessions/source"] },
+  ssr: { resolve: { conditions: ["@sessions/source"] } },
+};
 
 export default defineConfig({
   test: {

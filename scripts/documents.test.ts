@@ -5,20 +5,26 @@ import { faultCodes, refusalCodes } from "../packages/core/src/index.ts";
 import { files, read, root } from "./repository.ts";
 
 const all = files();
-const documents = all.filter((file) => /^(README|ARCHITECTURE|SPEC|CONTRIBUTING|SECURITY)\.md$|^(docs|packages|examples)\/.*\.md$/.test(file));
+const documents = all.filter((file) =>
+  /^(README|ARCHITECTURE|SPEC|CONTRIBUTING|SECURITY)\.md$|^(docs|packages|examples)\/.*\.md$/.test(file),
+);
 const places = new Set(all.flatMap((file) => (file.includes("/") ? [file.slice(0, file.indexOf("/"))] : [])));
 
 /** The files that a document names: relative to itself in links, to the root or by the end of their path in code. */
 function quoted(document: string): readonly string[] {
   const prose = read(document).replaceAll(/^```.*?^```/gms, "");
-  const links = [...prose.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(([, target]) => target!).filter((target) => !/^[a-z]+:/.test(target));
+  const links = [...prose.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)]
+    .map(([, target]) => target!)
+    .filter((target) => !/^[a-z]+:/.test(target));
   const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!).filter(looksLikeFile);
   return [...links.map((target) => normalize(join(dirname(document), target))), ...spans];
 }
 
 function looksLikeFile(span: string): boolean {
   if (!/^[\w.@{},*/-]+$/.test(span) || /(^|\/)(dist|node_modules|\.data)(\/|$)/.test(span)) return false;
-  return places.has(span.split("/")[0]!) ? span.includes("/") : /[\w}]\.(ts|tsx|md|json|yaml)$/.test(span) && !span.startsWith("@");
+  return places.has(span.split("/")[0]!)
+    ? span.includes("/")
+    : /[\w}]\.(ts|tsx|md|json|yaml)$/.test(span) && !span.startsWith("@");
 }
 
 function exists(file: string): boolean {
@@ -42,8 +48,12 @@ test("every file that the documents name exists", () => {
 });
 
 test("a file that does not exist is noticed", () => {
-  expect(["packages/core/src/gone.ts", "gone.ts", "session.{ts,gone}"].filter(looksLikeFile).filter(exists)).toEqual([]);
-  expect(["packages/core/src/session.ts", "session.ts", "packages/*/package.json", "{session,flow}.ts"].every(exists)).toBe(true);
+  expect(["packages/core/src/gone.ts", "gone.ts", "session.{ts,gone}"].filter(looksLikeFile).filter(exists)).toEqual(
+    [],
+  );
+  expect(
+    ["packages/core/src/session.ts", "session.ts", "packages/*/package.json", "{session,flow}.ts"].every(exists),
+  ).toBe(true);
   expect(["application/json", "@sessions/core", "Europe/Brussels", "/trpc"].some(looksLikeFile)).toBe(false);
 });
 
@@ -51,10 +61,13 @@ test.each([
   ["Refusals", refusalCodes],
   ["Faults", faultCodes],
 ])("docs/errors.md explains every code, and no other: %s", (title, codes) => {
-  const section = read("docs/errors.md").split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? "";
-  const entries = section.split(/^### /m).slice(1).map((entry) => entry.split("\n\n"));
-  expect(entries.map(([heading]) => heading?.trim()).toSorted()).toEqual(Object.keys(codes).toSorted());
-  for (const [heading, text] of entries) expect(text?.trim(), heading).toMatch(/\S/);
+  const section =
+    read("docs/errors.md")
+      .split(/^## /m)
+      .find((part) => part.startsWith(`${title}\n`)) ?? "";
+  const entries = [...section.matchAll(/^### (\w+)\n\n(.*)$/gm)];
+  expect(entries.map(([, code]) => code!).toSorted()).toEqual(Object.keys(codes).toSorted());
+  for (const [, code, text] of entries) expect(text, code).toMatch(/^\S.*\.$/);
 });
 
 const invariants = all.includes("SPEC.md") ? [...read("SPEC.md").matchAll(/^\|\s*(S\d+)\s*\|(.*)$/gm)] : [];
@@ -79,6 +92,8 @@ test.skipIf(invariants.length === 0)("every invariant that a test's title names 
   const known = new Set(invariants.map(([, number]) => number));
   const strange = all
     .filter((file) => /\.test\.tsx?$/.test(file))
-    .flatMap((file) => [...provenIn(file)].filter((number) => !known.has(number)).map((number) => `${number}: ${file}`));
+    .flatMap((file) =>
+      [...provenIn(file)].filter((number) => !known.has(number)).map((number) => `${number}: ${file}`),
+    );
   expect(strange).toEqual([]);
 });

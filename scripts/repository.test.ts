@@ -3,7 +3,10 @@ import { files, read } from "./repository.ts";
 
 // What the project must not know: where one machine keeps its things, and from where it installs.
 const forbidden = [
-  { what: "a path of one machine", pattern: /(?<![\w.~-])\/(?:root|work|home\/[\w.-]+|Users\/[\w.-]+)\/|[A-Z]:\\Users\\/ },
+  {
+    what: "a path of one machine",
+    pattern: /(?<![\w.~-])\/(?:root|work|home\/[\w.-]+|Users\/[\w.-]+)\/|[A-Z]:\\Users\\/,
+  },
   { what: "a package registry", pattern: /\bregistry\.[\w-]+\.\w+|^\s*registry\s*=/m },
 ];
 
@@ -15,8 +18,10 @@ test.each(forbidden)("no file holds $what", ({ pattern }) => {
 
 test("what no file may hold is recognised", () => {
   const found = (line: string) => forbidden.filter(({ pattern }) => pattern.test(line)).map(({ what }) => what);
-  for (const directory of ["home/ann", "Users/ann", "root"]) expect(found(`in "/${directory}/project/x.ts"`)).toEqual(["a path of one machine"]);
-  for (const host of ["npmjs.org", "example.com:4873"]) expect(found(`https://registry.${host}/x.tgz`)).toEqual(["a package registry"]);
+  for (const directory of ["home/ann", "Users/ann", "root"])
+    expect(found(`in "/${directory}/project/x.ts"`)).toEqual(["a path of one machine"]);
+  for (const host of ["npmjs.org", "example.com:4873"])
+    expect(found(`https://registry.${host}/x.tgz`)).toEqual(["a package registry"]);
   expect(found("packages/core/src/root/home/file.ts, https://example.com/work/1, ./work/x")).toEqual([]);
 });
 

@@ -7,10 +7,14 @@ export const root = join(import.meta.dirname, "..");
 
 /** The files that a commit would hold: all but what is ignored. Paths from the root. */
 export function files(): readonly string[] {
-  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z"], {
-    cwd: root,
-    encoding: "utf8",
-  });
+  const listed = execFileSync(
+    "git",
+    ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z"],
+    {
+      cwd: root,
+      encoding: "utf8",
+    },
+  );
   return listed.split("\0").filter((file) => file !== "" && existsSync(join(root, file)));
 }
 

@@ -1,6 +1,14 @@
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
-import { defineFlow, type CompleteData, type Data, type DraftOf, type InputOf, type Outputs, type ResultOf } from "./flow.ts";
+import {
+  defineFlow,
+  type CompleteData,
+  type Data,
+  type DraftOf,
+  type InputOf,
+  type Outputs,
+  type ResultOf,
+} from "./flow.ts";
 import { step } from "./step.ts";
 
 const transfer = defineFlow({

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { durationMs } from "./duration.ts";
 import { SessionsError } from "./error.ts";
-import { defineFlow, fieldNames, type FlowOptions, type Steps } from "./flow.ts";
+import { defineFlow, fieldNames } from "./flow.ts";
 import { progressOf } from "./snapshot.ts";
 import { step } from "./step.ts";
 
@@ -11,7 +11,7 @@ const steps = { a: step({ input }), b: step({ input }), c: step({ input }) };
 
 /** A definition as untyped code may write it. */
 function defining(options: object): () => unknown {
-  return () => defineFlow({ name: "flow", version: 1, steps, ...options } as FlowOptions<string, Steps, never, undefined>);
+  return () => defineFlow({ name: "flow", version: 1, steps, ...options });
 }
 
 function codeOf(action: () => unknown): string {
@@ -35,9 +35,16 @@ test.each([
   ["a step that every object inherits", { steps: { constructor: step({ input }) } }],
   ["a dependency on no step of the flow", { steps: { a: step({ input, dependsOn: ["z"] }) } }],
   ["a step that depends on itself", { steps: { a: step({ input, dependsOn: ["a"] }) } }],
-  ["steps that depend on each other in a circle", {
-    steps: { a: step({ input, dependsOn: ["c"] }), b: step({ input, dependsOn: ["a"] }), c: step({ input, dependsOn: ["b"] }) },
-  }],
+  [
+    "steps that depend on each other in a circle",
+    {
+      steps: {
+        a: step({ input, dependsOn: ["c"] }),
+        b: step({ input, dependsOn: ["a"] }),
+        c: step({ input, dependsOn: ["b"] }),
+      },
+    },
+  ],
   ["an idle deadline without a unit", { expires: { idle: "72" } }],
   ["an absolute deadline of nothing", { expires: { absolute: "0d" } }],
 ])("a flow with %s is refused where it is defined", (_, options) => {
@@ -45,11 +52,18 @@ test.each([
 });
 
 test("a definition that is fine is taken", () => {
-  expect(codeOf(defining({ name: "money-transfer_2", version: 1_000_000, expires: { idle: "1m", absolute: "999999d" } }))).toBe("none");
+  expect(
+    codeOf(defining({ name: "money-transfer_2", version: 1_000_000, expires: { idle: "1m", absolute: "999999d" } })),
+  ).toBe("none");
 });
 
 test.each([
-  ["throws", () => { throw new TypeError("oops"); }],
+  [
+    "throws",
+    () => {
+      throw new TypeError("oops");
+    },
+  ],
   ["returns nothing", () => undefined],
   ["returns no step", () => []],
   ["returns a step twice", () => ["a", "b", "a"]],
@@ -60,10 +74,27 @@ test.each([
 });
 
 test("progress names the current step, the open ones and the position on the path", () => {
-  const flow = defineFlow({ name: "flow", version: 1, steps, path: ({ a }) => (a?.n === 0 ? ["a", "c"] : ["a", "b", "c"]) });
+  const flow = defineFlow({
+    name: "flow",
+    version: 1,
+    steps,
+    path: ({ a }) => (a?.n === 0 ? ["a", "c"] : ["a", "b", "c"]),
+  });
   expect(progressOf(flow, {})).toEqual({ path: ["a", "b", "c"], current: "a", open: ["a"], position: 1, total: 3 });
-  expect(progressOf(flow, { a: { n: 0 } })).toEqual({ path: ["a", "c"], current: "c", open: ["a", "c"], position: 2, total: 2 });
-  expect(progressOf(flow, { a: { n: 0 }, c: { n: 1 } })).toEqual({ path: ["a", "c"], current: null, open: ["a", "c"], position: 2, total: 2 });
+  expect(progressOf(flow, { a: { n: 0 } })).toEqual({
+    path: ["a", "c"],
+    current: "c",
+    open: ["a", "c"],
+    position: 2,
+    total: 2,
+  });
+  expect(progressOf(flow, { a: { n: 0 }, c: { n: 1 } })).toEqual({
+    path: ["a", "c"],
+    current: null,
+    open: ["a", "c"],
+    position: 2,
+    total: 2,
+  });
 });
 
 test("a gap on the path closes the steps behind it", () => {

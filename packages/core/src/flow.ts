@@ -11,12 +11,17 @@ type Inputs<S extends Steps> = { readonly [K in keyof S]: z.output<S[K]["input"]
 type Partially<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** The steps that every path a path function can return has: those at fixed places of its tuples. */
-type Fixed<P extends readonly string[]> = P extends readonly [infer Head extends string, ...infer Rest extends readonly string[]]
+type Fixed<P extends readonly string[]> = P extends readonly [
+  infer Head extends string,
+  ...infer Rest extends readonly string[],
+]
   ? Head | Fixed<Rest>
   : P extends readonly [...infer Rest extends readonly string[], infer Last extends string]
     ? Last | Fixed<Rest>
     : never;
-type LackingInSome<All extends string, P extends readonly string[]> = P extends unknown ? Exclude<All, Fixed<P>> : never;
+type LackingInSome<All extends string, P extends readonly string[]> = P extends unknown
+  ? Exclude<All, Fixed<P>>
+  : never;
 type OnEveryPath<All extends string, P extends readonly string[]> = Exclude<All, LackingInSome<All, P>>;
 
 export interface FlowOptions<
@@ -144,7 +149,8 @@ export function defineFlow<
     if (unknown !== undefined) throw invalid(`step ${stepName} cannot depend on ${unknown}.`);
   }
   for (const stepName of stepNames) {
-    if (causes(steps, stepName).has(stepName)) throw invalid(`step ${stepName} depends on itself, perhaps through others.`);
+    if (causes(steps, stepName).has(stepName))
+      throw invalid(`step ${stepName} depends on itself, perhaps through others.`);
   }
 
   return {

@@ -9,7 +9,13 @@ const issuesOf = (value: unknown) => {
 const nested = (depth: number): unknown => (depth === 0 ? 1 : { in: nested(depth - 1) });
 
 test("any value is stored as the JSON that it is, or refused", () => {
-  const anything = fc.anything({ withNullPrototype: true, withSparseArray: true, withDate: true, withMap: true, withBigInt: true });
+  const anything = fc.anything({
+    withNullPrototype: true,
+    withSparseArray: true,
+    withDate: true,
+    withMap: true,
+    withBigInt: true,
+  });
   fc.assert(
     fc.property(anything, (value) => {
       const result = storable(value);
@@ -30,7 +36,10 @@ test("every JSON value that Postgres can keep is taken as it is", () => {
       fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0),
       text,
       fc.array(tie("value")),
-      fc.dictionary(text.filter((key) => key !== "__proto__"), tie("value")),
+      fc.dictionary(
+        text.filter((key) => key !== "__proto__"),
+        tie("value"),
+      ),
     ),
   })).value;
   fc.assert(
@@ -89,7 +98,11 @@ test("sameJson knows equal values, whatever the order of their keys, and tells o
   const reordered = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(reordered);
     if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).reverse().map(([key, item]) => [key, reordered(item)]));
+    return Object.fromEntries(
+      Object.entries(value)
+        .reverse()
+        .map(([key, item]) => [key, reordered(item)]),
+    );
   };
   const value = fc.jsonValue().filter((json) => storable(json).ok) as fc.Arbitrary<Json>;
   fc.assert(

@@ -1,11 +1,5 @@
 /** A JSON value. Objects may hold `undefined`, as zod's optional fields do; it is dropped before anything is stored. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Json[]
-  | { readonly [key: string]: Json | undefined };
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** The longest value that one command may carry, in characters of its JSON text. */
 export const MAX_INPUT_LENGTH = 65_536;

@@ -13,12 +13,15 @@ const wire = Object.entries<unknown>({ ...protocol, commandSchema }).filter(
 
 function hashOf(schemas: readonly (readonly [string, z.ZodType])[]): string {
   const described = schemas.map(([name, schema]) => [name, z.toJSONSchema(schema, { unrepresentable: "any" })]);
-  return createHash("sha256").update(JSON.stringify(ordered(Object.fromEntries(described)))).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify(ordered(Object.fromEntries(described))))
+    .digest("hex");
 }
 
 /** With keys, and lists of names such as `required`, in order: moving a field is no change. */
 function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.every((item) => typeof item === "string") ? value.toSorted() : value.map(ordered);
+  if (Array.isArray(value))
+    return value.every((item) => typeof item === "string") ? value.toSorted() : value.map(ordered);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
@@ -33,12 +36,20 @@ test("the wire schemas are those recorded for this protocol version", () => {
     found.hash !== recorded.hash && found.version === recorded.version
       ? `The wire schemas changed: raise PROTOCOL_VERSION in packages/core/src/protocol.ts, then record the new hash`
       : "Record the new protocol version and hash";
-  expect(found, `${advice} in packages/core/src/testing/protocol-record.json: ${JSON.stringify(found)}`).toEqual(recorded);
+  expect(found, `${advice} in packages/core/src/testing/protocol-record.json: ${JSON.stringify(found)}`).toEqual(
+    recorded,
+  );
 });
 
 test("all schemas of the wire are covered, and a changed field changes the hash", () => {
   expect(wire.map(([name]) => name)).toEqual(
-    expect.arrayContaining(["pushRequestSchema", "pushReplySchema", "watchEventSchema", "outcomeSchema", "commandSchema"]),
+    expect.arrayContaining([
+      "pushRequestSchema",
+      "pushReplySchema",
+      "watchEventSchema",
+      "outcomeSchema",
+      "commandSchema",
+    ]),
   );
   const one = z.object({ a: z.int(), b: z.string() });
   const moved = z.object({ b: z.string(), a: z.int() });
@@ -48,9 +59,21 @@ test("all schemas of the wire are covered, and a changed field changes the hash"
 });
 
 test("a command that is more than its schema names loses the rest, and one that lacks something is none", () => {
-  const cancel = { kind: "cancel", id: "01900000-0000-7000-8000-000000000001", session: "01900000-0000-7000-8000-000000000002", version: 1 };
+  const cancel = {
+    kind: "cancel",
+    id: "01900000-0000-7000-8000-000000000001",
+    session: "01900000-0000-7000-8000-000000000002",
+    version: 1,
+  };
   expect(commandSchema.parse({ ...cancel, owner: "someone else" })).toEqual(cancel);
-  for (const wrong of [{ ...cancel, kind: "complete" }, { ...cancel, id: cancel.id.toUpperCase() + "F" }, { ...cancel, version: 0 }, null, [], "cancel"]) {
+  for (const wrong of [
+    { ...cancel, kind: "complete" },
+    { ...cancel, id: cancel.id.toUpperCase() + "F" },
+    { ...cancel, version: 0 },
+    null,
+    [],
+    "cancel",
+  ]) {
     expect(commandSchema.safeParse(wrong).success).toBe(false);
   }
 });

@@ -21,14 +21,27 @@ const flow = defineFlow({
     extra: step({ input }),
     review: step({ input, dependsOn: ["who"] }),
   },
-  path: ({ who }) => ["who", "amount", "fees", "note", "agree", ...(who && who.n > 100 ? (["extra"] as const) : []), "review"],
+  path: ({ who }) => [
+    "who",
+    "amount",
+    "fees",
+    "note",
+    "agree",
+    ...(who && who.n > 100 ? (["extra"] as const) : []),
+    "review",
+  ],
 });
 type Name = keyof typeof flow.steps;
 const [phone, laptop] = devices;
 
 let commands = 0;
 const started = accepted(
-  advance(flow, null, { kind: "start", id: idOf(1), session: idOf(0), flow: "chain", version: 1 }, { nowMs: DAWN_MS, device: phone }),
+  advance(
+    flow,
+    null,
+    { kind: "start", id: idOf(1), session: idOf(0), flow: "chain", version: 1 },
+    { nowMs: DAWN_MS, device: phone },
+  ),
 );
 
 function accepted(result: ReturnType<typeof advance>): Snapshot {
@@ -36,9 +49,22 @@ function accepted(result: ReturnType<typeof advance>): Snapshot {
   return result.session;
 }
 
-function submit(session: Snapshot, name: Name, value: number, { nowMs = DAWN_MS, device = phone, seen = seenBy(flow, session, name) } = {}) {
+function submit(
+  session: Snapshot,
+  name: Name,
+  value: number,
+  { nowMs = DAWN_MS, device = phone, seen = seenBy(flow, session, name) } = {},
+) {
   commands += 1;
-  const command = { kind: "submit", id: idOf(commands + 100), session: session.id, version: 1, step: name, input: { n: value }, seen } as const;
+  const command = {
+    kind: "submit",
+    id: idOf(commands + 100),
+    session: session.id,
+    version: 1,
+    step: name,
+    input: { n: value },
+    seen,
+  } as const;
   return advance(flow, session, command, { nowMs, device });
 }
 
@@ -61,7 +87,14 @@ test("what is cleared is offered again as a draft, but for a step that confirms"
 
 test("a value of a cleared step does not displace what has been typed there since", () => {
   const at = `${String(DAWN_MS + 1).padStart(15, "0")}-0000-${laptop.id}`;
-  const draft = { kind: "draft", id: idOf(2), session: filled.id, version: 1, step: "amount", fields: { n: { value: 99, at } } } as const;
+  const draft = {
+    kind: "draft",
+    id: idOf(2),
+    session: filled.id,
+    version: 1,
+    step: "amount",
+    fields: { n: { value: 99, at } },
+  } as const;
   const typed = accepted(advance(flow, filled, draft, { nowMs: DAWN_MS + 1, device: laptop }));
   expect(offered(submitted(typed, ["who", 10]))).toEqual({ amount: 99, fees: 3 });
 });
@@ -94,7 +127,9 @@ test("data of steps that leave the path is kept while the session is active, and
 
 test("a change that puts a new step before the last one leaves the session active", () => {
   const longer = submitted(filled, ["who", 101], ["amount", 2], ["fees", 3], ["agree", 5]);
-  expect(submit(longer, "review", 6)).toMatchObject({ refusal: { code: "step_unreachable", step: "review", current: "extra" } });
+  expect(submit(longer, "review", 6)).toMatchObject({
+    refusal: { code: "step_unreachable", step: "review", current: "extra" },
+  });
 });
 
 test("S3: submissions of two steps that do not depend on each other never conflict, and commute where both are reachable", () => {

@@ -18,14 +18,27 @@ const flow = defineFlow({
 const at = (nowMs: number) => ({ nowMs, device: devices[0] });
 
 function started(nowMs: number): Snapshot {
-  const result = advance(flow, null, { kind: "start", id: idOf(1), session: idOf(0), flow: "timed", version: 1 }, at(nowMs));
+  const result = advance(
+    flow,
+    null,
+    { kind: "start", id: idOf(1), session: idOf(0), flow: "timed", version: 1 },
+    at(nowMs),
+  );
   if (!result.accepted) throw new Error(result.refusal.code);
   return result.session;
 }
 
 const submitted = (session: Snapshot, name: "first" | "last", n: number, nowMs: number) => {
   const seen = { [name]: session.submissions[name]?.command ?? null };
-  const command: SubmitCommand = { kind: "submit", id: idOf(n + 10), session: session.id, version: 1, step: name, input: { n }, seen };
+  const command: SubmitCommand = {
+    kind: "submit",
+    id: idOf(n + 10),
+    session: session.id,
+    version: 1,
+    step: name,
+    input: { n },
+    seen,
+  };
   return advance(flow, session, command, at(nowMs));
 };
 
@@ -74,7 +87,12 @@ test("S7: each change moves the idle deadline, up to the absolute one", () => {
 });
 
 test("S7: an absolute deadline shorter than the idle one holds from the start", () => {
-  const short = defineFlow({ name: "timed", version: 1, steps: { only: step({ input }) }, expires: { idle: "2h", absolute: "30m" } });
+  const short = defineFlow({
+    name: "timed",
+    version: 1,
+    steps: { only: step({ input }) },
+    expires: { idle: "2h", absolute: "30m" },
+  });
   const start = { kind: "start", id: idOf(1), session: idOf(0), flow: "timed", version: 1 } as const;
   const result = advance(short, null, start, at(DAWN_MS));
   expect(result.accepted && Date.parse(result.session.expiresAt)).toBe(DAWN_MS + HOUR_MS / 2);

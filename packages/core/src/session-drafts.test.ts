@@ -23,7 +23,9 @@ const flow = defineFlow({
 const given = { nowMs: DAWN_MS, device: devices[0] };
 const [phone, laptop] = devices;
 
-const begun = accepted(advance(flow, null, { kind: "start", id: idOf(1), session: idOf(0), flow: "drafted", version: 1 }, given));
+const begun = accepted(
+  advance(flow, null, { kind: "start", id: idOf(1), session: idOf(0), flow: "drafted", version: 1 }, given),
+);
 
 function accepted(result: ReturnType<typeof advance>): Snapshot {
   if (!result.accepted) throw new Error(result.refusal.code);
@@ -40,7 +42,15 @@ function merged(session: Snapshot, ...commands: DraftCommand[]): Snapshot {
 
 function submitted(session: Snapshot, name: string, input: Json, nowMs = DAWN_MS, by: AnyFlow = flow): Snapshot {
   const seen = seenBy(by, session, name);
-  const command = { kind: "submit", id: idOf(nowMs - DAWN_MS + 100), session: session.id, version: 1, step: name, input, seen } as const;
+  const command = {
+    kind: "submit",
+    id: idOf(nowMs - DAWN_MS + 100),
+    session: session.id,
+    version: 1,
+    step: name,
+    input,
+    seen,
+  } as const;
   return accepted(advance(by, session, command, { ...given, nowMs }));
 }
 
@@ -70,7 +80,9 @@ const drafts = fc
 test("S3: drafts merge to the same, in whatever order they arrive", () => {
   fc.assert(
     fc.property(
-      drafts.chain((commands) => fc.tuple(fc.constant(commands), fc.shuffledSubarray(commands, { minLength: commands.length }))),
+      drafts.chain((commands) =>
+        fc.tuple(fc.constant(commands), fc.shuffledSubarray(commands, { minLength: commands.length })),
+      ),
       ([commands, shuffled]) => {
         expect(merged(begun, ...shuffled).drafts).toEqual(merged(begun, ...commands).drafts);
       },
@@ -88,7 +100,9 @@ test("S3: drafts merge to the same, sent one by one or as one", () => {
           if (!newest[field] || newest[field].at < edit.at) newest[field] = edit;
         }
       }
-      expect(merged(begun, draft(newest)).drafts["first"] ?? {}).toEqual(merged(begun, ...ofFirst).drafts["first"] ?? {});
+      expect(merged(begun, draft(newest)).drafts["first"] ?? {}).toEqual(
+        merged(begun, ...ofFirst).drafts["first"] ?? {},
+      );
     }),
   );
 });
@@ -125,7 +139,9 @@ test("S3: a device whose clock runs far ahead does not win for ever", () => {
 
 test("a draft may be invalid, and for a step that is not reached yet", () => {
   const at = nextStamp(phone.id, DAWN_MS);
-  expect(merged(begun, draft({ sure: { value: "perhaps", at } }, "last")).drafts["last"]).toEqual({ sure: { value: "perhaps", at } });
+  expect(merged(begun, draft({ sure: { value: "perhaps", at } }, "last")).drafts["last"]).toEqual({
+    sure: { value: "perhaps", at },
+  });
 });
 
 test("a draft of a field that the step lacks is refused without naming what was typed", () => {
@@ -154,7 +170,9 @@ test("S3: a submission and drafts of other steps commute", () => {
     fc.property(drafts, fc.boolean(), (commands, again) => {
       // At an odd millisecond, so that no draft was typed in the very moment of a submission.
       const oddMs = DAWN_MS - 1;
-      const session = again ? submitted(submitted(begun, "first", { x: "one" }, oddMs), "second", { y: "two" }, oddMs) : begun;
+      const session = again
+        ? submitted(submitted(begun, "first", { x: "one" }, oddMs), "second", { y: "two" }, oddMs)
+        : begun;
       const others = commands.filter((command) => command.step !== "first");
       const after = merged(submitted(session, "first", { x: "new" }), ...others);
       const before = submitted(merged(session, ...others), "first", { x: "new" });

@@ -18,7 +18,9 @@ const ofTurns = (law: (turn: Turn, flow: Parameters<typeof advance>[0]) => void)
 test("every command that the wire lets through is accepted or refused, in the wire's own words", () => {
   ofTurns(({ command, result }) => {
     expect(commandSchema.safeParse(command).success).toBe(true);
-    const parsed = result.accepted ? snapshotSchema.strict().safeParse(result.session) : refusalSchema.safeParse(result.refusal);
+    const parsed = result.accepted
+      ? snapshotSchema.strict().safeParse(result.session)
+      : refusalSchema.safeParse(result.refusal);
     expect(parsed.error).toBeUndefined();
   });
 });
@@ -85,7 +87,9 @@ test("S6: an ended session stays as it ended, whatever is sent and however late"
     expect(result.accepted).toBe(false);
     expect(atTime(before, given.nowMs + 1e12)).toBe(before);
     const ownCommand = { kind: "cancel", id: command.id, session: before.id, version: flow.version } as const;
-    expect(advance(flow, before, ownCommand, given)).toMatchObject({ refusal: { code: "ended", status: before.status } });
+    expect(advance(flow, before, ownCommand, given)).toMatchObject({
+      refusal: { code: "ended", status: before.status },
+    });
   });
 });
 

@@ -125,7 +125,11 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
   const known = fieldNames(definition);
   const strange = known && Object.keys(command.fields).find((field) => !known.includes(field));
   if (strange !== undefined) {
-    return refuse({ code: "invalid_input", step, issues: [{ path: [], message: "A draft names a field that the step lacks." }] });
+    return refuse({
+      code: "invalid_input",
+      step,
+      issues: [{ path: [], message: "A draft names a field that the step lacks." }],
+    });
   }
 
   const before = session.drafts[step] ?? {};
@@ -216,7 +220,10 @@ function withCleared(flow: AnyFlow, session: Snapshot, step: string, cleared: Re
     // As old as its submission: what has been typed there since is newer, whenever it arrives.
     const at = nextStamp(submission.device.id, Date.parse(submission.at));
     const fields = Object.entries(session.data[name] as Record<string, Json>);
-    drafts[name] = newest(drafts[name] ?? {}, fields.map(([field, value]) => [field, { value, at }]));
+    drafts[name] = newest(
+      drafts[name] ?? {},
+      fields.map(([field, value]) => [field, { value, at }]),
+    );
   }
   return drafts;
 }

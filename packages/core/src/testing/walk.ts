@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { z } from "zod";
 import type { Command, Device } from "../command.ts";
 import { defineFlow, type AnyFlow, type Steps } from "../flow.ts";
-import type { Json } from "../json.ts";
 import { advance, seenBy, type Advanced, type Circumstances } from "../session.ts";
 import { progressOf, type Snapshot } from "../snapshot.ts";
 import { nextStamp } from "../stamp.ts";
@@ -39,58 +38,89 @@ const input = z.object({ value: z.int(), note: z.string().optional() });
 
 /** Flows of one to five steps; a step may depend on earlier ones, and may be on the path only when `a` is even. */
 export const flows: fc.Arbitrary<AnyFlow> = fc
-  .array(
-    fc.record({ dependsOn: fc.subarray([...stepNames]), confirm: fc.boolean(), whenEven: fc.boolean() }),
-    { minLength: 1, maxLength: stepNames.length, size: "max" },
-  )
+  .array(fc.record({ dependsOn: fc.subarray([...stepNames]), confirm: fc.boolean(), whenEven: fc.boolean() }), {
+    minLength: 1,
+    maxLength: stepNames.length,
+    size: "max",
+  })
   .map((shapes) => {
     const names = stepNames.slice(0, shapes.length);
     const steps: Steps = {};
     for (const [index, name] of names.entries()) {
       const { dependsOn, confirm } = shapes[index]!;
-      steps[name] = step({ input, dependsOn: dependsOn.filter((other) => names.indexOf(other) < index && names.includes(other)), confirm });
+      steps[name] = step({
+        input,
+        dependsOn: dependsOn.filter((other) => names.indexOf(other) < index && names.includes(other)),
+        confirm,
+      });
     }
     return defineFlow({
       name: "generated",
       version: 1,
       steps,
-      path: ({ a }) => names.filter((_, index) => index === 0 || !shapes[index]!.whenEven || Number(a?.["value"]) % 2 === 0),
+      path: ({ a }) =>
+        names.filter((_, index) => index === 0 || !shapes[index]!.whenEven || Number(a?.["value"]) % 2 === 0),
       expires: { idle: "72h", absolute: "10d" },
     });
   });
 
-type Making = (now: { flow: AnyFlow; session: Snapshot | null; past: readonly Snapshot[]; id: string; nowMs: number; device: Device }) => Command;
+type Making = (now: {
+  flow: AnyFlow;
+  session: Snapshot | null;
+  past: readonly Snapshot[];
+  id: string;
+  nowMs: number;
+  device: Device;
+}) => Command;
 
 const sessionId = idOf(0);
 /** A step by its place, or null for the session's current one. */
 const target = fc.option(fc.nat(stepNames.length - 1), { freq: 2 });
 
-const starting = fc.constant<Making>(({ id }) => ({ kind: "start", id, session: sessionId, flow: "generated", version: 1 }));
+const starting = fc.constant<Making>(({ id }) => ({
+  kind: "start",
+  id,
+  session: sessionId,
+  flow: "generated",
+  version: 1,
+}));
 
 /** `age`: how many snapshots ago the person looked. */
 const submitting = fc
-  .record({ at: target, value: fc.oneof({ weight: 4, arbitrary: fc.nat(9) }, fc.jsonValue()), age: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.nat(6)) })
+  .record({
+    at: target,
+    value: fc.oneof({ weight: 4, arbitrary: fc.nat(9) }, fc.jsonValue()),
+    age: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.nat(6)),
+  })
   .map<Making>(({ at, value, age }) => ({ flow, session, past, id }) => {
     const name = aim(flow, session, at);
     const looked = past[past.length - 1 - age] ?? session;
     const seen = looked === null ? {} : seenBy(flow, looked, name);
-    return { kind: "submit", id, session: sessionId, version: 1, step: name, input: { value: value as Json }, seen };
+    return { kind: "submit", id, session: sessionId, version: 1, step: name, input: { value }, seen };
   });
 
 const drafting = fc
-  .record({ at: target, field: fc.constantFrom("value", "note"), value: fc.jsonValue(), lagMs: fc.integer({ min: -200_000, max: 200_000 }) })
+  .record({
+    at: target,
+    field: fc.constantFrom("value", "note"),
+    value: fc.jsonValue(),
+    lagMs: fc.integer({ min: -200_000, max: 200_000 }),
+  })
   .map<Making>(({ at, field, value, lagMs }) => ({ flow, session, id, nowMs, device }) => ({
     kind: "draft",
     id,
     session: sessionId,
     version: 1,
     step: aim(flow, session, at),
-    fields: { [field]: { value: value as Json, at: nextStamp(device.id, nowMs - lagMs) } },
+    fields: { [field]: { value, at: nextStamp(device.id, nowMs - lagMs) } },
   }));
 
 const cancelling = fc.constant<Making>(({ id }) => ({ kind: "cancel", id, session: sessionId, version: 1 }));
 
-const strangeName = fc.oneof(fc.string({ minLength: 1, maxLength: 8 }), fc.constantFrom("__proto__", "constructor", "toString"));
+const strangeName = fc.oneof(
+  fc.string({ minLength: 1, maxLength: 8 }),
+  fc.constantFrom("__proto__", "constructor", "toString"),
+);
 
 /** Whatever the wire lets through. */
 const mad = fc
@@ -101,9 +131,12 @@ const mad = fc
     step: fc.oneof(strangeName, fc.constantFrom<string>(...stepNames)),
     input: fc.jsonValue({ maxDepth: 4 }),
     seen: fc.dictionary(strangeName, fc.constantFrom(null, idOf(1), idOf(2))),
-    fields: fc.dictionary(fc.oneof(strangeName, fc.constant("value")), fc.record({ value: fc.jsonValue(), at: fc.nat().map((ms) => nextStamp(devices[0].id, ms)) })),
+    fields: fc.dictionary(
+      fc.oneof(strangeName, fc.constant("value")),
+      fc.record({ value: fc.jsonValue(), at: fc.nat().map((ms) => nextStamp(devices[0].id, ms)) }),
+    ),
   })
-  .map<Making>((command) => ({ id }) => ({ ...command, id, session: sessionId }) as Command);
+  .map<Making>((command) => ({ id }) => ({ ...command, id, session: sessionId }));
 
 const moves = fc.array(
   fc.record({
@@ -124,8 +157,9 @@ const moves = fc.array(
 );
 
 /** Walks that mostly begin with a start. */
-export const walks: fc.Arbitrary<Walk> = fc.record({ flow: flows, begun: fc.option(starting, { freq: 20 }), moves }).map(
-  ({ flow, begun, moves }) => {
+export const walks: fc.Arbitrary<Walk> = fc
+  .record({ flow: flows, begun: fc.option(starting, { freq: 20 }), moves })
+  .map(({ flow, begun, moves }) => {
     const first = begun ? [{ making: begun, device: devices[0], elapsedMs: 0 }] : [];
     const turns: Turn[] = [];
     const past: Snapshot[] = [];
@@ -142,8 +176,7 @@ export const walks: fc.Arbitrary<Walk> = fc.record({ flow: flows, begun: fc.opti
       past.push(session);
     }
     return { flow, turns, session };
-  },
-);
+  });
 
 function aim(flow: AnyFlow, session: Snapshot | null, at: number | null): string {
   if (at !== null) return flow.stepNames[at % flow.stepNames.length]!;
