@@ -18,6 +18,7 @@ export const refusalCodes = {
   too_large: "What was entered is too large.",
   too_many_commands: "Too many commands at once, or in one session.",
   malformed: "This is not a command.",
+  busy: "The server has too much to do; nothing was changed. Try again.",
   failed: "The application's own code failed on the server; nothing was changed.",
   unsettled: "An irreversible step waits until everything before it is saved on the server.",
   unconfirmed: "The server did not answer, so whether it happened is not known yet.",
@@ -52,6 +53,8 @@ export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("too_large"), atMost: z.int() }),
   z.object({ code: z.literal("too_many_commands"), atMost: z.int() }),
   z.object({ code: z.literal("malformed"), issues }),
+  /** `retryAfterMs`: when to try again, in milliseconds. */
+  z.object({ code: z.literal("busy"), retryAfterMs: z.int() }),
   z.object({ code: z.literal("failed") }),
   z.object({ code: z.literal("unsettled"), pending: z.int() }),
   z.object({ code: z.literal("unconfirmed") }),

@@ -104,7 +104,7 @@ async function decideWithin(
 }
 
 /** Writes a session's next revision where it belongs. False when another writer came first. */
-export async function write(
+async function write(
   db: Kysely<Tables>,
   owner: string,
   before: Stored | null,

@@ -14,11 +14,13 @@ import {
   type PushRequest,
   type Snapshot,
 } from "@sessions/core";
-import { decide, endDue, write, type Court, type Decided } from "./decision.ts";
+import { Committer, QueueFull, type Write } from "./committer.ts";
+import { decide, endDue, type Court, type Decided } from "./decision.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
 import { listArchived, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
-import { isTransient } from "./postgres/database.ts";
-import { listHot, loadHot } from "./postgres/hot.ts";
+import { BatchStatement, type PlainWrite } from "./postgres/batch.ts";
+import { isTransient, type EngineKind } from "./postgres/database.ts";
+import { insertHot, listHot, loadHot, updateHot } from "./postgres/hot.ts";
 import { noteDevice } from "./postgres/owner.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -30,10 +32,18 @@ const MAX_RACES = 3;
 /** How often a command is judged again after a deadlock or a serialization failure. */
 const MAX_ATTEMPTS = 10;
 
+/** The most writes in one statement, and the most that wait for one. */
+const BATCH_SIZE = 256;
+const QUEUE_SIZE = 10_000;
+
+/** When a push that was turned away may be sent again, in milliseconds. */
+const RETRY_AFTER_MS = 1_000;
+
 /** How often a device's last sighting is written, in milliseconds. */
 const DEVICE_NOTE_MS = 3_600_000;
 
 export interface EngineOptions extends Court {
+  readonly kind: EngineKind;
   readonly partitions: Partitions;
   /** Called after the commit, with the session as it is now. */
   readonly publish: (owner: string, snapshot: Snapshot) => void;
@@ -43,11 +53,19 @@ export interface EngineOptions extends Court {
 export class Engine {
   readonly #options: EngineOptions;
   readonly #db: Kysely<Tables>;
+  readonly #committer: Committer<PlainWrite & Write>;
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#db = options.db.withSchema(options.schema);
+    const batch = new BatchStatement(options.db, options.schema);
+    this.#committer = new Committer({
+      commit: options.kind === "postgres" ? (writes) => batch.run(writes) : (writes) => this.#writeEach(writes),
+      isTransient,
+      batchSize: BATCH_SIZE,
+      queueSize: QUEUE_SIZE,
+    });
   }
 
   /** Takes commands in their order; those of different sessions do not wait for one another. */
@@ -156,6 +174,9 @@ export class Engine {
           return decided;
         }
       } catch (error) {
+        if (error instanceof QueueFull) {
+          return { outcome: refused({ code: "busy", retryAfterMs: RETRY_AFTER_MS }), stored: null };
+        }
         if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
       }
       if (attempt >= MAX_ATTEMPTS) return { outcome: refused({ code: "failed" }), stored: null };
@@ -181,9 +202,27 @@ export class Engine {
     { advanced }: Extract<Judgement, { settled: false }>,
   ): Promise<Decided | null> {
     const next = follow(stored, advanced.session, advanced.change, command);
-    if (!(await write(this.#db, owner, stored, next.stored, next.entry))) return null;
+    const made = await this.#committer.commit({
+      key: `${owner} ${command.session}`,
+      owner,
+      expected: stored?.snapshot.revision ?? 0,
+      ...next,
+    });
+    if (!made) return null;
     const { revision } = advanced.session;
     return { outcome: { outcome: "accepted", revision, replayed: false }, stored: next.stored };
+  }
+
+  /** One-owner statements on one connection: pipelined where the driver does so, and each on its own shard. */
+  #writeEach(writes: readonly PlainWrite[]): Promise<readonly boolean[]> {
+    return this.#db.connection().execute((connection) =>
+      Promise.all(
+        writes.map(({ owner, expected, stored, entry }) => {
+          if (expected > 0) return updateHot(connection, owner, expected, stored, entry);
+          return entry === null ? false : insertHot(connection, owner, stored, entry);
+        }),
+      ),
+    );
   }
 
   /** The active sessions; those whose deadline has passed are ended on the way. */

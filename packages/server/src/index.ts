@@ -1,5 +1,5 @@
 export { completions, openSessions, type CompletionsOptions, type Limit, type LimitCheck } from "./limits.ts";
-export type { Database } from "./postgres/database.ts";
+export type { Database, EngineKind } from "./postgres/database.ts";
 export {
   serve,
   type ApplicationTables,

@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { SessionsError, storable } from "@sessions/core";
 import { Engine } from "./engine.ts";
-import { databaseFault, kyselyOver, type Database } from "./postgres/database.ts";
+import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind } from "./postgres/database.ts";
 import { checkMigrated, migrate } from "./postgres/migrations.ts";
 import { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -23,6 +23,8 @@ export interface SessionsOptions<Context extends object> {
   readonly identify: (context: Context) => Identified | Promise<Identified>;
   /** The flows that are served, each made by `serve`. */
   readonly flows: readonly Served[];
+  /** What kind of Postgres `database` is. Default: `"pglite"` for a PGlite, else `"postgres"`. */
+  readonly engine?: EngineKind;
   /** The Postgres schema that holds the tables. Default `"sessions"`. */
   readonly schema?: string;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
@@ -74,6 +76,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const hub = new WatchHub();
   const engine = new Engine({
     db,
+    kind: options.engine ?? engineKindOf(options.database),
     schema,
     flows,
     now,

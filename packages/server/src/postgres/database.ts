@@ -7,6 +7,16 @@ type PGlite = Exclude<PGliteDialectConfig["pglite"], undefined | (() => unknown)
 /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. */
 export type Database = PostgresPool | PGlite | Dialect;
 
+/**
+ * What kind of Postgres it is. Every difference in how statements are sent follows from it: one PostgreSQL gets
+ * many sessions' writes in one statement; the others get one-owner statements.
+ */
+export type EngineKind = "postgres" | "citus" | "pglite";
+
+export function engineKindOf(database: Database): EngineKind {
+  return "waitReady" in database ? "pglite" : "postgres";
+}
+
 /** Kysely over what the application gave. What it gave stays the application's to close. */
 export function kyselyOver(database: Database): Kysely<Tables> {
   return new Kysely<Tables>({ dialect: dialectOf(database) });

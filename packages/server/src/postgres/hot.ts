@@ -105,7 +105,8 @@ export async function deleteHot(db: Executor, owner: string, id: string, expecte
   return rows.length === 1;
 }
 
-function changing(stored: Stored) {
+/** The columns that a command changes. */
+export function changing(stored: Stored) {
   const { snapshot } = stored;
   return {
     version: snapshot.version,

@@ -1,0 +1,99 @@
+/** A write that waits for its turn. At most one of a key is in a batch. */
+export interface Write {
+  readonly key: string;
+}
+
+export interface CommitterOptions<W extends Write> {
+  /** Commits a batch, sorted by key; says for each write whether it was made. Throws when none was. */
+  readonly commit: (batch: readonly W[]) => Promise<readonly boolean[]>;
+  /** Whether committing the same batch again may succeed. */
+  readonly isTransient: (error: unknown) => boolean;
+  /** The most writes in one batch. */
+  readonly batchSize: number;
+  /** The most writes that wait; one more is turned away. */
+  readonly queueSize: number;
+}
+
+/** Thrown when the queue is full: nothing was written, and it may be tried again. */
+export class QueueFull extends Error {
+  override readonly name = "QueueFull";
+}
+
+interface Waiting<W> {
+  readonly write: W;
+  readonly settle: PromiseWithResolvers<boolean>;
+}
+
+/** How often a batch is committed again after a deadlock, before its writes are tried one by one. */
+const MAX_BATCH_ATTEMPTS = 3;
+
+/**
+ * Group commit: what comes while a batch is being committed forms the next one. There are no timers, so that a
+ * lone write never waits, and a caller is answered only after the commit.
+ */
+export class Committer<W extends Write> {
+  readonly #options: CommitterOptions<W>;
+  #queue: Waiting<W>[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(options: CommitterOptions<W>) {
+    this.#options = options;
+  }
+
+  /** How many writes wait. */
+  get depth(): number {
+    return this.#queue.length;
+  }
+
+  /** Whether the write was made: false when another writer came first. @throws {QueueFull} */
+  commit(write: W): Promise<boolean> {
+    if (this.#queue.length >= this.#options.queueSize) return Promise.reject(new QueueFull());
+    const settle = Promise.withResolvers<boolean>();
+    this.#queue.push({ write, settle });
+    this.#running ??= this.#run();
+    return settle.promise;
+  }
+
+  /** Resolves when everything that waits has been settled. */
+  async drain(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Callers of the same turn of the event loop share the first batch.
+    await Promise.resolve();
+    while (this.#queue.length > 0) await this.#commit(this.#nextBatch());
+    this.#running = undefined;
+  }
+
+  #nextBatch(): Waiting<W>[] {
+    const batch = new Map<string, Waiting<W>>();
+    const later: Waiting<W>[] = [];
+    for (const waiting of this.#queue) {
+      const fits = batch.size < this.#options.batchSize && !batch.has(waiting.write.key);
+      if (fits) batch.set(waiting.write.key, waiting);
+      else later.push(waiting);
+    }
+    this.#queue = later;
+    // Rows are locked in the order of their keys: two nodes' batches then wait for, and do not deadlock, each other.
+    return [...batch.values()].toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
+  }
+
+  async #commit(batch: readonly Waiting<W>[]): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const made = await this.#options.commit(batch.map(({ write }) => write));
+        for (const [index, { settle }] of batch.entries()) settle.resolve(made[index] ?? false);
+        return;
+      } catch (error) {
+        if (batch.length === 1 && (attempt >= MAX_BATCH_ATTEMPTS || !this.#options.isTransient(error))) {
+          batch[0]!.settle.reject(error);
+          return;
+        }
+        if (attempt >= MAX_BATCH_ATTEMPTS || !this.#options.isTransient(error)) break;
+      }
+    }
+    // One bad write must not take its neighbours with it.
+    for (const waiting of batch) await this.#commit([waiting]);
+  }
+}
