@@ -42,7 +42,7 @@ test("a whole transfer is made with the keyboard alone", async () => {
   await page.keyboard.type("12000");
   await page.keyboard.press("Enter");
 
-  await focusIsOn(page, "Source of funds");
+  await focusIsOn(page, "Source");
   await tabTo(page, "radio", "Salary or pension");
   await page.keyboard.press("ArrowDown");
   await tabTo(page, "button", "Continue");
@@ -78,7 +78,7 @@ test.each([
   await passesAxe(page, "Amount");
   await page.getByLabel("Amount in euros").fill("10001");
   await goOn();
-  await passesAxe(page, "Source of funds");
+  await passesAxe(page, "Source");
   await page.getByRole("button", { name: "Cancel this transfer" }).click();
   await passesAxe(page, "Cancel this transfer?");
   await page.getByRole("button", { name: "Keep it" }).click();

@@ -37,7 +37,11 @@ export async function buildPages(): Promise<string> {
 /** Starts the example as one process, on PGlite or on the PostgreSQL at `databaseUrl`. */
 export async function startBank(pages: string, databaseUrl?: string): Promise<BankServer> {
   const data = await mkdtemp(join(tmpdir(), "bank-data-"));
-  const process = run({ PAGES_DIRECTORY: pages, DATA_DIRECTORY: data, ...(databaseUrl && { DATABASE_URL: databaseUrl }) });
+  const process = run({
+    PAGES_DIRECTORY: pages,
+    DATA_DIRECTORY: data,
+    ...(databaseUrl && { DATABASE_URL: databaseUrl }),
+  });
   const exit = exitOf(process);
   const url = await Promise.race([addressOf(process), exit.then(({ stderr }) => Promise.reject(new Error(stderr)))]);
 

@@ -20,7 +20,10 @@ interface ProfileOptions {
 }
 
 /** Starts a Chromium on an empty profile and signs a person in. */
-export async function openProfile(bank: string, { person = "ada", width = 1280 }: ProfileOptions = {}): Promise<BrowserProfile> {
+export async function openProfile(
+  bank: string,
+  { person = "ada", width = 1280 }: ProfileOptions = {},
+): Promise<BrowserProfile> {
   const directory = await mkdtemp(join(tmpdir(), "bank-profile-"));
   const context = await chromium.launchPersistentContext(directory, {
     ...(await chooseChromium()),

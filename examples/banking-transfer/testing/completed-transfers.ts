@@ -12,7 +12,7 @@ export async function completeTransfers(url: string, owner: string, count: numbe
         url: `${url}/trpc`,
         headers: () => ({ cookie }),
         fetch: async (input, init) => {
-          const response = await fetch(input, init as RequestInit);
+          const response = await fetch(input, init);
           cookie = response.headers.get("set-cookie")?.split(";")[0] ?? cookie;
           return response;
         },
@@ -23,7 +23,11 @@ export async function completeTransfers(url: string, owner: string, count: numbe
 
   const device = { id: uuidv7(), name: "A script" };
   for (let made = 0; made < count; made += 1) {
-    const { outcomes } = await bank.sessions.push.mutate({ protocol: PROTOCOL_VERSION, device, commands: transferOf() });
+    const { outcomes } = await bank.sessions.push.mutate({
+      protocol: PROTOCOL_VERSION,
+      device,
+      commands: transferOf(),
+    });
     const refused = outcomes.find(({ outcome }) => outcome === "refused");
     if (refused) throw new Error(`A transfer was refused: ${JSON.stringify(refused)}`);
   }

@@ -8,7 +8,10 @@ import { typedText } from "./typed-text.ts";
 
 /** How much. The draft keeps the amount as it is typed, "12," included; cents are made of it on submission. */
 export function AmountStep({ open }: { readonly open: OpenTransfer }) {
-  const stored = { cents: typedText(open.state, "amount", "cents"), reference: typedText(open.state, "amount", "reference") };
+  const stored = {
+    cents: typedText(open.state, "amount", "cents"),
+    reference: typedText(open.state, "amount", "reference"),
+  };
   const form = useStepForm(open, "amount", stored, ({ cents: typed, reference }) => {
     const cents = parseCents(typed);
     if (cents === null) return { issues: { cents: "Enter an amount, such as 1234.50." } };
@@ -22,7 +25,7 @@ export function AmountStep({ open }: { readonly open: OpenTransfer }) {
         inputMode="decimal"
         autoComplete="off"
         maxLength={20}
-        hint={`Above ${formatCents(SOURCE_ABOVE_CENTS)} we ask where it comes from`}
+        hint={`Above ${formatCents(SOURCE_ABOVE_CENTS)} we ask for its source`}
         {...form.field("cents")}
       />
       <TextField

@@ -13,7 +13,7 @@ const labels: Readonly<Record<string, string>> = {
   iban: "IBAN",
   cents: "Amount",
   reference: "Reference",
-  origin: "Source of funds",
+  origin: "Source",
 };
 
 /** What a step's value says, submitted or just typed, as a person reads it. */
@@ -30,7 +30,7 @@ function textOf(field: string, content: Json | undefined): string {
   if (field === "origin" && typeof content === "string" && content in origins) {
     return origins[content as keyof typeof origins];
   }
-  return String(content);
+  return typeof content === "string" ? content : "";
 }
 
 /** Labels and what they say, one beside the other. */

@@ -1,7 +1,11 @@
+import "./no-eval.ts";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
+import { profile } from "./device.ts";
 import "./styles/index.css";
+
+document.documentElement.dataset["profile"] = profile;
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

@@ -32,13 +32,15 @@ export interface OpenTransfer {
 export function useOpenTransfer(id: string, wanted: string | undefined): OpenTransfer {
   const sessions = useSessionsClient();
   const session = useSession(transfer, id);
-  const [typing, setTyping] = useState<TransferStep | null>(null);
+  // Where the typing began: who goes to another address is done with it.
+  const [typing, setTyping] = useState<{ readonly step: TransferStep; readonly at: string | undefined } | null>(null);
   const [submitting, setSubmitting] = useState<TransferStep | null>(null);
   const [refusal, setRefusal] = useState<OpenTransfer["refusal"]>(null);
 
   const { progress, sync } = session;
   const busy = submitting !== null && sync.state !== "offline";
-  const asked = [busy ? submitting : null, typing, wanted].find((step) => progress.open.some((open) => open === step));
+  const held = typing?.at === wanted ? typing?.step : undefined;
+  const asked = [busy ? submitting : null, held, wanted].find((step) => progress.open.some((open) => open === step));
   const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
 
   /** What was refused is in its fields again: there it is mended, not among the shelved changes. */
@@ -55,7 +57,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     busy,
     refusal,
     type(step, fields) {
-      setTyping(step);
+      setTyping({ step, at: wanted });
       setRefusal(null);
       session.draft(step, fields);
     },

@@ -23,13 +23,7 @@ export function SignOut({ sessions, onSignedOut }: { readonly sessions: Sessions
     );
   }
   return (
-    <Question
-      button="Sign out"
-      title="Sign out and lose changes?"
-      yes="Sign out"
-      no="Stay"
-      onYes={() => void leave()}
-    >
+    <Question button="Sign out" title="Sign out and lose changes?" yes="Sign out" no="Stay" onYes={() => void leave()}>
       {unsaved === 1 ? "One change is" : `${unsaved} changes are`} on this device alone. Signing out wipes it.
     </Question>
   );

@@ -16,7 +16,7 @@ export function SourceStep({ open }: { readonly open: OpenTransfer }) {
   return (
     <StepFrame form={form}>
       <fieldset className="field choices" aria-describedby="origin-issue">
-        <legend>Where does the money come from?</legend>
+        <legend>Where the money comes from</legend>
         {Object.entries(origins).map(([value, text]) => (
           <label key={value}>
             <input

@@ -15,12 +15,14 @@ export function TextField({ label, value, issue, hint, onChange, ...input }: Tex
   const id = useId();
   return (
     <div className="field">
-      <label htmlFor={id}>{label}</label>
-      {hint !== undefined && (
-        <span className="hint" id={`${id}-hint`}>
-          {hint}
-        </span>
-      )}
+      <div className="legend">
+        <label htmlFor={id}>{label}</label>
+        {hint !== undefined && (
+          <span className="hint" id={`${id}-hint`}>
+            {hint}
+          </span>
+        )}
+      </div>
       <input
         {...input}
         id={id}

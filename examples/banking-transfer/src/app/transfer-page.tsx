@@ -25,7 +25,7 @@ const forms = {
 export function TransferPage({ id, wanted }: { readonly id: string; readonly wanted: string | undefined }) {
   const open = useOpenTransfer(id, wanted);
   const news = useNews(open.state, open.device);
-  const { status } = open.state;
+  const { status, shelved } = open.state;
 
   return (
     <main className="page transfer">
@@ -33,7 +33,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
         {news}
       </p>
       {status === "loading" && <p className="hint">Looking for this transfer…</p>}
-      {status === "missing" && <Missing />}
+      {status === "missing" && (shelved.length > 0 ? <ShelvedChanges shelved={shelved} /> : <Missing />)}
       {status === "active" && <Wizard open={open} />}
       {(status === "completed" || status === "cancelled" || status === "expired") && (
         <FinishedTransfer state={open.state} />

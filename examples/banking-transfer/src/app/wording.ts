@@ -12,7 +12,7 @@ export type TransferStep = "recipient" | "amount" | "source" | "review";
 export const stepNames = {
   recipient: "Recipient",
   amount: "Amount",
-  source: "Source of funds",
+  source: "Source",
   review: "Review",
 } as const satisfies Record<TransferStep, string>;
 

@@ -134,7 +134,10 @@ function isForm(req: IncomingMessage): boolean {
 }
 
 function protect(res: ServerResponse): void {
-  res.setHeader("content-security-policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'");
+  res.setHeader(
+    "content-security-policy",
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
+  );
   res.setHeader("x-content-type-options", "nosniff");
   res.setHeader("referrer-policy", "same-origin");
 }

@@ -38,7 +38,9 @@ export interface Payment {
   readonly reference: string | null;
 }
 
-export type Paid = { readonly paid: true; readonly reference: string } | { readonly paid: false; readonly reason: string };
+export type Paid =
+  | { readonly paid: true; readonly reference: string }
+  | { readonly paid: false; readonly reason: string };
 
 /** The bank's fee in cents: nothing up to €1,000, above it 0.1 %, at most €25. */
 export function feeCents(cents: number): number {
@@ -63,7 +65,8 @@ export async function pay(tx: Transaction<BankTables>, payment: Payment): Promis
   const total = payment.cents + payment.feeCents;
 
   if (!from || Number(from.balance_cents) < total) return { paid: false, reason: NOT_COVERED };
-  if (to?.owner === from.owner) return { paid: false, reason: "This is your own account: there is nothing to transfer." };
+  if (to?.owner === from.owner)
+    return { paid: false, reason: "This is your own account: there is nothing to transfer." };
 
   await move(tx, from.owner, -total);
   if (to) await move(tx, to.owner, payment.cents);
@@ -93,7 +96,10 @@ export async function obstacle(tx: Transaction<BankTables>, owner: string, cents
 const NOT_COVERED = "Your balance does not cover this amount and its fee.";
 
 /** Someone's account: its IBAN and balance. */
-export async function accountOf(db: Kysely<BankTables>, owner: string): Promise<{ iban: string; balanceCents: number }> {
+export async function accountOf(
+  db: Kysely<BankTables>,
+  owner: string,
+): Promise<{ iban: string; balanceCents: number }> {
   const { iban, balance_cents } = await db
     .selectFrom("bank.account")
     .select(["iban", "balance_cents"])

@@ -31,7 +31,11 @@ export function createSignIn(db: Kysely<BankTables>, secret: string): SignIn {
 
   return {
     async check(id, password) {
-      const account = await db.selectFrom("bank.account").select("password_hash").where("owner", "=", id).executeTakeFirst();
+      const account = await db
+        .selectFrom("bank.account")
+        .select("password_hash")
+        .where("owner", "=", id)
+        .executeTakeFirst();
       // Someone unknown costs as much time as someone known, or the time would tell who is a customer.
       const matches = await passwordMatches(password, account?.password_hash ?? UNKNOWN_PERSON);
       return account && matches ? userNamed(id) : null;
