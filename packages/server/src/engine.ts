@@ -14,6 +14,7 @@ import {
   type PushRequest,
   type Snapshot,
 } from "@sessions/core";
+import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
 import { decide, endDue, type Court, type Decided } from "./decision.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
@@ -45,6 +46,8 @@ const DEVICE_NOTE_MS = 3_600_000;
 export interface EngineOptions extends Court {
   readonly kind: EngineKind;
   readonly partitions: Partitions;
+  /** How much memory the sessions that are remembered may take, roughly. */
+  readonly cacheBytes: number;
   /** Called after the commit, with the session as it is now. */
   readonly publish: (owner: string, snapshot: Snapshot) => void;
 }
@@ -53,12 +56,14 @@ export interface EngineOptions extends Court {
 export class Engine {
   readonly #options: EngineOptions;
   readonly #db: Kysely<Tables>;
+  readonly #cache: SessionCache;
   readonly #committer: Committer<PlainWrite & Write>;
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#db = options.db.withSchema(options.schema);
+    this.#cache = new SessionCache(options.cacheBytes);
     const batch = new BatchStatement(options.db, options.schema);
     this.#committer = new Committer({
       commit: options.kind === "postgres" ? (writes) => batch.run(writes) : (writes) => this.#writeEach(writes),
@@ -99,14 +104,14 @@ export class Engine {
 
     const snapshots: Snapshot[] = [];
     const takeAll = async (session: string, group: readonly { index: number; command: Command }[]) => {
-      let stored: Stored | null | undefined;
+      let stored: Stored | undefined;
       for (const { index, command } of group) {
         const decided = await this.#take(owner, device, command, stored);
         outcomes[index] = decided.outcome;
         stored = decided.stored ?? undefined;
       }
-      stored ??= await this.#load(owner, session);
-      if (stored !== null) snapshots.push(atTime(stored.snapshot, this.#options.now()));
+      const newest = stored ?? (await this.#load(owner, session));
+      if (newest !== null) snapshots.push(atTime(newest.snapshot, this.#options.now()));
     };
     await settleAll([...bySession].map(([session, group]) => takeAll(session, group)));
     return { now: this.#iso(), outcomes, snapshots };
@@ -152,14 +157,25 @@ export class Engine {
     owner: string,
     device: Device,
     command: Command,
-    found: Stored | null | undefined,
+    found: Stored | undefined,
   ): Promise<Decided> {
-    let stored = found;
+    let stored: Stored | null | undefined = found ?? this.#cache.get(owner, command.session);
+    let fresh = false;
     for (let attempt = 1; ; attempt += 1) {
-      stored ??= await this.#load(owner, command.session);
+      if (stored === undefined) {
+        stored = await this.#load(owner, command.session);
+        fresh = true;
+      }
       const nowMs = this.#options.now();
       const judgement = judge(this.#options.flows, stored, command, { nowMs, device });
-      if (judgement.settled) return { outcome: judgement.outcome, stored };
+      if (judgement.settled && (fresh || judgement.outcome.outcome === "accepted")) {
+        return { outcome: judgement.outcome, stored };
+      }
+      if (judgement.settled) {
+        // What is remembered may be old: a refusal is told only from what the database holds now.
+        stored = undefined;
+        continue;
+      }
 
       await this.#options.partitions.ensure(nowMs);
       try {
@@ -168,8 +184,10 @@ export class Engine {
           ? await decide(this.#options, owner, device, command, judgement.served)
           : await this.#write(owner, stored, command, judgement);
         if (decided !== null) {
-          if (decided.outcome.outcome === "accepted" && decided.stored !== null && !decided.outcome.replayed) {
-            this.#options.publish(owner, decided.stored.snapshot);
+          const { outcome, stored: now } = decided;
+          if (now !== null) this.#cache.put(owner, now);
+          if (outcome.outcome === "accepted" && now !== null && !outcome.replayed) {
+            this.#options.publish(owner, now.snapshot);
           }
           return decided;
         }
@@ -242,7 +260,10 @@ export class Engine {
 
   // The hot table first: a session that is moved between the two reads is found in the second.
   async #load(owner: string, session: string): Promise<Stored | null> {
-    return (await loadHot(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
+    const hot = await loadHot(this.#db, owner, session);
+    if (hot === null) return loadArchived(this.#db, owner, session);
+    this.#cache.put(owner, hot);
+    return hot;
   }
 
   async #noteDevice(owner: string, device: Device): Promise<void> {

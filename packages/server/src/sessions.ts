@@ -10,6 +10,9 @@ import { createRouter } from "./router.ts";
 import type { Served } from "./serve.ts";
 import { WatchHub } from "./watch.ts";
 
+/** How much memory remembered sessions take by default, roughly. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+
 /** How many months of partitions `migrate` makes ahead. */
 const MONTHS_AHEAD = 3;
 
@@ -27,6 +30,8 @@ export interface SessionsOptions<Context extends object> {
   readonly engine?: EngineKind;
   /** The Postgres schema that holds the tables. Default `"sessions"`. */
   readonly schema?: string;
+  /** How much memory the sessions that a node remembers may take, in bytes, roughly. Default 64 MiB. */
+  readonly cacheBytes?: number;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
   /** Told every fault. Default: to `console.error`, without the text of what caused it. */
@@ -81,6 +86,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     flows,
     now,
     partitions,
+    cacheBytes: options.cacheBytes ?? CACHE_BYTES,
     report: onError,
     publish: (owner, snapshot) => hub.publish(owner, snapshot),
   });

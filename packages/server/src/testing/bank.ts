@@ -45,15 +45,16 @@ export interface Context {
 /** A node of the test bank over a database: `migrate` it once. */
 export function createBank(
   database: SessionsOptions<Context>["database"],
-  options: { readonly now?: () => number; readonly onComplete?: () => Promise<void>; readonly schema?: string } = {},
+  {
+    onComplete,
+    ...options
+  }: Partial<Omit<SessionsOptions<Context>, "database" | "flows">> & { readonly onComplete?: () => Promise<void> } = {},
 ): Sessions {
-  const { now, schema } = options;
   return createSessions<Context>({
     database,
     identify: ({ user }) => user !== undefined && { owner: user },
-    ...(now && { now }),
-    ...(schema !== undefined && { schema }),
     onError: () => {},
+    ...options,
     flows: [
       serve(notes, {}),
       serve(transfer, {
@@ -70,7 +71,7 @@ export function createBank(
             .insertInto("ledger")
             .values({ session_id: session.id, owner, cents: data.amount.cents, reference })
             .execute();
-          await options.onComplete?.();
+          await onComplete?.();
           return { reference };
         },
       }),
