@@ -1,0 +1,53 @@
+import { PROTOCOL_VERSION, type Device, type Outcome, type Snapshot, type SubmitCommand } from "@sessions/core";
+import { backoffMs, within, type Environment } from "./environment.ts";
+import type { Link } from "./link.ts";
+import type { SessionTransport } from "./transport.ts";
+
+/** How long the page waits for an irreversible step, in milliseconds. */
+const PATIENCE_MS = 15_000;
+
+/** How long one attempt may take, in milliseconds. */
+const ATTEMPT_MS = 5_000;
+
+export interface Confirmed {
+  readonly outcome: Outcome;
+  readonly snapshot: Snapshot | undefined;
+}
+
+/**
+ * Sends an irreversible step while the person waits. Every attempt has the same command id, so that it
+ * happens once at most. When no attempt is answered, the receipt decides; without one it is `unconfirmed`,
+ * and nothing sends it again but the person.
+ */
+export async function confirm(
+  command: SubmitCommand,
+  device: Device,
+  { transport, link, environment }: { transport: SessionTransport; link: Link; environment: Environment },
+): Promise<Confirmed> {
+  const giveUpAtMs = environment.now() + PATIENCE_MS;
+  const { session, id } = command;
+  const attempt = <T>(run: (signal: AbortSignal) => Promise<T>) => within(ATTEMPT_MS, environment, run);
+
+  for (let failures = 1; environment.now() < giveUpAtMs; failures += 1) {
+    try {
+      const request = { protocol: PROTOCOL_VERSION, device, commands: [command] };
+      const reply = await attempt((signal) => transport.push.mutate(request, { signal }));
+      link.heard(reply.now);
+      const [outcome] = reply.outcomes;
+      if (outcome) return { outcome, snapshot: reply.snapshots.find((snapshot) => snapshot.id === session) };
+    } catch {
+      link.failed();
+    }
+    const pauseMs = Math.min(2_000, backoffMs(failures, environment));
+    await new Promise<void>((resolve) => environment.after(pauseMs, resolve));
+  }
+
+  try {
+    const { outcome } = await attempt((signal) => transport.receipt.query({ session, command: id }, { signal }));
+    const reply = await attempt((signal) => transport.read.query({ session }, { signal }));
+    if (outcome) return { outcome, snapshot: reply.session ?? undefined };
+  } catch {
+    link.failed();
+  }
+  return { outcome: { outcome: "refused", refusal: { code: "unconfirmed" } }, snapshot: undefined };
+}

@@ -1,0 +1,68 @@
+import { nextStamp, sameJson, type Drafts, type Json, type Stamp } from "@sessions/core";
+import type { Change, SessionRecord } from "./record.ts";
+
+type Slots = Drafts[string];
+
+/** Two devices' drafts together: in each field the newer stamp stands, whatever the order of merging. */
+export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
+  const merged: Drafts = { ...left };
+  for (const [step, slots] of Object.entries(right)) {
+    const together: Slots = { ...merged[step] };
+    for (const [field, slot] of Object.entries(slots)) {
+      const other = Object.hasOwn(together, field) ? together[field] : undefined;
+      if (other === undefined || other.at < slot.at) together[field] = slot;
+    }
+    merged[step] = together;
+  }
+  return merged;
+}
+
+/** What a form shows: the values without their stamps. */
+export function draftValues(drafts: Drafts): Record<string, Record<string, Json>> {
+  return mapValues(drafts, (slots) => mapValues(slots, ({ value }) => value));
+}
+
+/** Stamps what is typed now: newer than everything that this record has seen. */
+export function stampFields(
+  record: SessionRecord,
+  fields: Readonly<Record<string, Json>>,
+  device: string,
+  nowMs: number,
+): Slots {
+  const at = nextStamp(device, nowMs, newestStamp(record));
+  return mapValues(fields, (value) => ({ value, at }));
+}
+
+/** Keeps typed fields until the server has them. */
+export function typed(step: string, slots: Slots): Change {
+  return (record) => ({ ...record, drafts: mergeDrafts(record.drafts, { [step]: slots }) });
+}
+
+/** Forgets unsent fields of a step: those that are as given, or all. */
+export function untyped(step: string, slots?: Slots): Change {
+  return (record) => {
+    const { [step]: mine = {}, ...others } = record.drafts;
+    const kept = Object.entries(mine).filter(([field, { at }]) => slots !== undefined && slots[field]?.at !== at);
+    return { ...record, drafts: kept.length > 0 ? { ...others, [step]: Object.fromEntries(kept) } : others };
+  };
+}
+
+/** Leaves out what a draft shows already. */
+export function changedFields(
+  fields: Readonly<Record<string, Json | undefined>>,
+  shown: Slots | undefined,
+): Record<string, Json> {
+  const changed = Object.entries(fields).filter(
+    (entry): entry is [string, Json] => entry[1] !== undefined && !sameJson(entry[1], shown?.[entry[0]]?.value),
+  );
+  return Object.fromEntries(changed);
+}
+
+function newestStamp({ snapshot, drafts }: SessionRecord): Stamp | undefined {
+  const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) => Object.values(all).flatMap(Object.values<Slots[string]>));
+  return slots.reduce<Stamp | undefined>((newest, { at }) => (newest === undefined || newest < at ? at : newest), undefined);
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}

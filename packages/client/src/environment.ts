@@ -1,0 +1,40 @@
+import { v7 } from "uuid";
+
+/** Time, chance and ids, so that tests and simulations can give their own. */
+export interface Environment {
+  /** Milliseconds since 1970, by this device's clock. */
+  now(): number;
+  /** From 0 up to, not including, 1. */
+  random(): number;
+  /** A new UUIDv7. */
+  id(): string;
+  /** Runs something later, unless the returned function is called before. */
+  after(ms: number, run: () => void): () => void;
+}
+
+export const browserEnvironment: Environment = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  id: () => v7(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** How long to wait before the next attempt: exponential with full jitter, at most 30 seconds. */
+export function backoffMs(failures: number, { random }: Environment): number {
+  return random() * Math.min(30_000, 500 * 2 ** Math.min(failures, 10));
+}
+
+/** Runs something that may hang: it is aborted and rejects after `ms`. */
+export function within<T>(ms: number, environment: Environment, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  return new Promise((resolve, reject) => {
+    const cancel = environment.after(ms, () => {
+      reject(new Error(`No answer within ${ms} ms.`));
+      controller.abort();
+    });
+    run(controller.signal).then(resolve, reject).finally(cancel);
+  });
+}

@@ -1,0 +1,21 @@
+/** Functions to call when something has changed. */
+export interface Listeners {
+  /** Returns what ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  notify(): void;
+}
+
+export function createListeners(): Listeners {
+  const listeners = new Set<() => void>();
+  return {
+    subscribe(listener) {
+      // A wrapper, so that one function may subscribe twice.
+      const own = () => listener();
+      listeners.add(own);
+      return () => listeners.delete(own);
+    },
+    notify() {
+      for (const listener of listeners) listener();
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import { MAX_COMMANDS, PROTOCOL_VERSION, type AnyFlow, type Command, type Device, type Drafts } from "@sessions/core";
+import { backoffMs, within, type Environment } from "./environment.ts";
+import type { Link } from "./link.ts";
+import { answered } from "./queue.ts";
+import type { Store } from "./store.ts";
+import type { SessionTransport } from "./transport.ts";
+
+/** How long one push may take, in milliseconds, before it is tried again. */
+const PUSH_MS = 20_000;
+
+/** How long to leave alone what needs another version of client or server, in milliseconds. */
+const OUTDATED_MS = 60_000;
+
+/** How much one push may weigh, in characters of JSON: hosts limit the bodies that they read. */
+const MAX_PUSH_LENGTH = 200_000;
+
+export interface PusherOptions {
+  readonly flows: ReadonlyMap<string, AnyFlow>;
+  readonly store: Store;
+  readonly transport: SessionTransport;
+  readonly link: Link;
+  readonly environment: Environment;
+  readonly device: () => Device;
+  /** Whether it is this tab's turn. */
+  readonly leads: () => boolean;
+}
+
+/** Sends what is local to the server, one push at a time, until nothing is left. */
+export interface Pusher {
+  /** There is something to send. While a retry is due anyway, that one takes it along. */
+  wake(drafts: boolean): void;
+  /** The connection may be back: tries at once whatever failed before. */
+  retry(): void;
+  close(): void;
+}
+
+interface Parcel {
+  readonly commands: Command[];
+  /** The drafts among them, by session and command id. */
+  readonly drafts: Map<string, Map<string, { readonly step: string; readonly slots: Drafts[string] }>>;
+}
+
+export function createPusher({ flows, store, transport, link, environment, device, leads }: PusherOptions): Pusher {
+  const outdated = new Set<string>();
+  let cancelOutdated: (() => void) | undefined;
+  let cancelRetry: (() => void) | undefined;
+  let failures = 0;
+  let running = false;
+  let draftsWanted = false;
+  let closed = false;
+
+  function wake(drafts: boolean): void {
+    draftsWanted ||= drafts;
+    if (!running && cancelRetry === undefined) void run();
+  }
+
+  async function run(): Promise<void> {
+    running = true;
+    try {
+      while (!closed && store.loaded && leads()) {
+        const parcel = collect();
+        if (parcel.commands.length === 0 || !(await push(parcel))) break;
+      }
+    } finally {
+      running = false;
+    }
+  }
+
+  /** In order: each session's commands, then its drafts, since a draft may need the start before it. */
+  function collect(): Parcel {
+    const parcel: Parcel = { commands: [], drafts: new Map() };
+    const withDrafts = draftsWanted;
+    draftsWanted = false;
+    let length = 0;
+
+    function put(command: Command): boolean {
+      length += JSON.stringify(command).length;
+      const { commands } = parcel;
+      const full = commands.length >= MAX_COMMANDS || (commands.length > 0 && length > MAX_PUSH_LENGTH);
+      if (!full) commands.push(command);
+      else draftsWanted ||= withDrafts;
+      return !full;
+    }
+
+    for (const [session, { flow: name, pending, drafts }] of store.records) {
+      const flow = flows.get(name);
+      if (flow === undefined || outdated.has(session)) continue;
+      if (!pending.every(({ command }) => put(command))) return parcel;
+      if (!withDrafts) continue;
+      const sent = new Map();
+      parcel.drafts.set(session, sent);
+      for (const [step, slots] of Object.entries(drafts)) {
+        const id = environment.id();
+        const { version } = flow;
+        if (!put({ kind: "draft", id, session, version, step, fields: slots })) return parcel;
+        sent.set(id, { step, slots });
+      }
+    }
+    return parcel;
+  }
+
+  async function push({ commands, drafts }: Parcel): Promise<boolean> {
+    let reply;
+    try {
+      const request = { protocol: PROTOCOL_VERSION, device: device(), commands };
+      reply = await within(PUSH_MS, environment, (signal) => transport.push.mutate(request, { signal }));
+      if (reply.outcomes.length !== commands.length) throw new Error("Not an outcome for each command.");
+    } catch {
+      if (closed) return false;
+      failures += 1;
+      draftsWanted = true;
+      cancelRetry = environment.after(backoffMs(failures, environment), () => {
+        cancelRetry = undefined;
+        wake(false);
+      });
+      link.failed();
+      return false;
+    }
+    failures = 0;
+    link.heard(reply.now);
+
+    const outcomes = new Map(commands.map(({ id }, index) => [id, reply.outcomes[index]!]));
+    const snapshots = new Map(reply.snapshots.map((snapshot) => [snapshot.id, snapshot]));
+    for (const session of new Set(commands.map((command) => command.session))) {
+      const answer = { snapshot: snapshots.get(session), outcomes, drafts: drafts.get(session) ?? new Map() };
+      const flow = flows.get(store.records.get(session)?.flow ?? "");
+      if (flow === undefined) continue;
+      void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
+      if (store.records.get(session)?.outdated) leaveAlone(session);
+    }
+    return true;
+  }
+
+  function leaveAlone(session: string): void {
+    outdated.add(session);
+    cancelOutdated ??= environment.after(OUTDATED_MS, () => {
+      cancelOutdated = undefined;
+      outdated.clear();
+      wake(true);
+    });
+  }
+
+  return {
+    wake,
+    retry() {
+      cancelRetry?.();
+      cancelRetry = undefined;
+      failures = 0;
+      outdated.clear();
+      wake(true);
+    },
+    close() {
+      closed = true;
+      cancelRetry?.();
+      cancelOutdated?.();
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import { parse, sameJson, type AnyFlow, type Device, type Json, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import { stampFields, typed, untyped } from "./drafts.ts";
+import { inOrder, type Change, type PendingCommand, type QueuedCommand, type SessionRecord, type Settlement, type ShelvedChange } from "./record.ts";
+
+/** How many outcomes a record remembers: as many as one push can bring. */
+const SETTLED_KEPT = 100;
+
+/** Queues a command. What was typed in its step is part of it from now on. */
+export function enqueued(command: QueuedCommand, base: Json | null): Change {
+  return (record) => {
+    const queued = { ...record, pending: [...record.pending, { command, base }] };
+    if (command.kind === "start") return { ...queued, flow: command.flow };
+    if (command.kind === "cancel") return { ...queued, drafts: {} };
+    return untyped(command.step)(queued);
+  };
+}
+
+/** Takes a snapshot, unless the record has a newer one: revisions never run backwards. */
+export function adopted(snapshot: Snapshot, device: Device): Change {
+  return (record) => {
+    if (record.snapshot !== null && record.snapshot.revision >= snapshot.revision) return record;
+    // Whoever ends a session lets go of what is typed in it. On another device it would be shelved.
+    const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);
+    return { ...record, flow: snapshot.flow, snapshot, drafts: endedHere ? {} : record.drafts };
+  };
+}
+
+/** Takes a shelved change away: it was retried or discarded. */
+export function unshelved(id: string): Change {
+  return (record) => ({ ...record, shelved: record.shelved.filter((entry) => entry.id !== id) });
+}
+
+/** What the server said of what was pushed for one session. */
+export interface Answer {
+  readonly snapshot: Snapshot | undefined;
+  /** By command id. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** The drafts that were pushed, by the id that they were pushed under. */
+  readonly drafts: ReadonlyMap<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>;
+}
+
+export interface Given {
+  readonly flow: AnyFlow;
+  readonly device: Device;
+  readonly nowMs: number;
+}
+
+/**
+ * Settles what the server answered: applied, superseded or shelved. What it is too old or too new for stays
+ * pending, and so does everything queued behind it.
+ */
+export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): Change {
+  return (before) => {
+    let record = snapshot ? adopted(snapshot, given.device)(before) : before;
+    let held = false;
+    // Without a start there is no session, whatever the answer to the rest was or would be.
+    let lost: Refusal | undefined;
+
+    for (const entry of before.pending) {
+      const { id, kind } = entry.command;
+      const outcome: Outcome | undefined =
+        outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
+      if (outcome === undefined) continue;
+      if (outcome.outcome === "accepted") {
+        record = settled(entry, { outcome: "accepted", revision: outcome.revision })(record);
+        continue;
+      }
+      held ||= outcome.refusal.code === "outdated";
+      if (held) continue;
+      if (kind === "start") lost = outcome.refusal;
+      record = refused(entry, lost ?? outcome.refusal, given)(record);
+    }
+
+    for (const [id, { step, slots }] of drafts) {
+      const outcome = outcomes.get(id);
+      if (outcome?.outcome === "accepted") record = untyped(step, slots)(record);
+      else if (outcome !== undefined) {
+        held ||= outcome.refusal.code === "outdated";
+        if (!held) record = draftRefused(id, step, slots, lost ?? outcome.refusal, given)(record);
+      }
+    }
+    return { ...record, outdated: held };
+  };
+}
+
+function settled({ command: { id } }: PendingCommand, settlement: Settlement): Change {
+  return (record) => ({
+    ...record,
+    pending: record.pending.filter(({ command }) => command.id !== id),
+    settled: [...record.settled, { id, settlement }].slice(-SETTLED_KEPT),
+  });
+}
+
+function refused(entry: PendingCommand, refusal: Refusal, given: Given): Change {
+  return (record) => {
+    const { command } = entry;
+    const by = supersededBy(record, entry, given.flow);
+    if (by !== undefined) return settled(entry, { outcome: "superseded", by })(inherited(entry, by)(record));
+
+    const step = command.kind === "submit" ? command.step : null;
+    const mine = command.kind === "submit" ? command.input : null;
+    const change = shelve({ id: command.id, kind: command.kind, step, refusal, base: entry.base, mine });
+    return inOrder(settled(entry, { outcome: "refused", refusal }), change, retyped(entry, refusal, given))(record);
+  };
+}
+
+/** What says the same as a refused command or replaces it: a later submission here, or what stands on the server. */
+function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: AnyFlow): string | null | undefined {
+  const { snapshot } = record;
+  if (command.kind === "cancel") return snapshot?.status === "cancelled" ? null : undefined;
+  if (command.kind === "start") return undefined;
+
+  const { step } = command;
+  const behind = record.pending.slice(record.pending.findIndex((entry) => entry.command.id === command.id) + 1);
+  const later = behind.find((entry) => entry.command.kind === "submit" && entry.command.step === step);
+  if (later) return later.command.id;
+
+  const parsed = Object.hasOwn(flow.steps, step) && parse(flow.steps[step], step, command.input);
+  if (!parsed || !parsed.ok || !sameJson(parsed.value, snapshot?.data[step])) return undefined;
+  return snapshot?.submissions[step]?.command;
+}
+
+/** A submission that replaces a refused one is compared with what that one was compared with. */
+function inherited({ base }: PendingCommand, by: string | null): Change {
+  return (record) => ({
+    ...record,
+    pending: record.pending.map((entry) => (entry.command.id === by ? { ...entry, base } : entry)),
+  });
+}
+
+function shelve(change: ShelvedChange): Change {
+  return (record) => ({ ...record, shelved: [...record.shelved, change] });
+}
+
+/** Gives a refused input back to its form, unless something stands there now, or nothing may be typed any more. */
+function retyped({ command }: PendingCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
+  return (record) => {
+    if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
+    if (["conflict", "expired", "unknown_step"].includes(refusal.code) || flow.steps[command.step].confirm) return record;
+    const newer = record.drafts[command.step] ?? {};
+    const slots = stampFields(record, command.input as Record<string, Json>, device.id, nowMs);
+    return typed(command.step, { ...slots, ...newer })(record);
+  };
+}
+
+function draftRefused(id: string, step: string, sent: Snapshot["drafts"][string], refusal: Refusal, { flow }: Given): Change {
+  return (record) => {
+    const data = record.snapshot?.data[step] as Readonly<Record<string, Json>> | undefined;
+    const lost = Object.entries(record.drafts[step] ?? {}).filter(
+      ([field, { value, at }]) => sent[field]?.at === at && !sameJson(value, data?.[field]),
+    );
+    const left = untyped(step, sent)(record);
+    // What stands on the server already is not lost, and a confirmation is never kept.
+    if (lost.length === 0 || flow.steps[step]?.confirm) return left;
+    const mine = Object.fromEntries(lost.map(([field, { value }]) => [field, value]));
+    return shelve({ id, kind: "draft", step, refusal, base: null, mine })(left);
+  };
+}

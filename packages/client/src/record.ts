@@ -1,0 +1,65 @@
+import type { CancelCommand, Json, Refusal, Snapshot, StartCommand, SubmitCommand } from "@sessions/core";
+
+/** What is queued. Drafts are not: they are slots, and become commands when they are pushed. */
+export type QueuedCommand = StartCommand | SubmitCommand | CancelCommand;
+
+export interface PendingCommand {
+  readonly command: QueuedCommand;
+  /** What its step held when the person submitted. */
+  readonly base: Json | null;
+}
+
+/** A change that could not be applied, kept until the person retries or discards it. */
+export interface ShelvedChange {
+  /** The command's id. */
+  readonly id: string;
+  readonly kind: "start" | "submit" | "draft" | "cancel";
+  readonly step: string | null;
+  readonly refusal: Refusal;
+  readonly base: Json | null;
+  readonly mine: Json;
+}
+
+/**
+ * What became of a submission. `by`: the command whose submission says the same or replaced it; null when
+ * the session's end does.
+ */
+export type Settlement =
+  | { readonly outcome: "accepted"; readonly revision: number }
+  | { readonly outcome: "superseded"; readonly by: string | null }
+  | { readonly outcome: "refused"; readonly refusal: Refusal };
+
+/** Everything local of one session. One record, so a crash cannot keep the snapshot and lose the submission. */
+export interface SessionRecord {
+  /** The flow's name. */
+  readonly flow: string;
+  /** The newest state heard from the server. */
+  readonly snapshot: Snapshot | null;
+  /** Commands that the server has not answered, in their order. */
+  readonly pending: readonly PendingCommand[];
+  /** What was typed here and is not yet on the server. */
+  readonly drafts: Snapshot["drafts"];
+  readonly shelved: readonly ShelvedChange[];
+  /** Client and server run different versions of the flow: what is pending waits for one of them to change. */
+  readonly outdated: boolean;
+  /** How the latest commands ended, for those who still wait in any tab. */
+  readonly settled: readonly { readonly id: string; readonly settlement: Settlement }[];
+}
+
+/** A pure step from one record to the next. It may run again on another tab's newer record. */
+export type Change = (record: SessionRecord) => SessionRecord;
+
+export const emptyRecord: SessionRecord = {
+  flow: "",
+  snapshot: null,
+  pending: [],
+  drafts: {},
+  shelved: [],
+  outdated: false,
+  settled: [],
+};
+
+/** Several changes as one. */
+export function inOrder(...changes: readonly Change[]): Change {
+  return (record) => changes.reduce((before, change) => change(before), record);
+}

@@ -1,0 +1,212 @@
+import {
+  advance,
+  seenBy,
+  SessionsError,
+  storable,
+  type AnyFlow,
+  type Command,
+  type Json,
+  type Outcome,
+  type Refusal,
+  type Snapshot,
+  type SubmitCommand,
+} from "@sessions/core";
+import { confirm } from "./confirmation.ts";
+import { changedFields, stampFields, typed, untyped } from "./drafts.ts";
+import { adopted, enqueued, unshelved } from "./queue.ts";
+import { emptyRecord, inOrder, type Change, type QueuedCommand, type Settlement, type ShelvedChange } from "./record.ts";
+import type { SessionContext } from "./session.ts";
+import type { Shelved } from "./state.ts";
+import { draftOf, endedAtOnce, submissionOf, type Begun, type Draft, type Submission } from "./submission.ts";
+import { judgedAtMs, viewOf } from "./view.ts";
+import type { Waiting } from "./waiting.ts";
+
+type Fields = Readonly<Record<string, Json | undefined>>;
+
+/** What a person does in one session. Each action is judged by the rules first, on what the person sees. */
+export interface SessionActions {
+  draft(step: string, fields: Fields): Draft;
+  submit(step: string, input: unknown): Submission;
+  cancel(): Submission;
+  /** A shelved change with its two ways out. */
+  offered(entry: ShelvedChange): Shelved;
+  /** Whether an irreversible step waits for its answer. */
+  readonly confirming: boolean;
+}
+
+export function createActions(
+  flow: AnyFlow,
+  session: string,
+  context: SessionContext,
+  waiting: Waiting,
+  onConfirming: () => void,
+): SessionActions {
+  const { store, link, environment } = context;
+  const { version } = flow;
+  let confirming = false;
+
+  const recordNow = () => store.records.get(session) ?? emptyRecord;
+
+  /** At once when something is known of the session, else as soon as the store has been read. */
+  function whenKnown<T>(run: () => T): T | Promise<T> {
+    assertOpen();
+    return store.loaded || store.records.has(session) ? run() : store.ready.then(run);
+  }
+
+  function assertOpen(): void {
+    if (!context.isOpen()) throw new SessionsError("closed", `Session ${session}.`);
+  }
+
+  function judge(view: Snapshot | null, command: Command) {
+    return advance(flow, view, command, { device: context.device(), nowMs: judgedAtMs(view, link.now()) });
+  }
+
+  function queue(command: QueuedCommand, base: Json | null, before: Change): Begun<Settlement> {
+    const stored = store.change(session, inOrder(before, enqueued(command, base)));
+    void stored.then(context.queued);
+    return { stored, settled: waiting.submission(command.id) };
+  }
+
+  function submit(step: string, input: unknown, instead?: ShelvedChange): Submission {
+    const id = environment.id();
+    const begin = (): Begun<Settlement> => {
+      const view = viewOf(flow, recordNow(), context.device());
+      const plain = storable(input);
+      const seen = view ? seenBy(flow, view, step) : {};
+      // What is not JSON goes to the judge as it is, who says what is wrong with it.
+      const given = plain.ok ? plain.value : (input as Json);
+      const command: SubmitCommand = { kind: "submit", id, session, version, step, input: given, seen };
+
+      const verdict = judge(view, command);
+      if (!verdict.accepted) {
+        if (instead === undefined) keepTyped(step, given);
+        return refusedAtOnce(verdict.refusal);
+      }
+      if (flow.steps[step].confirm) return irreversible(command);
+      return queue(command, view?.data[step] ?? null, instead ? unshelved(instead.id) : unchanged);
+    };
+    return submissionOf(id, whenKnown(begin));
+  }
+
+  /** The form keeps what could not be submitted. */
+  function keepTyped(step: string, input: Json): void {
+    const isForm = typeof input === "object" && input !== null && !Array.isArray(input);
+    if (isForm && Object.hasOwn(flow.steps, step) && !flow.steps[step].confirm) draft(step, input as Fields);
+  }
+
+  function irreversible(command: SubmitCommand): Begun<Settlement> {
+    const unsettled = recordNow().pending.length + (confirming ? 1 : 0);
+    if (unsettled > 0 || link.offline) {
+      context.queued();
+      return refusedAtOnce({ code: "unsettled", pending: unsettled });
+    }
+    return { stored: Promise.resolve(), settled: confirmed(command) };
+  }
+
+  async function confirmed(command: SubmitCommand): Promise<Settlement> {
+    const device = context.device();
+    const setConfirming = (now: boolean) => {
+      confirming = now;
+      onConfirming();
+    };
+    setConfirming(true);
+    try {
+      const { outcome, snapshot } = await confirm(command, device, context);
+      const accepted = outcome.outcome === "accepted";
+      const change = inOrder(
+        snapshot ? adopted(snapshot, device) : unchanged,
+        accepted ? untyped(command.step) : unchanged,
+      );
+      await store.change(session, change);
+      return accepted ? { outcome: "accepted", revision: outcome.revision } : outcome;
+    } finally {
+      setConfirming(false);
+    }
+  }
+
+  function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
+    const begin = (): Begun<Outcome> => {
+      const record = recordNow();
+      const { id: device } = context.device();
+      const view = viewOf(flow, record, context.device());
+      const changed = changedFields(fields, view?.drafts[step]);
+      const slots = stampFields(record, changed, device, link.now());
+      const id = environment.id();
+
+      const verdict = judge(view, { kind: "draft", id, session, version, step, fields: slots });
+      if (!verdict.accepted) return endedAtOnce({ outcome: "refused", refusal: verdict.refusal });
+      const keep = Object.keys(slots).length > 0 ? typed(step, slots) : unchanged;
+      const stored = store.change(session, inOrder(instead ? unshelved(instead.id) : unchanged, keep));
+      void stored.then(context.typed);
+      return { stored, settled: waiting.draft(step, fields) };
+    };
+    return draftOf(whenKnown(begin));
+  }
+
+  function cancel(instead?: ShelvedChange): Submission {
+    const id = environment.id();
+    const begin = (): Begun<Settlement> => {
+      const command = { kind: "cancel", id, session, version } as const;
+      const verdict = judge(viewOf(flow, recordNow(), context.device()), command);
+      if (!verdict.accepted) return refusedAtOnce(verdict.refusal);
+      return queue(command, null, instead ? unshelved(instead.id) : unchanged);
+    };
+    return submissionOf(id, whenKnown(begin));
+  }
+
+  function startAgain(entry: ShelvedChange): Submission {
+    const id = environment.id();
+    const others = recordNow().shelved.filter((other) => other.id !== entry.id);
+    const begun = queue({ kind: "start", id, session, version, flow: flow.name }, null, unshelved(entry.id));
+    // What was shelved with the start needed it, in this order.
+    for (const other of others) retry(other);
+    return submissionOf(id, begun);
+  }
+
+  function retry(entry: ShelvedChange): Submission {
+    assertOpen();
+    switch (entry.kind) {
+      case "start":
+        return startAgain(entry);
+      case "submit":
+        return submit(entry.step!, entry.mine, entry);
+      case "cancel":
+        return cancel(entry);
+      case "draft": {
+        const { stored, settled } = draft(entry.step!, entry.mine as Fields, entry);
+        return submissionOf(entry.id, { stored, settled: settled.then(settlementOf) });
+      }
+    }
+  }
+
+  function discard({ id, kind }: ShelvedChange): Promise<void> {
+    assertOpen();
+    // Without its start there is no session for the rest.
+    return store.change(session, kind === "start" ? (record) => ({ ...record, shelved: [] }) : unshelved(id));
+  }
+
+  return {
+    draft,
+    submit,
+    cancel: () => cancel(),
+    offered: (entry) => ({
+      ...entry,
+      theirs: recordNow().snapshot?.data[entry.step ?? ""] ?? null,
+      retry: () => retry(entry),
+      discard: () => discard(entry),
+    }),
+    get confirming() {
+      return confirming;
+    },
+  };
+}
+
+const unchanged: Change = (record) => record;
+
+function refusedAtOnce(refusal: Refusal): Begun<Settlement> {
+  return endedAtOnce<Settlement>({ outcome: "refused", refusal });
+}
+
+function settlementOf(outcome: Outcome): Settlement {
+  return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
+}

@@ -1,0 +1,115 @@
+import type { AnyFlow, ListReply } from "@sessions/core";
+import { within } from "./environment.ts";
+import { createListeners } from "./listeners.ts";
+import { adopted } from "./queue.ts";
+import { isUnknown, type LiveSession, type SessionContext } from "./session.ts";
+import type { SessionState } from "./state.ts";
+
+/** Ended sessions in one page. */
+const PAGE = 20;
+
+/** How long one page may take, in milliseconds. */
+const LIST_MS = 10_000;
+
+/** The owner's sessions of one flow, newest first. Immutable: a change makes another object. */
+export interface SessionListState<F extends AnyFlow = AnyFlow> {
+  /** Those that can be continued, and those whose start waits or was refused. */
+  readonly active: readonly SessionState<F>[];
+  readonly ended: readonly SessionState<F>[];
+  /** Whether the server has older ended ones. */
+  readonly more: boolean;
+  readonly loading: boolean;
+}
+
+/** A live list: what is started or ended on any device moves without being asked for. */
+export interface SessionList<F extends AnyFlow = AnyFlow> {
+  readonly state: SessionListState<F>;
+  /** The state before anything is known: what a server renders. */
+  readonly blank: SessionListState<F>;
+  /** Calls the listener after every change of `state`. Returns what ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  /** Asks for the next page of ended sessions. Never rejects; offline it changes nothing. */
+  loadMore(): Promise<void>;
+}
+
+export interface LiveList extends SessionList {
+  refresh(): void;
+  /** Something may have been missed: asks for the first page again. */
+  reload(): Promise<void>;
+}
+
+export function createSessionList(
+  flow: AnyFlow,
+  { store, transport, link, environment, device, isOpen }: SessionContext,
+  sessionOf: (id: string) => LiveSession,
+): LiveList {
+  const listeners = createListeners();
+  const blank: SessionListState = { active: [], ended: [], more: false, loading: true };
+  let state = blank;
+  // Undefined until the first page has come.
+  let next: ListReply["next"] | undefined;
+  let loading = false;
+
+  function refresh(): void {
+    const ids = [...store.records].filter(([, record]) => record.flow === flow.name && !isUnknown(record));
+    const states = ids.map(([id]) => sessionOf(id).state);
+    const isActive = ({ status }: SessionState) => status === "active" || status === "missing" || status === "loading";
+    const newest = (at: "startedAt" | "endedAt") => (left: SessionState, right: SessionState) =>
+      (right[at] ?? "").localeCompare(left[at] ?? "") || right.id.localeCompare(left.id);
+    const made: SessionListState = {
+      active: states.filter(isActive).sort(newest("startedAt")),
+      ended: states.filter((session) => !isActive(session)).sort(newest("endedAt")),
+      more: next !== null && next !== undefined,
+      loading: loading || !store.loaded,
+    };
+    if (isSame(made, state)) return;
+    state = made;
+    listeners.notify();
+  }
+
+  async function load(after: NonNullable<ListReply["next"]> | null): Promise<void> {
+    if (loading || !isOpen()) return;
+    loading = true;
+    refresh();
+    try {
+      await store.ready;
+      const request = { flow: flow.name, limit: PAGE, after };
+      const reply = await within(LIST_MS, environment, (signal) => transport.list.query(request, { signal }));
+      link.heard(reply.now);
+      // Reloading the first page does not lose the place of those after it.
+      if (after !== null || next === undefined) next = reply.next;
+      for (const snapshot of [...reply.active, ...reply.ended]) {
+        const { revision = 0 } = store.records.get(snapshot.id)?.snapshot ?? {};
+        if (snapshot.revision > revision) void store.change(snapshot.id, adopted(snapshot, device()));
+      }
+    } catch {
+      // Whatever failed is asked for again when the connection is back.
+    }
+    loading = false;
+    if (isOpen()) refresh();
+  }
+
+  refresh();
+  void load(null);
+  return {
+    get state() {
+      return state;
+    },
+    blank,
+    subscribe: listeners.subscribe,
+    loadMore: async () => (next === null ? undefined : load(next ?? null)),
+    refresh,
+    reload: () => load(null),
+  };
+}
+
+function isSame(left: SessionListState, right: SessionListState): boolean {
+  const same = (a: readonly unknown[], b: readonly unknown[]) =>
+    a.length === b.length && a.every((value, index) => value === b[index]);
+  return (
+    left.more === right.more &&
+    left.loading === right.loading &&
+    same(left.active, right.active) &&
+    same(left.ended, right.ended)
+  );
+}

@@ -1,0 +1,147 @@
+import { idSchema, type AnyFlow, type Device, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
+import { backoffMs, within, type Environment } from "./environment.ts";
+import type { Link } from "./link.ts";
+import { createListeners } from "./listeners.ts";
+import { adopted } from "./queue.ts";
+import { emptyRecord, type SessionRecord } from "./record.ts";
+import { createActions } from "./session-actions.ts";
+import { blankState, stateOf, type SessionState, type Sync } from "./state.ts";
+import type { Store } from "./store.ts";
+import type { Draft, Submission } from "./submission.ts";
+import type { SessionTransport } from "./transport.ts";
+import { viewOf } from "./view.ts";
+import { createWaiting } from "./waiting.ts";
+
+/** How long one read may take, in milliseconds. */
+const READ_MS = 10_000;
+
+/** One session of a flow, live. */
+export interface Session<F extends AnyFlow = AnyFlow> {
+  readonly id: string;
+  /** Another object whenever something has changed, the same one otherwise. */
+  readonly state: SessionState<F>;
+  /** The state before anything is known: what a server renders. */
+  readonly blank: SessionState<F>;
+  /** Calls the listener after every change of `state`. Returns what ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  /**
+   * Keeps what has been typed in a step, valid or not, field by field; the owner's other devices see it after
+   * a pause. Fields that are not named stay as they are.
+   */
+  draft<K extends StepsOf<F>>(step: K, fields: DraftOf<F, K>): Draft;
+  /**
+   * Submits a step: shown at once, queued, and sent when the server can be reached. What the rules refuse
+   * here settles at once, and stays as the step's draft. A `confirm` step is never queued: it needs a
+   * connection and nothing pending (`unsettled`), and settles as `unconfirmed` when nothing answers.
+   */
+  submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;
+  /** Ends the session without completing it, and lets go of what is typed in it. */
+  cancel(): Submission;
+}
+
+/** What a session works with. */
+export interface SessionContext {
+  readonly store: Store;
+  readonly link: Link;
+  readonly transport: SessionTransport;
+  readonly environment: Environment;
+  readonly device: () => Device;
+  /** There is a command to push. */
+  readonly queued: () => void;
+  /** There is a draft to push, after a pause. */
+  readonly typed: () => void;
+  /** Not after `close` or `forget`. */
+  readonly isOpen: () => boolean;
+}
+
+/** A session as the sessions object drives it. */
+export interface LiveSession extends Omit<Session, "draft" | "submit"> {
+  draft(step: string, fields: object): Draft;
+  submit(step: string, input: unknown): Submission;
+  /** Looks at the record and the connection again, and at the server when the session is unknown here. */
+  refresh(): void;
+}
+
+export function createSession(flow: AnyFlow, id: string, context: SessionContext): LiveSession {
+  const { store, link, transport, environment } = context;
+  const listeners = createListeners();
+  const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
+  const actions = createActions(flow, id, context, waiting, refresh);
+  const blank = blankState(flow, id);
+  let state = blank;
+  let basis: readonly unknown[] = [];
+  // What is not an id need not be asked for.
+  let absence: "loading" | "missing" = idSchema.safeParse(id).success ? "loading" : "missing";
+  let reading = false;
+  let failures = 0;
+
+  function refresh(): void {
+    const found = store.records.get(id);
+    const foreign = found !== undefined && found.flow !== "" && found.flow !== flow.name;
+    const record = foreign ? undefined : found;
+    if (foreign) absence = "missing";
+    else if (store.loaded && isUnknown(record) && absence === "loading") void read();
+
+    const nowMs = link.now();
+    const due = record?.snapshot?.status === "active" && Date.parse(record.snapshot.expiresAt) <= nowMs;
+    const sync = syncOf(record);
+    const next = [record, due, absence, store.device, sync.state, sync.pending, sync.storage];
+    if (next.length === basis.length && next.every((value, index) => value === basis[index])) return;
+    basis = next;
+
+    const view = record ? viewOf(flow, record, context.device()) : null;
+    const shelved = (record?.shelved ?? []).map(actions.offered);
+    state = stateOf({ flow, id, record, view, absence, sync, shelved, nowMs });
+    waiting.look();
+    listeners.notify();
+  }
+
+  function syncOf(record: SessionRecord | undefined): Sync {
+    const steps = Object.keys(record?.drafts ?? {}).length;
+    const pending = (record?.pending.length ?? 0) + steps + (actions.confirming ? 1 : 0);
+    const otherVersion = record?.snapshot?.status === "active" && record.snapshot.version !== flow.version;
+    const is = (): Sync["state"] => {
+      if (link.state.outdated || record?.outdated || otherVersion) return "outdated";
+      if (record && record.shelved.length > 0) return "conflict";
+      if (link.offline) return "offline";
+      return pending > 0 ? "saving" : "saved";
+    };
+    return { state: is(), pending, storage: store.storage };
+  }
+
+  async function read(): Promise<void> {
+    if (reading) return;
+    reading = true;
+    try {
+      const reply = await within(READ_MS, environment, (signal) => transport.read.query({ session: id }, { signal }));
+      link.heard(reply.now);
+      failures = 0;
+      if (reply.session?.flow === flow.name) await store.change(id, adopted(reply.session, context.device()));
+      else absence = "missing";
+    } catch {
+      failures += 1;
+      await new Promise<void>((resolve) => environment.after(Math.min(5_000, backoffMs(failures, environment)), resolve));
+    }
+    reading = false;
+    if (context.isOpen()) refresh();
+  }
+
+  refresh();
+  return {
+    id,
+    blank,
+    get state() {
+      return state;
+    },
+    subscribe: listeners.subscribe,
+    draft: (step, fields) => actions.draft(step, fields as Parameters<typeof actions.draft>[1]),
+    submit: actions.submit,
+    cancel: actions.cancel,
+    refresh,
+  };
+}
+
+/** Whether nothing local says that the session exists. */
+export function isUnknown(record: SessionRecord | undefined): boolean {
+  return record === undefined || (record.snapshot === null && record.pending.length + record.shelved.length === 0);
+}

@@ -1,0 +1,155 @@
+import { SessionsError, type AnyFlow, type Device, type Outcome } from "@sessions/core";
+import { deviceName } from "./device.ts";
+import { browserEnvironment, type Environment } from "./environment.ts";
+import { enqueued } from "./queue.ts";
+import { createSessionList, type LiveList, type SessionList } from "./session-list.ts";
+import { createSession, type LiveSession, type Session, type SessionContext } from "./session.ts";
+import { createSync } from "./sync.ts";
+import { httpTransport, type SessionTransport } from "./transport.ts";
+
+export interface SessionsOptions {
+  /** The flows that this page knows, each name once. */
+  readonly flows: readonly AnyFlow[];
+  /** Whom everything local belongs to: the same id that the server's `identify` gives. */
+  readonly owner: string;
+  /** The tRPC endpoint, such as "/trpc", of a host without a transformer. Exactly one of `url` and `transport`. */
+  readonly url?: string;
+  /** Where the router is mounted at `url`. Default "sessions". */
+  readonly mount?: string;
+  /** The mounted router on the application's own tRPC client: `trpc.sessions`. */
+  readonly transport?: SessionTransport;
+  /** Several devices within one browser profile: each name has a store, tabs and an id of its own. Default "". */
+  readonly profile?: string;
+  /** The device's readable name, cut at 100 characters. Default: from the browser, "Chrome on Linux". */
+  readonly deviceName?: string;
+}
+
+/**
+ * An owner's sessions on this device. Made by {@link createSessions}. The methods throw `closed` after `close`
+ * and `forget`, and `flow_unknown` for a flow that is not among `flows`.
+ */
+export interface Sessions {
+  /** Resolves when what is stored on this device is in memory. Never rejects. */
+  readonly ready: Promise<void>;
+  /** This device. Its id is final once `ready` has resolved. */
+  readonly device: Device;
+  /** Starts a session, offline too. */
+  start<F extends AnyFlow>(flow: F): Session<F>;
+  /** A session by its id: one object for each id. What is not known here is asked of the server. */
+  open<F extends AnyFlow>(flow: F, id: string): Session<F>;
+  /** The owner's sessions of a flow: one object for each flow. */
+  list<F extends AnyFlow>(flow: F): SessionList<F>;
+  /**
+   * Asks the server whether a command took effect; null when no accepted command of that id is known.
+   * Rejects when the server does not answer.
+   */
+  receipt(request: { readonly session: string; readonly command: string }): Promise<Outcome | null>;
+  /**
+   * For signing out: wipes everything local of this owner, what is pending and the device's id included, in
+   * every profile and tab, and closes. Rejects when the browser refuses.
+   */
+  forget(): Promise<void>;
+  /** Lets go of the store, the stream and the lock. What is pending stays on this device. */
+  close(): void;
+}
+
+/**
+ * Opens an owner's sessions on this device: kept in IndexedDB, shown at once, sent when the server can be
+ * reached.
+ *
+ * @throws {SessionsError} `configuration_invalid`
+ * @example
+ * const sessions = createSessions({ flows: [transfer], url: "/trpc", owner: user.id });
+ * const session = sessions.start(transfer);
+ * const settlement = await session.submit("amount", { cents: 12_300 });
+ */
+export function createSessions(options: SessionsOptions): Sessions {
+  return assembleSessions(options, browserEnvironment);
+}
+
+/** {@link createSessions} with time, chance and ids from outside. */
+export function assembleSessions(options: SessionsOptions, environment: Environment): Sessions {
+  const flows = new Map(options.flows.map((flow) => [flow.name, flow]));
+  const transport = checked(options, flows);
+  const live = new Map<string, LiveSession>();
+  const lists = new Map<string, LiveList>();
+
+  const sync = createSync({
+    owner: options.owner,
+    profile: options.profile ?? "",
+    deviceName: (options.deviceName ?? deviceName()).slice(0, 100),
+    flows,
+    transport,
+    environment,
+    onRecords(ids) {
+      for (const id of ids) live.get(id)?.refresh();
+      for (const list of lists.values()) list.refresh();
+    },
+    onCircumstances() {
+      for (const session of live.values()) session.refresh();
+      for (const list of lists.values()) list.refresh();
+    },
+    onReconnected() {
+      for (const list of lists.values()) void list.reload();
+    },
+  });
+  const { store, link, device } = sync;
+  const context: SessionContext = {
+    store,
+    link,
+    transport,
+    environment,
+    device,
+    queued: sync.queued,
+    typed: sync.typed,
+    isOpen: () => sync.isOpen,
+  };
+
+  function known({ name }: AnyFlow): AnyFlow {
+    if (!sync.isOpen) throw new SessionsError("closed", "Make another with createSessions.");
+    const flow = flows.get(name);
+    if (flow === undefined) throw new SessionsError("flow_unknown", `Flow ${name}.`);
+    return flow;
+  }
+
+  function sessionOf(flow: AnyFlow, id: string): LiveSession {
+    const session = live.get(id) ?? createSession(flow, id, context);
+    live.set(id, session);
+    return session;
+  }
+
+  return {
+    ready: store.ready,
+    get device() {
+      return device();
+    },
+    start<F extends AnyFlow>(given: F) {
+      const flow = known(given);
+      const id = environment.id();
+      const command = { kind: "start", id: environment.id(), session: id, version: flow.version, flow: flow.name } as const;
+      void store.change(id, enqueued(command, null)).then(sync.queued);
+      return sessionOf(flow, id) as unknown as Session<F>;
+    },
+    // A session knows its flow only at run time, where the flow's own schemas made what it holds.
+    open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(known(flow), id) as unknown as Session<F>,
+    list<F extends AnyFlow>(given: F) {
+      const flow = known(given);
+      const list = lists.get(flow.name) ?? createSessionList(flow, context, (id) => sessionOf(flow, id));
+      lists.set(flow.name, list);
+      return list as unknown as SessionList<F>;
+    },
+    receipt: async (request) => (await transport.receipt.query(request)).outcome,
+    forget: sync.forget,
+    close: sync.close,
+  };
+}
+
+function checked(options: SessionsOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {
+  const invalid = (detail: string) => new SessionsError("configuration_invalid", detail);
+  const { owner, url, mount = "sessions", transport } = options;
+  if (owner === "") throw invalid("owner is empty.");
+  if (flows.size < options.flows.length) throw invalid("flows has a name twice.");
+  if (url !== undefined && transport === undefined) return httpTransport(url, mount);
+  if (url === undefined && transport !== undefined) return transport;
+  throw invalid("Give exactly one of url and transport.");
+}

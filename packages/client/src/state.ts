@@ -1,0 +1,127 @@
+import {
+  atTime,
+  progressOf,
+  type AnyFlow,
+  type Data,
+  type Device,
+  type DraftOf,
+  type Json,
+  type Outputs,
+  type Progress,
+  type Refusal,
+  type ResultOf,
+  type Snapshot,
+  type Status,
+  type StepsOf,
+} from "@sessions/core";
+import { draftValues } from "./drafts.ts";
+import type { SessionRecord, ShelvedChange } from "./record.ts";
+import type { Submission } from "./submission.ts";
+
+/** How far what is shown has come. */
+export interface Sync {
+  /**
+   * The most urgent of: `outdated`, this page or the server needs another version; `conflict`, something is
+   * shelved; `offline`; `saving`, something is not on the server yet; `saved`.
+   */
+  readonly state: "saved" | "saving" | "offline" | "conflict" | "outdated";
+  /** How many commands are not on the server yet; the drafts of a step count as one. */
+  readonly pending: number;
+  /** "memory": the browser refuses to store, so closing the page loses what is pending. */
+  readonly storage: "disk" | "memory";
+}
+
+/** A local change that could not be applied. It stays here until it is retried or discarded. */
+export interface Shelved<F extends AnyFlow = AnyFlow> {
+  readonly id: string;
+  readonly kind: ShelvedChange["kind"];
+  readonly step: StepsOf<F> | null;
+  readonly refusal: Refusal;
+  /** What the step held when the change was made; null for nothing. */
+  readonly base: Json | null;
+  /** What was changed here; null for a start or a cancellation. */
+  readonly mine: Json;
+  /** What the step holds on the server now; null for nothing. */
+  readonly theirs: Json | null;
+  /** Makes the change again, knowing what is seen now. Retrying a start retries what was shelved with it. */
+  retry(): Submission;
+  /** Gives the change up. Resolves when that is stored. */
+  discard(): Promise<void>;
+}
+
+/** Everything visible of a session. Immutable: a change makes another object. Times are ISO 8601 in UTC. */
+export interface SessionState<F extends AnyFlow = AnyFlow> {
+  readonly id: string;
+  /** The flow's name. */
+  readonly flow: F["name"];
+  readonly version: number;
+  /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
+  readonly revision: number;
+  /** `loading` until it is known whether the session exists; `missing` when it does not. */
+  readonly status: "loading" | "missing" | Status;
+  /** What has been submitted, by step; what is pending included. */
+  readonly data: Data<F>;
+  /** What the server computed, by step. */
+  readonly outputs: Outputs<F>;
+  /** What has been typed and not submitted, here or on another device, by step and field. */
+  readonly drafts: { readonly [K in StepsOf<F>]?: DraftOf<F, K> };
+  readonly submissions: Snapshot["submissions"];
+  readonly progress: Progress<StepsOf<F>>;
+  /** Where the last change was made. */
+  readonly device: Device;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly expiresAt: string;
+  readonly endedAt: string | null;
+  readonly result: ResultOf<F> | null;
+  readonly sync: Sync;
+  readonly shelved: readonly Shelved<F>[];
+}
+
+export interface StateInput {
+  readonly flow: AnyFlow;
+  readonly id: string;
+  readonly record: SessionRecord | undefined;
+  /** The record as it is shown; null when there is no session. */
+  readonly view: Snapshot | null;
+  readonly absence: "loading" | "missing";
+  readonly sync: Sync;
+  readonly shelved: readonly Shelved[];
+  /** By the server's clock, milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+const EPOCH = new Date(0).toISOString();
+
+/** A session's state before anything is known of it, on a server too. */
+export function blankState(flow: AnyFlow, id: string): SessionState {
+  const sync: Sync = { state: "saved", pending: 0, storage: "disk" };
+  return stateOf({ flow, id, record: undefined, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
+}
+
+export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
+  // An end that is only due shows; the server takes it as a revision of its own.
+  const shown = view && atTime(view, nowMs);
+  return {
+    id,
+    flow: flow.name,
+    version: shown?.version ?? flow.version,
+    revision: record?.snapshot?.revision ?? 0,
+    status: shown?.status ?? absence,
+    data: shown?.data ?? {},
+    outputs: shown?.outputs ?? {},
+    drafts: draftValues(shown?.drafts ?? {}),
+    submissions: shown?.submissions ?? {},
+    // Another version's data may be more than this path function can read.
+    progress: progressOf(flow, shown?.version === flow.version ? shown.data : {}),
+    device: shown?.device ?? { id: "", name: "" },
+    startedAt: shown?.startedAt ?? EPOCH,
+    updatedAt: shown?.updatedAt ?? EPOCH,
+    expiresAt: shown?.expiresAt ?? EPOCH,
+    endedAt: shown?.endedAt ?? null,
+    // The schema that made it is the flow's own.
+    result: (shown?.result ?? null) as SessionState["result"],
+    sync,
+    shelved,
+  };
+}

@@ -1,0 +1,49 @@
+import type { Outcome } from "@sessions/core";
+import type { Settlement } from "./record.ts";
+
+/** How far a submission has come. Awaiting it awaits `settled`. */
+export interface Submission extends PromiseLike<Settlement> {
+  /** The command's id: ask `receipt` with it whether it happened. */
+  readonly id: string;
+  /** It is on this device's disk, or known to be in memory only, or refused. Never rejects. */
+  readonly stored: Promise<void>;
+  /** The server has answered, or it was refused here. Never rejects; offline it waits. */
+  readonly settled: Promise<Settlement>;
+}
+
+/** How far a draft has come. */
+export interface Draft {
+  /** It is on this device's disk, or known to be in memory only, or refused. Never rejects. */
+  readonly stored: Promise<void>;
+  /** The server has it, or something newer typed in its place. Never rejects; offline it waits. */
+  readonly settled: Promise<Outcome>;
+}
+
+/** What was begun for a command, perhaps only once the store has been read. */
+export interface Begun<Result> {
+  readonly stored: Promise<void>;
+  readonly settled: Promise<Result>;
+}
+
+export function draftOf(begun: Begun<Outcome> | Promise<Begun<Outcome>>): Draft {
+  const soon = Promise.resolve(begun);
+  return { stored: soon.then(({ stored }) => stored), settled: soon.then(({ settled }) => settled) };
+}
+
+export function submissionOf(id: string, begun: Begun<Settlement> | Promise<Begun<Settlement>>): Submission {
+  const soon = Promise.resolve(begun);
+  const settled = soon.then((it) => it.settled);
+  return {
+    id,
+    stored: soon.then((it) => it.stored),
+    settled,
+    // Awaitable on purpose: most callers want to know how it ended.
+    // oxlint-disable-next-line unicorn/no-thenable
+    then: (onFulfilled, onRejected) => settled.then(onFulfilled, onRejected),
+  };
+}
+
+/** Something that has ended before it began. */
+export function endedAtOnce<Result>(result: Result): Begun<Result> {
+  return { stored: Promise.resolve(), settled: Promise.resolve(result) };
+}

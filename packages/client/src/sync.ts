@@ -1,0 +1,172 @@
+import type { AnyFlow, Device, Snapshot } from "@sessions/core";
+import type { Environment } from "./environment.ts";
+import { createLink, type Link } from "./link.ts";
+import { onPageEvents } from "./page.ts";
+import { createPause } from "./pause.ts";
+import { createPusher } from "./pusher.ts";
+import { adopted } from "./queue.ts";
+import { createStore, type Store } from "./store.ts";
+import { openTabs, type TabMessage } from "./tabs.ts";
+import type { SessionTransport } from "./transport.ts";
+import { createWatcher } from "./watcher.ts";
+
+/** How often deadlines are looked at, in milliseconds. */
+const TICK_MS = 15_000;
+
+export interface SyncOptions {
+  readonly owner: string;
+  readonly profile: string;
+  readonly deviceName: string;
+  readonly flows: ReadonlyMap<string, AnyFlow>;
+  readonly transport: SessionTransport;
+  readonly environment: Environment;
+  /** These records may look different now. */
+  readonly onRecords: (ids: readonly string[]) => void;
+  /** The connection, the storage or the time has changed: anything may look different. */
+  readonly onCircumstances: () => void;
+  /** The server could not be heard for a while, and now can. */
+  readonly onReconnected: () => void;
+}
+
+/** Keeps the records of one owner and profile in step with the disk, the other tabs and the server. */
+export interface Sync {
+  readonly store: Store;
+  readonly link: Link;
+  readonly isOpen: boolean;
+  device(): Device;
+  /** There is a command to push. */
+  queued(): void;
+  /** There is a draft to push, after a pause. */
+  typed(): void;
+  forget(): Promise<void>;
+  close(): void;
+}
+
+export function createSync(options: SyncOptions): Sync {
+  const { owner, profile, flows, transport, environment, onRecords, onCircumstances, onReconnected } = options;
+  let isOpen = true;
+
+  const store = createStore({
+    owner,
+    profile,
+    device: environment.id(),
+    onChange: onRecords,
+    onStorage: takeTurn,
+    onStored: (ids) => tabs.tell({ kind: "stored", ids }),
+    onDeleted: abandon,
+  });
+  const device = (): Device => ({ id: store.device, name: options.deviceName });
+  const link = createLink(environment, onLink);
+  const tabs = openTabs({
+    name: `sessions:${encodeURIComponent(owner)}:${encodeURIComponent(profile)}`,
+    onMessage,
+    // The leader before may have stored what it could not tell any more.
+    onLead: () => void store.refresh().then(takeTurn),
+  });
+  // What only this tab has in memory, no other tab can push.
+  const leads = () => tabs.leads || store.storage === "memory";
+  const pusher = createPusher({ flows, store, transport, link, environment, device, leads });
+  const watcher = createWatcher({ transport, environment, link, known, onSnapshots });
+  const pause = createPause(environment, () => wake(true));
+  const stopListening = onPageEvents({ onHidden: pause.end, onBack: retry, onConnection: onCircumstances });
+  let cancelTick = environment.after(TICK_MS, tick);
+  let reading = store.ready.then(takeTurn);
+
+  /** Pushes and watches if it is this tab's turn. */
+  function takeTurn(): void {
+    if (!isOpen || !store.loaded) return;
+    onCircumstances();
+    if (leads()) {
+      watcher.start();
+      pusher.wake(true);
+    } else {
+      watcher.close();
+      tabs.tell({ kind: "hello" });
+    }
+  }
+
+  function wake(drafts: boolean): void {
+    if (!isOpen) return;
+    if (leads()) pusher.wake(drafts);
+    else tabs.tell({ kind: "wake", drafts });
+  }
+
+  function retry(): void {
+    pusher.retry();
+    watcher.retry();
+  }
+
+  function tick(): void {
+    onCircumstances();
+    cancelTick = environment.after(TICK_MS, tick);
+  }
+
+  function onLink(wasUp: boolean): void {
+    if (!isOpen) return;
+    if (tabs.leads) tabs.tell({ kind: "link", state: link.state });
+    onCircumstances();
+    if (link.state.up && !wasUp) {
+      // The push may still wait for its retry while the stream is back, and the other way round.
+      retry();
+      onReconnected();
+    }
+  }
+
+  function onMessage(message: TabMessage): void {
+    if (message.kind === "stored") reading = store.refresh(message.ids);
+    // What the other tab stored before it called is read first.
+    if (message.kind === "wake" && tabs.leads) void reading.then(() => pusher.wake(message.drafts));
+    if (message.kind === "hello" && tabs.leads) tabs.tell({ kind: "link", state: link.state });
+    if (message.kind === "link" && !leads()) link.adopt(message.state);
+    if (message.kind === "forgotten") abandon();
+  }
+
+  /** Active sessions only, and the newest of them: they travel in a URL. */
+  function known(): Record<string, number> {
+    const active = [...store.records.values()].flatMap(({ snapshot }) => (snapshot?.status === "active" ? [snapshot] : []));
+    const newest = active.sort((left, right) => (left.id < right.id ? 1 : -1)).slice(0, 100);
+    return Object.fromEntries(newest.map(({ id, revision }) => [id, revision]));
+  }
+
+  function onSnapshots(snapshots: readonly Snapshot[]): void {
+    for (const snapshot of snapshots) {
+      const { revision = 0 } = store.records.get(snapshot.id)?.snapshot ?? {};
+      if (snapshot.revision > revision) void store.change(snapshot.id, adopted(snapshot, device()));
+    }
+  }
+
+  function stop(): void {
+    isOpen = false;
+    stopListening();
+    cancelTick();
+    pause.cancel();
+    pusher.close();
+    watcher.close();
+    tabs.close();
+  }
+
+  function abandon(): void {
+    stop();
+    store.abandon();
+  }
+
+  return {
+    store,
+    link,
+    get isOpen() {
+      return isOpen;
+    },
+    device,
+    queued: () => wake(false),
+    typed: pause.begin,
+    async forget() {
+      tabs.tell({ kind: "forgotten" });
+      stop();
+      await store.forget();
+    },
+    close() {
+      stop();
+      store.close();
+    },
+  };
+}

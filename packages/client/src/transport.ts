@@ -1,0 +1,72 @@
+import type {
+  ListReply,
+  ListRequest,
+  PushReply,
+  PushRequest,
+  ReadReply,
+  ReadRequest,
+  ReceiptReply,
+  ReceiptRequest,
+  WatchEvent,
+  WatchRequest,
+} from "@sessions/core";
+import { createTRPCUntypedClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
+import type { AnyRouter } from "@trpc/server";
+
+interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface WatchObserver {
+  readonly onData: (event: WatchEvent) => void;
+  readonly onError: (error: unknown) => void;
+  readonly onComplete: () => void;
+  readonly onConnectionStateChange: (state: { readonly state: string; readonly error: unknown }) => void;
+}
+
+/**
+ * The mounted router as the client calls it: `trpc.sessions` of a tRPC v11 client fits, and stops fitting
+ * when the wire schemas drift apart. Procedures are properties, so that their inputs are compared too.
+ */
+export interface SessionTransport {
+  readonly push: { readonly mutate: (request: PushRequest, options?: CallOptions) => Promise<PushReply> };
+  readonly read: { readonly query: (request: ReadRequest, options?: CallOptions) => Promise<ReadReply> };
+  readonly list: { readonly query: (request: ListRequest, options?: CallOptions) => Promise<ListReply> };
+  readonly receipt: { readonly query: (request: ReceiptRequest, options?: CallOptions) => Promise<ReceiptReply> };
+  readonly watch: {
+    readonly subscribe: (request: WatchRequest, observer: WatchObserver) => { readonly unsubscribe: () => void };
+  };
+}
+
+/** How long a request's body may be, in characters, to be sent on while its page closes. A browser's limit is 64 KiB. */
+const KEEPALIVE_LENGTH = 20_000;
+
+/** A transport of its own for a host without a transformer: calls over HTTP, the stream as server-sent events. */
+export function httpTransport(url: string, mount: string): SessionTransport {
+  const lasting: typeof fetch = (input, init) =>
+    fetch(input, { ...init, keepalive: typeof init?.body === "string" && init.body.length < KEEPALIVE_LENGTH });
+  // tRPC's own type of `fetch` allows an explicit `undefined` in its options, which the platform's ignores too.
+  type FetchEsque = NonNullable<Parameters<typeof httpLink>[0]["fetch"]>;
+  const client = createTRPCUntypedClient<AnyRouter>({
+    links: [
+      splitLink({
+        condition: ({ type }) => type === "subscription",
+        true: httpSubscriptionLink({ url }),
+        false: httpLink({ url, fetch: lasting as FetchEsque }),
+      }),
+    ],
+  });
+  // The untyped client gives unknown; both ends take the shapes from core, and the protocol's version guards them.
+  const query = <Request, Reply>(name: string) => (request: Request, options?: CallOptions) =>
+    client.query(`${mount}.${name}`, request, options) as Promise<Reply>;
+  return {
+    push: { mutate: (request, options) => client.mutation(`${mount}.push`, request, options) as Promise<PushReply> },
+    read: { query: query<ReadRequest, ReadReply>("read") },
+    list: { query: query<ListRequest, ListReply>("list") },
+    receipt: { query: query<ReceiptRequest, ReceiptReply>("receipt") },
+    watch: {
+      subscribe: (request, { onData, ...observer }) =>
+        client.subscription(`${mount}.watch`, request, { ...observer, onData: (event) => onData(event as WatchEvent) }),
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import { advance, type AnyFlow, type Command, type Device, type Snapshot } from "@sessions/core";
+import { mergeDrafts } from "./drafts.ts";
+import type { SessionRecord } from "./record.ts";
+
+/**
+ * What the screen shows: the newest snapshot, with what is pending and typed here on top. A pending command
+ * that the rules refuse on this snapshot changes nothing; the server will say what becomes of it.
+ */
+export function viewOf(flow: AnyFlow, record: SessionRecord, device: Device): Snapshot | null {
+  let view = record.snapshot;
+  for (const { command } of record.pending) {
+    const advanced = advance(flow, view, command, { device, nowMs: judgedAtMs(view, mintedMs(command)) });
+    if (advanced.accepted) view = advanced.session;
+  }
+  return view?.status === "active" ? { ...view, drafts: mergeDrafts(view.drafts, record.drafts) } : view;
+}
+
+/**
+ * A time that cannot refuse wrongly: another device may have extended the deadline since we last heard, so
+ * only the server says `expired`.
+ */
+export function judgedAtMs(session: Snapshot | null, nowMs: number): number {
+  return session === null ? nowMs : Math.min(nowMs, Date.parse(session.expiresAt) - 1);
+}
+
+/** When a command was made: the first 48 bits of a UUIDv7 are milliseconds (RFC 9562). The view so depends on the record alone. */
+function mintedMs({ id }: Command): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
