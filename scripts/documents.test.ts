@@ -21,7 +21,7 @@ function quoted(document: string): readonly string[] {
 }
 
 function looksLikeFile(span: string): boolean {
-  if (!/^[\w.@{},*/-]+$/.test(span) || /(^|\/)(dist|node_modules|\.data)(\/|$)/.test(span)) return false;
+  if (!/^[\w.@{}][\w.@{},*/-]*$/.test(span) || /(^|\/)(dist|node_modules|\.data)(\/|$)/.test(span)) return false;
   return places.has(span.split("/")[0]!)
     ? span.includes("/")
     : /[\w}]\.(ts|tsx|md|json|yaml)$/.test(span) && !span.startsWith("@");
