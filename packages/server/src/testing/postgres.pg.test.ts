@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { Client } from "pg";
 import { expect, inject, test } from "vitest";
 import { freshDatabase } from "./postgres.ts";
@@ -29,4 +31,11 @@ test("a pool outlives the connections that the server ends", async () => {
   await ended;
   const { rows } = await one.pool.query<{ one: number }>("SELECT 1 AS one");
   expect(rows).toEqual([{ one: 1 }]);
+});
+
+test("the harness leaves a failed run's exit code as it is", async () => {
+  const failing = `await import("./postgres-server.ts"); process.exitCode = 3;`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", failing], { cwd: import.meta.dirname });
+  const [code] = (await once(child, "exit")) as [number | null];
+  expect(code).toBe(3);
 });
