@@ -39,6 +39,18 @@ export default defineConfig({
       {
         ...source,
         test: {
+          // What is sent to a distributed Postgres, on a plain one.
+          name: "postgres-citus-flags",
+          include: ["packages/server/src/{sessions,limits,cache,watch}.pg.test.ts"],
+          env: { SESSIONS_TEST_ENGINE: "citus" },
+          globalSetup: "packages/server/src/testing/global-setup.ts",
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        ...source,
+        test: {
           name: "browser",
           include: ["packages/*/src/**/*.browser.test.{ts,tsx}"],
           browser: {

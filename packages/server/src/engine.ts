@@ -14,6 +14,7 @@ import {
   type PushRequest,
   type Snapshot,
 } from "@sessions/core";
+import type { Notice } from "./bus/bus.ts";
 import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
 import { decide, endDue, type Court, type Decided } from "./decision.ts";
@@ -21,7 +22,7 @@ import { judge, refused, type Judgement } from "./judgement.ts";
 import { listArchived, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
 import { BatchStatement, type PlainWrite } from "./postgres/batch.ts";
 import { isTransient, type EngineKind } from "./postgres/database.ts";
-import { insertHot, listHot, loadHot, updateHot } from "./postgres/hot.ts";
+import { insertHot, listHot, loadHot, loadHotOf, updateHot } from "./postgres/hot.ts";
 import { noteDevice } from "./postgres/owner.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -153,6 +154,26 @@ export class Engine {
     return all.filter(({ id, revision }) => revision > (known[id] ?? 0));
   }
 
+  /** The owner's sessions of these ids, active or ended. */
+  async readMany(owner: string, sessions: readonly string[]): Promise<readonly Snapshot[]> {
+    const hot = await loadHotOf(this.#db, owner, sessions);
+    const found = new Set(hot.map(({ snapshot }) => snapshot.id));
+    const others = sessions.filter((id) => !found.has(id));
+    const archived = others.length === 0 ? [] : await loadArchivedOf(this.#db, owner, others);
+    return [...hot, ...archived].map(({ snapshot }) => atTime(snapshot, this.#options.now()));
+  }
+
+  /** The owner's active sessions. */
+  readActive(owner: string): Promise<readonly Snapshot[]> {
+    return this.#active(owner, null);
+  }
+
+  /** Another node has changed a session: what is remembered of it is old. Undefined: any may be. */
+  forget(notice: Notice | undefined): void {
+    if (notice === undefined) this.#cache.clear();
+    else this.#cache.dropOlder(notice.owner, notice.session, notice.revision);
+  }
+
   async #take(
     owner: string,
     device: Device,
@@ -231,16 +252,18 @@ export class Engine {
     return { outcome: { outcome: "accepted", revision, replayed: false }, stored: next.stored };
   }
 
-  /** One-owner statements on one connection: pipelined where the driver does so, and each on its own shard. */
+  /** One-owner statements on one connection, so that each stays on its shard; sent together where the driver pipelines. */
   #writeEach(writes: readonly PlainWrite[]): Promise<readonly boolean[]> {
-    return this.#db.connection().execute((connection) =>
-      Promise.all(
-        writes.map(({ owner, expected, stored, entry }) => {
-          if (expected > 0) return updateHot(connection, owner, expected, stored, entry);
-          return entry === null ? false : insertHot(connection, owner, stored, entry);
-        }),
-      ),
-    );
+    return this.#db.connection().execute(async (connection) => {
+      const write = ({ owner, expected, stored, entry }: PlainWrite) =>
+        expected > 0
+          ? updateHot(connection, owner, expected, stored, entry)
+          : entry !== null && insertHot(connection, owner, stored, entry);
+      if (this.#options.kind === "citus") return Promise.all(writes.map(write));
+      const made: boolean[] = [];
+      for (const each of writes) made.push(await write(each));
+      return made;
+    });
   }
 
   /** The active sessions; those whose deadline has passed are ended on the way. */

@@ -1,3 +1,5 @@
+export type { Bus, BusListener, Notice } from "./bus/bus.ts";
+export { postgresBus, type ListeningClient, type PostgresBusOptions } from "./bus/postgres.ts";
 export { completions, openSessions, type CompletionsOptions, type Limit, type LimitCheck } from "./limits.ts";
 export type { Database, EngineKind } from "./postgres/database.ts";
 export {

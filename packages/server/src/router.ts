@@ -86,18 +86,14 @@ export function createRouter({ engine, hub, now, ownerOf, report }: RouterOption
       signal,
     }): AsyncGenerator<WatchEvent, void, undefined> {
       // Attached before the first read: what is committed between the two is in the inbox.
-      const inbox = hub.join(ctx.owner);
+      const inbox = hub.join(ctx.owner, input.known);
       try {
-        const sent = new Map(Object.entries(input.known));
-        const newest = await answering(() => engine.newer(ctx.owner, input.known));
-        for (const { id, revision } of newest) sent.set(id, revision);
-        yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: [...newest] };
-        for (;;) {
-          const taken = await inbox.take(HEARTBEAT_MS, signal);
-          if (taken === null) return;
-          const snapshots = taken.filter(({ id, revision }) => revision > (sent.get(id) ?? 0));
-          for (const { id, revision } of snapshots) sent.set(id, revision);
-          yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots };
+        for (const snapshot of await answering(() => engine.newer(ctx.owner, input.known))) inbox.put(snapshot);
+        // The first event comes at once, also when there is nothing new: it says that the stream is there.
+        for (let idleMs = 0; ; idleMs = HEARTBEAT_MS) {
+          const snapshots = await inbox.take(idleMs, signal);
+          if (snapshots === null) return;
+          yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: [...snapshots] };
         }
       } finally {
         inbox.leave();

@@ -1,11 +1,13 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { SessionsError, storable } from "@sessions/core";
+import type { Bus } from "./bus/bus.ts";
 import { Engine } from "./engine.ts";
 import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind } from "./postgres/database.ts";
 import { checkMigrated, migrate } from "./postgres/migrations.ts";
 import { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { Relay } from "./relay.ts";
 import { createRouter } from "./router.ts";
 import type { Served } from "./serve.ts";
 import { WatchHub } from "./watch.ts";
@@ -30,6 +32,8 @@ export interface SessionsOptions<Context extends object> {
   readonly engine?: EngineKind;
   /** The Postgres schema that holds the tables. Default `"sessions"`. */
   readonly schema?: string;
+  /** How this node hears of other nodes' commits, such as `postgresBus`. Without one, watchers see this node's only. */
+  readonly bus?: Bus;
   /** How much memory the sessions that a node remembers may take, in bytes, roughly. Default 64 MiB. */
   readonly cacheBytes?: number;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
@@ -67,7 +71,7 @@ export interface Sessions {
  * const appRouter = t.router({ sessions: sessions.router });
  */
 export function createSessions<Context extends object>(options: SessionsOptions<Context>): Sessions {
-  const { schema = "sessions", now = Date.now, onError = logFault } = options;
+  const { schema = "sessions", now = Date.now, onError = logFault, bus } = options;
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     throw new SessionsError("configuration_invalid", "`schema` is a lower-case Postgres name.");
   }
@@ -88,8 +92,20 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
     report: onError,
-    publish: (owner, snapshot) => hub.publish(owner, snapshot),
+    publish: (owner, snapshot) => {
+      hub.publish(owner, snapshot);
+      bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
+    },
   });
+  const relay = bus && new Relay({
+    bus,
+    hub,
+    load: (owner, sessions) => engine.readMany(owner, sessions),
+    loadActive: (owner) => engine.readActive(owner),
+    forget: (notice) => engine.forget(notice),
+    report: (error) => onError(databaseFault(error) ?? new SessionsError("internal", "While hearing of other nodes.")),
+  });
+  relay?.open();
   let closed = false;
 
   const router = createRouter({
@@ -116,10 +132,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
         await ping(db);
         await checkMigrated(db, schema);
       }),
-    close: () => {
+    close: async () => {
       closed = true;
       hub.close();
-      return Promise.resolve();
+      await relay?.close();
     },
   };
 }

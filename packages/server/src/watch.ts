@@ -3,12 +3,14 @@ import type { Snapshot } from "@sessions/core";
 /** Every watcher of this node, by owner. */
 export class WatchHub {
   readonly #inboxes = new Map<string, Set<Inbox>>();
+  #size = 0;
 
-  /** Attaches a watcher. What is published from now on waits in its inbox. */
-  join(owner: string): Inbox {
-    const inbox = new Inbox(() => this.#leave(owner, inbox));
+  /** Attaches a watcher that has these revisions. What is published from now on waits in its inbox. */
+  join(owner: string, known: Readonly<Record<string, number>>): Inbox {
+    const inbox = new Inbox(known, () => this.#leave(owner, inbox));
     const inboxes = this.#inboxes.get(owner) ?? new Set();
     this.#inboxes.set(owner, inboxes.add(inbox));
+    this.#size += 1;
     return inbox;
   }
 
@@ -16,62 +18,79 @@ export class WatchHub {
     for (const inbox of this.#inboxes.get(owner) ?? []) inbox.put(snapshot);
   }
 
+  /** Whether a watcher of this owner lacks this revision. */
+  wants(owner: string, session: string, revision: number): boolean {
+    for (const inbox of this.#inboxes.get(owner) ?? []) if (inbox.lacks(session, revision)) return true;
+    return false;
+  }
+
+  /** The owners who have watchers here. */
+  owners(): readonly string[] {
+    return [...this.#inboxes.keys()];
+  }
+
+  /** The sessions that an owner's watchers have as active. */
+  watched(owner: string): ReadonlySet<string> {
+    return new Set([...(this.#inboxes.get(owner) ?? [])].flatMap((inbox) => inbox.watched()));
+  }
+
+  /** How many watchers are attached. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Ends every stream. */
   close(): void {
     for (const inboxes of this.#inboxes.values()) {
       for (const inbox of inboxes) inbox.close();
     }
-    this.#inboxes.clear();
-  }
-
-  /** How many watchers are attached. */
-  get size(): number {
-    let count = 0;
-    for (const inboxes of this.#inboxes.values()) count += inboxes.size;
-    return count;
   }
 
   #leave(owner: string, inbox: Inbox): void {
     const inboxes = this.#inboxes.get(owner);
-    inboxes?.delete(inbox);
-    if (inboxes?.size === 0) this.#inboxes.delete(owner);
+    if (!inboxes?.delete(inbox)) return;
+    this.#size -= 1;
+    if (inboxes.size === 0) this.#inboxes.delete(owner);
   }
 }
 
-/** What a watcher has yet to send: the newest snapshot of each session, so that a slow reader costs no more. */
+/** What a watcher has yet to be sent: the newest snapshot of each session, so that a slow reader costs no more. */
 export class Inbox {
-  readonly #leave: () => void;
+  /** Detaches it from the hub. */
+  readonly leave: () => void;
+  /** The newest revision of each active session that was put in or was known from the start. */
+  readonly #revisions: Map<string, number>;
   readonly #waiting = new Map<string, Snapshot>();
   #wake: (() => void) | undefined;
   #closed = false;
 
-  constructor(leave: () => void) {
-    this.#leave = leave;
+  constructor(known: Readonly<Record<string, number>>, leave: () => void) {
+    this.#revisions = new Map(Object.entries(known));
+    this.leave = leave;
+  }
+
+  lacks(session: string, revision: number): boolean {
+    return revision > (this.#revisions.get(session) ?? 0);
+  }
+
+  watched(): readonly string[] {
+    return [...this.#revisions.keys()];
   }
 
   put(snapshot: Snapshot): void {
-    const waiting = this.#waiting.get(snapshot.id);
-    if (waiting !== undefined && waiting.revision >= snapshot.revision) return;
+    if (!this.lacks(snapshot.id, snapshot.revision)) return;
+    this.#revisions.set(snapshot.id, snapshot.revision);
     this.#waiting.set(snapshot.id, snapshot);
     this.#wake?.();
   }
 
-  /** What has come, or nothing after `idleMs` milliseconds; null once it is closed. */
+  /** What has come; nothing after `idleMs` milliseconds; null once it is closed or `signal` aborts. */
   async take(idleMs: number, signal: AbortSignal | undefined): Promise<readonly Snapshot[] | null> {
-    if (this.#waiting.size === 0 && !this.#closed && !signal?.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, idleMs);
-      this.#wake = resolve;
-      const stop = () => resolve();
-      signal?.addEventListener("abort", stop);
-      await promise;
-      signal?.removeEventListener("abort", stop);
-      clearTimeout(timer);
-      this.#wake = undefined;
-    }
+    if (this.#waiting.size === 0 && !this.#closed && !signal?.aborted) await this.#wait(idleMs, signal);
     if (this.#closed || signal?.aborted) return null;
     const snapshots = [...this.#waiting.values()];
     this.#waiting.clear();
+    for (const { id, status } of snapshots) if (status !== "active") this.#revisions.delete(id);
     return snapshots;
   }
 
@@ -81,7 +100,15 @@ export class Inbox {
     this.#wake?.();
   }
 
-  leave(): void {
-    this.#leave();
+  async #wait(idleMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = () => resolve();
+    const timer = setTimeout(stop, idleMs);
+    signal?.addEventListener("abort", stop);
+    this.#wake = stop;
+    await promise;
+    this.#wake = undefined;
+    signal?.removeEventListener("abort", stop);
+    clearTimeout(timer);
   }
 }

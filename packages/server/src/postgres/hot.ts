@@ -22,6 +22,12 @@ export async function listHot(db: Executor, owner: string, flow: string | null):
   return (await query.execute()).map(fromRow);
 }
 
+/** Those of these sessions that are in the hot table. */
+export async function loadHotOf(db: Executor, owner: string, ids: readonly string[]): Promise<readonly Stored[]> {
+  const query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "in", ids);
+  return (await query.execute()).map(fromRow);
+}
+
 /** How many sessions of a flow are open at a moment; those past their deadline are not. */
 export async function countOpen(db: Executor, owner: string, flow: string, at: string): Promise<number> {
   const { count } = await db

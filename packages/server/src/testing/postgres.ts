@@ -21,7 +21,7 @@ export async function freshDatabase(): Promise<FreshDatabase> {
 
   const url = new URL(inject("postgresUrl"));
   url.pathname = `/${name}`;
-  const pool = new Pool({ connectionString: url.href });
+  const pool = new Pool({ connectionString: url.href, pipeline: process.env["SESSIONS_TEST_ENGINE"] === "citus" });
   // A test may end connections from the server's side; the pool then replaces them.
   pool.on("error", () => {});
   afterAll(async () => {

@@ -1,0 +1,177 @@
+import { SessionsError } from "@sessions/core";
+import type { Bus, BusListener, Notice } from "./bus.ts";
+
+/** What is used of a `pg` Client. */
+export interface ListeningClient {
+  connect(): Promise<unknown>;
+  query(text: string, values?: unknown[]): Promise<unknown>;
+  on(event: "notification", listener: (message: { payload?: string | undefined }) => void): unknown;
+  on(event: "error" | "end", listener: () => void): unknown;
+  end(): Promise<void>;
+}
+
+export interface PostgresBusOptions {
+  /**
+   * Makes a `pg` Client of its own for the bus. It must reach Postgres directly: behind a pooler in transaction
+   * mode a listener hears nothing.
+   */
+  readonly client: () => ListeningClient;
+  /** The notification channel. Default `"sessions"`. */
+  readonly channel?: string;
+}
+
+/** How long notices are collected, in milliseconds: one NOTIFY takes a lock that all commits of the cluster share. */
+const COLLECT_MS = 5;
+/** How often a silent connection is asked whether it is still there, and how long it may take, in milliseconds. */
+const PROBE_MS = 10_000;
+const PROBE_ANSWER_MS = 5_000;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+
+/**
+ * A bus over Postgres' LISTEN and NOTIFY, on one connection of its own.
+ *
+ * @throws {SessionsError} `configuration_invalid` for a channel that is no lower-case name.
+ * @example
+ * postgresBus({ client: () => new Client({ connectionString: process.env.DIRECT_DATABASE_URL }) })
+ */
+export function postgresBus({ client, channel = "sessions" }: PostgresBusOptions): Bus {
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(channel)) {
+    throw new SessionsError("configuration_invalid", "`channel` is a lower-case Postgres name.");
+  }
+  return new PostgresBus(client, channel);
+}
+
+class PostgresBus implements Bus {
+  readonly #makeClient: () => ListeningClient;
+  readonly #channel: string;
+  readonly #waiting = new Map<string, Notice>();
+  #listener: BusListener | undefined;
+  #client: ListeningClient | undefined;
+  /** The statement before: a client runs one at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+  #flushTimer: NodeJS.Timeout | undefined;
+  #probeTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #retries = 0;
+  #closed = false;
+
+  constructor(client: () => ListeningClient, channel: string) {
+    this.#makeClient = client;
+    this.#channel = channel;
+  }
+
+  open(listener: BusListener): void {
+    this.#listener = listener;
+    void this.#connect();
+  }
+
+  publish(notice: Notice): void {
+    if (this.#closed) return;
+    const waiting = this.#waiting.get(notice.session);
+    if (waiting === undefined || waiting.revision < notice.revision) this.#waiting.set(notice.session, notice);
+    this.#flushTimer ??= setTimeout(() => void this.#flush(), COLLECT_MS);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#flush();
+    this.#closed = true;
+    clearTimeout(this.#flushTimer);
+    clearTimeout(this.#probeTimer);
+    clearTimeout(this.#retryTimer);
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => {});
+  }
+
+  async #connect(): Promise<void> {
+    const client = this.#makeClient();
+    const lost = () => this.#lose(client);
+    client.on("error", lost);
+    client.on("end", lost);
+    client.on("notification", ({ payload = "" }) => this.#hear(payload));
+    try {
+      await client.connect();
+      await client.query(`listen ${this.#channel}`);
+    } catch {
+      this.#retryLater(client);
+      return;
+    }
+    if (this.#closed) {
+      await client.end().catch(() => {});
+      return;
+    }
+    this.#client = client;
+    this.#retries = 0;
+    this.#probeLater(client);
+    this.#listener?.hearing(true);
+    await this.#flush();
+  }
+
+  #lose(client: ListeningClient): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    clearTimeout(this.#probeTimer);
+    this.#listener?.hearing(false);
+    this.#retryLater(client);
+  }
+
+  #retryLater(failed: ListeningClient): void {
+    void failed.end().catch(() => {});
+    if (this.#closed) return;
+    const atMost = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries);
+    this.#retries += 1;
+    // Half fixed, half chance: nodes that lost the same server do not come back in step.
+    this.#retryTimer = setTimeout(() => void this.#connect(), (atMost * (1 + Math.random())) / 2);
+  }
+
+  /** A connection whose other end vanished without a word looks like one on which nothing happens. */
+  #probeLater(client: ListeningClient): void {
+    this.#probeTimer = setTimeout(() => {
+      const answer = setTimeout(() => this.#lose(client), PROBE_ANSWER_MS);
+      this.#ask(client, "select 1").then(
+        () => {
+          clearTimeout(answer);
+          if (this.#client === client) this.#probeLater(client);
+        },
+        () => {
+          clearTimeout(answer);
+          this.#lose(client);
+        },
+      );
+    }, PROBE_MS);
+    this.#probeTimer.unref();
+  }
+
+  async #flush(): Promise<void> {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    // While the connection is down, notices are dropped: whoever is deaf polls, and asks for all when it hears again.
+    const notices = [...this.#waiting.values()];
+    this.#waiting.clear();
+    const client = this.#client;
+    if (client === undefined || notices.length === 0) return;
+    const payloads = notices.map(({ owner, session, revision }) => JSON.stringify([session, revision, owner]));
+    try {
+      await this.#ask(client, "select pg_notify($1, payload) from unnest($2::text[]) as payload", [this.#channel, payloads]);
+    } catch {
+      this.#lose(client);
+    }
+  }
+
+  #ask(client: ListeningClient, text: string, values?: unknown[]): Promise<unknown> {
+    const answer = this.#last.catch(() => {}).then(() => client.query(text, values));
+    this.#last = answer;
+    return answer;
+  }
+
+  #hear(payload: string): void {
+    try {
+      const [session, revision, owner] = JSON.parse(payload) as [string, number, string];
+      this.#listener?.heard([{ session, revision, owner }]);
+    } catch {
+      // Somebody else's message on our channel.
+    }
+  }
+}

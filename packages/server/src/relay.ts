@@ -1,0 +1,110 @@
+import type { Snapshot } from "@sessions/core";
+import type { Bus, Notice } from "./bus/bus.ts";
+import type { WatchHub } from "./watch.ts";
+
+/** How often watched owners are looked up, in milliseconds, while the bus hears nothing. */
+const POLL_MS = 2_000;
+
+export interface RelayOptions {
+  readonly bus: Bus;
+  readonly hub: WatchHub;
+  /** The owner's sessions of these ids as the database has them now. */
+  readonly load: (owner: string, sessions: readonly string[]) => Promise<readonly Snapshot[]>;
+  /** The owner's active sessions as the database has them now. */
+  readonly loadActive: (owner: string) => Promise<readonly Snapshot[]>;
+  /** A session may have moved on without this node: what is remembered of it is dropped. Undefined: of all. */
+  readonly forget: (notice: Notice | undefined) => void;
+  readonly report: (error: unknown) => void;
+}
+
+/** Brings other nodes' commits to this node's watchers. */
+export class Relay {
+  readonly #options: RelayOptions;
+  /** The sessions to look up, by owner. */
+  #due = new Map<string, Set<string>>();
+  #running: Promise<void> | undefined;
+  #pollTimer: NodeJS.Timeout | undefined;
+  #hears = false;
+  #closed = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    this.#poll();
+    this.#options.bus.open({
+      heard: (notices) => this.#hear(notices),
+      hearing: (hears) => {
+        this.#hears = hears;
+        clearTimeout(this.#pollTimer);
+        // What was said while nobody listened is made up for by asking once more.
+        this.#options.forget(undefined);
+        if (hears) void this.#lookUpAll();
+        else this.#poll();
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#pollTimer);
+    await this.#options.bus.close();
+    await this.#running;
+  }
+
+  #hear(notices: readonly Notice[]): void {
+    const { hub, forget } = this.#options;
+    for (const notice of notices) {
+      forget(notice);
+      if (!hub.wants(notice.owner, notice.session, notice.revision)) continue;
+      const sessions = this.#due.get(notice.owner) ?? new Set();
+      this.#due.set(notice.owner, sessions.add(notice.session));
+    }
+    if (this.#due.size > 0) this.#running ??= this.#lookUp();
+  }
+
+  /** One look-up an owner at a time: what is heard meanwhile shares the next. */
+  async #lookUp(): Promise<void> {
+    const { hub, load, report } = this.#options;
+    while (this.#due.size > 0 && !this.#closed) {
+      const due = this.#due;
+      this.#due = new Map();
+      for (const [owner, sessions] of due) {
+        try {
+          for (const snapshot of await load(owner, [...sessions])) hub.publish(owner, snapshot);
+        } catch (error) {
+          report(error);
+        }
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #poll(): void {
+    this.#pollTimer = setTimeout(() => {
+      void this.#lookUpAll().finally(() => {
+        if (!this.#closed && !this.#hears) this.#poll();
+      });
+    }, POLL_MS);
+  }
+
+  async #lookUpAll(): Promise<void> {
+    const { hub, loadActive, load, report } = this.#options;
+    for (const owner of hub.owners()) {
+      if (this.#closed) return;
+      try {
+        const active = await loadActive(owner);
+        const gone = new Set(hub.watched(owner));
+        for (const snapshot of active) {
+          gone.delete(snapshot.id);
+          hub.publish(owner, snapshot);
+        }
+        if (gone.size > 0) for (const snapshot of await load(owner, [...gone])) hub.publish(owner, snapshot);
+      } catch (error) {
+        report(error);
+        return;
+      }
+    }
+  }
+}
