@@ -36,7 +36,7 @@ export async function confirm(
       const [outcome] = reply.outcomes;
       if (outcome) return { outcome, snapshot: reply.snapshots.find((snapshot) => snapshot.id === session) };
     } catch {
-      link.failed();
+      // Whether the server can be reached, the stream tells.
     }
     const pauseMs = Math.min(2_000, backoffMs(failures, environment));
     await new Promise<void>((resolve) => environment.after(pauseMs, resolve));
@@ -47,7 +47,7 @@ export async function confirm(
     const reply = await attempt((signal) => transport.read.query({ session }, { signal }));
     if (outcome) return { outcome, snapshot: reply.session ?? undefined };
   } catch {
-    link.failed();
+    // Not known, then.
   }
   return { outcome: { outcome: "refused", refusal: { code: "unconfirmed" } }, snapshot: undefined };
 }

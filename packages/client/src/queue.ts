@@ -56,19 +56,19 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
     // Without a start there is no session, whatever the answer to the rest was or would be.
     let lost: Refusal | undefined;
 
-    for (const entry of before.pending) {
-      const { id, kind } = entry.command;
+    for (const { command } of before.pending) {
+      const { id, kind } = command;
       const outcome: Outcome | undefined =
         outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
       if (outcome === undefined) continue;
       if (outcome.outcome === "accepted") {
-        record = settled(entry, { outcome: "accepted", revision: outcome.revision })(record);
+        record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
         continue;
       }
       held ||= outcome.refusal.code === "outdated";
       if (held) continue;
       if (kind === "start") lost = outcome.refusal;
-      record = refused(entry, lost ?? outcome.refusal, given)(record);
+      record = refused(id, lost ?? outcome.refusal, given)(record);
     }
 
     for (const [id, { step, slots }] of drafts) {
@@ -83,7 +83,7 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
   };
 }
 
-function settled({ command: { id } }: PendingCommand, settlement: Settlement): Change {
+function settled(id: string, settlement: Settlement): Change {
   return (record) => ({
     ...record,
     pending: record.pending.filter(({ command }) => command.id !== id),
@@ -91,16 +91,17 @@ function settled({ command: { id } }: PendingCommand, settlement: Settlement): C
   });
 }
 
-function refused(entry: PendingCommand, refusal: Refusal, given: Given): Change {
+function refused(id: string, refusal: Refusal, given: Given): Change {
   return (record) => {
+    const entry = record.pending.find(({ command }) => command.id === id)!;
     const { command } = entry;
     const by = supersededBy(record, entry, given.flow);
-    if (by !== undefined) return settled(entry, { outcome: "superseded", by })(inherited(entry, by)(record));
+    if (by !== undefined) return inOrder(settled(id, { outcome: "superseded", by }), inherited(entry, by))(record);
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
-    const change = shelve({ id: command.id, kind: command.kind, step, refusal, base: entry.base, mine });
-    return inOrder(settled(entry, { outcome: "refused", refusal }), change, retyped(entry, refusal, given))(record);
+    const change = shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
+    return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(entry, refusal, given))(record);
   };
 }
 

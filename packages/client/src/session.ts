@@ -91,7 +91,9 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
 
     const view = record ? viewOf(flow, record, context.device()) : null;
     const shelved = (record?.shelved ?? []).map(actions.offered);
-    state = stateOf({ flow, id, record, view, absence, sync, shelved, nowMs });
+    // What is known and cannot be shown is a session whose start was refused.
+    const without = isUnknown(record) ? absence : "missing";
+    state = stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
     waiting.look();
     listeners.notify();
   }

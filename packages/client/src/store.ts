@@ -48,8 +48,8 @@ export interface Store {
   forget(): Promise<void>;
   /** Writes nothing any more: another tab deleted everything. */
   abandon(): void;
-  /** Finishes what is being written, then lets go of the database. */
-  close(): void;
+  /** Finishes what is being written, then lets go of the database. Never rejects. */
+  close(): Promise<void>;
 }
 
 interface Row {
@@ -191,9 +191,9 @@ export function createStore({ owner, profile, device, onChange, onStorage, onSto
       gone = true;
       database.release();
     },
-    close() {
-      const writing = [ready, ...[...rows.values()].map((row) => row.writing)];
-      void Promise.all(writing).then(database.release);
+    async close() {
+      await Promise.all([ready, ...[...rows.values()].map((row) => row.writing)]);
+      database.release();
     },
   };
 }

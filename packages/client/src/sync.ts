@@ -113,6 +113,7 @@ export function createSync(options: SyncOptions): Sync {
   }
 
   function onMessage(message: TabMessage): void {
+    if (!isOpen) return;
     if (message.kind === "stored") reading = store.refresh(message.ids);
     // What the other tab stored before it called is read first.
     if (message.kind === "wake" && tabs.leads) void reading.then(() => pusher.wake(message.drafts));
@@ -142,11 +143,11 @@ export function createSync(options: SyncOptions): Sync {
     pause.cancel();
     pusher.close();
     watcher.close();
-    tabs.close();
   }
 
   function abandon(): void {
     stop();
+    tabs.close();
     store.abandon();
   }
 
@@ -162,11 +163,13 @@ export function createSync(options: SyncOptions): Sync {
     async forget() {
       tabs.tell({ kind: "forgotten" });
       stop();
+      tabs.close();
       await store.forget();
     },
     close() {
       stop();
-      store.close();
+      // The next leader finds everything that this tab had to write.
+      void store.close().then(tabs.close);
     },
   };
 }

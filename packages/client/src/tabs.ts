@@ -64,7 +64,9 @@ export function openTabs({ name, onMessage, onLead }: TabsOptions): Tabs {
     get leads() {
       return leads;
     },
-    tell: (message) => channel?.postMessage(message),
+    tell(message) {
+      if (!closing.signal.aborted) channel?.postMessage(message);
+    },
     close() {
       closing.abort();
       channel?.close();

@@ -1,0 +1,97 @@
+import { seenBy, type Command } from "@sessions/core";
+import { expect, test } from "vitest";
+import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
+import { ScriptedServer } from "./testing/scripted-server.ts";
+import { recipient, transfer } from "./testing/transfer.ts";
+
+/** A session of which only the irreversible step is left. */
+async function nearlyDone() {
+  const server = new ScriptedServer([transfer]);
+  // Fifteen seconds of patience pass in no time.
+  const clock = { aheadMs: 0 };
+  const hasty = {
+    ...quick,
+    now: () => quick.now() + clock.aheadMs,
+    after(ms: number, run: () => void) {
+      if (ms > 1_000) return quick.after(ms, run);
+      clock.aheadMs += 1_000;
+      return quick.after(0, run);
+    },
+  };
+  const sessions = openTab(server, { owner: someone() }, hasty);
+  const session = sessions.start(transfer);
+  await session.submit("recipient", recipient);
+  await session.submit("amount", { cents: 5 });
+  const { length } = server.pushes;
+  return { server, sessions, session, pushed: () => server.pushes.slice(length).flatMap(({ commands }) => commands) };
+}
+
+test("an irreversible step completes the session while the person waits", async () => {
+  const { session } = await nearlyDone();
+  const submission = session.submit("review", { accepted: true });
+  expect(session.state.sync).toMatchObject({ state: "saving", pending: 1 });
+  expect(session.state.status).toBe("active");
+  expect(await submission).toEqual({ outcome: "accepted", revision: 4 });
+  expect(session.state).toMatchObject({ status: "completed", sync: { state: "saved", pending: 0 } });
+});
+
+test("an irreversible step is refused while anything is pending, offline, or asked for twice", async () => {
+  const { server, session, pushed } = await nearlyDone();
+  const first = session.submit("review", { accepted: true });
+  expect(await session.submit("review", { accepted: true })).toEqual({ outcome: "refused", refusal: { code: "unsettled", pending: 1 } });
+  expect(await first).toMatchObject({ outcome: "accepted" });
+  expect(pushed()).toHaveLength(1);
+
+  const { server: other, session: offline, pushed: nothing } = await nearlyDone();
+  const changed = offline.submit("amount", { cents: 6 });
+  expect(await offline.submit("review", { accepted: true })).toEqual({ outcome: "refused", refusal: { code: "unsettled", pending: 1 } });
+  await changed;
+  other.faults.away = true;
+  other.breakStreams();
+  expect(await offline.submit("review", { accepted: true })).toEqual({ outcome: "refused", refusal: { code: "unsettled", pending: 0 } });
+  expect(nothing().map(({ kind }) => kind)).toEqual(["submit"]);
+  expect(server.snapshot(session.id).status).toBe("completed");
+});
+
+test("S2: an irreversible step whose reply was lost is sent again under the same id, and happens once", async () => {
+  const { server, session, pushed } = await nearlyDone();
+  server.faults.dropReplies = 2;
+  const submission = session.submit("review", { accepted: true });
+  expect(await submission).toEqual({ outcome: "accepted", revision: 4 });
+  expect(pushed().map(({ id }) => id)).toEqual(Array(3).fill(submission.id));
+  expect(server.snapshot(session.id)).toMatchObject({ status: "completed", revision: 4 });
+});
+
+test("S2: when no reply comes at all the receipt tells that it happened", async () => {
+  const { server, session } = await nearlyDone();
+  server.faults.dropReplies = Infinity;
+  const submission = session.submit("review", { accepted: true });
+  expect(await submission).toEqual({ outcome: "accepted", revision: 4 });
+  expect(session.state.status).toBe("completed");
+});
+
+test("S2: without an answer and without a receipt it is unconfirmed, and is never sent again by itself", async () => {
+  const { server, session, sessions, pushed } = await nearlyDone();
+  server.faults.away = true;
+  const submission = session.submit("review", { accepted: true });
+  expect(await submission).toEqual({ outcome: "refused", refusal: { code: "unconfirmed" } });
+  expect(session.state).toMatchObject({ status: "active", shelved: [], sync: { pending: 0 } });
+
+  server.faults.away = false;
+  expect(await session.draft("recipient", { name: "Bob" }).settled).toMatchObject({ outcome: "accepted" });
+  expect(pushed().map(({ kind }) => kind)).toEqual(["draft"]);
+  expect(await sessions.receipt({ session: session.id, command: submission.id })).toBeNull();
+});
+
+test("S3: an irreversible step is refused when what it depends on changed since the person looked", async () => {
+  const { server, session } = await nearlyDone();
+  const { promise: changed, resolve: change } = Promise.withResolvers<void>();
+  server.faults.beforePush = () => changed;
+  const submission = session.submit("review", { accepted: true });
+  const seen = seenBy(transfer, server.snapshot(session.id), "amount");
+  const command: Command = { kind: "submit", id: quick.id(), session: session.id, version: 1, step: "amount", input: { cents: 500 }, seen };
+  server.take(elsewhere(), command);
+  change();
+  expect(await submission).toMatchObject({ outcome: "refused", refusal: { code: "conflict", changed: ["amount"] } });
+  expect(session.state).toMatchObject({ status: "active", data: { amount: { cents: 500 } }, shelved: [] });
+});

@@ -1,0 +1,181 @@
+import {
+  advance,
+  atTime,
+  PROTOCOL_VERSION,
+  sameJson,
+  type AnyFlow,
+  type Command,
+  type Device,
+  type Json,
+  type Outcome,
+  type PushReply,
+  type PushRequest,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core";
+import type { SessionTransport, WatchObserver } from "../transport.ts";
+
+interface Stored {
+  snapshot: Snapshot;
+  readonly receipts: Map<string, { readonly command: Command; readonly revision: number }>;
+}
+
+/** What goes wrong, until it is set back. */
+export interface Faults {
+  /** Nothing reaches the server, and streams break. */
+  away: boolean;
+  /** So many pushes take effect and their replies are lost. */
+  dropReplies: number;
+  /** A refusal of the application's. */
+  refuse: (command: Command) => Refusal | undefined;
+  /** Runs before a push is taken, and may hold it up. */
+  beforePush: () => Promise<void>;
+}
+
+/** A server in memory that decides by core's own rules, for one owner. */
+export class ScriptedServer {
+  readonly faults: Faults = {
+    away: false,
+    dropReplies: 0,
+    refuse: () => undefined,
+    beforePush: () => Promise.resolve(),
+  };
+  /** Every push that reached the server, in order. */
+  readonly pushes: PushRequest[] = [];
+  /** What each stream was opened with. */
+  readonly watches: Readonly<Record<string, number>>[] = [];
+  readonly sessions = new Map<string, Stored>();
+  /** Another server's clock, in milliseconds. */
+  skewMs = 0;
+  readonly #flows: ReadonlyMap<string, AnyFlow>;
+  readonly #watchers = new Set<WatchObserver>();
+
+  constructor(flows: readonly AnyFlow[]) {
+    this.#flows = new Map(flows.map((flow) => [flow.name, flow]));
+  }
+
+  readonly transport: SessionTransport = {
+    push: { mutate: (request) => this.#over(() => this.#push(request)) },
+    read: { query: ({ session }) => this.#over(() => ({ now: this.#iso(), session: this.#read(session) })) },
+    list: {
+      query: ({ flow, limit, after }) =>
+        this.#over(() => {
+          const all = [...this.sessions.keys()].map((id) => this.#read(id)!).filter((one) => !flow || one.flow === flow);
+          const key = (one: { endedAt: string | null; id: string }) => `${one.endedAt} ${one.id}`;
+          const ended = all
+            .filter(({ status }) => status !== "active")
+            .sort((left, right) => (key(left) < key(right) ? 1 : -1))
+            .filter((one) => after === null || key(one) < key(after));
+          const last = ended[limit - 1];
+          const next = last && ended.length > limit ? { endedAt: last.endedAt!, id: last.id } : null;
+          const active = after === null ? all.filter(({ status }) => status === "active") : [];
+          return { now: this.#iso(), active, ended: ended.slice(0, limit), next };
+        }),
+    },
+    receipt: {
+      query: ({ session, command }) =>
+        this.#over(() => {
+          const receipt = this.sessions.get(session)?.receipts.get(command);
+          const outcome = receipt && ({ outcome: "accepted", revision: receipt.revision, replayed: true } as const);
+          return { now: this.#iso(), outcome: outcome ?? null };
+        }),
+    },
+    watch: {
+      subscribe: ({ known }, observer) => {
+        this.watches.push(known);
+        this.#watchers.add(observer);
+        queueMicrotask(() => {
+          if (!this.#watchers.has(observer)) return;
+          if (this.faults.away) return this.breakStreams();
+          const all = [...this.sessions.keys()].map((id) => this.#read(id)!);
+          const newer = all.filter(({ id, status, revision }) => revision > (known[id] ?? (status === "active" ? 0 : Infinity)));
+          observer.onData(this.#event(newer));
+        });
+        return { unsubscribe: () => this.#watchers.delete(observer) };
+      },
+    },
+  };
+
+  /** Another device's commands, taken at once. */
+  take(device: Device, ...commands: Command[]): Outcome[] {
+    return commands.map((command) => this.#decide(device, command));
+  }
+
+  /** Tells every stream; without a snapshot it is a heartbeat. */
+  publish(snapshot?: Snapshot, protocol?: number): void {
+    for (const watcher of this.#watchers) watcher.onData(this.#event(snapshot ? [snapshot] : [], protocol));
+  }
+
+  breakStreams(): void {
+    const broken = [...this.#watchers];
+    this.#watchers.clear();
+    for (const watcher of broken) watcher.onError(new Error("The stream broke."));
+  }
+
+  get streams(): number {
+    return this.#watchers.size;
+  }
+
+  snapshot(id: string): Snapshot {
+    return this.#read(id)!;
+  }
+
+  async #push(request: PushRequest): Promise<PushReply> {
+    await this.faults.beforePush();
+    if (this.faults.away) throw new Error("No connection.");
+    this.pushes.push(request);
+    const outcomes = request.commands.map((command) => this.#decide(request.device, command));
+    const touched = [...new Set(request.commands.map(({ session }) => session))];
+    const snapshots = touched.flatMap((id) => this.#read(id) ?? []);
+    if (this.faults.dropReplies > 0) {
+      this.faults.dropReplies -= 1;
+      throw new Error("The reply was lost.");
+    }
+    // As over a wire: nobody shares objects.
+    return structuredClone({ now: this.#iso(), outcomes, snapshots });
+  }
+
+  #decide(device: Device, command: Command): Outcome {
+    const stored = this.sessions.get(command.session);
+    const receipt = stored?.receipts.get(command.id);
+    if (receipt) {
+      return sameJson(receipt.command as unknown as Json, command as unknown as Json)
+        ? { outcome: "accepted", revision: receipt.revision, replayed: true }
+        : { outcome: "refused", refusal: { code: "command_mismatch" } };
+    }
+    const refusal = this.faults.refuse(command);
+    if (refusal) return { outcome: "refused", refusal };
+
+    const name = command.kind === "start" ? command.flow : stored?.snapshot.flow;
+    const flow = this.#flows.get(name ?? "");
+    if (flow === undefined) return { outcome: "refused", refusal: { code: "not_found" } };
+    const advanced = advance(flow, stored?.snapshot ?? null, command, { device, nowMs: Date.now() + this.skewMs });
+    if (!advanced.accepted) return { outcome: "refused", refusal: advanced.refusal };
+
+    const { session } = advanced;
+    const receipts = stored?.receipts ?? new Map();
+    if (command.kind !== "draft") receipts.set(command.id, { command, revision: session.revision });
+    this.sessions.set(command.session, { snapshot: session, receipts });
+    this.publish(structuredClone(session));
+    return { outcome: "accepted", revision: session.revision, replayed: false };
+  }
+
+  #read(id: string): Snapshot | null {
+    const stored = this.sessions.get(id);
+    return stored ? structuredClone(atTime(stored.snapshot, Date.now() + this.skewMs)) : null;
+  }
+
+  async #over<T>(answer: () => T | Promise<T>): Promise<T> {
+    await null;
+    if (this.faults.away) throw new Error("No connection.");
+    return answer();
+  }
+
+  #event(snapshots: readonly Snapshot[], protocol = PROTOCOL_VERSION) {
+    return { protocol, now: this.#iso(), snapshots: [...snapshots] };
+  }
+
+  #iso(): string {
+    return new Date(Date.now() + this.skewMs).toISOString();
+  }
+}

@@ -1,0 +1,108 @@
+import { seenBy, type Command } from "@sessions/core";
+import { expect, test, vi } from "vitest";
+import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
+import { ScriptedServer } from "./testing/scripted-server.ts";
+import { recipient, transfer } from "./testing/transfer.ts";
+
+test("S10: what another device does is on the screen, and revisions never run backwards", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const phone = openTab(server, { owner, profile: "phone" });
+  const laptop = openTab(server, { owner, profile: "laptop" });
+  const there = phone.start(transfer);
+  await there.submit("recipient", recipient);
+  const old = server.snapshot(there.id);
+
+  const here = laptop.open(transfer, there.id);
+  const revisions: number[] = [];
+  here.subscribe(() => revisions.push(here.state.revision));
+  await there.draft("amount", { cents: 4 }).settled;
+  await vi.waitFor(() => expect(here.state).toMatchObject({ revision: 3, drafts: { amount: { cents: 4 } } }));
+  expect(here.state.device).toEqual(phone.device);
+
+  // A late event, and a late reply to a push.
+  server.publish(old);
+  server.faults.beforePush = () => Promise.resolve(server.publish(old));
+  await here.submit("amount", { cents: 5 });
+  await vi.waitFor(() => expect(there.state).toMatchObject({ revision: 4, data: { amount: { cents: 5 } } }));
+  expect(revisions).toEqual(revisions.toSorted((left, right) => left - right));
+  expect(here.state).toMatchObject({ revision: 4, data: { recipient, amount: { cents: 5 } } });
+});
+
+test("S10: a broken stream is opened again with the revisions of now, and misses nothing", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  const session = sessions.start(transfer);
+  await session.submit("recipient", recipient);
+
+  server.faults.away = true;
+  server.breakStreams();
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
+  const seen = seenBy(transfer, server.snapshot(session.id), "amount");
+  const command: Command = { kind: "submit", id: quick.id(), session: session.id, version: 1, step: "amount", input: { cents: 1 }, seen };
+  server.take(elsewhere(), command);
+  server.faults.away = false;
+  await vi.waitFor(() => expect(session.state).toMatchObject({ revision: 3, sync: { state: "saved" } }));
+  expect(server.watches.at(-1)).toEqual({ [session.id]: 2 });
+});
+
+test("S10: a stream that says nothing for 45 seconds is opened again", async () => {
+  const server = new ScriptedServer([transfer]);
+  const silences: (() => void)[] = [];
+  const patient = {
+    ...quick,
+    after(ms: number, run: () => void) {
+      if (ms !== 45_000) return quick.after(ms, run);
+      silences.push(run);
+      return () => silences.splice(silences.indexOf(run), 1);
+    },
+  };
+  openTab(server, { owner: someone() }, patient);
+  await vi.waitFor(() => expect(server.streams).toBe(1));
+  await vi.waitFor(() => expect(silences).toHaveLength(1));
+  silences[0]!();
+  await vi.waitFor(() => expect(server.watches).toHaveLength(2));
+  expect(server.streams).toBe(1);
+});
+
+test("a server that speaks another protocol is reported, and its snapshots are left alone", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  const session = sessions.start(transfer);
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("saved"));
+  const { revision } = session.state;
+  server.publish(Object.assign(server.snapshot(session.id), { revision: 9 }), 2);
+  expect(session.state).toMatchObject({ revision, sync: { state: "outdated" } });
+});
+
+test("S7: a deadline that passes while nobody hears the server shows as expired", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  const session = sessions.start(transfer);
+  await vi.waitFor(() => expect(session.state.revision).toBe(1));
+  // The server's clock counts, not this device's.
+  server.skewMs = 73 * 3_600_000;
+  server.publish();
+  window.dispatchEvent(new Event("offline"));
+  expect(session.state).toMatchObject({ status: "expired", revision: 1 });
+  expect(session.state.endedAt).toBe(session.state.expiresAt);
+});
+
+test("an id that the server does not know is missing, and one that cannot be an id is not asked for", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  const unknown = sessions.open(transfer, quick.id());
+  expect(unknown.state.status).toBe("loading");
+  await vi.waitFor(() => expect(unknown.state.status).toBe("missing"));
+  expect(await unknown.submit("recipient", recipient)).toEqual({ outcome: "refused", refusal: { code: "not_found" } });
+  expect(sessions.open(transfer, "nonsense").state.status).toBe("missing");
+});
+
+test("a session that ended before this device heard of it is read from the server", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const there = openTab(server, { owner, profile: "phone" }).start(transfer);
+  await there.cancel();
+  const here = openTab(server, { owner, profile: "laptop" }).open(transfer, there.id);
+  await vi.waitFor(() => expect(here.state.status).toBe("cancelled"));
+});
