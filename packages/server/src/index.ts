@@ -18,3 +18,4 @@ export {
   type SessionsOptions,
   type SessionsRouter,
 } from "./sessions.ts";
+export type { SweepOptions } from "./sweeper.ts";

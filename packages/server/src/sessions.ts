@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import { SessionsError, storable } from "@sessions/core";
+import { SessionsError, storable, type Snapshot } from "@sessions/core";
 import type { Bus } from "./bus/bus.ts";
 import { Engine } from "./engine.ts";
 import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind } from "./postgres/database.ts";
@@ -10,10 +10,14 @@ import type { Tables } from "./postgres/tables.ts";
 import { Relay } from "./relay.ts";
 import { createRouter } from "./router.ts";
 import type { Served } from "./serve.ts";
+import { Sweeper, type SweepOptions } from "./sweeper.ts";
 import { WatchHub } from "./watch.ts";
 
 /** How much memory remembered sessions take by default, roughly. */
 const CACHE_BYTES = 64 * 1024 * 1024;
+
+/** How often a node sweeps, in milliseconds; each waits up to half as long again, so that nodes drift apart. */
+const SWEEP_MS = 300_000;
 
 /** How many months of partitions `migrate` makes ahead. */
 const MONTHS_AHEAD = 3;
@@ -34,6 +38,8 @@ export interface SessionsOptions<Context extends object> {
   readonly schema?: string;
   /** How this node hears of other nodes' commits, such as `postgresBus`. Without one, watchers see this node's only. */
   readonly bus?: Bus;
+  /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines hold without it. */
+  readonly sweeps?: boolean;
   /** How much memory the sessions that a node remembers may take, in bytes, roughly. Default 64 MiB. */
   readonly cacheBytes?: number;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
@@ -57,6 +63,8 @@ export interface Sessions {
    * @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`.
    */
   check(): Promise<void>;
+  /** Ends the sessions whose deadline has passed, and moves them to the archive. Gives how many. Any node may. */
+  sweep(options?: SweepOptions): Promise<number>;
   /** Ends every stream and refuses what comes after. The database stays open: it is the application's. */
   close(): Promise<void>;
 }
@@ -83,29 +91,30 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const db = kyselyOver(options.database);
   const partitions = new Partitions(db, schema);
   const hub = new WatchHub();
+  const report = (error: unknown) => onError(databaseFault(error) ?? new SessionsError("internal", "In the background."));
+  const court = { db, schema, flows, now, report: onError };
+  const publish = (owner: string, snapshot: Snapshot) => {
+    hub.publish(owner, snapshot);
+    bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
+  };
   const engine = new Engine({
-    db,
+    ...court,
     kind: options.engine ?? engineKindOf(options.database),
-    schema,
-    flows,
-    now,
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
-    report: onError,
-    publish: (owner, snapshot) => {
-      hub.publish(owner, snapshot);
-      bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
-    },
+    publish,
   });
+  const sweeper = new Sweeper({ court, partitions, publish });
   const relay = bus && new Relay({
     bus,
     hub,
     load: (owner, sessions) => engine.readMany(owner, sessions),
     loadActive: (owner) => engine.readActive(owner),
     forget: (notice) => engine.forget(notice),
-    report: (error) => onError(databaseFault(error) ?? new SessionsError("internal", "While hearing of other nodes.")),
+    report,
   });
   relay?.open();
+  const stopSweeping = options.sweeps === false ? () => {} : repeat(() => sweeper.sweep().then(() => {}, report));
   let closed = false;
 
   const router = createRouter({
@@ -132,8 +141,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
         await ping(db);
         await checkMigrated(db, schema);
       }),
+    sweep: (sweepOptions) => withFaults(() => sweeper.sweep(sweepOptions)),
     close: async () => {
       closed = true;
+      stopSweeping();
       hub.close();
       await relay?.close();
     },
@@ -153,9 +164,19 @@ async function ping(db: Kysely<Tables>): Promise<void> {
   await sql`select 1`.execute(db);
 }
 
-async function withFaults(work: () => Promise<void>): Promise<void> {
+/** Does something again and again, never twice at once and never alone keeping the process alive. Gives how to stop. */
+function repeat(work: () => Promise<void>): () => void {
+  let timer: NodeJS.Timeout;
+  const schedule = () => {
+    timer = setTimeout(() => void work().finally(schedule), SWEEP_MS * (1 + Math.random() / 2)).unref();
+  };
+  schedule();
+  return () => clearTimeout(timer);
+}
+
+async function withFaults<T>(work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     throw databaseFault(error) ?? error;
   }

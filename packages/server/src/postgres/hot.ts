@@ -28,6 +28,22 @@ export async function loadHotOf(db: Executor, owner: string, ids: readonly strin
   return (await query.execute()).map(fromRow);
 }
 
+/** Sessions of any owner whose deadline passed within an hour that has ended by then, the longest due first. */
+export async function listDue(
+  db: Executor,
+  at: string,
+  limit: number,
+): Promise<readonly { readonly owner: string; readonly stored: Stored }[]> {
+  const rows = await db
+    .selectFrom("session")
+    .select([...columns, "owner_id"])
+    .where("expires_bucket", "<=", sql<never>`${at}::timestamptz`)
+    .orderBy("expires_bucket")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ owner: row.owner_id, stored: fromRow(row) }));
+}
+
 /** How many sessions of a flow are open at a moment; those past their deadline are not. */
 export async function countOpen(db: Executor, owner: string, flow: string, at: string): Promise<number> {
   const { count } = await db
