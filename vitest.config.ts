@@ -49,7 +49,8 @@ export default defineConfig({
         },
       },
       {
-        ...source,
+        // The source first, then what vite itself prefers for a browser.
+        resolve: { conditions: ["@sessions/source", "module", "browser", "development|production"] },
         test: {
           name: "browser",
           include: ["packages/*/src/**/*.browser.test.{ts,tsx}"],

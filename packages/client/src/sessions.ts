@@ -112,10 +112,17 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     return flow;
   }
 
+  // What is open already is given after closing too: a screen may render once more before it goes.
   function sessionOf(flow: AnyFlow, id: string): LiveSession {
-    const session = live.get(id) ?? createSession(flow, id, context);
+    const session = live.get(id) ?? createSession(known(flow), id, context);
     live.set(id, session);
     return session;
+  }
+
+  function listOf(flow: AnyFlow): LiveList {
+    const list = lists.get(flow.name) ?? createSessionList(known(flow), context, (id) => sessionOf(flow, id));
+    lists.set(flow.name, list);
+    return list;
   }
 
   return {
@@ -130,14 +137,9 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       void store.change(id, enqueued(command, null)).then(sync.queued);
       return sessionOf(flow, id) as unknown as Session<F>;
     },
-    // A session knows its flow only at run time, where the flow's own schemas made what it holds.
-    open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(known(flow), id) as unknown as Session<F>,
-    list<F extends AnyFlow>(given: F) {
-      const flow = known(given);
-      const list = lists.get(flow.name) ?? createSessionList(flow, context, (id) => sessionOf(flow, id));
-      lists.set(flow.name, list);
-      return list as unknown as SessionList<F>;
-    },
+    // Only at run time do they know their flow, whose own schemas made what they hold.
+    open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(flow, id) as unknown as Session<F>,
+    list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
     receipt: async (request) => (await transport.receipt.query(request)).outcome,
     forget: sync.forget,
     close: sync.close,

@@ -1,0 +1,16 @@
+import type { Sessions } from "@sessions/client";
+import { createContext, useContext, type ReactNode } from "react";
+
+const SessionsContext = createContext<Sessions | null>(null);
+
+/** Gives the components below it the owner's sessions. Closing them is up to whoever made them. */
+export function SessionsProvider({ sessions, children }: { readonly sessions: Sessions; readonly children?: ReactNode }) {
+  return <SessionsContext.Provider value={sessions}>{children}</SessionsContext.Provider>;
+}
+
+/** The provider's sessions, for what has no hook: `receipt`, `device`, `forget`. */
+export function useSessionsClient(): Sessions {
+  const sessions = useContext(SessionsContext);
+  if (sessions === null) throw new Error("There is no <SessionsProvider> above this component.");
+  return sessions;
+}

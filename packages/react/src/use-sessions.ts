@@ -1,0 +1,30 @@
+import type { Session, SessionList, SessionListState } from "@sessions/client";
+import type { AnyFlow } from "@sessions/core";
+import { useMemo, useSyncExternalStore } from "react";
+import { useSessionsClient } from "./sessions-provider.tsx";
+
+/** The owner's sessions of a flow, and how to have more of them. */
+export type UsedSessions<F extends AnyFlow> = SessionListState<F> &
+  Pick<SessionList<F>, "loadMore"> & {
+    /** Starts a session, offline too. */
+    start(): Session<F>;
+  };
+
+/**
+ * The owner's sessions of a flow, newest first and live. `start` and `loadMore` stay the same from render to
+ * render.
+ *
+ * @example
+ * const { active, ended, more, loadMore, start } = useSessions(transfer);
+ */
+export function useSessions<F extends AnyFlow>(flow: F): UsedSessions<F> {
+  const sessions = useSessionsClient();
+  const list = sessions.list(flow);
+  const state = useSyncExternalStore(
+    list.subscribe,
+    () => list.state,
+    () => list.blank,
+  );
+  const actions = useMemo(() => ({ loadMore: list.loadMore, start: () => sessions.start(flow) }), [sessions, list, flow]);
+  return useMemo(() => ({ ...state, ...actions }), [state, actions]);
+}
