@@ -16,7 +16,7 @@ const systems = [
   [/iPhone/, "iPhone"],
   [/iPad/, "iPad"],
   [/Android/, "Android"],
-  [/Mac/, "Mac"],
+  [/Mac|macOS/, "Mac"],
   [/Win/, "Windows"],
   [/CrOS/, "ChromeOS"],
   [/Linux/, "Linux"],

@@ -27,14 +27,21 @@ export function backoffMs(failures: number, { random }: Environment): number {
   return random() * Math.min(30_000, 500 * 2 ** Math.min(failures, 10));
 }
 
-/** Runs something that may hang: it is aborted and rejects after `ms`. */
-export function within<T>(ms: number, environment: Environment, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs something that may hang: after `ms` it is aborted, and rejects. */
+export async function within<T>(
+  ms: number,
+  environment: Environment,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
-  return new Promise((resolve, reject) => {
-    const cancel = environment.after(ms, () => {
-      reject(new Error(`No answer within ${ms} ms.`));
-      controller.abort();
-    });
-    run(controller.signal).then(resolve, reject).finally(cancel);
+  const late = Promise.withResolvers<never>();
+  const cancel = environment.after(ms, () => {
+    late.reject(new Error(`No answer within ${ms} ms.`));
+    controller.abort();
   });
+  try {
+    return await Promise.race([run(controller.signal), late.promise]);
+  } finally {
+    cancel();
+  }
 }

@@ -1,0 +1,60 @@
+import { nextStamp, type Drafts } from "@sessions/core";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { changedFields, draftValues, mergeDrafts, stampFields, typed, untyped } from "./drafts.ts";
+import { emptyRecord } from "./record.ts";
+
+const devices = ["0190b2f4-0000-7000-8000-000000000001", "0190b2f4-0000-7000-8000-000000000002"] as const;
+
+/** Edits with a stamp each, as devices make them: no stamp is issued twice. */
+const edits = fc.uniqueArray(
+  fc.record({
+    step: fc.constantFrom("recipient", "amount"),
+    field: fc.constantFrom("name", "iban"),
+    value: fc.oneof(fc.string({ maxLength: 3 }), fc.integer({ min: 0, max: 3 })),
+    at: fc.tuple(fc.constantFrom(...devices), fc.integer({ min: 0, max: 20 })).map(([device, ms]) => nextStamp(device, ms)),
+  }),
+  { selector: ({ at }) => at, maxLength: 12 },
+);
+
+const slotsOf = ({ step, field, value, at }: { step: string; field: string; value: string | number; at: string }): Drafts => ({
+  [step]: { [field]: { value, at } },
+});
+
+test("S3: drafts merge to the same whatever the order, the grouping and the repetition", () => {
+  fc.assert(
+    fc.property(
+      edits.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2 }), fc.nat(all.length * 2))),
+      ([all, shuffled, cut]) => {
+        const merge = (some: typeof all) => some.map(slotsOf).reduce(mergeDrafts, {});
+        const inOrder = merge(all);
+        expect(merge(shuffled)).toEqual(inOrder);
+        expect(mergeDrafts(merge(shuffled.slice(0, cut)), merge(shuffled.slice(cut)))).toEqual(inOrder);
+      },
+    ),
+  );
+});
+
+test("what is typed is newer than everything that the record has seen, even from a clock that runs ahead", () => {
+  const ahead = nextStamp(devices[1], 5_000);
+  const record = { ...emptyRecord, drafts: { amount: { cents: { value: 1, at: ahead } } } };
+  const slots = stampFields(record, { cents: 2 }, devices[0], 1_000);
+  expect(slots["cents"]!.at > ahead).toBe(true);
+  expect(draftValues(typed("amount", slots)(record).drafts)).toEqual({ amount: { cents: 2 } });
+});
+
+test("an acknowledged field is forgotten only as it was sent", () => {
+  const sent = stampFields(emptyRecord, { name: "A", iban: "B" }, devices[0], 1);
+  const before = typed("recipient", sent)(emptyRecord);
+  const since = typed("recipient", stampFields(before, { name: "Ada" }, devices[0], 2))(before);
+  const after = untyped("recipient", sent)(since);
+  expect(draftValues(after.drafts)).toEqual({ recipient: { name: "Ada" } });
+  expect(untyped("recipient", after.drafts["recipient"])(after).drafts).toEqual({});
+  expect(untyped("recipient")(since).drafts).toEqual({});
+});
+
+test("what a draft shows already is not typed again", () => {
+  const shown = stampFields(emptyRecord, { name: "Ada", tags: ["a"] }, devices[0], 1);
+  expect(changedFields({ name: "Ada", tags: ["a"], iban: undefined }, shown)).toEqual({});
+  expect(changedFields({ name: "Bob", tags: ["a", "b"] }, shown)).toEqual({ name: "Bob", tags: ["a", "b"] });
+});

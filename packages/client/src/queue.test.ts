@@ -1,0 +1,137 @@
+import { advance, seenBy, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { stampFields, typed } from "./drafts.ts";
+import { adopted, answered, enqueued, type Given } from "./queue.ts";
+import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
+import { transfer } from "./testing/transfer.ts";
+import { viewOf } from "./view.ts";
+
+const device: Device = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Here" };
+const elsewhere: Device = { id: "0190b2f4-0000-7000-8000-00000000000b", name: "Elsewhere" };
+const session = "0190b2f4-0000-7000-8000-0000000000ff";
+const given: Given = { flow: transfer, device, nowMs: 1_000 };
+const id = (index: number) => `0190b2f4-0000-7000-8000-${String(index).padStart(12, "0")}`;
+
+const start: QueuedCommand = { kind: "start", id: id(0), session, version: 1, flow: "transfer" };
+
+function submitting(index: number, step: string, input: object): QueuedCommand {
+  return { kind: "submit", id: id(index), session, version: 1, step, input: input as never, seen: {} };
+}
+
+function snapshotAt(revision: number, data: Snapshot["data"] = {}, changes: Partial<Snapshot> = {}): Snapshot {
+  const begun = advance(transfer, null, start, { device: elsewhere, nowMs: 0 });
+  if (!begun.accepted) throw new Error("A start is accepted.");
+  const submissions = Object.fromEntries(
+    Object.keys(data).map((step) => [step, { command: id(900), at: begun.session.startedAt, device: elsewhere }]),
+  );
+  return { ...begun.session, revision, data, submissions, ...changes };
+}
+
+const refusals = fc.constantFrom<Refusal>(
+  { code: "conflict", step: "amount", changed: ["amount"], theirs: null },
+  { code: "rejected", step: "amount", reason: "No." },
+  { code: "ended", status: "completed" },
+  { code: "not_found" },
+  { code: "outdated", given: 1, current: 2 },
+  { code: "unknown_step", step: "amount" },
+  { code: "failed" },
+);
+const outcomes = fc.oneof(
+  fc.constant<Outcome>({ outcome: "accepted", revision: 7, replayed: false }),
+  refusals.map((refusal): Outcome => ({ outcome: "refused", refusal })),
+);
+const inputs = fc.integer({ min: 1, max: 3 }).map((cents) => ({ cents }));
+
+const queues = fc.record({
+  withStart: fc.boolean(),
+  submits: fc.array(fc.record({ step: fc.constantFrom("amount", "recipient"), input: inputs, outcome: fc.option(outcomes) }), { maxLength: 6 }),
+  startOutcome: outcomes,
+  standing: fc.option(inputs),
+  status: fc.constantFrom<Snapshot["status"]>("active", "completed", "cancelled"),
+  typed: fc.option(fc.record({ input: inputs, outcome: fc.option(outcomes) })),
+});
+
+test("S4: accepted = applied + superseded + shelved + pending, whatever the server answers", () => {
+  fc.assert(
+    fc.property(queues, (queue) => {
+      const commands = queue.submits.map(({ step, input }, index) => submitting(index + 1, step, input));
+      if (queue.withStart) commands.unshift(start);
+      let record: SessionRecord = queue.withStart ? emptyRecord : adopted(snapshotAt(1), device)(emptyRecord);
+      for (const command of commands) record = enqueued(command, null)(record);
+
+      const drafts = new Map();
+      const answers = new Map<string, Outcome>();
+      if (queue.withStart) answers.set(start.id, queue.startOutcome);
+      for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(id(index + 1), outcome);
+      if (queue.typed) {
+        const slots = stampFields(record, queue.typed.input, device.id, 1);
+        record = typed("amount", slots)(record);
+        drafts.set(id(50), { step: "amount", slots });
+        if (queue.typed.outcome) answers.set(id(50), queue.typed.outcome);
+      }
+      const startRefused = queue.withStart && queue.startOutcome.outcome === "refused";
+      const snapshot = startRefused ? undefined : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
+      const after = answered({ snapshot, outcomes: answers, drafts }, given)(record);
+
+      for (const { id: command } of commands) {
+        const settlement = after.settled.find((entry) => entry.id === command)?.settlement;
+        const fates = [
+          after.pending.some((entry) => entry.command.id === command),
+          settlement?.outcome === "accepted",
+          settlement?.outcome === "superseded",
+          after.shelved.some((entry) => entry.id === command),
+        ];
+        expect(fates.filter(Boolean)).toHaveLength(1);
+        // Whoever waits hears of it when it is no longer pending, and only then.
+        expect(settlement === undefined).toBe(fates[0]);
+      }
+      if (queue.typed) {
+        const draftAccepted = queue.typed.outcome?.outcome === "accepted";
+        const stands = queue.standing?.cents === queue.typed.input.cents;
+        const kept = after.drafts["amount"]?.["cents"] !== undefined || after.shelved.some(({ kind }) => kind === "draft");
+        expect(draftAccepted || stands || kept).toBe(true);
+      }
+      // The same answer again, as two tabs without a lock get it, changes nothing.
+      expect(answered({ snapshot, outcomes: answers, drafts }, given)(after)).toEqual(after);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("S10: a snapshot that is not newer is not adopted", () => {
+  const record = adopted(snapshotAt(5, { amount: { cents: 5 } }), device)(emptyRecord);
+  expect(adopted(snapshotAt(4), device)(record)).toBe(record);
+  expect(adopted(snapshotAt(5), device)(record)).toBe(record);
+  expect(adopted(snapshotAt(6), device)(record).snapshot!.revision).toBe(6);
+});
+
+test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
+  const drafts = { amount: { cents: { value: 1, at: `000000000000001-0000-${device.id}` } } };
+  const record: SessionRecord = { ...adopted(snapshotAt(1), device)(emptyRecord), drafts };
+  const ended = (by: Device) => adopted(snapshotAt(2, {}, { status: "cancelled", device: by }), device)(record);
+  expect(ended(device).drafts).toEqual({});
+  expect(ended(elsewhere).drafts).toEqual(drafts);
+});
+
+test("the view has what is pending on top, and is no different when the server has it already", () => {
+  const seen = { amount: null };
+  const recipient = { name: "Ada", iban: "BE" };
+  const base = adopted(snapshotAt(2, { recipient }), device)(emptyRecord);
+  const command = { ...submitting(1, "amount", { cents: 5 }), seen } as QueuedCommand;
+  const record = enqueued(command, null)(base);
+  expect(viewOf(transfer, record, device)!.data).toEqual({ recipient, amount: { cents: 5 } });
+
+  // The stream was faster than the reply.
+  const applied = advance(transfer, base.snapshot, command, { device, nowMs: 0 });
+  if (!applied.accepted) throw new Error("The submission is accepted.");
+  const heard = adopted(applied.session, device)(record);
+  expect(viewOf(transfer, heard, device)).toEqual(applied.session);
+});
+
+test("a pending submission of a session whose deadline passed here is still shown: another device may have extended it", () => {
+  const late = adopted(snapshotAt(2, {}, { expiresAt: "1971-01-01T00:00:00.000Z" }), device)(emptyRecord);
+  const view = viewOf(transfer, late, device)!;
+  const command = { ...submitting(1, "recipient", { name: "Ada", iban: "BE" }), seen: seenBy(transfer, view, "recipient") } as QueuedCommand;
+  expect(viewOf(transfer, enqueued(command, null)(late), device)!.data).toHaveProperty("recipient");
+});
