@@ -7,8 +7,6 @@ import {
   PROTOCOL_VERSION,
   type Command,
   type Device,
-  type ListReply,
-  type ListRequest,
   type Outcome,
   type PushReply,
   type PushRequest,
@@ -17,16 +15,17 @@ import {
 import type { Notice } from "./bus/bus.ts";
 import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
-import { decide, endDue, type Court, type Decided } from "./decision.ts";
+import { decide, type Court, type Decided } from "./decision.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
-import { listArchived, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
 import { BatchStatement, type PlainWrite } from "./postgres/batch.ts";
 import { isTransient, type EngineKind } from "./postgres/database.ts";
-import { insertHot, listHot, loadHot, loadHotOf, updateHot } from "./postgres/hot.ts";
+import { insertHot, updateHot } from "./postgres/hot.ts";
 import { noteDevice } from "./postgres/owner.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import type { Reader } from "./reader.ts";
 import { follow, type Stored } from "./stored.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** How often a command races others for its session before it takes the row's lock and waits its turn. */
 const MAX_RACES = 3;
@@ -51,31 +50,62 @@ export interface EngineOptions extends Court {
   readonly cacheBytes: number;
   /** Called after the commit, with the session as it is now. */
   readonly publish: (owner: string, snapshot: Snapshot) => void;
+  readonly reader: Reader;
+  readonly telemetry: Telemetry;
 }
 
-/** What happens to commands and questions, once somebody has said whose they are. */
+/** What happens to commands, once somebody has said whose they are. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #db: Kysely<Tables>;
   readonly #cache: SessionCache;
   readonly #committer: Committer<PlainWrite & Write>;
+  readonly #pushes = new Set<Promise<PushReply>>();
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#db = options.db.withSchema(options.schema);
     this.#cache = new SessionCache(options.cacheBytes);
-    const batch = new BatchStatement(options.db, options.schema);
+    const { kind, db, schema, telemetry } = options;
+    const batch = new BatchStatement(db, schema);
     this.#committer = new Committer({
-      commit: options.kind === "postgres" ? (writes) => batch.run(writes) : (writes) => this.#writeEach(writes),
+      commit: (writes) => {
+        telemetry.batch(writes.length);
+        return telemetry.span("sessions.commit", { "sessions.writes": writes.length }, () =>
+          kind === "postgres" ? batch.run(writes) : this.#writeEach(writes),
+        );
+      },
       isTransient,
       batchSize: BATCH_SIZE,
       queueSize: QUEUE_SIZE,
     });
   }
 
+  /** How many writes wait. */
+  get queued(): number {
+    return this.#committer.depth;
+  }
+
+  /** Resolves when every push that was taken has been answered. */
+  async drain(): Promise<void> {
+    while (this.#pushes.size > 0) await Promise.allSettled(this.#pushes);
+  }
+
   /** Takes commands in their order; those of different sessions do not wait for one another. */
-  async push(owner: string, { protocol, device, commands }: PushRequest): Promise<PushReply> {
+  push(owner: string, request: PushRequest): Promise<PushReply> {
+    const { telemetry } = this.#options;
+    const push = telemetry.span("sessions.push", { "sessions.commands": request.commands.length }, () =>
+      this.#push(owner, request),
+    );
+    this.#pushes.add(push);
+    const settled = () => this.#pushes.delete(push);
+    push.then(settled, settled);
+    return push;
+  }
+
+  async #push(owner: string, { protocol, device, commands }: PushRequest): Promise<PushReply> {
+    const { telemetry, reader, now } = this.#options;
     const everyOutcome = (outcome: Outcome): PushReply => ({
       now: this.#iso(),
       outcomes: commands.map(() => outcome),
@@ -99,6 +129,7 @@ export class Engine {
       } else {
         const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.map(String), message }));
         outcomes[index] = refused({ code: "malformed", issues });
+        telemetry.outcome("malformed", outcomes[index]);
       }
     }
     await this.#noteDevice(owner, device);
@@ -109,63 +140,14 @@ export class Engine {
       for (const { index, command } of group) {
         const decided = await this.#take(owner, device, command, stored);
         outcomes[index] = decided.outcome;
+        telemetry.outcome(command.kind, decided.outcome);
         stored = decided.stored ?? undefined;
       }
-      const newest = stored ?? (await this.#load(owner, session));
-      if (newest !== null) snapshots.push(atTime(newest.snapshot, this.#options.now()));
+      const newest = stored ?? (await reader.load(owner, session));
+      if (newest !== null) snapshots.push(atTime(newest.snapshot, now()));
     };
     await settleAll([...bySession].map(([session, group]) => takeAll(session, group)));
     return { now: this.#iso(), outcomes, snapshots };
-  }
-
-  /** One session of the owner, active or ended; null when there is none. */
-  async read(owner: string, session: string): Promise<Snapshot | null> {
-    const stored = await this.#load(owner, session);
-    return stored && atTime(stored.snapshot, this.#options.now());
-  }
-
-  /** The outcome of an accepted command; null when there is none of that id. */
-  async receipt(owner: string, session: string, command: string): Promise<Outcome | null> {
-    const receipt = (await this.#load(owner, session))?.receipts[command];
-    return receipt ? { outcome: "accepted", revision: receipt[0], replayed: true } : null;
-  }
-
-  async list(owner: string, request: ListRequest): Promise<ListReply> {
-    const active = request.after === null ? await this.#active(owner, request.flow) : [];
-    const ended = await listArchived(this.#db, owner, { ...request, limit: request.limit + 1 });
-    const page = ended.slice(0, request.limit).map(({ snapshot }) => snapshot);
-    const last = page.at(-1);
-    const endedMeanwhile = new Set(page.map(({ id }) => id));
-    return {
-      now: this.#iso(),
-      active: active.filter(({ id }) => !endedMeanwhile.has(id)),
-      ended: page,
-      next: ended.length > page.length && last?.endedAt ? { endedAt: last.endedAt, id: last.id } : null,
-    };
-  }
-
-  /** What a watcher that has these revisions lacks: active sessions that are newer, and known ones that have ended. */
-  async newer(owner: string, known: Readonly<Record<string, number>>): Promise<readonly Snapshot[]> {
-    const active = await this.#active(owner, null);
-    const gone = new Set(Object.keys(known));
-    for (const { id } of active) gone.delete(id);
-    const ended = gone.size === 0 ? [] : await loadArchivedOf(this.#db, owner, [...gone]);
-    const all = [...active, ...ended.map(({ snapshot }) => snapshot)];
-    return all.filter(({ id, revision }) => revision > (known[id] ?? 0));
-  }
-
-  /** The owner's sessions of these ids, active or ended. */
-  async readMany(owner: string, sessions: readonly string[]): Promise<readonly Snapshot[]> {
-    const hot = await loadHotOf(this.#db, owner, sessions);
-    const found = new Set(hot.map(({ snapshot }) => snapshot.id));
-    const others = sessions.filter((id) => !found.has(id));
-    const archived = others.length === 0 ? [] : await loadArchivedOf(this.#db, owner, others);
-    return [...hot, ...archived].map(({ snapshot }) => atTime(snapshot, this.#options.now()));
-  }
-
-  /** The owner's active sessions. */
-  readActive(owner: string): Promise<readonly Snapshot[]> {
-    return this.#active(owner, null);
   }
 
   /** Another node has changed a session: what is remembered of it is old. Undefined: any may be. */
@@ -178,13 +160,16 @@ export class Engine {
     owner: string,
     device: Device,
     command: Command,
-    found: Stored | undefined,
+    before: Stored | undefined,
   ): Promise<Decided> {
-    let stored: Stored | null | undefined = found ?? this.#cache.get(owner, command.session);
+    let stored: Stored | null | undefined = before ?? this.#cache.get(owner, command.session);
+    this.#options.telemetry.lookUp(stored !== undefined);
     let fresh = false;
     for (let attempt = 1; ; attempt += 1) {
       if (stored === undefined) {
-        stored = await this.#load(owner, command.session);
+        const found: Stored | null = await this.#options.reader.load(owner, command.session);
+        if (found !== null) this.#cache.put(owner, found);
+        stored = found;
         fresh = true;
       }
       const nowMs = this.#options.now();
@@ -264,29 +249,6 @@ export class Engine {
       for (const each of writes) made.push(await write(each));
       return made;
     });
-  }
-
-  /** The active sessions; those whose deadline has passed are ended on the way. */
-  async #active(owner: string, flow: string | null): Promise<readonly Snapshot[]> {
-    const active: Snapshot[] = [];
-    for (const stored of await listHot(this.#db, owner, flow)) {
-      const snapshot = atTime(stored.snapshot, this.#options.now());
-      if (snapshot.status === "active") {
-        active.push(snapshot);
-        continue;
-      }
-      await this.#options.partitions.ensure(Date.parse(stored.snapshot.expiresAt));
-      if (await endDue(this.#options, owner, stored, snapshot)) this.#options.publish(owner, snapshot);
-    }
-    return active;
-  }
-
-  // The hot table first: a session that is moved between the two reads is found in the second.
-  async #load(owner: string, session: string): Promise<Stored | null> {
-    const hot = await loadHot(this.#db, owner, session);
-    if (hot === null) return loadArchived(this.#db, owner, session);
-    this.#cache.put(owner, hot);
-    return hot;
   }
 
   async #noteDevice(owner: string, device: Device): Promise<void> {

@@ -10,8 +10,8 @@ export interface RelayOptions {
   readonly hub: WatchHub;
   /** The owner's sessions of these ids as the database has them now. */
   readonly load: (owner: string, sessions: readonly string[]) => Promise<readonly Snapshot[]>;
-  /** The owner's active sessions as the database has them now. */
-  readonly loadActive: (owner: string) => Promise<readonly Snapshot[]>;
+  /** What a watcher that has these revisions lacks, as the database has it now. */
+  readonly newer: (owner: string, known: Readonly<Record<string, number>>) => Promise<readonly Snapshot[]>;
   /** A session may have moved on without this node: what is remembered of it is dropped. Undefined: of all. */
   readonly forget: (notice: Notice | undefined) => void;
   readonly report: (error: unknown) => void;
@@ -90,17 +90,11 @@ export class Relay {
   }
 
   async #lookUpAll(): Promise<void> {
-    const { hub, loadActive, load, report } = this.#options;
+    const { hub, newer, report } = this.#options;
     for (const owner of hub.owners()) {
       if (this.#closed) return;
       try {
-        const active = await loadActive(owner);
-        const gone = new Set(hub.watched(owner));
-        for (const snapshot of active) {
-          gone.delete(snapshot.id);
-          hub.publish(owner, snapshot);
-        }
-        if (gone.size > 0) for (const snapshot of await load(owner, [...gone])) hub.publish(owner, snapshot);
+        for (const snapshot of await newer(owner, hub.known(owner))) hub.publish(owner, snapshot);
       } catch (error) {
         report(error);
         return;

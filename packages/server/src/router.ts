@@ -15,6 +15,7 @@ import {
 } from "@sessions/core";
 import type { Engine } from "./engine.ts";
 import { databaseFault } from "./postgres/database.ts";
+import type { Reader } from "./reader.ts";
 import type { WatchHub } from "./watch.ts";
 
 /** How long a stream stays silent, in milliseconds, before a heartbeat is sent. */
@@ -22,6 +23,7 @@ const HEARTBEAT_MS = 15_000;
 
 export interface RouterOptions {
   readonly engine: Engine;
+  readonly reader: Reader;
   readonly hub: WatchHub;
   readonly now: () => number;
   /** Whose request this is; undefined when nobody is signed in. */
@@ -30,7 +32,7 @@ export interface RouterOptions {
 }
 
 /** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
-export function createRouter({ engine, hub, now, ownerOf, report }: RouterOptions) {
+export function createRouter({ engine, reader, hub, now, ownerOf, report }: RouterOptions) {
   const t = initTRPC.context<object>().create();
 
   const owned = t.procedure.use(async ({ ctx, next }) => {
@@ -65,17 +67,17 @@ export function createRouter({ engine, hub, now, ownerOf, report }: RouterOption
 
     read: owned.input(readRequestSchema).query(
       ({ ctx, input }): Promise<ReadReply> =>
-        answering(async () => ({ session: await engine.read(ctx.owner, input.session), now: iso() })),
+        answering(async () => ({ session: await reader.read(ctx.owner, input.session), now: iso() })),
     ),
 
     list: owned
       .input(listRequestSchema)
-      .query(({ ctx, input }): Promise<ListReply> => answering(() => engine.list(ctx.owner, input))),
+      .query(({ ctx, input }): Promise<ListReply> => answering(() => reader.list(ctx.owner, input))),
 
     receipt: owned.input(receiptRequestSchema).query(
       ({ ctx, input }): Promise<ReceiptReply> =>
         answering(async () => ({
-          outcome: await engine.receipt(ctx.owner, input.session, input.command),
+          outcome: await reader.receipt(ctx.owner, input.session, input.command),
           now: iso(),
         })),
     ),
@@ -88,7 +90,7 @@ export function createRouter({ engine, hub, now, ownerOf, report }: RouterOption
       // Attached before the first read: what is committed between the two is in the inbox.
       const inbox = hub.join(ctx.owner, input.known);
       try {
-        for (const snapshot of await answering(() => engine.newer(ctx.owner, input.known))) inbox.put(snapshot);
+        for (const snapshot of await answering(() => reader.newer(ctx.owner, input.known))) inbox.put(snapshot);
         // The first event comes at once, also when there is nothing new: it says that the stream is there.
         for (let idleMs = 0; ; idleMs = HEARTBEAT_MS) {
           const snapshots = await inbox.take(idleMs, signal);

@@ -7,10 +7,12 @@ import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind
 import { checkMigrated, migrate } from "./postgres/migrations.ts";
 import { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { Reader } from "./reader.ts";
 import { Relay } from "./relay.ts";
 import { createRouter } from "./router.ts";
 import type { Served } from "./serve.ts";
 import { Sweeper, type SweepOptions } from "./sweeper.ts";
+import { Telemetry } from "./telemetry.ts";
 import { WatchHub } from "./watch.ts";
 
 /** How much memory remembered sessions take by default, roughly. */
@@ -65,7 +67,10 @@ export interface Sessions {
   check(): Promise<void>;
   /** Ends the sessions whose deadline has passed, and moves them to the archive. Gives how many. Any node may. */
   sweep(options?: SweepOptions): Promise<number>;
-  /** Ends every stream and refuses what comes after. The database stays open: it is the application's. */
+  /**
+   * Ends every stream, so that clients reconnect elsewhere, answers what was taken, and refuses what comes after
+   * as temporarily unavailable. The database stays open: it is the application's.
+   */
   close(): Promise<void>;
 }
 
@@ -97,28 +102,37 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
   };
+  const telemetry = new Telemetry();
+  const reader = new Reader({ court, partitions, publish });
   const engine = new Engine({
     ...court,
+    reader,
+    telemetry,
     kind: options.engine ?? engineKindOf(options.database),
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
     publish,
   });
-  const sweeper = new Sweeper({ court, partitions, publish });
+  const sweeper = new Sweeper({ court, partitions, publish, telemetry });
   const relay = bus && new Relay({
     bus,
     hub,
-    load: (owner, sessions) => engine.readMany(owner, sessions),
-    loadActive: (owner) => engine.readActive(owner),
+    load: (owner, sessions) => reader.readMany(owner, sessions),
+    newer: (owner, known) => reader.newer(owner, known),
     forget: (notice) => engine.forget(notice),
     report,
   });
   relay?.open();
   const stopSweeping = options.sweeps === false ? () => {} : repeat(() => sweeper.sweep().then(() => {}, report));
+  const stopObserving = telemetry.observe(
+    () => hub.size,
+    () => engine.queued,
+  );
   let closed = false;
 
   const router = createRouter({
     engine,
+    reader,
     hub,
     now,
     report: onError,
@@ -145,7 +159,9 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     close: async () => {
       closed = true;
       stopSweeping();
+      stopObserving();
       hub.close();
+      await engine.drain();
       await relay?.close();
     },
   };

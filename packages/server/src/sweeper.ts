@@ -4,6 +4,7 @@ import { endDue, type Court } from "./decision.ts";
 import { listDue } from "./postgres/hot.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** How many due sessions are looked up at a time. */
 const BATCH_SIZE = 200;
@@ -12,6 +13,7 @@ export interface SweeperOptions {
   readonly court: Court;
   readonly partitions: Partitions;
   readonly publish: (owner: string, snapshot: Snapshot) => void;
+  readonly telemetry: Telemetry;
 }
 
 export interface SweepOptions {
@@ -36,7 +38,7 @@ export class Sweeper {
 
   /** Sweeps until nothing is due. Gives how many sessions it ended. */
   async sweep({ onProgress, signal }: SweepOptions = {}): Promise<number> {
-    const { court, partitions, publish } = this.#options;
+    const { court, partitions, publish, telemetry } = this.#options;
     let ended = 0;
     for (;;) {
       const dueMs = court.now();
@@ -48,6 +50,7 @@ export class Sweeper {
         await partitions.ensure(Date.parse(stored.snapshot.expiresAt));
         if (!(await endDue(court, owner, stored, expired))) continue;
         publish(owner, expired);
+        telemetry.swept(dueMs - Date.parse(stored.snapshot.expiresAt));
         moved += 1;
       }
       ended += moved;

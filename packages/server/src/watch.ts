@@ -29,9 +29,11 @@ export class WatchHub {
     return [...this.#inboxes.keys()];
   }
 
-  /** The sessions that an owner's watchers have as active. */
-  watched(owner: string): ReadonlySet<string> {
-    return new Set([...(this.#inboxes.get(owner) ?? [])].flatMap((inbox) => inbox.watched()));
+  /** The revision of each active session that all of an owner's watchers have. */
+  known(owner: string): Readonly<Record<string, number>> {
+    const inboxes = [...(this.#inboxes.get(owner) ?? [])];
+    const ids = new Set(inboxes.flatMap((inbox) => inbox.sessions()));
+    return Object.fromEntries([...ids].map((id) => [id, Math.min(...inboxes.map((inbox) => inbox.revisionOf(id)))]));
   }
 
   /** How many watchers are attached. */
@@ -70,10 +72,16 @@ export class Inbox {
   }
 
   lacks(session: string, revision: number): boolean {
-    return revision > (this.#revisions.get(session) ?? 0);
+    return revision > this.revisionOf(session);
   }
 
-  watched(): readonly string[] {
+  /** The newest revision that it has, 0 for none. */
+  revisionOf(session: string): number {
+    return this.#revisions.get(session) ?? 0;
+  }
+
+  /** The sessions that it has as active. */
+  sessions(): readonly string[] {
     return [...this.#revisions.keys()];
   }
 

@@ -1,0 +1,90 @@
+import type { Kysely } from "kysely";
+import { atTime, type ListReply, type ListRequest, type Outcome, type Snapshot } from "@sessions/core";
+import { endDue, type Court } from "./decision.ts";
+import { listArchived, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
+import { listHot, loadHot, loadHotOf } from "./postgres/hot.ts";
+import type { Partitions } from "./postgres/partitions.ts";
+import type { Tables } from "./postgres/tables.ts";
+import type { Stored } from "./stored.ts";
+
+export interface ReaderOptions {
+  readonly court: Court;
+  readonly partitions: Partitions;
+  readonly publish: (owner: string, snapshot: Snapshot) => void;
+}
+
+/** Answers questions from the database, never from memory. */
+export class Reader {
+  readonly #options: ReaderOptions;
+  readonly #db: Kysely<Tables>;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#db = options.court.db.withSchema(options.court.schema);
+  }
+
+  /** A session as it is kept. The hot table first: one that is moved between the two reads is found in the second. */
+  async load(owner: string, session: string): Promise<Stored | null> {
+    return (await loadHot(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
+  }
+
+  /** One session of the owner, active or ended; null when there is none. */
+  async read(owner: string, session: string): Promise<Snapshot | null> {
+    const stored = await this.load(owner, session);
+    return stored && atTime(stored.snapshot, this.#options.court.now());
+  }
+
+  /** The outcome of an accepted command; null when there is none of that id. */
+  async receipt(owner: string, session: string, command: string): Promise<Outcome | null> {
+    const receipt = (await this.load(owner, session))?.receipts[command];
+    return receipt ? { outcome: "accepted", revision: receipt[0], replayed: true } : null;
+  }
+
+  async list(owner: string, request: ListRequest): Promise<ListReply> {
+    const active = request.after === null ? await this.#active(owner, request.flow) : [];
+    const ended = await listArchived(this.#db, owner, { ...request, limit: request.limit + 1 });
+    const page = ended.slice(0, request.limit).map(({ snapshot }) => snapshot);
+    const last = page.at(-1);
+    const endedMeanwhile = new Set(page.map(({ id }) => id));
+    return {
+      now: new Date(this.#options.court.now()).toISOString(),
+      active: active.filter(({ id }) => !endedMeanwhile.has(id)),
+      ended: page,
+      next: ended.length > page.length && last?.endedAt ? { endedAt: last.endedAt, id: last.id } : null,
+    };
+  }
+
+  /** What a watcher that has these revisions lacks: active sessions that are newer, and known ones that have ended. */
+  async newer(owner: string, known: Readonly<Record<string, number>>): Promise<readonly Snapshot[]> {
+    const active = await this.#active(owner, null);
+    const gone = new Set(Object.keys(known));
+    for (const { id } of active) gone.delete(id);
+    const ended = gone.size === 0 ? [] : await loadArchivedOf(this.#db, owner, [...gone]);
+    const all = [...active, ...ended.map(({ snapshot }) => snapshot)];
+    return all.filter(({ id, revision }) => revision > (known[id] ?? 0));
+  }
+
+  /** The owner's sessions of these ids, active or ended. */
+  async readMany(owner: string, sessions: readonly string[]): Promise<readonly Snapshot[]> {
+    const hot = await loadHotOf(this.#db, owner, sessions);
+    const found = new Set(hot.map(({ snapshot }) => snapshot.id));
+    const others = sessions.filter((id) => !found.has(id));
+    const archived = others.length === 0 ? [] : await loadArchivedOf(this.#db, owner, others);
+    return [...hot, ...archived].map(({ snapshot }) => atTime(snapshot, this.#options.court.now()));
+  }
+
+  /** The active sessions; those whose deadline has passed are ended on the way. */
+  async #active(owner: string, flow: string | null): Promise<readonly Snapshot[]> {
+    const active: Snapshot[] = [];
+    for (const stored of await listHot(this.#db, owner, flow)) {
+      const snapshot = atTime(stored.snapshot, this.#options.court.now());
+      if (snapshot.status === "active") {
+        active.push(snapshot);
+        continue;
+      }
+      await this.#options.partitions.ensure(Date.parse(stored.snapshot.expiresAt));
+      if (await endDue(this.#options.court, owner, stored, snapshot)) this.#options.publish(owner, snapshot);
+    }
+    return active;
+  }
+}

@@ -1,0 +1,85 @@
+import { metrics, trace } from "@opentelemetry/api";
+import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { TracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createBank, createLedger, start, submit, Teller } from "./testing/bank.ts";
+import { freshDatabase } from "./testing/postgres.ts";
+
+const { pool } = await freshDatabase();
+const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 3_600_000 });
+const traced = new InMemorySpanExporter();
+metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: traced })] }));
+const node = createBank(pool);
+
+beforeAll(async () => {
+  await node.migrate();
+  await createLedger(pool);
+});
+afterAll(async () => {
+  await node.close();
+  metrics.disable();
+  trace.disable();
+});
+
+async function collected() {
+  await reader.forceFlush();
+  const { scopeMetrics } = measured.getMetrics().at(-1)!;
+  return Object.fromEntries(
+    scopeMetrics.flatMap((scope) => scope.metrics.map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints])),
+  );
+}
+
+test("S11: commands, batches, look-ups and watchers are measured by kind and code, and nothing typed is in them", async () => {
+  const secret = "BE71096123456769";
+  const owner = "owner-with-a-name";
+  const ada = new Teller(node, owner);
+  const session = uuidv7();
+  await ada.push(
+    start(session),
+    submit(session, "recipient", { name: secret, iban: secret }),
+    submit(session, "amount", { cents: 5_000_001 }),
+    submit(session, secret, { [secret]: secret }),
+  );
+  const found = await collected();
+  const commands = found["sessions.commands"]!.map(({ attributes, value }) => [attributes["kind"], attributes["code"], value]);
+  expect(commands).toEqual(
+    expect.arrayContaining([
+      ["start", "accepted", 1],
+      ["submit", "accepted", 1],
+      ["submit", "rejected", 1],
+      ["submit", "unknown_step", 1],
+    ]),
+  );
+  expect(Object.keys(found)).toEqual(
+    expect.arrayContaining(["sessions.commit.batch_size", "sessions.cache.lookups", "sessions.watchers", "sessions.commit.queue_depth"]),
+  );
+  const spans = traced.getFinishedSpans().map(({ name, attributes, status, events }) => ({ name, attributes, status, events }));
+  expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["sessions.push", "sessions.commit"]));
+  for (const text of [JSON.stringify(found), JSON.stringify(spans)]) {
+    expect(text).not.toContain(secret);
+    expect(text).not.toContain(owner);
+  }
+});
+
+test("a push that is under way is answered when the node closes, and the next is told to go elsewhere", async () => {
+  const gate = Promise.withResolvers<void>();
+  const entered = Promise.withResolvers<void>();
+  const closing = createBank(pool, {
+    onComplete: () => {
+      entered.resolve();
+      return gate.promise;
+    },
+  });
+  const ada = new Teller(closing, "last");
+  const { review } = await ada.untilReview();
+  const underWay = ada.one(review);
+  await entered.promise;
+  const closed = closing.close();
+  await expect(ada.one(review)).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
+  gate.resolve();
+  expect(await underWay).toMatchObject({ outcome: "accepted" });
+  await closed;
+});

@@ -1,0 +1,74 @@
+import { metrics, SpanStatusCode, trace, type Attributes } from "@opentelemetry/api";
+import type { Command, Outcome } from "@sessions/core";
+
+const name = "@sessions/server";
+const tracer = trace.getTracer(name);
+// Looked up when first used: an application may set its meter provider after this module is loaded.
+const meter = () => metrics.getMeter(name);
+
+/**
+ * What is measured, through `@opentelemetry/api`: nothing is recorded unless the application sets an SDK up.
+ * Attributes hold kinds, codes and counts; never an id of a person, and nothing that one typed.
+ */
+export class Telemetry {
+  readonly #commands = meter().createCounter("sessions.commands", {
+    description: "Commands by kind and outcome; `code` is the refusal's.",
+  });
+  readonly #batchSize = meter().createHistogram("sessions.commit.batch_size", {
+    description: "Commands in one commit statement.",
+  });
+  readonly #remembered = meter().createCounter("sessions.cache.lookups", {
+    description: "Whether a command's session was remembered.",
+  });
+  readonly #swept = meter().createCounter("sessions.swept", { description: "Sessions that a sweep ended." });
+  readonly #sweepLag = meter().createHistogram("sessions.sweep.lag", {
+    description: "How long after its deadline a sweep ended a session.",
+    unit: "ms",
+  });
+
+  outcome(kind: Command["kind"] | "malformed", outcome: Outcome): void {
+    const code = outcome.outcome === "refused" ? outcome.refusal.code : outcome.replayed ? "replayed" : "accepted";
+    this.#commands.add(1, { kind, outcome: outcome.outcome, code });
+  }
+
+  batch(size: number): void {
+    this.#batchSize.record(size);
+  }
+
+  lookUp(hit: boolean): void {
+    this.#remembered.add(1, { hit });
+  }
+
+  swept(lagMs: number): void {
+    this.#swept.add(1);
+    this.#sweepLag.record(lagMs);
+  }
+
+  /** Reports how many watchers there are and how many writes wait, whenever the application collects. Gives how to stop. */
+  observe(watchers: () => number, queued: () => number): () => void {
+    const watcherGauge = meter().createObservableGauge("sessions.watchers", { description: "Open streams of this node." });
+    const queueGauge = meter().createObservableGauge("sessions.commit.queue_depth", { description: "Writes that wait." });
+    const watch = (result: { observe(value: number): void }) => result.observe(watchers());
+    const queue = (result: { observe(value: number): void }) => result.observe(queued());
+    watcherGauge.addCallback(watch);
+    queueGauge.addCallback(queue);
+    return () => {
+      watcherGauge.removeCallback(watch);
+      queueGauge.removeCallback(queue);
+    };
+  }
+
+  /** Runs work within a span. An error marks it failed, by its name alone: its message may quote what was typed. */
+  span<T>(spanName: string, attributes: Attributes, work: () => Promise<T>): Promise<T> {
+    return tracer.startActiveSpan(spanName, { attributes }, async (span) => {
+      try {
+        return await work();
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : "" });
+        throw error;
+      } finally {
+        span.end();
+      }
+    });
+  }
+}
