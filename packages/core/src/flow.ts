@@ -93,6 +93,10 @@ export type StepsWithOutput<F extends AnyFlow> = {
 }[StepsOf<F>];
 /** What the server computed so far, by step. */
 export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: OutputOf<F, K> };
+/** What the server computed for a completed session: of every step that is always on the path, and perhaps of others. */
+export type CompleteOutputs<F extends AnyFlow> = {
+  readonly [K in Extract<StepsWithOutput<F>, NonNullable<F["always"]>>]: OutputOf<F, K>;
+} & { readonly [K in Exclude<StepsWithOutput<F>, NonNullable<F["always"]>>]?: OutputOf<F, K> };
 /** A step's fields as typed so far: any JSON, valid or not. */
 export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
   readonly [Field in FieldNames<InputOf<F, K>>]?: Json;

@@ -15,6 +15,7 @@ export {
   defineFlow,
   type AnyFlow,
   type CompleteData,
+  type CompleteOutputs,
   type Data,
   type DataOf,
   type DraftOf,

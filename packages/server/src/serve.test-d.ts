@@ -32,7 +32,7 @@ test("handlers are given typed input, data and outputs", () => {
     complete: async ({ data, outputs }) => {
       expectTypeOf(data.amount.cents).toEqualTypeOf<number>();
       expectTypeOf(data.source).toEqualTypeOf<{ origin: string } | undefined>();
-      expectTypeOf(outputs.amount?.feeCents).toEqualTypeOf<number | undefined>();
+      expectTypeOf(outputs.amount.feeCents).toEqualTypeOf<number>();
       return Promise.resolve({ reference: "R" });
     },
   });

@@ -4,6 +4,7 @@ import {
   SessionsError,
   type AnyFlow,
   type CompleteData,
+  type CompleteOutputs,
   type Data,
   type DataOf,
   type Json,
@@ -35,8 +36,6 @@ export interface Rejection {
 interface HookGiven<F extends AnyFlow> {
   readonly owner: string;
   readonly session: { readonly id: string; readonly flow: F["name"]; readonly startedAt: string };
-  /** What the server computed so far, by step. */
-  readonly outputs: Outputs<F>;
   /** The transaction that also writes the session: what is written here commits with it, or not at all. */
   readonly tx: Transaction<ApplicationTables>;
   /** Says no, with a reason for the person. */
@@ -47,11 +46,14 @@ interface HookGiven<F extends AnyFlow> {
 export interface StepGiven<F extends AnyFlow, K extends StepsOf<F>> extends HookGiven<F> {
   readonly input: DataOf<F, K>;
   readonly data: Data<F>;
+  /** What the server computed so far, by step. */
+  readonly outputs: Outputs<F>;
 }
 
 /** What `complete` is given: every step that is on all paths is there. */
 export interface CompleteGiven<F extends AnyFlow> extends HookGiven<F> {
   readonly data: CompleteData<F>;
+  readonly outputs: CompleteOutputs<F>;
 }
 
 type Eventually<T> = T | Promise<T>;
