@@ -125,6 +125,13 @@ test("data of steps that leave the path is kept while the session is active, and
   expect(Object.keys(completed.submissions)).not.toContain("extra");
 });
 
+test("what the server computed for a step goes with the step's data, when it is cleared and when it leaves the path", () => {
+  const computed = { ...filled, outputs: { who: "old", amount: "fee", note: "kept", extra: "off the path" } };
+  const changed = submitted(computed, ["who", 10]);
+  expect(changed.outputs).toEqual({ note: "kept", extra: "off the path" });
+  expect(submitted(computed, ["review", 6]).outputs).toEqual({ who: "old", amount: "fee", note: "kept" });
+});
+
 test("a change that puts a new step before the last one leaves the session active", () => {
   const longer = submitted(filled, ["who", 101], ["amount", 2], ["fees", 3], ["agree", 5]);
   expect(submit(longer, "review", 6)).toMatchObject({
