@@ -1,5 +1,5 @@
 import { seenBy, type Command } from "@sessions/core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
@@ -38,17 +38,26 @@ test("an irreversible step completes the session while the person waits", async 
 test("an irreversible step is refused while anything is pending, offline, or asked for twice", async () => {
   const { server, session, pushed } = await nearlyDone();
   const first = session.submit("review", { accepted: true });
-  expect(await session.submit("review", { accepted: true })).toEqual({ outcome: "refused", refusal: { code: "unsettled", pending: 1 } });
+  expect(await session.submit("review", { accepted: true })).toEqual({
+    outcome: "refused",
+    refusal: { code: "unsettled", pending: 1 },
+  });
   expect(await first).toMatchObject({ outcome: "accepted" });
   expect(pushed()).toHaveLength(1);
 
   const { server: other, session: offline, pushed: nothing } = await nearlyDone();
   const changed = offline.submit("amount", { cents: 6 });
-  expect(await offline.submit("review", { accepted: true })).toEqual({ outcome: "refused", refusal: { code: "unsettled", pending: 1 } });
+  expect(await offline.submit("review", { accepted: true })).toEqual({
+    outcome: "refused",
+    refusal: { code: "unsettled", pending: 1 },
+  });
   await changed;
   other.faults.away = true;
   other.breakStreams();
-  expect(await offline.submit("review", { accepted: true })).toEqual({ outcome: "refused", refusal: { code: "unsettled", pending: 0 } });
+  expect(await offline.submit("review", { accepted: true })).toEqual({
+    outcome: "refused",
+    refusal: { code: "unsettled", pending: 0 },
+  });
   expect(nothing().map(({ kind }) => kind)).toEqual(["submit"]);
   expect(server.snapshot(session.id).status).toBe("completed");
 });
@@ -89,9 +98,26 @@ test("S3: an irreversible step is refused when what it depends on changed since 
   server.faults.beforePush = () => changed;
   const submission = session.submit("review", { accepted: true });
   const seen = seenBy(transfer, server.snapshot(session.id), "amount");
-  const command: Command = { kind: "submit", id: quick.id(), session: session.id, version: 1, step: "amount", input: { cents: 500 }, seen };
+  const command: Command = {
+    kind: "submit",
+    id: quick.id(),
+    session: session.id,
+    version: 1,
+    step: "amount",
+    input: { cents: 500 },
+    seen,
+  };
   server.take(elsewhere(), command);
   change();
   expect(await submission).toMatchObject({ outcome: "refused", refusal: { code: "conflict", changed: ["amount"] } });
   expect(session.state).toMatchObject({ status: "active", data: { amount: { cents: 500 } }, shelved: [] });
+});
+
+test("an irreversible step is sent when only the stream is broken", async () => {
+  const { server, session } = await nearlyDone();
+  server.faults.streamsAway = true;
+  server.breakStreams();
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
+  expect(await session.submit("review", { accepted: true })).toEqual({ outcome: "accepted", revision: 4 });
+  expect(session.state.status).toBe("completed");
 });

@@ -1,4 +1,11 @@
-import { PROTOCOL_VERSION, type Device, type Outcome, type Snapshot, type SubmitCommand } from "@sessions/core";
+import {
+  PROTOCOL_VERSION,
+  type Device,
+  type Outcome,
+  type Refusal,
+  type Snapshot,
+  type SubmitCommand,
+} from "@sessions/core";
 import { backoffMs, within, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -14,10 +21,12 @@ export interface Confirmed {
   readonly snapshot: Snapshot | undefined;
 }
 
+const refused = (refusal: Refusal): Confirmed => ({ outcome: { outcome: "refused", refusal }, snapshot: undefined });
+
 /**
  * Sends an irreversible step while the person waits. Every attempt has the same command id, so that it
  * happens once at most. When no attempt is answered, the receipt decides; without one it is `unconfirmed`,
- * and nothing sends it again but the person.
+ * and nothing sends it again but the person. Offline it is not sent at all.
  */
 export async function confirm(
   command: SubmitCommand,
@@ -27,6 +36,14 @@ export async function confirm(
   const giveUpAtMs = environment.now() + PATIENCE_MS;
   const { session, id } = command;
   const attempt = <T>(run: (signal: AbortSignal) => Promise<T>) => within(ATTEMPT_MS, environment, run);
+
+  if (link.offline) {
+    // The stream may be broken where calls get through.
+    const reachable = attempt((signal) => transport.read.query({ session }, { signal }));
+    const heard = await reachable.catch(() => undefined);
+    if (heard === undefined) return refused({ code: "unsettled", pending: 0 });
+    link.heard(heard.now);
+  }
 
   for (let failures = 1; environment.now() < giveUpAtMs; failures += 1) {
     try {
@@ -44,10 +61,13 @@ export async function confirm(
 
   try {
     const { outcome } = await attempt((signal) => transport.receipt.query({ session, command: id }, { signal }));
-    const reply = await attempt((signal) => transport.read.query({ session }, { signal }));
-    if (outcome) return { outcome, snapshot: reply.session ?? undefined };
+    if (outcome) {
+      const reading = attempt((signal) => transport.read.query({ session }, { signal }));
+      const reply = await reading.catch(() => undefined);
+      return { outcome, snapshot: reply?.session ?? undefined };
+    }
   } catch {
     // Not known, then.
   }
-  return { outcome: { outcome: "refused", refusal: { code: "unconfirmed" } }, snapshot: undefined };
+  return refused({ code: "unconfirmed" });
 }

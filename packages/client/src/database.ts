@@ -70,7 +70,10 @@ export async function deleteDatabases(own: Database, name: string, prefix: strin
   });
   own.release();
   const found = (await indexedDB.databases?.()) ?? [];
-  const names = new Set([name, ...found.map((database) => database.name ?? "").filter((other) => other.startsWith(prefix))]);
+  const names = new Set([
+    name,
+    ...found.map((database) => database.name ?? "").filter((other) => other.startsWith(prefix)),
+  ]);
   await Promise.all([...names].map(deleteDatabase));
 }
 

@@ -12,19 +12,37 @@ const edits = fc.uniqueArray(
     step: fc.constantFrom("recipient", "amount"),
     field: fc.constantFrom("name", "iban"),
     value: fc.oneof(fc.string({ maxLength: 3 }), fc.integer({ min: 0, max: 3 })),
-    at: fc.tuple(fc.constantFrom(...devices), fc.integer({ min: 0, max: 20 })).map(([device, ms]) => nextStamp(device, ms)),
+    at: fc
+      .tuple(fc.constantFrom(...devices), fc.integer({ min: 0, max: 20 }))
+      .map(([device, ms]) => nextStamp(device, ms)),
   }),
   { selector: ({ at }) => at, maxLength: 12 },
 );
 
-const slotsOf = ({ step, field, value, at }: { step: string; field: string; value: string | number; at: string }): Drafts => ({
+const slotsOf = ({
+  step,
+  field,
+  value,
+  at,
+}: {
+  step: string;
+  field: string;
+  value: string | number;
+  at: string;
+}): Drafts => ({
   [step]: { [field]: { value, at } },
 });
 
 test("S3: drafts merge to the same whatever the order, the grouping and the repetition", () => {
   fc.assert(
     fc.property(
-      edits.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2 }), fc.nat(all.length * 2))),
+      edits.chain((all) =>
+        fc.tuple(
+          fc.constant(all),
+          fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2 }),
+          fc.nat(all.length * 2),
+        ),
+      ),
       ([all, shuffled, cut]) => {
         const merge = (some: typeof all) => some.map(slotsOf).reduce(mergeDrafts, {});
         const inOrder = merge(all);

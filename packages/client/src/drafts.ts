@@ -59,8 +59,13 @@ export function changedFields(
 }
 
 function newestStamp({ snapshot, drafts }: SessionRecord): Stamp | undefined {
-  const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) => Object.values(all).flatMap(Object.values<Slots[string]>));
-  return slots.reduce<Stamp | undefined>((newest, { at }) => (newest === undefined || newest < at ? at : newest), undefined);
+  const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
+    Object.values(all).flatMap(Object.values<Slots[string]>),
+  );
+  return slots.reduce<Stamp | undefined>(
+    (newest, { at }) => (newest === undefined || newest < at ? at : newest),
+    undefined,
+  );
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {

@@ -130,5 +130,8 @@ test("S13: a store that works again takes over what was in memory", async () => 
   expect(session.state.sync.storage).toBe("disk");
   const other = openTab(server, { owner });
   await other.ready;
-  expect(other.open(transfer, session.id).state).toMatchObject({ data: { recipient }, drafts: { amount: { cents: 3 } } });
+  expect(other.open(transfer, session.id).state).toMatchObject({
+    data: { recipient },
+    drafts: { amount: { cents: 3 } },
+  });
 });

@@ -3,7 +3,8 @@ import { backoffMs, within } from "./environment.ts";
 import { simulatedTime } from "./testing/simulated-time.ts";
 
 test("retries wait exponentially longer, with full jitter, and never above 30 seconds", () => {
-  const at = (random: number, failures: number) => backoffMs(failures, { ...simulatedTime().environment, random: () => random });
+  const at = (random: number, failures: number) =>
+    backoffMs(failures, { ...simulatedTime().environment, random: () => random });
   expect([1, 2, 3, 4].map((failures) => at(1, failures))).toEqual([1_000, 2_000, 4_000, 8_000]);
   expect(at(1, 1_000)).toBe(30_000);
   expect(at(0, 5)).toBe(0);

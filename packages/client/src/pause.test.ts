@@ -4,7 +4,7 @@ import { simulatedTime } from "./testing/simulated-time.ts";
 
 test("a pause ends 400 ms after the last keystroke", () => {
   const time = simulatedTime();
-  const onEnd = vi.fn();
+  const onEnd = vi.fn<() => void>();
   const pause = createPause(time.environment, onEnd);
   for (let key = 0; key < 3; key += 1) {
     pause.begin();
@@ -19,7 +19,7 @@ test("a pause ends 400 ms after the last keystroke", () => {
 
 test("a person who never stops typing is sent every two seconds", () => {
   const time = simulatedTime();
-  const onEnd = vi.fn();
+  const onEnd = vi.fn<() => void>();
   const pause = createPause(time.environment, onEnd);
   for (let key = 0; key < 40; key += 1) {
     pause.begin();
@@ -30,7 +30,7 @@ test("a person who never stops typing is sent every two seconds", () => {
 
 test("a pause is ended once when the page goes away", () => {
   const time = simulatedTime();
-  const onEnd = vi.fn();
+  const onEnd = vi.fn<() => void>();
   const pause = createPause(time.environment, onEnd);
   pause.end();
   expect(onEnd).not.toHaveBeenCalled();

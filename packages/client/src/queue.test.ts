@@ -45,7 +45,10 @@ const inputs = fc.integer({ min: 1, max: 3 }).map((cents) => ({ cents }));
 
 const queues = fc.record({
   withStart: fc.boolean(),
-  submits: fc.array(fc.record({ step: fc.constantFrom("amount", "recipient"), input: inputs, outcome: fc.option(outcomes) }), { maxLength: 6 }),
+  submits: fc.array(
+    fc.record({ step: fc.constantFrom("amount", "recipient"), input: inputs, outcome: fc.option(outcomes) }),
+    { maxLength: 6 },
+  ),
   startOutcome: outcomes,
   standing: fc.option(inputs),
   status: fc.constantFrom<Snapshot["status"]>("active", "completed", "cancelled"),
@@ -71,7 +74,9 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
         if (queue.typed.outcome) answers.set(id(50), queue.typed.outcome);
       }
       const startRefused = queue.withStart && queue.startOutcome.outcome === "refused";
-      const snapshot = startRefused ? undefined : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
+      const snapshot = startRefused
+        ? undefined
+        : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
       const after = answered({ snapshot, outcomes: answers, drafts }, given)(record);
 
       for (const { id: command } of commands) {
@@ -89,7 +94,8 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
       if (queue.typed) {
         const draftAccepted = queue.typed.outcome?.outcome === "accepted";
         const stands = queue.standing?.cents === queue.typed.input.cents;
-        const kept = after.drafts["amount"]?.["cents"] !== undefined || after.shelved.some(({ kind }) => kind === "draft");
+        const kept =
+          after.drafts["amount"]?.["cents"] !== undefined || after.shelved.some(({ kind }) => kind === "draft");
         expect(draftAccepted || stands || kept).toBe(true);
       }
       // The same answer again, as two tabs without a lock get it, changes nothing.
@@ -132,6 +138,9 @@ test("the view has what is pending on top, and is no different when the server h
 test("a pending submission of a session whose deadline passed here is still shown: another device may have extended it", () => {
   const late = adopted(snapshotAt(2, {}, { expiresAt: "1971-01-01T00:00:00.000Z" }), device)(emptyRecord);
   const view = viewOf(transfer, late, device)!;
-  const command = { ...submitting(1, "recipient", { name: "Ada", iban: "BE" }), seen: seenBy(transfer, view, "recipient") } as QueuedCommand;
+  const command = {
+    ...submitting(1, "recipient", { name: "Ada", iban: "BE" }),
+    seen: seenBy(transfer, view, "recipient"),
+  } as QueuedCommand;
   expect(viewOf(transfer, enqueued(command, null)(late), device)!.data).toHaveProperty("recipient");
 });

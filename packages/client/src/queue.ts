@@ -1,6 +1,23 @@
-import { parse, sameJson, type AnyFlow, type Device, type Json, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import {
+  parse,
+  sameJson,
+  type AnyFlow,
+  type Device,
+  type Json,
+  type Outcome,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core";
 import { stampFields, typed, untyped } from "./drafts.ts";
-import { inOrder, type Change, type PendingCommand, type QueuedCommand, type SessionRecord, type Settlement, type ShelvedChange } from "./record.ts";
+import {
+  inOrder,
+  type Change,
+  type PendingCommand,
+  type QueuedCommand,
+  type SessionRecord,
+  type Settlement,
+  type ShelvedChange,
+} from "./record.ts";
 
 /** How many outcomes a record remembers: as many as one push can bring. */
 const SETTLED_KEPT = 100;
@@ -58,8 +75,7 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
 
     for (const { command } of before.pending) {
       const { id, kind } = command;
-      const outcome: Outcome | undefined =
-        outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
+      const outcome: Outcome | undefined = outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
       if (outcome === undefined) continue;
       if (outcome.outcome === "accepted") {
         record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
@@ -137,14 +153,21 @@ function shelve(change: ShelvedChange): Change {
 function retyped({ command }: PendingCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
-    if (["conflict", "expired", "unknown_step"].includes(refusal.code) || flow.steps[command.step].confirm) return record;
+    if (["conflict", "expired", "unknown_step"].includes(refusal.code) || flow.steps[command.step].confirm)
+      return record;
     const newer = record.drafts[command.step] ?? {};
     const slots = stampFields(record, command.input as Record<string, Json>, device.id, nowMs);
     return typed(command.step, { ...slots, ...newer })(record);
   };
 }
 
-function draftRefused(id: string, step: string, sent: Snapshot["drafts"][string], refusal: Refusal, { flow }: Given): Change {
+function draftRefused(
+  id: string,
+  step: string,
+  sent: Snapshot["drafts"][string],
+  refusal: Refusal,
+  { flow }: Given,
+): Change {
   return (record) => {
     const data = record.snapshot?.data[step] as Readonly<Record<string, Json>> | undefined;
     const lost = Object.entries(record.drafts[step] ?? {}).filter(

@@ -14,22 +14,41 @@ import {
 import { confirm } from "./confirmation.ts";
 import { changedFields, stampFields, typed, untyped } from "./drafts.ts";
 import { adopted, enqueued, unshelved } from "./queue.ts";
-import { emptyRecord, inOrder, type Change, type QueuedCommand, type Settlement, type ShelvedChange } from "./record.ts";
+import {
+  emptyRecord,
+  inOrder,
+  type Change,
+  type QueuedCommand,
+  type Settlement,
+  type ShelvedChange,
+} from "./record.ts";
 import type { SessionContext } from "./session.ts";
-import type { Shelved } from "./state.ts";
-import { draftOf, endedAtOnce, submissionOf, type Begun, type Draft, type Submission } from "./submission.ts";
+import {
+  draftOf,
+  endedAtOnce,
+  settlementOf,
+  submissionOf,
+  type Begun,
+  type Draft,
+  type Submission,
+} from "./submission.ts";
 import { judgedAtMs, viewOf } from "./view.ts";
 import type { Waiting } from "./waiting.ts";
 
 type Fields = Readonly<Record<string, Json | undefined>>;
 
-/** What a person does in one session. Each action is judged by the rules first, on what the person sees. */
+/**
+ * What a person does in one session, judged by the rules first on what the person sees. What is done `instead`
+ * of a shelved change takes that off the shelf once it is accepted.
+ */
 export interface SessionActions {
-  draft(step: string, fields: Fields): Draft;
-  submit(step: string, input: unknown): Submission;
-  cancel(): Submission;
-  /** A shelved change with its two ways out. */
-  offered(entry: ShelvedChange): Shelved;
+  draft(step: string, fields: Fields, instead?: ShelvedChange): Draft;
+  submit(step: string, input: unknown, instead?: ShelvedChange): Submission;
+  cancel(instead?: ShelvedChange): Submission;
+  /** The start again; `sessions.start` makes the first one. */
+  start(instead: ShelvedChange): Submission;
+  /** @throws {SessionsError} `closed` */
+  assertOpen(): void;
   /** Whether an irreversible step waits for its answer. */
   readonly confirming: boolean;
 }
@@ -95,11 +114,8 @@ export function createActions(
   }
 
   function irreversible(command: SubmitCommand): Begun<Settlement> {
-    const unsettled = recordNow().pending.length + (confirming ? 1 : 0);
-    if (unsettled > 0 || link.offline) {
-      context.queued();
-      return refusedAtOnce({ code: "unsettled", pending: unsettled });
-    }
+    const pending = recordNow().pending.length + (confirming ? 1 : 0);
+    if (pending > 0) return refusedAtOnce({ code: "unsettled", pending });
     return { stored: Promise.resolve(), settled: confirmed(command) };
   }
 
@@ -118,7 +134,7 @@ export function createActions(
         accepted ? untyped(command.step) : unchanged,
       );
       await store.change(session, change);
-      return accepted ? { outcome: "accepted", revision: outcome.revision } : outcome;
+      return settlementOf(outcome);
     } finally {
       setConfirming(false);
     }
@@ -154,47 +170,18 @@ export function createActions(
     return submissionOf(id, whenKnown(begin));
   }
 
-  function startAgain(entry: ShelvedChange): Submission {
+  function start(instead: ShelvedChange): Submission {
     const id = environment.id();
-    const others = recordNow().shelved.filter((other) => other.id !== entry.id);
-    const begun = queue({ kind: "start", id, session, version, flow: flow.name }, null, unshelved(entry.id));
-    // What was shelved with the start needed it, in this order.
-    for (const other of others) retry(other);
-    return submissionOf(id, begun);
-  }
-
-  function retry(entry: ShelvedChange): Submission {
-    assertOpen();
-    switch (entry.kind) {
-      case "start":
-        return startAgain(entry);
-      case "submit":
-        return submit(entry.step!, entry.mine, entry);
-      case "cancel":
-        return cancel(entry);
-      case "draft": {
-        const { stored, settled } = draft(entry.step!, entry.mine as Fields, entry);
-        return submissionOf(entry.id, { stored, settled: settled.then(settlementOf) });
-      }
-    }
-  }
-
-  function discard({ id, kind }: ShelvedChange): Promise<void> {
-    assertOpen();
-    // Without its start there is no session for the rest.
-    return store.change(session, kind === "start" ? (record) => ({ ...record, shelved: [] }) : unshelved(id));
+    const command = { kind: "start", id, session, version, flow: flow.name } as const;
+    return submissionOf(id, queue(command, null, unshelved(instead.id)));
   }
 
   return {
     draft,
     submit,
-    cancel: () => cancel(),
-    offered: (entry) => ({
-      ...entry,
-      theirs: recordNow().snapshot?.data[entry.step ?? ""] ?? null,
-      retry: () => retry(entry),
-      discard: () => discard(entry),
-    }),
+    cancel,
+    start,
+    assertOpen,
     get confirming() {
       return confirming;
     },
@@ -205,8 +192,4 @@ const unchanged: Change = (record) => record;
 
 function refusedAtOnce(refusal: Refusal): Begun<Settlement> {
   return endedAtOnce<Settlement>({ outcome: "refused", refusal });
-}
-
-function settlementOf(outcome: Outcome): Settlement {
-  return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
 }

@@ -16,7 +16,9 @@ test("a list has the newest first, and a session ended elsewhere moves without a
   await vi.waitFor(() => expect(ids()).toEqual([second.id, first.id]));
 
   await first.cancel();
-  await vi.waitFor(() => expect(list.state.ended.map(({ id, status }) => [id, status])).toEqual([[first.id, "cancelled"]]));
+  await vi.waitFor(() =>
+    expect(list.state.ended.map(({ id, status }) => [id, status])).toEqual([[first.id, "cancelled"]]),
+  );
   expect(ids()).toEqual([second.id]);
 });
 
@@ -30,7 +32,9 @@ test("a list starts offline with what is on this device", async () => {
   before.close();
 
   const list = openTab(server, { owner }).list(transfer);
-  await vi.waitFor(() => expect(list.state.active).toMatchObject([{ id: session.id, data: { recipient }, revision: 0 }]));
+  await vi.waitFor(() =>
+    expect(list.state.active).toMatchObject([{ id: session.id, data: { recipient }, revision: 0 }]),
+  );
 });
 
 test("ended sessions come by the page, and each state is one object until it changes", async () => {
@@ -38,7 +42,9 @@ test("ended sessions come by the page, and each state is one object until it cha
   const owner = someone();
   const phone = openTab(server, { owner, profile: "phone" });
   for (let count = 0; count < 25; count += 1) phone.start(transfer).cancel();
-  await vi.waitFor(() => expect([...server.sessions.values()].filter(({ snapshot }) => snapshot.endedAt)).toHaveLength(25));
+  await vi.waitFor(() =>
+    expect([...server.sessions.values()].filter(({ snapshot }) => snapshot.endedAt)).toHaveLength(25),
+  );
 
   const list = openTab(server, { owner, profile: "laptop" }).list(transfer);
   await vi.waitFor(() => expect(list.state).toMatchObject({ loading: false, more: true }));

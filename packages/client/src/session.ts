@@ -6,6 +6,7 @@ import { adopted } from "./queue.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
 import { createActions } from "./session-actions.ts";
 import { blankState, stateOf, type SessionState, type Sync } from "./state.ts";
+import { createShelf } from "./shelf.ts";
 import type { Store } from "./store.ts";
 import type { Draft, Submission } from "./submission.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -67,6 +68,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   const listeners = createListeners();
   const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
   const actions = createActions(flow, id, context, waiting, refresh);
+  const offered = createShelf(id, store, actions);
   const blank = blankState(flow, id);
   let state = blank;
   let basis: readonly unknown[] = [];
@@ -90,7 +92,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     basis = next;
 
     const view = record ? viewOf(flow, record, context.device()) : null;
-    const shelved = (record?.shelved ?? []).map(actions.offered);
+    const shelved = (record?.shelved ?? []).map(offered);
     // What is known and cannot be shown is a session whose start was refused.
     const without = isUnknown(record) ? absence : "missing";
     state = stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
@@ -122,7 +124,9 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
       else absence = "missing";
     } catch {
       failures += 1;
-      await new Promise<void>((resolve) => environment.after(Math.min(5_000, backoffMs(failures, environment)), resolve));
+      await new Promise<void>((resolve) =>
+        environment.after(Math.min(5_000, backoffMs(failures, environment)), resolve),
+      );
     }
     reading = false;
     if (context.isOpen()) refresh();
@@ -137,8 +141,8 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     },
     subscribe: listeners.subscribe,
     draft: (step, fields) => actions.draft(step, fields as Parameters<typeof actions.draft>[1]),
-    submit: actions.submit,
-    cancel: actions.cancel,
+    submit: (step, input) => actions.submit(step, input),
+    cancel: () => actions.cancel(),
     refresh,
   };
 }

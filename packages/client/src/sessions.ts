@@ -133,7 +133,13 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     start<F extends AnyFlow>(given: F) {
       const flow = known(given);
       const id = environment.id();
-      const command = { kind: "start", id: environment.id(), session: id, version: flow.version, flow: flow.name } as const;
+      const command = {
+        kind: "start",
+        id: environment.id(),
+        session: id,
+        version: flow.version,
+        flow: flow.name,
+      } as const;
       void store.change(id, enqueued(command, null)).then(sync.queued);
       return sessionOf(flow, id) as unknown as Session<F>;
     },

@@ -92,7 +92,10 @@ export function createStore({ owner, profile, device, onChange, onStorage, onSto
       ([, { snapshot, pending, drafts, shelved }]) =>
         snapshot?.endedAt && pending.length + shelved.length + Object.keys(drafts).length === 0,
     );
-    const surplus = settled.map(([id]) => id).sort().slice(0, -ENDED_KEPT);
+    const surplus = settled
+      .map(([id]) => id)
+      .sort()
+      .slice(0, -ENDED_KEPT);
     await delMany(surplus, database.use);
     for (const id of surplus) {
       rows.delete(id);

@@ -43,6 +43,11 @@ export function submissionOf(id: string, begun: Begun<Settlement> | Promise<Begu
   };
 }
 
+/** An outcome as a submission tells it. */
+export function settlementOf(outcome: Outcome): Settlement {
+  return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
+}
+
 /** Something that has ended before it began. */
 export function endedAtOnce<Result>(result: Result): Begun<Result> {
   return { stored: Promise.resolve(), settled: Promise.resolve(result) };

@@ -124,7 +124,9 @@ export function createSync(options: SyncOptions): Sync {
 
   /** Active sessions only, and the newest of them: they travel in a URL. */
   function known(): Record<string, number> {
-    const active = [...store.records.values()].flatMap(({ snapshot }) => (snapshot?.status === "active" ? [snapshot] : []));
+    const active = [...store.records.values()].flatMap(({ snapshot }) =>
+      snapshot?.status === "active" ? [snapshot] : [],
+    );
     const newest = active.sort((left, right) => (left.id < right.id ? 1 : -1)).slice(0, 100);
     return Object.fromEntries(newest.map(({ id, revision }) => [id, revision]));
   }

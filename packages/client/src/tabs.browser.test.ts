@@ -28,7 +28,9 @@ test("S1: two tabs of one device read the same record and agree", async () => {
 
   await there.submit("amount", { cents: 7 });
   await vi.waitFor(() => expect(here.state).toEqual(expect.objectContaining({ revision: 3, data: there.state.data })));
-  await vi.waitFor(() => expect([here.state.sync, there.state.sync]).toEqual(Array(2).fill({ state: "saved", pending: 0, storage: "disk" })));
+  await vi.waitFor(() =>
+    expect([here.state.sync, there.state.sync]).toEqual(Array(2).fill({ state: "saved", pending: 0, storage: "disk" })),
+  );
 });
 
 test("S3: two tabs that change one record at once lose nothing of each other", async () => {

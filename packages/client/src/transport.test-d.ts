@@ -23,7 +23,9 @@ const procedures = {
   read: t.procedure.input(readRequestSchema).query((): Promise<ReadReply> => Promise.reject(new Error())),
   list: t.procedure.input(listRequestSchema).query((): Promise<ListReply> => Promise.reject(new Error())),
   receipt: t.procedure.input(receiptRequestSchema).query((): Promise<ReceiptReply> => Promise.reject(new Error())),
-  watch: t.procedure.input(watchRequestSchema).subscription(async function* (): AsyncGenerator<WatchEvent, void, undefined> {}),
+  watch: t.procedure
+    .input(watchRequestSchema)
+    .subscription(async function* (): AsyncGenerator<WatchEvent, void, undefined> {}),
 };
 const router = t.router({ sessions: t.router(procedures), own: t.procedure.query(() => 1) });
 
@@ -37,17 +39,34 @@ test("a router whose schemas drifted apart is not a transport", () => {
   expectTypeOf<TRPCClient<typeof lacking>["sessions"]>().not.toExtend<SessionTransport>();
 
   const demanding = t.router({
-    sessions: t.router({ push, ...rest, read: t.procedure.input(z.object({ session: z.string(), tenant: z.string() })).query((): Promise<ReadReply> => Promise.reject(new Error())) }),
+    sessions: t.router({
+      push,
+      ...rest,
+      read: t.procedure
+        .input(z.object({ session: z.string(), tenant: z.string() }))
+        .query((): Promise<ReadReply> => Promise.reject(new Error())),
+    }),
   });
   expectTypeOf<TRPCClient<typeof demanding>["sessions"]>().not.toExtend<SessionTransport>();
 
   const answering = t.router({
-    sessions: t.router({ read, ...rest, push: t.procedure.input(pushRequestSchema).mutation(() => ({ now: 0, outcomes: [], snapshots: [] })) }),
+    sessions: t.router({
+      read,
+      ...rest,
+      push: t.procedure.input(pushRequestSchema).mutation(() => ({ now: 0, outcomes: [], snapshots: [] })),
+    }),
   });
   expectTypeOf<TRPCClient<typeof answering>["sessions"]>().not.toExtend<SessionTransport>();
 
   const silent = t.router({
-    sessions: t.router({ read, push, ...rest, watch: t.procedure.input(watchRequestSchema).subscription(async function* (): AsyncGenerator<{ snapshots: [] }> {}) }),
+    sessions: t.router({
+      read,
+      push,
+      ...rest,
+      watch: t.procedure
+        .input(watchRequestSchema)
+        .subscription(async function* (): AsyncGenerator<{ snapshots: [] }> {}),
+    }),
   });
   expectTypeOf<TRPCClient<typeof silent>["sessions"]>().not.toExtend<SessionTransport>();
 });

@@ -12,7 +12,11 @@ const device = { id: browserEnvironment.id(), name: "Test" };
 const t = initTRPC.create();
 const sessions = t.router({
   push: t.procedure.input(pushRequestSchema).mutation(({ input: { commands } }): PushReply => {
-    return { now, outcomes: commands.map(() => ({ outcome: "accepted", revision: 1, replayed: false })), snapshots: [] };
+    return {
+      now,
+      outcomes: commands.map(() => ({ outcome: "accepted", revision: 1, replayed: false })),
+      snapshots: [],
+    };
   }),
   read: t.procedure.input(readRequestSchema).query((): ReadReply => ({ now, session: null })),
 });
@@ -31,9 +35,15 @@ afterEach(() => {
 
 test("calls reach the router where it is mounted", async () => {
   const transport = httpTransport(url, "flows.sessions");
-  expect(await transport.push.mutate({ protocol: PROTOCOL_VERSION, device, commands: [] })).toEqual({ now, outcomes: [], snapshots: [] });
+  expect(await transport.push.mutate({ protocol: PROTOCOL_VERSION, device, commands: [] })).toEqual({
+    now,
+    outcomes: [],
+    snapshots: [],
+  });
   expect(await transport.read.query({ session: device.id })).toEqual({ now, session: null });
-  await expect(httpTransport(url, "elsewhere").read.query({ session: device.id })).rejects.toThrow();
+  await expect(httpTransport(url, "elsewhere").read.query({ session: device.id })).rejects.toThrow(
+    "No procedure found",
+  );
 });
 
 test("a small push outlives its page, and a large one is sent without that promise", async () => {
@@ -50,5 +60,7 @@ test("a small push outlives its page, and a large one is sent without that promi
 
 test("an aborted call ends", async () => {
   const aborting = AbortSignal.abort();
-  await expect(httpTransport(url, "flows.sessions").read.query({ session: device.id }, { signal: aborting })).rejects.toThrow();
+  await expect(
+    httpTransport(url, "flows.sessions").read.query({ session: device.id }, { signal: aborting }),
+  ).rejects.toThrow("abort");
 });

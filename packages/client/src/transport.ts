@@ -57,8 +57,10 @@ export function httpTransport(url: string, mount: string): SessionTransport {
     ],
   });
   // The untyped client gives unknown; both ends take the shapes from core, and the protocol's version guards them.
-  const query = <Request, Reply>(name: string) => (request: Request, options?: CallOptions) =>
-    client.query(`${mount}.${name}`, request, options) as Promise<Reply>;
+  const query =
+    <Request, Reply>(name: string) =>
+    (request: Request, options?: CallOptions) =>
+      client.query(`${mount}.${name}`, request, options) as Promise<Reply>;
   return {
     push: { mutate: (request, options) => client.mutation(`${mount}.push`, request, options) as Promise<PushReply> },
     read: { query: query<ReadRequest, ReadReply>("read") },

@@ -39,7 +39,15 @@ test("S10: a broken stream is opened again with the revisions of now, and misses
   server.breakStreams();
   await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
   const seen = seenBy(transfer, server.snapshot(session.id), "amount");
-  const command: Command = { kind: "submit", id: quick.id(), session: session.id, version: 1, step: "amount", input: { cents: 1 }, seen };
+  const command: Command = {
+    kind: "submit",
+    id: quick.id(),
+    session: session.id,
+    version: 1,
+    step: "amount",
+    input: { cents: 1 },
+    seen,
+  };
   server.take(elsewhere(), command);
   server.faults.away = false;
   await vi.waitFor(() => expect(session.state).toMatchObject({ revision: 3, sync: { state: "saved" } }));

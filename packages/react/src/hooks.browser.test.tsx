@@ -3,9 +3,12 @@ import { StrictMode, type ReactNode } from "react";
 import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, expect, test, vi } from "vitest";
+// The client's own scripted server, so that both packages are tested against one.
+// oxlint-disable eslint/no-restricted-imports
 import { openTab, someone } from "../../client/src/testing/devices.ts";
 import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
+// oxlint-enable eslint/no-restricted-imports
 import { SessionsProvider, useSession, useSessions, useSessionsClient, type UsedSession } from "./index.ts";
 
 const roots = new Set<Root>();
@@ -38,11 +41,12 @@ function render(sessions: Sessions, children: ReactNode): HTMLElement {
 function Amount({ id, onRender }: { id: string; onRender?: (used: UsedSession<typeof transfer>) => void }) {
   const session = useSession(transfer, id);
   onRender?.(session);
+  const { name } = session.drafts.recipient ?? {};
   return (
     <form>
       <output>{`${session.status} ${session.progress.current ?? "done"} ${session.sync.state}`}</output>
       <input
-        value={String(session.drafts.recipient?.name ?? "")}
+        value={typeof name === "string" ? name : ""}
         onChange={({ target }) => session.draft("recipient", { name: target.value })}
       />
       <button type="button" onClick={() => void session.submit("recipient", recipient)} />
@@ -122,7 +126,7 @@ test("what a server renders hydrates without a complaint, then becomes the sessi
   const html = renderToString(page);
   expect(html).toContain("loading recipient saved");
 
-  const onRecoverableError = vi.fn();
+  const onRecoverableError = vi.fn<(error: unknown) => void>();
   const element = container(html);
   roots.add(hydrateRoot(element, page, { onRecoverableError }));
   await vi.waitFor(() => expect(element.querySelector("output")!.textContent).toBe("active amount saved"));
@@ -141,7 +145,11 @@ test("a screen that renders once more after the sign-out shows what it had", asy
   await vi.waitFor(() => expect(element.textContent).toBe("active 1 1"));
   await sessions.forget();
   const [root] = roots;
-  root!.render(<SessionsProvider sessions={sessions} children={<Screen times={2} />} />);
+  root!.render(
+    <SessionsProvider sessions={sessions}>
+      <Screen times={2} />
+    </SessionsProvider>,
+  );
   await vi.waitFor(() => expect(element.textContent).toMatch(/ 2$/));
 });
 

@@ -4,7 +4,13 @@ import { createContext, useContext, type ReactNode } from "react";
 const SessionsContext = createContext<Sessions | null>(null);
 
 /** Gives the components below it the owner's sessions. Closing them is up to whoever made them. */
-export function SessionsProvider({ sessions, children }: { readonly sessions: Sessions; readonly children?: ReactNode }) {
+export function SessionsProvider({
+  sessions,
+  children,
+}: {
+  readonly sessions: Sessions;
+  readonly children?: ReactNode;
+}) {
   return <SessionsContext.Provider value={sessions}>{children}</SessionsContext.Provider>;
 }
 

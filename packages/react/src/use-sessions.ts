@@ -25,6 +25,9 @@ export function useSessions<F extends AnyFlow>(flow: F): UsedSessions<F> {
     () => list.state,
     () => list.blank,
   );
-  const actions = useMemo(() => ({ loadMore: list.loadMore, start: () => sessions.start(flow) }), [sessions, list, flow]);
+  const actions = useMemo(
+    () => ({ loadMore: list.loadMore, start: () => sessions.start(flow) }),
+    [sessions, list, flow],
+  );
   return useMemo(() => ({ ...state, ...actions }), [state, actions]);
 }

@@ -6,7 +6,6 @@ import {
   type AnyFlow,
   type Command,
   type Device,
-  type Json,
   type Outcome,
   type PushReply,
   type PushRequest,
@@ -24,6 +23,8 @@ interface Stored {
 export interface Faults {
   /** Nothing reaches the server, and streams break. */
   away: boolean;
+  /** Streams break, while calls get through. */
+  streamsAway: boolean;
   /** So many pushes take effect and their replies are lost. */
   dropReplies: number;
   /** A refusal of the application's. */
@@ -36,6 +37,7 @@ export interface Faults {
 export class ScriptedServer {
   readonly faults: Faults = {
     away: false,
+    streamsAway: false,
     dropReplies: 0,
     refuse: () => undefined,
     beforePush: () => Promise.resolve(),
@@ -60,7 +62,9 @@ export class ScriptedServer {
     list: {
       query: ({ flow, limit, after }) =>
         this.#over(() => {
-          const all = [...this.sessions.keys()].map((id) => this.#read(id)!).filter((one) => !flow || one.flow === flow);
+          const all = [...this.sessions.keys()]
+            .map((id) => this.#read(id)!)
+            .filter((one) => !flow || one.flow === flow);
           const key = (one: { endedAt: string | null; id: string }) => `${one.endedAt} ${one.id}`;
           const ended = all
             .filter(({ status }) => status !== "active")
@@ -86,9 +90,11 @@ export class ScriptedServer {
         this.#watchers.add(observer);
         queueMicrotask(() => {
           if (!this.#watchers.has(observer)) return;
-          if (this.faults.away) return this.breakStreams();
+          if (this.faults.away || this.faults.streamsAway) return this.breakStreams();
           const all = [...this.sessions.keys()].map((id) => this.#read(id)!);
-          const newer = all.filter(({ id, status, revision }) => revision > (known[id] ?? (status === "active" ? 0 : Infinity)));
+          const newer = all.filter(
+            ({ id, status, revision }) => revision > (known[id] ?? (status === "active" ? 0 : Infinity)),
+          );
           observer.onData(this.#event(newer));
         });
         return { unsubscribe: () => this.#watchers.delete(observer) };
@@ -139,7 +145,7 @@ export class ScriptedServer {
     const stored = this.sessions.get(command.session);
     const receipt = stored?.receipts.get(command.id);
     if (receipt) {
-      return sameJson(receipt.command as unknown as Json, command as unknown as Json)
+      return sameJson(receipt.command, command)
         ? { outcome: "accepted", revision: receipt.revision, replayed: true }
         : { outcome: "refused", refusal: { code: "command_mismatch" } };
     }
@@ -166,7 +172,7 @@ export class ScriptedServer {
   }
 
   async #over<T>(answer: () => T | Promise<T>): Promise<T> {
-    await null;
+    await Promise.resolve();
     if (this.faults.away) throw new Error("No connection.");
     return answer();
   }

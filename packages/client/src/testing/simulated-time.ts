@@ -1,7 +1,10 @@
 import { browserEnvironment, type Environment } from "../environment.ts";
 
 /** Time that passes only when it is told to; chance is always in the middle. */
-export function simulatedTime(startMs = Date.UTC(2026, 0, 1)): { readonly environment: Environment; pass(ms: number): void } {
+export function simulatedTime(startMs = Date.UTC(2026, 0, 1)): {
+  readonly environment: Environment;
+  pass(ms: number): void;
+} {
   let nowMs = startMs;
   const due = new Set<{ readonly atMs: number; readonly run: () => void }>();
   return {
