@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server } from "node:net";
-import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { failToStart, startBank } from "./testing/bank-server.ts";
@@ -7,7 +7,7 @@ import { failToStart, startBank } from "./testing/bank-server.ts";
 const unmigrated = await freshDatabase();
 const newer = await freshDatabase();
 // Any folder will do: these servers do not get as far as a page.
-const pages = tmpdir();
+const pages = fileURLToPath(new URL("src/app", import.meta.url));
 
 /** One line that begins like this and is one sentence. */
 const oneSentence = (text: string) => new RegExp(`^Banking transfer cannot start: ${text}[^\\n]*\\.\\n$`);

@@ -5,21 +5,13 @@ import type { AppRouter } from "../src/server/app.ts";
 
 /** Completes transfers of one euro each over the wire, one after the other, without a browser. */
 export async function completeTransfers(url: string, owner: string, count: number): Promise<void> {
-  let cookie = "";
-  const bank = createTRPCClient<AppRouter>({
-    links: [
-      httpLink({
-        url: `${url}/trpc`,
-        headers: () => ({ cookie }),
-        fetch: async (input, init) => {
-          const response = await fetch(input, init);
-          cookie = response.headers.get("set-cookie")?.split(";")[0] ?? cookie;
-          return response;
-        },
-      }),
-    ],
+  const signedIn = await fetch(`${url}/trpc/signIn`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id: owner, password: DEMO_PASSWORD }),
   });
-  await bank.signIn.mutate({ id: owner, password: DEMO_PASSWORD });
+  const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const bank = createTRPCClient<AppRouter>({ links: [httpLink({ url: `${url}/trpc`, headers: { cookie } })] });
 
   const device = { id: uuidv7(), name: "A script" };
   for (let made = 0; made < count; made += 1) {

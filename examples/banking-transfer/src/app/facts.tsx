@@ -8,6 +8,7 @@ export interface Fact {
   readonly text: string;
 }
 
+/** In the order in which they are read; what comes back from the database has no order. */
 const labels: Readonly<Record<string, string>> = {
   name: "Name",
   iban: "IBAN",
@@ -19,9 +20,10 @@ const labels: Readonly<Record<string, string>> = {
 /** What a step's value says, submitted or just typed, as a person reads it. */
 export function factsOf(step: TransferStep, value: Json | undefined): readonly Fact[] {
   if (step === "review" || typeof value !== "object" || value === null || Array.isArray(value)) return [];
-  return Object.entries(value)
-    .filter(([field, content]) => field in labels && content !== undefined && content !== "")
-    .map(([field, content]) => ({ label: labels[field]!, text: textOf(field, content) }));
+  const fields = value as Readonly<Record<string, Json | undefined>>;
+  return Object.entries(labels)
+    .filter(([field]) => fields[field] !== undefined && fields[field] !== "")
+    .map(([field, label]) => ({ label, text: textOf(field, fields[field]) }));
 }
 
 function textOf(field: string, content: Json | undefined): string {

@@ -69,6 +69,7 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
   const nowMs = useNow();
   const step = progress.current ? stepNames[progress.current] : "Review";
   const title = titleOf(state);
+  const waiting = shelved.length > 0 || (sync.state === "offline" && sync.pending > 0) || sync.state === "outdated";
   return (
     <li>
       <div>
@@ -76,7 +77,7 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
         <span>
           {step}, {progress.position} of {progress.total}; last on {device.name}, {ago(updatedAt, nowMs)}
         </span>
-        {(sync.state !== "saved" || shelved.length > 0) && <span className="unsaved">{syncText(sync)}</span>}
+        {waiting && <span className="unsaved">{syncText(sync)}</span>}
       </div>
       <Link to={`/transfers/${id}`} className="button">
         Resume<span className="hidden"> {title}</span>

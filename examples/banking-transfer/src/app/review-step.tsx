@@ -41,23 +41,25 @@ export function ReviewStep({ open }: { readonly open: OpenTransfer }) {
           if (!obstacle && !busy) void open.submit("review", { accepted: true });
         }}
       >
-        <p className="issue refusal" role="alert" data-code={refused?.code}>
-          {refused && refusalText(refused)}
-          {refused?.code === "limit_reached" && ` This transfer stays open until ${dateAndTime(state.expiresAt)}.`}
-        </p>
-        {refused?.code === "unconfirmed" && (
-          <button type="button" className="button" onClick={() => void open.check()}>
-            Ask the bank again
-          </button>
-        )}
         <div className="actions">
           <button className="button primary" aria-disabled={busy || obstacle !== null} aria-describedby="obstacle">
             {busy ? "Sending…" : `Send ${data.amount ? formatCents(data.amount.cents) : ""}`}
           </button>
         </div>
-        <p className="hint obstacle" id="obstacle">
-          {obstacle ?? "Once sent, it cannot be taken back."}
-        </p>
+        <div className="answer">
+          <p className="issue" role="alert">
+            {refused && refusalText(refused)}
+            {refused?.code === "limit_reached" && ` This transfer stays open until ${dateAndTime(state.expiresAt)}.`}
+          </p>
+          <p className="hint" id="obstacle">
+            {obstacle ?? (refused ? "" : "Once sent, it cannot be taken back.")}
+          </p>
+        </div>
+        {refused?.code === "unconfirmed" && (
+          <button type="button" className="button" onClick={() => void open.check()}>
+            Ask the bank again
+          </button>
+        )}
       </form>
     </>
   );

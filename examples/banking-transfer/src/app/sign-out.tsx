@@ -1,30 +1,46 @@
-import type { Sessions } from "@sessions/client";
 import { useSessions } from "@sessions/react";
+import { useState } from "react";
 import { transfer } from "../flow.ts";
 import { Question } from "./question.tsx";
 import { signOut } from "./visit.ts";
 
-/** Signs out and wipes what this device keeps; asks first when that is more than the bank has. */
-export function SignOut({ sessions, onSignedOut }: { readonly sessions: Sessions; onSignedOut(): Promise<void> }) {
+/** Signs out, after which this device keeps nothing; asks first when it has more than the bank. */
+export function SignOut({ onSignedOut }: { onSignedOut(): Promise<void> }) {
   const { active } = useSessions(transfer);
+  const [unanswered, setUnanswered] = useState(false);
   const unsaved = active.reduce((sum, { sync, shelved }) => sum + sync.pending + shelved.length, 0);
 
   async function leave() {
-    await signOut();
-    await sessions.forget();
+    try {
+      await signOut();
+    } catch {
+      setUnanswered(true);
+      return;
+    }
     await onSignedOut();
   }
 
-  if (unsaved === 0) {
-    return (
-      <button type="button" className="button quiet" onClick={() => void leave()}>
-        Sign out
-      </button>
-    );
-  }
+  const button = unanswered ? "Try to sign out again" : "Sign out";
   return (
-    <Question button="Sign out" title="Sign out and lose changes?" yes="Sign out" no="Stay" onYes={() => void leave()}>
-      {unsaved === 1 ? "One change is" : `${unsaved} changes are`} on this device alone. Signing out wipes it.
-    </Question>
+    <>
+      {unsaved === 0 ? (
+        <button type="button" className="button quiet" onClick={() => void leave()}>
+          {button}
+        </button>
+      ) : (
+        <Question
+          button={button}
+          title="Sign out and lose changes?"
+          yes="Sign out"
+          no="Stay"
+          onYes={() => void leave()}
+        >
+          {unsaved === 1 ? "One change is" : `${unsaved} changes are`} on this device alone. Signing out wipes it.
+        </Question>
+      )}
+      <span className="hidden" role="status">
+        {unanswered && "The bank does not answer: you are still signed in."}
+      </span>
+    </>
   );
 }

@@ -9,9 +9,17 @@ import type { User } from "./visit.ts";
 
 /** The frame of every page that needs a person, with that person's sessions. */
 export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<void>; readonly children: ReactNode }) {
-  const { user } = props;
+  const { user, onSignedOut } = props;
   const sessions = useSessionsOf(user);
-  if (!sessions) return null;
+  const [leaving, setLeaving] = useState(false);
+  if (!sessions || leaving) return null;
+
+  async function wipe(opened: Sessions) {
+    // No page may ask for a transfer while they are wiped.
+    setLeaving(true);
+    await opened.forget();
+    await onSignedOut();
+  }
   return (
     <SessionsProvider sessions={sessions}>
       <header className="top">
@@ -19,7 +27,7 @@ export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<vo
           Harbour Bank
         </Link>
         <span className="person">{deviceName(user.name) ?? user.name}</span>
-        <SignOut sessions={sessions} onSignedOut={props.onSignedOut} />
+        <SignOut onSignedOut={() => wipe(sessions)} />
       </header>
       {props.children}
     </SessionsProvider>

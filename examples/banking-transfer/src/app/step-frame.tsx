@@ -6,14 +6,14 @@ export function StepFrame({ form, children }: { readonly form: StepForm<never>; 
   return (
     <form onSubmit={form.onSubmit} noValidate>
       {children}
-      <p className="issue refusal" role="alert">
-        {form.refusal}
-      </p>
       <div className="actions">
         <button className="button primary" aria-disabled={form.busy}>
           {form.busy ? "Checking…" : "Continue"}
         </button>
       </div>
+      <p className="issue" role="alert">
+        {form.refusal}
+      </p>
     </form>
   );
 }

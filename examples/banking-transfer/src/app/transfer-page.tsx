@@ -29,9 +29,12 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
 
   return (
     <main className="page transfer">
-      <p className="news" role="status">
-        {news}
-      </p>
+      <div className="status">
+        {status === "active" && <SyncStatus sync={open.state.sync} />}
+        <p className="news" role="status">
+          {news}
+        </p>
+      </div>
       {status === "loading" && <p className="hint">Looking for this transfer…</p>}
       {status === "missing" && (shelved.length > 0 ? <ShelvedChanges shelved={shelved} /> : <Missing />)}
       {status === "active" && <Wizard open={open} />}
@@ -61,7 +64,6 @@ function Wizard({ open }: { readonly open: OpenTransfer }) {
       <ShelvedChanges shelved={shelved} />
       <Form key={shown} open={open} />
       <footer>
-        <SyncStatus sync={state.sync} />
         <span className="hint">
           {state.device.id !== device && `Last change on ${state.device.name}, ${ago(state.updatedAt, nowMs)}`}
         </span>

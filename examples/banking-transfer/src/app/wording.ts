@@ -73,6 +73,9 @@ export function refusalText(refusal: Refusal): string {
       return "The bank did not answer, so it is not known yet whether the money was sent.";
     case "outdated":
       return "This page is older than the bank’s. Reload it and try again.";
+    case "busy":
+    case "failed":
+      return "The bank could not do this just now, and nothing was changed. Try again.";
     case "too_large":
     case "too_many_commands":
       return "That is more than the bank takes at once.";

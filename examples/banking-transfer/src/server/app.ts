@@ -49,7 +49,9 @@ export function createApp({ database, secret, pages }: AppOptions): App {
     router: createRouter(sessions, signIn, db),
     createContext: ({ req, res }): Context => ({
       user: signIn.userOf(req.headers.cookie),
-      remember: (user) => res.setHeader("set-cookie", signIn.cookie(user)),
+      remember(user) {
+        res.setHeader("set-cookie", signIn.cookie(user));
+      },
     }),
     maxBodySize: 1024 * 1024,
     onError({ error, path }) {
@@ -97,8 +99,7 @@ function createTransfers(database: Database) {
             recipient: data.recipient.name,
             iban: data.recipient.iban,
             cents: data.amount.cents,
-            // Every completed transfer has an amount, and so what was computed for it.
-            feeCents: outputs.amount!.feeCents,
+            feeCents: outputs.amount.feeCents,
             reference: data.amount.reference ?? null,
           });
           return paid.paid ? { reference: paid.reference } : refuse(paid.reason);

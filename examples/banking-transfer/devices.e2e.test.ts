@@ -1,0 +1,136 @@
+import { rm } from "node:fs/promises";
+import type { FrameLocator, Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+
+let pages: string;
+let server: BankServer;
+
+beforeAll(async () => {
+  pages = await buildPages();
+  server = await startBank(pages);
+});
+
+afterAll(async () => {
+  await server.remove();
+  await rm(pages, { recursive: true, force: true });
+});
+
+async function profile(...[options]: [Parameters<typeof openProfile>[1]?]): Promise<BrowserProfile> {
+  const opened = await openProfile(server.url, options);
+  onTestFinished(() => opened.close());
+  return opened;
+}
+
+async function submitAmount(page: Page | FrameLocator, amount: string): Promise<void> {
+  await page.getByLabel("Amount in euros").fill(amount);
+  await page.getByRole("button", { name: "Continue" }).click();
+}
+
+async function beginTransfer(page: Page | FrameLocator): Promise<void> {
+  await page.getByRole("button", { name: "New transfer" }).click();
+  await page.getByLabel("Name").fill("Jeanne Peeters");
+  await page.getByLabel("IBAN").fill("BE68 5390 0754 7034");
+  await page.getByRole("button", { name: "Continue" }).click();
+}
+
+const sendsExactly = (page: Page, amount: string) =>
+  page.getByRole("button", { name: `Send ${amount}`, disabled: false }).waitFor();
+
+test("S3: two devices change one step; the late one is shown both and decides", async () => {
+  const [phone, laptop] = [await profile({ width: 375 }), await profile()];
+  const late = await phone.open("/");
+  await beginTransfer(late);
+  await submitAmount(late, "100");
+  await sendsExactly(late, "€100.00");
+  const early = await laptop.open(new URL(late.url()).pathname);
+
+  for (const { theirs, mine, decision, stands } of [
+    { theirs: "€120.00", mine: "€150.00", decision: "Use yours", stands: "€150.00" },
+    { theirs: "€130.00", mine: "€170.00", decision: "Keep what stands", stands: "€130.00" },
+  ]) {
+    await phone.context.setOffline(true);
+    await late.getByRole("link", { name: "Change amount" }).click();
+    await submitAmount(late, mine.slice(1));
+    await late.getByText("Offline: 1 change waits on this device").first().waitFor();
+
+    await early.getByRole("link", { name: "Change amount" }).click();
+    await submitAmount(early, theirs.slice(1));
+    await sendsExactly(early, theirs);
+
+    await phone.context.setOffline(false);
+    const question = late.getByRole("region", { name: "A change to decide on" });
+    await question.waitFor();
+    expect(await question.locator("dd").allInnerTexts()).toEqual([theirs, mine]);
+    await question.getByRole("button", { name: decision }).click();
+
+    await question.waitFor({ state: "detached" });
+    await sendsExactly(late, stands);
+    await sendsExactly(early, stands);
+  }
+});
+
+test("S10: side by side, the laptop shows what is typed on the phone, follows it, and hears of the end", async () => {
+  const device = await profile();
+  const page = await device.open("/side-by-side");
+  const [phone, laptop] = [page.frameLocator(".phone iframe"), page.frameLocator(".laptop iframe")];
+
+  await phone.getByRole("button", { name: "New transfer" }).click();
+  await phone.getByLabel("Name").pressSequentially("Jean");
+  await laptop.getByRole("link", { name: "Resume To Jean" }).click();
+  await expect.poll(() => laptop.getByLabel("Name").inputValue()).toBe("Jean");
+
+  await phone.getByLabel("Name").press("End");
+  await phone.getByLabel("Name").pressSequentially("ne Peeters");
+  await expect.poll(() => laptop.getByLabel("Name").inputValue()).toBe("Jeanne Peeters");
+  await phone.getByLabel("IBAN").fill("BE68 5390 0754 7034");
+  await phone.getByRole("button", { name: "Continue" }).click();
+  await laptop.getByText("Recipient was filled in on Ada’s phone").waitFor();
+  await laptop.getByRole("heading", { name: "Amount" }).waitFor();
+
+  await submitAmount(laptop, "40");
+  await phone.getByText("Amount was filled in on Ada’s laptop").waitFor();
+  await laptop.getByRole("button", { name: "Send €40.00", disabled: false }).click();
+  await phone.getByText("Finished on Ada’s laptop just now").waitFor();
+  expect(await phone.locator(".receipt").innerText()).toBe(await laptop.locator(".receipt").innerText());
+});
+
+test("a screen does not move on while its person types in it", async () => {
+  const device = await profile();
+  const [typed, other] = [await device.open("/?profile=laptop"), await device.open("/?profile=phone")];
+  await beginTransfer(typed);
+  await typed.getByLabel("Reference").pressSequentially("Rent for ");
+  await other.goto(typed.url().replace("laptop", "phone"));
+  await submitAmount(other, "70");
+
+  await typed.getByText("Amount was filled in on Ada’s phone").waitFor();
+  await typed.keyboard.type("May");
+  expect(await typed.getByLabel("Reference").inputValue()).toBe("Rent for May");
+});
+
+test("the bank's no is shown at the step, with what was typed", async () => {
+  const page = await (await profile()).open("/");
+  await beginTransfer(page);
+  await submitAmount(page, "999999");
+  await page.getByRole("alert").filter({ hasText: "Your balance does not cover this amount and its fee." }).waitFor();
+  expect(await page.getByLabel("Amount in euros").inputValue()).toMatch(/^999999(\.00)?$/);
+  await page.getByText("All changes saved").first().waitFor();
+});
+
+test("S9: signing out on one page signs out the browser's other pages, and leaves nothing behind", async () => {
+  const device = await profile();
+  const page = await device.open("/side-by-side");
+  const phone = page.frameLocator(".phone iframe");
+  await page.frameLocator(".laptop iframe").getByRole("heading", { name: "Open transfers" }).waitFor();
+  await phone.getByRole("button", { name: "New transfer" }).click();
+  await phone.getByLabel("Name").fill("Secret Name");
+  await phone.getByText("All changes saved").first().waitFor();
+  await phone.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+
+  await page.getByRole("button", { name: "Fill in Grace Hopper" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await phone.getByText("None. Begin one here").waitFor();
+  expect(await page.frameLocator(".laptop iframe").getByText("Secret Name").count()).toBe(0);
+});
