@@ -6,6 +6,16 @@ const partitioned = ["session_archive", "session_event"] as const;
 /** How long before a month begins its partitions are made, in milliseconds: longer than any transaction. */
 const AHEAD_MS = 86_400_000;
 
+/** One month's table. */
+export interface Partition {
+  readonly table: string;
+  /** `session_archive` or `session_event`. */
+  readonly of: string;
+  /** As in "2026-11". */
+  readonly month: string;
+  readonly rows: number;
+}
+
 /** The monthly partitions of the archive and the history: made before a row needs them. */
 export class Partitions {
   readonly #db: Kysely<Tables>;
@@ -29,6 +39,31 @@ export class Partitions {
     for (let ahead = 0; ahead <= months; ahead += 1) {
       await this.#month(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead));
     }
+  }
+
+  /** The months that have partitions, oldest first: their tables and how many rows Postgres believes they have. */
+  async list(): Promise<readonly Partition[]> {
+    const { rows } = await sql<{ parent: string; name: string; rows: string | number }>`
+      select parent.relname as parent, child.relname as name, greatest(child.reltuples, 0)::bigint as rows
+      from pg_inherits
+      join pg_class as parent on parent.oid = inhparent
+      join pg_class as child on child.oid = inhrelid
+      join pg_namespace on pg_namespace.oid = parent.relnamespace
+      where nspname = ${this.#schema} and parent.relname in (${sql.join(partitioned)})
+      order by child.relname`.execute(this.#db);
+    return rows.map(({ parent, name, rows: count }) => ({
+      table: name,
+      of: parent,
+      month: name.slice(-7).replace("_", "-"),
+      rows: Number(count),
+    }));
+  }
+
+  /** Drops a month's table, and with it everything that it holds. */
+  async drop({ table, of, month }: Partition): Promise<void> {
+    await sql`alter table ${this.#table(of)} detach partition ${this.#table(table)}`.execute(this.#db);
+    await sql`drop table ${this.#table(table)}`.execute(this.#db);
+    this.#present.delete(month);
   }
 
   async #month(atMs: number): Promise<void> {
