@@ -199,3 +199,8 @@ export function fieldNames(step: Step): readonly string[] | undefined {
   const shape = "shape" in step.input ? step.input.shape : undefined;
   return typeof shape === "object" && shape !== null ? Object.keys(shape) : undefined;
 }
+
+/** A flow's step of this name; undefined when it has none. */
+export function stepOf(flow: AnyFlow, name: string): Step | undefined {
+  return Object.hasOwn(flow.steps, name) ? (flow.steps as Record<string, Step>)[name] : undefined;
+}

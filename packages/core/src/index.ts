@@ -29,6 +29,7 @@ export {
   type StepsOf,
   type StepsWithOutput,
 } from "./flow.ts";
+export { parse } from "./input.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
 export {
   listRequestSchema,
@@ -52,7 +53,7 @@ export {
   type WatchRequest,
 } from "./protocol.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
-export { advance, apply, atTime, parse, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
+export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
 export { progressOf, statuses, type Drafts, type Progress, type Snapshot, type Status } from "./snapshot.ts";
 export { nextStamp, type Stamp } from "./stamp.ts";
 export { step, type Fields, type Step, type StepOptions } from "./step.ts";

@@ -1,11 +1,11 @@
 import type { CancelCommand, Command, Device, DraftCommand, StartCommand, SubmitCommand } from "./command.ts";
+import { draftsAfter, mergeDraft, type FieldDrafts } from "./drafts.ts";
 import { SessionsError } from "./error.ts";
-import { fieldNames, type AnyFlow } from "./flow.ts";
-import { MAX_INPUT_LENGTH, sameJson, storable, type Json } from "./json.ts";
+import { fieldNames, stepOf, type AnyFlow } from "./flow.ts";
+import { notStorable, parse } from "./input.ts";
+import { sameJson, storable, type Json } from "./json.ts";
 import type { Refusal } from "./refusal.ts";
 import { progressOf, type Snapshot, type Status } from "./snapshot.ts";
-import { clampStamp, nextStamp } from "./stamp.ts";
-import type { Step } from "./step.ts";
 
 /** When and where a command is judged. */
 export interface Circumstances {
@@ -81,7 +81,7 @@ export function apply(
   if (change.kind === "start") return begin(flow, given.session, given);
   if (session === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
   if (change.kind === "end" && change.status === "expired") return expired(session);
-  if (change.kind === "end") return touch(flow, end(session, change.status, given), given);
+  if (change.kind === "end") return end(touch(flow, session, given), change.status);
   return submitted(flow, session, change, given);
 }
 
@@ -133,10 +133,7 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
   }
 
   const before = session.drafts[step] ?? {};
-  const edits = Object.entries(command.fields).map(([field, { value, at }]) => {
-    return [field, { value, at: clampStamp(at, given.nowMs) }] as const;
-  });
-  const merged = storable(newest(before, edits));
+  const merged = storable(mergeDraft(before, command.fields, given.nowMs));
   if (!merged.ok) return refuse(notStorable(step, merged));
   if (sameJson(before, merged.value)) return { accepted: true, session, change: null };
 
@@ -147,7 +144,7 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
 function cancel(flow: AnyFlow, session: Snapshot, _command: CancelCommand, given: Circumstances): Advanced {
   return {
     accepted: true,
-    session: touch(flow, end(session, "cancelled", given), given),
+    session: end(touch(flow, session, given), "cancelled"),
     change: { kind: "end", status: "cancelled" },
   };
 }
@@ -195,7 +192,7 @@ function submitted(
         ...keep(session.submissions),
         [step]: { command: given.command, at: iso(given.nowMs), device: given.device },
       },
-      drafts: withCleared(flow, session, step, cleared),
+      drafts: draftsAfter(flow, session, step, cleared),
     },
     given,
   );
@@ -204,43 +201,15 @@ function submitted(
   const onPath = <T>(record: Record<string, T>) =>
     Object.fromEntries(Object.entries(record).filter(([name]) => path.includes(name)));
   return {
-    ...end(next, "completed", given),
+    ...end(next, "completed"),
     data: onPath(next.data),
     outputs: onPath(next.outputs),
     submissions: onPath(next.submissions),
   };
 }
 
-/** The drafts after a submission: its own are gone; what a cleared step held is offered again, unless it confirms something. */
-function withCleared(flow: AnyFlow, session: Snapshot, step: string, cleared: ReadonlySet<string>): Snapshot["drafts"] {
-  const { [step]: _submitted, ...drafts } = session.drafts;
-  for (const name of cleared) {
-    const submission = session.submissions[name];
-    if (stepOf(flow, name)!.confirm || submission === undefined) continue;
-    // As old as its submission: what has been typed there since is newer, whenever it arrives.
-    const at = nextStamp(submission.device.id, Date.parse(submission.at));
-    const fields = Object.entries(session.data[name] as Record<string, Json>);
-    drafts[name] = newest(
-      drafts[name] ?? {},
-      fields.map(([field, value]) => [field, { value, at }]),
-    );
-  }
-  return drafts;
-}
-
-type FieldDrafts = Snapshot["drafts"][string];
-
-/** Field by field, the newest stands. */
-function newest(drafts: FieldDrafts, edits: readonly (readonly [string, FieldDrafts[string]])[]): FieldDrafts {
-  const after = { ...drafts };
-  for (const [field, edit] of edits) {
-    if (!Object.hasOwn(after, field) || after[field]!.at < edit.at) after[field] = edit;
-  }
-  return after;
-}
-
-function end(session: Snapshot, status: Exclude<Status, "active">, given: Circumstances): Snapshot {
-  return { ...session, status, endedAt: iso(given.nowMs), drafts: {} };
+function end(session: Snapshot, status: Exclude<Status, "active">): Snapshot {
+  return { ...session, status, endedAt: session.updatedAt, drafts: {} };
 }
 
 function expired(session: Snapshot): Snapshot {
@@ -273,34 +242,6 @@ function dependents(flow: AnyFlow, step: string): Set<string> {
     }
   }
   return found;
-}
-
-type Parsed = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly refusal: Refusal };
-
-/** Checks a step's input as {@link advance} does, and gives the value that would be kept. */
-export function parse(definition: Step, step: string, input: unknown): Parsed {
-  const raw = storable(input);
-  if (!raw.ok) return { ok: false, refusal: notStorable(step, raw) };
-  const parsed = definition.input.safeParse(raw.value);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => ({
-      path: path.map((part) => (typeof part === "number" ? part : String(part))),
-      message,
-    }));
-    return { ok: false, refusal: { code: "invalid_input", step, issues } };
-  }
-  const value = storable(parsed.data);
-  return value.ok ? value : { ok: false, refusal: notStorable(step, value) };
-}
-
-function notStorable(step: string, found: Exclude<ReturnType<typeof storable>, { ok: true }>): Refusal {
-  if (found.tooLarge) return { code: "too_large", atMost: MAX_INPUT_LENGTH };
-  const issues = found.issues.map(({ path, message }) => ({ path: [...path], message }));
-  return { code: "invalid_input", step, issues };
-}
-
-function stepOf(flow: AnyFlow, name: string): Step | undefined {
-  return Object.hasOwn(flow.steps, name) ? (flow.steps as Record<string, Step>)[name] : undefined;
 }
 
 function iso(ms: number): string {
