@@ -12,7 +12,12 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
 }
 
 /** The drafts after a submission: its own are gone; what a cleared step held is offered again, unless it confirms something. */
-export function draftsAfter(flow: AnyFlow, session: Snapshot, step: string, cleared: ReadonlySet<string>): Snapshot["drafts"] {
+export function draftsAfter(
+  flow: AnyFlow,
+  session: Snapshot,
+  step: string,
+  cleared: ReadonlySet<string>,
+): Snapshot["drafts"] {
   const { [step]: _submitted, ...drafts } = session.drafts;
   for (const name of cleared) {
     const submission = session.submissions[name];

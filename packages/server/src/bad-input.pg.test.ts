@@ -87,7 +87,9 @@ test("what is no command is refused as malformed, and its neighbours go on", asy
     raw({ input: undefined }),
     JSON.stringify(fine),
   );
-  expect(refusals.slice(0, -1).map((refusal) => refusal["code"])).toEqual(Array.from({ length: 10 }, () => "malformed"));
+  expect(refusals.slice(0, -1).map((refusal) => refusal["code"])).toEqual(
+    Array.from({ length: 10 }, () => "malformed"),
+  );
   expect(refusals.at(-1)).toBeUndefined();
   expect(await ada.read(session)).toMatchObject({ revision: 4, data: { right: { ok: true } } });
 });
@@ -122,7 +124,7 @@ test.for<readonly [name: string, value: Json]>([
 });
 
 test("text that only looks dangerous is kept as it is", async () => {
-  const input = { "constructor": "x", "a'; drop table session; --": "‮🦊\u{1F469}‍🚀", "": "\\u0000" };
+  const input = { constructor: "x", "a'; drop table session; --": "‮🦊\u{1F469}‍🚀", "": "\\u0000" };
   await ada.one(submit(session, "right", input));
   expect((await ada.read(session))?.data["right"]).toEqual(input);
 });
@@ -132,7 +134,9 @@ test("unknown flows, steps and draft fields are refused by name", async () => {
   expect(await ada.one(start(other, "loan"))).toMatchObject({ refusal: { code: "unknown_flow", flow: "loan" } });
   expect(await ada.read(other)).toBeNull();
   expect(await ada.one(submit(session, "constructor", {}))).toMatchObject({ refusal: { code: "unknown_step" } });
-  expect(await ada.one(submit(session, "nowhere", {}))).toMatchObject({ refusal: { code: "unknown_step", step: "nowhere" } });
+  expect(await ada.one(submit(session, "nowhere", {}))).toMatchObject({
+    refusal: { code: "unknown_step", step: "nowhere" },
+  });
   expect(await ada.one(draft(session, "left", "color", "red"))).toMatchObject({ refusal: { code: "invalid_input" } });
   await nothingChanged();
 });
@@ -164,8 +168,12 @@ test("a clock that is years ahead loses nothing typed, and wins no longer than a
   expect((await ada.read(session))?.drafts["left"]?.["text"]?.value).toBe("from the future");
   await ada.one(draft(session, "left", "text", "typed after", Date.now() + 1_000));
   expect((await ada.read(session))?.drafts["left"]?.["text"]?.value).toBe("typed after");
-  expect(await ada.one({ ...draft(session, "left", "text", "x"), fields: { text: { value: "x", at: "tomorrow" } } } as never))
-    .toMatchObject({ refusal: { code: "malformed" } });
+  expect(
+    await ada.one({
+      ...draft(session, "left", "text", "x"),
+      fields: { text: { value: "x", at: "tomorrow" } },
+    } as never),
+  ).toMatchObject({ refusal: { code: "malformed" } });
 });
 
 test("no refusal and no error quotes what was typed", async () => {

@@ -17,7 +17,10 @@ test("S8: a node that remembers an older revision writes on the newest one", asy
   const session = uuidv7();
   await here.one(start(session, "notes"));
   for (let round = 0; round < 10; round += 1) {
-    const outcomes = [await here.one(draft(session, "left", "text", `${round}`, 2 * round + 1)), await there.one(draft(session, "right", `f${round}`, round))];
+    const outcomes = [
+      await here.one(draft(session, "left", "text", `${round}`, 2 * round + 1)),
+      await there.one(draft(session, "right", `f${round}`, round)),
+    ];
     expect(outcomes).toMatchObject([{ revision: 2 * round + 2 }, { revision: 2 * round + 3 }]);
   }
   expect(await here.read(session)).toEqual(await there.read(session));

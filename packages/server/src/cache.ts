@@ -21,7 +21,8 @@ export class SessionCache {
   put(owner: string, stored: Stored): void {
     const key = keyOf(owner, stored.snapshot.id);
     if (stored.snapshot.status !== "active") this.#sessions.delete(key);
-    else if ((this.#sessions.peek(key)?.snapshot.revision ?? 0) < stored.snapshot.revision) this.#sessions.set(key, stored);
+    else if ((this.#sessions.peek(key)?.snapshot.revision ?? 0) < stored.snapshot.revision)
+      this.#sessions.set(key, stored);
   }
 
   /** Lets go of a session that is at this revision elsewhere, unless that is known here. */

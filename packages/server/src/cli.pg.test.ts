@@ -15,9 +15,14 @@ const program = fileURLToPath(new URL("cli.ts", import.meta.url));
 function sessions(...words: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = { ...process.env, DATABASE_URL: url };
   return new Promise((resolve) => {
-    execFile(process.execPath, ["--conditions=@sessions/source", program, ...words], { env }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
+    execFile(
+      process.execPath,
+      ["--conditions=@sessions/source", program, ...words],
+      { env },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+      },
+    );
   });
 }
 
@@ -27,9 +32,7 @@ const ada = new Teller(node, "ada");
 const month = new Date().toISOString().slice(0, 7);
 
 beforeAll(async () => {
-  const before = await sessions("status");
-  expect(before).toMatchObject({ code: 1, stderr: expect.stringContaining("migrate") });
-  expect(await sessions("migrate")).toMatchObject({ code: 0 });
+  await sessions("migrate");
   await createLedger(pool);
   const old = uuidv7();
   await ada.push(start(old, "notes"), cancel(old));
@@ -37,6 +40,11 @@ beforeAll(async () => {
   await ada.one(start(uuidv7(), "notes"));
   nowMs = Date.now();
   for (let index = 0; index < 3; index += 1) await ada.one((await ada.untilReview()).review);
+});
+
+test("on a database without tables, status says what to run", async () => {
+  const { code, stderr } = await sessions("--schema", "elsewhere", "status");
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("migrate()") });
 });
 
 test("status counts what is active, due and ended", async () => {
@@ -54,7 +62,10 @@ test("sweep ends what is due, and verify finds everything whole", async () => {
 test("export writes a month's ended sessions as lines of JSON", async () => {
   const { code, stdout } = await sessions("export", month);
   expect(code).toBe(0);
-  const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines.filter(({ status }) => status === "completed")).toHaveLength(3);
   expect(lines[0]).toMatchObject({ owner: "ada" });
   expect(await sessions("export", "2023-13")).toMatchObject({ code: 1, stderr: expect.stringContaining("2026-11") });
@@ -70,12 +81,32 @@ test("partitions lists months, and drops only what a retention no longer keeps",
 });
 
 test.for<readonly [name: string, statement: string, says: string]>([
-  ["an entry that was changed", "update sessions.session_event set body = jsonb_set(body, '{change,data,cents}', '1') where session_id = $1 and entry = 3", "has an entry 3 that was changed"],
+  [
+    "an entry that was changed",
+    "update sessions.session_event set body = jsonb_set(body, '{change,data,cents}', '1') where session_id = $1 and entry = 3",
+    "has an entry 3 that was changed",
+  ],
   ["an entry that is gone", "delete from sessions.session_event where session_id = $1 and entry = 2", "lacks entry 2"],
-  ["the last entry gone", "delete from sessions.session_event where session_id = $1 and entry = 4", "ends at entry 4, its history at 3"],
-  ["a receipt that is gone", "update sessions.session_archive set receipts = '{}' where id = $1", "lacks the receipt of its entry 1"],
-  ["a revision that went back", "update sessions.session_archive set revision = 2 where id = $1", "is at revision 2, its history at 4"],
-  ["a session in two places", "insert into sessions.session select owner_id, id, flow, version, revision, state, receipts, entry, hash, ended_at, ended_at from sessions.session_archive where id = $1", "is active and archived"],
+  [
+    "the last entry gone",
+    "delete from sessions.session_event where session_id = $1 and entry = 4",
+    "ends at entry 4, its history at 3",
+  ],
+  [
+    "a receipt that is gone",
+    "update sessions.session_archive set receipts = '{}' where id = $1",
+    "lacks the receipt of its entry 1",
+  ],
+  [
+    "a revision that went back",
+    "update sessions.session_archive set revision = 2 where id = $1",
+    "is at revision 2, its history at 4",
+  ],
+  [
+    "a session in two places",
+    "insert into sessions.session select owner_id, id, flow, version, revision, state, receipts, entry, hash, ended_at, ended_at from sessions.session_archive where id = $1",
+    "is active and archived",
+  ],
 ])("S15: verify names the first session with %s", async ([, statement, says]) => {
   const { session, review } = await ada.untilReview();
   await ada.one(review);
@@ -86,8 +117,16 @@ test.for<readonly [name: string, statement: string, says: string]>([
 
   for (const [index, table] of tables.entries()) {
     await pool.query(`delete from sessions.${table}`);
-    const rows = JSON.stringify(kept[index]!.rows.map((row: Record<string, unknown>) => ({ ...row, hash: `\\x${(row["hash"] as Buffer).toString("hex")}` })));
-    await pool.query(`insert into sessions.${table} select * from jsonb_populate_recordset(null::sessions.${table}, $1)`, [rows]);
+    const rows = JSON.stringify(
+      kept[index]!.rows.map((row: Record<string, unknown>) => ({
+        ...row,
+        hash: `\\x${(row["hash"] as Buffer).toString("hex")}`,
+      })),
+    );
+    await pool.query(
+      `insert into sessions.${table} select * from jsonb_populate_recordset(null::sessions.${table}, $1)`,
+      [rows],
+    );
   }
   expect((await verify(db)).broken).toBeNull();
 });
@@ -102,7 +141,10 @@ test("a database that does not answer is told in one sentence", async () => {
 test("submitted data appears in an export, and nowhere in what verify prints", async () => {
   const session = uuidv7();
   await ada.push(start(session, "notes"), submit(session, "left", { text: "typed by Ada" }));
-  await pool.query("update sessions.session_event set body = jsonb_set(body, '{change,data,text}', '\"forged\"') where session_id = $1 and entry = 2", [session]);
+  await pool.query(
+    "update sessions.session_event set body = jsonb_set(body, '{change,data,text}', '\"forged\"') where session_id = $1 and entry = 2",
+    [session],
+  );
   const { stdout, stderr } = await sessions("verify");
   expect(stdout).toContain(`Session ${session} has an entry 2 that was changed`);
   expect(stdout + stderr).not.toMatch(/Ada|forged/);

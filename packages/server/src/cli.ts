@@ -43,7 +43,9 @@ program
         select count(*) as active, count(*) filter (where expires_at <= ${new Date().toISOString()}::timestamptz) as due
         from ${sql.table(`${schema}.session`)}`.execute(db);
       const months = await partitions.list();
-      const ended = months.filter(({ of }) => of === "session_archive").reduce((sum, { rows: count }) => sum + count, 0);
+      const ended = months
+        .filter(({ of }) => of === "session_archive")
+        .reduce((sum, { rows: count }) => sum + count, 0);
       say(`Active sessions     ${rows[0]?.active ?? 0}, of which ${rows[0]?.due ?? 0} are due to be swept`);
       say(`Ended sessions      about ${ended}`);
       say(`Partitions          ${months.at(0)?.month ?? "none"} to ${months.at(-1)?.month ?? "none"}`);

@@ -74,26 +74,32 @@ test("past its bound the queue turns writes away, and takes them again once it h
 });
 
 test("whatever comes and whatever fails, every caller is answered once, and no batch repeats a key", async () => {
-  const arbitraryWrites = fc.array(fc.record({ key: fc.constantFrom("a", "b", "c", "d"), value: fc.nat(20) }), { maxLength: 40 });
+  const arbitraryWrites = fc.array(fc.record({ key: fc.constantFrom("a", "b", "c", "d"), value: fc.nat(20) }), {
+    maxLength: 40,
+  });
   await fc.assert(
-    fc.asyncProperty(arbitraryWrites, fc.infiniteStream(fc.constantFrom("ok", "transient", "broken")), async (writes, fates) => {
-      const { made, batches } = committer({
-        batchSize: 3,
-        commit: (batch) => {
-          const fate = fates.next().value as string;
-          return fate === "ok" ? Promise.resolve(batch.map(({ value }) => value % 2 === 0)) : Promise.reject(fate);
-        },
-      });
-      const results = await Promise.allSettled(writes.map((each) => made.commit(each)));
-      await made.drain();
-      for (const [index, result] of results.entries()) {
-        if (result.status === "fulfilled") expect(result.value).toBe(writes[index]!.value % 2 === 0);
-      }
-      for (const batch of batches) {
-        const keys = batch.map(({ key }) => key);
-        expect(new Set(keys).size).toBe(keys.length);
-        expect(keys).toEqual(keys.toSorted());
-      }
-    }),
+    fc.asyncProperty(
+      arbitraryWrites,
+      fc.infiniteStream(fc.constantFrom("ok", "transient", "broken")),
+      async (writes, fates) => {
+        const { made, batches } = committer({
+          batchSize: 3,
+          commit: (batch) => {
+            const fate = fates.next().value as string;
+            return fate === "ok" ? Promise.resolve(batch.map(({ value }) => value % 2 === 0)) : Promise.reject(fate);
+          },
+        });
+        const results = await Promise.allSettled(writes.map((each) => made.commit(each)));
+        await made.drain();
+        for (const [index, result] of results.entries()) {
+          if (result.status === "fulfilled") expect(result.value).toBe(writes[index]!.value % 2 === 0);
+        }
+        for (const batch of batches) {
+          const keys = batch.map(({ key }) => key);
+          expect(new Set(keys).size).toBe(keys.length);
+          expect(keys).toEqual(keys.toSorted());
+        }
+      },
+    ),
   );
 });

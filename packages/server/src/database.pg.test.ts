@@ -8,7 +8,9 @@ import { freshDatabase } from "./testing/postgres.ts";
 
 test("a database that does not answer is told in one sentence", async () => {
   const pool = new Pool({ connectionString: "postgres://nobody@127.0.0.1:1/none" });
-  const error = await createBank(pool).check().catch((thrown: unknown) => thrown);
+  const error = await createBank(pool)
+    .check()
+    .catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ name: "SessionsError", code: "database_unreachable" });
   expect(String(error)).toContain("ECONNREFUSED");
   await pool.end();
@@ -81,7 +83,11 @@ test("S5: a transfer runs the same on PGlite and through a Kysely dialect", { ti
   const lite = new PGlite();
   const query = async (sql: string) => void (await lite.exec(sql));
   const cases = [
-    { database: lite, createTables: () => createLedger({ query }), rows: async () => (await lite.query("select * from ledger")).rows },
+    {
+      database: lite,
+      createTables: () => createLedger({ query }),
+      rows: async () => (await lite.query("select * from ledger")).rows,
+    },
     {
       database: new PostgresDialect({ pool }),
       createTables: () => createLedger(pool),

@@ -156,12 +156,7 @@ export class Engine {
     else this.#cache.dropOlder(notice.owner, notice.session, notice.revision);
   }
 
-  async #take(
-    owner: string,
-    device: Device,
-    command: Command,
-    before: Stored | undefined,
-  ): Promise<Decided> {
+  async #take(owner: string, device: Device, command: Command, before: Stored | undefined): Promise<Decided> {
     let stored: Stored | null | undefined = before ?? this.#cache.get(owner, command.session);
     this.#options.telemetry.lookUp(stored !== undefined);
     let fresh = false;
@@ -240,7 +235,7 @@ export class Engine {
   /** One-owner statements on one connection, so that each stays on its shard; sent together where the driver pipelines. */
   #writeEach(writes: readonly PlainWrite[]): Promise<readonly boolean[]> {
     return this.#db.connection().execute(async (connection) => {
-      const write = ({ owner, expected, stored, entry }: PlainWrite) =>
+      const write = async ({ owner, expected, stored, entry }: PlainWrite) =>
         expected > 0
           ? updateHot(connection, owner, expected, stored, entry)
           : entry !== null && insertHot(connection, owner, stored, entry);

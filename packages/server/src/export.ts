@@ -16,7 +16,9 @@ export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGene
       .select([...columns, "owner_id"])
       .where("ended_at", ">=", sql<never>`${from}::timestamptz`)
       .where("ended_at", "<", sql<never>`${to}::timestamptz`)
-      .where(sql<boolean>`(ended_at, owner_id, id) > (${after.endedAt}::timestamptz, ${after.owner}, ${after.id}::uuid)`)
+      .where(
+        sql<boolean>`(ended_at, owner_id, id) > (${after.endedAt}::timestamptz, ${after.owner}, ${after.id}::uuid)`,
+      )
       .orderBy("ended_at")
       .orderBy("owner_id")
       .orderBy("id")

@@ -9,7 +9,9 @@ export class HookFailed extends Error {
   override readonly name = "HookFailed";
 }
 
-export type Hooked = { readonly ok: true; readonly session: Snapshot } | { readonly ok: false; readonly refusal: Refusal };
+export type Hooked =
+  | { readonly ok: true; readonly session: Snapshot }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 /** Runs the step's handler and, when the session completes by it, `complete`; adds what they return to the session. */
 export async function runHooks(
@@ -26,11 +28,16 @@ export async function runHooks(
 
   const call = async (hook: Hook, schema: z.ZodType<Json> | undefined): Promise<Json | Rejection> => {
     const given = { owner, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs, tx };
-    const returned = await guarded(() => hook({ ...given, refuse: (reason) => ({ [REJECTED]: true, rejected: reason }) }));
+    const returned = await guarded(() =>
+      hook({ ...given, refuse: (reason) => ({ [REJECTED]: true, rejected: reason }) }),
+    );
     if (isRejection(returned)) return returned;
     return schema === undefined ? null : outputOf(schema, returned, `Flow ${flow}, step ${step}.`);
   };
-  const rejected = ({ rejected: reason }: Rejection): Hooked => ({ ok: false, refusal: { code: "rejected", step, reason } });
+  const rejected = ({ rejected: reason }: Rejection): Hooked => ({
+    ok: false,
+    refusal: { code: "rejected", step, reason },
+  });
 
   const handler = served.handlerOf(step);
   if (handler !== undefined) {

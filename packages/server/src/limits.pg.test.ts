@@ -26,9 +26,7 @@ async function vote(teller: Teller) {
   return outcomes[1];
 }
 
-beforeAll(() =>
-  createSessions({ database: pool, identify: () => undefined, flows: [], now: () => nowMs }).migrate(),
-);
+beforeAll(() => createSessions({ database: pool, identify: () => undefined, flows: [], now: () => nowMs }).migrate());
 
 test("S5: a calendar month's completions count until the month ends in the time zone, and then anew", async () => {
   const teller = tellerWith(completions({ atMost: 2, per: "month", timeZone: "Europe/Brussels" }));

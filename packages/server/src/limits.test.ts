@@ -36,7 +36,10 @@ test("a day begins later where midnight is skipped", () => {
 });
 
 test("a week begins on Monday", () => {
-  expect(window("2026-11-22T12:00:00Z", "week", "UTC")).toEqual(["2026-11-16T00:00:00.000Z", "2026-11-23T00:00:00.000Z"]);
+  expect(window("2026-11-22T12:00:00Z", "week", "UTC")).toEqual([
+    "2026-11-16T00:00:00.000Z",
+    "2026-11-23T00:00:00.000Z",
+  ]);
 });
 
 test("every moment lies in its window, and windows follow one another without a gap", () => {

@@ -45,10 +45,16 @@ export function completions({ atMost, per, timeZone = "UTC" }: CompletionsOption
   requireCount("completions", atMost);
   const rollingMs = typeof per === "string" ? undefined : durationMs(per.rolling);
   if (typeof per !== "string" && rollingMs === undefined) {
-    throw new SessionsError("configuration_invalid", 'completions: `rolling` is a whole number and m, h or d, such as "30d".');
+    throw new SessionsError(
+      "configuration_invalid",
+      'completions: `rolling` is a whole number and m, h or d, such as "30d".',
+    );
   }
   if (typeof per === "string" && !["day", "week", "month"].includes(per)) {
-    throw new SessionsError("configuration_invalid", 'completions: `per` is "day", "week", "month" or { rolling: "30d" }.');
+    throw new SessionsError(
+      "configuration_invalid",
+      'completions: `per` is "day", "week", "month" or { rolling: "30d" }.',
+    );
   }
   requireTimeZone(timeZone);
 

@@ -7,7 +7,10 @@ import { createBank, createLedger, draft, start, Teller } from "./testing/bank.t
 import { freshDatabase } from "./testing/postgres.ts";
 
 const { pool, url } = await freshDatabase();
-const node = () => createBank(pool, { bus: postgresBus({ client: () => new Client({ connectionString: url, application_name: "bus" }) }) });
+const node = () =>
+  createBank(pool, {
+    bus: postgresBus({ client: () => new Client({ connectionString: url, application_name: "bus" }) }),
+  });
 const nodes = [node(), node(), node()] as const;
 
 beforeAll(async () => {
@@ -48,7 +51,8 @@ async function watching(on: Sessions, owner: string) {
   };
 }
 
-const cutBus = () => pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bus'");
+const cutBus = () =>
+  pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bus'");
 
 test("S10: a watcher on one node is sent what another node commits", async () => {
   const watcher = await watching(nodes[1], "ada");
@@ -89,8 +93,10 @@ test("closing a node's sessions leaves no connection of its bus", async () => {
   await closing.close();
   await watcher.stop();
   for (const each of nodes) expect(each).not.toBe(closing);
-  await expect.poll(async () => {
-    const { rows } = await pool.query("select 1 from pg_stat_activity where application_name = 'bus'");
-    return rows.length;
-  }).toBe(nodes.length);
+  await expect
+    .poll(async () => {
+      const { rows } = await pool.query("select 1 from pg_stat_activity where application_name = 'bus'");
+      return rows.length;
+    })
+    .toBe(nodes.length);
 });

@@ -65,21 +65,21 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report }: Rout
       .input(pushRequestSchema)
       .mutation(({ ctx, input }): Promise<PushReply> => answering(() => engine.push(ctx.owner, input))),
 
-    read: owned.input(readRequestSchema).query(
-      ({ ctx, input }): Promise<ReadReply> =>
+    read: owned
+      .input(readRequestSchema)
+      .query(({ ctx, input }): Promise<ReadReply> =>
         answering(async () => ({ session: await reader.read(ctx.owner, input.session), now: iso() })),
-    ),
+      ),
 
     list: owned
       .input(listRequestSchema)
       .query(({ ctx, input }): Promise<ListReply> => answering(() => reader.list(ctx.owner, input))),
 
-    receipt: owned.input(receiptRequestSchema).query(
-      ({ ctx, input }): Promise<ReceiptReply> =>
-        answering(async () => ({
-          outcome: await reader.receipt(ctx.owner, input.session, input.command),
-          now: iso(),
-        })),
+    receipt: owned.input(receiptRequestSchema).query(({ ctx, input }): Promise<ReceiptReply> =>
+      answering(async () => ({
+        outcome: await reader.receipt(ctx.owner, input.session, input.command),
+        now: iso(),
+      })),
     ),
 
     watch: owned.input(watchRequestSchema).subscription(async function* ({

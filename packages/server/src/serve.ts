@@ -25,7 +25,6 @@ import type { Limit } from "./limits.ts";
  * }
  */
 // An interface without members is what an application can add its tables to.
-// oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
 export interface ApplicationTables {}
 
 /** What `refuse(reason)` makes: return it, and nothing is changed. */
@@ -75,10 +74,14 @@ type CompleteHandler<F extends AnyFlow> = (
  * flow with a `result`. Both run inside the deciding transaction and may run again when it is retried: keep
  * effects outside the database out of them.
  */
-export type ServeOptions<F extends AnyFlow> = { readonly limits?: readonly Limit[] } & ([StepsWithOutput<F>] extends [never]
+export type ServeOptions<F extends AnyFlow> = { readonly limits?: readonly Limit[] } & ([StepsWithOutput<F>] extends [
+  never,
+]
   ? { readonly steps?: StepHandlers<F> }
   : { readonly steps: StepHandlers<F> }) &
-  (F["result"] extends z.ZodType ? { readonly complete: CompleteHandler<F> } : { readonly complete?: CompleteHandler<F> });
+  (F["result"] extends z.ZodType
+    ? { readonly complete: CompleteHandler<F> }
+    : { readonly complete?: CompleteHandler<F> });
 
 /** A hook as the engine calls it. */
 export type Hook = (given: {
@@ -114,9 +117,12 @@ export function serve<F extends AnyFlow>(flow: F, options: ServeOptions<F>): Ser
   // The typed handlers as the engine calls them: it hands each what the flow's own schemas have parsed.
   const handlers = (options.steps ?? {}) as Readonly<Record<string, Hook | undefined>>;
   const complete = options.complete as Hook | undefined;
-  for (const name of flow.stepNames as readonly string[]) {
+  for (const name of flow.stepNames) {
     if (flow.steps[name].output !== undefined && !Object.hasOwn(handlers, name)) {
-      throw new SessionsError("configuration_invalid", `Flow ${flow.name}: step ${name} has an output and needs a handler.`);
+      throw new SessionsError(
+        "configuration_invalid",
+        `Flow ${flow.name}: step ${name} has an output and needs a handler.`,
+      );
     }
   }
   if (flow.result !== undefined && complete === undefined) {

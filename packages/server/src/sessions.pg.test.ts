@@ -5,7 +5,18 @@ import { apply, type Command, type Snapshot } from "@sessions/core";
 import { loadHistory } from "./postgres/history.ts";
 import { kyselyOver } from "./postgres/database.ts";
 import { chainHash } from "./stored.ts";
-import { cancel, createBank, createLedger, draft, ledgerOf, notes, start, submit, Teller, transfer } from "./testing/bank.ts";
+import {
+  cancel,
+  createBank,
+  createLedger,
+  draft,
+  ledgerOf,
+  notes,
+  start,
+  submit,
+  Teller,
+  transfer,
+} from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 
 const { pool, url } = await freshDatabase();
@@ -160,7 +171,8 @@ test.for(Array.from({ length: 10 }, (_, round) => round))(
 test("S5: when `complete` throws, nothing of the completion stays, and the session goes on", async () => {
   let fail = true;
   const failing = createBank(pool, {
-    onComplete: () => (fail ? Promise.reject(new Error("The ledger is closed for BE71096123456769")) : Promise.resolve()),
+    onComplete: () =>
+      fail ? Promise.reject(new Error("The ledger is closed for BE71096123456769")) : Promise.resolve(),
   });
   const ada = new Teller(failing, "unlucky");
   const { session, review } = await ada.untilReview();
@@ -195,7 +207,11 @@ test("S6: an ended session takes nothing more and stays readable", async () => {
   const ended = await ada.read(session);
   expect(ended).toMatchObject({ status: "completed", result: { reference: `R-${session}` }, drafts: {} });
 
-  const late: Command[] = [submit(session, "amount", { cents: 1 }), draft(session, "amount", "cents", 1), cancel(session)];
+  const late: Command[] = [
+    submit(session, "amount", { cents: 1 }),
+    draft(session, "amount", "cents", 1),
+    cancel(session),
+  ];
   for (const command of late) {
     expect(await ada.one(command)).toEqual({ outcome: "refused", refusal: { code: "ended", status: "completed" } });
   }

@@ -96,7 +96,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const db = kyselyOver(options.database);
   const partitions = new Partitions(db, schema);
   const hub = new WatchHub();
-  const report = (error: unknown) => onError(databaseFault(error) ?? new SessionsError("internal", "In the background."));
+  const report = (error: unknown) =>
+    onError(databaseFault(error) ?? new SessionsError("internal", "In the background."));
   const court = { db, schema, flows, now, report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
@@ -114,14 +115,16 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     publish,
   });
   const sweeper = new Sweeper({ court, partitions, publish, telemetry });
-  const relay = bus && new Relay({
-    bus,
-    hub,
-    load: (owner, sessions) => reader.readMany(owner, sessions),
-    newer: (owner, known) => reader.newer(owner, known),
-    forget: (notice) => engine.forget(notice),
-    report,
-  });
+  const relay =
+    bus &&
+    new Relay({
+      bus,
+      hub,
+      load: (owner, sessions) => reader.readMany(owner, sessions),
+      newer: (owner, known) => reader.newer(owner, known),
+      forget: (notice) => engine.forget(notice),
+      report,
+    });
   relay?.open();
   const stopSweeping = options.sweeps === false ? () => {} : repeat(() => sweeper.sweep().then(() => {}, report));
   const stopObserving = telemetry.observe(

@@ -44,7 +44,10 @@ export function follow(
 ): { readonly stored: Stored; readonly entry: HistoryEntry | null } {
   const receipts = before?.receipts ?? {};
   if (change === null) {
-    return { stored: { snapshot, receipts, entry: before?.entry ?? 0, hash: before?.hash ?? new Uint8Array() }, entry: null };
+    return {
+      stored: { snapshot, receipts, entry: before?.entry ?? 0, hash: before?.hash ?? new Uint8Array() },
+      entry: null,
+    };
   }
   const number = (before?.entry ?? 0) + 1;
   const step = change.kind === "submit" ? change.step : null;

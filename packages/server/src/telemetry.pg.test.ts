@@ -1,5 +1,10 @@
 import { metrics, trace } from "@opentelemetry/api";
-import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
 import { TracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -44,7 +49,11 @@ test("S11: commands, batches, look-ups and watchers are measured by kind and cod
     submit(session, secret, { [secret]: secret }),
   );
   const found = await collected();
-  const commands = found["sessions.commands"]!.map(({ attributes, value }) => [attributes["kind"], attributes["code"], value]);
+  const commands = found["sessions.commands"]!.map(({ attributes, value }) => [
+    attributes["kind"],
+    attributes["code"],
+    value,
+  ]);
   expect(commands).toEqual(
     expect.arrayContaining([
       ["start", "accepted", 1],
@@ -54,9 +63,16 @@ test("S11: commands, batches, look-ups and watchers are measured by kind and cod
     ]),
   );
   expect(Object.keys(found)).toEqual(
-    expect.arrayContaining(["sessions.commit.batch_size", "sessions.cache.lookups", "sessions.watchers", "sessions.commit.queue_depth"]),
+    expect.arrayContaining([
+      "sessions.commit.batch_size",
+      "sessions.cache.lookups",
+      "sessions.watchers",
+      "sessions.commit.queue_depth",
+    ]),
   );
-  const spans = traced.getFinishedSpans().map(({ name, attributes, status, events }) => ({ name, attributes, status, events }));
+  const spans = traced
+    .getFinishedSpans()
+    .map(({ name, attributes, status, events }) => ({ name, attributes, status, events }));
   expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["sessions.push", "sessions.commit"]));
   for (const text of [JSON.stringify(found), JSON.stringify(spans)]) {
     expect(text).not.toContain(secret);

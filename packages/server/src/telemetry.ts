@@ -46,8 +46,12 @@ export class Telemetry {
 
   /** Reports how many watchers there are and how many writes wait, whenever the application collects. Gives how to stop. */
   observe(watchers: () => number, queued: () => number): () => void {
-    const watcherGauge = meter().createObservableGauge("sessions.watchers", { description: "Open streams of this node." });
-    const queueGauge = meter().createObservableGauge("sessions.commit.queue_depth", { description: "Writes that wait." });
+    const watcherGauge = meter().createObservableGauge("sessions.watchers", {
+      description: "Open streams of this node.",
+    });
+    const queueGauge = meter().createObservableGauge("sessions.commit.queue_depth", {
+      description: "Writes that wait.",
+    });
     const watch = (result: { observe(value: number): void }) => result.observe(watchers());
     const queue = (result: { observe(value: number): void }) => result.observe(queued());
     watcherGauge.addCallback(watch);

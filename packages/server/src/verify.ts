@@ -65,7 +65,11 @@ async function pageOf(
 }
 
 async function isArchived(db: Kysely<Tables>, owner: string, { snapshot }: Stored): Promise<boolean> {
-  const query = db.selectFrom("session_archive").select("id").where("owner_id", "=", owner).where("id", "=", snapshot.id);
+  const query = db
+    .selectFrom("session_archive")
+    .select("id")
+    .where("owner_id", "=", owner)
+    .where("id", "=", snapshot.id);
   return (await query.executeTakeFirst()) !== undefined;
 }
 
@@ -79,12 +83,14 @@ async function contradiction(db: Kysely<Tables>, owner: string, stored: Stored):
   if (last === undefined) return "has no history";
   if (last.entry !== stored.entry) return `ends at entry ${stored.entry}, its history at ${last.entry}`;
   if (!sameBytes(last.hash, stored.hash)) return `has another hash than its entry ${last.entry}`;
-  if (last.body.revision > snapshot.revision) return `is at revision ${snapshot.revision}, its history at ${last.body.revision}`;
+  if (last.body.revision > snapshot.revision)
+    return `is at revision ${snapshot.revision}, its history at ${last.body.revision}`;
   if (statusAfter(last.body.change, last.body.result !== null || snapshot.status === "completed") !== snapshot.status) {
     return `is ${snapshot.status}, unlike its entry ${last.entry}`;
   }
   for (const { entry, body } of history) {
-    if (body.command !== null && receipts[body.command]?.[0] !== body.revision) return `lacks the receipt of its entry ${entry}`;
+    if (body.command !== null && receipts[body.command]?.[0] !== body.revision)
+      return `lacks the receipt of its entry ${entry}`;
   }
   const commands = history.filter(({ body }) => body.command !== null).length;
   return Object.keys(receipts).length === commands ? null : "has a receipt without an entry";

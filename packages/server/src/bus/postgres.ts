@@ -154,7 +154,10 @@ class PostgresBus implements Bus {
     if (client === undefined || notices.length === 0) return;
     const payloads = notices.map(({ owner, session, revision }) => JSON.stringify([session, revision, owner]));
     try {
-      await this.#ask(client, "select pg_notify($1, payload) from unnest($2::text[]) as payload", [this.#channel, payloads]);
+      await this.#ask(client, "select pg_notify($1, payload) from unnest($2::text[]) as payload", [
+        this.#channel,
+        payloads,
+      ]);
     } catch {
       this.#lose(client);
     }

@@ -1,4 +1,11 @@
-import { Kysely, PGliteDialect, PostgresDialect, type Dialect, type PGliteDialectConfig, type PostgresPool } from "kysely";
+import {
+  Kysely,
+  PGliteDialect,
+  PostgresDialect,
+  type Dialect,
+  type PGliteDialectConfig,
+  type PostgresPool,
+} from "kysely";
 import { SessionsError } from "@sessions/core";
 import type { Tables } from "./tables.ts";
 
@@ -28,7 +35,10 @@ function dialectOf(database: Database): Dialect {
     if ("waitReady" in database) return new PGliteDialect({ pglite: database });
     if ("connect" in database) return new PostgresDialect({ pool: database });
   }
-  throw new SessionsError("configuration_invalid", "`database` is a pg Pool, a PGlite or a Kysely dialect for Postgres.");
+  throw new SessionsError(
+    "configuration_invalid",
+    "`database` is a pg Pool, a PGlite or a Kysely dialect for Postgres.",
+  );
 }
 
 /** The five-character SQLSTATE of a Postgres error, or the system's code of a connection error. */
@@ -51,14 +61,18 @@ export function databaseFault(error: unknown): SessionsError | undefined {
   if (error instanceof AggregateError) return databaseFault(error.errors[0]);
   const code = errorCode(error);
   if (code === undefined) {
-    const lost = error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message);
+    const lost =
+      error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message);
     return lost ? new SessionsError("database_unreachable", "The connection was lost; check that it runs.") : undefined;
   }
   if (code === "42P01" || code === "3F000") {
     return new SessionsError("database_not_migrated", "Run sessions.migrate() once before serving.");
   }
   if (/^(E[A-Z]+|08...|28...|3D000|57P0.)$/.test(code)) {
-    return new SessionsError("database_unreachable", `Code ${code}; check its address, its credentials and that it runs.`);
+    return new SessionsError(
+      "database_unreachable",
+      `Code ${code}; check its address, its credentials and that it runs.`,
+    );
   }
   return /^[0-9A-Z]{5}$/.test(code) ? new SessionsError("database_failed", `SQLSTATE ${code}.`) : undefined;
 }

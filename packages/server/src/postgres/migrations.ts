@@ -119,7 +119,9 @@ async function checkNotNewer(db: Kysely<Tables>, schema: string): Promise<readon
     select 1 from information_schema.tables
     where table_schema = ${schema} and table_name = ${MIGRATION_TABLE}`.execute(db);
   if (tables.length === 0) return [];
-  const { rows } = await sql<{ name: string }>`select name from ${sql.table(`${schema}.${MIGRATION_TABLE}`)}`.execute(db);
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(`${schema}.${MIGRATION_TABLE}`)}`.execute(
+    db,
+  );
   const known = Object.keys(migrationsOf(schema));
   const unknown = rows.map(({ name }) => name).filter((name) => !known.includes(name));
   if (unknown.length > 0) {

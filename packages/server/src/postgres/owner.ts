@@ -17,8 +17,6 @@ export async function noteDevice(db: Kysely<Tables>, owner: string, device: Devi
   await db
     .insertInto("device")
     .values({ owner_id: owner, id: device.id, name: device.name, first_seen_at: at, last_seen_at: at })
-    .onConflict((conflict) =>
-      conflict.columns(["owner_id", "id"]).doUpdateSet({ name: device.name, last_seen_at: at }),
-    )
+    .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doUpdateSet({ name: device.name, last_seen_at: at }))
     .execute();
 }

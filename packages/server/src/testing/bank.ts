@@ -2,7 +2,15 @@ import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
 import { defineFlow, PROTOCOL_VERSION, step, type Command, type Device, type Json } from "@sessions/core";
-import { completions, createSessions, openSessions, serve, type EngineKind, type Sessions, type SessionsOptions } from "../index.ts";
+import {
+  completions,
+  createSessions,
+  openSessions,
+  serve,
+  type EngineKind,
+  type Sessions,
+  type SessionsOptions,
+} from "../index.ts";
 
 declare module "../serve.ts" {
   interface ApplicationTables {
@@ -161,4 +169,3 @@ export function draft(session: string, stepName: string, field: string, value: J
   const at = `${String(atMs).padStart(15, "0")}-0000-${uuidv7()}`;
   return { kind: "draft", id: uuidv7(), session, version: 1, step: stepName, fields: { [field]: { value, at } } };
 }
-

@@ -51,7 +51,11 @@ export const adapters: Readonly<Record<string, (host: AnyRouter) => Promise<Runn
   standalone: (router) =>
     listening(
       createServer(
-        createHTTPHandler({ router, basePath: "/trpc/", createContext: ({ req }) => contextOf(header(req.headers["x-user"])) }),
+        createHTTPHandler({
+          router,
+          basePath: "/trpc/",
+          createContext: ({ req }) => contextOf(header(req.headers["x-user"])),
+        }),
       ),
     ),
   express: (router) => {
