@@ -110,6 +110,28 @@ test("S13: where the browser refuses to store, sessions go on in memory and say 
   expect(session.state.sync).toEqual({ state: "saved", pending: 0, storage: "memory" });
 });
 
+test("S13: a tab that cannot store pushes for itself, and closes when its owner signs out in another", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const leader = openTab(server, { owner });
+  await leader.ready;
+  await vi.waitFor(() => expect(server.streams).toBe(1));
+  const refusing = vi.spyOn(IDBFactory.prototype, "open").mockImplementation(() => {
+    throw new DOMException("Refused.", "SecurityError");
+  });
+  const tab = openTab(server, { owner });
+  await tab.ready;
+  refusing.mockRestore();
+  const broken = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
+    throw new DOMException("Gone.", "UnknownError");
+  });
+  expect(await tab.start(transfer).submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
+  broken.mockRestore();
+
+  await leader.forget();
+  await vi.waitFor(() => expect(() => tab.start(transfer)).toThrow("was closed"));
+});
+
 test("S13: a store that works again takes over what was in memory", async () => {
   const server = new ScriptedServer([transfer]);
   const owner = someone();

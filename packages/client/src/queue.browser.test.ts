@@ -215,6 +215,17 @@ test("drafts are coalesced: a person who types is one push after the pause", asy
   });
 });
 
+test("a submission does not take along what is still being typed in another step", async () => {
+  const { server, session } = device();
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("saved"));
+  const pushes = server.pushes.length;
+  const draft = session.draft("amount", { cents: 1 });
+  await session.submit("recipient", recipient);
+  expect(kindsOf(server).slice(pushes)).toEqual(["submit"]);
+  await draft.settled;
+  expect(kindsOf(server).slice(pushes)).toEqual(["submit", "draft"]);
+});
+
 test("a page that is hidden sends its drafts at once", async () => {
   const { server, session } = device();
   await vi.waitFor(() => expect(session.state.sync.state).toBe("saved"));
