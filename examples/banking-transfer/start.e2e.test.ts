@@ -19,7 +19,6 @@ test("a database that does not answer is named in one sentence", async () => {
 
   const { exitCode, stderr } = await failToStart({
     PAGES_DIRECTORY: pages,
-    COOKIE_SECRET: "secret",
     DATABASE_URL: `postgres://nobody:hidden@127.0.0.1:${port}/none`,
   });
   expect(stderr).toMatch(oneSentence("The database at DATABASE_URL does not answer"));
@@ -30,7 +29,6 @@ test("a database that does not answer is named in one sentence", async () => {
 test("a database without the tables is named in one sentence when they are not to be made", async () => {
   const { exitCode, stderr } = await failToStart({
     PAGES_DIRECTORY: pages,
-    COOKIE_SECRET: "secret",
     DATABASE_URL: unmigrated.url,
     SESSIONS_MIGRATE: "off",
   });
@@ -46,7 +44,6 @@ test("a newer database is named in one sentence, whether or not it would be migr
   for (const migrate of ["on", "off"]) {
     const { exitCode, stderr } = await failToStart({
       PAGES_DIRECTORY: pages,
-      COOKIE_SECRET: "secret",
       DATABASE_URL: newer.url,
       SESSIONS_MIGRATE: migrate,
     });

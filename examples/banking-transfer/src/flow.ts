@@ -13,11 +13,13 @@ export const origins = {
   gift: "Gift or inheritance",
 } as const;
 
+const NOT_AN_IBAN = "This is not an IBAN: check each digit.";
+
 const Iban = z
   .string()
-  .max(60, "Enter an IBAN, such as BE68 5390 0754 7034.")
+  .max(60, NOT_AN_IBAN)
   .transform((text) => electronicFormatIBAN(text) ?? "")
-  .refine(isValidIBAN, "Enter an IBAN, such as BE68 5390 0754 7034.");
+  .refine((iban) => isValidIBAN(iban), NOT_AN_IBAN);
 
 /** A bank transfer: to whom, how much, for a large one where the money comes from, and the person's yes. */
 export const transfer = defineFlow({

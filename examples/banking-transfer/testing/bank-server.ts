@@ -17,7 +17,7 @@ export interface BankServer {
   stop(): Promise<number | null>;
   /** What the bank has booked and how much each owner has. The server must have stopped: PGlite has one process. */
   books(): Promise<{ ledger: { session: string; cents: number }[]; balances: Record<string, number> }>;
-  /** Removes everything. */
+  /** Kills it and removes its files. */
   remove(): Promise<void>;
 }
 
@@ -34,12 +34,13 @@ export async function buildPages(): Promise<string> {
   return outDir;
 }
 
-/** Starts the example as one process, on PGlite or on the PostgreSQL at `databaseUrl`. */
-export async function startBank(pages: string, databaseUrl?: string): Promise<BankServer> {
+/** Starts the example as one process, on PGlite or on the PostgreSQL at `databaseUrl`. The port is any, unless one is given. */
+export async function startBank(pages: string, databaseUrl?: string, port = "0"): Promise<BankServer> {
   const data = await mkdtemp(join(tmpdir(), "bank-data-"));
   const process = run({
     PAGES_DIRECTORY: pages,
     DATA_DIRECTORY: data,
+    PORT: port,
     ...(databaseUrl && { DATABASE_URL: databaseUrl }),
   });
   const exit = exitOf(process);
@@ -78,7 +79,7 @@ export async function failToStart(environment: Record<string, string>): Promise<
 function run(environment: Record<string, string>): ChildProcess {
   const main = join(root, "src/server/main.ts");
   return spawn(globalThis.process.execPath, ["--conditions=@sessions/source", main], {
-    env: { PATH: globalThis.process.env["PATH"], PORT: "0", ...environment },
+    env: { PATH: globalThis.process.env["PATH"], PORT: "0", COOKIE_SECRET: "of the tests", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }

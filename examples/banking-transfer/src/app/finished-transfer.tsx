@@ -21,7 +21,7 @@ export function FinishedTransfer({ state }: { readonly state: TransferState }) {
     ...(fee === undefined ? [] : [{ label: "Fee", text: formatCents(fee) }]),
     ...factsOf("source", data.source),
     ...(endedAt === null ? [] : [{ label: status === "completed" ? "Sent" : "Ended", text: dateAndTime(endedAt) }]),
-    ...(status === "expired" ? [] : [{ label: "On", text: device.name }]),
+    ...(status === "expired" ? [] : [{ label: "Device", text: device.name }]),
   ];
 
   return (

@@ -29,6 +29,7 @@ export function HomePage() {
         <span id="full" className="hint">
           {full && `${OPEN_AT_MOST} transfers are open, the most at once. Finish or cancel one first.`}
         </span>
+        {profile === "" && <a href="/side-by-side">See a phone and a laptop side by side</a>}
       </div>
       <section aria-labelledby="open">
         <h2 id="open">Open transfers</h2>
@@ -55,17 +56,12 @@ export function HomePage() {
           </button>
         )}
       </section>
-      {profile === "" && (
-        <p className="hint">
-          One screen is not enough to see the point: <a href="/side-by-side">a phone and a laptop side by side</a>.
-        </p>
-      )}
     </main>
   );
 }
 
 function OpenTransferItem({ state }: { readonly state: TransferState }) {
-  const { id, progress, device, updatedAt, sync, shelved } = state;
+  const { id, status, progress, device, updatedAt, sync, shelved } = state;
   const nowMs = useNow();
   const step = progress.current ? stepNames[progress.current] : "Review";
   const title = titleOf(state);
@@ -74,9 +70,11 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
     <li>
       <div>
         <strong>{title}</strong>
-        <span>
-          {step}, {progress.position} of {progress.total}; last on {device.name}, {ago(updatedAt, nowMs)}
-        </span>
+        {status === "active" && (
+          <span>
+            {step}, {progress.position} of {progress.total}; last on {device.name}, {ago(updatedAt, nowMs)}
+          </span>
+        )}
         {waiting && <span className="unsaved">{syncText(sync)}</span>}
       </div>
       <Link to={`/transfers/${id}`} className="button">

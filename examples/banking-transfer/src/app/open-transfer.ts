@@ -20,7 +20,7 @@ export interface OpenTransfer {
   rest(): void;
   /** Resolves with what the step's schema says against the input; with null once the bank has decided. */
   submit<K extends TransferStep>(step: K, input: InputOf<Transfer, K>): Promise<Refusal | null>;
-  /** Whether an unanswered command took effect after all. */
+  /** Asks whether an unanswered command took effect after all. */
   check(): Promise<void>;
   cancel(): void;
 }
@@ -38,7 +38,8 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   const [refusal, setRefusal] = useState<OpenTransfer["refusal"]>(null);
 
   const { progress, sync } = session;
-  const busy = submitting !== null && sync.state !== "offline";
+  // What is irreversible is waited for; the rest goes on offline.
+  const busy = submitting === "review" || (submitting !== null && sync.state !== "offline");
   const held = typing?.at === wanted ? typing?.step : undefined;
   const asked = [busy ? submitting : null, held, wanted].find((step) => progress.open.some((open) => open === step));
   const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
@@ -83,9 +84,13 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     },
     async check() {
       if (!refusal) return;
-      const outcome = await sessions.receipt({ session: id, command: refusal.command });
-      // Accepted: the finished transfer arrives by itself. Unknown to the bank: it did not happen.
-      if (outcome?.outcome !== "accepted") setRefusal(null);
+      try {
+        const outcome = await sessions.receipt({ session: id, command: refusal.command });
+        // Accepted: the finished transfer arrives by itself. Unknown to the bank: it did not happen.
+        if (outcome?.outcome !== "accepted") setRefusal(null);
+      } catch {
+        // Still no answer: what is shown stays true.
+      }
     },
     cancel: () => void session.cancel(),
   };

@@ -11,7 +11,7 @@ export function ReviewStep({ open }: { readonly open: OpenTransfer }) {
   const { data, outputs } = state;
   const fee = outputs.amount?.feeCents;
   const total = data.amount && fee !== undefined ? formatCents(data.amount.cents + fee) : "…";
-  const obstacle = obstacleTo(state);
+  const obstacle = busy ? "Waiting for the bank’s answer…" : obstacleTo(state);
   const refused = refusal?.step === "review" ? refusal.refusal : undefined;
 
   return (
@@ -38,11 +38,11 @@ export function ReviewStep({ open }: { readonly open: OpenTransfer }) {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (!obstacle && !busy) void open.submit("review", { accepted: true });
+          if (!obstacle) void open.submit("review", { accepted: true });
         }}
       >
         <div className="actions">
-          <button className="button primary" aria-disabled={busy || obstacle !== null} aria-describedby="obstacle">
+          <button className="button primary" aria-disabled={obstacle !== null} aria-describedby="obstacle">
             {busy ? "Sending…" : `Send ${data.amount ? formatCents(data.amount.cents) : ""}`}
           </button>
         </div>

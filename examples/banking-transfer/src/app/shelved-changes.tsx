@@ -5,7 +5,9 @@ import { refusalText, stepNames } from "./wording.ts";
 
 /** Changes of this device that could not be applied: what stands, what was wanted, and the person's choice. */
 export function ShelvedChanges({ shelved }: { readonly shelved: readonly Shelved<Transfer>[] }) {
-  return shelved.map((change) => <ShelvedChange key={change.id} change={change} />);
+  // Without its start there is no transfer for the others: they are retried or let go of with it.
+  const start = shelved.find(({ kind }) => kind === "start");
+  return (start ? [start] : shelved).map((change) => <ShelvedChange key={change.id} change={change} />);
 }
 
 function ShelvedChange({ change }: { readonly change: Shelved<Transfer> }) {
@@ -46,8 +48,8 @@ function Version({ title, facts }: { readonly title: string; readonly facts: Ret
   );
 }
 
-function headingOf({ kind, step }: Shelved<Transfer>): string {
-  const name = step && stepNames[step];
+function headingOf({ kind, step, refusal }: Shelved<Transfer>): string {
+  const name = step ? stepNames[step] : "A step";
   switch (kind) {
     case "start":
       return "This transfer is not open at the bank yet";
@@ -55,6 +57,6 @@ function headingOf({ kind, step }: Shelved<Transfer>): string {
       return "This transfer was not cancelled";
     case "submit":
     case "draft":
-      return `${name ?? "A step"} changed in two places`;
+      return refusal.code === "conflict" ? `${name} changed in two places` : `${name} could not be saved`;
   }
 }

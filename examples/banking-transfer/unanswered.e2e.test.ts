@@ -1,0 +1,83 @@
+import { rm } from "node:fs/promises";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile } from "./testing/browser-profile.ts";
+
+const databases = [await freshDatabase(), await freshDatabase()] as const;
+let pages: string;
+
+beforeAll(async () => {
+  pages = await buildPages();
+});
+afterAll(() => rm(pages, { recursive: true, force: true }));
+
+async function start(databaseUrl: string, port?: string): Promise<BankServer> {
+  const server = await startBank(pages, databaseUrl, port);
+  onTestFinished(() => server.remove());
+  return server;
+}
+
+/** A transfer of €15 that only needs its confirmation. */
+async function readyToSend(server: BankServer): Promise<Page> {
+  const profile = await openProfile(server.url);
+  onTestFinished(() => profile.close());
+  const page = await profile.open("/");
+  await page.getByRole("button", { name: "New transfer" }).click();
+  await page.getByLabel("Name").fill("Jeanne Peeters");
+  await page.getByLabel("IBAN").fill("BE68 5390 0754 7034");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByLabel("Amount in euros").fill("15");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("button", { name: "Send €15.00", disabled: false }).waitFor();
+  return page;
+}
+
+const unconfirmed = (page: Page) =>
+  page.getByText("it is not known yet whether the money was sent").waitFor({ timeout: 60_000 });
+
+test("S2: the bank dies before its answer arrives; once it is back, the page says that the money was sent, once", async () => {
+  const server = await start(databases[0].url);
+  const page = await readyToSend(server);
+  await page.route(
+    "**/sessions.push*",
+    async (route) => {
+      // The bank has answered, and so has committed; the answer does not arrive.
+      await route.fetch();
+      await server.remove();
+      await route.abort();
+    },
+    { times: 1 },
+  );
+  await page.getByRole("button", { name: "Send €15.00" }).click();
+  await expect
+    .poll(() =>
+      fetch(server.url).then(
+        () => "answers",
+        () => "is dead",
+      ),
+    )
+    .toBe("is dead");
+
+  const again = await start(databases[0].url, new URL(server.url).port);
+  await page.getByRole("heading", { name: "The money is on its way" }).waitFor({ timeout: 60_000 });
+  await again.stop();
+  expect((await again.books()).ledger).toHaveLength(1);
+});
+
+test("S2: a confirmation that never reached the bank is found out by asking, and sent by the person again", async () => {
+  const server = await start(databases[1].url);
+  const page = await readyToSend(server);
+  await page.route("**/sessions.{push,receipt}*", (route) => route.abort());
+  await page.getByRole("button", { name: "Send €15.00" }).click();
+  await unconfirmed(page);
+
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Ask the bank again" }).click();
+  await page.getByText("it is not known yet").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Send €15.00", disabled: false }).click();
+  await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
+  await server.stop();
+  expect((await server.books()).ledger).toHaveLength(1);
+});
