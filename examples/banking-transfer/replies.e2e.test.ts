@@ -1,0 +1,66 @@
+import { rm } from "node:fs/promises";
+import type { Route } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { buildPages, startBank } from "./testing/bank-server.ts";
+import { openProfile } from "./testing/browser-profile.ts";
+
+const databases = [await freshDatabase(), await freshDatabase()] as const;
+let pages: string;
+
+beforeAll(async () => {
+  pages = await buildPages();
+});
+afterAll(() => rm(pages, { recursive: true, force: true }));
+
+test.for([
+  ["one tab", 1, true],
+  ["two tabs without Web Locks", 2, false],
+] as const)(
+  "S2: every other reply is lost after the commit, with %s: each command takes effect once",
+  async ([, tabs, locks]) => {
+    const { url: databaseUrl, pool } = databases[tabs - 1]!;
+    const server = await startBank(pages, databaseUrl);
+    onTestFinished(() => server.remove());
+    const profile = await openProfile(server.url);
+    onTestFinished(() => profile.close());
+    if (!locks) {
+      await profile.context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+    }
+
+    let pushes = 0;
+    let lost = 0;
+    const loseEveryOther = async (route: Route) => {
+      pushes += 1;
+      if (pushes % 2 === 0) return route.continue();
+      // The bank has committed and answered; the answer does not arrive.
+      await route.fetch();
+      lost += 1;
+      return route.abort();
+    };
+    await profile.context.route("**/sessions.push*", loseEveryOther);
+
+    const page = await profile.open("/");
+    await page.getByRole("button", { name: "New transfer" }).click();
+    await page.getByRole("heading", { name: "Recipient" }).waitFor();
+    const address = new URL(page.url()).pathname;
+    for (let more = 1; more < tabs; more += 1) await profile.open(address);
+
+    await page.getByLabel("Name").fill("Grace Hopper");
+    await page.getByLabel("IBAN").fill("BE95 7351 9061 2058");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByLabel("Amount in euros").fill("15");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByRole("button", { name: "Send €15.00", disabled: false }).click({ timeout: 60_000 });
+    await page.getByRole("heading", { name: "The money is on its way" }).waitFor({ timeout: 60_000 });
+
+    expect(lost).toBeGreaterThanOrEqual(3);
+    const { rows } = await pool.query<{ kind: string; step: string | null }>(
+      "select body -> 'change' ->> 'kind' as kind, body -> 'change' ->> 'step' as step from sessions.session_event order by entry",
+    );
+    expect(rows.map(({ kind, step }) => step ?? kind)).toEqual(["start", "recipient", "amount", "review"]);
+    await profile.context.unrouteAll({ behavior: "wait" });
+    await server.stop();
+    expect((await server.books()).ledger).toHaveLength(1);
+  },
+);
