@@ -1,0 +1,54 @@
+import type { Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import type { Bus, BusListener, EngineKind } from "../index.ts";
+import { cancel, createBank, draft, start, submit, Teller } from "./bank.ts";
+
+export interface ErrandsOptions {
+  readonly engine: EngineKind;
+  /** Whose sessions they are. */
+  readonly owner: string;
+  /** Milliseconds since 1970 at which they begin; at their end it is four days later. */
+  readonly startMs: number;
+}
+
+/** Runs every procedure, each kind of command, the sweep, a watcher and what a bus brings: every statement there is, is sent. */
+export async function runErrands(pool: Pool, { engine, owner, startMs }: ErrandsOptions): Promise<void> {
+  let nowMs = startMs;
+  let listener: BusListener | undefined;
+  const bus: Bus = { open: (opened) => (listener = opened), publish: () => {}, close: () => Promise.resolve() };
+  const node = createBank(pool, { engine, bus, now: () => nowMs, sweeps: false });
+  const ada = new Teller(node, owner);
+
+  const { session, review } = await ada.untilReview();
+  const completed = await ada.one(review);
+  if (completed.outcome !== "accepted") throw new Error("The transfer was not completed.");
+  await ada.one(review);
+  await ada.caller.receipt({ session, command: review.id });
+  const [note, cancelled] = [uuidv7(), uuidv7()];
+  await ada.push(start(note, "notes"), submit(note, "left", { text: "l" }), draft(note, "middle", "text", "m", nowMs));
+  await ada.push(start(cancelled, "notes"), cancel(cancelled));
+  for (const id of [note, session, uuidv7()]) await ada.read(id);
+  for (const flow of [null, "notes"]) {
+    const { next, now } = await ada.caller.list({ flow, limit: 1, after: null });
+    await ada.caller.list({ flow, limit: 10, after: next ?? { endedAt: now, id: note } });
+  }
+
+  const controller = new AbortController();
+  const caller = node.router.createCaller({ user: owner }, { signal: controller.signal });
+  const known = { [session]: 1, [cancelled]: 1 };
+  const stream = (await caller.watch({ protocol: PROTOCOL_VERSION, known })) as AsyncIterable<WatchEvent>;
+  for await (const _ of stream) {
+    listener?.hearing(true);
+    listener?.heard([note, session].map((id) => ({ owner, session: id, revision: 1_000 })));
+    controller.abort();
+  }
+
+  nowMs += 4 * 86_400_000;
+  await ada.list();
+  const other = new Teller(node, `${owner}'s neighbour`);
+  await other.one(start(uuidv7(), "notes"));
+  nowMs += 4 * 86_400_000;
+  await node.sweep();
+  await node.close();
+}

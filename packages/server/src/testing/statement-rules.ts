@@ -1,0 +1,142 @@
+import { parse } from "libpg-query";
+
+/** A node of Postgres' own parse tree, as JSON: its fields by name. */
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface RulesOptions {
+  /** The schema whose tables are distributed by `owner_id`. */
+  readonly schema: string;
+  /** Whether Postgres calls this function volatile, or it is a clock. */
+  readonly isVolatile: (name: string) => boolean;
+  /** Whether one statement may write the sessions of many owners: on one PostgreSQL. */
+  readonly batches: boolean;
+}
+
+/**
+ * What a statement does that a distributed Postgres would refuse, or answer by asking every shard. A statement
+ * that touches none of the schema's tables breaks nothing. Two may look beyond one owner: the batch, where it
+ * is allowed, and the sweep's look for what is due.
+ */
+export async function violations(text: string, options: RulesOptions): Promise<readonly string[]> {
+  const { stmts = [] } = await parse(text);
+  const found: string[] = [];
+  if (stmts.length !== 1) found.push(`${stmts.length} statements at once`);
+  const nodes = [...nodesIn(stmts)];
+  if (!touchesTables(nodes, options.schema)) return found;
+
+  for (const [kind, fields] of nodes) {
+    if (kind === "SQLValueFunction") found.push("a clock of the database");
+    if (kind === "NotifyStmt" || kind === "ListenStmt") found.push("a notification");
+    if (kind === "CreateTrigStmt") found.push("a trigger");
+    if (kind === "FuncCall" && options.isVolatile(lastName(fields["funcname"]))) {
+      found.push(`the volatile function ${lastName(fields["funcname"])}`);
+    }
+    if (kind === "TypeCast" && /"interval"/.test(JSON.stringify(fields["typeName"]))) found.push("an interval");
+  }
+  const isBatch = nodes.some(([kind, fields]) => kind === "FuncCall" && lastName(fields["funcname"]) === "unnest");
+  if (isBatch && options.batches) return found;
+  if (isBatch) found.push("a batch over owners");
+  const ctes = nodes.flatMap(([kind, { ctename }]) => (kind === "CommonTableExpr" ? [String(ctename)] : []));
+  for (const [kind, fields] of nodes) {
+    if (isPart(kind)) found.push(...ownerViolations(kind, fields, options.schema, ctes));
+  }
+  return found;
+}
+
+/** Whether it reads or writes a table of the schema; creating, locking and attaching tables is not for its hot path. */
+export async function isHot(text: string, schema: string): Promise<boolean> {
+  const nodes = [...nodesIn((await parse(text)).stmts ?? [])];
+  return touchesTables(nodes, schema);
+}
+
+type Part = "SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt";
+const isPart = (kind: string): kind is Part => /^(Select|Insert|Update|Delete)Stmt$/.test(kind);
+
+function touchesTables(nodes: readonly (readonly [string, Fields])[], schema: string): boolean {
+  const isStatement = nodes.some(([kind]) => isPart(kind) || kind === "CreateTrigStmt");
+  return isStatement && JSON.stringify(nodes).includes(`"schemaname":"${schema}"`);
+}
+
+/** What one part lacks: a common table expression, a subquery, or the statement itself. */
+function ownerViolations(kind: Part, fields: Fields, schema: string, ctes: readonly string[]): readonly string[] {
+  if (kind === "InsertStmt") return insertViolations(fields);
+  const from = [fields["relation"], ...list(fields["fromClause"]), ...list(fields["usingClause"])];
+  const tables = from
+    .flatMap(tablesOf)
+    .filter(({ name, of }) => of === schema || (of === undefined && ctes.includes(name)));
+  if (tables.length === 1 && isSweep(tables[0]!.name, fields)) return [];
+  const compared = ownersCompared(fields["whereClause"]);
+  return tables
+    .filter(({ alias }) => !compared.has(alias) && !(tables.length === 1 && compared.has("")))
+    .map(({ name }) => `${name} without owner_id = $n`);
+}
+
+/** `INSERT … VALUES` names the owner by a parameter; for `INSERT … SELECT` the select is a part of its own. */
+function insertViolations(fields: Fields): readonly string[] {
+  const { SelectStmt: { valuesLists } = {} } = (fields["selectStmt"] ?? {}) as { SelectStmt?: Fields };
+  const at = list(fields["cols"]).findIndex((column) => JSON.stringify(column).includes('"name":"owner_id"'));
+  if (at === -1) return ["an insert without owner_id"];
+  const literal = list(valuesLists).some((row) => {
+    const { List: { items } = {} } = row as { List?: Fields };
+    return !isParameter(list(items)[at]);
+  });
+  return literal ? ["an insert whose owner_id is no parameter"] : [];
+}
+
+/** The sweep looks for due sessions of any owner, by an index of its own; it locks and changes none of them. */
+function isSweep(table: string, fields: Fields): boolean {
+  const where = JSON.stringify(fields["whereClause"] ?? null);
+  return (
+    table === "session" && where.includes("expires_bucket") && "limitCount" in fields && !("lockingClause" in fields)
+  );
+}
+
+/** The tables, by alias, whose owner a condition fixes by a parameter: "" for an unqualified column. */
+function ownersCompared(where: unknown): ReadonlySet<string> {
+  const { BoolExpr, A_Expr } = (where ?? {}) as { BoolExpr?: Fields; A_Expr?: Fields };
+  if (BoolExpr?.["boolop"] === "AND_EXPR") {
+    return new Set(list(BoolExpr["args"]).flatMap((each) => [...ownersCompared(each)]));
+  }
+  if (A_Expr?.["kind"] !== "AEXPR_OP" || lastName(A_Expr["name"]) !== "=" || !isParameter(A_Expr["rexpr"]))
+    return new Set();
+  const { ColumnRef } = A_Expr["lexpr"] as { ColumnRef?: Fields };
+  const names = list(ColumnRef?.["fields"]).map((each) => lastName([each]));
+  return names.at(-1) === "owner_id" ? new Set([names.length > 1 ? names.at(-2)! : ""]) : new Set();
+}
+
+function isParameter(node: unknown): boolean {
+  const { ParamRef, TypeCast } = (node ?? {}) as { ParamRef?: Fields; TypeCast?: Fields };
+  return ParamRef !== undefined || (TypeCast !== undefined && isParameter(TypeCast["arg"]));
+}
+
+function tablesOf(item: unknown): readonly { readonly name: string; readonly of: unknown; readonly alias: string }[] {
+  if (typeof item !== "object" || item === null) return [];
+  const { RangeVar, JoinExpr, relname } = item as { RangeVar?: Fields; JoinExpr?: Fields; relname?: unknown };
+  if (JoinExpr) return [JoinExpr["larg"], JoinExpr["rarg"]].flatMap(tablesOf);
+  const table = RangeVar ?? (relname === undefined ? undefined : (item as Fields));
+  if (table === undefined) return [];
+  const name = String(table["relname"]);
+  const { aliasname } = (table["alias"] ?? {}) as { aliasname?: string };
+  return [{ name, of: table["schemaname"], alias: aliasname ?? name }];
+}
+
+/** Every node below a value, with its kind: the parse tree names kinds in capitals, fields in lower case. */
+function* nodesIn(value: unknown): Generator<readonly [string, Fields]> {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, below] of Object.entries(value)) {
+    if (/^[A-Z]/.test(key) && typeof below === "object" && below !== null) yield [key, below as Fields];
+    // The arms of a union are the one place where a statement stands under a field's name.
+    if (/^[lr]arg$/.test(key) && typeof below === "object" && below !== null && "op" in below)
+      yield ["SelectStmt", below];
+    yield* nodesIn(below);
+  }
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function lastName(names: unknown): string {
+  const { String: { sval = "" } = {} } = (list(names).at(-1) ?? {}) as { String?: { sval?: string } };
+  return sval;
+}
