@@ -86,7 +86,8 @@ async function fill(to: Pool): Promise<void> {
   await to.query(
     `insert into sessions.session (owner_id, id, flow, ${columns}, expires_at, expires_bucket)
      select case when n <= 10 then 'heavy' else 'owner ' || n / 10 end, uuidv7(), flow, ${columns},
-       expires_at + n * interval '1 minute', date_trunc('hour', expires_at + n * interval '1 minute') + interval '1 hour'
+       expires_at + n * interval '1 minute' + interval '30 days',
+       date_trunc('hour', expires_at + n * interval '1 minute') + interval '31 days'
      from sessions.session, generate_series(1, $2) as n where id = $1`,
     [session, HOT_ROWS],
   );
