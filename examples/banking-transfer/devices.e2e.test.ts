@@ -12,10 +12,9 @@ beforeAll(async () => {
   server = await startBank(pages);
 });
 
-afterAll(async () => {
-  await server.remove();
-  await rm(pages, { recursive: true, force: true });
-});
+// Each by itself, and each only if it came to be: a failed start leaves nothing behind either.
+afterAll(() => server?.remove());
+afterAll(() => pages && rm(pages, { recursive: true, force: true }));
 
 async function profile(...[options]: [Parameters<typeof openProfile>[1]?]): Promise<BrowserProfile> {
   const opened = await openProfile(server.url, options);
@@ -107,6 +106,22 @@ test("a screen does not move on while its person types in it", async () => {
   await typed.getByText("Amount was filled in on Ada’s phone").waitFor();
   await typed.keyboard.type("May");
   expect(await typed.getByLabel("Reference").inputValue()).toBe("Rent for May");
+});
+
+test("the browser's back button leads to the step before, which can be submitted again", async () => {
+  const page = await (await profile()).open("/");
+  await beginTransfer(page);
+  await submitAmount(page, "25");
+  await sendsExactly(page, "€25.00");
+
+  await page.goBack();
+  await page.getByRole("heading", { name: "Amount" }).waitFor();
+  expect(await page.getByLabel("Amount in euros").inputValue()).toBe("25.00");
+  await submitAmount(page, "35");
+  await sendsExactly(page, "€35.00");
+  await page.getByRole("button", { name: "Cancel this transfer" }).click();
+  await page.getByRole("button", { name: "Cancel it" }).click();
+  await page.getByText("No money was sent.").waitFor();
 });
 
 test("the bank's no is shown at the step, with what was typed", async () => {

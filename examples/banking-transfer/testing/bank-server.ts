@@ -78,10 +78,15 @@ export async function failToStart(environment: Record<string, string>): Promise<
 
 function run(environment: Record<string, string>): ChildProcess {
   const main = join(root, "src/server/main.ts");
-  return spawn(globalThis.process.execPath, ["--conditions=@sessions/source", main], {
+  const started = spawn(globalThis.process.execPath, ["--conditions=@sessions/source", main], {
     env: { PATH: globalThis.process.env["PATH"], PORT: "0", COOKIE_SECRET: "of the tests", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  // An interrupted run leaves no server behind.
+  const end = () => void started.kill("SIGKILL");
+  globalThis.process.once("exit", end);
+  started.once("close", () => globalThis.process.off("exit", end));
+  return started;
 }
 
 async function exitOf(process: ChildProcess): Promise<Failure> {

@@ -1,16 +1,19 @@
 import type { Shelved } from "@sessions/client";
 import { Facts, factsOf } from "./facts.tsx";
 import type { Transfer } from "../flow.ts";
-import { refusalText, stepNames } from "./wording.ts";
+import { refusalText, stepNames, type TransferState } from "./wording.ts";
 
 /** Changes of this device that could not be applied: what stands, what was wanted, and the person's choice. */
-export function ShelvedChanges({ shelved }: { readonly shelved: readonly Shelved<Transfer>[] }) {
+export function ShelvedChanges({ shelved, submissions }: Pick<TransferState, "shelved" | "submissions">) {
   // Without its start there is no transfer for the others: they are retried or let go of with it.
   const start = shelved.find(({ kind }) => kind === "start");
-  return (start ? [start] : shelved).map((change) => <ShelvedChange key={change.id} change={change} />);
+  return (start ? [start] : shelved).map((change) => (
+    <ShelvedChange key={change.id} change={change} from={submissions[change.step ?? ""]?.device.name} />
+  ));
 }
 
-function ShelvedChange({ change }: { readonly change: Shelved<Transfer> }) {
+/** `from`: the device that submitted what stands. */
+function ShelvedChange({ change, from }: { readonly change: Shelved<Transfer>; readonly from: string | undefined }) {
   const { step, refusal, mine, theirs } = change;
   const conflict = refusal.code === "conflict" && step !== null;
   return (
@@ -18,8 +21,11 @@ function ShelvedChange({ change }: { readonly change: Shelved<Transfer> }) {
       <h2>{headingOf(change)}</h2>
       {conflict ? (
         <div className="versions">
-          <Version title="As it stands" facts={factsOf(step, theirs ?? undefined)} />
-          <Version title="Yours, not saved" facts={factsOf(step, mine)} />
+          <Version
+            title={from === undefined ? "As it stands" : `From ${from}`}
+            facts={factsOf(step, theirs ?? undefined)}
+          />
+          <Version title="From here, not saved" facts={factsOf(step, mine)} />
         </div>
       ) : (
         <>

@@ -36,7 +36,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
         </p>
       </div>
       {status === "loading" && <p className="hint">Looking for this transfer…</p>}
-      {status === "missing" && (shelved.length > 0 ? <ShelvedChanges shelved={shelved} /> : <Missing />)}
+      {status === "missing" && (shelved.length > 0 ? <ShelvedChanges {...open.state} /> : <Missing />)}
       {status === "active" && <Wizard open={open} />}
       {(status === "completed" || status === "cancelled" || status === "expired") && (
         <FinishedTransfer state={open.state} />
@@ -47,7 +47,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
 
 function Wizard({ open }: { readonly open: OpenTransfer }) {
   const { state, shown, device } = open;
-  const { progress, shelved } = state;
+  const { progress } = state;
   const heading = useFocusOnChange(shown);
   const nowMs = useNow();
   const Form = forms[shown];
@@ -61,7 +61,7 @@ function Wizard({ open }: { readonly open: OpenTransfer }) {
           Step {progress.path.indexOf(shown) + 1} of {progress.total}
         </small>
       </h1>
-      <ShelvedChanges shelved={shelved} />
+      <ShelvedChanges {...state} />
       <Form key={shown} open={open} />
       <footer>
         <span className="hint">
