@@ -47,6 +47,18 @@ test("every file that the documents name exists", () => {
   expect(missing).toEqual([]);
 });
 
+test("the code that a document lifts from a file stands in that file", () => {
+  const lifted = documents.flatMap((document) =>
+    [...read(document).matchAll(/^<!-- from (\S+) -->\n+```\w+\n(.*?)^```/gms)].map(([, file, code]) => ({
+      document,
+      file: file!,
+      parts: code!.split(/^ *\/\/ …\n/m),
+    })),
+  );
+  expect(lifted.map(({ document }) => document)).toContain("README.md");
+  for (const { file, parts } of lifted) for (const part of parts) expect(read(file)).toContain(part);
+});
+
 test("a file that does not exist is noticed", () => {
   expect(["packages/core/src/gone.ts", "gone.ts", "session.{ts,gone}"].filter(looksLikeFile).filter(exists)).toEqual(
     [],

@@ -6,7 +6,7 @@ import { Kysely } from "kysely";
 import sirv from "sirv";
 import { z } from "zod";
 import { transfer } from "../flow.ts";
-import { COMPLETED_AT_MOST, OPEN_AT_MOST } from "../limits.ts";
+import { BANK_TIME_ZONE, COMPLETED_AT_MOST, OPEN_AT_MOST } from "../limits.ts";
 import { DEMO_PASSWORD } from "../people.ts";
 import type { Database } from "./database.ts";
 import { accountOf, feeCents, obstacle, pay, type BankTables } from "./ledger.ts";
@@ -83,7 +83,7 @@ function createTransfers(database: Database) {
     flows: [
       serve(transfer, {
         limits: [
-          completions({ atMost: COMPLETED_AT_MOST, per: "month", timeZone: "Europe/Brussels" }),
+          completions({ atMost: COMPLETED_AT_MOST, per: "month", timeZone: BANK_TIME_ZONE }),
           openSessions({ atMost: OPEN_AT_MOST }),
         ],
         steps: {
