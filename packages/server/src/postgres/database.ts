@@ -7,6 +7,7 @@ import {
   type PostgresPool,
 } from "kysely";
 import { SessionsError } from "@sessions/core";
+import { survivingPool } from "./surviving-pool.ts";
 import type { Tables } from "./tables.ts";
 
 type PGlite = Exclude<PGliteDialectConfig["pglite"], undefined | (() => unknown)>;
@@ -33,7 +34,7 @@ function dialectOf(database: Database): Dialect {
   if (typeof database === "object" && database !== null) {
     if ("createDriver" in database) return database;
     if ("waitReady" in database) return new PGliteDialect({ pglite: database });
-    if ("connect" in database) return new PostgresDialect({ pool: database });
+    if ("connect" in database) return new PostgresDialect({ pool: survivingPool(database) });
   }
   throw new SessionsError(
     "configuration_invalid",

@@ -1,0 +1,22 @@
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import { freshDatabase } from "../testing/postgres.ts";
+import { kyselyOver } from "./database.ts";
+
+const { pool } = await freshDatabase();
+
+test("a connection that is lost between two statements of a transaction fails the next, and not the process", async () => {
+  const work = kyselyOver(pool)
+    .transaction()
+    .execute(async (tx) => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
+      await pool.query("select pg_terminate_backend($1)", [rows[0]?.pid]);
+      const there = () => pool.query("select from pg_stat_activity where pid = $1", [rows[0]?.pid]);
+      while ((await there()).rowCount !== 0);
+      // Once more round the event loop: what the lost connection said last has been read by then.
+      await there();
+      await sql`select 1`.execute(tx);
+    });
+  await expect(work).rejects.toThrow();
+  await expect(pool.query("select 1")).resolves.toMatchObject({ rowCount: 1 });
+});
