@@ -1,0 +1,129 @@
+import type { Kysely } from "kysely";
+import { loadHistory } from "../../postgres/history.ts";
+import { columns, fromRow } from "../../postgres/row.ts";
+import type { Tables } from "../../postgres/tables.ts";
+import type { Stored } from "../../stored.ts";
+import { verify } from "../../verify.ts";
+import type { LedgerRow } from "../bank.ts";
+import type { Answered } from "./caller.ts";
+
+export interface Evidence {
+  readonly db: Kysely<Tables>;
+  /** What the application wrote with each completion. */
+  readonly ledger: readonly LedgerRow[];
+  /** Every command that was sent, each with its last answer. */
+  readonly log: readonly Answered[];
+  /** How many completions an owner may have. */
+  readonly atMost: number;
+}
+
+interface Found {
+  readonly owner: string;
+  readonly stored: Stored;
+}
+
+/**
+ * Decides from what clients were told and what the database holds whether the promises were kept. Gives each
+ * breach, in ids and numbers; none when all is well.
+ */
+export async function breaches({ db, ledger, log, atMost }: Evidence): Promise<readonly string[]> {
+  const breached: string[] = [];
+  const { broken } = await verify(db);
+  if (broken !== null) breached.push(`session ${broken.session} ${broken.reason}`);
+
+  const sessions = await everySession(db);
+  for (const [id, answers] of Map.groupBy(log, ({ command }) => command.session)) {
+    breached.push(...(await breachesOf(db, id, answers, sessions.get(id))));
+  }
+  for (const id of sessions.keys()) {
+    if (!log.some(({ command }) => command.session === id)) breached.push(`session ${id} was asked for by nobody`);
+  }
+  return [...breached, ...completionBreaches([...sessions.values()], ledger, log, atMost)];
+}
+
+/** Every accepted command is in the session once, at the revision that was told, and nothing else is. */
+async function breachesOf(
+  db: Kysely<Tables>,
+  id: string,
+  answers: readonly Answered[],
+  found: Found | undefined,
+): Promise<readonly string[]> {
+  const accepted = answers.filter(({ outcome }) => outcome.outcome === "accepted");
+  if (found === undefined) return accepted.length === 0 ? [] : [`session ${id} is lost`];
+  const breached: string[] = [];
+  const { stored, owner } = found;
+  const history = await loadHistory(db, owner, id);
+  const { revision, status, drafts } = stored.snapshot;
+
+  const told = new Map<number, string>();
+  for (const { owner: asker, command, outcome } of accepted) {
+    if (outcome.outcome !== "accepted") continue;
+    if (asker !== owner) breached.push(`session ${id} is another owner's`);
+    const entries = history.filter(({ body }) => body.command === command.id);
+    if (command.kind === "draft") {
+      const kept = Object.keys(command.fields).every((field) => field in (drafts[command.step] ?? {}));
+      if (status === "active" && !kept) breached.push(`draft ${command.id} is lost`);
+      // A repeated draft is told the session's revision: its own may be an older one.
+      if (outcome.replayed) continue;
+    } else if (entries.length !== 1) {
+      breached.push(`command ${command.id} is in the history ${entries.length} times`);
+    } else if (
+      entries[0]!.body.revision !== outcome.revision ||
+      stored.receipts[command.id]?.[0] !== outcome.revision
+    ) {
+      breached.push(`command ${command.id} was told revision ${outcome.revision}`);
+    }
+    if ((told.get(outcome.revision) ?? command.id) !== command.id)
+      breached.push(`revision ${outcome.revision} of ${id} was told twice`);
+    told.set(outcome.revision, command.id);
+  }
+  if (Math.max(0, ...told.keys()) > revision) breached.push(`session ${id} has gone back to revision ${revision}`);
+  const distinct = new Set(accepted.map(({ command }) => command.id)).size;
+  if (distinct !== revision) breached.push(`session ${id} has ${revision} revisions of ${distinct} commands`);
+  const known = new Set(accepted.map(({ command }) => command.id));
+  for (const { entry, body } of history) {
+    if (body.command === null || !known.has(body.command))
+      breached.push(`entry ${entry} of ${id} was accepted for nobody`);
+  }
+  return breached;
+}
+
+/** Completions that were told = archived = rows of the application, and never above the limit. */
+function completionBreaches(
+  sessions: readonly Found[],
+  ledger: readonly LedgerRow[],
+  log: readonly Answered[],
+  atMost: number,
+): readonly string[] {
+  const completed = sessions.filter(({ stored }) => stored.snapshot.status === "completed");
+  const archived = completed.map(({ stored }) => stored.snapshot.id).toSorted();
+  const written = ledger.map((row) => row.session_id).toSorted();
+  const told = log
+    .filter(
+      ({ command, outcome }) =>
+        command.kind === "submit" && command.step === "review" && outcome.outcome === "accepted",
+    )
+    .map(({ command }) => command.session)
+    .toSorted();
+  const breached: string[] = [];
+  if (String(archived) !== String(written))
+    breached.push(`${archived.length} completions, ${written.length} in the ledger`);
+  if (String(archived) !== String(told)) breached.push(`${archived.length} completions, ${told.length} were told`);
+  for (const [owner, own] of Map.groupBy(completed, (each) => each.owner)) {
+    if (own.length > atMost)
+      breached.push(`owner ${owner} has ${own.length} completions, above the limit of ${atMost}`);
+  }
+  return breached;
+}
+
+async function everySession(db: Kysely<Tables>): Promise<ReadonlyMap<string, Found>> {
+  const found = new Map<string, Found>();
+  for (const table of ["session", "session_archive"] as const) {
+    const rows = await db
+      .selectFrom(table)
+      .select([...columns, "owner_id"])
+      .execute();
+    for (const row of rows) found.set(row.id, { owner: row.owner_id, stored: fromRow(row) });
+  }
+  return found;
+}

@@ -1,0 +1,57 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { Random } from "../random.ts";
+
+/** Server processes over one database. Whichever is killed is replaced at once, by one that was started before. */
+export class Fleet {
+  readonly #databaseUrl: string;
+  readonly #serving = new Map<string, ChildProcess>();
+  readonly #starting = new Set<Promise<void>>();
+
+  constructor(databaseUrl: string) {
+    this.#databaseUrl = databaseUrl;
+  }
+
+  /** Starts this many more, and waits until they serve. */
+  async start(count: number): Promise<void> {
+    for (let index = 0; index < count; index += 1) this.#start();
+    await Promise.all(this.#starting);
+  }
+
+  /** Where the servers are that have not been killed. */
+  get urls(): readonly string[] {
+    return [...this.#serving.keys()];
+  }
+
+  /** Kills a server in the middle of what it does. */
+  async killOne(random: Random): Promise<void> {
+    while (this.#serving.size < 2) await Promise.race(this.#starting);
+    const [url, child] = random.pick([...this.#serving]);
+    this.#serving.delete(url);
+    this.#start();
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#starting);
+    for (const child of this.#serving.values()) {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+    this.#serving.clear();
+  }
+
+  #start(): void {
+    const child = fork(join(import.meta.dirname, "server-process.ts"), {
+      execArgv: ["--conditions=@sessions/source", "--no-warnings"],
+      env: { ...process.env, DATABASE_URL: this.#databaseUrl },
+    });
+    const serving = once(child, "message").then(([url]) => {
+      this.#serving.set(String(url), child);
+      this.#starting.delete(serving);
+    });
+    this.#starting.add(serving);
+  }
+}

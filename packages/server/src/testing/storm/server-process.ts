@@ -1,0 +1,33 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { initTRPC } from "@trpc/server";
+import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import { Client, Pool } from "pg";
+import { postgresBus, type Sessions } from "../../index.ts";
+import { createBank, type Context } from "../bank.ts";
+
+// One node of the bank in a process of its own, which its parent may kill at any moment. It tells its address.
+
+const url = process.env["DATABASE_URL"];
+const pool = new Pool({ connectionString: url, max: 6 });
+pool.on("error", () => {});
+const bus = postgresBus({ client: () => new Client({ connectionString: url }) });
+const server = createServer(
+  createHTTPHandler({
+    router: routerOf(createBank(pool, { bus })),
+    basePath: "/trpc/",
+    createContext: ({ req }): Context => ({ user: String(req.headers["x-user"]) }),
+  }),
+);
+server.listen(0, "127.0.0.1", () => {
+  const { port } = server.address() as AddressInfo;
+  process.send?.(`http://127.0.0.1:${port}/trpc`);
+});
+process.once("disconnect", () => process.exit());
+
+export type StormRouter = ReturnType<typeof routerOf>;
+
+function routerOf(sessions: Sessions) {
+  const t = initTRPC.context<Context>().create();
+  return t.router({ sessions: sessions.router });
+}
