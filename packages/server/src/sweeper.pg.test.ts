@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { loadHistory } from "./postgres/history.ts";
 import { kyselyOver } from "./postgres/database.ts";
-import { createBank, draft, start, submit, Teller } from "./testing/bank.ts";
+import { createBank, draft, start, Teller } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -53,32 +53,3 @@ test("S7: four sweepers at once end each due session exactly once", async () => 
   );
   expect(rows[0]).toEqual({ archived: "400", hot: "0", entries: "800" });
 });
-
-test(
-  "S7: a sweep that races submissions at the deadline ends none that was touched in time",
-  { timeout: 60_000 },
-  async () => {
-    nowMs = startMs + 3_000 * hourMs;
-    const teller = new Teller(nodes[1]!, uuidv7());
-    const ids = Array.from({ length: 500 }, () => uuidv7());
-    for (let index = 0; index < ids.length; index += 100)
-      await teller.push(...ids.slice(index, index + 100).map((id) => start(id, "notes")));
-    const deadlineMs = nowMs + 72 * hourMs;
-    // On the hour: the sweep may take them from the very millisecond of their deadline.
-    expect(deadlineMs % hourMs).toBe(0);
-    nowMs = deadlineMs - 1;
-    const touches = ids.map(async (id, index) => {
-      if (index === ids.length / 2) nowMs = deadlineMs;
-      return teller.one(submit(id, "left", { text: "in time?" }));
-    });
-    const sweeps = nodes.map((each) => each.sweep());
-    const outcomes = await Promise.all(touches);
-    await Promise.all(sweeps);
-    await node.sweep();
-    for (const [index, id] of ids.entries()) {
-      const snapshot = await teller.read(id);
-      if (outcomes[index]?.outcome === "accepted") expect(snapshot).toMatchObject({ status: "active", revision: 2 });
-      else expect([outcomes[index], snapshot?.status]).toMatchObject([{ refusal: { code: "expired" } }, "expired"]);
-    }
-  },
-);
