@@ -1,10 +1,10 @@
 import { Client } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PROTOCOL_VERSION, type Snapshot, type WatchEvent } from "@sessions/core";
-import { postgresBus, type Sessions } from "./index.ts";
+import { postgresBus } from "./index.ts";
 import { createBank, createLedger, draft, start, Teller } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
+import { watching } from "./testing/watcher.ts";
 
 const { pool, url } = await freshDatabase();
 const node = () =>
@@ -20,36 +20,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(nodes.map((each) => each.close()));
 });
-
-/** The newest snapshot that a watcher on a node was sent of each session, and every revision in its order. */
-async function watching(on: Sessions, owner: string) {
-  const controller = new AbortController();
-  const caller = on.router.createCaller({ user: owner }, { signal: controller.signal });
-  const stream = (await caller.watch({ protocol: PROTOCOL_VERSION, known: {} })) as AsyncIterable<WatchEvent>;
-  const seen: Snapshot[] = [];
-  let wake = () => {};
-  const first = Promise.withResolvers<void>();
-  const ended = (async () => {
-    for await (const { snapshots } of stream) {
-      seen.push(...snapshots);
-      first.resolve();
-      wake();
-    }
-  })();
-  await first.promise;
-  return {
-    seen,
-    async reach(revision: number) {
-      while ((seen.at(-1)?.revision ?? 0) < revision) await new Promise<void>((resolve) => (wake = resolve));
-      const revisions = seen.map((snapshot) => snapshot.revision);
-      expect(revisions).toEqual(revisions.toSorted((a, b) => a - b));
-    },
-    async stop() {
-      controller.abort();
-      await ended;
-    },
-  };
-}
 
 const cutBus = () =>
   pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bus'");
