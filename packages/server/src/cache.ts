@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import type { Json } from "@sessions/core";
 import type { Stored } from "./stored.ts";
 
 /**
@@ -40,7 +41,20 @@ export class SessionCache {
 // An id has a fixed length, so no owner can be spelled to look like another's key.
 const keyOf = (owner: string, session: string) => `${session}${owner}`;
 
-/** Text takes up to two bytes a character, and the objects around it about as much again. */
-function sizeOf({ snapshot, receipts }: Stored): number {
-  return 4 * (JSON.stringify(snapshot).length + JSON.stringify(receipts).length);
+/** What a session takes beside its values, and what each history entry's receipt takes, in bytes, roughly. */
+const SESSION_BYTES = 2_000;
+const ENTRY_BYTES = 200;
+
+function sizeOf({ snapshot, entry }: Stored): number {
+  const { data, outputs, submissions, drafts } = snapshot;
+  return SESSION_BYTES + ENTRY_BYTES * entry + weigh(data) + weigh(outputs) + weigh(submissions) + weigh(drafts);
+}
+
+/** Text takes up to two bytes a character; a field or item its slot and what wraps it. Cheaper than writing it out. */
+function weigh(value: Json | undefined): number {
+  if (typeof value === "string") return 16 + 2 * value.length;
+  if (typeof value !== "object" || value === null) return 8;
+  let bytes = 32;
+  for (const part of Object.values(value)) bytes += 16 + weigh(part as Json | undefined);
+  return bytes;
 }

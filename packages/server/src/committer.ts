@@ -12,6 +12,8 @@ export interface CommitterOptions<W extends Write> {
   readonly batchSize: number;
   /** The most writes that wait; one more is turned away. */
   readonly queueSize: number;
+  /** How many batches may be under way at once, of different keys. Default 1. */
+  readonly concurrency?: number;
 }
 
 /** Thrown when the queue is full: nothing was written, and it may be tried again. */
@@ -24,6 +26,9 @@ interface Waiting<W> {
   readonly settle: PromiseWithResolvers<boolean>;
 }
 
+/** What a batch may hold at least, however little waits: smaller ones cost more than they gain. */
+const MIN_SHARE = 16;
+
 /** How often a batch is committed again after a deadlock, before its writes are tried one by one. */
 const MAX_BATCH_ATTEMPTS = 3;
 
@@ -34,7 +39,9 @@ const MAX_BATCH_ATTEMPTS = 3;
 export class Committer<W extends Write> {
   readonly #options: CommitterOptions<W>;
   #queue: Waiting<W>[] = [];
-  #running: Promise<void> | undefined;
+  readonly #inFlight = new Set<string>();
+  #running = 0;
+  #idle = Promise.withResolvers<void>();
 
   constructor(options: CommitterOptions<W>) {
     this.#options = options;
@@ -45,38 +52,56 @@ export class Committer<W extends Write> {
     return this.#queue.length;
   }
 
+  get #concurrency(): number {
+    return this.#options.concurrency ?? 1;
+  }
+
   /** Whether the write was made: false when another writer came first. @throws {QueueFull} */
   commit(write: W): Promise<boolean> {
     if (this.#queue.length >= this.#options.queueSize) return Promise.reject(new QueueFull());
     const settle = Promise.withResolvers<boolean>();
     this.#queue.push({ write, settle });
-    this.#running ??= this.#run();
+    if (this.#running < this.#concurrency) void this.#run();
     return settle.promise;
   }
 
   /** Resolves when everything that waits has been settled. */
   async drain(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
+    while (this.#running > 0) await this.#idle.promise;
   }
 
   async #run(): Promise<void> {
+    this.#running += 1;
     // Callers of the same turn of the event loop share the first batch.
     await Promise.resolve();
-    while (this.#queue.length > 0) await this.#commit(this.#nextBatch());
-    this.#running = undefined;
+    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
+      await this.#commit(batch);
+      for (const { write } of batch) this.#inFlight.delete(write.key);
+    }
+    this.#running -= 1;
+    if (this.#running > 0) return;
+    this.#idle.resolve();
+    this.#idle = Promise.withResolvers();
   }
 
-  #nextBatch(): Waiting<W>[] {
-    const batch = new Map<string, Waiting<W>>();
+  #nextBatch(): readonly Waiting<W>[] {
+    const batch: Waiting<W>[] = [];
     const later: Waiting<W>[] = [];
+    // A part of what waits: another batch is then made while this one is written.
+    const share = Math.max(MIN_SHARE, Math.ceil(this.#queue.length / this.#concurrency));
+    const atMost = Math.min(this.#options.batchSize, this.#concurrency === 1 ? Infinity : share);
+    let looked = 0;
     for (const waiting of this.#queue) {
-      const fits = batch.size < this.#options.batchSize && !batch.has(waiting.write.key);
-      if (fits) batch.set(waiting.write.key, waiting);
-      else later.push(waiting);
+      if (batch.length === atMost) break;
+      looked += 1;
+      const { key } = waiting.write;
+      if (this.#inFlight.has(key)) later.push(waiting);
+      else batch.push(waiting);
+      this.#inFlight.add(key);
     }
-    this.#queue = later;
+    this.#queue = [...later, ...this.#queue.slice(looked)];
     // Rows are locked in the order of their keys: two nodes' batches then wait for, and do not deadlock, each other.
-    return [...batch.values()].toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
+    return batch.toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
   }
 
   async #commit(batch: readonly Waiting<W>[]): Promise<void> {

@@ -8,7 +8,7 @@ import { deleteHot, insertHot, loadHot, updateHot } from "./postgres/hot.ts";
 import { lockOwner } from "./postgres/owner.ts";
 import type { Tables } from "./postgres/tables.ts";
 import type { ApplicationTables, Served } from "./serve.ts";
-import { follow, type HistoryEntry, type Stored } from "./stored.ts";
+import { follow, type NewEntry, type Stored } from "./stored.ts";
 
 /** What became of a command, and the session as it is afterwards. */
 export interface Decided {
@@ -109,7 +109,7 @@ async function write(
   owner: string,
   before: Stored | null,
   stored: Stored,
-  entry: HistoryEntry | null,
+  entry: NewEntry | null,
 ): Promise<boolean> {
   if (before === null) return entry !== null && insertHot(db, owner, stored, entry);
   if (stored.snapshot.status === "active") return updateHot(db, owner, before.snapshot.revision, stored, entry);
@@ -122,7 +122,7 @@ async function move(
   owner: string,
   before: Stored,
   stored: Stored,
-  entry: HistoryEntry | null,
+  entry: NewEntry | null,
 ): Promise<boolean> {
   if (!(await deleteHot(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;
   await insertArchived(tx, owner, stored);

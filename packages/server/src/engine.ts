@@ -37,6 +37,9 @@ const MAX_ATTEMPTS = 10;
 const BATCH_SIZE = 256;
 const QUEUE_SIZE = 10_000;
 
+/** While Postgres writes one batch, the next is made and sent. */
+const BATCHES_IN_FLIGHT = 2;
+
 /** When a push that was turned away may be sent again, in milliseconds. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -79,6 +82,7 @@ export class Engine {
       isTransient,
       batchSize: BATCH_SIZE,
       queueSize: QUEUE_SIZE,
+      concurrency: BATCHES_IN_FLIGHT,
     });
   }
 

@@ -38,6 +38,11 @@ export interface SessionsOptions<Context extends object> {
   readonly engine?: EngineKind;
   /** The Postgres schema that holds the tables. Default `"sessions"`. */
   readonly schema?: string;
+  /**
+   * Whether connections prepare the package's statements by name. Default true. Behind a pooler in transaction mode
+   * that does not know of them, such as PgBouncer before 1.21, set it to false.
+   */
+  readonly prepare?: boolean;
   /** How this node hears of other nodes' commits, such as `postgresBus`. Without one, watchers see this node's only. */
   readonly bus?: Bus;
   /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines hold without it. */
@@ -93,7 +98,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     throw new SessionsError("configuration_invalid", "Two flows have the same name.");
   }
 
-  const db = kyselyOver(options.database);
+  const db = kyselyOver(options.database, options.prepare === false ? undefined : { schema });
   const partitions = new Partitions(db, schema);
   const hub = new WatchHub();
   const report = (error: unknown) =>

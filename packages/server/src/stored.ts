@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
-import canonicalize from "canonicalize";
-import { storable, type Change, type Command, type Device, type Snapshot } from "@sessions/core";
+import { hash as digest } from "node:crypto";
+import { storable, type Change, type Command, type Device, type Json, type Snapshot } from "@sessions/core";
+import { canonical } from "./canonical.ts";
 import type { Receipts, State } from "./postgres/tables.ts";
 
 /** A session as it is kept: its snapshot, its receipts and the end of its history. */
@@ -20,6 +20,12 @@ export interface HistoryEntry {
   readonly body: HistoryBody;
 }
 
+/** An entry that is yet to be written. */
+export interface NewEntry extends HistoryEntry {
+  /** Its body as canonical JSON. */
+  readonly text: string;
+}
+
 export interface HistoryBody {
   readonly session: string;
   readonly entry: number;
@@ -35,18 +41,26 @@ export interface HistoryBody {
   readonly result: Snapshot["result"];
 }
 
-/** The session after an accepted command, with its receipt and its entry. Drafts leave neither. */
+/** What an accepted command makes of a session: the session after it, and what it adds. Drafts add nothing. */
+export interface Following {
+  readonly stored: Stored;
+  readonly entry: NewEntry | null;
+  /** The receipt that it adds. */
+  readonly receipt: Receipts;
+}
+
 export function follow(
   before: Stored | null,
   snapshot: Snapshot,
   change: Change | null,
   command: Command | null,
-): { readonly stored: Stored; readonly entry: HistoryEntry | null } {
+): Following {
   const receipts = before?.receipts ?? {};
   if (change === null) {
     return {
       stored: { snapshot, receipts, entry: before?.entry ?? 0, hash: before?.hash ?? new Uint8Array() },
       entry: null,
+      receipt: {},
     };
   }
   const number = (before?.entry ?? 0) + 1;
@@ -62,19 +76,24 @@ export function follow(
     output: (step === null ? undefined : snapshot.outputs[step]) ?? null,
     result: snapshot.result,
   };
-  const hash = chainHash(before?.hash ?? null, body);
-  const receipt = command === null ? {} : { [command.id]: [snapshot.revision, commandHash(command)] as const };
+  const text = canonical(asJson(body));
+  const hash = linkHash(before?.hash ?? null, text);
+  const receipt: Receipts = command === null ? {} : { [command.id]: [snapshot.revision, commandHash(command)] };
   return {
     stored: { snapshot, receipts: { ...receipts, ...receipt }, entry: number, hash },
-    entry: { entry: number, hash, body },
+    entry: { entry: number, hash, body, text },
+    receipt,
   };
 }
 
 /** The hash of an entry: SHA-256 over the hash before it and the body as canonical JSON (RFC 8785). */
 export function chainHash(before: Uint8Array | null, body: unknown): Uint8Array {
-  const hash = createHash("sha256");
-  if (before !== null) hash.update(before);
-  return hash.update(canonical(body)).digest();
+  return linkHash(before, canonical(asJson(body)));
+}
+
+function linkHash(before: Uint8Array | null, text: string): Uint8Array {
+  const bytes = Buffer.from(text);
+  return digest("sha256", before === null ? bytes : Buffer.concat([before, bytes]), "buffer");
 }
 
 /** What the receipt of this command says, if there is one: its revision, or that the id stands for another body. */
@@ -88,11 +107,12 @@ export function receiptOf(stored: Stored, command: Command): { readonly revision
 
 /** 128 bits of SHA-256 over the command as canonical JSON. */
 function commandHash(command: Command): string {
-  return createHash("sha256").update(canonical(command)).digest("base64url").slice(0, 22);
+  return digest("sha256", canonical(asJson(command)), "base64url").slice(0, 22);
 }
 
-function canonical(value: unknown): string {
-  return canonicalize(value) ?? "null";
+/** Commands and entries hold JSON alone, which their types, being interfaces, do not say. */
+function asJson(value: unknown): Json {
+  return value as Json;
 }
 
 export function stateOf(snapshot: Snapshot): State {

@@ -1,14 +1,12 @@
 import { CompiledQuery, type Kysely } from "kysely";
-import type { HistoryEntry, Stored } from "../stored.ts";
+import type { Following } from "../stored.ts";
 import { changing } from "./hot.ts";
 import type { Tables } from "./tables.ts";
 
 /** A session's next revision, to be written if its revision is still `expected`: 0 for one that is to be started. */
-export interface PlainWrite {
+export interface PlainWrite extends Following {
   readonly owner: string;
   readonly expected: number;
-  readonly stored: Stored;
-  readonly entry: HistoryEntry | null;
 }
 
 /**
@@ -16,22 +14,32 @@ export interface PlainWrite {
  * one PostgreSQL: a distributed one would run it as a two-phase commit over all shards.
  */
 export class BatchStatement {
-  /** The statement's text. Prepared once a connection where the driver can. */
-  readonly text: string;
   readonly #db: Kysely<Tables>;
+  readonly #schema: string;
 
   constructor(db: Kysely<Tables>, schema: string) {
     this.#db = db;
-    this.text = textFor(schema);
+    this.#schema = schema;
   }
 
   /** Says for each write whether it was made. At most one of a session. */
   async run(writes: readonly PlainWrite[]): Promise<readonly boolean[]> {
     const rows = writes.map(rowOf);
-    const columns = columnNames.map((name) => rows.map((row) => row[name]));
-    const { rows: made } = await this.#db.executeQuery<{ position: number }>(CompiledQuery.raw(this.text, columns));
-    const positions = new Set(made.map(({ position }) => position));
+    const [only] = rows;
+    if (only !== undefined && rows.length === 1 && only.expected > 0 && only.body !== null) {
+      const parameters = columnNames.map((name) => only[name]);
+      return [(await this.#send(textForOne(this.#schema), parameters)).length === 1];
+    }
+    const begins = rows.some(({ expected }) => expected === 0);
+    const parameters = columnNames.map((name) => listOf(name, rows));
+    const positions = new Set(await this.#send(textForMany(this.#schema, begins), parameters));
     return writes.map((_, index) => positions.has(index));
+  }
+
+  /** The positions of those that were made. */
+  async #send(text: string, parameters: readonly unknown[]): Promise<readonly number[]> {
+    const { rows } = await this.#db.executeQuery<{ position: number }>(CompiledQuery.raw(text, [...parameters]));
+    return rows.map(({ position }) => position);
   }
 }
 
@@ -44,7 +52,7 @@ const columnTypes = {
   version: "integer",
   revision: "integer",
   state: "jsonb",
-  receipts: "jsonb",
+  receipt: "jsonb",
   entry: "integer",
   hash: "bytea",
   expires_at: "timestamptz",
@@ -52,46 +60,84 @@ const columnTypes = {
   body: "jsonb",
   at: "timestamptz",
 } as const;
-const columnNames = Object.keys(columnTypes) as (keyof typeof columnTypes)[];
+type Column = keyof typeof columnTypes;
+const columnNames = Object.keys(columnTypes) as Column[];
 
-function rowOf({ owner, expected, stored, entry }: PlainWrite, position: number) {
+/** Between JSON texts, which escape it: an array's syntax would need each of their quotes escaped. */
+const SEPARATOR = "\u001f";
+
+function rowOf({ owner, expected, stored, entry, receipt }: PlainWrite, position: number) {
+  const { receipts: _all, ...changes } = changing(stored);
   return {
     position,
     owner_id: owner,
     id: stored.snapshot.id,
     expected,
     flow: stored.snapshot.flow,
-    ...changing(stored),
-    body: entry && JSON.stringify(entry.body),
+    ...changes,
+    receipt: JSON.stringify(receipt),
+    body: entry && entry.text,
     at: entry && entry.body.at,
   };
 }
 
-function textFor(schema: string): string {
-  const parameters = columnNames.map((name, index) => `$${index + 1}::${columnTypes[name]}[]`).join(", ");
-  const changes = ["version", "revision", "state", "receipts", "entry", "hash", "expires_at", "expires_bucket"];
-  const inserted = ["owner_id", "id", "flow", ...changes];
+function listOf(name: Column, rows: readonly ReturnType<typeof rowOf>[]): unknown {
+  const values = rows.map((row) => row[name]);
+  return columnTypes[name] === "jsonb" ? values.join(SEPARATOR) : values;
+}
+
+const changed = ["version", "revision", "state", "entry", "hash", "expires_at", "expires_bucket"] as const;
+const noted = ["entry", "revision", "at", "body", "hash"] as const;
+
+/** For one session that goes on: a plan of its own, by the row's key. */
+function textForOne(schema: string): string {
+  const given = (name: Column) => `$${columnNames.indexOf(name) + 1}::${columnTypes[name]}`;
   return `
-    with input as materialized (
-      select * from unnest(${parameters}) as input (${columnNames.join(", ")})
-    ), moved as (
-      update ${schema}.session as session
-      set ${changes.map((name) => `${name} = input.${name}`).join(", ")}
-      from input
-      where session.owner_id = input.owner_id and session.id = input.id and session.revision = input.expected
-      returning input.position
-    ), begun as (
-      insert into ${schema}.session (${inserted.join(", ")})
-      select ${inserted.join(", ")} from input where expected = 0
+    with moved as (
+      update ${schema}.session
+      set ${changed.map((name) => `${name} = ${given(name)}`).join(", ")}, receipts = receipts || ${given("receipt")}
+      where owner_id = ${given("owner_id")} and id = ${given("id")} and revision = ${given("expected")}
+        and flow = ${given("flow")}
+      returning owner_id, id
+    )
+    insert into ${schema}.session_event (owner_id, session_id, ${noted.join(", ")})
+    select owner_id, id, ${noted.map(given).join(", ")} from moved where owner_id = ${given("owner_id")}
+    returning ${given("position")} as position`;
+}
+
+/** For any number of sessions. `begins`: some of them are new. */
+function textForMany(schema: string, begins: boolean): string {
+  const lists = columnNames.map((name, index) => {
+    const type = columnTypes[name];
+    return type === "jsonb"
+      ? `string_to_array($${index + 1}, '${SEPARATOR}', '')::jsonb[]`
+      : `$${index + 1}::${type}[]`;
+  });
+  const kept = ["owner_id", "id", "flow", ...changed];
+  const told = ["position", "owner_id", "id", ...noted];
+  const begun = `
+    begun as (
+      insert into ${schema}.session (${kept.join(", ")}, receipts)
+      select ${kept.join(", ")}, receipt from input where expected = 0
       on conflict (owner_id, id) do nothing
       returning owner_id, id
-    ), made as (
-      select position from moved
-      union all
-      select position from input join begun using (owner_id, id)
+    ),`;
+  return `
+    with input (${columnNames.join(", ")}) as ${begins ? "materialized " : ""}(
+      select * from unnest(${lists.join(", ")})
+    ), moved as (
+      update ${schema}.session as session
+      set ${changed.map((name) => `${name} = input.${name}`).join(", ")},
+        receipts = case when input.body is null then session.receipts else session.receipts || input.receipt end
+      from input
+      where session.owner_id = input.owner_id and session.id = input.id and session.revision = input.expected
+      returning ${told.map((name) => `input.${name}`).join(", ")}
+    ),${begins ? begun : ""} made as (
+      select ${told.join(", ")} from moved
+      ${begins ? `union all select ${told.join(", ")} from input join begun using (owner_id, id)` : ""}
     ), noted as (
-      insert into ${schema}.session_event (owner_id, session_id, entry, revision, at, body, hash)
-      select owner_id, id, entry, revision, at, body, hash from input join made using (position) where body is not null
+      insert into ${schema}.session_event (owner_id, session_id, ${noted.join(", ")})
+      select owner_id, id, ${noted.join(", ")} from made where body is not null
     )
     select position from made`;
 }

@@ -7,6 +7,7 @@ import {
   type PostgresPool,
 } from "kysely";
 import { SessionsError } from "@sessions/core";
+import { preparing } from "./prepared.ts";
 import { survivingPool } from "./surviving-pool.ts";
 import type { Tables } from "./tables.ts";
 
@@ -25,16 +26,22 @@ export function engineKindOf(database: Database): EngineKind {
   return "waitReady" in database ? "pglite" : "postgres";
 }
 
-/** Kysely over what the application gave. What it gave stays the application's to close. */
-export function kyselyOver(database: Database): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: dialectOf(database) });
+/**
+ * Kysely over what the application gave. What it gave stays the application's to close. With `prepare`, a pool's
+ * connections prepare the statements on this schema's tables.
+ */
+export function kyselyOver(database: Database, prepare?: { readonly schema: string }): Kysely<Tables> {
+  return new Kysely<Tables>({ dialect: dialectOf(database, prepare) });
 }
 
-function dialectOf(database: Database): Dialect {
+function dialectOf(database: Database, prepare: { readonly schema: string } | undefined): Dialect {
   if (typeof database === "object" && database !== null) {
     if ("createDriver" in database) return database;
     if ("waitReady" in database) return new PGliteDialect({ pglite: database });
-    if ("connect" in database) return new PostgresDialect({ pool: survivingPool(database) });
+    if ("connect" in database) {
+      const pool = survivingPool(database);
+      return new PostgresDialect({ pool: prepare ? preparing(pool, prepare.schema) : pool });
+    }
   }
   throw new SessionsError(
     "configuration_invalid",

@@ -1,23 +1,24 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import type { HistoryBody, HistoryEntry } from "../stored.ts";
+import type { HistoryBody, HistoryEntry, NewEntry } from "../stored.ts";
 import type { Tables } from "./tables.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
 /** An entry's columns, to be selected from a statement that returned `owner_id` and `id`. */
-export function historyRow({ entry, hash, body }: HistoryEntry) {
+export function historyRow({ entry, hash, body, text }: NewEntry) {
   return [
     sql.ref<string>("owner_id").as("owner_id"),
     sql.ref<string>("id").as("session_id"),
     sql<number>`${entry}::integer`.as("entry"),
     sql<number>`${body.revision}::integer`.as("revision"),
     sql<never>`${body.at}::timestamptz`.as("at"),
-    sql<never>`${JSON.stringify(body)}::jsonb`.as("body"),
+    sql<never>`${text}::jsonb`.as("body"),
     sql<Uint8Array>`${hash}::bytea`.as("hash"),
   ] as const;
 }
 
-export async function insertHistory(db: Executor, owner: string, { entry, hash, body }: HistoryEntry): Promise<void> {
+export async function insertHistory(db: Executor, owner: string, given: NewEntry): Promise<void> {
+  const { entry, hash, body, text } = given;
   await db
     .insertInto("session_event")
     .values({
@@ -26,7 +27,7 @@ export async function insertHistory(db: Executor, owner: string, { entry, hash, 
       entry,
       revision: body.revision,
       at: body.at,
-      body: JSON.stringify(body),
+      body: text,
       hash,
     })
     .execute();

@@ -21,6 +21,8 @@ export class Partitions {
   readonly #db: Kysely<Tables>;
   readonly #schema: string;
   readonly #present = new Map<string, Promise<void>>();
+  /** Moments from which and before which all is known to be there. */
+  #ensured = { fromMs: 0, beforeMs: 0 };
 
   constructor(db: Kysely<Tables>, schema: string) {
     this.#db = db;
@@ -29,8 +31,12 @@ export class Partitions {
 
   /** Makes sure that rows of this moment, and of the day after it, have their partitions. Not within a transaction. */
   async ensure(atMs: number): Promise<void> {
+    if (atMs >= this.#ensured.fromMs && atMs < this.#ensured.beforeMs) return;
     await this.#month(atMs);
     await this.#month(atMs + AHEAD_MS);
+    const at = new Date(atMs);
+    const nextMonthMs = Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1);
+    if (atMs < nextMonthMs - AHEAD_MS) this.#ensured = { fromMs: atMs, beforeMs: nextMonthMs - AHEAD_MS };
   }
 
   /** Makes the partitions of this month and the following ones. */
@@ -64,6 +70,7 @@ export class Partitions {
     await sql`alter table ${this.#table(of)} detach partition ${this.#table(table)}`.execute(this.#db);
     await sql`drop table ${this.#table(table)}`.execute(this.#db);
     this.#present.delete(month);
+    this.#ensured = { fromMs: 0, beforeMs: 0 };
   }
 
   async #month(atMs: number): Promise<void> {

@@ -1,0 +1,93 @@
+import type { Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { z } from "zod";
+import { defineFlow, PROTOCOL_VERSION, step, type Command, type Device, type PushRequest } from "@sessions/core";
+import { createSessions, serve, type Sessions, type SessionsOptions } from "@sessions/server";
+
+/** A task such as an application has: nothing in it needs a hook, so that what is measured is the engine. */
+export const transfer = defineFlow({
+  name: "transfer",
+  version: 1,
+  steps: {
+    recipient: step({ input: z.object({ name: z.string().min(1), iban: z.string(), bic: z.string().optional() }) }),
+    amount: step({ input: z.object({ cents: z.int().positive(), currency: z.enum(["EUR", "USD"]) }) }),
+    purpose: step({ input: z.object({ reference: z.string(), note: z.string(), urgent: z.boolean() }) }),
+    review: step({ input: z.object({ accepted: z.literal(true) }), confirm: true }),
+  },
+});
+
+const inputs = {
+  recipient: { name: "Grace Hopper", iban: "BE71 0961 2345 6769", bic: "GKCCBEBB" },
+  amount: { cents: 123_00, currency: "EUR" },
+  purpose: { reference: "+++090/9337/55493+++", note: "The second half of the rent for November", urgent: false },
+} as const;
+const stepNames = Object.keys(inputs) as (keyof typeof inputs)[];
+
+export interface Context {
+  readonly user: string | undefined;
+}
+
+/** A node of the application over a pool. */
+export function createNode(pool: Pool, options: Partial<SessionsOptions<Context>> = {}): Sessions {
+  return createSessions<Context>({
+    database: pool,
+    identify: ({ user }) => user !== undefined && { owner: user },
+    flows: [serve(transfer, {})],
+    sweeps: false,
+    ...options,
+  });
+}
+
+/** How many steps a session sees submitted before its owner moves on to the next one. */
+export const SUBMITS_PER_SESSION = 8;
+
+/** One owner on one device, who submits step after step in session after session. */
+export class Person {
+  readonly owner: string;
+  readonly device: Device = { id: uuidv7(), name: "Chrome on Linux" };
+  readonly #begun: string[] = [];
+  #session = "";
+  #submitted = SUBMITS_PER_SESSION;
+  #seen: Record<string, string> = {};
+
+  constructor(owner: string) {
+    this.owner = owner;
+  }
+
+  /** A push that begins sessions, for later submissions. */
+  begin(count: number): PushRequest {
+    const ids = Array.from({ length: count }, () => uuidv7());
+    this.#begun.push(...ids);
+    return this.request(
+      ids.map((session) => ({ kind: "start", id: uuidv7(), session, flow: transfer.name, version: transfer.version })),
+    );
+  }
+
+  /** A push of the next submission. */
+  submit(): PushRequest {
+    if (this.#submitted === SUBMITS_PER_SESSION) {
+      const next = this.#begun.shift();
+      if (next === undefined) throw new Error("Too few sessions were begun for this round.");
+      this.#session = next;
+      this.#submitted = 0;
+      this.#seen = {};
+    }
+    const name = stepNames[this.#submitted % stepNames.length]!;
+    const id = uuidv7();
+    const seen = { [name]: this.#seen[name] ?? null };
+    this.#submitted += 1;
+    this.#seen[name] = id;
+    return this.request([
+      { kind: "submit", id, session: this.#session, version: transfer.version, step: name, input: inputs[name], seen },
+    ]);
+  }
+
+  /** How many submissions the sessions that were begun still have room for. */
+  get room(): number {
+    return this.#begun.length * SUBMITS_PER_SESSION + SUBMITS_PER_SESSION - this.#submitted;
+  }
+
+  request(commands: Command[]): PushRequest {
+    return { protocol: PROTOCOL_VERSION, device: this.device, commands };
+  }
+}
