@@ -4,6 +4,8 @@ import type { WatchHub } from "./watch.ts";
 
 /** How often watched owners are looked up, in milliseconds, while the bus hears nothing. */
 const POLL_MS = 2_000;
+/** And while it hears: a node that died after its commit has told nobody. */
+const HEARING_POLL_MS = 60_000;
 
 export interface RelayOptions {
   readonly bus: Bus;
@@ -36,12 +38,13 @@ export class Relay {
     this.#options.bus.open({
       heard: (notices) => this.#hear(notices),
       hearing: (hears) => {
+        if (this.#closed) return;
         this.#hears = hears;
         clearTimeout(this.#pollTimer);
         // What was said while nobody listened is made up for by asking once more.
         this.#options.forget(undefined);
         if (hears) void this.#lookUpAll();
-        else this.#poll();
+        this.#poll();
       },
     });
   }
@@ -82,11 +85,15 @@ export class Relay {
   }
 
   #poll(): void {
-    this.#pollTimer = setTimeout(() => {
-      void this.#lookUpAll().finally(() => {
-        if (!this.#closed && !this.#hears) this.#poll();
-      });
-    }, POLL_MS);
+    const timer = setTimeout(
+      () => {
+        void this.#lookUpAll().finally(() => {
+          if (!this.#closed && this.#pollTimer === timer) this.#poll();
+        });
+      },
+      this.#hears ? HEARING_POLL_MS : POLL_MS,
+    );
+    this.#pollTimer = timer;
   }
 
   async #lookUpAll(): Promise<void> {

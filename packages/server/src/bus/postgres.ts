@@ -25,6 +25,8 @@ const COLLECT_MS = 5;
 /** How often a silent connection is asked whether it is still there, and how long it may take, in milliseconds. */
 const PROBE_MS = 10_000;
 const PROBE_ANSWER_MS = 5_000;
+/** The most sessions whose notices wait for a connection; of more, the oldest are left to the listeners' own asking. */
+const MAX_WAITING = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 
@@ -68,9 +70,18 @@ class PostgresBus implements Bus {
 
   publish(notice: Notice): void {
     if (this.#closed) return;
+    this.#keep(notice);
+    this.#flushTimer ??= setTimeout(() => void this.#flush(), COLLECT_MS);
+  }
+
+  #keep(notice: Notice): void {
     const waiting = this.#waiting.get(notice.session);
     if (waiting === undefined || waiting.revision < notice.revision) this.#waiting.set(notice.session, notice);
-    this.#flushTimer ??= setTimeout(() => void this.#flush(), COLLECT_MS);
+    if (this.#waiting.size <= MAX_WAITING) return;
+    for (const oldest of this.#waiting.keys()) {
+      this.#waiting.delete(oldest);
+      break;
+    }
   }
 
   async close(): Promise<void> {
@@ -147,11 +158,11 @@ class PostgresBus implements Bus {
   async #flush(): Promise<void> {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
-    // While the connection is down, notices are dropped: whoever is deaf polls, and asks for all when it hears again.
+    const client = this.#client;
+    // While the connection is down, notices wait: the other nodes hear, and do not know that this one is dumb.
+    if (client === undefined || this.#waiting.size === 0) return;
     const notices = [...this.#waiting.values()];
     this.#waiting.clear();
-    const client = this.#client;
-    if (client === undefined || notices.length === 0) return;
     const payloads = notices.map(({ owner, session, revision }) => JSON.stringify([session, revision, owner]));
     try {
       await this.#ask(client, "select pg_notify($1, payload) from unnest($2::text[]) as payload", [
@@ -159,6 +170,7 @@ class PostgresBus implements Bus {
         payloads,
       ]);
     } catch {
+      for (const notice of notices) this.#keep(notice);
       this.#lose(client);
     }
   }
