@@ -7,7 +7,7 @@ import type { Tables } from "./tables.ts";
 const MIGRATION_TABLE = "migration";
 
 /** The migrations of the given schema, by name; Kysely runs them in the order of their names. */
-function migrationsOf(schema: string): Record<string, Migration> {
+export function migrationsOf(schema: string): Record<string, Migration> {
   return { "0001_sessions": { up: (db) => createTables(db, schema) } };
 }
 
@@ -81,10 +81,10 @@ async function createTables(db: Kysely<unknown>, schema: string): Promise<void> 
     )`.execute(db);
 }
 
-function migratorOf(db: Kysely<Tables>, schema: string): Migrator {
+function migratorOf(db: Kysely<Tables>, schema: string, migrations: Record<string, Migration>): Migrator {
   return new Migrator({
     db,
-    provider: { getMigrations: () => Promise.resolve(migrationsOf(schema)) },
+    provider: { getMigrations: () => Promise.resolve(migrations) },
     migrationTableSchema: schema,
     migrationTableName: MIGRATION_TABLE,
     migrationLockTableName: `${MIGRATION_TABLE}_lock`,
@@ -92,9 +92,13 @@ function migratorOf(db: Kysely<Tables>, schema: string): Migrator {
 }
 
 /** Brings the schema up to date. Safe from many nodes at once: the Migrator holds a lock. */
-export async function migrate(db: Kysely<Tables>, schema: string): Promise<void> {
-  await checkNotNewer(db, schema);
-  const { error } = await migratorOf(db, schema).migrateToLatest();
+export async function migrate(
+  db: Kysely<Tables>,
+  schema: string,
+  migrations: Record<string, Migration> = migrationsOf(schema),
+): Promise<void> {
+  await checkNotNewer(db, schema, migrations);
+  const { error } = await migratorOf(db, schema, migrations).migrateToLatest();
   if (error !== undefined) throw error;
 }
 
@@ -104,8 +108,9 @@ export async function migrate(db: Kysely<Tables>, schema: string): Promise<void>
  * @throws {SessionsError} `database_not_migrated` or `database_newer`.
  */
 export async function checkMigrated(db: Kysely<Tables>, schema: string): Promise<void> {
-  const done = await checkNotNewer(db, schema);
-  const missing = Object.keys(migrationsOf(schema)).filter((name) => !done.includes(name));
+  const migrations = migrationsOf(schema);
+  const done = await checkNotNewer(db, schema, migrations);
+  const missing = Object.keys(migrations).filter((name) => !done.includes(name));
   if (missing.length > 0) {
     throw new SessionsError(
       "database_not_migrated",
@@ -114,7 +119,11 @@ export async function checkMigrated(db: Kysely<Tables>, schema: string): Promise
   }
 }
 
-async function checkNotNewer(db: Kysely<Tables>, schema: string): Promise<readonly string[]> {
+async function checkNotNewer(
+  db: Kysely<Tables>,
+  schema: string,
+  migrations: Record<string, Migration>,
+): Promise<readonly string[]> {
   const { rows: tables } = await sql`
     select 1 from information_schema.tables
     where table_schema = ${schema} and table_name = ${MIGRATION_TABLE}`.execute(db);
@@ -122,7 +131,7 @@ async function checkNotNewer(db: Kysely<Tables>, schema: string): Promise<readon
   const { rows } = await sql<{ name: string }>`select name from ${sql.table(`${schema}.${MIGRATION_TABLE}`)}`.execute(
     db,
   );
-  const known = Object.keys(migrationsOf(schema));
+  const known = Object.keys(migrations);
   const unknown = rows.map(({ name }) => name).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new SessionsError(
