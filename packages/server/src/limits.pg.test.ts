@@ -3,7 +3,8 @@ import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
 import { completions, createSessions, openSessions, serve, type Limit } from "./index.ts";
-import { cancel, start, submit, Teller } from "./testing/bank.ts";
+import { cancel, createBank, start, submit, Teller } from "./testing/bank.ts";
+import { directUrls } from "./testing/direct-url.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -13,6 +14,7 @@ let nowMs = 0;
 function tellerWith(...limits: readonly Limit[]): Teller {
   const node = createSessions({
     database: pool,
+    prepare: !directUrls.has(pool),
     identify: ({ user }: { user: string }) => ({ owner: user }),
     now: () => nowMs,
     flows: [serve(poll, { limits })],
@@ -26,7 +28,7 @@ async function vote(teller: Teller) {
   return outcomes[1];
 }
 
-beforeAll(() => createSessions({ database: pool, identify: () => undefined, flows: [], now: () => nowMs }).migrate());
+beforeAll(() => createBank(pool, { now: () => nowMs }).migrate());
 
 test("S5: a calendar month's completions count until the month ends in the time zone, and then anew", async () => {
   const teller = tellerWith(completions({ atMost: 2, per: "month", timeZone: "Europe/Brussels" }));

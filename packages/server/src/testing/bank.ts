@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
 import { defineFlow, PROTOCOL_VERSION, step, type Command, type Device, type Json } from "@sessions/core";
@@ -11,6 +11,7 @@ import {
   type Sessions,
   type SessionsOptions,
 } from "../index.ts";
+import { directUrls } from "./direct-url.ts";
 
 declare module "../serve.ts" {
   interface ApplicationTables {
@@ -61,11 +62,14 @@ export function createBank(
     ...options
   }: Partial<Omit<SessionsOptions<Context>, "database" | "flows">> & { readonly onComplete?: () => Promise<void> } = {},
 ): Sessions {
-  return createSessions<Context>({
+  const direct = directUrls.get(database);
+  const sessions = createSessions<Context>({
     database,
     identify: ({ user }) => user !== undefined && { owner: user },
     onError: () => {},
     ...(engineUnderTest && { engine: engineUnderTest }),
+    // The pooler's version may know of no prepared statements.
+    ...(direct !== undefined && { prepare: false }),
     ...options,
     flows: [
       serve(notes, {}),
@@ -89,6 +93,14 @@ export function createBank(
       }),
     ],
   });
+  return direct === undefined ? sessions : { ...sessions, migrate: () => migrateAt(direct) };
+}
+
+/** Migrates as one does behind a pooler: at the address of Postgres itself. */
+async function migrateAt(directUrl: string): Promise<void> {
+  const pool = new Pool({ connectionString: directUrl, max: 1 });
+  await createBank(pool, { sweeps: false }).migrate();
+  await pool.end();
 }
 
 /** The application's own table, in the schema that the search path names. */

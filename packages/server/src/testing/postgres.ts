@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { Client, Pool } from "pg";
 import { afterAll, inject } from "vitest";
+import { directUrls } from "./direct-url.ts";
+import { startPgbouncer } from "./pgbouncer.ts";
 
 /** An empty database that no other test file sees. */
 export interface FreshDatabase {
+  /** Postgres' own, also where the pool goes through a pooler. */
   readonly url: string;
   readonly pool: Pool;
 }
@@ -21,11 +24,17 @@ export async function freshDatabase(): Promise<FreshDatabase> {
 
   const url = new URL(inject("postgresUrl"));
   url.pathname = `/${name}`;
-  const pool = new Pool({ connectionString: url.href, pipeline: process.env["SESSIONS_TEST_ENGINE"] === "citus" });
+  const pooler = process.env["SESSIONS_TEST_POOLER"] === "pgbouncer" ? await startPgbouncer(url.href) : undefined;
+  const pool = new Pool({
+    connectionString: pooler?.url ?? url.href,
+    pipeline: process.env["SESSIONS_TEST_ENGINE"] === "citus",
+  });
+  if (pooler) directUrls.set(pool, url.href);
   // A test may end connections from the server's side; the pool then replaces them.
   pool.on("error", () => {});
   afterAll(async () => {
     await pool.end();
+    await pooler?.stop();
     await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   });
   return { url: url.href, pool };
