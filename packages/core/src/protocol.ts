@@ -14,6 +14,12 @@ export const MAX_SESSION_COMMANDS = 1_000;
 
 const time = z.iso.datetime();
 
+/**
+ * Whom the client takes itself to be. When somebody else is signed in by then, in another tab of the same browser,
+ * the request is refused as UNAUTHORIZED: one person's queue must not be pushed as another's.
+ */
+const owner = z.string().min(1).max(200).optional();
+
 /** What became of a command. `replayed`: it had been accepted before, and this is that first outcome. */
 export const outcomeSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("accepted"), revision: z.int(), replayed: z.boolean() }),
@@ -22,6 +28,7 @@ export const outcomeSchema = z.discriminatedUnion("outcome", [
 export type Outcome = z.infer<typeof outcomeSchema>;
 
 export const pushRequestSchema = z.object({
+  owner,
   protocol: z.int(),
   device: deviceSchema,
   // Each command is parsed by itself, so that a malformed one does not block its neighbours.
@@ -36,10 +43,11 @@ export const pushReplySchema = z.object({
   snapshots: z.array(snapshotSchema),
 });
 
-export const readRequestSchema = z.object({ session: idSchema });
+export const readRequestSchema = z.object({ owner, session: idSchema });
 export const readReplySchema = z.object({ now: time, session: snapshotSchema.nullable() });
 
 export const listRequestSchema = z.object({
+  owner,
   flow: z.string().max(100).nullable(),
   /** Ended sessions to return at most. */
   limit: z.int().min(1).max(100),
@@ -56,6 +64,7 @@ export const listReplySchema = z.object({
 });
 
 export const watchRequestSchema = z.object({
+  owner,
   protocol: z.int(),
   /** The revisions that the client has, by session: it is sent only what is newer. */
   known: z.record(idSchema, z.int()),
@@ -63,7 +72,7 @@ export const watchRequestSchema = z.object({
 /** The first event of a stream is everything newer than `known`; an event without snapshots is a heartbeat. */
 export const watchEventSchema = z.object({ protocol: z.int(), now: time, snapshots: z.array(snapshotSchema) });
 
-export const receiptRequestSchema = z.object({ session: idSchema, command: idSchema });
+export const receiptRequestSchema = z.object({ owner, session: idSchema, command: idSchema });
 /** `outcome` is null when no accepted command of that id is known. */
 export const receiptReplySchema = z.object({ now: time, outcome: outcomeSchema.nullable() });
 

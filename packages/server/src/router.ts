@@ -35,9 +35,13 @@ export interface RouterOptions {
 export function createRouter({ engine, reader, hub, now, ownerOf, report }: RouterOptions) {
   const t = initTRPC.context<object>().create();
 
-  const owned = t.procedure.use(async ({ ctx, next }) => {
+  const owned = t.procedure.use(async ({ ctx, next, getRawInput }) => {
     const owner = await answering(() => ownerOf(ctx));
     if (owner === undefined) throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first." });
+    const expected = ownerIn(await getRawInput());
+    if (expected !== undefined && expected !== owner) {
+      throw new TRPCError({ code: "UNAUTHORIZED", message: "Somebody else is signed in." });
+    }
     return next({ ctx: { owner } });
   });
 
@@ -102,6 +106,11 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report }: Rout
       }
     }),
   });
+}
+
+/** Whom the client takes itself to be, when it says so. */
+function ownerIn(input: unknown): unknown {
+  return typeof input === "object" && input !== null && "owner" in input ? input.owner : undefined;
 }
 
 function nameOf(error: unknown): string {

@@ -311,6 +311,22 @@ test("S15: the history is gap-free and hash-chained, holds no drafts, and replay
   expect(replayed).toEqual(final);
 });
 
+test("S9: a request that names another owner than the one who is signed in is refused, in every procedure", async () => {
+  const { caller, device } = new Teller(node, "grace");
+  const session = uuidv7();
+  const asked = { owner: "ada", session };
+  const requests = [
+    caller.push({ owner: "ada", protocol: 1, device, commands: [start(session, "notes")] }),
+    caller.read(asked),
+    caller.list({ owner: "ada", flow: null, limit: 10, after: null }),
+    caller.receipt({ ...asked, command: uuidv7() }),
+    caller.watch({ owner: "ada", protocol: 1, known: {} }),
+  ];
+  for (const request of requests) await expect(request).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  expect(await new Teller(node, "grace").read(session)).toBeNull();
+  expect((await caller.read({ owner: "grace", session })).session).toBeNull();
+});
+
 test("nobody signed in is told to sign in", async () => {
   const nobody = new Teller(node, undefined);
   await expect(nobody.list()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
