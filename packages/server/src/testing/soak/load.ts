@@ -1,0 +1,74 @@
+import { setTimeout } from "node:timers/promises";
+import { v7 as uuidv7 } from "uuid";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import type { Sessions } from "../../index.ts";
+import { cancel, draft, start, submit, Teller } from "../bank.ts";
+import type { Random } from "../random.ts";
+
+/** What was done so far. */
+export interface Done {
+  pushes: number;
+  completed: number;
+  watched: number;
+  lists: number;
+}
+
+/** Owners come, do this many errands, and go: what is kept of them must go, too. */
+const ERRANDS_PER_OWNER = 25;
+
+/** One person after another: transfers, notes, lists. Until it is told to stop. */
+export async function write(
+  nodes: readonly Sessions[],
+  random: Random,
+  done: Done,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const owner = uuidv7();
+    const devices = nodes.map((node) => new Teller(node, owner));
+    for (let errand = 0; errand < ERRANDS_PER_OWNER && !signal.aborted; errand += 1) {
+      const teller = random.pick(devices);
+      if (random.next() < 0.4) {
+        const { review } = await teller.untilReview();
+        const { outcome } = await random.pick(devices).one(review);
+        if (outcome === "accepted") done.completed += 1;
+        done.pushes += 2;
+      } else {
+        const note = uuidv7();
+        await teller.push(start(note, "notes"), submit(note, "left", { text: "l" }));
+        for (let index = 0; index < 5; index += 1)
+          await random.pick(devices).one(draft(note, "right", `f${index}`, index));
+        if (random.next() < 0.7) await teller.one(cancel(note));
+        done.pushes += 7;
+      }
+      if (random.next() < 0.2) {
+        await teller.list();
+        done.lists += 1;
+      }
+    }
+  }
+}
+
+/** One watcher after another, each for a moment, of an owner whose session changes meanwhile. */
+export async function watch(
+  nodes: readonly Sessions[],
+  random: Random,
+  done: Done,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const owner = uuidv7();
+    const controller = new AbortController();
+    const caller = random.pick(nodes).router.createCaller({ user: owner }, { signal: controller.signal });
+    const stream = (await caller.watch({ protocol: PROTOCOL_VERSION, known: {} })) as AsyncIterable<WatchEvent>;
+    const reading = (async () => {
+      for await (const _ of stream) done.watched += 1;
+    })();
+    const teller = new Teller(random.pick(nodes), owner);
+    const note = uuidv7();
+    await teller.push(start(note, "notes"), draft(note, "right", "seen", 1));
+    await setTimeout(random.between(1, 200));
+    controller.abort();
+    await reading;
+  }
+}
