@@ -1,0 +1,39 @@
+import { availableParallelism } from "node:os";
+import { Command, Option } from "commander";
+import { startDurablePostgres } from "./database.ts";
+import { measurements } from "./measurements.ts";
+import { publish } from "./report.ts";
+import type { Extent, Measured } from "./result.ts";
+import { tableOf } from "./table.ts";
+
+const program = new Command("bench")
+  .description("Measures the server side by side with what it is compared to.")
+  .option("--quick", "a short run, for development: nothing is written")
+  .addOption(new Option("--only <name...>", "these measurements alone").choices(Object.keys(measurements)))
+  .option("--ten-million", "also with ten million ended sessions, which takes long and needs 40 GB")
+  .parse();
+const { quick, only, tenMillion } = program.opts<{ quick?: true; only?: string[]; tenMillion?: true }>();
+
+const extent: Extent = quick
+  ? { rounds: 1, roundMs: 500, histories: [0, 10_000], watchers: [200] }
+  : {
+      rounds: 3,
+      roundMs: 1_000,
+      histories: [0, 100_000, 1_000_000, ...(tenMillion ? [10_000_000] : [])],
+      watchers: [1_000, 10_000],
+    };
+
+const found: Measured[] = [];
+for (const [name, measure] of Object.entries(measurements)) {
+  if (only !== undefined && !only.includes(name)) continue;
+  const postgres = await startDurablePostgres();
+  try {
+    const started = Date.now();
+    const measured = await measure(postgres, extent);
+    found.push(measured);
+    process.stdout.write(`${tableOf(measured)}\n\n(${Math.round((Date.now() - started) / 1_000)} s)\n\n`);
+  } finally {
+    await postgres.stop();
+  }
+}
+if (!quick) await publish(found, availableParallelism());

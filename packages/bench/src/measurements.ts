@@ -1,0 +1,18 @@
+import type { DurablePostgres } from "./database.ts";
+import { measureDevices } from "./measurements/devices.ts";
+import { measureHeap } from "./measurements/heap.ts";
+import { measureHistory } from "./measurements/history.ts";
+import { measureHttp } from "./measurements/http.ts";
+import { measureSubmits } from "./measurements/submits.ts";
+import { measureWatchers } from "./measurements/watchers.ts";
+import type { Extent, Measured } from "./result.ts";
+
+export const measurements: Readonly<Record<string, (postgres: DurablePostgres, extent: Extent) => Promise<Measured>>> =
+  {
+    submits: measureSubmits,
+    http: measureHttp,
+    history: measureHistory,
+    heap: measureHeap,
+    devices: measureDevices,
+    watchers: measureWatchers,
+  };

@@ -1,0 +1,62 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { Client } from "pg";
+import { postgresBus } from "@sessions/server";
+import { createNode } from "../application.ts";
+import type { DurablePostgres } from "../database.ts";
+import type { Probe } from "../probe.ts";
+import type { Extent, Measured } from "../result.ts";
+import { compare, medianOf, type Contestant } from "../rounds.ts";
+import { serveRelay, serveTrpc } from "../site.ts";
+
+/** 5: how long it takes from one device to another. */
+export async function measureDevices(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+  const { pool, url } = await postgres.create("devices");
+  const bus = () => postgresBus({ client: () => new Client({ connectionString: url }) });
+  const alone = createNode(pool);
+  const [one, other] = [createNode(pool, { bus: bus() }), createNode(pool, { bus: bus() })];
+  await alone.migrate();
+  const listener = new Client({ connectionString: url });
+  await listener.connect();
+  const sites = await Promise.all([serveTrpc(alone), serveTrpc(one), serveTrpc(other), serveRelay(pool, listener)]);
+  const [aloneAt, oneAt, otherAt, relayAt] = sites.map(({ url: origin }) => origin) as [string, string, string, string];
+  const prober = fork(new URL("../probe.ts", import.meta.url), { execArgv: ["--conditions=@sessions/source"] });
+
+  const contestant = (what: string, probe: Omit<Probe, "ms">): Contestant => ({
+    what,
+    at: null,
+    unit: "ms",
+    round: async () => {
+      prober.send({ ...probe, ms: roundMs } satisfies Probe);
+      const [time] = (await once(prober, "message")) as [number];
+      return time;
+    },
+  });
+  const rows = await compare(
+    [
+      contestant("one node", { kind: "sessions", from: aloneAt, to: aloneAt }),
+      contestant("two nodes, postgresBus", { kind: "sessions", from: oneAt, to: otherAt }),
+      contestant("bare pg_notify → SSE relay", { kind: "relay", from: relayAt, to: relayAt }),
+    ],
+    rounds,
+  );
+  prober.kill();
+  for (const site of sites) await site.close();
+  for (const node of [alone, one, other]) await node.close();
+  await listener.end();
+
+  const bare = medianOf(rows, "bare pg_notify → SSE relay");
+  return {
+    name: "devices",
+    title: "From one device to another",
+    how:
+      "From the moment that one client sends to the moment that the other's stream brings it, one after another, both " +
+      "clients in a process of their own. The relay runs one `pg_notify` with the same body and writes what it hears to the stream; it " +
+      "judges and keeps nothing.",
+    rows,
+    ratios: [
+      { what: "one node ÷ bare relay", value: medianOf(rows, "one node") / bare, target: { atMost: 1.5 } },
+      { what: "two nodes ÷ bare relay", value: medianOf(rows, "two nodes, postgresBus") / bare },
+    ],
+  };
+}

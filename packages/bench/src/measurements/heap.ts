@@ -1,0 +1,76 @@
+import type { Pool } from "pg";
+import { Crowd } from "../crowd.ts";
+import { createNode } from "../application.ts";
+import type { DurablePostgres } from "../database.ts";
+import { fillHistory, ONE_TABLE } from "../past.ts";
+import type { Extent, Measured } from "../result.ts";
+import { throughput } from "../rounds.ts";
+
+const CALLERS = 64;
+/** How long a backend may keep its counts to itself, in milliseconds. */
+const COUNTS_MS = 1_500;
+
+/** 4: how many updates stay heap-only, and how much log a submission writes. */
+export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+  const { pool } = await postgres.create("heap");
+  const node = createNode(pool);
+  await node.migrate();
+  const crowd = new Crowd(node, CALLERS, "owner");
+  const ms = rounds * roundMs;
+  await crowd.begin(CALLERS, Math.ceil((ms * 24) / CALLERS));
+  await fillHistory(pool, await crowd.snapshotAfter(0), 0);
+  const { rows: ids } = await pool.query<{ id: string; state: unknown }>(`select id, state from ${ONE_TABLE}`);
+
+  const engine = await counted(pool, "session", ms, (caller) => crowd.submit(caller));
+  let next = 0;
+  const oneTable = await counted(pool, "one_table", ms, () => {
+    const { id, state } = ids[(next = (next + 1) % ids.length)]!;
+    return pool.query(`update ${ONE_TABLE} set state = $2, revision = revision + 1, updated_at = now() where id = $1`, [
+      id,
+      JSON.stringify(state),
+    ]);
+  });
+  await node.close();
+  const line = (what: string, unit: string, value: number) => ({
+    what,
+    at: null,
+    unit,
+    median: value,
+    rounds: [value],
+  });
+  return {
+    name: "heap",
+    title: "Heap-only updates and log",
+    how:
+      "From Postgres' own counters, over a run of 64 callers between two checkpoints, after the pages they change have been " +
+      "logged whole. A session takes eight submissions; its history entry is part of the log that is counted.",
+    rows: [
+      line("engine, heap-only", "%", engine.hot),
+      line("engine, log", "bytes a submit", engine.log),
+      line("one table, heap-only", "%", oneTable.hot),
+      line("one table, log", "bytes an update", oneTable.log),
+    ],
+    ratios: [{ what: "heap-only updates of the hot table", value: engine.hot, unit: "%", target: { atLeast: 99.9 } }],
+  };
+}
+
+async function counted(pool: Pool, table: string, ms: number, call: (caller: number) => Promise<unknown>) {
+  const read = async () => {
+    await new Promise((resolve) => setTimeout(resolve, COUNTS_MS));
+    const { rows } = await pool.query<{ updates: string; hot: string; log: string }>(
+      `select n_tup_upd as updates, n_tup_hot_upd as hot, pg_current_wal_lsn() - '0/0' as log
+       from pg_stat_user_tables where relname = $1`,
+      [table],
+    );
+    const { updates, hot, log } = rows[0]!;
+    return { updates: Number(updates), hot: Number(hot), log: Number(log) };
+  };
+  await pool.query("checkpoint");
+  // The first change of a page after a checkpoint logs the whole page: what is counted is what follows.
+  await throughput(CALLERS, ms, call);
+  const before = await read();
+  await throughput(CALLERS, ms, call);
+  const after = await read();
+  const updates = after.updates - before.updates;
+  return { hot: (100 * (after.hot - before.hot)) / updates, log: (after.log - before.log) / updates };
+}

@@ -1,0 +1,107 @@
+import type { Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { Crowd } from "../crowd.ts";
+import { createNode } from "../application.ts";
+import type { DurablePostgres } from "../database.ts";
+import { fillHistory, ONE_TABLE, SESSIONS_PER_OWNER } from "../past.ts";
+import type { Extent, Measured } from "../result.ts";
+import { compare, latency, medianOf, type Contestant } from "../rounds.ts";
+
+const PEOPLE = 16;
+
+/** 3: what a submission, a read and a list cost with years of ended sessions behind them. */
+export async function measureHistory(postgres: DurablePostgres, extent: Extent): Promise<Measured> {
+  const contestants: Contestant[] = [];
+  const closing: (() => Promise<void>)[] = [];
+  for (const ended of extent.histories) {
+    const { pool } = await postgres.create(`history_${ended}`);
+    const node = createNode(pool);
+    await node.migrate();
+    closing.push(() => node.close());
+    const crowd = new Crowd(node, PEOPLE, "owner");
+    await crowd.begin(PEOPLE, 8);
+    const snapshot = await crowd.snapshotAfter(0);
+    const session = snapshot.id;
+    await fillHistory(pool, snapshot, ended);
+    contestants.push(...ours(crowd, node, session, ended, extent), ...(await oneTable(pool, ended, extent)));
+    await pool.query("checkpoint");
+  }
+  const rows = await compare(contestants, extent.rounds * 2 + 1);
+  for (const close of closing) await close();
+
+  const most = Math.max(...extent.histories);
+  const growth = (what: string) => medianOf(rows, what, most) / medianOf(rows, what, 0);
+  const name = most.toLocaleString("en");
+  return {
+    name: "history",
+    title: "The cost of history",
+    how:
+      "One caller's median latency. Databases of all sizes stand side by side and are asked in turns. Ended sessions " +
+      `are spread over two years and belong to owners with ${SESSIONS_PER_OWNER} each, the caller too. The one-table design has ` +
+      "a random uuid as its key, an index on user and `updated_at`, and ended rows kept in place; it writes no history.",
+    rows,
+    ratios: [
+      { what: `submit at ${name} ÷ at none`, value: growth("submit"), target: { atMost: 1.05 } },
+      { what: `submit at ${name} ÷ at none, one table`, value: growth("submit, one table") },
+      { what: `read at ${name} ÷ at none`, value: growth("read") },
+      { what: `list at ${name} ÷ at none`, value: growth("list") },
+    ],
+  };
+}
+
+function ours(
+  crowd: Crowd,
+  node: ReturnType<typeof createNode>,
+  session: string,
+  ended: number,
+  { roundMs }: Extent,
+): readonly Contestant[] {
+  const caller = node.router.createCaller({ user: crowd.people[0]!.owner });
+  let next = 0;
+  const submit = () => crowd.submit((next = (next + 1) % PEOPLE));
+  const each = { at: ended, unit: "µs" };
+  return [
+    {
+      ...each,
+      what: "submit",
+      prepare: () => crowd.begin(PEOPLE, Math.ceil((roundMs * 4) / PEOPLE)),
+      round: () => latency(roundMs / 2, submit),
+    },
+    { ...each, what: "read", round: () => latency(roundMs / 4, () => caller.read({ session })) },
+    {
+      ...each,
+      what: "list",
+      round: () => latency(roundMs / 4, () => caller.list({ flow: null, limit: 20, after: null })),
+    },
+  ];
+}
+
+async function oneTable(pool: Pool, ended: number, { roundMs }: Extent): Promise<readonly Contestant[]> {
+  const { rows: active } = await pool.query<{ id: string; user_id: string; state: unknown }>(
+    `select id, user_id, state from ${ONE_TABLE} where status = 'active' limit 1000`,
+  );
+  let next = 0;
+  const pick = () => active[(next = (next + 1) % active.length)]!;
+  const submit = () => {
+    const { id, state } = pick();
+    return pool.query({
+      name: "submit",
+      text: `update ${ONE_TABLE} set state = $2, revision = revision + 1, last_command = $3, updated_at = now() where id = $1 returning revision`,
+      values: [id, JSON.stringify(state), uuidv7()],
+    });
+  };
+  const read = () =>
+    pool.query({ name: "read", text: `select * from ${ONE_TABLE} where id = $1`, values: [pick().id] });
+  const list = () =>
+    pool.query({
+      name: "list",
+      text: `select * from ${ONE_TABLE} where user_id = $1 order by updated_at desc limit 20`,
+      values: [pick().user_id],
+    });
+  const each = { at: ended, unit: "µs" };
+  return [
+    { ...each, what: "submit, one table", round: () => latency(roundMs / 2, submit) },
+    { ...each, what: "read, one table", round: () => latency(roundMs / 4, read) },
+    { ...each, what: "list, one table", round: () => latency(roundMs / 4, list) },
+  ];
+}

@@ -1,0 +1,67 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createNode } from "../application.ts";
+import type { DurablePostgres } from "../database.ts";
+import type { LoadRequest } from "../load.ts";
+import type { Extent, Measured } from "../result.ts";
+import { compare, medianOf, type Contestant } from "../rounds.ts";
+import { serveExpress, serveTrpc } from "../site.ts";
+
+const CALLERS = [1, 16, 64];
+
+/** 2: the same over HTTP. */
+export async function measureHttp(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+  const { pool } = await postgres.create("http");
+  const node = createNode(pool);
+  await node.migrate();
+  const trpc = await serveTrpc(node);
+  const classic = await serveExpress(pool);
+  const load = fork(new URL("../load.ts", import.meta.url), { execArgv: ["--conditions=@sessions/source"] });
+
+  const of = (what: string, kind: LoadRequest["kind"], url: string) =>
+    CALLERS.map((callers): Contestant => ({
+      what,
+      at: callers,
+      unit: "requests/s",
+      round: () => ask(load, { kind, url, callers, ms: roundMs }),
+    }));
+  const rows = await compare(
+    [
+      ...of("sessions.push", "sessions", trpc.url),
+      ...of("no-op mutation", "noop", trpc.url),
+      ...of("express-session + connect-pg-simple", "express", classic.url),
+    ],
+    rounds,
+  );
+
+  load.kill();
+  await trpc.close();
+  await classic.close();
+  await node.close();
+  const ratio = (other: string, at: number) => medianOf(rows, "sessions.push", at) / medianOf(rows, other, at);
+  return {
+    name: "http",
+    title: "Durable submissions over HTTP",
+    how:
+      "One Node process serves all; another makes the load over kept-alive connections, one a caller, and takes its " +
+      "part of the two cores. The no-op mutation is sent the same body, and parses it by the same schema.",
+    rows,
+    ratios: [
+      {
+        what: "sessions.push ÷ no-op mutation, 64 callers",
+        value: ratio("no-op mutation", 64),
+        target: { atLeast: 0.8 },
+      },
+      {
+        what: "sessions.push ÷ express-session + connect-pg-simple, 64 callers",
+        value: ratio("express-session + connect-pg-simple", 64),
+      },
+    ],
+  };
+}
+
+async function ask(load: ChildProcess, request: LoadRequest): Promise<number> {
+  load.send(request);
+  const [rate] = (await once(load, "message")) as [number];
+  return rate;
+}

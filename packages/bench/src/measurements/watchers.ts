@@ -1,0 +1,134 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { createNode, Person } from "../application.ts";
+import type { DurablePostgres } from "../database.ts";
+import type { Extent, Measured, Row } from "../result.ts";
+import { median } from "../statistics.ts";
+import { listen, Wire } from "../wire.ts";
+
+const FAN_OUTS = 10;
+/** How many streams are opened at once. */
+const AT_ONCE = 100;
+const WATCH = `/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
+
+/** 6: what an idle watcher costs, and how long news take to reach many. */
+export async function measureWatchers(postgres: DurablePostgres, { watchers }: Extent): Promise<Measured> {
+  const { pool, url: databaseUrl } = await postgres.create("watchers");
+  await createNode(pool).migrate();
+  const rows: Row[] = [];
+  for (const count of watchers) {
+    const host = fork(new URL("../watcher-host.ts", import.meta.url), [databaseUrl], {
+      execArgv: ["--conditions=@sessions/source", "--expose-gc"],
+    });
+    const [origin] = (await once(host, "message")) as [string];
+    const memory = async () => {
+      host.send("memory");
+      return ((await once(host, "message")) as [{ used: number; rss: number }])[0];
+    };
+    // What the first streams load and compile is not theirs.
+    await close(
+      await open(
+        origin,
+        AT_ONCE,
+        (index) => `early-${index}`,
+        () => {},
+      ),
+    );
+    const before = await memory();
+    const idle = await open(
+      origin,
+      count,
+      (index) => `idle-${index}`,
+      () => {},
+    );
+    const after = await memory();
+    await close(idle);
+    const line = (what: string, unit: string, values: readonly number[]) =>
+      rows.push({ what, at: count, unit, median: median(values), rounds: values });
+    line("memory an idle watcher, used", "bytes", [(after.used - before.used) / count]);
+    line("memory an idle watcher, resident", "bytes", [(after.rss - before.rss) / count]);
+    line("news to all of one owner's watchers", "ms", await fanOuts(origin, count));
+    host.kill();
+  }
+
+  const used = (at: number) => rows.find((row) => row.what.endsWith("used") && row.at === at)!.median / 1_000;
+  return {
+    name: "watchers",
+    title: "Watchers",
+    how:
+      "Streams over HTTP to a node that is alone in its process. Memory is what is used after a collection, the sockets and " +
+      "Node's own request and response included, each watcher another owner's. News: from a submission's " +
+      "request to the last of one owner's watchers; the process that counts shares the two cores.",
+    rows,
+    ratios: watchers.map((count) => ({
+      what: `memory an idle watcher at ${count.toLocaleString("en")}`,
+      value: used(count),
+      unit: "kB",
+      target: { atMost: 20 },
+    })),
+  };
+}
+
+/** Opens streams, and resolves when each has had its first event. */
+async function open(
+  origin: string,
+  count: number,
+  ownerOf: (index: number) => string,
+  heard: (text: string) => void,
+): Promise<readonly (() => void)[]> {
+  const ends: (() => void)[] = [];
+  for (let from = 0; from < count; from += AT_ONCE) {
+    const some = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, index) => {
+      const first = Promise.withResolvers<void>();
+      ends.push(
+        listen(origin, WATCH, { "x-user": ownerOf(from + index) }, (text) => {
+          if (text.includes('"protocol"')) first.resolve();
+          heard(text);
+        }),
+      );
+      return first.promise;
+    });
+    await Promise.all(some);
+  }
+  return ends;
+}
+
+async function close(ends: readonly (() => void)[]): Promise<void> {
+  for (const end of ends) end();
+  // The other process must see them end.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+}
+
+async function fanOuts(origin: string, count: number): Promise<readonly number[]> {
+  const person = new Person(`crowd-${count}`);
+  const wire = new Wire(origin);
+  const push = (body: object) => wire.post("/sessions.push", JSON.stringify(body), { "x-user": person.owner });
+  await push(person.begin(Math.ceil(FAN_OUTS / 8) + 1));
+  let command = "none yet";
+  let left = 0;
+  let done = () => {};
+  const ends = await open(
+    origin,
+    count,
+    () => person.owner,
+    (text) => {
+      if (!text.includes(command)) return;
+      left -= 1;
+      if (left === 0) done();
+    },
+  );
+  const times: number[] = [];
+  for (let news = 0; news < FAN_OUTS; news += 1) {
+    const all = Promise.withResolvers<void>();
+    const submission = person.submit();
+    command = `"command":"${submission.commands[0]!.id}"`;
+    left = count;
+    done = () => all.resolve();
+    const started = performance.now();
+    await Promise.all([push(submission), all.promise]);
+    times.push(performance.now() - started);
+  }
+  wire.close();
+  await close(ends);
+  return times;
+}

@@ -1,0 +1,43 @@
+/** What one measurement found. */
+export interface Measured {
+  readonly name: string;
+  readonly title: string;
+  /** How it was measured, in a sentence or two of Markdown. */
+  readonly how: string;
+  readonly rows: readonly Row[];
+  readonly ratios: readonly Ratio[];
+}
+
+/** One median, with all that it is the middle of. */
+export interface Row {
+  readonly what: string;
+  /** What was varied, such as the number of callers or of ended sessions. */
+  readonly at: number | null;
+  readonly unit: string;
+  readonly median: number;
+  readonly rounds: readonly number[];
+}
+
+/** A figure that has a target, or is worth having beside one. */
+export interface Ratio {
+  readonly what: string;
+  readonly value: number;
+  readonly unit?: string;
+  readonly target?: { readonly atLeast: number } | { readonly atMost: number };
+}
+
+/** Whether a target is met; null without one. */
+export function isMet({ value, target }: Ratio): boolean | null {
+  if (target === undefined) return null;
+  return "atLeast" in target ? value >= target.atLeast : value <= target.atMost;
+}
+
+/** How much is measured. */
+export interface Extent {
+  readonly rounds: number;
+  /** How long each contestant runs in a round, in milliseconds. */
+  readonly roundMs: number;
+  /** How many ended sessions lie behind. */
+  readonly histories: readonly number[];
+  readonly watchers: readonly number[];
+}

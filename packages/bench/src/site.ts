@@ -1,0 +1,81 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { initTRPC } from "@trpc/server";
+import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import connectPgSimple from "connect-pg-simple";
+import express from "express";
+import session from "express-session";
+import type { Client, Pool } from "pg";
+import { pushRequestSchema } from "@sessions/core";
+import type { Sessions } from "@sessions/server";
+import type { Context } from "./application.ts";
+
+export interface Site {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+declare module "express-session" {
+  interface SessionData {
+    readonly body: unknown;
+  }
+}
+
+/** The sessions router and a mutation that does nothing with the same input, at `/sessions.push` and `/noop`. */
+export function serveTrpc(sessions: Sessions): Promise<Site> {
+  const t = initTRPC.context<Context>().create();
+  const router = t.router({
+    sessions: sessions.router,
+    noop: t.procedure.input(pushRequestSchema).mutation(() => ({ ok: true })),
+  });
+  const user = (value: string | string[] | undefined) => (typeof value === "string" ? value : undefined);
+  const handler = createHTTPHandler({ router, createContext: ({ req }) => ({ user: user(req.headers["x-user"]) }) });
+  return listening(createServer(handler));
+}
+
+/** The classic: a cookie, and a session that is loaded and stored with each request. */
+export function serveExpress(pool: Pool): Promise<Site> {
+  const PgStore = connectPgSimple(session);
+  const store = new PgStore({ pool, createTableIfMissing: true, pruneSessionInterval: false });
+  const app = express();
+  app.use(session({ store, secret: "bench", resave: false, saveUninitialized: false }), express.json());
+  app.post("/step", (request, response) => {
+    Object.assign(request.session, { body: request.body as unknown });
+    response.json({ ok: true });
+  });
+  return listening(createServer(app));
+}
+
+/** The least that can bring word from one device to another: NOTIFY, LISTEN and an event stream. */
+export async function serveRelay(pool: Pool, listener: Client): Promise<Site> {
+  const streams = new Set<ServerResponse>();
+  listener.on("notification", ({ payload = "" }) => {
+    for (const stream of streams) stream.write(`data: ${payload}\n\n`);
+  });
+  await listener.query("listen relay");
+  const server = createServer((request, response) => {
+    if (request.method === "GET") {
+      response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+      streams.add(response);
+      response.on("close", () => streams.delete(response));
+      return;
+    }
+    let body = "";
+    request.setEncoding("utf8").on("data", (text: string) => (body += text));
+    request.on("end", () => {
+      void pool.query("select pg_notify('relay', $1)", [body]).then(() => response.end("{}"));
+    });
+  });
+  return listening(server);
+}
+
+async function listening(server: Server): Promise<Site> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 4_096, resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

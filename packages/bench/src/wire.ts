@@ -1,0 +1,66 @@
+import { connect, type Socket } from "node:net";
+
+/** A kept-alive HTTP connection that costs its process little: one request at a time, bodies as text. */
+export class Wire {
+  readonly #host: string;
+  readonly #socket: Socket;
+  #received = "";
+  #answered: PromiseWithResolvers<string> | undefined;
+
+  constructor(origin: string) {
+    const { hostname, port, host } = new URL(origin);
+    this.#host = host;
+    this.#socket = connect(Number(port), hostname).setNoDelay(true).setEncoding("utf8");
+    this.#socket.on("data", (text: string) => this.#receive(text));
+    this.#socket.on("error", (error) => this.#answered?.reject(error));
+  }
+
+  /** The whole answer, its head included, once it has come. @throws for an answer that is no success */
+  async post(path: string, body: string, headers: Readonly<Record<string, string>>): Promise<string> {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.#answered = Promise.withResolvers();
+    this.#socket.write(
+      `POST ${path} HTTP/1.1\r\nhost: ${this.#host}\r\ncontent-type: application/json\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\n${lines.join("")}\r\n${body}`,
+    );
+    const answer = await this.#answered.promise;
+    if (!/^HTTP\/1\.1 20\d/.test(answer)) throw new Error(answer.slice(0, 400));
+    return answer;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(text: string): void {
+    this.#received += text;
+    const head = this.#received.indexOf("\r\n\r\n");
+    if (head === -1) return;
+    const length = /\r\ncontent-length: *(\d+)/i.exec(this.#received.slice(0, head))?.[1];
+    const whole =
+      length === undefined
+        ? this.#received.endsWith("0\r\n\r\n")
+        : Buffer.byteLength(this.#received.slice(head + 4)) >= Number(length);
+    if (!whole) return;
+    const answer = this.#received;
+    this.#received = "";
+    this.#answered?.resolve(answer);
+  }
+}
+
+/** A stream of server-sent events that is read as text; gives how to end it. */
+export function listen(
+  origin: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  heard: (text: string) => void,
+): () => void {
+  const { hostname, port, host } = new URL(origin);
+  const socket = connect(Number(port), hostname).setNoDelay(true).setEncoding("utf8");
+  const lines = Object.entries({ host, accept: "text/event-stream", ...headers }).map(([k, v]) => `${k}: ${v}\r\n`);
+  socket.write(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
+  socket.on("data", heard);
+  // Its server ends first.
+  socket.on("error", () => {});
+  return () => socket.destroy();
+}
