@@ -4,6 +4,7 @@ export const faultCodes = {
   path_invalid: "A flow's path function threw, or returned something that is not a list of its own steps.",
   configuration_invalid: "An option has a value that cannot work.",
   context_invalid: "The host's `identify` returned something that is not an owner.",
+  identify_failed: "The host's `identify` threw.",
   database_unreachable: "The database does not answer.",
   database_not_migrated: "The database lacks tables that this version needs.",
   database_newer: "The database was migrated by a newer version.",

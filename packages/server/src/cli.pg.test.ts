@@ -107,6 +107,17 @@ test.for<readonly [name: string, statement: string, says: string]>([
     "insert into sessions.session select owner_id, id, flow, version, revision, state, receipts, entry, hash, ended_at, ended_at from sessions.session_archive where id = $1",
     "is active and archived",
   ],
+  [
+    "data that were changed",
+    "update sessions.session_archive set state = jsonb_set(state, '{data,amount,cents}', '1') where id = $1",
+    "has other data than its history",
+  ],
+  [
+    "a result that was changed",
+    "update sessions.session_archive set state = jsonb_set(state, '{result,reference}', '\"R-0\"') where id = $1",
+    "has another result than its history",
+  ],
+  ["no row of its own", "delete from sessions.session_archive where id = $1", "is gone, and its history stays"],
 ])("S15: verify names the first session with %s", async ([, statement, says]) => {
   const { session, review } = await ada.untilReview();
   await ada.one(review);

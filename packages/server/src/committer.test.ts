@@ -11,6 +11,7 @@ function committer(options: Partial<CommitterOptions<Numbered>>) {
   const batches: (readonly Numbered[])[] = [];
   const made = new Committer<Numbered>({
     isTransient: (error) => error === "transient",
+    isOneWrites: (error) => error !== "outage",
     batchSize: 100,
     queueSize: 1_000,
     ...options,
@@ -59,6 +60,13 @@ test("a failing batch settles every caller: the good writes are made one by one,
   });
   const results = await Promise.allSettled([write("a"), write("b", 13), write("c")].map((each) => made.commit(each)));
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+});
+
+test("an outage is told to every caller of the batch at once", async () => {
+  const { made, batches } = committer({ commit: () => Promise.reject("outage") });
+  const results = await Promise.allSettled(["a", "b", "c"].map((key) => made.commit(write(key))));
+  expect(results).toEqual(Array.from({ length: 3 }, () => ({ status: "rejected", reason: "outage" })));
+  expect(batches).toHaveLength(1);
 });
 
 test("past its bound the queue turns writes away, and takes them again once it has drained", async () => {

@@ -8,6 +8,8 @@ export interface CommitterOptions<W extends Write> {
   readonly commit: (batch: readonly W[]) => Promise<readonly boolean[]>;
   /** Whether committing the same batch again may succeed. */
   readonly isTransient: (error: unknown) => boolean;
+  /** Whether one write may be to blame for a batch's error, so that the others are worth trying without it. */
+  readonly isOneWrites: (error: unknown) => boolean;
   /** The most writes in one batch. */
   readonly batchSize: number;
   /** The most writes that wait; one more is turned away. */
@@ -111,11 +113,12 @@ export class Committer<W extends Write> {
         for (const [index, { settle }] of batch.entries()) settle.resolve(made[index] ?? false);
         return;
       } catch (error) {
-        if (batch.length === 1 && (attempt >= MAX_BATCH_ATTEMPTS || !this.#options.isTransient(error))) {
-          batch[0]!.settle.reject(error);
-          return;
-        }
-        if (attempt >= MAX_BATCH_ATTEMPTS || !this.#options.isTransient(error)) break;
+        const transient = this.#options.isTransient(error);
+        if (transient && attempt < MAX_BATCH_ATTEMPTS) continue;
+        // In an outage every write would fail alone as it does together: receipts make it safe to say so at once.
+        if (batch.length > 1 && (transient || this.#options.isOneWrites(error))) break;
+        for (const { settle } of batch) settle.reject(error);
+        return;
       }
     }
     // One bad write must not take its neighbours with it.

@@ -3,6 +3,7 @@ import { SessionsError, type Command, type Device, type Outcome, type Refusal, t
 import { HookFailed, runHooks } from "./hooks.ts";
 import { judge, refused } from "./judgement.ts";
 import { insertArchived, loadArchived } from "./postgres/archive.ts";
+import { isDataError } from "./postgres/database.ts";
 import { insertHistory } from "./postgres/history.ts";
 import { deleteHot, insertHot, loadHot, updateHot } from "./postgres/hot.ts";
 import { lockOwner } from "./postgres/owner.ts";
@@ -24,6 +25,9 @@ export interface Court {
   readonly now: () => number;
   readonly report: (error: SessionsError) => void;
 }
+
+/** Another writer came first, and what the transaction has written must go. */
+class CameFirst extends Error {}
 
 /** A refusal that must undo what the transaction has written. */
 class RolledBack extends Error {
@@ -51,13 +55,14 @@ export async function decide(
   try {
     return await court.db.transaction().execute((tx) => decideWithin(tx, court, owner, device, command, served));
   } catch (error) {
+    if (error instanceof CameFirst) return null;
     if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
-    if (error instanceof HookFailed) {
-      const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
-      court.report(new SessionsError("hook_failed", where, { cause: error.cause }));
-      return { outcome: refused({ code: "failed" }), stored: null };
-    }
-    throw error;
+    // A hook may leave its transaction broken, or a deferred constraint that fails at the commit.
+    if (!(error instanceof HookFailed || isDataError(error))) throw error;
+    const cause: unknown = error instanceof HookFailed ? error.cause : error;
+    const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
+    court.report(cause instanceof SessionsError ? cause : new SessionsError("hook_failed", where, { cause }));
+    return { outcome: refused({ code: "failed" }), stored: null };
   }
 }
 
@@ -78,8 +83,8 @@ async function decideWithin(
   const ours = tx.withSchema(court.schema);
   // The owner before the session, always: two transactions that took them crosswise would deadlock.
   if (served.limits.length > 0) await lockOwner(ours, owner, new Date(court.now()).toISOString());
-  const before =
-    (await loadHot(ours, owner, command.session, true)) ?? (await loadArchived(ours, owner, command.session));
+  const before = await loadHot(ours, owner, command.session, true);
+  if (before === null && command.kind !== "start") return null;
   // Read after the locks: what limits count is then ordered as it was decided.
   const nowMs = court.now();
 
@@ -100,6 +105,8 @@ async function decideWithin(
 
   const { stored, entry } = follow(before, hooked.session, advanced.change, command);
   if (!(await write(ours, owner, before, stored, entry))) return null;
+  // A start that was held up while its repeat began and ended the session finds it only now, in the archive.
+  if (before === null && (await loadArchived(ours, owner, command.session)) !== null) throw new CameFirst();
   return { outcome: { outcome: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
 

@@ -5,6 +5,7 @@ import {
   commandSchema,
   MAX_COMMANDS,
   PROTOCOL_VERSION,
+  SessionsError,
   type Command,
   type Device,
   type Outcome,
@@ -18,8 +19,8 @@ import { Committer, QueueFull, type Write } from "./committer.ts";
 import { decide, type Court, type Decided } from "./decision.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
 import { BatchStatement, type PlainWrite } from "./postgres/batch.ts";
-import { isTransient, type EngineKind } from "./postgres/database.ts";
-import { insertHot, updateHot } from "./postgres/hot.ts";
+import { databaseFault, isDataError, isTransient, type EngineKind } from "./postgres/database.ts";
+import { updateHot } from "./postgres/hot.ts";
 import { noteDevice } from "./postgres/owner.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -80,6 +81,7 @@ export class Engine {
         );
       },
       isTransient,
+      isOneWrites: isDataError,
       batchSize: BATCH_SIZE,
       queueSize: QUEUE_SIZE,
       concurrency: BATCHES_IN_FLIGHT,
@@ -136,21 +138,24 @@ export class Engine {
         telemetry.outcome("malformed", outcomes[index]);
       }
     }
-    await this.#noteDevice(owner, device);
 
     const snapshots: Snapshot[] = [];
     const takeAll = async (session: string, group: readonly { index: number; command: Command }[]) => {
       let stored: Stored | undefined;
       for (const { index, command } of group) {
-        const decided = await this.#take(owner, device, command, stored);
+        const decided = await this.#take(owner, device, command, stored).catch((error: unknown) =>
+          this.#failed(command, error),
+        );
         outcomes[index] = decided.outcome;
         telemetry.outcome(command.kind, decided.outcome);
         stored = decided.stored ?? undefined;
       }
-      const newest = stored ?? (await reader.load(owner, session));
-      if (newest !== null) snapshots.push(atTime(newest.snapshot, now()));
+      const newest = stored?.snapshot.status === "active" ? atTime(stored.snapshot, now()) : null;
+      const told = newest?.status === "active" ? newest : await reader.read(owner, session);
+      if (told !== null) snapshots.push(told);
     };
     await settleAll([...bySession].map(([session, group]) => takeAll(session, group)));
+    if (outcomes.some(({ outcome }) => outcome === "accepted")) await this.#noteDevice(owner, device);
     return { now: this.#iso(), outcomes, snapshots };
   }
 
@@ -173,27 +178,27 @@ export class Engine {
       }
       const nowMs = this.#options.now();
       const judgement = judge(this.#options.flows, stored, command, { nowMs, device });
-      if (judgement.settled && (fresh || judgement.outcome.outcome === "accepted")) {
-        return { outcome: judgement.outcome, stored };
-      }
-      if (judgement.settled) {
-        // What is remembered may be old: a refusal is told only from what the database holds now.
+      if (judgement.settled && !fresh) {
+        // What is remembered may be old: an outcome is told only from what the database holds now.
         stored = undefined;
         continue;
+      }
+      if (judgement.settled) {
+        // A replay may be all that is left of a commit whose connection broke: nobody has been told of it yet.
+        if (judgement.outcome.outcome === "accepted" && stored) this.#options.publish(owner, stored.snapshot);
+        return { outcome: judgement.outcome, stored };
       }
 
       await this.#options.partitions.ensure(nowMs);
       try {
-        const locking = attempt > MAX_RACES || this.#needsTransaction(command, judgement);
-        const decided = locking
-          ? await decide(this.#options, owner, device, command, judgement.served)
-          : await this.#write(owner, stored, command, judgement);
+        const decided =
+          stored === null || attempt > MAX_RACES || this.#needsTransaction(judgement)
+            ? await decide(this.#options, owner, device, command, judgement.served)
+            : await this.#write(owner, stored, command, judgement);
         if (decided !== null) {
           const { outcome, stored: now } = decided;
           if (now !== null) this.#cache.put(owner, now);
-          if (outcome.outcome === "accepted" && now !== null && !outcome.replayed) {
-            this.#options.publish(owner, now.snapshot);
-          }
+          if (outcome.outcome === "accepted" && now !== null) this.#options.publish(owner, now.snapshot);
           return decided;
         }
       } catch (error) {
@@ -202,25 +207,32 @@ export class Engine {
         }
         if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
       }
-      if (attempt >= MAX_ATTEMPTS) return { outcome: refused({ code: "failed" }), stored: null };
+      if (attempt >= MAX_ATTEMPTS) throw new SessionsError("internal", `Gave up after ${attempt} attempts.`);
       stored = undefined;
     }
   }
 
-  /** Hooks, limits and the move to the archive are decided under the session's lock. */
-  #needsTransaction(command: Command, { advanced, served }: Extract<Judgement, { settled: false }>): boolean {
-    const { session, change } = advanced;
-    return (
-      session.status !== "active" ||
-      (command.kind === "start" && served.limits.length > 0) ||
-      (change?.kind === "submit" && served.handlerOf(change.step) !== undefined)
+  /** One command must not fail its neighbours, nor come back for ever: only what a retry may mend is thrown. */
+  #failed({ id, kind, session }: Command, error: unknown): Decided {
+    const fault = databaseFault(error);
+    if (fault?.code.startsWith("database_") && !isDataError(error)) throw error;
+    const where = `Command ${id} (${kind}) of session ${session}.`;
+    this.#options.report(
+      error instanceof SessionsError ? error : new SessionsError(fault?.code ?? "internal", where, { cause: error }),
     );
+    return { outcome: refused({ code: "failed" }), stored: null };
+  }
+
+  /** Starts, hooks, limits and the move to the archive are decided in a transaction. */
+  #needsTransaction({ advanced, served }: Extract<Judgement, { settled: false }>): boolean {
+    const { session, change } = advanced;
+    return session.status !== "active" || (change?.kind === "submit" && served.handlerOf(change.step) !== undefined);
   }
 
   /** Writes a plain command by compare-and-set. Null when another writer came first. */
   async #write(
     owner: string,
-    stored: Stored | null,
+    stored: Stored,
     command: Command,
     { advanced }: Extract<Judgement, { settled: false }>,
   ): Promise<Decided | null> {
@@ -228,7 +240,7 @@ export class Engine {
     const made = await this.#committer.commit({
       key: `${owner} ${command.session}`,
       owner,
-      expected: stored?.snapshot.revision ?? 0,
+      expected: stored.snapshot.revision,
       ...next,
     });
     if (!made) return null;
@@ -239,10 +251,8 @@ export class Engine {
   /** One-owner statements on one connection, so that each stays on its shard; sent together where the driver pipelines. */
   #writeEach(writes: readonly PlainWrite[]): Promise<readonly boolean[]> {
     return this.#db.connection().execute(async (connection) => {
-      const write = async ({ owner, expected, stored, entry }: PlainWrite) =>
-        expected > 0
-          ? updateHot(connection, owner, expected, stored, entry)
-          : entry !== null && insertHot(connection, owner, stored, entry);
+      const write = ({ owner, expected, stored, entry }: PlainWrite) =>
+        updateHot(connection, owner, expected, stored, entry);
       if (this.#options.kind === "citus") return Promise.all(writes.map(write));
       const made: boolean[] = [];
       for (const each of writes) made.push(await write(each));

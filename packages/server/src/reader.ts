@@ -30,8 +30,11 @@ export class Reader {
 
   /** One session of the owner, active or ended; null when there is none. */
   async read(owner: string, session: string): Promise<Snapshot | null> {
-    const stored = await this.load(owner, session);
-    return stored && atTime(stored.snapshot, this.#options.court.now());
+    for (;;) {
+      const stored = await this.load(owner, session);
+      const snapshot = stored && (await this.#told(owner, stored));
+      if (snapshot !== undefined) return snapshot;
+    }
   }
 
   /** The outcome of an accepted command; null when there is none of that id. */
@@ -70,21 +73,31 @@ export class Reader {
     const found = new Set(hot.map(({ snapshot }) => snapshot.id));
     const others = sessions.filter((id) => !found.has(id));
     const archived = others.length === 0 ? [] : await loadArchivedOf(this.#db, owner, others);
-    return [...hot, ...archived].map(({ snapshot }) => atTime(snapshot, this.#options.court.now()));
+    const told = await Promise.all([...hot, ...archived].map((stored) => this.#told(owner, stored)));
+    return told.filter((snapshot) => snapshot !== undefined);
   }
 
   /** The active sessions; those whose deadline has passed are ended on the way. */
   async #active(owner: string, flow: string | null): Promise<readonly Snapshot[]> {
     const active: Snapshot[] = [];
     for (const stored of await listHot(this.#db, owner, flow)) {
-      const snapshot = atTime(stored.snapshot, this.#options.court.now());
-      if (snapshot.status === "active") {
-        active.push(snapshot);
-        continue;
-      }
-      await this.#options.partitions.ensure(Date.parse(stored.snapshot.expiresAt));
-      if (await endDue(this.#options.court, owner, stored, snapshot)) this.#options.publish(owner, snapshot);
+      const snapshot = await this.#told(owner, stored);
+      if (snapshot?.status === "active") active.push(snapshot);
     }
     return active;
+  }
+
+  /**
+   * What may be told of a session. One whose deadline has passed is ended first: until that is committed, a
+   * command that was judged in time may still take its next revision. Undefined when it moved on meanwhile.
+   */
+  async #told(owner: string, stored: Stored): Promise<Snapshot | undefined> {
+    const { court, partitions, publish } = this.#options;
+    const snapshot = atTime(stored.snapshot, court.now());
+    if (snapshot === stored.snapshot) return snapshot;
+    await partitions.ensure(Date.parse(stored.snapshot.expiresAt));
+    if (!(await endDue(court, owner, stored, snapshot))) return undefined;
+    publish(owner, snapshot);
+    return snapshot;
   }
 }

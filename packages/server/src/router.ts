@@ -51,7 +51,7 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report }: Rout
       return await work();
     } catch (error) {
       if (error instanceof TRPCError) throw error;
-      const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error));
+      const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
       report(fault);
       const away = fault.code === "database_unreachable" || fault.code === "closed";
       throw new TRPCError({

@@ -1,3 +1,4 @@
+import { TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { SessionsError, storable, type Snapshot } from "@sessions/core";
@@ -102,7 +103,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const partitions = new Partitions(db, schema);
   const hub = new WatchHub();
   const report = (error: unknown) =>
-    onError(databaseFault(error) ?? new SessionsError("internal", "In the background."));
+    onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
   const court = { db, schema, flows, now, report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
@@ -131,7 +132,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       report,
     });
   relay?.open();
-  const stopSweeping = options.sweeps === false ? () => {} : repeat(() => sweeper.sweep().then(() => {}, report));
+  const stopSweeping =
+    options.sweeps === false
+      ? () => Promise.resolve()
+      : repeat((signal) => sweeper.sweep({ signal }).then(() => {}, report));
   const stopObserving = telemetry.observe(
     () => hub.size,
     () => engine.queued,
@@ -145,9 +149,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     now,
     report: onError,
     ownerOf: async (context) => {
-      if (closed) throw new SessionsError("closed", "Try another node.");
       // The host's context type is not checked against a nested router's: what it holds is the host's word.
-      return ownerFrom(await options.identify(context as Context));
+      const identified = await identifiedBy(() => options.identify(context as Context));
+      if (closed) throw new SessionsError("closed", "Try another node.");
+      return ownerFrom(identified);
     },
   });
 
@@ -166,13 +171,21 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     sweep: (sweepOptions) => withFaults(() => sweeper.sweep(sweepOptions)),
     close: async () => {
       closed = true;
-      stopSweeping();
       stopObserving();
       hub.close();
-      await engine.drain();
+      await Promise.all([engine.drain(), stopSweeping()]);
       await relay?.close();
     },
   };
+}
+
+async function identifiedBy(identify: () => Identified | Promise<Identified>): Promise<Identified> {
+  try {
+    return await identify();
+  } catch (cause) {
+    if (cause instanceof TRPCError) throw cause;
+    throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
+  }
 }
 
 function ownerFrom(identified: Identified): string | undefined {
@@ -188,14 +201,27 @@ async function ping(db: Kysely<Tables>): Promise<void> {
   await sql`select 1`.execute(db);
 }
 
-/** Does something again and again, never twice at once and never alone keeping the process alive. Gives how to stop. */
-function repeat(work: () => Promise<void>): () => void {
-  let timer: NodeJS.Timeout;
+/**
+ * Does something again and again, never twice at once and never alone keeping the process alive. Gives how to
+ * stop: what is under way is told by its signal, and waited for.
+ */
+function repeat(work: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let running = Promise.resolve();
   const schedule = () => {
-    timer = setTimeout(() => void work().finally(schedule), SWEEP_MS * (1 + Math.random() / 2)).unref();
+    if (stop.signal.aborted) return;
+    const run = () => {
+      running = work(stop.signal).finally(schedule);
+    };
+    timer = setTimeout(run, SWEEP_MS * (1 + Math.random() / 2)).unref();
   };
   schedule();
-  return () => clearTimeout(timer);
+  return async () => {
+    stop.abort();
+    clearTimeout(timer);
+    await running;
+  };
 }
 
 async function withFaults<T>(work: () => Promise<T>): Promise<T> {

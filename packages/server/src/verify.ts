@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Change, Status } from "@sessions/core";
+import { sameJson } from "@sessions/core";
 import { loadHistory } from "./postgres/history.ts";
 import { columns, fromRow } from "./postgres/row.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -21,7 +21,7 @@ const PAGE_SIZE = 500;
 
 /**
  * Walks every session, active and ended, with its history: entries numbered without gaps, hashes chained, the
- * row agreeing with its last entry, a receipt for each entry, and no session in two places. Gives the first
+ * row agreeing with them, a receipt for each entry, no session in two places and no history without one. Gives the first
  * that is broken, by owner and id, and how many were looked at.
  */
 export async function verify(
@@ -34,8 +34,10 @@ export async function verify(
     for (;;) {
       const page = await pageOf(db, table, after);
       for (const { owner, stored } of page) {
-        const reason = table === "session" && (await isArchived(db, owner, stored)) ? "is active and archived" : null;
-        const wrong = reason ?? (await contradiction(db, owner, stored));
+        const copies = await copiesInArchive(db, owner, stored);
+        const reason =
+          table === "session" && copies > 0 ? "is active and archived" : copies > 1 ? "is archived twice" : null;
+        const wrong = reason ?? (await contradiction(db, owner, stored, table === "session_archive"));
         if (wrong !== null) return { sessions, broken: { owner, session: stored.snapshot.id, reason: wrong } };
         sessions += 1;
       }
@@ -45,7 +47,7 @@ export async function verify(
       after = { owner: last.owner, id: last.stored.snapshot.id };
     }
   }
-  return { sessions, broken: null };
+  return { sessions, broken: await orphan(db) };
 }
 
 async function pageOf(
@@ -64,16 +66,21 @@ async function pageOf(
   return rows.map((row) => ({ owner: row.owner_id, stored: fromRow(row) }));
 }
 
-async function isArchived(db: Kysely<Tables>, owner: string, { snapshot }: Stored): Promise<boolean> {
+async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: Stored): Promise<number> {
   const query = db
     .selectFrom("session_archive")
     .select("id")
     .where("owner_id", "=", owner)
     .where("id", "=", snapshot.id);
-  return (await query.executeTakeFirst()) !== undefined;
+  return (await query.execute()).length;
 }
 
-async function contradiction(db: Kysely<Tables>, owner: string, stored: Stored): Promise<string | null> {
+async function contradiction(
+  db: Kysely<Tables>,
+  owner: string,
+  stored: Stored,
+  archived: boolean,
+): Promise<string | null> {
   const { snapshot, receipts } = stored;
   const history = await loadHistory(db, owner, snapshot.id);
   const broken = brokenEntry(history, snapshot.id);
@@ -83,11 +90,15 @@ async function contradiction(db: Kysely<Tables>, owner: string, stored: Stored):
   if (last === undefined) return "has no history";
   if (last.entry !== stored.entry) return `ends at entry ${stored.entry}, its history at ${last.entry}`;
   if (!sameBytes(last.hash, stored.hash)) return `has another hash than its entry ${last.entry}`;
-  if (last.body.revision > snapshot.revision)
+  if (last.body.revision > snapshot.revision) {
     return `is at revision ${snapshot.revision}, its history at ${last.body.revision}`;
-  if (statusAfter(last.body.change, last.body.result !== null || snapshot.status === "completed") !== snapshot.status) {
-    return `is ${snapshot.status}, unlike its entry ${last.entry}`;
   }
+  const { change } = last.body;
+  const ended =
+    change.kind === "end" ? change.status : archived ? (change.kind === "submit" ? "completed" : null) : "active";
+  if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.entry}`;
+  const told = unlikeHistory(snapshot, history);
+  if (told !== null) return told;
   for (const { entry, body } of history) {
     if (body.command !== null && receipts[body.command]?.[0] !== body.revision)
       return `lacks the receipt of its entry ${entry}`;
@@ -110,9 +121,51 @@ function brokenEntry(history: readonly HistoryEntry[], session: string): string 
   return null;
 }
 
-function statusAfter(change: Change, completed: boolean): Status {
-  if (change.kind === "end") return change.status;
-  return change.kind === "submit" && completed ? "completed" : "active";
+/** What a session shows was submitted, computed and returned, and its history does not say. */
+function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEntry[]): string | null {
+  for (const [step, data] of Object.entries(snapshot.data)) {
+    const body = history.findLast(
+      (entry) => entry.body.change.kind === "submit" && entry.body.change.step === step,
+    )?.body;
+    const submitted = body?.change.kind === "submit" ? body.change.data : undefined;
+    if (body === undefined || !sameJson(submitted, data)) return "has other data than its history";
+    if (!sameJson(body.output, snapshot.outputs[step] ?? null)) return "has another output than its history";
+    if (body.command !== snapshot.submissions[step]?.command) return "names another submission than its history";
+  }
+  return sameJson(history.at(-1)?.body.result ?? null, snapshot.result) ? null : "has another result than its history";
+}
+
+/** The first history, by owner and id, that belongs to no session. */
+async function orphan(db: Kysely<Tables>): Promise<Broken | null> {
+  const row = await db
+    .selectFrom("session_event as event")
+    .select(["event.owner_id", "event.session_id"])
+    .where("event.entry", "=", 1)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("session")
+            .select("session.id")
+            .whereRef("session.owner_id", "=", "event.owner_id")
+            .whereRef("session.id", "=", "event.session_id"),
+        ),
+      ),
+    )
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("session_archive")
+            .select("session_archive.id")
+            .whereRef("session_archive.owner_id", "=", "event.owner_id")
+            .whereRef("session_archive.id", "=", "event.session_id"),
+        ),
+      ),
+    )
+    .orderBy("event.owner_id")
+    .orderBy("event.session_id")
+    .limit(1)
+    .executeTakeFirst();
+  return row ? { owner: row.owner_id, session: row.session_id, reason: "is gone, and its history stays" } : null;
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {

@@ -4,6 +4,7 @@ import type { Snapshot } from "@sessions/core";
 export class WatchHub {
   readonly #inboxes = new Map<string, Set<Inbox>>();
   #size = 0;
+  #closed = false;
 
   /** Attaches a watcher that has these revisions. What is published from now on waits in its inbox. */
   join(owner: string, known: Readonly<Record<string, number>>): Inbox {
@@ -11,6 +12,7 @@ export class WatchHub {
     const inboxes = this.#inboxes.get(owner) ?? new Set();
     this.#inboxes.set(owner, inboxes.add(inbox));
     this.#size += 1;
+    if (this.#closed) inbox.close();
     return inbox;
   }
 
@@ -41,8 +43,9 @@ export class WatchHub {
     return this.#size;
   }
 
-  /** Ends every stream. */
+  /** Ends every stream, and each that is still to come. */
   close(): void {
+    this.#closed = true;
     for (const inboxes of this.#inboxes.values()) {
       for (const inbox of inboxes) inbox.close();
     }
@@ -62,6 +65,8 @@ export class Inbox {
   readonly leave: () => void;
   /** The newest revision of each active session that was put in or was known from the start. */
   readonly #revisions: Map<string, number>;
+  /** The sessions whose end was put in: nothing comes after it. */
+  readonly #ended = new Set<string>();
   readonly #waiting = new Map<string, Snapshot>();
   #wake: (() => void) | undefined;
   #closed = false;
@@ -72,7 +77,7 @@ export class Inbox {
   }
 
   lacks(session: string, revision: number): boolean {
-    return revision > this.revisionOf(session);
+    return revision > this.revisionOf(session) && !this.#ended.has(session);
   }
 
   /** The newest revision that it has, 0 for none. */
@@ -87,7 +92,11 @@ export class Inbox {
 
   put(snapshot: Snapshot): void {
     if (!this.lacks(snapshot.id, snapshot.revision)) return;
-    this.#revisions.set(snapshot.id, snapshot.revision);
+    if (snapshot.status === "active") this.#revisions.set(snapshot.id, snapshot.revision);
+    else {
+      this.#ended.add(snapshot.id);
+      this.#revisions.delete(snapshot.id);
+    }
     this.#waiting.set(snapshot.id, snapshot);
     this.#wake?.();
   }
@@ -98,7 +107,6 @@ export class Inbox {
     if (this.#closed || signal?.aborted) return null;
     const snapshots = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { id, status } of snapshots) if (status !== "active") this.#revisions.delete(id);
     return snapshots;
   }
 

@@ -75,8 +75,10 @@ class PostgresBus implements Bus {
   }
 
   #keep(notice: Notice): void {
-    const waiting = this.#waiting.get(notice.session);
-    if (waiting === undefined || waiting.revision < notice.revision) this.#waiting.set(notice.session, notice);
+    // Ids are an owner's own: another may have a session of the same one.
+    const key = `${notice.session} ${notice.owner}`;
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined || waiting.revision < notice.revision) this.#waiting.set(key, notice);
     if (this.#waiting.size <= MAX_WAITING) return;
     for (const oldest of this.#waiting.keys()) {
       this.#waiting.delete(oldest);

@@ -3,7 +3,7 @@ import type { Following } from "../stored.ts";
 import { changing } from "./hot.ts";
 import type { Tables } from "./tables.ts";
 
-/** A session's next revision, to be written if its revision is still `expected`: 0 for one that is to be started. */
+/** A session's next revision, to be written if its revision is still `expected`. */
 export interface PlainWrite extends Following {
   readonly owner: string;
   readonly expected: number;
@@ -26,13 +26,12 @@ export class BatchStatement {
   async run(writes: readonly PlainWrite[]): Promise<readonly boolean[]> {
     const rows = writes.map(rowOf);
     const [only] = rows;
-    if (only !== undefined && rows.length === 1 && only.expected > 0 && only.body !== null) {
+    if (only !== undefined && rows.length === 1 && only.body !== null) {
       const parameters = columnNames.map((name) => only[name]);
       return [(await this.#send(textForOne(this.#schema), parameters)).length === 1];
     }
-    const begins = rows.some(({ expected }) => expected === 0);
     const parameters = columnNames.map((name) => listOf(name, rows));
-    const positions = new Set(await this.#send(textForMany(this.#schema, begins), parameters));
+    const positions = new Set(await this.#send(textForMany(this.#schema), parameters));
     return writes.map((_, index) => positions.has(index));
   }
 
@@ -105,36 +104,26 @@ function textForOne(schema: string): string {
     returning ${given("position")} as position`;
 }
 
-/** For any number of sessions. `begins`: some of them are new. */
-function textForMany(schema: string, begins: boolean): string {
+/** For any number of sessions. */
+function textForMany(schema: string): string {
   const lists = columnNames.map((name, index) => {
     const type = columnTypes[name];
     return type === "jsonb"
       ? `string_to_array($${index + 1}, '${SEPARATOR}', '')::jsonb[]`
       : `$${index + 1}::${type}[]`;
   });
-  const kept = ["owner_id", "id", "flow", ...changed];
   const told = ["position", "owner_id", "id", ...noted];
-  const begun = `
-    begun as (
-      insert into ${schema}.session (${kept.join(", ")}, receipts)
-      select ${kept.join(", ")}, receipt from input where expected = 0
-      on conflict (owner_id, id) do nothing
-      returning owner_id, id
-    ),`;
   return `
-    with input (${columnNames.join(", ")}) as ${begins ? "materialized " : ""}(
+    with input (${columnNames.join(", ")}) as (
       select * from unnest(${lists.join(", ")})
-    ), moved as (
+    ), made as (
       update ${schema}.session as session
       set ${changed.map((name) => `${name} = input.${name}`).join(", ")},
         receipts = case when input.body is null then session.receipts else session.receipts || input.receipt end
       from input
       where session.owner_id = input.owner_id and session.id = input.id and session.revision = input.expected
+        and session.flow = input.flow
       returning ${told.map((name) => `input.${name}`).join(", ")}
-    ),${begins ? begun : ""} made as (
-      select ${told.join(", ")} from moved
-      ${begins ? `union all select ${told.join(", ")} from input join begun using (owner_id, id)` : ""}
     ), noted as (
       insert into ${schema}.session_event (owner_id, session_id, ${noted.join(", ")})
       select owner_id, id, ${noted.join(", ")} from made where body is not null

@@ -60,6 +60,11 @@ export function isTransient(error: unknown): boolean {
   return ["40001", "40P01"].includes(errorCode(error) ?? "");
 }
 
+/** Whether what was written is to blame, and would be again: data that cannot be, a constraint, a failed transaction. */
+export function isDataError(error: unknown): boolean {
+  return /^(22|23|P0)[0-9A-Z]{3}$|^25P02$/.test(errorCode(error) ?? "");
+}
+
 /**
  * A database error as a fault without the driver's text, which may quote what a person typed.
  * Undefined for an error that did not come from the database.

@@ -59,6 +59,14 @@ export function busContract({ make, cut }: BusUnderTest): void {
     await b.until(() => b.heard.some(({ revision }) => revision === 500));
   });
 
+  test("two owners' sessions of one id do not hide each other", async () => {
+    const [a, b] = await Promise.all([listening(), listening()]);
+    const session = uuidv7();
+    a.bus.publish({ owner: "eve", session, revision: 9 });
+    a.bus.publish({ owner: "ada", session, revision: 2 });
+    await b.until(() => b.heard.some(({ owner }) => owner === "ada"));
+  });
+
   test("after a cut it says that it is deaf, hears again by itself, and says so", async () => {
     const [a, b] = await Promise.all([listening(), listening()]);
     await cut();
