@@ -1,3 +1,4 @@
+import { MAX_COMMANDS } from "@sessions/core";
 import { Person } from "./application.ts";
 import { latency } from "./rounds.ts";
 import { listen, Wire } from "./wire.ts";
@@ -25,8 +26,10 @@ async function run({ kind, from, to, ms }: Probe): Promise<number> {
   const headers = { "x-user": person.owner };
   const wire = new Wire(from);
   const path = kind === "sessions" ? "/sessions.push" : "/";
-  const begun = person.begin(Math.min(100, Math.ceil(ms / 4)));
-  if (kind === "sessions") await wire.post(path, JSON.stringify(begun), headers);
+  while (person.room < ms * 2) {
+    const begun = person.begin(MAX_COMMANDS);
+    if (kind === "sessions") await wire.post(path, JSON.stringify(begun), headers);
+  }
 
   let awaited = "HTTP/1.1 200";
   let heard = Promise.withResolvers<void>();

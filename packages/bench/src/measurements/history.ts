@@ -26,7 +26,7 @@ export async function measureHistory(postgres: DurablePostgres, extent: Extent):
     contestants.push(...ours(crowd, node, session, ended, extent), ...(await oneTable(pool, ended, extent)));
     await pool.query("checkpoint");
   }
-  const rows = await compare(contestants, extent.rounds * 2 + 1);
+  const rows = await compare(contestants, extent.rounds + 2);
   for (const close of closing) await close();
 
   const most = Math.max(...extent.histories);

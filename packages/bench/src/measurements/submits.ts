@@ -71,7 +71,7 @@ export async function measureSubmits(postgres: DurablePostgres, { rounds, roundM
       what: "engine",
       at: callers,
       unit,
-      prepare: () => crowd.begin(callers, Math.ceil((roundMs * Math.max(3, 20 / callers)) / (callers === 1 ? 7 : 1))),
+      prepare: () => crowd.begin(callers, Math.ceil((roundMs * (callers === 1 ? 3 : 16)) / callers)),
       round: () => throughput(callers, roundMs, (caller) => crowd.submit(caller)),
     },
     { what: "one-row UPDATE", at: callers, unit, round: () => throughput(callers, roundMs, updateOne) },
