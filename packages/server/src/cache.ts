@@ -55,6 +55,6 @@ function weigh(value: Json | undefined): number {
   if (typeof value === "string") return 16 + 2 * value.length;
   if (typeof value !== "object" || value === null) return 8;
   let bytes = 32;
-  for (const part of Object.values(value)) bytes += 16 + weigh(part as Json | undefined);
+  for (const part of Object.values(value)) bytes += 16 + weigh(part);
   return bytes;
 }
