@@ -9,13 +9,15 @@ const json = z.custom<Json>((value) => value !== undefined);
 const name = z.string().min(1).max(100);
 const version = z.int().positive().max(1_000_000);
 
+/** Text that every engine can keep. */
+export const textSchema = z
+  .string()
+  .refine((text) => text.isWellFormed() && !text.includes("\0"), "Not storable text.");
+
 /** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
 export const deviceSchema = z.object({
   id: idSchema,
-  name: z
-    .string()
-    .max(100)
-    .refine((text) => text.isWellFormed() && !text.includes("\0"), "Not storable text."),
+  name: textSchema.max(100),
 });
 export type Device = z.infer<typeof deviceSchema>;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { deviceSchema, idSchema, type Command } from "./command.ts";
+import { deviceSchema, idSchema, textSchema, type Command } from "./command.ts";
 import { refusalSchema } from "./refusal.ts";
 import { snapshotSchema } from "./snapshot.ts";
 
@@ -48,11 +48,11 @@ export const readReplySchema = z.object({ now: time, session: snapshotSchema.nul
 
 export const listRequestSchema = z.object({
   owner,
-  flow: z.string().max(100).nullable(),
+  flow: textSchema.max(100).nullable(),
   /** Ended sessions to return at most. */
   limit: z.int().min(1).max(100),
   /** Where the page before ended; null for the first page, which also holds the active sessions. */
-  after: z.object({ endedAt: time, id: idSchema }).nullable(),
+  after: z.object({ endedAt: time.refine((at) => at >= "1970", "Before any session."), id: idSchema }).nullable(),
 });
 export const listReplySchema = z.object({
   now: time,

@@ -176,6 +176,19 @@ test("a clock that is years ahead loses nothing typed, and wins no longer than a
   ).toMatchObject({ refusal: { code: "malformed" } });
 });
 
+test.for([
+  ["list", { flow: "\0", limit: 10, after: null }],
+  ["list", { flow: null, limit: 10, after: { endedAt: "0000-01-01T00:00:00Z", id: uuidv7() } }],
+  ["list", { flow: null, limit: 1e9, after: null }],
+  ["read", { session: "x" }],
+  ["receipt", { session: uuidv7(), command: "x" }],
+] as const)("a %s with %o is a bad request", async ([procedure, input]) => {
+  const query = `input=${encodeURIComponent(JSON.stringify(input))}`;
+  const response = await fetch(`${running.url}/sessions.${procedure}?${query}`, { headers: { "x-user": "ada" } });
+  expect(response.status).toBe(400);
+  expect(await response.text()).toContain("BAD_REQUEST");
+});
+
 test("no refusal and no error quotes what was typed", async () => {
   const secret = "BE71096123456769";
   const { text } = await post(

@@ -52,7 +52,8 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report }: Rout
     } catch (error) {
       if (error instanceof TRPCError) throw error;
       const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
-      report(fault);
+      // A node that is closing says so to whoever asks; that is no fault of its own.
+      if (fault.code !== "closed") report(fault);
       const away = fault.code === "database_unreachable" || fault.code === "closed";
       throw new TRPCError({
         code: away ? "SERVICE_UNAVAILABLE" : "INTERNAL_SERVER_ERROR",

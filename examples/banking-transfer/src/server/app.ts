@@ -55,7 +55,8 @@ export function createApp({ database, secret, pages }: AppOptions): App {
     }),
     maxBodySize: 1024 * 1024,
     onError({ error, path }) {
-      if (error.code === "INTERNAL_SERVER_ERROR") console.error(`${path ?? "A procedure"} failed.`, error.cause);
+      if (error.code === "INTERNAL_SERVER_ERROR")
+        console.error(`${path ?? "A procedure"} failed: ${error.cause?.name ?? error.code}.`);
     },
   });
   const files = sirv(pages, { single: true });
@@ -115,7 +116,15 @@ function createRouter(sessions: ReturnType<typeof createTransfers>, signIn: Sign
     sessions: sessions.router,
     me: t.procedure.query(({ ctx }) => ctx.user),
     signIn: t.procedure
-      .input(z.object({ id: z.string().max(100), password: z.string().max(200) }))
+      .input(
+        z.object({
+          id: z
+            .string()
+            .max(100)
+            .regex(/^[\w-]*$/),
+          password: z.string().max(200),
+        }),
+      )
       .mutation(async ({ ctx, input }) => {
         const user = await signIn.check(input.id, input.password);
         if (user) ctx.remember(user);

@@ -7,7 +7,15 @@ import { fileURLToPath } from "node:url";
 import { createApp, type App } from "./app.ts";
 import { openDatabase, type Database } from "./database.ts";
 
-const { PORT = "4000", DATABASE_URL, DATA_DIRECTORY, PAGES_DIRECTORY, COOKIE_SECRET, SESSIONS_MIGRATE } = process.env;
+const {
+  PORT = "4000",
+  HOST = "localhost",
+  DATABASE_URL,
+  DATA_DIRECTORY,
+  PAGES_DIRECTORY,
+  COOKIE_SECRET,
+  SESSIONS_MIGRATE,
+} = process.env;
 const data = DATA_DIRECTORY ?? fileURLToPath(new URL("../../.data", import.meta.url));
 const pages = PAGES_DIRECTORY ?? fileURLToPath(new URL("../../dist/app", import.meta.url));
 
@@ -31,7 +39,12 @@ async function start(): Promise<void> {
     throw cause;
   });
   handle = app.handle;
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void stop(server, app, database));
+  const leave = () => {
+    // Pages that are still open ask again at once: they are told to come back, on a connection that ends.
+    handle = (_req, res) => res.writeHead(503, { "retry-after": "1", connection: "close" }).end();
+    void stop(server, app, database);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, leave);
 
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : PORT;
@@ -49,8 +62,9 @@ async function openApp(database: Database): Promise<App> {
 async function stop(server: Server, app: App, database: Database): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   await app.close();
-  server.closeIdleConnections();
+  const closing = setInterval(() => server.closeIdleConnections(), 50);
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 3_000))]);
+  clearInterval(closing);
   await database.close();
   process.exit(0);
 }
@@ -60,7 +74,7 @@ function listen(server: Server): Promise<void> {
   if (!/^\d+$/.test(PORT) || port > 65_535) throw new Error("PORT must be a number from 0 to 65535.");
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, resolve);
+    server.listen(port, HOST, resolve);
   });
 }
 
