@@ -38,6 +38,11 @@ const submit = z.object({
   input: json,
   /** For the step and each that it depends on: the command whose submission the person saw there; null for none. */
   seen: z.record(name, idSchema.nullable()),
+  /**
+   * The newest stamp that this device gave to a draft of the step: what it typed until then is in `input`, and a
+   * draft of it that arrives later changes nothing.
+   */
+  typed: stampSchema.optional(),
 });
 
 const draft = z.object({

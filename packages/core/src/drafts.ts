@@ -1,7 +1,7 @@
 import { stepOf, type AnyFlow } from "./flow.ts";
 import type { Json } from "./json.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { clampStamp, nextStamp } from "./stamp.ts";
+import { clampStamp, deviceOf, nextStamp, type Stamp } from "./stamp.ts";
 
 /** A step's draft with what came in, field by field the newest. A stamp that runs ahead of the clock is pulled back to it. */
 export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: number): FieldDrafts {
@@ -9,6 +9,13 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
     return [field, { value, at: clampStamp(at, nowMs) }] as const;
   });
   return newest(before, edits);
+}
+
+/** The fields without those that a device typed before it submitted the step; `typed` is the last of their stamps. */
+export function unsubmitted(fields: FieldDrafts, typed: Stamp | undefined): FieldDrafts {
+  if (typed === undefined) return fields;
+  const late = ({ at }: FieldDrafts[string]) => deviceOf(at) === deviceOf(typed) && at <= typed;
+  return Object.fromEntries(Object.entries(fields).filter(([, field]) => !late(field)));
 }
 
 /** The drafts after a submission: its own are gone; what a cleared step held is offered again, unless it confirms something. */

@@ -181,3 +181,27 @@ test("S3: a submission and drafts of other steps commute", () => {
     }),
   );
 });
+
+test("S2: a draft that arrives after the submission of what it typed changes nothing; one typed since does", () => {
+  const before = nextStamp(phone.id, DAWN_MS);
+  const since = nextStamp(phone.id, DAWN_MS, before);
+  const submission = {
+    kind: "submit",
+    id: idOf(3),
+    session: idOf(0),
+    version: 1,
+    step: "first",
+    input: { x: "typed" },
+    seen: { first: null },
+    typed: before,
+  } as const;
+  const session = accepted(advance(flow, begun, submission, given));
+  expect(merged(session, draft({ x: { value: "ty", at: before } }))).toEqual(session);
+  expect(merged(session, draft({ x: { value: "typed on", at: since } })).drafts["first"]?.["x"]?.value).toBe(
+    "typed on",
+  );
+
+  // What another device typed in the meantime is not in the submission: it is kept.
+  const elsewhere = nextStamp(laptop.id, DAWN_MS - 1_000);
+  expect(merged(session, draft({ x: { value: "other", at: elsewhere } })).drafts["first"]?.["x"]?.value).toBe("other");
+});

@@ -1,10 +1,11 @@
 import type { CancelCommand, Command, Device, DraftCommand, StartCommand, SubmitCommand } from "./command.ts";
-import { draftsAfter, mergeDraft, type FieldDrafts } from "./drafts.ts";
+import { draftsAfter, mergeDraft, unsubmitted, type FieldDrafts } from "./drafts.ts";
 import { SessionsError } from "./error.ts";
 import { fieldNames, stepOf, type AnyFlow } from "./flow.ts";
 import { notStorable, parse } from "./input.ts";
 import { sameJson, storable, type Json } from "./json.ts";
 import type { Refusal } from "./refusal.ts";
+import type { Stamp } from "./stamp.ts";
 import { progressOf, type Snapshot, type Status } from "./snapshot.ts";
 
 /** When and where a command is judged. */
@@ -17,7 +18,7 @@ export interface Circumstances {
 /** What an accepted command leaves in the history. Drafts leave nothing. */
 export type Change =
   | { readonly kind: "start"; readonly version: number }
-  | { readonly kind: "submit"; readonly step: string; readonly data: Json }
+  | { readonly kind: "submit"; readonly step: string; readonly data: Json; readonly typed?: Stamp }
   | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> };
 
 export type Advanced =
@@ -113,7 +114,8 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given:
   const { open, current } = progressOf(flow, session.data);
   if (!open.includes(step)) return refuse({ code: "step_unreachable", step, current: current ?? step });
 
-  const change = { kind: "submit", step, data: input.value } as const;
+  const { typed } = command;
+  const change = { kind: "submit", step, data: input.value, ...(typed !== undefined && { typed }) } as const;
   return { accepted: true, session: submitted(flow, session, change, { ...given, command: command.id }), change };
 }
 
@@ -133,7 +135,9 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
   }
 
   const before = session.drafts[step] ?? {};
-  const merged = storable(mergeDraft(before, command.fields, given.nowMs));
+  const merged = storable(
+    mergeDraft(before, unsubmitted(command.fields, session.submissions[step]?.typed), given.nowMs),
+  );
   if (!merged.ok) return refuse(notStorable(step, merged));
   if (sameJson(before, merged.value)) return { accepted: true, session, change: null };
 
@@ -190,7 +194,12 @@ function submitted(
       outputs: keep(session.outputs),
       submissions: {
         ...keep(session.submissions),
-        [step]: { command: given.command, at: iso(given.nowMs), device: given.device },
+        [step]: {
+          command: given.command,
+          at: iso(given.nowMs),
+          device: given.device,
+          ...(change.typed !== undefined && { typed: change.typed }),
+        },
       },
       drafts: draftsAfter(flow, session, step, cleared),
     },

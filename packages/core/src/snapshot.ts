@@ -23,7 +23,10 @@ export const snapshotSchema = z.object({
   /** What the server computed, by step. */
   outputs: z.record(z.string(), json),
   /** By which command, when and where each step was last submitted. */
-  submissions: z.record(z.string(), z.object({ command: idSchema, at: time, device: deviceSchema })),
+  submissions: z.record(
+    z.string(),
+    z.object({ command: idSchema, at: time, device: deviceSchema, typed: stampSchema.optional() }),
+  ),
   /** What has been typed and not yet submitted, by step and field. */
   drafts: z.record(z.string(), z.record(z.string(), z.object({ value: json, at: stampSchema }))),
   /** Where the last change was made. */

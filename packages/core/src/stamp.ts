@@ -18,9 +18,14 @@ export function nextStamp(device: string, nowMs: number, newest?: Stamp): Stamp 
   return counter > 0xffff ? encode(seenMs + 1, 0, device) : encode(seenMs, counter, device);
 }
 
+/** The id of the device that issued a stamp. */
+export function deviceOf(stamp: Stamp): string {
+  return stamp.slice(21);
+}
+
 /** A stamp as the reader accepts it: one from a clock that runs ahead must not win for ever. */
 export function clampStamp(stamp: Stamp, nowMs: number): Stamp {
-  return Number(stamp.slice(0, 15)) > nowMs + MAX_CLOCK_LEAD_MS ? encode(nowMs, 0, stamp.slice(21)) : stamp;
+  return Number(stamp.slice(0, 15)) > nowMs + MAX_CLOCK_LEAD_MS ? encode(nowMs, 0, deviceOf(stamp)) : stamp;
 }
 
 function encode(ms: number, counter: number, device: string): Stamp {
