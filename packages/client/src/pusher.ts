@@ -51,7 +51,7 @@ export function createPusher({ flows, store, transport, link, environment, devic
 
   function wake(drafts: boolean): void {
     draftsWanted ||= drafts;
-    if (!running && cancelRetry === undefined) void run();
+    if (!running && cancelRetry === undefined && !link.state.signedOut) void run();
   }
 
   async function run(): Promise<void> {
@@ -109,6 +109,8 @@ export function createPusher({ flows, store, transport, link, environment, devic
       if (closed) return false;
       failures += 1;
       draftsWanted = true;
+      // Asking again does not sign anyone in.
+      if (link.state.signedOut) return false;
       cancelRetry = environment.after(backoffMs(failures, environment), () => {
         cancelRetry = undefined;
         wake(false);
@@ -147,7 +149,8 @@ export function createPusher({ flows, store, transport, link, environment, devic
       cancelRetry = undefined;
       failures = 0;
       outdated.clear();
-      wake(true);
+      draftsWanted = true;
+      if (!running) void run();
     },
     close() {
       closed = true;

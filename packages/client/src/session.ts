@@ -82,7 +82,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     const foreign = found !== undefined && found.flow !== "" && found.flow !== flow.name;
     const record = foreign ? undefined : found;
     if (foreign) absence = "missing";
-    else if (store.loaded && isUnknown(record) && absence === "loading") void read();
+    else if (store.loaded && isUnknown(record) && absence === "loading" && !link.state.signedOut) void read();
 
     const nowMs = link.now();
     const due = record?.snapshot?.status === "active" && Date.parse(record.snapshot.expiresAt) <= nowMs;
@@ -106,6 +106,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     const otherVersion = record?.snapshot?.status === "active" && record.snapshot.version !== flow.version;
     const is = (): Sync["state"] => {
       if (link.state.outdated || record?.outdated || otherVersion) return "outdated";
+      if (link.state.signedOut) return "signed_out";
       if (record && record.shelved.length > 0) return "conflict";
       if (link.offline) return "offline";
       return pending > 0 ? "saving" : "saved";

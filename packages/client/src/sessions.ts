@@ -70,7 +70,6 @@ export function createSessions(options: SessionsOptions): Sessions {
 /** {@link createSessions} with time, chance and ids from outside. */
 export function assembleSessions(options: SessionsOptions, environment: Environment): Sessions {
   const flows = new Map(options.flows.map((flow) => [flow.name, flow]));
-  const transport = checked(options, flows);
   const live = new Map<string, LiveSession>();
   const lists = new Map<string, LiveList>();
 
@@ -79,7 +78,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     profile: options.profile ?? "",
     deviceName: (options.deviceName ?? deviceName()).slice(0, 100),
     flows,
-    transport,
+    transport: checked(options, flows),
     environment,
     onRecords(ids) {
       for (const id of ids) live.get(id)?.refresh();
@@ -93,7 +92,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       for (const list of lists.values()) void list.reload();
     },
   });
-  const { store, link, device } = sync;
+  const { store, link, transport, device } = sync;
   const context: SessionContext = {
     store,
     link,

@@ -21,10 +21,10 @@ import type { Submission } from "./submission.ts";
 /** How far what is shown has come. */
 export interface Sync {
   /**
-   * The most urgent of: `outdated`, this page or the server needs another version; `conflict`, something is
-   * shelved; `offline`; `saving`, something is not on the server yet; `saved`.
+   * The most urgent of: `outdated`, this page or the server needs another version; `signed_out`, nobody or
+   * another person is signed in here, and nothing is sent; `conflict`, something is shelved; `offline`; `saving`, something is not on the server yet; `saved`.
    */
-  readonly state: "saved" | "saving" | "offline" | "conflict" | "outdated";
+  readonly state: "saved" | "saving" | "offline" | "conflict" | "signed_out" | "outdated";
   /** How many commands are not on the server yet; the drafts of a step count as one. */
   readonly pending: number;
   /** "memory": the browser refuses to store, so closing the page loses what is pending. */

@@ -2,6 +2,7 @@ import type { AnyFlow, Device, Snapshot } from "@sessions/core";
 import type { Environment } from "./environment.ts";
 import { createLink, type Link } from "./link.ts";
 import { onPageEvents } from "./page.ts";
+import { ownedTransport } from "./owned-transport.ts";
 import { createPause } from "./pause.ts";
 import { createPusher } from "./pusher.ts";
 import { adopted } from "./queue.ts";
@@ -32,6 +33,8 @@ export interface SyncOptions {
 export interface Sync {
   readonly store: Store;
   readonly link: Link;
+  /** The transport that names the owner. */
+  readonly transport: SessionTransport;
   readonly isOpen: boolean;
   device(): Device;
   /** There is a command to push. */
@@ -43,7 +46,7 @@ export interface Sync {
 }
 
 export function createSync(options: SyncOptions): Sync {
-  const { owner, profile, flows, transport, environment, onRecords, onCircumstances, onReconnected } = options;
+  const { owner, profile, flows, environment, onRecords, onCircumstances, onReconnected } = options;
   let isOpen = true;
 
   const store = createStore({
@@ -57,6 +60,7 @@ export function createSync(options: SyncOptions): Sync {
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
   const link = createLink(environment, onLink);
+  const transport = ownedTransport(options.transport, owner, link.signedOut);
   const tabs = openTabs({
     name: `sessions:${encodeURIComponent(owner)}:${encodeURIComponent(profile)}`,
     onMessage,
@@ -156,6 +160,7 @@ export function createSync(options: SyncOptions): Sync {
   return {
     store,
     link,
+    transport,
     get isOpen() {
       return isOpen;
     },

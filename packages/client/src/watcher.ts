@@ -45,7 +45,19 @@ export function createWatcher({ transport, environment, link, known, onSnapshots
     link.failed();
     failures += 1;
     pausing = true;
+    // Asking again does not sign anyone in.
+    if (link.state.signedOut) return;
+    askWhy();
     cancelTimer = environment.after(backoffMs(failures, environment), connect);
+  }
+
+  /** An event source does not tell that the server refused; a call for no session of anyone's does. */
+  function askWhy(): void {
+    const mine = stream;
+    const ask = () => transport.read.query({ session: environment.id() });
+    ask().catch(() => {
+      if (mine === stream && link.state.signedOut) cancelTimer?.();
+    });
   }
 
   function awaitEvent(): void {

@@ -12,6 +12,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
+import { TRPCClientError } from "@trpc/client";
 import type { SessionTransport, WatchObserver } from "../transport.ts";
 
 interface Stored {
@@ -23,6 +24,8 @@ interface Stored {
 export interface Faults {
   /** Nothing reaches the server, and streams break. */
   away: boolean;
+  /** Who is signed in: null is nobody, undefined whoever asks. */
+  signedIn: string | null | undefined;
   /** Streams break, while calls get through. */
   streamsAway: boolean;
   /** So many pushes take effect and their replies are lost. */
@@ -37,6 +40,7 @@ export interface Faults {
 export class ScriptedServer {
   readonly faults: Faults = {
     away: false,
+    signedIn: undefined,
     streamsAway: false,
     dropReplies: 0,
     refuse: () => undefined,
@@ -57,11 +61,13 @@ export class ScriptedServer {
   }
 
   readonly transport: SessionTransport = {
-    push: { mutate: (request) => this.#over(() => this.#push(request)) },
-    read: { query: ({ session }) => this.#over(() => ({ now: this.#iso(), session: this.#read(session) })) },
+    push: { mutate: (request) => this.#over(request.owner, () => this.#push(request)) },
+    read: {
+      query: ({ owner, session }) => this.#over(owner, () => ({ now: this.#iso(), session: this.#read(session) })),
+    },
     list: {
-      query: ({ flow, limit, after }) =>
-        this.#over(() => {
+      query: ({ owner, flow, limit, after }) =>
+        this.#over(owner, () => {
           const all = [...this.sessions.keys()]
             .map((id) => this.#read(id)!)
             .filter((one) => !flow || one.flow === flow);
@@ -77,20 +83,20 @@ export class ScriptedServer {
         }),
     },
     receipt: {
-      query: ({ session, command }) =>
-        this.#over(() => {
+      query: ({ owner, session, command }) =>
+        this.#over(owner, () => {
           const receipt = this.sessions.get(session)?.receipts.get(command);
           const outcome = receipt && ({ outcome: "accepted", revision: receipt.revision, replayed: true } as const);
           return { now: this.#iso(), outcome: outcome ?? null };
         }),
     },
     watch: {
-      subscribe: ({ known }, observer) => {
+      subscribe: ({ owner, known }, observer) => {
         this.watches.push(known);
         this.#watchers.add(observer);
         queueMicrotask(() => {
           if (!this.#watchers.has(observer)) return;
-          if (this.faults.away || this.faults.streamsAway) return this.breakStreams();
+          if (this.faults.away || this.faults.streamsAway || this.#isRefused(owner)) return this.breakStreams();
           const all = [...this.sessions.keys()].map((id) => this.#read(id)!);
           const newer = all.filter(
             ({ id, status, revision }) => revision > (known[id] ?? (status === "active" ? 0 : Infinity)),
@@ -171,9 +177,14 @@ export class ScriptedServer {
     return stored ? structuredClone(atTime(stored.snapshot, Date.now() + this.skewMs)) : null;
   }
 
-  async #over<T>(answer: () => T | Promise<T>): Promise<T> {
+  #isRefused(owner: string | undefined): boolean {
+    return this.faults.signedIn !== undefined && this.faults.signedIn !== owner;
+  }
+
+  async #over<T>(owner: string | undefined, answer: () => T | Promise<T>): Promise<T> {
     await Promise.resolve();
     if (this.faults.away) throw new Error("No connection.");
+    if (this.#isRefused(owner)) throw unauthorized();
     return answer();
   }
 
@@ -184,4 +195,9 @@ export class ScriptedServer {
   #iso(): string {
     return new Date(Date.now() + this.skewMs).toISOString();
   }
+}
+
+function unauthorized(): Error {
+  const data = { code: "UNAUTHORIZED", httpStatus: 401 };
+  return TRPCClientError.from({ error: { code: -32_001, message: "UNAUTHORIZED", data } });
 }
