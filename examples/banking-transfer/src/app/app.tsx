@@ -26,7 +26,7 @@ export function App() {
     case "someone":
       if (path === "/side-by-side") return <SideBySidePage user={visit.user} />;
       return (
-        <SignedIn user={visit.user} onSignedOut={ask}>
+        <SignedIn key={visit.user.id} user={visit.user} onSignedOut={ask}>
           <Page path={path} />
         </SignedIn>
       );

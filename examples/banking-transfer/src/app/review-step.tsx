@@ -70,6 +70,8 @@ function obstacleTo({ sync, outputs }: TransferState): string | null {
   switch (sync.state) {
     case "offline":
       return "You are offline. Money is sent only while the bank can answer.";
+    case "signed_out":
+      return "You are signed out here. Sign in first.";
     case "saving":
       return "One moment: your changes are being saved.";
     case "conflict":

@@ -1,5 +1,5 @@
 import { createSessions, type Sessions } from "@sessions/client";
-import { SessionsProvider } from "@sessions/react";
+import { SessionsProvider, useSessions } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
 import { deviceName, profile } from "./device.ts";
@@ -17,8 +17,11 @@ export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<vo
   async function wipe(opened: Sessions) {
     // No page may ask for a transfer while they are wiped.
     setLeaving(true);
-    await opened.forget();
-    await onSignedOut();
+    try {
+      await opened.forget();
+    } finally {
+      await onSignedOut();
+    }
   }
   return (
     <SessionsProvider sessions={sessions}>
@@ -29,9 +32,20 @@ export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<vo
         <span className="person">{deviceName(user.name) ?? user.name}</span>
         <SignOut onSignedOut={() => wipe(sessions)} />
       </header>
+      <SignedOutHere onNoticed={onSignedOut} />
       {props.children}
     </SessionsProvider>
   );
+}
+
+/** Asks who is signed in once the bank has refused this person's transfers. */
+function SignedOutHere({ onNoticed }: { onNoticed(): Promise<void> }) {
+  const { active } = useSessions(transfer);
+  const signedOut = active.some(({ sync }) => sync.state === "signed_out");
+  useEffect(() => {
+    if (signedOut) void onNoticed();
+  }, [signedOut, onNoticed]);
+  return null;
 }
 
 function useSessionsOf(user: User): Sessions | null {

@@ -42,6 +42,8 @@ export function syncText({ state, pending, storage }: TransferState["sync"]): st
     case "offline":
       if (pending === 0) return "Offline: nothing is waiting";
       return `Offline: ${pending === 1 ? "1 change waits" : `${pending} changes wait`} ${where}`;
+    case "signed_out":
+      return "You are signed out here. Sign in to save what waits on this device.";
     case "conflict":
       return "A change needs your decision";
     case "outdated":
