@@ -7,6 +7,7 @@ import {
   type SubmitCommand,
 } from "@sessions/core";
 import { backoffMs, within, type Environment } from "./environment.ts";
+import { busyMsOf } from "./queue.ts";
 import type { Link } from "./link.ts";
 import type { SessionTransport } from "./transport.ts";
 
@@ -46,16 +47,18 @@ export async function confirm(
   }
 
   for (let failures = 1; environment.now() < giveUpAtMs; failures += 1) {
+    let pauseMs = Math.min(2_000, backoffMs(failures, environment));
     try {
       const request = { protocol: PROTOCOL_VERSION, device, commands: [command] };
       const reply = await attempt((signal) => transport.push.mutate(request, { signal }));
       link.heard(reply.now);
       const [outcome] = reply.outcomes;
-      if (outcome) return { outcome, snapshot: reply.snapshots.find((snapshot) => snapshot.id === session) };
+      const busyMs = outcome && busyMsOf(outcome);
+      if (busyMs !== undefined) pauseMs = busyMs;
+      else if (outcome) return { outcome, snapshot: reply.snapshots.find((snapshot) => snapshot.id === session) };
     } catch {
       // Whether the server can be reached, the stream tells.
     }
-    const pauseMs = Math.min(2_000, backoffMs(failures, environment));
     await new Promise<void>((resolve) => environment.after(pauseMs, resolve));
   }
 

@@ -1,7 +1,7 @@
 import { MAX_COMMANDS, PROTOCOL_VERSION, type AnyFlow, type Command, type Device, type Drafts } from "@sessions/core";
 import { backoffMs, within, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
-import { answered } from "./queue.ts";
+import { answered, busyMsOf } from "./queue.ts";
 import type { Store } from "./store.ts";
 import type { SessionTransport } from "./transport.ts";
 
@@ -111,10 +111,7 @@ export function createPusher({ flows, store, transport, link, environment, devic
       draftsWanted = true;
       // Asking again does not sign anyone in.
       if (link.state.signedOut) return false;
-      cancelRetry = environment.after(backoffMs(failures, environment), () => {
-        cancelRetry = undefined;
-        wake(false);
-      });
+      retryIn(backoffMs(failures, environment));
       link.failed();
       return false;
     }
@@ -130,7 +127,20 @@ export function createPusher({ flows, store, transport, link, environment, devic
       void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
       if (store.records.get(session)?.outdated) leaveAlone(session);
     }
-    return true;
+    const busyMs = reply.outcomes
+      .map((outcome) => busyMsOf(outcome) ?? 0)
+      .reduce((left, right) => Math.max(left, right));
+    if (busyMs === 0) return true;
+    draftsWanted = true;
+    retryIn(busyMs);
+    return false;
+  }
+
+  function retryIn(ms: number): void {
+    cancelRetry = environment.after(ms, () => {
+      cancelRetry = undefined;
+      wake(false);
+    });
   }
 
   function leaveAlone(session: string): void {

@@ -260,3 +260,17 @@ test("cancelling ends the session and lets go of what is typed", async () => {
   expect(session.state).toMatchObject({ status: "cancelled", drafts: {}, shelved: [], sync: { pending: 0 } });
   expect(await session.submit("recipient", recipient)).toMatchObject({ refusal: { code: "ended" } });
 });
+
+test("a busy server is asked again, and nothing is shelved", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  let busy = true;
+  server.faults.refuse = ({ kind }) => {
+    if (kind !== "submit" || !busy) return undefined;
+    busy = false;
+    return { code: "busy", retryAfterMs: 20 };
+  };
+  const session = sessions.start(transfer);
+  expect(await session.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  expect(session.state.shelved).toEqual([]);
+});

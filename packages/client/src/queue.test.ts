@@ -36,6 +36,8 @@ const refusals = fc.constantFrom<Refusal>(
   { code: "outdated", given: 1, current: 2 },
   { code: "unknown_step", step: "amount" },
   { code: "failed" },
+  { code: "busy", retryAfterMs: 1_000 },
+  { code: "expired", at: "1970-01-02T00:00:00.000Z" },
 );
 const outcomes = fc.oneof(
   fc.constant<Outcome>({ outcome: "accepted", revision: 7, replayed: false }),
@@ -143,4 +145,20 @@ test("a pending submission of a session whose deadline passed here is still show
     seen: seenBy(transfer, view, "recipient"),
   } as QueuedCommand;
   expect(viewOf(transfer, enqueued(command, null)(late), device)!.data).toHaveProperty("recipient");
+});
+
+test("what the server is too busy for stays pending, and so does everything behind it", () => {
+  const queued = [submitting(1, "amount", { cents: 1 }), submitting(2, "recipient", { name: "Ada", iban: "BE" })];
+  const record = queued.reduce(
+    (before, command) => enqueued(command, null)(before),
+    adopted(snapshotAt(1), device)(emptyRecord),
+  );
+  const refusal: Refusal = { code: "busy", retryAfterMs: 1_000 };
+  const answers = new Map<string, Outcome>([
+    [id(1), { outcome: "refused", refusal }],
+    [id(2), { outcome: "refused", refusal: { code: "failed" } }],
+  ]);
+  const after = answered({ snapshot: undefined, outcomes: answers, drafts: new Map() }, given)(record);
+  expect(after).toMatchObject({ shelved: [], settled: [], outdated: false });
+  expect(after.pending).toEqual(record.pending);
 });

@@ -63,13 +63,18 @@ export interface Given {
 }
 
 /**
- * Settles what the server answered: applied, superseded or shelved. What it is too old or too new for stays
- * pending, and so does everything queued behind it.
+ * Settles what the server answered: applied, superseded or shelved. What it is too old, too new or too busy for
+ * stays pending, and so does everything queued behind it.
  */
 export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): Change {
   return (before) => {
     let record = snapshot ? adopted(snapshot, given.device)(before) : before;
     let held = false;
+    let outdated = false;
+    const hold = ({ code }: Refusal) => {
+      outdated ||= code === "outdated";
+      held ||= code === "outdated" || code === "busy";
+    };
     // Without a start there is no session, whatever the answer to the rest was or would be.
     let lost: Refusal | undefined;
 
@@ -81,7 +86,7 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
         record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
         continue;
       }
-      held ||= outcome.refusal.code === "outdated";
+      hold(outcome.refusal);
       if (held) continue;
       if (kind === "start") lost = outcome.refusal;
       record = refused(id, lost ?? outcome.refusal, given)(record);
@@ -91,12 +96,18 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
       const outcome = outcomes.get(id);
       if (outcome?.outcome === "accepted") record = untyped(step, slots)(record);
       else if (outcome !== undefined) {
-        held ||= outcome.refusal.code === "outdated";
+        hold(outcome.refusal);
         if (!held) record = draftRefused(id, step, slots, lost ?? outcome.refusal, given)(record);
       }
     }
-    return { ...record, outdated: held };
+    return { ...record, outdated };
   };
+}
+
+/** How long the server wants to be left alone, in milliseconds; undefined when it decided. */
+export function busyMsOf(outcome: Outcome): number | undefined {
+  if (outcome.outcome === "accepted" || outcome.refusal.code !== "busy") return undefined;
+  return Math.max(1, outcome.refusal.retryAfterMs);
 }
 
 function settled(id: string, settlement: Settlement): Change {
