@@ -152,3 +152,25 @@ test("S13: a store that works again takes over what was in memory", async () => 
     drafts: { amount: { cents: 3 } },
   });
 });
+
+test("S4: when the disk works again, every session that was in memory is written before it is said", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const sessions = openTab(server, { owner });
+  await sessions.ready;
+  const [touched, other] = [sessions.start(transfer), sessions.start(transfer)];
+  await vi.waitFor(() => expect([touched.state.revision, other.state.revision]).toEqual([1, 1]));
+  server.faults.away = true;
+  const broken = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
+    throw new DOMException("Gone.", "UnknownError");
+  });
+  await Promise.all([touched, other].map((session) => session.submit("recipient", recipient).stored));
+  expect(other.state.sync.storage).toBe("memory");
+
+  broken.mockRestore();
+  await touched.draft("amount", { cents: 1 }).stored;
+  await vi.waitFor(() => expect(other.state.sync.storage).toBe("disk"));
+  const again = openTab(server, { owner });
+  await again.ready;
+  expect(again.open(transfer, other.id).state.data).toEqual({ recipient });
+});

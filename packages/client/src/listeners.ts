@@ -15,7 +15,16 @@ export function createListeners(): Listeners {
       return () => listeners.delete(own);
     },
     notify() {
-      for (const listener of listeners) listener();
+      for (const listener of listeners) {
+        try {
+          listener();
+        } catch (error) {
+          // The others hear of the change, and the page of the error.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
     },
   };
 }

@@ -134,8 +134,10 @@ export function createStore({ owner, profile, device, onChange, onStorage, onSto
     const row = rowOf(id);
     row.unpersisted.push(next);
     records.set(id, next(records.get(id) ?? emptyRecord));
+    // Before anyone is told: whatever they do with it, it is written.
+    row.writing = row.writing.then(() => persist(id, row));
     onChange([id]);
-    return (row.writing = row.writing.then(() => persist(id, row)));
+    return row.writing;
   }
 
   async function persist(id: string, row: Row): Promise<void> {
@@ -157,10 +159,18 @@ export function createStore({ owner, profile, device, onChange, onStorage, onSto
     row.unpersisted.splice(0, batch.length);
     if (takePersisted(id, persisted)) onChange([id]);
     onStored([id]);
-    if (state.storage === "memory") {
-      keepIn("disk");
-      await refresh();
-    }
+    if (state.storage === "memory") await heal();
+  }
+
+  /** The disk works again: it is said so once everything that was in memory alone is written. */
+  async function heal(): Promise<void> {
+    const waiting = [...rows].filter(([, row]) => row.unpersisted.length > 0);
+    // Behind what a row is writing, and not awaited: rows never wait for one another.
+    for (const [id, row] of waiting) row.writing = row.writing.then(() => persist(id, row));
+    // The last of them comes here with nothing left.
+    if (waiting.length > 0) return;
+    keepIn("disk");
+    await refresh();
   }
 
   function keepIn(storage: Store["storage"]): void {
