@@ -28,7 +28,7 @@ async function createTables(db: Kysely<unknown>, schema: string): Promise<void> 
       expires_at timestamptz not null,
       expires_bucket timestamptz not null,
       primary key (owner_id, id)
-    ) with (fillfactor = 70)`.execute(db);
+    ) with (fillfactor = 50, toast_tuple_target = 4080)`.execute(db);
   await sql`create index session_expires_bucket on ${table("session")} (expires_bucket)`.execute(db);
 
   await sql`
