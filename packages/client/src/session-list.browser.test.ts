@@ -1,3 +1,5 @@
+import { defineFlow, step } from "@sessions/core";
+import { z } from "zod";
 import { expect, test, vi } from "vitest";
 import { openTab, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
@@ -54,4 +56,14 @@ test("ended sessions come by the page, and each state is one object until it cha
   expect(list.state).toMatchObject({ loading: false, more: false });
   expect(list.state.ended).toHaveLength(25);
   expect(list.state.ended[0]).toBe(newest);
+});
+
+test("a session opened as one of another flow is missing, and stays what it is in its own", async () => {
+  const other = defineFlow({ name: "other", version: 1, steps: { only: step({ input: z.object({}) }) } });
+  const server = new ScriptedServer([transfer, other]);
+  const sessions = openTab(server, { owner: someone(), flows: [transfer, other] });
+  const mine = sessions.start(other);
+  await vi.waitFor(() => expect(mine.state.revision).toBe(1));
+  expect(sessions.open(transfer, mine.id).state).toMatchObject({ flow: "transfer", status: "missing" });
+  expect(sessions.open(other, mine.id)).toBe(mine);
 });

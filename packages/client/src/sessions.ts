@@ -35,7 +35,7 @@ export interface Sessions {
   readonly device: Device;
   /** Starts a session, offline too. */
   start<F extends AnyFlow>(flow: F): Session<F>;
-  /** A session by its id: one object for each id. What is not known here is asked of the server. */
+  /** A session by its id: one object for each id of a flow. Another flow's is `missing`. What is not known here is asked of the server. */
   open<F extends AnyFlow>(flow: F, id: string): Session<F>;
   /** The owner's sessions of a flow: one object for each flow. */
   list<F extends AnyFlow>(flow: F): SessionList<F>;
@@ -81,7 +81,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     transport: checked(options, flows),
     environment,
     onRecords(ids) {
-      for (const id of ids) live.get(id)?.refresh();
+      for (const id of ids) for (const name of flows.keys()) live.get(keyOf(name, id))?.refresh();
       for (const list of lists.values()) list.refresh();
     },
     onCircumstances() {
@@ -113,8 +113,9 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
 
   // What is open already is given after closing too: a screen may render once more before it goes.
   function sessionOf(flow: AnyFlow, id: string): LiveSession {
-    const session = live.get(id) ?? createSession(known(flow), id, context);
-    live.set(id, session);
+    const key = keyOf(flow.name, id);
+    const session = live.get(key) ?? createSession(known(flow), id, context);
+    live.set(key, session);
     return session;
   }
 
@@ -149,6 +150,11 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     forget: sync.forget,
     close: sync.close,
   };
+}
+
+/** A session asked for as one of another flow is an object of its own, and `missing`. */
+function keyOf(flow: string, id: string): string {
+  return `${flow} ${id}`;
 }
 
 function checked(options: SessionsOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {
