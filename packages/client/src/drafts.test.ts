@@ -1,7 +1,7 @@
 import { nextStamp, type Drafts } from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { changedFields, draftValues, mergeDrafts, stampFields, typed, untyped } from "./drafts.ts";
+import { changedFields, draftValues, mergeDrafts, newestTyped, stampFields, typed, untyped } from "./drafts.ts";
 import { emptyRecord } from "./record.ts";
 
 const devices = ["0190b2f4-0000-7000-8000-000000000001", "0190b2f4-0000-7000-8000-000000000002"] as const;
@@ -75,4 +75,27 @@ test("what a draft shows already is not typed again", () => {
   const shown = stampFields(emptyRecord, { name: "Ada", tags: ["a"] }, devices[0], 1);
   expect(changedFields({ name: "Ada", tags: ["a"], iban: undefined }, shown)).toEqual({});
   expect(changedFields({ name: "Bob", tags: ["a", "b"] }, shown)).toEqual({ name: "Bob", tags: ["a", "b"] });
+});
+
+test("S2: a submission names the newest stamp of this device, and what is typed next is newer, on a slow clock too", () => {
+  const [phone, laptop] = devices;
+  const mine = { cents: { value: "1", at: nextStamp(phone, 50) } };
+  const theirs = { note: { value: "x", at: nextStamp(laptop, 70) } };
+  const before = typed("amount", { ...mine, ...theirs })(emptyRecord);
+  const until = newestTyped(before, "amount", phone)!;
+  expect(until).toBe(mine.cents.at);
+  expect(newestTyped(before, "recipient", phone)).toBeUndefined();
+
+  const command = {
+    kind: "submit",
+    id: phone,
+    session: phone,
+    version: 1,
+    step: "amount",
+    input: {},
+    seen: {},
+  } as const;
+  const queued = { ...emptyRecord, pending: [{ command: { ...command, typed: until }, base: null }] };
+  const [next] = Object.values(stampFields(queued, { cents: "12" }, phone, 10));
+  expect(next!.at > until).toBe(true);
 });

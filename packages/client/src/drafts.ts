@@ -1,4 +1,4 @@
-import { nextStamp, sameJson, type Drafts, type Json, type Stamp } from "@sessions/core";
+import { deviceOf, nextStamp, sameJson, type Drafts, type Json, type Stamp } from "@sessions/core";
 import type { Change, SessionRecord } from "./record.ts";
 
 type Slots = Drafts[string];
@@ -58,14 +58,26 @@ export function changedFields(
   return Object.fromEntries(changed);
 }
 
-function newestStamp({ snapshot, drafts }: SessionRecord): Stamp | undefined {
+/** The newest stamp that this device gave to fields of a step, sent or not; undefined when it typed nothing there. */
+export function newestTyped({ snapshot, drafts }: SessionRecord, step: string, device: string): Stamp | undefined {
+  const slots = [snapshot?.drafts[step] ?? {}, drafts[step] ?? {}].flatMap(Object.values<Slots[string]>);
+  return newest(slots.map(({ at }) => at).filter((at) => deviceOf(at) === device));
+}
+
+/** What was typed before a submission has left the drafts, and still what is typed next must be newer. */
+function newestStamp({ snapshot, drafts, pending }: SessionRecord): Stamp | undefined {
   const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
     Object.values(all).flatMap(Object.values<Slots[string]>),
   );
-  return slots.reduce<Stamp | undefined>(
-    (newest, { at }) => (newest === undefined || newest < at ? at : newest),
-    undefined,
-  );
+  const submitted = [
+    ...Object.values(snapshot?.submissions ?? {}),
+    ...pending.flatMap(({ command }) => (command.kind === "submit" ? [command] : [])),
+  ].flatMap(({ typed: until }) => until ?? []);
+  return newest([...slots.map(({ at }) => at), ...submitted]);
+}
+
+function newest(stamps: readonly Stamp[]): Stamp | undefined {
+  return stamps.reduce<Stamp | undefined>((last, at) => (last === undefined || last < at ? at : last), undefined);
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {

@@ -12,7 +12,7 @@ import {
   type SubmitCommand,
 } from "@sessions/core";
 import { confirm } from "./confirmation.ts";
-import { changedFields, stampFields, typed, untyped } from "./drafts.ts";
+import { changedFields, newestTyped, stampFields, typed, untyped } from "./drafts.ts";
 import { adopted, enqueued, unshelved } from "./queue.ts";
 import {
   emptyRecord,
@@ -94,7 +94,17 @@ export function createActions(
       const seen = view ? seenBy(flow, view, step) : {};
       // What is not JSON goes to the judge as it is, who says what is wrong with it.
       const given = plain.ok ? plain.value : (input as Json);
-      const command: SubmitCommand = { kind: "submit", id, session, version, step, input: given, seen };
+      const until = newestTyped(recordNow(), step, context.device().id);
+      const command: SubmitCommand = {
+        kind: "submit",
+        id,
+        session,
+        version,
+        step,
+        input: given,
+        seen,
+        ...(until !== undefined && { typed: until }),
+      };
 
       const verdict = judge(view, command);
       if (!verdict.accepted) {

@@ -1,7 +1,8 @@
 import { defineFlow, step } from "@sessions/core";
+import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
 import { expect, test, vi } from "vitest";
-import { openTab, someone } from "./testing/devices.ts";
+import { elsewhere, openTab, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
 
@@ -56,6 +57,29 @@ test("ended sessions come by the page, and each state is one object until it cha
   expect(list.state).toMatchObject({ loading: false, more: false });
   expect(list.state.ended).toHaveLength(25);
   expect(list.state.ended[0]).toBe(newest);
+});
+
+test("sessions that ended elsewhere while this device was away can all be reached", async () => {
+  const server = new ScriptedServer([transfer]);
+  const list = openTab(server, { owner: someone() }).list(transfer);
+  await vi.waitFor(() => expect(list.state).toMatchObject({ loading: false, more: false }));
+
+  server.faults.away = true;
+  server.breakStreams();
+  const device = elsewhere();
+  for (let count = 0; count < 30; count += 1) {
+    const session = uuidv7();
+    const command = { session, version: 1 } as const;
+    server.take(
+      device,
+      { ...command, kind: "start", id: uuidv7(), flow: transfer.name },
+      { ...command, kind: "cancel", id: uuidv7() },
+    );
+  }
+  server.faults.away = false;
+  await vi.waitFor(() => expect(list.state.ended.length).toBeGreaterThanOrEqual(20), 10_000);
+  while (list.state.more) await list.loadMore();
+  expect(list.state.ended).toHaveLength(30);
 });
 
 test("a session opened as one of another flow is missing, and stays what it is in its own", async () => {

@@ -76,8 +76,10 @@ export function createSessionList(
       const request = { flow: flow.name, limit: PAGE, after };
       const reply = await within(LIST_MS, environment, (signal) => transport.list.query(request, { signal }));
       link.heard(reply.now);
-      // Reloading the first page does not lose the place of those after it.
-      if (after !== null || next === undefined) next = reply.next;
+      // Reloading the first page keeps the place of those after it, unless more has ended meanwhile than it holds.
+      const oldest = reply.ended.at(-1);
+      const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
+      if (after !== null || next === undefined || !reaches) next = reply.next;
       for (const snapshot of [...reply.active, ...reply.ended]) {
         const { revision = 0 } = store.records.get(snapshot.id)?.snapshot ?? {};
         if (snapshot.revision > revision) void store.change(snapshot.id, adopted(snapshot, device()));
