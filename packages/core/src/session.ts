@@ -57,7 +57,8 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
 
 /**
  * A session as it is at a moment: one whose deadline has passed is expired, at the next revision, whether or
- * not a sweep has seen it. Nothing else can take that revision, since an expired session accepts no command.
+ * not a sweep has seen it. To be shown, not told to others: a command that was judged in time may yet take
+ * that revision.
  */
 export function atTime(session: Snapshot, nowMs: number): Snapshot {
   return session.status === "active" && Date.parse(session.expiresAt) <= nowMs ? expired(session) : session;

@@ -57,6 +57,7 @@ export async function insertArchived(db: Executor, owner: string, stored: Stored
 
 /**
  * When the `nth` newest completion of a flow within a window happened, in milliseconds since 1970;
+ * null when there are fewer.
  */
 export async function nthNewestCompletion(
   db: Executor,
