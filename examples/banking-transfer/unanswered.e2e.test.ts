@@ -5,7 +5,7 @@ import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
 import { openProfile } from "./testing/browser-profile.ts";
 
-const databases = [await freshDatabase(), await freshDatabase()] as const;
+const databases = [await freshDatabase(), await freshDatabase(), await freshDatabase()] as const;
 let pages: string;
 
 beforeAll(async () => {
@@ -78,6 +78,23 @@ test("S2: a confirmation that never reached the bank is found out by asking, and
   await page.getByText("it is not known yet").waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Send €15.00", disabled: false }).click();
   await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
+  await server.stop();
+  expect((await server.books()).ledger).toHaveLength(1);
+});
+
+test("three presses in one turn of the page send the money once, and none of them is told no", async () => {
+  const server = await start(databases[2].url);
+  const page = await readyToSend(server);
+  await page.evaluate(() => {
+    const told = new MutationObserver(() => {
+      if (document.body.innerText.includes("must have all changes")) document.title = "told no";
+    });
+    told.observe(document.body, { subtree: true, childList: true, characterData: true });
+    const [send] = [...document.querySelectorAll("button")].filter(({ innerText }) => innerText.startsWith("Send"));
+    for (let press = 0; press < 3; press += 1) send?.click();
+  });
+  await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
+  expect(await page.title()).not.toBe("told no");
   await server.stop();
   expect((await server.books()).ledger).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { parse, type DraftOf, type InputOf, type Refusal } from "@sessions/core";
 import { useSession, useSessionsClient } from "@sessions/react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { transfer, type Transfer } from "../flow.ts";
 import { navigate } from "./route.tsx";
 import type { TransferState, TransferStep } from "./wording.ts";
@@ -34,6 +34,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   const session = useSession(transfer, id);
   // Where the typing began: who goes to another address is done with it.
   const [typing, setTyping] = useState<{ readonly step: TransferStep; readonly at: string | undefined } | null>(null);
+  const sending = useRef(false);
   const [submitting, setSubmitting] = useState<TransferStep | null>(null);
   const [refusal, setRefusal] = useState<OpenTransfer["refusal"]>(null);
 
@@ -67,6 +68,8 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
       const parsed = parse(transfer.steps[step], step, input);
       if (!parsed.ok) return parsed.refusal;
 
+      // Two presses within one turn of the page: the screen has not yet said that it is busy.
+      if (sending.current) return null;
       setTyping(null);
       setRefusal(null);
       setSubmitting(step);
@@ -75,7 +78,9 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
       navigate(`/transfers/${id}`);
 
       const submission = session.submit(step, input);
+      if (step === "review") sending.current = true;
       const settlement = await submission.settled;
+      if (step === "review") sending.current = false;
       setSubmitting(null);
       if (settlement.outcome !== "refused") return null;
       setRefusal({ step, refusal: settlement.refusal, command: submission.id });

@@ -38,7 +38,7 @@ export function SignOut({ onSignedOut }: { onSignedOut(): Promise<void> }) {
           {unsaved === 1 ? "One change is" : `${unsaved} changes are`} on this device alone. Signing out wipes it.
         </Question>
       )}
-      <span className="hidden" role="status">
+      <span className={unanswered ? "still-signed-in" : "hidden"} role="status">
         {unanswered && "The bank does not answer: you are still signed in."}
       </span>
     </>
