@@ -150,8 +150,9 @@ export class Engine {
         telemetry.outcome(command.kind, decided.outcome);
         stored = decided.stored ?? undefined;
       }
-      const newest = stored?.snapshot.status === "active" ? atTime(stored.snapshot, now()) : null;
-      const told = newest?.status === "active" ? newest : await reader.read(owner, session);
+      // What was just written is told as it is, unless its deadline has passed since.
+      const written = stored && atTime(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;
+      const told = written ?? (await reader.read(owner, session));
       if (told !== null) snapshots.push(told);
     };
     await settleAll([...bySession].map(([session, group]) => takeAll(session, group)));

@@ -66,14 +66,13 @@ const columnNames = Object.keys(columnTypes) as Column[];
 const SEPARATOR = "\u001f";
 
 function rowOf({ owner, expected, stored, entry, receipt }: PlainWrite, position: number) {
-  const { receipts: _all, ...changes } = changing(stored);
   return {
     position,
     owner_id: owner,
     id: stored.snapshot.id,
     expected,
     flow: stored.snapshot.flow,
-    ...changes,
+    ...changing(stored),
     receipt: JSON.stringify(receipt),
     body: entry && entry.text,
     at: entry && entry.body.at,

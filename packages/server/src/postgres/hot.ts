@@ -62,7 +62,13 @@ export async function insertHot(db: Executor, owner: string, stored: Stored, ent
     .with("moved", (cte) =>
       cte
         .insertInto("session")
-        .values({ owner_id: owner, id: stored.snapshot.id, flow: stored.snapshot.flow, ...changing(stored) })
+        .values({
+          owner_id: owner,
+          id: stored.snapshot.id,
+          flow: stored.snapshot.flow,
+          ...changing(stored),
+          receipts: JSON.stringify(stored.receipts),
+        })
         .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing())
         .returning(["owner_id", "id"]),
     )
@@ -89,7 +95,7 @@ export async function updateHot(
   if (entry === null) {
     const rows = await db
       .updateTable("session")
-      .set(changing(stored))
+      .set({ ...changing(stored), receipts: JSON.stringify(stored.receipts) })
       .where("owner_id", "=", owner)
       .where("id", "=", id)
       .where("revision", "=", expected)
@@ -101,7 +107,7 @@ export async function updateHot(
     .with("moved", (cte) =>
       cte
         .updateTable("session")
-        .set(changing(stored))
+        .set({ ...changing(stored), receipts: JSON.stringify(stored.receipts) })
         .where("owner_id", "=", owner)
         .where("id", "=", id)
         .where("revision", "=", expected)
@@ -127,14 +133,13 @@ export async function deleteHot(db: Executor, owner: string, id: string, expecte
   return rows.length === 1;
 }
 
-/** The columns that a command changes. */
+/** The columns that a command changes, but for the receipts: a batch adds to them in place. */
 export function changing(stored: Stored) {
   const { snapshot } = stored;
   return {
     version: snapshot.version,
     revision: snapshot.revision,
     state: JSON.stringify(stateOf(snapshot)),
-    receipts: JSON.stringify(stored.receipts),
     entry: stored.entry,
     hash: stored.hash,
     expires_at: snapshot.expiresAt,
