@@ -8,7 +8,7 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
   const edits = Object.entries(fields).map(([field, { value, at }]) => {
     return [field, { value, at: clampStamp(at, nowMs) }] as const;
   });
-  return newest(before, edits);
+  return mergeFields(before, Object.fromEntries(edits));
 }
 
 /** The fields without those that a device typed before it submitted the step; `typed` is the last of their stamps. */
@@ -18,7 +18,7 @@ export function unsubmitted(fields: FieldDrafts, typed: Stamp | undefined): Fiel
   return Object.fromEntries(Object.entries(fields).filter(([, field]) => !late(field)));
 }
 
-/** The drafts after a submission: its own are gone; what a cleared step held is offered again, unless it confirms something. */
+/** The drafts after a submission: its own are gone, and what cleared steps held is offered again. */
 export function draftsAfter(
   flow: AnyFlow,
   session: Snapshot,
@@ -26,27 +26,34 @@ export function draftsAfter(
   cleared: ReadonlySet<string>,
 ): Snapshot["drafts"] {
   const { [step]: _submitted, ...drafts } = session.drafts;
+  return offered(flow, { ...session, drafts }, cleared);
+}
+
+/** The drafts with what cleared steps held, but for steps that confirm something. */
+export function offered(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<string>): Snapshot["drafts"] {
+  const drafts = { ...session.drafts };
   for (const name of cleared) {
-    const submission = session.submissions[name];
-    if (stepOf(flow, name)!.confirm || submission === undefined) continue;
-    // As old as its submission: what has been typed there since is newer, whenever it arrives.
-    const at = nextStamp(submission.device.id, Date.parse(submission.at));
-    const fields = Object.entries(session.data[name] as Record<string, Json>);
-    drafts[name] = newest(
-      drafts[name] ?? {},
-      fields.map(([field, value]) => [field, { value, at }]),
-    );
+    if (stepOf(flow, name)!.confirm || session.submissions[name] === undefined) continue;
+    drafts[name] = mergeFields(drafts[name] ?? {}, held(session, name));
   }
   return drafts;
+}
+
+/** What a submitted step holds as a draft, as old as its submission: what has been typed there since is newer, whenever it arrives. */
+export function held(session: Snapshot, step: string): FieldDrafts {
+  const submission = session.submissions[step]!;
+  const at = nextStamp(submission.device.id, Date.parse(submission.at));
+  const fields = Object.entries(session.data[step] as Record<string, Json>);
+  return Object.fromEntries(fields.map(([field, value]) => [field, { value, at }]));
 }
 
 /** What has been typed in one step, by field. */
 export type FieldDrafts = Snapshot["drafts"][string];
 
 /** Field by field, the newest stands. */
-function newest(drafts: FieldDrafts, edits: readonly (readonly [string, FieldDrafts[string]])[]): FieldDrafts {
+export function mergeFields(drafts: FieldDrafts, edits: FieldDrafts): FieldDrafts {
   const after = { ...drafts };
-  for (const [field, edit] of edits) {
+  for (const [field, edit] of Object.entries(edits)) {
     if (!Object.hasOwn(after, field) || after[field]!.at < edit.at) after[field] = edit;
   }
   return after;

@@ -2,9 +2,8 @@ import type { z } from "zod";
 import { durationMs, type Duration } from "./duration.ts";
 import { SessionsError } from "./error.ts";
 import type { Json } from "./json.ts";
-import type { Step } from "./step.ts";
-
-export type Steps = Record<string, Step>;
+import type { Migrations, MigrationsInto } from "./migration.ts";
+import type { FieldNames, Step, Steps } from "./step.ts";
 
 type StepName<S> = Extract<keyof S, string>;
 type Inputs<S extends Steps> = { readonly [K in keyof S]: z.output<S[K]["input"]> };
@@ -29,11 +28,13 @@ export interface FlowOptions<
   S extends Steps,
   Path extends readonly StepName<S>[],
   Result extends z.ZodType<Json> | undefined,
+  Version extends number,
+  M,
 > {
   /** Unique among the flows of an application. */
   readonly name: Name;
-  /** A positive integer; raise it when the shape of a step changes. */
-  readonly version: number;
+  /** A positive integer; raise it when the shape of a step changes, and say in `migrate` what becomes of what was. */
+  readonly version: Version;
   /** The steps, in their default order. A step may depend only on steps of this flow. */
   readonly steps: S & { readonly [K in keyof S]: Step<S[K]["input"], S[K]["output"], StepName<S>> };
   /**
@@ -45,6 +46,15 @@ export interface FlowOptions<
   readonly result?: Result;
   /** Deadlines: since the last change, and since the start. Defaults: 72 hours and 30 days. */
   readonly expires?: { readonly idle?: Duration; readonly absolute?: Duration };
+  /**
+   * For each earlier version, what becomes of its steps in the next one: a function from the old fields to the new
+   * ones, `null` for a step that is gone, or `{ to, fields, again }`. A step that is not named stays as it is, and
+   * `{}` says that all do. Sessions of a version without an entry are kept, refused as `outdated`.
+   *
+   * @example
+   * migrate: { 1: { recipient: (old) => ({ ...old, country: "BE" }), purpose: null, origin: { to: "source" } } }
+   */
+  readonly migrate?: MigrationsInto<Version, S, M>;
 }
 
 /** The definition of a multi-step task, shared by browser and server. Made by {@link defineFlow}. */
@@ -61,6 +71,7 @@ export interface Flow<
   readonly result: Result;
   readonly idleMs: number;
   readonly absoluteMs: number;
+  readonly migrate: Migrations;
   /** The path for what has been submitted. Throws `path_invalid` when the flow's own function misbehaves. */
   pathOf(data: Readonly<Record<string, Json>>): readonly StepName<S>[];
   /** The steps that every completed session has. Present in types only. */
@@ -101,7 +112,6 @@ export type CompleteOutputs<F extends AnyFlow> = {
 export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
   readonly [Field in FieldNames<InputOf<F, K>>]?: Json;
 };
-type FieldNames<T> = T extends unknown ? Extract<keyof T, string> : never;
 /** What a completed session returned; null for a flow without a `result` schema. */
 export type ResultOf<F extends AnyFlow> = F["result"] extends z.ZodType ? z.output<F["result"]> : null;
 
@@ -124,8 +134,10 @@ export function defineFlow<
   S extends Steps,
   const Path extends readonly StepName<S>[] = never,
   Result extends z.ZodType<Json> | undefined = undefined,
+  const Version extends number = number,
+  M = unknown,
 >(
-  options: FlowOptions<Name, S, Path, Result>,
+  options: FlowOptions<Name, S, Path, Result, Version, M>,
 ): Flow<Name, S, [Path] extends [never] ? StepName<S> : OnEveryPath<StepName<S>, Path>, Result> {
   const { name, version, path } = options;
   const steps: S = options.steps;
@@ -165,6 +177,7 @@ export function defineFlow<
     result: options.result as Result,
     idleMs,
     absoluteMs,
+    migrate: options.migrate ?? {},
     pathOf(data) {
       if (path === undefined) return stepNames;
       let found: readonly StepName<S>[];
@@ -191,6 +204,21 @@ function causes(steps: Steps, stepName: string): ReadonlySet<string> {
   const found = new Set<string>(steps[stepName]!.dependsOn);
   // A set's iteration also meets what is added on the way.
   for (const name of found) for (const cause of steps[name]!.dependsOn) found.add(cause);
+  return found;
+}
+
+/** Every step that depends on this one, directly or through another. */
+export function dependents(flow: AnyFlow, step: string): Set<string> {
+  const found = new Set<string>();
+  const queue = [step];
+  for (const cause of queue) {
+    for (const name of flow.stepNames) {
+      if (name !== step && !found.has(name) && stepOf(flow, name)!.dependsOn.includes(cause)) {
+        found.add(name);
+        queue.push(name);
+      }
+    }
+  }
   return found;
 }
 

@@ -25,12 +25,13 @@ export {
   type OutputOf,
   type Outputs,
   type ResultOf,
-  type Steps,
   type StepsOf,
   type StepsWithOutput,
 } from "./flow.ts";
 export { parse } from "./input.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
+export { liftCommand, liftDrafts, liftSession, type Lifted } from "./lift.ts";
+export type { MigrationsInto, OldFields, StepMigration } from "./migration.ts";
 export {
   listRequestSchema,
   MAX_COMMANDS,
@@ -56,4 +57,4 @@ export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
 export { progressOf, statuses, type Drafts, type Progress, type Snapshot, type Status } from "./snapshot.ts";
 export { deviceOf, nextStamp, type Stamp } from "./stamp.ts";
-export { step, type Fields, type Step, type StepOptions } from "./step.ts";
+export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";

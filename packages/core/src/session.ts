@@ -1,9 +1,10 @@
 import type { CancelCommand, Command, Device, DraftCommand, StartCommand, SubmitCommand } from "./command.ts";
 import { draftsAfter, mergeDraft, unsubmitted, type FieldDrafts } from "./drafts.ts";
 import { SessionsError } from "./error.ts";
-import { fieldNames, stepOf, type AnyFlow } from "./flow.ts";
+import { dependents, fieldNames, stepOf, type AnyFlow } from "./flow.ts";
 import { notStorable, parse } from "./input.ts";
 import { sameJson, storable, type Json } from "./json.ts";
+import { liftCommand, liftSession, type Continuing, type Lifted } from "./lift.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Stamp } from "./stamp.ts";
 import { progressOf, type Snapshot, type Status } from "./snapshot.ts";
@@ -15,36 +16,66 @@ export interface Circumstances {
   readonly device: Device;
 }
 
-/** What an accepted command leaves in the history. Drafts leave nothing. */
-export type Change =
+/**
+ * What an accepted command leaves in the history. Drafts leave nothing, but the first one that finds the session at
+ * an earlier version of its flow leaves a `lift`. `lifted` is the session as the command found it, lifted: the history
+ * replays by the migrations' outcome, not by the migrations.
+ */
+export type Change = (
   | { readonly kind: "start"; readonly version: number }
   | { readonly kind: "submit"; readonly step: string; readonly data: Json; readonly typed?: Stamp }
-  | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> };
+  | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> }
+  | { readonly kind: "lift" }
+) & { readonly lifted?: Lifted };
 
+/** `fault`: why something of an earlier version could not be lifted. */
 export type Advanced =
   | { readonly accepted: true; readonly session: Snapshot; readonly change: Change | null }
-  | { readonly accepted: false; readonly refusal: Refusal };
+  | { readonly accepted: false; readonly refusal: Refusal; readonly fault?: SessionsError };
 
 const refuse = (refusal: Refusal): Advanced => ({ accepted: false, refusal });
 
 /**
  * The rules: what a command makes of a session. Pure and total; the browser runs it to render at once, the
- * server to decide. `session` is null when there is none of that id. Never throws for anything a client sends.
+ * server to decide. `session` is null when there is none of that id. What is of an earlier version of the flow is
+ * lifted first; what cannot be, and what is of a later one, is `outdated`. Never throws for anything a client sends.
  *
  * @throws {SessionsError} `path_invalid` when the flow's own path function misbehaves.
  */
 export function advance(flow: AnyFlow, session: Snapshot | null, command: Command, given: Circumstances): Advanced {
-  if (command.version !== flow.version) {
-    return refuse({ code: "outdated", given: command.version, current: flow.version });
-  }
+  if (command.version > flow.version) return outdated(flow, command.version);
   if (command.kind === "start") return start(flow, session, command, given);
   if (session === null) return refuse({ code: "not_found" });
   const { status, expiresAt } = atTime(session, given.nowMs);
   if (status === "expired") return refuse({ code: "expired", at: expiresAt });
   if (status !== "active") return refuse({ code: "ended", status });
-  if (session.version !== flow.version) {
-    return refuse({ code: "outdated", given: session.version, current: flow.version });
+  if (session.version > flow.version) return outdated(flow, session.version);
+  try {
+    const lifted = liftSession(flow, session);
+    const now = liftCommand(flow, command);
+    if ("code" in now) return refuse(now);
+    const advanced = judge(flow, lifted, now, given);
+    return lifted === session || !advanced.accepted ? advanced : afterLift(session, lifted, advanced);
+  } catch (error) {
+    const fault = error instanceof SessionsError && error.code === "migration_failed" ? error : undefined;
+    if (fault === undefined) throw error;
+    return { ...outdated(flow, Math.min(session.version, command.version)), fault };
   }
+}
+
+function outdated(flow: AnyFlow, given: number): Extract<Advanced, { accepted: false }> {
+  return { accepted: false, refusal: { code: "outdated", given, current: flow.version } };
+}
+
+/** Lifting alone changes nothing: it is kept with what the first command makes of the session. */
+function afterLift(session: Snapshot, lifted: Snapshot, advanced: Extract<Advanced, { accepted: true }>): Advanced {
+  if (advanced.session === lifted) return { accepted: true, session, change: null };
+  const { version, data, outputs, submissions } = lifted;
+  const change = advanced.change ?? { kind: "lift" as const };
+  return { ...advanced, change: { ...change, lifted: { version, data, outputs, submissions } } };
+}
+
+function judge(flow: AnyFlow, session: Snapshot, command: Continuing, given: Circumstances): Advanced {
   switch (command.kind) {
     case "submit":
       return submit(flow, session, command, given);
@@ -72,16 +103,19 @@ export function seenBy(flow: AnyFlow, session: Snapshot, step: string): SubmitCo
 
 /**
  * Replays a change on the session before it, as {@link advance} did when it was accepted.
- * The history replayed from its start yields the snapshot, drafts aside.
+ * The history replayed from its start yields the snapshot, drafts aside. `flow` is that of the change's own version:
+ * the start's, and from an entry with `lifted` on, its.
  */
 export function apply(
   flow: AnyFlow,
-  session: Snapshot | null,
+  before: Snapshot | null,
   change: Change,
   given: Circumstances & { readonly command: string; readonly session: string },
 ): Snapshot {
   if (change.kind === "start") return begin(flow, given.session, given);
-  if (session === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
+  if (before === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
+  const session = { ...before, ...change.lifted };
+  if (change.kind === "lift") return touch(flow, session, given);
   if (change.kind === "end" && change.status === "expired") return expired(session);
   if (change.kind === "end") return end(touch(flow, session, given), change.status);
   return submitted(flow, session, change, given);
@@ -237,21 +271,6 @@ function touch(flow: AnyFlow, session: Snapshot, given: Circumstances): Snapshot
     updatedAt: iso(nowMs),
     expiresAt: iso(Math.min(nowMs + flow.idleMs, latestMs)),
   };
-}
-
-/** Every step that depends on this one, directly or through another. */
-function dependents(flow: AnyFlow, step: string): Set<string> {
-  const found = new Set<string>();
-  const queue = [step];
-  for (const cause of queue) {
-    for (const name of flow.stepNames) {
-      if (name !== step && !found.has(name) && stepOf(flow, name)!.dependsOn.includes(cause)) {
-        found.add(name);
-        queue.push(name);
-      }
-    }
-  }
-  return found;
 }
 
 function iso(ms: number): string {

@@ -18,6 +18,11 @@ export function nextStamp(device: string, nowMs: number, newest?: Stamp): Stamp 
   return counter > 0xffff ? encode(seenMs + 1, 0, device) : encode(seenMs, counter, device);
 }
 
+/** A stamp of the same device that is older than every other: whatever anybody typed wins over it. */
+export function oldest(stamp: Stamp): Stamp {
+  return encode(0, 0, deviceOf(stamp));
+}
+
 /** The id of the device that issued a stamp. */
 export function deviceOf(stamp: Stamp): string {
   return stamp.slice(21);

@@ -4,6 +4,9 @@ import type { Json } from "./json.ts";
 /** A JSON object: what a step's input is made of, so that drafts can be kept field by field. */
 export type Fields = { readonly [field: string]: Json | undefined };
 
+/** The names that any member of a union has. */
+export type FieldNames<T> = T extends unknown ? Extract<keyof T, string> : never;
+
 export interface StepOptions<
   Input extends z.ZodType<Fields>,
   Output extends z.ZodType<Json> | undefined,
@@ -30,6 +33,8 @@ export interface Step<
   readonly dependsOn: readonly DependsOn[];
   readonly confirm: boolean;
 }
+
+export type Steps = Record<string, Step>;
 
 /**
  * Describes one step of a flow.

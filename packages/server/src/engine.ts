@@ -185,6 +185,7 @@ export class Engine {
         continue;
       }
       if (judgement.settled) {
+        if (judgement.fault) this.#options.report(judgement.fault);
         // A replay may be all that is left of a commit whose connection broke: nobody has been told of it yet.
         if (judgement.outcome.outcome === "accepted" && stored) this.#options.publish(owner, stored.snapshot);
         return { outcome: judgement.outcome, stored };

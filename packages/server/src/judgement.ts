@@ -6,13 +6,17 @@ import {
   type Device,
   type Outcome,
   type Refusal,
+  type SessionsError,
 } from "@sessions/core";
 import type { Served } from "./serve.ts";
 import { receiptOf, type Stored } from "./stored.ts";
 
-/** What a command makes of a session: an outcome already, or a change that is yet to be written. */
+/**
+ * What a command makes of a session: an outcome already, or a change that is yet to be written. `fault`: what the
+ * application is told of it.
+ */
 export type Judgement =
-  | { readonly settled: true; readonly outcome: Outcome }
+  | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
   | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: Served };
 
 export const refused = (refusal: Refusal): Outcome => ({ outcome: "refused", refusal });
@@ -36,7 +40,7 @@ export function judge(
   if (served === undefined) return settle(refused({ code: "unknown_flow", flow }));
 
   const advanced = advance(served.flow, stored?.snapshot ?? null, command, given);
-  if (!advanced.accepted) return settle(refused(advanced.refusal));
+  if (!advanced.accepted) return { settled: true, outcome: refused(advanced.refusal), fault: advanced.fault };
   if (stored !== null && advanced.session === stored.snapshot) {
     return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
   }

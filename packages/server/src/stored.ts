@@ -30,7 +30,7 @@ export interface HistoryBody {
   readonly session: string;
   readonly entry: number;
   readonly revision: number;
-  /** The command that made it; null for an end by deadline. */
+  /** The command that made it; null for an end by deadline, and for a lift. */
   readonly command: string | null;
   readonly at: string;
   readonly device: Device;
@@ -53,7 +53,7 @@ export function follow(
   before: Stored | null,
   snapshot: Snapshot,
   change: Change | null,
-  command: Command | null,
+  by: Command | null,
 ): Following {
   const receipts = before?.receipts ?? {};
   if (change === null) {
@@ -63,6 +63,8 @@ export function follow(
       receipt: {},
     };
   }
+  // A draft leaves no receipt, nor does the lift that it brings about.
+  const command = change.kind === "lift" ? null : by;
   const number = (before?.entry ?? 0) + 1;
   const step = change.kind === "submit" ? change.step : null;
   const body: HistoryBody = {

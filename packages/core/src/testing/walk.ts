@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { z } from "zod";
 import type { Command, Device } from "../command.ts";
-import { defineFlow, type AnyFlow, type Steps } from "../flow.ts";
+import { defineFlow, type AnyFlow } from "../flow.ts";
 import { advance, seenBy, type Advanced, type Circumstances } from "../session.ts";
 import { progressOf, type Snapshot } from "../snapshot.ts";
 import { nextStamp } from "../stamp.ts";
-import { step } from "../step.ts";
+import { step, type Steps } from "../step.ts";
 
 /** One command met by one session. */
 export interface Turn {
