@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { changedFields, draftValues, mergeDrafts, newestTyped, stampFields, typed, untyped } from "./drafts.ts";
 import { emptyRecord } from "./record.ts";
 
+const begun = { ...emptyRecord, version: 1 };
+
 const devices = ["0190b2f4-0000-7000-8000-000000000001", "0190b2f4-0000-7000-8000-000000000002"] as const;
 
 /** Edits with a stamp each, as devices make them: no stamp is issued twice. */
@@ -55,16 +57,16 @@ test("S3: drafts merge to the same whatever the order, the grouping and the repe
 
 test("what is typed is newer than everything that the record has seen, even from a clock that runs ahead", () => {
   const ahead = nextStamp(devices[1], 5_000);
-  const record = { ...emptyRecord, drafts: { amount: { cents: { value: 1, at: ahead } } } };
+  const record = { ...begun, drafts: { amount: { cents: { value: 1, at: ahead } } } };
   const slots = stampFields(record, { cents: 2 }, devices[0], 1_000);
   expect(slots["cents"]!.at > ahead).toBe(true);
-  expect(draftValues(typed("amount", slots)(record).drafts)).toEqual({ amount: { cents: 2 } });
+  expect(draftValues(typed("amount", slots, 1)(record).drafts)).toEqual({ amount: { cents: 2 } });
 });
 
 test("an acknowledged field is forgotten only as it was sent", () => {
-  const sent = stampFields(emptyRecord, { name: "A", iban: "B" }, devices[0], 1);
-  const before = typed("recipient", sent)(emptyRecord);
-  const since = typed("recipient", stampFields(before, { name: "Ada" }, devices[0], 2))(before);
+  const sent = stampFields(begun, { name: "A", iban: "B" }, devices[0], 1);
+  const before = typed("recipient", sent, 1)(begun);
+  const since = typed("recipient", stampFields(before, { name: "Ada" }, devices[0], 2), 1)(before);
   const after = untyped("recipient", sent)(since);
   expect(draftValues(after.drafts)).toEqual({ recipient: { name: "Ada" } });
   expect(untyped("recipient", after.drafts["recipient"])(after).drafts).toEqual({});
@@ -72,7 +74,7 @@ test("an acknowledged field is forgotten only as it was sent", () => {
 });
 
 test("what a draft shows already is not typed again", () => {
-  const shown = stampFields(emptyRecord, { name: "Ada", tags: ["a"] }, devices[0], 1);
+  const shown = stampFields(begun, { name: "Ada", tags: ["a"] }, devices[0], 1);
   expect(changedFields({ name: "Ada", tags: ["a"], iban: undefined }, shown)).toEqual({});
   expect(changedFields({ name: "Bob", tags: ["a", "b"] }, shown)).toEqual({ name: "Bob", tags: ["a", "b"] });
 });
@@ -81,7 +83,7 @@ test("S2: a submission names the newest stamp of this device, and what is typed 
   const [phone, laptop] = devices;
   const mine = { cents: { value: "1", at: nextStamp(phone, 50) } };
   const theirs = { note: { value: "x", at: nextStamp(laptop, 70) } };
-  const before = typed("amount", { ...mine, ...theirs })(emptyRecord);
+  const before = typed("amount", { ...mine, ...theirs }, 1)(begun);
   const until = newestTyped(before, "amount", phone)!;
   expect(until).toBe(mine.cents.at);
   expect(newestTyped(before, "recipient", phone)).toBeUndefined();
@@ -95,7 +97,7 @@ test("S2: a submission names the newest stamp of this device, and what is typed 
     input: {},
     seen: {},
   } as const;
-  const queued = { ...emptyRecord, pending: [{ command: { ...command, typed: until }, base: null }] };
+  const queued = { ...begun, pending: [{ command: { ...command, typed: until }, base: null }] };
   const [next] = Object.values(stampFields(queued, { cents: "12" }, phone, 10));
   expect(next!.at > until).toBe(true);
 });

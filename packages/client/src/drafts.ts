@@ -33,9 +33,12 @@ export function stampFields(
   return mapValues(fields, (value) => ({ value, at }));
 }
 
-/** Keeps typed fields until the server has them. */
-export function typed(step: string, slots: Slots): Change {
-  return (record) => ({ ...record, drafts: mergeDrafts(record.drafts, { [step]: slots }) });
+/** Keeps fields until the server has them, which were typed at this version of the flow. */
+export function typed(step: string, slots: Slots, version: number): Change {
+  return (record) =>
+    record.version === version
+      ? { ...record, drafts: mergeDrafts(record.drafts, { [step]: slots }) }
+      : { ...record, aside: [...record.aside, { version, step, slots }] };
 }
 
 /** Forgets unsent fields of a step: those that are as given, or all. */
@@ -65,15 +68,16 @@ export function newestTyped({ snapshot, drafts }: SessionRecord, step: string, d
 }
 
 /** What was typed before a submission has left the drafts, and still what is typed next must be newer. */
-function newestStamp({ snapshot, drafts, pending }: SessionRecord): Stamp | undefined {
+function newestStamp({ snapshot, drafts, aside, pending }: SessionRecord): Stamp | undefined {
   const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
     Object.values(all).flatMap(Object.values<Slots[string]>),
   );
+  const beside = aside.flatMap(({ slots: typedThen }) => Object.values(typedThen));
   const submitted = [
     ...Object.values(snapshot?.submissions ?? {}),
     ...pending.flatMap(({ command }) => (command.kind === "submit" ? [command] : [])),
   ].flatMap(({ typed: until }) => until ?? []);
-  return newest([...slots.map(({ at }) => at), ...submitted]);
+  return newest([...[...slots, ...beside].map(({ at }) => at), ...submitted]);
 }
 
 function newest(stamps: readonly Stamp[]): Stamp | undefined {

@@ -82,16 +82,15 @@ export function createPusher({ flows, store, transport, link, environment, devic
       return !full;
     }
 
-    for (const [session, { flow: name, pending, drafts }] of store.records) {
-      const flow = flows.get(name);
-      if (flow === undefined || outdated.has(session)) continue;
+    for (const [session, { flow: name, version, pending, drafts }] of store.records) {
+      // What is of another version, a tab of that version sends.
+      if (version !== flows.get(name)?.version || outdated.has(session)) continue;
       if (!pending.every(({ command }) => put(command))) return parcel;
       if (!withDrafts) continue;
       const sent = new Map();
       parcel.drafts.set(session, sent);
       for (const [step, slots] of Object.entries(drafts)) {
         const id = environment.id();
-        const { version } = flow;
         if (!put({ kind: "draft", id, session, version, step, fields: slots })) return parcel;
         sent.set(id, { step, slots });
       }

@@ -62,7 +62,7 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
     fc.property(queues, (queue) => {
       const commands = queue.submits.map(({ step, input }, index) => submitting(index + 1, step, input));
       if (queue.withStart) commands.unshift(start);
-      let record: SessionRecord = queue.withStart ? emptyRecord : adopted(snapshotAt(1), device)(emptyRecord);
+      let record: SessionRecord = queue.withStart ? emptyRecord : adopted(snapshotAt(1), device, transfer)(emptyRecord);
       for (const command of commands) record = enqueued(command, null)(record);
 
       const drafts = new Map();
@@ -71,7 +71,7 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
       for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(id(index + 1), outcome);
       if (queue.typed) {
         const slots = stampFields(record, queue.typed.input, device.id, 1);
-        record = typed("amount", slots)(record);
+        record = typed("amount", slots, 1)(record);
         drafts.set(id(50), { step: "amount", slots });
         if (queue.typed.outcome) answers.set(id(50), queue.typed.outcome);
       }
@@ -108,16 +108,17 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
 });
 
 test("S10: a snapshot that is not newer is not adopted", () => {
-  const record = adopted(snapshotAt(5, { amount: { cents: 5 } }), device)(emptyRecord);
-  expect(adopted(snapshotAt(4), device)(record)).toBe(record);
-  expect(adopted(snapshotAt(5), device)(record)).toBe(record);
-  expect(adopted(snapshotAt(6), device)(record).snapshot!.revision).toBe(6);
+  const record = adopted(snapshotAt(5, { amount: { cents: 5 } }), device, transfer)(emptyRecord);
+  expect(adopted(snapshotAt(4), device, transfer)(record)).toBe(record);
+  expect(adopted(snapshotAt(5), device, transfer)(record)).toBe(record);
+  expect(adopted(snapshotAt(6), device, transfer)(record).snapshot!.revision).toBe(6);
 });
 
 test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
   const drafts = { amount: { cents: { value: 1, at: `000000000000001-0000-${device.id}` } } };
-  const record: SessionRecord = { ...adopted(snapshotAt(1), device)(emptyRecord), drafts };
-  const ended = (by: Device) => adopted(snapshotAt(2, {}, { status: "cancelled", device: by }), device)(record);
+  const record: SessionRecord = { ...adopted(snapshotAt(1), device, transfer)(emptyRecord), drafts };
+  const ended = (by: Device) =>
+    adopted(snapshotAt(2, {}, { status: "cancelled", device: by }), device, transfer)(record);
   expect(ended(device).drafts).toEqual({});
   expect(ended(elsewhere).drafts).toEqual(drafts);
 });
@@ -125,7 +126,7 @@ test("what is typed goes with the session that was ended here, and stays for the
 test("the view has what is pending on top, and is no different when the server has it already", () => {
   const seen = { amount: null };
   const recipient = { name: "Ada", iban: "BE" };
-  const base = adopted(snapshotAt(2, { recipient }), device)(emptyRecord);
+  const base = adopted(snapshotAt(2, { recipient }), device, transfer)(emptyRecord);
   const command = { ...submitting(1, "amount", { cents: 5 }), seen } as QueuedCommand;
   const record = enqueued(command, null)(base);
   expect(viewOf(transfer, record, device)!.data).toEqual({ recipient, amount: { cents: 5 } });
@@ -133,12 +134,12 @@ test("the view has what is pending on top, and is no different when the server h
   // The stream was faster than the reply.
   const applied = advance(transfer, base.snapshot, command, { device, nowMs: 0 });
   if (!applied.accepted) throw new Error("The submission is accepted.");
-  const heard = adopted(applied.session, device)(record);
+  const heard = adopted(applied.session, device, transfer)(record);
   expect(viewOf(transfer, heard, device)).toEqual(applied.session);
 });
 
 test("a pending submission of a session whose deadline passed here is still shown: another device may have extended it", () => {
-  const late = adopted(snapshotAt(2, {}, { expiresAt: "1971-01-01T00:00:00.000Z" }), device)(emptyRecord);
+  const late = adopted(snapshotAt(2, {}, { expiresAt: "1971-01-01T00:00:00.000Z" }), device, transfer)(emptyRecord);
   const view = viewOf(transfer, late, device)!;
   const command = {
     ...submitting(1, "recipient", { name: "Ada", iban: "BE" }),
@@ -151,7 +152,7 @@ test("what the server is too busy for stays pending, and so does everything behi
   const queued = [submitting(1, "amount", { cents: 1 }), submitting(2, "recipient", { name: "Ada", iban: "BE" })];
   const record = queued.reduce(
     (before, command) => enqueued(command, null)(before),
-    adopted(snapshotAt(1), device)(emptyRecord),
+    adopted(snapshotAt(1), device, transfer)(emptyRecord),
   );
   const refusal: Refusal = { code: "busy", retryAfterMs: 1_000 };
   const answers = new Map<string, Outcome>([

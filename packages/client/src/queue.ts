@@ -9,8 +9,10 @@ import {
   type Snapshot,
 } from "@sessions/core";
 import { stampFields, typed, untyped } from "./drafts.ts";
+import { liftSnapshot, liftSubmission } from "./lift.ts";
 import {
   inOrder,
+  isUnsettled,
   type Change,
   type PendingCommand,
   type QueuedCommand,
@@ -26,19 +28,25 @@ const SETTLED_KEPT = 100;
 export function enqueued(command: QueuedCommand, base: Json | null): Change {
   return (record) => {
     const queued = { ...record, pending: [...record.pending, { command, base }] };
-    if (command.kind === "start") return { ...queued, flow: command.flow };
+    if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     if (command.kind === "cancel") return { ...queued, drafts: {} };
-    return untyped(command.step)(queued);
+    return record.version === command.version ? untyped(command.step)(queued) : queued;
   };
 }
 
-/** Takes a snapshot, unless the record has a newer one: revisions never run backwards. */
-export function adopted(snapshot: Snapshot, device: Device): Change {
+/**
+ * Takes a snapshot, unless the record has a newer one: revisions never run backwards. One of another version of the
+ * flow waits until nothing local is in the words of this one.
+ */
+export function adopted(given: Snapshot, device: Device, flow: AnyFlow | undefined): Change {
   return (record) => {
-    if (record.snapshot !== null && record.snapshot.revision >= snapshot.revision) return record;
+    if (record.snapshot !== null && record.snapshot.revision >= given.revision) return record;
+    const snapshot = liftSnapshot(flow, given);
+    const { version } = snapshot;
+    if (record.version !== version && isUnsettled(record)) return { ...record, outdated: true };
     // Whoever ends a session lets go of what is typed in it. On another device it would be shelved.
     const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);
-    return { ...record, flow: snapshot.flow, snapshot, drafts: endedHere ? {} : record.drafts };
+    return { ...record, flow: snapshot.flow, version, snapshot, drafts: endedHere ? {} : record.drafts };
   };
 }
 
@@ -68,7 +76,11 @@ export interface Given {
  */
 export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): Change {
   return (before) => {
-    let record = snapshot ? adopted(snapshot, given.device)(before) : before;
+    const { version } = given.flow;
+    const told = snapshot && liftSnapshot(given.flow, snapshot);
+    // Whatever became of it, only another version of this page can tell: it sends everything again.
+    if (before.version !== version || (told && told.version !== version)) return { ...before, outdated: true };
+    let record = told ? adopted(told, given.device, given.flow)(before) : before;
     let held = false;
     let outdated = false;
     const hold = ({ code }: Refusal) => {
@@ -121,15 +133,21 @@ function settled(id: string, settlement: Settlement): Change {
 function refused(id: string, refusal: Refusal, given: Given): Change {
   return (record) => {
     const entry = record.pending.find(({ command }) => command.id === id)!;
-    const { command } = entry;
-    const by = supersededBy(record, entry, given.flow);
+    const command = inCurrentWords(entry.command, given.flow);
+    const by = supersededBy(record, { ...entry, command }, given.flow);
     if (by !== undefined) return inOrder(settled(id, { outcome: "superseded", by }), inherited(entry, by))(record);
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
     const change = shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
-    return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(entry, refusal, given))(record);
+    return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);
   };
+}
+
+/** A command that was queued at an earlier version of the flow, as it would be queued now. */
+function inCurrentWords(command: QueuedCommand, flow: AnyFlow): QueuedCommand {
+  if (command.kind !== "submit") return command;
+  return { ...command, ...liftSubmission(flow, command.version, command.step, command.input) };
 }
 
 /** What says the same as a refused command or replaces it: a later submission here, or what stands on the server. */
@@ -161,14 +179,14 @@ function shelve(change: ShelvedChange): Change {
 }
 
 /** Gives a refused input back to its form, unless something stands there now, or nothing may be typed any more. */
-function retyped({ command }: PendingCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
+function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (["conflict", "expired", "unknown_step"].includes(refusal.code) || flow.steps[command.step].confirm)
       return record;
     const newer = record.drafts[command.step] ?? {};
     const slots = stampFields(record, command.input as Record<string, Json>, device.id, nowMs);
-    return typed(command.step, { ...slots, ...newer })(record);
+    return typed(command.step, { ...slots, ...newer }, flow.version)(record);
   };
 }
 

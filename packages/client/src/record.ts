@@ -33,12 +33,20 @@ export type Settlement =
 export interface SessionRecord {
   /** The flow's name. */
   readonly flow: string;
+  /** The version of the flow that the snapshot, the drafts and what is shelved are of; 0 while there is nothing. */
+  readonly version: number;
   /** The newest state heard from the server. */
   readonly snapshot: Snapshot | null;
   /** Commands that the server has not answered, in their order. */
   readonly pending: readonly PendingCommand[];
   /** What was typed here and is not yet on the server. */
   readonly drafts: Snapshot["drafts"];
+  /** What was typed by a tab that runs another version than the record is of, until one comes that can read both. */
+  readonly aside: readonly {
+    readonly version: number;
+    readonly step: string;
+    readonly slots: Snapshot["drafts"][string];
+  }[];
   readonly shelved: readonly ShelvedChange[];
   /** Client and server run different versions of the flow: what is pending waits for one of them to change. */
   readonly outdated: boolean;
@@ -51,9 +59,11 @@ export type Change = (record: SessionRecord) => SessionRecord;
 
 export const emptyRecord: SessionRecord = {
   flow: "",
+  version: 0,
   snapshot: null,
   pending: [],
   drafts: {},
+  aside: [],
   shelved: [],
   outdated: false,
   settled: [],
@@ -62,4 +72,9 @@ export const emptyRecord: SessionRecord = {
 /** Several changes as one. */
 export function inOrder(...changes: readonly Change[]): Change {
   return (record) => changes.reduce((before, change) => change(before), record);
+}
+
+/** Whether something local is not yet the server's, or waits for the person. */
+export function isUnsettled({ pending, drafts, aside, shelved }: SessionRecord): boolean {
+  return pending.length + aside.length + shelved.length + Object.keys(drafts).length > 0;
 }

@@ -140,7 +140,7 @@ export function createActions(
       const { outcome, snapshot } = await confirm(command, device, context);
       const accepted = outcome.outcome === "accepted";
       const change = inOrder(
-        snapshot ? adopted(snapshot, device) : unchanged,
+        snapshot ? adopted(snapshot, device, flow) : unchanged,
         accepted ? untyped(command.step) : unchanged,
       );
       await store.change(session, change);
@@ -160,8 +160,10 @@ export function createActions(
       const id = environment.id();
 
       const verdict = judge(view, { kind: "draft", id, session, version, step, fields: slots });
-      if (!verdict.accepted) return endedAtOnce({ outcome: "refused", refusal: verdict.refusal });
-      const keep = Object.keys(slots).length > 0 ? typed(step, slots) : unchanged;
+      // What is typed is kept for a page of another version, too.
+      const kept = verdict.accepted || (verdict.refusal.code === "outdated" && Object.hasOwn(flow.steps, step));
+      if (!kept) return endedAtOnce({ outcome: "refused", refusal: verdict.refusal });
+      const keep = Object.keys(slots).length > 0 ? typed(step, slots, version) : unchanged;
       const stored = store.change(session, inOrder(instead ? unshelved(instead.id) : unchanged, keep));
       void stored.then(context.typed);
       return { stored, settled: waiting.draft(step, fields) };

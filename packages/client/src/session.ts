@@ -3,6 +3,7 @@ import { backoffMs, within, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners } from "./listeners.ts";
 import { adopted } from "./queue.ts";
+import { withoutContents } from "./lift.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
 import { createActions } from "./session-actions.ts";
 import { blankState, stateOf, type SessionState, type Sync } from "./state.ts";
@@ -91,19 +92,30 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     if (next.length === basis.length && next.every((value, index) => value === basis[index])) return;
     basis = next;
 
-    const view = record ? viewOf(flow, record, context.device()) : null;
+    const other = isOfAnotherVersion(record);
+    const view = other
+      ? record.snapshot && withoutContents(record.snapshot)
+      : record
+        ? viewOf(flow, record, context.device())
+        : null;
     const shelved = (record?.shelved ?? []).map(offered);
     // What is known and cannot be shown is a session whose start was refused.
     const without = isUnknown(record) ? absence : "missing";
-    state = stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
+    // What this page cannot read any more stays on the screen as it was.
+    const stays = other && sync.state === "outdated" && state.status === "active";
+    state = stays ? { ...state, sync } : stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
     waiting.look();
     listeners.notify();
   }
 
+  function isOfAnotherVersion(record: SessionRecord | undefined): record is SessionRecord {
+    return record !== undefined && record.version !== 0 && record.version !== flow.version;
+  }
+
   function syncOf(record: SessionRecord | undefined): Sync {
-    const steps = Object.keys(record?.drafts ?? {}).length;
+    const steps = Object.keys(record?.drafts ?? {}).length + (record?.aside.length ?? 0);
     const pending = (record?.pending.length ?? 0) + steps + (actions.confirming ? 1 : 0);
-    const otherVersion = record?.snapshot?.status === "active" && record.snapshot.version !== flow.version;
+    const otherVersion = isOfAnotherVersion(record) && !record.snapshot?.endedAt;
     const is = (): Sync["state"] => {
       if (link.state.outdated || record?.outdated || otherVersion) return "outdated";
       if (link.state.signedOut) return "signed_out";
@@ -121,7 +133,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
       const reply = await within(READ_MS, environment, (signal) => transport.read.query({ session: id }, { signal }));
       link.heard(reply.now);
       failures = 0;
-      if (reply.session?.flow === flow.name) await store.change(id, adopted(reply.session, context.device()));
+      if (reply.session?.flow === flow.name) await store.change(id, adopted(reply.session, context.device(), flow));
       else absence = "missing";
     } catch {
       failures += 1;

@@ -21,7 +21,8 @@ import type { Submission } from "./submission.ts";
 /** How far what is shown has come. */
 export interface Sync {
   /**
-   * The most urgent of: `outdated`, this page or the server needs another version; `signed_out`, nobody or
+   * The most urgent of: `outdated`, this page or the server needs another version, nothing is sent and everything
+   * kept: offer a reload; `signed_out`, nobody or
    * another person is signed in here, and nothing is sent; `conflict`, something is shelved; `offline`; `saving`, something is not on the server yet; `saved`.
    */
   readonly state: "saved" | "saving" | "offline" | "conflict" | "signed_out" | "outdated";
@@ -54,6 +55,7 @@ export interface SessionState<F extends AnyFlow = AnyFlow> {
   readonly id: string;
   /** The flow's name. */
   readonly flow: F["name"];
+  /** The flow's version, or another while `data` and `drafts` cannot be read by this page, and are empty. */
   readonly version: number;
   /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
   readonly revision: number;

@@ -1,7 +1,7 @@
 import { sameJson, type Json } from "@sessions/core";
 import { delMany, entries, get, update } from "idb-keyval";
 import { deleteDatabases, openDatabase } from "./database.ts";
-import { emptyRecord, type Change, type SessionRecord } from "./record.ts";
+import { emptyRecord, isUnsettled, type Change, type SessionRecord } from "./record.ts";
 
 /** Raised when records get another shape. It is part of the database's name. */
 const SCHEMA_VERSION = 1;
@@ -16,6 +16,8 @@ export interface StoreOptions {
   readonly profile: string;
   /** Becomes the device's id unless the store holds one. */
   readonly device: string;
+  /** A record as this page's code reads it. */
+  readonly lift: (record: SessionRecord) => SessionRecord;
   /** These records have changed. */
   readonly onChange: (ids: readonly string[]) => void;
   /** They are kept elsewhere from now on. */
@@ -58,7 +60,8 @@ interface Row {
   writing: Promise<void>;
 }
 
-export function createStore({ owner, profile, device, onChange, onStorage, onStored, onDeleted }: StoreOptions): Store {
+export function createStore(options: StoreOptions): Store {
+  const { owner, profile, device, lift, onChange, onStorage, onStored, onDeleted } = options;
   const prefix = `sessions:${encodeURIComponent(owner)}:`;
   const name = `${prefix}${encodeURIComponent(profile)}:${SCHEMA_VERSION}`;
   const rows = new Map<string, Row>();
@@ -88,10 +91,7 @@ export function createStore({ owner, profile, device, onChange, onStorage, onSto
   }
 
   async function prune(): Promise<void> {
-    const settled = [...records].filter(
-      ([, { snapshot, pending, drafts, shelved }]) =>
-        snapshot?.endedAt && pending.length + shelved.length + Object.keys(drafts).length === 0,
-    );
+    const settled = [...records].filter(([, record]) => record.snapshot?.endedAt && !isUnsettled(record));
     const surplus = settled
       .map(([id]) => id)
       .sort()
@@ -112,7 +112,7 @@ export function createStore({ owner, profile, device, onChange, onStorage, onSto
   function takePersisted(id: string, persisted: SessionRecord | undefined): boolean {
     const row = rowOf(id);
     row.persisted = persisted;
-    const record = row.unpersisted.reduce((before, change) => change(before), persisted ?? emptyRecord);
+    const record = row.unpersisted.reduce((before, change) => change(before), lift(persisted ?? emptyRecord));
     // Another object would be another render.
     if (sameRecord(record, records.get(id))) return false;
     records.set(id, record);
@@ -149,7 +149,7 @@ export function createStore({ owner, profile, device, onChange, onStorage, onSto
       // Resolves when the transaction has completed.
       await update<SessionRecord>(
         id,
-        (before) => (persisted = batch.reduce((record, step) => step(record), before ?? emptyRecord)),
+        (before) => (persisted = batch.reduce((record, step) => step(record), lift(before ?? emptyRecord))),
         database.use,
       );
     } catch {

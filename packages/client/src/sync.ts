@@ -1,5 +1,6 @@
 import type { AnyFlow, Device, Snapshot } from "@sessions/core";
 import type { Environment } from "./environment.ts";
+import { liftRecord } from "./lift.ts";
 import { createLink, type Link } from "./link.ts";
 import { onPageEvents } from "./page.ts";
 import { ownedTransport } from "./owned-transport.ts";
@@ -53,6 +54,7 @@ export function createSync(options: SyncOptions): Sync {
     owner,
     profile,
     device: environment.id(),
+    lift: (record) => liftRecord(flows.get(record.flow), record),
     onChange: onRecords,
     onStorage: takeTurn,
     onStored: (ids) => tabs.tell({ kind: "stored", ids }),
@@ -63,6 +65,10 @@ export function createSync(options: SyncOptions): Sync {
   const transport = ownedTransport(options.transport, owner, link.signedOut);
   const tabs = openTabs({
     name: `sessions:${encodeURIComponent(owner)}:${encodeURIComponent(profile)}`,
+    team: [...flows.values()]
+      .map(({ name, version }) => `${name}@${version}`)
+      .sort()
+      .join(),
     onMessage,
     // The leader before may have stored what it could not tell any more.
     onLead: () => void store.refresh().then(takeTurn),
@@ -138,7 +144,8 @@ export function createSync(options: SyncOptions): Sync {
   function onSnapshots(snapshots: readonly Snapshot[]): void {
     for (const snapshot of snapshots) {
       const { revision = 0 } = store.records.get(snapshot.id)?.snapshot ?? {};
-      if (snapshot.revision > revision) void store.change(snapshot.id, adopted(snapshot, device()));
+      if (snapshot.revision > revision)
+        void store.change(snapshot.id, adopted(snapshot, device(), flows.get(snapshot.flow)));
     }
   }
 

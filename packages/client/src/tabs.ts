@@ -23,6 +23,8 @@ export interface Tabs {
 export interface TabsOptions {
   /** Unique to the owner and profile. */
   readonly name: string;
+  /** What this tab can read. Each such group of tabs has a leader: after a deploy, old and new code lie in one browser. */
+  readonly team: string;
   readonly onMessage: (message: TabMessage) => void;
   /** The tab has become the leader, for as long as it lives. */
   readonly onLead: () => void;
@@ -33,7 +35,7 @@ export interface TabsOptions {
  * before is gone. An election is an optimisation; a browser without Web Locks, or without a channel to reach
  * the leader, lets every tab lead, and the server's receipts keep that correct.
  */
-export function openTabs({ name, onMessage, onLead }: TabsOptions): Tabs {
+export function openTabs({ name, team, onMessage, onLead }: TabsOptions): Tabs {
   const channel = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
   const locks = channel && globalThis.navigator?.locks;
   const closing = new AbortController();
@@ -55,7 +57,7 @@ export function openTabs({ name, onMessage, onLead }: TabsOptions): Tabs {
       return closed;
     };
     // Refused, as in a sandboxed frame, or given up on closing; `lead` tells the two apart.
-    locks.request(name, { signal: closing.signal }, hold).catch(lead);
+    locks.request(`${name} ${team}`, { signal: closing.signal }, hold).catch(lead);
   } else {
     queueMicrotask(lead);
   }

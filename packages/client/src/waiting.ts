@@ -37,9 +37,14 @@ export function createWaiting(record: () => SessionRecord): Waiting {
 }
 
 /** Undefined while one of the fields, as typed then or since, is not on the server. */
-function draftOutcome({ drafts, shelved, snapshot }: SessionRecord, step: string, fields: Fields): Outcome | undefined {
+function draftOutcome(
+  { drafts, aside, shelved, snapshot }: SessionRecord,
+  step: string,
+  fields: Fields,
+): Outcome | undefined {
   const names = Object.keys(fields).filter((field) => fields[field] !== undefined);
-  if (names.some((field) => Object.hasOwn(drafts[step] ?? {}, field))) return undefined;
+  const unsent = [drafts[step] ?? {}, ...aside.flatMap((typed) => (typed.step === step ? [typed.slots] : []))];
+  if (names.some((field) => unsent.some((slots) => Object.hasOwn(slots, field)))) return undefined;
   const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {
     if (kind !== "draft" || shelvedStep !== step) return false;
     return names.some((field) => sameJson((mine as Fields)[field], fields[field]));

@@ -30,7 +30,7 @@ export {
 } from "./flow.ts";
 export { parse } from "./input.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
-export { liftCommand, liftDrafts, liftSession, type Lifted } from "./lift.ts";
+export { liftDrafts, liftInput, liftSession, type Lifted } from "./lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./migration.ts";
 export {
   listRequestSchema,

@@ -109,6 +109,21 @@ export function liftCommand(flow: AnyFlow, command: Continuing): Continuing | Re
 }
 
 /**
+ * What was to be submitted to a step at an earlier version, and to which step now; null when that is gone.
+ *
+ * @throws {SessionsError} `migration_failed`
+ */
+export function liftInput(
+  flow: AnyFlow,
+  version: number,
+  from: string,
+  input: Json,
+): { readonly step: string; readonly input: Json } | null {
+  const way = wayOf(flow, version, from);
+  return way && { step: way.step, input: isFields(input) ? carry(flow, version, from, way, input) : input };
+}
+
+/**
  * Drafts of an earlier version as the flow's own, on top of others.
  *
  * @throws {SessionsError} `migration_failed`

@@ -1,0 +1,64 @@
+import { liftDrafts, liftInput, liftSession, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
+import type { SessionRecord, ShelvedChange } from "./record.ts";
+
+/**
+ * A record as this page's version of the flow has it; as it is when it is of a later version, or cannot be lifted.
+ * What is pending stays as it was made: the server knows it by that.
+ */
+export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): SessionRecord {
+  if (flow === undefined || record.version === 0 || record.version > flow.version) return record;
+  const { version } = flow;
+  const [readable, others] = [
+    record.aside.filter((typed) => typed.version <= version),
+    record.aside.filter((typed) => typed.version > version),
+  ];
+  if (record.version === version && readable.length === 0) return record;
+  try {
+    return {
+      ...record,
+      version,
+      snapshot: record.snapshot && liftSession(flow, record.snapshot),
+      drafts: readable.reduce(
+        (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.slots }, drafts),
+        liftDrafts(flow, record.version, record.drafts),
+      ),
+      aside: others,
+      shelved: record.shelved.map((entry) => liftShelved(flow, record.version, entry)),
+      outdated: false,
+    };
+  } catch {
+    // The server meets the same, and reports it.
+    return record;
+  }
+}
+
+/** A snapshot as this page's version has it, or as it is. Of an ended session that cannot be lifted the end is left. */
+export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Snapshot {
+  if (flow === undefined || snapshot.version > flow.version) return snapshot;
+  try {
+    return liftSession(flow, snapshot);
+  } catch {
+    return snapshot.status === "active" ? snapshot : { ...withoutContents(snapshot), version: flow.version };
+  }
+}
+
+/** What can be told of a session of another version. */
+export function withoutContents(snapshot: Snapshot): Snapshot {
+  return { ...snapshot, data: {}, outputs: {}, submissions: {}, drafts: {}, result: null };
+}
+
+/** What was to be submitted, in the words of this page's version where there are any. */
+export function liftSubmission(flow: AnyFlow, version: number, step: string, input: Json) {
+  return version === flow.version ? { step, input } : (liftInput(flow, version, step, input) ?? { step, input });
+}
+
+function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange): ShelvedChange {
+  if (entry.step === null) return entry;
+  const { step, input } = liftSubmission(flow, version, entry.step, entry.mine);
+  return {
+    ...entry,
+    step,
+    mine: input,
+    base: entry.base && liftSubmission(flow, version, entry.step, entry.base).input,
+  };
+}
