@@ -21,7 +21,7 @@ export default defineConfig({
         ...source,
         test: {
           name: "pure",
-          include: ["packages/*/src/**/*.test.ts"],
+          include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts"],
           exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts"],
           typecheck: { enabled: true, include: ["packages/*/src/**/*.test-d.ts"], ignoreSourceErrors: false },
         },

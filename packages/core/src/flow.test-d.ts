@@ -9,6 +9,7 @@ import {
   type Outputs,
   type ResultOf,
 } from "./flow.ts";
+import type { Json } from "./json.ts";
 import { step } from "./step.ts";
 
 const transfer = defineFlow({
@@ -71,4 +72,31 @@ test("wrong step names, dependencies and values that are not JSON do not compile
   step({ input: z.object({ day: z.date() }) });
   // @ts-expect-error a step's input is an object
   step({ input: z.string() });
+});
+
+test("a migration into a flow's own version gives the fields of a step that there is", () => {
+  const { recipient, amount } = transfer.steps;
+  const options = { name: "transfer", steps: { recipient, amount } } as const;
+  defineFlow({
+    ...options,
+    version: 3,
+    migrate: {
+      1: { recipient: (old) => ({ anything: old["name"] }), gone: null, sum: { to: "total" } },
+      2: {
+        recipient: (old) => {
+          expectTypeOf(old["name"]).toEqualTypeOf<Json | undefined>();
+          return { name: old["name"], iban: "" };
+        },
+        payee: { to: "recipient", fields: ({ name }) => ({ name }), again: true },
+        sum: { to: "amount" },
+        source: null,
+      },
+    },
+  });
+  // @ts-expect-error There is no such field.
+  defineFlow({ ...options, version: 2, migrate: { 1: { recipient: (old) => ({ nome: old["name"] }) } } });
+  // @ts-expect-error There is no such step.
+  defineFlow({ ...options, version: 2, migrate: { 1: { sum: { to: "total" } } } });
+  // @ts-expect-error It is not that step's field.
+  defineFlow({ ...options, version: 2, migrate: { 1: { sum: { to: "amount", fields: ({ name }) => ({ name }) } } } });
 });

@@ -16,7 +16,7 @@ export type Lifted = Pick<Snapshot, "version" | "data" | "outputs" | "submission
 export type Continuing = Exclude<Command, StartCommand>;
 
 /** Where a step of an earlier version is now. */
-interface Way {
+export interface Way {
   readonly step: string;
   readonly again: boolean;
   /** How its fields get there; undefined when nothing rewrites them. */
@@ -192,7 +192,7 @@ function carry(flow: AnyFlow, version: number, from: string, way: Way, old: OldF
 }
 
 /** Follows a step through the versions; null when it was removed on the way. */
-function wayOf(flow: AnyFlow, version: number, from: string): Way | null {
+export function wayOf(flow: AnyFlow, version: number, from: string): Way | null {
   let way: Way = { step: from, again: false, fields: undefined };
   for (let number = version; number < flow.version; number += 1) {
     const steps = flow.migrate[number];

@@ -1,0 +1,140 @@
+import { z } from "zod";
+import { SessionsError } from "./error.ts";
+import { stepOf, type AnyFlow } from "./flow.ts";
+import { sameJson, type Json } from "./json.ts";
+import { wayOf } from "./lift.ts";
+
+/** What a flow's version makes of people's data: JSON schemas (draft 2020-12) of each step, and how steps hang together. */
+export interface FlowShape {
+  readonly steps: { readonly [step: string]: StepShape };
+  readonly result: Json;
+}
+
+interface StepShape {
+  readonly input: Json;
+  readonly output: Json;
+  readonly dependsOn: readonly string[];
+  readonly confirm: boolean;
+}
+
+/** The shapes of a flow's released versions, by their numbers: keep them in a file beside the flow. */
+export type RecordedShapes = { readonly [version: string]: FlowShape };
+
+/** What is to be recorded of a flow's current version. Refinements and transforms have no shape. */
+export function shapeOf(flow: AnyFlow): FlowShape {
+  const steps = flow.stepNames.map((name): [string, StepShape] => {
+    const { input, output, dependsOn, confirm } = stepOf(flow, name)!;
+    return [
+      name,
+      { input: schemaOf(input, "input"), output: schemaOf(output, "output"), dependsOn: [...dependsOn], confirm },
+    ];
+  });
+  return { steps: Object.fromEntries(steps), result: schemaOf(flow.result, "output") };
+}
+
+/**
+ * Compares a flow with what was recorded of its versions. For a test: a change that would strand what people have
+ * begun is found before it is deployed.
+ *
+ * @returns What is wrong and what to write, or null.
+ * @example
+ * import recorded from "./flow-shapes.json" with { type: "json" };
+ * test("the flow fits what was released of it", () => expect(checkShape(transfer, recorded.transfer)).toBeNull());
+ */
+export function checkShape(flow: AnyFlow, recorded: RecordedShapes): string | null {
+  const { name, version } = flow;
+  const shape = shapeOf(flow);
+  const toRecord = `"${version}": ${JSON.stringify(shape)}`;
+  const versions = Object.keys(recorded).map(Number);
+  const newest = Math.max(0, ...versions);
+  if (newest > version) return `Flow ${name} is at version ${version}, and version ${newest} is recorded: raise it.`;
+
+  const same = recorded[version];
+  if (same !== undefined && !sameJson(same as unknown as Json, shape as unknown as Json)) {
+    const needed = Object.keys(same.steps).flatMap((step) => missing(shape, step, same.steps[step]!, step, {}) ?? []);
+    return [
+      `Flow ${name} is no longer what was recorded as its version ${version}.`,
+      `Raise its version to ${version + 1}, and say what becomes of what people have begun:`,
+      migration(version, needed),
+      `If version ${version} was never released, record it again instead:\n${toRecord}`,
+    ].join("\n");
+  }
+
+  for (const earlier of versions.filter((each) => each < version).sort((left, right) => left - right)) {
+    const problem = unlifted(flow, shape, earlier, recorded[earlier]!);
+    if (problem !== null) return problem;
+  }
+  return same === undefined ? `Record version ${version} of flow ${name} beside the others:\n${toRecord}` : null;
+}
+
+/** What of a recorded version the migrations leave behind. */
+function unlifted(flow: AnyFlow, shape: FlowShape, version: number, recorded: FlowShape): string | null {
+  const needed: string[] = [];
+  try {
+    for (const [step, before] of Object.entries(recorded.steps)) {
+      const way = wayOf(flow, version, step);
+      if (way === null) continue;
+      needed.push(...(missing(shape, step, before, way.step, way) ?? []));
+    }
+  } catch (error) {
+    if (!(error instanceof SessionsError)) throw error;
+    return [
+      `Flow ${flow.name} has no migrations from version ${version} to ${flow.version}. Write one for each version between:`,
+      migration(version, []),
+      `If no session of version ${version} is left, delete it from the record.`,
+    ].join("\n");
+  }
+  if (needed.length === 0) return null;
+  return [
+    `Flow ${flow.name} leaves behind what people have begun at version ${version}. Say what becomes of it, there or in a later version's migration:`,
+    migration(version, needed),
+  ].join("\n");
+}
+
+/** What a migration lacks for a step, as code; null when it lacks nothing. */
+function missing(
+  shape: FlowShape,
+  from: string,
+  before: StepShape,
+  to: string,
+  way: { readonly again?: boolean; readonly fields?: unknown },
+): string[] | null {
+  const after = shape.steps[to];
+  if (after === undefined) return [`${from}: null, // or { to: "…" }: no step is called ${to}`];
+  const changed = !sameJson(before.input, after.input);
+  const fields = changed && way.fields === undefined && !(way.again === true && fits(before.input, after.input));
+  const again = !sameJson(before.output, after.output) && after.output !== null && way.again !== true;
+  if (!fields && !again) return null;
+  const names = propertiesOf(after.input).map((name) => `${name}: old.${name}`);
+  const rewrite = `(old) => ({ ${names.join(", ")} })`;
+  const parts = [
+    ...(from === to ? [] : [`to: "${to}"`]),
+    ...(fields ? [`fields: ${rewrite}`] : []),
+    ...(again ? ["again: true"] : []),
+  ];
+  const alone = parts.length === 1 && fields;
+  return [`${from}: ${alone ? rewrite : `{ ${parts.join(", ")} }`},`];
+}
+
+/** Whether every field that there was is one still. */
+function fits(before: Json, after: Json): boolean {
+  const names = propertiesOf(after);
+  return propertiesOf(before).every((name) => names.includes(name));
+}
+
+function propertiesOf(schema: Json): readonly string[] {
+  const properties = schema !== null && typeof schema === "object" && "properties" in schema ? schema.properties : {};
+  return Object.keys(properties as object);
+}
+
+function migration(version: number, lines: readonly string[]): string {
+  const body = lines.map((line) => `    ${line}\n`).join("");
+  return `migrate: {\n  ${version}: {${body === "" ? "" : `\n${body}  `}},\n},`;
+}
+
+function schemaOf(schema: z.ZodType | undefined, io: "input" | "output"): Json {
+  if (schema === undefined) return null;
+  const { $schema: _, ...shape } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  // Through text, as it is recorded: what JSON cannot hold is left out.
+  return JSON.parse(JSON.stringify(shape)) as Json;
+}
