@@ -1,88 +1,138 @@
-import type { UseStore } from "idb-keyval";
+import { promisifyRequest, type UseStore } from "idb-keyval";
+import { within, type Environment } from "./environment.ts";
 
 const STORE = "records";
 
-/** An IndexedDB database with one object store, opened when it is first used and again when the browser closed it. */
+/** The key of the device's id. It is "" once the owner has been forgotten. */
+export const DEVICE_KEY = "device";
+
+/** How long the disk may take, in milliseconds: a tab that fell asleep in a transaction holds up all others. */
+const DISK_MS = 3_000;
+
+/** An IndexedDB database with one object store, opened when it is first used and again whenever that is needed. */
 export interface Database {
-  readonly use: UseStore;
+  /** Fails after {@link DISK_MS}; what had not completed by then never will. May run its callback twice. */
+  readonly transact: UseStore;
+  /** Reads, changes and writes in one transaction. Resolves when that has completed. */
+  update<T>(key: string, step: (value: T | undefined) => T): Promise<void>;
   /** Lets go of the database, so that it can be deleted. Using it opens it again. */
   release(): void;
 }
 
-/** @param onDeleted Called when another tab wants the database gone. */
-export function openDatabase(name: string, onDeleted: () => void): Database {
-  let opening: Promise<IDBDatabase> | undefined;
+export interface DatabaseEvents {
+  /** Another tab forgets the owner. */
+  readonly onForgotten: () => void;
+  /** The browser or a person has closed or deleted it: what was in it may be gone. */
+  readonly onGone: () => void;
+}
 
-  function release(): void {
-    opening?.then((database) => database.close()).catch(() => {});
-    opening = undefined;
+export function openDatabase(name: string, environment: Environment, events: Partial<DatabaseEvents> = {}): Database {
+  const { onForgotten, onGone } = events;
+  let opening: Promise<IDBDatabase> | undefined;
+  let wasOpen = false;
+
+  function drop(connection: typeof opening): void {
+    connection?.then((database) => database.close()).catch(() => {});
+    if (opening === connection) opening = undefined;
   }
 
   function open(): Promise<IDBDatabase> {
-    return (opening ??= new Promise<IDBDatabase>((resolve, reject) => {
+    if (opening !== undefined) return opening;
+    const connection = new Promise<IDBDatabase>((resolve, reject) => {
       const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+      let isNew = false;
+      request.onupgradeneeded = () => {
+        isNew = true;
+        request.result.createObjectStore(STORE);
+      };
       request.onerror = () => reject(request.error);
       request.onsuccess = () => {
         const database = request.result;
         // Browsers close a database on their own: Safari in the background, any when site data is cleared.
-        database.onclose = () => (opening = undefined);
+        database.onclose = () => {
+          drop(connection);
+          onGone?.();
+        };
         // The version never changes, its number is in the name: this is a deletion.
         database.onversionchange = () => {
-          database.close();
-          onDeleted();
+          const device = database.transaction(STORE).objectStore(STORE).get(DEVICE_KEY);
+          device.onsuccess = () => (device.result === "" ? onForgotten : onGone)?.();
+          drop(connection);
         };
         resolve(database);
+        if (isNew && wasOpen) onGone?.();
+        wasOpen = true;
       };
-    }).catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    }));
+    });
+    return (opening = connection);
   }
 
-  const use: UseStore = async (mode, callback) => {
-    for (let attempt = 1; ; attempt += 1) {
-      const database = await open();
-      let transaction: IDBTransaction;
-      try {
-        transaction = database.transaction(STORE, mode);
-      } catch (error) {
-        // The handle went stale without a `close` event.
-        opening = undefined;
-        if (attempt > 1) throw error;
-        continue;
+  const transact: UseStore = (mode, callback) =>
+    within(DISK_MS, environment, async (signal) => {
+      for (let attempt = 1; ; attempt += 1) {
+        const connection = open();
+        try {
+          const transaction = (await connection).transaction(STORE, mode);
+          signal.onabort = () => abort(transaction);
+          signal.throwIfAborted();
+          return await callback(transaction.objectStore(STORE));
+        } catch (error) {
+          // A handle goes stale without a `close` event, and WebKit loses its database process ("UnknownError").
+          drop(connection);
+          if (attempt > 1 || signal.aborted) throw error;
+        }
       }
-      return callback(transaction.objectStore(STORE));
-    }
-  };
+    });
 
-  return { use, release };
+  return {
+    transact,
+    update: <T>(key: string, step: (value: T | undefined) => T) =>
+      transact("readwrite", async (store) => {
+        const { transaction } = store;
+        const completed = promisifyRequest(transaction);
+        const reading = store.get(key);
+        reading.onsuccess = () => {
+          store.put(step(reading.result as T | undefined), key);
+          // Were the page to fall asleep now, the transaction would wait for it, and every other tab with it.
+          transaction.commit();
+        };
+        await completed;
+      }),
+    release: () => drop(opening),
+  };
+}
+
+function abort(transaction: IDBTransaction): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has completed, and its event comes late.
+  }
 }
 
 /** Deletes every database whose name begins so. Emptied first, since a frozen tab can hold a deletion up for long. */
-export async function deleteDatabases(own: Database, name: string, prefix: string): Promise<void> {
-  await own.use("readwrite", (store) => {
-    store.clear();
-    return new Promise<void>((resolve, reject) => {
-      store.transaction.oncomplete = () => resolve();
-      store.transaction.onabort = () => reject(store.transaction.error);
-    });
-  });
-  own.release();
+export async function forgetDatabases(name: string, prefix: string, environment: Environment): Promise<void> {
   const found = (await indexedDB.databases?.()) ?? [];
-  const names = new Set([
-    name,
-    ...found.map((database) => database.name ?? "").filter((other) => other.startsWith(prefix)),
-  ]);
-  await Promise.all([...names].map(deleteDatabase));
+  const others = found.map((database) => database.name ?? "").filter((other) => other.startsWith(prefix));
+  await Promise.all([...new Set([name, ...others])].map((one) => forgetDatabase(one, environment)));
 }
 
-function deleteDatabase(name: string): Promise<void> {
+async function forgetDatabase(name: string, environment: Environment): Promise<void> {
+  const database = openDatabase(name, environment);
+  await database.transact("readwrite", (store) => {
+    store.clear();
+    store.put("", DEVICE_KEY);
+    return promisifyRequest(store.transaction);
+  });
+  database.release();
+  await deleteDatabase(name);
+}
+
+/** Resolves when it is deleted, or goes as soon as the last tab lets go of it. */
+export function deleteDatabase(name: string): Promise<unknown> {
+  const request = indexedDB.deleteDatabase(name);
   return new Promise((resolve, reject) => {
-    const request = indexedDB.deleteDatabase(name);
-    request.onsuccess = () => resolve();
+    request.onsuccess = request.onblocked = resolve;
     request.onerror = () => reject(request.error);
-    // It goes as soon as the last tab lets go of it.
-    request.onblocked = () => resolve();
   });
 }

@@ -116,13 +116,14 @@ test("S13: a tab that cannot store pushes for itself, and closes when its owner 
   const leader = openTab(server, { owner });
   await leader.ready;
   await vi.waitFor(() => expect(server.streams).toBe(1));
-  vi.spyOn(IDBFactory.prototype, "open").mockImplementation(() => {
+  const refused = vi.spyOn(IDBFactory.prototype, "open").mockImplementation(() => {
     throw new DOMException("Refused.", "SecurityError");
   });
   const tab = openTab(server, { owner });
   await tab.ready;
   expect(await tab.start(transfer).submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
 
+  refused.mockRestore();
   await leader.forget();
   await vi.waitFor(() => expect(() => tab.start(transfer)).toThrow("was closed"));
 });

@@ -107,11 +107,22 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
   );
 });
 
-test("S10: a snapshot that is not newer is not adopted", () => {
+test("S10: an older snapshot is not adopted, and of one revision the newer version of the flow stands", () => {
   const record = adopted(snapshotAt(5, { amount: { cents: 5 } }), device, transfer)(emptyRecord);
   expect(adopted(snapshotAt(4), device, transfer)(record)).toBe(record);
-  expect(adopted(snapshotAt(5), device, transfer)(record)).toBe(record);
+  const lifted = adopted(snapshotAt(5, {}, { version: 2 }), device, transfer)(record);
+  expect(lifted.snapshot).toMatchObject({ version: 2, data: {} });
+  expect(adopted(snapshotAt(5), device, transfer)(lifted)).toBe(lifted);
   expect(adopted(snapshotAt(6), device, transfer)(record).snapshot!.revision).toBe(6);
+});
+
+test("S4: a command that is queued again, after its answer too, is there once", () => {
+  const queue = enqueued(submitting(1, "amount", { cents: 1 }), null);
+  const once = queue(adopted(snapshotAt(1), device, transfer)(emptyRecord));
+  expect(queue(once)).toBe(once);
+  const outcomes = new Map<string, Outcome>([[id(1), { outcome: "accepted", revision: 2, replayed: false }]]);
+  const settled = answered({ snapshot: undefined, outcomes, drafts: new Map() }, given)(once);
+  expect(queue(settled)).toBe(settled);
 });
 
 test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {

@@ -12,6 +12,7 @@ import { stampFields, typed, untyped } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import {
   inOrder,
+  isOlder,
   isUnsettled,
   type Change,
   type PendingCommand,
@@ -27,6 +28,8 @@ const SETTLED_KEPT = 100;
 /** Queues a command. What was typed in its step is part of it from now on. */
 export function enqueued(command: QueuedCommand, base: Json | null): Change {
   return (record) => {
+    const known = [...record.settled, ...record.pending.map((entry) => entry.command)];
+    if (known.some(({ id }) => id === command.id)) return record;
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     if (command.kind === "cancel") return { ...queued, drafts: {} };
@@ -40,9 +43,9 @@ export function enqueued(command: QueuedCommand, base: Json | null): Change {
  */
 export function adopted(given: Snapshot, device: Device, flow: AnyFlow | undefined): Change {
   return (record) => {
-    if (record.snapshot !== null && record.snapshot.revision >= given.revision) return record;
     const snapshot = liftSnapshot(flow, given);
     const { version } = snapshot;
+    if (isOlder(snapshot, record.snapshot)) return record;
     if (record.version !== version && isUnsettled(record)) return { ...record, outdated: true };
     // Whoever ends a session lets go of what is typed in it. On another device it would be shelved.
     const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);

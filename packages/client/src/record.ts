@@ -54,7 +54,10 @@ export interface SessionRecord {
   readonly settled: readonly { readonly id: string; readonly settlement: Settlement }[];
 }
 
-/** A pure step from one record to the next. It may run again on another tab's newer record. */
+/**
+ * A pure step from one record to the next. It may run again, on another tab's newer record or on one that has it
+ * already, and then changes nothing more.
+ */
 export type Change = (record: SessionRecord) => SessionRecord;
 
 export const emptyRecord: SessionRecord = {
@@ -69,12 +72,23 @@ export const emptyRecord: SessionRecord = {
   settled: [],
 };
 
+/** Whether a snapshot is older than another one of its session; at one revision the flow's version decides. */
+export function isOlder(snapshot: Snapshot | null, other: Snapshot | null): boolean {
+  if (snapshot === null || other === null) return other !== null && snapshot === null;
+  return (snapshot.revision - other.revision || snapshot.version - other.version) < 0;
+}
+
+/** Whether a record has something that the server lacks. */
+export function isUnsent({ pending, drafts, aside }: SessionRecord): boolean {
+  return pending.length + aside.length + Object.keys(drafts).length > 0;
+}
+
 /** Several changes as one. */
 export function inOrder(...changes: readonly Change[]): Change {
   return (record) => changes.reduce((before, change) => change(before), record);
 }
 
 /** Whether something local is not yet the server's, or waits for the person. */
-export function isUnsettled({ pending, drafts, aside, shelved }: SessionRecord): boolean {
-  return pending.length + aside.length + shelved.length + Object.keys(drafts).length > 0;
+export function isUnsettled(record: SessionRecord): boolean {
+  return isUnsent(record) || record.shelved.length > 0;
 }

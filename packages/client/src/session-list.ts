@@ -81,8 +81,7 @@ export function createSessionList(
       const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
       if (after !== null || next === undefined || !reaches) next = reply.next;
       for (const snapshot of [...reply.active, ...reply.ended]) {
-        const { revision = 0 } = store.records.get(snapshot.id)?.snapshot ?? {};
-        if (snapshot.revision > revision) void store.change(snapshot.id, adopted(snapshot, device(), flow));
+        void store.change(snapshot.id, adopted(snapshot, device(), flow));
       }
     } catch {
       // Whatever failed is asked for again when the connection is back.

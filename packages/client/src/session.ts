@@ -74,7 +74,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   let state = blank;
   let basis: readonly unknown[] = [];
   // What is not an id need not be asked for.
-  let absence: "loading" | "missing" = idSchema.safeParse(id).success ? "loading" : "missing";
+  let absence: "loading" | "missing" = context.isOpen() && idSchema.safeParse(id).success ? "loading" : "missing";
   let reading = false;
   let failures = 0;
 

@@ -25,14 +25,20 @@ export interface SessionsOptions {
 }
 
 /**
- * An owner's sessions on this device. Made by {@link createSessions}. The methods throw `closed` after `close`
- * and `forget`, and `flow_unknown` for a flow that is not among `flows`.
+ * An owner's sessions on this device. Made by {@link createSessions}. After `close`, and `forget` in any tab, `start`
+ * and whatever changes a session throw `closed`; `open` and `list` go on showing what they have. A flow that is not
+ * among `flows` is `flow_unknown`.
  */
 export interface Sessions {
   /** Resolves when what is stored on this device is in memory. Never rejects. */
   readonly ready: Promise<void>;
   /** This device. Its id is final once `ready` has resolved. */
   readonly device: Device;
+  /**
+   * Whether the browser has deleted changes of this device that the server lacks, as it does when space is short: a
+   * person should be told, once. Final once `ready` has resolved.
+   */
+  readonly lost: boolean;
   /** Starts a session, offline too. */
   start<F extends AnyFlow>(flow: F): Session<F>;
   /** A session by its id: one object for each id of a flow. Another flow's is `missing`. What is not known here is asked of the server. */
@@ -99,19 +105,23 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     transport,
     environment,
     device,
-    queued: sync.queued,
-    typed: sync.typed,
+    queued() {
+      sync.keep();
+      sync.queued();
+    },
+    typed() {
+      sync.keep();
+      sync.typed();
+    },
     isOpen: () => sync.isOpen,
   };
 
   function known({ name }: AnyFlow): AnyFlow {
-    if (!sync.isOpen) throw new SessionsError("closed", "Make another with createSessions.");
     const flow = flows.get(name);
     if (flow === undefined) throw new SessionsError("flow_unknown", `Flow ${name}.`);
     return flow;
   }
 
-  // What is open already is given after closing too: a screen may render once more before it goes.
   function sessionOf(flow: AnyFlow, id: string): LiveSession {
     const key = keyOf(flow.name, id);
     const session = live.get(key) ?? createSession(known(flow), id, context);
@@ -130,7 +140,11 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     get device() {
       return device();
     },
+    get lost() {
+      return store.lost;
+    },
     start<F extends AnyFlow>(given: F) {
+      if (!sync.isOpen) throw new SessionsError("closed", "Make another with createSessions.");
       const flow = known(given);
       const id = environment.id();
       const command = {

@@ -1,12 +1,13 @@
 import { sameJson, type Json } from "@sessions/core";
-import { delMany, entries, get, update } from "idb-keyval";
-import { deleteDatabases, openDatabase } from "./database.ts";
-import { emptyRecord, isUnsettled, type Change, type SessionRecord } from "./record.ts";
+import { delMany, entries, get } from "idb-keyval";
+import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
+import type { Environment } from "./environment.ts";
+import { eraseMarks, readMark, writeMark } from "./mark.ts";
+import { emptyRecord, isUnsent, isUnsettled, type Change, type SessionRecord } from "./record.ts";
+import { reunited } from "./reunion.ts";
 
 /** Raised when records get another shape. It is part of the database's name. */
 const SCHEMA_VERSION = 1;
-
-const DEVICE_KEY = "device";
 
 /** How many ended sessions with nothing left to settle are kept for reading offline. */
 const ENDED_KEPT = 50;
@@ -14,8 +15,8 @@ const ENDED_KEPT = 50;
 export interface StoreOptions {
   readonly owner: string;
   readonly profile: string;
-  /** Becomes the device's id unless the store holds one. */
-  readonly device: string;
+  readonly environment: Environment;
+  readonly schemaVersion?: number;
   /** A record as this page's code reads it. */
   readonly lift: (record: SessionRecord) => SessionRecord;
   /** These records have changed. */
@@ -24,8 +25,8 @@ export interface StoreOptions {
   readonly onStorage: () => void;
   /** These records have reached the disk, for other tabs to read. */
   readonly onStored: (ids: readonly string[]) => void;
-  /** Another tab is deleting the database: abandon it. */
-  readonly onDeleted: () => void;
+  /** Another tab forgets the owner: abandon the store. */
+  readonly onForgotten: () => void;
 }
 
 /**
@@ -34,58 +35,92 @@ export interface StoreOptions {
  * What is shown is what was persisted, with the changes that are not yet persisted on top.
  */
 export interface Store {
-  /** "memory" while IndexedDB refuses. Every change tries it again. */
+  /** Unique to the owner, the profile and the shape of the records. */
+  readonly name: string;
+  /** "memory" while IndexedDB refuses. Every change tries it again, and `heal` does. */
   readonly storage: "disk" | "memory";
   readonly loaded: boolean;
   /** Resolves when what was persisted is in memory; never rejects. */
   readonly ready: Promise<void>;
   /** The device's id. */
   readonly device: string;
+  /** Whether the browser has deleted what this device had not yet sent. */
+  readonly lost: boolean;
   readonly records: ReadonlyMap<string, SessionRecord>;
   /** Resolves when the change's transaction has completed, or is known to be in memory only; never rejects. */
   change(id: string, change: Change): Promise<void>;
   /** Reads again what other tabs have written: these records, or all. Never rejects. */
   refresh(ids?: readonly string[]): Promise<void>;
+  /** Tries again to write what is in memory alone. Never rejects. */
+  heal(): Promise<void>;
   /** Deletes everything local of this owner, in every profile. Nothing is kept from now on. */
   forget(): Promise<void>;
   /** Writes nothing any more: another tab deleted everything. */
   abandon(): void;
+  /** Lets go of the database until it is used again. */
+  release(): void;
   /** Finishes what is being written, then lets go of the database. Never rejects. */
   close(): Promise<void>;
 }
 
 interface Row {
   persisted: SessionRecord | undefined;
-  readonly unpersisted: Change[];
+  unpersisted: readonly Change[];
   writing: Promise<void>;
+  /** A write that has yet to begin, and takes along what comes until then. */
+  next: Promise<void> | undefined;
 }
 
 export function createStore(options: StoreOptions): Store {
-  const { owner, profile, device, lift, onChange, onStorage, onStored, onDeleted } = options;
+  const { owner, profile, environment, lift, schemaVersion = SCHEMA_VERSION } = options;
   const prefix = `sessions:${encodeURIComponent(owner)}:`;
-  const name = `${prefix}${encodeURIComponent(profile)}:${SCHEMA_VERSION}`;
+  const nameAt = (version: number) => `${prefix}${encodeURIComponent(profile)}:${version}`;
+  const name = nameAt(schemaVersion);
   const rows = new Map<string, Row>();
   const records = new Map<string, SessionRecord>();
+  let mark = readMark(owner, profile);
   let gone = false;
-  const database = openDatabase(name, onDeleted);
+  const database = openDatabase(name, environment, { onForgotten: options.onForgotten, onGone: restore });
 
-  const state = { storage: "disk" as Store["storage"], loaded: false, device };
+  const state = {
+    storage: "disk" as Store["storage"],
+    loaded: false,
+    device: mark.device ?? environment.id(),
+    lost: false,
+  };
   const ready = load();
 
   async function load(): Promise<void> {
     try {
-      await update<string>(DEVICE_KEY, (known) => (state.device = known ?? device), database.use);
+      for (let version = 1; version < schemaVersion; version += 1) await copyFrom(nameAt(version));
+      let known: string | undefined;
+      await database.update<string>(DEVICE_KEY, (before) => (known = before) || state.device);
+      state.lost = known === undefined && mark.unsent;
+      state.device = known || state.device;
       await readAll();
       await prune();
     } catch {
       state.storage = "memory";
     }
     state.loaded = true;
-    onChange([...records.keys()]);
+    changed([...records.keys()]);
+  }
+
+  /** A tab of an older version may still be open, and writes there again what it finds deleted. */
+  async function copyFrom(older: string): Promise<void> {
+    const from = openDatabase(older, environment);
+    for (const [key, value] of await entries<string, SessionRecord | string>(from.transact)) {
+      await database.update<SessionRecord | string>(key, (before) => {
+        if (typeof value === "string") return before || value;
+        return reunited((before as SessionRecord | undefined) ?? emptyRecord, { ...emptyRecord, ...value });
+      });
+    }
+    from.release();
+    await deleteDatabase(older);
   }
 
   async function readAll(): Promise<void> {
-    for (const [id, persisted] of await entries<string, SessionRecord>(database.use)) {
+    for (const [id, persisted] of await entries<string, SessionRecord>(database.transact)) {
       if (id !== DEVICE_KEY) takePersisted(id, persisted);
     }
   }
@@ -96,7 +131,7 @@ export function createStore(options: StoreOptions): Store {
       .map(([id]) => id)
       .sort()
       .slice(0, -ENDED_KEPT);
-    await delMany(surplus, database.use);
+    await delMany(surplus, database.transact);
     for (const id of surplus) {
       rows.delete(id);
       records.delete(id);
@@ -104,82 +139,115 @@ export function createStore(options: StoreOptions): Store {
   }
 
   function rowOf(id: string): Row {
-    const row = rows.get(id) ?? { persisted: undefined, unpersisted: [], writing: ready };
+    const row = rows.get(id) ?? { persisted: undefined, unpersisted: [], writing: ready, next: undefined };
     rows.set(id, row);
     return row;
   }
 
+  /** What the disk does not have any more is kept here. */
   function takePersisted(id: string, persisted: SessionRecord | undefined): boolean {
+    if (persisted === undefined) return false;
     const row = rowOf(id);
     row.persisted = persisted;
-    const record = row.unpersisted.reduce((before, change) => change(before), lift(persisted ?? emptyRecord));
+    const record = row.unpersisted.reduce((before, change) => change(before), lift(persisted));
     // Another object would be another render.
     if (sameRecord(record, records.get(id))) return false;
     records.set(id, record);
     return true;
   }
 
+  function changed(ids: readonly string[]): void {
+    if (state.loaded && !gone) {
+      const next = { device: state.device, unsent: [...records.values()].some(isUnsent) };
+      // A device that has done nothing yet needs no cookie.
+      if (next.unsent !== mark.unsent) writeMark(owner, profile, (mark = next));
+    }
+    options.onChange(ids);
+  }
+
   async function refresh(ids?: readonly string[]): Promise<void> {
     if (gone) return;
     try {
       if (ids === undefined) await readAll();
-      else await Promise.all(ids.map(async (id) => takePersisted(id, await get<SessionRecord>(id, database.use))));
-      onChange(ids ?? [...records.keys()]);
-    } catch {
-      keepIn("memory");
-    }
-  }
-
-  function change(id: string, next: Change): Promise<void> {
-    const row = rowOf(id);
-    row.unpersisted.push(next);
-    records.set(id, next(records.get(id) ?? emptyRecord));
-    // Before anyone is told: whatever they do with it, it is written.
-    row.writing = row.writing.then(() => persist(id, row));
-    onChange([id]);
-    return row.writing;
-  }
-
-  async function persist(id: string, row: Row): Promise<void> {
-    // One transaction for everything that came while the last one ran.
-    const batch = [...row.unpersisted];
-    if (batch.length === 0 || gone) return;
-    let persisted = emptyRecord;
-    try {
-      // Resolves when the transaction has completed.
-      await update<SessionRecord>(
-        id,
-        (before) => (persisted = batch.reduce((record, step) => step(record), lift(before ?? emptyRecord))),
-        database.use,
-      );
+      else await Promise.all(ids.map(async (id) => takePersisted(id, await get<SessionRecord>(id, database.transact))));
     } catch {
       keepIn("memory");
       return;
     }
-    row.unpersisted.splice(0, batch.length);
-    if (takePersisted(id, persisted)) onChange([id]);
-    onStored([id]);
-    if (state.storage === "memory") await heal();
+    if (unpersisted().length === 0) keepIn("disk");
+    changed(ids ?? [...records.keys()]);
   }
 
-  /** The disk works again: it is said so once everything that was in memory alone is written. */
+  function change(id: string, next: Change): Promise<void> {
+    const row = rowOf(id);
+    const record = next(records.get(id) ?? emptyRecord);
+    if (sameRecord(record, records.get(id))) return row.writing;
+    row.unpersisted = [...row.unpersisted, next];
+    records.set(id, record);
+    // Before anyone is told: whatever they do with it, it is written.
+    const written = write(id, row);
+    changed([id]);
+    return written;
+  }
+
+  function write(id: string, row: Row): Promise<void> {
+    row.next ??= row.writing = row.writing.then(() => {
+      row.next = undefined;
+      return persist(id, row);
+    });
+    return row.next;
+  }
+
+  async function persist(id: string, row: Row): Promise<void> {
+    if (row.unpersisted.length === 0 || gone) return;
+    let persisted = emptyRecord;
+    let batch = row.unpersisted;
+    try {
+      await database.update<SessionRecord>(id, (before) => {
+        // One transaction for everything that came while the last one ran.
+        batch = row.unpersisted;
+        return (persisted = batch.reduce((record, step) => step(record), lift(before ?? row.persisted ?? emptyRecord)));
+      });
+    } catch {
+      keepIn("memory");
+      return;
+    }
+    row.unpersisted = row.unpersisted.filter((step) => !batch.includes(step));
+    if (takePersisted(id, persisted)) changed([id]);
+    options.onStored([id]);
+    await heal();
+  }
+
+  const unpersisted = () => [...rows].filter(([, row]) => row.unpersisted.length > 0);
+
+  /** It says "disk" again once everything that was in memory alone is written. */
   async function heal(): Promise<void> {
-    const waiting = [...rows].filter(([, row]) => row.unpersisted.length > 0);
+    if (state.storage === "disk") return;
+    const waiting = unpersisted();
     // Behind what a row is writing, and not awaited: rows never wait for one another.
-    for (const [id, row] of waiting) row.writing = row.writing.then(() => persist(id, row));
-    // The last of them comes here with nothing left.
-    if (waiting.length > 0) return;
-    keepIn("disk");
-    await refresh();
+    for (const [id, row] of waiting) void write(id, row);
+    if (waiting.length === 0) await refresh();
+  }
+
+  /** Writes everything that this tab knows; the other tabs do so too. */
+  function restore(): void {
+    if (gone || !state.loaded) return;
+    void database.update<string>(DEVICE_KEY, (known) => known || state.device).catch(() => keepIn("memory"));
+    for (const [id, mine] of records) {
+      const row = rowOf(id);
+      row.unpersisted = [(record) => reunited(mine, record), ...row.unpersisted];
+      void write(id, row);
+    }
   }
 
   function keepIn(storage: Store["storage"]): void {
     if (state.storage === storage) return;
     state.storage = storage;
-    onStorage();
+    options.onStorage();
   }
 
   return {
+    name,
     get storage() {
       return state.storage;
     },
@@ -189,21 +257,28 @@ export function createStore(options: StoreOptions): Store {
     get device() {
       return state.device;
     },
+    get lost() {
+      return state.lost;
+    },
     ready,
     records,
     change,
     refresh,
+    heal,
     async forget() {
       gone = true;
       records.clear();
+      eraseMarks(owner);
       await ready;
       records.clear();
-      await deleteDatabases(database, name, prefix);
+      database.release();
+      await forgetDatabases(name, prefix, environment);
     },
     abandon() {
       gone = true;
       database.release();
     },
+    release: database.release,
     async close() {
       await Promise.all([ready, ...[...rows.values()].map((row) => row.writing)]);
       database.release();

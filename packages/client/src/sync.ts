@@ -1,5 +1,5 @@
 import type { AnyFlow, Device, Snapshot } from "@sessions/core";
-import type { Environment } from "./environment.ts";
+import { within, type Environment } from "./environment.ts";
 import { liftRecord } from "./lift.ts";
 import { createLink, type Link } from "./link.ts";
 import { onPageEvents } from "./page.ts";
@@ -14,6 +14,9 @@ import { createWatcher } from "./watcher.ts";
 
 /** How often deadlines are looked at, in milliseconds. */
 const TICK_MS = 15_000;
+
+/** How long one read may take, in milliseconds. */
+const READ_MS = 10_000;
 
 export interface SyncOptions {
   readonly owner: string;
@@ -42,6 +45,8 @@ export interface Sync {
   queued(): void;
   /** There is a draft to push, after a pause. */
   typed(): void;
+  /** Asks the browser, once, not to evict what a person does here. */
+  keep(): void;
   forget(): Promise<void>;
   close(): void;
 }
@@ -53,32 +58,34 @@ export function createSync(options: SyncOptions): Sync {
   const store = createStore({
     owner,
     profile,
-    device: environment.id(),
+    environment,
     lift: (record) => liftRecord(flows.get(record.flow), record),
     onChange: onRecords,
     onStorage: takeTurn,
     onStored: (ids) => tabs.tell({ kind: "stored", ids }),
-    onDeleted: abandon,
+    onForgotten: abandon,
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
   const link = createLink(environment, onLink);
   const transport = ownedTransport(options.transport, owner, link.signedOut);
   const tabs = openTabs({
-    name: `sessions:${encodeURIComponent(owner)}:${encodeURIComponent(profile)}`,
+    name: store.name,
+    environment,
     team: [...flows.values()]
       .map(({ name, version }) => `${name}@${version}`)
       .sort()
       .join(),
     onMessage,
     // The leader before may have stored what it could not tell any more.
-    onLead: () => void store.refresh().then(takeTurn),
+    onTurn: () => (tabs.leads ? lookAround() : takeTurn()),
   });
+  let kept = false;
   // What only this tab has in memory, no other tab can push.
   const leads = () => tabs.leads || store.storage === "memory";
   const pusher = createPusher({ flows, store, transport, link, environment, device, leads });
   const watcher = createWatcher({ transport, environment, link, known, onSnapshots });
   const pause = createPause(environment, () => wake(true));
-  const stopListening = onPageEvents({ onHidden: pause.end, onBack: retry, onConnection: onCircumstances });
+  const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection: onCircumstances });
   let cancelTick = environment.after(TICK_MS, tick);
   let reading = store.ready.then(takeTurn);
 
@@ -91,14 +98,23 @@ export function createSync(options: SyncOptions): Sync {
       pusher.wake(true);
     } else {
       watcher.close();
-      tabs.tell({ kind: "hello" });
+      tabs.ask();
     }
   }
 
   function wake(drafts: boolean): void {
     if (!isOpen) return;
     if (leads()) pusher.wake(drafts);
-    else tabs.tell({ kind: "wake", drafts });
+    else {
+      tabs.tell({ kind: "wake", drafts });
+      tabs.ask();
+    }
+  }
+
+  function keep(): void {
+    if (kept) return;
+    kept = true;
+    void globalThis.navigator?.storage?.persist?.().catch(() => {});
   }
 
   function retry(): void {
@@ -106,9 +122,34 @@ export function createSync(options: SyncOptions): Sync {
     watcher.retry();
   }
 
+  function onHidden(): void {
+    pause.end();
+    tabs.hidden();
+  }
+
+  function onAsleep(): void {
+    tabs.leave();
+    watcher.close();
+    store.release();
+  }
+
+  function onBack(): void {
+    tabs.back();
+    lookAround();
+    retry();
+  }
+
+  /** What was missed: a tab may die between storing something and telling it. */
+  function lookAround(): void {
+    void store.refresh().then(takeTurn);
+  }
+
   function tick(): void {
-    onCircumstances();
     cancelTick = environment.after(TICK_MS, tick);
+    onCircumstances();
+    void store.heal();
+    if (leads()) lookAround();
+    else tabs.ask();
   }
 
   function onLink(wasUp: boolean): void {
@@ -124,7 +165,7 @@ export function createSync(options: SyncOptions): Sync {
 
   function onMessage(message: TabMessage): void {
     if (!isOpen) return;
-    if (message.kind === "stored") reading = store.refresh(message.ids);
+    if (message.kind === "stored") reading = reading.then(() => store.refresh(message.ids));
     // What the other tab stored before it called is read first.
     if (message.kind === "wake" && tabs.leads) void reading.then(() => pusher.wake(message.drafts));
     if (message.kind === "hello" && tabs.leads) tabs.tell({ kind: "link", state: link.state });
@@ -132,20 +173,35 @@ export function createSync(options: SyncOptions): Sync {
     if (message.kind === "forgotten") abandon();
   }
 
+  function active(): Snapshot[] {
+    return [...store.records.values()].flatMap(({ snapshot }) => (snapshot?.status === "active" ? [snapshot] : []));
+  }
+
   /** Active sessions only, and the newest of them: they travel in a URL. */
   function known(): Record<string, number> {
-    const active = [...store.records.values()].flatMap(({ snapshot }) =>
-      snapshot?.status === "active" ? [snapshot] : [],
-    );
-    const newest = active.sort((left, right) => (left.id < right.id ? 1 : -1)).slice(0, 100);
+    const newest = active()
+      .sort((left, right) => (left.id < right.id ? 1 : -1))
+      .slice(0, 100);
     return Object.fromEntries(newest.map(({ id, revision }) => [id, revision]));
   }
 
-  function onSnapshots(snapshots: readonly Snapshot[]): void {
-    for (const snapshot of snapshots) {
-      const { revision = 0 } = store.records.get(snapshot.id)?.snapshot ?? {};
-      if (snapshot.revision > revision)
-        void store.change(snapshot.id, adopted(snapshot, device(), flows.get(snapshot.flow)));
+  function adopt(snapshot: Snapshot): void {
+    void store.change(snapshot.id, adopted(snapshot, device(), flows.get(snapshot.flow)));
+  }
+
+  function onSnapshots(snapshots: readonly Snapshot[], asked?: Readonly<Record<string, number>>): void {
+    for (const snapshot of snapshots) adopt(snapshot);
+    if (asked === undefined) return;
+    const told = new Set([...Object.keys(asked), ...snapshots.map(({ id }) => id)]);
+    void readEach(active().filter(({ id }) => !told.has(id)));
+  }
+
+  /** Active here, not asked about for want of room, and not told of among all that are active: they have ended. */
+  async function readEach(ended: readonly Snapshot[]): Promise<void> {
+    for (const { id } of ended) {
+      const query = (signal: AbortSignal) => transport.read.query({ session: id }, { signal });
+      const reply = await within(READ_MS, environment, query).catch(() => undefined);
+      if (reply?.session) adopt(reply.session);
     }
   }
 
@@ -162,6 +218,9 @@ export function createSync(options: SyncOptions): Sync {
     stop();
     tabs.close();
     store.abandon();
+    // What is still on a screen says why it does not move any more.
+    link.signedOut();
+    onCircumstances();
   }
 
   return {
@@ -174,6 +233,7 @@ export function createSync(options: SyncOptions): Sync {
     device,
     queued: () => wake(false),
     typed: pause.begin,
+    keep,
     async forget() {
       tabs.tell({ kind: "forgotten" });
       stop();

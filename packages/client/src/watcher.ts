@@ -12,7 +12,8 @@ export interface WatcherOptions {
   readonly link: Link;
   /** The revisions that this device has. */
   readonly known: () => Readonly<Record<string, number>>;
-  readonly onSnapshots: (snapshots: readonly Snapshot[]) => void;
+  /** `known` comes with the first answer of each stream: what it was asked with. */
+  readonly onSnapshots: (snapshots: readonly Snapshot[], known?: Readonly<Record<string, number>>) => void;
 }
 
 /** Holds the server's stream of all the owner's active sessions, and opens it again whenever it breaks. */
@@ -74,15 +75,17 @@ export function createWatcher({ transport, environment, link, known, onSnapshots
       if (mine === stream) run();
     };
     awaitEvent();
+    let asked: Readonly<Record<string, number>> | undefined = known();
     const subscription = transport.watch.subscribe(
-      { protocol: PROTOCOL_VERSION, known: { ...known() } },
+      { protocol: PROTOCOL_VERSION, known: { ...asked } },
       {
         onData: ({ protocol, now, snapshots }) =>
           current(() => {
             failures = 0;
             awaitEvent();
             link.heard(now, protocol);
-            if (protocol === PROTOCOL_VERSION) onSnapshots(snapshots);
+            if (protocol === PROTOCOL_VERSION) onSnapshots(snapshots, asked);
+            asked = undefined;
           }),
         onError: () => current(lost),
         onComplete: () => current(lost),

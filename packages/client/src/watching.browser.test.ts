@@ -54,6 +54,20 @@ test("S10: a broken stream is opened again with the revisions of now, and misses
   expect(server.watches.at(-1)).toEqual({ [session.id]: 2 });
 });
 
+test("S10: of more sessions than a stream can ask about, those that ended meanwhile are known to have", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  const all = Array.from({ length: 105 }, () => sessions.start(transfer));
+  await vi.waitFor(() => expect(all.every(({ state }) => state.revision === 1)).toBe(true));
+  server.faults.away = true;
+  server.breakStreams();
+  const [oldest] = all.toSorted((left, right) => (left.id < right.id ? -1 : 1));
+  server.take(elsewhere(), { kind: "cancel", id: quick.id(), session: oldest!.id, version: 1 });
+  server.faults.away = false;
+  await vi.waitFor(() => expect(oldest!.state.status).toBe("cancelled"));
+  expect(server.watches.at(-1)).not.toHaveProperty(oldest!.id);
+});
+
 test("S10: a stream that says nothing for 45 seconds is opened again", async () => {
   const server = new ScriptedServer([transfer]);
   const silences: (() => void)[] = [];

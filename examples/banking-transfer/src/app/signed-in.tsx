@@ -3,6 +3,7 @@ import { SessionsProvider, useSessions } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
 import { deviceName, profile } from "./device.ts";
+import { LostWork } from "./lost-work.tsx";
 import { Link } from "./route.tsx";
 import { SignOut } from "./sign-out.tsx";
 import type { User } from "./visit.ts";
@@ -32,6 +33,7 @@ export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<vo
         <span className="person">{deviceName(user.name) ?? user.name}</span>
         <SignOut onSignedOut={() => wipe(sessions)} />
       </header>
+      <LostWork />
       <SignedOutHere onNoticed={onSignedOut} />
       {props.children}
     </SessionsProvider>

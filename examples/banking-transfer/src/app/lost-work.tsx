@@ -1,0 +1,21 @@
+import { useSessionsClient } from "@sessions/react";
+import { useState } from "react";
+
+/** Says, until it is read, that the browser has deleted what this device had not yet sent. */
+export function LostWork() {
+  const { lost } = useSessionsClient();
+  const [read, setRead] = useState(false);
+  return (
+    <div className="lost-work" role="alert">
+      {lost && !read && (
+        <p>
+          This browser has deleted what the bank’s pages kept on this device. Changes from here that the bank did not
+          have yet may be gone: look through your open transfers.{" "}
+          <button type="button" className="button quiet" onClick={() => setRead(true)}>
+            I have read this
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

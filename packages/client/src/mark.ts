@@ -1,0 +1,55 @@
+/** What a browser keeps of a device when it deletes IndexedDB: a cookie. */
+export interface Mark {
+  /** The device's id; undefined when the browser knows none. */
+  readonly device: string | undefined;
+  /** Whether the device had something that the server lacks. */
+  readonly unsent: boolean;
+}
+
+// The longest that browsers allow, in seconds.
+const LONGEST = 400 * 24 * 3_600;
+
+export function readMark(owner: string, profile: string): Mark {
+  const [, device, unsent] = cookies().find(([name]) => name === nameOf(owner, profile)) ?? [];
+  return { device, unsent: unsent === "unsent" };
+}
+
+export function writeMark(owner: string, profile: string, { device, unsent }: Mark): void {
+  put(nameOf(owner, profile), `${device}${unsent ? ".unsent" : ""}`, LONGEST);
+}
+
+/** Of every profile. */
+export function eraseMarks(owner: string): void {
+  for (const [name = ""] of cookies()) if (name.startsWith(nameOf(owner, ""))) put(name, "", 0);
+}
+
+/** The name and the parts of the value of each cookie. */
+function cookies(): string[][] {
+  try {
+    return document.cookie.split("; ").map((cookie) => cookie.split(/[=.]/));
+  } catch {
+    // A sandboxed frame may have none, a server has no document.
+    return [];
+  }
+}
+
+function put(name: string, value: string, seconds: number): void {
+  try {
+    const secure = location.protocol === "https:" ? ";secure" : "";
+    document.cookie = `${name}=${value};path=/;samesite=lax;max-age=${seconds}${secure}`;
+  } catch {
+    // As above: without a mark a lost store looks like a new device.
+  }
+}
+
+/** Cookies travel, so they name nobody. */
+function nameOf(owner: string, profile: string): string {
+  return `sessions-${hash(owner)}-${profile && hash(profile)}`;
+}
+
+/** FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv */
+function hash(text: string): string {
+  let sum = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) sum = BigInt.asUintN(64, (sum ^ BigInt(byte)) * 0x100000001b3n);
+  return sum.toString(36);
+}
