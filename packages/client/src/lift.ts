@@ -49,16 +49,24 @@ export function withoutContents(snapshot: Snapshot): Snapshot {
 
 /** What was to be submitted, in the words of this page's version where there are any. */
 export function liftSubmission(flow: AnyFlow, version: number, step: string, input: Json) {
+  try {
+    return inCurrentWords(flow, version, step, input);
+  } catch {
+    return { step, input };
+  }
+}
+
+function inCurrentWords(flow: AnyFlow, version: number, step: string, input: Json) {
   return version === flow.version ? { step, input } : (liftInput(flow, version, step, input) ?? { step, input });
 }
 
 function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange): ShelvedChange {
   if (entry.step === null) return entry;
-  const { step, input } = liftSubmission(flow, version, entry.step, entry.mine);
+  const { step, input } = inCurrentWords(flow, version, entry.step, entry.mine);
   return {
     ...entry,
     step,
     mine: input,
-    base: entry.base && liftSubmission(flow, version, entry.step, entry.base).input,
+    base: entry.base && inCurrentWords(flow, version, entry.step, entry.base).input,
   };
 }

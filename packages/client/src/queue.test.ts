@@ -1,7 +1,8 @@
-import { advance, seenBy, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import { advance, seenBy, type AnyFlow, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { stampFields, typed } from "./drafts.ts";
+import { liftRecord } from "./lift.ts";
 import { adopted, answered, enqueued, type Given } from "./queue.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "./testing/transfer.ts";
@@ -57,7 +58,12 @@ const queues = fc.record({
   typed: fc.option(fc.record({ input: inputs, outcome: fc.option(outcomes) })),
 });
 
-test("S4: accepted = applied + superseded + shelved + pending, whatever the server answers", () => {
+const later: AnyFlow = { ...transfer, version: 2, migrate: { 1: { amount: (old) => ({ ...old }) } } };
+
+test.for([
+  ["on the same page", transfer],
+  ["on the page after a deploy", later],
+] as const)("S4, S12: accepted = applied + superseded + shelved + pending, whatever is answered %s", ([, flow]) => {
   fc.assert(
     fc.property(queues, (queue) => {
       const commands = queue.submits.map(({ step, input }, index) => submitting(index + 1, step, input));
@@ -79,7 +85,9 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
       const snapshot = startRefused
         ? undefined
         : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
-      const after = answered({ snapshot, outcomes: answers, drafts }, given)(record);
+      const answer = answered({ snapshot, outcomes: answers, drafts }, { ...given, flow });
+      const after = answer(liftRecord(flow, record));
+      expect(after.version).toBe(flow.version);
 
       for (const { id: command } of commands) {
         const settlement = after.settled.find((entry) => entry.id === command)?.settlement;
@@ -101,7 +109,7 @@ test("S4: accepted = applied + superseded + shelved + pending, whatever the serv
         expect(draftAccepted || stands || kept).toBe(true);
       }
       // The same answer again, as two tabs without a lock get it, changes nothing.
-      expect(answered({ snapshot, outcomes: answers, drafts }, given)(after)).toEqual(after);
+      expect(answer(after)).toEqual(after);
     }),
     { numRuns: 500 },
   );

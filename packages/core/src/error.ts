@@ -2,7 +2,7 @@
 export const faultCodes = {
   flow_invalid: "A flow's definition contradicts itself.",
   path_invalid: "A flow's path function threw, or returned something that is not a list of its own steps.",
-  migration_failed: "What an earlier version of a flow left cannot be lifted to this one; it is kept as it is.",
+  migration_failed: "What an earlier version of a flow left cannot be lifted; it is kept.",
   configuration_invalid: "An option has a value that cannot work.",
   context_invalid: "The host's `identify` returned something that is not an owner.",
   identify_failed: "The host's `identify` threw.",

@@ -299,20 +299,20 @@ test("S12: what is of a later version is outdated, and not written", () => {
 });
 
 const broken: readonly (readonly [string, AnyFlow["migrate"]])[] = [
-  ["There is no migration from version 1.", {}],
-  ["The flow has no such step any more.", { 1: { purpose: null } }],
+  ["version 1 has no migration.", {}],
+  ["the flow has no such step.", { 1: { purpose: null } }],
   [
-    "The migration threw TypeError.",
+    "the migration threw TypeError.",
     { 1: { payee: { to: "recipient", fields: ({ middle }) => ({ name: (middle as string).trim() }) } } },
   ],
   [
-    "The migration made no object of JSON.",
+    "the migration made no object of JSON.",
     { 1: { payee: { to: "recipient", fields: () => ({ name: new Date() as unknown as Json }) } } },
   ],
-  ["Its schema does not take what it holds.", { 1: { payee: { to: "recipient", fields: () => ({ name: "?" }) } } }],
-  ["It lost a field that no migration mentions.", { 1: { payee: { to: "recipient" } } }],
+  ["the schema refuses what it holds.", { 1: { payee: { to: "recipient", fields: () => ({ name: "?" }) } } }],
+  ["a field of it is gone.", { 1: { payee: { to: "recipient" } } }],
   [
-    "Another step became the same.",
+    "another step became the same.",
     {
       1: {
         payee: { to: "amount", fields: () => ({ cents: 1 }) },
@@ -322,17 +322,20 @@ const broken: readonly (readonly [string, AnyFlow["migrate"]])[] = [
   ],
 ];
 
-test.for(broken)("S12: %s The session is kept as it is, and reported without what was typed", ([reason, migrate]) => {
-  const before = begun(payee, ["purpose", { text: "Rent" }]);
-  const kept = structuredClone(before);
-  const result = judged({ ...second, migrate }, before, cancelling());
-  expect(result).toMatchObject({ accepted: false, refusal: { code: "outdated", given: 1, current: 2 } });
-  const { fault } = result as Extract<typeof result, { accepted: false }>;
-  expect(fault).toMatchObject({ code: "migration_failed", message: expect.stringContaining(reason) });
-  expect(String(fault)).not.toMatch(/Ada|Lovelace|Rent/);
-  expect(fault!.cause).toBeUndefined();
-  expect(before).toEqual(kept);
-});
+test.for(broken)(
+  "S12: when %s the session is kept as it is, and reported without what was typed",
+  ([reason, migrate]) => {
+    const before = begun(payee, ["purpose", { text: "Rent" }]);
+    const kept = structuredClone(before);
+    const result = judged({ ...second, migrate }, before, cancelling());
+    expect(result).toMatchObject({ accepted: false, refusal: { code: "outdated", given: 1, current: 2 } });
+    const { fault } = result as Extract<typeof result, { accepted: false }>;
+    expect(fault).toMatchObject({ code: "migration_failed", message: expect.stringContaining(reason) });
+    expect(String(fault)).not.toMatch(/Ada|Lovelace|Rent/);
+    expect(fault!.cause).toBeUndefined();
+    expect(before).toEqual(kept);
+  },
+);
 
 test("S12: what a schema changes as it parses is not run through it a second time", () => {
   const doubled = z.object({ n: z.int().transform((n) => n * 2) });
@@ -345,7 +348,7 @@ test("S12: what a schema changes as it parses is not run through it a second tim
   const begin = taken(one, null, { ...starting(), flow: "one" } as Command);
   const before = taken(one, begin, submitting(one, begin, "only", { n: 4 }));
   expect(before.data).toEqual({ only: { n: 8 } });
-  expect(() => liftSession(two, before)).toThrow("Its schema does not take what it holds.");
+  expect(() => liftSession(two, before)).toThrow("the schema refuses what it holds.");
   const told = {
     ...two,
     migrate: { 1: { only: ({ n }: { readonly [field: string]: Json | undefined }) => ({ n: Number(n) / 2 }) } },
@@ -365,7 +368,7 @@ test("S12: an output of another shape is not told as the new one", () => {
     migrate: { 1: { amount: null, review: null } },
   });
   const before = { ...begun(payee), outputs };
-  expect(() => liftSession(flow, before)).toThrow("Its output is of another shape");
+  expect(() => liftSession(flow, before)).toThrow("its output does not fit.");
   const kept = liftSession(flow, { ...before, outputs: { payee: { fee: 3 } } });
   expect(kept.outputs).toEqual({ payee: { fee: 3 } });
 });

@@ -8,6 +8,7 @@ import type { OldFields } from "./migration.ts";
 import type { Refusal } from "./refusal.ts";
 import { progressOf, type Drafts, type Snapshot } from "./snapshot.ts";
 import { oldest } from "./stamp.ts";
+import type { Step } from "./step.ts";
 
 /** What lifting makes of a session, drafts aside. */
 export type Lifted = Pick<Snapshot, "version" | "data" | "outputs" | "submissions">;
@@ -18,9 +19,14 @@ export type Continuing = Exclude<Command, StartCommand>;
 /** Where a step of an earlier version is now. */
 export interface Way {
   readonly step: string;
+  /** Undefined when the flow has no step of that name. */
+  readonly definition: Step | undefined;
   readonly again: boolean;
-  /** How its fields get there; undefined when nothing rewrites them. */
-  readonly fields: ((old: OldFields) => OldFields) | undefined;
+  /** Whether a migration makes its fields; otherwise they stay as they are. */
+  readonly rewritten: boolean;
+  /** Its fields as they are now. */
+  carry(old: OldFields): Record<string, Json>;
+  fault(detail: string): SessionsError;
 }
 
 /**
@@ -40,26 +46,21 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   for (const [from, old] of Object.entries(session.data)) {
     const way = wayOf(flow, version, from);
     if (way === null) continue;
-    const { step } = way;
-    const definition = stepOf(flow, step);
-    if (definition === undefined) throw failed(flow, version, from, "The flow has no such step any more.");
+    const { step, definition } = way;
+    if (definition === undefined) throw way.fault("the flow has no such step.");
     if (way.again) {
       for (const name of dependents(flow, step)) cleared.add(name);
       if (active && !definition.confirm) drafts = liftDrafts(flow, version, { [from]: held(session, from) }, drafts);
       continue;
     }
-    if (Object.hasOwn(lifted.data, step)) throw failed(flow, version, from, "Another step became the same.");
-    const data = parse(definition, step, carry(flow, version, from, way, old as OldFields));
+    const data = parse(definition, step, way.carry(old as OldFields));
     // A schema may change what it parses, and must not do so twice.
-    if (!data.ok || (way.fields === undefined && !sameJson(data.value, old))) {
-      throw failed(flow, version, from, "Its schema does not take what it holds.");
-    }
-    const output = session.outputs[from];
+    if (!data.ok || !(way.rewritten || sameJson(data.value, old))) throw way.fault("the schema refuses what it holds.");
+    if (Object.hasOwn(lifted.data, step)) throw way.fault("another step became the same.");
     if (definition.output !== undefined) {
-      const computed = definition.output.safeParse(output);
-      if (!computed.success || !sameJson(computed.data, output)) {
-        throw failed(flow, version, from, "Its output is of another shape; `again: true` computes it anew.");
-      }
+      const output = session.outputs[from];
+      if (!sameJson(definition.output.safeParse(output).data, output ?? null))
+        throw way.fault("its output does not fit.");
       lifted.outputs[step] = output!;
     }
     lifted.data[step] = data.value;
@@ -69,14 +70,16 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   const result = flow.result?.safeParse(session.result).success ? session.result : null;
   const now: Snapshot = { ...session, ...lifted, drafts, result };
   if (!active) return now;
-  const { path, current } = progressOf(flow, without(lifted.data, cleared));
+  const left = <T>(record: Readonly<Record<string, T>>) =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => !cleared.has(name)));
+  const { path, current } = progressOf(flow, left(now.data));
   // Only a submission completes a session: when nothing is left to do, the last step is asked again.
   if (current === null) cleared.add(path.at(-1)!);
   return {
     ...now,
-    data: without(now.data, cleared),
-    outputs: without(now.outputs, cleared),
-    submissions: without(now.submissions, cleared),
+    data: left(now.data),
+    outputs: left(now.outputs),
+    submissions: left(now.submissions),
     drafts: offered(flow, now, cleared),
   };
 }
@@ -92,20 +95,14 @@ export function liftCommand(flow: AnyFlow, command: Continuing): Continuing | Re
   const now = { ...command, version: flow.version };
   if (now.kind === "cancel") return now;
   const way = wayOf(flow, version, now.step);
-  const step = way?.step ?? now.step;
-  const definition = stepOf(flow, step);
-  if (way === null || definition === undefined) return { code: "unknown_step", step };
-  if (now.kind === "draft") {
-    return { ...now, step, fields: liftDrafts(flow, version, { [now.step]: now.fields })[step]! };
-  }
+  if (way?.definition === undefined) return { code: "unknown_step", step: now.step };
+  const { step } = way;
+  if (now.kind === "draft") return { ...now, step, fields: liftFields(way, now.fields) };
   // Whoever confirms something must see it as it is now.
-  if (definition.confirm) return { code: "outdated", given: version, current: flow.version };
-  if (way.again) {
-    return { code: "invalid_input", step, issues: [{ path: [], message: "The step asks for something else now." }] };
-  }
-  const input = isFields(now.input) ? carry(flow, version, now.step, way, now.input) : now.input;
+  if (way.definition.confirm) return { code: "outdated", given: version, current: flow.version };
+  if (way.again) return { code: "invalid_input", step, issues: [] };
   const seen = Object.entries(now.seen).map(([name, by]) => [wayOf(flow, version, name)?.step ?? name, by]);
-  return { ...now, step, input, seen: Object.fromEntries(seen) };
+  return { ...now, step, input: carryInput(way, now.input), seen: Object.fromEntries(seen) };
 }
 
 /**
@@ -120,7 +117,7 @@ export function liftInput(
   input: Json,
 ): { readonly step: string; readonly input: Json } | null {
   const way = wayOf(flow, version, from);
-  return way && { step: way.step, input: isFields(input) ? carry(flow, version, from, way, input) : input };
+  return way && { step: way.step, input: carryInput(way, input) };
 }
 
 /**
@@ -132,93 +129,87 @@ export function liftDrafts(flow: AnyFlow, version: number, drafts: Drafts, other
   const lifted = { ...others };
   for (const [from, fields] of Object.entries(drafts)) {
     const way = wayOf(flow, version, from);
-    if (way === null) continue;
-    lifted[way.step] = mergeFields(lifted[way.step] ?? {}, liftFields(flow, version, from, way, fields));
+    if (way !== null) lifted[way.step] = mergeFields(lifted[way.step] ?? {}, liftFields(way, fields));
   }
   return lifted;
 }
 
 /** A field is as new as the newest that it is made of: tried without each of them, to see which those are. */
-function liftFields(flow: AnyFlow, version: number, from: string, way: Way, fields: FieldDrafts): FieldDrafts {
+function liftFields(way: Way, fields: FieldDrafts): FieldDrafts {
   const entries = Object.entries(fields);
-  const carried = (some: typeof entries) => {
-    const values = Object.fromEntries(some.map(([name, { value }]) => [name, value]));
-    return carry(flow, version, from, way, values);
+  const carried = (left?: string) => {
+    const values = entries.filter(([name]) => name !== left).map(([name, { value }]) => [name, value]);
+    return way.carry(Object.fromEntries(values) as OldFields);
   };
-  const made = carried(entries);
-  if (way.fields === undefined || entries.length === 0) return fields;
+  const made = carried();
+  const [first] = entries;
+  if (!way.rewritten || first === undefined) return fields;
 
-  const without = entries.map((left) => {
-    try {
-      return { left, made: carried(entries.filter((entry) => entry !== left)) };
-    } catch {
-      return { left, made: {} };
-    }
-  });
-  const definition = stepOf(flow, way.step);
-  const known = definition && fieldNames(definition);
   const lifted: FieldDrafts = {};
-  for (const [field, value] of Object.entries(made)) {
-    if (known && !known.includes(field)) continue;
-    // What a migration adds of its own must not win over what somebody typed.
-    let at = oldest(entries[0]![1].at);
-    for (const {
-      left: [, source],
-      made: rest,
-    } of without) {
-      if (source.at > at && !sameJson(rest[field], value)) at = source.at;
+  // What a migration adds of its own must not win over what somebody typed.
+  for (const [field, value] of Object.entries(made)) lifted[field] = { value, at: oldest(first[1].at) };
+  for (const [source, { at }] of entries) {
+    let rest: Record<string, Json> = {};
+    try {
+      rest = carried(source);
+    } catch {
+      // It cannot do without.
     }
-    lifted[field] = { value, at };
+    for (const [field, slot] of Object.entries(lifted)) {
+      if (at > slot.at && !sameJson(rest[field], slot.value)) slot.at = at;
+    }
   }
   return lifted;
 }
 
-/** Runs the migrations of a step; without any, it must have the fields that the step has now. */
-function carry(flow: AnyFlow, version: number, from: string, way: Way, old: OldFields): Record<string, Json> {
-  let made: unknown = old;
-  try {
-    made = way.fields ? way.fields(old) : old;
-  } catch (cause) {
-    // Its message may quote what a person typed.
-    throw failed(flow, version, from, `The migration threw${cause instanceof Error ? ` ${cause.name}` : ""}.`);
-  }
-  const plain = storable(made);
-  if (!plain.ok || !isFields(plain.value)) throw failed(flow, version, from, "The migration made no object of JSON.");
-  const definition = stepOf(flow, way.step);
-  const known = definition && fieldNames(definition);
-  const strange = way.fields === undefined && known && Object.keys(plain.value).some((name) => !known.includes(name));
-  if (strange) throw failed(flow, version, from, "It lost a field that no migration mentions.");
-  return plain.value;
-}
-
-/** Follows a step through the versions; null when it was removed on the way. */
+/**
+ * Follows a step through the versions; null when it was removed on the way.
+ *
+ * @throws {SessionsError} `migration_failed` when a version has no migration.
+ */
 export function wayOf(flow: AnyFlow, version: number, from: string): Way | null {
-  let way: Way = { step: from, again: false, fields: undefined };
+  const rewrites: ((old: OldFields) => OldFields)[] = [];
+  const fault = (detail: string) =>
+    new SessionsError("migration_failed", `Flow ${flow.name} ${version} to ${flow.version}, step ${from}: ${detail}`);
+  let step = from;
+  let again = false;
   for (let number = version; number < flow.version; number += 1) {
     const steps = flow.migrate[number];
-    if (steps === undefined) throw failed(flow, version, from, `There is no migration from version ${number}.`);
-    const given = Object.hasOwn(steps, way.step) ? steps[way.step] : undefined;
+    if (steps === undefined) throw fault(`version ${number} has no migration.`);
+    const given = Object.hasOwn(steps, step) ? steps[step] : {};
     if (given === null) return null;
-    if (given === undefined) continue;
-    const { to = way.step, again = way.again, fields } = typeof given === "function" ? { fields: given } : given;
-    const before = way.fields;
-    const both = before && fields ? (old: OldFields) => fields(before(old)) : (fields ?? before);
-    way = { step: to, again: again || way.again, fields: both };
+    const way = typeof given === "function" ? { fields: given } : given!;
+    if (way.fields) rewrites.push(way.fields);
+    again ||= way.again === true;
+    step = way.to ?? step;
   }
-  return way;
+  const definition = stepOf(flow, step);
+  const rewritten = rewrites.length > 0;
+
+  function carry(old: OldFields): Record<string, Json> {
+    let made: unknown;
+    try {
+      made = rewrites.reduce((fields, rewrite) => rewrite(fields), old);
+    } catch (error) {
+      // Its message may quote what a person typed.
+      throw fault(`the migration threw ${(error as Error | undefined)?.name}.`);
+    }
+    const plain = storable(made);
+    if (!plain.ok || !isFields(plain.value)) throw fault("the migration made no object of JSON.");
+    const known = definition && fieldNames(definition);
+    const ours = Object.entries(plain.value).filter(([name]) => known?.includes(name) ?? true);
+    const gone = version < flow.version && ours.length < Object.keys(plain.value).length;
+    if (!rewritten && gone) throw fault("a field of it is gone.");
+    return Object.fromEntries(ours);
+  }
+
+  return { step, definition, again, rewritten, carry, fault };
 }
 
-function failed(flow: AnyFlow, version: number, step: string, detail: string): SessionsError {
-  return new SessionsError(
-    "migration_failed",
-    `Flow ${flow.name}, version ${version} to ${flow.version}, step ${step}: ${detail}`,
-  );
+function carryInput(way: Way, input: Json): Json {
+  return isFields(input) ? way.carry(input) : input;
 }
 
 function isFields(value: Json): value is Record<string, Json> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function without<T>(record: Readonly<Record<string, T>>, names: ReadonlySet<string>): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.has(name)));
 }

@@ -97,12 +97,12 @@ function missing(
   from: string,
   before: StepShape,
   to: string,
-  way: { readonly again?: boolean; readonly fields?: unknown },
+  way: { readonly again?: boolean; readonly rewritten?: boolean },
 ): string[] | null {
   const after = shape.steps[to];
   if (after === undefined) return [`${from}: null, // or { to: "…" }: no step is called ${to}`];
   const changed = !sameJson(before.input, after.input);
-  const fields = changed && way.fields === undefined && !(way.again === true && fits(before.input, after.input));
+  const fields = changed && way.rewritten !== true && !(way.again === true && fits(before.input, after.input));
   const again = !sameJson(before.output, after.output) && after.output !== null && way.again !== true;
   if (!fields && !again) return null;
   const names = propertiesOf(after.input).map((name) => `${name}: old.${name}`);
