@@ -4,6 +4,8 @@ import { z } from "zod";
 import { defineFlow, seenBy, step, type AnyFlow, type Command, type Json, type Outcome } from "@sessions/core";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "./index.ts";
 import { kyselyOver } from "./postgres/database.ts";
+import { loadHistory } from "./postgres/history.ts";
+import { chainHash } from "./stored.ts";
 import { start, submit, Teller, type Context } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 import { verify } from "./verify.ts";
@@ -111,13 +113,15 @@ test("S12, S15: a session begun before a deploy is completed after it, and its h
   });
   await whole();
 
-  const entries = await pool.query<{ entry: number; change: { kind: string } }>(
-    "select entry, body->'change' as change from sessions.session_event where session_id = $1 order by entry",
+  const entries = await pool.query<{ command: string | null; change: { kind: string } }>(
+    "select body->>'command' as command, body->'change' as change from sessions.session_event where session_id = $1 order by entry",
     [session],
   );
   expect(entries.rows.map(({ change }) => change.kind)).toEqual(
     "start submit submit submit lift submit submit".split(" "),
   );
+  // A draft leaves neither a receipt nor what was typed.
+  expect(entries.rows.map(({ command }) => command === null)).toEqual([0, 0, 0, 0, 1, 0, 0].map(Boolean));
   expect(JSON.stringify(entries.rows)).not.toContain("Oak");
 });
 
@@ -238,5 +242,33 @@ test("S15, S12: verify finds a session at a version that its history does not sa
   await set(1);
   expect((await verify(db)).broken).toMatchObject({ session, reason: "is at version 1, its history at 2" });
   await set(2);
+  await whole();
+});
+
+test("S15, S12: verify finds a lift that tells of a submission that there was not, hashes and all", async () => {
+  const [old, now] = [new Teller(oldNode, "mallory"), new Teller(newNode, "mallory")];
+  const session = uuidv7();
+  const payee = submit(session, "payee", { name: "Grace" });
+  await old.push(start(session, "order"), payee);
+  await now.push({ ...submit(session, "address", { street: "Elm" }), version: 2 });
+  const forge = async (from: string, to: string) => {
+    const [before, third] = await loadHistory(db, "mallory", session).then((entries) => entries.slice(1));
+    const body: unknown = JSON.parse(JSON.stringify(third!.body).replaceAll(from, to));
+    const hash = chainHash(before!.hash, body);
+    const at = [session, third!.entry];
+    await pool.query("update sessions.session_event set body = $3, hash = $4 where session_id = $1 and entry = $2", [
+      ...at,
+      JSON.stringify(body),
+      hash,
+    ]);
+    await pool.query(
+      "update sessions.session set state = replace(state::text, $2, $3)::jsonb, hash = $4 where id = $1",
+      [session, from, to, hash],
+    );
+  };
+  const forged = uuidv7();
+  await forge(payee.id, forged);
+  expect((await verify(db)).broken).toMatchObject({ session, reason: "lifts at entry 3 what was not submitted" });
+  await forge(forged, payee.id);
   await whole();
 });
