@@ -42,6 +42,8 @@ interface Parcel {
 
 export function createPusher({ flows, store, transport, link, environment, device, leads }: PusherOptions): Pusher {
   const outdated = new Set<string>();
+  // The server is ahead of this page: whatever it took, only another page can be told.
+  const ahead = new Set<string>();
   let cancelOutdated: (() => void) | undefined;
   let cancelRetry: (() => void) | undefined;
   let failures = 0;
@@ -84,7 +86,7 @@ export function createPusher({ flows, store, transport, link, environment, devic
 
     for (const [session, { flow: name, version, pending, drafts }] of store.records) {
       // What is of another version, a tab of that version sends.
-      if (version !== flows.get(name)?.version || outdated.has(session)) continue;
+      if (version !== flows.get(name)?.version || outdated.has(session) || ahead.has(session)) continue;
       if (!pending.every(({ command }) => put(command))) return parcel;
       if (!withDrafts) continue;
       const sent = new Map();
@@ -124,7 +126,8 @@ export function createPusher({ flows, store, transport, link, environment, devic
       const flow = flows.get(store.records.get(session)?.flow ?? "");
       if (flow === undefined) continue;
       void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
-      if (store.records.get(session)?.outdated) leaveAlone(session);
+      if ((snapshots.get(session)?.version ?? 0) > flow.version) ahead.add(session);
+      else if (store.records.get(session)?.outdated) leaveAlone(session);
     }
     const busyMs = reply.outcomes
       .map((outcome) => busyMsOf(outcome) ?? 0)

@@ -35,13 +35,16 @@ const second = defineFlow({
   },
 });
 
+/** A flow that no deploy changes. */
+const note = defineFlow({ name: "note", version: 1, steps: { address } });
+
 /** What any version shows: two versions' types have little in common. */
 const shown = (session: Pick<Session, "state">) => session.state as unknown as Record<string, unknown>;
 const opened = (sessions: Sessions, flow: AnyFlow, id: string) => sessions.open(flow, id);
 
 /** The same database served by another version of the server. */
 function deployed(flow: AnyFlow, before: ScriptedServer): ScriptedServer {
-  const server = new ScriptedServer([flow]);
+  const server = new ScriptedServer([flow, note]);
   for (const [id, stored] of before.sessions) server.sessions.set(id, stored);
   return server;
 }
@@ -119,13 +122,19 @@ test("S12: a page of an earlier version keeps its screen and its work while a ne
   const before = new ScriptedServer([first]);
   const server = deployed(second, before);
   const owner = someone();
-  const page = openTab(server, { owner, flows: [first] });
+  const page = openTab(server, { owner, flows: [first, note] });
   // Started here, and taken by a server that has been deployed meanwhile.
   const old = page.start(first);
   void old.submit("payee", { name: "Grace" });
   await vi.waitFor(() => expect(old.state.sync.state).toBe("outdated"));
   await old.draft("amount", { euros: 7 }).stored;
   await old.submit("address", { street: "Elm" }).stored;
+  // Another session is sent, at a moment at which everything would be.
+  dispatchEvent(new Event("online"));
+  await saved(page.start(note));
+  const sent = server.pushes.flatMap(({ commands }) => commands).filter(({ session }) => session === old.id);
+  expect(sent.map(({ id }) => id)).toEqual([...new Set(sent.map(({ id }) => id))]);
+  expect(sent.map(({ kind }) => kind)).not.toContain("draft");
   expect(old.state).toMatchObject({
     status: "active",
     version: 1,
