@@ -183,7 +183,7 @@ test("S12: a session that spans versions replays from its history, each entry by
         if (result.change.lifted) lifts += 1;
         replayed = apply(serving, replayed, result.change, { ...given, command: command.id, session });
       }
-      const aside = { drafts: {}, revision: 0, device: null, updatedAt: "", expiresAt: "" };
+      const aside = { drafts: {}, revision: 0, device: null, updatedAt: "", expiresAt: "", endedAt: "" };
       if (live !== null) expect({ ...replayed!, ...aside }).toEqual({ ...live, ...aside });
     }),
     { numRuns: 300 },

@@ -13,10 +13,13 @@ function replayed({ flow, turns }: Walk): Snapshot | null {
   return session;
 }
 
-/** What drafts do not touch: they raise the revision and the deadline, and name the device that typed them. */
+/**
+ * What drafts do not touch: they raise the revision and the deadline, and name the device that typed them. By a clock
+ * that steps back, the session ends no earlier than the last of them.
+ */
 function settled(session: Snapshot | null) {
   if (session === null) return null;
-  const { drafts: _, revision: __, device: ___, updatedAt: ____, expiresAt: _____, ...rest } = session;
+  const { drafts: _, revision: __, device: ___, updatedAt: ____, expiresAt: _____, endedAt: ______, ...rest } = session;
   return rest;
 }
 
