@@ -4,18 +4,20 @@ export interface Mark {
   readonly device: string | undefined;
   /** Whether the device had something that the server lacks. */
   readonly unsent: boolean;
+  /** Whether the browser has deleted such a thing, and nobody has been told. */
+  readonly lost: boolean;
 }
 
 // The longest that browsers allow, in seconds.
 const LONGEST = 400 * 24 * 3_600;
 
 export function readMark(owner: string, profile: string): Mark {
-  const [, device, unsent] = cookies().find(([name]) => name === nameOf(owner, profile)) ?? [];
-  return { device, unsent: unsent === "unsent" };
+  const [, device, ...words] = cookies().find(([name]) => name === nameOf(owner, profile)) ?? [];
+  return { device, unsent: words.includes("unsent"), lost: words.includes("lost") };
 }
 
-export function writeMark(owner: string, profile: string, { device, unsent }: Mark): void {
-  put(nameOf(owner, profile), `${device}${unsent ? ".unsent" : ""}`, LONGEST);
+export function writeMark(owner: string, profile: string, { device, unsent, lost }: Mark): void {
+  put(nameOf(owner, profile), `${device}${unsent ? ".unsent" : ""}${lost ? ".lost" : ""}`, LONGEST);
 }
 
 /** Of every profile. */

@@ -36,9 +36,12 @@ export interface Sessions {
   readonly device: Device;
   /**
    * Whether the browser has deleted changes of this device that the server lacks, as it does when space is short: a
-   * person should be told, once. Final once `ready` has resolved.
+   * person should be told. It stays so, in every tab that is opened, until `dismissLost`. Known once `ready` has
+   * resolved.
    */
   readonly lost: boolean;
+  /** The person has been told that something was lost. */
+  dismissLost(): void;
   /** Starts a session, offline too. */
   start<F extends AnyFlow>(flow: F): Session<F>;
   /** A session by its id: one object for each id of a flow. Another flow's is `missing`. What is not known here is asked of the server. */
@@ -143,6 +146,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     get lost() {
       return store.lost;
     },
+    dismissLost: store.dismissLost,
     start<F extends AnyFlow>(given: F) {
       if (!sync.isOpen) throw new SessionsError("closed", "Make another with createSessions.");
       const flow = known(given);

@@ -314,7 +314,12 @@ test("S13: storage cleared while its cookies stay is told as lost work of this d
   expect(id).toBe(after.device.id);
   const next = open();
   await next.ready;
+  expect(next.lost).toBe(true);
+  next.dismissLost();
   expect(next.lost).toBe(false);
+  const last = open();
+  await last.ready;
+  expect(last.lost).toBe(false);
 });
 
 test("a device whose work the server has loses nothing with its storage, and signing out leaves no mark", async () => {

@@ -46,6 +46,8 @@ export interface Store {
   readonly device: string;
   /** Whether the browser has deleted what this device had not yet sent. */
   readonly lost: boolean;
+  /** The person knows of it. */
+  dismissLost(): void;
   readonly records: ReadonlyMap<string, SessionRecord>;
   /** Resolves when the change's transaction has completed, or is known to be in memory only; never rejects. */
   change(id: string, change: Change): Promise<void>;
@@ -95,10 +97,11 @@ export function createStore(options: StoreOptions): Store {
       for (let version = 1; version < schemaVersion; version += 1) await copyFrom(nameAt(version));
       let known: string | undefined;
       await database.update<string>(DEVICE_KEY, (before) => (known = before) || state.device);
-      state.lost = known === undefined && mark.unsent;
       state.device = known || state.device;
       await readAll();
       await prune();
+      // Another tab may have noticed just now.
+      state.lost = readMark(owner, profile).lost || (known === undefined && mark.unsent);
     } catch {
       state.storage = "memory";
     }
@@ -158,9 +161,10 @@ export function createStore(options: StoreOptions): Store {
 
   function changed(ids: readonly string[]): void {
     if (state.loaded && !gone) {
-      const next = { device: state.device, unsent: [...records.values()].some(isUnsent) };
+      const { device, lost } = state;
+      const next = { device, unsent: [...records.values()].some(isUnsent), lost };
       // A device that has done nothing yet needs no cookie.
-      if (next.unsent !== mark.unsent) writeMark(owner, profile, (mark = next));
+      if (next.unsent !== mark.unsent || lost !== mark.lost) writeMark(owner, profile, (mark = next));
     }
     options.onChange(ids);
   }
@@ -263,6 +267,10 @@ export function createStore(options: StoreOptions): Store {
     ready,
     records,
     change,
+    dismissLost() {
+      state.lost = false;
+      changed([]);
+    },
     refresh,
     heal,
     async forget() {

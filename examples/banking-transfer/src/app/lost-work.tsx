@@ -3,15 +3,20 @@ import { useState } from "react";
 
 /** Says, until it is read, that the browser has deleted what this device had not yet sent. */
 export function LostWork() {
-  const { lost } = useSessionsClient();
-  const [read, setRead] = useState(false);
+  const sessions = useSessionsClient();
+  const [lost, setLost] = useState(sessions.lost);
+
+  function dismiss() {
+    sessions.dismissLost();
+    setLost(false);
+  }
   return (
     <div className="lost-work" role="alert">
-      {lost && !read && (
+      {lost && (
         <p>
           This browser has deleted what the bank’s pages kept on this device. Changes from here that the bank did not
           have yet may be gone: look through your open transfers.{" "}
-          <button type="button" className="button quiet" onClick={() => setRead(true)}>
+          <button type="button" className="button quiet" onClick={dismiss}>
             I have read this
           </button>
         </p>

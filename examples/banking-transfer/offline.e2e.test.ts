@@ -1,0 +1,94 @@
+import { rm } from "node:fs/promises";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { TcpProxy } from "../../packages/server/src/testing/tcp-proxy.ts";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile } from "./testing/browser-profile.ts";
+
+let pages: string;
+let server: BankServer;
+
+beforeAll(async () => {
+  pages = await buildPages();
+  server = await startBank(pages);
+});
+afterAll(() => server?.remove());
+afterAll(() => pages && rm(pages, { recursive: true, force: true }));
+
+async function open(url: string, width: number): Promise<Page> {
+  const profile = await openProfile(url, { width });
+  onTestFinished(() => profile.close());
+  // The tab of the sign-in would send for this one.
+  for (const page of profile.context.pages()) await page.goto("about:blank");
+  return profile.open("/");
+}
+
+/** Takes a page's connection away, as the browser's own tools do it, and a stream along. Returns what gives it back. */
+async function disconnect(page: Page, network: TcpProxy): Promise<() => Promise<unknown>> {
+  const session = await page.context().newCDPSession(page);
+  const emulate = (offline: boolean) =>
+    session.send("Network.emulateNetworkConditions", {
+      offline,
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: -1,
+    });
+  await emulate(true);
+  // The tools leave a response alone that has begun.
+  network.cut();
+  return () => emulate(false);
+}
+
+async function fillInRecipient(page: Page, name: string): Promise<void> {
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("IBAN").fill("BE68 5390 0754 7034");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("heading", { name: "Amount" }).waitFor();
+}
+
+test("S3, S4: a flow filled in offline meets a device that went ahead: fields merge, a step is asked about, nothing is lost", async () => {
+  const network = await TcpProxy.to("localhost", Number(new URL(server.url).port));
+  onTestFinished(() => network.close());
+  const phone = await open(`http://localhost:${network.port}`, 375);
+  const laptop = await open(server.url, 1280);
+  await phone.getByRole("button", { name: "New transfer" }).click();
+  await phone.getByLabel("Name").fill("J");
+  await phone.getByText("All changes saved").first().waitFor();
+  const connect = await disconnect(phone, network);
+
+  await laptop.goto(server.url + new URL(phone.url()).pathname);
+  await fillInRecipient(laptop, "Jeanne Peeters");
+  await laptop.getByLabel("Reference").fill("Rent for May");
+  await laptop.getByText("All changes saved").first().waitFor();
+
+  await fillInRecipient(phone, "Grace Hopper");
+  await phone.getByLabel("Amount in euros").fill("20");
+  await phone.getByText("Offline: 2 changes wait on this device").first().waitFor();
+  await phone.getByRole("link", { name: "Harbour Bank" }).click();
+  await phone.getByRole("button", { name: "New transfer" }).click();
+  await fillInRecipient(phone, "Begun Offline");
+  await phone.getByLabel("Amount in euros").fill("30");
+  await phone.getByRole("button", { name: "Continue" }).click();
+  await phone.getByText("You are offline. Money is sent only while the bank can answer.").waitFor();
+  await phone.getByRole("link", { name: "Harbour Bank" }).click();
+  await phone.getByRole("link", { name: "Resume To Grace Hopper" }).click();
+
+  await connect();
+  const question = phone.getByRole("region", { name: "A change to decide on" });
+  await question.waitFor();
+  const versions = await question.locator("dd").allInnerTexts();
+  expect(versions.join()).toContain("Jeanne Peeters");
+  expect(versions.join()).toContain("Grace Hopper");
+  for (const page of [phone, laptop]) {
+    await expect.poll(() => page.getByLabel("Amount in euros").inputValue()).toBe("20");
+    await expect.poll(() => page.getByLabel("Reference").inputValue()).toBe("Rent for May");
+  }
+  await question.getByRole("button", { name: "Use yours" }).click();
+  await question.waitFor({ state: "detached" });
+  await phone.getByText("All changes saved").first().waitFor();
+
+  await laptop.getByRole("link", { name: "Harbour Bank" }).click();
+  await laptop.getByRole("link", { name: "Resume To Grace Hopper" }).waitFor();
+  await laptop.getByRole("link", { name: "Resume €30.00 to Begun Offline" }).click();
+  await laptop.getByRole("button", { name: "Send €30.00", disabled: false }).waitFor();
+});

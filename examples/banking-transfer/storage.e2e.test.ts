@@ -1,0 +1,104 @@
+import { rm } from "node:fs/promises";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+
+let pages: string;
+let server: BankServer;
+
+beforeAll(async () => {
+  pages = await buildPages();
+  server = await startBank(pages);
+});
+afterAll(() => server?.remove());
+afterAll(() => pages && rm(pages, { recursive: true, force: true }));
+
+async function device(): Promise<BrowserProfile> {
+  const opened = await openProfile(server.url);
+  onTestFinished(() => opened.close());
+  for (const page of opened.context.pages()) await page.goto("about:blank");
+  return opened;
+}
+
+/** The bank does not hear of transfers for now, and still says who is signed in. */
+async function cutOff({ context }: BrowserProfile): Promise<void> {
+  await context.route("**/trpc/sessions.*", (route) => route.abort());
+}
+
+/** What a browser does when it needs the space: cookies stay. */
+async function clearStorage(page: Page): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const origin = new URL(server.url).origin;
+  await session.send("Storage.clearDataForOrigin", { origin, storageTypes: "indexeddb,local_storage" });
+}
+
+async function typeName(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name: "New transfer" }).click();
+  await page.getByLabel("Name").fill(name);
+  await page.getByText("changes wait on this device").first().waitFor();
+}
+
+const notice = (page: Page) => page.getByRole("alert").filter({ hasText: "This browser has deleted" });
+
+test("S13: when the browser has deleted unsent work, the person is told so, once, and it is the same device as before", async () => {
+  const phone = await device();
+  const page = await phone.open("/");
+  await page.getByRole("button", { name: "New transfer" }).click();
+  await page.getByLabel("Name").fill("Sent Before");
+  await page.getByText("All changes saved").first().waitFor();
+  await page.getByRole("link", { name: "Harbour Bank" }).click();
+  await cutOff(phone);
+  await typeName(page, "Never Sent");
+  await page.close();
+
+  const [other] = phone.context.pages();
+  await clearStorage(other!);
+  await phone.context.unrouteAll();
+  const after = await phone.open("/");
+  await notice(after).waitFor();
+  await after.getByRole("link", { name: "Resume To Sent Before" }).waitFor();
+  await after.getByRole("button", { name: "I have read this" }).click();
+  await notice(after).waitFor({ state: "detached" });
+
+  // What this device did before is its own still.
+  await after.getByRole("link", { name: "Resume To Sent Before" }).click();
+  expect(await after.getByText("Last change on").count()).toBe(0);
+  await after.close();
+  const next = await phone.open("/");
+  await next.getByRole("link", { name: "Resume To Sent Before" }).waitFor();
+  expect(await notice(next).count()).toBe(0);
+});
+
+test("S13: storage deleted under an open page is written again, and a page that is opened later has it all", async () => {
+  const phone = await device();
+  await cutOff(phone);
+  const page = await phone.open("/");
+  await typeName(page, "Typed Before");
+  await clearStorage(page);
+  await expect.poll(() => page.evaluate(countRecords)).toBeGreaterThan(0);
+  await page.getByLabel("IBAN").fill("BE68 5390");
+  await page.getByText("changes wait on this device").first().waitFor();
+  await page.close();
+
+  const later = await phone.open("/");
+  await later.getByRole("link", { name: "Resume To Typed Before" }).click();
+  expect(await later.getByLabel("Name").inputValue()).toBe("Typed Before");
+  expect(await later.getByLabel("IBAN").inputValue()).toBe("BE68 5390");
+  expect(await notice(later).count()).toBe(0);
+  await phone.context.unrouteAll();
+  await later.getByText("All changes saved").first().waitFor();
+});
+
+/** How many sessions this browser keeps. Runs in the page. */
+async function countRecords(): Promise<number> {
+  const [found] = await indexedDB.databases();
+  if (found === undefined) return 0;
+  const opening = indexedDB.open(found.name!);
+  await new Promise((resolve) => (opening.onsuccess = resolve));
+  const database = opening.result;
+  const counting = database.transaction("records").objectStore("records").getAllKeys();
+  await new Promise((resolve) => (counting.onsuccess = resolve));
+  database.close();
+  return counting.result.filter((key) => key !== "device").length;
+}

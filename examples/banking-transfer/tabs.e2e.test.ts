@@ -1,0 +1,100 @@
+import { rm } from "node:fs/promises";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { DEMO_PASSWORD } from "./src/people.ts";
+import { openBareBrowser, type BareTab } from "./testing/bare-browser.ts";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile } from "./testing/browser-profile.ts";
+
+let pages: string;
+let server: BankServer;
+
+beforeAll(async () => {
+  pages = await buildPages();
+  server = await startBank(pages);
+});
+afterAll(() => server?.remove());
+afterAll(() => pages && rm(pages, { recursive: true, force: true }));
+
+/** Five tabs of one browser, and the order in which they have opened a stream. */
+async function fiveTabs(): Promise<{ tabs: Page[]; leaders: Page[] }> {
+  const device = await openProfile(server.url);
+  onTestFinished(() => device.close());
+  // The tab in which the person signed in is none of them.
+  for (const page of device.context.pages()) await page.goto("about:blank");
+  const leaders: Page[] = [];
+  device.context.on("request", (request) => {
+    if (request.url().includes("sessions.watch")) leaders.push(request.frame().page());
+  });
+  const tabs: Page[] = [];
+  for (let count = 0; count < 5; count += 1) tabs.push(await device.open("/"));
+  await expect.poll(() => leaders.length).toBe(1);
+  return { tabs, leaders };
+}
+
+const openTransfers = (page: Page) => page.getByRole("listitem").filter({ hasText: "Resume" });
+
+/** How many open transfers a page lists. */
+const LISTED = "document.querySelectorAll('.transfers a.button').length";
+
+test("S10: of five tabs one holds the stream; when it is frozen another takes over, and it follows once it wakes", async () => {
+  const browser = await openBareBrowser();
+  onTestFinished(() => browser.close());
+  const signIn = await browser.open(server.url);
+  const grace = { id: "grace", password: DEMO_PASSWORD };
+  const request = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(grace) };
+  await expect.poll(() => signIn.evaluate("location.origin")).toBe(server.url);
+  await signIn.evaluate(`fetch("/trpc/signIn", ${JSON.stringify(request)}).then(({ status }) => status)`);
+  await signIn.send("Page.navigate", { url: "about:blank" });
+
+  const leaders: number[] = [];
+  const tabs: BareTab[] = [];
+  for (let index = 0; index < 5; index += 1) {
+    const watch = (url: string) => void (url.includes("sessions.watch") && leaders.push(index));
+    tabs.push(await browser.open(server.url, watch));
+  }
+  for (const tab of tabs) await expect.poll(() => tab.evaluate("document.body.innerText")).toContain("None.");
+  await expect.poll(() => leaders.length).toBe(1);
+  const frozen = tabs[leaders[0]!]!;
+  const others = tabs.filter((tab) => tab !== frozen);
+
+  const frozenAtMs = performance.now();
+  await frozen.send("Page.setWebLifecycleState", { state: "frozen" });
+  await expect.poll(() => leaders.length, { interval: 10, timeout: 5_000 }).toBe(2);
+  console.error(`Handed over in ${Math.round(performance.now() - frozenAtMs)} ms.`);
+  expect(leaders[1]).not.toBe(leaders[0]);
+
+  // What one of them does, the bank hears, and each of the others shows.
+  await others[0]!.evaluate("document.querySelector('.new button').click()");
+  await expect.poll(() => others[0]!.evaluate("document.body.innerText")).toContain("All changes saved");
+  for (const tab of others.slice(1)) await expect.poll(() => tab.evaluate(LISTED)).toBe(1);
+
+  await frozen.send("Page.setWebLifecycleState", { state: "active" });
+  await expect.poll(() => frozen.evaluate(LISTED)).toBe(1);
+  expect(leaders).toHaveLength(2);
+});
+
+test("S4: when the tab that sends is killed, another one sends what was being typed", async () => {
+  const { tabs, leaders } = await fiveTabs();
+  const [killed] = leaders;
+  const typing = tabs.find((page) => page !== killed)!;
+  await typing.getByRole("button", { name: "New transfer" }).click();
+  await typing.getByLabel("Name").pressSequentially("Jean");
+
+  const crashed = killed!.waitForEvent("crash");
+  const session = await killed!.context().newCDPSession(killed!);
+  // It does not answer.
+  session.send("Page.crash").catch(() => {});
+  await crashed;
+  await typing.getByLabel("Name").pressSequentially("ne Peeters");
+  await typing.getByText("All changes saved").first().waitFor();
+  expect(leaders).toHaveLength(2);
+  expect(leaders[1]).not.toBe(killed);
+
+  const elsewhere = await openProfile(server.url);
+  onTestFinished(() => elsewhere.close());
+  await openTransfers(await elsewhere.open("/"))
+    .filter({ hasText: "To Jeanne Peeters" })
+    .first()
+    .waitFor();
+});
