@@ -1,12 +1,11 @@
-import type { AnyFlow, Device, Snapshot } from "@sessions/core";
-import { within, type Environment } from "./environment.ts";
+import type { AnyFlow, Device } from "@sessions/core";
+import type { Environment } from "./environment.ts";
 import { liftRecord } from "./lift.ts";
 import { createLink, type Link } from "./link.ts";
 import { onPageEvents } from "./page.ts";
 import { ownedTransport } from "./owned-transport.ts";
 import { createPause } from "./pause.ts";
 import { createPusher } from "./pusher.ts";
-import { adopted } from "./queue.ts";
 import { createStore, type Store } from "./store.ts";
 import { openTabs, type TabMessage } from "./tabs.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -14,9 +13,6 @@ import { createWatcher } from "./watcher.ts";
 
 /** How often deadlines are looked at, in milliseconds. */
 const TICK_MS = 15_000;
-
-/** How long one read may take, in milliseconds. */
-const READ_MS = 10_000;
 
 export interface SyncOptions {
   readonly owner: string;
@@ -83,7 +79,7 @@ export function createSync(options: SyncOptions): Sync {
   // What only this tab has in memory, no other tab can push.
   const leads = () => tabs.leads || store.storage === "memory";
   const pusher = createPusher({ flows, store, transport, link, environment, device, leads });
-  const watcher = createWatcher({ transport, environment, link, known, onSnapshots });
+  const watcher = createWatcher({ flows, store, transport, environment, link, device });
   const pause = createPause(environment, () => wake(true));
   const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection: onCircumstances });
   let cancelTick = environment.after(TICK_MS, tick);
@@ -171,38 +167,6 @@ export function createSync(options: SyncOptions): Sync {
     if (message.kind === "hello" && tabs.leads) tabs.tell({ kind: "link", state: link.state });
     if (message.kind === "link" && !leads()) link.adopt(message.state);
     if (message.kind === "forgotten") abandon();
-  }
-
-  function active(): Snapshot[] {
-    return [...store.records.values()].flatMap(({ snapshot }) => (snapshot?.status === "active" ? [snapshot] : []));
-  }
-
-  /** Active sessions only, and the newest of them: they travel in a URL. */
-  function known(): Record<string, number> {
-    const newest = active()
-      .sort((left, right) => (left.id < right.id ? 1 : -1))
-      .slice(0, 100);
-    return Object.fromEntries(newest.map(({ id, revision }) => [id, revision]));
-  }
-
-  function adopt(snapshot: Snapshot): void {
-    void store.change(snapshot.id, adopted(snapshot, device(), flows.get(snapshot.flow)));
-  }
-
-  function onSnapshots(snapshots: readonly Snapshot[], asked?: Readonly<Record<string, number>>): void {
-    for (const snapshot of snapshots) adopt(snapshot);
-    if (asked === undefined) return;
-    const told = new Set([...Object.keys(asked), ...snapshots.map(({ id }) => id)]);
-    void readEach(active().filter(({ id }) => !told.has(id)));
-  }
-
-  /** Active here, not asked about for want of room, and not told of among all that are active: they have ended. */
-  async function readEach(ended: readonly Snapshot[]): Promise<void> {
-    for (const { id } of ended) {
-      const query = (signal: AbortSignal) => transport.read.query({ session: id }, { signal });
-      const reply = await within(READ_MS, environment, query).catch(() => undefined);
-      if (reply?.session) adopt(reply.session);
-    }
   }
 
   function stop(): void {

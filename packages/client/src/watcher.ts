@@ -1,22 +1,26 @@
-import { PROTOCOL_VERSION, type Snapshot } from "@sessions/core";
-import { backoffMs, type Environment } from "./environment.ts";
+import { PROTOCOL_VERSION, type AnyFlow, type Device, type Snapshot } from "@sessions/core";
+import { backoffMs, within, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
+import { adopted } from "./queue.ts";
+import type { Store } from "./store.ts";
 import type { SessionTransport } from "./transport.ts";
 
 /** After this silence, in milliseconds, a stream counts as broken: the server sends something every 15 seconds. */
 const SILENCE_MS = 45_000;
 
+/** How long one read may take, in milliseconds. */
+const READ_MS = 10_000;
+
 export interface WatcherOptions {
   readonly transport: SessionTransport;
   readonly environment: Environment;
   readonly link: Link;
-  /** The revisions that this device has. */
-  readonly known: () => Readonly<Record<string, number>>;
-  /** `known` comes with the first answer of each stream: what it was asked with. */
-  readonly onSnapshots: (snapshots: readonly Snapshot[], known?: Readonly<Record<string, number>>) => void;
+  readonly flows: ReadonlyMap<string, AnyFlow>;
+  readonly store: Store;
+  readonly device: () => Device;
 }
 
-/** Holds the server's stream of all the owner's active sessions, and opens it again whenever it breaks. */
+/** Holds the server's stream of all the owner's active sessions, and opens it again whenever it breaks: what it brings is in the store. */
 export interface Watcher {
   start(): void;
   /** The connection may be back, or the stream may have died unnoticed. */
@@ -24,7 +28,7 @@ export interface Watcher {
   close(): void;
 }
 
-export function createWatcher({ transport, environment, link, known, onSnapshots }: WatcherOptions): Watcher {
+export function createWatcher({ flows, store, transport, environment, link, device }: WatcherOptions): Watcher {
   // What an older stream still says counts no more.
   let stream = 0;
   let unsubscribe: (() => void) | undefined;
@@ -84,7 +88,7 @@ export function createWatcher({ transport, environment, link, known, onSnapshots
             failures = 0;
             awaitEvent();
             link.heard(now, protocol);
-            if (protocol === PROTOCOL_VERSION) onSnapshots(snapshots, asked);
+            if (protocol === PROTOCOL_VERSION) take(snapshots, asked);
             asked = undefined;
           }),
         onError: () => current(lost),
@@ -98,6 +102,38 @@ export function createWatcher({ transport, environment, link, known, onSnapshots
     );
     if (mine === stream) unsubscribe = () => subscription.unsubscribe();
     else subscription.unsubscribe();
+  }
+
+  function active(): Snapshot[] {
+    return [...store.records.values()].flatMap(({ snapshot }) => (snapshot?.status === "active" ? [snapshot] : []));
+  }
+
+  /** Active sessions only, and the newest of them: they travel in a URL. */
+  function known(): Record<string, number> {
+    const newest = active()
+      .sort((left, right) => (left.id < right.id ? 1 : -1))
+      .slice(0, 100);
+    return Object.fromEntries(newest.map(({ id, revision }) => [id, revision]));
+  }
+
+  function adopt(snapshot: Snapshot): void {
+    void store.change(snapshot.id, adopted(snapshot, device(), flows.get(snapshot.flow)));
+  }
+
+  function take(snapshots: readonly Snapshot[], asked?: Readonly<Record<string, number>>): void {
+    for (const snapshot of snapshots) adopt(snapshot);
+    if (asked === undefined) return;
+    const told = new Set([...Object.keys(asked), ...snapshots.map(({ id }) => id)]);
+    void readEach(active().filter(({ id }) => !told.has(id)));
+  }
+
+  /** Active here, not asked about for want of room, and not told of among all that are active: they have ended. */
+  async function readEach(ended: readonly Snapshot[]): Promise<void> {
+    for (const { id } of ended) {
+      const query = (signal: AbortSignal) => transport.read.query({ session: id }, { signal });
+      const reply = await within(READ_MS, environment, query).catch(() => undefined);
+      if (reply?.session) adopt(reply.session);
+    }
   }
 
   return {
