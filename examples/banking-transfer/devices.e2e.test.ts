@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import axe from "axe-core";
 import type { FrameLocator, Page } from "playwright";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
@@ -46,8 +47,8 @@ test("S3: two devices change one step; the late one is shown both and decides", 
   const early = await laptop.open(new URL(late.url()).pathname);
 
   for (const { theirs, mine, decision, stands } of [
-    { theirs: "€120.00", mine: "€150.00", decision: "Use yours", stands: "€150.00" },
-    { theirs: "€130.00", mine: "€170.00", decision: "Keep what stands", stands: "€130.00" },
+    { theirs: "€120.00", mine: "€150.00", decision: "Here, not saved", stands: "€150.00" },
+    { theirs: "€130.00", mine: "€170.00", decision: "Chrome on Linux", stands: "€130.00" },
   ]) {
     await phone.context.setOffline(true);
     await late.getByRole("link", { name: "Change amount" }).click();
@@ -61,13 +62,54 @@ test("S3: two devices change one step; the late one is shown both and decides", 
     await phone.context.setOffline(false);
     const question = late.getByRole("region", { name: "A change to decide on" });
     await question.waitFor();
-    expect(await question.locator("dd").allInnerTexts()).toEqual([theirs, mine]);
-    await question.getByRole("button", { name: decision }).click();
+    expect(await question.locator("b").allInnerTexts()).toEqual([theirs, mine]);
+    await question.getByRole("radio", { name: decision }).check();
+    await question.getByRole("button", { name: "Use what is chosen" }).click();
 
     await question.waitFor({ state: "detached" });
     await sendsExactly(late, stands);
     await sendsExactly(early, stands);
   }
+});
+
+test("S4: what was typed offline is kept aside when another device submits the step, and chosen field by field", async () => {
+  const [phone, laptop] = [await profile({ width: 375 }), await profile()];
+  const late = await phone.open("/");
+  await beginTransfer(late);
+  await late.getByRole("heading", { name: "Amount" }).waitFor();
+  await late.getByText("All changes saved").first().waitFor();
+  const early = await laptop.open(new URL(late.url()).pathname);
+  await phone.context.setOffline(true);
+  await late.getByLabel("Amount in euros").fill("55");
+  await late.getByLabel("Reference").fill("Rent for May");
+  await late.getByText("Offline: 1 change waits on this device").first().waitFor();
+
+  await early.getByLabel("Reference").fill("Rent");
+  await submitAmount(early, "60");
+  await sendsExactly(early, "€60.00");
+  await phone.context.setOffline(false);
+  const question = late.getByRole("region", { name: "A change to decide on" });
+  await question.waitFor();
+  expect(await question.locator("b").allInnerTexts()).toEqual(["€60.00", "55", "Rent", "Rent for May"]);
+
+  await late.evaluate(axe.source);
+  const { violations } = await late.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  expect(violations.map(({ id }) => id)).toEqual([]);
+
+  // By keyboard alone.
+  await question.getByRole("group", { name: "Reference" }).getByRole("radio", { name: "Chrome on Linux" }).focus();
+  await late.keyboard.press("ArrowDown");
+  await question.getByRole("button", { name: "Use what is chosen" }).press("Enter");
+  await question.waitFor({ state: "detached" });
+  await late.getByRole("heading", { name: "Amount" }).waitFor();
+  expect(await late.getByLabel("Reference").inputValue()).toBe("Rent for May");
+  expect(await late.getByLabel("Amount in euros").inputValue()).toBe("60.00");
+  await late.getByRole("button", { name: "Continue" }).click();
+  await sendsExactly(early, "€60.00");
+  await early.getByText("Rent for May").waitFor();
+  await early.getByRole("button", { name: "Cancel this transfer" }).click();
+  await early.getByRole("button", { name: "Cancel it" }).click();
+  await late.getByText("Cancelled on Chrome on Linux just now").waitFor();
 });
 
 test("S10: side by side, the laptop shows what is typed on the phone, follows it, and hears of the end", async () => {

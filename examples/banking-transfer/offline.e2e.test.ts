@@ -76,14 +76,15 @@ test("S3, S4: a flow filled in offline meets a device that went ahead: fields me
   await connect();
   const question = phone.getByRole("region", { name: "A change to decide on" });
   await question.waitFor();
-  const versions = await question.locator("dd").allInnerTexts();
+  const versions = await question.locator("b").allInnerTexts();
   expect(versions.join()).toContain("Jeanne Peeters");
   expect(versions.join()).toContain("Grace Hopper");
   for (const page of [phone, laptop]) {
     await expect.poll(() => page.getByLabel("Amount in euros").inputValue()).toBe("20");
     await expect.poll(() => page.getByLabel("Reference").inputValue()).toBe("Rent for May");
   }
-  await question.getByRole("button", { name: "Use yours" }).click();
+  await question.getByRole("radio", { name: "Here, not saved" }).check();
+  await question.getByRole("button", { name: "Use what is chosen" }).click();
   await question.waitFor({ state: "detached" });
   await phone.getByText("All changes saved").first().waitFor();
 

@@ -18,12 +18,19 @@ async function nearlyDone() {
       return quick.after(0, run);
     },
   };
-  const sessions = openTab(server, { owner: someone() }, hasty);
+  const owner = someone();
+  const sessions = openTab(server, { owner }, hasty);
   const session = sessions.start(transfer);
   await session.submit("recipient", recipient);
   await session.submit("amount", { cents: 5 });
   const { length } = server.pushes;
-  return { server, sessions, session, pushed: () => server.pushes.slice(length).flatMap(({ commands }) => commands) };
+  return {
+    server,
+    owner,
+    sessions,
+    session,
+    pushed: () => server.pushes.slice(length).flatMap(({ commands }) => commands),
+  };
 }
 
 test("an irreversible step completes the session while the person waits", async () => {
@@ -90,6 +97,49 @@ test("S2: without an answer and without a receipt it is unconfirmed, and is neve
   expect(await session.draft("recipient", { name: "Bob" }).settled).toMatchObject({ outcome: "accepted" });
   expect(pushed().map(({ kind }) => kind)).toEqual(["draft"]);
   expect(await sessions.receipt({ session: session.id, command: submission.id })).toBeNull();
+});
+
+test("S2: a page that comes back while an irreversible step is unanswered asks for its receipt, and sends nothing", async () => {
+  const { server, owner, sessions, session, pushed } = await nearlyDone();
+  const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+  server.faults.beforePush = () => taken;
+  const submission = session.submit("review", { accepted: true });
+  await submission.stored;
+  sessions.close();
+
+  const again = openTab(server, { owner });
+  await again.ready;
+  const reopened = again.open(transfer, session.id);
+  expect(reopened.state).toMatchObject({
+    status: "active",
+    confirming: "review",
+    sync: { state: "saving", pending: 1 },
+  });
+  expect(await reopened.submit("review", { accepted: true })).toMatchObject({ refusal: { code: "unsettled" } });
+  server.faults.streamsAway = true;
+  server.breakStreams();
+  take();
+  await vi.waitFor(() => expect(reopened.state).toMatchObject({ status: "completed", confirming: null }));
+  expect(pushed().map(({ id }) => id)).toEqual([submission.id]);
+});
+
+test("S2: what never reached the server is unconfirmed after a reload, and can be sent anew", async () => {
+  const { server, owner, sessions, session, pushed } = await nearlyDone();
+  server.faults.beforePush = () => Promise.reject(new Error("No connection."));
+  const gone = session.submit("review", { accepted: true });
+  await gone.stored;
+  sessions.close();
+
+  const late = { ...quick, now: () => quick.now() + 60_000 };
+  const again = openTab(server, { owner }, late);
+  await again.ready;
+  const reopened = again.open(transfer, session.id);
+  expect(reopened.state.confirming).toBe("review");
+  await vi.waitFor(() => expect(reopened.state.confirming).toBeNull());
+  await gone;
+  expect(pushed()).toEqual([]);
+  server.faults.beforePush = () => Promise.resolve();
+  expect(await reopened.submit("review", { accepted: true })).toMatchObject({ outcome: "accepted" });
 });
 
 test("S3: an irreversible step is refused when what it depends on changed since the person looked", async () => {

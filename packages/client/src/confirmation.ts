@@ -22,6 +22,11 @@ export interface Confirmed {
   readonly snapshot: Snapshot | undefined;
 }
 
+interface Server {
+  readonly transport: SessionTransport;
+  readonly environment: Environment;
+}
+
 const refused = (refusal: Refusal): Confirmed => ({ outcome: { outcome: "refused", refusal }, snapshot: undefined });
 
 /**
@@ -32,7 +37,7 @@ const refused = (refusal: Refusal): Confirmed => ({ outcome: { outcome: "refused
 export async function confirm(
   command: SubmitCommand,
   device: Device,
-  { transport, link, environment }: { transport: SessionTransport; link: Link; environment: Environment },
+  { transport, link, environment }: Server & { readonly link: Link },
 ): Promise<Confirmed> {
   const giveUpAtMs = environment.now() + PATIENCE_MS;
   const { session, id } = command;
@@ -62,15 +67,41 @@ export async function confirm(
     await new Promise<void>((resolve) => environment.after(pauseMs, resolve));
   }
 
-  try {
-    const { outcome } = await attempt((signal) => transport.receipt.query({ session, command: id }, { signal }));
-    if (outcome) {
-      const reading = attempt((signal) => transport.read.query({ session }, { signal }));
-      const reply = await reading.catch(() => undefined);
-      return { outcome, snapshot: reply?.session ?? undefined };
+  const found = await receiptOf(session, id, { transport, environment }).catch(() => undefined);
+  return found ?? refused({ code: "unconfirmed" });
+}
+
+/**
+ * What became of an irreversible step that another page asked for: asks for its receipt, until it is answered or none
+ * can come any more. `isOpen`: whether anybody still wants to know. Undefined when nobody does.
+ */
+export async function recalled(
+  { session, id, atMs }: { readonly session: string; readonly id: string; readonly atMs: number },
+  isOpen: () => boolean,
+  { transport, environment }: Server,
+): Promise<Confirmed | undefined> {
+  for (let failures = 1; isOpen(); failures += 1) {
+    try {
+      const late = environment.now() >= atMs + PATIENCE_MS + ATTEMPT_MS;
+      const found = await receiptOf(session, id, { transport, environment });
+      if (found ?? late) return found ?? refused({ code: "unconfirmed" });
+    } catch {
+      // Nobody answers: it is not known yet.
     }
-  } catch {
-    // Not known, then.
+    await new Promise<void>((resolve) => environment.after(Math.min(2_000, backoffMs(failures, environment)), resolve));
   }
-  return refused({ code: "unconfirmed" });
+  return undefined;
+}
+
+async function receiptOf(
+  session: string,
+  command: string,
+  { transport, environment }: Server,
+): Promise<Confirmed | undefined> {
+  const attempt = <T>(run: (signal: AbortSignal) => Promise<T>) => within(ATTEMPT_MS, environment, run);
+  const { outcome } = await attempt((signal) => transport.receipt.query({ session, command }, { signal }));
+  if (outcome === null) return undefined;
+  const reading = attempt((signal) => transport.read.query({ session }, { signal }));
+  const reply = await reading.catch(() => undefined);
+  return { outcome, snapshot: reply?.session ?? undefined };
 }

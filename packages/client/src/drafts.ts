@@ -1,18 +1,15 @@
-import { deviceOf, nextStamp, sameJson, type Drafts, type Json, type Stamp } from "@sessions/core";
+import { deviceOf, mergeFields, nextStamp, sameJson, type Drafts, type Json, type Stamp } from "@sessions/core";
 import type { Change, SessionRecord } from "./record.ts";
 
 type Slots = Drafts[string];
+/** A step's fields as somebody gave them. */
+export type Fields = Readonly<Record<string, Json | undefined>>;
 
 /** Two devices' drafts together: in each field the newer stamp stands, whatever the order of merging. */
 export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
   const merged: Drafts = { ...left };
   for (const [step, slots] of Object.entries(right)) {
-    const together: Slots = { ...merged[step] };
-    for (const [field, slot] of Object.entries(slots)) {
-      const other = Object.hasOwn(together, field) ? together[field] : undefined;
-      if (other === undefined || other.at < slot.at) together[field] = slot;
-    }
-    merged[step] = together;
+    merged[step] = mergeFields(merged[step] ?? {}, slots);
   }
   return merged;
 }
@@ -33,11 +30,22 @@ export function stampFields(
   return mapValues(fields, (value) => ({ value, at }));
 }
 
-/** Keeps fields until the server has them, which were typed at this version of the flow. */
+/**
+ * Keeps fields until the server has them, which were typed at this version of the flow. They replace what was typed
+ * in them before and is kept aside.
+ */
 export function typed(step: string, slots: Slots, version: number): Change {
   return (record) =>
     record.version === version
-      ? { ...record, drafts: mergeDrafts(record.drafts, { [step]: slots }) }
+      ? {
+          ...record,
+          drafts: mergeDrafts(record.drafts, { [step]: slots }),
+          shelved: record.shelved.flatMap((entry) => {
+            if (entry.kind !== "draft" || entry.step !== step || entry.refusal.code !== "conflict") return [entry];
+            const left = Object.entries(entry.mine as Fields).filter(([field]) => !Object.hasOwn(slots, field));
+            return left.length > 0 ? [{ ...entry, mine: Object.fromEntries(left) }] : [];
+          }),
+        }
       : { ...record, aside: [...record.aside, { version, step, slots }] };
 }
 
@@ -61,10 +69,11 @@ export function changedFields(
   return Object.fromEntries(changed);
 }
 
-/** The newest stamp that this device gave to fields of a step, sent or not; undefined when it typed nothing there. */
-export function newestTyped({ snapshot, drafts }: SessionRecord, step: string, device: string): Stamp | undefined {
+/** The newest stamp of each device in a step's drafts as they are seen here, sent or not. */
+export function newestTyped({ snapshot, drafts }: SessionRecord, step: string): Stamp[] {
   const slots = [snapshot?.drafts[step] ?? {}, drafts[step] ?? {}].flatMap(Object.values<Slots[string]>);
-  return newest(slots.map(({ at }) => at).filter((at) => deviceOf(at) === device));
+  const stamps = slots.map(({ at }) => at).sort();
+  return Object.values(Object.fromEntries(stamps.map((at) => [deviceOf(at), at])));
 }
 
 /** What was typed before a submission has left the drafts, and still what is typed next must be newer. */

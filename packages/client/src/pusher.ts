@@ -2,6 +2,7 @@ import { MAX_COMMANDS, PROTOCOL_VERSION, type AnyFlow, type Command, type Device
 import { backoffMs, within, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { answered, busyMsOf } from "./queue.ts";
+import { emptyRecord } from "./record.ts";
 import type { Store } from "./store.ts";
 import type { SessionTransport } from "./transport.ts";
 
@@ -44,6 +45,8 @@ export function createPusher({ flows, store, transport, link, environment, devic
   const outdated = new Set<string>();
   // The server is ahead of this page: whatever it took, only another page can be told.
   const ahead = new Set<string>();
+  // One of them may be what the server fails on: each is sent by itself, after all others, until it gets through.
+  const suspects = new Set<string>();
   let cancelOutdated: (() => void) | undefined;
   let cancelRetry: (() => void) | undefined;
   let failures = 0;
@@ -60,7 +63,8 @@ export function createPusher({ flows, store, transport, link, environment, devic
     running = true;
     try {
       while (!closed && store.loaded && leads()) {
-        const parcel = collect();
+        const clear = collect(false);
+        const parcel = clear.commands.length > 0 ? clear : collect(true);
         if (parcel.commands.length === 0 || !(await push(parcel))) break;
       }
     } finally {
@@ -69,10 +73,10 @@ export function createPusher({ flows, store, transport, link, environment, devic
   }
 
   /** In order: each session's commands, then its drafts, since a draft may need the start before it. */
-  function collect(): Parcel {
+  function collect(suspected: boolean): Parcel {
     const parcel: Parcel = { commands: [], drafts: new Map() };
     const withDrafts = draftsWanted;
-    draftsWanted = false;
+    draftsWanted = withDrafts && suspects.size > 0;
     let length = 0;
 
     function put(command: Command): boolean {
@@ -84,7 +88,9 @@ export function createPusher({ flows, store, transport, link, environment, devic
       return !full;
     }
 
-    for (const [session, { flow: name, version, pending, drafts }] of store.records) {
+    for (const session of suspected ? suspects : store.records.keys()) {
+      const { flow: name, version, snapshot, pending, drafts } = store.records.get(session) ?? emptyRecord;
+      if (suspected ? parcel.commands.length > 0 : suspects.has(session)) continue;
       // What is of another version, a tab of that version sends.
       if (version !== flows.get(name)?.version || outdated.has(session) || ahead.has(session)) continue;
       if (!pending.every(({ command }) => put(command))) return parcel;
@@ -93,7 +99,8 @@ export function createPusher({ flows, store, transport, link, environment, devic
       parcel.drafts.set(session, sent);
       for (const [step, slots] of Object.entries(drafts)) {
         const id = environment.id();
-        if (!put({ kind: "draft", id, session, version, step, fields: slots })) return parcel;
+        const seen = { [step]: snapshot?.submissions[step]?.command ?? null };
+        if (!put({ kind: "draft", id, session, version, step, seen, fields: slots })) return parcel;
         sent.set(id, { step, slots });
       }
     }
@@ -106,10 +113,15 @@ export function createPusher({ flows, store, transport, link, environment, devic
       const request = { protocol: PROTOCOL_VERSION, device: device(), commands };
       reply = await within(PUSH_MS, environment, (signal) => transport.push.mutate(request, { signal }));
       if (reply.outcomes.length !== commands.length) throw new Error("Not an outcome for each command.");
-    } catch {
+    } catch (error) {
       if (closed) return false;
       failures += 1;
       draftsWanted = true;
+      for (const { session } of isServers(error) ? commands : []) {
+        // To the end of the line.
+        suspects.delete(session);
+        suspects.add(session);
+      }
       // Asking again does not sign anyone in.
       if (link.state.signedOut) return false;
       retryIn(backoffMs(failures, environment));
@@ -125,7 +137,13 @@ export function createPusher({ flows, store, transport, link, environment, devic
       const answer = { snapshot: snapshots.get(session), outcomes, drafts: drafts.get(session) ?? new Map() };
       const flow = flows.get(store.records.get(session)?.flow ?? "");
       if (flow === undefined) continue;
-      void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
+      suspects.delete(session);
+      try {
+        void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
+      } catch {
+        // The flow's own code threw: the others are not held up.
+        leaveAlone(session);
+      }
       if ((snapshots.get(session)?.version ?? 0) > flow.version) ahead.add(session);
       else if (store.records.get(session)?.outdated) leaveAlone(session);
     }
@@ -170,4 +188,11 @@ export function createPusher({ flows, store, transport, link, environment, devic
       cancelOutdated?.();
     },
   };
+}
+
+/** Whether the server itself failed, rather than the way to it. */
+function isServers(error: unknown): boolean {
+  return (
+    typeof (error as { readonly data?: { readonly httpStatus?: unknown } | null } | null)?.data?.httpStatus === "number"
+  );
 }

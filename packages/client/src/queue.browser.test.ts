@@ -1,5 +1,6 @@
-import { seenBy, type Command, type Device, type Refusal } from "@sessions/core";
+import { defineFlow, seenBy, step, type Command, type Device, type Refusal } from "@sessions/core";
 import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
@@ -23,6 +24,13 @@ function submitElsewhere(
   expect(server.take(by, command)[0]).toMatchObject({ outcome: "accepted" });
   return command.id;
 }
+
+/** Another flow with a step of the same name. */
+const visit = defineFlow({
+  name: "visit",
+  version: 1,
+  steps: { recipient: step({ input: z.object({ name: z.string() }) }) },
+});
 
 const kindsOf = (server: ScriptedServer) => server.pushes.flatMap(({ commands }) => commands.map(({ kind }) => kind));
 
@@ -80,10 +88,71 @@ test("S3: a conflict is shelved with base, mine and theirs, and can be retried o
   // Theirs stands; a form full of mine would hide it.
   expect(session.state.drafts).toEqual({});
 
-  const retried = shelved!.retry();
-  expect(shelved!.retry()).toBe(retried);
+  if (!shelved!.conflict) throw new Error("A conflict is told as one.");
+  expect(shelved!.fields).toEqual({ cents: { base: 1, mine: 2, theirs: 3 } });
+  const retried = shelved!.keepMine();
+  expect(shelved!.keepMine()).toBe(retried);
   expect(await retried).toEqual({ outcome: "accepted", revision: 5 });
   expect(session.state).toMatchObject({ data: { amount: { cents: 2 } }, shelved: [], sync: { state: "saved" } });
+});
+
+test("S3: a conflict is decided field by field: what is merged of both is submitted over what stands", async () => {
+  const { server, session } = device();
+  await session.submit("recipient", recipient);
+  await session.submit("amount", { cents: 1, reference: "rent" });
+  server.faults.away = true;
+  server.breakStreams();
+  const mine = session.submit("amount", { cents: 2, reference: "rent for May" });
+  await mine.stored;
+  submitElsewhere(server, session.id, "amount", { cents: 3, reference: "rent" });
+  server.faults.away = false;
+  await mine;
+
+  const [conflict] = session.state.shelved;
+  if (!conflict?.conflict || conflict.step !== "amount" || conflict.kind !== "submit") throw new Error("No conflict.");
+  expect(conflict.fields).toEqual({
+    cents: { base: 1, mine: 2, theirs: 3 },
+    reference: { base: "rent", mine: "rent for May", theirs: "rent" },
+  });
+  expect(await conflict.merge({ cents: 0 })).toMatchObject({ refusal: { code: "invalid_input" } });
+  expect(session.state.shelved).toHaveLength(1);
+  expect(await conflict.merge({ cents: 3, reference: "rent for May" })).toMatchObject({ outcome: "accepted" });
+  expect(session.state).toMatchObject({ data: { amount: { cents: 3, reference: "rent for May" } }, shelved: [] });
+});
+
+test("S3: a field that the schema makes the same of is not in conflict", async () => {
+  const trimming = defineFlow({
+    name: "trimming",
+    version: 1,
+    steps: {
+      recipient: step({ input: z.object({ name: z.string().trim(), iban: z.string().trim() }) }),
+      last: step({ input: z.object({}) }),
+    },
+  });
+  const server = new ScriptedServer([trimming]);
+  const sessions = openTab(server, { owner: someone(), flows: [trimming] });
+  const session = sessions.start(trimming);
+  await session.submit("recipient", { name: "Ada", iban: "BE" });
+  server.faults.away = true;
+  server.breakStreams();
+  const mine = session.submit("recipient", { name: "Bob", iban: " BE " });
+  await mine.stored;
+  const seen = seenBy(trimming, server.snapshot(session.id), "recipient");
+  const input = { name: "Cleo", iban: "BE" };
+  const theirs = {
+    kind: "submit",
+    id: quick.id(),
+    session: session.id,
+    version: 1,
+    step: "recipient",
+    input,
+    seen,
+  } as const;
+  expect(server.take(elsewhere(), theirs)).toMatchObject([{ outcome: "accepted" }]);
+  server.faults.away = false;
+  await mine;
+  expect(session.state.shelved).toMatchObject([{ fields: { name: { base: "Ada", mine: "Bob", theirs: "Cleo" } } }]);
+  expect(Object.keys((session.state.shelved[0] as { fields: object }).fields)).toEqual(["name"]);
 });
 
 test("S4: a discarded change leaves the server's value and nothing shelved, after a reload too", async () => {
@@ -103,7 +172,9 @@ test("S4: a discarded change leaves the server's value and nothing shelved, afte
   await again.ready;
   const reopened = again.open(transfer, session.id);
   expect(reopened.state.shelved).toMatchObject([{ mine: { name: "Bob" }, theirs: { name: "Cleo" } }]);
-  await reopened.state.shelved[0]!.discard();
+  const [conflict] = reopened.state.shelved;
+  if (!conflict?.conflict) throw new Error("A conflict is told as one.");
+  await conflict.takeTheirs();
   expect(reopened.state).toMatchObject({ shelved: [], data: { recipient: { name: "Cleo" } } });
   expect(reopened.state.sync.state).not.toBe("conflict");
 });
@@ -167,7 +238,9 @@ test("S4: after a refused start everything that needed it is shelved, and retryi
   expect(session.state.sync).toMatchObject({ state: "conflict", pending: 0 });
 
   server.faults.refuse = () => undefined;
-  expect(await session.state.shelved[0]!.retry()).toEqual({ outcome: "accepted", revision: 1 });
+  const [start] = session.state.shelved;
+  if (start?.conflict !== false) throw new Error("A limit is no conflict.");
+  expect(await start.retry()).toEqual({ outcome: "accepted", revision: 1 });
   await vi.waitFor(() => expect(session.state.sync).toMatchObject({ state: "saved", pending: 0 }));
   expect(session.state).toMatchObject({
     status: "active",
@@ -251,6 +324,128 @@ test("a draft typed while its session was completed elsewhere is shelved, not lo
   await vi.waitFor(() =>
     expect(session.state.shelved).toMatchObject([{ kind: "draft", step: "amount", mine: { cents: 4 } }]),
   );
+});
+
+const aside = (session: ReturnType<typeof device>["session"]) => {
+  const [conflict] = session.state.shelved;
+  if (!conflict?.conflict || conflict.kind !== "draft" || conflict.step !== "amount") throw new Error("None aside.");
+  return conflict;
+};
+
+test("S4: what was typed and not sent, and differs from what another device submitted, is kept aside", async () => {
+  const { server, session } = device();
+  await session.submit("recipient", recipient);
+  server.faults.away = true;
+  server.breakStreams();
+  const drafts = [
+    session.draft("amount", { cents: 4, reference: "rent" }),
+    session.draft("recipient", { name: "Bob" }),
+  ];
+  await drafts[0]!.stored;
+  submitElsewhere(server, session.id, "amount", { cents: 3, reference: "rent" });
+  server.faults.away = false;
+
+  expect(await drafts[0]!.settled).toMatchObject({ outcome: "refused", refusal: { code: "conflict" } });
+  expect(await drafts[1]!.settled).toMatchObject({ outcome: "accepted" });
+  expect(session.state).toMatchObject({ data: { amount: { cents: 3 } }, drafts: { recipient: { name: "Bob" } } });
+  // Whether the push or the stream was first.
+  expect(server.snapshot(session.id).drafts["amount"]).toBeUndefined();
+  expect(session.state.drafts.amount).toBeUndefined();
+  // What is the same is not in it.
+  expect(aside(session)).toMatchObject({ mine: { cents: 4 }, theirs: { cents: 3, reference: "rent" } });
+
+  expect(await aside(session).keepMine()).toMatchObject({ outcome: "accepted" });
+  expect(session.state).toMatchObject({ drafts: { amount: { cents: 4 } }, shelved: [] });
+  expect(server.snapshot(session.id).drafts["amount"]).toMatchObject({ cents: { value: 4 } });
+});
+
+test("S4: a draft that was sent, and that the device that submitted its step had not seen, is kept aside", async () => {
+  const owner = someone();
+  const { server, sessions, session } = device(owner);
+  await session.submit("recipient", recipient);
+  await session.draft("amount", { cents: 4 }).settled;
+  submitElsewhere(server, session.id, "amount", { cents: 3 });
+  await vi.waitFor(() => expect(session.state.data.amount).toEqual({ cents: 3 }));
+  expect(aside(session).fields).toEqual({ cents: { base: undefined, mine: 4, theirs: 3 } });
+
+  // It survives a reload, and a second submission elsewhere, until the person decides.
+  await session.draft("recipient", { name: "B" }).settled;
+  sessions.close();
+  const again = openTab(server, { owner });
+  await again.ready;
+  const reopened = again.open(transfer, session.id);
+  submitElsewhere(server, session.id, "amount", { cents: 5 });
+  await vi.waitFor(() => expect(reopened.state.data.amount).toEqual({ cents: 5 }));
+  expect(aside(reopened)).toMatchObject({ mine: { cents: 4 }, theirs: { cents: 5 } });
+  await aside(reopened).takeTheirs();
+  expect(reopened.state).toMatchObject({ shelved: [], data: { amount: { cents: 5 } } });
+});
+
+test("what the device that submitted a step had seen of its draft is decided, and nothing is kept aside", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const [phone, laptop] = [openTab(server, { owner, profile: "phone" }), openTab(server, { owner, profile: "laptop" })];
+  const begun = phone.start(transfer);
+  await begun.submit("recipient", recipient);
+  await begun.draft("amount", { cents: "12," }).settled;
+  const resumed = laptop.open(transfer, begun.id);
+  await vi.waitFor(() => expect(resumed.state.drafts.amount).toEqual({ cents: "12," }));
+  await resumed.submit("amount", { cents: 1200 });
+  await vi.waitFor(() => expect(begun.state.data.amount).toEqual({ cents: 1200 }));
+  expect(begun.state).toMatchObject({ shelved: [], drafts: {} });
+});
+
+test("what is typed again in a field replaces what is kept aside of it", async () => {
+  const { server, session } = device();
+  await session.submit("recipient", recipient);
+  await session.draft("amount", { cents: 4, reference: "ren" }).settled;
+  submitElsewhere(server, session.id, "amount", { cents: 3 });
+  await vi.waitFor(() => expect(aside(session).mine).toEqual({ cents: 4, reference: "ren" }));
+  await session.draft("amount", { reference: "rent" }).settled;
+  expect(aside(session).mine).toEqual({ cents: 4 });
+  expect(session.state.drafts.amount).toEqual({ reference: "rent" });
+});
+
+test("S4: a command that the server fails on does not hold up the other sessions", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  const [poisoned, other] = [sessions.start(transfer), sessions.start(transfer)];
+  await vi.waitFor(() => expect([poisoned.state.revision, other.state.revision]).toEqual([1, 1]));
+  server.faults.failOn = ({ session, kind }) => session === poisoned.id && kind === "submit";
+  const stuck = poisoned.submit("recipient", recipient);
+  const free = [other.submit("recipient", recipient), other.submit("amount", { cents: 1 })];
+  expect(await Promise.all(free)).toMatchObject([{ outcome: "accepted" }, { outcome: "accepted" }]);
+  expect(poisoned.state.sync.pending).toBe(1);
+
+  server.faults.failOn = () => false;
+  expect(await stuck).toMatchObject({ outcome: "accepted" });
+});
+
+test("S9: a session that is opened as another flow's takes nothing", async () => {
+  const server = new ScriptedServer([transfer, visit]);
+  const sessions = openTab(server, { owner: someone(), flows: [transfer, visit] });
+  const session = sessions.start(transfer);
+  await vi.waitFor(() => expect(session.state.revision).toBe(1));
+  const strange = sessions.open(visit, session.id);
+  expect(await strange.submit("recipient", { name: "Eve" })).toMatchObject({ refusal: { code: "not_found" } });
+  expect(await strange.draft("recipient", { name: "Eve" }).settled).toMatchObject({ refusal: { code: "not_found" } });
+  expect(await strange.cancel()).toMatchObject({ refusal: { code: "not_found" } });
+  expect(session.state).toMatchObject({ status: "active", revision: 1, drafts: {}, sync: { pending: 0 } });
+});
+
+test("S13: the guard asks whoever leaves while something is only in memory, and not otherwise", async () => {
+  const { session, sessions } = device();
+  await session.draft("recipient", { name: "A" }).stored;
+  const stop = sessions.guardUnload();
+  const leaves = () => dispatchEvent(new Event("beforeunload", { cancelable: true }));
+  await vi.waitFor(() => expect(leaves()).toBe(true));
+  const { stored } = session.draft("recipient", { name: "Ad" });
+  expect(leaves()).toBe(false);
+  await stored;
+  expect(leaves()).toBe(true);
+  void session.draft("recipient", { name: "Ada" });
+  stop();
+  expect(leaves()).toBe(true);
 });
 
 test("cancelling ends the session and lets go of what is typed", async () => {

@@ -37,6 +37,8 @@ const refusals = fc.constantFrom<Refusal>(
   { code: "outdated", given: 1, current: 2 },
   { code: "unknown_step", step: "amount" },
   { code: "failed" },
+  { code: "malformed", issues: [] },
+  { code: "limit_reached", limit: "completions", atMost: 20, resetsAt: null },
   { code: "busy", retryAfterMs: 1_000 },
   { code: "expired", at: "1970-01-02T00:00:00.000Z" },
 );

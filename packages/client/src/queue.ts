@@ -8,6 +8,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
+import { displaced, shelvedDraft } from "./displaced.ts";
 import { stampFields, typed, untyped } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import {
@@ -49,7 +50,12 @@ export function adopted(given: Snapshot, device: Device, flow: AnyFlow | undefin
     if (record.version !== version && isUnsettled(record)) return { ...record, outdated: true };
     // Whoever ends a session lets go of what is typed in it. On another device it would be shelved.
     const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);
-    return { ...record, flow: snapshot.flow, version, snapshot, drafts: endedHere ? {} : record.drafts };
+    // What was asked is answered by the session itself once it shows, or has ended.
+    const open = (asked: NonNullable<SessionRecord["asked"]>) =>
+      snapshot.status === "active" && snapshot.submissions[asked.step]?.command !== asked.id;
+    const asked = record.asked && open(record.asked) ? record.asked : null;
+    const drafts = endedHere ? {} : record.drafts;
+    return displaced(record.snapshot, device)({ ...record, flow: snapshot.flow, version, snapshot, asked, drafts });
   };
 }
 
@@ -125,11 +131,18 @@ export function busyMsOf(outcome: Outcome): number | undefined {
   return Math.max(1, outcome.refusal.retryAfterMs);
 }
 
-function settled(id: string, settlement: Settlement): Change {
+/** Remembers what is about to be sent and must not be sent again, unless its answer is known. */
+export function asking(asked: NonNullable<SessionRecord["asked"]>): Change {
+  return (record) => (record.settled.some(({ id }) => id === asked.id) ? record : { ...record, asked });
+}
+
+/** Tells what became of a command, to those who wait for it in any tab. */
+export function settled(id: string, settlement: Settlement): Change {
   return (record) => ({
     ...record,
+    asked: record.asked?.id === id ? null : record.asked,
     pending: record.pending.filter(({ command }) => command.id !== id),
-    settled: [...record.settled, { id, settlement }].slice(-SETTLED_KEPT),
+    settled: [...record.settled.filter((known) => known.id !== id), { id, settlement }].slice(-SETTLED_KEPT),
   });
 }
 
@@ -201,14 +214,9 @@ function draftRefused(
   { flow }: Given,
 ): Change {
   return (record) => {
-    const data = record.snapshot?.data[step] as Readonly<Record<string, Json>> | undefined;
-    const lost = Object.entries(record.drafts[step] ?? {}).filter(
-      ([field, { value, at }]) => sent[field]?.at === at && !sameJson(value, data?.[field]),
-    );
+    const lost = Object.entries(record.drafts[step] ?? {}).filter(([field, { at }]) => sent[field]?.at === at);
     const left = untyped(step, sent)(record);
-    // What stands on the server already is not lost, and a confirmation is never kept.
-    if (lost.length === 0 || flow.steps[step]?.confirm) return left;
-    const mine = Object.fromEntries(lost.map(([field, { value }]) => [field, value]));
-    return shelve({ id, kind: "draft", step, refusal, base: null, mine })(left);
+    // A confirmation is never kept.
+    return flow.steps[step]?.confirm ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
   };
 }

@@ -9,9 +9,9 @@ export interface PendingCommand {
   readonly base: Json | null;
 }
 
-/** A change that could not be applied, kept until the person retries or discards it. */
+/** A change that could not be applied, kept until the person decides. */
 export interface ShelvedChange {
-  /** The command's id. */
+  /** The command's id; of a draft that was kept aside, the first one's that displaced it. */
   readonly id: string;
   readonly kind: "start" | "submit" | "draft" | "cancel";
   readonly step: string | null;
@@ -48,6 +48,8 @@ export interface SessionRecord {
     readonly slots: Snapshot["drafts"][string];
   }[];
   readonly shelved: readonly ShelvedChange[];
+  /** The irreversible step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */
+  readonly asked: { readonly id: string; readonly step: string; readonly atMs: number } | null;
   /** Client and server run different versions of the flow: what is pending waits for one of them to change. */
   readonly outdated: boolean;
   /** How the latest commands ended, for those who still wait in any tab. */
@@ -68,6 +70,7 @@ export const emptyRecord: SessionRecord = {
   drafts: {},
   aside: [],
   shelved: [],
+  asked: null,
   outdated: false,
   settled: [],
 };
@@ -90,5 +93,5 @@ export function inOrder(...changes: readonly Change[]): Change {
 
 /** Whether something local is not yet the server's, or waits for the person. */
 export function isUnsettled(record: SessionRecord): boolean {
-  return isUnsent(record) || record.shelved.length > 0;
+  return isUnsent(record) || record.shelved.length > 0 || record.asked !== null;
 }

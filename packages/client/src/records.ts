@@ -1,7 +1,7 @@
 import { sameJson, type Json } from "@sessions/core";
 import { entries, get } from "idb-keyval";
 import { DEVICE_KEY, type Database } from "./database.ts";
-import { emptyRecord, type Change, type SessionRecord } from "./record.ts";
+import { emptyRecord, isUnsettled, type Change, type SessionRecord } from "./record.ts";
 import { reunited } from "./reunion.ts";
 
 export interface RecordsOptions {
@@ -29,6 +29,8 @@ export interface Records {
   readonly all: ReadonlyMap<string, SessionRecord>;
   /** "memory" while IndexedDB refuses. */
   readonly storage: "disk" | "memory";
+  /** Whether something that was done here is not on the disk, and would be lost with the page. */
+  readonly unstored: boolean;
   /** Resolves when the change's transaction has completed, or is known to be in memory only; never rejects. */
   change(id: string, change: Change): Promise<void>;
   /** Reads what is on the disk: these records, or all. Never rejects. */
@@ -152,6 +154,9 @@ export function createRecords(options: RecordsOptions): Records {
     all,
     get storage() {
       return storage;
+    },
+    get unstored() {
+      return unpersisted().some(([id]) => isUnsettled(all.get(id) ?? emptyRecord));
     },
     change,
     refresh,

@@ -26,6 +26,7 @@ export function reunited(left: SessionRecord, right: SessionRecord): SessionReco
     aside: union([...left.aside, ...right.aside], aside, (typed) => JSON.stringify(typed)),
     shelved,
     settled,
+    asked: [left.asked, right.asked].find((asked) => asked && !done.has(asked.id)) ?? null,
   };
 }
 

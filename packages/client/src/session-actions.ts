@@ -12,13 +12,14 @@ import {
   type SubmitCommand,
 } from "@sessions/core";
 import { confirm } from "./confirmation.ts";
-import { changedFields, newestTyped, stampFields, typed, untyped } from "./drafts.ts";
-import { adopted, enqueued, unshelved } from "./queue.ts";
+import { changedFields, newestTyped, stampFields, typed, untyped, type Fields } from "./drafts.ts";
+import { adopted, asking, enqueued, settled, unshelved } from "./queue.ts";
 import {
   emptyRecord,
   inOrder,
   type Change,
   type QueuedCommand,
+  type SessionRecord,
   type Settlement,
   type ShelvedChange,
 } from "./record.ts";
@@ -29,13 +30,12 @@ import {
   settlementOf,
   submissionOf,
   type Begun,
+  type BegunDraft,
   type Draft,
   type Submission,
 } from "./submission.ts";
 import { judgedAtMs, viewOf } from "./view.ts";
 import type { Waiting } from "./waiting.ts";
-
-type Fields = Readonly<Record<string, Json | undefined>>;
 
 /**
  * What a person does in one session, judged by the rules first on what the person sees. What is done `instead`
@@ -49,8 +49,8 @@ export interface SessionActions {
   start(instead: ShelvedChange): Submission;
   /** @throws {SessionsError} `closed` */
   assertOpen(): void;
-  /** Whether an irreversible step waits for its answer. */
-  readonly confirming: boolean;
+  /** The command of the irreversible step that this tab waits for; undefined for none. */
+  readonly confirming: string | undefined;
 }
 
 export function createActions(
@@ -58,13 +58,16 @@ export function createActions(
   session: string,
   context: SessionContext,
   waiting: Waiting,
-  onConfirming: () => void,
 ): SessionActions {
   const { store, link, environment } = context;
   const { version } = flow;
-  let confirming = false;
+  let confirming: string | undefined;
 
-  const recordNow = () => store.records.get(session) ?? emptyRecord;
+  /** Another flow's session does not exist here. */
+  function recordNow(): SessionRecord {
+    const record = store.records.get(session);
+    return record === undefined || (record.flow !== "" && record.flow !== flow.name) ? emptyRecord : record;
+  }
 
   /** At once when something is known of the session, else as soon as the store has been read. */
   function whenKnown<T>(run: () => T): T | Promise<T> {
@@ -94,7 +97,7 @@ export function createActions(
       const seen = view ? seenBy(flow, view, step) : {};
       // What is not JSON goes to the judge as it is, who says what is wrong with it.
       const given = plain.ok ? plain.value : (input as Json);
-      const until = newestTyped(recordNow(), step, context.device().id);
+      const until = newestTyped(recordNow(), step);
       const command: SubmitCommand = {
         kind: "submit",
         id,
@@ -103,7 +106,7 @@ export function createActions(
         step,
         input: given,
         seen,
-        ...(until !== undefined && { typed: until }),
+        ...(until.length > 0 && { typed: until }),
       };
 
       const verdict = judge(view, command);
@@ -124,49 +127,48 @@ export function createActions(
   }
 
   function irreversible(command: SubmitCommand): Begun<Settlement> {
-    const pending = recordNow().pending.length + (confirming ? 1 : 0);
+    const record = recordNow();
+    const pending = record.pending.length + (record.asked ? 1 : 0);
     if (pending > 0) return refusedAtOnce({ code: "unsettled", pending });
-    return { stored: Promise.resolve(), settled: confirmed(command) };
+    const { id, step } = command;
+    confirming = id;
+    // Its id only: a page that comes back asks what became of it, and never sends it.
+    const stored = store.change(session, asking({ id, step, atMs: environment.now() }));
+    return { stored, settled: stored.then(() => confirmed(command)) };
   }
 
   async function confirmed(command: SubmitCommand): Promise<Settlement> {
     const device = context.device();
-    const setConfirming = (now: boolean) => {
-      confirming = now;
-      onConfirming();
-    };
-    setConfirming(true);
-    try {
-      const { outcome, snapshot } = await confirm(command, device, context);
-      const accepted = outcome.outcome === "accepted";
-      const change = inOrder(
-        snapshot ? adopted(snapshot, device, flow) : unchanged,
-        accepted ? untyped(command.step) : unchanged,
-      );
-      await store.change(session, change);
-      return settlementOf(outcome);
-    } finally {
-      setConfirming(false);
-    }
+    const { outcome, snapshot } = await confirm(command, device, context);
+    confirming = undefined;
+    const settlement = settlementOf(outcome);
+    const change = inOrder(
+      snapshot ? adopted(snapshot, device, flow) : unchanged,
+      settlement.outcome === "accepted" ? untyped(command.step) : unchanged,
+      settled(command.id, settlement),
+    );
+    await store.change(session, change);
+    return settlement;
   }
 
   function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
-    const begin = (): Begun<Outcome> => {
+    const begin = (): BegunDraft => {
       const record = recordNow();
       const { id: device } = context.device();
       const view = viewOf(flow, record, context.device());
       const changed = changedFields(fields, view?.drafts[step]);
       const slots = stampFields(record, changed, device, link.now());
-      const id = environment.id();
-
-      const verdict = judge(view, { kind: "draft", id, session, version, step, fields: slots });
+      const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
       // What is typed is kept for a page of another version, too.
       const kept = verdict.accepted || (verdict.refusal.code === "outdated" && Object.hasOwn(flow.steps, step));
-      if (!kept) return endedAtOnce({ outcome: "refused", refusal: verdict.refusal });
+      if (!kept) {
+        const refused: Outcome = { outcome: "refused", refusal: verdict.refusal };
+        return { stored: Promise.resolve(), settled: () => Promise.resolve(refused) };
+      }
       const keep = Object.keys(slots).length > 0 ? typed(step, slots, version) : unchanged;
       const stored = store.change(session, inOrder(instead ? unshelved(instead.id) : unchanged, keep));
       void stored.then(context.typed);
-      return { stored, settled: waiting.draft(step, fields) };
+      return { stored, settled: () => waiting.draft(step, fields) };
     };
     return draftOf(whenKnown(begin));
   }

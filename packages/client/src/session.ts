@@ -2,14 +2,15 @@ import { idSchema, type AnyFlow, type Device, type DraftOf, type InputOf, type S
 import { backoffMs, within, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners } from "./listeners.ts";
-import { adopted } from "./queue.ts";
+import { recalled } from "./confirmation.ts";
+import { adopted, settled } from "./queue.ts";
 import { withoutContents } from "./lift.ts";
-import { emptyRecord, type SessionRecord } from "./record.ts";
+import { emptyRecord, inOrder, type SessionRecord } from "./record.ts";
 import { createActions } from "./session-actions.ts";
 import { blankState, stateOf, type SessionState, type Sync } from "./state.ts";
 import { createShelf } from "./shelf.ts";
 import type { Store } from "./store.ts";
-import type { Draft, Submission } from "./submission.ts";
+import { settlementOf, type Draft, type Submission } from "./submission.ts";
 import type { SessionTransport } from "./transport.ts";
 import { viewOf } from "./view.ts";
 import { createWaiting } from "./waiting.ts";
@@ -68,14 +69,15 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   const { store, link, transport, environment } = context;
   const listeners = createListeners();
   const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
-  const actions = createActions(flow, id, context, waiting, refresh);
-  const offered = createShelf(id, store, actions);
+  const actions = createActions(flow, id, context, waiting);
+  const offered = createShelf(flow, id, store, actions);
   const blank = blankState(flow, id);
   let state = blank;
   let basis: readonly unknown[] = [];
   // What is not an id need not be asked for.
   let absence: "loading" | "missing" = context.isOpen() && idSchema.safeParse(id).success ? "loading" : "missing";
   let reading = false;
+  let recalling = false;
   let failures = 0;
 
   function refresh(): void {
@@ -106,6 +108,20 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     state = stays ? { ...state, sync } : stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
     waiting.look();
     listeners.notify();
+    if (record?.asked) void recall(record.asked);
+  }
+
+  /** After a reload, or in another tab than that which asked. */
+  async function recall(asked: NonNullable<SessionRecord["asked"]>): Promise<void> {
+    if (recalling || !store.loaded || asked.id === actions.confirming) return;
+    recalling = true;
+    const isOpen = () => context.isOpen() && store.records.get(id)?.asked?.id === asked.id;
+    const found = await recalled({ ...asked, session: id }, isOpen, context);
+    recalling = false;
+    if (found === undefined || !isOpen()) return;
+    const { outcome, snapshot } = found;
+    const take = snapshot ? [adopted(snapshot, context.device(), flow)] : [];
+    await store.change(id, inOrder(...take, settled(asked.id, settlementOf(outcome))));
   }
 
   function isOfAnotherVersion(record: SessionRecord | undefined): record is SessionRecord {
@@ -114,7 +130,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
 
   function syncOf(record: SessionRecord | undefined): Sync {
     const steps = Object.keys(record?.drafts ?? {}).length + (record?.aside.length ?? 0);
-    const pending = (record?.pending.length ?? 0) + steps + (actions.confirming ? 1 : 0);
+    const pending = (record?.pending.length ?? 0) + steps + (record?.asked ? 1 : 0);
     const otherVersion = isOfAnotherVersion(record) && !record.snapshot?.endedAt;
     const is = (): Sync["state"] => {
       if (link.state.outdated || record?.outdated || otherVersion) return "outdated";

@@ -58,6 +58,11 @@ export interface Sessions {
    * every profile and tab, and closes. Rejects when the browser refuses.
    */
   forget(): Promise<void>;
+  /**
+   * Lets the browser ask whoever closes or leaves the page while something is only in memory: `beforeunload`, for as
+   * long as the returned function is not called.
+   */
+  guardUnload(): () => void;
   /** Lets go of the store, the stream and the lock. What is pending stays on this device. */
   close(): void;
 }
@@ -91,7 +96,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     environment,
     onRecords(ids) {
       for (const id of ids) for (const name of flows.keys()) live.get(keyOf(name, id))?.refresh();
-      for (const list of lists.values()) list.refresh();
+      for (const [name, list] of lists) if (ids.some((id) => store.records.get(id)?.flow === name)) list.refresh();
     },
     onCircumstances() {
       for (const session of live.values()) session.refresh();
@@ -165,6 +170,11 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(flow, id) as unknown as Session<F>,
     list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
     receipt: async (request) => (await transport.receipt.query(request)).outcome,
+    guardUnload() {
+      const guard = (event: Event) => store.unstored && event.preventDefault();
+      addEventListener("beforeunload", guard);
+      return () => removeEventListener("beforeunload", guard);
+    },
     forget: sync.forget,
     close: sync.close,
   };

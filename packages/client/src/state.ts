@@ -3,8 +3,10 @@ import {
   progressOf,
   type AnyFlow,
   type Data,
+  type DataOf,
   type Device,
   type DraftOf,
+  type InputOf,
   type Json,
   type Outputs,
   type Progress,
@@ -32,8 +34,52 @@ export interface Sync {
   readonly storage: "disk" | "memory";
 }
 
-/** A local change that could not be applied. It stays here until it is retried or discarded. */
-export interface Shelved<F extends AnyFlow = AnyFlow> {
+/** One field as it was, as it was changed here, and as it stands on the server; undefined where it is missing. */
+export interface FieldConflict<Mine = Json, Theirs = Json> {
+  readonly base: Theirs | undefined;
+  readonly mine: Mine | undefined;
+  readonly theirs: Theirs | undefined;
+}
+
+interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends object> {
+  readonly conflict: true;
+  readonly id: string;
+  /** `draft`: typed here and not submitted, in a step that another device submitted without having seen it. */
+  readonly kind: Kind;
+  readonly step: K;
+  readonly refusal: Refusal;
+  /** What the step held when the change was made; null for nothing. */
+  readonly base: DataOf<F, K> | null;
+  /** What was changed here; of a draft the fields that would be lost. */
+  readonly mine: Mine;
+  /** What the step holds on the server now; null for nothing. */
+  readonly theirs: DataOf<F, K> | null;
+  /** The fields in which `mine` and `theirs` differ. */
+  readonly fields: {
+    readonly [Field in keyof DraftOf<F, K>]?: FieldConflict<
+      Field extends keyof Mine ? Mine[Field] : never,
+      Field extends keyof DataOf<F, K> ? DataOf<F, K>[Field] : never
+    >;
+  };
+  /** Makes the change again over what stands now; a draft becomes the step's draft. */
+  keepMine(): Submission;
+  /** Gives the change up. Resolves when that is stored. */
+  takeTheirs(): Promise<void>;
+  /** Makes another change instead, of both: submitted for a submission, typed for a draft. */
+  merge(value: Mine): Submission;
+}
+
+/** A change here and another elsewhere of one step. Both are kept until the person decides. */
+export type Conflict<F extends AnyFlow = AnyFlow> = {
+  [K in StepsOf<F>]: ConflictIn<F, K, "submit", InputOf<F, K> & object> | ConflictIn<F, K, "draft", DraftOf<F, K>>;
+}[StepsOf<F>];
+
+/** A local change that could not be applied. It stays here until the person decides. */
+export type Shelved<F extends AnyFlow = AnyFlow> = Conflict<F> | Refused<F>;
+
+/** A local change that was refused, not because of another one. */
+export interface Refused<F extends AnyFlow = AnyFlow> {
+  readonly conflict: false;
   readonly id: string;
   readonly kind: ShelvedChange["kind"];
   readonly step: StepsOf<F> | null;
@@ -76,6 +122,8 @@ export interface SessionState<F extends AnyFlow = AnyFlow> {
   readonly expiresAt: string;
   readonly endedAt: string | null;
   readonly result: ResultOf<F> | null;
+  /** The irreversible step that was sent and is not answered, also before a reload; null for none. */
+  readonly confirming: StepsOf<F> | null;
   readonly sync: Sync;
   readonly shelved: readonly Shelved<F>[];
 }
@@ -123,6 +171,7 @@ export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs 
     endedAt: shown?.endedAt ?? null,
     // The schema that made it is the flow's own.
     result: (shown?.result ?? null) as SessionState["result"],
+    confirming: record?.asked?.step ?? null,
     sync,
     shelved,
   };

@@ -22,7 +22,7 @@ export interface StoreOptions extends Pick<RecordsOptions, "lift" | "onChange" |
 }
 
 /** What is kept of one owner and profile: the sessions' records, and who the device is. */
-export interface Store extends Pick<Records, "storage" | "change" | "refresh" | "heal"> {
+export interface Store extends Pick<Records, "storage" | "unstored" | "change" | "refresh" | "heal"> {
   /** Unique to the owner, the profile and the shape of the records. */
   readonly name: string;
   readonly records: Records["all"];
@@ -131,6 +131,9 @@ export function createStore(options: StoreOptions): Store {
     },
     get lost() {
       return lost;
+    },
+    get unstored() {
+      return records.unstored;
     },
     ready,
     change: records.change,

@@ -25,9 +25,21 @@ export interface Begun<Result> {
   readonly settled: Promise<Result>;
 }
 
-export function draftOf(begun: Begun<Outcome> | Promise<Begun<Outcome>>): Draft {
+/** Nobody waits for most drafts to reach the server: there is one for every keystroke. */
+export interface BegunDraft {
+  readonly stored: Promise<void>;
+  readonly settled: () => Promise<Outcome>;
+}
+
+export function draftOf(begun: BegunDraft | Promise<BegunDraft>): Draft {
   const soon = Promise.resolve(begun);
-  return { stored: soon.then(({ stored }) => stored), settled: soon.then(({ settled }) => settled) };
+  let settled: Promise<Outcome> | undefined;
+  return {
+    stored: soon.then(({ stored }) => stored),
+    get settled() {
+      return (settled ??= soon.then((it) => it.settled()));
+    },
+  };
 }
 
 export function submissionOf(id: string, begun: Begun<Settlement> | Promise<Begun<Settlement>>): Submission {

@@ -1,7 +1,6 @@
-import { sameJson, type Json, type Outcome } from "@sessions/core";
+import { sameJson, type Outcome } from "@sessions/core";
+import type { Fields } from "./drafts.ts";
 import type { SessionRecord, Settlement } from "./record.ts";
-
-type Fields = Readonly<Record<string, Json | undefined>>;
 
 /** Those who wait for what becomes of their commands, whichever tab settles them. */
 export interface Waiting {

@@ -39,10 +39,10 @@ const submit = z.object({
   /** For the step and each that it depends on: the command whose submission the person saw there; null for none. */
   seen: z.record(name, idSchema.nullable()),
   /**
-   * The newest stamp that this device gave to a draft of the step: what it typed until then is in `input`, and a
-   * draft of it that arrives later changes nothing.
+   * The newest stamp of each device in the drafts of the step that the person saw: what was typed until then was
+   * decided on with `input`, and a draft of it that arrives later changes nothing.
    */
-  typed: stampSchema.optional(),
+  typed: z.array(stampSchema).max(100).optional(),
 });
 
 const draft = z.object({
@@ -51,6 +51,8 @@ const draft = z.object({
   session: idSchema,
   version,
   step: name,
+  /** As in a submission. What another device submitted in the step meanwhile is a conflict, unless it has seen the draft. */
+  seen: z.record(name, idSchema.nullable()).optional(),
   fields: z.record(name, z.object({ value: json, at: stampSchema })),
 });
 

@@ -1,20 +1,28 @@
 import { stepOf, type AnyFlow } from "./flow.ts";
-import type { Json } from "./json.ts";
+import { sameJson, type Json } from "./json.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { clampStamp, deviceOf, nextStamp, type Stamp } from "./stamp.ts";
 
-/** A step's draft with what came in, field by field the newest. A stamp that runs ahead of the clock is pulled back to it. */
+/**
+ * A step's draft with what came in, field by field the newest. A stamp that runs ahead of the clock is pulled back to
+ * it, but not behind what it was typed over.
+ */
 export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: number): FieldDrafts {
   const edits = Object.entries(fields).map(([field, { value, at }]) => {
-    return [field, { value, at: clampStamp(at, nowMs) }] as const;
+    const clamped = clampStamp(at, nowMs);
+    const stands = Object.hasOwn(before, field) ? before[field] : undefined;
+    const isBehind = clamped !== at && stands !== undefined && stands.at > clamped;
+    if (!isBehind) return [field, { value, at: clamped }] as const;
+    // It has come before.
+    if (deviceOf(stands.at) === deviceOf(at) && sameJson(stands.value, value)) return [field, stands] as const;
+    return [field, { value, at: nextStamp(deviceOf(at), nowMs, stands.at) }] as const;
   });
   return mergeFields(before, Object.fromEntries(edits));
 }
 
-/** The fields without those that a device typed before it submitted the step; `typed` is the last of their stamps. */
-export function unsubmitted(fields: FieldDrafts, typed: Stamp | undefined): FieldDrafts {
-  if (typed === undefined) return fields;
-  const late = ({ at }: FieldDrafts[string]) => deviceOf(at) === deviceOf(typed) && at <= typed;
+/** The fields without those that a submission has seen; `typed` is the last stamp that it saw of each device. */
+export function unsubmitted(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
+  const late = ({ at }: FieldDrafts[string]) => typed.some((last) => deviceOf(at) === deviceOf(last) && at <= last);
   return Object.fromEntries(Object.entries(fields).filter(([, field]) => !late(field)));
 }
 

@@ -56,5 +56,6 @@ export {
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
 export { progressOf, statuses, type Drafts, type Progress, type Snapshot, type Status } from "./snapshot.ts";
+export { mergeFields, unsubmitted } from "./drafts.ts";
 export { deviceOf, nextStamp, type Stamp } from "./stamp.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";

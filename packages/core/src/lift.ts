@@ -97,12 +97,13 @@ export function liftCommand(flow: AnyFlow, command: Continuing): Continuing | Re
   const way = wayOf(flow, version, now.step);
   if (way?.definition === undefined) return { code: "unknown_step", step: now.step };
   const { step } = way;
-  if (now.kind === "draft") return { ...now, step, fields: liftFields(way, now.fields) };
+  const seen = Object.entries(now.seen ?? {}).map(([name, by]) => [wayOf(flow, version, name)?.step ?? name, by]);
+  const lifted = { ...now, step, ...(now.seen && { seen: Object.fromEntries(seen) }) };
+  if (lifted.kind === "draft") return { ...lifted, fields: liftFields(way, lifted.fields) };
   // Whoever confirms something must see it as it is now.
   if (way.definition.confirm) return { code: "outdated", given: version, current: flow.version };
   if (way.again) return { code: "invalid_input", step, issues: [] };
-  const seen = Object.entries(now.seen).map(([name, by]) => [wayOf(flow, version, name)?.step ?? name, by]);
-  return { ...now, step, input: carryInput(way, now.input), seen: Object.fromEntries(seen) };
+  return { ...lifted, input: carryInput(way, lifted.input) };
 }
 
 /**

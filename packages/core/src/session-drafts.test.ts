@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { DraftCommand } from "./command.ts";
+import type { DraftCommand, SubmitCommand } from "./command.ts";
 import { defineFlow, type AnyFlow } from "./flow.ts";
 import { MAX_INPUT_LENGTH, storable, type Json } from "./json.ts";
 import { advance, seenBy } from "./session.ts";
@@ -186,15 +186,15 @@ test("S2: a draft that arrives after the submission of what it typed changes not
   const before = nextStamp(phone.id, DAWN_MS);
   const since = nextStamp(phone.id, DAWN_MS, before);
   const submission = {
-    kind: "submit",
+    kind: "submit" as const,
     id: idOf(3),
     session: idOf(0),
     version: 1,
     step: "first",
     input: { x: "typed" },
     seen: { first: null },
-    typed: before,
-  } as const;
+    typed: [before],
+  } satisfies SubmitCommand;
   const session = accepted(advance(flow, begun, submission, given));
   expect(merged(session, draft({ x: { value: "ty", at: before } }))).toEqual(session);
   expect(merged(session, draft({ x: { value: "typed on", at: since } })).drafts["first"]?.["x"]?.value).toBe(
@@ -204,4 +204,94 @@ test("S2: a draft that arrives after the submission of what it typed changes not
   // What another device typed in the meantime is not in the submission: it is kept.
   const elsewhere = nextStamp(laptop.id, DAWN_MS - 1_000);
   expect(merged(session, draft({ x: { value: "other", at: elsewhere } })).drafts["first"]?.["x"]?.value).toBe("other");
+});
+
+test("S3: a draft typed without having seen what another device submitted there is a conflict, not on top of it", () => {
+  const standing = submitted(begun, "first", { x: "theirs" });
+  const late = { ...draft({ x: { value: "mine", at: nextStamp(laptop.id, DAWN_MS) } }), seen: { first: null } };
+  const there = { ...given, device: laptop };
+  expect(advance(flow, standing, late, there)).toEqual({
+    accepted: false,
+    refusal: { code: "conflict", step: "first", changed: ["first"], theirs: { x: "theirs" } },
+  });
+  const knowing = { ...late, seen: seenBy(flow, standing, "first") };
+  expect(accepted(advance(flow, standing, knowing, there)).drafts["first"]?.["x"]?.value).toBe("mine");
+  // What this device itself submitted it has seen, whatever the draft says.
+  expect(accepted(advance(flow, standing, late, given)).drafts["first"]?.["x"]?.value).toBe("mine");
+});
+
+test("S3: what a submission has seen of another device's drafts is decided, whenever it arrives again", () => {
+  const at = nextStamp(laptop.id, DAWN_MS);
+  const late = { ...draft({ x: { value: "mine", at } }), seen: { first: null } };
+  const submission = { kind: "submit", id: idOf(3), session: idOf(0), version: 1, step: "first" } as const;
+  const command = { ...submission, input: { x: "theirs" }, seen: { first: null }, typed: [at] };
+  const standing = accepted(advance(flow, begun, command, given));
+  expect(accepted(advance(flow, standing, late, { ...given, device: laptop }))).toBe(standing);
+});
+
+/** Two devices that type in turn, each with a clock of its own that is wrong and jumps, and hear of each other or not. */
+const typing = fc.array(
+  fc.record({
+    by: fc.constantFrom(phone, laptop),
+    clockMs: fc.integer({ min: -90_000_000, max: 90_000_000 }),
+    field: fc.constantFrom("x", "y"),
+  }),
+  { minLength: 1, maxLength: 12 },
+);
+
+test("S3: with wrong clocks too, what is typed after seeing a value wins over it, on every device and the server", () => {
+  fc.assert(
+    fc.property(typing, (edits) => {
+      let server = begun;
+      for (const [index, { by, clockMs, field }] of edits.entries()) {
+        // A second passes between two edits, by the server's clock.
+        const nowMs = DAWN_MS + index * 1_000;
+        const seen = Object.values(server.drafts["first"] ?? {}).map(({ at }) => at);
+        const newest = seen.sort().at(-1);
+        const at = nextStamp(by.id, nowMs + clockMs, newest);
+        const typed = draft({ [field]: { value: `edit ${index}`, at } });
+        server = accepted(advance(flow, server, typed, { device: by, nowMs }));
+        expect(server.drafts["first"]?.[field]?.value).toBe(`edit ${index}`);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("S3: a field's value is replaced whole, an array or an object too", () => {
+  const nested = defineFlow({
+    name: "drafted",
+    version: 1,
+    steps: {
+      first: step({
+        input: z.object({ tags: z.array(z.string()), address: z.object({ street: z.string(), city: z.string() }) }),
+      }),
+    },
+  });
+  const typed = (value: DraftCommand["fields"], by = phone) => [draft(value), { ...given, device: by }] as const;
+  const one = accepted(
+    advance(
+      nested,
+      begun,
+      ...typed({
+        tags: { value: ["a", "b"], at: nextStamp(phone.id, DAWN_MS) },
+        address: { value: { street: "Quay", city: "Ghent" }, at: nextStamp(phone.id, DAWN_MS) },
+      }),
+    ),
+  );
+  const two = accepted(
+    advance(
+      nested,
+      one,
+      ...typed(
+        {
+          tags: { value: ["c"], at: nextStamp(laptop.id, DAWN_MS + 1) },
+          address: { value: { city: "Bruges" }, at: nextStamp(laptop.id, DAWN_MS + 1) },
+        },
+        laptop,
+      ),
+    ),
+  );
+  expect(two.drafts["first"]).toMatchObject({ tags: { value: ["c"] } });
+  expect(two.drafts["first"]?.["address"]?.value).toEqual({ city: "Bruges" });
 });

@@ -23,7 +23,7 @@ export interface Circumstances {
  */
 export type Change = (
   | { readonly kind: "start"; readonly version: number }
-  | { readonly kind: "submit"; readonly step: string; readonly data: Json; readonly typed?: Stamp }
+  | { readonly kind: "submit"; readonly step: string; readonly data: Json; readonly typed?: readonly Stamp[] }
   | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> }
   | { readonly kind: "lift" }
 ) & { readonly lifted?: Lifted };
@@ -169,10 +169,15 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
     });
   }
 
+  const seen = command.seen && (command.seen[step] ?? null);
+  const stands = session.submissions[step];
+  const fields = unsubmitted(command.fields, stands?.typed);
+  const unseen = seen !== undefined && stands && stands.command !== seen && stands.device.id !== given.device.id;
+  if (unseen && Object.keys(fields).length > 0) {
+    return refuse({ code: "conflict", step, changed: [step], theirs: session.data[step]! });
+  }
   const before = session.drafts[step] ?? {};
-  const merged = storable(
-    mergeDraft(before, unsubmitted(command.fields, session.submissions[step]?.typed), given.nowMs),
-  );
+  const merged = storable(mergeDraft(before, fields, given.nowMs));
   if (!merged.ok) return refuse(notStorable(step, merged));
   if (sameJson(before, merged.value)) return { accepted: true, session, change: null };
 
@@ -233,7 +238,7 @@ function submitted(
           command: given.command,
           at: iso(given.nowMs),
           device: given.device,
-          ...(change.typed !== undefined && { typed: change.typed }),
+          ...(change.typed !== undefined && { typed: [...change.typed] }),
         },
       },
       drafts: draftsAfter(flow, session, step, cleared),

@@ -25,7 +25,7 @@ export const snapshotSchema = z.object({
   /** By which command, when and where each step was last submitted. */
   submissions: z.record(
     z.string(),
-    z.object({ command: idSchema, at: time, device: deviceSchema, typed: stampSchema.optional() }),
+    z.object({ command: idSchema, at: time, device: deviceSchema, typed: z.array(stampSchema).optional() }),
   ),
   /** What has been typed and not yet submitted, by step and field. */
   drafts: z.record(z.string(), z.record(z.string(), z.object({ value: json, at: stampSchema }))),

@@ -26,7 +26,13 @@ export function factsOf(step: TransferStep, value: Json | undefined): readonly F
     .map(([field, label]) => ({ label, text: textOf(field, fields[field]) }));
 }
 
-function textOf(field: string, content: Json | undefined): string {
+/** What a person calls a field. */
+export function labelOf(field: string): string {
+  return labels[field] ?? field;
+}
+
+/** What a field's value says, as a person reads it; empty for none. */
+export function textOf(field: string, content: Json | undefined): string {
   if (field === "cents" && typeof content === "number") return formatCents(content);
   if (field === "iban" && typeof content === "string") return printedIban(content);
   if (field === "origin" && typeof content === "string" && content in origins) {

@@ -40,15 +40,21 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
 
   const { progress, sync } = session;
   // What is irreversible is waited for; the rest goes on offline.
-  const busy = submitting === "review" || (submitting !== null && sync.state !== "offline");
+  const busy =
+    submitting === "review" || session.confirming !== null || (submitting !== null && sync.state !== "offline");
   const held = typing?.at === wanted ? typing?.step : undefined;
-  const asked = [busy ? submitting : null, held, wanted].find((step) => progress.open.some((open) => open === step));
+  // What was typed and is kept aside is decided on where it was typed.
+  const aside = session.shelved.find(({ conflict, kind }) => conflict && kind === "draft")?.step;
+  const asked = [busy ? submitting : null, held, wanted, aside].find((step) =>
+    progress.open.some((open) => open === step),
+  );
   const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
 
   /** What was refused is in its fields again: there it is mended, not among the shelved changes. */
   async function mend(command: string, step: TransferStep) {
     const { state } = sessions.open(transfer, id);
-    await state.shelved.find((change) => change.id === command)?.discard();
+    const refused = state.shelved.find((change) => change.id === command);
+    if (refused?.conflict === false) await refused.discard();
     if (step !== state.progress.current) navigate(`/transfers/${id}/${step}`, { replace: true });
   }
 

@@ -61,12 +61,14 @@ function useSessionsOf(user: User): Sessions | null {
       profile,
       ...(name && { deviceName: name }),
     });
+    const stopGuarding = opened.guardUnload();
     let closed = false;
     void opened.ready.then(() => {
       if (!closed) setSessions(opened);
     });
     return () => {
       closed = true;
+      stopGuarding();
       opened.close();
     };
   }, [user.id, user.name]);

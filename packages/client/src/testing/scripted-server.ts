@@ -32,6 +32,8 @@ export interface Faults {
   dropReplies: number;
   /** A refusal of the application's. */
   refuse: (command: Command) => Refusal | undefined;
+  /** Commands that the server throws on: whole pushes fail. */
+  failOn: (command: Command) => boolean;
   /** Runs before a push is taken, and may hold it up. */
   beforePush: () => Promise<void>;
 }
@@ -44,6 +46,7 @@ export class ScriptedServer {
     streamsAway: false,
     dropReplies: 0,
     refuse: () => undefined,
+    failOn: () => false,
     beforePush: () => Promise.resolve(),
   };
   /** Every push that reached the server, in order. */
@@ -135,6 +138,7 @@ export class ScriptedServer {
   async #push(request: PushRequest): Promise<PushReply> {
     await this.faults.beforePush();
     if (this.faults.away) throw new Error("No connection.");
+    if (request.commands.some(this.faults.failOn)) throw failed("INTERNAL_SERVER_ERROR", 500);
     this.pushes.push(request);
     const outcomes = request.commands.map((command) => this.#decide(request.device, command));
     const touched = [...new Set(request.commands.map(({ session }) => session))];
@@ -184,7 +188,7 @@ export class ScriptedServer {
   async #over<T>(owner: string | undefined, answer: () => T | Promise<T>): Promise<T> {
     await Promise.resolve();
     if (this.faults.away) throw new Error("No connection.");
-    if (this.#isRefused(owner)) throw unauthorized();
+    if (this.#isRefused(owner)) throw failed("UNAUTHORIZED", 401);
     return answer();
   }
 
@@ -197,7 +201,6 @@ export class ScriptedServer {
   }
 }
 
-function unauthorized(): Error {
-  const data = { code: "UNAUTHORIZED", httpStatus: 401 };
-  return TRPCClientError.from({ error: { code: -32_001, message: "UNAUTHORIZED", data } });
+function failed(code: string, httpStatus: number): Error {
+  return TRPCClientError.from({ error: { code: -32_001, message: code, data: { code, httpStatus } } });
 }

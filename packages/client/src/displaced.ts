@@ -1,0 +1,58 @@
+import { deviceOf, mergeFields, sameJson, unsubmitted, type Device, type Refusal, type Snapshot } from "@sessions/core";
+import { untyped, type Fields } from "./drafts.ts";
+import type { Change, SessionRecord } from "./record.ts";
+
+type Slots = Snapshot["drafts"][string];
+
+/**
+ * Keeps aside what was typed here, sent or not, in a step that another device submitted without having seen it, and
+ * that says something else. `before` is the snapshot before the record's own.
+ */
+export function displaced(before: Snapshot | null, device: Device): Change {
+  return (record) => {
+    const { snapshot } = record;
+    if (snapshot?.status !== "active") return record;
+    return Object.entries(snapshot.submissions).reduce((kept, [step, { command, device: by, typed }]) => {
+      const base = before?.data[step] ?? null;
+      if (by.id === device.id || before?.submissions[step]?.command === command) return kept;
+      const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
+      const slots = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
+      const mine = Object.entries(unseen(record, step, slots, typed)).filter(
+        ([, { at }]) => deviceOf(at) === device.id,
+      );
+      const lost = mine.filter(([field, { at }]) => !((snapshot.drafts[step]?.[field]?.at ?? "") >= at));
+      return shelvedDraft({ id: command, step, refusal, base }, lost)(untyped(step)(kept));
+    }, record);
+  };
+}
+
+/** What neither their submission nor one of this device's that is pending has taken up. */
+function unseen(record: SessionRecord, step: string, slots: Slots, theirs: readonly string[] | undefined): Slots {
+  const mine = record.pending.flatMap(({ command }) =>
+    command.kind === "submit" && command.step === step ? (command.typed ?? []) : [],
+  );
+  return unsubmitted(unsubmitted(slots, theirs), mine);
+}
+
+/** Shelves fields of a step's draft, but for those that stand on the server: one entry a step, the newest value of each field. */
+export function shelvedDraft(
+  entry: {
+    readonly id: string;
+    readonly step: string;
+    readonly refusal: Refusal;
+    readonly base: Snapshot["data"][string] | null;
+  },
+  slots: readonly (readonly [string, Slots[string]])[],
+): Change {
+  return (record) => {
+    const { step } = entry;
+    const data = record.snapshot?.data[step] as Fields | undefined;
+    const lost = slots.filter(([field, { value }]) => !sameJson(value, data?.[field]));
+    if (lost.length === 0) return record;
+    const isSame = ({ kind, step: shelved }: SessionRecord["shelved"][number]) => kind === "draft" && shelved === step;
+    const { id, base, mine } = { mine: {}, ...entry, ...record.shelved.find(isSame) };
+    const merged = { ...(mine as Fields), ...Object.fromEntries(lost.map(([field, { value }]) => [field, value])) };
+    const others = record.shelved.filter((other) => !isSame(other));
+    return { ...record, shelved: [...others, { ...entry, id, kind: "draft", base, mine: merged }] };
+  };
+}
