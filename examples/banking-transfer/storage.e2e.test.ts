@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { openBareBrowser, signIn } from "./testing/bare-browser.ts";
 import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
 import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
 
@@ -88,6 +89,34 @@ test("S13: storage deleted under an open page is written again, and a page that 
   expect(await notice(later).count()).toBe(0);
   await phone.context.unrouteAll();
   await later.getByText("All changes saved").first().waitFor();
+});
+
+test("S13: without room on the disk changes wait in the tab, which says so, until there is room", async () => {
+  const browser = await openBareBrowser();
+  onTestFinished(() => browser.close());
+  const page = await browser.open("about:blank");
+  // Before anything is written: for half a minute a browser goes by the room that it once found.
+  const origin = new URL(server.url).origin;
+  await page.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+  await signIn(page, server.url, "grace");
+  const text = () => page.evaluate<string>("document.body.innerText");
+  await page.send("Page.navigate", { url: server.url });
+  await expect.poll(text).toContain("None.");
+
+  const connection = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+  await page.send("Network.emulateNetworkConditions", { offline: true, ...connection });
+  await page.evaluate("document.querySelector('.new button').click()");
+  await expect.poll(() => page.evaluate("location.pathname")).toContain("/transfers/");
+  await page.evaluate("document.querySelector('input').focus()");
+  await page.send("Input.insertText", { text: "Ada" });
+  await expect.poll(text).toContain("2 changes wait in this tab only");
+
+  await page.send("Storage.overrideQuotaForOrigin", { origin });
+  await page.send("Input.insertText", { text: " Lovelace" });
+  await expect.poll(text).toContain("2 changes wait on this device");
+  await page.send("Network.emulateNetworkConditions", { offline: false, ...connection });
+  await expect.poll(text, { timeout: 10_000 }).toContain("All changes saved");
+  expect(await page.evaluate("document.querySelector('input').value")).toBe("Ada Lovelace");
 });
 
 /** How many sessions this browser keeps. Runs in the page. */

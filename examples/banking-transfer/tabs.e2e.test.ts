@@ -1,8 +1,7 @@
 import { rm } from "node:fs/promises";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { DEMO_PASSWORD } from "./src/people.ts";
-import { openBareBrowser, type BareTab } from "./testing/bare-browser.ts";
+import { openBareBrowser, signIn, type BareTab } from "./testing/bare-browser.ts";
 import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
 import { openProfile } from "./testing/browser-profile.ts";
 
@@ -40,12 +39,10 @@ const LISTED = "document.querySelectorAll('.transfers a.button').length";
 test("S10: of five tabs one holds the stream; when it is frozen another takes over, and it follows once it wakes", async () => {
   const browser = await openBareBrowser();
   onTestFinished(() => browser.close());
-  const signIn = await browser.open(server.url);
-  const grace = { id: "grace", password: DEMO_PASSWORD };
-  const request = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(grace) };
-  await expect.poll(() => signIn.evaluate("location.origin")).toBe(server.url);
-  await signIn.evaluate(`fetch("/trpc/signIn", ${JSON.stringify(request)}).then(({ status }) => status)`);
-  await signIn.send("Page.navigate", { url: "about:blank" });
+  // The tab in which the person signs in is none of the five.
+  const first = await browser.open("about:blank");
+  await signIn(first, server.url, "grace");
+  await first.send("Page.navigate", { url: "about:blank" });
 
   const leaders: number[] = [];
   const tabs: BareTab[] = [];

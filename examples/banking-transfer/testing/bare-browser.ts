@@ -4,7 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright";
+import { expect } from "vitest";
 import { chooseChromium } from "../../../scripts/chromium.ts";
+import { DEMO_PASSWORD } from "../src/people.ts";
 
 /** A tab that is driven by the DevTools protocol alone. */
 export interface BareTab {
@@ -82,6 +84,16 @@ export async function openBareBrowser(): Promise<BareBrowser> {
       await rm(directory, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+/** Signs a person in at the bank. */
+export async function signIn(tab: BareTab, bank: string, id: string): Promise<void> {
+  await tab.send("Page.navigate", { url: bank });
+  await expect.poll(() => tab.evaluate("location.origin")).toBe(bank);
+  const body = JSON.stringify({ id, password: DEMO_PASSWORD });
+  const request = { method: "POST", headers: { "content-type": "application/json" }, body };
+  const status = await tab.evaluate(`fetch("/trpc/signIn", ${JSON.stringify(request)}).then(({ status }) => status)`);
+  expect(status).toBe(200);
 }
 
 function addressOf(stderr: NodeJS.ReadableStream): Promise<string> {

@@ -17,6 +17,8 @@ export interface Database {
   update<T>(key: string, step: (value: T | undefined) => T): Promise<void>;
   /** Lets go of the database, so that it can be deleted. Using it opens it again. */
   release(): void;
+  /** Lets go of the database for good: what still wants it fails, and makes it no more. */
+  close(): void;
 }
 
 export interface DatabaseEvents {
@@ -30,41 +32,64 @@ export function openDatabase(name: string, environment: Environment, events: Par
   const { onForgotten, onGone } = events;
   let opening: Promise<IDBDatabase> | undefined;
   let wasOpen = false;
+  let closed = false;
+  // Nothing is opened while it is not known whose deletion it is that runs.
+  let verdict = Promise.resolve();
 
   function drop(connection: typeof opening): void {
     connection?.then((database) => database.close()).catch(() => {});
     if (opening === connection) opening = undefined;
   }
 
+  function close(): void {
+    closed = true;
+    drop(opening);
+  }
+
   function open(): Promise<IDBDatabase> {
     if (opening !== undefined) return opening;
-    const connection = new Promise<IDBDatabase>((resolve, reject) => {
+    const connection: Promise<IDBDatabase> = verdict.then(() => connect(() => drop(connection)));
+    return (opening = connection);
+  }
+
+  function connect(onEnd: () => void): Promise<IDBDatabase> {
+    return new Promise<IDBDatabase>((resolve, reject) => {
+      if (closed) throw new Error("The database was let go of.");
       const request = indexedDB.open(name, 1);
       let isNew = false;
       request.onupgradeneeded = () => {
         isNew = true;
-        request.result.createObjectStore(STORE);
+        // What waited behind the deletion must not undo it.
+        if (closed) request.transaction!.abort();
+        else request.result.createObjectStore(STORE);
       };
       request.onerror = () => reject(request.error);
       request.onsuccess = () => {
         const database = request.result;
         // Browsers close a database on their own: Safari in the background, any when site data is cleared.
         database.onclose = () => {
-          drop(connection);
+          onEnd();
           onGone?.();
         };
         // The version never changes, its number is in the name: this is a deletion.
         database.onversionchange = () => {
           const device = database.transaction(STORE).objectStore(STORE).get(DEVICE_KEY);
-          device.onsuccess = () => (device.result === "" ? onForgotten : onGone)?.();
-          drop(connection);
+          verdict = new Promise((resolve) => {
+            device.onerror = () => resolve();
+            device.onsuccess = () => {
+              const isForgotten = device.result === "";
+              if (isForgotten) close();
+              resolve();
+              (isForgotten ? onForgotten : onGone)?.();
+            };
+          });
+          onEnd();
         };
         resolve(database);
         if (isNew && wasOpen) onGone?.();
         wasOpen = true;
       };
     });
-    return (opening = connection);
   }
 
   const transact: UseStore = (mode, callback) =>
@@ -99,6 +124,7 @@ export function openDatabase(name: string, environment: Environment, events: Par
         await completed;
       }),
     release: () => drop(opening),
+    close,
   };
 }
 

@@ -149,18 +149,18 @@ export function createStore(options: StoreOptions): Store {
       eraseMarks(owner);
       await ready;
       records.release([...records.all.keys()]);
-      database.release();
+      database.close();
       await forgetDatabases(name, prefix, environment);
     },
     abandon() {
       gone = true;
-      database.release();
+      database.close();
     },
     release: database.release,
     async close() {
       await ready;
       await records.written();
-      database.release();
+      database.close();
     },
   };
 }

@@ -249,6 +249,28 @@ test("without Web Locks only tabs that are seen hold a stream, and one that is h
   expect(await session.submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
 });
 
+test("S3: with neither Web Locks nor a channel two tabs that are seen lose nothing of each other, and agree", async () => {
+  withoutLocks();
+  vi.stubGlobal("BroadcastChannel", undefined);
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const [first, second] = [openTab(server, { owner }), openTab(server, { owner })];
+  const here = first.start(transfer);
+  await here.submit("recipient", recipient);
+  const there = second.open(transfer, here.id);
+  await vi.waitFor(() => expect(there.state.data).toEqual({ recipient }));
+  const both = [here.draft("amount", { cents: 7 }), there.draft("amount", { reference: "rent" })];
+  await Promise.all(both.map(({ settled }) => settled));
+  for (const tab of [here, there]) {
+    await vi.waitFor(() =>
+      expect(tab.state).toMatchObject({
+        drafts: { amount: { cents: 7, reference: "rent" } },
+        sync: { state: "saved" },
+      }),
+    );
+  }
+});
+
 test("S9: a tab drains its own owner's queue, never another's", async () => {
   const server = new ScriptedServer([transfer]);
   server.faults.away = true;
