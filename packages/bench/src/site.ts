@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { initTRPC } from "@trpc/server";
@@ -6,7 +7,7 @@ import connectPgSimple from "connect-pg-simple";
 import express from "express";
 import session from "express-session";
 import type { Client, Pool } from "pg";
-import { pushRequestSchema } from "@sessions/core";
+import { PROTOCOL_VERSION, pushRequestSchema } from "@sessions/core";
 import type { Sessions } from "@sessions/server";
 import type { Context } from "./application.ts";
 
@@ -21,16 +22,29 @@ declare module "express-session" {
   }
 }
 
-/** The sessions router and a mutation that does nothing with the same input, at `/sessions.push` and `/noop`. */
+/**
+ * The sessions router; beside it a mutation that does nothing with the same input (`/noop`), a subscription that says
+ * one word (`/idle`), and the same of Node's own making (`/bare`).
+ */
 export function serveTrpc(sessions: Sessions): Promise<Site> {
   const t = initTRPC.context<Context>().create();
   const router = t.router({
     sessions: sessions.router,
     noop: t.procedure.input(pushRequestSchema).mutation(() => ({ ok: true })),
+    idle: t.procedure.subscription(async function* ({ signal }) {
+      yield { protocol: PROTOCOL_VERSION };
+      if (signal !== undefined) await once(signal, "abort");
+    }),
   });
   const user = (value: string | string[] | undefined) => (typeof value === "string" ? value : undefined);
   const handler = createHTTPHandler({ router, createContext: ({ req }) => ({ user: user(req.headers["x-user"]) }) });
-  return listening(createServer(handler));
+  return listening(
+    createServer((request, response) => {
+      if (request.url !== "/bare") return handler(request, response);
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(`data: {"protocol":${PROTOCOL_VERSION}}\n\n`);
+    }),
+  );
 }
 
 /** The classic: a cookie, and a session that is loaded and stored with each request. */

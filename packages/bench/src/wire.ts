@@ -13,6 +13,7 @@ export class Wire {
     this.#socket = connect(Number(port), hostname).setNoDelay(true).setEncoding("utf8");
     this.#socket.on("data", (text: string) => this.#receive(text));
     this.#socket.on("error", (error) => this.#answered?.reject(error));
+    this.#socket.on("close", () => this.#answered?.reject(new Error("The connection was closed.")));
   }
 
   /** The whole answer, its head included, once it has come. @throws for an answer that is no success */
@@ -60,7 +61,13 @@ export function listen(
   const lines = Object.entries({ host, accept: "text/event-stream", ...headers }).map(([k, v]) => `${k}: ${v}\r\n`);
   socket.write(`GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
   socket.on("data", heard);
-  // Its server ends first.
-  socket.on("error", () => {});
-  return () => socket.destroy();
+  let ended = false;
+  socket.on("error", (error) => {
+    if (!ended) throw error;
+  });
+  // Reset, so that tens of thousands of ports do not wait for a minute before they serve again.
+  return () => {
+    ended = true;
+    socket.resetAndDestroy();
+  };
 }

@@ -9,6 +9,7 @@ import { listen, Wire } from "../wire.ts";
 const FAN_OUTS = 10;
 /** How many streams are opened at once. */
 const AT_ONCE = 100;
+const NO_ID = "00000000-0000-0000-0000-000000000000";
 const WATCH = `/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
 
 /** 6: what an idle watcher costs, and how long news take to reach many. */
@@ -34,30 +35,38 @@ export async function measureWatchers(postgres: DurablePostgres, { watchers }: E
         () => {},
       ),
     );
-    const before = await memory();
-    const idle = await open(
-      origin,
-      count,
-      (index) => `idle-${index}`,
-      () => {},
-    );
-    const after = await memory();
-    await close(idle);
+    const taken = async (path?: string) => {
+      const before = await memory();
+      const idle = await open(
+        origin,
+        count,
+        (index) => `idle-${index}`,
+        () => {},
+        path,
+      );
+      const after = await memory();
+      await close(idle);
+      return { used: (after.used - before.used) / count, rss: (after.rss - before.rss) / count };
+    };
+    const [bare, idle, mine] = [await taken("/bare"), await taken("/idle"), await taken()];
     const line = (what: string, unit: string, values: readonly number[]) =>
       rows.push({ what, at: count, unit, median: median(values), rounds: values });
-    line("memory an idle watcher, used", "bytes", [(after.used - before.used) / count]);
-    line("memory an idle watcher, resident", "bytes", [(after.rss - before.rss) / count]);
+    line("memory an idle watcher, used", "bytes", [mine.used]);
+    line("memory an idle watcher, resident", "bytes", [mine.rss]);
+    line("a tRPC subscription that says one word, used", "bytes", [idle.used]);
+    line("an event stream of Node's own, used", "bytes", [bare.used]);
     line("news to all of one owner's watchers", "ms", await fanOuts(origin, count));
     host.kill();
   }
 
-  const used = (at: number) => rows.find((row) => row.what.endsWith("used") && row.at === at)!.median / 1_000;
+  const used = (at: number) =>
+    rows.find((row) => row.what === "memory an idle watcher, used" && row.at === at)!.median / 1_000;
   return {
     name: "watchers",
     title: "Watchers",
     how:
       "Streams over HTTP to a node that is alone in its process. Memory is what is used after a collection, the sockets and " +
-      "Node's own request and response included, each watcher another owner's. News: from a submission's " +
+      "Node's own request and response included, each watcher another owner's; beside it what tRPC and Node alone take. News: from a submission's " +
       "request to the last of one owner's watchers; the process that counts shares the two cores.",
     rows,
     ratios: watchers.map((count) => ({
@@ -75,15 +84,20 @@ async function open(
   count: number,
   ownerOf: (index: number) => string,
   heard: (text: string) => void,
+  path = WATCH,
 ): Promise<readonly (() => void)[]> {
   const ends: (() => void)[] = [];
   for (let from = 0; from < count; from += AT_ONCE) {
     const some = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, index) => {
       const first = Promise.withResolvers<void>();
+      // What is looked for may come in two parts; it never fits the end of a part alone.
+      let rest = "";
       ends.push(
-        listen(origin, WATCH, { "x-user": ownerOf(from + index) }, (text) => {
+        listen(origin, path, { "x-user": ownerOf(from + index) }, (part) => {
+          const text = rest + part;
           if (text.includes('"protocol"')) first.resolve();
           heard(text);
+          rest = text.slice(1 - `"command":"${NO_ID}"`.length);
         }),
       );
       return first.promise;
@@ -96,14 +110,15 @@ async function open(
 async function close(ends: readonly (() => void)[]): Promise<void> {
   for (const end of ends) end();
   // The other process must see them end.
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await new Promise((resolve) => setTimeout(resolve, 1_000 + ends.length / 2));
 }
 
 async function fanOuts(origin: string, count: number): Promise<readonly number[]> {
   const person = new Person(`crowd-${count}`);
-  const wire = new Wire(origin);
-  const push = (body: object) => wire.post("/sessions.push", JSON.stringify(body), { "x-user": person.owner });
-  await push(person.begin(Math.ceil(FAN_OUTS / 8) + 1));
+  const push = (to: Wire, body: object) => to.post("/sessions.push", JSON.stringify(body), { "x-user": person.owner });
+  const first = new Wire(origin);
+  await push(first, person.begin(Math.ceil(FAN_OUTS / 8) + 1));
+  first.close();
   let command = "none yet";
   let left = 0;
   let done = () => {};
@@ -117,6 +132,8 @@ async function fanOuts(origin: string, count: number): Promise<readonly number[]
       if (left === 0) done();
     },
   );
+  // A connection of its own: opening the streams takes longer than an idle one is kept.
+  const wire = new Wire(origin);
   const times: number[] = [];
   for (let news = 0; news < FAN_OUTS; news += 1) {
     const all = Promise.withResolvers<void>();
@@ -125,7 +142,7 @@ async function fanOuts(origin: string, count: number): Promise<readonly number[]
     left = count;
     done = () => all.resolve();
     const started = performance.now();
-    await Promise.all([push(submission), all.promise]);
+    await Promise.all([push(wire, submission), all.promise]);
     times.push(performance.now() - started);
   }
   wire.close();
