@@ -12,6 +12,7 @@ import {
   type ReadReply,
   type ReceiptReply,
   type WatchEvent,
+  type WatchRequest,
 } from "@sessions/core";
 import type { Engine } from "./engine.ts";
 import { databaseFault } from "./postgres/database.ts";
@@ -35,15 +36,15 @@ export interface RouterOptions {
 export function createRouter({ engine, reader, hub, now, ownerOf, report }: RouterOptions) {
   const t = initTRPC.context<object>().create();
 
-  const owned = t.procedure.use(async ({ ctx, next, getRawInput }) => {
-    const owner = await answering(() => ownerOf(ctx));
+  /** Whose request this is, who must be whom the client takes itself to be, when it says so. */
+  async function signedIn({ ctx, input }: { ctx: object; input: { owner?: string | undefined } }): Promise<string> {
+    const owner = await ownerOf(ctx);
     if (owner === undefined) throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first." });
-    const expected = ownerIn(await getRawInput());
-    if (expected !== undefined && expected !== owner) {
+    if (input.owner !== undefined && input.owner !== owner) {
       throw new TRPCError({ code: "UNAUTHORIZED", message: "Somebody else is signed in." });
     }
-    return next({ ctx: { owner } });
-  });
+    return owner;
+  }
 
   /** Answers, or fails without quoting what a driver said: it may hold what a person typed. */
   async function answering<T>(work: () => Promise<T>): Promise<T> {
@@ -66,52 +67,54 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report }: Rout
   const iso = () => new Date(now()).toISOString();
 
   return t.router({
-    push: owned
+    push: t.procedure
       .input(pushRequestSchema)
-      .mutation(({ ctx, input }): Promise<PushReply> => answering(() => engine.push(ctx.owner, input))),
+      .mutation((given): Promise<PushReply> => answering(async () => engine.push(await signedIn(given), given.input))),
 
-    read: owned
-      .input(readRequestSchema)
-      .query(({ ctx, input }): Promise<ReadReply> =>
-        answering(async () => ({ session: await reader.read(ctx.owner, input.session), now: iso() })),
-      ),
-
-    list: owned
-      .input(listRequestSchema)
-      .query(({ ctx, input }): Promise<ListReply> => answering(() => reader.list(ctx.owner, input))),
-
-    receipt: owned.input(receiptRequestSchema).query(({ ctx, input }): Promise<ReceiptReply> =>
+    read: t.procedure.input(readRequestSchema).query((given): Promise<ReadReply> =>
       answering(async () => ({
-        outcome: await reader.receipt(ctx.owner, input.session, input.command),
+        session: await reader.read(await signedIn(given), given.input.session),
         now: iso(),
       })),
     ),
 
-    watch: owned.input(watchRequestSchema).subscription(async function* ({
-      ctx,
-      input,
-      signal,
-    }): AsyncGenerator<WatchEvent, void, undefined> {
-      // Attached before the first read: what is committed between the two is in the inbox.
-      const inbox = hub.join(ctx.owner, input.known);
-      try {
-        for (const snapshot of await answering(() => reader.newer(ctx.owner, input.known))) inbox.put(snapshot);
-        // The first event comes at once, also when there is nothing new: it says that the stream is there.
-        for (let idleMs = 0; ; idleMs = HEARTBEAT_MS) {
-          const snapshots = await inbox.take(idleMs, signal);
-          if (snapshots === null) return;
-          yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: [...snapshots] };
-        }
-      } finally {
-        inbox.leave();
-      }
+    list: t.procedure
+      .input(listRequestSchema)
+      .query((given): Promise<ListReply> => answering(async () => reader.list(await signedIn(given), given.input))),
+
+    receipt: t.procedure.input(receiptRequestSchema).query((given): Promise<ReceiptReply> =>
+      answering(async () => ({
+        outcome: await reader.receipt(await signedIn(given), given.input.session, given.input.command),
+        now: iso(),
+      })),
+    ),
+
+    watch: t.procedure.input(watchRequestSchema).subscription(async (given) => {
+      // Before the stream begins, so that a stranger's request fails as any other does.
+      const owner = await answering(() => signedIn(given));
+      return eventsFor(owner, given.input.known, given.signal);
     }),
   });
-}
 
-/** Whom the client takes itself to be, when it says so. */
-function ownerIn(input: unknown): unknown {
-  return typeof input === "object" && input !== null && "owner" in input ? input.owner : undefined;
+  async function* eventsFor(
+    owner: string,
+    known: WatchRequest["known"],
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<WatchEvent, void, undefined> {
+    // Attached before the first read: what is committed between the two is in the inbox.
+    const inbox = hub.join(owner, known);
+    try {
+      for (const snapshot of await answering(() => reader.newer(owner, known))) inbox.put(snapshot);
+      // The first event comes at once, also when there is nothing new: it says that the stream is there.
+      for (let idleMs = 0; ; idleMs = HEARTBEAT_MS) {
+        const snapshots = await inbox.take(idleMs, signal);
+        if (snapshots === null) return;
+        yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: [...snapshots] };
+      }
+    } finally {
+      inbox.leave();
+    }
+  }
 }
 
 function nameOf(error: unknown): string {
