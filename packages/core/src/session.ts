@@ -226,25 +226,22 @@ function submitted(
     Object.fromEntries(Object.entries(record).filter(([name]) => name !== step && !cleared.has(name)));
 
   const data = { ...keep(session.data), [step]: change.data };
-  const next: Snapshot = touch(
-    flow,
-    {
-      ...session,
-      data,
-      outputs: keep(session.outputs),
-      submissions: {
-        ...keep(session.submissions),
-        [step]: {
-          command: given.command,
-          at: iso(given.nowMs),
-          device: given.device,
-          ...(change.typed !== undefined && { typed: [...change.typed] }),
-        },
+  const touched = touch(flow, session, given);
+  const next: Snapshot = {
+    ...touched,
+    data,
+    outputs: keep(session.outputs),
+    submissions: {
+      ...keep(session.submissions),
+      [step]: {
+        command: given.command,
+        at: touched.updatedAt,
+        device: given.device,
+        ...(change.typed !== undefined && { typed: [...change.typed] }),
       },
-      drafts: draftsAfter(flow, session, step, cleared),
     },
-    given,
-  );
+    drafts: draftsAfter(flow, session, step, cleared),
+  };
   const { path, current } = progressOf(flow, data);
   if (current !== null) return next;
   const onPath = <T>(record: Record<string, T>) =>

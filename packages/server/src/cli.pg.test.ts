@@ -83,7 +83,7 @@ test("partitions lists months, and drops only what a retention no longer keeps",
 test.for<readonly [name: string, statement: string, says: string]>([
   [
     "an entry that was changed",
-    "update sessions.session_event set body = jsonb_set(body, '{change,data,cents}', '1') where session_id = $1 and entry = 3",
+    "update sessions.session_event set body = jsonb_set(body::jsonb, '{change,data,cents}', '1') where session_id = $1 and entry = 3",
     "has an entry 3 that was changed",
   ],
   ["an entry that is gone", "delete from sessions.session_event where session_id = $1 and entry = 2", "lacks entry 2"],
@@ -94,7 +94,7 @@ test.for<readonly [name: string, statement: string, says: string]>([
   ],
   [
     "a receipt that is gone",
-    "update sessions.session_archive set receipts = '{}' where id = $1",
+    "update sessions.session_archive set receipts = '' where id = $1",
     "lacks the receipt of its entry 1",
   ],
   [
@@ -129,10 +129,14 @@ test.for<readonly [name: string, statement: string, says: string]>([
   for (const [index, table] of tables.entries()) {
     await pool.query(`delete from sessions.${table}`);
     const rows = JSON.stringify(
-      kept[index]!.rows.map((row: Record<string, unknown>) => ({
-        ...row,
-        hash: `\\x${(row["hash"] as Buffer).toString("hex")}`,
-      })),
+      kept[index]!.rows.map((row: Record<string, unknown>) =>
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            Buffer.isBuffer(value) ? `\\x${value.toString("hex")}` : value,
+          ]),
+        ),
+      ),
     );
     await pool.query(
       `insert into sessions.${table} select * from jsonb_populate_recordset(null::sessions.${table}, $1)`,
@@ -153,7 +157,7 @@ test("submitted data appears in an export, and nowhere in what verify prints", a
   const session = uuidv7();
   await ada.push(start(session, "notes"), submit(session, "left", { text: "typed by Ada" }));
   await pool.query(
-    "update sessions.session_event set body = jsonb_set(body, '{change,data,text}', '\"forged\"') where session_id = $1 and entry = 2",
+    "update sessions.session_event set body = jsonb_set(body::jsonb, '{change,data,text}', '\"forged\"') where session_id = $1 and entry = 2",
     [session],
   );
   const { stdout, stderr } = await sessions("verify");

@@ -14,8 +14,6 @@ export interface CommitterOptions<W extends Write> {
   readonly batchSize: number;
   /** The most writes that wait; one more is turned away. */
   readonly queueSize: number;
-  /** How many batches may be under way at once, of different keys. Default 1. */
-  readonly concurrency?: number;
 }
 
 /** Thrown when the queue is full: nothing was written, and it may be tried again. */
@@ -28,9 +26,6 @@ interface Waiting<W> {
   readonly settle: PromiseWithResolvers<boolean>;
 }
 
-/** What a batch may hold at least, however little waits: smaller ones cost more than they gain. */
-const MIN_SHARE = 16;
-
 /** How often a batch is committed again after a deadlock, before its writes are tried one by one. */
 const MAX_BATCH_ATTEMPTS = 3;
 
@@ -41,8 +36,7 @@ const MAX_BATCH_ATTEMPTS = 3;
 export class Committer<W extends Write> {
   readonly #options: CommitterOptions<W>;
   #queue: Waiting<W>[] = [];
-  readonly #inFlight = new Set<string>();
-  #running = 0;
+  #running = false;
   #idle = Promise.withResolvers<void>();
 
   constructor(options: CommitterOptions<W>) {
@@ -54,56 +48,44 @@ export class Committer<W extends Write> {
     return this.#queue.length;
   }
 
-  get #concurrency(): number {
-    return this.#options.concurrency ?? 1;
-  }
-
   /** Whether the write was made: false when another writer came first. @throws {QueueFull} */
   commit(write: W): Promise<boolean> {
     if (this.#queue.length >= this.#options.queueSize) return Promise.reject(new QueueFull());
     const settle = Promise.withResolvers<boolean>();
     this.#queue.push({ write, settle });
-    if (this.#running < this.#concurrency) void this.#run();
+    if (!this.#running) void this.#run();
     return settle.promise;
   }
 
   /** Resolves when everything that waits has been settled. */
   async drain(): Promise<void> {
-    while (this.#running > 0) await this.#idle.promise;
+    while (this.#running) await this.#idle.promise;
   }
 
   async #run(): Promise<void> {
-    this.#running += 1;
+    this.#running = true;
     // Callers of the same turn of the event loop share the first batch.
     await Promise.resolve();
-    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
-      await this.#commit(batch);
-      for (const { write } of batch) this.#inFlight.delete(write.key);
-    }
-    this.#running -= 1;
-    if (this.#running > 0) return;
+    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) await this.#commit(batch);
+    this.#running = false;
     this.#idle.resolve();
     this.#idle = Promise.withResolvers();
   }
 
   #nextBatch(): readonly Waiting<W>[] {
-    const batch: Waiting<W>[] = [];
+    const batch = new Map<string, Waiting<W>>();
     const later: Waiting<W>[] = [];
-    // A part of what waits: another batch is then made while this one is written.
-    const share = Math.max(MIN_SHARE, Math.ceil(this.#queue.length / this.#concurrency));
-    const atMost = Math.min(this.#options.batchSize, this.#concurrency === 1 ? Infinity : share);
     let looked = 0;
     for (const waiting of this.#queue) {
-      if (batch.length === atMost) break;
+      if (batch.size === this.#options.batchSize) break;
       looked += 1;
       const { key } = waiting.write;
-      if (this.#inFlight.has(key)) later.push(waiting);
-      else batch.push(waiting);
-      this.#inFlight.add(key);
+      if (batch.has(key)) later.push(waiting);
+      else batch.set(key, waiting);
     }
     this.#queue = [...later, ...this.#queue.slice(looked)];
     // Rows are locked in the order of their keys: two nodes' batches then wait for, and do not deadlock, each other.
-    return batch.toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
+    return [...batch.values()].toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
   }
 
   async #commit(batch: readonly Waiting<W>[]): Promise<void> {

@@ -5,11 +5,12 @@ import { judge, refused } from "./judgement.ts";
 import { insertArchived, loadArchived } from "./postgres/archive.ts";
 import { isDataError } from "./postgres/database.ts";
 import { insertHistory } from "./postgres/history.ts";
-import { deleteHot, insertHot, loadHot, updateHot } from "./postgres/hot.ts";
+import { deleteHot, insertHot, loadHot } from "./postgres/hot.ts";
 import { lockOwner } from "./postgres/owner.ts";
 import type { Tables } from "./postgres/tables.ts";
+import type { Updates } from "./postgres/updates.ts";
 import type { ApplicationTables, Served } from "./serve.ts";
-import { follow, type NewEntry, type Stored } from "./stored.ts";
+import { follow, type Following, type NewEntry, type Stored } from "./stored.ts";
 
 /** What became of a command, and the session as it is afterwards. */
 export interface Decided {
@@ -21,6 +22,7 @@ export interface Decided {
 export interface Court {
   readonly db: Kysely<Tables>;
   readonly schema: string;
+  readonly updates: Updates;
   readonly flows: ReadonlyMap<string, Served>;
   readonly now: () => number;
   readonly report: (error: SessionsError) => void;
@@ -103,8 +105,9 @@ async function decideWithin(
   const hooked = await runHooks(served, advanced, owner, theirs);
   if (!hooked.ok) throw new RolledBack(hooked.refusal, before);
 
-  const { stored, entry } = follow(before, hooked.session, advanced.change, command);
-  if (!(await write(ours, owner, before, stored, entry))) return null;
+  const following = follow(before, hooked.session, advanced.change, command);
+  const { stored } = following;
+  if (!(await write(ours, court.updates, owner, before, following))) return null;
   // A start that was held up while its repeat began and ended the session finds it only now, in the archive.
   if (before === null && (await loadArchived(ours, owner, command.session)) !== null) throw new CameFirst();
   return { outcome: { outcome: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
@@ -113,13 +116,14 @@ async function decideWithin(
 /** Writes a session's next revision where it belongs. False when another writer came first. */
 async function write(
   db: Kysely<Tables>,
+  updates: Updates,
   owner: string,
   before: Stored | null,
-  stored: Stored,
-  entry: NewEntry | null,
+  following: Following,
 ): Promise<boolean> {
+  const { stored, entry } = following;
   if (before === null) return entry !== null && insertHot(db, owner, stored, entry);
-  if (stored.snapshot.status === "active") return updateHot(db, owner, before.snapshot.revision, stored, entry);
+  if (stored.snapshot.status === "active") return updates.writeOne(db, { owner, ...following });
   return move(db, owner, before, stored, entry);
 }
 

@@ -18,12 +18,11 @@ import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
 import { decide, type Court, type Decided } from "./decision.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
-import { BatchStatement, type PlainWrite } from "./postgres/batch.ts";
 import { databaseFault, isDataError, isTransient, type EngineKind } from "./postgres/database.ts";
-import { updateHot } from "./postgres/hot.ts";
 import { noteDevice } from "./postgres/owner.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import type { Update } from "./postgres/updates.ts";
 import type { Reader } from "./reader.ts";
 import { follow, type Stored } from "./stored.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -37,9 +36,6 @@ const MAX_ATTEMPTS = 10;
 /** The most writes in one statement, and the most that wait for one. */
 const BATCH_SIZE = 256;
 const QUEUE_SIZE = 10_000;
-
-/** While Postgres writes one batch, the next is made and sent. */
-const BATCHES_IN_FLIGHT = 2;
 
 /** When a push that was turned away may be sent again, in milliseconds. */
 const RETRY_AFTER_MS = 1_000;
@@ -63,7 +59,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #db: Kysely<Tables>;
   readonly #cache: SessionCache;
-  readonly #committer: Committer<PlainWrite & Write>;
+  readonly #committer: Committer<Update & Write>;
   readonly #pushes = new Set<Promise<PushReply>>();
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
@@ -71,20 +67,16 @@ export class Engine {
     this.#options = options;
     this.#db = options.db.withSchema(options.schema);
     this.#cache = new SessionCache(options.cacheBytes);
-    const { kind, db, schema, telemetry } = options;
-    const batch = new BatchStatement(db, schema);
+    const { telemetry } = options;
     this.#committer = new Committer({
       commit: (writes) => {
         telemetry.batch(writes.length);
-        return telemetry.span("sessions.commit", { "sessions.writes": writes.length }, () =>
-          kind === "postgres" ? batch.run(writes) : this.#writeEach(writes),
-        );
+        return telemetry.span("sessions.commit", { "sessions.writes": writes.length }, () => this.#writeAll(writes));
       },
       isTransient,
       isOneWrites: isDataError,
       batchSize: BATCH_SIZE,
       queueSize: QUEUE_SIZE,
-      concurrency: BATCHES_IN_FLIGHT,
     });
   }
 
@@ -242,7 +234,6 @@ export class Engine {
     const made = await this.#committer.commit({
       key: `${owner} ${command.session}`,
       owner,
-      expected: stored.snapshot.revision,
       ...next,
     });
     if (!made) return null;
@@ -250,14 +241,16 @@ export class Engine {
     return { outcome: { outcome: "accepted", revision, replayed: false }, stored: next.stored };
   }
 
-  /** One-owner statements on one connection, so that each stays on its shard; sent together where the driver pipelines. */
-  #writeEach(writes: readonly PlainWrite[]): Promise<readonly boolean[]> {
+  /** One statement; elsewhere one-owner statements on one connection, sent together where the driver pipelines. */
+  async #writeAll(writes: readonly Update[]): Promise<readonly boolean[]> {
+    const { kind, updates } = this.#options;
+    const [first, second] = writes;
+    if (first !== undefined && second === undefined) return [await updates.writeOne(this.#db, first)];
+    if (kind === "postgres") return updates.writeMany(this.#db, writes);
     return this.#db.connection().execute(async (connection) => {
-      const write = ({ owner, expected, stored, entry }: PlainWrite) =>
-        updateHot(connection, owner, expected, stored, entry);
-      if (this.#options.kind === "citus") return Promise.all(writes.map(write));
+      if (kind === "citus") return Promise.all(writes.map((write) => updates.writeOne(connection, write)));
       const made: boolean[] = [];
-      for (const each of writes) made.push(await write(each));
+      for (const write of writes) made.push(await updates.writeOne(connection, write));
       return made;
     });
   }

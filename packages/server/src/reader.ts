@@ -5,6 +5,7 @@ import { listArchived, loadArchived, loadArchivedOf } from "./postgres/archive.t
 import { listHot, loadHot, loadHotOf } from "./postgres/hot.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { findReceipt, NO_RECEIPTS } from "./receipts.ts";
 import type { Stored } from "./stored.ts";
 
 export interface ReaderOptions {
@@ -39,8 +40,8 @@ export class Reader {
 
   /** The outcome of an accepted command; null when there is none of that id. */
   async receipt(owner: string, session: string, command: string): Promise<Outcome | null> {
-    const receipt = (await this.load(owner, session))?.receipts[command];
-    return receipt ? { outcome: "accepted", revision: receipt[0], replayed: true } : null;
+    const receipt = findReceipt((await this.load(owner, session))?.receipts ?? NO_RECEIPTS, command);
+    return receipt ? { outcome: "accepted", revision: receipt.revision, replayed: true } : null;
   }
 
   async list(owner: string, request: ListRequest): Promise<ListReply> {

@@ -8,6 +8,7 @@ import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind
 import { checkMigrated, migrate } from "./postgres/migrations.ts";
 import { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { Updates } from "./postgres/updates.ts";
 import { Reader } from "./reader.ts";
 import { Relay } from "./relay.ts";
 import { createRouter } from "./router.ts";
@@ -104,7 +105,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const hub = new WatchHub();
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
-  const court = { db, schema, flows, now, report: onError };
+  const court = { db, schema, flows, now, updates: new Updates(schema), report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });

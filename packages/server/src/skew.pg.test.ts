@@ -185,7 +185,7 @@ test("S12, S3: while a deploy rolls, devices of both versions race through nodes
     const snapshot = (await now!.read(session))!;
     expect(snapshot).toMatchObject({ version: 2, data: { recipient: { fullName: "Grace" } } });
     const kinds = await pool.query<{ kind: string; lifted: boolean; revision: number }>(
-      `select body->'change'->>'kind' as kind, body->'change' ? 'lifted' as lifted, revision
+      `select body->'change'->>'kind' as kind, body::jsonb->'change' ? 'lifted' as lifted, revision
        from sessions.session_event where session_id = $1 order by entry`,
       [session],
     );

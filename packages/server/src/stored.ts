@@ -1,7 +1,8 @@
 import { hash as digest } from "node:crypto";
 import { storable, type Change, type Command, type Device, type Json, type Snapshot } from "@sessions/core";
 import { canonical } from "./canonical.ts";
-import type { Receipts, State } from "./postgres/tables.ts";
+import type { State } from "./postgres/tables.ts";
+import { findReceipt, NO_RECEIPTS, receiptFor, type Receipts } from "./receipts.ts";
 
 /** A session as it is kept: its snapshot, its receipts and the end of its history. */
 export interface Stored {
@@ -55,12 +56,12 @@ export function follow(
   change: Change | null,
   by: Command | null,
 ): Following {
-  const receipts = before?.receipts ?? {};
+  const receipts = before?.receipts ?? NO_RECEIPTS;
   if (change === null) {
     return {
       stored: { snapshot, receipts, entry: before?.entry ?? 0, hash: before?.hash ?? new Uint8Array() },
       entry: null,
-      receipt: {},
+      receipt: NO_RECEIPTS,
     };
   }
   // A draft leaves no receipt, nor does the lift that it brings about.
@@ -80,9 +81,12 @@ export function follow(
   };
   const text = canonical(asJson(body));
   const hash = linkHash(before?.hash ?? null, text);
-  const receipt: Receipts = command === null ? {} : { [command.id]: [snapshot.revision, commandHash(command)] };
+  const receipt =
+    command === null
+      ? NO_RECEIPTS
+      : receiptFor({ command: command.id, revision: snapshot.revision, hash: commandHash(command) });
   return {
-    stored: { snapshot, receipts: { ...receipts, ...receipt }, entry: number, hash },
+    stored: { snapshot, receipts: Buffer.concat([receipts, receipt]), entry: number, hash },
     entry: { entry: number, hash, body, text },
     receipt,
   };
@@ -100,16 +104,15 @@ function linkHash(before: Uint8Array | null, text: string): Uint8Array {
 
 /** What the receipt of this command says, if there is one: its revision, or that the id stands for another body. */
 export function receiptOf(stored: Stored, command: Command): { readonly revision: number } | "mismatch" | null {
-  const receipt = Object.hasOwn(stored.receipts, command.id) ? stored.receipts[command.id] : undefined;
+  const receipt = findReceipt(stored.receipts, command.id);
   if (receipt === undefined) return null;
-  const [revision, hash] = receipt;
   if (command.kind === "submit" && !storable(command.input).ok) return "mismatch";
-  return hash === commandHash(command) ? { revision } : "mismatch";
+  return receipt.hash.equals(commandHash(command)) ? receipt : "mismatch";
 }
 
 /** 128 bits of SHA-256 over the command as canonical JSON. */
-function commandHash(command: Command): string {
-  return digest("sha256", canonical(asJson(command)), "base64url").slice(0, 22);
+function commandHash(command: Command): Buffer {
+  return digest("sha256", canonical(asJson(command)), "buffer").subarray(0, 16);
 }
 
 /** Commands and entries hold JSON alone, which their types, being interfaces, do not say. */

@@ -3,6 +3,7 @@ import { sameJson, type Json } from "@sessions/core";
 import { loadHistory } from "./postgres/history.ts";
 import { columns, fromRow } from "./postgres/row.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { listReceipts } from "./receipts.ts";
 import { chainHash, type HistoryEntry, type Stored } from "./stored.ts";
 
 /** A row that contradicts another. */
@@ -99,12 +100,13 @@ async function contradiction(
   if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.entry}`;
   const told = unlikeHistory(snapshot, history);
   if (told !== null) return told;
+  const noted = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
   for (const { entry, body } of history) {
-    if (body.command !== null && receipts[body.command]?.[0] !== body.revision)
+    if (body.command !== null && noted.get(body.command) !== body.revision)
       return `lacks the receipt of its entry ${entry}`;
   }
   const commands = history.filter(({ body }) => body.command !== null).length;
-  return Object.keys(receipts).length === commands ? null : "has a receipt without an entry";
+  return noted.size === commands ? null : "has a receipt without an entry";
 }
 
 function brokenEntry(history: readonly HistoryEntry[], session: string): string | null {

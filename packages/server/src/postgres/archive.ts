@@ -47,7 +47,7 @@ export async function insertArchived(db: Executor, owner: string, stored: Stored
       revision,
       status,
       state: JSON.stringify(stateOf(stored.snapshot)),
-      receipts: JSON.stringify(stored.receipts),
+      receipts: stored.receipts,
       entry: stored.entry,
       hash: stored.hash,
       ended_at: endedAt,

@@ -12,7 +12,7 @@ export function historyRow({ entry, hash, body, text }: NewEntry) {
     sql<number>`${entry}::integer`.as("entry"),
     sql<number>`${body.revision}::integer`.as("revision"),
     sql<never>`${body.at}::timestamptz`.as("at"),
-    sql<never>`${text}::jsonb`.as("body"),
+    sql<never>`${text}::json`.as("body"),
     sql<Uint8Array>`${hash}::bytea`.as("hash"),
   ] as const;
 }

@@ -28,7 +28,7 @@ export async function loadHotOf(db: Executor, owner: string, ids: readonly strin
   return (await query.execute()).map(fromRow);
 }
 
-/** Sessions of any owner whose deadline passed within an hour that has ended by then, the longest due first. */
+/** Sessions of any owner whose deadline passed within an hour that is over at `at`, the longest due first. */
 export async function listDue(
   db: Executor,
   at: string,
@@ -37,7 +37,7 @@ export async function listDue(
   const rows = await db
     .selectFrom("session")
     .select([...columns, "owner_id"])
-    .where("expires_bucket", "<=", sql<never>`${at}::timestamptz`)
+    .where("expires_bucket", "<", sql<never>`${hourOf(at)}::timestamptz`)
     .orderBy("expires_bucket")
     .limit(limit)
     .execute();
@@ -67,50 +67,9 @@ export async function insertHot(db: Executor, owner: string, stored: Stored, ent
           id: stored.snapshot.id,
           flow: stored.snapshot.flow,
           ...changing(stored),
-          receipts: JSON.stringify(stored.receipts),
+          receipts: stored.receipts,
         })
         .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing())
-        .returning(["owner_id", "id"]),
-    )
-    .insertInto("session_event")
-    .columns(["owner_id", "session_id", "entry", "revision", "at", "body", "hash"])
-    .expression((from) => from.selectFrom("moved").select(historyRow(entry)).where("owner_id", "=", owner))
-    .returning("entry")
-    .execute();
-  return rows.length === 1;
-}
-
-/**
- * Moves a session from one revision to the next, with its entry, in one statement. False when its revision
- * is another by now, or it has ended.
- */
-export async function updateHot(
-  db: Executor,
-  owner: string,
-  expected: number,
-  stored: Stored,
-  entry: NewEntry | null,
-): Promise<boolean> {
-  const { id } = stored.snapshot;
-  if (entry === null) {
-    const rows = await db
-      .updateTable("session")
-      .set({ ...changing(stored), receipts: JSON.stringify(stored.receipts) })
-      .where("owner_id", "=", owner)
-      .where("id", "=", id)
-      .where("revision", "=", expected)
-      .returning("id")
-      .execute();
-    return rows.length === 1;
-  }
-  const rows = await db
-    .with("moved", (cte) =>
-      cte
-        .updateTable("session")
-        .set({ ...changing(stored), receipts: JSON.stringify(stored.receipts) })
-        .where("owner_id", "=", owner)
-        .where("id", "=", id)
-        .where("revision", "=", expected)
         .returning(["owner_id", "id"]),
     )
     .insertInto("session_event")
@@ -133,7 +92,7 @@ export async function deleteHot(db: Executor, owner: string, id: string, expecte
   return rows.length === 1;
 }
 
-/** The columns that a command changes, but for the receipts: a batch adds to them in place. */
+/** The columns that a command changes, but for the receipts, which an update adds to in place. */
 export function changing(stored: Stored) {
   const { snapshot } = stored;
   return {
@@ -143,12 +102,11 @@ export function changing(stored: Stored) {
     entry: stored.entry,
     hash: stored.hash,
     expires_at: snapshot.expiresAt,
-    expires_bucket: hourAfter(snapshot.expiresAt),
+    expires_bucket: hourOf(snapshot.expiresAt),
   };
 }
 
 /** Coarse on purpose: the indexed value changes only when the hour does, so most updates stay heap-only. */
-function hourAfter(iso: string): string {
-  const hourMs = 3_600_000;
-  return new Date(Math.ceil(Date.parse(iso) / hourMs) * hourMs).toISOString();
+function hourOf(iso: string): string {
+  return `${iso.slice(0, "2026-11-21T05".length)}:00:00Z`;
 }

@@ -21,14 +21,14 @@ async function createTables(db: Kysely<unknown>, schema: string): Promise<void> 
       flow text not null,
       version integer not null,
       revision integer not null,
-      state jsonb not null,
-      receipts jsonb not null,
+      state json not null,
+      receipts bytea not null,
       entry integer not null,
       hash bytea not null,
       expires_at timestamptz not null,
       expires_bucket timestamptz not null,
       primary key (owner_id, id)
-    ) with (fillfactor = 50, toast_tuple_target = 4080)`.execute(db);
+    ) with (fillfactor = 20, toast_tuple_target = 4080)`.execute(db);
   await sql`create index session_expires_bucket on ${table("session")} (expires_bucket)`.execute(db);
 
   await sql`
@@ -40,7 +40,7 @@ async function createTables(db: Kysely<unknown>, schema: string): Promise<void> 
       revision integer not null,
       status text not null,
       state jsonb not null,
-      receipts jsonb not null,
+      receipts bytea not null,
       entry integer not null,
       hash bytea not null,
       ended_at timestamptz not null,
@@ -59,7 +59,7 @@ async function createTables(db: Kysely<unknown>, schema: string): Promise<void> 
       entry integer not null,
       revision integer not null,
       at timestamptz not null,
-      body jsonb not null,
+      body json not null,
       hash bytea not null,
       primary key (owner_id, session_id, entry, at)
     ) partition by range (at)`.execute(db);

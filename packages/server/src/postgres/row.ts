@@ -1,5 +1,6 @@
 import type { Stored } from "../stored.ts";
-import type { Receipts, State } from "./tables.ts";
+import type { Receipts } from "../receipts.ts";
+import type { State } from "./tables.ts";
 
 /** What the hot table and the archive have in common. */
 export const columns = ["id", "flow", "version", "revision", "state", "receipts", "entry", "hash"] as const;

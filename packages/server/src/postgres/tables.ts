@@ -1,11 +1,9 @@
 import type { ColumnType, Generated } from "kysely";
 import type { Snapshot, Status } from "@sessions/core";
+import type { Receipts } from "../receipts.ts";
 
 /** What a snapshot holds beyond its row's columns. */
 export type State = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
-
-/** The recorded outcome of each accepted command but drafts: its revision and the hash of its body. */
-export type Receipts = Record<string, readonly [revision: number, hash: string]>;
 
 /** Read as a parsed value, written as JSON text. */
 type JsonColumn<T> = ColumnType<T, string, string>;
@@ -19,7 +17,7 @@ interface SessionColumns {
   version: number;
   revision: number;
   state: JsonColumn<State>;
-  receipts: JsonColumn<Receipts>;
+  receipts: Receipts;
   /** The number of the newest history entry. */
   entry: number;
   /** That entry's hash. */
@@ -28,7 +26,7 @@ interface SessionColumns {
 
 export interface SessionTable extends SessionColumns {
   expires_at: TimeColumn;
-  /** `expires_at` rounded up to the hour: what the sweep finds due sessions by. */
+  /** The hour of `expires_at`: what the sweep finds due sessions by. */
   expires_bucket: TimeColumn;
 }
 

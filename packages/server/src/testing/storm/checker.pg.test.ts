@@ -60,10 +60,9 @@ test("the checker finds nothing where nothing is wrong", async () => {
 
 test("the checker catches a lost command, though the session is whole without it", async () => {
   const found = await breachesAfter(async (tx) => {
-    const last = log.find(({ command }) => command.session === note && command.kind === "submit")!.command.id;
     await sql`delete from sessions.session_event where session_id = ${note} and entry = 2`.execute(tx);
     await sql`
-      update sessions.session set entry = 1, revision = 2, receipts = receipts - ${last}::text,
+      update sessions.session set entry = 1, revision = 2, receipts = substr(receipts, 1, length(receipts) - 36),
         hash = (select hash from sessions.session_event where session_id = ${note} and entry = 1)
       where id = ${note}`.execute(tx);
   });
@@ -75,7 +74,7 @@ test("the checker catches a lost session and a lost draft", async () => {
   const lose = (tx: Transaction<Tables>) => sql`delete from sessions.session where id = ${note}`.execute(tx);
   expect(await breachesAfter(lose)).toMatch(/is lost/);
   const forget = (tx: Transaction<Tables>) =>
-    sql`update sessions.session set state = jsonb_set(state, '{drafts}', '{}') where id = ${note}`.execute(tx);
+    sql`update sessions.session set state = jsonb_set(state::jsonb, '{drafts}', '{}') where id = ${note}`.execute(tx);
   expect(await breachesAfter(forget)).toMatch(/draft .* is lost/);
 });
 

@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { loadHistory } from "../../postgres/history.ts";
 import { columns, fromRow } from "../../postgres/row.ts";
 import type { Tables } from "../../postgres/tables.ts";
+import { findReceipt } from "../../receipts.ts";
 import type { Stored } from "../../stored.ts";
 import { verify } from "../../verify.ts";
 import type { LedgerRow } from "../bank.ts";
@@ -69,7 +70,7 @@ async function breachesOf(
       breached.push(`command ${command.id} is in the history ${entries.length} times`);
     } else if (
       entries[0]!.body.revision !== outcome.revision ||
-      stored.receipts[command.id]?.[0] !== outcome.revision
+      findReceipt(stored.receipts, command.id)?.revision !== outcome.revision
     ) {
       breached.push(`command ${command.id} was told revision ${outcome.revision}`);
     }
