@@ -139,7 +139,7 @@ test.for<readonly [name: string, statement: string, says: string]>([
       ),
     );
     await pool.query(
-      `insert into sessions.${table} select * from jsonb_populate_recordset(null::sessions.${table}, $1)`,
+      `insert into sessions.${table} select * from json_populate_recordset(null::sessions.${table}, $1)`,
       [rows],
     );
   }

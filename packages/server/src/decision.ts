@@ -10,7 +10,7 @@ import { lockOwner } from "./postgres/owner.ts";
 import type { Tables } from "./postgres/tables.ts";
 import type { Updates } from "./postgres/updates.ts";
 import type { ApplicationTables, Served } from "./serve.ts";
-import { follow, type Following, type NewEntry, type Stored } from "./stored.ts";
+import { follow, type Following, type HistoryEntry, type Stored } from "./stored.ts";
 
 /** What became of a command, and the session as it is afterwards. */
 export interface Decided {
@@ -133,7 +133,7 @@ async function move(
   owner: string,
   before: Stored,
   stored: Stored,
-  entry: NewEntry | null,
+  entry: HistoryEntry | null,
 ): Promise<boolean> {
   if (!(await deleteHot(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;
   await insertArchived(tx, owner, stored);

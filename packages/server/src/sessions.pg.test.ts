@@ -299,7 +299,7 @@ test("S15: the history is gap-free and hash-chained, holds no drafts, and replay
   let hash: Uint8Array | null = null;
   let replayed: Snapshot | null = null;
   for (const entry of history) {
-    hash = chainHash(hash, entry.body);
+    hash = chainHash(hash, entry.text);
     expect(Buffer.from(entry.hash).equals(hash)).toBe(true);
     const { command, at, device, change, output, result } = entry.body;
     replayed = apply(transfer, replayed, change, { nowMs: Date.parse(at), device, command: command!, session });

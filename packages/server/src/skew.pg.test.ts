@@ -254,7 +254,7 @@ test("S15, S12: verify finds a lift that tells of a submission that there was no
   const forge = async (from: string, to: string) => {
     const [before, third] = await loadHistory(db, "mallory", session).then((entries) => entries.slice(1));
     const body: unknown = JSON.parse(JSON.stringify(third!.body).replaceAll(from, to));
-    const hash = chainHash(before!.hash, body);
+    const hash = chainHash(before!.hash, JSON.stringify(body));
     const at = [session, third!.entry];
     await pool.query("update sessions.session_event set body = $3, hash = $4 where session_id = $1 and entry = $2", [
       ...at,

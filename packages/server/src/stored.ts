@@ -1,6 +1,6 @@
 import { hash as digest } from "node:crypto";
-import { storable, type Change, type Command, type Device, type Json, type Snapshot } from "@sessions/core";
-import { canonical } from "./canonical.ts";
+import canonicalize from "canonicalize";
+import { storable, type Change, type Command, type Device, type Snapshot } from "@sessions/core";
 import type { State } from "./postgres/tables.ts";
 import { findReceipt, NO_RECEIPTS, receiptFor, type Receipts } from "./receipts.ts";
 
@@ -14,16 +14,13 @@ export interface Stored {
   readonly hash: Uint8Array;
 }
 
-/** An entry of a session's history. `body` is what the hash covers, with the hash before it. */
+/** An entry of a session's history. */
 export interface HistoryEntry {
   readonly entry: number;
+  /** Covers `text` and the hash before it. */
   readonly hash: Uint8Array;
   readonly body: HistoryBody;
-}
-
-/** An entry that is yet to be written. */
-export interface NewEntry extends HistoryEntry {
-  /** Its body as canonical JSON. */
+  /** The body as JSON, as it is kept. */
   readonly text: string;
 }
 
@@ -45,7 +42,7 @@ export interface HistoryBody {
 /** What an accepted command makes of a session: the session after it, and what it adds. Drafts add nothing. */
 export interface Following {
   readonly stored: Stored;
-  readonly entry: NewEntry | null;
+  readonly entry: HistoryEntry | null;
   /** The receipt that it adds. */
   readonly receipt: Receipts;
 }
@@ -79,8 +76,8 @@ export function follow(
     output: (step === null ? undefined : snapshot.outputs[step]) ?? null,
     result: snapshot.result,
   };
-  const text = canonical(asJson(body));
-  const hash = linkHash(before?.hash ?? null, text);
+  const text = JSON.stringify(body);
+  const hash = chainHash(before?.hash ?? null, text);
   const receipt =
     command === null
       ? NO_RECEIPTS
@@ -92,12 +89,8 @@ export function follow(
   };
 }
 
-/** The hash of an entry: SHA-256 over the hash before it and the body as canonical JSON (RFC 8785). */
-export function chainHash(before: Uint8Array | null, body: unknown): Uint8Array {
-  return linkHash(before, canonical(asJson(body)));
-}
-
-function linkHash(before: Uint8Array | null, text: string): Uint8Array {
+/** The hash of an entry: SHA-256 over the hash before it and the entry's text. */
+export function chainHash(before: Uint8Array | null, text: string): Uint8Array {
   const bytes = Buffer.from(text);
   return digest("sha256", before === null ? bytes : Buffer.concat([before, bytes]), "buffer");
 }
@@ -110,14 +103,10 @@ export function receiptOf(stored: Stored, command: Command): { readonly revision
   return receipt.hash.equals(commandHash(command)) ? receipt : "mismatch";
 }
 
-/** 128 bits of SHA-256 over the command as canonical JSON. */
+/** 128 bits of SHA-256 over the command as canonical JSON (RFC 8785): the same whatever the order of its keys. */
 function commandHash(command: Command): Buffer {
-  return digest("sha256", canonical(asJson(command)), "buffer").subarray(0, 16);
-}
-
-/** Commands and entries hold JSON alone, which their types, being interfaces, do not say. */
-function asJson(value: unknown): Json {
-  return value as Json;
+  // Undefined only for what JSON cannot hold, and a command is an object.
+  return digest("sha256", canonicalize(command)!, "buffer").subarray(0, 16);
 }
 
 export function stateOf(snapshot: Snapshot): State {

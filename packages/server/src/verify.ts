@@ -112,9 +112,9 @@ async function contradiction(
 function brokenEntry(history: readonly HistoryEntry[], session: string): string | null {
   let hash: Uint8Array | null = null;
   let revision = 0;
-  for (const [index, { entry, hash: kept, body }] of history.entries()) {
+  for (const [index, { entry, hash: kept, body, text }] of history.entries()) {
     if (entry !== index + 1 || body.entry !== entry || body.session !== session) return `lacks entry ${index + 1}`;
-    hash = chainHash(hash, body);
+    hash = chainHash(hash, text);
     if (!sameBytes(hash, kept)) return `has an entry ${entry} that was changed`;
     if (body.revision <= revision) return `has an entry ${entry} that goes back to revision ${body.revision}`;
     if (index < history.length - 1 && body.change.kind === "end") return `goes on after its end at entry ${entry}`;

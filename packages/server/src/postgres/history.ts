@@ -1,11 +1,11 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import type { HistoryBody, HistoryEntry, NewEntry } from "../stored.ts";
+import type { HistoryBody, HistoryEntry } from "../stored.ts";
 import type { Tables } from "./tables.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
 /** An entry's columns, to be selected from a statement that returned `owner_id` and `id`. */
-export function historyRow({ entry, hash, body, text }: NewEntry) {
+export function historyRow({ entry, hash, body, text }: HistoryEntry) {
   return [
     sql.ref<string>("owner_id").as("owner_id"),
     sql.ref<string>("id").as("session_id"),
@@ -17,7 +17,7 @@ export function historyRow({ entry, hash, body, text }: NewEntry) {
   ] as const;
 }
 
-export async function insertHistory(db: Executor, owner: string, given: NewEntry): Promise<void> {
+export async function insertHistory(db: Executor, owner: string, given: HistoryEntry): Promise<void> {
   const { entry, hash, body, text } = given;
   await db
     .insertInto("session_event")
@@ -37,11 +37,11 @@ export async function insertHistory(db: Executor, owner: string, given: NewEntry
 export async function loadHistory(db: Executor, owner: string, session: string): Promise<readonly HistoryEntry[]> {
   const rows = await db
     .selectFrom("session_event")
-    .select(["entry", "hash", "body"])
+    .select(["entry", "hash", sql<string>`body::text`.as("text")])
     .where("owner_id", "=", owner)
     .where("session_id", "=", session)
     .orderBy("entry")
     .execute();
   // The body was written by this package, as HistoryBody.
-  return rows.map(({ entry, hash, body }) => ({ entry, hash, body: body as HistoryBody }));
+  return rows.map((row) => ({ ...row, body: JSON.parse(row.text) as HistoryBody }));
 }

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import { stateOf, type NewEntry, type Stored } from "../stored.ts";
+import { stateOf, type HistoryEntry, type Stored } from "../stored.ts";
 import { historyRow } from "./history.ts";
 import { columns, fromRow } from "./row.ts";
 import type { Tables } from "./tables.ts";
@@ -57,7 +57,7 @@ export async function countOpen(db: Executor, owner: string, flow: string, at: s
 }
 
 /** Inserts a started session and its first entry in one statement. False when the owner has one of that id. */
-export async function insertHot(db: Executor, owner: string, stored: Stored, entry: NewEntry): Promise<boolean> {
+export async function insertHot(db: Executor, owner: string, stored: Stored, entry: HistoryEntry): Promise<boolean> {
   const rows = await db
     .with("moved", (cte) =>
       cte
