@@ -130,6 +130,12 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   const queue = enqueued(submitting(1, "amount", { cents: 1 }), null);
   const once = queue(adopted(snapshotAt(1), device, transfer)(emptyRecord));
   expect(queue(once)).toBe(once);
+  // Nor does it leave what it had taken up, when that is written with it again.
+  const at = `000000000000001-0000-${device.id}`;
+  const type = typed("amount", { cents: { value: 1, at } }, 1);
+  const submit = enqueued({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);
+  const record = submit(type(adopted(snapshotAt(1), device, transfer)(emptyRecord)));
+  expect(submit(type(record))).toEqual(record);
   const outcomes = new Map<string, Outcome>([[id(1), { outcome: "accepted", revision: 2, replayed: false }]]);
   const settled = answered({ snapshot: undefined, outcomes, drafts: new Map() }, given)(once);
   expect(queue(settled)).toBe(settled);

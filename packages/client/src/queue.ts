@@ -1,6 +1,7 @@
 import {
   parse,
   sameJson,
+  unsubmitted,
   type AnyFlow,
   type Device,
   type Json,
@@ -30,12 +31,21 @@ const SETTLED_KEPT = 100;
 export function enqueued(command: QueuedCommand, base: Json | null): Change {
   return (record) => {
     const known = [...record.settled, ...record.pending.map((entry) => entry.command)];
-    if (known.some(({ id }) => id === command.id)) return record;
+    if (known.some(({ id }) => id === command.id)) return takenUp(command, record);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     if (command.kind === "cancel") return { ...queued, drafts: {} };
     return record.version === command.version ? untyped(command.step)(queued) : queued;
   };
+}
+
+/** What a submission that is there already has taken up may have been typed into the record once more. */
+function takenUp(command: QueuedCommand, record: SessionRecord): SessionRecord {
+  if (command.kind !== "submit") return record;
+  const slots = record.drafts[command.step] ?? {};
+  const left = unsubmitted(slots, command.typed);
+  const taken = Object.entries(slots).filter(([field]) => !Object.hasOwn(left, field));
+  return taken.length > 0 ? untyped(command.step, Object.fromEntries(taken))(record) : record;
 }
 
 /**
