@@ -24,6 +24,8 @@ export interface PusherOptions {
   readonly device: () => Device;
   /** Whether it is this tab's turn. */
   readonly leads: () => boolean;
+  /** Nothing is left to send, by which it would be heard whether the server is there again. */
+  readonly onUnheard: () => void;
 }
 
 /** Sends what is local to the server, one push at a time, until nothing is left. */
@@ -41,7 +43,16 @@ interface Parcel {
   readonly drafts: Map<string, Map<string, { readonly step: string; readonly slots: Drafts[string] }>>;
 }
 
-export function createPusher({ flows, store, transport, link, environment, device, leads }: PusherOptions): Pusher {
+export function createPusher({
+  flows,
+  store,
+  transport,
+  link,
+  environment,
+  device,
+  leads,
+  onUnheard,
+}: PusherOptions): Pusher {
   const outdated = new Set<string>();
   // The server is ahead of this page: whatever it took, only another page can be told.
   const ahead = new Set<string>();
@@ -65,6 +76,7 @@ export function createPusher({ flows, store, transport, link, environment, devic
       while (!closed && store.loaded && leads()) {
         const clear = collect(false);
         const parcel = clear.commands.length > 0 ? clear : collect(true);
+        if (parcel.commands.length === 0 && !link.state.up) onUnheard();
         if (parcel.commands.length === 0 || !(await push(parcel))) break;
       }
     } finally {

@@ -78,7 +78,16 @@ export function createSync(options: SyncOptions): Sync {
   let kept = false;
   // What only this tab has in memory, no other tab can push.
   const leads = () => tabs.leads || store.storage === "memory";
-  const pusher = createPusher({ flows, store, transport, link, environment, device, leads });
+  const pusher = createPusher({
+    flows,
+    store,
+    transport,
+    link,
+    environment,
+    device,
+    leads,
+    onUnheard: () => watcher.retry(true),
+  });
   const watcher = createWatcher({ flows, store, transport, environment, link, device });
   const pause = createPause(environment, () => wake(true));
   const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection: onCircumstances });

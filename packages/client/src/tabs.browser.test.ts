@@ -271,6 +271,31 @@ test("S3: with neither Web Locks nor a channel two tabs that are seen lose nothi
   }
 });
 
+test("a tab whose push failed, and whose queue another tab has sent meanwhile, finds that it is online", async () => {
+  withoutLocks();
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const [first, second] = [openTab(server, { owner }), openTab(server, { owner })];
+  const here = first.start(transfer);
+  const there = second.open(transfer, here.id);
+  await vi.waitFor(() => expect([here.state.sync.state, there.state.sync.state]).toEqual(["saved", "saved"]));
+
+  const { promise: sentByOther, reject: fail } = Promise.withResolvers<void>();
+  let pushes = 0;
+  server.faults.beforePush = () => {
+    pushes += 1;
+    return pushes === 1 ? sentByOther : Promise.resolve();
+  };
+  const submission = here.submit("recipient", recipient);
+  await vi.waitFor(() => expect([pushes, there.state.sync.pending]).toEqual([1, 1]));
+  dispatchEvent(new Event("online"));
+  await submission;
+  const states: string[] = [];
+  here.subscribe(() => states.push(here.state.sync.state));
+  fail(new Error("The connection broke."));
+  await vi.waitFor(() => expect(states).toEqual(["offline", "saved"]));
+});
+
 test("S9: a tab drains its own owner's queue, never another's", async () => {
   const server = new ScriptedServer([transfer]);
   server.faults.away = true;

@@ -23,8 +23,8 @@ export interface WatcherOptions {
 /** Holds the server's stream of all the owner's active sessions, and opens it again whenever it breaks: what it brings is in the store. */
 export interface Watcher {
   start(): void;
-  /** The connection may be back, or the stream may have died unnoticed. */
-  retry(): void;
+  /** The connection may be back, or the stream may have died unnoticed. `asked`: say so, however alive it seems. */
+  retry(asked?: boolean): void;
   close(): void;
 }
 
@@ -142,9 +142,9 @@ export function createWatcher({ flows, store, transport, environment, link, devi
       started = true;
       connect();
     },
-    retry() {
+    retry(asked = false) {
       if (!started) return;
-      if (!pausing && environment.now() - heardAtMs < SILENCE_MS / 2) return;
+      if (!asked && !pausing && environment.now() - heardAtMs < SILENCE_MS / 2) return;
       failures = 0;
       connect();
     },
