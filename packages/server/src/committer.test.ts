@@ -43,6 +43,37 @@ test("a batch holds one write of a key; the others follow in their order", async
   expect(batches.map((batch) => batch.map(({ value }) => value))).toEqual([[1, 3], [2], [4]]);
 });
 
+test("a second batch goes beside the first once it is large, without what is under way", async () => {
+  const gates: PromiseWithResolvers<void>[] = [];
+  const { made, batches } = committer({
+    commit: async (batch) => {
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      await gate.promise;
+      return batch.map(() => true);
+    },
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const keys = Array.from({ length: 24 }, (_, index) => `key ${index + 10}`);
+  const all = [made.commit(write("a"))];
+  await turn();
+  all.push(...[...keys.slice(1), "a"].map((key) => made.commit(write(key))));
+  await turn();
+  expect(batches.map((batch) => batch.length)).toEqual([1, 23]);
+  all.push(...keys.map((key) => made.commit(write(key))));
+  await turn();
+  expect(batches).toHaveLength(2);
+  gates[0]!.resolve();
+  await turn();
+  expect(batches[2]!.map(({ key }) => key)).toEqual(["a", keys[0]]);
+  gates[1]!.resolve();
+  gates[2]!.resolve();
+  await turn();
+  gates[3]!.resolve();
+  expect(await Promise.all(all)).toEqual(all.map(() => true));
+  expect(batches[3]).toHaveLength(23);
+});
+
 test("a transient failure is tried again, and nobody notices", async () => {
   let failures = 2;
   const { made } = committer({

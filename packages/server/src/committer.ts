@@ -26,6 +26,9 @@ interface Waiting<W> {
   readonly settle: PromiseWithResolvers<boolean>;
 }
 
+/** How many writes must wait for a second batch to be committed beside the first: it overlaps Node's work with Postgres'. */
+const SECOND_BATCH_SIZE = 24;
+
 /** How often a batch is committed again after a deadlock, before its writes are tried one by one. */
 const MAX_BATCH_ATTEMPTS = 3;
 
@@ -36,7 +39,8 @@ const MAX_BATCH_ATTEMPTS = 3;
 export class Committer<W extends Write> {
   readonly #options: CommitterOptions<W>;
   #queue: Waiting<W>[] = [];
-  #running = false;
+  readonly #inFlight = new Set<string>();
+  #running = 0;
   #idle = Promise.withResolvers<void>();
 
   constructor(options: CommitterOptions<W>) {
@@ -53,39 +57,50 @@ export class Committer<W extends Write> {
     if (this.#queue.length >= this.#options.queueSize) return Promise.reject(new QueueFull());
     const settle = Promise.withResolvers<boolean>();
     this.#queue.push({ write, settle });
-    if (!this.#running) void this.#run();
+    if (this.#isWorthARun()) void this.#run();
     return settle.promise;
   }
 
   /** Resolves when everything that waits has been settled. */
   async drain(): Promise<void> {
-    while (this.#running) await this.#idle.promise;
+    while (this.#running > 0) await this.#idle.promise;
+  }
+
+  /** The first batch takes what there is. Beside it a second one is worth its statement once it is large. */
+  #isWorthARun(): boolean {
+    return this.#running === 0 || (this.#running === 1 && this.#queue.length >= SECOND_BATCH_SIZE);
   }
 
   async #run(): Promise<void> {
-    this.#running = true;
+    this.#running += 1;
     // Callers of the same turn of the event loop share the first batch.
     await Promise.resolve();
-    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) await this.#commit(batch);
-    this.#running = false;
+    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
+      await this.#commit(batch);
+      for (const { write } of batch) this.#inFlight.delete(write.key);
+      if (this.#running > 1 && this.#queue.length < SECOND_BATCH_SIZE) break;
+    }
+    this.#running -= 1;
+    if (this.#running > 0) return;
     this.#idle.resolve();
     this.#idle = Promise.withResolvers();
   }
 
   #nextBatch(): readonly Waiting<W>[] {
-    const batch = new Map<string, Waiting<W>>();
+    const batch: Waiting<W>[] = [];
     const later: Waiting<W>[] = [];
     let looked = 0;
     for (const waiting of this.#queue) {
-      if (batch.size === this.#options.batchSize) break;
+      if (batch.length === this.#options.batchSize) break;
       looked += 1;
       const { key } = waiting.write;
-      if (batch.has(key)) later.push(waiting);
-      else batch.set(key, waiting);
+      if (this.#inFlight.has(key)) later.push(waiting);
+      else batch.push(waiting);
+      this.#inFlight.add(key);
     }
     this.#queue = [...later, ...this.#queue.slice(looked)];
     // Rows are locked in the order of their keys: two nodes' batches then wait for, and do not deadlock, each other.
-    return [...batch.values()].toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
+    return batch.toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
   }
 
   async #commit(batch: readonly Waiting<W>[]): Promise<void> {
