@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: "pure",
           include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts"],
-          exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts"],
+          exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "packages/simulation/**"],
           typecheck: { enabled: true, include: ["packages/*/src/**/*.test-d.ts"], ignoreSourceErrors: false },
         },
       },
@@ -45,6 +45,15 @@ export default defineConfig({
           env: { SESSIONS_TEST_ENGINE: "citus" },
           globalSetup: "packages/server/src/testing/global-setup.ts",
           testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "simulation",
+          include: ["packages/simulation/src/**/*.test.ts"],
+          testTimeout: 300_000,
           hookTimeout: 30_000,
         },
       },

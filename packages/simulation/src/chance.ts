@@ -1,0 +1,14 @@
+import { v7 } from "uuid";
+import { Random } from "../../server/src/testing/random.ts";
+
+/** Chance of one thing in one world: what else happens there draws from others. */
+export function chanceOf(seed: number, name: string): Random {
+  let hash = seed | 0;
+  for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193);
+  return new Random(hash);
+}
+
+/** A UUIDv7 of this moment. */
+export function idFrom(random: Random, nowMs: number): string {
+  return v7({ msecs: nowMs, random: Uint8Array.from({ length: 16 }, () => random.between(0, 255)) });
+}

@@ -1,0 +1,72 @@
+/** Taken before anything replaces it: one turn of the real event loop. */
+const nextTurn = globalThis.setImmediate;
+
+interface Due {
+  readonly atMs: number;
+  readonly run: () => void;
+}
+
+/**
+ * The one clock of a simulated world. Nothing in it waits for real: the embedded Postgres answers without leaving the
+ * microtasks, so that one turn of the event loop after each event is all it takes until everything rests, and time
+ * may move on.
+ */
+export class Clock {
+  #nowMs: number;
+  /** The soonest last; of those due at one moment, the first that was asked for. */
+  readonly #due: Due[] = [];
+
+  constructor(startMs: number) {
+    this.#nowMs = startMs;
+  }
+
+  /** Milliseconds since 1970. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Runs something later, unless the returned function is called before. */
+  after(ms: number, run: () => void): () => void {
+    const entry = { atMs: this.#nowMs + Math.max(0, ms), run };
+    let place = this.#due.length;
+    while (place > 0 && this.#due[place - 1]!.atMs <= entry.atMs) place -= 1;
+    this.#due.splice(place, 0, entry);
+    return () => {
+      const found = this.#due.indexOf(entry);
+      if (found !== -1) this.#due.splice(found, 1);
+    };
+  }
+
+  /** Lets time pass, event by event. */
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    await rest();
+    while ((this.#due.at(-1)?.atMs ?? Infinity) <= untilMs) await this.#next();
+    this.#nowMs = untilMs;
+  }
+
+  /** Lets time pass until something has come about. */
+  async until<T>(work: Promise<T>): Promise<T> {
+    let settled = false;
+    const look = async () => {
+      await work.catch(() => {});
+      settled = true;
+    };
+    void look();
+    await rest();
+    while (!settled && this.#due.length > 0) await this.#next();
+    if (!settled) throw new Error("It can never come about: nothing is due any more.");
+    return work;
+  }
+
+  async #next(): Promise<void> {
+    const { atMs, run } = this.#due.pop()!;
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+    run();
+    await rest();
+  }
+}
+
+function rest(): Promise<void> {
+  return new Promise((resolve) => void nextTurn(resolve));
+}

@@ -1,0 +1,35 @@
+import type { Clock } from "./clock.ts";
+
+/** Thrown when something holds no more. */
+export class Broken extends Error {
+  override readonly name = "Broken";
+  /** Which invariant of SPEC.md. */
+  readonly invariant: string;
+
+  constructor(invariant: string, what: string) {
+    super(`${invariant}: ${what}`);
+    this.invariant = invariant;
+  }
+}
+
+/** What happened in a world, a line each. */
+export class Journal {
+  readonly lines: string[] = [];
+  readonly #clock: Clock;
+  readonly #startMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startMs = clock.nowMs;
+  }
+
+  note(who: string, what: string): void {
+    const seconds = ((this.#clock.nowMs - this.#startMs) / 1_000).toFixed(3).padStart(9);
+    this.lines.push(`${seconds}  ${who.padEnd(10)} ${what}`);
+  }
+}
+
+/** The end of an id: enough to tell it from the others of a world. */
+export function short(id: string | null): string {
+  return id === null ? "none" : id.slice(-4);
+}

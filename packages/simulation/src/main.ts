@@ -1,0 +1,50 @@
+import { Command, InvalidArgumentError } from "commander";
+import { openDatabase } from "./database.ts";
+import { scriptOf, shrink, simulate } from "./simulate.ts";
+import { START_MS } from "./world.ts";
+
+const whole = (text: string): number => {
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("A whole number.");
+  return Number(text);
+};
+
+const program = new Command("simulate")
+  .description(
+    "Runs whole worlds of devices, nodes and a database, and looks at every step whether all that must hold does.",
+  )
+  .option("--seeds <count>", "how many worlds", whole, 1_000)
+  .option("--seed <seed>", "the first world's seed", whole)
+  .option("--postgres <url>", "a real PostgreSQL instead of the embedded one; a database of its own is made in it")
+  .option("--mutants", "breaks the code in each known way, and looks whether that is found")
+  .parse();
+const given = program.opts<{ seeds: number; seed?: number; postgres?: string; mutants?: true }>();
+
+const database = await openDatabase(START_MS, given.postgres);
+try {
+  if (given.mutants) {
+    const { hunt } = await import("./hunt.ts");
+    process.exitCode = (await hunt(database)) ? 0 : 1;
+  } else {
+    process.exitCode = (await runSeeds()) ? 0 : 1;
+  }
+} finally {
+  await database.close();
+}
+
+async function runSeeds(): Promise<boolean> {
+  const first = given.seed ?? Math.floor(Math.random() * 1_000_000_000);
+  const count = given.seed !== undefined && program.getOptionValueSource("seeds") === "default" ? 1 : given.seeds;
+  const startMs = performance.now();
+  for (let seed = first; seed < first + count; seed += 1) {
+    const result = await simulate(seed, database);
+    if (result.error) {
+      process.stdout.write(`\n${scriptOf(await shrink(result, database))}\n`);
+      return false;
+    }
+    const done = seed - first + 1;
+    if (done % 50 === 0) process.stdout.write(`${done} of ${count} worlds\n`);
+  }
+  const seconds = Math.round((performance.now() - startMs) / 1_000);
+  process.stdout.write(`All held in ${count} worlds, from seed ${first}, in ${seconds} s.\n`);
+  return true;
+}

@@ -1,0 +1,185 @@
+/** A textual change to a source file, given from `packages/`. What is found must be there exactly once. */
+export interface Patch {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A way to break the code that the simulation must notice. */
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+const one = (name: string, file: string, find: string, replace: string): Mutant => ({
+  name,
+  patches: [{ file, find, replace }],
+});
+
+export const mutants: readonly Mutant[] = [
+  one(
+    "acknowledge before the commit",
+    "server/src/committer.ts",
+    "const made = await this.#options.commit(batch.map(({ write }) => write));",
+    "for (const { settle } of batch) settle.resolve(true); const made = await this.#options.commit(batch.map(({ write }) => write));",
+  ),
+  one(
+    "resolve on a request's success instead of its transaction's completion",
+    "client/src/database.ts",
+    "await completed;",
+    'completed.catch(() => {}); await new Promise((resolve) => reading.addEventListener("success", resolve));',
+  ),
+  one(
+    "skip the receipt",
+    "server/src/judgement.ts",
+    'if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });',
+    "",
+  ),
+  one(
+    "drop what is refused",
+    "client/src/queue.ts",
+    'return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);',
+    'return inOrder(settled(id, { outcome: "refused", refusal }))(record);',
+  ),
+  {
+    name: "elect a leader once, and never again",
+    patches: [
+      {
+        file: "client/src/tabs.ts",
+        find: "const hold = () => {\n      if (mine === place) become(true);",
+        replace: "const hold = (lock?: unknown) => {\n      if (lock && mine === place) become(true);",
+      },
+      { file: "client/src/tabs.ts", find: "steal ? { steal } : { signal }", replace: "{ ifAvailable: true }" },
+    ],
+  },
+  one(
+    "run the snapshot backwards",
+    "client/src/queue.ts",
+    "if (isOlder(snapshot, record.snapshot)) return record;",
+    "",
+  ),
+  one(
+    "forget the owner in the store's name",
+    "client/src/store.ts",
+    "const prefix = `sessions:${encodeURIComponent(owner)}:`;",
+    "const prefix = `sessions:anybody:`;",
+  ),
+  one(
+    "forget the owner when a session is loaded",
+    "server/src/postgres/hot.ts",
+    'let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "=", id);',
+    'let query = db.selectFrom("session").select(columns).where("id", "=", id);',
+  ),
+  {
+    name: "update a session whatever its revision",
+    patches: [
+      { file: "server/src/postgres/updates.ts", find: "and session.revision = input.revision - 1", replace: "" },
+      { file: "server/src/postgres/updates.ts", find: 'and revision = ${given("revision")} - 1', replace: "" },
+    ],
+  },
+  one(
+    "send again under a new id",
+    "client/src/pusher.ts",
+    "pending.every(({ command }) => put(command))",
+    "pending.every(({ command }) => put({ ...command, id: environment.id() }))",
+  ),
+  one(
+    "merge drafts by their arrival",
+    "core/src/drafts.ts",
+    "if (!Object.hasOwn(after, field) || after[field]!.at < edit.at) after[field] = edit;",
+    "after[field] = edit;",
+  ),
+  one(
+    "clear the queue before the reply",
+    "client/src/pusher.ts",
+    "let reply;",
+    "let reply; for (const { session } of commands) void store.change(session, (record) => ({ ...record, pending: [] }));",
+  ),
+  one(
+    "forget what the disk refused",
+    "client/src/records.ts",
+    '      keepIn("memory");\n      return;\n    }\n    row.unpersisted = ',
+    '      keepIn("memory");\n      row.unpersisted = [];\n      return;\n    }\n    row.unpersisted = ',
+  ),
+  {
+    name: "count the limit outside the transaction",
+    patches: [
+      {
+        file: "server/src/decision.ts",
+        find: "  try {\n    return await court.db.transaction()",
+        replace: `  const counted = new Map();
+  for (const limit of served.limits) {
+    const tx = court.db.withSchema(court.schema);
+    counted.set(limit, await limit.check({ tx, owner, flow: served.flow.name, nowMs: court.now() }));
+  }
+  early.set(command, counted);
+  try {
+    return await court.db.transaction()`,
+      },
+      {
+        file: "server/src/decision.ts",
+        find: "const refusal = await limit.check({ tx: ours, owner, flow: served.flow.name, nowMs });",
+        replace: "const refusal = early.get(command).get(limit);",
+      },
+      {
+        file: "server/src/decision.ts",
+        find: "/** Another writer came first, and what the transaction has written must go. */",
+        replace: "const early = new WeakMap();",
+      },
+    ],
+  },
+  one(
+    "accept what comes after the deadline",
+    "core/src/session.ts",
+    "const { status, expiresAt } = atTime(session, given.nowMs);",
+    "const { status, expiresAt } = session;",
+  ),
+  one(
+    "tell watchers before the commit",
+    "server/src/engine.ts",
+    "const made = await this.#committer.commit({",
+    "this.#options.publish(owner, next.stored.snapshot); const made = await this.#committer.commit({",
+  ),
+  one(
+    "refuse from memory",
+    "server/src/engine.ts",
+    "if (judgement.settled && !fresh) {",
+    'if (judgement.settled && !fresh && judgement.outcome.outcome === "accepted") {',
+  ),
+  one(
+    "drop what is shelved at the next write",
+    "client/src/records.ts",
+    "batch.reduce((record, step) => step(record), lift(before ?? row.persisted ?? emptyRecord))",
+    "batch.reduce((record, step) => step(record), { ...lift(before ?? row.persisted ?? emptyRecord), shelved: [] })",
+  ),
+  one(
+    "archive without moving",
+    "server/src/decision.ts",
+    "if (!(await deleteHot(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;",
+    "",
+  ),
+  one(
+    "never ask for what the bus has lost",
+    "server/src/relay.ts",
+    "for (const owner of hub.owners()) {",
+    "for (const owner of [] as string[]) {",
+  ),
+  one(
+    "leave a broken stream alone",
+    "client/src/watcher.ts",
+    "cancelTimer = environment.after(backoffMs(failures, environment), connect);",
+    "",
+  ),
+  one(
+    "confirm again under a new id",
+    "client/src/confirmation.ts",
+    "commands: [command]",
+    "commands: [{ ...command, id: environment.id() }]",
+  ),
+  one(
+    "call an unknown commit a refusal",
+    "server/src/engine.ts",
+    'if (fault?.code.startsWith("database_") && !isDataError(error)) throw error;',
+    "",
+  ),
+];

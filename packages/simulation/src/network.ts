@@ -1,0 +1,150 @@
+import type { WatchEvent } from "@sessions/core";
+import type { SessionTransport, WatchObserver } from "@sessions/client";
+import type { Random } from "../../server/src/testing/random.ts";
+import type { Clock } from "./clock.ts";
+import { hosts } from "./hosts.ts";
+import type { ServerNode } from "./node.ts";
+import type { Tab } from "./tab.ts";
+
+/** How a device's connection is. Shares are from 0 to 1. */
+export interface Weather {
+  readonly away: boolean;
+  readonly requestsLost: number;
+  readonly repliesLost: number;
+  readonly duplicated: number;
+  readonly slowestMs: number;
+}
+
+export const fair: Weather = { away: false, requestsLost: 0, repliesLost: 0, duplicated: 0, slowestMs: 60 };
+
+export interface NetworkOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The nodes that live, for a balancer to choose from. */
+  readonly nodes: () => readonly ServerNode[];
+  /** What a node answered, whether or not it arrives. */
+  readonly onReply: (owner: string, procedure: string, request: unknown, reply: unknown) => void;
+  readonly onSnapshots: (owner: string, event: WatchEvent) => void;
+}
+
+type Procedure = "push" | "read" | "list" | "receipt";
+
+/** Between tabs and nodes: everything arrives as JSON, in its own time, sometimes twice, sometimes never. */
+export class Network {
+  readonly #options: NetworkOptions;
+  readonly #streams = new Set<{ readonly tab: Tab; readonly node: ServerNode; readonly cut: () => void }>();
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  /** Streams of a device, or from a node, break. */
+  cut(isCut: (stream: { readonly tab: Tab; readonly node: ServerNode }) => boolean): void {
+    for (const stream of this.#streams) if (isCut(stream)) stream.cut();
+  }
+
+  transportOf(tab: Tab): SessionTransport {
+    const call =
+      (name: Procedure) =>
+      (request: object): Promise<never> =>
+        new Promise((resolve, reject) => this.#call(tab, name, JSON.stringify(request), resolve, reject));
+    return {
+      push: { mutate: call("push") },
+      read: { query: call("read") },
+      list: { query: call("list") },
+      receipt: { query: call("receipt") },
+      watch: { subscribe: (request, observer) => this.#watch(tab, JSON.stringify(request), observer) },
+    };
+  }
+
+  #call(
+    tab: Tab,
+    name: Procedure,
+    request: string,
+    resolve: (reply: never) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const { clock, random, onReply } = this.#options;
+    const { weather } = tab.device;
+    const delay = () => random.between(5, weather.slowestMs);
+    const fail = () => clock.after(delay(), () => tab.run(() => reject(new Error("No connection."))));
+    if (weather.away || random.next() < weather.requestsLost) return void fail();
+
+    const times = random.next() < weather.duplicated ? 2 : 1;
+    for (let time = 0; time < times; time += 1) {
+      clock.after(delay(), () => {
+        const node = this.#anyNode();
+        if (node === undefined) return void fail();
+        node.run(() => {
+          const caller = node.sessions.router.createCaller({ user: tab.owner });
+          // One of the procedures, each with its own request, which the server parses.
+          const procedure = caller[name] as (input: unknown) => Promise<unknown>;
+          procedure(JSON.parse(request)).then(
+            (reply) => {
+              if (!node.alive) return void fail();
+              const text = JSON.stringify(reply);
+              onReply(tab.owner, name, JSON.parse(request), JSON.parse(text));
+              const isLost = tab.device.weather.away || random.next() < weather.repliesLost;
+              if (isLost) return void fail();
+              clock.after(delay(), () => tab.run(() => resolve(JSON.parse(text) as never)));
+            },
+            () => void fail(),
+          );
+        });
+      });
+    }
+  }
+
+  #watch(tab: Tab, request: string, observer: WatchObserver): { unsubscribe(): void } {
+    const { clock, random, onSnapshots } = this.#options;
+    const stop = new AbortController();
+    let arrivesMs = clock.nowMs;
+    const arrive = (run: () => void) => {
+      // A stream keeps its order.
+      arrivesMs = Math.max(arrivesMs, clock.nowMs + random.between(5, tab.device.weather.slowestMs));
+      clock.after(arrivesMs - clock.nowMs, () => tab.run(() => stop.signal.aborted || run()));
+    };
+    const broken = () => arrive(() => observer.onError(new Error("The stream broke.")));
+
+    clock.after(random.between(5, tab.device.weather.slowestMs), () => {
+      const node = this.#anyNode();
+      if (stop.signal.aborted) return;
+      if (tab.device.weather.away || node === undefined) return broken();
+      const leave = new AbortController();
+      const stream = {
+        tab,
+        node,
+        cut: () => {
+          this.#streams.delete(stream);
+          hosts.run(node, () => leave.abort());
+          broken();
+        },
+      };
+      this.#streams.add(stream);
+      stop.signal.addEventListener("abort", () => {
+        this.#streams.delete(stream);
+        hosts.run(node, () => leave.abort());
+      });
+      node.run(() => {
+        const read = async () => {
+          const caller = node.sessions.router.createCaller({ user: tab.owner }, { signal: leave.signal });
+          const events = (await caller.watch(JSON.parse(request))) as AsyncIterable<WatchEvent>;
+          for await (const event of events) {
+            if (leave.signal.aborted || !node.alive) return;
+            const text = JSON.stringify(event);
+            onSnapshots(tab.owner, JSON.parse(text));
+            arrive(() => observer.onData(JSON.parse(text)));
+          }
+          if (this.#streams.has(stream)) stream.cut();
+        };
+        read().catch(() => stream.cut());
+      });
+    });
+    return { unsubscribe: () => stop.abort() };
+  }
+
+  #anyNode(): ServerNode | undefined {
+    const nodes = this.#options.nodes();
+    return nodes.length === 0 ? undefined : this.#options.random.pick(nodes);
+  }
+}

@@ -1,0 +1,92 @@
+import type { AnyFlow, Json } from "@sessions/core";
+import type { SessionState } from "@sessions/client";
+import { inputFor } from "./flows.ts";
+import { short, type Journal } from "./journal.ts";
+import type { PersonDeed } from "./plan.ts";
+import type { Promises } from "./promises.ts";
+import type { Screens } from "./screens.ts";
+import type { Tab } from "./tab.ts";
+
+interface AnySession {
+  readonly id: string;
+  readonly state: SessionState;
+  draft(step: string, fields: Readonly<Record<string, Json>>): { readonly settled: Promise<unknown> };
+  submit(step: string, input: unknown): Parameters<Promises["submitted"]>[2];
+  cancel(): Parameters<Promises["submitted"]>[2];
+}
+
+export interface PersonOptions {
+  readonly flows: readonly AnyFlow[];
+  readonly journal: Journal;
+  readonly promises: Promises;
+  readonly screens: Screens;
+  /** Ids of another owner's sessions. */
+  readonly foreign: readonly string[];
+}
+
+/** Does in a tab what a person does there, with what its screen shows. */
+export function act(tab: Tab, deed: PersonDeed, { flows, journal, promises, screens, foreign }: PersonOptions): void {
+  const { session: nth, does, value } = deed;
+  const flow = flows[(nth + (does === "start" ? value : 0)) % flows.length]!;
+  const note = (what: string) => journal.note(tab.name, what);
+
+  if (does === "peek") {
+    const id = foreign[value % Math.max(1, foreign.length)];
+    if (id === undefined) return;
+    note(`opens ${short(id)}, which is somebody else's`);
+    screens.follow(tab, flow, id);
+    return;
+  }
+  const shown = flows.flatMap((one) => tab.sessions.list(one).state.active.map(({ id }) => ({ flow: one, id })));
+  const chosen = shown[nth % Math.max(1, shown.length)];
+  if (does === "start" || chosen === undefined) {
+    const { id } = tab.sessions.start(flow);
+    note(`starts ${flow.name} ${short(id)}`);
+    promises.started(tab, id);
+    screens.follow(tab, flow, id);
+    return;
+  }
+
+  // The flow is known at run time alone.
+  const session = tab.sessions.open(chosen.flow, chosen.id) as unknown as AnySession;
+  screens.follow(tab, chosen.flow, chosen.id);
+  const { state } = session;
+  const submit = (step: string) => {
+    const submission = session.submit(step, inputFor(step, value));
+    note(`submits ${step} (${value}) of ${short(session.id)} as ${short(submission.id)}`);
+    promises.submitted(tab, session, submission, chosen.flow.steps[step].confirm);
+  };
+  const steps: readonly string[] = chosen.flow.stepNames;
+  switch (does) {
+    case "go on":
+      if (state.progress.current !== null) submit(state.progress.current);
+      return;
+    case "submit":
+      return submit(steps[value % steps.length]!);
+    case "draft": {
+      const step = steps[value % steps.length]!;
+      note(`types ${step} (${value}) in ${short(session.id)}`);
+      void session.draft(step, inputFor(step, value + 100));
+      return;
+    }
+    case "cancel": {
+      const cancellation = session.cancel();
+      note(`cancels ${short(session.id)} as ${short(cancellation.id)}`);
+      promises.submitted(tab, session, cancellation, false);
+      return;
+    }
+    case "retry":
+    case "discard": {
+      const [entry] = state.shelved;
+      if (entry === undefined) return;
+      note(`${does === "retry" ? "retries" : "discards"} ${short(entry.id)} of ${short(session.id)}`);
+      promises.tookFromShelf(entry.id);
+      if (does === "discard") return void (entry.conflict ? entry.takeTheirs() : entry.discard());
+      const again = entry.conflict ? entry.keepMine() : entry.retry();
+      if (entry.kind === "start" || entry.kind === "draft") return;
+      const confirms = entry.step !== null && chosen.flow.steps[entry.step].confirm;
+      promises.submitted(tab, session, again, confirms);
+      return;
+    }
+  }
+}

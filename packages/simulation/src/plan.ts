@@ -1,0 +1,103 @@
+import fc from "fast-check";
+import type { DiskState } from "./disk.ts";
+import type { Mishap } from "./node.ts";
+import type { Weather } from "./network.ts";
+
+/** What a person does. Numbers choose among what there is when it happens. */
+export interface PersonDeed {
+  readonly kind: "person";
+  readonly tab: number;
+  readonly session: number;
+  readonly does: "start" | "go on" | "submit" | "draft" | "cancel" | "retry" | "discard" | "peek";
+  readonly value: number;
+}
+
+/** One thing that happens, so long after the one before. */
+export type Deed = { readonly afterMs: number } & (
+  | PersonDeed
+  | { readonly kind: "tab"; readonly tab: number; readonly does: "open" | "reload" | "close" | "crash" | "freeze" }
+  | { readonly kind: "disk"; readonly device: number; readonly does: DiskState | "close" }
+  | { readonly kind: "weather"; readonly device: number; readonly weather: Weather }
+  | { readonly kind: "node"; readonly node: number; readonly mishap: Mishap }
+  | { readonly kind: "death"; readonly node: number }
+  | { readonly kind: "bus"; readonly loss: number }
+  | { readonly kind: "sweep"; readonly node: number }
+  | { readonly kind: "wait"; readonly minutes: number }
+);
+
+/** Everything that is going to happen in a world. */
+export interface Plan {
+  /** Of what the plan does not say: how long things take, which node is asked. */
+  readonly chance: number;
+  readonly deeds: readonly Deed[];
+}
+
+/** How many things happen in one world. */
+const DEEDS = 40;
+
+const number = fc.nat(11);
+const share = fc.constantFrom(0, 0, 0.2, 0.5);
+
+const person = fc.record({
+  kind: fc.constant("person" as const),
+  tab: number,
+  session: fc.nat(3),
+  does: fc.oneof(
+    { weight: 3, arbitrary: fc.constant("start" as const) },
+    { weight: 14, arbitrary: fc.constant("go on" as const) },
+    { weight: 4, arbitrary: fc.constant("submit" as const) },
+    { weight: 6, arbitrary: fc.constant("draft" as const) },
+    { weight: 1, arbitrary: fc.constantFrom("cancel" as const, "retry" as const, "discard" as const, "peek" as const) },
+  ),
+  value: number,
+});
+
+const weather = fc.record({
+  away: fc.boolean(),
+  requestsLost: share,
+  repliesLost: share,
+  duplicated: share,
+  slowestMs: fc.constantFrom(20, 60, 400, 3_000),
+});
+
+const mishap = fc.record({
+  kind: fc.constantFrom("statement" as const, "commit" as const),
+  after: fc.nat(4),
+  fate: fc.constantFrom("never arrives" as const, "answer lost" as const),
+  dies: fc.boolean(),
+});
+
+const disk = fc.constantFrom<DiskState | "close">("fine", "refused", "full", "frozen", "absent", "close");
+const tab = fc.constantFrom("open" as const, "reload" as const, "close" as const, "crash" as const, "freeze" as const);
+
+const deed = fc.oneof(
+  { weight: 60, arbitrary: person },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("tab" as const), tab: number, does: tab }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("disk" as const), device: number, does: disk }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("weather" as const), device: number, weather }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("node" as const), node: number, mishap }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("death" as const), node: number }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("bus" as const), loss: fc.constantFrom(0, 0.5, 1) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("sweep" as const), node: number }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("wait" as const), minutes: fc.constantFrom(1, 5, 29, 31) }),
+  },
+);
+
+const afterMs = fc.oneof(
+  { weight: 3, arbitrary: fc.nat(40) },
+  { weight: 4, arbitrary: fc.nat(1_500) },
+  { weight: 1, arbitrary: fc.nat(8_000) },
+);
+
+/** Plans of which any part can be left out: what fails is shrunk so. */
+export const plans: fc.Arbitrary<Plan> = fc.noBias(
+  fc.record({
+    chance: fc.noShrink(fc.nat(0x7fffffff)),
+    deeds: fc.array(
+      fc.tuple(afterMs, deed).map(([ms, what]): Deed => ({ afterMs: ms, ...what })),
+      { minLength: 0, maxLength: DEEDS, size: "max" },
+    ),
+  }),
+);

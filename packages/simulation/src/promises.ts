@@ -1,0 +1,95 @@
+import type { SessionState, Submission } from "@sessions/client";
+import { Broken, short, type Journal } from "./journal.ts";
+import type { Replies } from "./replies.ts";
+import type { Tab } from "./tab.ts";
+
+type Settled = Awaited<Submission["settled"]>;
+
+interface Promised {
+  readonly tab: Tab;
+  readonly session: string;
+  readonly id: string;
+  /** It is on the disk, as the client said. */
+  onDisk: boolean;
+  settled: Settled | undefined;
+}
+
+interface SubmittedIn {
+  readonly id: string;
+  readonly state: SessionState;
+}
+
+/** What people did, what the client promised them of it, and where it is. */
+export class Promises {
+  /** Every command's id that a person was given. */
+  readonly asked = new Set<string>();
+  readonly sessions = new Map<string, Set<string>>();
+  readonly #promised: Promised[] = [];
+  readonly #taken = new Set<string>();
+  readonly #journal: Journal;
+  readonly #replies: Replies;
+
+  constructor(journal: Journal, replies: Replies) {
+    this.#journal = journal;
+    this.#replies = replies;
+  }
+
+  started({ owner }: Tab, session: string): void {
+    this.sessions.set(owner, (this.sessions.get(owner) ?? new Set()).add(session));
+  }
+
+  submitted(tab: Tab, session: SubmittedIn, submission: Submission, confirms: boolean): void {
+    const { id, stored, settled } = submission;
+    this.asked.add(id);
+    const promised: Promised = { tab, session: session.id, id, onDisk: false, settled: undefined };
+    void settled.then((settlement) => {
+      promised.settled = settlement;
+      if (!tab.alive) return;
+      const told = settlement.outcome === "refused" ? settlement.refusal.code : settlement.outcome;
+      this.#journal.note(tab.name, `hears of ${short(id)}: ${told}`);
+    });
+    if (confirms) return void this.#promised.push(promised);
+    void stored.then(() => {
+      // What was refused at once was never taken.
+      if (!tab.alive || promised.settled !== undefined) return;
+      promised.onDisk = session.state.sync.storage === "disk";
+    });
+    this.#promised.push(promised);
+  }
+
+  tookFromShelf(id: string): void {
+    this.#taken.add(id);
+  }
+
+  /** accepted = applied + superseded + shelved + pending, on every device. */
+  look(): void {
+    for (const { tab, session, id, onDisk, settled } of this.#promised) {
+      if (settled?.outcome === "accepted") {
+        const known = this.#replies.accepted.get(`${tab.owner} ${id}`);
+        if (known?.revision !== settled.revision)
+          throw new Broken("S1", `${short(id)} was said to be saved and is not`);
+      }
+      if (!onDisk) continue;
+      const record = tab.device.disk.recordOf(tab.owner, session);
+      const ended = record?.settled.find((entry) => entry.id === id)?.settlement;
+      const isPending = record?.pending.some(({ command }) => command.id === id) ?? false;
+      if (!isPending && !ended) throw new Broken("S4", `${short(id)} was stored on ${tab.device.name} and is gone`);
+      if (isPending && ended) throw new Broken("S4", `${short(id)} is settled and pending on ${tab.device.name}`);
+      const shelved = record?.shelved.some((entry) => entry.id === id) ?? false;
+      if (ended?.outcome === "refused" && !shelved && !this.#taken.has(id)) {
+        throw new Broken("S4", `${short(id)} was refused on ${tab.device.name} and is not shown`);
+      }
+    }
+  }
+
+  /** Nothing is left undecided. */
+  close(): void {
+    for (const { tab, id, settled } of this.#promised) {
+      if (tab.alive && settled === undefined) throw new Broken("S4", `${short(id)} was never decided`);
+      if (settled?.outcome === "refused" && settled.refusal.code !== "unconfirmed") {
+        const wasAccepted = this.#replies.accepted.has(`${tab.owner} ${id}`);
+        if (wasAccepted) throw new Broken("S2", `${short(id)} took effect, and was said to be refused`);
+      }
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
+import type { SessionState } from "@sessions/client";
+import { hosts } from "./hosts.ts";
+import { Broken, short } from "./journal.ts";
+import type { Promises } from "./promises.ts";
+import type { Tab } from "./tab.ts";
+
+interface Screen {
+  readonly tab: Tab;
+  readonly id: string;
+  readonly stateOf: () => SessionState;
+  last: SessionState;
+}
+
+/** What every tab shows. */
+export class Screens {
+  readonly #screens = new Map<Tab, Map<string, Screen>>();
+  readonly #promises: Promises;
+  readonly #fail: (error: Broken) => void;
+
+  constructor(promises: Promises, fail: (error: Broken) => void) {
+    this.#promises = promises;
+    this.#fail = fail;
+  }
+
+  /** Looks at every state of a session that a tab shows from now on. */
+  follow(tab: Tab, flow: AnyFlow, id: string): void {
+    const ofTab = this.#screens.get(tab) ?? new Map<string, Screen>();
+    this.#screens.set(tab, ofTab);
+    if (ofTab.has(id)) return;
+    hosts.run(tab, () => {
+      const session = tab.sessions.open(flow, id);
+      const screen = { tab, id, stateOf: () => session.state, last: session.state };
+      ofTab.set(id, screen);
+      session.subscribe(() => this.#look(screen));
+      this.#look(screen);
+    });
+  }
+
+  #look(screen: Screen): void {
+    const { tab, id, last } = screen;
+    if (!tab.alive) return;
+    const state = screen.stateOf();
+    screen.last = state;
+    const wrong = (invariant: string, what: string) =>
+      this.#fail(new Broken(invariant, `${tab.name} shows ${short(id)} ${what}`));
+    if (state.revision < last.revision) wrong("S10", `at ${state.revision} after ${last.revision}`);
+    // An end that still waits to be sent may yet be refused.
+    const isFinal = last.sync.pending === 0 && (last.status === "completed" || last.status === "cancelled");
+    if (isFinal && state.status !== last.status) wrong("S6", `${state.status} after its end`);
+    const own = this.#promises.sessions.get(tab.owner)?.has(id) ?? false;
+    if (!own && state.status !== "loading" && state.status !== "missing") wrong("S9", "which is somebody else's");
+  }
+
+  /** Every tab shows what the database holds, and has nothing left to send. */
+  requireAgreement(tab: Tab, flows: readonly AnyFlow[], truth: readonly Snapshot[]): void {
+    const wrong = (id: string, what: string) => {
+      throw new Broken("S1", `at rest, ${tab.name} shows ${short(id)} ${what}`);
+    };
+    for (const snapshot of truth) {
+      const flow = flows.find(({ name }) => name === snapshot.flow)!;
+      const { state } = tab.sessions.open(flow, snapshot.id);
+      // What began and ended elsewhere while the bus was dumb is found when it is next asked for.
+      if (snapshot.status !== "active" && state.revision === 0 && state.sync.pending === 0) continue;
+      if (state.sync.pending > 0) wrong(snapshot.id, `with ${state.sync.pending} to send`);
+      if (state.revision !== snapshot.revision) wrong(snapshot.id, `at ${state.revision}, not ${snapshot.revision}`);
+      if (state.status !== snapshot.status) wrong(snapshot.id, `${state.status}, not ${snapshot.status}`);
+      if (!sameJson(state.data as Json, snapshot.data)) wrong(snapshot.id, "with other data");
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import fc from "fast-check";
+import type { SimulatedDatabase } from "./database.ts";
+import { plans, type Plan } from "./plan.ts";
+import { World } from "./world.ts";
+
+/** How long a failing plan is shrunk at most, in milliseconds. */
+const SHRINK_MS = 30_000;
+
+/** What came of a world. */
+export interface Result {
+  readonly seed: number;
+  /** What held no more; undefined when all did. */
+  readonly error: Error | undefined;
+  /** What happened, a line each. */
+  readonly script: readonly string[];
+}
+
+/** Runs the world of a seed. The same seed is the same world, event by event. */
+export function simulate(seed: number, database: SimulatedDatabase): Promise<Result> {
+  return run(seed, fc.sample(plans, { seed, numRuns: 1 })[0]!, database);
+}
+
+/** The smallest part of a seed's plan that fails too, as far as it was found. */
+export async function shrink(failed: Result, database: SimulatedDatabase): Promise<Result> {
+  const { seed } = failed;
+  let smallest = failed;
+  const holds = fc.asyncProperty(plans, async (plan) => {
+    const result = await run(seed, plan, database);
+    if (result.error) smallest = result;
+    return result.error === undefined;
+  });
+  await fc.check(holds, { seed, numRuns: 1, interruptAfterTimeLimit: SHRINK_MS });
+  return smallest;
+}
+
+/** A failure as it is printed. */
+export function scriptOf({ seed, error, script }: Result): string {
+  return [`Seed ${seed}: ${error?.message}`, ...script, `Again: pnpm simulate --seed ${seed}`].join("\n");
+}
+
+async function run(seed: number, plan: Plan, database: SimulatedDatabase): Promise<Result> {
+  await database.reset();
+  const world = new World(plan, database);
+  try {
+    await world.run();
+    return { seed, error: undefined, script: world.journal.lines };
+  } catch (error) {
+    return { seed, error: error as Error, script: world.journal.lines };
+  }
+}

@@ -1,0 +1,32 @@
+import { afterAll, expect, test } from "vitest";
+import { openDatabase } from "./database.ts";
+import { scriptOf, shrink, simulate } from "./simulate.ts";
+import { START_MS } from "./world.ts";
+
+/** Seeds that once failed, and some that reach far. */
+const corpus = [13, 19, 24, 42, 110, 124, 140];
+
+const FRESH = 200;
+
+const database = await openDatabase(START_MS);
+afterAll(() => database.close());
+
+async function requireAll(seeds: readonly number[]): Promise<void> {
+  for (const seed of seeds) {
+    const result = await simulate(seed, database);
+    if (result.error) expect.fail(scriptOf(await shrink(result, database)));
+  }
+}
+
+test("S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S13, S14, S15: what once failed holds", () => requireAll(corpus));
+
+test("S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S13, S14, S15: whatever fails, and whenever, in 200 worlds that nobody has seen", () => {
+  const first = Math.floor(Math.random() * 1_000_000_000);
+  return requireAll(Array.from({ length: FRESH }, (_, index) => first + index));
+});
+
+test("a seed is the same world again", async () => {
+  const [first, again] = [await simulate(3, database), await simulate(3, database)];
+  expect(first.script.length).toBeGreaterThan(10);
+  expect(again).toEqual(first);
+});
