@@ -82,8 +82,17 @@ export class Promises {
     }
   }
 
-  /** Nothing is left undecided. */
-  close(): void {
+  /** Nothing is left undecided, and what took effect is shown to nobody as refused. */
+  close(tabs: readonly Tab[]): void {
+    for (const { owner, device } of tabs) {
+      for (const session of this.sessions.get(owner) ?? []) {
+        for (const { id, kind } of device.disk.recordOf(owner, session)?.shelved ?? []) {
+          // A draft is kept aside under the id of what it contradicts.
+          if (kind === "draft" || !this.#replies.accepted.has(`${owner} ${id}`)) continue;
+          throw new Broken("S2", `${short(id)} took effect, and is shelved on ${device.name}`);
+        }
+      }
+    }
     for (const { tab, id, settled } of this.#promised) {
       if (tab.alive && settled === undefined) throw new Broken("S4", `${short(id)} was never decided`);
       if (settled?.outcome === "refused" && settled.refusal.code !== "unconfirmed") {

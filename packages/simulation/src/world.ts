@@ -210,7 +210,7 @@ export class World {
   }
 
   async #close(): Promise<void> {
-    this.#promises.close();
+    this.#promises.close(this.#tabs());
     await this.#clock.until(this.#books.close(this.#replies, this.#promises.asked));
     const [node] = this.#nodes.values();
     for (const owner of owners) {
