@@ -1,9 +1,10 @@
 import { sql } from "kysely";
+import { Pool } from "pg";
 import { expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
 import { kyselyOver } from "./database.ts";
 
-const { pool } = await freshDatabase();
+const { pool, url } = await freshDatabase();
 
 test("a connection that is lost between two statements of a transaction fails the next, and not the process", async () => {
   const work = kyselyOver(pool)
@@ -19,4 +20,18 @@ test("a connection that is lost between two statements of a transaction fails th
     });
   await expect(work).rejects.toThrow(/connection/i);
   await expect(pool.query("select 1")).resolves.toMatchObject({ rowCount: 1 });
+});
+
+test("a connection that is lost in the moment that the pool hands it over does not end the process", async () => {
+  // The pool has ceased to listen by then, and who asked for the connection has not begun to.
+  const handingOver = new Pool({
+    connectionString: url,
+    verify: (client, done) => {
+      client.emit("error", new Error("terminating connection"));
+      done();
+    },
+  });
+  const { rows } = await sql<{ one: number }>`select 1 as one`.execute(kyselyOver(handingOver));
+  expect(rows).toEqual([{ one: 1 }]);
+  await handingOver.end();
 });

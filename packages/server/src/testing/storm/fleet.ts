@@ -36,11 +36,14 @@ export class Fleet {
 
   async close(): Promise<void> {
     await Promise.all(this.#starting);
+    const fallen = [...this.#serving.values()].filter(({ exitCode, signalCode }) => (exitCode ?? signalCode) !== null);
     for (const child of this.#serving.values()) {
+      if (fallen.includes(child)) continue;
       child.kill("SIGKILL");
       await once(child, "exit");
     }
     this.#serving.clear();
+    if (fallen.length > 0) throw new Error(`${fallen.length} servers ended by themselves.`);
   }
 
   #start(): void {
