@@ -1,4 +1,4 @@
-import { v7 } from "uuid";
+import { newId } from "./id.ts";
 
 /** Time, chance and ids, so that tests and simulations can give their own. */
 export interface Environment {
@@ -15,7 +15,7 @@ export interface Environment {
 export const browserEnvironment: Environment = {
   now: () => Date.now(),
   random: () => Math.random(),
-  id: () => v7(),
+  id: newId,
   after(ms, run) {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);

@@ -1,9 +1,7 @@
 import { z } from "zod";
+import { idSchema } from "./id.ts";
 import type { Json } from "./json.ts";
 import { stampSchema } from "./stamp.ts";
-
-/** A UUIDv7 in lower case (RFC 9562), minted by the client: ids of one moment lie together in an index. */
-export const idSchema = z.uuidv7().lowercase();
 
 const json = z.custom<Json>((value) => value !== undefined);
 const name = z.string().min(1).max(100);

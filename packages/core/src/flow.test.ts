@@ -3,7 +3,7 @@ import { z } from "zod";
 import { durationMs } from "./duration.ts";
 import { SessionsError } from "./error.ts";
 import { defineFlow, fieldNames } from "./flow.ts";
-import { progressOf } from "./snapshot.ts";
+import { progressOf } from "./progress.ts";
 import { step } from "./step.ts";
 
 const input = z.object({ n: z.int() });

@@ -1,7 +1,6 @@
 export {
   commandSchema,
   deviceSchema,
-  idSchema,
   type CancelCommand,
   type Command,
   type Device,
@@ -28,6 +27,7 @@ export {
   type StepsOf,
   type StepsWithOutput,
 } from "./flow.ts";
+export { idSchema } from "./id.ts";
 export { parse } from "./input.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
 export { liftDrafts, liftInput, liftSession, type Lifted } from "./lift.ts";
@@ -55,7 +55,8 @@ export {
 } from "./protocol.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
-export { progressOf, statuses, type Drafts, type Progress, type Snapshot, type Status } from "./snapshot.ts";
+export { progressOf, type Progress } from "./progress.ts";
+export { statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
 export { mergeFields, unsubmitted } from "./drafts.ts";
 export { deviceOf, nextStamp, type Stamp } from "./stamp.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";

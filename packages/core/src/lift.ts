@@ -6,7 +6,8 @@ import { parse } from "./input.ts";
 import { sameJson, storable, type Json } from "./json.ts";
 import type { OldFields } from "./migration.ts";
 import type { Refusal } from "./refusal.ts";
-import { progressOf, type Drafts, type Snapshot } from "./snapshot.ts";
+import { progressOf } from "./progress.ts";
+import type { Drafts, Snapshot } from "./snapshot.ts";
 import { oldest } from "./stamp.ts";
 import type { Step } from "./step.ts";
 

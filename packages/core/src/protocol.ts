@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { deviceSchema, idSchema, textSchema, type Command } from "./command.ts";
+import { deviceSchema, textSchema, type Command } from "./command.ts";
+import { idSchema } from "./id.ts";
 import { refusalSchema } from "./refusal.ts";
 import { snapshotSchema } from "./snapshot.ts";
 

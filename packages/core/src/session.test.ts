@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { commandSchema } from "./command.ts";
 import { refusalSchema } from "./refusal.ts";
 import { advance, atTime, seenBy } from "./session.ts";
-import { progressOf, snapshotSchema, type Snapshot } from "./snapshot.ts";
+import { progressOf } from "./progress.ts";
+import { snapshotSchema, type Snapshot } from "./snapshot.ts";
 import { devices, idOf, walks, type Turn } from "./testing/walk.ts";
 
 const ofTurns = (law: (turn: Turn, flow: Parameters<typeof advance>[0]) => void) => {

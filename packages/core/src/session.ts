@@ -7,7 +7,8 @@ import { sameJson, storable, type Json } from "./json.ts";
 import { liftCommand, liftSession, type Continuing, type Lifted } from "./lift.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Stamp } from "./stamp.ts";
-import { progressOf, type Snapshot, type Status } from "./snapshot.ts";
+import { progressOf } from "./progress.ts";
+import type { Snapshot, Status } from "./snapshot.ts";
 
 /** When and where a command is judged. */
 export interface Circumstances {

@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { Command, Device } from "../command.ts";
 import { defineFlow, type AnyFlow } from "../flow.ts";
 import { advance, seenBy, type Advanced, type Circumstances } from "../session.ts";
-import { progressOf, type Snapshot } from "../snapshot.ts";
+import { progressOf } from "../progress.ts";
+import type { Snapshot } from "../snapshot.ts";
 import { nextStamp } from "../stamp.ts";
 import { step, type Steps } from "../step.ts";
 
