@@ -3,7 +3,7 @@ let counter = 0;
 
 /**
  * A new UUIDv7 that sorts after every one that this page made before (RFC 9562, section 6.2, method 1). Not of
- * `crypto.randomUUID`, which plain `http` lacks, nor of a library, which weighs four times this.
+ * `crypto.randomUUID`, which plain `http` lacks, nor of a library, which weighs three times this.
  */
 export function newId(): string {
   const nowMs = Date.now();
