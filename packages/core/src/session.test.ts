@@ -121,7 +121,7 @@ test("a submission is kept under its command, its moment and its device", () => 
     if (!result.accepted || command.kind !== "submit") return;
     expect(result.session.submissions[command.step]).toEqual({
       command: command.id,
-      at: result.session.updatedAt,
+      at: new Date(given.nowMs).toISOString(),
       device: given.device,
     });
     expect(devices).toContainEqual(result.session.device);

@@ -236,7 +236,7 @@ function submitted(
       ...keep(session.submissions),
       [step]: {
         command: given.command,
-        at: touched.updatedAt,
+        at: iso(given.nowMs),
         device: given.device,
         ...(change.typed !== undefined && { typed: [...change.typed] }),
       },
