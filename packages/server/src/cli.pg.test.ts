@@ -146,6 +146,18 @@ test.for<readonly [name: string, statement: string, says: string]>([
   expect((await verify(db)).broken).toBeNull();
 });
 
+test("S15: verify asks for no session of a month that a retention has dropped", async () => {
+  const { session, review } = await ada.untilReview();
+  await ada.one(review);
+  const dropped = db.transaction().execute(async (tx) => {
+    await tx.deleteFrom("session_archive").where("id", "=", session).execute();
+    expect((await verify(tx)).broken).toMatchObject({ session, reason: "is gone, and its history stays" });
+    expect((await verify(tx, { firstMonth: "2999-01" })).broken).toBeNull();
+    throw new Error("Take it back.");
+  });
+  await expect(dropped).rejects.toThrow("Take it back.");
+});
+
 test("a database that does not answer is told in one sentence", async () => {
   const { code, stderr } = await sessions("--database-url", "postgres://nobody@127.0.0.1:1/none", "status");
   expect(code).toBe(1);

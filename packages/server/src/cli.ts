@@ -97,9 +97,10 @@ program
   .command("verify")
   .description("check every session against its history, and name the first that is broken")
   .action(() =>
-    within(async ({ sessions, db }) => {
+    within(async ({ sessions, db, partitions }) => {
       await sessions.check();
-      const found = await verify(db, { onProgress: (count) => progress(`${count} sessions`) });
+      const firstMonth = (await partitions.list()).find(({ of }) => of === "session_archive")?.month;
+      const found = await verify(db, { firstMonth, onProgress: (count) => progress(`${count} sessions`) });
       if (found.broken === null) return say(`${found.sessions} sessions are whole.`);
       const { session, reason } = found.broken;
       say(`Session ${session} ${reason}. The ${found.sessions} before it are whole.`);
