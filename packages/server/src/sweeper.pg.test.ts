@@ -53,3 +53,29 @@ test("S7: four sweepers at once end each due session exactly once", async () => 
   );
   expect(rows[0]).toEqual({ archived: "400", hot: "0", entries: "800" });
 });
+
+test("S7: a session that cannot be ended is reported, and keeps none of the others; minutes after its deadline each is swept", async () => {
+  nowMs = startMs + 2_000 * hourMs;
+  const reports: string[] = [];
+  const [stuck, free] = [uuidv7(), uuidv7()];
+  const ada = new Teller(node, "ada");
+  await ada.push(start(stuck, "notes"), start(free, "notes"));
+  nowMs += 72 * hourMs;
+  await pool.query(
+    `insert into sessions.session_archive
+     select owner_id, id, flow, version, revision, 'expired', state, receipts, entry, hash, expires_at
+     from sessions.session where id = $1`,
+    [stuck],
+  );
+  nowMs += 60_000;
+  const sweeping = createBank(pool, {
+    ...options,
+    onError: ({ code, message }) => reports.push(`${code}: ${message}`),
+  });
+  expect(await sweeping.sweep()).toBe(1);
+  expect(await ada.read(free)).toMatchObject({ status: "expired" });
+  expect(reports).toEqual([expect.stringMatching(/^database_failed: .*was not ended/)]);
+  expect(reports[0]).toContain(stuck);
+  await pool.query("delete from sessions.session_archive where id = $1", [stuck]);
+  expect(await sweeping.sweep()).toBe(1);
+});

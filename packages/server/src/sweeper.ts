@@ -1,9 +1,11 @@
 import type { Kysely } from "kysely";
-import { atTime, type Snapshot } from "@sessions/core";
+import { atTime, SessionsError, type Snapshot } from "@sessions/core";
 import { endDue, type Court } from "./decision.ts";
+import { isDataError } from "./postgres/database.ts";
 import { listDue } from "./postgres/hot.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import type { Stored } from "./stored.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** How many due sessions are looked up at a time. */
@@ -48,7 +50,7 @@ export class Sweeper {
         const expired = atTime(stored.snapshot, dueMs);
         if (expired.status !== "expired") continue;
         await partitions.ensure(Date.parse(stored.snapshot.expiresAt));
-        if (!(await endDue(court, owner, stored, expired))) continue;
+        if (!(await this.#end(owner, stored, expired))) continue;
         publish(owner, expired);
         telemetry.swept(dueMs - Date.parse(stored.snapshot.expiresAt));
         moved += 1;
@@ -57,6 +59,18 @@ export class Sweeper {
       onProgress?.(ended);
       // What is left of a short batch, or of one that others moved, is another sweeper's or the next sweep's.
       if (due.length < BATCH_SIZE || moved === 0 || signal?.aborted) return ended;
+    }
+  }
+
+  /** One that cannot be ended must not keep the others. */
+  async #end(owner: string, stored: Stored, expired: Snapshot): Promise<boolean> {
+    const { court } = this.#options;
+    try {
+      return await endDue(court, owner, stored, expired);
+    } catch (cause) {
+      if (!isDataError(cause)) throw cause;
+      court.report(new SessionsError("database_failed", `Session ${stored.snapshot.id} was not ended.`, { cause }));
+      return false;
     }
   }
 }

@@ -28,7 +28,7 @@ export async function loadHotOf(db: Executor, owner: string, ids: readonly strin
   return (await query.execute()).map(fromRow);
 }
 
-/** Sessions of any owner whose deadline passed within an hour that is over at `at`, the longest due first. */
+/** Sessions of any owner whose deadline has passed at `at`, those of the longest past hour first. */
 export async function listDue(
   db: Executor,
   at: string,
@@ -37,7 +37,8 @@ export async function listDue(
   const rows = await db
     .selectFrom("session")
     .select([...columns, "owner_id"])
-    .where("expires_bucket", "<", sql<never>`${hourOf(at)}::timestamptz`)
+    .where("expires_bucket", "<=", sql<never>`${hourOf(at)}::timestamptz`)
+    .where("expires_at", "<=", sql<never>`${at}::timestamptz`)
     .orderBy("expires_bucket")
     .limit(limit)
     .execute();
