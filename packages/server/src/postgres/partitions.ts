@@ -67,8 +67,10 @@ export class Partitions {
 
   /** Drops a month's table, and with it everything that it holds. */
   async drop({ table, of, month }: Partition): Promise<void> {
-    await sql`alter table ${this.#table(of)} detach partition ${this.#table(table)}`.execute(this.#db);
-    await sql`drop table ${this.#table(table)}`.execute(this.#db);
+    await this.#db.transaction().execute(async (tx) => {
+      await sql`alter table ${this.#table(of)} detach partition ${this.#table(table)}`.execute(tx);
+      await sql`drop table ${this.#table(table)}`.execute(tx);
+    });
     this.#present.delete(month);
     this.#ensured = { fromMs: 0, beforeMs: 0 };
   }
