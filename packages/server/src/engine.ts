@@ -60,7 +60,6 @@ export class Engine {
   readonly #db: Kysely<Tables>;
   readonly #cache: SessionCache;
   readonly #committer: Committer<Update & Write>;
-  readonly #pushes = new Set<Promise<PushReply>>();
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
   constructor(options: EngineOptions) {
@@ -85,21 +84,10 @@ export class Engine {
     return this.#committer.depth;
   }
 
-  /** Resolves when every push that was taken has been answered. */
-  async drain(): Promise<void> {
-    while (this.#pushes.size > 0) await Promise.allSettled(this.#pushes);
-  }
-
   /** Takes commands in their order; those of different sessions do not wait for one another. */
   push(owner: string, request: PushRequest): Promise<PushReply> {
-    const { telemetry } = this.#options;
-    const push = telemetry.span("sessions.push", { "sessions.commands": request.commands.length }, () =>
-      this.#push(owner, request),
-    );
-    this.#pushes.add(push);
-    const settled = () => this.#pushes.delete(push);
-    push.then(settled, settled);
-    return push;
+    const attributes = { "sessions.commands": request.commands.length };
+    return this.#options.telemetry.span("sessions.push", attributes, () => this.#push(owner, request));
   }
 
   async #push(owner: string, { protocol, device, commands }: PushRequest): Promise<PushReply> {
@@ -134,11 +122,14 @@ export class Engine {
     const snapshots: Snapshot[] = [];
     const takeAll = async (session: string, group: readonly { index: number; command: Command }[]) => {
       let stored: Stored | undefined;
+      let busy: Outcome | undefined;
       for (const { index, command } of group) {
-        const decided = await this.#take(owner, device, command, stored).catch((error: unknown) =>
-          this.#failed(command, error),
-        );
+        // What depends on a command that was turned away is turned away with it, to come again in its order.
+        const decided: Decided = busy
+          ? { outcome: busy, stored: null }
+          : await this.#take(owner, device, command, stored).catch((error: unknown) => this.#failed(command, error));
         outcomes[index] = decided.outcome;
+        busy = isBusy(decided.outcome) ? decided.outcome : undefined;
         telemetry.outcome(command.kind, decided.outcome);
         stored = decided.stored ?? undefined;
       }
@@ -248,7 +239,14 @@ export class Engine {
     if (first !== undefined && second === undefined) return [await updates.writeOne(this.#db, first)];
     if (kind === "postgres") return updates.writeMany(this.#db, writes);
     return this.#db.connection().execute(async (connection) => {
-      if (kind === "citus") return Promise.all(writes.map((write) => updates.writeOne(connection, write)));
+      if (kind === "citus") {
+        // All have been answered before the connection is another's.
+        const sent = await Promise.allSettled(writes.map((write) => updates.writeOne(connection, write)));
+        return sent.map((result) => {
+          if (result.status === "rejected") throw result.reason;
+          return result.value;
+        });
+      }
       const made: boolean[] = [];
       for (const write of writes) made.push(await updates.writeOne(connection, write));
       return made;
@@ -265,6 +263,10 @@ export class Engine {
   #iso(): string {
     return new Date(this.#options.now()).toISOString();
   }
+}
+
+function isBusy(outcome: Outcome): boolean {
+  return outcome.outcome === "refused" && outcome.refusal.code === "busy";
 }
 
 /** Waits for all, so that none is left running, and then throws the first error there was. */

@@ -30,10 +30,12 @@ export interface RouterOptions {
   /** Whose request this is; undefined when nobody is signed in. */
   readonly ownerOf: (context: object) => Promise<string | undefined>;
   readonly report: (error: SessionsError) => void;
+  /** What is being answered. */
+  readonly underWay: Set<Promise<unknown>>;
 }
 
 /** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
-export function createRouter({ engine, reader, hub, now, ownerOf, report }: RouterOptions) {
+export function createRouter({ engine, reader, hub, now, ownerOf, report, underWay }: RouterOptions) {
   const t = initTRPC.context<object>().create();
 
   /** Whose request this is, who must be whom the client takes itself to be, when it says so. */
@@ -48,8 +50,10 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report }: Rout
 
   /** Answers, or fails without quoting what a driver said: it may hold what a person typed. */
   async function answering<T>(work: () => Promise<T>): Promise<T> {
+    const answer = work();
+    underWay.add(answer);
     try {
-      return await work();
+      return await answer;
     } catch (error) {
       if (error instanceof TRPCError) throw error;
       const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
@@ -61,6 +65,8 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report }: Rout
         message: fault.message,
         cause: fault,
       });
+    } finally {
+      underWay.delete(answer);
     }
   }
 

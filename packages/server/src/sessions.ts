@@ -141,6 +141,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     () => hub.size,
     () => engine.queued,
   );
+  const underWay = new Set<Promise<unknown>>();
   let closed = false;
 
   const router = createRouter({
@@ -149,6 +150,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     hub,
     now,
     report: onError,
+    underWay,
     ownerOf: async (context) => {
       // The host's context type is not checked against a nested router's: what it holds is the host's word.
       const identified = await identifiedBy(() => options.identify(context as Context));
@@ -174,7 +176,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       closed = true;
       stopObserving();
       hub.close();
-      await Promise.all([engine.drain(), stopSweeping()]);
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      await stopSweeping();
       await relay?.close();
     },
   };
