@@ -26,7 +26,7 @@ async function run({ kind, from, to, ms }: Probe): Promise<number> {
   const headers = { "x-user": person.owner };
   const wire = new Wire(from);
   const path = kind === "sessions" ? "/sessions.push" : "/";
-  while (person.room < ms * 2) {
+  while (person.room < ms * 5) {
     const begun = person.begin(MAX_COMMANDS);
     if (kind === "sessions") await wire.post(path, JSON.stringify(begun), headers);
   }

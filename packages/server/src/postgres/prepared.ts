@@ -24,7 +24,7 @@ export function preparing(pool: PostgresPool, schema: string): PostgresPool {
   function nameOf(text: string): string | undefined {
     let known = runs.get(text);
     if (known === undefined) {
-      const ours = text.includes(`"${schema}"."`) || text.includes(` ${schema}.session`);
+      const ours = text.includes(`"${schema}"."`);
       if (!ours || text.includes(" in (") || runs.size === MAX_TEXTS) return undefined;
       // By the text itself: two nodes of one process may share a pool.
       known = { name: `sessions_${hash("sha256", text).slice(0, 16)}`, count: 0 };

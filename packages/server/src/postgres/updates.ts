@@ -91,12 +91,12 @@ function textForOne(schema: string): string {
   const given = (name: Column) => `$${columnNames.indexOf(name) + 1}::${columnTypes[name]}`;
   return `
     with moved as (
-      update ${schema}.session
+      update "${schema}"."session"
       set ${changed.map((name) => `${name} = ${given(name)}`).join(", ")}, receipts = receipts || ${given("receipt")}
       where owner_id = ${given("owner_id")} and id = ${given("id")} and revision = ${given("revision")} - 1
       returning owner_id, id
     ), noted as (
-      insert into ${schema}.session_event (owner_id, session_id, ${noted.join(", ")})
+      insert into "${schema}"."session_event" (owner_id, session_id, ${noted.join(", ")})
       select owner_id, id, ${noted.map(given).join(", ")} from moved
       where owner_id = ${given("owner_id")} and ${given("body")} is not null
     )
@@ -114,13 +114,13 @@ function textForMany(schema: string): string {
     with input (${columnNames.join(", ")}) as (
       select * from unnest(${lists.join(", ")})
     ), made as (
-      update ${schema}.session as session
+      update "${schema}"."session" as session
       set ${changed.map((name) => `${name} = input.${name}`).join(", ")}, receipts = session.receipts || input.receipt
       from input
       where session.owner_id = input.owner_id and session.id = input.id and session.revision = input.revision - 1
       returning ${told.map((name) => `input.${name}`).join(", ")}
     ), noted as (
-      insert into ${schema}.session_event (owner_id, session_id, ${noted.join(", ")})
+      insert into "${schema}"."session_event" (owner_id, session_id, ${noted.join(", ")})
       select owner_id, id, ${noted.join(", ")} from made where body is not null
     )
     select position from made`;
