@@ -191,3 +191,21 @@ test("a path function that throws fails its own command alone", async () => {
   expect(outcomes).toMatchObject([{ refusal: { code: "failed" } }, { outcome: "accepted" }]);
   expect(faults).toEqual(["path_invalid"]);
 });
+
+test("past ten thousand commands under way, whatever they wait for, more are turned away at once, to come again", async () => {
+  const gate = Promise.withResolvers<void>();
+  const database = around(async () => {
+    await gate.promise;
+    throw Object.assign(new Error("The connection was lost."), { code: "08006" });
+  });
+  const node = createBank(database, { sweeps: false, onError: () => {} });
+  const teller = new Teller(node, "crowd");
+  const starts = () => Array.from({ length: 100 }, () => start(uuidv7(), "notes"));
+  const waiting = Promise.allSettled(Array.from({ length: 100 }, () => teller.push(...starts())));
+  const { outcomes, snapshots } = await new Teller(node, "late").push(start(uuidv7(), "notes"));
+  expect(outcomes).toEqual([{ outcome: "refused", refusal: { code: "busy", retryAfterMs: 1_000 } }]);
+  expect(snapshots).toEqual([]);
+  gate.resolve();
+  expect((await waiting).every(({ status }) => status === "rejected")).toBe(true);
+  await node.close();
+});

@@ -33,15 +33,19 @@ const MAX_RACES = 3;
 /** How often a command is judged again after a deadlock or a serialization failure. */
 const MAX_ATTEMPTS = 10;
 
-/** The most writes in one statement, and the most that wait for one. */
+/** The most writes in one statement. */
 const BATCH_SIZE = 256;
-const QUEUE_SIZE = 10_000;
+
+/** The most commands that are under way at once, whatever they wait for. */
+const MAX_UNDER_WAY = 10_000;
 
 /** When a push that was turned away may be sent again, in milliseconds. */
 const RETRY_AFTER_MS = 1_000;
 
 /** How often a device's last sighting is written, in milliseconds. */
 const DEVICE_NOTE_MS = 3_600_000;
+
+const turnedAway: Decided = { outcome: refused({ code: "busy", retryAfterMs: RETRY_AFTER_MS }), stored: null };
 
 export interface EngineOptions extends Court {
   readonly kind: EngineKind;
@@ -60,6 +64,7 @@ export class Engine {
   readonly #db: Kysely<Tables>;
   readonly #cache: SessionCache;
   readonly #committer: Committer<Update & Write>;
+  #underWay = 0;
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
   constructor(options: EngineOptions) {
@@ -75,7 +80,7 @@ export class Engine {
       isTransient,
       isOneWrites: isDataError,
       batchSize: BATCH_SIZE,
-      queueSize: QUEUE_SIZE,
+      queueSize: MAX_UNDER_WAY,
     });
   }
 
@@ -127,7 +132,7 @@ export class Engine {
         // What depends on a command that was turned away is turned away with it, to come again in its order.
         const decided: Decided = busy
           ? { outcome: busy, stored: null }
-          : await this.#take(owner, device, command, stored).catch((error: unknown) => this.#failed(command, error));
+          : await this.#takeOne(owner, device, command, stored).catch((error: unknown) => this.#failed(command, error));
         outcomes[index] = decided.outcome;
         busy = isBusy(decided.outcome) ? decided.outcome : undefined;
         telemetry.outcome(command.kind, decided.outcome);
@@ -135,7 +140,8 @@ export class Engine {
       }
       // What was just written is told as it is, unless its deadline has passed since.
       const written = stored && atTime(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;
-      const told = written ?? (await reader.read(owner, session));
+      // Whoever is turned away costs the database nothing.
+      const told = written ?? (busy ? null : await reader.read(owner, session));
       if (told !== null) snapshots.push(told);
     };
     await settleAll([...bySession].map(([session, group]) => takeAll(session, group)));
@@ -147,6 +153,16 @@ export class Engine {
   forget(notice: Notice | undefined): void {
     if (notice === undefined) this.#cache.clear();
     else this.#cache.dropOlder(notice.owner, notice.session, notice.revision);
+  }
+
+  async #takeOne(owner: string, device: Device, command: Command, before: Stored | undefined): Promise<Decided> {
+    if (this.#underWay >= MAX_UNDER_WAY) return turnedAway;
+    this.#underWay += 1;
+    try {
+      return await this.#take(owner, device, command, before);
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
   async #take(owner: string, device: Device, command: Command, before: Stored | undefined): Promise<Decided> {
@@ -188,7 +204,7 @@ export class Engine {
         }
       } catch (error) {
         if (error instanceof QueueFull) {
-          return { outcome: refused({ code: "busy", retryAfterMs: RETRY_AFTER_MS }), stored: null };
+          return turnedAway;
         }
         if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
       }
