@@ -1,15 +1,8 @@
-import {
-  PROTOCOL_VERSION,
-  type Device,
-  type Outcome,
-  type Refusal,
-  type Snapshot,
-  type SubmitCommand,
-} from "@sessions/core";
-import { backoffMs, within, type Environment } from "./environment.ts";
+import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core";
+import { backoffMs, later, type Environment } from "./environment.ts";
 import { busyMsOf } from "./queue.ts";
 import type { Link } from "./link.ts";
-import type { SessionTransport } from "./transport.ts";
+import type { Server } from "./server.ts";
 
 /** How long the page waits for an irreversible step, in milliseconds. */
 const PATIENCE_MS = 15_000;
@@ -22,8 +15,8 @@ export interface Confirmed {
   readonly snapshot: Snapshot | undefined;
 }
 
-interface Server {
-  readonly transport: SessionTransport;
+interface Means {
+  readonly server: Server;
   readonly environment: Environment;
 }
 
@@ -36,17 +29,14 @@ const refused = (refusal: Refusal): Confirmed => ({ outcome: { outcome: "refused
  */
 export async function confirm(
   command: SubmitCommand,
-  device: Device,
-  { transport, link, environment }: Server & { readonly link: Link },
+  { server, link, environment }: Means & { readonly link: Link },
 ): Promise<Confirmed> {
   const giveUpAtMs = environment.now() + PATIENCE_MS;
   const { session, id } = command;
-  const attempt = <T>(run: (signal: AbortSignal) => Promise<T>) => within(ATTEMPT_MS, environment, run);
 
   if (link.offline) {
     // The stream may be broken where calls get through.
-    const reachable = attempt((signal) => transport.read.query({ session }, { signal }));
-    const heard = await reachable.catch(() => undefined);
+    const heard = await server.read(session, ATTEMPT_MS).catch(() => undefined);
     if (heard === undefined) return refused({ code: "unsettled", pending: 0 });
     link.heard(heard.now);
   }
@@ -54,8 +44,7 @@ export async function confirm(
   for (let failures = 1; environment.now() < giveUpAtMs; failures += 1) {
     let pauseMs = Math.min(2_000, backoffMs(failures, environment));
     try {
-      const request = { protocol: PROTOCOL_VERSION, device, commands: [command] };
-      const reply = await attempt((signal) => transport.push.mutate(request, { signal }));
+      const reply = await server.push([command], ATTEMPT_MS);
       link.heard(reply.now);
       const [outcome] = reply.outcomes;
       const busyMs = outcome && busyMsOf(outcome);
@@ -64,10 +53,10 @@ export async function confirm(
     } catch {
       // Whether the server can be reached, the stream tells.
     }
-    await new Promise<void>((resolve) => environment.after(pauseMs, resolve));
+    await later(pauseMs, environment);
   }
 
-  const found = await receiptOf(session, id, { transport, environment }).catch(() => undefined);
+  const found = await receiptOf(session, id, server).catch(() => undefined);
   return found ?? refused({ code: "unconfirmed" });
 }
 
@@ -78,30 +67,24 @@ export async function confirm(
 export async function recalled(
   { session, id, atMs }: { readonly session: string; readonly id: string; readonly atMs: number },
   isOpen: () => boolean,
-  { transport, environment }: Server,
+  { server, environment }: Means,
 ): Promise<Confirmed | undefined> {
   for (let failures = 1; isOpen(); failures += 1) {
     try {
       const late = environment.now() >= atMs + PATIENCE_MS + ATTEMPT_MS;
-      const found = await receiptOf(session, id, { transport, environment });
+      const found = await receiptOf(session, id, server);
       if (found ?? late) return found ?? refused({ code: "unconfirmed" });
     } catch {
       // Nobody answers: it is not known yet.
     }
-    await new Promise<void>((resolve) => environment.after(Math.min(2_000, backoffMs(failures, environment)), resolve));
+    await later(Math.min(2_000, backoffMs(failures, environment)), environment);
   }
   return undefined;
 }
 
-async function receiptOf(
-  session: string,
-  command: string,
-  { transport, environment }: Server,
-): Promise<Confirmed | undefined> {
-  const attempt = <T>(run: (signal: AbortSignal) => Promise<T>) => within(ATTEMPT_MS, environment, run);
-  const { outcome } = await attempt((signal) => transport.receipt.query({ session, command }, { signal }));
+async function receiptOf(session: string, command: string, server: Server): Promise<Confirmed | undefined> {
+  const { outcome } = await server.receipt({ session, command }, ATTEMPT_MS);
   if (outcome === null) return undefined;
-  const reading = attempt((signal) => transport.read.query({ session }, { signal }));
-  const reply = await reading.catch(() => undefined);
+  const reply = await server.read(session, ATTEMPT_MS).catch(() => undefined);
   return { outcome, snapshot: reply?.session ?? undefined };
 }

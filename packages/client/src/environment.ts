@@ -27,6 +27,11 @@ export function backoffMs(failures: number, { random }: Environment): number {
   return random() * Math.min(30_000, 500 * 2 ** Math.min(failures, 10));
 }
 
+/** Resolves after so many milliseconds. */
+export function later(ms: number, environment: Environment): Promise<void> {
+  return new Promise((resolve) => environment.after(ms, resolve));
+}
+
 /** Runs something that may hang: after `ms` it is aborted, and rejects. */
 export async function within<T>(
   ms: number,

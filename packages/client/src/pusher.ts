@@ -1,13 +1,10 @@
-import { MAX_COMMANDS, PROTOCOL_VERSION, type AnyFlow, type Command, type Device, type Drafts } from "@sessions/core";
-import { backoffMs, within, type Environment } from "./environment.ts";
+import { MAX_COMMANDS, type AnyFlow, type Command, type Device, type Drafts } from "@sessions/core";
+import { backoffMs, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { answered, busyMsOf } from "./queue.ts";
 import { emptyRecord } from "./record.ts";
+import type { Server } from "./server.ts";
 import type { Store } from "./store.ts";
-import type { SessionTransport } from "./transport.ts";
-
-/** How long one push may take, in milliseconds, before it is tried again. */
-const PUSH_MS = 20_000;
 
 /** How long to leave alone what needs another version of client or server, in milliseconds. */
 const OUTDATED_MS = 60_000;
@@ -18,7 +15,7 @@ const MAX_PUSH_LENGTH = 200_000;
 export interface PusherOptions {
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly store: Store;
-  readonly transport: SessionTransport;
+  readonly server: Server;
   readonly link: Link;
   readonly environment: Environment;
   readonly device: () => Device;
@@ -46,7 +43,7 @@ interface Parcel {
 export function createPusher({
   flows,
   store,
-  transport,
+  server,
   link,
   environment,
   device,
@@ -122,8 +119,7 @@ export function createPusher({
   async function push({ commands, drafts }: Parcel): Promise<boolean> {
     let reply;
     try {
-      const request = { protocol: PROTOCOL_VERSION, device: device(), commands };
-      reply = await within(PUSH_MS, environment, (signal) => transport.push.mutate(request, { signal }));
+      reply = await server.push(commands);
       if (reply.outcomes.length !== commands.length) throw new Error("Not an outcome for each command.");
     } catch (error) {
       if (closed) return false;

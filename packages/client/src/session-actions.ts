@@ -139,7 +139,7 @@ export function createActions(
 
   async function confirmed(command: SubmitCommand): Promise<Settlement> {
     const device = context.device();
-    const { outcome, snapshot } = await confirm(command, device, context);
+    const { outcome, snapshot } = await confirm(command, context);
     confirming = undefined;
     const settlement = settlementOf(outcome);
     const change = inOrder(

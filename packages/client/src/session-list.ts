@@ -1,5 +1,4 @@
 import type { AnyFlow, ListReply } from "@sessions/core";
-import { within } from "./environment.ts";
 import { createListeners } from "./listeners.ts";
 import { adopted } from "./queue.ts";
 import { isUnknown, type LiveSession, type SessionContext } from "./session.ts";
@@ -7,9 +6,6 @@ import type { SessionState } from "./state.ts";
 
 /** Ended sessions in one page. */
 const PAGE = 20;
-
-/** How long one page may take, in milliseconds. */
-const LIST_MS = 10_000;
 
 /** The owner's sessions of one flow, newest first. Immutable: a change makes another object. */
 export interface SessionListState<F extends AnyFlow = AnyFlow> {
@@ -40,7 +36,7 @@ export interface LiveList extends SessionList {
 
 export function createSessionList(
   flow: AnyFlow,
-  { store, transport, link, environment, device, isOpen }: SessionContext,
+  { store, server, link, device, isOpen }: SessionContext,
   sessionOf: (id: string) => LiveSession,
 ): LiveList {
   const listeners = createListeners();
@@ -73,8 +69,7 @@ export function createSessionList(
     refresh();
     try {
       await store.ready;
-      const request = { flow: flow.name, limit: PAGE, after };
-      const reply = await within(LIST_MS, environment, (signal) => transport.list.query(request, { signal }));
+      const reply = await server.list({ flow: flow.name, limit: PAGE, after });
       link.heard(reply.now);
       // Reloading the first page keeps the place of those after it, unless more has ended meanwhile than it holds.
       const oldest = reply.ended.at(-1);

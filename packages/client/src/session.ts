@@ -1,5 +1,5 @@
 import { idSchema, type AnyFlow, type Device, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
-import { backoffMs, within, type Environment } from "./environment.ts";
+import { backoffMs, later, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners } from "./listeners.ts";
 import { recalled } from "./confirmation.ts";
@@ -8,15 +8,12 @@ import { withoutContents } from "./lift.ts";
 import { emptyRecord, inOrder, type SessionRecord } from "./record.ts";
 import { createActions } from "./session-actions.ts";
 import { blankState, stateOf, type SessionState, type Sync } from "./state.ts";
+import type { Server } from "./server.ts";
 import { createShelf } from "./shelf.ts";
 import type { Store } from "./store.ts";
 import { settlementOf, type Draft, type Submission } from "./submission.ts";
-import type { SessionTransport } from "./transport.ts";
 import { viewOf } from "./view.ts";
 import { createWaiting } from "./waiting.ts";
-
-/** How long one read may take, in milliseconds. */
-const READ_MS = 10_000;
 
 /** One session of a flow, live. */
 export interface Session<F extends AnyFlow = AnyFlow> {
@@ -46,7 +43,7 @@ export interface Session<F extends AnyFlow = AnyFlow> {
 export interface SessionContext {
   readonly store: Store;
   readonly link: Link;
-  readonly transport: SessionTransport;
+  readonly server: Server;
   readonly environment: Environment;
   readonly device: () => Device;
   /** There is a command to push. */
@@ -66,7 +63,7 @@ export interface LiveSession extends Omit<Session, "draft" | "submit"> {
 }
 
 export function createSession(flow: AnyFlow, id: string, context: SessionContext): LiveSession {
-  const { store, link, transport, environment } = context;
+  const { store, link, server, environment } = context;
   const listeners = createListeners();
   const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
   const actions = createActions(flow, id, context, waiting);
@@ -146,16 +143,14 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     if (reading) return;
     reading = true;
     try {
-      const reply = await within(READ_MS, environment, (signal) => transport.read.query({ session: id }, { signal }));
+      const reply = await server.read(id);
       link.heard(reply.now);
       failures = 0;
       if (reply.session?.flow === flow.name) await store.change(id, adopted(reply.session, context.device(), flow));
       else absence = "missing";
     } catch {
       failures += 1;
-      await new Promise<void>((resolve) =>
-        environment.after(Math.min(5_000, backoffMs(failures, environment)), resolve),
-      );
+      await later(Math.min(5_000, backoffMs(failures, environment)), environment);
     }
     reading = false;
     if (context.isOpen()) refresh();

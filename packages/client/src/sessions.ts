@@ -106,11 +106,11 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       for (const list of lists.values()) void list.reload();
     },
   });
-  const { store, link, transport, device } = sync;
+  const { store, link, server, device } = sync;
   const context: SessionContext = {
     store,
     link,
-    transport,
+    server,
     environment,
     device,
     queued() {
@@ -169,7 +169,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     // Only at run time do they know their flow, whose own schemas made what they hold.
     open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(flow, id) as unknown as Session<F>,
     list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
-    receipt: async (request) => (await transport.receipt.query(request)).outcome,
+    receipt: async (request) => (await server.receipt(request)).outcome,
     guardUnload() {
       const guard = (event: Event) => store.unstored && event.preventDefault();
       addEventListener("beforeunload", guard);

@@ -3,9 +3,9 @@ import type { Environment } from "./environment.ts";
 import { liftRecord } from "./lift.ts";
 import { createLink, type Link } from "./link.ts";
 import { onPageEvents } from "./page.ts";
-import { ownedTransport } from "./owned-transport.ts";
 import { createPause } from "./pause.ts";
 import { createPusher } from "./pusher.ts";
+import { createServer, type Server } from "./server.ts";
 import { createStore, type Store } from "./store.ts";
 import { openTabs, type TabMessage } from "./tabs.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -33,8 +33,7 @@ export interface SyncOptions {
 export interface Sync {
   readonly store: Store;
   readonly link: Link;
-  /** The transport that names the owner. */
-  readonly transport: SessionTransport;
+  readonly server: Server;
   readonly isOpen: boolean;
   device(): Device;
   /** There is a command to push. */
@@ -63,7 +62,7 @@ export function createSync(options: SyncOptions): Sync {
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
   const link = createLink(environment, onLink);
-  const transport = ownedTransport(options.transport, owner, link.signedOut);
+  const server = createServer({ ...options, device, onSignedOut: link.signedOut });
   const tabs = openTabs({
     name: store.name,
     environment,
@@ -81,14 +80,14 @@ export function createSync(options: SyncOptions): Sync {
   const pusher = createPusher({
     flows,
     store,
-    transport,
+    server,
     link,
     environment,
     device,
     leads,
     onUnheard: () => watcher.retry(true),
   });
-  const watcher = createWatcher({ flows, store, transport, environment, link, device });
+  const watcher = createWatcher({ flows, store, server, environment, link, device });
   const pause = createPause(environment, () => wake(true));
   const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection: onCircumstances });
   let cancelTick = environment.after(TICK_MS, tick);
@@ -199,7 +198,7 @@ export function createSync(options: SyncOptions): Sync {
   return {
     store,
     link,
-    transport,
+    server,
     get isOpen() {
       return isOpen;
     },

@@ -1,18 +1,15 @@
 import { PROTOCOL_VERSION, type AnyFlow, type Device, type Snapshot } from "@sessions/core";
-import { backoffMs, within, type Environment } from "./environment.ts";
+import { backoffMs, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { adopted } from "./queue.ts";
+import type { Server } from "./server.ts";
 import type { Store } from "./store.ts";
-import type { SessionTransport } from "./transport.ts";
 
 /** After this silence, in milliseconds, a stream counts as broken: the server sends something every 15 seconds. */
 const SILENCE_MS = 45_000;
 
-/** How long one read may take, in milliseconds. */
-const READ_MS = 10_000;
-
 export interface WatcherOptions {
-  readonly transport: SessionTransport;
+  readonly server: Server;
   readonly environment: Environment;
   readonly link: Link;
   readonly flows: ReadonlyMap<string, AnyFlow>;
@@ -28,7 +25,7 @@ export interface Watcher {
   close(): void;
 }
 
-export function createWatcher({ flows, store, transport, environment, link, device }: WatcherOptions): Watcher {
+export function createWatcher({ flows, store, server, environment, link, device }: WatcherOptions): Watcher {
   // What an older stream still says counts no more.
   let stream = 0;
   let unsubscribe: (() => void) | undefined;
@@ -59,8 +56,7 @@ export function createWatcher({ flows, store, transport, environment, link, devi
   /** An event source does not tell that the server refused; a call for no session of anyone's does. */
   function askWhy(): void {
     const mine = stream;
-    const ask = () => transport.read.query({ session: environment.id() });
-    ask().catch(() => {
+    server.read(environment.id()).catch(() => {
       if (mine === stream && link.state.signedOut) cancelTimer?.();
     });
   }
@@ -79,29 +75,26 @@ export function createWatcher({ flows, store, transport, environment, link, devi
       if (mine === stream) run();
     };
     awaitEvent();
-    let asked: Readonly<Record<string, number>> | undefined = known();
-    const subscription = transport.watch.subscribe(
-      { protocol: PROTOCOL_VERSION, known: { ...asked } },
-      {
-        onData: ({ protocol, now, snapshots }) =>
-          current(() => {
-            failures = 0;
-            awaitEvent();
-            link.heard(now, protocol);
-            if (protocol === PROTOCOL_VERSION) take(snapshots, asked);
-            asked = undefined;
-          }),
-        onError: () => current(lost),
-        onComplete: () => current(lost),
-        // An event source reconnects by itself with the revisions of its beginning; better with today's.
-        onConnectionStateChange: ({ state, error }) =>
-          current(() => {
-            if (state === "connecting" && error) lost();
-          }),
-      },
-    );
-    if (mine === stream) unsubscribe = () => subscription.unsubscribe();
-    else subscription.unsubscribe();
+    let asked: Record<string, number> | undefined = known();
+    const end = server.watch(asked, {
+      onData: ({ protocol, now, snapshots }) =>
+        current(() => {
+          failures = 0;
+          awaitEvent();
+          link.heard(now, protocol);
+          if (protocol === PROTOCOL_VERSION) take(snapshots, asked);
+          asked = undefined;
+        }),
+      onError: () => current(lost),
+      onComplete: () => current(lost),
+      // An event source reconnects by itself with the revisions of its beginning; better with today's.
+      onConnectionStateChange: ({ state, error }) =>
+        current(() => {
+          if (state === "connecting" && error) lost();
+        }),
+    });
+    if (mine === stream) unsubscribe = end;
+    else end();
   }
 
   function active(): Snapshot[] {
@@ -130,8 +123,7 @@ export function createWatcher({ flows, store, transport, environment, link, devi
   /** Active here, not asked about for want of room, and not told of among all that are active: they have ended. */
   async function readEach(ended: readonly Snapshot[]): Promise<void> {
     for (const { id } of ended) {
-      const query = (signal: AbortSignal) => transport.read.query({ session: id }, { signal });
-      const reply = await within(READ_MS, environment, query).catch(() => undefined);
+      const reply = await server.read(id).catch(() => undefined);
       if (reply?.session) adopt(reply.session);
     }
   }

@@ -173,8 +173,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "confirm again under a new id",
     "client/src/confirmation.ts",
-    "commands: [command]",
-    "commands: [{ ...command, id: environment.id() }]",
+    "server.push([command], ",
+    "server.push([{ ...command, id: environment.id() }], ",
   ),
   one(
     "call an unknown commit a refusal",
