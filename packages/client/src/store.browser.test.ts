@@ -267,7 +267,7 @@ test("S13: an owner who signs out is forgotten by tabs that no channel reaches, 
   await session.submit("recipient", recipient).stored;
   await first.forget();
   await vi.waitFor(() => expect(session.state.sync.state).toBe("signed_out"));
-  expect(() => second.start(transfer)).toThrow("was closed");
+  expect(() => second.start(transfer)).toThrow("closed: ");
   // A screen may render once more, also what it has not shown before.
   expect(second.open(transfer, quick.id()).state.status).toBe("missing");
   expect(first.list(transfer).state.active).toEqual([]);

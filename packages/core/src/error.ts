@@ -1,4 +1,4 @@
-/** Every fault that the packages raise. docs/errors.md has a heading for each. */
+/** Every fault that the packages raise, and what it means. docs/errors.md has a heading for each. */
 export const faultCodes = {
   flow_invalid: "A flow's definition contradicts itself.",
   path_invalid: "A flow's path function threw, or returned something that is not a list of its own steps.",
@@ -28,7 +28,7 @@ export class SessionsError extends Error {
   readonly code: FaultCode;
 
   constructor(code: FaultCode, detail: string, options?: { readonly cause?: unknown }) {
-    super(`${faultCodes[code]} ${detail}`, options);
+    super(`${code}: ${detail}`, options);
     this.code = code;
   }
 }

@@ -75,5 +75,7 @@ function outputOf(schema: z.ZodType<Json>, returned: unknown, where: string): Js
   const parsed = schema.safeParse(returned);
   const plain = parsed.success ? storable(parsed.data) : undefined;
   if (plain?.ok) return plain.value;
-  throw new HookFailed("Wrong output.", { cause: new SessionsError("output_invalid", where) });
+  throw new HookFailed("Wrong output.", {
+    cause: new SessionsError("output_invalid", `${where}: not what its schema allows.`),
+  });
 }

@@ -76,7 +76,9 @@ export function databaseFault(error: unknown): SessionsError | undefined {
   if (code === undefined) {
     const lost =
       error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message);
-    return lost ? new SessionsError("database_unreachable", "The connection was lost; check that it runs.") : undefined;
+    return lost
+      ? new SessionsError("database_unreachable", "The connection to the database was lost; check that it runs.")
+      : undefined;
   }
   if (code === "42P01" || code === "3F000") {
     return new SessionsError("database_not_migrated", "Run sessions.migrate() once before serving.");
@@ -84,8 +86,10 @@ export function databaseFault(error: unknown): SessionsError | undefined {
   if (/^(E[A-Z]+|08...|28...|3D000|57P0.)$/.test(code)) {
     return new SessionsError(
       "database_unreachable",
-      `Code ${code}; check its address, its credentials and that it runs.`,
+      `The database does not answer (${code}); check its address, its credentials and that it runs.`,
     );
   }
-  return /^[0-9A-Z]{5}$/.test(code) ? new SessionsError("database_failed", `SQLSTATE ${code}.`) : undefined;
+  return /^[0-9A-Z]{5}$/.test(code)
+    ? new SessionsError("database_failed", `The database refused a statement, SQLSTATE ${code}.`)
+    : undefined;
 }
