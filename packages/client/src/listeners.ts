@@ -19,12 +19,16 @@ export function createListeners(): Listeners {
         try {
           listener();
         } catch (error) {
-          // The others hear of the change, and the page of the error.
-          queueMicrotask(() => {
-            throw error;
-          });
+          report(error);
         }
       }
     },
   };
+}
+
+/** The page hears of an error in the application's own code; what else there is to do goes on. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

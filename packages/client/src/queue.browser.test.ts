@@ -469,3 +469,47 @@ test("a busy server is asked again, and nothing is shelved", async () => {
   expect(await session.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
   expect(session.state.shelved).toEqual([]);
 });
+
+test("S4: what a flow's own code throws holds up neither the other sessions nor what they show", async () => {
+  let broken = false;
+  const fragile = defineFlow({
+    name: "fragile",
+    version: 1,
+    steps: {
+      note: step({
+        input: z.object({ text: z.string() }).refine(() => {
+          if (broken) throw new Error("A bug of the application's.");
+          return true;
+        }),
+      }),
+    },
+  });
+  const server = new ScriptedServer([transfer, fragile]);
+  const sessions = openTab(server, { owner: someone(), flows: [fragile, transfer] });
+  server.faults.away = true;
+  server.faults.refuse = (command) =>
+    command.kind === "submit" && command.step === "note" ? { code: "failed" } : undefined;
+  const poisoned = sessions.start(fragile);
+  const healthy = sessions.start(transfer);
+  await poisoned.submit("note", { text: "x" }).stored;
+  const submission = healthy.submit("recipient", recipient);
+  await submission.stored;
+
+  const reported: unknown[] = [];
+  vi.stubGlobal("queueMicrotask", (run: () => void) =>
+    Promise.resolve()
+      .then(run)
+      .catch((error) => reported.push(error)),
+  );
+  broken = true;
+  server.faults.away = false;
+  expect(await submission).toMatchObject({ outcome: "accepted" });
+  await vi.waitFor(() => expect(healthy.state.sync).toMatchObject({ state: "saved", pending: 0 }));
+  expect(poisoned.state).toMatchObject({ data: { note: { text: "x" } }, sync: { pending: 2 } });
+  // Its page hears of it.
+  expect(reported).toContainEqual(new Error("A bug of the application's."));
+  broken = false;
+  server.faults.refuse = () => undefined;
+  dispatchEvent(new Event("online"));
+  await vi.waitFor(() => expect(poisoned.state.status).toBe("completed"));
+});

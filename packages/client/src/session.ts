@@ -1,7 +1,7 @@
 import { idSchema, type AnyFlow, type Device, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
 import { backoffMs, later, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
-import { createListeners } from "./listeners.ts";
+import { createListeners, report } from "./listeners.ts";
 import { recalled } from "./confirmation.ts";
 import { adopted, settled } from "./queue.ts";
 import { withoutContents } from "./lift.ts";
@@ -91,21 +91,29 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     if (next.length === basis.length && next.every((value, index) => value === basis[index])) return;
     basis = next;
 
-    const other = isOfAnotherVersion(record);
-    const view = other
-      ? record.snapshot && withoutContents(record.snapshot)
-      : record
-        ? viewOf(flow, record, context.device())
-        : null;
-    const shelved = (record?.shelved ?? []).map(offered);
-    // What is known and cannot be shown is a session whose start was refused.
-    const without = isUnknown(record) ? absence : "missing";
-    // What this page cannot read any more stays on the screen as it was.
-    const stays = other && sync.state === "outdated" && state.status === "active";
-    state = stays ? { ...state, sync } : stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
+    try {
+      state = shown(record, sync, nowMs);
+    } catch (error) {
+      // The flow's own code threw: what it showed before stays.
+      state = { ...state, sync };
+      report(error);
+    }
     waiting.look();
     listeners.notify();
     if (record?.asked) void recall(record.asked);
+  }
+
+  function shown(record: SessionRecord | undefined, sync: Sync, nowMs: number): SessionState {
+    const other = isOfAnotherVersion(record);
+    // What this page cannot read any more stays on the screen as it was.
+    if (other && sync.state === "outdated" && state.status === "active") return { ...state, sync };
+    const view = other
+      ? record.snapshot && withoutContents(record.snapshot)
+      : viewOf(flow, record ?? emptyRecord, context.device());
+    const shelved = (record?.shelved ?? []).map(offered);
+    // What is known and cannot be shown is a session whose start was refused.
+    const without = isUnknown(record) ? absence : "missing";
+    return stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
   }
 
   /** After a reload, or in another tab than that which asked. */
