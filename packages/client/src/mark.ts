@@ -49,9 +49,8 @@ function nameOf(owner: string, profile: string): string {
   return `sessions-${hash(owner)}-${profile && hash(profile)}`;
 }
 
-/** FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv */
+/** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv */
 function hash(text: string): string {
-  let sum = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(text)) sum = BigInt.asUintN(64, (sum ^ BigInt(byte)) * 0x100000001b3n);
-  return sum.toString(36);
+  const bytes = new TextEncoder().encode(text);
+  return (bytes.reduce((sum, byte) => Math.imul(sum ^ byte, 0x01000193), 0x811c9dc5) >>> 0).toString(36);
 }

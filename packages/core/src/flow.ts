@@ -165,8 +165,9 @@ export function defineFlow<
     if (unknown !== undefined) throw invalid(`step ${stepName} cannot depend on ${unknown}.`);
   }
   for (const stepName of stepNames) {
-    if (causes(steps, stepName).has(stepName))
+    if (dependents({ steps }, stepName).has(stepName)) {
       throw invalid(`step ${stepName} depends on itself, perhaps through others.`);
+    }
   }
 
   return {
@@ -199,26 +200,13 @@ export function defineFlow<
   };
 }
 
-/** Every step that this one depends on, directly or through another. */
-function causes(steps: Steps, stepName: string): ReadonlySet<string> {
-  const found = new Set<string>(steps[stepName]!.dependsOn);
-  // A set's iteration also meets what is added on the way.
-  for (const name of found) for (const cause of steps[name]!.dependsOn) found.add(cause);
-  return found;
-}
-
 /** Every step that depends on this one, directly or through another. */
-export function dependents(flow: AnyFlow, step: string): Set<string> {
-  const found = new Set<string>();
-  const queue = [step];
-  for (const cause of queue) {
-    for (const name of flow.stepNames) {
-      if (name !== step && !found.has(name) && stepOf(flow, name)!.dependsOn.includes(cause)) {
-        found.add(name);
-        queue.push(name);
-      }
-    }
-  }
+export function dependents({ steps }: Pick<AnyFlow, "steps">, step: string): ReadonlySet<string> {
+  const on = (cause: string) =>
+    Object.entries<Step>(steps).flatMap(([name, { dependsOn }]) => (dependsOn.includes(cause) ? [name] : []));
+  const found = new Set(on(step));
+  // A set's iteration also meets what is added on the way.
+  for (const name of found) for (const next of on(name)) found.add(next);
   return found;
 }
 
