@@ -3,6 +3,7 @@ import { measureDevices } from "./measurements/devices.ts";
 import { measureHeap } from "./measurements/heap.ts";
 import { measureHistory } from "./measurements/history.ts";
 import { measureHttp } from "./measurements/http.ts";
+import { measureOpen } from "./measurements/open.ts";
 import { measureSubmits } from "./measurements/submits.ts";
 import { measureWatchers } from "./measurements/watchers.ts";
 import type { Extent, Measured } from "./result.ts";
@@ -15,4 +16,5 @@ export const measurements: Readonly<Record<string, (postgres: DurablePostgres, e
     heap: measureHeap,
     devices: measureDevices,
     watchers: measureWatchers,
+    open: measureOpen,
   };

@@ -63,7 +63,7 @@ export async function publish(found: readonly Measured[], cores: number): Promis
   );
 }
 
-const order = ["submits", "http", "history", "heap", "devices", "watchers"];
+const order = ["submits", "http", "history", "heap", "devices", "watchers", "open"];
 
 async function textOf(file: URL): Promise<string> {
   try {

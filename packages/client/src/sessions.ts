@@ -132,8 +132,12 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
 
   function sessionOf(flow: AnyFlow, id: string): LiveSession {
     const key = keyOf(flow.name, id);
-    const session = live.get(key) ?? createSession(known(flow), id, context);
+    const found = live.get(key);
+    if (found) return found;
+    const session = createSession(known(flow), id, context);
     live.set(key, session);
+    // What somebody waits for comes before all that is kept.
+    if (!store.loaded) void store.refresh([id]);
     return session;
   }
 

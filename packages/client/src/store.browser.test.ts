@@ -369,3 +369,26 @@ test("the browser is asked to keep the storage at the first draft or submission,
   await session.submit("recipient", recipient).stored;
   expect(persist).toHaveBeenCalledTimes(1);
 });
+
+test("a session that is opened at once is shown before all that is kept has been read", async () => {
+  const { open } = away();
+  const before = open();
+  const [kept, other] = [before.start(transfer), before.start(transfer)];
+  await Promise.all([kept, other].map((session) => session.submit("recipient", recipient).stored));
+  before.close();
+
+  const happened: string[] = [];
+  const { getAll } = IDBObjectStore.prototype;
+  vi.spyOn(IDBObjectStore.prototype, "getAll").mockImplementation(function (this: IDBObjectStore) {
+    const request = getAll.call(this);
+    request.addEventListener("success", () => happened.push("all read"));
+    return request;
+  });
+  const sessions = open();
+  const session = sessions.open(transfer, kept.id);
+  session.subscribe(() => happened.push(session.state.status));
+  await sessions.ready;
+  expect(happened.slice(0, 2)).toEqual(["active", "all read"]);
+  expect(session.state.data).toEqual({ recipient });
+  expect(sessions.list(transfer).state.active).toHaveLength(2);
+});

@@ -1,4 +1,4 @@
-import { delMany, entries } from "idb-keyval";
+import { delMany, entries, get } from "idb-keyval";
 import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
 import type { Environment } from "./environment.ts";
 import { eraseMarks, readMark, writeMark } from "./mark.ts";
@@ -59,13 +59,14 @@ export function createStore(options: StoreOptions): Store {
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   const database = openDatabase(name, environment, { onForgotten, onGone });
   const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
-  void load().then(resolve);
+  // A session that is opened meanwhile is read first.
+  queueMicrotask(() => void load().then(resolve));
 
   async function load(): Promise<void> {
     try {
       for (let version = 1; version < schemaVersion; version += 1) await copyFrom(nameAt(version));
-      let known: string | undefined;
-      await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
+      let known = await get<string>(DEVICE_KEY, database.transact);
+      if (!known) await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
       device = known || device;
       await records.refresh();
       await prune();
@@ -97,7 +98,7 @@ export function createStore(options: StoreOptions): Store {
       .map(([id]) => id)
       .sort()
       .slice(0, -ENDED_KEPT);
-    await delMany(surplus, database.transact);
+    if (surplus.length > 0) await delMany(surplus, database.transact);
     records.release(surplus);
   }
 

@@ -1,0 +1,54 @@
+import { startBrowser } from "../browser.ts";
+import type { DurablePostgres } from "../database.ts";
+import type { Kept } from "../page.ts";
+import type { Extent, Measured } from "../result.ts";
+import { compare, medianOf, type Contestant } from "../rounds.ts";
+import { median } from "../statistics.ts";
+
+/** How many sessions the browser keeps. */
+const KEPT = [1, 50, 500];
+
+/** Short rounds, and more of them: a page is loaded anew for each number. */
+const ROUNDS = 4;
+
+const OPEN = "open → first snapshot";
+const GET = "bare idb-keyval get";
+
+/** 7: how long it takes to open a session that is in IndexedDB. */
+export async function measureOpen(_postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+  const browser = await startBrowser();
+  const contestants: Contestant[] = [];
+  for (const count of KEPT) {
+    const kept = await browser.run<Kept>({ kind: "keep", owner: `owner-${count}`, count });
+    const contestant = (what: string, kind: "open" | "get"): Contestant => ({
+      what,
+      at: count,
+      unit: "ms",
+      round: async () => {
+        const started = performance.now();
+        const times: number[] = [];
+        while (performance.now() - started < roundMs) times.push(await browser.run<number>({ kind, ...kept }));
+        return median(times);
+      },
+    });
+    contestants.push(contestant(OPEN, "open"), contestant(GET, "get"));
+  }
+  const rows = await compare(contestants, rounds * ROUNDS);
+  await browser.close();
+
+  const ratioAt = (count: number) => medianOf(rows, OPEN, count) / medianOf(rows, GET, count);
+  return {
+    name: "open",
+    title: "From opening a session to its first snapshot",
+    how:
+      "In a page that has just been loaded, in Chromium, with so many sessions of the owner in IndexedDB: from calling " +
+      "`createSessions` and `open` to the first state with the session's snapshot. The server is silent. Beside it a " +
+      "`get` of the same record by idb-keyval, which opens a connection of its own, too.",
+    rows,
+    ratios: KEPT.map((count, index) => ({
+      what: `open ÷ bare get, ${count.toLocaleString("en")} kept`,
+      value: ratioAt(count),
+      ...(index === 0 && { target: { atMost: 2 } }),
+    })),
+  };
+}

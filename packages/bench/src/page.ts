@@ -1,0 +1,106 @@
+/** Runs in the browser: what the page that loads it is asked for by its query. */
+import { createStore, get } from "idb-keyval";
+import { createSessions, type SessionTransport } from "@sessions/client";
+import { advance, PROTOCOL_VERSION, type Command, type Device, type Snapshot } from "@sessions/core";
+import { inputs, transfer } from "./flow.ts";
+
+declare global {
+  interface Window {
+    /** What it came to: milliseconds, or where the sessions now are. */
+    made: Promise<unknown>;
+  }
+}
+
+/** A session that is on the disk. */
+export interface Kept {
+  readonly owner: string;
+  /** The database's name. */
+  readonly database: string;
+  readonly session: string;
+}
+
+/** What a page can be asked for. */
+export type Errand =
+  /** Keeps so many sessions of an owner, and says where one of them is. */
+  | { readonly kind: "keep"; readonly owner: string; readonly count: number }
+  /** How long it takes from opening a session to its first snapshot. */
+  | ({ readonly kind: "open" } & Kept)
+  /** How long it takes to get the same record. */
+  | ({ readonly kind: "get" } & Kept);
+
+const errand = JSON.parse(decodeURIComponent(location.search.slice(1))) as Errand;
+window.made = { keep, open, get: getRecord }[errand.kind](errand as never);
+
+async function keep({ owner, count }: Errand & { kind: "keep" }): Promise<Kept> {
+  const device: Device = { id: crypto.randomUUID(), name: "Chrome on Linux" };
+  const snapshots = Array.from({ length: count }, () => begun(device));
+  const sessions = createSessions({ flows: [transfer], owner, transport: serverOf(snapshots) });
+  const last = sessions.open(transfer, snapshots.at(-1)!.id);
+  await new Promise<void>((resolve) => {
+    const look = () => last.state.status === "active" && resolve();
+    last.subscribe(look);
+    look();
+  });
+  // Finishes what is being written.
+  sessions.close();
+  const all = await indexedDB.databases();
+  const { name: database = "" } = all.find(({ name = "" }) => name.includes(owner))!;
+  const store = createStore(database, "records");
+  // In the middle of what is there.
+  const session = snapshots[Math.floor(count / 2)]!.id;
+  while ((await get(session, store)) === undefined || (await get(last.id, store)) === undefined);
+  return { owner, database, session };
+}
+
+function begun(device: Device): Snapshot {
+  const session = crypto.randomUUID();
+  const nowMs = Date.now();
+  const id = () => crypto.randomUUID();
+  const commands: Command[] = [
+    { kind: "start", id: id(), session, flow: transfer.name, version: transfer.version },
+    ...(["recipient", "amount", "purpose"] as const).map((step): Command => {
+      return { kind: "submit", id: id(), session, version: transfer.version, step, input: inputs[step], seen: {} };
+    }),
+  ];
+  return commands.reduce<Snapshot | null>((snapshot, command) => {
+    const advanced = advance(transfer, snapshot, command, { device, nowMs });
+    if (!advanced.accepted) throw new Error(advanced.refusal.code);
+    return advanced.session;
+  }, null)!;
+}
+
+/** A server that has these sessions, and nothing else to say. */
+function serverOf(snapshots: readonly Snapshot[]): SessionTransport {
+  const now = () => new Date().toISOString();
+  const silence = new Promise<never>(() => {});
+  return {
+    push: { mutate: () => silence },
+    read: { query: () => silence },
+    list: { query: () => silence },
+    receipt: { query: () => silence },
+    watch: {
+      subscribe(_request, { onData }) {
+        queueMicrotask(() => onData({ protocol: PROTOCOL_VERSION, now: now(), snapshots: [...snapshots] }));
+        return { unsubscribe: () => {} };
+      },
+    },
+  };
+}
+
+async function open({ owner, session }: Errand & { kind: "open" }): Promise<number> {
+  const transport = serverOf([]);
+  const started = performance.now();
+  const sessions = createSessions({ flows: [transfer], owner, transport });
+  const opened = sessions.open(transfer, session);
+  return new Promise((resolve) => {
+    opened.subscribe(() => opened.state.status === "active" && resolve(performance.now() - started));
+  });
+}
+
+async function getRecord({ database, session }: Errand & { kind: "get" }): Promise<number> {
+  const started = performance.now();
+  const record = await get<object>(session, createStore(database, "records"));
+  const ms = performance.now() - started;
+  if (record === undefined) throw new Error("The record is not there.");
+  return ms;
+}
