@@ -208,8 +208,7 @@ function shelve(change: ShelvedChange): Change {
 function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
-    if (["conflict", "expired", "unknown_step"].includes(refusal.code) || flow.steps[command.step].confirm)
-      return record;
+    if (["conflict", "expired", "unknown_step"].includes(refusal.code) || !flow.steps[command.step].kept) return record;
     const newer = record.drafts[command.step] ?? {};
     const slots = stampFields(record, command.input as Record<string, Json>, device.id, nowMs);
     return typed(command.step, { ...slots, ...newer }, flow.version)(record);
@@ -226,7 +225,6 @@ function draftRefused(
   return (record) => {
     const lost = Object.entries(record.drafts[step] ?? {}).filter(([field, { at }]) => sent[field]?.at === at);
     const left = untyped(step, sent)(record);
-    // A confirmation is never kept.
-    return flow.steps[step]?.confirm ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
+    return flow.steps[step]?.kept === false ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
   };
 }

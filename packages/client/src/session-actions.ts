@@ -114,7 +114,7 @@ export function createActions(
         if (instead === undefined) keepTyped(step, given);
         return refusedAtOnce(verdict.refusal);
       }
-      if (flow.steps[step].confirm) return irreversible(command);
+      if (!flow.steps[step].kept) return unqueued(command);
       return queue(command, view?.data[step] ?? null, instead ? unshelved(instead.id) : unchanged);
     };
     return submissionOf(id, whenKnown(begin));
@@ -123,10 +123,10 @@ export function createActions(
   /** The form keeps what could not be submitted. */
   function keepTyped(step: string, input: Json): void {
     const isForm = typeof input === "object" && input !== null && !Array.isArray(input);
-    if (isForm && Object.hasOwn(flow.steps, step) && !flow.steps[step].confirm) draft(step, input as Fields);
+    if (isForm && Object.hasOwn(flow.steps, step) && flow.steps[step].kept) draft(step, input as Fields);
   }
 
-  function irreversible(command: SubmitCommand): Begun<Settlement> {
+  function unqueued(command: SubmitCommand): Begun<Settlement> {
     const record = recordNow();
     const pending = record.pending.length + (record.asked ? 1 : 0);
     if (pending > 0) return refusedAtOnce({ code: "unsettled", pending });

@@ -31,7 +31,7 @@ export interface Session<F extends AnyFlow = AnyFlow> {
   draft<K extends StepsOf<F>>(step: K, fields: DraftOf<F, K>): Draft;
   /**
    * Submits a step: shown at once, queued, and sent when the server can be reached. What the rules refuse
-   * here settles at once, and stays as the step's draft. A `confirm` step is never queued: it needs a
+   * here settles at once, and stays as the step's draft. A `confirm` or `sensitive` step is never queued: it needs a
    * connection and nothing pending (`unsettled`), and settles as `unconfirmed` when nothing answers.
    */
   submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;

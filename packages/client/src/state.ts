@@ -2,7 +2,6 @@ import {
   atTime,
   progressOf,
   type AnyFlow,
-  type Data,
   type DataOf,
   type Device,
   type DraftOf,
@@ -15,6 +14,7 @@ import {
   type Snapshot,
   type Status,
   type StepsOf,
+  type ToldData,
 } from "@sessions/core";
 import { draftValues } from "./drafts.ts";
 import type { SessionRecord, ShelvedChange } from "./record.ts";
@@ -107,8 +107,8 @@ export interface SessionState<F extends AnyFlow = AnyFlow> {
   readonly revision: number;
   /** `loading` until it is known whether the session exists; `missing` when it does not. */
   readonly status: "loading" | "missing" | Status;
-  /** What has been submitted, by step; what is pending included. */
-  readonly data: Data<F>;
+  /** What has been submitted, by step; what is pending included. Null for what a sensitive step holds. */
+  readonly data: ToldData<F>;
   /** What the server computed, by step. */
   readonly outputs: Outputs<F>;
   /** What has been typed and not submitted, here or on another device, by step and field. */

@@ -37,11 +37,11 @@ export function draftsAfter(
   return offered(flow, { ...session, drafts }, cleared);
 }
 
-/** The drafts with what cleared steps held, but for steps that confirm something. */
+/** The drafts with what cleared steps held, but for steps of which nothing is kept. */
 export function offered(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<string>): Snapshot["drafts"] {
   const drafts = { ...session.drafts };
   for (const name of cleared) {
-    if (stepOf(flow, name)!.confirm || session.submissions[name] === undefined) continue;
+    if (!stepOf(flow, name)!.kept || session.submissions[name] === undefined) continue;
     drafts[name] = mergeFields(drafts[name] ?? {}, held(session, name));
   }
   return drafts;
@@ -51,7 +51,7 @@ export function offered(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<s
 export function held(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
-  const fields = Object.entries(session.data[step] as Record<string, Json>);
+  const fields = Object.entries((session.data[step] ?? {}) as Record<string, Json>);
   return Object.fromEntries(fields.map(([field, value]) => [field, { value, at }]));
 }
 

@@ -8,6 +8,7 @@ import {
   type InputOf,
   type Outputs,
   type ResultOf,
+  type ToldData,
 } from "./flow.ts";
 import type { Json } from "./json.ts";
 import { step } from "./step.ts";
@@ -99,4 +100,24 @@ test("a migration into a flow's own version gives the fields of a step that ther
   defineFlow({ ...options, version: 2, migrate: { 1: { sum: { to: "total" } } } });
   // @ts-expect-error It is not that step's field.
   defineFlow({ ...options, version: 2, migrate: { 1: { sum: { to: "amount", fields: ({ name }) => ({ name }) } } } });
+});
+
+test("what a sensitive step holds is known to the server alone, and no path can depend on it", () => {
+  const payment = defineFlow({
+    name: "payment",
+    version: 1,
+    steps: {
+      amount: step({ input: z.object({ cents: z.int() }) }),
+      card: step({ input: z.object({ number: z.string() }), sensitive: true }),
+    },
+    path: (data) => {
+      expectTypeOf(data.amount).toEqualTypeOf<{ cents: number } | undefined>();
+      // @ts-expect-error It is not told.
+      void data.card;
+      return ["amount", "card"];
+    },
+  });
+  expectTypeOf<CompleteData<typeof payment>["card"]>().toEqualTypeOf<{ number: string }>();
+  expectTypeOf<ToldData<typeof payment>["card"]>().toEqualTypeOf<null | undefined>();
+  expectTypeOf<ToldData<typeof payment>["amount"]>().toEqualTypeOf<{ cents: number } | undefined>();
 });

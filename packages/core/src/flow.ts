@@ -6,7 +6,10 @@ import type { Migrations, MigrationsInto } from "./migration.ts";
 import type { FieldNames, Step, Steps } from "./step.ts";
 
 type StepName<S> = Extract<keyof S, string>;
-type Inputs<S extends Steps> = { readonly [K in keyof S]: z.output<S[K]["input"]> };
+/** What a path may depend on: what the browser knows as well as the server. */
+type Told<S extends Steps> = {
+  readonly [K in keyof S as S[K]["sensitive"] extends true ? never : K]: z.output<S[K]["input"]>;
+};
 type Partially<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** The steps that every path a path function can return has: those at fixed places of its tuples. */
@@ -39,9 +42,9 @@ export interface FlowOptions<
   readonly steps: S & { readonly [K in keyof S]: Step<S[K]["input"], S[K]["output"], StepName<S>> };
   /**
    * The steps on a session's way, in order, given what has been submitted. Pure and total: the browser and
-   * the server both run it. Defaults to all steps, in order.
+   * the server both run it; of sensitive steps it is told nothing. Defaults to all steps, in order.
    */
-  readonly path?: (data: Partially<Inputs<S>>) => Path;
+  readonly path?: (data: Partially<Told<S>>) => Path;
   /** What `complete` on the server returns when the last step is submitted. */
   readonly result?: Result;
   /** Deadlines: since the last change, and since the start. Defaults: 72 hours and 30 days. */
@@ -94,6 +97,10 @@ export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> = F["steps"][K]["o
   : never;
 /** What has been submitted so far, by step. */
 export type Data<F extends AnyFlow> = { readonly [K in StepsOf<F>]?: DataOf<F, K> };
+/** What has been submitted so far as a device is told it: null for what a sensitive step holds. */
+export type ToldData<F extends AnyFlow> = {
+  readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : DataOf<F, K>;
+};
 /** What a completed session has: every step that is always on the path, and perhaps the others. */
 export type CompleteData<F extends AnyFlow> = {
   readonly [K in Extract<StepsOf<F>, NonNullable<F["always"]>>]: DataOf<F, K>;
@@ -170,6 +177,9 @@ export function defineFlow<
     }
   }
 
+  // The browser does not know what a sensitive step holds, and must come to the same path.
+  const told = ([stepName]: [string, Json]) => !stepOf({ steps }, stepName)?.sensitive;
+
   return {
     name,
     version,
@@ -183,7 +193,7 @@ export function defineFlow<
       if (path === undefined) return stepNames;
       let found: readonly StepName<S>[];
       try {
-        found = path(data as Partially<Inputs<S>>);
+        found = path(Object.fromEntries(Object.entries(data).filter(told)) as Partially<Told<S>>);
       } catch (cause) {
         throw new SessionsError("path_invalid", `Flow ${name}: the path function threw.`, { cause });
       }
@@ -217,6 +227,6 @@ export function fieldNames(step: Step): readonly string[] | undefined {
 }
 
 /** A flow's step of this name; undefined when it has none. */
-export function stepOf(flow: AnyFlow, name: string): Step | undefined {
+export function stepOf(flow: Pick<AnyFlow, "steps">, name: string): Step | undefined {
   return Object.hasOwn(flow.steps, name) ? (flow.steps as Record<string, Step>)[name] : undefined;
 }

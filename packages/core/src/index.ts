@@ -26,6 +26,7 @@ export {
   type ResultOf,
   type StepsOf,
   type StepsWithOutput,
+  type ToldData,
 } from "./flow.ts";
 export { idSchema } from "./id.ts";
 export { parse } from "./input.ts";
@@ -59,4 +60,5 @@ export { progressOf, type Progress } from "./progress.ts";
 export { statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
 export { mergeFields, unsubmitted } from "./drafts.ts";
 export { deviceOf, nextStamp, type Stamp } from "./stamp.ts";
+export { withheld } from "./withheld.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";

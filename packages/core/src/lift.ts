@@ -51,10 +51,12 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     if (definition === undefined) throw way.fault("the flow has no such step.");
     if (way.again) {
       for (const name of dependents(flow, step)) cleared.add(name);
-      if (active && !definition.confirm) drafts = liftDrafts(flow, version, { [from]: held(session, from) }, drafts);
+      if (active && definition.kept) drafts = liftDrafts(flow, version, { [from]: held(session, from) }, drafts);
       continue;
     }
-    const data = parse(definition, step, way.carry(old as OldFields));
+    // What was not sent back stays where it is.
+    const isWithheld = definition.sensitive && old === null;
+    const data = isWithheld ? { ok: true as const, value: old } : parse(definition, step, way.carry(old as OldFields));
     // A schema may change what it parses, and must not do so twice.
     if (!data.ok || !(way.rewritten || sameJson(data.value, old))) throw way.fault("the schema refuses what it holds.");
     if (Object.hasOwn(lifted.data, step)) throw way.fault("another step became the same.");
@@ -131,7 +133,8 @@ export function liftDrafts(flow: AnyFlow, version: number, drafts: Drafts, other
   const lifted = { ...others };
   for (const [from, fields] of Object.entries(drafts)) {
     const way = wayOf(flow, version, from);
-    if (way !== null) lifted[way.step] = mergeFields(lifted[way.step] ?? {}, liftFields(way, fields));
+    if (way !== null && !way.definition?.sensitive)
+      lifted[way.step] = mergeFields(lifted[way.step] ?? {}, liftFields(way, fields));
   }
   return lifted;
 }

@@ -144,7 +144,8 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given:
     (name) => (session.submissions[name]?.command ?? null) !== (command.seen[name] ?? null),
   );
   if (changed.length > 0) {
-    return refuse({ code: "conflict", step, changed, theirs: session.data[step] ?? null });
+    const theirs = definition.sensitive ? null : (session.data[step] ?? null);
+    return refuse({ code: "conflict", step, changed, theirs });
   }
 
   const { open, current } = progressOf(flow, session.data);
@@ -160,6 +161,9 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
   const definition = stepOf(flow, step);
   if (definition === undefined) return refuse({ code: "unknown_step", step });
 
+  if (definition.sensitive) {
+    return refuse({ code: "invalid_input", step, issues: [{ path: [], message: "A sensitive step has no draft." }] });
+  }
   const known = fieldNames(definition);
   const strange = known && Object.keys(command.fields).find((field) => !known.includes(field));
   if (strange !== undefined) {

@@ -15,6 +15,7 @@ interface StepShape {
   readonly output: Json;
   readonly dependsOn: readonly string[];
   readonly confirm: boolean;
+  readonly sensitive?: true;
 }
 
 /** The shapes of a flow's released versions, by their numbers: keep them in a file beside the flow. */
@@ -23,11 +24,9 @@ export type RecordedShapes = { readonly [version: string]: FlowShape };
 /** What is to be recorded of a flow's current version. Refinements and transforms have no shape. */
 export function shapeOf(flow: AnyFlow): FlowShape {
   const steps = flow.stepNames.map((name): [string, StepShape] => {
-    const { input, output, dependsOn, confirm } = stepOf(flow, name)!;
-    return [
-      name,
-      { input: schemaOf(input, "input"), output: schemaOf(output, "output"), dependsOn: [...dependsOn], confirm },
-    ];
+    const { input, output, dependsOn, confirm, sensitive } = stepOf(flow, name)!;
+    const schemas = { input: schemaOf(input, "input"), output: schemaOf(output, "output") };
+    return [name, { ...schemas, dependsOn: [...dependsOn], confirm, ...(sensitive && { sensitive }) }];
   });
   return { steps: Object.fromEntries(steps), result: schemaOf(flow.result, "output") };
 }

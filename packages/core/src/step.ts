@@ -11,6 +11,7 @@ export interface StepOptions<
   Input extends z.ZodType<Fields>,
   Output extends z.ZodType<Json> | undefined,
   DependsOn extends string,
+  Sensitive extends boolean,
 > {
   /** What a person submits. Synchronous, and its parsed value is plain JSON. */
   readonly input: Input;
@@ -20,6 +21,12 @@ export interface StepOptions<
   readonly dependsOn?: readonly DependsOn[];
   /** An irreversible step: it is never queued offline and never sent again without the person. Default false. */
   readonly confirm?: boolean;
+  /**
+   * What is entered stays secret: never on the browser's disk, no draft, and not sent back, so that a session shows
+   * `null` for it. It is sent while the person waits, as a step that confirms is, and a path cannot depend on it.
+   * Default false.
+   */
+  readonly sensitive?: Sensitive;
 }
 
 /** One named part of a flow. Made by {@link step}. */
@@ -27,11 +34,15 @@ export interface Step<
   Input extends z.ZodType<Fields> = z.ZodType<Fields>,
   Output extends z.ZodType<Json> | undefined = z.ZodType<Json> | undefined,
   DependsOn extends string = string,
+  Sensitive extends boolean = boolean,
 > {
   readonly input: Input;
   readonly output: Output;
   readonly dependsOn: readonly DependsOn[];
   readonly confirm: boolean;
+  readonly sensitive: Sensitive;
+  /** Whether what is typed and submitted waits on the device until the server has it: not if it confirms or is sensitive. */
+  readonly kept: boolean;
 }
 
 export type Steps = Record<string, Step>;
@@ -46,11 +57,16 @@ export function step<
   Input extends z.ZodType<Fields>,
   Output extends z.ZodType<Json> | undefined = undefined,
   const DependsOn extends string = never,
->(options: StepOptions<Input, Output, DependsOn>): Step<Input, Output, NoInfer<DependsOn>> {
+  const Sensitive extends boolean = false,
+>(options: StepOptions<Input, Output, DependsOn, Sensitive>): Step<Input, Output, NoInfer<DependsOn>, Sensitive> {
+  const { confirm = false, sensitive = false } = options;
   return {
     input: options.input,
     output: options.output as Output,
     dependsOn: options.dependsOn ?? [],
-    confirm: options.confirm ?? false,
+    confirm,
+    // Left out, it is what its type says by default.
+    sensitive: sensitive as Sensitive,
+    kept: !confirm && !sensitive,
   };
 }

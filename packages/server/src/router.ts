@@ -11,6 +11,7 @@ import {
   type PushReply,
   type ReadReply,
   type ReceiptReply,
+  type Snapshot,
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core";
@@ -27,6 +28,8 @@ export interface RouterOptions {
   readonly reader: Reader;
   readonly hub: WatchHub;
   readonly now: () => number;
+  /** A session as its owner may be told it. */
+  readonly told: (snapshot: Snapshot) => Snapshot;
   /** Whose request this is; undefined when nobody is signed in. */
   readonly ownerOf: (context: object) => Promise<string | undefined>;
   readonly report: (error: SessionsError) => void;
@@ -35,7 +38,7 @@ export interface RouterOptions {
 }
 
 /** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
-export function createRouter({ engine, reader, hub, now, ownerOf, report, underWay }: RouterOptions) {
+export function createRouter({ engine, reader, hub, now, told, ownerOf, report, underWay }: RouterOptions) {
   const t = initTRPC.context<object>().create();
 
   /** Whose request this is, who must be whom the client takes itself to be, when it says so. */
@@ -73,20 +76,26 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report, underW
   const iso = () => new Date(now()).toISOString();
 
   return t.router({
-    push: t.procedure
-      .input(pushRequestSchema)
-      .mutation((given): Promise<PushReply> => answering(async () => engine.push(await signedIn(given), given.input))),
-
-    read: t.procedure.input(readRequestSchema).query((given): Promise<ReadReply> =>
-      answering(async () => ({
-        session: await reader.read(await signedIn(given), given.input.session),
-        now: iso(),
-      })),
+    push: t.procedure.input(pushRequestSchema).mutation((given): Promise<PushReply> =>
+      answering(async () => {
+        const reply = await engine.push(await signedIn(given), given.input);
+        return { ...reply, snapshots: reply.snapshots.map(told) };
+      }),
     ),
 
-    list: t.procedure
-      .input(listRequestSchema)
-      .query((given): Promise<ListReply> => answering(async () => reader.list(await signedIn(given), given.input))),
+    read: t.procedure.input(readRequestSchema).query((given): Promise<ReadReply> =>
+      answering(async () => {
+        const session = await reader.read(await signedIn(given), given.input.session);
+        return { session: session && told(session), now: iso() };
+      }),
+    ),
+
+    list: t.procedure.input(listRequestSchema).query((given): Promise<ListReply> =>
+      answering(async () => {
+        const reply = await reader.list(await signedIn(given), given.input);
+        return { ...reply, active: reply.active.map(told), ended: reply.ended.map(told) };
+      }),
+    ),
 
     receipt: t.procedure.input(receiptRequestSchema).query((given): Promise<ReceiptReply> =>
       answering(async () => ({
@@ -115,7 +124,7 @@ export function createRouter({ engine, reader, hub, now, ownerOf, report, underW
       for (let idleMs = 0; ; idleMs = HEARTBEAT_MS) {
         const snapshots = await inbox.take(idleMs, signal);
         if (snapshots === null) return;
-        yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: [...snapshots] };
+        yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: snapshots.map(told) };
       }
     } finally {
       inbox.leave();

@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import { SessionsError, storable, type Snapshot } from "@sessions/core";
+import { SessionsError, storable, withheld, type Snapshot } from "@sessions/core";
 import type { Bus } from "./bus/bus.ts";
 import { Engine } from "./engine.ts";
 import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind } from "./postgres/database.ts";
@@ -149,6 +149,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     reader,
     hub,
     now,
+    told: (snapshot) => withheld(flows.get(snapshot.flow)?.flow, snapshot),
     report: onError,
     underWay,
     ownerOf: async (context) => {

@@ -3,6 +3,7 @@ import {
   atTime,
   PROTOCOL_VERSION,
   sameJson,
+  withheld,
   type AnyFlow,
   type Command,
   type Device,
@@ -172,13 +173,17 @@ export class ScriptedServer {
     const receipts = stored?.receipts ?? new Map();
     if (command.kind !== "draft") receipts.set(command.id, { command, revision: session.revision });
     this.sessions.set(command.session, { snapshot: session, receipts });
-    this.publish(structuredClone(session));
+    this.publish(this.#told(session));
     return { outcome: "accepted", revision: session.revision, replayed: false };
   }
 
   #read(id: string): Snapshot | null {
     const stored = this.sessions.get(id);
-    return stored ? structuredClone(atTime(stored.snapshot, Date.now() + this.skewMs)) : null;
+    return stored ? this.#told(atTime(stored.snapshot, Date.now() + this.skewMs)) : null;
+  }
+
+  #told(snapshot: Snapshot): Snapshot {
+    return structuredClone(withheld(this.#flows.get(snapshot.flow), snapshot));
   }
 
   #isRefused(owner: string | undefined): boolean {

@@ -37,22 +37,30 @@ export const idOf = (n: number): string => `01900000-0000-7000-9000-${n.toString
 
 const input = z.object({ value: z.int(), note: z.string().optional() });
 
-/** Flows of one to five steps; a step may depend on earlier ones, and may be on the path only when `a` is even. */
+/**
+ * Flows of one to five steps; a step may depend on earlier ones, may be on the path only when `a` is even, and may
+ * confirm something or be sensitive.
+ */
 export const flows: fc.Arbitrary<AnyFlow> = fc
-  .array(fc.record({ dependsOn: fc.subarray([...stepNames]), confirm: fc.boolean(), whenEven: fc.boolean() }), {
-    minLength: 1,
-    maxLength: stepNames.length,
-    size: "max",
-  })
+  .array(
+    fc.record({
+      dependsOn: fc.subarray([...stepNames]),
+      confirm: fc.boolean(),
+      sensitive: fc.boolean(),
+      whenEven: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: stepNames.length, size: "max" },
+  )
   .map((shapes) => {
     const names = stepNames.slice(0, shapes.length);
     const steps: Steps = {};
     for (const [index, name] of names.entries()) {
-      const { dependsOn, confirm } = shapes[index]!;
+      const { dependsOn, confirm, sensitive } = shapes[index]!;
       steps[name] = step({
         input,
         dependsOn: dependsOn.filter((other) => names.indexOf(other) < index && names.includes(other)),
         confirm,
+        sensitive,
       });
     }
     return defineFlow({
