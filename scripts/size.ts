@@ -1,6 +1,7 @@
 /**
  * Bundles what an application imports of the client and the core, as vite does for it, and prints what that
- * weighs minified and compressed, without the peer dependencies. Exits with 1 above the budget.
+ * weighs minified and compressed, without the peer dependencies. Exits with 1 above the budget, and when the
+ * devtools are in it.
  */
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -8,7 +9,7 @@ import { build, minify, type Rolldown } from "vite";
 import { root } from "./repository.ts";
 
 /** Bytes. What was reached: lowered with every change that takes something away. The target is 8,000. */
-const BUDGET = 18_220;
+const BUDGET = 18_260;
 
 const ENTRY = "\0application";
 
@@ -61,3 +62,9 @@ for (const { id, bytes } of weights.toSorted((a, b) => b.bytes - a.bytes)) {
 }
 console.log(`${String(size).padStart(6)}  together, of ${BUDGET} at most`);
 if (size > BUDGET) process.exitCode = 1;
+
+const tools = modules.filter(([id]) => id.includes("packages/client/src/devtools"));
+if (tools.length > 0) {
+  console.log("The devtools are in the bundle of an application that does not import them.");
+  process.exitCode = 1;
+}

@@ -101,6 +101,33 @@ test.each([
   await page.close();
 });
 
+test.each([375, 1280])(
+  "the devtools pass axe at %i pixels, and are loaded only when they are asked for",
+  async (width) => {
+    const page = await device.open("/");
+    const loaded: string[] = [];
+    page.on("request", (request) => loaded.push(request.url()));
+    const scripts = () => loaded.filter((url) => /devtools.*\.js$/.test(url)).length;
+    await page.setViewportSize({ width, height: 800 });
+    await page.reload();
+    await page.getByRole("button", { name: "New transfer" }).click();
+    await page.getByRole("heading", { name: "Recipient" }).waitFor();
+    expect(scripts()).toBe(0);
+
+    await page.goto(`${page.url()}?devtools`);
+    const panel = page.getByRole("region", { name: "Sessions devtools" });
+    await page.getByLabel("Name").fill("Grace Hopper");
+    await panel.getByRole("cell", { name: "recipient.name" }).first().waitFor();
+    await panel.getByRole("button", { name: "Show what was typed" }).click();
+    await panel.getByRole("cell", { name: "Grace Hopper" }).first().waitFor();
+    expect(scripts()).toBe(1);
+    await passesAxe(page, "Recipient");
+    const [window, content] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
+    expect(content).toBeLessThanOrEqual(window);
+    await page.close();
+  },
+);
+
 async function passesAxe(page: Page, heading: string): Promise<void> {
   await page.getByRole("heading", { name: heading }).first().waitFor();
   await page.evaluate(axe.source);

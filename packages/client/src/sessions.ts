@@ -4,7 +4,7 @@ import { browserEnvironment, type Environment } from "./environment.ts";
 import { enqueued } from "./queue.ts";
 import { createSessionList, type LiveList, type SessionList } from "./session-list.ts";
 import { createSession, type LiveSession, type Session, type SessionContext } from "./session.ts";
-import { createSync } from "./sync.ts";
+import { createSync, syncs } from "./sync.ts";
 import { httpTransport, type SessionTransport } from "./transport.ts";
 
 export interface SessionsOptions {
@@ -147,7 +147,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     return list;
   }
 
-  return {
+  const sessions: Sessions = {
     ready: store.ready,
     get device() {
       return device();
@@ -182,6 +182,8 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     forget: sync.forget,
     close: sync.close,
   };
+  syncs.set(sessions, sync);
+  return sessions;
 }
 
 /** A session asked for as one of another flow is an object of its own, and `missing`. */

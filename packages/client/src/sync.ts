@@ -7,7 +7,7 @@ import { createPause } from "./pause.ts";
 import { createPusher } from "./pusher.ts";
 import { createServer, type Server } from "./server.ts";
 import { createStore, type Store } from "./store.ts";
-import { openTabs, type TabMessage } from "./tabs.ts";
+import { openTabs, type TabMessage, type Tabs } from "./tabs.ts";
 import type { SessionTransport } from "./transport.ts";
 import { createWatcher } from "./watcher.ts";
 
@@ -34,6 +34,7 @@ export interface Sync {
   readonly store: Store;
   readonly link: Link;
   readonly server: Server;
+  readonly tabs: Pick<Tabs, "leads">;
   readonly isOpen: boolean;
   device(): Device;
   /** There is a command to push. */
@@ -42,9 +43,14 @@ export interface Sync {
   typed(): void;
   /** Asks the browser, once, not to evict what a person does here. */
   keep(): void;
+  /** Opens the stream anew, if it is this tab's turn. */
+  reconnect(): void;
   forget(): Promise<void>;
   close(): void;
 }
+
+/** What is behind each sessions object, for the devtools. */
+export const syncs = new WeakMap<object, Sync>();
 
 export function createSync(options: SyncOptions): Sync {
   const { owner, profile, flows, environment, onRecords, onCircumstances, onReconnected } = options;
@@ -85,7 +91,7 @@ export function createSync(options: SyncOptions): Sync {
     environment,
     device,
     leads,
-    onUnheard: () => watcher.retry(true),
+    onUnheard: reconnect,
   });
   const watcher = createWatcher({ flows, store, server, environment, link, device });
   const pause = createPause(environment, () => wake(true));
@@ -119,6 +125,10 @@ export function createSync(options: SyncOptions): Sync {
     if (kept) return;
     kept = true;
     void globalThis.navigator?.storage?.persist?.().catch(() => {});
+  }
+
+  function reconnect(): void {
+    watcher.retry(true);
   }
 
   function retry(): void {
@@ -199,6 +209,7 @@ export function createSync(options: SyncOptions): Sync {
     store,
     link,
     server,
+    tabs,
     get isOpen() {
       return isOpen;
     },
@@ -206,6 +217,7 @@ export function createSync(options: SyncOptions): Sync {
     queued: () => wake(false),
     typed: pause.begin,
     keep,
+    reconnect,
     async forget() {
       tabs.tell({ kind: "forgotten" });
       stop();

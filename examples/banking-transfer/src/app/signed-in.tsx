@@ -3,6 +3,7 @@ import { SessionsProvider, useSessions } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
 import { deviceName, profile } from "./device.ts";
+import { offerDevtools } from "./devtools.ts";
 import { LostWork } from "./lost-work.tsx";
 import { Link } from "./route.tsx";
 import { SignOut } from "./sign-out.tsx";
@@ -62,6 +63,7 @@ function useSessionsOf(user: User): Sessions | null {
       ...(name && { deviceName: name }),
     });
     const stopGuarding = opened.guardUnload();
+    void offerDevtools(opened);
     let closed = false;
     void opened.ready.then(() => {
       if (!closed) setSessions(opened);

@@ -1,0 +1,140 @@
+import { element } from "./element.ts";
+import type { Badge, Glance } from "./glance.ts";
+import { style } from "./style.ts";
+import { tableOf } from "./table.ts";
+
+/** What its buttons do. Each says what it has done. */
+export interface PanelActions {
+  readonly onOffline: () => string;
+  readonly onDrop: () => string;
+  readonly onEvict: () => Promise<string>;
+  readonly onReveal: () => string;
+}
+
+export interface PanelSwitches {
+  readonly isCut: boolean;
+  readonly drops: boolean;
+  readonly revealed: boolean;
+}
+
+/** The panel on the page, in a shadow root: neither's style reaches the other. */
+export interface Panel {
+  show(glance: Glance, switches: PanelSwitches): void;
+  remove(): void;
+}
+
+export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActions): Panel {
+  const host = element("div");
+  host.dataset["sessionsDevtools"] = "";
+  const root = host.attachShadow({ mode: "open" });
+  // Not an element: a page's policy may forbid those.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(style);
+  root.adoptedStyleSheets = [sheet];
+
+  const said = element("p", { role: "status" });
+  const toggle = button("Sessions", () => expand(toggle.ariaExpanded !== "true"));
+  const offline = button("Go offline", () => say(onOffline()));
+  const drop = button("Drop the next reply", () => say(onDrop()));
+  const evict = button("Evict the store", () => void onEvict().then(say, () => say("The browser refused.")));
+  const reveal = button("Show what was typed", () => say(onReveal()));
+  const facts = element("dl");
+  const tables = element("div", { class: "tables", role: "region", "aria-label": "What is kept here", tabindex: "0" });
+  const content = element("div", { id: "content" });
+  content.append(facts, row(offline, drop, evict, reveal), said, tables);
+  const panel = element("section", { "aria-label": "Sessions devtools" });
+  panel.append(toggle, content);
+  root.append(panel);
+  toggle.setAttribute("aria-controls", "content");
+  expand(true);
+  panel.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    expand(false);
+    toggle.focus();
+  });
+  document.body.append(host);
+
+  function say(text: string): void {
+    said.textContent = text;
+  }
+
+  function expand(expanded: boolean): void {
+    content.hidden = !expanded;
+    toggle.ariaExpanded = String(expanded);
+  }
+
+  return {
+    show({ facts: known, sessions, commands, drafts }, { isCut, drops, revealed }) {
+      offline.textContent = isCut ? "Go online" : "Go offline";
+      drop.ariaPressed = String(drops);
+      reveal.textContent = revealed ? "Hide what was typed" : "Show what was typed";
+      facts.replaceChildren(...Object.entries(known).map(([name, badge]) => fact(name, badge)));
+      const shown = [
+        tableOf(
+          "Sessions",
+          ["Session", "Revision", "Status", "Sync"],
+          sessions.map(({ id, flow, revision, status, sync }) => [
+            idCell(id, flow),
+            String(revision),
+            chip(status),
+            chip(sync),
+          ]),
+        ),
+        tableOf(
+          "Queue",
+          ["Session", "Command", "State"],
+          commands.map(({ session, name, state }) => [idCell(session), name, chip(state)]),
+        ),
+        tableOf(
+          "Drafts",
+          ["Session", "Field", "Typed", ...(revealed ? ["Value"] : [])],
+          drafts.map(({ session, field, place, typedMs, here, value }) => [
+            idCell(session),
+            field,
+            `${new Date(typedMs).toLocaleTimeString()} ${here ? "here" : "elsewhere"}, ${place}`,
+            ...(revealed ? [JSON.stringify(value)] : []),
+          ]),
+        ),
+      ];
+      tables.replaceChildren(...shown);
+    },
+    remove: () => host.remove(),
+  };
+}
+
+/** The end of an id, which differs most; all of it on hovering. */
+function idCell(id: string, flow?: string): HTMLElement {
+  const made = element("span", { title: id });
+  made.append(...(flow ? [`${flow} `] : []), element("code"));
+  made.lastElementChild!.textContent = `…${id.slice(-6)}`;
+  return made;
+}
+
+function fact(name: string, badge: Badge): HTMLElement {
+  const made = element("div");
+  const term = element("dt");
+  term.textContent = name;
+  const description = element("dd");
+  description.append(chip(badge));
+  made.append(term, description);
+  return made;
+}
+
+function chip({ text, tone }: Badge): HTMLElement {
+  const made = element("span", { class: tone });
+  made.textContent = text;
+  return made;
+}
+
+function row(...buttons: readonly HTMLElement[]): HTMLElement {
+  const made = element("div", { class: "buttons" });
+  made.append(...buttons);
+  return made;
+}
+
+function button(text: string, onClick: () => void): HTMLElement {
+  const made = element("button", { type: "button" });
+  made.textContent = text;
+  made.addEventListener("click", onClick);
+  return made;
+}
