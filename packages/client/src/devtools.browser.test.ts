@@ -196,6 +196,12 @@ test("one panel shows one sessions object, and taken away it lets everything thr
   close();
   expect(panel.query()).toBeNull();
   await until(() => expect(session.state).toMatchObject({ revision: 2, sync: { state: "saved" } }));
+
+  show(sessions);
+  await press("Go offline");
+  close();
+  await until(() => expect(facts()).toMatchObject({ Server: "offline, by the devtools" }));
+  expect(session.state.sync.state).toBe("offline");
 });
 
 test("the panel is used with the keyboard alone", async () => {

@@ -69,6 +69,8 @@ export function openDevtools(sessions: Sessions): () => void {
   }
 
   function close(): void {
+    // Not another panel's, opened since.
+    if (opened.get(sessions) !== close) return;
     cancelAnimationFrame(frame);
     opened.delete(sessions);
     panel.remove();
@@ -76,8 +78,8 @@ export function openDevtools(sessions: Sessions): () => void {
     if (sync.isOpen) sync.reconnect();
   }
 
-  look();
   opened.set(sessions, close);
+  look();
   return close;
 }
 
