@@ -22,6 +22,11 @@ export const browserEnvironment: Environment = {
   },
 };
 
+/** Whether this is a server that renders a page: it keeps nothing, and calls nobody. */
+export function isServer(): boolean {
+  return globalThis.document === undefined && globalThis.indexedDB === undefined;
+}
+
 /** How long to wait before the next attempt: exponential with full jitter, at most 30 seconds. */
 export function backoffMs(failures: number, { random }: Environment): number {
   return random() * Math.min(30_000, 500 * 2 ** Math.min(failures, 10));

@@ -1,5 +1,5 @@
 import { idSchema, type AnyFlow, type Device, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
-import { backoffMs, later, type Environment } from "./environment.ts";
+import { backoffMs, isServer, later, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners, report } from "./listeners.ts";
 import { recalled } from "./confirmation.ts";
@@ -72,7 +72,8 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   let state = blank;
   let basis: readonly unknown[] = [];
   // What is not an id need not be asked for.
-  let absence: "loading" | "missing" = context.isOpen() && idSchema.safeParse(id).success ? "loading" : "missing";
+  let absence: "loading" | "missing" =
+    (context.isOpen() || isServer()) && idSchema.safeParse(id).success ? "loading" : "missing";
   let reading = false;
   let recalling = false;
   let failures = 0;

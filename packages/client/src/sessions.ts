@@ -27,7 +27,8 @@ export interface SessionsOptions {
 /**
  * An owner's sessions on this device. Made by {@link createSessions}. After `close`, and `forget` in any tab, `start`
  * and whatever changes a session throw `closed`; `open` and `list` go on showing what they have. A flow that is not
- * among `flows` is `flow_unknown`.
+ * among `flows` is `flow_unknown`. On a server that renders a page nothing is kept or sent: everything is `loading`, and
+ * what would change it throws `closed`.
  */
 export interface Sessions {
   /** Resolves when what is stored on this device is in memory. Never rejects. */
@@ -157,7 +158,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     },
     dismissLost: store.dismissLost,
     start<F extends AnyFlow>(given: F) {
-      if (!sync.isOpen) throw new SessionsError("closed", "Make another with createSessions.");
+      if (!sync.isOpen) throw new SessionsError("closed", "Sessions are open in a browser, until close() or forget().");
       const flow = known(given);
       const id = environment.id();
       const command = {

@@ -1,7 +1,7 @@
 import { defineFlow, step, type Json } from "@sessions/core";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
-import type { Conflict, Shelved } from "./state.ts";
+import type { Conflict, SessionState, Shelved } from "./state.ts";
 import type { Submission } from "./submission.ts";
 
 const transfer = defineFlow({
@@ -51,4 +51,15 @@ test("what is shelved is a conflict with its ways out, or a refusal with others"
     // @ts-expect-error A refusal has nothing to merge with.
     void shelved.merge;
   }
+});
+
+test("a state says what it has by its status", () => {
+  const state = {} as SessionState<Transfer>;
+  if (state.status === "loading" || state.status === "missing") {
+    expectTypeOf(state.startedAt).toEqualTypeOf<null>();
+    expectTypeOf(state.device).toEqualTypeOf<null>();
+  } else expectTypeOf(state.expiresAt).toEqualTypeOf<string>();
+  if (state.status === "active") expectTypeOf(state.endedAt).toEqualTypeOf<null>();
+  if (state.status === "expired") expectTypeOf(state.endedAt).toEqualTypeOf<string>();
+  expectTypeOf(state.data.recipient).toEqualTypeOf<{ name: string } | undefined>();
 });

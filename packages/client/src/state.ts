@@ -12,7 +12,6 @@ import {
   type Refusal,
   type ResultOf,
   type Snapshot,
-  type Status,
   type StepsOf,
   type ToldData,
 } from "@sessions/core";
@@ -96,8 +95,7 @@ export interface Refused<F extends AnyFlow = AnyFlow> {
   discard(): Promise<void>;
 }
 
-/** Everything visible of a session. Immutable: a change makes another object. Times are ISO 8601 in UTC. */
-export interface SessionState<F extends AnyFlow = AnyFlow> {
+interface Visible<F extends AnyFlow> {
   readonly id: string;
   /** The flow's name. */
   readonly flow: F["name"];
@@ -105,8 +103,6 @@ export interface SessionState<F extends AnyFlow = AnyFlow> {
   readonly version: number;
   /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
   readonly revision: number;
-  /** `loading` until it is known whether the session exists; `missing` when it does not. */
-  readonly status: "loading" | "missing" | Status;
   /** What has been submitted, by step; what is pending included. Null for what a sensitive step holds. */
   readonly data: ToldData<F>;
   /** What the server computed, by step. */
@@ -115,18 +111,56 @@ export interface SessionState<F extends AnyFlow = AnyFlow> {
   readonly drafts: { readonly [K in StepsOf<F>]?: DraftOf<F, K> };
   readonly submissions: Snapshot["submissions"];
   readonly progress: Progress<StepsOf<F>>;
-  /** Where the last change was made. */
-  readonly device: Device;
-  readonly startedAt: string;
-  readonly updatedAt: string;
-  readonly expiresAt: string;
-  readonly endedAt: string | null;
-  readonly result: ResultOf<F> | null;
   /** The irreversible step that was sent and is not answered, also before a reload; null for none. */
   readonly confirming: StepsOf<F> | null;
   readonly sync: Sync;
   readonly shelved: readonly Shelved<F>[];
 }
+
+interface Begun {
+  /** Where the last change was made. */
+  readonly device: Device;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly expiresAt: string;
+}
+
+/** Whether the session exists is not known yet, or it does not: then `shelved` may hold the start that was refused. */
+interface Absent<Status> {
+  readonly status: Status;
+  readonly device: null;
+  readonly startedAt: null;
+  readonly updatedAt: null;
+  readonly expiresAt: null;
+  readonly endedAt: null;
+  readonly result: null;
+}
+
+interface Active extends Begun {
+  readonly status: "active";
+  readonly endedAt: null;
+  readonly result: null;
+}
+
+interface Ended extends Begun {
+  readonly status: "cancelled" | "expired";
+  readonly endedAt: string;
+  readonly result: null;
+}
+
+interface Completed<F extends AnyFlow> extends Begun {
+  readonly status: "completed";
+  readonly endedAt: string;
+  /** What the application returned; null also where this page cannot read the session's version. */
+  readonly result: ResultOf<F> | null;
+}
+
+/**
+ * Everything visible of a session; `status` says what else is known. Immutable: a change makes another object. Times
+ * are ISO 8601 in UTC.
+ */
+export type SessionState<F extends AnyFlow = AnyFlow> = Visible<F> &
+  (Absent<"loading"> | Absent<"missing"> | Active | Ended | Completed<F>);
 
 export interface StateInput {
   readonly flow: AnyFlow;
@@ -141,8 +175,6 @@ export interface StateInput {
   readonly nowMs: number;
 }
 
-const EPOCH = new Date(0).toISOString();
-
 /** A session's state before anything is known of it, on a server too. */
 export function blankState(flow: AnyFlow, id: string): SessionState {
   const sync: Sync = { state: "saved", pending: 0, storage: "disk" };
@@ -152,7 +184,7 @@ export function blankState(flow: AnyFlow, id: string): SessionState {
 export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
   // An end that is only due shows; the server takes it as a revision of its own.
   const shown = view && atTime(view, nowMs);
-  return {
+  const state = {
     id,
     flow: flow.name,
     version: shown?.version ?? flow.version,
@@ -164,15 +196,16 @@ export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs 
     submissions: shown?.submissions ?? {},
     // Another version's data may be more than this path function can read.
     progress: progressOf(flow, shown?.version === flow.version ? shown.data : {}),
-    device: shown?.device ?? { id: "", name: "" },
-    startedAt: shown?.startedAt ?? EPOCH,
-    updatedAt: shown?.updatedAt ?? EPOCH,
-    expiresAt: shown?.expiresAt ?? EPOCH,
+    device: shown?.device ?? null,
+    startedAt: shown?.startedAt ?? null,
+    updatedAt: shown?.updatedAt ?? null,
+    expiresAt: shown?.expiresAt ?? null,
     endedAt: shown?.endedAt ?? null,
-    // The schema that made it is the flow's own.
-    result: (shown?.result ?? null) as SessionState["result"],
+    result: shown?.result ?? null,
     confirming: record?.asked?.step ?? null,
     sync,
     shelved,
   };
+  // A snapshot has what its status goes with, and the flow's own schemas made what it holds.
+  return state as SessionState;
 }

@@ -1,6 +1,6 @@
 import { delMany, entries, get } from "idb-keyval";
 import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
-import type { Environment } from "./environment.ts";
+import { isServer, type Environment } from "./environment.ts";
 import { eraseMarks, readMark, writeMark } from "./mark.ts";
 import { emptyRecord, isUnsent, isUnsettled, type SessionRecord } from "./record.ts";
 import { createRecords, type Records, type RecordsOptions } from "./records.ts";
@@ -60,7 +60,7 @@ export function createStore(options: StoreOptions): Store {
   const database = openDatabase(name, environment, { onForgotten, onGone });
   const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
   // A session that is opened meanwhile is read first.
-  queueMicrotask(() => void load().then(resolve));
+  if (!isServer()) queueMicrotask(() => void load().then(resolve));
 
   async function load(): Promise<void> {
     try {

@@ -1,5 +1,5 @@
 import type { AnyFlow, Device } from "@sessions/core";
-import type { Environment } from "./environment.ts";
+import { isServer, type Environment } from "./environment.ts";
 import { liftRecord } from "./lift.ts";
 import { createLink, type Link } from "./link.ts";
 import { onPageEvents } from "./page.ts";
@@ -54,7 +54,7 @@ export const syncs = new WeakMap<object, Sync>();
 
 export function createSync(options: SyncOptions): Sync {
   const { owner, profile, flows, environment, onRecords, onCircumstances, onReconnected } = options;
-  let isOpen = true;
+  let isOpen = !isServer();
 
   const store = createStore({
     owner,
@@ -96,7 +96,7 @@ export function createSync(options: SyncOptions): Sync {
   const watcher = createWatcher({ flows, store, server, environment, link, device });
   const pause = createPause(environment, () => wake(true));
   const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection: onCircumstances });
-  let cancelTick = environment.after(TICK_MS, tick);
+  let cancelTick = isOpen ? environment.after(TICK_MS, tick) : () => {};
   let reading = store.ready.then(takeTurn);
 
   /** Pushes and watches if it is this tab's turn. */

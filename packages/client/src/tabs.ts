@@ -1,4 +1,4 @@
-import type { Environment } from "./environment.ts";
+import { isServer, type Environment } from "./environment.ts";
 import type { LinkState } from "./link.ts";
 
 /** What tabs of one owner and profile tell one another. */
@@ -52,7 +52,7 @@ export interface TabsOptions {
  * lets every tab lead that is seen, and the server's receipts keep that correct.
  */
 export function openTabs({ name, environment, team, onMessage, onTurn }: TabsOptions): Tabs {
-  const channel = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
+  const channel = isServer() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
   let locks = channel && globalThis.navigator?.locks;
   let leads = false;
   let closed = false;

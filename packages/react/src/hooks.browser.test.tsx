@@ -1,8 +1,6 @@
-import type { Sessions } from "@sessions/client";
-import { StrictMode, type ReactNode } from "react";
-import { createRoot, hydrateRoot, type Root } from "react-dom/client";
+import { createRoot, hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 // The client's own scripted server, so that both packages are tested against one.
 // oxlint-disable eslint/no-restricted-imports
 import { openTab, someone } from "../../client/src/testing/devices.ts";
@@ -10,33 +8,7 @@ import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
 import { SessionsProvider, useSession, useSessions, useSessionsClient, type UsedSession } from "./index.ts";
-
-const roots = new Set<Root>();
-
-afterEach(() => {
-  for (const root of roots) root.unmount();
-  roots.clear();
-  document.body.replaceChildren();
-});
-
-function container(html = ""): HTMLElement {
-  const element = document.createElement("div");
-  element.innerHTML = html;
-  document.body.append(element);
-  return element;
-}
-
-function render(sessions: Sessions, children: ReactNode): HTMLElement {
-  const element = container();
-  const root = createRoot(element);
-  roots.add(root);
-  root.render(
-    <StrictMode>
-      <SessionsProvider sessions={sessions}>{children}</SessionsProvider>
-    </StrictMode>,
-  );
-  return element;
-}
+import { container, kept, render, type } from "./testing/page.tsx";
 
 function Amount({ id, onRender }: { id: string; onRender?: (used: UsedSession<typeof transfer>) => void }) {
   const session = useSession(transfer, id);
@@ -52,12 +24,6 @@ function Amount({ id, onRender }: { id: string; onRender?: (used: UsedSession<ty
       <button type="button" onClick={() => void session.submit("recipient", recipient)} />
     </form>
   );
-}
-
-function type(input: HTMLInputElement, text: string): void {
-  // React listens to the prototype's setter being bypassed.
-  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")!.set!.call(input, text);
-  input.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 test("a component shows a session, what is typed in it and what another device does", async () => {
@@ -128,7 +94,7 @@ test("what a server renders hydrates without a complaint, then becomes the sessi
 
   const onRecoverableError = vi.fn<(error: unknown) => void>();
   const element = container(html);
-  roots.add(hydrateRoot(element, page, { onRecoverableError }));
+  kept(hydrateRoot(element, page, { onRecoverableError }));
   await vi.waitFor(() => expect(element.querySelector("output")!.textContent).toBe("active amount saved"));
   expect(onRecoverableError).not.toHaveBeenCalled();
 });
@@ -141,11 +107,16 @@ test("a screen that renders once more after the sign-out shows what it had", asy
   function Screen({ times }: { times: number }) {
     return <p>{`${useSession(transfer, session.id).status} ${useSessions(transfer).active.length} ${times}`}</p>;
   }
-  const element = render(sessions, <Screen times={1} />);
+  const element = container();
+  const root = kept(createRoot(element));
+  root.render(
+    <SessionsProvider sessions={sessions}>
+      <Screen times={1} />
+    </SessionsProvider>,
+  );
   await vi.waitFor(() => expect(element.textContent).toBe("active 1 1"));
   await sessions.forget();
-  const [root] = roots;
-  root!.render(
+  root.render(
     <SessionsProvider sessions={sessions}>
       <Screen times={2} />
     </SessionsProvider>,

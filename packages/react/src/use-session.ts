@@ -3,8 +3,13 @@ import type { AnyFlow } from "@sessions/core";
 import { useMemo, useSyncExternalStore } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 
+type Actions<F extends AnyFlow> = Pick<Session<F>, "draft" | "submit" | "cancel">;
+
 /** A session's state, and what can be done with it. */
-export type UsedSession<F extends AnyFlow> = SessionState<F> & Pick<Session<F>, "draft" | "submit" | "cancel">;
+export type UsedSession<F extends AnyFlow> = SessionState<F> & Actions<F>;
+
+/** A session of which it is known whether it exists, and what can be done with it. */
+export type KnownSession<F extends AnyFlow> = Exclude<SessionState<F>, { readonly status: "loading" }> & Actions<F>;
 
 /**
  * A session by its id, live. The actions stay the same from render to render. On a server, and until the
@@ -24,4 +29,33 @@ export function useSession<F extends AnyFlow>(flow: F, id: string): UsedSession<
     const { draft, submit, cancel } = session;
     return { ...state, draft, submit, cancel };
   }, [session, state]);
+}
+
+/**
+ * {@link useSession} that suspends until it is known whether the session exists: the nearest `<Suspense>` shows its
+ * fallback meanwhile, on a server too.
+ */
+export function useSuspenseSession<F extends AnyFlow>(flow: F, id: string): KnownSession<F> {
+  const session = useSessionsClient().open(flow, id);
+  if (globalThis.document === undefined) throw new Error("What a session holds is known in the browser alone.");
+  // To React a promise that is thrown is one to wait for; `use` would need version 19.
+  if (session.state.status === "loading") throw untilKnown(session);
+  // It never turns to loading again.
+  return useSession<F>(flow, id) as KnownSession<F>;
+}
+
+const waiting = new WeakMap<object, Promise<void>>();
+
+function untilKnown<F extends AnyFlow>(session: Session<F>): Promise<void> {
+  const before = waiting.get(session);
+  if (before !== undefined) return before;
+  const known = new Promise<void>((resolve) => {
+    const unsubscribe = session.subscribe(() => {
+      if (session.state.status === "loading") return;
+      unsubscribe();
+      resolve();
+    });
+  });
+  waiting.set(session, known);
+  return known;
 }

@@ -4,15 +4,10 @@ import type { OpenTransfer } from "./open-transfer.ts";
 import { StepFrame } from "./step-frame.tsx";
 import { useStepForm } from "./step-form.ts";
 import { TextField } from "./text-field.tsx";
-import { typedText } from "./typed-text.ts";
 
 /** How much. The draft keeps the amount as it is typed, "12," included; cents are made of it on submission. */
 export function AmountStep({ open }: { readonly open: OpenTransfer }) {
-  const stored = {
-    cents: typedText(open.state, "amount", "cents"),
-    reference: typedText(open.state, "amount", "reference"),
-  };
-  const form = useStepForm(open, "amount", stored, ({ cents: typed, reference }) => {
+  const form = useStepForm(open, "amount", { cents: "", reference: "" }, ({ cents: typed, reference }) => {
     const cents = parseCents(typed);
     if (cents === null) return { issues: { cents: "Enter an amount, such as 1234.50." } };
     return { input: { cents, ...(reference.trim() !== "" && { reference }) } };
@@ -21,7 +16,6 @@ export function AmountStep({ open }: { readonly open: OpenTransfer }) {
     <StepFrame form={form}>
       <TextField
         label="Amount in euros"
-        name="cents"
         inputMode="decimal"
         autoComplete="off"
         maxLength={20}
@@ -30,7 +24,6 @@ export function AmountStep({ open }: { readonly open: OpenTransfer }) {
       />
       <TextField
         label="Reference"
-        name="reference"
         autoComplete="off"
         maxLength={140}
         hint="Optional: the recipient reads it"

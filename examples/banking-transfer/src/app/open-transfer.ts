@@ -1,7 +1,8 @@
-import { parse, type DraftOf, type InputOf, type Refusal } from "@sessions/core";
+import type { Submission } from "@sessions/client";
+import type { Refusal } from "@sessions/core";
 import { useSession, useSessionsClient } from "@sessions/react";
 import { useRef, useState } from "react";
-import { transfer, type Transfer } from "../flow.ts";
+import { transfer } from "../flow.ts";
 import { navigate } from "./route.tsx";
 import type { TransferState, TransferStep } from "./wording.ts";
 
@@ -15,11 +16,12 @@ export interface OpenTransfer {
   readonly busy: boolean;
   /** The last "no" from the bank on this screen. */
   readonly refusal: { readonly step: TransferStep; readonly refusal: Refusal; readonly command: string } | null;
-  type<K extends TransferStep>(step: K, fields: DraftOf<Transfer, K>): void;
+  /** Something is being typed in this step. */
+  type(step: TransferStep): void;
   /** The person's hands are off the keyboard: the screen may follow the other devices again. */
   rest(): void;
-  /** Resolves with what the step's schema says against the input; with null once the bank has decided. */
-  submit<K extends TransferStep>(step: K, input: InputOf<Transfer, K>): Promise<Refusal | null>;
+  /** Submits a step, which its schema allows, and goes on to the next; comes back when the bank refuses it. */
+  submit(step: TransferStep, send: () => Submission): void;
   /** Asks whether an unanswered command took effect after all. */
   check(): Promise<void>;
   cancel(): void;
@@ -58,41 +60,38 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     if (step !== state.progress.current) navigate(`/transfers/${id}/${step}`, { replace: true });
   }
 
+  async function submit(step: TransferStep, send: () => Submission) {
+    // Two presses within one turn of the page: the screen has not yet said that it is busy.
+    if (sending.current) return;
+    setTyping(null);
+    setRefusal(null);
+    setSubmitting(step);
+    // Back in the browser's history leads to the step that was just left.
+    navigate(`/transfers/${id}/${step}`, { replace: true });
+    navigate(`/transfers/${id}`);
+
+    const submission = send();
+    sending.current = step === "review";
+    const settlement = await submission.settled;
+    sending.current = false;
+    setSubmitting(null);
+    if (settlement.outcome !== "refused") return;
+    setRefusal({ step, refusal: settlement.refusal, command: submission.id });
+    if (settlement.refusal.code !== "conflict") await mend(submission.id, step);
+  }
+
   return {
     state: session,
     device: sessions.device.id,
     shown,
     busy,
     refusal,
-    type(step, fields) {
+    type(step) {
       setTyping({ step, at: wanted });
       setRefusal(null);
-      session.draft(step, fields);
     },
     rest: () => setTyping(null),
-    async submit(step, input) {
-      const parsed = parse(transfer.steps[step], step, input);
-      if (!parsed.ok) return parsed.refusal;
-
-      // Two presses within one turn of the page: the screen has not yet said that it is busy.
-      if (sending.current) return null;
-      setTyping(null);
-      setRefusal(null);
-      setSubmitting(step);
-      // Back in the browser's history leads to the step that was just left.
-      navigate(`/transfers/${id}/${step}`, { replace: true });
-      navigate(`/transfers/${id}`);
-
-      const submission = session.submit(step, input);
-      if (step === "review") sending.current = true;
-      const settlement = await submission.settled;
-      if (step === "review") sending.current = false;
-      setSubmitting(null);
-      if (settlement.outcome !== "refused") return null;
-      setRefusal({ step, refusal: settlement.refusal, command: submission.id });
-      if (settlement.refusal.code !== "conflict") await mend(submission.id, step);
-      return null;
-    },
+    submit: (step, send) => void submit(step, send),
     async check() {
       if (!refusal) return;
       try {

@@ -1,13 +1,16 @@
+import { useStep } from "@sessions/react";
+import { transfer } from "../flow.ts";
 import { Facts, factsOf } from "./facts.tsx";
 import { dateAndTime } from "./moment.ts";
 import { formatCents } from "./money.ts";
 import type { OpenTransfer } from "./open-transfer.ts";
 import { Link } from "./route.tsx";
-import { refusalText, stepNames, type TransferState } from "./wording.ts";
+import { refusalText, stepNames, type ActiveTransfer, type TransferState } from "./wording.ts";
 
 /** Everything once more, and the one button that sends the money. */
-export function ReviewStep({ open }: { readonly open: OpenTransfer }) {
-  const { state, refusal, busy } = open;
+export function ReviewStep({ open, state }: { readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
+  const { refusal, busy } = open;
+  const { submit } = useStep(transfer, state.id, "review");
   const { data, outputs } = state;
   const fee = outputs.amount?.feeCents;
   const total = data.amount && fee !== undefined ? formatCents(data.amount.cents + fee) : "…";
@@ -38,7 +41,7 @@ export function ReviewStep({ open }: { readonly open: OpenTransfer }) {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (!obstacle) void open.submit("review", { accepted: true });
+          if (!obstacle) open.submit("review", () => submit({ accepted: true }));
         }}
       >
         <div className="actions">

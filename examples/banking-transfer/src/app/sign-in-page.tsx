@@ -33,13 +33,19 @@ export function SignInPage({ onSignedIn }: { onSignedIn(): Promise<void> }) {
         <p className="brand">Harbour Bank</p>
         <h1>Sign in</h1>
         <form onSubmit={(event) => void enter(event)} noValidate>
-          <TextField label="Customer" name="username" value={id} onChange={setId} autoComplete="username" />
+          <TextField
+            label="Customer"
+            name="username"
+            value={id}
+            onChange={({ target }) => setId(target.value)}
+            autoComplete="username"
+          />
           <TextField
             label="Password"
             name="password"
             type="password"
             value={password}
-            onChange={setPassword}
+            onChange={({ target }) => setPassword(target.value)}
             autoComplete="current-password"
             issue={issue}
           />

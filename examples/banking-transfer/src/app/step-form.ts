@@ -1,15 +1,17 @@
-import type { DraftOf, InputOf, Refusal } from "@sessions/core";
-import { useState, type FormEvent } from "react";
-import type { Transfer } from "../flow.ts";
+import { parse, type DraftOf, type InputOf, type Json } from "@sessions/core";
+import { useStep } from "@sessions/react";
+import { useLayoutEffect, useState, type FormEvent } from "react";
+import { useForm, type Resolver, type UseFormRegisterReturn } from "react-hook-form";
+import { transfer, type Transfer } from "../flow.ts";
+import { typedCents } from "./money.ts";
 import type { OpenTransfer } from "./open-transfer.ts";
 import { refusalText, type TransferStep } from "./wording.ts";
 
-type FieldOf<K extends TransferStep> = keyof DraftOf<Transfer, K> & string;
-type Texts<K extends TransferStep> = Readonly<Record<FieldOf<K>, string>>;
-type Issues = Readonly<Record<string, string | undefined>>;
+type FormStep = Exclude<TransferStep, "review">;
+type Texts<Field extends string = string> = Readonly<Record<Field, string>>;
 
 /** What the texts in a step's fields come to: the step's input, or what is wrong before the schema can look at it. */
-type Read<K extends TransferStep> = { readonly input: InputOf<Transfer, K> } | { readonly issues: Issues };
+type Read<K extends FormStep> = { readonly input: InputOf<Transfer, K> } | { readonly issues: Partial<Texts> };
 
 /** What the fields and the frame of one step's form need. */
 export interface StepForm<Field extends string = string> {
@@ -17,60 +19,93 @@ export interface StepForm<Field extends string = string> {
   readonly refusal: string | undefined;
   readonly busy: boolean;
   /** Ties a field to its draft: shown at once, kept on this device, seen on the others. */
-  field(name: Field): { value: string; issue: string | undefined; onChange(text: string): void; onBlur(): void };
+  field(name: Field): UseFormRegisterReturn & { readonly issue: string | undefined };
   onSubmit(event: FormEvent<HTMLFormElement>): void;
 }
 
 /**
- * One step's form. Every keystroke is a draft; the text stays as typed, also while it is no valid value.
- * What other devices type shows in every field but the one that is being typed in here.
+ * One step's form: react-hook-form holds what is typed, `useStep` what is known of it everywhere. Every keystroke is a
+ * draft; the text stays as typed, also while it is no valid value. What other devices type shows in every field but
+ * the one that is being typed in here.
  */
-export function useStepForm<K extends Exclude<TransferStep, "review">>(
+export function useStepForm<K extends FormStep>(
   open: OpenTransfer,
   step: K,
-  stored: Texts<K>,
-  read: (texts: Texts<K>) => Read<K>,
-): StepForm<FieldOf<K>> {
-  const [typing, setTyping] = useState<{ readonly field: FieldOf<K>; readonly text: string } | null>(null);
-  const [issues, setIssues] = useState<Issues>({});
-  const shown = typing ? { ...stored, [typing.field]: typing.text } : stored;
+  blank: Texts<keyof DraftOf<Transfer, K> & string>,
+  read: (texts: typeof blank) => Read<K>,
+): StepForm<keyof DraftOf<Transfer, K> & string> {
+  const { values, draft, submit } = useStep(transfer, open.state.id, step);
+  const [typedIn, setTypedIn] = useState<string | null>(null);
+  const { register, setValue, handleSubmit, formState } = useForm<
+    Record<string, string>,
+    unknown,
+    InputOf<Transfer, K>
+  >({
+    defaultValues: { ...blank, ...textsOf(values) },
+    resolver: resolverOf(step, (texts) => read(texts as typeof blank)),
+  });
 
-  function type(field: FieldOf<K>, text: string) {
-    setTyping({ field, text });
-    setIssues((before) => ({ ...before, [field]: undefined }));
-    // A computed key of a generic type is more than the compiler follows: it is one of the step's fields.
-    open.type(step, { [field]: text } as DraftOf<Transfer, K>);
-  }
+  useLayoutEffect(() => {
+    for (const [name, text] of Object.entries({ ...blank, ...textsOf(values) }))
+      if (name !== typedIn) setValue(name, text);
+    // The fields are the step's own, and stay.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [values, typedIn, setValue]);
 
-  async function submit(form: HTMLFormElement) {
-    const found = read(shown);
-    setTyping(null);
-    const wrong = "issues" in found ? found.issues : issuesOf(await open.submit(step, found.input));
-    setIssues(wrong);
-    const first = Object.keys(wrong)[0];
-    if (first) form.querySelector<HTMLElement>(`[name="${first}"]`)?.focus();
-  }
-
+  const send = handleSubmit((input) => {
+    setTypedIn(null);
+    open.submit(step, () => submit(input));
+  });
   return {
     refusal: open.refusal?.step === step ? refusalText(open.refusal.refusal) : undefined,
     busy: open.busy,
     field: (name) => ({
-      value: shown[name],
-      issue: issues[name],
-      onChange: (text) => type(name, text),
-      onBlur() {
-        setTyping(null);
-        open.rest();
-      },
+      ...register(name, {
+        onChange({ target }: { readonly target: HTMLInputElement }) {
+          setTypedIn(name);
+          open.type(step);
+          // A computed key of a generic type is more than the compiler follows: it is one of the step's fields.
+          draft({ [name]: target.value } as DraftOf<Transfer, K>);
+        },
+        onBlur() {
+          setTypedIn(null);
+          open.rest();
+        },
+      }),
+      issue: formState.errors[name]?.message,
     }),
     onSubmit(event) {
       event.preventDefault();
-      if (!open.busy) void submit(event.currentTarget);
+      if (!open.busy) void send(event);
     },
   };
 }
 
-function issuesOf(refusal: Refusal | null): Issues {
-  if (refusal?.code !== "invalid_input") return {};
-  return Object.fromEntries(refusal.issues.map(({ path, message }) => [String(path[0]), message]));
+/** Judges a form by the step's own schema, as the bank will. */
+function resolverOf<K extends FormStep>(
+  step: K,
+  read: (texts: Texts) => Read<K>,
+): Resolver<Record<string, string>, unknown, InputOf<Transfer, K>> {
+  return (texts) => {
+    const found = read(texts);
+    if ("issues" in found) return refused(Object.entries(found.issues));
+    const parsed = parse(transfer.steps[step], step, found.input);
+    if (parsed.ok) return { values: found.input, errors: {} };
+    const issues = parsed.refusal.code === "invalid_input" ? parsed.refusal.issues : [];
+    return refused(issues.map(({ path, message }) => [String(path[0]), message]));
+  };
+}
+
+function refused(issues: readonly (readonly [string, string | undefined])[]) {
+  const errors = issues.map(([field, message]) => [field, { type: "schema", message: message ?? "" }]);
+  return { values: {}, errors: Object.fromEntries(errors) as Record<string, { type: string; message: string }> };
+}
+
+/** A draft holds text; the one number that a step submits is its cents. */
+function textsOf(values: Readonly<Record<string, Json | undefined>>): Texts {
+  const texts = Object.entries(values).map(([field, value]) => [
+    field,
+    typeof value === "number" ? typedCents(value) : typeof value === "string" ? value : "",
+  ]);
+  return Object.fromEntries(texts) as Texts;
 }

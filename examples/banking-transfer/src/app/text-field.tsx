@@ -1,17 +1,15 @@
 import { useId, type ComponentProps, type ReactNode } from "react";
 
-interface TextFieldProps extends Omit<ComponentProps<"input">, "onChange" | "value" | "id"> {
+interface TextFieldProps extends Omit<ComponentProps<"input">, "id"> {
   readonly label: string;
-  readonly value: string;
   /** What is wrong with it; its line is there without one too, so that nothing jumps. */
   readonly issue?: string | undefined;
   /** Beside the label: that it is optional, or an example. */
   readonly hint?: ReactNode;
-  onChange(value: string): void;
 }
 
 /** A labelled field of text with room for one issue under it. */
-export function TextField({ label, value, issue, hint, onChange, ...input }: TextFieldProps) {
+export function TextField({ label, issue, hint, ...input }: TextFieldProps) {
   const id = useId();
   return (
     <div className="field">
@@ -26,8 +24,6 @@ export function TextField({ label, value, issue, hint, onChange, ...input }: Tex
       <input
         {...input}
         id={id}
-        value={value}
-        onChange={(event) => onChange(event.target.value)}
         aria-invalid={issue !== undefined}
         aria-describedby={[hint !== undefined && `${id}-hint`, `${id}-issue`].filter(Boolean).join(" ")}
       />

@@ -12,7 +12,7 @@ import { ShelvedChanges } from "./shelved-changes.tsx";
 import { SourceStep } from "./source-step.tsx";
 import { StepList } from "./step-list.tsx";
 import { SyncStatus } from "./sync-status.tsx";
-import { stepNames, type TransferStep } from "./wording.ts";
+import { stepNames, type ActiveTransfer, type TransferStep } from "./wording.ts";
 
 const forms = {
   recipient: RecipientStep,
@@ -37,7 +37,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
       </div>
       {status === "loading" && <p className="hint">Looking for this transfer…</p>}
       {status === "missing" && (shelved.length > 0 ? <ShelvedChanges {...open.state} /> : <Missing />)}
-      {status === "active" && <Wizard open={open} />}
+      {open.state.status === "active" && <Wizard open={open} state={open.state} />}
       {(status === "completed" || status === "cancelled" || status === "expired") && (
         <FinishedTransfer state={open.state} />
       )}
@@ -45,8 +45,8 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
   );
 }
 
-function Wizard({ open }: { readonly open: OpenTransfer }) {
-  const { state, shown, device } = open;
+function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
+  const { shown, device } = open;
   const { progress } = state;
   const heading = useFocusOnChange(shown);
   const nowMs = useNow();
@@ -62,7 +62,7 @@ function Wizard({ open }: { readonly open: OpenTransfer }) {
         </small>
       </h1>
       <ShelvedChanges {...state} />
-      <Form key={shown} open={open} />
+      <Form key={shown} open={open} state={state} />
       <footer>
         <span className="hint">
           {state.device.id !== device && `Last change on ${state.device.name}, ${ago(state.updatedAt, nowMs)}`}

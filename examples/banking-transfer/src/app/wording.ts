@@ -6,6 +6,8 @@ import { bankDay } from "./moment.ts";
 import { formatCents } from "./money.ts";
 
 export type TransferState = SessionState<Transfer>;
+/** A transfer that can be gone on with. */
+export type ActiveTransfer = Extract<TransferState, { readonly status: "active" }>;
 export type TransferStep = "recipient" | "amount" | "source" | "review";
 
 /** What a person reads for a step. */

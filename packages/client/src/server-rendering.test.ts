@@ -1,0 +1,27 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createSessions } from "./sessions.ts";
+import { transfer } from "./testing/transfer.ts";
+
+test("on a server that renders a page everything is loading, and nothing is kept, sent or waited for", async () => {
+  vi.useFakeTimers();
+  const fetching = vi.spyOn(globalThis, "fetch");
+  const channels = vi.fn<() => void>();
+  vi.stubGlobal("BroadcastChannel", channels);
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+  const sessions = createSessions({ flows: [transfer], url: "/trpc", owner: "ada" });
+  const session = sessions.open(transfer, "0190b2f4-0000-7000-8000-0000000000ff");
+  expect(session.state.status).toBe("loading");
+  expect(session.blank).toMatchObject({ status: "loading", data: {}, startedAt: null, sync: { state: "saved" } });
+  expect(sessions.list(transfer).blank).toMatchObject({ active: [], ended: [], loading: true });
+  expect(session.blank).toBe(session.blank);
+  expect(() => sessions.start(transfer)).toThrow("closed: ");
+  expect(() => session.draft("amount", { cents: 1 })).toThrow("closed: ");
+  // What was to happen soon would have begun, and nothing would let the process end.
+  await vi.advanceTimersByTimeAsync(0);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(channels).not.toHaveBeenCalled();
+  expect(fetching).not.toHaveBeenCalled();
+});

@@ -1,0 +1,134 @@
+import { startTransition, StrictMode, Suspense, useLayoutEffect, useRef, useState } from "react";
+import { createRoot, hydrateRoot } from "react-dom/client";
+import { expect, test, vi } from "vitest";
+// The client's own scripted server, so that both packages are tested against one.
+// oxlint-disable eslint/no-restricted-imports
+import { openTab, someone } from "../../client/src/testing/devices.ts";
+import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
+import { recipient, transfer } from "../../client/src/testing/transfer.ts";
+// oxlint-enable eslint/no-restricted-imports
+import { SessionsProvider, useSession, useStartedSession, useSuspenseSession } from "./index.ts";
+import { container, kept, render, textOf } from "./testing/page.tsx";
+import { note, serverHtml, ServerPage } from "./testing/server-page.tsx";
+
+function device(owner = someone()) {
+  const server = new ScriptedServer([transfer]);
+  return { server, owner, sessions: openTab(server, { owner }) };
+}
+
+const startsOf = (server: ScriptedServer) =>
+  server.pushes.flatMap(({ commands }) => commands).filter(({ kind }) => kind === "start");
+
+test("a session that is started with its page is started once, in StrictMode and when the page renders again", async () => {
+  const { server, sessions } = device();
+  let effects = 0;
+  function Begun() {
+    const session = useStartedSession(transfer);
+    const [renders, again] = useState(0);
+    useLayoutEffect(() => void (effects += 1), []);
+    return <button onClick={() => again(renders + 1)}>{`${session?.id} ${renders}`}</button>;
+  }
+  const element = render(sessions, <Begun />);
+  const button = await vi.waitUntil(() => element.querySelector("button"));
+  await vi.waitFor(() => expect(startsOf(server)).toHaveLength(1));
+  button.click();
+  const { id } = sessions.list(transfer).state.active[0]!;
+  await vi.waitFor(() => expect(button.textContent).toBe(`${id} 1`));
+  await sessions.open(transfer, id).submit("recipient", recipient);
+  expect(startsOf(server)).toHaveLength(1);
+  expect(sessions.list(transfer).state.active).toHaveLength(1);
+  // Else React was not strict.
+  expect(effects).toBe(2);
+});
+
+test("all components of one screen show one revision, also while React renders it piece by piece", async () => {
+  const { sessions } = device();
+  const session = sessions.start(transfer);
+  await vi.waitFor(() => expect(session.state.revision).toBe(1));
+  const torn: string[] = [];
+  // Long enough that React lets the browser in between.
+  const slowly = vi.fn(() => {
+    const until = performance.now() + 5;
+    while (performance.now() < until);
+  });
+
+  function Piece() {
+    const { drafts } = useSession(transfer, session.id);
+    slowly();
+    return <i>{textOf(drafts.amount?.cents)}</i>;
+  }
+  function Screen() {
+    const [pieces, more] = useState(1);
+    const screen = useRef<HTMLDivElement>(null);
+    useLayoutEffect(() => {
+      const shown = new Set([...screen.current!.querySelectorAll("i")].map(({ textContent }) => textContent));
+      if (shown.size > 1) torn.push([...shown].join());
+    });
+    return (
+      <div ref={screen}>
+        <button onClick={() => startTransition(() => more(40))} />
+        {Array.from({ length: pieces }, (_, index) => (
+          <Piece key={index} />
+        ))}
+      </div>
+    );
+  }
+  const element = render(sessions, <Screen />);
+  const button = await vi.waitUntil(() => element.querySelector("button"));
+  slowly.mockClear();
+  button.click();
+  await vi.waitFor(() => expect(slowly.mock.calls.length).toBeGreaterThan(3), { interval: 1 });
+  // Some pieces are rendered, and not yet on the screen.
+  expect(element.querySelectorAll("i")).toHaveLength(1);
+  session.draft("amount", { cents: 7 });
+  await vi.waitFor(() => expect(element.querySelectorAll("i")).toHaveLength(40));
+  await vi.waitFor(() => expect(element.textContent).toBe("7".repeat(40)));
+  expect(torn).toEqual([]);
+});
+
+function Known({ id }: { readonly id: string }) {
+  const { status, progress } = useSuspenseSession(transfer, id);
+  return <p>{`${status} ${progress.current}`}</p>;
+}
+
+test("a component suspends until it is known whether its session exists", async () => {
+  const { server, owner, sessions: phone } = device();
+  const session = phone.start(transfer);
+  await session.submit("recipient", recipient);
+  const laptop = openTab(server, { owner, profile: "laptop" });
+  const shown = new Set<string>();
+  const element = container();
+  new MutationObserver(() => shown.add(element.innerText)).observe(element, { subtree: true, childList: true });
+  kept(createRoot(element)).render(
+    <StrictMode>
+      <SessionsProvider sessions={laptop}>
+        <Suspense fallback="Looking…">
+          <Known id={session.id} />
+          <Known id="0190b2f4-0000-7000-8000-0000000000ff" />
+        </Suspense>
+      </SessionsProvider>
+    </StrictMode>,
+  );
+  await vi.waitFor(() => expect(element.innerText).toBe("active amount\n\nmissing recipient"));
+  expect([...shown].filter(Boolean)).toEqual(["Looking…", "active amount\n\nmissing recipient"]);
+  // Once known it is shown at once.
+  await session.submit("amount", { cents: 1 });
+  await vi.waitFor(() => expect(element.innerText).toContain("active review"));
+  expect([...shown].filter((text) => text === "Looking…")).toHaveLength(1);
+});
+
+test("what a server rendered becomes the session, and React has nothing to complain of", async () => {
+  const server = new ScriptedServer([note]);
+  const sessions = openTab(server, { owner: someone(), flows: [note] });
+  const session = sessions.start(note);
+  await session.draft("text", { text: "…" }).settled;
+  const element = container(serverHtml);
+  const complaints = vi.spyOn(console, "error");
+  const recovered: unknown[] = [];
+  const page = <ServerPage sessions={sessions} id={session.id} />;
+  kept(hydrateRoot(element, page, { onRecoverableError: (error) => recovered.push(error) }));
+  await vi.waitFor(() => expect(element.innerText).toBe("1 false\n\nactive text saved\n\nactive once"));
+  expect(complaints).not.toHaveBeenCalled();
+  // What suspends is rendered in the browser alone, and React says so.
+  expect(recovered.map(String)).toEqual([expect.stringContaining("Switched to client rendering")]);
+});

@@ -1,0 +1,51 @@
+import type { Sessions } from "@sessions/client";
+import type { Json } from "@sessions/core";
+import { StrictMode, type ReactNode } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import { afterEach } from "vitest";
+import { SessionsProvider } from "../index.ts";
+
+const roots = new Set<Root>();
+
+afterEach(() => {
+  for (const root of roots) root.unmount();
+  roots.clear();
+  document.body.replaceChildren();
+});
+
+/** An element of the page, which the test leaves as it found it. */
+export function container(html = ""): HTMLElement {
+  const element = document.createElement("div");
+  element.innerHTML = html;
+  document.body.append(element);
+  return element;
+}
+
+/** Unmounts it after the test. */
+export function kept(root: Root): Root {
+  roots.add(root);
+  return root;
+}
+
+/** Renders as an application in development does. */
+export function render(sessions: Sessions, children: ReactNode): HTMLElement {
+  const element = container();
+  kept(createRoot(element)).render(
+    <StrictMode>
+      <SessionsProvider sessions={sessions}>{children}</SessionsProvider>
+    </StrictMode>,
+  );
+  return element;
+}
+
+/** A person types over what an input holds. */
+export function type(input: HTMLInputElement, text: string): void {
+  // React listens to the prototype's setter being bypassed.
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")!.set!.call(input, text);
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** What an input shows of a draft's field, which may hold any JSON. */
+export function textOf(value: Json | undefined): string {
+  return typeof value === "number" || typeof value === "string" ? String(value) : "";
+}

@@ -1,0 +1,113 @@
+import { seenBy, type Command } from "@sessions/core";
+import { expect, test, vi } from "vitest";
+// The client's own scripted server, so that both packages are tested against one.
+// oxlint-disable eslint/no-restricted-imports
+import { elsewhere, openTab, quick, someone } from "../../client/src/testing/devices.ts";
+import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
+import { recipient, transfer } from "../../client/src/testing/transfer.ts";
+// oxlint-enable eslint/no-restricted-imports
+import { useStep, type UsedStep } from "./index.ts";
+import { render, textOf, type } from "./testing/page.tsx";
+
+type Used = UsedStep<typeof transfer, "amount">;
+
+/** A form of one step, as one writes it by hand. */
+function AmountForm({ id, onRender }: { readonly id: string; readonly onRender?: (used: Used) => void }) {
+  const used = useStep(transfer, id, "amount");
+  const { values, draft, submit, pending, refusal, issues, conflict } = used;
+  onRender?.(used);
+  return (
+    <form onSubmit={(event) => (event.preventDefault(), void submit({ cents: Number(values.cents) }))}>
+      <input
+        name="cents"
+        value={textOf(values.cents)}
+        onChange={({ target }) => draft({ ...values, cents: target.value })}
+      />
+      <output>{`${pending} ${refusal?.code} ${issues.cents} ${conflict?.kind}`}</output>
+    </form>
+  );
+}
+
+async function form() {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const [phone, laptop] = ["phone", "laptop"].map((profile) => openTab(server, { owner, profile }));
+  const session = phone!.start(transfer);
+  await session.submit("recipient", recipient);
+  const other = laptop!.open(transfer, session.id);
+  await vi.waitFor(() => expect(other.state.revision).toBe(2));
+  const renders: Used[] = [];
+  const element = render(phone!, <AmountForm id={session.id} onRender={(used) => renders.push(used)} />);
+  const [input, output, submit] = [
+    await vi.waitUntil(() => element.querySelector("input")),
+    element.querySelector("output")!,
+    () => element.querySelector("form")!.requestSubmit(),
+  ];
+  return { server, session, other, renders, input, output, submit };
+}
+
+test("what is typed is a draft on every device, and only the fields that changed are sent", async () => {
+  const { server, session, other, input } = await form();
+  await other.draft("amount", { reference: "Rent" }).settled;
+  await vi.waitFor(() => expect(session.state.drafts.amount).toEqual({ reference: "Rent" }));
+  type(input, "12,");
+  expect(input.value).toBe("12,");
+  await vi.waitFor(() => expect(other.state.drafts.amount).toEqual({ reference: "Rent", cents: "12," }));
+  const fields = server.pushes
+    .filter(({ device }) => device.id === session.state.device?.id)
+    .flatMap(({ commands }) => commands)
+    .flatMap((command) => (command.kind === "draft" ? Object.keys(command.fields) : []));
+  expect(fields).toEqual(["cents"]);
+
+  await other.draft("amount", { cents: "13" }).settled;
+  await vi.waitFor(() => expect(input.value).toBe("13"));
+});
+
+test("what the schema refuses is told by field until something is typed, and what is submitted is what is shown", async () => {
+  const { server, session, input, output, submit, renders } = await form();
+  expect(output.textContent).toBe("false undefined undefined undefined");
+  type(input, "-1");
+  submit();
+  await vi.waitFor(() => expect(output.textContent).toMatch(/^false invalid_input Too small/));
+  type(input, "5");
+  await vi.waitFor(() => expect(output.textContent).toBe("false undefined undefined undefined"));
+  const answered = Promise.withResolvers<void>();
+  server.faults.beforePush = () => answered.promise;
+  submit();
+  await vi.waitFor(() => expect(output.textContent).toMatch(/^true /));
+  answered.resolve();
+  await vi.waitFor(() => expect(session.state.data.amount).toEqual({ cents: 5 }));
+  await vi.waitFor(() => expect(output.textContent).toBe("false undefined undefined undefined"));
+  expect(input.value).toBe("5");
+
+  // Nothing of the step has changed: a form library need not look again.
+  const { values, draft, submit: submitting } = renders.at(-1)!;
+  await session.submit("recipient", { ...recipient, name: "Grace" });
+  await vi.waitFor(() => expect(session.state.data.recipient).toMatchObject({ name: "Grace" }));
+  expect(renders.at(-1)).toMatchObject({ values, draft, submit: submitting });
+  for (const [name, value] of Object.entries({ values, draft, submit: submitting })) {
+    expect(renders.at(-1)![name as keyof Used]).toBe(value);
+  }
+});
+
+test("what was submitted elsewhere meanwhile is the step's conflict, and the person's decision ends it", async () => {
+  const { server, session, output, input, submit, renders } = await form();
+  server.faults.streamsAway = true;
+  server.breakStreams();
+  const seen = seenBy(transfer, server.snapshot(session.id), "amount");
+  const command = { kind: "submit", id: quick.id(), session: session.id, version: 1, step: "amount", seen };
+  server.take(elsewhere(), { ...command, input: { cents: 1 } } as Command);
+  type(input, "2");
+  submit();
+  await vi.waitFor(() => expect(output.textContent).toBe("false conflict undefined submit"));
+  const { conflict } = renders.at(-1)!;
+  expect(conflict).toMatchObject({
+    mine: { cents: 2 },
+    theirs: { cents: 1 },
+    fields: { cents: { mine: 2, theirs: 1 } },
+  });
+  if (conflict?.kind === "submit") await conflict.merge({ cents: 3 });
+  await vi.waitFor(() => expect(input.value).toBe("3"));
+  expect(server.snapshot(session.id).data).toMatchObject({ amount: { cents: 3 } });
+  expect(renders.at(-1)!.conflict).toBeNull();
+});

@@ -1,0 +1,114 @@
+import type { Conflict, Draft, SessionState, Submission } from "@sessions/client";
+import {
+  sameJson,
+  type AnyFlow,
+  type DraftOf,
+  type InputOf,
+  type Json,
+  type Refusal,
+  type StepsOf,
+} from "@sessions/core";
+import { useCallback, useMemo, useState } from "react";
+import { useSessionsClient } from "./sessions-provider.tsx";
+import { useSession } from "./use-session.ts";
+
+/** One step of a session, for the form that shows it. */
+export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
+  /** What the form shows, by field: what is typed on any device, else what was submitted. The same object until one of them changes. */
+  readonly values: DraftOf<F, K>;
+  /** Keeps what is typed. Fields that are given as `values` has them are left out. */
+  draft(fields: DraftOf<F, K>): Draft;
+  submit(input: InputOf<F, K>): Submission;
+  /** Whether the last submission from here waits for the server's answer; offline it waits for long. */
+  readonly pending: boolean;
+  /** Why the last submission from here was refused, until something is typed or submitted; null when it was not. */
+  readonly refusal: Refusal | null;
+  /** What was wrong with it: the first message for each field, and under "" that for the whole. */
+  readonly issues: { readonly [Field in keyof DraftOf<F, K> | ""]?: string };
+  /** A change of this step here and another elsewhere, which waits for the person's decision; null for none. */
+  readonly conflict: Extract<Conflict<F>, { readonly step: K }> | null;
+}
+
+interface Last {
+  readonly session: object;
+  readonly step: string;
+  readonly submission: Submission;
+  readonly pending: boolean;
+  readonly refusal: Refusal | null;
+}
+
+/**
+ * One step of a session, bound to a form: whatever form library holds what is typed, it is given `values`, calls
+ * `draft` at every change and `submit` at the end, and shows `issues`. The functions stay the same from render to
+ * render.
+ *
+ * @example
+ * const { values, draft, submit, issues } = useStep(transfer, id, "amount");
+ */
+export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, id: string, step: K): UsedStep<F, K> {
+  const session = useSessionsClient().open(flow, id);
+  const state = useSession(flow, id);
+  const [last, setLast] = useState<Last | null>(null);
+
+  const text = JSON.stringify(valuesOf(state, step));
+  // The flow's own schemas made what was submitted, and a draft may hold any JSON.
+  const values = useMemo(() => JSON.parse(text) as DraftOf<F, K>, [text]);
+
+  const draft = useCallback(
+    (fields: DraftOf<F, K>) => {
+      setLast((before) => (before?.refusal ? null : before));
+      return session.draft(step, changed(fields, valuesOf(session.state, step)));
+    },
+    [session, step],
+  );
+
+  const submit = useCallback(
+    (input: InputOf<F, K>) => {
+      const submission = session.submit(step, input);
+      setLast({ session, step, submission, pending: true, refusal: null });
+      void submission.settled.then((settlement) => {
+        const refusal = settlement.outcome === "refused" ? settlement.refusal : null;
+        setLast((now) => (now?.submission === submission ? { ...now, pending: false, refusal } : now));
+      });
+      return submission;
+    },
+    [session, step],
+  );
+
+  // What was submitted of another session or step, when the component was given another one.
+  const mine = last?.session === session && last.step === step ? last : null;
+  const refusal = mine?.refusal ?? null;
+  const conflict = state.shelved.find((entry) => entry.conflict && entry.step === step) ?? null;
+  return useMemo(
+    () => ({
+      values,
+      draft,
+      submit,
+      pending: mine?.pending ?? false,
+      refusal,
+      issues: issuesOf(refusal) as UsedStep<F, K>["issues"],
+      // Found by its step.
+      conflict: conflict as UsedStep<F, K>["conflict"],
+    }),
+    [values, draft, submit, mine?.pending, refusal, conflict],
+  );
+}
+
+function valuesOf<F extends AnyFlow>({ data, drafts }: Pick<SessionState<F>, "data" | "drafts">, step: StepsOf<F>) {
+  return { ...(data[step] as object | null), ...drafts[step] } as Readonly<Record<string, Json | undefined>>;
+}
+
+function changed<Fields extends Readonly<Record<string, Json | undefined>>>(
+  fields: Fields,
+  shown: Readonly<Record<string, Json | undefined>>,
+): Fields {
+  const others = Object.entries(fields).filter(([field, value]) => !sameJson(value, shown[field]));
+  return Object.fromEntries(others) as Fields;
+}
+
+function issuesOf(refusal: Refusal | null): Readonly<Record<string, string>> {
+  if (refusal?.code !== "invalid_input") return {};
+  const found = refusal.issues.map(({ path, message }) => [String(path[0] ?? ""), message]);
+  // The first of a field stands.
+  return Object.fromEntries(found.toReversed());
+}
