@@ -150,6 +150,24 @@ test("a screen does not move on while its person types in it", async () => {
   expect(await typed.getByLabel("Reference").inputValue()).toBe("Rent for May");
 });
 
+test("what another device mends is complained of no longer", async () => {
+  const device = await profile();
+  const [laptop, phone] = [await device.open("/?profile=laptop"), await device.open("/?profile=phone")];
+  await laptop.getByRole("button", { name: "New transfer" }).click();
+  await laptop.getByRole("button", { name: "Continue" }).click();
+  await laptop.getByText("Enter the recipient's name.").waitFor();
+  await laptop.getByText("This is not an IBAN").waitFor();
+
+  await phone.goto(laptop.url().replace("laptop", "phone"));
+  await phone.getByLabel("Name").fill("Jeanne");
+  await laptop.getByText("Enter the recipient's name.").waitFor({ state: "detached" });
+  expect(await laptop.getByLabel("Name").inputValue()).toBe("Jeanne");
+  expect(await laptop.getByText("This is not an IBAN").count()).toBe(1);
+  await phone.getByRole("button", { name: "Cancel this transfer" }).click();
+  await phone.getByRole("button", { name: "Cancel it" }).click();
+  await laptop.getByText("No money was sent.").waitFor();
+});
+
 test("the browser's back button leads to the step before, which can be submitted again", async () => {
   const page = await (await profile()).open("/");
   await beginTransfer(page);

@@ -41,6 +41,28 @@ test("a session that is started with its page is started once, in StrictMode and
   expect(effects).toBe(2);
 });
 
+test("another person's sessions have a started session of their own", async () => {
+  const [ada, grace] = [device(), device()];
+  function Begun() {
+    return useStartedSession(transfer)?.id;
+  }
+  const element = container();
+  const root = kept(createRoot(element));
+  const ids = [];
+  for (const { server, sessions } of [ada, grace]) {
+    root.render(
+      <SessionsProvider sessions={sessions}>
+        <Begun />
+      </SessionsProvider>,
+    );
+    await vi.waitFor(() => expect(startsOf(server)).toHaveLength(1));
+    const [started] = startsOf(server);
+    await vi.waitFor(() => expect(element.textContent).toBe(started!.session));
+    ids.push(started!.session);
+  }
+  expect(new Set(ids).size).toBe(2);
+});
+
 test("all components of one screen show one revision, also while React renders it piece by piece", async () => {
   const { sessions } = device();
   const session = sessions.start(transfer);
@@ -86,9 +108,21 @@ test("all components of one screen show one revision, also while React renders i
   expect(torn).toEqual([]);
 });
 
-function Known({ id }: { readonly id: string }) {
-  const { status, progress } = useSuspenseSession(transfer, id);
+function Known({ id, onWait }: { readonly id: string; readonly onWait: (waitedFor: unknown) => void }) {
+  const { status, progress } = useNoticed(id, onWait);
   return <p>{`${status} ${progress.current}`}</p>;
+}
+
+/** What is thrown to React passes by here. */
+function useNoticed(id: string, onWait: (waitedFor: unknown) => void) {
+  try {
+    // It is called at every render; what it throws is thrown on.
+    // oxlint-disable-next-line react-hooks/rules-of-hooks
+    return useSuspenseSession(transfer, id);
+  } catch (thrown) {
+    onWait(thrown);
+    throw thrown;
+  }
 }
 
 test("a component suspends until it is known whether its session exists", async () => {
@@ -97,20 +131,24 @@ test("a component suspends until it is known whether its session exists", async 
   await session.submit("recipient", recipient);
   const laptop = openTab(server, { owner, profile: "laptop" });
   const shown = new Set<string>();
+  const onWait = vi.fn<(waitedFor: unknown) => void>();
   const element = container();
   new MutationObserver(() => shown.add(element.innerText)).observe(element, { subtree: true, childList: true });
   kept(createRoot(element)).render(
     <StrictMode>
       <SessionsProvider sessions={laptop}>
         <Suspense fallback="Looking…">
-          <Known id={session.id} />
-          <Known id="0190b2f4-0000-7000-8000-0000000000ff" />
+          <Known id={session.id} onWait={onWait} />
+          <Known id="0190b2f4-0000-7000-8000-0000000000ff" onWait={onWait} />
         </Suspense>
       </SessionsProvider>
     </StrictMode>,
   );
   await vi.waitFor(() => expect(element.innerText).toBe("active amount\n\nmissing recipient"));
   expect([...shown].filter(Boolean)).toEqual(["Looking…", "active amount\n\nmissing recipient"]);
+  // However often it was rendered meanwhile, each session was waited for once.
+  expect(onWait.mock.calls.length).toBeGreaterThan(2);
+  expect(new Set(onWait.mock.calls.flat()).size).toBe(2);
   // Once known it is shown at once.
   await session.submit("amount", { cents: 1 });
   await vi.waitFor(() => expect(element.innerText).toContain("active review"));

@@ -21,7 +21,7 @@ export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
   submit(input: InputOf<F, K>): Submission;
   /** Whether the last submission from here waits for the server's answer; offline it waits for long. */
   readonly pending: boolean;
-  /** Why the last submission from here was refused, until something is typed or submitted; null when it was not. */
+  /** Why the last submission from here was refused, until something is typed, submitted or decided; null when it was not. */
   readonly refusal: Refusal | null;
   /** What was wrong with it: the first message for each field, and under "" that for the whole. */
   readonly issues: { readonly [Field in keyof DraftOf<F, K> | ""]?: string };
@@ -50,9 +50,11 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   const state = useSession(flow, id);
   const [last, setLast] = useState<Last | null>(null);
 
-  const text = JSON.stringify(valuesOf(state, step));
   // The flow's own schemas made what was submitted, and a draft may hold any JSON.
-  const values = useMemo(() => JSON.parse(text) as DraftOf<F, K>, [text]);
+  const shown = valuesOf(state, step) as DraftOf<F, K>;
+  const [values, setValues] = useState(shown);
+  // Equal ones stay, in whatever order their fields come. React renders again before anybody sees the old ones.
+  if (!sameJson(values, shown)) setValues(shown);
 
   const draft = useCallback(
     (fields: DraftOf<F, K>) => {
@@ -77,8 +79,9 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
 
   // What was submitted of another session or step, when the component was given another one.
   const mine = last?.session === session && last.step === step ? last : null;
-  const refusal = mine?.refusal ?? null;
   const conflict = state.shelved.find((entry) => entry.conflict && entry.step === step) ?? null;
+  // Once it is decided there is none.
+  const refusal = mine?.refusal?.code === "conflict" && conflict === null ? null : (mine?.refusal ?? null);
   return useMemo(
     () => ({
       values,

@@ -36,7 +36,7 @@ export function useStepForm<K extends FormStep>(
 ): StepForm<keyof DraftOf<Transfer, K> & string> {
   const { values, draft, submit } = useStep(transfer, open.state.id, step);
   const [typedIn, setTypedIn] = useState<string | null>(null);
-  const { register, setValue, handleSubmit, formState } = useForm<
+  const { register, getValues, setValue, clearErrors, handleSubmit, formState } = useForm<
     Record<string, string>,
     unknown,
     InputOf<Transfer, K>
@@ -46,11 +46,15 @@ export function useStepForm<K extends FormStep>(
   });
 
   useLayoutEffect(() => {
-    for (const [name, text] of Object.entries({ ...blank, ...textsOf(values) }))
-      if (name !== typedIn) setValue(name, text);
+    for (const [name, text] of Object.entries({ ...blank, ...textsOf(values) })) {
+      if (name === typedIn || text === getValues(name)) continue;
+      setValue(name, text);
+      // It was about what stood there before.
+      clearErrors(name);
+    }
     // The fields are the step's own, and stay.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
-  }, [values, typedIn, setValue]);
+  }, [values, typedIn, getValues, setValue, clearErrors]);
 
   const send = handleSubmit((input) => {
     setTypedIn(null);
