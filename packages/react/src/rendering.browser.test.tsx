@@ -8,8 +8,9 @@ import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
 import { SessionsProvider, useSession, useStartedSession, useSuspenseSession } from "./index.ts";
-import { container, kept, render, textOf } from "./testing/page.tsx";
+import { container, kept, render } from "./testing/page.tsx";
 import { note, serverHtml, ServerPage } from "./testing/server-page.tsx";
+import { textOf } from "./testing/text.ts";
 
 function device(owner = someone()) {
   const server = new ScriptedServer([transfer]);
@@ -165,7 +166,8 @@ test("what a server rendered becomes the session, and React has nothing to compl
   const recovered: unknown[] = [];
   const page = <ServerPage sessions={sessions} id={session.id} />;
   kept(hydrateRoot(element, page, { onRecoverableError: (error) => recovered.push(error) }));
-  await vi.waitFor(() => expect(element.innerText).toBe("1 false\n\nactive text saved\n\nactive once"));
+  await vi.waitFor(() => expect(element.innerText).toBe("2 false\n\nactive text saved\n\nbegun\n\nactive once"));
+  expect(element.querySelector("input")!.value).toBe("…");
   expect(complaints).not.toHaveBeenCalled();
   // What suspends is rendered in the browser alone, and React says so.
   expect(recovered.map(String)).toEqual([expect.stringContaining("Switched to client rendering")]);

@@ -1,15 +1,26 @@
 import { createSessions } from "@sessions/client";
 import { createElement } from "react";
-import { renderToString } from "react-dom/server";
+import { renderToReadableStream, renderToString } from "react-dom/server";
 import { expect, test } from "vitest";
 import { note, serverHtml, ServerPage } from "./testing/server-page.tsx";
 
+function page() {
+  const sessions = createSessions({ flows: [note], url: "/trpc", owner: "ada" });
+  return createElement(ServerPage, { sessions, id: "0190b2f4-0000-7000-8000-0000000000ff" });
+}
+
+/** Without the trace of what suspends. */
+const plain = (html: string) => html.replace(/<template[^>]*>/, "<template>");
+
 test("a server renders the same page every time: nothing is known there, and what would wait shows its fallback", () => {
-  const render = () => {
-    const sessions = createSessions({ flows: [note], url: "/trpc", owner: "ada" });
-    const page = createElement(ServerPage, { sessions, id: "0190b2f4-0000-7000-8000-0000000000ff" });
-    return renderToString(page).replace(/<template[^>]*>/, "<template>");
-  };
-  expect(render()).toBe(serverHtml);
-  expect(render()).toBe(serverHtml);
+  expect(plain(renderToString(page()))).toBe(serverHtml);
+  expect(plain(renderToString(page()))).toBe(serverHtml);
+});
+
+test("a page that is streamed is the same, and ends without waiting for a session", async () => {
+  const errors: unknown[] = [];
+  const stream = await renderToReadableStream(page(), { onError: (error) => void errors.push(error) });
+  expect(plain(await new Response(stream).text())).toBe(serverHtml);
+  // How React is told to go on in the browser.
+  expect(errors.map(String)).toEqual(["Error: What a session holds is known in the browser alone."]);
 });

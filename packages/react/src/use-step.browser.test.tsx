@@ -7,7 +7,8 @@ import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
 import { useStep, type UsedStep } from "./index.ts";
-import { render, textOf, type } from "./testing/page.tsx";
+import { render, type } from "./testing/page.tsx";
+import { textOf } from "./testing/text.ts";
 
 type Used = UsedStep<typeof transfer, "amount">;
 

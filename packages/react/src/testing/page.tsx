@@ -1,5 +1,4 @@
 import type { Sessions } from "@sessions/client";
-import type { Json } from "@sessions/core";
 import { StrictMode, type ReactNode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach } from "vitest";
@@ -43,9 +42,4 @@ export function type(input: HTMLInputElement, text: string): void {
   // React listens to the prototype's setter being bypassed.
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")!.set!.call(input, text);
   input.dispatchEvent(new Event("input", { bubbles: true }));
-}
-
-/** What an input shows of a draft's field, which may hold any JSON. */
-export function textOf(value: Json | undefined): string {
-  return typeof value === "number" || typeof value === "string" ? String(value) : "";
 }

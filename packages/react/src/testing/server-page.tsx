@@ -2,7 +2,8 @@ import type { Sessions } from "@sessions/client";
 import { defineFlow, step } from "@sessions/core";
 import { Suspense } from "react";
 import { z } from "zod";
-import { SessionsProvider, useSession, useSessions, useSuspenseSession } from "../index.ts";
+import { SessionsProvider, useSession, useSessions, useStartedSession, useStep, useSuspenseSession } from "../index.ts";
+import { textOf } from "./text.ts";
 
 export const note = defineFlow({
   name: "note",
@@ -16,6 +17,8 @@ export function ServerPage({ sessions, id }: { readonly sessions: Sessions; read
     <SessionsProvider sessions={sessions}>
       <List />
       <Live id={id} />
+      <Begun />
+      <Form id={id} />
       <Suspense fallback="Looking…">
         <Known id={id} />
       </Suspense>
@@ -24,7 +27,9 @@ export function ServerPage({ sessions, id }: { readonly sessions: Sessions; read
 }
 
 /** What a server makes of it: what differs from run to run, an error's trace, is left out. */
-export const serverHtml = "<p>0 true</p><p>loading text saved</p><!--$!--><template></template>Looking…<!--/$-->";
+export const serverHtml =
+  '<p>0 true</p><p>loading text saved</p><p>not begun</p><input readOnly="" value=""/>' +
+  "<!--$!--><template></template>Looking…<!--/$-->";
 
 function List() {
   const { active, loading } = useSessions(note);
@@ -34,6 +39,14 @@ function List() {
 function Live({ id }: { readonly id: string }) {
   const { status, progress, sync } = useSession(note, id);
   return <p>{`${status} ${progress.current} ${sync.state}`}</p>;
+}
+
+function Begun() {
+  return <p>{useStartedSession(note) === null ? "not begun" : "begun"}</p>;
+}
+
+function Form({ id }: { readonly id: string }) {
+  return <input readOnly value={textOf(useStep(note, id, "text").values.text)} />;
 }
 
 function Known({ id }: { readonly id: string }) {
