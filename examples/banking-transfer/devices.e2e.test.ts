@@ -150,6 +150,27 @@ test("a screen does not move on while its person types in it", async () => {
   expect(await typed.getByLabel("Reference").inputValue()).toBe("Rent for May");
 });
 
+test("what another device types shows in every field but the one being typed in, whose text and caret stay", async () => {
+  const device = await profile();
+  const [laptop, phone] = [await device.open("/?profile=laptop"), await device.open("/?profile=phone")];
+  await laptop.getByRole("button", { name: "New transfer" }).click();
+  const name = laptop.getByLabel("Name");
+  await name.fill("Jee Peeters");
+  for (const key of ["Home", "ArrowRight", "ArrowRight", "a"]) await name.press(key);
+
+  await phone.goto(laptop.url().replace("laptop", "phone"));
+  await expect.poll(() => phone.getByLabel("Name").inputValue()).toBe("Jeae Peeters");
+  await phone.getByLabel("Name").fill("Grace");
+  await phone.getByLabel("IBAN").fill("BE68");
+  await expect.poll(() => laptop.getByLabel("IBAN").inputValue()).toBe("BE68");
+  await laptop.keyboard.type("nn");
+  expect(await name.inputValue()).toBe("Jeanne Peeters");
+  await expect.poll(() => phone.getByLabel("Name").inputValue()).toBe("Jeanne Peeters");
+  await phone.getByRole("button", { name: "Cancel this transfer" }).click();
+  await phone.getByRole("button", { name: "Cancel it" }).click();
+  await laptop.getByText("No money was sent.").waitFor();
+});
+
 test("what another device mends is complained of no longer", async () => {
   const device = await profile();
   const [laptop, phone] = [await device.open("/?profile=laptop"), await device.open("/?profile=phone")];
