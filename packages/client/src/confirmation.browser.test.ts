@@ -142,6 +142,19 @@ test("S2: what never reached the server is unconfirmed after a reload, and can b
   expect(await reopened.submit("review", { accepted: true })).toMatchObject({ outcome: "accepted" });
 });
 
+test("S2: a page that shows a session before it has read what is kept asks for the receipt as soon as it has", async () => {
+  const { server, owner, sessions, session } = await nearlyDone();
+  server.faults.beforePush = () => Promise.reject(new Error("No connection."));
+  const gone = session.submit("review", { accepted: true });
+  await gone.stored;
+  sessions.close();
+
+  const again = openTab(server, { owner }, { ...quick, now: () => quick.now() + 60_000 });
+  const reopened = again.open(transfer, session.id);
+  await vi.waitFor(() => expect(reopened.state).toMatchObject({ status: "active", confirming: null }));
+  await gone;
+});
+
 test("S3: an irreversible step is refused when what it depends on changed since the person looked", async () => {
   const { server, session } = await nearlyDone();
   const { promise: changed, resolve: change } = Promise.withResolvers<void>();

@@ -40,6 +40,20 @@ test("a list starts offline with what is on this device", async () => {
   );
 });
 
+test("a list that could not be had is asked for again, though the stream is well", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  await openTab(server, { owner, profile: "phone" }).start(transfer).cancel();
+  let lost = 3;
+  const { query } = server.transport.list;
+  const list = {
+    query: (...given: Parameters<typeof query>) =>
+      lost-- > 0 ? Promise.reject(new Error("The reply was lost.")) : query(...given),
+  };
+  const laptop = openTab(server, { owner, profile: "laptop", transport: { ...server.transport, list } });
+  await vi.waitFor(() => expect(laptop.list(transfer).state.ended).toMatchObject([{ status: "cancelled" }]));
+});
+
 test("ended sessions come by the page, and each state is one object until it changes", async () => {
   const server = new ScriptedServer([transfer]);
   const owner = someone();

@@ -1,4 +1,5 @@
 import type { AnyFlow, ListReply } from "@sessions/core";
+import { backoffMs, later } from "./environment.ts";
 import { createListeners } from "./listeners.ts";
 import { adopted } from "./queue.ts";
 import { isUnknown, type LiveSession, type SessionContext } from "./session.ts";
@@ -36,7 +37,7 @@ export interface LiveList extends SessionList {
 
 export function createSessionList(
   flow: AnyFlow,
-  { store, server, link, device, isOpen }: SessionContext,
+  { store, server, link, environment, device, isOpen }: SessionContext,
   sessionOf: (id: string) => LiveSession,
 ): LiveList {
   const listeners = createListeners();
@@ -45,6 +46,8 @@ export function createSessionList(
   // Undefined until the first page has come.
   let next: ListReply["next"] | undefined;
   let loading = false;
+  let failures = 0;
+  const reload = () => load(null);
 
   function refresh(): void {
     const ids = [...store.records].filter(([, record]) => record.flow === flow.name && !isUnknown(record));
@@ -78,15 +81,19 @@ export function createSessionList(
       for (const snapshot of [...reply.active, ...reply.ended]) {
         void store.change(snapshot.id, adopted(snapshot, device(), flow));
       }
+      failures = 0;
     } catch {
-      // Whatever failed is asked for again when the connection is back.
+      failures += 1;
+      // More is asked for by the person again.
+      if (after === null && !link.state.signedOut)
+        void later(backoffMs(failures, environment), environment).then(reload);
     }
     loading = false;
     if (isOpen()) refresh();
   }
 
   refresh();
-  void load(null);
+  void reload();
   return {
     get state() {
       return state;
@@ -95,7 +102,7 @@ export function createSessionList(
     subscribe: listeners.subscribe,
     loadMore: async () => (next === null ? undefined : load(next ?? null)),
     refresh,
-    reload: () => load(null),
+    reload,
   };
 }
 

@@ -85,6 +85,8 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     if (foreign) absence = "missing";
     else if (store.loaded && isUnknown(record) && absence === "loading" && !link.state.signedOut) void read();
 
+    if (record?.asked) void recall(record.asked);
+
     const nowMs = link.now();
     const due = record?.snapshot?.status === "active" && Date.parse(record.snapshot.expiresAt) <= nowMs;
     const sync = syncOf(record);
@@ -101,13 +103,14 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     }
     waiting.look();
     listeners.notify();
-    if (record?.asked) void recall(record.asked);
   }
 
   function shown(record: SessionRecord | undefined, sync: Sync, nowMs: number): SessionState {
     const other = isOfAnotherVersion(record);
+    const isBehind = (record?.snapshot?.revision ?? 0) < state.revision;
     // What this page cannot read any more stays on the screen as it was.
-    if (other && sync.state === "outdated" && state.status === "active") return { ...state, sync };
+    const stays = isBehind || (other && state.status === "active");
+    if (stays && sync.state === "outdated") return { ...state, sync };
     const view = other
       ? record.snapshot && withoutContents(record.snapshot)
       : viewOf(flow, record ?? emptyRecord, context.device());

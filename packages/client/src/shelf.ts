@@ -63,7 +63,8 @@ export function createShelf(
       return { ...entry, conflict: false, theirs, retry: keepMine, discard: takeTheirs } as Shelved;
     }
     const merge = (value: Json) => retry({ ...entry, mine: value });
-    const submitted = kind === "submit" && parse(flow.steps[step!], step!, mine);
+    // A page of another version may not know the step.
+    const submitted = kind === "submit" && Object.hasOwn(flow.steps, step!) && parse(flow.steps[step!], step!, mine);
     // As it would stand: a schema may have changed what was submitted there.
     const given = submitted && submitted.ok ? submitted.value : mine;
     const fields = differing(base as Fields | null, given as Fields, theirs as Fields | null, kind === "draft");

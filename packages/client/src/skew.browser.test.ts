@@ -225,6 +225,26 @@ test("S12: two tabs of one browser, an old and a new one: what is typed in the o
   });
 });
 
+test("S12: what is shelved in a step that only the newer version has holds up no old page of the browser", async () => {
+  const server = new ScriptedServer([second]);
+  const owner = someone();
+  const page = openTab(server, { owner, flows: [second] });
+  const session = page.start(second);
+  await session.draft("amount", { cents: 1 }).settled;
+  server.faults.streamsAway = true;
+  server.breakStreams();
+  const input = { fullName: "Grace" };
+  const seen = seenBy(second, server.snapshot(session.id), "recipient");
+  const command = { kind: "submit", id: quick.id(), session: session.id, version: 2, step: "recipient", input, seen };
+  server.take(elsewhere(), command as Command);
+  expect(await session.submit("recipient", { fullName: "Ada" })).toMatchObject({ refusal: { code: "conflict" } });
+
+  const reported = vi.spyOn(globalThis, "queueMicrotask");
+  const old = opened(openTab(server, { owner, flows: [first] }), first, session.id);
+  await vi.waitFor(() => expect(old.state).toMatchObject({ shelved: [{ step: "recipient" }] }));
+  for (const [run] of reported.mock.calls) expect(run).not.toThrow();
+});
+
 test("S12: a session that no migration lifts is kept on the device as it is, and said to be outdated", async () => {
   const before = new ScriptedServer([first]);
   const owner = someone();
