@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { atTime, type ListReply, type ListRequest, type Outcome, type Snapshot } from "@sessions/core";
 import { endDue, type Court } from "./decision.ts";
-import { listArchived, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
+import { listArchived, listEndedSince, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
 import { listHot, loadHot, loadHotOf } from "./postgres/hot.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -58,13 +58,17 @@ export class Reader {
     };
   }
 
-  /** What a watcher that has these revisions lacks: active sessions that are newer, and known ones that have ended. */
-  async newer(owner: string, known: Readonly<Record<string, number>>): Promise<readonly Snapshot[]> {
+  /**
+   * What a watcher that has these revisions lacks: active sessions that are newer, and known ones that have ended.
+   * Whatever has ended since `sinceMs` (milliseconds since 1970) too: it may have begun and ended between two looks.
+   */
+  async newer(owner: string, known: Readonly<Record<string, number>>, sinceMs?: number): Promise<readonly Snapshot[]> {
     const active = await this.#active(owner, null);
+    const lately = sinceMs === undefined ? [] : await listEndedSince(this.#db, owner, sinceMs);
     const gone = new Set(Object.keys(known));
-    for (const { id } of active) gone.delete(id);
+    for (const { id } of [...active, ...lately.map(({ snapshot }) => snapshot)]) gone.delete(id);
     const ended = gone.size === 0 ? [] : await loadArchivedOf(this.#db, owner, [...gone]);
-    const all = [...active, ...ended.map(({ snapshot }) => snapshot)];
+    const all = [...active, ...[...lately, ...ended].map(({ snapshot }) => snapshot)];
     return all.filter(({ id, revision }) => revision > (known[id] ?? 0));
   }
 

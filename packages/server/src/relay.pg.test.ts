@@ -2,7 +2,7 @@ import { Client } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { postgresBus } from "./index.ts";
-import { createBank, createLedger, draft, start, Teller } from "./testing/bank.ts";
+import { cancel, createBank, createLedger, draft, start, Teller } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 import { watching } from "./testing/watcher.ts";
 
@@ -33,6 +33,17 @@ test("S10: a watcher on one node is sent what another node commits", async () =>
   await watcher.reach(4);
   expect(watcher.seen.at(-1)).toMatchObject({ id: session, status: "completed" });
   await watcher.stop();
+});
+
+test("S10: a watcher whose node heard nothing is sent what began and ended meanwhile", async () => {
+  const deaf = createBank(pool, { bus: { open: () => {}, publish: () => {}, close: () => Promise.resolve() } });
+  const watcher = await watching(deaf, "eve");
+  const session = uuidv7();
+  await new Teller(nodes[0], "eve").push(start(session, "notes"), cancel(session));
+  await watcher.reach(2);
+  expect(watcher.seen).toMatchObject([{ id: session, status: "cancelled" }]);
+  await watcher.stop();
+  await deaf.close();
 });
 
 test("S8: three nodes write one session while the bus is cut again and again: no gap, and all watchers end at the newest", async () => {

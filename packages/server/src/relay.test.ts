@@ -14,7 +14,15 @@ function relaying(newer: () => Promise<readonly Snapshot[]>) {
   let listener: BusListener | undefined;
   const bus = { open: (opened: BusListener) => (listener = opened), publish: () => {}, close: () => Promise.resolve() };
   const hub = new WatchHub();
-  const relay = new Relay({ bus, hub, newer, load: () => Promise.resolve([]), forget: () => {}, report: () => {} });
+  const relay = new Relay({
+    bus,
+    hub,
+    newer,
+    now: Date.now,
+    load: () => Promise.resolve([]),
+    forget: () => {},
+    report: () => {},
+  });
   relay.open();
   return { relay, hub, hearing: (hears: boolean) => listener!.hearing(hears) };
 }

@@ -6,14 +6,22 @@ import type { WatchHub } from "./watch.ts";
 const POLL_MS = 2_000;
 /** And while it hears: a node that died after its commit has told nobody. */
 const HEARING_POLL_MS = 60_000;
+/** How much later than its end, by the clock of its node, a session may be found in the archive, in milliseconds. */
+const LATE_MS = 60_000;
 
 export interface RelayOptions {
   readonly bus: Bus;
   readonly hub: WatchHub;
   /** The owner's sessions of these ids as the database has them now. */
   readonly load: (owner: string, sessions: readonly string[]) => Promise<readonly Snapshot[]>;
-  /** What a watcher that has these revisions lacks, as the database has it now. */
-  readonly newer: (owner: string, known: Readonly<Record<string, number>>) => Promise<readonly Snapshot[]>;
+  /** What a watcher that has these revisions lacks, as the database has it now, and what has ended since then. */
+  readonly newer: (
+    owner: string,
+    known: Readonly<Record<string, number>>,
+    sinceMs: number,
+  ) => Promise<readonly Snapshot[]>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   /** A session may have moved on without this node: what is remembered of it is dropped. Undefined: of all. */
   readonly forget: (notice: Notice | undefined) => void;
   readonly report: (error: unknown) => void;
@@ -27,10 +35,12 @@ export class Relay {
   #running: Promise<void> | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
   #hears = false;
+  #lookedMs: number;
   #closed = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#lookedMs = options.now();
   }
 
   open(): void {
@@ -97,15 +107,18 @@ export class Relay {
   }
 
   async #lookUpAll(): Promise<void> {
-    const { hub, newer, report } = this.#options;
+    const { hub, newer, now, report } = this.#options;
+    const sinceMs = this.#lookedMs - LATE_MS;
+    const nowMs = now();
     for (const owner of hub.owners()) {
       if (this.#closed) return;
       try {
-        for (const snapshot of await newer(owner, hub.known(owner))) hub.publish(owner, snapshot);
+        for (const snapshot of await newer(owner, hub.known(owner), sinceMs)) hub.publish(owner, snapshot);
       } catch (error) {
         report(error);
         return;
       }
     }
+    this.#lookedMs = nowMs;
   }
 }

@@ -128,7 +128,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       bus,
       hub,
       load: (owner, sessions) => reader.readMany(owner, sessions),
-      newer: (owner, known) => reader.newer(owner, known),
+      newer: (owner, known, sinceMs) => reader.newer(owner, known, sinceMs),
+      now,
       forget: (notice) => engine.forget(notice),
       report,
     });

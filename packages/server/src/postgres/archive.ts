@@ -33,6 +33,19 @@ export async function listArchived(
   return rows.map(fromRow);
 }
 
+/** What has ended since then, in milliseconds since 1970: the newest of it. */
+export async function listEndedSince(db: Executor, owner: string, sinceMs: number): Promise<readonly Stored[]> {
+  const rows = await db
+    .selectFrom("session_archive")
+    .select(columns)
+    .where("owner_id", "=", owner)
+    .where("ended_at", ">=", sql<never>`${new Date(sinceMs).toISOString()}::timestamptz`)
+    .orderBy("ended_at", "desc")
+    .limit(100)
+    .execute();
+  return rows.map(fromRow);
+}
+
 /** Writes an ended session. `endedAt` and a status other than active are set in its snapshot. */
 export async function insertArchived(db: Executor, owner: string, stored: Stored): Promise<void> {
   const { id, flow, version, revision, status, endedAt } = stored.snapshot;
