@@ -16,7 +16,7 @@ export interface SimulatedDatabase {
 
 /** Every write of a session's row, as a trigger noted it: what nodes say of themselves is not believed. */
 const auditStatements = [
-  "create table ledger (session_id uuid primary key, owner text, reference text)",
+  "create table ledger (owner text, session_id uuid, reference text, primary key (owner, session_id))",
   `create table audit (n bigserial primary key, place text, op text, owner text, session uuid,
     before integer, after integer, due timestamptz, judged timestamptz)`,
   `create function note_write() returns trigger language plpgsql as $$ begin

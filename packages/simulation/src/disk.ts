@@ -1,13 +1,13 @@
 import { IDBFactory } from "fake-indexeddb";
 import type { SessionRecord } from "../../client/src/record.ts";
-import { hosts, type Host } from "./hosts.ts";
+import type { Host } from "./hosts.ts";
 
 /** How a device's IndexedDB is. */
 export type DiskState = "fine" | "refused" | "full" | "frozen" | "absent";
 
 /** A device's IndexedDB, that its tabs share and that fails as told. */
 export class Disk {
-  readonly #factory = new IDBFactory();
+  #factory = new IDBFactory();
   readonly #connections = new Map<IDBDatabase, Host>();
   readonly #held: (() => void)[] = [];
   #state: DiskState = "fine";
@@ -36,24 +36,34 @@ export class Disk {
     this.#connections.clear();
   }
 
+  /** The browser deletes everything, as it does when space is short. */
+  evict(): void {
+    this.closeAll();
+    this.#factory = new IDBFactory();
+  }
+
   /** `indexedDB` as a tab sees it; `opened` is told each connection. */
   openFor(host: Host, opened: (connection: IDBDatabase) => void): IDBFactory | undefined {
     if (this.#state === "absent") return undefined;
     const open = (name: string, version?: number): IDBOpenDBRequest => {
       if (this.#state === "refused") throw new DOMException("The disk refuses.", "UnknownError");
-      const request = this.#factory.open(name, version);
+      const factory = this.#factory;
+      const request = factory.open(name, version);
       request.addEventListener("success", () => {
         const connection = request.result;
         this.#prepare(connection, host);
         opened(connection);
+        // What it opened is deleted meanwhile. Whoever asked has its answer first.
+        if (factory !== this.#factory) queueMicrotask(() => this.closeAll());
       });
       return request;
     };
     return new Proxy(this.#factory, {
-      get: (factory, key) => {
+      get: (_, key) => {
         if (key === "open") return open;
-        const value: unknown = Reflect.get(factory, key);
-        return typeof value === "function" ? value.bind(factory) : value;
+        // After an eviction it is another one.
+        const value: unknown = Reflect.get(this.#factory, key);
+        return typeof value === "function" ? value.bind(this.#factory) : value;
       },
     });
   }
@@ -61,7 +71,11 @@ export class Disk {
   #prepare(connection: IDBDatabase, host: Host): void {
     this.#connections.set(connection, host);
     const dispatch = connection.dispatchEvent.bind(connection);
-    connection.dispatchEvent = (event) => hosts.run(host, () => dispatch(event));
+    // A page that sleeps hears of nothing.
+    connection.dispatchEvent = (event) => {
+      host.run(() => dispatch(event));
+      return true;
+    };
     const transact = connection.transaction.bind(connection);
     connection.transaction = (...given) => {
       if (this.#state === "refused") throw new DOMException("The disk refuses.", "UnknownError");
@@ -87,19 +101,36 @@ export class Disk {
     };
   }
 
+  /** Whether something on the disk is an owner's. */
+  holds(owner: string): boolean {
+    return this.#databases().some(([name, { rawObjectStores }]) => {
+      const { records } = rawObjectStores.get("records") ?? {};
+      return name.startsWith(`sessions:${owner}:`) && [...(records?.values() ?? [])].some(({ value }) => value !== "");
+    });
+  }
+
   /** What is on the disk of an owner's session; undefined when there is nothing. */
   recordOf(owner: string, session: string): SessionRecord | undefined {
-    // The library keeps its databases where only it should look: reading through its interface would take time.
-    const { _databases: databases } = this.#factory as unknown as {
-      _databases: Map<string, { rawObjectStores: Map<string, { records: { get(key: string): unknown } }> }>;
-    };
-    for (const [name, { rawObjectStores }] of databases) {
+    for (const [name, { rawObjectStores }] of this.#databases()) {
       if (!name.startsWith(`sessions:${owner}:`)) continue;
-      const found = rawObjectStores.get("records")?.records.get(session) as { value: SessionRecord } | undefined;
-      if (found) return found.value;
+      const found = rawObjectStores.get("records")?.records.get(session);
+      if (found) return found.value as SessionRecord;
     }
     return undefined;
   }
+
+  /** The library keeps its databases where only it should look: reading through its interface would take time. */
+  #databases() {
+    const { _databases: databases } = this.#factory as unknown as { _databases: Map<string, RawDatabase> };
+    return [...databases];
+  }
+}
+
+interface RawDatabase {
+  readonly rawObjectStores: Map<
+    string,
+    { readonly records: { get(key: string): { value: unknown } | undefined; values(): Iterable<{ value: unknown }> } }
+  >;
 }
 
 function abort(transaction: IDBTransaction): void {

@@ -1,4 +1,4 @@
-import { defineFlow, step, type AnyFlow } from "@sessions/core";
+import { defineFlow, step, type AnyFlow, type Json } from "@sessions/core";
 import { completions, openSessions, serve, type Served } from "@sessions/server";
 import { z } from "zod";
 
@@ -6,32 +6,55 @@ import { z } from "zod";
 export const COMPLETIONS = 2;
 export const OPEN = 3;
 
+const expires = { idle: "30m", absolute: "3h" } as const;
+const amount = step({ input: z.object({ cents: z.int().positive() }), output: z.object({ feeCents: z.int() }) });
+const review = step({
+  input: z.object({ accepted: z.literal(true) }),
+  dependsOn: ["recipient", "amount"],
+  confirm: true,
+});
+const title = step({ input: z.object({ text: z.string(), tag: z.string().optional() }) });
+const body = step({ input: z.object({ text: z.string() }), dependsOn: ["title"] });
+const end = step({ input: z.object({ text: z.string() }) });
+const result = z.object({ reference: z.string() });
+
 const transfer = defineFlow({
   name: "transfer",
   version: 1,
-  steps: {
-    recipient: step({ input: z.object({ name: z.string().min(1), iban: z.string() }) }),
-    amount: step({ input: z.object({ cents: z.int().positive() }), output: z.object({ feeCents: z.int() }) }),
-    review: step({ input: z.object({ accepted: z.literal(true) }), dependsOn: ["recipient", "amount"], confirm: true }),
-  },
-  result: z.object({ reference: z.string() }),
-  expires: { idle: "30m", absolute: "3h" },
+  steps: { recipient: step({ input: z.object({ name: z.string().min(1), iban: z.string() }) }), amount, review },
+  result,
+  expires,
 });
 
 /** Without hooks or limits: what is about revisions alone. */
-const notes = defineFlow({
-  name: "notes",
-  version: 1,
+const notes = defineFlow({ name: "notes", version: 1, steps: { title, body, end }, expires });
+
+/** A recipient has a country. */
+const nextTransfer = defineFlow({
+  name: "transfer",
+  version: 2,
   steps: {
-    title: step({ input: z.object({ text: z.string(), tag: z.string().optional() }) }),
-    body: step({ input: z.object({ text: z.string() }), dependsOn: ["title"] }),
-    end: step({ input: z.object({ text: z.string() }) }),
+    recipient: step({ input: z.object({ name: z.string().min(1), iban: z.string(), country: z.string() }) }),
+    amount,
+    review,
   },
-  expires: { idle: "30m", absolute: "3h" },
+  migrate: { 1: { recipient: (old) => ({ ...old, country: "BE" }) } },
+  result,
+  expires,
+});
+
+/** The body has another name. */
+const nextNotes = defineFlow({
+  name: "notes",
+  version: 2,
+  steps: { title, content: body, end },
+  migrate: { 1: { body: { to: "content" } } },
+  expires,
 });
 
 /** What a page or a node was deployed with. */
 export interface Deployment {
+  readonly version: number;
   readonly flows: readonly AnyFlow[];
   readonly served: readonly Served[];
 }
@@ -40,31 +63,44 @@ interface Ledger {
   insertInto(table: "ledger"): { values(row: Record<string, unknown>): { execute(): Promise<unknown> } };
 }
 
-export const today: Deployment = {
-  flows: [transfer, notes],
-  served: [
-    serve(notes, {}),
-    serve(transfer, {
-      limits: [completions({ atMost: COMPLETIONS, per: "day" }), openSessions({ atMost: OPEN })],
-      steps: {
-        amount: ({ input, refuse }) => (input.cents % 7 === 0 ? refuse("Not by seven.") : { feeCents: 25 }),
-      },
-      complete: async ({ owner, session, tx }) => {
-        const reference = `R-${session.id}`;
-        // The simulation's own table, which the server's types know nothing of.
-        const ledger = tx as unknown as Ledger;
-        await ledger.insertInto("ledger").values({ session_id: session.id, owner, reference }).execute();
-        return { reference };
-      },
-    }),
-  ],
-};
+function deploymentOf(
+  version: number,
+  ofTransfer: typeof transfer | typeof nextTransfer,
+  ofNotes: typeof notes | typeof nextNotes,
+): Deployment {
+  // The versions' hooks are the same, and look at nothing in which they differ.
+  const served = serve(ofTransfer as typeof transfer, {
+    limits: [completions({ atMost: COMPLETIONS, per: "day" }), openSessions({ atMost: OPEN })],
+    steps: {
+      amount: ({ input, refuse }) => (input.cents % 7 === 0 ? refuse("Not by seven.") : { feeCents: 25 }),
+    },
+    complete: async ({ owner, session, tx }) => {
+      const reference = `R-${session.id}`;
+      // The simulation's own table, which the server's types know nothing of.
+      const ledger = tx as unknown as Ledger;
+      await ledger.insertInto("ledger").values({ session_id: session.id, owner, reference }).execute();
+      return { reference };
+    },
+  });
+  return { version, flows: [ofTransfer, ofNotes], served: [serve(ofNotes as typeof notes, {}), served] };
+}
+
+export const today = deploymentOf(1, transfer, notes);
+export const tomorrow = deploymentOf(2, nextTransfer, nextNotes);
+
+/** What somebody submitted, in the words of the version that they saw. */
+export interface Given {
+  readonly owner: string;
+  readonly version: number;
+  readonly step: string;
+  readonly input: Json;
+}
 
 /** An input for a step that a person might give; `value` makes it one of few. */
-export function inputFor(stepName: string, value: number): Record<string, string | number | true> {
+export function inputFor(stepName: string, value: number, version: number): Record<string, string | number | true> {
   switch (stepName) {
     case "recipient":
-      return { name: `Payee ${value}`, iban: `BE${value}` };
+      return { name: `Payee ${value}`, iban: `BE${value}`, ...(version > 1 && { country: "NL" }) };
     case "amount":
       return { cents: value + 1 };
     case "review":
@@ -72,4 +108,11 @@ export function inputFor(stepName: string, value: number): Record<string, string
     default:
       return { text: `text ${value}` };
   }
+}
+
+/** What was submitted, as a later version must have it: said once more, and not by the flows' own migrations. */
+export function readAt(version: number, { step: name, input, version: given }: Given): readonly [string, Json] {
+  if (given >= version) return [name, input];
+  if (name === "recipient") return [name, { ...(input as object), country: "BE" }];
+  return [name === "body" ? "content" : name, input];
 }

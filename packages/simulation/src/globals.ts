@@ -39,6 +39,10 @@ export function installGlobals(clock: Clock, diskLatencyMs: () => number): () =>
     indexedDB: { get: () => browser()?.indexedDB },
     BroadcastChannel: { get: () => browser()?.BroadcastChannel },
     navigator: { get: () => browser()?.navigator },
+    document: { get: () => browser()?.document },
+    location: { get: () => browser()?.location },
+    addEventListener: { get: () => browser()?.window.addEventListener.bind(browser()!.window) },
+    removeEventListener: { get: () => browser()?.window.removeEventListener.bind(browser()!.window) },
   };
   const real = Object.keys(replaced).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const);
   for (const [name, descriptor] of Object.entries(replaced)) {

@@ -15,15 +15,18 @@ const program = new Command("simulate")
   .option("--seeds <count>", "how many worlds", whole, 1_000)
   .option("--seed <seed>", "the first world's seed", whole)
   .option("--postgres <url>", "a real PostgreSQL instead of the embedded one; a database of its own is made in it")
-  .option("--mutants", "breaks the code in each known way, and looks whether that is found")
+  .option(
+    "--mutants [name]",
+    "breaks the code in each known way, or in those of this name, and looks whether that is found",
+  )
   .parse();
-const given = program.opts<{ seeds: number; seed?: number; postgres?: string; mutants?: true }>();
+const given = program.opts<{ seeds: number; seed?: number; postgres?: string; mutants?: true | string }>();
 
 const database = await openDatabase(START_MS, given.postgres);
 try {
   if (given.mutants) {
     const { hunt } = await import("./hunt.ts");
-    process.exitCode = (await hunt(database)) ? 0 : 1;
+    process.exitCode = (await hunt(database, given.mutants === true ? undefined : given.mutants)) ? 0 : 1;
   } else {
     process.exitCode = (await runSeeds()) ? 0 : 1;
   }

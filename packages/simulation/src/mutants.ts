@@ -50,6 +50,7 @@ export const mutants: readonly Mutant[] = [
         replace: "const hold = (lock?: unknown) => {\n      if (lock && mine === place) become(true);",
       },
       { file: "client/src/tabs.ts", find: "steal ? { steal } : { signal }", replace: "{ ifAvailable: true }" },
+      { file: "client/src/tabs.ts", find: "if (!isHidden()) enter(true);", replace: "" },
     ],
   },
   one(
@@ -164,18 +165,55 @@ export const mutants: readonly Mutant[] = [
     "for (const owner of hub.owners()) {",
     "for (const owner of [] as string[]) {",
   ),
-  one(
-    "leave a broken stream alone",
-    "client/src/watcher.ts",
-    "cancelTimer = environment.after(backoffMs(failures, environment), connect);",
-    "",
-  ),
+  {
+    name: "leave a broken stream alone",
+    patches: [
+      {
+        file: "client/src/watcher.ts",
+        find: "cancelTimer = environment.after(backoffMs(failures, environment), connect);",
+        replace: "",
+      },
+      { file: "client/src/sync.ts", find: "onUnheard: reconnect,", replace: "onUnheard: () => {}," },
+    ],
+  },
   one(
     "confirm again under a new id",
     "client/src/confirmation.ts",
     "server.push([command], ",
     "server.push([{ ...command, id: environment.id() }], ",
   ),
+  one(
+    "never ask what became of a confirmation",
+    "client/src/session.ts",
+    "if (record?.asked) void recall(record.asked);",
+    "",
+  ),
+  one(
+    "give up what waits for another version",
+    "client/src/queue.ts",
+    'held ||= code === "outdated" || code === "busy";',
+    'held ||= code === "busy";',
+  ),
+  one(
+    "read an earlier version's step as this one's",
+    "core/src/lift.ts",
+    "parse(definition, step, way.carry(old as OldFields))",
+    "({ ok: true as const, value: old })",
+  ),
+  one("keep a step's old name", "core/src/lift.ts", "step = way.to ?? step;", ""),
+  one(
+    "drop what is queued in another version's words",
+    "client/src/lift.ts",
+    "      version,\n      snapshot:",
+    "      version,\n      pending: [],\n      snapshot:",
+  ),
+  one(
+    "take what the browser deleted for a new device",
+    "client/src/store.ts",
+    "lost = readMark(owner, profile).lost || (known === undefined && mark.unsent);",
+    "lost = readMark(owner, profile).lost;",
+  ),
+  one("leave something behind after the sign-out", "client/src/database.ts", "    store.clear();\n", ""),
   one(
     "call an unknown commit a refusal",
     "server/src/engine.ts",

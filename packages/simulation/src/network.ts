@@ -22,8 +22,8 @@ export interface NetworkOptions {
   readonly random: Random;
   /** The nodes that live, for a balancer to choose from. */
   readonly nodes: () => readonly ServerNode[];
-  /** What a node answered, whether or not it arrives. */
-  readonly onReply: (owner: string, procedure: string, request: unknown, reply: unknown) => void;
+  /** A node is asked. What it returns hears what the node answered, whether or not that arrives. */
+  readonly onRequest: (owner: string, procedure: string, request: unknown) => (reply: unknown) => void;
   readonly onSnapshots: (owner: string, event: WatchEvent) => void;
 }
 
@@ -64,7 +64,7 @@ export class Network {
     resolve: (reply: never) => void,
     reject: (error: Error) => void,
   ): void {
-    const { clock, random, onReply } = this.#options;
+    const { clock, random, onRequest } = this.#options;
     const { weather } = tab.device;
     const delay = () => random.between(5, weather.slowestMs);
     const fail = () => clock.after(delay(), () => tab.run(() => reject(new Error("No connection."))));
@@ -75,6 +75,7 @@ export class Network {
       clock.after(delay(), () => {
         const node = this.#anyNode();
         if (node === undefined) return void fail();
+        const onReply = onRequest(tab.owner, name, JSON.parse(request));
         node.run(() => {
           const caller = node.sessions.router.createCaller({ user: tab.owner });
           // One of the procedures, each with its own request, which the server parses.
@@ -83,7 +84,7 @@ export class Network {
             (reply) => {
               if (!node.alive) return void fail();
               const text = JSON.stringify(reply);
-              onReply(tab.owner, name, JSON.parse(request), JSON.parse(text));
+              onReply(JSON.parse(text));
               const isLost = tab.device.weather.away || random.next() < weather.repliesLost;
               if (isLost) return void fail();
               clock.after(delay(), () => tab.run(() => resolve(JSON.parse(text) as never)));

@@ -1,4 +1,4 @@
-import type { AnyFlow, Json } from "@sessions/core";
+import type { Json } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
 import { inputFor } from "./flows.ts";
 import { short, type Journal } from "./journal.ts";
@@ -16,7 +16,6 @@ interface AnySession {
 }
 
 export interface PersonOptions {
-  readonly flows: readonly AnyFlow[];
   readonly journal: Journal;
   readonly promises: Promises;
   readonly screens: Screens;
@@ -24,8 +23,26 @@ export interface PersonOptions {
   readonly foreign: readonly string[];
 }
 
+/** Sends what a tab shows to be ready for what cannot be undone, all at once. */
+export function rush(tab: Tab, { journal, promises, screens }: PersonOptions): void {
+  const { flows, version } = tab.deployment;
+  for (const flow of flows) {
+    for (const { id, progress } of tab.sessions.list(flow).state.active) {
+      if (progress.current !== "review") continue;
+      screens.follow(tab, flow, id);
+      const session = tab.sessions.open(flow, id) as unknown as AnySession;
+      const input = inputFor("review", 0, version);
+      const submission = session.submit("review", input);
+      journal.note(tab.name, `confirms ${short(id)} as ${short(submission.id)}`);
+      promises.given.set(submission.id, { owner: tab.owner, version, step: "review", input });
+      promises.submitted(tab, session, submission, true);
+    }
+  }
+}
+
 /** Does in a tab what a person does there, with what its screen shows. */
-export function act(tab: Tab, deed: PersonDeed, { flows, journal, promises, screens, foreign }: PersonOptions): void {
+export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, foreign }: PersonOptions): void {
+  const { flows, version } = tab.deployment;
   const { session: nth, does, value } = deed;
   const flow = flows[(nth + (does === "start" ? value : 0)) % flows.length]!;
   const note = (what: string) => journal.note(tab.name, what);
@@ -37,9 +54,16 @@ export function act(tab: Tab, deed: PersonDeed, { flows, journal, promises, scre
     screens.follow(tab, flow, id);
     return;
   }
+  if (does === "claim") {
+    // Its own, of the same id.
+    const id = foreign[value % Math.max(1, foreign.length)];
+    if (id === undefined || promises.sessions.get(tab.owner)?.has(id)) return;
+    tab.nextIds.push(id);
+    promises.started(tab, id);
+  }
   const shown = flows.flatMap((one) => tab.sessions.list(one).state.active.map(({ id }) => ({ flow: one, id })));
   const chosen = shown[nth % Math.max(1, shown.length)];
-  if (does === "start" || chosen === undefined) {
+  if (does === "start" || does === "claim" || chosen === undefined) {
     const { id } = tab.sessions.start(flow);
     note(`starts ${flow.name} ${short(id)}`);
     promises.started(tab, id);
@@ -52,8 +76,10 @@ export function act(tab: Tab, deed: PersonDeed, { flows, journal, promises, scre
   screens.follow(tab, chosen.flow, chosen.id);
   const { state } = session;
   const submit = (step: string) => {
-    const submission = session.submit(step, inputFor(step, value));
+    const input = inputFor(step, value, version);
+    const submission = session.submit(step, input);
     note(`submits ${step} (${value}) of ${short(session.id)} as ${short(submission.id)}`);
+    promises.given.set(submission.id, { owner: tab.owner, version, step, input });
     promises.submitted(tab, session, submission, chosen.flow.steps[step].confirm);
   };
   const steps: readonly string[] = chosen.flow.stepNames;
@@ -66,7 +92,7 @@ export function act(tab: Tab, deed: PersonDeed, { flows, journal, promises, scre
     case "draft": {
       const step = steps[value % steps.length]!;
       note(`types ${step} (${value}) in ${short(session.id)}`);
-      void session.draft(step, inputFor(step, value + 100));
+      void session.draft(step, inputFor(step, value + 100, version));
       return;
     }
     case "cancel": {
@@ -85,6 +111,9 @@ export function act(tab: Tab, deed: PersonDeed, { flows, journal, promises, scre
       const again = entry.conflict ? entry.keepMine() : entry.retry();
       if (entry.kind === "start" || entry.kind === "draft") return;
       const confirms = entry.step !== null && chosen.flow.steps[entry.step].confirm;
+      if (entry.kind === "submit") {
+        promises.given.set(again.id, { owner: tab.owner, version, step: entry.step!, input: entry.mine as Json });
+      }
       promises.submitted(tab, session, again, confirms);
       return;
     }

@@ -1,22 +1,30 @@
 import fc from "fast-check";
 import type { DiskState } from "./disk.ts";
+import { OPEN } from "./flows.ts";
 import type { Mishap } from "./node.ts";
 import type { Weather } from "./network.ts";
+import type { Sleep } from "./tab.ts";
 
 /** What a person does. Numbers choose among what there is when it happens. */
 export interface PersonDeed {
   readonly kind: "person";
   readonly tab: number;
   readonly session: number;
-  readonly does: "start" | "go on" | "submit" | "draft" | "cancel" | "retry" | "discard" | "peek";
+  readonly does: "start" | "go on" | "submit" | "draft" | "cancel" | "retry" | "discard" | "peek" | "claim";
   readonly value: number;
 }
 
 /** One thing that happens, so long after the one before. */
 export type Deed = { readonly afterMs: number } & (
   | PersonDeed
-  | { readonly kind: "tab"; readonly tab: number; readonly does: "open" | "reload" | "close" | "crash" | "freeze" }
-  | { readonly kind: "disk"; readonly device: number; readonly does: DiskState | "close" }
+  | { readonly kind: "tab"; readonly tab: number; readonly does: TabDeed }
+  /** Every tab of an owner sends what it can send of what cannot be undone, at one moment. */
+  | { readonly kind: "rush"; readonly owner: number }
+  /** Every device sleeps. */
+  | { readonly kind: "night"; readonly minutes: number }
+  /** The next version of the flows: nodes restart one after another, pages have it when they are loaded. */
+  | { readonly kind: "deploy"; readonly what: "nodes" | "pages" }
+  | { readonly kind: "disk"; readonly device: number; readonly does: DiskState | "close" | "evict" | "clear" }
   | { readonly kind: "weather"; readonly device: number; readonly weather: Weather }
   | { readonly kind: "node"; readonly node: number; readonly mishap: Mishap }
   | { readonly kind: "death"; readonly node: number }
@@ -25,10 +33,14 @@ export type Deed = { readonly afterMs: number } & (
   | { readonly kind: "wait"; readonly minutes: number }
 );
 
+type TabDeed = "open" | "reload" | "close" | "crash" | "sign out" | Sleep;
+
 /** Everything that is going to happen in a world. */
 export interface Plan {
   /** Of what the plan does not say: how long things take, which node is asked. */
   readonly chance: number;
+  /** How many transfers wait for their review when it begins. */
+  readonly reviews: number;
   readonly deeds: readonly Deed[];
 }
 
@@ -47,7 +59,16 @@ const person = fc.record({
     { weight: 14, arbitrary: fc.constant("go on" as const) },
     { weight: 4, arbitrary: fc.constant("submit" as const) },
     { weight: 6, arbitrary: fc.constant("draft" as const) },
-    { weight: 1, arbitrary: fc.constantFrom("cancel" as const, "retry" as const, "discard" as const, "peek" as const) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        "cancel" as const,
+        "retry" as const,
+        "discard" as const,
+        "peek" as const,
+        "claim" as const,
+      ),
+    },
   ),
   value: number,
 });
@@ -67,22 +88,52 @@ const mishap = fc.record({
   dies: fc.boolean(),
 });
 
-const disk = fc.constantFrom<DiskState | "close">("fine", "refused", "full", "frozen", "absent", "close");
-const tab = fc.constantFrom("open" as const, "reload" as const, "close" as const, "crash" as const, "freeze" as const);
+const disk = fc.constantFrom<DiskState | "close" | "evict" | "clear">(
+  "fine",
+  "refused",
+  "full",
+  "frozen",
+  "absent",
+  "close",
+  "evict",
+  "clear",
+);
+const tab = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom<TabDeed>(
+      "open",
+      "open",
+      "reload",
+      "close",
+      "crash",
+      "crash",
+      "stopped",
+      "frozen",
+      "kept",
+    ),
+  },
+  { weight: 1, arbitrary: fc.constant<TabDeed>("sign out") },
+);
+
+const minutes = fc.constantFrom(1, 5, 29, 31, 31);
 
 const deed = fc.oneof(
   { weight: 60, arbitrary: person },
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("tab" as const), tab: number, does: tab }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("disk" as const), device: number, does: disk }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant("tab" as const), tab: number, does: tab }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("rush" as const), owner: number }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("disk" as const), device: number, does: disk }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("weather" as const), device: number, weather }) },
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("node" as const), node: number, mishap }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant("node" as const), node: number, mishap }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("death" as const), node: number }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("bus" as const), loss: fc.constantFrom(0, 0.5, 1) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("sweep" as const), node: number }) },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant("wait" as const), minutes: fc.constantFrom(1, 5, 29, 31) }),
+    arbitrary: fc.record({ kind: fc.constant("deploy" as const), what: fc.constantFrom("nodes", "pages") }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("wait" as const), minutes: minutes }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("night" as const), minutes: minutes }) },
 );
 
 const afterMs = fc.oneof(
@@ -95,6 +146,7 @@ const afterMs = fc.oneof(
 export const plans: fc.Arbitrary<Plan> = fc.noBias(
   fc.record({
     chance: fc.noShrink(fc.nat(0x7fffffff)),
+    reviews: fc.constantFrom(0, 0, 0, OPEN),
     deeds: fc.array(
       fc.tuple(afterMs, deed).map(([ms, what]): Deed => ({ afterMs: ms, ...what })),
       { minLength: 0, maxLength: DEEDS, size: "max" },

@@ -1,7 +1,9 @@
 import type { SessionState, Submission } from "@sessions/client";
+import { sameJson, type Snapshot } from "@sessions/core";
+import { readAt, type Given } from "./flows.ts";
 import { Broken, short, type Journal } from "./journal.ts";
 import type { Replies } from "./replies.ts";
-import type { Tab } from "./tab.ts";
+import type { SimulatedDevice, Tab } from "./tab.ts";
 
 type Settled = Awaited<Submission["settled"]>;
 
@@ -23,9 +25,13 @@ interface SubmittedIn {
 export class Promises {
   /** Every command's id that a person was given. */
   readonly asked = new Set<string>();
+  /** What was submitted under each. */
+  readonly given = new Map<string, Given>();
   readonly sessions = new Map<string, Set<string>>();
   readonly #promised: Promised[] = [];
   readonly #taken = new Set<string>();
+  /** Pages of somebody who has signed out there. */
+  readonly #left = new Set<Tab>();
   readonly #journal: Journal;
   readonly #replies: Replies;
 
@@ -51,10 +57,54 @@ export class Promises {
     if (confirms) return void this.#promised.push(promised);
     void stored.then(() => {
       // What was refused at once was never taken.
-      if (!tab.alive || promised.settled !== undefined) return;
+      if (!tab.alive || this.#left.has(tab) || promised.settled !== undefined) return;
       promised.onDisk = session.state.sync.storage === "disk";
     });
     this.#promised.push(promised);
+  }
+
+  /**
+   * A browser deleted what a device had on its disk. What an open tab has in memory it writes again; else it is lost.
+   * Returns whose unsent work is.
+   */
+  evicted(device: SimulatedDevice): readonly string[] {
+    const lost = new Set<string>();
+    for (const promised of this.#promised) {
+      if (promised.tab.device !== device || !promised.onDisk) continue;
+      const { owner } = promised.tab;
+      const isOpen = [...device.tabs].some((tab) => tab.owner === owner);
+      promised.onDisk = false;
+      const { pending } = device.disk.recordOf(owner, promised.session) ?? { pending: [] };
+      if (!isOpen && promised.settled === undefined && pending.some(({ command }) => command.id === promised.id))
+        lost.add(owner);
+    }
+    return [...lost];
+  }
+
+  /** Who signs out of a device, by one of these pages, takes along what is there. */
+  signedOut(device: SimulatedDevice, owner: string, pages: readonly Tab[]): void {
+    for (const page of pages) this.#left.add(page);
+    for (const promised of this.#promised) {
+      if (promised.tab.device === device && promised.tab.owner === owner) promised.onDisk = false;
+    }
+  }
+
+  /** Whether it is a page of somebody who has signed out. */
+  isLeft(tab: Tab): boolean {
+    return this.#left.has(tab);
+  }
+
+  /** Nothing is misread: what a session says was submitted is what its own person gave, in its version's words. */
+  read(owner: string, { id, version, data, submissions }: Snapshot): void {
+    for (const [step, { command }] of Object.entries(submissions)) {
+      const given = this.given.get(command);
+      if (given === undefined) continue;
+      if (given.owner !== owner) throw new Broken("S9", `${short(id)} has ${short(command)}, which is somebody else's`);
+      const [name, input] = readAt(version, given);
+      if (name !== step || !sameJson(input, data[step])) {
+        throw new Broken("S12", `${short(id)} at version ${version} says other than ${short(command)} in ${step}`);
+      }
+    }
   }
 
   tookFromShelf(id: string): void {
@@ -76,6 +126,9 @@ export class Promises {
       if (!isPending && !ended) throw new Broken("S4", `${short(id)} was stored on ${tab.device.name} and is gone`);
       if (isPending && ended) throw new Broken("S4", `${short(id)} is settled and pending on ${tab.device.name}`);
       const shelved = record?.shelved.some((entry) => entry.id === id) ?? false;
+      if (record?.shelved.some(({ refusal }) => refusal.code === "outdated")) {
+        throw new Broken("S12", `${tab.device.name} gave up what another version can send`);
+      }
       if (ended?.outcome === "refused" && !shelved && !this.#taken.has(id)) {
         throw new Broken("S4", `${short(id)} was refused on ${tab.device.name} and is not shown`);
       }
@@ -94,7 +147,8 @@ export class Promises {
       }
     }
     for (const { tab, id, settled } of this.#promised) {
-      if (tab.alive && settled === undefined) throw new Broken("S4", `${short(id)} was never decided`);
+      if (tab.alive && !this.#left.has(tab) && settled === undefined)
+        throw new Broken("S4", `${short(id)} was never decided`);
       if (settled?.outcome === "refused" && settled.refusal.code !== "unconfirmed") {
         const wasAccepted = this.#replies.accepted.has(`${tab.owner} ${id}`);
         if (wasAccepted) throw new Broken("S2", `${short(id)} took effect, and was said to be refused`);

@@ -1,4 +1,4 @@
-import { sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
+import { liftSession, sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
 import { hosts } from "./hosts.ts";
 import { Broken, short } from "./journal.ts";
@@ -37,9 +37,14 @@ export class Screens {
     });
   }
 
+  /** What these still show is nobody's any more. */
+  leave(tabs: readonly Tab[]): void {
+    for (const tab of tabs) this.#screens.delete(tab);
+  }
+
   #look(screen: Screen): void {
     const { tab, id, last } = screen;
-    if (!tab.alive) return;
+    if (!tab.alive || this.#screens.get(tab)?.get(id) !== screen) return;
     const state = screen.stateOf();
     screen.last = state;
     const wrong = (invariant: string, what: string) =>
@@ -53,19 +58,18 @@ export class Screens {
   }
 
   /** Every tab shows what the database holds, and has nothing left to send. */
-  requireAgreement(tab: Tab, flows: readonly AnyFlow[], truth: readonly Snapshot[]): void {
+  requireAgreement(tab: Tab, truth: readonly Snapshot[]): void {
     const wrong = (id: string, what: string) => {
       throw new Broken("S1", `at rest, ${tab.name} shows ${short(id)} ${what}`);
     };
     for (const snapshot of truth) {
-      const flow = flows.find(({ name }) => name === snapshot.flow)!;
+      const flow = tab.deployment.flows.find(({ name }) => name === snapshot.flow)!;
       const { state } = tab.sessions.open(flow, snapshot.id);
-      // What began and ended elsewhere while the bus was dumb is found when it is next asked for.
-      if (snapshot.status !== "active" && state.revision === 0 && state.sync.pending === 0) continue;
       if (state.sync.pending > 0) wrong(snapshot.id, `with ${state.sync.pending} to send`);
       if (state.revision !== snapshot.revision) wrong(snapshot.id, `at ${state.revision}, not ${snapshot.revision}`);
       if (state.status !== snapshot.status) wrong(snapshot.id, `${state.status}, not ${snapshot.status}`);
-      if (!sameJson(state.data as Json, snapshot.data)) wrong(snapshot.id, "with other data");
+      const { data } = liftSession(flow, snapshot);
+      if (!sameJson(state.data as Json, data)) wrong(snapshot.id, "with other data");
     }
   }
 }

@@ -1,4 +1,3 @@
-import type { AnyFlow } from "@sessions/core";
 import type { Sessions, SessionTransport } from "@sessions/client";
 import { assembleSessions } from "../../client/src/sessions.ts";
 import type { Random } from "../../server/src/testing/random.ts";
@@ -6,13 +5,16 @@ import type { BrowserShare } from "./browser.ts";
 import { idFrom } from "./chance.ts";
 import type { Clock } from "./clock.ts";
 import type { Disk } from "./disk.ts";
+import type { Deployment } from "./flows.ts";
 import { hosts, type Host } from "./hosts.ts";
 import type { Weather } from "./network.ts";
+import { Page, type Cookies } from "./page.ts";
 
 /** A browser profile: what its tabs share. */
 export interface SimulatedDevice {
   readonly name: string;
   readonly disk: Disk;
+  readonly cookies: Cookies;
   readonly share: BrowserShare;
   readonly tabs: Set<Tab>;
   /** Whether its browser has Web Locks. */
@@ -28,33 +30,42 @@ export interface TabOptions {
   readonly device: SimulatedDevice;
   readonly clock: Clock;
   readonly random: Random;
-  readonly flows: readonly AnyFlow[];
+  readonly deployment: Deployment;
   readonly transportOf: (tab: Tab) => SessionTransport;
 }
+
+/** How a tab falls asleep: the machine stops, or the browser tells the page that it stops it, or keeps it for the back button. */
+export type Sleep = "stopped" | "frozen" | "kept";
 
 /** A page of one owner: the project's own client, with everything around it simulated. */
 export class Tab implements Host {
   readonly name: string;
   readonly owner: string;
   readonly device: SimulatedDevice;
+  readonly deployment: Deployment;
   readonly sessions: Sessions;
+  /** The ids that it makes next, before others. */
+  readonly nextIds: string[] = [];
+  readonly #page: Page;
   readonly #connections = new Set<IDBDatabase>();
   readonly #held: (() => void)[] = [];
-  #is: "awake" | "frozen" | "gone" = "awake";
+  #is: "awake" | Sleep | "gone" = "awake";
 
-  constructor({ name, owner, device, clock, random, flows, transportOf }: TabOptions) {
+  constructor({ name, owner, device, clock, random, deployment, transportOf }: TabOptions) {
     this.name = name;
     this.owner = owner;
     this.device = device;
+    this.deployment = deployment;
+    this.#page = new Page(device.cookies);
     device.tabs.add(this);
     const now = () => clock.nowMs + device.skewMs;
     this.sessions = hosts.run(this, () =>
       assembleSessions(
-        { flows, owner, transport: transportOf(this), deviceName: device.name },
+        { flows: deployment.flows, owner, transport: transportOf(this), deviceName: device.name },
         {
           now,
           random: () => random.next(),
-          id: () => idFrom(random, now()),
+          id: () => this.nextIds.shift() ?? idFrom(random, now()),
           after: (ms, run) => clock.after(ms, () => this.run(run)),
         },
       ),
@@ -70,25 +81,38 @@ export class Tab implements Host {
     readonly indexedDB: IDBFactory | undefined;
     readonly navigator: object;
     readonly BroadcastChannel: object;
+    readonly document: EventTarget;
+    readonly window: EventTarget;
+    readonly location: object;
   } {
     const { disk, share, hasLocks } = this.device;
     const indexedDB = this.alive ? disk.openFor(this, (connection) => this.#connections.add(connection)) : undefined;
     const navigator = { onLine: !this.device.weather.away, ...(hasLocks && { locks: share.locksOf(this) }) };
-    return { indexedDB, navigator, BroadcastChannel: share.channelsOf(this) };
+    const { document, window, location } = this.#page;
+    return { indexedDB, navigator, BroadcastChannel: share.channelsOf(this), document, window, location };
   }
 
   run(work: () => void): void {
     if (this.#is === "awake") hosts.run(this, work);
-    else if (this.#is === "frozen") this.#held.push(work);
+    else if (this.alive) this.#held.push(work);
   }
 
-  freeze(): void {
-    if (this.#is === "awake") this.#is = "frozen";
+  /** Its device has or has no connection now. */
+  connect(isOnline: boolean): void {
+    this.run(() => this.#page.connect(isOnline));
   }
 
-  thaw(): void {
-    if (this.#is !== "frozen") return;
+  sleep(how: Sleep): void {
+    if (this.#is !== "awake") return;
+    if (how !== "stopped") hosts.run(this, () => (how === "frozen" ? this.#page.freeze() : this.#page.hide()));
+    this.#is = how;
+  }
+
+  wake(): void {
+    const slept = this.#is;
+    if (slept === "awake" || slept === "gone") return;
     this.#is = "awake";
+    if (slept !== "stopped") hosts.run(this, () => (slept === "frozen" ? this.#page.resume() : this.#page.comeBack()));
     for (const work of this.#held.splice(0)) this.run(work);
   }
 
