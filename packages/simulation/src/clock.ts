@@ -1,23 +1,20 @@
-/** Taken before anything replaces it: one turn of the real event loop. */
-const nextTurn = globalThis.setImmediate;
-
 interface Due {
   readonly atMs: number;
   readonly run: () => void;
 }
 
-/**
- * The one clock of a simulated world. Nothing in it waits for real: the embedded Postgres answers without leaving the
- * microtasks, so that one turn of the event loop after each event is all it takes until everything rests, and time
- * may move on.
- */
+/** The one clock of a simulated world: an event happens, everything that follows from it comes to rest, time moves on. */
 export class Clock {
   #nowMs: number;
   /** The soonest last; of those due at one moment, the first that was asked for. */
   readonly #due: Due[] = [];
 
-  constructor(startMs: number) {
+  readonly #rest: () => Promise<void>;
+
+  /** `rest` resolves when what has happened has no more consequences before time moves on. */
+  constructor(startMs: number, rest: () => Promise<void>) {
     this.#nowMs = startMs;
+    this.#rest = rest;
   }
 
   /** Milliseconds since 1970. */
@@ -40,7 +37,7 @@ export class Clock {
   /** Lets time pass, event by event. */
   async pass(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
-    await rest();
+    await this.#rest();
     while ((this.#due.at(-1)?.atMs ?? Infinity) <= untilMs) await this.#next();
     this.#nowMs = untilMs;
   }
@@ -53,7 +50,7 @@ export class Clock {
       settled = true;
     };
     void look();
-    await rest();
+    await this.#rest();
     while (!settled && this.#due.length > 0) await this.#next();
     if (!settled) throw new Error("It can never come about: nothing is due any more.");
     return work;
@@ -63,10 +60,6 @@ export class Clock {
     const { atMs, run } = this.#due.pop()!;
     this.#nowMs = Math.max(this.#nowMs, atMs);
     run();
-    await rest();
+    await this.#rest();
   }
-}
-
-function rest(): Promise<void> {
-  return new Promise((resolve) => void nextTurn(resolve));
 }

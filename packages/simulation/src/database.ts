@@ -1,6 +1,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import { Kysely, PGliteDialect, PostgresDialect, sql, type Dialect } from "kysely";
 import { Pool } from "pg";
+import { Traffic, turn } from "./traffic.ts";
 import type { Tables } from "../../server/src/postgres/tables.ts";
 import { createSessions } from "@sessions/server";
 
@@ -9,10 +10,15 @@ export interface SimulatedDatabase {
   /** A connection of a node's own. */
   dialect(): Dialect;
   readonly db: Kysely<Tables>;
+  /** Resolves when it has answered everything that it can answer now, and what follows has come to rest. */
+  readonly rest: () => Promise<void>;
   /** Empties it. */
   reset(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** How many statements a real Postgres runs at a time. */
+const CONNECTIONS = 40;
 
 /** Every write of a session's row, as a trigger noted it: what nodes say of themselves is not believed. */
 const auditStatements = [
@@ -48,6 +54,7 @@ export async function openDatabase(startMs: number, url?: string): Promise<Simul
   return {
     dialect: engine.dialect,
     db,
+    rest: engine.rest,
     async reset() {
       await sql.raw(`truncate ${tables.join(", ")}, ledger, audit`).execute(db);
     },
@@ -57,12 +64,14 @@ export async function openDatabase(startMs: number, url?: string): Promise<Simul
 
 interface Engine {
   dialect(): Dialect;
+  readonly rest: () => Promise<void>;
   close(): Promise<void>;
 }
 
 async function embedded(): Promise<Engine> {
   const pglite = await PGlite.create();
-  return { dialect: () => new PGliteDialect({ pglite }), close: () => pglite.close() };
+  // It answers within microtasks.
+  return { dialect: () => new PGliteDialect({ pglite }), rest: turn, close: () => pglite.close() };
 }
 
 async function served(url: string): Promise<Engine> {
@@ -71,16 +80,16 @@ async function served(url: string): Promise<Engine> {
   await admin.query(`create database ${name} template template0`);
   const own = new URL(url);
   own.pathname = `/${name}`;
-  const pools: Pool[] = [];
+  const traffic = new Traffic();
+  // Of all nodes together, so that those who die leave none behind. No timers: they would be the simulated clock's.
+  const pool = new Pool({ connectionString: own.href, max: CONNECTIONS, idleTimeoutMillis: 0 });
+  pool.on("error", () => {});
+  const lent = { options: pool.options, connect: () => pool.connect(), end: () => Promise.resolve() };
   return {
-    dialect() {
-      const pool = new Pool({ connectionString: own.href, max: 4 });
-      pool.on("error", () => {});
-      pools.push(pool);
-      return new PostgresDialect({ pool });
-    },
+    dialect: () => traffic.counted(new PostgresDialect({ pool: lent })),
+    rest: () => traffic.rest(),
     async close() {
-      await Promise.all(pools.map((pool) => pool.end()));
+      await pool.end();
       await admin.query(`drop database ${name} with (force)`);
       await admin.end();
     },

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { openDatabase } from "./database.ts";
 import { scriptOf, shrink, simulate } from "./simulate.ts";
 import { START_MS } from "./world.ts";
+import { startPostgres } from "../../server/src/testing/postgres-server.ts";
 
 const whole = (text: string): number => {
   if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("A whole number.");
@@ -14,15 +15,19 @@ const program = new Command("simulate")
   )
   .option("--seeds <count>", "how many worlds", whole, 1_000)
   .option("--seed <seed>", "the first world's seed", whole)
-  .option("--postgres <url>", "a real PostgreSQL instead of the embedded one; a database of its own is made in it")
+  .option(
+    "--postgres [url]",
+    "a real PostgreSQL instead of the embedded one: that at the url, in a database of its own, or one that is started",
+  )
   .option(
     "--mutants [name]",
     "breaks the code in each known way, or in those of this name, and looks whether that is found",
   )
   .parse();
-const given = program.opts<{ seeds: number; seed?: number; postgres?: string; mutants?: true | string }>();
+const given = program.opts<{ seeds: number; seed?: number; postgres?: true | string; mutants?: true | string }>();
 
-const database = await openDatabase(START_MS, given.postgres);
+const server = given.postgres === true ? await startPostgres() : undefined;
+const database = await openDatabase(START_MS, server?.url ?? (given.postgres as string | undefined));
 try {
   if (given.mutants) {
     const { hunt } = await import("./hunt.ts");
@@ -32,6 +37,7 @@ try {
   }
 } finally {
   await database.close();
+  await server?.stop();
 }
 
 async function runSeeds(): Promise<boolean> {

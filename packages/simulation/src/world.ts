@@ -23,13 +23,14 @@ const HEALING_MS = 20_000;
 /** A stage, and everything that the plan says happens on it. */
 export class World {
   readonly #plan: Plan;
-  readonly #clock = new Clock(START_MS);
+  readonly #clock: Clock;
   readonly #stage: Stage;
   readonly #books: Books;
   #waitMs = 0;
 
   constructor(plan: Plan, database: SimulatedDatabase) {
     this.#plan = plan;
+    this.#clock = new Clock(START_MS, database.rest);
     this.#stage = new Stage(this.#clock, plan.chance, database);
     this.#books = new Books(database.db);
   }

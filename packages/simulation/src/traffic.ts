@@ -1,0 +1,71 @@
+import type { DatabaseConnection, Dialect, Driver } from "kysely";
+
+/** Taken before anything replaces it: one turn of the real event loop. */
+const nextTurn = globalThis.setImmediate;
+
+/** How long nothing may begin or end, in real milliseconds, until what is under way counts as waiting for a lock. */
+const QUIET_MS = 25;
+
+/** One turn of the event loop: enough where everything is answered within microtasks. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void nextTurn(resolve));
+}
+
+/** What is under way to a database that answers in its own time. */
+export class Traffic {
+  readonly #underWay = new Set<Promise<unknown>>();
+  #changedMs = 0;
+
+  /**
+   * Resolves when everything has been answered, and what follows from that has come to rest. What waits for a lock is
+   * not waited for: who holds it may wait for simulated time.
+   */
+  async rest(): Promise<void> {
+    await turn();
+    while (this.#underWay.size > 0 && performance.now() - this.#changedMs < QUIET_MS) await turn();
+    await turn();
+  }
+
+  /** A dialect of which every call is counted. */
+  counted(dialect: Dialect): Dialect {
+    return {
+      createAdapter: () => dialect.createAdapter(),
+      createIntrospector: (db) => dialect.createIntrospector(db),
+      createQueryCompiler: () => dialect.createQueryCompiler(),
+      createDriver: () => this.#driver(dialect.createDriver()),
+    };
+  }
+
+  #driver(driver: Driver): Driver {
+    const originals = new WeakMap<DatabaseConnection, DatabaseConnection>();
+    const of = (connection: DatabaseConnection) => originals.get(connection) ?? connection;
+    return {
+      init: (options) => this.#count(driver.init(options)),
+      destroy: (options) => this.#count(driver.destroy(options)),
+      releaseConnection: (connection) => this.#count(driver.releaseConnection(of(connection))),
+      rollbackTransaction: (connection) => this.#count(driver.rollbackTransaction(of(connection))),
+      beginTransaction: (connection, settings) => this.#count(driver.beginTransaction(of(connection), settings)),
+      commitTransaction: (connection) => this.#count(driver.commitTransaction(of(connection))),
+      acquireConnection: async (options) => {
+        const original = await this.#count(driver.acquireConnection(options));
+        const connection: DatabaseConnection = {
+          executeQuery: (query) => this.#count(original.executeQuery(query)),
+          streamQuery: (...given) => original.streamQuery(...given),
+        };
+        originals.set(connection, original);
+        return connection;
+      },
+    };
+  }
+
+  async #count<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    this.#changedMs = performance.now();
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+      this.#changedMs = performance.now();
+    }
+  }
+}
