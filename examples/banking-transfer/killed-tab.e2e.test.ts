@@ -1,42 +1,19 @@
-import { createServer } from "node:http";
 import { mkdtemp, rm } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { chromium } from "playwright";
-import sirv from "sirv";
-import { build, defaultClientConditions } from "vite";
 import { expect, onTestFinished, test } from "vitest";
 import { chooseChromium } from "../../scripts/chromium.ts";
 import { Random } from "../../packages/server/src/testing/random.ts";
+import { servePage } from "./testing/page-server.ts";
 import type { Typed } from "./testing/typing/typing.ts";
 
 const KILLS = 200;
 const TABS = 8;
 
-/** Serves the page that types; what it would send goes nowhere. */
-async function serveTyping(): Promise<string> {
-  const outDir = await mkdtemp(join(tmpdir(), "typing-"));
-  onTestFinished(() => rm(outDir, { recursive: true, force: true }));
-  await build({
-    root: fileURLToPath(new URL("testing/typing", import.meta.url)),
-    configFile: false,
-    logLevel: "error",
-    resolve: { conditions: ["@sessions/source", ...defaultClientConditions] },
-    build: { outDir, emptyOutDir: true, target: "esnext" },
-  });
-  const files = sirv(outDir);
-  const server = createServer((request, response) =>
-    files(request, response, () => void response.writeHead(503).end()),
-  );
-  onTestFinished(() => void server.close());
-  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
-  return `http://localhost:${(server.address() as AddressInfo).port}`;
-}
-
 test("S4, S13: tabs killed at 200 moments while somebody types find all that was told to be stored, once", async () => {
-  const url = await serveTyping();
+  // What it would send goes nowhere.
+  const url = await servePage("typing", (_, response) => void response.writeHead(503).end());
   const directory = await mkdtemp(join(tmpdir(), "typing-profile-"));
   const context = await chromium.launchPersistentContext(directory, await chooseChromium());
   onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }));

@@ -1,0 +1,68 @@
+import { PGlite } from "@electric-sql/pglite";
+import { createSessions, serve } from "@sessions/server";
+import { initTRPC } from "@trpc/server";
+import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright";
+import { expect, onTestFinished, test } from "vitest";
+import { chooseChromium } from "../../scripts/chromium.ts";
+import type { Payment } from "./testing/card/page.ts";
+import { payment } from "./testing/card/payment.ts";
+import { servePage } from "./testing/page-server.ts";
+
+/** The files below a directory that hold a text, in either encoding that a browser keeps one in. */
+async function filesWith(directory: string, text: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const found = await Promise.all(
+    paths.map(async (path) => {
+      const bytes = await readFile(path);
+      return bytes.includes(text) || bytes.includes(Buffer.from(text, "utf16le")) ? [path] : [];
+    }),
+  );
+  return found.flat();
+}
+
+test("S11: no file of a browser's profile holds what was typed, submitted or left unanswered in a sensitive step", async () => {
+  const given: string[] = [];
+  const node = createSessions({
+    database: new PGlite(),
+    identify: () => ({ owner: "ada" }),
+    flows: [serve(payment, { steps: { card: ({ input }) => void given.push(input.number) } })],
+  });
+  await node.migrate();
+  onTestFinished(() => node.close());
+  const t = initTRPC.create();
+  const router = t.router({ sessions: node.router });
+  const url = await servePage("card", createHTTPHandler({ router, basePath: "/trpc/" }));
+
+  const profile = await mkdtemp(join(tmpdir(), "card-profile-"));
+  onTestFinished(() => rm(profile, { recursive: true, force: true, maxRetries: 3 }));
+  const context = await chromium.launchPersistentContext(profile, await chooseChromium());
+  const page = await context.newPage();
+  await page.goto(url);
+  const submit = (step: Parameters<Payment["submit"]>[0], input: object) =>
+    page.evaluate(([name, fields]) => session.submit(name, fields as never).settled, [step, input] as const);
+
+  expect(await submit("amount", { note: "KEPT-note" })).toMatchObject({ outcome: "accepted" });
+  await page.evaluate((number) => session.draft("card", { number }).stored, "SECRET-typed");
+  await context.setOffline(true);
+  expect(await submit("card", { number: "SECRET-offline" })).toMatchObject({ refusal: { code: "unsettled" } });
+  await context.setOffline(false);
+  await page.waitForFunction(() => session.state.sync.state === "saved");
+  expect(await submit("card", { number: "SECRET-taken" })).toMatchObject({ outcome: "accepted" });
+  expect(await page.evaluate(() => session.state.data.card)).toBeNull();
+
+  // Nothing answers any more, and the page is closed.
+  await page.route("**/trpc/**", () => {});
+  await page.evaluate((number) => session.submit("card", { number }).stored, "SECRET-unanswered");
+  await page.waitForFunction(() => session.state.confirming === "card");
+  await context.close();
+
+  expect(given).toEqual(["SECRET-taken"]);
+  expect(await filesWith(profile, "SECRET")).toEqual([]);
+  // Else nothing was looked at.
+  expect(await filesWith(profile, "KEPT-note")).not.toEqual([]);
+});
