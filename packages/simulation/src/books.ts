@@ -77,8 +77,11 @@ export class Books {
     this.#sessions.set(key, { revision: after ?? before!, place: where });
   }
 
-  /** The whole history, and that everything which was acknowledged is in it, and nothing that nobody asked for. */
-  async close(replies: Replies, asked: ReadonlySet<string>): Promise<void> {
+  /**
+   * The whole history, and that everything which was acknowledged is in it, and nothing that nobody asked for. Returns
+   * what took effect, by owner and command.
+   */
+  async close(replies: Replies, asked: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
     const { broken } = await verify(this.#db.withSchema("sessions"));
     if (broken !== null) throw new Broken("S15", `session ${short(broken.session)} ${broken.reason}`);
     const { rows } = await sql<{ owner: string; command: string | null; kind: string; revision: number }>`
@@ -94,5 +97,6 @@ export class Books {
     for (const [key, { revision }] of replies.accepted) {
       if (revisions.get(key) !== revision) throw new Broken("S14", `${short(key)} was acknowledged and is not there`);
     }
+    return revisions;
   }
 }

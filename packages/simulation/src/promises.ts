@@ -135,13 +135,13 @@ export class Promises {
     }
   }
 
-  /** Nothing is left undecided, and what took effect is shown to nobody as refused. */
-  close(tabs: readonly Tab[]): void {
+  /** Nothing is left undecided, and what took effect (by owner and command) is shown to nobody as refused. */
+  close(tabs: readonly Tab[], effects: ReadonlyMap<string, number>): void {
     for (const { owner, device } of tabs) {
       for (const session of this.sessions.get(owner) ?? []) {
         for (const { id, kind } of device.disk.recordOf(owner, session)?.shelved ?? []) {
           // A draft is kept aside under the id of what it contradicts.
-          if (kind === "draft" || !this.#replies.accepted.has(`${owner} ${id}`)) continue;
+          if (kind === "draft" || !effects.has(`${owner} ${id}`)) continue;
           throw new Broken("S2", `${short(id)} took effect, and is shelved on ${device.name}`);
         }
       }
@@ -150,8 +150,8 @@ export class Promises {
       if (tab.alive && !this.#left.has(tab) && settled === undefined)
         throw new Broken("S4", `${short(id)} was never decided`);
       if (settled?.outcome === "refused" && settled.refusal.code !== "unconfirmed") {
-        const wasAccepted = this.#replies.accepted.has(`${tab.owner} ${id}`);
-        if (wasAccepted) throw new Broken("S2", `${short(id)} took effect, and was said to be refused`);
+        if (effects.has(`${tab.owner} ${id}`))
+          throw new Broken("S2", `${short(id)} took effect, and was said to be refused`);
       }
     }
   }

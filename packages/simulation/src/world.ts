@@ -189,8 +189,7 @@ export class World {
 
   async #close(): Promise<void> {
     const { promises, replies, screens, nodes, tabs } = this.#stage;
-    promises.close(tabs);
-    await this.#clock.until(this.#books.close(replies, promises.asked));
+    promises.close(tabs, await this.#clock.until(this.#books.close(replies, promises.asked)));
     const [node] = nodes.values();
     for (const owner of owners) {
       const request = { flow: null, limit: 100, after: null };
