@@ -17,13 +17,15 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
     return {
       ...record,
       version,
-      snapshot: record.snapshot && liftSession(flow, record.snapshot),
+      snapshot: record.snapshot && concealed(flow, liftSession(flow, record.snapshot)),
       drafts: readable.reduce(
         (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.slots }, drafts),
         liftDrafts(flow, record.version, record.drafts),
       ),
       aside: others,
-      shelved: record.shelved.map((entry) => liftShelved(flow, record.version, entry)),
+      shelved: record.shelved
+        .map((entry) => liftShelved(flow, record.version, entry))
+        .filter(({ step }) => !isSensitive(flow, step)),
       outdated: false,
     };
   } catch {
@@ -40,6 +42,16 @@ export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Sna
   } catch {
     return snapshot.status === "active" ? snapshot : { ...withoutContents(snapshot), version: flow.version };
   }
+}
+
+/** What a step held before it became sensitive is let go of. */
+function concealed(flow: AnyFlow, snapshot: Snapshot): Snapshot {
+  const data = Object.entries(snapshot.data).map(([step, value]) => [step, isSensitive(flow, step) ? null : value]);
+  return { ...snapshot, data: Object.fromEntries(data) };
+}
+
+function isSensitive(flow: AnyFlow, step: string | null): boolean {
+  return flow.steps[step ?? ""]?.sensitive === true;
 }
 
 /** What can be told of a session of another version. */

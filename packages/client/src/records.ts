@@ -12,6 +12,8 @@ export interface RecordsOptions {
   readonly isGone: () => boolean;
   /** A record as this page's code reads it. */
   readonly lift: (record: SessionRecord) => SessionRecord;
+  /** Whether what `lift` leaves out of it must not stay on the disk. */
+  readonly conceals: (record: SessionRecord) => boolean;
   /** These records have changed. */
   readonly onChange: (ids: readonly string[]) => void;
   /** They are kept elsewhere from now on. */
@@ -56,7 +58,7 @@ interface Row {
 }
 
 export function createRecords(options: RecordsOptions): Records {
-  const { database, ready, isGone, lift, onChange } = options;
+  const { database, ready, isGone, lift, conceals, onChange } = options;
   const rows = new Map<string, Row>();
   const all = new Map<string, SessionRecord>();
   let storage: Records["storage"] = "disk";
@@ -72,7 +74,12 @@ export function createRecords(options: RecordsOptions): Records {
     if (persisted === undefined) return false;
     const row = rowOf(id);
     row.persisted = persisted;
-    const record = row.unpersisted.reduce((before, change) => change(before), lift(persisted));
+    const lifted = lift(persisted);
+    const record = row.unpersisted.reduce((before, change) => change(before), lifted);
+    if (lifted !== persisted && conceals(persisted)) {
+      row.unpersisted = [(before) => before, ...row.unpersisted];
+      void write(id, row);
+    }
     // Another object would be another render.
     if (sameRecord(record, all.get(id))) return false;
     all.set(id, record);

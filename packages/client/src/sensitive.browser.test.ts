@@ -85,3 +85,44 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   expect(kept()).not.toContain("SECRET");
   expect(JSON.stringify([session.state, reloaded.state])).not.toContain("SECRET");
 });
+
+/** Everything in this page's databases. */
+async function onDisk(): Promise<string> {
+  const found: unknown[] = [];
+  for (const { name } of await indexedDB.databases()) {
+    const opening = indexedDB.open(name!);
+    await new Promise((resolve) => (opening.onsuccess = resolve));
+    const reading = opening.result.transaction("records").objectStore("records").getAll();
+    await new Promise((resolve) => (reading.onsuccess = resolve));
+    found.push(reading.result);
+    opening.result.close();
+  }
+  return JSON.stringify(found);
+}
+
+test("S11: what a device has kept of a step goes when a new version makes that step sensitive", async () => {
+  const { amount, card, review } = payment.steps;
+  const open = step({ input: card.input });
+  const before = defineFlow({ name: "payment", version: 1, steps: { amount, card: open, pin: open, review } });
+  const after = defineFlow({
+    name: "payment",
+    version: 2,
+    steps: { amount, card, pin: step({ input: card.input, sensitive: true }), review },
+    migrate: { 1: {} },
+  });
+  const owner = someone();
+  const [old, next] = [new ScriptedServer([before]), new ScriptedServer([after])];
+  const page = openTab(old, { owner, flows: [before] });
+  const session = page.start(before);
+  await session.submit("amount", { note: "of-another-step" });
+  await session.submit("card", { number: "SECRET-submitted" });
+  await session.draft("pin", { number: "SECRET-typed" }).settled;
+  page.close();
+  await vi.waitFor(async () => expect(await onDisk()).toContain("SECRET-submitted"));
+  for (const [id, kept] of old.sessions) next.sessions.set(id, kept);
+
+  const lifted = openTab(next, { owner, flows: [after] }).open(after, session.id);
+  await vi.waitFor(() => expect(lifted.state).toMatchObject({ status: "active", data: { card: null }, drafts: {} }));
+  await vi.waitFor(async () => expect(await onDisk()).not.toContain("SECRET"));
+  expect(await onDisk()).toContain("of-another-step");
+});

@@ -59,6 +59,7 @@ function bareStore(owner: string, schemaVersion?: number): Store {
     profile: "",
     environment: quick,
     lift: (record) => record,
+    conceals: () => false,
     ...events,
     ...(schemaVersion !== undefined && { schemaVersion }),
   });

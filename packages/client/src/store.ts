@@ -12,7 +12,10 @@ const SCHEMA_VERSION = 1;
 /** How many ended sessions with nothing left to settle are kept for reading offline. */
 const ENDED_KEPT = 50;
 
-export interface StoreOptions extends Pick<RecordsOptions, "lift" | "onChange" | "onStorage" | "onStored"> {
+export interface StoreOptions extends Pick<
+  RecordsOptions,
+  "lift" | "conceals" | "onChange" | "onStorage" | "onStored"
+> {
   readonly owner: string;
   readonly profile: string;
   readonly environment: Environment;

@@ -1,4 +1,4 @@
-import type { AnyFlow, Device } from "@sessions/core";
+import type { AnyFlow, Device, Step } from "@sessions/core";
 import { isServer, type Environment } from "./environment.ts";
 import { liftRecord } from "./lift.ts";
 import { createLink, type Link } from "./link.ts";
@@ -61,6 +61,7 @@ export function createSync(options: SyncOptions): Sync {
     profile,
     environment,
     lift: (record) => liftRecord(flows.get(record.flow), record),
+    conceals: ({ flow }) => Object.values<Step>(flows.get(flow)?.steps ?? {}).some(({ sensitive }) => sensitive),
     onChange: onRecords,
     onStorage: takeTurn,
     onStored: (ids) => tabs.tell({ kind: "stored", ids }),
