@@ -103,9 +103,9 @@ const rename = <T>(record: Record<string, T>, map: (value: T) => T = (value) => 
 function later(flow: AnyFlow): AnyFlow {
   const steps: Steps = {};
   for (const name of flow.stepNames) {
-    const { dependsOn, confirm } = flow.steps[name];
+    const { dependsOn, confirm, sensitive } = flow.steps[name];
     const input = z.object({ total: z.int(), note: z.string().optional() });
-    steps[renamed(name)] = step({ input, dependsOn: dependsOn.map(renamed), confirm });
+    steps[renamed(name)] = step({ input, dependsOn: dependsOn.map(renamed), confirm, sensitive });
   }
   const fields = ({ value, ...others }: { readonly [field: string]: Json | undefined }) => ({
     ...others,

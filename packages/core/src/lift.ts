@@ -67,7 +67,8 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
       lifted.outputs[step] = output!;
     }
     lifted.data[step] = data.value;
-    lifted.submissions[step] = session.submissions[from]!;
+    const { sensitive: _before, ...submission } = session.submissions[from]!;
+    lifted.submissions[step] = { ...submission, ...(definition.sensitive && { sensitive: true }) };
   }
 
   const result = flow.result?.safeParse(session.result).success ? session.result : null;

@@ -122,13 +122,14 @@ test("data and submissions name the same steps, and a step that is just submitte
   });
 });
 
-test("a submission is kept under its command, its moment and its device", () => {
-  ofTurns(({ command, given, result }) => {
+test("a submission is kept under its command, its moment and its device, and says whether it is sensitive", () => {
+  ofTurns(({ command, given, result }, flow) => {
     if (!result.accepted || command.kind !== "submit") return;
     expect(result.session.submissions[command.step]).toEqual({
       command: command.id,
       at: new Date(given.nowMs).toISOString(),
       device: given.device,
+      ...(flow.steps[command.step].sensitive && { sensitive: true }),
     });
     expect(devices).toContainEqual(result.session.device);
   });

@@ -243,6 +243,7 @@ function submitted(
         at: iso(given.nowMs),
         device: given.device,
         ...(change.typed !== undefined && { typed: [...change.typed] }),
+        ...(stepOf(flow, step)?.sensitive && { sensitive: true }),
       },
     },
     drafts: draftsAfter(flow, session, step, cleared),

@@ -22,10 +22,16 @@ export const snapshotSchema = z.object({
   data: z.record(z.string(), json),
   /** What the server computed, by step. */
   outputs: z.record(z.string(), json),
-  /** By which command, when and where each step was last submitted. */
+  /** By which command, when and where each step was last submitted, and whether it was a sensitive one. */
   submissions: z.record(
     z.string(),
-    z.object({ command: idSchema, at: time, device: deviceSchema, typed: z.array(stampSchema).optional() }),
+    z.object({
+      command: idSchema,
+      at: time,
+      device: deviceSchema,
+      typed: z.array(stampSchema).optional(),
+      sensitive: z.literal(true).optional(),
+    }),
   ),
   /** What has been typed and not yet submitted, by step and field. */
   drafts: z.record(z.string(), z.record(z.string(), z.object({ value: json, at: stampSchema }))),

@@ -90,7 +90,7 @@ test("S11: what was withheld of an earlier version is lifted as withheld", () =>
   expect(liftSession(later, withCard).data["means"]).toEqual({ number: "4111", holder: "" });
 });
 
-test("S11: what became of a step is not known where it is gone, so it is not told", () => {
+test("S11: a step is as secret as the session's own version has it, also where that is newer, gone or unknown", () => {
   const without: AnyFlow = defineFlow({
     name: "payment",
     version: 2,
@@ -99,6 +99,24 @@ test("S11: what became of a step is not known where it is gone, so it is not tol
   });
   expect(withheld(without, withCard).data).toEqual({ amount: { cents: 1 }, card: null });
   expect(withheld({ ...without, migrate: {} }, withCard).data).toEqual({ amount: null, card: null });
-  expect(withheld(undefined, withCard).data).toEqual({ amount: null, card: null });
+  expect(withheld(undefined, withCard).data).toEqual({ amount: { cents: 1 }, card: null });
   expect(withheld(payment, withAmount)).toBe(withAmount);
+});
+
+test("S11: a node of an earlier version tells of a later one's session what the later one tells", () => {
+  const later: AnyFlow = defineFlow({
+    name: "payment",
+    version: 2,
+    steps: {
+      cost: step({ input: z.object({ cents: z.int() }), sensitive: true }),
+      card: step({ input: card, dependsOn: ["cost"] }),
+      review: payment.steps.review,
+    },
+    migrate: { 1: { amount: { to: "cost" } } },
+  });
+  const lifted = liftSession(later, withCard);
+  const drafts = { review: { accepted: { value: true, at: `000000000000001-0000-${devices[0].id}` } } };
+  const session = { ...lifted, drafts };
+  expect(withheld(payment, session)).toEqual({ ...session, data: { cost: null, card: { number: "4111" } } });
+  expect(withheld(later, session)).toEqual(withheld(payment, session));
 });

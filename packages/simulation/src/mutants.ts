@@ -220,4 +220,10 @@ export const mutants: readonly Mutant[] = [
     'if (fault?.code.startsWith("database_") && !isDataError(error)) throw error;',
     "",
   ),
+  one(
+    "withhold what an earlier version does not know",
+    "core/src/withheld.ts",
+    "if (flow === undefined || version >= flow.version) return false;",
+    "if (flow === undefined || !Object.hasOwn(flow.steps, step)) return true;",
+  ),
 ];
