@@ -94,7 +94,7 @@ export class Books {
       if (kind !== "start" && !asked.has(command)) throw new Broken("S2", `${short(command)} was asked for by nobody`);
       revisions.set(`${owner} ${command}`, revision);
     }
-    for (const [key, { revision }] of replies.accepted) {
+    for (const [key, revision] of replies.accepted) {
       if (revisions.get(key) !== revision) throw new Broken("S14", `${short(key)} was acknowledged and is not there`);
     }
     return revisions;

@@ -115,8 +115,7 @@ export class Promises {
   look(): void {
     for (const { tab, session, id, onDisk, settled } of this.#promised) {
       if (settled?.outcome === "accepted") {
-        const known = this.#replies.accepted.get(`${tab.owner} ${id}`);
-        if (known?.revision !== settled.revision)
+        if (this.#replies.accepted.get(`${tab.owner} ${id}`) !== settled.revision)
           throw new Broken("S1", `${short(id)} was said to be saved and is not`);
       }
       if (!onDisk) continue;

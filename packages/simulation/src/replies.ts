@@ -1,10 +1,19 @@
-import { sameJson, type Command, type PushReply, type PushRequest, type Refusal, type Snapshot } from "@sessions/core";
+import {
+  sameJson,
+  type Command,
+  type PushReply,
+  type PushRequest,
+  type ReceiptReply,
+  type ReceiptRequest,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core";
 import { Broken, short } from "./journal.ts";
 
 /** What nodes have told, whether or not it arrived, and what must not contradict itself. */
 export class Replies {
   /** By owner and command: the revision that it was accepted at. */
-  readonly accepted = new Map<string, { readonly session: string; readonly revision: number }>();
+  readonly accepted = new Map<string, number>();
   readonly #byRevision = new Map<string, string>();
   readonly #snapshots = new Map<string, Snapshot>();
   readonly #newest = new Map<string, number>();
@@ -22,14 +31,12 @@ export class Replies {
         }
         this.#byRevision.set(`${owner} ${command.session} ${revision}`, command.id);
       }
-      if (command.kind === "draft") continue;
-      const before = this.accepted.get(`${owner} ${command.id}`);
-      if (before && before.revision !== revision) {
-        const both = `at revision ${before.revision} and at ${revision}`;
-        throw new Broken("S2", `${command.kind} ${short(command.id)} was accepted ${both}`);
-      }
-      this.accepted.set(`${owner} ${command.id}`, { session: command.session, revision });
+      if (command.kind !== "draft") this.#accept(owner, command.id, revision);
     }
+  }
+
+  receipt(owner: string, { command }: ReceiptRequest, { outcome }: ReceiptReply): void {
+    if (outcome?.outcome === "accepted") this.#accept(owner, command, outcome.revision);
   }
 
   /** The newest revision that anybody was told of these sessions: whoever asks now is told no older one. */
@@ -57,6 +64,14 @@ export class Replies {
     }
     const earlier = this.#snapshots.get(`${owner} ${snapshot.id} ${snapshot.revision - 1}`);
     if (earlier) requireNewerDrafts(earlier, snapshot);
+  }
+
+  #accept(owner: string, command: string, revision: number): void {
+    const before = this.accepted.get(`${owner} ${command}`) ?? revision;
+    if (before !== revision) {
+      throw new Broken("S2", `${short(command)} was accepted at revision ${before} and at ${revision}`);
+    }
+    this.accepted.set(`${owner} ${command}`, revision);
   }
 }
 

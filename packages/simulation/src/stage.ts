@@ -1,4 +1,12 @@
-import type { ListReply, PushReply, PushRequest, ReadReply, Snapshot } from "@sessions/core";
+import type {
+  ListReply,
+  PushReply,
+  PushRequest,
+  ReadReply,
+  ReceiptReply,
+  ReceiptRequest,
+  Snapshot,
+} from "@sessions/core";
 import { BrowserShare } from "./browser.ts";
 import { chanceOf } from "./chance.ts";
 import type { Clock } from "./clock.ts";
@@ -60,6 +68,7 @@ export class Stage {
         return (reply) =>
           this.#noting(() => {
             if (procedure === "push") this.replies.push(owner, request as PushRequest, reply as PushReply);
+            if (procedure === "receipt") this.replies.receipt(owner, request as ReceiptRequest, reply as ReceiptReply);
             // Whichever it is, these are where it holds sessions.
             const told = reply as Partial<PushReply & ReadReply & ListReply>;
             const all = [told.session ?? [], told.active ?? [], told.ended ?? [], told.snapshots ?? []].flat();
