@@ -18,8 +18,8 @@ export interface RecordsOptions {
   readonly onChange: (ids: readonly string[]) => void;
   /** They are kept elsewhere from now on. */
   readonly onStorage: () => void;
-  /** These records have reached the disk, for other tabs to read. */
-  readonly onStored: (ids: readonly string[]) => void;
+  /** A record has reached the disk, for other tabs to read. `met`: what another tab had put there came along. */
+  readonly onStored: (id: string, met: boolean) => void;
 }
 
 /**
@@ -136,8 +136,9 @@ export function createRecords(options: RecordsOptions): Records {
       return;
     }
     row.unpersisted = row.unpersisted.filter((step) => !batch.includes(step));
-    if (takePersisted(id, persisted)) onChange([id]);
-    options.onStored([id]);
+    const met = takePersisted(id, persisted);
+    if (met) onChange([id]);
+    options.onStored(id, met);
     await heal();
   }
 

@@ -64,7 +64,11 @@ export function createSync(options: SyncOptions): Sync {
     conceals: ({ flow }) => Object.values<Step>(flows.get(flow)?.steps ?? {}).some(({ sensitive }) => sensitive),
     onChange: onRecords,
     onStorage: takeTurn,
-    onStored: (ids) => tabs.tell({ kind: "stored", ids }),
+    onStored(id, met) {
+      tabs.tell({ kind: "stored", ids: [id] });
+      // Where tabs cannot tell one another, nobody else says that there is something to push.
+      if (met) pause.begin();
+    },
     onForgotten: abandon,
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
