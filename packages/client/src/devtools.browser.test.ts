@@ -47,7 +47,8 @@ test("the panel shows sessions, what waits, how it ended, and this tab's circums
   const session = sessions.start(transfer);
   await until(() => expect(lines("Sessions")).toEqual([`transfer ${end(session.id)} | 1 | active | saved`]));
   expect(lines("Queue")).toEqual([`${end(session.id)} | start | accepted, revision 1`]);
-  expect(facts()).toMatchObject({ Server: "online", Tab: "leading", Store: "disk", Device: sessions.device.name });
+  const { name } = sessions.device;
+  await until(() => expect(facts()).toMatchObject({ Server: "online", Tab: "leading", Store: "disk", Device: name }));
   expect(Number.parseInt(facts()["Server’s clock"]!.replaceAll(",", ""), 10)).toBeCloseTo(60_000, -4);
 
   server.faults.away = true;
