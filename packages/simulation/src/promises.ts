@@ -13,6 +13,8 @@ interface Promised {
   readonly id: string;
   /** It is on the disk, as the client said. */
   onDisk: boolean;
+  /** The disk was emptied while it was being written. */
+  isDoubtful: boolean;
   settled: Settled | undefined;
 }
 
@@ -47,7 +49,7 @@ export class Promises {
   submitted(tab: Tab, session: SubmittedIn, submission: Submission, confirms: boolean): void {
     const { id, stored, settled } = submission;
     this.asked.add(id);
-    const promised: Promised = { tab, session: session.id, id, onDisk: false, settled: undefined };
+    const promised: Promised = { tab, session: session.id, id, onDisk: false, isDoubtful: false, settled: undefined };
     void settled.then((settlement) => {
       promised.settled = settlement;
       if (!tab.alive) return;
@@ -57,7 +59,7 @@ export class Promises {
     if (confirms) return void this.#promised.push(promised);
     void stored.then(() => {
       // What was refused at once was never taken.
-      if (!tab.alive || this.#left.has(tab) || promised.settled !== undefined) return;
+      if (!tab.alive || this.#left.has(tab) || promised.settled !== undefined || promised.isDoubtful) return;
       promised.onDisk = session.state.sync.storage === "disk";
     });
     this.#promised.push(promised);
@@ -70,7 +72,9 @@ export class Promises {
   evicted(device: SimulatedDevice): readonly string[] {
     const lost = new Set<string>();
     for (const promised of this.#promised) {
-      if (promised.tab.device !== device || !promised.onDisk) continue;
+      if (promised.tab.device !== device) continue;
+      promised.isDoubtful = !promised.onDisk;
+      if (!promised.onDisk) continue;
       const { owner } = promised.tab;
       const isOpen = [...device.tabs].some((tab) => tab.owner === owner);
       promised.onDisk = false;
