@@ -32,7 +32,8 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   const session = openTab(server, { owner, flows: [payment] }).start(payment);
   await session.submit("amount", { note: "of-another-step" });
 
-  const draft = session.draft("card", { number: "SECRET-typed" });
+  // Its type forbids it.
+  const draft = session.draft("card", { number: "SECRET-typed" } as never);
   await draft.stored;
   expect(await draft.settled).toMatchObject({ outcome: "refused", refusal: { code: "invalid_input", step: "card" } });
   expect(await session.submit("card", { number: "S!" })).toMatchObject({ refusal: { code: "invalid_input" } });

@@ -120,4 +120,6 @@ test("what a sensitive step holds is known to the server alone, and no path can 
   expectTypeOf<CompleteData<typeof payment>["card"]>().toEqualTypeOf<{ number: string }>();
   expectTypeOf<ToldData<typeof payment>["card"]>().toEqualTypeOf<null | undefined>();
   expectTypeOf<ToldData<typeof payment>["amount"]>().toEqualTypeOf<{ cents: number } | undefined>();
+  expectTypeOf<DraftOf<typeof payment, "card">>().toEqualTypeOf<{ readonly number?: never }>();
+  expectTypeOf<DraftOf<typeof payment, "amount">>().toEqualTypeOf<{ readonly cents?: Json }>();
 });

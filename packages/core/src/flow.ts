@@ -115,9 +115,9 @@ export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: 
 export type CompleteOutputs<F extends AnyFlow> = {
   readonly [K in Extract<StepsWithOutput<F>, NonNullable<F["always"]>>]: OutputOf<F, K>;
 } & { readonly [K in Exclude<StepsWithOutput<F>, NonNullable<F["always"]>>]?: OutputOf<F, K> };
-/** A step's fields as typed so far: any JSON, valid or not. */
+/** A step's fields as typed so far: any JSON, valid or not; never any of a sensitive step. */
 export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
-  readonly [Field in FieldNames<InputOf<F, K>>]?: Json;
+  readonly [Field in FieldNames<InputOf<F, K>>]?: F["steps"][K]["sensitive"] extends true ? never : Json;
 };
 /** What a completed session returned; null for a flow without a `result` schema. */
 export type ResultOf<F extends AnyFlow> = F["result"] extends z.ZodType ? z.output<F["result"]> : null;
