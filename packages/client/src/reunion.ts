@@ -9,10 +9,10 @@ export function reunited(left: SessionRecord, right: SessionRecord): SessionReco
   const settled = union(left.settled, right.settled, ({ id }) => id);
   const shelved = union(left.shelved, right.shelved, ({ id }) => id);
   const done = new Set([...settled, ...shelved].map(({ id }) => id));
-  const pending = union(left.pending, right.pending, ({ command }) => command.id)
-    .filter(({ command }) => !done.has(command.id))
-    // A UUIDv7 begins with its time.
-    .sort((one, other) => (one.command.id < other.command.id ? -1 : 1));
+  // Either has what its own commands build on, so that none of the left's waits for one that only the right has.
+  const pending = union(left.pending, right.pending, ({ command }) => command.id).filter(
+    ({ command }) => !done.has(command.id),
+  );
   const behind = left.version - right.version || (isOlder(left.snapshot, right.snapshot) ? -1 : 0);
   const [record, other] = behind < 0 ? [right, left] : [left, right];
   // Words of another version are kept apart until they can be lifted.
