@@ -106,7 +106,8 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
       const [entry] = state.shelved;
       if (entry === undefined) return;
       note(`${does === "retry" ? "retries" : "discards"} ${short(entry.id)} of ${short(session.id)}`);
-      promises.tookFromShelf(entry.id);
+      // What was shelved with a start goes its way.
+      for (const { id } of entry.kind === "start" ? state.shelved : [entry]) promises.tookFromShelf(id);
       if (does === "discard") return void (entry.conflict ? entry.takeTheirs() : entry.discard());
       const again = entry.conflict ? entry.keepMine() : entry.retry();
       if (entry.kind === "start" || entry.kind === "draft") return;
