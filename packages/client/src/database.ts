@@ -13,8 +13,8 @@ const DISK_MS = 3_000;
 export interface Database {
   /** Fails after {@link DISK_MS}; what had not completed by then never will. May run its callback twice. */
   readonly transact: UseStore;
-  /** Reads, changes and writes in one transaction. Resolves when that has completed. */
-  update<T>(key: string, step: (value: T | undefined) => T): Promise<void>;
+  /** Reads, changes and writes in one transaction. Resolves when that has completed; when `strict`, on the disk itself. */
+  update<T>(key: string, step: (value: T | undefined) => T, durability?: IDBTransactionDurability): Promise<void>;
   /** Lets go of the database, so that it can be deleted. Using it opens it again. */
   release(): void;
   /** Lets go of the database for good: what still wants it fails, and makes it no more. */
@@ -92,12 +92,16 @@ export function openDatabase(name: string, environment: Environment, events: Par
     });
   }
 
-  const transact: UseStore = (mode, callback) =>
+  const transact = <T>(
+    mode: IDBTransactionMode,
+    callback: (store: IDBObjectStore) => T | PromiseLike<T>,
+    durability: IDBTransactionDurability = "default",
+  ): Promise<T> =>
     within(DISK_MS, environment, async (signal) => {
       for (let attempt = 1; ; attempt += 1) {
         const connection = open();
         try {
-          const transaction = (await connection).transaction(STORE, mode);
+          const transaction = (await connection).transaction(STORE, mode, { durability });
           signal.onabort = () => abort(transaction);
           signal.throwIfAborted();
           return await callback(transaction.objectStore(STORE));
@@ -111,18 +115,22 @@ export function openDatabase(name: string, environment: Environment, events: Par
 
   return {
     transact,
-    update: <T>(key: string, step: (value: T | undefined) => T) =>
-      transact("readwrite", async (store) => {
-        const { transaction } = store;
-        const completed = promisifyRequest(transaction);
-        const reading = store.get(key);
-        reading.onsuccess = () => {
-          store.put(step(reading.result as T | undefined), key);
-          // Were the page to fall asleep now, the transaction would wait for it, and every other tab with it.
-          transaction.commit();
-        };
-        await completed;
-      }),
+    update: <T>(key: string, step: (value: T | undefined) => T, durability?: IDBTransactionDurability) =>
+      transact(
+        "readwrite",
+        async (store) => {
+          const { transaction } = store;
+          const completed = promisifyRequest(transaction);
+          const reading = store.get(key);
+          reading.onsuccess = () => {
+            store.put(step(reading.result as T | undefined), key);
+            // Were the page to fall asleep now, the transaction would wait for it, and every other tab with it.
+            transaction.commit();
+          };
+          await completed;
+        },
+        durability,
+      ),
     release: () => drop(opening),
     close,
   };

@@ -54,6 +54,30 @@ test("S1: what was stored is on the disk when `stored` resolves", async () => {
   expect(other.open(transfer, session.id).state.data).toEqual({ recipient });
 });
 
+test("S1: what a person does is written to the disk itself, and what the server has at the browser's leisure", async () => {
+  const written: string[] = [];
+  const { transaction } = IDBDatabase.prototype;
+  vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(function (this: IDBDatabase, ...given) {
+    const begun = transaction.apply(this, given);
+    if (begun.mode === "readwrite") written.push(begun.durability);
+    return begun;
+  });
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  await sessions.ready;
+  written.length = 0;
+  server.faults.away = true;
+  const session = sessions.start(transfer);
+  await session.draft("amount", { cents: 1 }).stored;
+  await session.submit("recipient", recipient).stored;
+  expect(new Set(written)).toEqual(new Set(["strict"]));
+
+  server.faults.away = false;
+  dispatchEvent(new Event("online"));
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("saved"));
+  await vi.waitFor(() => expect(written.at(-1)).toBe("relaxed"));
+});
+
 test("S9: two owners in one browser see nothing of each other", async () => {
   const server = new ScriptedServer([transfer]);
   const nobody = new ScriptedServer([transfer]);

@@ -124,13 +124,14 @@ export function createRecords(options: RecordsOptions): Records {
   async function persist(id: string, row: Row): Promise<void> {
     if (row.unpersisted.length === 0 || isGone()) return;
     let persisted = emptyRecord;
-    let batch = row.unpersisted;
+    // One transaction for everything that came while the last one ran.
+    const batch = row.unpersisted;
+    const step = (before = row.persisted ?? emptyRecord) =>
+      (persisted = batch.reduce((record, change) => change(record), lift(before)));
     try {
-      await database.update<SessionRecord>(id, (before) => {
-        // One transaction for everything that came while the last one ran.
-        batch = row.unpersisted;
-        return (persisted = batch.reduce((record, step) => step(record), lift(before ?? row.persisted ?? emptyRecord)));
-      });
+      // Browsers call written what is not yet on the disk. For what the server has, that is enough.
+      const durability = isUnsettled(all.get(id) ?? emptyRecord) ? "strict" : "relaxed";
+      await database.update<SessionRecord>(id, step, durability);
     } catch {
       keepIn("memory");
       return;

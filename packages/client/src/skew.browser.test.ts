@@ -238,6 +238,8 @@ test("S12: what is shelved in a step that only the newer version has holds up no
   const command = { kind: "submit", id: quick.id(), session: session.id, version: 2, step: "recipient", input, seen };
   server.take(elsewhere(), command as Command);
   expect(await session.submit("recipient", { fullName: "Ada" })).toMatchObject({ refusal: { code: "conflict" } });
+  // Written behind what was shelved.
+  await session.draft("address", { street: "Elm" }).stored;
 
   const reported = vi.spyOn(globalThis, "queueMicrotask");
   const old = opened(openTab(server, { owner, flows: [first] }), first, session.id);

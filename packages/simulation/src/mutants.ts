@@ -150,8 +150,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop what is shelved at the next write",
     "client/src/records.ts",
-    "batch.reduce((record, step) => step(record), lift(before ?? row.persisted ?? emptyRecord))",
-    "batch.reduce((record, step) => step(record), { ...lift(before ?? row.persisted ?? emptyRecord), shelved: [] })",
+    "batch.reduce((record, change) => change(record), lift(before))",
+    "batch.reduce((record, change) => change(record), { ...lift(before), shelved: [] })",
   ),
   one(
     "archive without moving",
