@@ -32,7 +32,8 @@ export interface Way {
 
 /**
  * A session of an earlier version as one of the flow's own: what was submitted fits the schemas, or is asked again
- * where a migration says so. One that has ended stays as it ended, without the steps that would be asked again.
+ * where a migration says so, or a step is sensitive no more. One that has ended stays as it ended, without the steps
+ * that would be asked again.
  *
  * @throws {SessionsError} `migration_failed` when no migrations lead here, one throws, or a schema refuses what it made.
  */
@@ -49,9 +50,14 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     if (way === null) continue;
     const { step, definition } = way;
     if (definition === undefined) throw way.fault("the flow has no such step.");
-    if (way.again) {
+    const submission = session.submissions[from]!;
+    const { sensitive } = submission;
+    // What a device was never told, it could not show.
+    if (way.again || (sensitive && !definition.sensitive)) {
       for (const name of dependents(flow, step)) cleared.add(name);
-      if (active && definition.kept) drafts = liftDrafts(flow, version, { [from]: held(session, from) }, drafts);
+      if (active && definition.kept && !sensitive) {
+        drafts = liftDrafts(flow, version, { [from]: held(session, from) }, drafts);
+      }
       continue;
     }
     // What was not sent back stays where it is.
@@ -67,7 +73,6 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
       lifted.outputs[step] = output!;
     }
     lifted.data[step] = data.value;
-    const { sensitive: _before, ...submission } = session.submissions[from]!;
     lifted.submissions[step] = { ...submission, ...(definition.sensitive && { sensitive: true }) };
   }
 

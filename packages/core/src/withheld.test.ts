@@ -103,20 +103,30 @@ test("S11: a step is as secret as the session's own version has it, also where t
   expect(withheld(payment, withAmount)).toBe(withAmount);
 });
 
+const inTheOpen: AnyFlow = defineFlow({
+  name: "payment",
+  version: 2,
+  steps: {
+    cost: step({ input: z.object({ cents: z.int() }), sensitive: true }),
+    card: step({ input: card, dependsOn: ["cost"] }),
+    review: payment.steps.review,
+  },
+  migrate: { 1: { amount: { to: "cost" } } },
+});
+
 test("S11: a node of an earlier version tells of a later one's session what the later one tells", () => {
-  const later: AnyFlow = defineFlow({
-    name: "payment",
-    version: 2,
-    steps: {
-      cost: step({ input: z.object({ cents: z.int() }), sensitive: true }),
-      card: step({ input: card, dependsOn: ["cost"] }),
-      review: payment.steps.review,
-    },
-    migrate: { 1: { amount: { to: "cost" } } },
-  });
-  const lifted = liftSession(later, withCard);
-  const drafts = { review: { accepted: { value: true, at: `000000000000001-0000-${devices[0].id}` } } };
+  const lifted = liftSession(inTheOpen, withAmount);
+  const drafts = { card: { number: { value: "41", at: `000000000000001-0000-${devices[0].id}` } } };
   const session = { ...lifted, drafts };
-  expect(withheld(payment, session)).toEqual({ ...session, data: { cost: null, card: { number: "4111" } } });
-  expect(withheld(later, session)).toEqual(withheld(payment, session));
+  expect(withheld(payment, session)).toEqual({ ...session, data: { cost: null } });
+  expect(withheld(inTheOpen, session)).toEqual(withheld(payment, session));
+});
+
+test("S11: a step that is sensitive no more is asked again, and what it held is not offered", () => {
+  const lifted = liftSession(inTheOpen, withCard);
+  expect(lifted.data).toEqual({ cost: { cents: 1 } });
+  expect(lifted.drafts).toEqual({});
+  expect(lifted.submissions).toMatchObject({ cost: { sensitive: true } });
+  expect(liftSession(inTheOpen, withheld(payment, withCard)).drafts).toEqual({});
+  expect(progressOf(inTheOpen, lifted.data).current).toBe("card");
 });
