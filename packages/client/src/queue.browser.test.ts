@@ -310,19 +310,23 @@ test("a page that is hidden sends its drafts at once", async () => {
   expect(pause).toHaveBeenCalled();
 });
 
-test("a draft typed while its session was completed elsewhere is shelved, not lost", async () => {
+test("S4: a draft typed while its session was cancelled elsewhere is shelved, in a step that confirms too", async () => {
   const { server, session } = device();
   await session.submit("recipient", recipient);
   server.faults.away = true;
   server.breakStreams();
   await session.draft("amount", { cents: 4 }).stored;
+  await session.draft("review", { accepted: false }).stored;
   expect(server.take(elsewhere(), { kind: "cancel", id: quick.id(), session: session.id, version: 1 })).toMatchObject([
     { outcome: "accepted" },
   ]);
   server.faults.away = false;
   await vi.waitFor(() => expect(session.state.status).toBe("cancelled"));
   await vi.waitFor(() =>
-    expect(session.state.shelved).toMatchObject([{ kind: "draft", step: "amount", mine: { cents: 4 } }]),
+    expect(session.state.shelved).toMatchObject([
+      { kind: "draft", step: "amount", mine: { cents: 4 } },
+      { kind: "draft", step: "review", mine: { accepted: false } },
+    ]),
   );
 });
 

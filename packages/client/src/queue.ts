@@ -225,6 +225,6 @@ function draftRefused(
   return (record) => {
     const lost = Object.entries(record.drafts[step] ?? {}).filter(([field, { at }]) => sent[field]?.at === at);
     const left = untyped(step, sent)(record);
-    return flow.steps[step]?.kept === false ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
+    return flow.steps[step]?.sensitive ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
   };
 }

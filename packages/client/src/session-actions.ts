@@ -39,7 +39,8 @@ import type { Waiting } from "./waiting.ts";
 
 /**
  * What a person does in one session, judged by the rules first on what the person sees. What is done `instead`
- * of a shelved change takes that off the shelf once it is accepted.
+ * of a shelved change takes that off the shelf once it is accepted. Whatever is done waits for `untilKnown`: whether
+ * there is such a session, and what it holds.
  */
 export interface SessionActions {
   draft(step: string, fields: Fields, instead?: ShelvedChange): Draft;
@@ -58,6 +59,7 @@ export function createActions(
   session: string,
   context: SessionContext,
   waiting: Waiting,
+  untilKnown: () => Promise<void> | undefined,
 ): SessionActions {
   const { store, link, environment } = context;
   const { version } = flow;
@@ -69,10 +71,9 @@ export function createActions(
     return record === undefined || (record.flow !== "" && record.flow !== flow.name) ? emptyRecord : record;
   }
 
-  /** At once when something is known of the session, else as soon as the store has been read. */
   function whenKnown<T>(run: () => T): T | Promise<T> {
     assertOpen();
-    return store.loaded || store.records.has(session) ? run() : store.ready.then(run);
+    return untilKnown()?.then(run) ?? run();
   }
 
   function assertOpen(): void {

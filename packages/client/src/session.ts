@@ -66,7 +66,9 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   const { store, link, server, environment } = context;
   const listeners = createListeners();
   const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
-  const actions = createActions(flow, id, context, waiting);
+  const known = Promise.withResolvers<void>();
+  const untilKnown = () => (state.status === "loading" ? known.promise : undefined);
+  const actions = createActions(flow, id, context, waiting, untilKnown);
   const offered = createShelf(flow, id, store, actions);
   const blank = blankState(flow, id);
   let state = blank;
@@ -101,6 +103,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
       state = { ...state, sync };
       report(error);
     }
+    if (state.status !== "loading") known.resolve();
     waiting.look();
     listeners.notify();
   }

@@ -120,6 +120,25 @@ test("an id that the server does not know is missing, and one that cannot be an 
   expect(sessions.open(transfer, "nonsense").state.status).toBe("missing");
 });
 
+test("S4: what is typed and submitted in a session before it is known to exist waits, and is not refused", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const there = openTab(server, { owner, profile: "phone" }).start(transfer);
+  await vi.waitFor(() => expect(there.state.sync.state).toBe("saved"));
+  server.faults.away = true;
+  const sessions = openTab(server, { owner, profile: "laptop" });
+  const here = sessions.open(transfer, there.id);
+  await sessions.ready;
+  const draft = here.draft("amount", { cents: 5 });
+  const submission = here.submit("recipient", recipient);
+  expect(here.state.status).toBe("loading");
+
+  server.faults.away = false;
+  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await draft.settled).toMatchObject({ outcome: "accepted" });
+  expect(here.state).toMatchObject({ data: { recipient }, drafts: { amount: { cents: 5 } } });
+});
+
 test("a session that ended before this device heard of it is read from the server", async () => {
   const server = new ScriptedServer([transfer]);
   const owner = someone();

@@ -41,7 +41,10 @@ export interface Step<
   readonly dependsOn: readonly DependsOn[];
   readonly confirm: boolean;
   readonly sensitive: Sensitive;
-  /** Whether what is typed and submitted waits on the device until the server has it: not if it confirms or is sensitive. */
+  /**
+   * Whether what is submitted waits on the device until the server has it, and is offered again where it is cleared: not
+   * if the step confirms or is sensitive.
+   */
   readonly kept: boolean;
 }
 
