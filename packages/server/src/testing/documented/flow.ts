@@ -1,0 +1,3 @@
+import { transfer as ofBank } from "../bank.ts";
+
+export const transfer = ofBank;
