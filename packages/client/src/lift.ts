@@ -13,14 +13,19 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
     record.aside.filter((typed) => typed.version > version),
   ];
   if (record.version === version && readable.length === 0) return record;
+  const { data = {}, drafts = {} } = record.snapshot ?? {};
+  const waiting = record.pending.flatMap(({ command }) =>
+    command.kind === "submit" && command.version === record.version ? [[command.step, command.input] as const] : [],
+  );
+  const standing = { version: record.version, data: { ...data, ...Object.fromEntries(waiting) }, drafts };
   try {
     return {
       ...record,
       version,
       snapshot: record.snapshot && concealed(flow, liftSession(flow, record.snapshot)),
       drafts: readable.reduce(
-        (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.slots }, drafts),
-        liftDrafts(flow, record.version, record.drafts),
+        (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.slots }, drafts, standing),
+        liftDrafts(flow, record.version, record.drafts, {}, standing),
       ),
       aside: others,
       shelved: record.shelved

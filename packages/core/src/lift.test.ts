@@ -223,6 +223,20 @@ test("S12: a field made of others is as new as the newest of them, and one that 
   });
 });
 
+test("S12: one field that is typed over what was submitted is lifted with the rest of its step", () => {
+  const submitted = begun(payee);
+  const typedOver = drafting(1, "payee", { first: "Augusta" });
+  const together = { recipient: { name: { value: "Augusta Lovelace" } } };
+  const before = taken(first, submitted, typedOver);
+  expect(liftSession(second, before).drafts).toMatchObject(together);
+  expect(Object.keys(liftSession(second, before).drafts["recipient"]!)).toEqual(["name"]);
+  // So is one that is sent late, by a page of the version before.
+  expect(taken(second, submitted, typedOver).drafts).toMatchObject(together);
+  // Beside what another device is typing.
+  const other = taken(first, begun(), drafting(1, "payee", { first: "Ada", last: "King" }, DAWN_MS - 60_000, laptop));
+  expect(taken(second, other, typedOver).drafts).toMatchObject({ recipient: { name: { value: "Augusta King" } } });
+});
+
 test("S12: a session, its drafts and a queued submission go through each version to the current one", () => {
   const before = taken(first, begun(payee), drafting(1, "amount", { euros: 7 }));
   const after = liftSession(second, before);

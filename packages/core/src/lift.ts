@@ -14,6 +14,9 @@ import type { Step } from "./step.ts";
 /** What lifting makes of a session, drafts aside. */
 export type Lifted = Pick<Snapshot, "version" | "data" | "outputs" | "submissions">;
 
+/** What a person sees of a session whose drafts are lifted. */
+export type Standing = Pick<Snapshot, "version" | "data" | "drafts">;
+
 /** A command to a session that there is. */
 export type Continuing = Exclude<Command, StartCommand>;
 
@@ -43,7 +46,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   const active = session.status === "active";
   const lifted: Lifted = { version: flow.version, data: {}, outputs: {}, submissions: {} };
   const cleared = new Set<string>();
-  let drafts = liftDrafts(flow, version, session.drafts);
+  let drafts = liftDrafts(flow, version, session.drafts, {}, { ...session, drafts: {} });
 
   for (const [from, old] of Object.entries(session.data)) {
     const way = wayOf(flow, version, from);
@@ -94,11 +97,12 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
 }
 
 /**
- * A command of an earlier version as one of the flow's own, or why it cannot be one.
+ * A command of an earlier version as one of the flow's own, or why it cannot be one. `session` is what it finds, not
+ * lifted.
  *
  * @throws {SessionsError} `migration_failed`
  */
-export function liftCommand(flow: AnyFlow, command: Continuing): Continuing | Refusal {
+export function liftCommand(flow: AnyFlow, command: Continuing, session: Snapshot): Continuing | Refusal {
   const { version } = command;
   if (version === flow.version) return command;
   const now = { ...command, version: flow.version };
@@ -108,7 +112,8 @@ export function liftCommand(flow: AnyFlow, command: Continuing): Continuing | Re
   const { step } = way;
   const seen = Object.entries(now.seen ?? {}).map(([name, by]) => [wayOf(flow, version, name)?.step ?? name, by]);
   const lifted = { ...now, step, ...(now.seen && { seen: Object.fromEntries(seen) }) };
-  if (lifted.kind === "draft") return { ...lifted, fields: liftFields(way, lifted.fields) };
+  if (lifted.kind === "draft")
+    return { ...lifted, fields: liftFields(way, lifted.fields, standing(session, version, now.step)) };
   // Whoever confirms something must see it as it is now.
   if (way.definition.confirm) return { code: "outdated", given: version, current: flow.version };
   if (way.again) return { code: "invalid_input", step, issues: [] };
@@ -131,28 +136,40 @@ export function liftInput(
 }
 
 /**
- * Drafts of an earlier version as the flow's own, on top of others.
+ * Drafts of an earlier version as the flow's own, on top of others. They may have only some of a step's fields: the
+ * rest is what stands in `session`, not lifted, in which they were typed.
  *
  * @throws {SessionsError} `migration_failed`
  */
-export function liftDrafts(flow: AnyFlow, version: number, drafts: Drafts, others: Drafts = {}): Drafts {
+export function liftDrafts(
+  flow: AnyFlow,
+  version: number,
+  drafts: Drafts,
+  others: Drafts = {},
+  session?: Standing,
+): Drafts {
   const lifted = { ...others };
   for (const [from, fields] of Object.entries(drafts)) {
     const way = wayOf(flow, version, from);
-    if (way !== null && !way.definition?.sensitive)
-      lifted[way.step] = mergeFields(lifted[way.step] ?? {}, liftFields(way, fields));
+    if (way === null || way.definition?.sensitive) continue;
+    const found = liftFields(way, fields, standing(session, version, from));
+    lifted[way.step] = mergeFields(lifted[way.step] ?? {}, found);
   }
   return lifted;
 }
 
+/** What a step's form shows in a session of that version. */
+function standing(session: Standing | undefined, version: number, step: string): OldFields {
+  if (session?.version !== version) return {};
+  const typed = Object.entries(session.drafts[step] ?? {}).map(([field, { value }]) => [field, value]);
+  return { ...(session.data[step] as OldFields | null), ...Object.fromEntries(typed) };
+}
+
 /** A field is as new as the newest that it is made of: tried without each of them, to see which those are. */
-function liftFields(way: Way, fields: FieldDrafts): FieldDrafts {
+function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDrafts {
   const entries = Object.entries(fields);
-  const carried = (left?: string) => {
-    const values = entries.filter(([name]) => name !== left).map(([name, { value }]) => [name, value]);
-    return way.carry(Object.fromEntries(values) as OldFields);
-  };
-  const made = carried();
+  const typed = { ...beside, ...Object.fromEntries(entries.map(([name, { value }]) => [name, value])) };
+  const made = way.carry(typed);
   const [first] = entries;
   if (!way.rewritten || first === undefined) return fields;
 
@@ -162,7 +179,8 @@ function liftFields(way: Way, fields: FieldDrafts): FieldDrafts {
   for (const [source, { at }] of entries) {
     let rest: Record<string, Json> = {};
     try {
-      rest = carried(source);
+      const { [source]: _, ...others } = typed;
+      rest = way.carry(others);
     } catch {
       // It cannot do without.
     }
@@ -170,7 +188,9 @@ function liftFields(way: Way, fields: FieldDrafts): FieldDrafts {
       if (at > slot.at && !sameJson(rest[field], slot.value)) slot.at = at;
     }
   }
-  return lifted;
+  if (Object.keys(beside).length === 0) return lifted;
+  // What stands there already was not typed.
+  return Object.fromEntries(Object.entries(lifted).filter(([, { at }]) => at > oldest(first[1].at)));
 }
 
 /**

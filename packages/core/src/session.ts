@@ -53,7 +53,7 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
   if (session.version > flow.version) return outdated(flow, session.version);
   try {
     const lifted = liftSession(flow, session);
-    const now = liftCommand(flow, command);
+    const now = liftCommand(flow, command, session);
     if ("code" in now) return refuse(now);
     const advanced = judge(flow, lifted, now, given);
     return lifted === session || !advanced.accepted ? advanced : afterLift(session, lifted, advanced);
