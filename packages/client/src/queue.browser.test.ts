@@ -358,7 +358,7 @@ test("S4: what was typed and not sent, and differs from what another device subm
   // What is the same is not in it.
   expect(aside(session)).toMatchObject({ mine: { cents: 4 }, theirs: { cents: 3, reference: "rent" } });
 
-  expect(await aside(session).keepMine()).toMatchObject({ outcome: "accepted" });
+  expect(await aside(session).keepMine().settled).toMatchObject({ outcome: "accepted" });
   expect(session.state).toMatchObject({ drafts: { amount: { cents: 4 } }, shelved: [] });
   expect(server.snapshot(session.id).drafts["amount"]).toMatchObject({ cents: { value: 4 } });
 });
@@ -383,6 +383,26 @@ test("S4: a draft that was sent, and that the device that submitted its step had
   expect(aside(reopened)).toMatchObject({ mine: { cents: 4 }, theirs: { cents: 5 } });
   await aside(reopened).takeTheirs();
   expect(reopened.state).toMatchObject({ shelved: [], data: { amount: { cents: 5 } } });
+});
+
+test("a conflict in which nothing differs any more is none", async () => {
+  const { server, session } = device();
+  await session.submit("recipient", recipient);
+  await session.draft("amount", { cents: 4 }).settled;
+  submitElsewhere(server, session.id, "amount", { cents: 3 });
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("conflict"));
+  submitElsewhere(server, session.id, "amount", { cents: 4 });
+  await vi.waitFor(() => expect(session.state).toMatchObject({ shelved: [], sync: { state: "saved" } }));
+
+  server.faults.away = true;
+  server.breakStreams();
+  const submission = session.submit("recipient", { ...recipient, name: "Bob" });
+  await submission.stored;
+  submitElsewhere(server, session.id, "recipient", { ...recipient, name: "Eve" });
+  server.faults.away = false;
+  expect(await submission).toMatchObject({ refusal: { code: "conflict" } });
+  submitElsewhere(server, session.id, "recipient", { ...recipient, name: "Bob" });
+  await vi.waitFor(() => expect(session.state).toMatchObject({ shelved: [], sync: { state: "saved" } }));
 });
 
 test("what the device that submitted a step had seen of its draft is decided, and nothing is kept aside", async () => {

@@ -9,6 +9,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
+import { differing } from "./conflict.ts";
 import { displaced, shelvedDraft } from "./displaced.ts";
 import { stampFields, typed, untyped } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
@@ -16,6 +17,7 @@ import {
   inOrder,
   isOlder,
   isUnsettled,
+  unchanged,
   type Change,
   type PendingCommand,
   type QueuedCommand,
@@ -65,8 +67,21 @@ export function adopted(given: Snapshot, device: Device, flow: AnyFlow | undefin
       snapshot.status === "active" && snapshot.submissions[asked.step]?.command !== asked.id;
     const asked = record.asked && open(record.asked) ? record.asked : null;
     const drafts = endedHere ? {} : record.drafts;
-    return displaced(record.snapshot, device)({ ...record, flow: snapshot.flow, version, snapshot, asked, drafts });
+    const taken = { ...record, flow: snapshot.flow, version, snapshot, asked, drafts };
+    return inOrder(displaced(record.snapshot, device), flow ? undisputed(flow) : unchanged)(taken);
   };
+}
+
+/** Lets go of conflicts in which nothing differs any more: whoever submitted what stands, it says what was meant here. */
+function undisputed(flow: AnyFlow): Change {
+  return (record) =>
+    record.shelved.reduce((left, entry) => {
+      const { id, kind, step, refusal } = entry;
+      const { data, submissions } = record.snapshot!;
+      if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, data)).length > 0) return left;
+      const by = submissions[step ?? ""]?.command ?? null;
+      return inOrder(unshelved(id), kind === "draft" ? unchanged : settled(id, { outcome: "superseded", by }))(left);
+    }, record);
 }
 
 /** Takes a shelved change away: it was retried or discarded. */

@@ -62,6 +62,8 @@ export interface SessionRecord {
  */
 export type Change = (record: SessionRecord) => SessionRecord;
 
+export const unchanged: Change = (record) => record;
+
 export const emptyRecord: SessionRecord = {
   flow: "",
   version: 0,

@@ -17,6 +17,7 @@ import { adopted, asking, enqueued, settled, unshelved } from "./queue.ts";
 import {
   emptyRecord,
   inOrder,
+  unchanged,
   type Change,
   type QueuedCommand,
   type SessionRecord,
@@ -202,8 +203,6 @@ export function createActions(
     },
   };
 }
-
-const unchanged: Change = (record) => record;
 
 function refusedAtOnce(refusal: Refusal): Begun<Settlement> {
   return endedAtOnce<Settlement>({ outcome: "refused", refusal });

@@ -1,11 +1,12 @@
-import { parse, sameJson, type AnyFlow, type Json } from "@sessions/core";
+import type { AnyFlow, Json } from "@sessions/core";
+import { differing } from "./conflict.ts";
 import type { Fields } from "./drafts.ts";
 import { unshelved } from "./queue.ts";
 import type { ShelvedChange } from "./record.ts";
 import type { SessionActions } from "./session-actions.ts";
-import type { FieldConflict, Shelved } from "./state.ts";
+import type { Shelved } from "./state.ts";
 import type { Store } from "./store.ts";
-import { settlementOf, submissionOf, type Submission } from "./submission.ts";
+import type { Draft, Submission } from "./submission.ts";
 
 /** Gives a session's shelved changes their ways out. */
 export function createShelf(
@@ -15,11 +16,11 @@ export function createShelf(
   actions: SessionActions,
 ): (entry: ShelvedChange) => Shelved {
   // A button is pressed twice more easily than once.
-  const decided = new Map<string, Submission>();
+  const decided = new Map<string, Submission | Draft>();
 
   const shelved = () => store.records.get(session)?.shelved ?? [];
 
-  function again(entry: ShelvedChange): Submission {
+  function again(entry: ShelvedChange): Submission | Draft {
     switch (entry.kind) {
       case "start": {
         const others = shelved().filter(({ id }) => id !== entry.id);
@@ -32,14 +33,12 @@ export function createShelf(
         return actions.submit(entry.step!, entry.mine, entry);
       case "cancel":
         return actions.cancel(entry);
-      case "draft": {
-        const { stored, settled } = actions.draft(entry.step!, entry.mine as Fields, entry);
-        return submissionOf(entry.id, { stored, settled: settled.then(settlementOf) });
-      }
+      case "draft":
+        return actions.draft(entry.step!, entry.mine as Fields, entry);
     }
   }
 
-  function retry(entry: ShelvedChange): Submission {
+  function retry(entry: ShelvedChange): Submission | Draft {
     actions.assertOpen();
     const before = decided.get(entry.id);
     if (before !== undefined && !shelved().some(({ id }) => id === entry.id)) return before;
@@ -55,35 +54,16 @@ export function createShelf(
   }
 
   return (entry) => {
-    const { kind, step, base, mine } = entry;
-    const theirs = store.records.get(session)?.snapshot?.data[step ?? ""] ?? null;
+    const data = store.records.get(session)?.snapshot?.data ?? {};
+    const theirs = data[entry.step ?? ""] ?? null;
     const keepMine = () => retry(entry);
     const takeTheirs = () => discard(entry);
     if (entry.refusal.code !== "conflict") {
       return { ...entry, conflict: false, theirs, retry: keepMine, discard: takeTheirs } as Shelved;
     }
     const merge = (value: Json) => retry({ ...entry, mine: value });
-    // A page of another version may not know the step.
-    const submitted = kind === "submit" && Object.hasOwn(flow.steps, step!) && parse(flow.steps[step!], step!, mine);
-    // As it would stand: a schema may have changed what was submitted there.
-    const given = submitted && submitted.ok ? submitted.value : mine;
-    const fields = differing(base as Fields | null, given as Fields, theirs as Fields | null, kind === "draft");
+    const fields = differing(flow, entry, data);
     // The flow's own schemas made the values.
     return { ...entry, conflict: true, theirs, fields, keepMine, takeTheirs, merge } as Shelved<AnyFlow>;
   };
-}
-
-/** A draft names some of its step's fields, a submission all. */
-function differing(
-  base: Fields | null,
-  mine: Fields,
-  theirs: Fields | null,
-  some: boolean,
-): Record<string, FieldConflict> {
-  const names = Object.keys({ ...mine, ...(some ? {} : theirs) });
-  return Object.fromEntries(
-    names
-      .filter((field) => !sameJson(mine[field], theirs?.[field]))
-      .map((field) => [field, { base: base?.[field], mine: mine[field], theirs: theirs?.[field] }]),
-  );
 }

@@ -2,7 +2,7 @@ import { defineFlow, step, type Json } from "@sessions/core";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import type { Conflict, SessionState, Shelved } from "./state.ts";
-import type { Submission } from "./submission.ts";
+import type { Draft, Submission } from "./submission.ts";
 
 const transfer = defineFlow({
   name: "transfer",
@@ -38,6 +38,7 @@ test("a conflict's step says what base, mine and theirs are, as a whole and by f
   if (conflict.step === "recipient" && conflict.kind === "draft") {
     // A draft may be invalid, and have some of the fields.
     expectTypeOf(conflict.mine.name).toEqualTypeOf<Json | undefined>();
+    expectTypeOf(conflict.keepMine()).toEqualTypeOf<Draft>();
     expectTypeOf(conflict.theirs).toEqualTypeOf<{ name: string } | null>();
   }
 });
@@ -47,7 +48,7 @@ test("what is shelved is a conflict with its ways out, or a refusal with others"
   if (shelved.conflict) expectTypeOf(shelved.step).toEqualTypeOf<"amount" | "recipient">();
   else {
     expectTypeOf(shelved.step).toEqualTypeOf<"amount" | "recipient" | null>();
-    expectTypeOf(shelved.retry()).toEqualTypeOf<Submission>();
+    expectTypeOf(shelved.retry()).toEqualTypeOf<Submission | Draft>();
     // @ts-expect-error A refusal has nothing to merge with.
     void shelved.merge;
   }

@@ -17,14 +17,18 @@ import {
 } from "@sessions/core";
 import { draftValues } from "./drafts.ts";
 import type { SessionRecord, ShelvedChange } from "./record.ts";
-import type { Submission } from "./submission.ts";
+import type { Draft, Submission } from "./submission.ts";
 
 /** How far what is shown has come. */
 export interface Sync {
   /**
-   * The most urgent of: `outdated`, this page or the server needs another version, nothing is sent and everything
-   * kept: offer a reload; `signed_out`, nobody or
-   * another person is signed in here, and nothing is sent; `conflict`, something is shelved; `offline`; `saving`, something is not on the server yet; `saved`.
+   * The most urgent of:
+   * - `outdated`: this page or the server needs another version. Nothing is sent, everything is kept: offer a reload.
+   * - `signed_out`: nobody, or another person, is signed in here. Nothing is sent.
+   * - `conflict`: something is shelved, for a conflict or another refusal.
+   * - `offline`: the server cannot be reached.
+   * - `saving`: something is not on the server yet.
+   * - `saved`: everything is, or nothing is known of the session yet.
    */
   readonly state: "saved" | "saving" | "offline" | "conflict" | "signed_out" | "outdated";
   /** How many commands are not on the server yet; the drafts of a step count as one. */
@@ -61,11 +65,11 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
     >;
   };
   /** Makes the change again over what stands now; a draft becomes the step's draft. */
-  keepMine(): Submission;
+  keepMine(): Kind extends "draft" ? Draft : Submission;
   /** Gives the change up. Resolves when that is stored. */
   takeTheirs(): Promise<void>;
   /** Makes another change instead, of both: submitted for a submission, typed for a draft. */
-  merge(value: Mine): Submission;
+  merge(value: Mine): Kind extends "draft" ? Draft : Submission;
 }
 
 /** A change here and another elsewhere of one step. Both are kept until the person decides. */
@@ -90,7 +94,7 @@ export interface Refused<F extends AnyFlow = AnyFlow> {
   /** What the step holds on the server now; null for nothing. */
   readonly theirs: Json | null;
   /** Makes the change again, knowing what is seen now. Retrying a start retries what was shelved with it. */
-  retry(): Submission;
+  retry(): Submission | Draft;
   /** Gives the change up. Resolves when that is stored. */
   discard(): Promise<void>;
 }

@@ -110,7 +110,7 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
       for (const { id } of entry.kind === "start" ? state.shelved : [entry]) promises.tookFromShelf(id);
       if (does === "discard") return void (entry.conflict ? entry.takeTheirs() : entry.discard());
       const again = entry.conflict ? entry.keepMine() : entry.retry();
-      if (entry.kind === "start" || entry.kind === "draft") return;
+      if (entry.kind === "start" || !("id" in again)) return;
       const confirms = entry.step !== null && chosen.flow.steps[entry.step].confirm;
       if (entry.kind === "submit") {
         promises.given.set(again.id, { owner: tab.owner, version, step: entry.step!, input: entry.mine as Json });
