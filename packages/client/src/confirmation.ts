@@ -31,7 +31,7 @@ export async function confirm(
   command: SubmitCommand,
   { server, link, environment }: Means & { readonly link: Link },
 ): Promise<Confirmed> {
-  const giveUpAtMs = environment.now() + PATIENCE_MS;
+  const sinceMs = environment.now();
   const { session, id } = command;
 
   if (link.offline) {
@@ -41,7 +41,7 @@ export async function confirm(
     link.heard(heard.now);
   }
 
-  for (let failures = 1; environment.now() < giveUpAtMs; failures += 1) {
+  for (let failures = 1; passed(sinceMs, environment) < PATIENCE_MS; failures += 1) {
     let pauseMs = Math.min(2_000, backoffMs(failures, environment));
     try {
       const reply = await server.push([command], ATTEMPT_MS);
@@ -71,7 +71,7 @@ export async function recalled(
 ): Promise<Confirmed | undefined> {
   for (let failures = 1; isOpen(); failures += 1) {
     try {
-      const late = environment.now() >= atMs + PATIENCE_MS + ATTEMPT_MS;
+      const late = passed(atMs, environment) >= PATIENCE_MS + ATTEMPT_MS;
       const found = await receiptOf(session, id, server);
       if (found ?? late) return found ?? refused({ code: "unconfirmed" });
     } catch {
@@ -80,6 +80,11 @@ export async function recalled(
     await later(Math.min(2_000, backoffMs(failures, environment)), environment);
   }
   return undefined;
+}
+
+/** Milliseconds since then. A clock that was set back must not make anybody wait until it has caught up. */
+function passed(sinceMs: number, { now }: Environment): number {
+  return Math.abs(now() - sinceMs);
 }
 
 async function receiptOf(session: string, command: string, server: Server): Promise<Confirmed | undefined> {

@@ -42,7 +42,10 @@ export function typed(step: string, slots: Slots, version: number): Change {
           drafts: mergeDrafts(record.drafts, { [step]: slots }),
           shelved: record.shelved.flatMap((entry) => {
             if (entry.kind !== "draft" || entry.step !== step || entry.refusal.code !== "conflict") return [entry];
-            const left = Object.entries(entry.mine as Fields).filter(([field]) => !Object.hasOwn(slots, field));
+            const stands = record.snapshot?.data[step] as Fields | null | undefined;
+            const left = Object.entries(entry.mine as Fields).filter(
+              ([field]) => !Object.hasOwn(slots, field) || sameJson(slots[field]!.value, stands?.[field]),
+            );
             return left.length > 0 ? [{ ...entry, mine: Object.fromEntries(left) }] : [];
           }),
         }
@@ -59,14 +62,8 @@ export function untyped(step: string, slots?: Slots): Change {
 }
 
 /** Leaves out what a draft shows already. */
-export function changedFields(
-  fields: Readonly<Record<string, Json | undefined>>,
-  shown: Slots | undefined,
-): Record<string, Json> {
-  const changed = Object.entries(fields).filter(
-    (entry): entry is [string, Json] => entry[1] !== undefined && !sameJson(entry[1], shown?.[entry[0]]?.value),
-  );
-  return Object.fromEntries(changed);
+export function changedFields(fields: Readonly<Record<string, Json>>, shown: Slots | undefined): Record<string, Json> {
+  return Object.fromEntries(Object.entries(fields).filter(([field, value]) => !sameJson(value, shown?.[field]?.value)));
 }
 
 /** The newest stamp of each device in a step's drafts as they are seen here, sent or not. */

@@ -103,7 +103,8 @@ export function createPusher({
       // What is of another version, a tab of that version sends.
       if (version !== flows.get(name)?.version || outdated.has(session) || ahead.has(session)) continue;
       if (!pending.every(({ command }) => put(command))) return parcel;
-      if (!withDrafts) continue;
+      // It may be a draft that the server fails on.
+      if (!withDrafts || (suspected && pending.length > 0)) continue;
       const sent = new Map();
       parcel.drafts.set(session, sent);
       for (const [step, slots] of Object.entries(drafts)) {

@@ -1,4 +1,5 @@
 import {
+  deviceOf,
   parse,
   sameJson,
   unsubmitted,
@@ -26,8 +27,8 @@ import {
   type ShelvedChange,
 } from "./record.ts";
 
-/** How many outcomes a record remembers: as many as one push can bring. */
-const SETTLED_KEPT = 100;
+/** How many outcomes a record remembers: as many as a session takes commands in its life. */
+const SETTLED_KEPT = 1_000;
 
 /** Queues a command. What was typed in its step is part of it from now on. */
 export function enqueued(command: QueuedCommand, base: Json | null): Change {
@@ -36,7 +37,8 @@ export function enqueued(command: QueuedCommand, base: Json | null): Change {
     if (known.some(({ id }) => id === command.id)) return takenUp(command, record);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
-    if (command.kind === "cancel") return { ...queued, drafts: {} };
+    // What is typed is let go of once the session has ended by it.
+    if (command.kind === "cancel") return queued;
     return record.version === command.version ? untyped(command.step)(queued) : queued;
   };
 }
@@ -180,7 +182,8 @@ function refused(id: string, refusal: Refusal, given: Given): Change {
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
-    const change = shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
+    const isSecret = step !== null && given.flow.steps[step]?.sensitive === true;
+    const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
     return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);
   };
 }
@@ -224,7 +227,10 @@ function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (["conflict", "expired", "unknown_step"].includes(refusal.code) || !flow.steps[command.step].kept) return record;
-    const newer = record.drafts[command.step] ?? {};
+    const theirs = Object.entries(record.snapshot.drafts[command.step] ?? {}).filter(
+      ([, { at }]) => deviceOf(at) !== device.id,
+    );
+    const newer = { ...Object.fromEntries(theirs), ...record.drafts[command.step] };
     const slots = stampFields(record, command.input as Record<string, Json>, device.id, nowMs);
     return typed(command.step, { ...slots, ...newer }, flow.version)(record);
   };

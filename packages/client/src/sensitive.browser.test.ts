@@ -126,4 +126,36 @@ test("S11: what a device has kept of a step goes when a new version makes that s
   await vi.waitFor(() => expect(lifted.state).toMatchObject({ status: "active", data: { card: null }, drafts: {} }));
   await vi.waitFor(async () => expect(await onDisk()).not.toContain("SECRET"));
   expect(await onDisk()).toContain("of-another-step");
+
+  // A page of the version before cannot read the session any more, and keeps nothing of it either.
+  const outdated = openTab(next, { owner, flows: [payment] }).open(payment, session.id);
+  await vi.waitFor(() => expect(outdated.state.sync.state).toBe("outdated"));
+  await outdated.draft("card", { number: "SECRET-late" } as never).stored;
+  expect(await onDisk()).not.toContain("SECRET");
+});
+
+test("S11: what was queued for a step that has become sensitive does not stay when it is refused", async () => {
+  const { amount, card, review } = payment.steps;
+  const before = defineFlow({
+    name: "payment",
+    version: 1,
+    steps: { amount, card: step({ input: card.input }), review },
+  });
+  const after = defineFlow({ name: "payment", version: 2, steps: payment.steps, migrate: { 1: {} } });
+  const owner = someone();
+  const [old, next] = [new ScriptedServer([before]), new ScriptedServer([after])];
+  const page = openTab(old, { owner, flows: [before] });
+  const session = page.start(before);
+  await session.submit("amount", { note: "of-another-step" });
+  old.faults.away = true;
+  await session.submit("card", { number: "SECRET-queued" }).stored;
+  page.close();
+  for (const [id, kept] of old.sessions) next.sessions.set(id, kept);
+  next.faults.refuse = ({ kind }) =>
+    kind === "submit" ? { code: "rejected", step: "card", reason: "No." } : undefined;
+
+  const lifted = openTab(next, { owner, flows: [after] }).open(after, session.id);
+  await vi.waitFor(() => expect(lifted.state.sync).toMatchObject({ state: "saved", pending: 0 }));
+  expect(lifted.state.shelved).toEqual([]);
+  await vi.waitFor(async () => expect(await onDisk()).not.toContain("SECRET"));
 });

@@ -1,12 +1,13 @@
 import {
   advance,
+  fieldNames,
+  notStorable,
   seenBy,
   SessionsError,
   storable,
   type AnyFlow,
   type Command,
   type Json,
-  type Outcome,
   type Refusal,
   type Snapshot,
   type SubmitCommand,
@@ -122,10 +123,13 @@ export function createActions(
     return submissionOf(id, whenKnown(begin));
   }
 
-  /** The form keeps what could not be submitted. */
+  /** The form keeps what could not be submitted, so far as it can. */
   function keepTyped(step: string, input: Json): void {
     const isForm = typeof input === "object" && input !== null && !Array.isArray(input);
-    if (isForm && Object.hasOwn(flow.steps, step) && flow.steps[step].kept) draft(step, input as Fields);
+    if (!isForm || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
+    const known = fieldNames(flow.steps[step]);
+    // Some schemas take fields that they drop.
+    draft(step, Object.fromEntries(Object.entries(input).filter(([field]) => known?.includes(field) ?? true)));
   }
 
   function unqueued(command: SubmitCommand): Begun<Settlement> {
@@ -158,21 +162,28 @@ export function createActions(
       const record = recordNow();
       const { id: device } = context.device();
       const view = viewOf(flow, record, context.device());
-      const changed = changedFields(fields, view?.drafts[step]);
+      const { plain, unkept } = plainFields(step, fields);
+      const changed = changedFields(plain, view?.drafts[step]);
       const slots = stampFields(record, changed, device, link.now());
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
-      // What is typed is kept for a page of another version, too.
-      const kept = verdict.accepted || (verdict.refusal.code === "outdated" && Object.hasOwn(flow.steps, step));
-      if (!kept) {
-        const refused: Outcome = { outcome: "refused", refusal: verdict.refusal };
-        return { stored: Promise.resolve(), settled: () => Promise.resolve(refused) };
+      const refusal = verdict.accepted ? undefined : verdict.refusal;
+      if (refusal && !isKept(refusal, step, record)) {
+        return { stored: Promise.resolve(), settled: () => Promise.resolve({ outcome: "refused", refusal }) };
       }
       const keep = Object.keys(slots).length > 0 ? typed(step, slots, version) : unchanged;
       const stored = store.change(session, inOrder(instead ? unshelved(instead.id) : unchanged, keep));
       void stored.then(context.typed);
-      return { stored, settled: () => waiting.draft(step, fields) };
+      const settled = () => waiting.draft(step, plain);
+      return { stored, settled: unkept ? () => Promise.resolve({ outcome: "refused", refusal: unkept }) : settled };
     };
-    return draftOf(whenKnown(begin));
+    // What is typed is stamped with the device's id.
+    return draftOf(store.knowsDevice ? whenKnown(begin) : store.ready.then(() => whenKnown(begin)));
+  }
+
+  /** What is typed waits, too, for a page of another version, and for a start that may be made again. */
+  function isKept({ code }: Refusal, step: string, { shelved }: SessionRecord): boolean {
+    if (!Object.hasOwn(flow.steps, step) || flow.steps[step].sensitive) return false;
+    return code === "outdated" || (code === "not_found" && shelved.some(({ kind }) => kind === "start"));
   }
 
   function cancel(instead?: ShelvedChange): Submission {
@@ -202,6 +213,19 @@ export function createActions(
       return confirming;
     },
   };
+}
+
+/** What can be kept of what is typed, as JSON of its own, and why the rest cannot. */
+function plainFields(step: string, fields: Fields): { plain: Record<string, Json>; unkept: Refusal | undefined } {
+  const plain: Record<string, Json> = {};
+  let unkept: Refusal | undefined;
+  for (const [field, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    const found = storable(value);
+    if (found.ok) plain[field] = found.value;
+    else unkept = notStorable(step, found);
+  }
+  return { plain, unkept };
 }
 
 function refusedAtOnce(refusal: Refusal): Begun<Settlement> {

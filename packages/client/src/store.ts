@@ -34,6 +34,8 @@ export interface Store extends Pick<Records, "storage" | "unstored" | "change" |
   readonly ready: Promise<void>;
   /** The device's id. */
   readonly device: string;
+  /** Whether that is known for good: a browser without the cookie may have another one on its disk. */
+  readonly knowsDevice: boolean;
   /** Whether the browser has deleted what this device had not yet sent. */
   readonly lost: boolean;
   /** The person knows of it. */
@@ -132,6 +134,9 @@ export function createStore(options: StoreOptions): Store {
     },
     get device() {
       return device;
+    },
+    get knowsDevice() {
+      return loaded || mark.device !== undefined;
     },
     get lost() {
       return lost;

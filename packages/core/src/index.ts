@@ -12,6 +12,7 @@ export { durationMs, type Duration } from "./duration.ts";
 export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
 export {
   defineFlow,
+  fieldNames,
   type AnyFlow,
   type CompleteData,
   type CompleteOutputs,
@@ -29,7 +30,7 @@ export {
   type ToldData,
 } from "./flow.ts";
 export { idSchema } from "./id.ts";
-export { parse } from "./input.ts";
+export { notStorable, parse } from "./input.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
 export { liftDrafts, liftInput, liftSession, type Lifted } from "./lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./migration.ts";

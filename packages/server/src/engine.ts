@@ -136,7 +136,8 @@ export class Engine {
         outcomes[index] = decided.outcome;
         busy = isBusy(decided.outcome) ? decided.outcome : undefined;
         telemetry.outcome(command.kind, decided.outcome);
-        stored = decided.stored ?? undefined;
+        // One that was turned away has changed nothing: what was written before it is told.
+        if (!busy) stored = decided.stored ?? undefined;
       }
       // What was just written is told as it is, unless its deadline has passed since.
       const written = stored && atTime(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;

@@ -1,0 +1,150 @@
+import { nextStamp, seenBy, type Command } from "@sessions/core";
+import { expect, test, vi } from "vitest";
+import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
+import { ScriptedServer } from "./testing/scripted-server.ts";
+import { recipient, transfer } from "./testing/transfer.ts";
+
+function begun() {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const sessions = openTab(server, { owner });
+  return { server, owner, sessions, session: sessions.start(transfer) };
+}
+
+const known = (session: ReturnType<typeof begun>["session"]) =>
+  vi.waitFor(() => expect(session.state).toMatchObject({ revision: 1, sync: { state: "saved" } }));
+
+function submitElsewhere(server: ScriptedServer, session: string, step: "recipient" | "amount", input: object): void {
+  const seen = seenBy(transfer, server.snapshot(session), step);
+  const command = { kind: "submit", id: quick.id(), session, version: 1, step, input, seen } as Command;
+  expect(server.take(elsewhere(), command)).toMatchObject([{ outcome: "accepted" }]);
+}
+
+test("S4: what is typed is kept as it was at that moment, whatever becomes of the application's object", async () => {
+  const { owner, server, sessions, session } = begun();
+  const cents = ["1"];
+  await session.draft("amount", { cents }).stored;
+  cents.push("2");
+  // What frameworks wrap their state in cannot be stored as it is.
+  await session.draft("amount", { cents: new Proxy(cents, {}) }).stored;
+  expect(session.state.sync.storage).toBe("disk");
+  sessions.close();
+  const again = openTab(server, { owner });
+  await again.ready;
+  expect(again.open(transfer, session.id).state.drafts.amount).toEqual({ cents: ["1", "2"] });
+});
+
+test("S4: a field that cannot be kept takes none of the others along, and is refused", async () => {
+  const { session } = begun();
+  const draft = session.draft("amount", { cents: Number.NaN, reference: "rent" });
+  expect(await draft.settled).toMatchObject({ outcome: "refused", refusal: { code: "invalid_input", step: "amount" } });
+  expect(session.state.drafts.amount).toEqual({ reference: "rent" });
+  await session.submit("recipient", recipient);
+  await session.submit("amount", { cents: Number.NaN, reference: "June" });
+  expect(session.state.drafts.amount).toEqual({ reference: "June" });
+  // The schema would drop the last field.
+  const input = { name: "", iban: "BE1", hidden: 1 };
+  expect(await session.submit("recipient", input)).toMatchObject({ refusal: { code: "invalid_input" } });
+  expect(session.state.drafts.recipient).toEqual({ name: "", iban: "BE1" });
+});
+
+test("S3: a refused input goes back into its form, but not over what another device typed there meanwhile", async () => {
+  const { server, session } = begun();
+  await known(session);
+  server.faults.refuse = ({ kind }) =>
+    kind === "submit" ? { code: "rejected", step: "recipient", reason: "No." } : undefined;
+  server.faults.away = true;
+  await session.submit("recipient", recipient).stored;
+  const device = elsewhere();
+  const fields = { name: { value: "Grace", at: nextStamp(device.id, Date.now()) } };
+  server.take(device, { kind: "draft", id: quick.id(), session: session.id, version: 1, step: "recipient", fields });
+  server.faults.away = false;
+  const { iban } = recipient;
+  await vi.waitFor(() =>
+    expect(server.snapshot(session.id).drafts["recipient"]).toMatchObject({ iban: { value: iban } }),
+  );
+  expect(session.state.drafts.recipient).toEqual({ name: "Grace", iban });
+  expect(session.state.shelved).toMatchObject([{ kind: "submit", mine: recipient }]);
+});
+
+test("S4: what is typed is there again when the session could not be cancelled, or ended elsewhere before that", async () => {
+  const { server, session } = begun();
+  server.faults.refuse = ({ kind }) => (kind === "cancel" ? { code: "failed" } : undefined);
+  await session.draft("amount", { cents: 4 }).stored;
+  await session.cancel();
+  expect(session.state.drafts.amount).toEqual({ cents: 4 });
+  server.faults.refuse = () => undefined;
+
+  server.faults.away = true;
+  server.breakStreams();
+  await session.draft("amount", { cents: 5 }).stored;
+  const cancellation = session.cancel();
+  await cancellation.stored;
+  expect(session.state).toMatchObject({ status: "cancelled", drafts: {} });
+  server.take(elsewhere(), { kind: "cancel", id: quick.id(), session: session.id, version: 1 });
+  server.faults.away = false;
+  expect(await cancellation).toMatchObject({ outcome: "superseded" });
+  await vi.waitFor(() =>
+    expect(session.state.shelved).toContainEqual(expect.objectContaining({ kind: "draft", mine: { cents: 5 } })),
+  );
+});
+
+test("S4: a draft that the server fails on does not hold up its session's commands", async () => {
+  const { server, session } = begun();
+  await known(session);
+  server.faults.failOn = ({ kind }) => kind === "draft";
+  await session.draft("amount", { cents: 1 }).stored;
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
+  expect(await session.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  server.faults.failOn = () => false;
+  await vi.waitFor(() => expect(server.snapshot(session.id).drafts["amount"]).toBeDefined(), { timeout: 5_000 });
+});
+
+test("S4: a form that is saved whole takes nothing from the shelf that it did not change", async () => {
+  const { server, session } = begun();
+  await session.submit("recipient", recipient);
+  await session.draft("amount", { cents: 5 }).settled;
+  submitElsewhere(server, session.id, "amount", { cents: 1 });
+  await vi.waitFor(() => expect(session.state.shelved).toHaveLength(1));
+  await session.draft("amount", { cents: 1, reference: "x" }).stored;
+  expect(session.state.shelved).toMatchObject([{ mine: { cents: 5 } }]);
+});
+
+test("S4: what is typed after the start was refused is shelved with it", async () => {
+  const { server, session } = begun();
+  server.faults.refuse = ({ kind }) => (kind === "start" ? { code: "failed" } : undefined);
+  await session.draft("recipient", { name: "before" }).stored;
+  await vi.waitFor(() => expect(session.state.shelved.length).toBeGreaterThan(0));
+  await session.draft("recipient", { iban: "after" }).stored;
+  await vi.waitFor(() => {
+    const drafts = session.state.shelved.flatMap(({ kind, mine }) => (kind === "draft" ? [mine] : []));
+    expect(Object.assign({}, ...drafts)).toEqual({ name: "before", iban: "after" });
+  });
+});
+
+test("S4: what is typed before the device's id was read is this device's all the same", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const before = openTab(server, { owner });
+  await before.ready;
+  before.close();
+  const session = openTab(server, { owner }).start(transfer);
+  await session.draft("recipient", { name: "Mine" }).settled;
+  submitElsewhere(server, session.id, "recipient", recipient);
+  await vi.waitFor(() => expect(session.state.shelved).toMatchObject([{ kind: "draft", mine: { name: "Mine" } }]));
+});
+
+test("S2: of a long queue every submission is heard of, in a tab that does not push too", async () => {
+  const { server, owner, session: first } = begun();
+  await first.submit("recipient", recipient);
+  const follower = openTab(server, { owner });
+  await follower.ready;
+  server.faults.away = true;
+  server.breakStreams();
+  const session = follower.open(transfer, first.id);
+  const all = Array.from({ length: 250 }, (_, index) => session.submit("amount", { cents: index + 1 }));
+  await Promise.all(all.map(({ stored }) => stored));
+  server.faults.away = false;
+  const outcomes = await Promise.all(all.map(({ settled }) => settled));
+  expect(outcomes.filter(({ outcome }) => outcome === "accepted")).toHaveLength(250);
+});
