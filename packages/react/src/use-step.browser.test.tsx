@@ -64,6 +64,27 @@ test("what is typed is a draft on every device, and only the fields that changed
   await vi.waitFor(() => expect(input.value).toBe("13"));
 });
 
+test("what is typed and cannot be kept is told, until something else is typed", async () => {
+  const { input, output } = await form();
+  type(input, "9".repeat(70_000));
+  await vi.waitFor(() => expect(output.textContent).toBe("false too_large undefined undefined"));
+  type(input, "5");
+  await vi.waitFor(() => expect(output.textContent).toBe("false undefined undefined undefined"));
+});
+
+test("a step that could not be reached is submitted without complaint once it can be", async () => {
+  const server = new ScriptedServer([transfer]);
+  const client = openTab(server, { owner: someone() });
+  const session = client.start(transfer);
+  const renders: Used[] = [];
+  render(client, <AmountForm id={session.id} onRender={(used) => renders.push(used)} />);
+  await vi.waitFor(() => expect(renders.length).toBeGreaterThan(0));
+  void renders.at(-1)!.submit({ cents: 5 });
+  await vi.waitFor(() => expect(renders.at(-1)!.refusal).toMatchObject({ code: "step_unreachable" }));
+  await session.submit("recipient", recipient);
+  await vi.waitFor(() => expect(renders.at(-1)!.refusal).toBeNull());
+});
+
 test("what the schema refuses is told by field until something is typed, and what is submitted is what is shown", async () => {
   const { server, session, input, output, submit, renders } = await form();
   expect(output.textContent).toBe("false undefined undefined undefined");

@@ -21,7 +21,10 @@ export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
   submit(input: InputOf<F, K>): Submission;
   /** Whether the last submission from here waits for the server's answer; offline it waits for long. */
   readonly pending: boolean;
-  /** Why the last submission from here was refused, until something is typed, submitted or decided; null when it was not. */
+  /**
+   * Why the last submission from here was refused, or what was typed last could not be kept, until something is typed,
+   * submitted or decided; null when nothing was.
+   */
   readonly refusal: Refusal | null;
   /** What was wrong with it: the first message for each field, and under "" that for the whole. */
   readonly issues: { readonly [Field in keyof DraftOf<F, K> | ""]?: string };
@@ -32,7 +35,7 @@ export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
 interface Last {
   readonly session: object;
   readonly step: string;
-  readonly submission: Submission;
+  readonly made: Submission | Draft;
   readonly pending: boolean;
   readonly refusal: Refusal | null;
 }
@@ -58,8 +61,14 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
 
   const draft = useCallback(
     (fields: DraftOf<F, K>) => {
+      const made = session.draft(step, changed(fields, valuesOf(session.state, step)));
       setLast((before) => (before?.refusal ? null : before));
-      return session.draft(step, changed(fields, valuesOf(session.state, step)));
+      void made.settled.then((outcome) => {
+        // What was refused later is on the shelf.
+        const refusal = outcome.outcome === "refused" && isUnkept(outcome.refusal) ? outcome.refusal : null;
+        if (refusal) setLast({ session, step, made, pending: false, refusal });
+      });
+      return made;
     },
     [session, step],
   );
@@ -67,10 +76,10 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   const submit = useCallback(
     (input: InputOf<F, K>) => {
       const submission = session.submit(step, input);
-      setLast({ session, step, submission, pending: true, refusal: null });
+      setLast({ session, step, made: submission, pending: true, refusal: null });
       void submission.settled.then((settlement) => {
         const refusal = settlement.outcome === "refused" ? settlement.refusal : null;
-        setLast((now) => (now?.submission === submission ? { ...now, pending: false, refusal } : now));
+        setLast((now) => (now?.made === submission ? { ...now, pending: false, refusal } : now));
       });
       return submission;
     },
@@ -80,8 +89,7 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   // What was submitted of another session or step, when the component was given another one.
   const mine = last?.session === session && last.step === step ? last : null;
   const conflict = state.shelved.find((entry) => entry.conflict && entry.step === step) ?? null;
-  // Once it is decided there is none.
-  const refusal = mine?.refusal?.code === "conflict" && conflict === null ? null : (mine?.refusal ?? null);
+  const refusal = mine?.refusal && !isOver(mine.refusal, step, state, conflict) ? mine.refusal : null;
   return useMemo(
     () => ({
       values,
@@ -95,6 +103,17 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
     }),
     [values, draft, submit, mine?.pending, refusal, conflict],
   );
+}
+
+/** Whether what was typed could not be kept at all. */
+function isUnkept({ code }: Refusal): boolean {
+  return code === "invalid_input" || code === "too_large";
+}
+
+/** Whether what stood in the way is gone: the conflict is decided, or the step can be reached. */
+function isOver({ code }: Refusal, step: string, { progress }: SessionState, conflict: object | null): boolean {
+  if (code === "conflict") return conflict === null;
+  return code === "step_unreachable" && (progress.open as readonly string[]).includes(step);
 }
 
 function valuesOf<F extends AnyFlow>({ data, drafts }: Pick<SessionState<F>, "data" | "drafts">, step: StepsOf<F>) {
