@@ -117,6 +117,7 @@ test.each([375, 1280])(
     await page.goto(`${page.url()}?devtools`);
     const panel = page.getByRole("region", { name: "Sessions devtools" });
     await page.getByLabel("Name").fill("Grace Hopper");
+    if (width < 640) await panel.getByRole("button", { name: "Sessions" }).click();
     await panel.getByRole("cell", { name: "recipient.name" }).first().waitFor();
     await panel.getByRole("button", { name: "Show what was typed" }).click();
     await panel.getByRole("cell", { name: "Grace Hopper" }).first().waitFor();

@@ -1,10 +1,12 @@
-import { expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { openDevtools } from "./devtools.ts";
 import type { Sessions } from "./sessions.ts";
 import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
+
+beforeEach(() => page.viewport(1280, 800));
 
 /** A tab with the panel on it. */
 function opened(server = new ScriptedServer([transfer]), owner = someone()) {
@@ -203,6 +205,15 @@ test("one panel shows one sessions object, and taken away it lets everything thr
   close();
   await until(() => expect(facts()).toMatchObject({ Server: "offline, by the devtools" }));
   expect(session.state.sync.state).toBe("offline");
+});
+
+test("the panel is folded on a phone until it is asked for", async () => {
+  await page.viewport(375, 800);
+  opened();
+  const offline = panel.getByRole("button", { name: "Go offline" });
+  await expect.element(offline).not.toBeInTheDocument();
+  await userEvent.keyboard("{Tab}{Enter}");
+  await expect.element(offline).toBeVisible();
 });
 
 test("the panel is used with the keyboard alone", async () => {

@@ -3,6 +3,7 @@ import { backoffMs, isServer, later, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners, report } from "./listeners.ts";
 import { recalled } from "./confirmation.ts";
+import { draftValues } from "./drafts.ts";
 import { adopted, settled } from "./queue.ts";
 import { withoutContents } from "./lift.ts";
 import { emptyRecord, inOrder, type SessionRecord } from "./record.ts";
@@ -113,14 +114,24 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     const isBehind = (record?.snapshot?.revision ?? 0) < state.revision;
     // What this page cannot read any more stays on the screen as it was.
     const stays = isBehind || (other && state.status === "active");
-    if (stays && sync.state === "outdated") return { ...state, sync };
+    if (stays && sync.state === "outdated") return withTyped({ ...state, sync }, record);
     const view = other
       ? record.snapshot && withoutContents(record.snapshot)
       : viewOf(flow, record ?? emptyRecord, context.device());
     const shelved = (record?.shelved ?? []).map(offered);
     // What is known and cannot be shown is a session whose start was refused.
     const without = isUnknown(record) ? absence : "missing";
-    return stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
+    const now = stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
+    return other ? withTyped(now, record) : now;
+  }
+
+  /** What is typed in words that the session is not in stays in its form. */
+  function withTyped(shows: SessionState, record: SessionRecord | undefined): SessionState {
+    const drafts: Record<string, object | undefined> = { ...shows.drafts };
+    for (const { version, step, slots } of record?.aside ?? []) {
+      if (version === flow.version) drafts[step] = { ...drafts[step], ...draftValues({ [step]: slots })[step] };
+    }
+    return { ...shows, drafts } as SessionState;
   }
 
   /** After a reload, or in another tab than that which asked. */

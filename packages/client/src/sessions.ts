@@ -91,7 +91,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
   const sync = createSync({
     owner: options.owner,
     profile: options.profile ?? "",
-    deviceName: (options.deviceName ?? deviceName()).slice(0, 100),
+    deviceName: (options.deviceName ?? deviceName()).slice(0, 100).toWellFormed(),
     flows,
     transport: checked(options, flows),
     environment,
@@ -195,7 +195,7 @@ function keyOf(flow: string, id: string): string {
 function checked(options: SessionsOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {
   const invalid = (detail: string) => new SessionsError("configuration_invalid", detail);
   const { owner, url, mount = "sessions", transport } = options;
-  if (owner === "") throw invalid("owner is empty.");
+  if (owner === "" || owner.length > 200) throw invalid("owner has 1 to 200 characters.");
   if (flows.size < options.flows.length) throw invalid("flows has a name twice.");
   if (url !== undefined && transport === undefined) return httpTransport(url, mount);
   if (url === undefined && transport !== undefined) return transport;

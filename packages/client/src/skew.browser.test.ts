@@ -211,6 +211,8 @@ test("S12: two tabs of one browser, an old and a new one: what is typed in the o
   await vi.waitFor(() => expect(session.state.status).toBe("active"));
 
   await old.draft("amount", { euros: 7 }).stored;
+  // It is in the form still, for the next keystroke.
+  expect(old.state.drafts).toEqual({ amount: { euros: 7 } });
   const late = old.submit("payee", { name: "Grace" });
   expect(await late).toMatchObject({ refusal: { code: "outdated" } });
   await vi.waitFor(() =>

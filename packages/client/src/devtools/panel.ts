@@ -46,7 +46,8 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
   panel.append(toggle, content);
   root.append(panel);
   toggle.setAttribute("aria-controls", "content");
-  expand(true);
+  // On a phone it would lie over what it is to show.
+  expand(matchMedia("(width >= 40rem)").matches);
   panel.addEventListener("keydown", ({ key }) => {
     if (key !== "Escape") return;
     expand(false);
