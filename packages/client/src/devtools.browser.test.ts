@@ -57,7 +57,7 @@ test("the panel shows sessions, what waits, how it ended, and this tab's circums
   server.breakStreams();
   await session.submit("recipient", recipient).stored;
   await until(() => expect(facts()).toMatchObject({ Server: "offline" }));
-  expect(lines("Sessions")).toEqual([`transfer ${end(session.id)} | 1 | active | saving`]);
+  await until(() => expect(lines("Sessions")).toEqual([`transfer ${end(session.id)} | 1 | active | saving`]));
   expect(lines("Queue")[0]).toBe(`${end(session.id)} | submit recipient | waiting`);
 });
 

@@ -73,9 +73,10 @@ export function createActions(
     return record === undefined || (record.flow !== "" && record.flow !== flow.name) ? emptyRecord : record;
   }
 
-  function whenKnown<T>(run: () => T): T | Promise<T> {
+  function whenKnown<T>(run: () => T, ready?: Promise<void>): T | Promise<T> {
     assertOpen();
-    return untilKnown()?.then(run) ?? run();
+    const known = () => untilKnown()?.then(run) ?? run();
+    return ready?.then(known) ?? known();
   }
 
   function assertOpen(): void {
@@ -177,7 +178,7 @@ export function createActions(
       return { stored, settled: unkept ? () => Promise.resolve({ outcome: "refused", refusal: unkept }) : settled };
     };
     // What is typed is stamped with the device's id.
-    return draftOf(store.knowsDevice ? whenKnown(begin) : store.ready.then(() => whenKnown(begin)));
+    return draftOf(whenKnown(begin, store.knowsDevice ? undefined : store.ready));
   }
 
   /** What is typed waits, too, for a page of another version, and for a start that may be made again. */

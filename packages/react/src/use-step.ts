@@ -113,7 +113,7 @@ function isUnkept({ code }: Refusal): boolean {
 /** Whether what stood in the way is gone: the conflict is decided, or the step can be reached. */
 function isOver({ code }: Refusal, step: string, { progress }: SessionState, conflict: object | null): boolean {
   if (code === "conflict") return conflict === null;
-  return code === "step_unreachable" && (progress.open as readonly string[]).includes(step);
+  return code === "step_unreachable" && progress.open.includes(step);
 }
 
 function valuesOf<F extends AnyFlow>({ data, drafts }: Pick<SessionState<F>, "data" | "drafts">, step: StepsOf<F>) {
