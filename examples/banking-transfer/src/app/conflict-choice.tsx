@@ -1,11 +1,10 @@
 import type { Conflict, FieldConflict } from "@sessions/client";
-import type { Json } from "@sessions/core";
 import { useState } from "react";
 import type { Transfer } from "../flow.ts";
 import { labelOf, textOf } from "./facts.tsx";
 import { navigate } from "./route.tsx";
+import type { Fields } from "./wording.ts";
 
-type Fields = Readonly<Record<string, Json | undefined>>;
 type Side = "mine" | "theirs";
 
 /** Two values of each field in which two devices differ, and the person's choice, field by field. */

@@ -1,7 +1,7 @@
 import type { Json } from "@sessions/core";
 import { origins } from "../flow.ts";
 import { formatCents } from "./money.ts";
-import { printedIban, type TransferStep } from "./wording.ts";
+import { fieldsWanted, printedIban, type Fields, type TransferState, type TransferStep } from "./wording.ts";
 
 export interface Fact {
   readonly label: string;
@@ -20,7 +20,15 @@ const labels: Readonly<Record<string, string>> = {
 /** What a step's value says, submitted or just typed, as a person reads it. */
 export function factsOf(step: TransferStep, value: Json | undefined): readonly Fact[] {
   if (step === "review" || typeof value !== "object" || value === null || Array.isArray(value)) return [];
-  const fields = value as Readonly<Record<string, Json | undefined>>;
+  return factsIn(value as Fields);
+}
+
+/** What shelved changes say together. */
+export function factsWanted(shelved: TransferState["shelved"]): readonly Fact[] {
+  return factsIn(fieldsWanted(shelved));
+}
+
+function factsIn(fields: Fields): readonly Fact[] {
   return Object.entries(labels)
     .filter(([field]) => fields[field] !== undefined && fields[field] !== "")
     .map(([field, label]) => ({ label, text: textOf(field, fields[field]) }));

@@ -1,4 +1,5 @@
 import { Facts, factsOf, type Fact } from "./facts.tsx";
+import { LateChanges } from "./late-changes.tsx";
 import { dateAndTime } from "./moment.ts";
 import { formatCents } from "./money.ts";
 import { Link } from "./route.tsx";
@@ -12,7 +13,7 @@ const titles = {
 
 /** A transfer that has ended: with its reference when the money was sent. */
 export function FinishedTransfer({ state }: { readonly state: TransferState }) {
-  const { status, data, outputs, result, device, endedAt } = state;
+  const { status, data, outputs, result, device, endedAt, shelved } = state;
   if (status !== "completed" && status !== "cancelled" && status !== "expired") return null;
   const fee = outputs.amount?.feeCents;
   const facts: Fact[] = [
@@ -33,6 +34,7 @@ export function FinishedTransfer({ state }: { readonly state: TransferState }) {
         </p>
       )}
       {status !== "completed" && <p>No money was sent.</p>}
+      <LateChanges shelved={shelved} />
       <Facts facts={facts} />
       <div className="actions">
         <Link to="/" className="button primary">

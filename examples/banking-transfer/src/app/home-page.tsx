@@ -10,7 +10,8 @@ import { stepNames, syncText, titleOf, type TransferState } from "./wording.ts";
 /** The account, the transfers that are open on any device, and those that have ended. */
 export function HomePage() {
   const { active, ended, more, loading, start, loadMore } = useSessions(transfer);
-  const full = active.length >= OPEN_AT_MOST;
+  // Among them is what the bank refused to open.
+  const full = active.filter(({ status }) => status === "active").length >= OPEN_AT_MOST;
 
   return (
     <main className="page home">
@@ -65,6 +66,7 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
   const nowMs = useNow();
   const step = progress.current ? stepNames[progress.current] : "Review";
   const title = titleOf(state);
+  const refused = status === "missing";
   const waiting = shelved.length > 0 || (sync.state === "offline" && sync.pending > 0) || sync.state === "outdated";
   return (
     <li>
@@ -75,17 +77,19 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
             {step}, {progress.position} of {progress.total}; last on {device.name}, {ago(updatedAt, nowMs)}
           </span>
         )}
+        {refused && <span>The bank has not opened it</span>}
         {waiting && <span className="unsaved">{syncText(sync)}</span>}
       </div>
       <Link to={`/transfers/${id}`} className="button">
-        Resume<span className="hidden"> {title}</span>
+        {refused ? "Decide" : "Resume"}
+        <span className="hidden"> {title}</span>
       </Link>
     </li>
   );
 }
 
 function EndedTransferItem({ state }: { readonly state: TransferState }) {
-  const { id, status, result, endedAt } = state;
+  const { id, status, result, endedAt, shelved } = state;
   const what = result?.reference ?? (status === "cancelled" ? "Cancelled" : "Ran out of time");
   const title = titleOf(state);
   return (
@@ -96,6 +100,7 @@ function EndedTransferItem({ state }: { readonly state: TransferState }) {
           {what}
           {endedAt !== null && `, ${dateAndTime(endedAt)}`}
         </span>
+        {shelved.length > 0 && <span className="unsaved">A change from here came too late</span>}
       </div>
       <Link to={`/transfers/${id}`}>
         Details<span className="hidden"> of {title}</span>

@@ -1,5 +1,5 @@
 import type { Submission } from "@sessions/client";
-import type { Refusal } from "@sessions/core";
+import { sameJson, type Json, type Refusal } from "@sessions/core";
 import { useSession, useSessionsClient } from "@sessions/react";
 import { useRef, useState } from "react";
 import { transfer } from "../flow.ts";
@@ -52,11 +52,14 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   );
   const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
 
-  /** What was refused is in its fields again: there it is mended, not among the shelved changes. */
+  /** What was refused is mended in its fields where it is in them again, else among the shelved changes. */
   async function mend(command: string, step: TransferStep) {
     const { state } = sessions.open(transfer, id);
     const refused = state.shelved.find((change) => change.id === command);
-    if (refused?.conflict === false) await refused.discard();
+    if (refused?.conflict === false) {
+      if (!isInFields(refused.mine, step, state)) return;
+      await refused.discard();
+    }
     if (step !== state.progress.current) navigate(`/transfers/${id}/${step}`, { replace: true });
   }
 
@@ -104,4 +107,11 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     },
     cancel: () => void session.cancel(),
   };
+}
+
+/** Whether a step's form shows what was to be submitted there. */
+function isInFields(input: Json, step: TransferStep, { status, drafts }: TransferState): boolean {
+  const typed: Readonly<Record<string, Json | undefined>> = drafts[step] ?? {};
+  const fields = Object.entries(input as Readonly<Record<string, Json>>);
+  return status === "active" && fields.every(([field, value]) => sameJson(value, typed[field]));
 }

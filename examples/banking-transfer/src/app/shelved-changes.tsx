@@ -1,46 +1,60 @@
 import type { Refused, Shelved } from "@sessions/client";
 import { ConflictChoice } from "./conflict-choice.tsx";
-import { Facts, factsOf } from "./facts.tsx";
+import { Facts, factsWanted, type Fact } from "./facts.tsx";
 import type { Transfer } from "../flow.ts";
+import { navigate } from "./route.tsx";
 import { refusalText, stepNames, type TransferState } from "./wording.ts";
 
 /** Changes of this device that could not be applied: what stands, what was wanted, and the person's choice. */
 export function ShelvedChanges({ id, shelved, submissions }: Pick<TransferState, "id" | "shelved" | "submissions">) {
-  // Without its start there is no transfer for the others: they are retried or let go of with it.
+  // Without its start there is no transfer for the others: they are retried or discarded with it.
   const start = shelved.find(({ kind }) => kind === "start");
   return (start ? [start] : shelved).map((change) => (
-    <ShelvedChange key={change.id} transfer={id} change={change} from={submissions[change.step ?? ""]?.device.name} />
+    <ShelvedChange
+      key={change.id}
+      transfer={id}
+      change={change}
+      facts={factsWanted(start ? shelved : [change])}
+      from={submissions[change.step ?? ""]?.device.name}
+    />
   ));
 }
 
-/** `from`: the device that submitted what stands. */
+/** `facts`: what was wanted. `from`: the device that submitted what stands. */
 function ShelvedChange(props: {
   readonly transfer: string;
   readonly change: Shelved<Transfer>;
+  readonly facts: readonly Fact[];
   readonly from: string | undefined;
 }) {
-  const { transfer, change, from } = props;
+  const { transfer, change, facts, from } = props;
   return (
     <section className="shelved" aria-label="A change to decide on" data-kind={change.kind}>
       <h2>{headingOf(change)}</h2>
       {change.conflict ? (
         <ConflictChoice transfer={transfer} conflict={change} from={from} />
       ) : (
-        <RefusedChange change={change} />
+        <RefusedChange change={change} facts={facts} />
       )}
     </section>
   );
 }
 
-function RefusedChange({ change }: { readonly change: Refused<Transfer> }) {
-  const { step, refusal, mine } = change;
+function RefusedChange(props: { readonly change: Refused<Transfer>; readonly facts: readonly Fact[] }) {
+  const { change, facts } = props;
+
+  async function discard() {
+    await change.discard();
+    // There is no such transfer then.
+    if (change.kind === "start") navigate("/");
+  }
   return (
     <>
-      <p>{refusalText(refusal)}</p>
-      {step && <Facts facts={factsOf(step, mine)} />}
+      <p>{refusalText(change.refusal)}</p>
+      {facts.length > 0 && <Facts facts={facts} />}
       <div className="actions">
-        <button type="button" className="button" onClick={() => void change.discard()}>
-          Let go of it
+        <button type="button" className="button" onClick={() => void discard()}>
+          Discard
         </button>
         <button type="button" className="button primary" onClick={() => void change.retry()}>
           Try again

@@ -6,9 +6,9 @@ import { signOut } from "./visit.ts";
 
 /** Signs out, after which this device keeps nothing; asks first when it has more than the bank. */
 export function SignOut({ onSignedOut }: { onSignedOut(): Promise<void> }) {
-  const { active } = useSessions(transfer);
+  const { active, ended } = useSessions(transfer);
   const [unanswered, setUnanswered] = useState(false);
-  const unsaved = active.reduce((sum, { sync, shelved }) => sum + sync.pending + shelved.length, 0);
+  const unsaved = [...active, ...ended].reduce((sum, { sync, shelved }) => sum + sync.pending + shelved.length, 0);
 
   async function leave() {
     try {

@@ -12,7 +12,7 @@ import { ShelvedChanges } from "./shelved-changes.tsx";
 import { SourceStep } from "./source-step.tsx";
 import { StepList } from "./step-list.tsx";
 import { SyncStatus } from "./sync-status.tsx";
-import { stepNames, type ActiveTransfer, type TransferStep } from "./wording.ts";
+import { stepNames, titleOf, type ActiveTransfer, type TransferState, type TransferStep } from "./wording.ts";
 
 const forms = {
   recipient: RecipientStep,
@@ -36,7 +36,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
         </p>
       </div>
       {status === "loading" && <p className="hint">Looking for this transfer…</p>}
-      {status === "missing" && (shelved.length > 0 ? <ShelvedChanges {...open.state} /> : <Missing />)}
+      {status === "missing" && (shelved.length > 0 ? <NotOpened state={open.state} /> : <Missing />)}
       {open.state.status === "active" && <Wizard open={open} state={open.state} />}
       {(status === "completed" || status === "cancelled" || status === "expired") && (
         <FinishedTransfer state={open.state} />
@@ -81,15 +81,27 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
   );
 }
 
+/** The bank refused to open it: what was entered is on this device alone. */
+function NotOpened({ state }: { readonly state: TransferState }) {
+  return (
+    <article className="card missing">
+      <h1>{titleOf(state)}</h1>
+      <ShelvedChanges {...state} />
+    </article>
+  );
+}
+
 function Missing() {
   return (
-    <>
+    <article className="card missing">
       <h1>There is no such transfer</h1>
       <p>It may belong to somebody else, or this device has not heard of it yet.</p>
-      <Link to="/" className="button">
-        To your account
-      </Link>
-    </>
+      <div className="actions">
+        <Link to="/" className="button">
+          To your account
+        </Link>
+      </div>
+    </article>
   );
 }
 

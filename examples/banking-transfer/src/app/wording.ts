@@ -1,4 +1,4 @@
-import type { Refusal } from "@sessions/core";
+import type { Json, Refusal } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
 import { electronicFormatIBAN, friendlyFormatIBAN } from "ibantools";
 import type { Transfer } from "../flow.ts";
@@ -9,6 +9,9 @@ export type TransferState = SessionState<Transfer>;
 /** A transfer that can be gone on with. */
 export type ActiveTransfer = Extract<TransferState, { readonly status: "active" }>;
 export type TransferStep = "recipient" | "amount" | "source" | "review";
+
+/** Values by the name of their field. */
+export type Fields = Readonly<Record<string, Json | undefined>>;
 
 /** What a person reads for a step. */
 export const stepNames = {
@@ -23,14 +26,21 @@ export function printedIban(iban: string): string {
   return friendlyFormatIBAN(electronicFormatIBAN(iban) ?? "") ?? iban;
 }
 
+/** What shelved changes would put into their fields, the later over the earlier. The steps' fields differ in name. */
+export function fieldsWanted(shelved: TransferState["shelved"]): Fields {
+  return Object.assign({}, ...shelved.map(({ step, mine }) => (step === "review" ? {} : mine))) as Fields;
+}
+
 /** A transfer in a list: as much of "€1,200.00 to Grace Hopper" as is known. */
-export function titleOf({ data, drafts }: Pick<TransferState, "data" | "drafts">): string {
-  const typed = drafts.recipient?.name;
+export function titleOf({ status, data, drafts, shelved }: TransferState): string {
+  const wanted = status === "missing" ? fieldsWanted(shelved) : {};
+  const typed = drafts.recipient?.name ?? wanted["name"];
   const name = typeof typed === "string" && typed.trim() !== "" ? typed.trim() : data.recipient?.name;
-  const amount = data.amount && formatCents(data.amount.cents);
+  const cents = data.amount?.cents ?? wanted["cents"];
+  const amount = typeof cents === "number" && formatCents(cents);
   if (amount && name) return `${amount} to ${name}`;
   if (name) return `To ${name}`;
-  return amount ?? "New transfer";
+  return amount || "New transfer";
 }
 
 /** Whether what is on this device is on the bank's side too. */

@@ -1,0 +1,122 @@
+import { rm } from "node:fs/promises";
+import axe from "axe-core";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+
+let pages: string;
+let server: BankServer;
+
+beforeAll(async () => {
+  pages = await buildPages();
+  server = await startBank(pages);
+});
+afterAll(() => server?.remove());
+afterAll(() => pages && rm(pages, { recursive: true, force: true }));
+
+async function profile(options: Parameters<typeof openProfile>[1]): Promise<BrowserProfile> {
+  const opened = await openProfile(server.url, options);
+  onTestFinished(() => opened.close());
+  // The tab of the sign-in would send for this one.
+  for (const page of opened.context.pages()) await page.goto("about:blank");
+  return opened;
+}
+
+async function submitRecipient(page: Page): Promise<void> {
+  await page.getByLabel("Name").fill("Jeanne Peeters");
+  await page.getByLabel("IBAN").fill("BE68 5390 0754 7034");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("heading", { name: "Amount" }).waitFor();
+}
+
+const saved = (page: Page) => page.getByText("All changes saved").first().waitFor();
+const home = (page: Page) => page.getByRole("link", { name: "Harbour Bank" }).click();
+const question = (page: Page) => page.getByRole("region", { name: "A change to decide on" });
+
+async function passesAxe(page: Page): Promise<void> {
+  // A button that is just changing its colour has too little contrast for a moment.
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
+}
+
+test("S4: a transfer that the bank refuses to open keeps what was filled in, and has it once there is room", async () => {
+  const [phone, laptop] = [await profile({ width: 375 }), await profile({})];
+  const [late, early] = [await phone.open("/"), await laptop.open("/")];
+  await late.getByText("None. Begin one here").waitFor();
+  await phone.context.setOffline(true);
+  await late.getByRole("button", { name: "New transfer" }).click();
+  await submitRecipient(late);
+  for (let opened = 0; opened < 5; opened += 1) {
+    await early.getByRole("button", { name: "New transfer" }).click();
+    await early.getByRole("heading", { name: "Recipient" }).waitFor();
+    await saved(early);
+    await home(early);
+  }
+  await early.getByText("5 transfers are open").waitFor();
+
+  await phone.context.setOffline(false);
+  await question(late).getByText("You have 5 open transfers").waitFor();
+  expect(await question(late).locator("dd").allInnerTexts()).toEqual(["Jeanne Peeters", "BE68 5390 0754 7034"]);
+  await passesAxe(late);
+  await home(late);
+  await late.getByText("5 transfers are open").waitFor();
+  await early.getByRole("link", { name: "Resume" }).first().click();
+  await early.getByRole("button", { name: "Cancel this transfer" }).click();
+  await early.getByRole("button", { name: "Cancel it" }).click();
+  // Four at the bank, and one that it has not opened.
+  await late.getByText("5 transfers are open").waitFor({ state: "detached" });
+  expect(await late.getByRole("link", { name: "Resume" }).count()).toBe(4);
+  await passesAxe(late);
+
+  await late.getByRole("link", { name: "Decide To Jeanne Peeters" }).click();
+  await question(late).getByRole("button", { name: "Try again" }).click();
+  await late.getByRole("heading", { name: "Amount" }).waitFor();
+  await saved(late);
+  await early.goto(server.url + new URL(late.url()).pathname);
+  await early.getByRole("heading", { name: "Amount" }).waitFor();
+});
+
+test("S4: what was filled in for a transfer that ended meanwhile is shown, kept from a sign-out, and begins another", async () => {
+  const [phone, laptop] = [await profile({ person: "grace", width: 375 }), await profile({ person: "grace" })];
+  const late = await phone.open("/");
+  await late.getByRole("button", { name: "New transfer" }).click();
+  await late.getByRole("heading", { name: "Recipient" }).waitFor();
+  await saved(late);
+  const early = await laptop.open(new URL(late.url()).pathname);
+  await phone.context.setOffline(true);
+  await submitRecipient(late);
+  await late.getByLabel("Amount in euros").fill("12,50");
+  await early.getByRole("button", { name: "Cancel this transfer" }).click();
+  // The page shows it before the bank has it.
+  const cancelled = early.waitForResponse(/sessions\.push/);
+  await early.getByRole("button", { name: "Cancel it" }).click();
+  await cancelled;
+
+  await phone.context.setOffline(false);
+  await late.getByRole("heading", { name: "This transfer was cancelled" }).waitFor();
+  const wanted = question(late).locator("dd");
+  await expect
+    .poll(() => wanted.allInnerTexts(), { timeout: 15_000 })
+    .toEqual(["Jeanne Peeters", "BE68 5390 0754 7034", "12,50"]);
+  await passesAxe(late);
+  await home(late);
+  await late.getByText("A change from here came too late").waitFor();
+  await late.getByRole("button", { name: "Sign out" }).click();
+  await late.getByText("2 changes are on this device alone.").waitFor();
+  await late.getByRole("button", { name: "Stay" }).click();
+
+  await late.getByRole("link", { name: "Details" }).click();
+  await question(late).getByRole("button", { name: "Start a new transfer with this" }).click();
+  await late.getByRole("heading", { name: "Recipient" }).waitFor();
+  expect(await late.getByLabel("Name").inputValue()).toBe("Jeanne Peeters");
+  await late.getByRole("button", { name: "Continue" }).click();
+  await late.getByRole("heading", { name: "Amount" }).waitFor();
+  expect(await late.getByLabel("Amount in euros").inputValue()).toBe("12,50");
+  await saved(late);
+  await home(late);
+  await late.getByRole("link", { name: "Resume To Jeanne Peeters" }).waitFor();
+  expect(await late.getByText("A change from here came too late").count()).toBe(0);
+});

@@ -1,0 +1,49 @@
+import type { Json } from "@sessions/core";
+import { useSessionsClient } from "@sessions/react";
+import { useRef } from "react";
+import { transfer } from "../flow.ts";
+import { Facts, factsWanted } from "./facts.tsx";
+import { navigate } from "./route.tsx";
+import type { TransferState, TransferStep } from "./wording.ts";
+
+/** What was changed here and reached the bank after the transfer's end: for another transfer, or to be discarded. */
+export function LateChanges({ shelved }: Pick<TransferState, "shelved">) {
+  const sessions = useSessionsClient();
+  const leaving = useRef(false);
+  const facts = factsWanted(shelved);
+  if (shelved.length === 0) return null;
+
+  async function discard() {
+    for (const change of shelved) await (change.conflict ? change.takeTheirs() : change.discard());
+  }
+
+  async function startWithIt() {
+    // Two presses are one transfer.
+    if (leaving.current) return;
+    leaving.current = true;
+    const started = sessions.start(transfer);
+    // Each has the fields of its own step, which the compiler cannot follow through a union of steps.
+    const draft = started.draft as (step: TransferStep, fields: Json) => ReturnType<typeof started.draft>;
+    for (const { step, mine } of shelved) if (step !== null && step !== "review") await draft(step, mine).stored;
+    navigate(`/transfers/${started.id}`);
+    await discard();
+  }
+
+  return (
+    <section className="shelved" aria-label="A change to decide on">
+      <h2>{facts.length > 0 ? "What you changed here came too late" : "It was not cancelled from here"}</h2>
+      <p>The transfer had ended before this device reached the bank.</p>
+      {facts.length > 0 && <Facts facts={facts} />}
+      <div className="actions">
+        <button type="button" className="button" onClick={() => void discard()}>
+          Discard
+        </button>
+        {facts.length > 0 && (
+          <button type="button" className="button primary" onClick={() => void startWithIt()}>
+            Start a new transfer with this
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}
