@@ -171,6 +171,31 @@ test("what another device types shows in every field but the one being typed in,
   await laptop.getByText("No money was sent.").waitFor();
 });
 
+test.each(["mouse", "keyboard"])("what is submitted by %s is what the field showed", async (by) => {
+  const device = await profile();
+  const [laptop, phone] = [await device.open("/?profile=laptop"), await device.open("/?profile=phone")];
+  await beginTransfer(laptop);
+  const amount = laptop.getByLabel("Amount in euros");
+  await amount.pressSequentially("40");
+  await phone.goto(laptop.url().replace("laptop", "phone"));
+  await expect.poll(() => phone.getByLabel("Amount in euros").inputValue()).toBe("40");
+  await phone.getByLabel("Amount in euros").fill("90");
+  await laptop.getByText("Last change on Ada’s phone").waitFor();
+  expect(await amount.inputValue()).toBe("40");
+
+  const goOn = laptop.getByRole("button", { name: "Continue" });
+  if (by === "mouse") await goOn.click();
+  else {
+    await goOn.focus();
+    expect(await amount.inputValue()).toBe("40");
+    await laptop.keyboard.press("Enter");
+  }
+  await sendsExactly(laptop, "€40.00");
+  await laptop.getByRole("button", { name: "Cancel this transfer" }).click();
+  await laptop.getByRole("button", { name: "Cancel it" }).click();
+  await phone.getByText("No money was sent.").waitFor();
+});
+
 test("what another device mends is complained of no longer", async () => {
   const device = await profile();
   const [laptop, phone] = [await device.open("/?profile=laptop"), await device.open("/?profile=phone")];

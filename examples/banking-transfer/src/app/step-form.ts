@@ -1,6 +1,6 @@
 import { parse, type DraftOf, type InputOf, type Json } from "@sessions/core";
 import { useStep } from "@sessions/react";
-import { useLayoutEffect, useState, type FormEvent } from "react";
+import { useLayoutEffect, useState, type FocusEvent, type FormEvent } from "react";
 import { useForm, type Resolver, type UseFormRegisterReturn } from "react-hook-form";
 import { transfer, type Transfer } from "../flow.ts";
 import { typedCents } from "./money.ts";
@@ -20,6 +20,7 @@ export interface StepForm<Field extends string = string> {
   readonly busy: boolean;
   /** Ties a field to its draft: shown at once, kept on this device, seen on the others. */
   field(name: Field): UseFormRegisterReturn & { readonly issue: string | undefined };
+  onBlur(event: FocusEvent<HTMLFormElement>): void;
   onSubmit(event: FormEvent<HTMLFormElement>): void;
 }
 
@@ -71,13 +72,15 @@ export function useStepForm<K extends FormStep>(
           // A computed key of a generic type is more than the compiler follows: it is one of the step's fields.
           draft({ [name]: target.value } as DraftOf<Transfer, K>);
         },
-        onBlur() {
-          setTypedIn(null);
-          open.rest();
-        },
       }),
       issue: formState.errors[name]?.message,
     }),
+    onBlur({ relatedTarget, currentTarget }) {
+      // Who goes on to the button submits what the field showed, not what another device has typed meanwhile.
+      if (relatedTarget instanceof HTMLButtonElement && relatedTarget.form === currentTarget) return;
+      setTypedIn(null);
+      open.rest();
+    },
     onSubmit(event) {
       event.preventDefault();
       if (!open.busy) void send(event);
