@@ -120,3 +120,25 @@ test("S4: what was filled in for a transfer that ended meanwhile is shown, kept 
   await late.getByRole("link", { name: "Resume To Jeanne Peeters" }).waitFor();
   expect(await late.getByText("A change from here came too late").count()).toBe(0);
 });
+
+test("S12: a page that is older than the bank’s says so, and a press reloads it with what was typed", async () => {
+  const phone = await profile({ width: 375 });
+  const page = await phone.open("/");
+  await page.route("**/trpc/sessions.push*", (route) => {
+    const { commands } = route.request().postDataJSON() as { readonly commands: readonly unknown[] };
+    const refusal = { code: "outdated", given: 1, current: 2 };
+    const outcomes = commands.map(() => ({ outcome: "refused", refusal }));
+    return route.fulfill({ json: { result: { data: { now: new Date().toISOString(), outcomes, snapshots: [] } } } });
+  });
+  await page.getByRole("link", { name: "Resume To Jeanne Peeters" }).click();
+  await page.getByLabel("Reference").fill("Rent for May");
+  const reload = page.getByRole("button", { name: "Reload" });
+  await reload.waitFor();
+  await passesAxe(page);
+
+  await page.unrouteAll();
+  await reload.click();
+  await reload.waitFor({ state: "detached" });
+  await page.getByText("All changes saved").first().waitFor();
+  expect(await page.getByLabel("Reference").inputValue()).toBe("Rent for May");
+});

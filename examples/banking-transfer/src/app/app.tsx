@@ -8,7 +8,7 @@ import { useVisit } from "./visit.ts";
 
 /** Every page of the bank. */
 export function App() {
-  const { visit, ask } = useVisit();
+  const { visit, ask, end } = useVisit();
   const path = usePath();
 
   switch (visit.kind) {
@@ -22,11 +22,11 @@ export function App() {
         </main>
       );
     case "nobody":
-      return <SignInPage onSignedIn={ask} />;
+      return <SignInPage unasked={visit.unasked} onSignedIn={ask} />;
     case "someone":
       if (path === "/side-by-side") return <SideBySidePage user={visit.user} />;
       return (
-        <SignedIn key={visit.user.id} user={visit.user} onSignedOut={ask}>
+        <SignedIn key={visit.user.id} user={visit.user} onDoubted={ask} onSignedOut={end}>
           <Page path={path} />
         </SignedIn>
       );

@@ -3,8 +3,9 @@ import { DEMO_PASSWORD, people, type Person } from "../people.ts";
 import { TextField } from "./text-field.tsx";
 import { signIn } from "./visit.ts";
 
-/** Signs one of the two demonstration people in. */
-export function SignInPage({ onSignedIn }: { onSignedIn(): Promise<void> }) {
+/** Signs one of the two demonstration people in. `unasked`: somebody was signed out here without wanting it. */
+export function SignInPage(props: { readonly unasked: boolean; onSignedIn(): Promise<void> }) {
+  const { unasked, onSignedIn } = props;
   const [id, setId] = useState("");
   const [password, setPassword] = useState("");
   const [issue, setIssue] = useState<string>();
@@ -32,6 +33,7 @@ export function SignInPage({ onSignedIn }: { onSignedIn(): Promise<void> }) {
       <div className="card">
         <p className="brand">Harbour Bank</p>
         <h1>Sign in</h1>
+        {unasked && <p role="status">You were signed out. What you typed is kept on this device.</p>}
         <form onSubmit={(event) => void enter(event)} noValidate>
           <TextField
             label="Customer"

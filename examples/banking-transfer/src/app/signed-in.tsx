@@ -10,8 +10,15 @@ import { SignOut } from "./sign-out.tsx";
 import type { User } from "./visit.ts";
 
 /** The frame of every page that needs a person, with that person's sessions. */
-export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<void>; readonly children: ReactNode }) {
-  const { user, onSignedOut } = props;
+export function SignedIn(props: {
+  readonly user: User;
+  /** The bank may have ended the sign-in. */
+  onDoubted(): Promise<void>;
+  /** The person has, and this device keeps nothing. */
+  onSignedOut(): void;
+  readonly children: ReactNode;
+}) {
+  const { user, onDoubted, onSignedOut } = props;
   const sessions = useSessionsOf(user);
   const [leaving, setLeaving] = useState(false);
   if (!sessions || leaving) return null;
@@ -22,7 +29,7 @@ export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<vo
     try {
       await opened.forget();
     } finally {
-      await onSignedOut();
+      onSignedOut();
     }
   }
   return (
@@ -35,19 +42,20 @@ export function SignedIn(props: { readonly user: User; onSignedOut(): Promise<vo
         <SignOut onSignedOut={() => wipe(sessions)} />
       </header>
       <LostWork />
-      <SignedOutHere onNoticed={onSignedOut} />
+      <SignedOutHere onDoubted={onDoubted} />
       {props.children}
     </SessionsProvider>
   );
 }
 
-/** Asks who is signed in once the bank has refused this person's transfers. */
-function SignedOutHere({ onNoticed }: { onNoticed(): Promise<void> }) {
-  const { active } = useSessions(transfer);
-  const signedOut = active.some(({ sync }) => sync.state === "signed_out");
+/** Asks who is signed in once the bank has refused this person's transfers, or may have refused the list of them. */
+function SignedOutHere({ onDoubted }: { onDoubted(): Promise<void> }) {
+  const { active, ended, loading } = useSessions(transfer);
+  const signedOut = [...active, ...ended].some(({ sync }) => sync.state === "signed_out");
+  const unheard = !loading && active.length + ended.length === 0;
   useEffect(() => {
-    if (signedOut) void onNoticed();
-  }, [signedOut, onNoticed]);
+    if (signedOut || unheard) void onDoubted();
+  }, [signedOut, unheard, onDoubted]);
   return null;
 }
 

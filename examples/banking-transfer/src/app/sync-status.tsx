@@ -15,6 +15,11 @@ export function SyncStatus({ sync }: { readonly sync: TransferState["sync"] }) {
       <span className="sync" data-state={sync.state} aria-hidden="true">
         {text}
       </span>
+      {sync.state === "outdated" && (
+        <button type="button" className="button" onClick={() => location.reload()}>
+          Reload
+        </button>
+      )}
       <span className="hidden" aria-live="polite">
         {spoken}
       </span>

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from "react";
 import { bank } from "./bank.ts";
+import { navigate } from "./route.tsx";
 
 export interface User {
   readonly id: string;
@@ -10,20 +11,30 @@ export interface User {
 export type Visit =
   | { readonly kind: "asking" }
   | { readonly kind: "unreachable" }
-  | { readonly kind: "nobody" }
+  /** `unasked`: the bank has ended a sign-in, and not the person, whose work is on this device still. */
+  | { readonly kind: "nobody"; readonly unasked: boolean }
   | { readonly kind: "someone"; readonly user: User };
 
-/** Tells the browser's other pages that someone signed in or out here. */
-const channel = () => new BroadcastChannel("bank-visit");
+/** Tells the browser's other pages that someone signed in or out here; this page hears nothing of itself. */
+const others = new BroadcastChannel("bank-visit");
 
-/** Asks the bank who is signed in, and asks again when another page of this browser says that it changed. */
-export function useVisit(): { readonly visit: Visit; readonly ask: () => Promise<void> } {
+/**
+ * Asks the bank who is signed in, and asks again when another page of this browser says that it changed, or the person
+ * comes back to this one.
+ */
+export function useVisit(): { readonly visit: Visit; readonly ask: () => Promise<void>; readonly end: () => void } {
   const [visit, setVisit] = useState<Visit>({ kind: "asking" });
+
+  /** The person has signed out. Whoever comes next has no use for the transfer that is open. */
+  const end = useCallback(() => {
+    if (location.pathname.startsWith("/transfers/")) navigate("/", { replace: true });
+    setVisit({ kind: "nobody", unasked: false });
+  }, []);
 
   const ask = useCallback(async () => {
     try {
       const user = await bank.me.query();
-      setVisit(user ? { kind: "someone", user } : { kind: "nobody" });
+      setVisit((before) => (user ? { kind: "someone", user } : nobodyAfter(before)));
     } catch {
       // Someone who is signed in goes on without the bank: their transfers are on this device.
       setVisit((before) => (before.kind === "someone" ? before : { kind: "unreachable" }));
@@ -32,10 +43,14 @@ export function useVisit(): { readonly visit: Visit; readonly ask: () => Promise
 
   useEffect(() => {
     void ask();
-    const others = channel();
-    others.onmessage = () => void ask();
-    return () => others.close();
-  }, [ask]);
+    others.onmessage = ({ data }) => (data === "signed out" ? end() : void ask());
+    const look = () => document.visibilityState === "visible" && void ask();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      others.onmessage = null;
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [ask, end]);
 
   useEffect(() => {
     if (visit.kind !== "unreachable") return;
@@ -43,23 +58,21 @@ export function useVisit(): { readonly visit: Visit; readonly ask: () => Promise
     return () => clearInterval(timer);
   }, [visit.kind, ask]);
 
-  return { visit, ask };
+  return { visit, ask, end };
+}
+
+function nobodyAfter(before: Visit): Visit {
+  return before.kind === "nobody" ? before : { kind: "nobody", unasked: before.kind === "someone" };
 }
 
 /** Signs a person in; false when the name or the password is wrong. */
 export async function signIn(id: string, password: string): Promise<boolean> {
   const user = await bank.signIn.mutate({ id, password });
-  if (user) tellOthers();
+  if (user) others.postMessage("signed in");
   return user !== null;
 }
 
 export async function signOut(): Promise<void> {
   await bank.signOut.mutate();
-  tellOthers();
-}
-
-function tellOthers(): void {
-  const others = channel();
-  others.postMessage("changed");
-  others.close();
+  others.postMessage("signed out");
 }

@@ -1,0 +1,76 @@
+import { rm } from "node:fs/promises";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+
+let pages: string;
+let server: BankServer;
+
+beforeAll(async () => {
+  pages = await buildPages();
+  server = await startBank(pages);
+});
+afterAll(() => server?.remove());
+afterAll(() => pages && rm(pages, { recursive: true, force: true }));
+
+async function profile(person: "ada" | "grace"): Promise<BrowserProfile> {
+  const opened = await openProfile(server.url, { person, width: 375 });
+  onTestFinished(() => opened.close());
+  // The tab of the sign-in would hear of its end, too.
+  for (const page of opened.context.pages()) await page.goto("about:blank");
+  return opened;
+}
+
+const notice = (page: Page) => page.getByText("You were signed out. What you typed is kept on this device.");
+
+async function signIn(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name: `Fill in ${name}` }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+test("S9: who is signed out while typing is told so, and goes on where the sign-in ended", async () => {
+  const device = await profile("ada");
+  const page = await device.open("/");
+  await page.getByRole("button", { name: "New transfer" }).click();
+  await page.getByLabel("Name").fill("Jeanne");
+  await page.getByText("All changes saved").first().waitFor();
+  await device.context.clearCookies();
+  await page.getByLabel("Name").fill("Jeanne Peeters");
+  await notice(page).waitFor();
+
+  await signIn(page, "Ada Lovelace");
+  await page.getByRole("heading", { name: "Recipient" }).waitFor();
+  expect(await page.getByLabel("Name").inputValue()).toBe("Jeanne Peeters");
+  await page.getByText("All changes saved").first().waitFor();
+
+  const other = await device.open(new URL(page.url()).pathname);
+  await other.getByRole("heading", { name: "Recipient" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  for (const left of [page, other]) {
+    await left.getByRole("heading", { name: "Sign in" }).waitFor();
+    expect(new URL(left.url()).pathname).toBe("/");
+    expect(await notice(left).count()).toBe(0);
+  }
+});
+
+test("a sign-in that is gone is noticed without a transfer, when the list cannot be had and when the page is seen again", async () => {
+  const device = await profile("grace");
+  const page = await device.context.newPage();
+  await page.route(
+    "**/trpc/sessions.list*",
+    async (route) => {
+      await device.context.clearCookies();
+      await route.abort();
+    },
+    { times: 1 },
+  );
+  await page.goto(server.url);
+  await notice(page).waitFor();
+
+  await signIn(page, "Grace Hopper");
+  await page.getByText("None. Begin one here").waitFor();
+  await device.context.clearCookies();
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await notice(page).waitFor();
+});
