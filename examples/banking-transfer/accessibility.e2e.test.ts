@@ -125,6 +125,9 @@ test.each([375, 1280])(
     await passesAxe(page, "Recipient");
     const [window, content] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
     expect(content).toBeLessThanOrEqual(window);
+    // The page can be scrolled out from under the panel.
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("This is not an IBAN").waitFor();
     await page.close();
   },
 );

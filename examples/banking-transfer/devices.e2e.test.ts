@@ -225,6 +225,8 @@ test("the browser's back button leads to the step before, which can be submitted
   expect(await page.getByLabel("Amount in euros").inputValue()).toBe("25.00");
   await submitAmount(page, "35");
   await sendsExactly(page, "€35.00");
+  await page.getByRole("link", { name: "Change recipient" }).click();
+  await expect.poll(() => page.getByLabel("IBAN").inputValue()).toBe("BE68 5390 0754 7034");
   await page.getByRole("button", { name: "Cancel this transfer" }).click();
   await page.getByRole("button", { name: "Cancel it" }).click();
   await page.getByText("No money was sent.").waitFor();

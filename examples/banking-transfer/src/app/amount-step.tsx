@@ -8,9 +8,9 @@ import { TextField } from "./text-field.tsx";
 /** How much. The draft keeps the amount as it is typed, "12," included; cents are made of it on submission. */
 export function AmountStep({ open }: { readonly open: OpenTransfer }) {
   const form = useStepForm(open, "amount", { cents: "", reference: "" }, ({ cents: typed, reference }) => {
-    const cents = parseCents(typed);
-    if (cents === null) return { issues: { cents: "Enter an amount, such as 1234.50." } };
-    return { input: { cents, ...(reference.trim() !== "" && { reference }) } };
+    const parsed = parseCents(typed);
+    if ("issue" in parsed) return { issues: { cents: parsed.issue } };
+    return { input: { cents: parsed.cents, ...(reference.trim() !== "" && { reference }) } };
   });
   return (
     <StepFrame form={form}>

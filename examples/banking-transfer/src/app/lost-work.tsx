@@ -15,8 +15,8 @@ export function LostWork() {
       {lost && (
         <p>
           This browser has deleted what the bank’s pages kept on this device. Changes from here that the bank did not
-          have yet may be gone: look through your open transfers.{" "}
-          <button type="button" className="button quiet" onClick={dismiss}>
+          have yet may be gone: look through your open transfers.
+          <button type="button" className="button" onClick={dismiss}>
             I have read this
           </button>
         </p>

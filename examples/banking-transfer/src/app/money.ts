@@ -6,15 +6,20 @@ export function formatCents(cents: number): string {
 }
 
 /**
- * The cents in what a person typed, with a point or a comma before the cents and spaces wherever they like;
- * null when it is not, or not yet, an amount. A point or comma before three digits could mean either thing,
- * so it is not guessed at.
+ * The cents in what a person typed, with a point or a comma before the cents, the other one between thousands or none,
+ * and spaces wherever they like; else why it is not, or not yet, an amount. One point or comma before three digits
+ * could mean either thing, so it is not guessed at.
  */
-export function parseCents(typed: string): number | null {
-  const match = /^(\d{1,9})(?:[.,](\d{1,2}))?$/.exec(typed.replaceAll(/[\s€]/g, ""));
-  if (!match) return null;
-  const [, whole = "", cents = ""] = match;
-  return Number(whole) * 100 + Number(cents.padEnd(2, "0"));
+export function parseCents(typed: string): { readonly cents: number } | { readonly issue: string } {
+  const text = typed.replaceAll(/[\s€]/g, "");
+  if (/^[1-9]\d{0,2}[.,]\d{3}$/.test(text)) {
+    return { issue: "This can mean two amounts: write the cents too, such as 1234.00." };
+  }
+  const grouped = /^([1-9]\d{0,2}([.,])\d{3}(?:\2\d{3})?)(?:(?!\2)[.,](\d{1,2}))?$/.exec(text);
+  const plain = /^(\d{1,9})(?:[.,](\d{1,2}))?$/.exec(text);
+  const [whole, cents = ""] = grouped ? [grouped[1], grouped[3]] : [plain?.[1], plain?.[2]];
+  if (whole === undefined) return { issue: "Enter an amount, such as 1234.50." };
+  return { cents: Number(whole.replaceAll(/[.,]/g, "")) * 100 + Number(cents.padEnd(2, "0")) };
 }
 
 /** An amount as a person would type it: `1234.50`. */

@@ -5,7 +5,7 @@ import { useForm, type Resolver, type UseFormRegisterReturn } from "react-hook-f
 import { transfer, type Transfer } from "../flow.ts";
 import { typedCents } from "./money.ts";
 import type { OpenTransfer } from "./open-transfer.ts";
-import { refusalText, type TransferStep } from "./wording.ts";
+import { groupedIban, refusalText, type TransferStep } from "./wording.ts";
 
 type FormStep = Exclude<TransferStep, "review">;
 type Texts<Field extends string = string> = Readonly<Record<Field, string>>;
@@ -108,11 +108,11 @@ function refused(issues: readonly (readonly [string, string | undefined])[]) {
   return { values: {}, errors: Object.fromEntries(errors) as Record<string, { type: string; message: string }> };
 }
 
-/** A draft holds text; the one number that a step submits is its cents. */
+/** A draft holds text; the one number that a step submits is its cents, and an IBAN is submitted without spaces. */
 function textsOf(values: Readonly<Record<string, Json | undefined>>): Texts {
   const texts = Object.entries(values).map(([field, value]) => [
     field,
-    typeof value === "number" ? typedCents(value) : typeof value === "string" ? value : "",
+    typeof value === "number" ? typedCents(value) : typeof value === "string" ? groupedIban(value) : "",
   ]);
   return Object.fromEntries(texts) as Texts;
 }

@@ -1,6 +1,6 @@
 import type { Json, Refusal } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
-import { electronicFormatIBAN, friendlyFormatIBAN } from "ibantools";
+import { electronicFormatIBAN, friendlyFormatIBAN, isValidIBAN } from "ibantools";
 import type { Transfer } from "../flow.ts";
 import { bankDay } from "./moment.ts";
 import { formatCents } from "./money.ts";
@@ -24,6 +24,11 @@ export const stepNames = {
 /** An IBAN in groups of four, as it is printed on a card. */
 export function printedIban(iban: string): string {
   return friendlyFormatIBAN(electronicFormatIBAN(iban) ?? "") ?? iban;
+}
+
+/** A text, in groups of four when it is a whole IBAN without spaces. */
+export function groupedIban(text: string): string {
+  return isValidIBAN(text) ? printedIban(text) : text;
 }
 
 /** What shelved changes would put into their fields, the later over the earlier. The steps' fields differ in name. */
