@@ -225,4 +225,4 @@ test("S4, S2: whatever is done here and elsewhere, and in whatever order replies
   );
   // Else nothing was tried.
   expect([...seen].toSorted()).toEqual(["applied", "decided", "pending", "shelved", "superseded"]);
-});
+}, 30_000);

@@ -141,6 +141,14 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   expect(queue(settled)).toBe(settled);
 });
 
+test("S4: what another tab typed in a step stays with the submission that had not seen it", () => {
+  const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
+  const submit = enqueued({ ...submitting(1, "amount", { cents: 1 }), typed: [seen] } as QueuedCommand, null);
+  const begun = adopted(snapshotAt(1), device, transfer)(emptyRecord);
+  const both = typed("amount", { cents: { value: 1, at: seen }, reference: { value: "June", at: unseen } }, 1)(begun);
+  expect(submit(both).drafts).toEqual({ amount: { reference: { value: "June", at: unseen } } });
+});
+
 test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
   const drafts = { amount: { cents: { value: 1, at: `000000000000001-0000-${device.id}` } } };
   const record: SessionRecord = { ...adopted(snapshotAt(1), device, transfer)(emptyRecord), drafts };

@@ -30,7 +30,7 @@ import {
 /** How many outcomes a record remembers: as many as a session takes commands in its life. */
 const SETTLED_KEPT = 1_000;
 
-/** Queues a command. What was typed in its step is part of it from now on. */
+/** Queues a command. What it has seen typed in its step is part of it from now on. */
 export function enqueued(command: QueuedCommand, base: Json | null): Change {
   return (record) => {
     const known = [...record.settled, ...record.pending.map((entry) => entry.command)];
@@ -39,11 +39,11 @@ export function enqueued(command: QueuedCommand, base: Json | null): Change {
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     // What is typed is let go of once the session has ended by it.
     if (command.kind === "cancel") return queued;
-    return record.version === command.version ? untyped(command.step)(queued) : queued;
+    return record.version === command.version ? takenUp(command, queued) : queued;
   };
 }
 
-/** What a submission that is there already has taken up may have been typed into the record once more. */
+/** Without what a submission has taken up. What another tab typed there, and it had not seen, stays. */
 function takenUp(command: QueuedCommand, record: SessionRecord): SessionRecord {
   if (command.kind !== "submit") return record;
   const slots = record.drafts[command.step] ?? {};

@@ -226,4 +226,22 @@ export const mutants: readonly Mutant[] = [
     "if (flow === undefined || version >= flow.version) return false;",
     "if (flow === undefined || !Object.hasOwn(flow.steps, step)) return true;",
   ),
+  one(
+    "let a snapshot take what is typed along",
+    "client/src/queue.ts",
+    "const drafts = endedHere ? {} : record.drafts;",
+    "const drafts = {};",
+  ),
+  one(
+    "drop what another device's submission displaces",
+    "client/src/queue.ts",
+    "inOrder(displaced(record.snapshot, device), flow",
+    "inOrder(unchanged, flow",
+  ),
+  one(
+    "take up what a submission has not seen",
+    "client/src/queue.ts",
+    "const left = unsubmitted(slots, command.typed);",
+    "const left: typeof slots = {};",
+  ),
 ];

@@ -10,7 +10,7 @@ import type { Tab } from "./tab.ts";
 interface AnySession {
   readonly id: string;
   readonly state: SessionState;
-  draft(step: string, fields: Readonly<Record<string, Json>>): { readonly settled: Promise<unknown> };
+  draft(step: string, fields: Readonly<Record<string, Json>>): { readonly stored: Promise<void> };
   submit(step: string, input: unknown): Parameters<Promises["submitted"]>[2];
   cancel(): Parameters<Promises["submitted"]>[2];
 }
@@ -79,6 +79,7 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
     const input = inputFor(step, value, version);
     const submission = session.submit(step, input);
     note(`submits ${step} (${value}) of ${short(session.id)} as ${short(submission.id)}`);
+    promises.typings.decided(tab, session.id, step);
     promises.given.set(submission.id, { owner: tab.owner, version, step, input });
     promises.submitted(tab, session, submission, chosen.flow.steps[step].confirm);
   };
@@ -92,12 +93,14 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
     case "draft": {
       const step = steps[value % steps.length]!;
       note(`types ${step} (${value}) in ${short(session.id)}`);
-      void session.draft(step, inputFor(step, value + 100, version));
+      const fields = inputFor(step, value + 100, version);
+      promises.typings.typed(tab, session.id, step, fields, session.draft(step, fields).stored);
       return;
     }
     case "cancel": {
       const cancellation = session.cancel();
       note(`cancels ${short(session.id)} as ${short(cancellation.id)}`);
+      promises.typings.decided(tab, session.id);
       promises.submitted(tab, session, cancellation, false);
       return;
     }
@@ -106,6 +109,7 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
       const [entry] = state.shelved;
       if (entry === undefined) return;
       note(`${does === "retry" ? "retries" : "discards"} ${short(entry.id)} of ${short(session.id)}`);
+      promises.typings.decided(tab, session.id, entry.kind === "start" ? undefined : (entry.step ?? undefined));
       // What was shelved with a start goes its way.
       for (const { id } of entry.kind === "start" ? state.shelved : [entry]) promises.tookFromShelf(id);
       if (does === "discard") return void (entry.conflict ? entry.takeTheirs() : entry.discard());

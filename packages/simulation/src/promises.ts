@@ -4,6 +4,7 @@ import { readAt, type Given } from "./flows.ts";
 import { Broken, short, type Journal } from "./journal.ts";
 import type { Replies } from "./replies.ts";
 import type { SimulatedDevice, Tab } from "./tab.ts";
+import { Typings } from "./typings.ts";
 
 type Settled = Awaited<Submission["settled"]>;
 
@@ -30,6 +31,7 @@ export class Promises {
   /** What was submitted under each. */
   readonly given = new Map<string, Given>();
   readonly sessions = new Map<string, Set<string>>();
+  readonly typings = new Typings();
   readonly #promised: Promised[] = [];
   readonly #taken = new Set<string>();
   /** Pages of somebody who has signed out there. */
@@ -70,6 +72,7 @@ export class Promises {
    * Returns whose unsent work is.
    */
   evicted(device: SimulatedDevice): readonly string[] {
+    this.typings.letGo(device);
     const lost = new Set<string>();
     for (const promised of this.#promised) {
       if (promised.tab.device !== device) continue;
@@ -88,6 +91,7 @@ export class Promises {
   /** Who signs out of a device, by one of these pages, takes along what is there. */
   signedOut(device: SimulatedDevice, owner: string, pages: readonly Tab[]): void {
     for (const page of pages) this.#left.add(page);
+    this.typings.letGo(device, owner);
     for (const promised of this.#promised) {
       if (promised.tab.device === device && promised.tab.owner === owner) promised.onDisk = false;
     }

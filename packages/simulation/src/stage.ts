@@ -220,6 +220,7 @@ export class Stage {
   #hear(owner: string, snapshot: Snapshot): void {
     this.replies.snapshot(owner, snapshot);
     this.promises.read(owner, snapshot);
+    this.promises.typings.told(owner, snapshot);
   }
 
   #requireTold(tab: Tab): void {

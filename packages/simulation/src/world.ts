@@ -197,6 +197,7 @@ export class World {
       const listed = await this.#clock.until(hosts.run(node!, () => caller.list(request)));
       const truth: Snapshot[] = [...listed.active, ...listed.ended];
       for (const tab of tabs) if (tab.owner === owner) screens.requireAgreement(tab, truth);
+      promises.typings.close(owner, truth);
     }
   }
 }
