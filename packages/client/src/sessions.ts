@@ -76,7 +76,7 @@ export interface Sessions {
  * @example
  * const sessions = createSessions({ flows: [transfer], url: "/trpc", owner: user.id });
  * const session = sessions.start(transfer);
- * const settlement = await session.submit("amount", { cents: 12_300 });
+ * const settlement = await session.submit("recipient", { name: "Ada", iban: "BE68 5390 0754 7034" });
  */
 export function createSessions(options: SessionsOptions): Sessions {
   return assembleSessions(options, browserEnvironment);

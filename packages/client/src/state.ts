@@ -103,7 +103,7 @@ interface Visible<F extends AnyFlow> {
   readonly id: string;
   /** The flow's name. */
   readonly flow: F["name"];
-  /** The flow's version, or another while `data` and `drafts` cannot be read by this page, and are empty. */
+  /** The flow's version, or another while this page cannot read the session: `drafts` then has what is typed here alone. */
   readonly version: number;
   /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
   readonly revision: number;
@@ -155,7 +155,10 @@ interface Ended extends Begun {
 interface Completed<F extends AnyFlow> extends Begun {
   readonly status: "completed";
   readonly endedAt: string;
-  /** What the application returned; null also where this page cannot read the session's version. */
+  /**
+   * What the application returned. Null without a `result` schema, while the last step is pending here, and where this
+   * page cannot read the session's version.
+   */
   readonly result: ResultOf<F> | null;
 }
 

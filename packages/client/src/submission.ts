@@ -15,7 +15,10 @@ export interface Submission extends PromiseLike<Settlement> {
 export interface Draft {
   /** It is on this device's disk, or known to be in memory only, or refused. Never rejects. */
   readonly stored: Promise<void>;
-  /** The server has it, or something newer typed in its place. Never rejects; offline it waits. */
+  /**
+   * The server has it, or something newer typed in its place; refused when a field of it could not be kept. Never
+   * rejects; offline it waits.
+   */
   readonly settled: Promise<Outcome>;
 }
 
