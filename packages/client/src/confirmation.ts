@@ -1,6 +1,6 @@
 import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core";
 import { backoffMs, later, type Environment } from "./environment.ts";
-import { busyMsOf } from "./queue.ts";
+import { busyMsOf } from "./settling.ts";
 import type { Link } from "./link.ts";
 import type { Server } from "./server.ts";
 

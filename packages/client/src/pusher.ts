@@ -1,7 +1,7 @@
 import { MAX_COMMANDS, type AnyFlow, type Command, type Device, type Drafts } from "@sessions/core";
 import { backoffMs, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
-import { answered, busyMsOf } from "./queue.ts";
+import { answered, busyMsOf } from "./settling.ts";
 import { emptyRecord } from "./record.ts";
 import type { Server } from "./server.ts";
 import type { Store } from "./store.ts";

@@ -2,7 +2,9 @@ import { advance, seenBy, type Command, type Device, type Outcome, type Refusal,
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { newestTyped, stampFields, typed } from "./drafts.ts";
-import { adopted, answered, enqueued, unshelved, type Answer } from "./queue.ts";
+import { adopted } from "./adoption.ts";
+import { enqueued, unshelved } from "./queue.ts";
+import { answered, type Answer } from "./settling.ts";
 import { emptyRecord, inOrder, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "./testing/transfer.ts";
 import { viewOf } from "./view.ts";

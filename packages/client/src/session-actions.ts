@@ -14,7 +14,8 @@ import {
 } from "@sessions/core";
 import { confirm } from "./confirmation.ts";
 import { changedFields, newestTyped, stampFields, typed, untyped, type Fields } from "./drafts.ts";
-import { adopted, asking, enqueued, settled, unshelved } from "./queue.ts";
+import { adopted } from "./adoption.ts";
+import { asking, enqueued, settled, unshelved } from "./queue.ts";
 import {
   emptyRecord,
   inOrder,

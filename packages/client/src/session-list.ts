@@ -1,7 +1,7 @@
 import type { AnyFlow, ListReply } from "@sessions/core";
 import { backoffMs, later } from "./environment.ts";
 import { createListeners } from "./listeners.ts";
-import { adopted } from "./queue.ts";
+import { adopted } from "./adoption.ts";
 import { isUnknown, type LiveSession, type SessionContext } from "./session.ts";
 import type { SessionState } from "./state.ts";
 

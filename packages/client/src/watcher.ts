@@ -1,7 +1,7 @@
 import { PROTOCOL_VERSION, type AnyFlow, type Device, type Snapshot } from "@sessions/core";
 import { backoffMs, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
-import { adopted } from "./queue.ts";
+import { adopted } from "./adoption.ts";
 import type { Server } from "./server.ts";
 import type { Store } from "./store.ts";
 

@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "drop what is refused",
-    "client/src/queue.ts",
+    "client/src/settling.ts",
     'return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);',
     'return inOrder(settled(id, { outcome: "refused", refusal }))(record);',
   ),
@@ -55,7 +55,7 @@ export const mutants: readonly Mutant[] = [
   },
   one(
     "run the snapshot backwards",
-    "client/src/queue.ts",
+    "client/src/adoption.ts",
     "if (isOlder(snapshot, record.snapshot)) return record;",
     "",
   ),
@@ -190,7 +190,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "give up what waits for another version",
-    "client/src/queue.ts",
+    "client/src/settling.ts",
     'held ||= code === "outdated" || code === "busy";',
     'held ||= code === "busy";',
   ),
@@ -228,13 +228,13 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "let a snapshot take what is typed along",
-    "client/src/queue.ts",
+    "client/src/adoption.ts",
     "const drafts = endedHere ? {} : record.drafts;",
     "const drafts = {};",
   ),
   one(
     "drop what another device's submission displaces",
-    "client/src/queue.ts",
+    "client/src/adoption.ts",
     "inOrder(displaced(record.snapshot, device), flow",
     "inOrder(unchanged, flow",
   ),
