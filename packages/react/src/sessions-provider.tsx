@@ -1,3 +1,4 @@
+import { SessionsError } from "@sessions/core";
 import type { Sessions } from "@sessions/client";
 import { createContext, useContext, type ReactNode } from "react";
 
@@ -14,9 +15,15 @@ export function SessionsProvider({
   return <SessionsContext.Provider value={sessions}>{children}</SessionsContext.Provider>;
 }
 
-/** The provider's sessions, for what has no hook: `receipt`, `device`, `forget`. */
+/**
+ * The provider's sessions, for what has no hook: `receipt`, `device`, `forget`.
+ *
+ * @throws {SessionsError} `configuration_invalid` outside a provider.
+ */
 export function useSessionsClient(): Sessions {
   const sessions = useContext(SessionsContext);
-  if (sessions === null) throw new Error("There is no <SessionsProvider> above this component.");
+  if (sessions === null) {
+    throw new SessionsError("configuration_invalid", "There is no <SessionsProvider> above this component.");
+  }
   return sessions;
 }

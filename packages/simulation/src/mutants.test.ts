@@ -5,6 +5,6 @@ import { patched } from "./mutation.ts";
 test.each(mutants)("the mutant that would $name still fits the sources", ({ patches }) => {
   for (const file of new Set(patches.map((patch) => patch.file))) {
     const ofFile = patches.filter((patch) => patch.file === file);
-    expect(patched(file, ofFile)).toContain(ofFile[0]!.replace);
+    expect(() => patched(file, ofFile)).not.toThrow();
   }
 });

@@ -25,6 +25,8 @@ export class Typings {
   readonly #seen = new Map<string, Set<string>>();
   /** By device, owner, session and step: when somebody there submitted, decided, or gave the session up. */
   readonly #decided = new Map<string, number>();
+  /** By device, and by owner or for all: when what was there was let go of. */
+  readonly #gone = new Map<string, number>();
   #moments = 0;
 
   /** Somebody types; counts once it is stored. */
@@ -37,6 +39,8 @@ export class Typings {
   ): void {
     const moment = (this.#moments += 1);
     void stored.then(() => {
+      const gone = [this.#gone.get(`${device.name} ${owner}`) ?? 0, this.#gone.get(`${device.name} `) ?? 0];
+      if (Math.max(...gone) > moment) return;
       const record = device.disk.recordOf(owner, session);
       for (const [field, value] of Object.entries(fields)) {
         const slot = slotsOf(record, step)?.[field];
@@ -56,6 +60,7 @@ export class Typings {
 
   /** What a device had on its disk is gone, with everybody's knowledge. */
   letGo(device: SimulatedDevice, owner?: string): void {
+    this.#gone.set(`${device.name} ${owner ?? ""}`, (this.#moments += 1));
     for (const [key, typing] of this.#newest) {
       if (typing.device === device && (owner === undefined || typing.owner === owner)) this.#newest.delete(key);
     }
