@@ -107,8 +107,7 @@ test("all components of one screen show one revision, also while React renders i
     session.draft("amount", { cents: 7 });
   };
   button.click();
-  await vi.waitFor(() => expect(element.querySelectorAll("i")).toHaveLength(40));
-  await vi.waitFor(() => expect(element.textContent).toBe("7".repeat(40)));
+  await vi.waitFor(() => expect(element.textContent).toBe("7".repeat(40)), { timeout: 10_000 });
   expect(torn).toEqual([]);
   // Some pieces were rendered then, and not yet on the screen.
   expect(shown).toEqual([1]);
