@@ -1,5 +1,5 @@
 import { deviceOf, mergeFields, sameJson, unsubmitted, type Device, type Refusal, type Snapshot } from "@sessions/core";
-import { untyped, type Fields } from "./drafts.ts";
+import { mergeDrafts, untyped, type Fields } from "./drafts.ts";
 import type { Change, SessionRecord } from "./record.ts";
 
 type Slots = Snapshot["drafts"][string];
@@ -14,13 +14,18 @@ export function displaced(before: Snapshot | null, device: Device): Change {
     if (snapshot?.status !== "active") return record;
     return Object.entries(snapshot.submissions).reduce((kept, [step, { command, device: by, typed }]) => {
       const base = before?.data[step] ?? null;
-      if (by.id === device.id || before?.submissions[step]?.command === command) return kept;
+      if (before?.submissions[step]?.command === command) return kept;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
       const slots = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
       const mine = Object.entries(unseen(record, step, slots, typed)).filter(
         ([, { at }]) => deviceOf(at) === device.id,
       );
       const lost = mine.filter(([field, { at }]) => !((snapshot.drafts[step]?.[field]?.at ?? "") >= at));
+      // Two tabs are one person: what one of them typed after the other's submission is typed on.
+      if (by.id === device.id) {
+        const typedOn = { [step]: Object.fromEntries(lost) };
+        return lost.length > 0 ? { ...kept, drafts: mergeDrafts(kept.drafts, typedOn) } : kept;
+      }
       return shelvedDraft({ id: command, step, refusal, base }, lost)(untyped(step)(kept));
     }, record);
   };

@@ -151,6 +151,17 @@ test("S4: what another tab typed in a step stays with the submission that had no
   expect(submit(both).drafts).toEqual({ amount: { reference: { value: "June", at: unseen } } });
 });
 
+test("S4: what one tab typed and sent while another's submission was under way is typed on, and not lost with it", () => {
+  const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
+  const sent = { amount: { cents: { value: 2, at: unseen } } };
+  const before = adopted(snapshotAt(2, {}, { drafts: sent }), device, transfer)(emptyRecord);
+  const submission = { command: id(1), at: new Date(1).toISOString(), device };
+  const taken = (typedThen: readonly string[]) =>
+    snapshotAt(3, { amount: { cents: 1 } }, { submissions: { amount: { ...submission, typed: [...typedThen] } } });
+  expect(adopted(taken([seen]), device, transfer)(before)).toMatchObject({ drafts: sent, shelved: [] });
+  expect(adopted(taken([unseen]), device, transfer)(before)).toMatchObject({ drafts: {}, shelved: [] });
+});
+
 test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
   const drafts = { amount: { cents: { value: 1, at: `000000000000001-0000-${device.id}` } } };
   const record: SessionRecord = { ...adopted(snapshotAt(1), device, transfer)(emptyRecord), drafts };
