@@ -109,7 +109,7 @@ test("S4: what was filled in for a transfer that ended meanwhile is shown, kept 
   await late.getByRole("button", { name: "Stay" }).click();
 
   await late.getByRole("link", { name: "Details" }).click();
-  await question(late).getByRole("button", { name: "Start a new transfer with this" }).click();
+  await question(late).getByRole("button", { name: "Use it in a new transfer" }).click();
   await late.getByRole("heading", { name: "Recipient" }).waitFor();
   expect(await late.getByLabel("Name").inputValue()).toBe("Jeanne Peeters");
   await late.getByRole("button", { name: "Continue" }).click();

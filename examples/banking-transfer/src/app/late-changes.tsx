@@ -40,7 +40,7 @@ export function LateChanges({ shelved }: Pick<TransferState, "shelved">) {
         </button>
         {facts.length > 0 && (
           <button type="button" className="button primary" onClick={() => void startWithIt()}>
-            Start a new transfer with this
+            Use it in a new transfer
           </button>
         )}
       </div>
