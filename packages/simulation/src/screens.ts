@@ -68,8 +68,16 @@ export class Screens {
       if (state.sync.pending > 0) wrong(snapshot.id, `with ${state.sync.pending} to send`);
       if (state.revision !== snapshot.revision) wrong(snapshot.id, `at ${state.revision}, not ${snapshot.revision}`);
       if (state.status !== snapshot.status) wrong(snapshot.id, `${state.status}, not ${snapshot.status}`);
-      const { data } = liftSession(flow, snapshot);
+      const { data } = lifted(flow, snapshot);
       if (!sameJson(state.data as Json, data)) wrong(snapshot.id, "with other data");
     }
+  }
+}
+
+function lifted(flow: AnyFlow, snapshot: Snapshot): Snapshot {
+  try {
+    return liftSession(flow, snapshot);
+  } catch (error) {
+    throw new Broken("S12", `${short(snapshot.id)} cannot be lifted: ${(error as Error).message}`);
   }
 }
