@@ -11,7 +11,7 @@ type Slots = Snapshot["drafts"][string];
 export function displaced(before: Snapshot | null, device: Device): Change {
   return (record) => {
     const { snapshot } = record;
-    if (snapshot?.status !== "active") return record;
+    if (snapshot === null) return record;
     return Object.entries(snapshot.submissions).reduce((kept, [step, { command, device: by, typed }]) => {
       const base = before?.data[step] ?? null;
       if (before?.submissions[step]?.command === command) return kept;

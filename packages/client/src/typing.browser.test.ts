@@ -1,5 +1,6 @@
-import { nextStamp, seenBy, type Command } from "@sessions/core";
+import { defineFlow, nextStamp, seenBy, step, type Command } from "@sessions/core";
 import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
@@ -87,6 +88,22 @@ test("S4: what is typed is there again when the session could not be cancelled, 
   await vi.waitFor(() =>
     expect(session.state.shelved).toContainEqual(expect.objectContaining({ kind: "draft", mine: { cents: 5 } })),
   );
+});
+
+test("S4: what was typed and sent is kept aside when another device completes the session without having seen it", async () => {
+  const note = defineFlow({
+    name: "note",
+    version: 1,
+    steps: { text: step({ input: z.object({ body: z.string() }) }) },
+  });
+  const server = new ScriptedServer([note]);
+  const session = openTab(server, { owner: someone(), flows: [note] }).start(note);
+  await session.draft("text", { body: "a long one" }).settled;
+  const seen = { text: null };
+  const command = { kind: "submit", id: quick.id(), session: session.id, version: 1, step: "text", seen } as const;
+  server.take(elsewhere(), { ...command, input: { body: "short" } });
+  await vi.waitFor(() => expect(session.state.status).toBe("completed"));
+  expect(session.state.shelved).toMatchObject([{ kind: "draft", step: "text", mine: { body: "a long one" } }]);
 });
 
 test("S4: a draft that the server fails on does not hold up its session's commands", async () => {
