@@ -1,4 +1,13 @@
-import { deviceOf, mergeFields, nextStamp, sameJson, type Drafts, type Json, type Stamp } from "@sessions/core";
+import {
+  deviceOf,
+  fieldValues,
+  mergeFields,
+  nextStamp,
+  sameJson,
+  type Drafts,
+  type Json,
+  type Stamp,
+} from "@sessions/core";
 import type { Change, SessionRecord } from "./record.ts";
 
 type Slots = Drafts[string];
@@ -16,7 +25,7 @@ export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
 
 /** What a form shows: the values without their stamps. */
 export function draftValues(drafts: Drafts): Record<string, Record<string, Json>> {
-  return mapValues(drafts, (slots) => mapValues(slots, ({ value }) => value));
+  return mapValues(drafts, fieldValues);
 }
 
 /** Stamps what is typed now: newer than everything that this record has seen. */

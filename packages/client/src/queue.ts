@@ -12,8 +12,6 @@ export function enqueued(command: QueuedCommand, base: Json | null): Change {
     if (known.some(({ id }) => id === command.id)) return takenUp(command, record);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
-    // What is typed is let go of once the session has ended by it.
-    if (command.kind === "cancel") return queued;
     return record.version === command.version ? takenUp(command, queued) : queued;
   };
 }

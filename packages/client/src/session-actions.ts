@@ -168,15 +168,14 @@ export function createActions(
       const changed = changedFields(plain, view?.drafts[step]);
       const slots = stampFields(record, changed, device, link.now());
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
-      const refusal = verdict.accepted ? undefined : verdict.refusal;
-      if (refusal && !isKept(refusal, step, record)) {
-        return { stored: Promise.resolve(), settled: () => Promise.resolve({ outcome: "refused", refusal }) };
+      const settled = () => waiting.draft(step, plain);
+      if (!verdict.accepted && !isKept(verdict.refusal, step, record)) {
+        return { stored: Promise.resolve(), refused: verdict.refusal, settled };
       }
       const keep = Object.keys(slots).length > 0 ? typed(step, slots, version) : unchanged;
       const stored = store.change(session, inOrder(instead ? unshelved(instead.id) : unchanged, keep));
       void stored.then(context.typed);
-      const settled = () => waiting.draft(step, plain);
-      return { stored, settled: unkept ? () => Promise.resolve({ outcome: "refused", refusal: unkept }) : settled };
+      return { stored, refused: unkept, settled };
     };
     // What is typed is stamped with the device's id.
     return draftOf(whenKnown(begin, store.knowsDevice ? undefined : store.ready));
@@ -218,9 +217,9 @@ export function createActions(
 }
 
 /** What can be kept of what is typed, as JSON of its own, and why the rest cannot. */
-function plainFields(step: string, fields: Fields): { plain: Record<string, Json>; unkept: Refusal | undefined } {
+function plainFields(step: string, fields: Fields): { plain: Record<string, Json>; unkept: Refusal | null } {
   const plain: Record<string, Json> = {};
-  let unkept: Refusal | undefined;
+  let unkept: Refusal | null = null;
   for (const [field, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const found = storable(value);

@@ -1,9 +1,16 @@
-import { idSchema, type AnyFlow, type Device, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
+import {
+  fieldValues,
+  idSchema,
+  type AnyFlow,
+  type Device,
+  type DraftOf,
+  type InputOf,
+  type StepsOf,
+} from "@sessions/core";
 import { backoffMs, isServer, later, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners, report } from "./listeners.ts";
 import { recalled } from "./confirmation.ts";
-import { draftValues } from "./drafts.ts";
 import { adopted } from "./adoption.ts";
 import { settled } from "./queue.ts";
 import { withoutContents } from "./lift.ts";
@@ -130,7 +137,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   function withTyped(shows: SessionState, record: SessionRecord | undefined): SessionState {
     const drafts: Record<string, object | undefined> = { ...shows.drafts };
     for (const { version, step, slots } of record?.aside ?? []) {
-      if (version === flow.version) drafts[step] = { ...drafts[step], ...draftValues({ [step]: slots })[step] };
+      if (version === flow.version) drafts[step] = { ...drafts[step], ...fieldValues(slots) };
     }
     return { ...shows, drafts } as SessionState;
   }

@@ -1,4 +1,4 @@
-import type { Outcome } from "@sessions/core";
+import type { Outcome, Refusal } from "@sessions/core";
 import type { Settlement } from "./record.ts";
 
 /** How far a submission has come. Awaiting it awaits `settled`. */
@@ -20,6 +20,8 @@ export interface Draft {
    * rejects; offline it waits.
    */
   readonly settled: Promise<Outcome>;
+  /** Why it, or a field of it, could not be kept at all; null when it is kept. Never rejects, and waits for nobody. */
+  readonly refused: Promise<Refusal | null>;
 }
 
 /** What was begun for a command, perhaps only once the store has been read. */
@@ -31,6 +33,7 @@ export interface Begun<Result> {
 /** Nobody waits for most drafts to reach the server: there is one for every keystroke. */
 export interface BegunDraft {
   readonly stored: Promise<void>;
+  readonly refused: Refusal | null;
   readonly settled: () => Promise<Outcome>;
 }
 
@@ -40,8 +43,9 @@ export function draftOf(begun: BegunDraft | Promise<BegunDraft>): Draft {
   return {
     stored: soon.then(({ stored }) => stored),
     get settled() {
-      return (settled ??= soon.then((it) => it.settled()));
+      return (settled ??= soon.then((it) => (it.refused ? { outcome: "refused", refusal: it.refused } : it.settled())));
     },
+    refused: soon.then(({ refused }) => refused),
   };
 }
 

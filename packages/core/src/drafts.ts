@@ -58,6 +58,11 @@ export function held(session: Snapshot, step: string): FieldDrafts {
 /** What has been typed in one step, by field. */
 export type FieldDrafts = Snapshot["drafts"][string];
 
+/** What a form shows of them: the values without their stamps. */
+export function fieldValues(fields: FieldDrafts): Record<string, Json> {
+  return Object.fromEntries(Object.entries(fields).map(([field, { value }]) => [field, value]));
+}
+
 /** Field by field, the newest stands. */
 export function mergeFields(drafts: FieldDrafts, edits: FieldDrafts): FieldDrafts {
   const after = { ...drafts };

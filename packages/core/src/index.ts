@@ -59,7 +59,7 @@ export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
 export { progressOf, type Progress } from "./progress.ts";
 export { statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
-export { mergeFields, unsubmitted } from "./drafts.ts";
+export { fieldValues, mergeFields, unsubmitted } from "./drafts.ts";
 export { deviceOf, nextStamp, type Stamp } from "./stamp.ts";
 export { withheld } from "./withheld.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";

@@ -1,5 +1,5 @@
 import type { Command, StartCommand } from "./command.ts";
-import { held, mergeFields, offered, type FieldDrafts } from "./drafts.ts";
+import { fieldValues, held, mergeFields, offered, type FieldDrafts } from "./drafts.ts";
 import { SessionsError } from "./error.ts";
 import { dependents, fieldNames, stepOf, type AnyFlow } from "./flow.ts";
 import { parse } from "./input.ts";
@@ -161,14 +161,13 @@ export function liftDrafts(
 /** What a step's form shows in a session of that version. */
 function standing(session: Standing | undefined, version: number, step: string): OldFields {
   if (session?.version !== version) return {};
-  const typed = Object.entries(session.drafts[step] ?? {}).map(([field, { value }]) => [field, value]);
-  return { ...(session.data[step] as OldFields | null), ...Object.fromEntries(typed) };
+  return { ...(session.data[step] as OldFields | null), ...fieldValues(session.drafts[step] ?? {}) };
 }
 
 /** A field is as new as the newest that it is made of: tried without each of them, to see which those are. */
 function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDrafts {
   const entries = Object.entries(fields);
-  const typed = { ...beside, ...Object.fromEntries(entries.map(([name, { value }]) => [name, value])) };
+  const typed: OldFields = { ...beside, ...fieldValues(fields) };
   const made = way.carry(typed);
   const [first] = entries;
   if (!way.rewritten || first === undefined) return fields;

@@ -63,10 +63,8 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
     (fields: DraftOf<F, K>) => {
       const made = session.draft(step, changed(fields, valuesOf(session.state, step)));
       setLast((before) => (before?.refusal ? null : before));
-      void made.settled.then((outcome) => {
-        // What was refused later is on the shelf.
-        const refusal = outcome.outcome === "refused" && isUnkept(outcome.refusal) ? outcome.refusal : null;
-        if (refusal) setLast({ session, step, made, pending: false, refusal });
+      void made.refused.then((refusal) => {
+        if (refusal && isUnkept(refusal)) setLast({ session, step, made, pending: false, refusal });
       });
       return made;
     },
@@ -105,7 +103,7 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   );
 }
 
-/** Whether what was typed could not be kept at all. */
+/** Whether it is for what was typed: a session that has ended says so itself. */
 function isUnkept({ code }: Refusal): boolean {
   return code === "invalid_input" || code === "too_large";
 }
