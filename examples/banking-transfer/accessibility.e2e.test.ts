@@ -1,24 +1,16 @@
-import { rm } from "node:fs/promises";
-import axe from "axe-core";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { violationsOf } from "./testing/axe.ts";
 import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+import { runBank } from "./testing/running-bank.ts";
 
-let pages: string;
-let server: BankServer;
+const bank = runBank();
 let device: BrowserProfile;
 
 beforeAll(async () => {
-  pages = await buildPages();
-  server = await startBank(pages);
-  device = await openProfile(server.url);
+  device = await openProfile(bank.url);
 });
-
-// Each by itself, and each only if it came to be: a failed start leaves nothing behind either.
 afterAll(() => device?.close());
-afterAll(() => server?.remove());
-afterAll(() => pages && rm(pages, { recursive: true, force: true }));
 
 test("a whole transfer is made with the keyboard alone", async () => {
   const page = await device.open("/");
@@ -88,12 +80,12 @@ test.each([
   await page.getByRole("button", { name: "Cancel it" }).click();
   await passesAxe(page, "This transfer was cancelled");
 
-  await page.goto(`${server.url}/side-by-side`);
+  await page.goto(`${bank.url}/side-by-side`);
   await page.frameLocator("iframe").first().getByRole("heading", { name: "Open transfers" }).waitFor();
   await passesAxe(page, "Begin on the phone, finish on the laptop");
 
   await page.context().clearCookies();
-  await page.goto(server.url);
+  await page.goto(bank.url);
   await passesAxe(page, "Sign in");
   await page.getByRole("button", { name: "Fill in Ada Lovelace" }).click();
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
@@ -134,10 +126,7 @@ test.each([375, 1280])(
 
 async function passesAxe(page: Page, heading: string): Promise<void> {
   await page.getByRole("heading", { name: heading }).first().waitFor();
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  expect(found, `on the page "${heading}"`).toEqual([]);
+  expect(await violationsOf(page), `on the page "${heading}"`).toEqual([]);
 }
 
 async function tabTo(page: Page, role: "button" | "textbox" | "radio", name: string): Promise<void> {

@@ -1,27 +1,11 @@
-import { rm } from "node:fs/promises";
-import axe from "axe-core";
 import type { FrameLocator, Page } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
-import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+import { expect, test } from "vitest";
+import { violationsOf } from "./testing/axe.ts";
+import { runBank } from "./testing/running-bank.ts";
 
-let pages: string;
-let server: BankServer;
+const bank = runBank();
 
-beforeAll(async () => {
-  pages = await buildPages();
-  server = await startBank(pages);
-});
-
-// Each by itself, and each only if it came to be: a failed start leaves nothing behind either.
-afterAll(() => server?.remove());
-afterAll(() => pages && rm(pages, { recursive: true, force: true }));
-
-async function profile(...[options]: [Parameters<typeof openProfile>[1]?]): Promise<BrowserProfile> {
-  const opened = await openProfile(server.url, options);
-  onTestFinished(() => opened.close());
-  return opened;
-}
+const { profile } = bank;
 
 async function submitAmount(page: Page | FrameLocator, amount: string): Promise<void> {
   await page.getByLabel("Amount in euros").fill(amount);
@@ -92,9 +76,7 @@ test("S4: what was typed offline is kept aside when another device submits the s
   await question.waitFor();
   expect(await question.locator("b").allInnerTexts()).toEqual(["€60.00", "55", "Rent", "Rent for May"]);
 
-  await late.evaluate(axe.source);
-  const { violations } = await late.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-  expect(violations.map(({ id }) => id)).toEqual([]);
+  expect(await violationsOf(late)).toEqual([]);
 
   // By keyboard alone.
   await question.getByRole("group", { name: "Reference" }).getByRole("radio", { name: "Chrome on Linux" }).focus();

@@ -1,25 +1,14 @@
-import { rm } from "node:fs/promises";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { TcpProxy } from "../../packages/server/src/testing/tcp-proxy.ts";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
 import { openProfile } from "./testing/browser-profile.ts";
+import { runBank } from "./testing/running-bank.ts";
 
-let pages: string;
-let server: BankServer;
-
-beforeAll(async () => {
-  pages = await buildPages();
-  server = await startBank(pages);
-});
-afterAll(() => server?.remove());
-afterAll(() => pages && rm(pages, { recursive: true, force: true }));
+const bank = runBank();
 
 async function open(url: string, width: number): Promise<Page> {
-  const profile = await openProfile(url, { width });
+  const profile = await openProfile(url, { width, alone: true });
   onTestFinished(() => profile.close());
-  // The tab of the sign-in would send for this one.
-  for (const page of profile.context.pages()) await page.goto("about:blank");
   return profile.open("/");
 }
 
@@ -47,16 +36,16 @@ async function fillInRecipient(page: Page, name: string): Promise<void> {
 }
 
 test("S3, S4: a flow filled in offline meets a device that went ahead: fields merge, a step is asked about, nothing is lost", async () => {
-  const network = await TcpProxy.to("localhost", Number(new URL(server.url).port));
+  const network = await TcpProxy.to("localhost", Number(new URL(bank.url).port));
   onTestFinished(() => network.close());
   const phone = await open(`http://localhost:${network.port}`, 375);
-  const laptop = await open(server.url, 1280);
+  const laptop = await open(bank.url, 1280);
   await phone.getByRole("button", { name: "New transfer" }).click();
   await phone.getByLabel("Name").fill("J");
   await phone.getByText("All changes saved").first().waitFor();
   const connect = await disconnect(phone, network);
 
-  await laptop.goto(server.url + new URL(phone.url()).pathname);
+  await laptop.goto(bank.url + new URL(phone.url()).pathname);
   await fillInRecipient(laptop, "Jeanne Peeters");
   await laptop.getByLabel("Reference").fill("Rent for May");
   await laptop.getByText("All changes saved").first().waitFor();

@@ -1,27 +1,11 @@
-import { rm } from "node:fs/promises";
-import axe from "axe-core";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
-import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+import { expect, test } from "vitest";
+import { violationsOf } from "./testing/axe.ts";
+import { runBank } from "./testing/running-bank.ts";
 
-let pages: string;
-let server: BankServer;
+const bank = runBank();
 
-beforeAll(async () => {
-  pages = await buildPages();
-  server = await startBank(pages);
-});
-afterAll(() => server?.remove());
-afterAll(() => pages && rm(pages, { recursive: true, force: true }));
-
-async function profile(options: Parameters<typeof openProfile>[1]): Promise<BrowserProfile> {
-  const opened = await openProfile(server.url, options);
-  onTestFinished(() => opened.close());
-  // The tab of the sign-in would send for this one.
-  for (const page of opened.context.pages()) await page.goto("about:blank");
-  return opened;
-}
+const profile = (options: Parameters<typeof bank.profile>[0]) => bank.profile({ ...options, alone: true });
 
 async function submitRecipient(page: Page): Promise<void> {
   await page.getByLabel("Name").fill("Jeanne Peeters");
@@ -37,9 +21,7 @@ const question = (page: Page) => page.getByRole("region", { name: "A change to d
 async function passesAxe(page: Page): Promise<void> {
   // A button that is just changing its colour has too little contrast for a moment.
   await page.emulateMedia({ reducedMotion: "reduce" });
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
+  expect(await violationsOf(page)).toEqual([]);
 }
 
 test("S4: a transfer that the bank refuses to open keeps what was filled in, and has it once there is room", async () => {
@@ -75,7 +57,7 @@ test("S4: a transfer that the bank refuses to open keeps what was filled in, and
   await question(late).getByRole("button", { name: "Try again" }).click();
   await late.getByRole("heading", { name: "Amount" }).waitFor();
   await saved(late);
-  await early.goto(server.url + new URL(late.url()).pathname);
+  await early.goto(bank.url + new URL(late.url()).pathname);
   await early.getByRole("heading", { name: "Amount" }).waitFor();
 });
 

@@ -1,26 +1,10 @@
-import { rm } from "node:fs/promises";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
-import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+import { expect, test } from "vitest";
+import { runBank } from "./testing/running-bank.ts";
 
-let pages: string;
-let server: BankServer;
+const bank = runBank();
 
-beforeAll(async () => {
-  pages = await buildPages();
-  server = await startBank(pages);
-});
-afterAll(() => server?.remove());
-afterAll(() => pages && rm(pages, { recursive: true, force: true }));
-
-async function profile(person: "ada" | "grace"): Promise<BrowserProfile> {
-  const opened = await openProfile(server.url, { person, width: 375 });
-  onTestFinished(() => opened.close());
-  // The tab of the sign-in would hear of its end, too.
-  for (const page of opened.context.pages()) await page.goto("about:blank");
-  return opened;
-}
+const profile = (person: "ada" | "grace") => bank.profile({ person, width: 375, alone: true });
 
 const notice = (page: Page) => page.getByText("You were signed out. What you typed is kept on this device.");
 
@@ -65,7 +49,7 @@ test("a sign-in that is gone is noticed without a transfer, when the list cannot
     },
     { times: 1 },
   );
-  await page.goto(server.url);
+  await page.goto(bank.url);
   await notice(page).waitFor();
 
   await signIn(page, "Grace Hopper");

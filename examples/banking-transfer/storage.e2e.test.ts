@@ -1,26 +1,12 @@
-import { rm } from "node:fs/promises";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { openBareBrowser, signIn } from "./testing/bare-browser.ts";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
-import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+import type { BrowserProfile } from "./testing/browser-profile.ts";
+import { runBank } from "./testing/running-bank.ts";
 
-let pages: string;
-let server: BankServer;
+const bank = runBank();
 
-beforeAll(async () => {
-  pages = await buildPages();
-  server = await startBank(pages);
-});
-afterAll(() => server?.remove());
-afterAll(() => pages && rm(pages, { recursive: true, force: true }));
-
-async function device(): Promise<BrowserProfile> {
-  const opened = await openProfile(server.url);
-  onTestFinished(() => opened.close());
-  for (const page of opened.context.pages()) await page.goto("about:blank");
-  return opened;
-}
+const device = () => bank.profile({ alone: true });
 
 /** The bank does not hear of transfers for now, and still says who is signed in. */
 async function cutOff({ context }: BrowserProfile): Promise<void> {
@@ -30,7 +16,7 @@ async function cutOff({ context }: BrowserProfile): Promise<void> {
 /** What a browser does when it needs the space: cookies stay. */
 async function clearStorage(page: Page): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  const origin = new URL(server.url).origin;
+  const origin = new URL(bank.url).origin;
   await session.send("Storage.clearDataForOrigin", { origin, storageTypes: "indexeddb,local_storage" });
 }
 
@@ -96,11 +82,11 @@ test("S13: without room on the disk changes wait in the tab, which says so, unti
   onTestFinished(() => browser.close());
   const page = await browser.open("about:blank");
   // Before anything is written: for half a minute a browser goes by the room that it once found.
-  const origin = new URL(server.url).origin;
+  const origin = new URL(bank.url).origin;
   await page.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
-  await signIn(page, server.url, "grace");
+  await signIn(page, bank.url, "grace");
   const text = () => page.evaluate<string>("document.body.innerText");
-  await page.send("Page.navigate", { url: server.url });
+  await page.send("Page.navigate", { url: bank.url });
   await expect.poll(text).toContain("None.");
 
   const connection = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };

@@ -1,26 +1,13 @@
-import { rm } from "node:fs/promises";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { openBareBrowser, signIn, type BareTab } from "./testing/bare-browser.ts";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
-import { openProfile } from "./testing/browser-profile.ts";
+import { runBank } from "./testing/running-bank.ts";
 
-let pages: string;
-let server: BankServer;
-
-beforeAll(async () => {
-  pages = await buildPages();
-  server = await startBank(pages);
-});
-afterAll(() => server?.remove());
-afterAll(() => pages && rm(pages, { recursive: true, force: true }));
+const bank = runBank();
 
 /** Five tabs of one browser, and the order in which they have opened a stream. */
 async function fiveTabs(): Promise<{ tabs: Page[]; leaders: Page[] }> {
-  const device = await openProfile(server.url);
-  onTestFinished(() => device.close());
-  // The tab in which the person signed in is none of them.
-  for (const page of device.context.pages()) await page.goto("about:blank");
+  const device = await bank.profile({ alone: true });
   const leaders: Page[] = [];
   device.context.on("request", (request) => {
     if (request.url().includes("sessions.watch")) leaders.push(request.frame().page());
@@ -41,14 +28,14 @@ test("S10: of five tabs one holds the stream; when it is frozen another takes ov
   onTestFinished(() => browser.close());
   // The tab in which the person signs in is none of the five.
   const first = await browser.open("about:blank");
-  await signIn(first, server.url, "grace");
+  await signIn(first, bank.url, "grace");
   await first.send("Page.navigate", { url: "about:blank" });
 
   const leaders: number[] = [];
   const tabs: BareTab[] = [];
   for (let index = 0; index < 5; index += 1) {
     const watch = (url: string) => void (url.includes("sessions.watch") && leaders.push(index));
-    tabs.push(await browser.open(server.url, watch));
+    tabs.push(await browser.open(bank.url, watch));
   }
   for (const tab of tabs) await expect.poll(() => tab.evaluate("document.body.innerText")).toContain("None.");
   await expect.poll(() => leaders.length).toBe(1);
@@ -88,8 +75,7 @@ test("S4: when the tab that sends is killed, another one sends what was being ty
   expect(leaders).toHaveLength(2);
   expect(leaders[1]).not.toBe(killed);
 
-  const elsewhere = await openProfile(server.url);
-  onTestFinished(() => elsewhere.close());
+  const elsewhere = await bank.profile();
   await openTransfers(await elsewhere.open("/"))
     .filter({ hasText: "To Jeanne Peeters" })
     .first()

@@ -17,12 +17,14 @@ interface ProfileOptions {
   readonly person?: "ada" | "grace";
   /** Of the window, in CSS pixels. */
   readonly width?: number;
+  /** Whether the tab of the sign-in leaves the bank: it would send, and hear, for the others. */
+  readonly alone?: boolean;
 }
 
 /** Starts a Chromium on an empty profile and signs a person in. */
 export async function openProfile(
   bank: string,
-  { person = "ada", width = 1280 }: ProfileOptions = {},
+  { person = "ada", width = 1280, alone = false }: ProfileOptions = {},
 ): Promise<BrowserProfile> {
   const directory = await mkdtemp(join(tmpdir(), "bank-profile-"));
   const context = await chromium.launchPersistentContext(directory, {
@@ -32,6 +34,7 @@ export async function openProfile(
   context.setDefaultTimeout(15_000);
   const first = context.pages()[0] ?? (await context.newPage());
   await signIn(first, bank, person);
+  if (alone) await first.goto("about:blank");
   return {
     context,
     async open(path) {
