@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import { SessionsError, type Command, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import type { Bounds } from "./bounds.ts";
 import { HookFailed, runHooks } from "./hooks.ts";
 import { judge, refused } from "./judgement.ts";
 import { insertArchived, loadArchived } from "./postgres/archive.ts";
@@ -25,6 +26,7 @@ export interface Court {
   readonly updates: Updates;
   readonly flows: ReadonlyMap<string, Served>;
   readonly now: () => number;
+  readonly bounds: Bounds;
   readonly report: (error: SessionsError) => void;
 }
 

@@ -1,3 +1,4 @@
+export type { Bounds } from "./bounds.ts";
 export type { Bus, BusListener, Notice } from "./bus/bus.ts";
 export { postgresBus, type ListeningClient, type PostgresBusOptions } from "./bus/postgres.ts";
 export { completions, openSessions, type CompletionsOptions, type Limit, type LimitCheck } from "./limits.ts";

@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { SessionsError, storable, withheld, type Snapshot } from "@sessions/core";
+import { boundsFrom, type Bounds } from "./bounds.ts";
 import type { Bus } from "./bus/bus.ts";
 import { Engine } from "./engine.ts";
 import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind } from "./postgres/database.ts";
@@ -51,6 +52,8 @@ export interface SessionsOptions<Context extends object> {
   readonly sweeps?: boolean;
   /** How much memory the sessions that a node remembers may take, in bytes, roughly. Default 64 MiB. */
   readonly cacheBytes?: number;
+  /** What one owner, one request and one node may take at most, where it is not the default. */
+  readonly bounds?: Partial<Bounds>;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
   /** Told every fault. Default: to `console.error`, without the text of what caused it. */
@@ -105,7 +108,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const hub = new WatchHub();
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
-  const court = { db, schema, flows, now, updates: new Updates(schema), report: onError };
+  const bounds = boundsFrom(options.bounds);
+  const court = { db, schema, flows, now, bounds, updates: new Updates(schema), report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
