@@ -78,6 +78,7 @@ function serverOf(snapshots: readonly Snapshot[]): SessionTransport {
     read: { query: () => silence },
     list: { query: () => silence },
     receipt: { query: () => silence },
+    changes: { query: () => silence },
     watch: {
       subscribe(_request, { onData }) {
         queueMicrotask(() => onData({ protocol: PROTOCOL_VERSION, now: now(), snapshots: [...snapshots] }));

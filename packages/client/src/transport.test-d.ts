@@ -23,6 +23,7 @@ const procedures = {
   read: t.procedure.input(readRequestSchema).query((): Promise<ReadReply> => Promise.reject(new Error())),
   list: t.procedure.input(listRequestSchema).query((): Promise<ListReply> => Promise.reject(new Error())),
   receipt: t.procedure.input(receiptRequestSchema).query((): Promise<ReceiptReply> => Promise.reject(new Error())),
+  changes: t.procedure.input(watchRequestSchema).query((): Promise<WatchEvent> => Promise.reject(new Error())),
   watch: t.procedure
     .input(watchRequestSchema)
     .subscription(async function* (): AsyncGenerator<WatchEvent, void, undefined> {}),

@@ -33,6 +33,7 @@ export interface SessionTransport {
   readonly read: { readonly query: (request: ReadRequest, options?: CallOptions) => Promise<ReadReply> };
   readonly list: { readonly query: (request: ListRequest, options?: CallOptions) => Promise<ListReply> };
   readonly receipt: { readonly query: (request: ReceiptRequest, options?: CallOptions) => Promise<ReceiptReply> };
+  readonly changes: { readonly query: (request: WatchRequest, options?: CallOptions) => Promise<WatchEvent> };
   readonly watch: {
     readonly subscribe: (request: WatchRequest, observer: WatchObserver) => { readonly unsubscribe: () => void };
   };
@@ -66,6 +67,7 @@ export function httpTransport(url: string, mount: string): SessionTransport {
     read: { query: query<ReadRequest, ReadReply>("read") },
     list: { query: query<ListRequest, ListReply>("list") },
     receipt: { query: query<ReceiptRequest, ReceiptReply>("receipt") },
+    changes: { query: query<WatchRequest, WatchEvent>("changes") },
     watch: {
       subscribe: (request, { onData, ...observer }) =>
         client.subscription(`${mount}.watch`, request, { ...observer, onData: (event) => onData(event as WatchEvent) }),

@@ -53,6 +53,11 @@ test.for(Object.keys(adapters))(
       expect((await client.sessions.read.query({ session })).session?.data).toEqual({ left: { text: "Grüße 🦊" } });
       const { active } = await client.sessions.list.query({ flow: null, limit: 10, after: null });
       expect(active.map(({ id }) => id)).toEqual([session]);
+      const { snapshots } = await client.sessions.changes.query({
+        protocol: PROTOCOL_VERSION,
+        known: { [session]: 1 },
+      });
+      expect(snapshots).toMatchObject([{ id: session, revision: 2 }]);
       const { outcome } = await client.sessions.receipt.query({ session, command: left.id });
       expect(outcome).toEqual({ outcome: "accepted", revision: 2, replayed: true });
 

@@ -104,6 +104,14 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
       })),
     ),
 
+    // What a stream's first event would bring, for a client whose streams bring nothing.
+    changes: t.procedure.input(watchRequestSchema).query((given): Promise<WatchEvent> =>
+      answering(async () => {
+        const snapshots = await reader.newer(await signedIn(given), given.input.known);
+        return { protocol: PROTOCOL_VERSION, now: iso(), snapshots: snapshots.map(told) };
+      }),
+    ),
+
     watch: t.procedure.input(watchRequestSchema).subscription(async (given) => {
       // Before the stream begins, so that a stranger's request fails as any other does.
       const owner = await answering(() => signedIn(given));

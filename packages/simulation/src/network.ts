@@ -27,7 +27,7 @@ export interface NetworkOptions {
   readonly onSnapshots: (owner: string, event: WatchEvent) => void;
 }
 
-type Procedure = "push" | "read" | "list" | "receipt";
+type Procedure = "push" | "read" | "list" | "receipt" | "changes";
 
 /** Between tabs and nodes: everything arrives as JSON, in its own time, sometimes twice, sometimes never. */
 export class Network {
@@ -53,6 +53,7 @@ export class Network {
       read: { query: call("read") },
       list: { query: call("list") },
       receipt: { query: call("receipt") },
+      changes: { query: call("changes") },
       watch: { subscribe: (request, observer) => this.#watch(tab, JSON.stringify(request), observer) },
     };
   }

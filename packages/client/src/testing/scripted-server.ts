@@ -94,6 +94,7 @@ export class ScriptedServer {
           return { now: this.#iso(), outcome: outcome ?? null };
         }),
     },
+    changes: { query: ({ owner, known }) => this.#over(owner, () => this.#event(this.#newer(known))) },
     watch: {
       subscribe: ({ owner, known }, observer) => {
         this.watches.push(known);
@@ -101,11 +102,7 @@ export class ScriptedServer {
         queueMicrotask(() => {
           if (!this.#watchers.has(observer)) return;
           if (this.faults.away || this.faults.streamsAway || this.#isRefused(owner)) return this.breakStreams();
-          const all = [...this.sessions.keys()].map((id) => this.#read(id)!);
-          const newer = all.filter(
-            ({ id, status, revision }) => revision > (known[id] ?? (status === "active" ? 0 : Infinity)),
-          );
-          observer.onData(this.#event(newer));
+          observer.onData(this.#event(this.#newer(known)));
         });
         return { unsubscribe: () => this.#watchers.delete(observer) };
       },
@@ -180,6 +177,11 @@ export class ScriptedServer {
   #read(id: string): Snapshot | null {
     const stored = this.sessions.get(id);
     return stored ? this.#told(atTime(stored.snapshot, Date.now() + this.skewMs)) : null;
+  }
+
+  #newer(known: Readonly<Record<string, number>>): Snapshot[] {
+    const all = [...this.sessions.keys()].map((id) => this.#read(id)!);
+    return all.filter(({ id, status, revision }) => revision > (known[id] ?? (status === "active" ? 0 : Infinity)));
   }
 
   #told(snapshot: Snapshot): Snapshot {
