@@ -4,6 +4,7 @@ import {
   mergeFields,
   nextStamp,
   sameJson,
+  slotOf,
   type Drafts,
   type Json,
   type Stamp,
@@ -23,20 +24,15 @@ export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
   return merged;
 }
 
-/** What a form shows: the values without their stamps. */
-export function draftValues(drafts: Drafts): Record<string, Record<string, Json>> {
+/** What a form shows: the values without their stamps; `undefined` for a field that was emptied. */
+export function draftValues(drafts: Drafts): Record<string, Record<string, Json | undefined>> {
   return mapValues(drafts, fieldValues);
 }
 
 /** Stamps what is typed now: newer than everything that this record has seen. */
-export function stampFields(
-  record: SessionRecord,
-  fields: Readonly<Record<string, Json>>,
-  device: string,
-  nowMs: number,
-): Slots {
+export function stampFields(record: SessionRecord, fields: Fields, device: string, nowMs: number): Slots {
   const at = nextStamp(device, nowMs, newestStamp(record));
-  return mapValues(fields, (value) => ({ value, at }));
+  return mapValues(fields, (value) => slotOf(value, at));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { idSchema } from "./id.ts";
 import type { Json } from "./json.ts";
+import { slotSchema } from "./slot.ts";
 import { stampSchema } from "./stamp.ts";
 
 const json = z.custom<Json>((value) => value !== undefined);
@@ -51,7 +52,7 @@ const draft = z.object({
   step: name,
   /** As in a submission. What another device submitted in the step meanwhile is a conflict, unless it has seen the draft. */
   seen: z.record(name, idSchema.nullable()).optional(),
-  fields: z.record(name, z.object({ value: json, at: stampSchema })),
+  fields: z.record(name, slotSchema),
 });
 
 const cancel = z.object({ kind: z.literal("cancel"), id: idSchema, session: idSchema, version });

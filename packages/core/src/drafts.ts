@@ -1,6 +1,7 @@
 import { stepOf, type AnyFlow } from "./flow.ts";
 import { sameJson, type Json } from "./json.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { slotOf } from "./slot.ts";
 import { clampStamp, deviceOf, nextStamp, type Stamp } from "./stamp.ts";
 
 /**
@@ -12,10 +13,10 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
     const clamped = clampStamp(at, nowMs);
     const stands = Object.hasOwn(before, field) ? before[field] : undefined;
     const isBehind = clamped !== at && stands !== undefined && stands.at > clamped;
-    if (!isBehind) return [field, { value, at: clamped }] as const;
+    if (!isBehind) return [field, slotOf(value, clamped)] as const;
     // It has come before.
     if (deviceOf(stands.at) === deviceOf(at) && sameJson(stands.value, value)) return [field, stands] as const;
-    return [field, { value, at: nextStamp(deviceOf(at), nowMs, stands.at) }] as const;
+    return [field, slotOf(value, nextStamp(deviceOf(at), nowMs, stands.at))] as const;
   });
   return mergeFields(before, Object.fromEntries(edits));
 }
@@ -52,14 +53,14 @@ export function held(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
   const fields = Object.entries((session.data[step] ?? {}) as Record<string, Json>);
-  return Object.fromEntries(fields.map(([field, value]) => [field, { value, at }]));
+  return Object.fromEntries(fields.map(([field, value]) => [field, slotOf(value, at)]));
 }
 
 /** What has been typed in one step, by field. */
 export type FieldDrafts = Snapshot["drafts"][string];
 
-/** What a form shows of them: the values without their stamps. */
-export function fieldValues(fields: FieldDrafts): Record<string, Json> {
+/** What a form shows of them: the values without their stamps; `undefined` for a field that was emptied. */
+export function fieldValues(fields: FieldDrafts): Record<string, Json | undefined> {
   return Object.fromEntries(Object.entries(fields).map(([field, { value }]) => [field, value]));
 }
 

@@ -6,6 +6,7 @@ import { mergeFields } from "./drafts.ts";
 import { defineFlow, type AnyFlow } from "./flow.ts";
 import { storable, type Json } from "./json.ts";
 import { liftDrafts, liftSession } from "./lift.ts";
+import type { OldFields } from "./migration.ts";
 import { advance, apply, seenBy } from "./session.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { nextStamp, oldest } from "./stamp.ts";
@@ -427,4 +428,34 @@ test("S12, S6: an ended session keeps its end; what would be asked again is left
   expect(after).toMatchObject({ status: "cancelled", endedAt: before.endedAt, revision: before.revision });
   expect(after).toMatchObject({ data: { recipient } });
   expect([after.data["amount"], after.drafts]).toEqual([undefined, {}]);
+});
+
+test("S12: a field that was emptied is empty at the next version too, under the name that it has there", () => {
+  const text = z.string().optional();
+  const before = defineFlow({
+    name: "t",
+    version: 1,
+    steps: { a: step({ input: z.object({ x: text, y: text, z: text }) }) },
+  });
+  const moves = {
+    spread: ({ x, ...others }: OldFields) => ({ ...others, ex: x }),
+    named: (old: OldFields) => ({ ex: old["x"], y: old["y"], z: old["z"] }),
+    given: (old: OldFields) => ({ ...(old["x"] !== undefined && { ex: old["x"] }), y: old["y"], z: old["z"] }),
+    doubled: ({ x, y, z }: OldFields) => ({ ex: typeof x === "number" ? x * 2 : undefined, y, z }),
+  };
+  const at = (ms: number) => nextStamp(phone.id, DAWN_MS + ms);
+  const emptied = { a: { x: { at: at(2) }, y: { value: "typed", at: at(1) } } };
+  for (const fields of Object.values(moves)) {
+    const input = z.object({ ex: text, y: text, z: text });
+    const after = defineFlow({ name: "t", version: 2, steps: { a: step({ input }) }, migrate: { 1: { a: fields } } });
+    const lifted = { a: { ex: { at: at(2) }, y: { value: "typed", at: at(1) } } };
+    expect(liftDrafts(after, 1, emptied)).toStrictEqual(lifted);
+    const standing = { version: 1, data: { a: { x: "submitted", z: "stays" } }, drafts: {} };
+    expect(liftDrafts(after, 1, emptied, {}, standing)).toStrictEqual(lifted);
+    expect(liftDrafts(after, 1, { a: emptied.a }, { a: { ex: { value: "typed since", at: at(3) } } })).toMatchObject({
+      a: { ex: { value: "typed since" } },
+    });
+  }
+  const same = defineFlow({ name: "t", version: 2, steps: before.steps, migrate: { 1: {} } });
+  expect(liftDrafts(same, 1, emptied)).toStrictEqual(emptied);
 });

@@ -8,6 +8,7 @@ import type { OldFields } from "./migration.ts";
 import type { Refusal } from "./refusal.ts";
 import { progressOf } from "./progress.ts";
 import type { Drafts, Snapshot } from "./snapshot.ts";
+import { slotOf } from "./slot.ts";
 import { oldest } from "./stamp.ts";
 import type { Step } from "./step.ts";
 
@@ -28,6 +29,8 @@ export interface Way {
   readonly again: boolean;
   /** Whether a migration makes its fields; otherwise they stay as they are. */
   readonly rewritten: boolean;
+  /** Whether a step has a field of this name, as far as its schema says. */
+  has(field: string): boolean;
   /** Its fields as they are now. */
   carry(old: OldFields): Record<string, Json>;
   fault(detail: string): SessionsError;
@@ -170,26 +173,35 @@ function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDraf
   const typed: OldFields = { ...beside, ...fieldValues(fields) };
   const made = way.carry(typed);
   const [first] = entries;
-  if (!way.rewritten || first === undefined) return fields;
+  if (first === undefined) return fields;
+  if (!way.rewritten) return Object.fromEntries(entries.filter(([field]) => way.has(field)));
 
-  const lifted: FieldDrafts = {};
   // What a migration adds of its own must not win over what somebody typed.
-  for (const [field, value] of Object.entries(made)) lifted[field] = { value, at: oldest(first[1].at) };
-  for (const [source, { at }] of entries) {
-    let rest: Record<string, Json> = {};
-    try {
-      const { [source]: _, ...others } = typed;
-      rest = way.carry(others);
-    } catch {
-      // It cannot do without.
-    }
-    for (const [field, slot] of Object.entries(lifted)) {
-      if (at > slot.at && !sameJson(rest[field], slot.value)) slot.at = at;
+  const never = oldest(first[1].at);
+  const newest = new Map(Object.keys(made).map((field) => [field, never]));
+  for (const [source, { value, at }] of entries) {
+    const { [source]: _, ...others } = typed;
+    // Of an emptied field nothing may be made: what is made of some values in it shows what it is part of.
+    const tries = value === undefined ? [beside[source], "x", 1, true] : [];
+    const rests = [others, ...tries.map((other) => ({ ...others, [source]: other }))];
+    for (const rest of rests.map((fields) => attempt(way, fields))) {
+      for (const field of Object.keys(value === undefined ? { ...made, ...rest } : made)) {
+        if (at > (newest.get(field) ?? never) && !sameJson(rest[field], made[field])) newest.set(field, at);
+      }
     }
   }
-  if (Object.keys(beside).length === 0) return lifted;
-  // What stands there already was not typed.
-  return Object.fromEntries(Object.entries(lifted).filter(([, { at }]) => at > oldest(first[1].at)));
+  // Over what stands there already, only what was typed is new.
+  const isNew = ([, at]: [string, string]) => at > never || Object.keys(beside).length === 0;
+  return Object.fromEntries([...newest].filter(isNew).map(([field, at]) => [field, slotOf(made[field], at)]));
+}
+
+/** What a migration makes of other fields; nothing when it cannot do with them. */
+function attempt(way: Way, fields: OldFields): Record<string, Json> {
+  try {
+    return way.carry(fields);
+  } catch {
+    return {};
+  }
 }
 
 /**
@@ -215,6 +227,8 @@ export function wayOf(flow: AnyFlow, version: number, from: string): Way | null 
   }
   const definition = stepOf(flow, step);
   const rewritten = rewrites.length > 0;
+  const known = definition && fieldNames(definition);
+  const has = (field: string) => known?.includes(field) ?? true;
 
   function carry(old: OldFields): Record<string, Json> {
     let made: unknown;
@@ -226,14 +240,13 @@ export function wayOf(flow: AnyFlow, version: number, from: string): Way | null 
     }
     const plain = storable(made);
     if (!plain.ok || !isFields(plain.value)) throw fault("the migration made no object of JSON.");
-    const known = definition && fieldNames(definition);
-    const ours = Object.entries(plain.value).filter(([name]) => known?.includes(name) ?? true);
+    const ours = Object.entries(plain.value).filter(([name]) => has(name));
     const gone = version < flow.version && ours.length < Object.keys(plain.value).length;
     if (!rewritten && gone) throw fault("a field of it is gone.");
     return Object.fromEntries(ours);
   }
 
-  return { step, definition, again, rewritten, carry, fault };
+  return { step, definition, again, rewritten, has, carry, fault };
 }
 
 function carryInput(way: Way, input: Json): Json {

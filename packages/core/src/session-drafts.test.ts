@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { DraftCommand, SubmitCommand } from "./command.ts";
+import { commandSchema, type DraftCommand, type SubmitCommand } from "./command.ts";
+import { fieldValues } from "./drafts.ts";
 import { defineFlow, type AnyFlow } from "./flow.ts";
 import { MAX_INPUT_LENGTH, storable, type Json } from "./json.ts";
 import { advance, seenBy } from "./session.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { slotOf } from "./slot.ts";
 import { MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "./stamp.ts";
 import { step } from "./step.ts";
 import { DAWN_MS, devices, idOf } from "./testing/walk.ts";
@@ -55,13 +57,14 @@ function submitted(session: Snapshot, name: string, input: Json, nowMs = DAWN_MS
 }
 
 const value = fc.jsonValue().filter((typed) => storable(typed).ok) as fc.Arbitrary<Json>;
+const typedOrEmptied = fc.option(value, { nil: undefined, freq: 3 });
 
 /** Edits as devices make them: no stamp is issued twice, so one stamp never stands for two values. */
 const drafts = fc
   .array(
     fc.record({
       step: fc.constantFrom("first", "second", "last"),
-      fields: fc.record({ x: value, y: value, sure: value }, { requiredKeys: [] }),
+      fields: fc.record({ x: typedOrEmptied, y: typedOrEmptied, sure: value }, { requiredKeys: [] }),
       device: fc.constantFrom(...devices),
       agoMs: fc.integer({ min: -MAX_CLOCK_LEAD_MS / 2, max: 50_000 }).map((half) => half * 2),
     }),
@@ -73,7 +76,7 @@ const drafts = fc
       const at = nextStamp(device.id, DAWN_MS - agoMs, newest.get(device.id));
       newest.set(device.id, at);
       const known = Object.entries(fields).filter(([field]) => (field === "sure") === (name === "last"));
-      return draft(Object.fromEntries(known.map(([field, typed]) => [field, { value: typed, at }])), name);
+      return draft(Object.fromEntries(known.map(([field, typed]) => [field, slotOf(typed, at)])), name);
     });
   });
 
@@ -129,6 +132,30 @@ test("S3: of two values typed into one field the later one stays, though it arri
   const later = draft({ x: { value: "later", at: nextStamp(phone.id, DAWN_MS) } });
   const earlier = draft({ x: { value: "earlier", at: nextStamp(laptop.id, DAWN_MS - 1) } });
   expect(merged(begun, later, earlier).drafts["first"]).toMatchObject({ x: { value: "later" } });
+});
+
+test("S3: a field that was emptied is empty, whatever was typed in it before, until something is typed after", () => {
+  const at = (ms: number, by = phone) => nextStamp(by.id, DAWN_MS + ms);
+  const typed = draft({ x: { value: "typed", at: at(0) }, y: { value: "beside", at: at(0) } });
+  const emptied = draft({ x: { at: at(1, laptop) } });
+  const after = draft({ x: { value: "typed again", at: at(2) } });
+  for (const order of [
+    [typed, emptied],
+    [emptied, typed],
+    [emptied, emptied, typed],
+  ]) {
+    const { drafts: now } = merged(begun, ...order);
+    expect(now["first"]).toStrictEqual({ x: { at: at(1, laptop) }, y: { value: "beside", at: at(0) } });
+    expect({ x: "submitted", ...fieldValues(now["first"]!) }).toStrictEqual({ x: undefined, y: "beside" });
+  }
+  expect(merged(begun, after, emptied).drafts["first"]?.["x"]).toStrictEqual({ value: "typed again", at: at(2) });
+  expect(merged(begun, emptied, after).drafts["first"]?.["x"]).toStrictEqual({ value: "typed again", at: at(2) });
+  // As text it is the same.
+  expect(commandSchema.parse(JSON.parse(JSON.stringify(emptied)))).toStrictEqual(emptied);
+  expect(commandSchema.parse({ ...emptied, fields: { x: { value: undefined, at: at(1) } } })).toEqual({
+    ...emptied,
+    fields: { x: { at: at(1) } },
+  });
 });
 
 test("S3: a device whose clock runs far ahead does not win for ever", () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { deviceSchema } from "./command.ts";
 import { idSchema } from "./id.ts";
 import type { Json } from "./json.ts";
+import { slotSchema } from "./slot.ts";
 import { stampSchema } from "./stamp.ts";
 
 const json = z.custom<Json>((value) => value !== undefined);
@@ -34,7 +35,7 @@ export const snapshotSchema = z.object({
     }),
   ),
   /** What has been typed and not yet submitted, by step and field. */
-  drafts: z.record(z.string(), z.record(z.string(), z.object({ value: json, at: stampSchema }))),
+  drafts: z.record(z.string(), z.record(z.string(), slotSchema)),
   /** Where the last change was made. */
   device: deviceSchema,
   startedAt: time,

@@ -39,7 +39,8 @@ export interface DraftLine {
   readonly typedMs: number;
   readonly here: boolean;
   /** What a person typed. */
-  readonly value: Json;
+  /** Undefined where the field was emptied. */
+  readonly value: Json | undefined;
 }
 
 /** What a command is called, by its kind and step. */

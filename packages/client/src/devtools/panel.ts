@@ -93,7 +93,7 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
             idCell(session),
             field,
             `${new Date(typedMs).toLocaleTimeString()} ${here ? "here" : "elsewhere"}, ${place}`,
-            ...(revealed ? [JSON.stringify(value)] : []),
+            ...(revealed ? [value === undefined ? "(emptied)" : JSON.stringify(value)] : []),
           ]),
         ),
       ];
