@@ -1,4 +1,5 @@
 import { z } from "zod";
+import "./jitless.ts";
 import { idSchema } from "./id.ts";
 import type { Json } from "./json.ts";
 import { slotSchema } from "./slot.ts";

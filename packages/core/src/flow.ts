@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import "./jitless.ts";
 import { durationMs, type Duration } from "./duration.ts";
 import { SessionsError } from "./error.ts";
 import type { Json } from "./json.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import "./jitless.ts";
 import type { Json } from "./json.ts";
 
 /** Every expected "no", and what it means to the person. docs/errors.md has a heading for each. */

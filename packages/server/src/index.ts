@@ -20,3 +20,13 @@ export {
   type SessionsRouter,
 } from "./sessions.ts";
 export type { SweepOptions } from "./sweeper.ts";
+export {
+  sql,
+  type ColumnType,
+  type Generated,
+  type GeneratedAlways,
+  type Insertable,
+  type Selectable,
+  type Transaction,
+  type Updateable,
+} from "kysely";
