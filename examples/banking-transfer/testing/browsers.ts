@@ -1,0 +1,113 @@
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { launch, type ElementHandle, type Page } from "puppeteer-core";
+import { expect, vi } from "vitest";
+import { chooseChromium } from "../../../scripts/chromium.ts";
+import { DEMO_PASSWORD } from "../src/people.ts";
+
+/** How long a person waits for what they expect to see, in milliseconds. */
+const PATIENCE_MS = 15_000;
+
+export type BrowserName = "chromium" | "firefox";
+
+/** One page of the bank in a browser of its own, signed in, as a person uses it. */
+export interface Screen {
+  /** Types a text in place of what the field holds. */
+  fill(label: string, text: string): Promise<void>;
+  /** What a field shows, once it shows it. */
+  shows(label: string, text: string): Promise<void>;
+  press(button: string): Promise<void>;
+  /** Waits until the page says something. */
+  reads(text: string): Promise<void>;
+  /** The path that the page is at. */
+  path(): Promise<string>;
+  open(path: string): Promise<void>;
+}
+
+/** Where a browser is installed; undefined where it is not. */
+export async function installed(browser: BrowserName): Promise<string | undefined> {
+  if (browser === "chromium") return (await chooseChromium()).executablePath;
+  const places = [process.env["FIREFOX"], "/usr/bin/firefox-esr", "/usr/bin/firefox"];
+  for (const place of places) {
+    const there =
+      place !== undefined &&
+      (await access(place).then(
+        () => true,
+        () => false,
+      ));
+    if (there) return place;
+  }
+  return undefined;
+}
+
+/** Starts a browser on an empty profile and signs a person in. */
+export async function openScreen(
+  bank: string,
+  browser: BrowserName,
+  { person = "ada", width = 1280 } = {},
+): Promise<{ readonly screen: Screen; close(): Promise<void> }> {
+  const executablePath = await installed(browser);
+  if (executablePath === undefined) throw new Error(`There is no ${browser} here.`);
+  const userDataDir = await mkdtemp(join(tmpdir(), `bank-${browser}-`));
+  const started = await launch({
+    browser: browser === "chromium" ? "chrome" : "firefox",
+    executablePath,
+    userDataDir,
+    args: browser === "chromium" ? (await chooseChromium()).args : [],
+    defaultViewport: { width, height: 800 },
+  });
+  const [page = await started.newPage()] = await started.pages();
+  const screen = screenOf(page, bank);
+  await screen.open("/");
+  await screen.fill("Customer", person);
+  await screen.fill("Password", DEMO_PASSWORD);
+  await screen.press("Sign in");
+  await screen.reads("Open transfers");
+  return {
+    screen,
+    async close() {
+      await started.close();
+      await rm(userDataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function screenOf(page: Page, bank: string): Screen {
+  // The page's policy lets nobody make code of text, as a driver's own waiting does.
+  const until = <T>(look: () => Promise<T>) => vi.waitFor(look, { timeout: PATIENCE_MS, interval: 50 });
+
+  async function found(xpath: string): Promise<ElementHandle> {
+    return until(async () => {
+      const element = await page.$(`::-p-xpath(${xpath})`);
+      if (element === null) throw new Error(`There is no ${xpath} at ${page.url()}.`);
+      return element;
+    });
+  }
+
+  const field = (label: string) => found(`//input[@id = //label[starts-with(normalize-space(.), "${label}")]/@for]`);
+  return {
+    async fill(label, text) {
+      const input = await field(label);
+      await input.focus();
+      await page.keyboard.down("Control");
+      await page.keyboard.press("a");
+      await page.keyboard.up("Control");
+      await page.keyboard.type(text);
+    },
+    async shows(label, text) {
+      const input = await field(label);
+      await until(async () => expect(await input.evaluate((shown) => (shown as HTMLInputElement).value)).toBe(text));
+    },
+    async press(button) {
+      await (await found(`//button[not(@disabled) and contains(normalize-space(.), "${button}")]`)).click();
+    },
+    async reads(text) {
+      await until(async () => expect(await page.evaluate(() => document.body.innerText)).toContain(text));
+    },
+    path: () => page.evaluate(() => location.pathname),
+    async open(path) {
+      await page.goto(bank + path);
+    },
+  };
+}
