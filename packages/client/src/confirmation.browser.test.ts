@@ -184,3 +184,54 @@ test("an irreversible step is sent when only the stream is broken", async () => 
   expect(await session.submit("review", { accepted: true })).toEqual({ outcome: "accepted", revision: 4 });
   expect(session.state.status).toBe("completed");
 });
+
+test("S2: nothing contradicts an irreversible step while it is unanswered, in another tab and after a reload too", async () => {
+  const { server, owner, sessions, session } = await nearlyDone();
+  // Something to decide on, whose ways out would submit.
+  server.faults.refuse = ({ kind }) => (kind === "submit" ? { code: "failed" } : undefined);
+  await session.submit("amount", { cents: 6 });
+  server.faults.refuse = () => undefined;
+  await vi.waitFor(() => expect(session.state.sync.pending).toBe(0));
+  const other = openTab(server, { owner });
+  await other.ready;
+  const beside = other.open(transfer, session.id);
+  const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+  server.faults.beforePush = () => taken;
+  const submission = session.submit("review", { accepted: true });
+  await submission.stored;
+  await vi.waitFor(() => expect(beside.state.confirming).toBe("review"));
+
+  const refusal = { outcome: "refused", refusal: { code: "unsettled", pending: 1 } };
+  const reloaded = openTab(server, { owner });
+  await reloaded.ready;
+  for (const { state, cancel, submit, draft } of [session, beside, reloaded.open(transfer, session.id)]) {
+    expect(await cancel()).toEqual(refusal);
+    expect(await submit("recipient", { ...recipient, name: "Eve" })).toEqual(refusal);
+    expect(await submit("review", { accepted: true })).toEqual(refusal);
+    const [refused] = state.shelved;
+    expect(refused).toMatchObject({ conflict: false, step: "amount" });
+    expect(await (refused as { retry(): PromiseLike<unknown> }).retry()).toEqual(refusal);
+    expect(await draft("amount", { reference: "typing goes on" }).refused).toBeNull();
+    expect(state).toMatchObject({ status: "active", provisional: false });
+  }
+  // What was refused is still in its form, and on the shelf.
+  expect(session.state.drafts).toMatchObject({ recipient: { name: "Eve" }, amount: { reference: "typing goes on" } });
+  expect(session.state.shelved).toHaveLength(1);
+  take();
+  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(server.snapshot(session.id).status).toBe("completed");
+  sessions.close();
+});
+
+test("S2: of a confirmation and a cancellation in two tabs at once one is taken", async () => {
+  const { server, owner, session } = await nearlyDone();
+  const other = openTab(server, { owner });
+  await other.ready;
+  const beside = other.open(transfer, session.id);
+  const [confirmed, cancelled] = [session.submit("review", { accepted: true }), beside.cancel()];
+  const outcomes = [(await confirmed).outcome, (await cancelled).outcome];
+  expect(outcomes.toSorted()).toEqual(["accepted", "refused"]);
+  const status = outcomes[0] === "accepted" ? "completed" : "cancelled";
+  await vi.waitFor(() => expect(beside.state).toMatchObject({ status, provisional: false, shelved: [] }));
+  expect(server.snapshot(session.id).status).toBe(status);
+});

@@ -20,7 +20,10 @@ interface Means {
   readonly environment: Environment;
 }
 
-const refused = (refusal: Refusal): Confirmed => ({ outcome: { outcome: "refused", refusal }, snapshot: undefined });
+export const refused = (refusal: Refusal): Confirmed => ({
+  outcome: { outcome: "refused", refusal },
+  snapshot: undefined,
+});
 
 /**
  * Sends an irreversible step while the person waits. Every attempt has the same command id, so that it

@@ -5,7 +5,7 @@ import { newestTyped, stampFields, typed } from "./drafts.ts";
 import { adopted } from "./adoption.ts";
 import { enqueued, unshelved } from "./queue.ts";
 import { answered, type Answer } from "./settling.ts";
-import { emptyRecord, inOrder, type QueuedCommand, type SessionRecord } from "./record.ts";
+import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "./testing/transfer.ts";
 import { viewOf } from "./view.ts";
 
@@ -88,8 +88,7 @@ class World {
   #take(command: QueuedCommand, instead?: string): void {
     const base = command.kind === "submit" ? (this.screen?.data[command.step] ?? null) : null;
     this.taken.add(command.id);
-    const queue = enqueued(command, base);
-    this.record = (instead === undefined ? queue : inOrder(unshelved(instead), queue))(this.record);
+    this.record = enqueued(command, base, instead)(this.record);
   }
 
   /** As a session's actions do: what the rules refuse on what is seen is not taken. */

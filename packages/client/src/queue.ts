@@ -1,15 +1,21 @@
-import { unsubmitted, type Json } from "@sessions/core";
+import { unsubmitted, type Json, type Refusal } from "@sessions/core";
 import { untyped } from "./drafts.ts";
 import type { Change, QueuedCommand, SessionRecord, Settlement } from "./record.ts";
 
 /** How many outcomes a record remembers: as many as a session takes commands in its life. */
 const SETTLED_KEPT = 1_000;
 
-/** Queues a command. What it has seen typed in its step is part of it from now on. */
-export function enqueued(command: QueuedCommand, base: Json | null): Change {
-  return (record) => {
-    const known = [...record.settled, ...record.pending.map((entry) => entry.command)];
-    if (known.some(({ id }) => id === command.id)) return takenUp(command, record);
+/**
+ * Queues a command, instead of a shelved change of that id. What it has seen typed in its step is part of it from now on.
+ * While an irreversible step is unanswered it is refused: another tab may have sent that just now.
+ */
+export function enqueued(command: QueuedCommand, base: Json | null, instead?: string): Change {
+  return (before) => {
+    const settlement = before.settled.find(({ id }) => id === command.id)?.settlement;
+    if (settlement && wasUnsettled(settlement)) return before;
+    const record = instead === undefined ? before : unshelved(instead)(before);
+    if (settlement || record.pending.some((entry) => entry.command.id === command.id)) return takenUp(command, record);
+    if (before.asked) return settled(command.id, { outcome: "refused", refusal: unsettled(before) })(before);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     return record.version === command.version ? takenUp(command, queued) : queued;
@@ -30,9 +36,20 @@ export function unshelved(id: string): Change {
   return (record) => ({ ...record, shelved: record.shelved.filter((entry) => entry.id !== id) });
 }
 
-/** Remembers what is about to be sent and must not be sent again, unless its answer is known. */
+/** Remembers what is about to be sent and must not be sent again, unless its answer is known or another is awaited. */
 export function asking(asked: NonNullable<SessionRecord["asked"]>): Change {
-  return (record) => (record.settled.some(({ id }) => id === asked.id) ? record : { ...record, asked });
+  return (record) =>
+    record.settled.some(({ id }) => id === asked.id) ? record : { ...record, asked: record.asked ?? asked };
+}
+
+/** Whether something was refused because of an irreversible step, or is one that was. */
+export function wasUnsettled(settlement: Settlement): boolean {
+  return settlement.outcome === "refused" && settlement.refusal.code === "unsettled";
+}
+
+/** Why a command is not taken now. */
+export function unsettled({ pending, asked }: SessionRecord): Refusal {
+  return { code: "unsettled", pending: pending.length + (asked ? 1 : 0) };
 }
 
 /** Tells what became of a command, to those who wait for it in any tab. */

@@ -12,15 +12,14 @@ import {
   type Snapshot,
   type SubmitCommand,
 } from "@sessions/core";
-import { confirm } from "./confirmation.ts";
+import { confirm, refused } from "./confirmation.ts";
 import { changedFields, newestTyped, stampFields, typed, untyped, type Fields } from "./drafts.ts";
 import { adopted } from "./adoption.ts";
-import { asking, enqueued, settled, unshelved } from "./queue.ts";
+import { asking, enqueued, wasUnsettled, settled, unsettled, unshelved } from "./queue.ts";
 import {
   emptyRecord,
   inOrder,
   unchanged,
-  type Change,
   type QueuedCommand,
   type SessionRecord,
   type Settlement,
@@ -88,8 +87,16 @@ export function createActions(
     return advance(flow, view, command, { device: context.device(), nowMs: judgedAtMs(view, link.now()) });
   }
 
-  function queue(command: QueuedCommand, base: Json | null, before: Change): Begun<Settlement> {
-    const stored = store.change(session, inOrder(before, enqueued(command, base)));
+  /** Why it is refused at once. Nothing may contradict an irreversible step whose outcome only the server knows. */
+  function refusalNow(view: Snapshot | null, command: Command): Refusal | null {
+    const record = recordNow();
+    if (record.asked) return unsettled(record);
+    const verdict = judge(view, command);
+    return verdict.accepted ? null : verdict.refusal;
+  }
+
+  function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedChange): Begun<Settlement> {
+    const stored = store.change(session, enqueued(command, base, instead?.id));
     void stored.then(context.queued);
     return { stored, settled: waiting.submission(command.id) };
   }
@@ -114,13 +121,16 @@ export function createActions(
         ...(until.length > 0 && { typed: until }),
       };
 
-      const verdict = judge(view, command);
-      if (!verdict.accepted) {
+      const refusal = refusalNow(view, command);
+      if (refusal) {
         if (instead === undefined) keepTyped(step, given);
-        return refusedAtOnce(verdict.refusal);
+        return refusedAtOnce(refusal);
       }
       if (!flow.steps[step].kept) return unqueued(command);
-      return queue(command, view?.data[step] ?? null, instead ? unshelved(instead.id) : unchanged);
+      const begun = queue(command, view?.data[step] ?? null, instead);
+      if (instead === undefined)
+        void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, given));
+      return begun;
     };
     return submissionOf(id, whenKnown(begin));
   }
@@ -135,9 +145,7 @@ export function createActions(
   }
 
   function unqueued(command: SubmitCommand): Begun<Settlement> {
-    const record = recordNow();
-    const pending = record.pending.length + (record.asked ? 1 : 0);
-    if (pending > 0) return refusedAtOnce({ code: "unsettled", pending });
+    if (recordNow().pending.length > 0) return refusedAtOnce(unsettled(recordNow()));
     const { id, step } = command;
     confirming = id;
     // Its id only: a page that comes back asks what became of it, and never sends it.
@@ -147,7 +155,10 @@ export function createActions(
 
   async function confirmed(command: SubmitCommand): Promise<Settlement> {
     const device = context.device();
-    const { outcome, snapshot } = await confirm(command, context);
+    const record = recordNow();
+    // Another tab was faster.
+    const isLate = record.pending.length > 0 || (record.asked !== null && record.asked.id !== command.id);
+    const { outcome, snapshot } = isLate ? refused(unsettled(record)) : await confirm(command, context);
     confirming = undefined;
     const settlement = settlementOf(outcome);
     const change = inOrder(
@@ -191,9 +202,8 @@ export function createActions(
     const id = environment.id();
     const begin = (): Begun<Settlement> => {
       const command = { kind: "cancel", id, session, version } as const;
-      const verdict = judge(viewOf(flow, recordNow(), context.device()), command);
-      if (!verdict.accepted) return refusedAtOnce(verdict.refusal);
-      return queue(command, null, instead ? unshelved(instead.id) : unchanged);
+      const refusal = refusalNow(viewOf(flow, recordNow(), context.device()), command);
+      return refusal ? refusedAtOnce(refusal) : queue(command, null, instead);
     };
     return submissionOf(id, whenKnown(begin));
   }
@@ -201,7 +211,7 @@ export function createActions(
   function start(instead: ShelvedChange): Submission {
     const id = environment.id();
     const command = { kind: "start", id, session, version, flow: flow.name } as const;
-    return submissionOf(id, queue(command, null, unshelved(instead.id)));
+    return submissionOf(id, queue(command, null, instead));
   }
 
   return {

@@ -44,7 +44,10 @@ export interface Session<F extends AnyFlow = AnyFlow> {
    * connection and nothing pending (`unsettled`), and settles as `unconfirmed` when nothing answers.
    */
   submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;
-  /** Ends the session without completing it, and lets go of what is typed in it. */
+  /**
+   * Ends the session without completing it, and lets go of what is typed in it. Like `submit`, it is refused as
+   * `unsettled` while an irreversible step is unanswered (`confirming`): nobody knows yet what it would cancel.
+   */
   cancel(): Submission;
 }
 

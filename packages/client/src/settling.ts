@@ -13,7 +13,7 @@ import { adopted } from "./adoption.ts";
 import { shelvedDraft } from "./displaced.ts";
 import { stampFields, typed, untyped } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
-import { settled } from "./queue.ts";
+import { settled, wasUnsettled } from "./queue.ts";
 import {
   inOrder,
   unchanged,
@@ -71,6 +71,13 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
       if (held) continue;
       if (kind === "start") lost = outcome.refusal;
       record = refused(id, lost ?? outcome.refusal, given)(record);
+    }
+    // What took effect was not refused here, though another tab's irreversible step was there first.
+    for (const { id, settlement } of before.settled) {
+      const outcome = wasUnsettled(settlement) ? outcomes.get(id) : undefined;
+      if (outcome?.outcome === "accepted") {
+        record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
+      }
     }
 
     for (const [id, { step, slots }] of drafts) {

@@ -115,6 +115,11 @@ interface Visible<F extends AnyFlow> {
   readonly drafts: { readonly [K in StepsOf<F>]?: DraftOf<F, K> };
   readonly submissions: Snapshot["submissions"];
   readonly progress: Progress<StepsOf<F>>;
+  /**
+   * Whether `status` is what this device expects and the server has not said: the start, the last submission or the
+   * cancellation waits to be sent, or the deadline has passed by this device's clock. The server may yet say otherwise.
+   */
+  readonly provisional: boolean;
   /** The irreversible step that was sent and is not answered, also before a reload; null for none. */
   readonly confirming: StepsOf<F> | null;
   readonly sync: Sync;
@@ -197,6 +202,7 @@ export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs 
     version: shown?.version ?? flow.version,
     revision: record?.snapshot?.revision ?? 0,
     status: shown?.status ?? absence,
+    provisional: shown !== null && shown.status !== record?.snapshot?.status,
     data: shown?.data ?? {},
     outputs: shown?.outputs ?? {},
     drafts: draftValues(shown?.drafts ?? {}),

@@ -21,7 +21,7 @@ export const refusalCodes = {
   malformed: "This is not a command.",
   busy: "The server has too much to do; nothing was changed. Try again.",
   failed: "The application's own code failed on the server; nothing was changed.",
-  unsettled: "An irreversible step waits until everything before it is saved on the server.",
+  unsettled: "An irreversible step waits until all before it is saved, and all after it until the server has answered.",
   unconfirmed: "The server did not answer, so whether it happened is not known yet.",
 } as const;
 
