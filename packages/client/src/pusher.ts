@@ -156,6 +156,8 @@ export function createPusher({
       if ((snapshots.get(session)?.version ?? 0) > flow.version) ahead.add(session);
       else if (store.records.get(session)?.outdated) leaveAlone(session);
     }
+    // What was refused is in its form again, and nobody types it.
+    draftsWanted ||= reply.outcomes.some(({ outcome }) => outcome === "refused");
     const busyMs = reply.outcomes
       .map((outcome) => busyMsOf(outcome) ?? 0)
       .reduce((left, right) => Math.max(left, right));

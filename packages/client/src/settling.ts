@@ -152,12 +152,15 @@ function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (["conflict", "expired", "unknown_step"].includes(refusal.code) || !flow.steps[command.step].kept) return record;
-    const theirs = Object.entries(record.snapshot.drafts[command.step] ?? {}).filter(
-      ([, { at }]) => deviceOf(at) !== device.id,
+    const input = command.input as Record<string, Json>;
+    // What the server has of it need not be sent again.
+    const stands = Object.entries(record.snapshot.drafts[command.step] ?? {}).filter(
+      ([field, { value, at }]) => deviceOf(at) !== device.id || sameJson(value, input[field]),
     );
-    const newer = { ...Object.fromEntries(theirs), ...record.drafts[command.step] };
-    const slots = stampFields(record, command.input as Record<string, Json>, device.id, nowMs);
-    return typed(command.step, { ...slots, ...newer }, flow.version)(record);
+    const newer = { ...Object.fromEntries(stands), ...record.drafts[command.step] };
+    const left = Object.fromEntries(Object.entries(input).filter(([field]) => !Object.hasOwn(newer, field)));
+    const slots = stampFields(record, left, device.id, nowMs);
+    return Object.keys(slots).length > 0 ? typed(command.step, slots, flow.version)(record) : record;
   };
 }
 

@@ -66,8 +66,9 @@ export function createSync(options: SyncOptions): Sync {
     onStorage: takeTurn,
     onStored(id, met) {
       tabs.tell({ kind: "stored", ids: [id] });
-      // Where tabs cannot tell one another, nobody else says that there is something to push.
-      if (met) pause.begin();
+      // Where tabs cannot tell one another, nobody else says that there is something to push; nor of what came to be
+      // a draft without being typed.
+      if (met || Object.keys(store.records.get(id)?.drafts ?? {}).length > 0) pause.begin();
     },
     onForgotten: abandon,
   });

@@ -165,3 +165,30 @@ test("S2: of a long queue every submission is heard of, in a tab that does not p
   const outcomes = await Promise.all(all.map(({ settled }) => settled));
   expect(outcomes.filter(({ outcome }) => outcome === "accepted")).toHaveLength(250);
 });
+
+test("S1: what was refused is in its form again, and saved at once, in a tab that does not push too", async () => {
+  const { server, owner, session: first } = begun();
+  await first.submit("recipient", recipient);
+  const follower = openTab(server, { owner });
+  await follower.ready;
+  const beside = follower.open(transfer, first.id);
+  for (const session of [first, beside]) {
+    server.faults.refuse = ({ kind }) => (kind === "submit" ? { code: "failed" } : undefined);
+    // The server has what was typed before it was submitted.
+    await session.draft("amount", { cents: 7, reference: "x" }).settled;
+    const [sent, input] = [server.pushes.length, { cents: 7, reference: "x" }];
+    expect(await session.submit("amount", input)).toMatchObject({ outcome: "refused" });
+    expect(session.state).toMatchObject({ drafts: { amount: input }, sync: { pending: 0 } });
+    expect(server.pushes).toHaveLength(sent + 1);
+
+    // Of this it has nothing.
+    await session.submit("amount", { cents: 8 });
+    await vi.waitFor(() =>
+      expect(session.state).toMatchObject({ drafts: { amount: { cents: 8 } }, sync: { pending: 0 } }),
+    );
+    expect(server.snapshot(session.id).drafts["amount"]).toMatchObject({ cents: { value: 8 } });
+    server.faults.refuse = () => undefined;
+    await session.submit("amount", { cents: 9 });
+    await vi.waitFor(() => expect(beside.state.drafts.amount).toBeUndefined());
+  }
+});
