@@ -36,7 +36,7 @@ export async function fillHistory(pool: Pool, like: Snapshot, ended: number): Pr
     await pool.query(
       `insert into sessions.session_archive
          (owner_id, id, flow, version, revision, status, state, receipts, entry, hash, ended_at)
-       select 'owner-' || (n % $2::int), uuidv7(${past} - now()), $3, $4, $5, 'completed', $6::jsonb, '{}', 8,
+       select 'owner-' || (n % $2::int), uuidv7(${past} - now()), $3, $4, $5, 'completed', $6::json, '{}', 8,
          sha256(n::text::bytea), ${past}
        from generate_series(1, $1) as n`,
       [ended, owners, flow, version, revision, text],

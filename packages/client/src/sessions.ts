@@ -1,4 +1,4 @@
-import { SessionsError, type AnyFlow, type Device, type Outcome } from "@sessions/core";
+import { readable, SessionsError, storable, type AnyFlow, type Device, type Outcome } from "@sessions/core";
 import { deviceName } from "./device.ts";
 import { browserEnvironment, type Environment } from "./environment.ts";
 import { enqueued } from "./queue.ts";
@@ -7,22 +7,33 @@ import { createSession, type LiveSession, type Session, type SessionContext } fr
 import { createSync, syncs } from "./sync.ts";
 import { httpTransport, type SessionTransport } from "./transport.ts";
 
-export interface SessionsOptions {
+interface CommonOptions {
   /** The flows that this page knows, each name once. */
   readonly flows: readonly AnyFlow[];
   /** Whom everything local belongs to: the same id that the server's `identify` gives. */
   readonly owner: string;
-  /** The tRPC endpoint, such as "/trpc", of a host without a transformer. Exactly one of `url` and `transport`. */
-  readonly url?: string;
-  /** Where the router is mounted at `url`. Default "sessions". */
-  readonly mount?: string;
-  /** The mounted router on the application's own tRPC client: `trpc.sessions`. */
-  readonly transport?: SessionTransport;
   /** Several devices within one browser profile: each name has a store, tabs and an id of its own. Default "". */
   readonly profile?: string;
   /** The device's readable name, cut at 100 characters. Default: from the browser, "Chrome on Linux". */
   readonly deviceName?: string;
 }
+
+interface UrlOptions {
+  /** The tRPC endpoint, such as "/trpc", of a host without a transformer. Exactly one of `url` and `transport`. */
+  readonly url: string;
+  /** Where the router is mounted at `url`. Default "sessions". */
+  readonly mount?: string;
+  readonly transport?: undefined;
+}
+
+interface TransportOptions {
+  /** The mounted router on the application's own tRPC client: `trpc.sessions`. Exactly one of `url` and `transport`. */
+  readonly transport: SessionTransport;
+  readonly url?: undefined;
+  readonly mount?: undefined;
+}
+
+export type SessionsOptions = CommonOptions & (UrlOptions | TransportOptions);
 
 /**
  * An owner's sessions on this device. Made by {@link createSessions}. After `close`, and `forget` in any tab, `start`
@@ -91,7 +102,9 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
   const sync = createSync({
     owner: options.owner,
     profile: options.profile ?? "",
-    deviceName: (options.deviceName ?? deviceName()).slice(0, 100).toWellFormed(),
+    deviceName: readable(options.deviceName ?? deviceName())
+      .slice(0, 100)
+      .toWellFormed(),
     flows,
     transport: checked(options, flows),
     environment,
@@ -192,10 +205,18 @@ function keyOf(flow: string, id: string): string {
   return `${flow} ${id}`;
 }
 
+/** Text that names a store on every browser's disk. Untyped callers give anything. */
+function isName(name: unknown): name is string {
+  return typeof name === "string" && name.length <= 200 && storable(name).ok;
+}
+
 function checked(options: SessionsOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {
   const invalid = (detail: string) => new SessionsError("configuration_invalid", detail);
-  const { owner, url, mount = "sessions", transport } = options;
-  if (owner === "" || owner.length > 200) throw invalid("owner has 1 to 200 characters.");
+  const { owner, profile = "", url, mount = "sessions", transport } = options;
+  if (!isName(owner) || owner === "") {
+    throw invalid("owner is the id of whoever is signed in: 1 to 200 characters of text. Wait until it is known.");
+  }
+  if (!isName(profile)) throw invalid("profile is text of up to 200 characters.");
   if (flows.size < options.flows.length) throw invalid("flows has a name twice.");
   if (url !== undefined && transport === undefined) return httpTransport(url, mount);
   if (url === undefined && transport !== undefined) return transport;

@@ -14,10 +14,15 @@ export const textSchema = z
   .string()
   .refine((text) => text.isWellFormed() && !text.includes("\0"), "Not storable text.");
 
+/** A name as people may be shown it: without what is no character of it, such as what turns the direction of all that follows. */
+export function readable(name: string): string {
+  return name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, "");
+}
+
 /** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
 export const deviceSchema = z.object({
   id: idSchema,
-  name: textSchema.max(100),
+  name: textSchema.max(100).overwrite(readable),
 });
 export type Device = z.infer<typeof deviceSchema>;
 

@@ -1,6 +1,7 @@
 export {
   commandSchema,
   deviceSchema,
+  readable,
   type CancelCommand,
   type Command,
   type Device,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { commandSchema } from "./command.ts";
+import { commandSchema, deviceSchema } from "./command.ts";
 import * as protocol from "./protocol.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 import recorded from "./testing/protocol-record.json" with { type: "json" };
@@ -75,5 +75,15 @@ test("a command that is more than its schema names loses the rest, and one that 
     "cancel",
   ]) {
     expect(commandSchema.safeParse(wrong).success).toBe(false);
+  }
+});
+
+test("a device's name has nothing that changes how the text around it is read", () => {
+  const id = "01900000-0000-7000-8000-000000000001";
+  const name = "\u202Ephone\u202C\n of \u2066Ada\u2069\u200F\u2028";
+  expect(deviceSchema.parse({ id, name })).toEqual({ id, name: "phone of Ada" });
+  // Letters of every script, and what joins them, stay.
+  for (const name of ["טלפון של עדה", "هاتف آدا", "👩‍💻 Ada's", "می‌خواهم", "Zoë"]) {
+    expect(deviceSchema.parse({ id, name })).toEqual({ id, name });
   }
 });

@@ -44,8 +44,10 @@ const refuse = (refusal: Refusal): Advanced => ({ accepted: false, refusal });
  * @throws {SessionsError} `path_invalid` when the flow's own path function misbehaves.
  */
 export function advance(flow: AnyFlow, session: Snapshot | null, command: Command, given: Circumstances): Advanced {
+  // Of whatever flow it is: the id stands for another session, or another start of it.
+  if (command.kind === "start" && session !== null) return refuse({ code: "command_mismatch" });
   if (command.version > flow.version) return outdated(flow, command.version);
-  if (command.kind === "start") return start(flow, session, command, given);
+  if (command.kind === "start") return start(flow, command, given);
   if (session === null) return refuse({ code: "not_found" });
   const { status, expiresAt } = atTime(session, given.nowMs);
   if (status === "expired") return refuse({ code: "expired", at: expiresAt });
@@ -122,9 +124,8 @@ export function apply(
   return submitted(flow, session, change, given);
 }
 
-function start(flow: AnyFlow, session: Snapshot | null, command: StartCommand, given: Circumstances): Advanced {
+function start(flow: AnyFlow, command: StartCommand, given: Circumstances): Advanced {
   if (command.flow !== flow.name) return refuse({ code: "unknown_flow", flow: command.flow });
-  if (session !== null) return refuse({ code: "command_mismatch" });
   return {
     accepted: true,
     session: begin(flow, command.session, given),

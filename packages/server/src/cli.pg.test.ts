@@ -109,12 +109,12 @@ test.for<readonly [name: string, statement: string, says: string]>([
   ],
   [
     "data that were changed",
-    "update sessions.session_archive set state = jsonb_set(state, '{data,amount,cents}', '1') where id = $1",
+    "update sessions.session_archive set state = jsonb_set(state::jsonb, '{data,amount,cents}', '1') where id = $1",
     "has other data than its history",
   ],
   [
     "a result that was changed",
-    "update sessions.session_archive set state = jsonb_set(state, '{result,reference}', '\"R-0\"') where id = $1",
+    "update sessions.session_archive set state = jsonb_set(state::jsonb, '{result,reference}', '\"R-0\"') where id = $1",
     "has another result than its history",
   ],
   ["no row of its own", "delete from sessions.session_archive where id = $1", "is gone, and its history stays"],

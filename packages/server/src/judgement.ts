@@ -44,7 +44,9 @@ export function judge(
   if (stored !== null && advanced.session === stored.snapshot) {
     return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
   }
-  if (stored !== null && advanced.change?.kind === "submit" && stored.entry >= MAX_SESSION_COMMANDS) {
+  // What ends a session is always possible.
+  const isFull = stored !== null && stored.entry >= MAX_SESSION_COMMANDS && advanced.session.status === "active";
+  if (isFull && advanced.change?.kind === "submit") {
     return settle(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
   }
   return { settled: false, advanced, served };

@@ -219,6 +219,22 @@ test("S6: an ended session takes nothing more and stays readable", async () => {
   expect(await ada.read(session)).toEqual(ended);
 });
 
+test("S6: what a session holds comes back in the order in which it was given, also from the archive", async () => {
+  const ada = new Teller(node, "ordered");
+  const session = uuidv7();
+  const typed = { zebra: 1, "a long name": { z: [{ y: 1, x: 2 }], a: null, long: "b" }, ox: 2, b: 4 };
+  const left = submit(session, "left", text("one"));
+  const middle = submit(session, "middle", text("two"), { left: left.id });
+  await ada.push(start(session, "notes"), left, middle, submit(session, "right", typed));
+  const active = await ada.read(session);
+  expect(JSON.stringify(active!.data["right"])).toBe(JSON.stringify(typed));
+  await ada.one(submit(session, "end", {}));
+  const ended = await new Teller(otherNode, "ordered").read(session);
+  expect(ended!.status).toBe("completed");
+  expect(JSON.stringify(ended!.data["right"])).toBe(JSON.stringify(typed));
+  expect(Object.keys(ended!)).toEqual(Object.keys(active!));
+});
+
 test("S6: a cancelled session moves to the archive", async () => {
   const ada = new Teller(node, "quitter");
   const { session } = await ada.untilReview();

@@ -105,8 +105,17 @@ export function receiptOf(stored: Stored, command: Command): { readonly revision
 
 /** 128 bits of SHA-256 over the command as canonical JSON (RFC 8785): the same whatever the order of its keys. */
 function commandHash(command: Command): Buffer {
-  // Undefined only for what JSON cannot hold, and a command is an object.
-  return digest("sha256", canonicalize(command)!, "buffer").subarray(0, 16);
+  return digest("sha256", canonical(command), "buffer").subarray(0, 16);
+}
+
+function canonical(command: Command): string {
+  try {
+    // Undefined only for what JSON cannot hold, and a command is an object.
+    return canonicalize(command)!;
+  } catch {
+    // Half of a surrogate pair, or a number that is none: the same text for the same body, and no other command's.
+    return `not canonical: ${JSON.stringify(command)}`;
+  }
 }
 
 export function stateOf(snapshot: Snapshot): State {

@@ -2,6 +2,7 @@ import type { AnyFlow, Device } from "@sessions/core";
 import { afterEach, vi } from "vitest";
 import { browserEnvironment, type Environment } from "../environment.ts";
 import { assembleSessions, type Sessions, type SessionsOptions } from "../sessions.ts";
+import type { SessionTransport } from "../transport.ts";
 import type { ScriptedServer } from "./scripted-server.ts";
 import { transfer } from "./transfer.ts";
 
@@ -25,7 +26,10 @@ export function someone(): string {
 /** A tab of a device. The same owner and profile again is another tab, or the page after a reload. */
 export function openTab(
   server: ScriptedServer,
-  options: Partial<SessionsOptions> & { readonly owner: string },
+  options: Omit<Partial<SessionsOptions>, "url" | "mount" | "transport"> & {
+    readonly owner: string;
+    readonly transport?: SessionTransport;
+  },
   environment = quick,
 ): Sessions {
   const flows: readonly AnyFlow[] = [transfer];

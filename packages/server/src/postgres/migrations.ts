@@ -39,7 +39,7 @@ async function createTables(db: Kysely<unknown>, schema: string): Promise<void> 
       version integer not null,
       revision integer not null,
       status text not null,
-      state jsonb not null,
+      state json not null,
       receipts bytea not null,
       entry integer not null,
       hash bytea not null,
