@@ -1,16 +1,10 @@
 // Skipped where no Firefox is installed: `apt-get install firefox-esr`, or its path in FIREFOX.
-import { describe, expect, onTestFinished, test } from "vitest";
-import { installed, openScreen, type BrowserName, type Screen } from "./testing/browsers.ts";
+import { describe, expect, test } from "vitest";
+import { installed, openScreen } from "./testing/browsers.ts";
 import { runBank } from "./testing/running-bank.ts";
 
 const bank = runBank();
 const hasFirefox = (await installed("firefox")) !== undefined;
-
-async function screen(browser: BrowserName, width?: number): Promise<Screen> {
-  const opened = await openScreen(bank.url, browser, width === undefined ? {} : { width });
-  onTestFinished(() => opened.close());
-  return opened.screen;
-}
 
 describe.each([
   ["firefox", "chromium"],
@@ -18,7 +12,10 @@ describe.each([
   ["firefox", "firefox"],
 ] as const)("from %s to %s", (first, second) => {
   test.skipIf(!hasFirefox)("S1: a transfer begun in one browser is finished in another", async () => {
-    const [phone, laptop] = await Promise.all([screen(first, 375), screen(second)]);
+    const [phone, laptop] = await Promise.all([
+      openScreen(bank.url, first, { width: 375 }),
+      openScreen(bank.url, second),
+    ]);
     await phone.press("New transfer");
     await phone.fill("Name", "Grace Hopper");
     await phone.fill("IBAN", "BE95 7351 9061 2058");

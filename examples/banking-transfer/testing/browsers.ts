@@ -2,7 +2,7 @@ import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch, type ElementHandle, type Page } from "puppeteer-core";
-import { expect, vi } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { chooseChromium } from "../../../scripts/chromium.ts";
 import { DEMO_PASSWORD } from "../src/people.ts";
 
@@ -41,12 +41,12 @@ export async function installed(browser: BrowserName): Promise<string | undefine
   return undefined;
 }
 
-/** Starts a browser on an empty profile and signs a person in. */
+/** Starts a browser on an empty profile for the running test, and signs a person in. */
 export async function openScreen(
   bank: string,
   browser: BrowserName,
   { person = "ada", width = 1280 } = {},
-): Promise<{ readonly screen: Screen; close(): Promise<void> }> {
+): Promise<Screen> {
   const executablePath = await installed(browser);
   if (executablePath === undefined) throw new Error(`There is no ${browser} here.`);
   const userDataDir = await mkdtemp(join(tmpdir(), `bank-${browser}-`));
@@ -57,6 +57,10 @@ export async function openScreen(
     args: browser === "chromium" ? (await chooseChromium()).args : [],
     defaultViewport: { width, height: 800 },
   });
+  onTestFinished(async () => {
+    await started.close();
+    await rm(userDataDir, { recursive: true, force: true });
+  });
   const [page = await started.newPage()] = await started.pages();
   const screen = screenOf(page, bank);
   await screen.open("/");
@@ -64,13 +68,7 @@ export async function openScreen(
   await screen.fill("Password", DEMO_PASSWORD);
   await screen.press("Sign in");
   await screen.reads("Open transfers");
-  return {
-    screen,
-    async close() {
-      await started.close();
-      await rm(userDataDir, { recursive: true, force: true });
-    },
-  };
+  return screen;
 }
 
 function screenOf(page: Page, bank: string): Screen {
