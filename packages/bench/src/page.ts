@@ -81,7 +81,9 @@ function serverOf(snapshots: readonly Snapshot[]): SessionTransport {
     changes: { query: () => silence },
     watch: {
       subscribe(_request, { onData }) {
-        queueMicrotask(() => onData({ protocol: PROTOCOL_VERSION, now: now(), snapshots: [...snapshots] }));
+        queueMicrotask(() =>
+          onData({ protocol: PROTOCOL_VERSION, now: now(), snapshots: [...snapshots], more: false }),
+        );
         return { unsubscribe: () => {} };
       },
     },

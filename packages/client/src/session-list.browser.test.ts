@@ -105,3 +105,15 @@ test("a session opened as one of another flow is missing, and stays what it is i
   expect(sessions.open(transfer, mine.id).state).toMatchObject({ flow: "transfer", status: "missing" });
   expect(sessions.open(other, mine.id)).toBe(mine);
 });
+
+test("the ended ones come behind more active ones than a page holds", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const phone = openTab(server, { owner, profile: "phone" });
+  await phone.start(transfer).cancel();
+  for (let index = 0; index < 45; index += 1) phone.start(transfer);
+  await vi.waitFor(() => expect(server.sessions.size).toBe(46));
+  const list = openTab(server, { owner, profile: "laptop" }).list(transfer);
+  await vi.waitFor(() => expect(list.state).toMatchObject({ ended: [{ status: "cancelled" }], more: false }));
+  expect(list.state.active).toHaveLength(45);
+});

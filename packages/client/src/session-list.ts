@@ -1,4 +1,4 @@
-import type { AnyFlow, ListReply } from "@sessions/core";
+import type { AnyFlow, ListReply, Snapshot } from "@sessions/core";
 import { backoffMs, later } from "./environment.ts";
 import { createListeners } from "./listeners.ts";
 import { adopted } from "./adoption.ts";
@@ -72,15 +72,14 @@ export function createSessionList(
     refresh();
     try {
       await store.ready;
-      const reply = await server.list({ flow: flow.name, limit: PAGE, after });
-      link.heard(reply.now);
+      let reply = await take(after, PAGE);
+      // The active ones are shown whole, and the ended ones begin behind them.
+      while (reply.ended.length === 0 && reply.next?.endedAt === null && isOpen()) reply = await take(reply.next, 100);
       // Reloading the first page keeps the place of those after it, unless more has ended meanwhile than it holds.
       const oldest = reply.ended.at(-1);
       const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
       if (after !== null || next === undefined || !reaches) next = reply.next;
-      for (const snapshot of [...reply.active, ...reply.ended]) {
-        void store.change(snapshot.id, adopted(snapshot, device(), flow));
-      }
+      adopt(reply.ended);
       failures = 0;
     } catch {
       failures += 1;
@@ -90,6 +89,17 @@ export function createSessionList(
     }
     loading = false;
     if (isOpen()) refresh();
+  }
+
+  async function take(after: ListReply["next"], limit: number): Promise<ListReply> {
+    const reply = await server.list({ flow: flow.name, limit, after });
+    link.heard(reply.now);
+    adopt(reply.active);
+    return reply;
+  }
+
+  function adopt(snapshots: readonly Snapshot[]): void {
+    for (const snapshot of snapshots) void store.change(snapshot.id, adopted(snapshot, device(), flow));
   }
 
   refresh();

@@ -76,14 +76,15 @@ export function createWatcher({ flows, store, server, environment, link, device 
     };
     awaitEvent();
     let asked: Record<string, number> | undefined = known();
+    const told = new Set(Object.keys(asked));
     const end = server.watch(asked, {
-      onData: ({ protocol, now, snapshots }) =>
+      onData: ({ protocol, now, snapshots, more }) =>
         current(() => {
           failures = 0;
           awaitEvent();
           link.heard(now, protocol);
-          if (protocol === PROTOCOL_VERSION) take(snapshots, asked);
-          asked = undefined;
+          if (protocol === PROTOCOL_VERSION) take(snapshots, asked && told, more);
+          if (!more) asked = undefined;
         }),
       onError: () => current(lost),
       onComplete: () => current(lost),
@@ -113,11 +114,11 @@ export function createWatcher({ flows, store, server, environment, link, device 
     void store.change(snapshot.id, adopted(snapshot, device(), flows.get(snapshot.flow)));
   }
 
-  function take(snapshots: readonly Snapshot[], asked?: Readonly<Record<string, number>>): void {
+  /** `told`: what the beginning of the stream has named; while `more` of it follows, what is missing is not known yet. */
+  function take(snapshots: readonly Snapshot[], told: Set<string> | undefined, more: boolean): void {
     for (const snapshot of snapshots) adopt(snapshot);
-    if (asked === undefined) return;
-    const told = new Set([...Object.keys(asked), ...snapshots.map(({ id }) => id)]);
-    void readEach(active().filter(({ id }) => !told.has(id)));
+    for (const { id } of snapshots) told?.add(id);
+    if (told !== undefined && !more) void readEach(active().filter(({ id }) => !told.has(id)));
   }
 
   /** Active here, not asked about for want of room, and not told of among all that are active: they have ended. */

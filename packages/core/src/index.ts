@@ -38,6 +38,7 @@ export type { MigrationsInto, OldFields, StepMigration } from "./migration.ts";
 export {
   listRequestSchema,
   MAX_COMMANDS,
+  MAX_KNOWN,
   MAX_SESSION_COMMANDS,
   PROTOCOL_VERSION,
   pushRequestSchema,

@@ -4,10 +4,13 @@ import { SessionsError } from "@sessions/core";
 export interface Bounds {
   /** How long one of the application's handlers may run, in milliseconds, before its command fails. Default 10,000. */
   readonly handlerMs: number;
+  /** What one reply or event may weigh, in bytes of JSON, but for a single session that is larger. Default 1 MiB. */
+  readonly pageBytes: number;
 }
 
 export const defaultBounds: Bounds = {
   handlerMs: 10_000,
+  pageBytes: 1024 * 1024,
 };
 
 /** The bounds that hold: those that are given, else the defaults. @throws {SessionsError} `configuration_invalid` */

@@ -1,12 +1,18 @@
 import type { Kysely } from "kysely";
 import { atTime, type ListReply, type ListRequest, type Outcome, type Snapshot } from "@sessions/core";
 import { endDue, type Court } from "./decision.ts";
-import { listArchived, listEndedSince, loadArchived, loadArchivedOf } from "./postgres/archive.ts";
-import { listHot, loadHot, loadHotOf } from "./postgres/hot.ts";
+import { archivedRevisionsOf, listArchived, listEndedSince, loadArchived, pageOfEither } from "./postgres/archive.ts";
+import { listHot, listRevisions, loadHot } from "./postgres/hot.ts";
+import type { Page } from "./postgres/page.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
 import { findReceipt, NO_RECEIPTS } from "./receipts.ts";
 import type { Stored } from "./stored.ts";
+
+/** The most sessions that one statement names. */
+const PAGE_SESSIONS = 100;
+
+const NOTHING: Page = { stored: [], bytes: 0, more: false };
 
 export interface ReaderOptions {
   readonly court: Court;
@@ -44,52 +50,103 @@ export class Reader {
     return receipt ? { outcome: "accepted", revision: receipt.revision, replayed: true } : null;
   }
 
-  async list(owner: string, request: ListRequest): Promise<ListReply> {
-    const active = request.after === null ? await this.#active(owner, request.flow) : [];
-    const ended = await listArchived(this.#db, owner, { ...request, limit: request.limit + 1 });
-    const page = ended.slice(0, request.limit).map(({ snapshot }) => snapshot);
-    const last = page.at(-1);
-    const endedMeanwhile = new Set(page.map(({ id }) => id));
+  /** One page of the owner's sessions: the active ones by id, then the ended ones, both newest first. */
+  async list(owner: string, { flow, limit, after }: ListRequest): Promise<ListReply> {
+    const room = { limit, bytes: this.#options.court.bounds.pageBytes };
+    const isAmongActive = after === null || after.endedAt === null;
+    const hot = isAmongActive ? await listHot(this.#db, owner, { ...room, flow, after: after && after.id }) : NOTHING;
+    const active = (await this.#tellEach(owner, hot.stored)).filter(({ status }) => status === "active");
+    const lastActive = hot.stored.at(-1)?.snapshot.id ?? after?.id;
+    const stay = () => ({ endedAt: null, id: lastActive! });
+    const reply = { now: new Date(this.#options.court.now()).toISOString(), active };
+    if (hot.more) return { ...reply, ended: [], next: stay() };
+
+    const left = { limit: limit - active.length, bytes: room.bytes - hot.bytes };
+    // One that there is no room for is asked for all the same: whether there is a next page depends on it.
+    const archived = await listArchived(this.#db, owner, {
+      limit: Math.max(1, left.limit),
+      bytes: left.bytes,
+      flow,
+      after: isAmongActive ? null : { endedAt: after.endedAt!, id: after.id },
+    });
+    const isFull = active.length > 0 && (left.limit < 1 || archived.bytes > left.bytes);
+    const ended = isFull ? [] : archived.stored.map(({ snapshot }) => snapshot);
+    const endedMeanwhile = new Set(ended.map(({ id }) => id));
+    const last = ended.at(-1);
+    const next = isFull ? stay() : last && archived.more ? { endedAt: last.endedAt, id: last.id } : null;
     return {
-      now: new Date(this.#options.court.now()).toISOString(),
+      ...reply,
       active: active.filter(({ id }) => !endedMeanwhile.has(id)),
-      ended: page,
-      next: ended.length > page.length && last?.endedAt ? { endedAt: last.endedAt, id: last.id } : null,
+      ended,
+      next: archived.stored.length === 0 ? null : next,
     };
   }
 
   /**
-   * What a watcher that has these revisions lacks: active sessions that are newer, and known ones that have ended.
-   * Whatever has ended since `sinceMs` (milliseconds since 1970) too: it may have begun and ended between two looks.
+   * The ids of what one who has these revisions lacks, newest first: active sessions that are newer, and known ones
+   * that have ended. With `sinceMs` (milliseconds since 1970) whatever has ended since then too, but for what is in
+   * `ended`: it may have begun and ended between two looks. `same`: what is active and known as it is.
    */
-  async newer(owner: string, known: Readonly<Record<string, number>>, sinceMs?: number): Promise<readonly Snapshot[]> {
-    const active = await this.#active(owner, null);
-    const lately = sinceMs === undefined ? [] : await listEndedSince(this.#db, owner, sinceMs);
-    const gone = new Set(Object.keys(known));
-    for (const { id } of [...active, ...lately.map(({ snapshot }) => snapshot)]) gone.delete(id);
-    const ended = gone.size === 0 ? [] : await loadArchivedOf(this.#db, owner, [...gone]);
-    const all = [...active, ...[...lately, ...ended].map(({ snapshot }) => snapshot)];
-    return all.filter(({ id, revision }) => revision > (known[id] ?? 0));
-  }
+  async lacking(
+    owner: string,
+    known: ReadonlyMap<string, number>,
+    { sinceMs, ended }: { readonly sinceMs?: number; readonly ended?: ReadonlyMap<string, number> } = {},
+  ): Promise<{ readonly ids: readonly string[]; readonly same: readonly string[] }> {
+    const isNews = (id: string, revision: number) => revision > (known.get(id) ?? 0);
+    const active = await listRevisions(this.#db, owner, new Date(this.#options.court.now()).toISOString());
+    const ids = new Set(active.filter(({ id, revision, due }) => due || isNews(id, revision)).map(({ id }) => id));
+    const same = active.map(({ id }) => id).filter((id) => !ids.has(id));
 
-  /** The owner's sessions of these ids, active or ended. */
-  async readMany(owner: string, sessions: readonly string[]): Promise<readonly Snapshot[]> {
-    const hot = await loadHotOf(this.#db, owner, sessions);
-    const found = new Set(hot.map(({ snapshot }) => snapshot.id));
-    const others = sessions.filter((id) => !found.has(id));
-    const archived = others.length === 0 ? [] : await loadArchivedOf(this.#db, owner, others);
-    const told = await Promise.all([...hot, ...archived].map((stored) => this.#told(owner, stored)));
-    return told.filter((snapshot) => snapshot !== undefined);
-  }
-
-  /** The active sessions; those whose deadline has passed are ended on the way. */
-  async #active(owner: string, flow: string | null): Promise<readonly Snapshot[]> {
-    const active: Snapshot[] = [];
-    for (const stored of await listHot(this.#db, owner, flow)) {
-      const snapshot = await this.#told(owner, stored);
-      if (snapshot?.status === "active") active.push(snapshot);
+    const stillActive = new Set(active.map(({ id }) => id));
+    const gone = [...known.keys()].filter((id) => !stillActive.has(id));
+    for (let at = 0; at < gone.length; at += PAGE_SESSIONS) {
+      for (const { id, revision } of await archivedRevisionsOf(this.#db, owner, gone.slice(at, at + PAGE_SESSIONS)))
+        if (isNews(id, revision)) ids.add(id);
     }
-    return active;
+    const lately = sinceMs === undefined ? [] : await listEndedSince(this.#db, owner, sinceMs);
+    for (const { id } of lately) if (!ended?.has(id)) ids.add(id);
+    return { ids: [...ids].toSorted().toReversed(), same };
+  }
+
+  /** As many of these sessions as there is room for, active or ended, in the order of `ids`: newest first. `rest`: those to ask for next. */
+  async page(
+    owner: string,
+    ids: readonly string[],
+  ): Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }> {
+    const asked = ids.slice(0, PAGE_SESSIONS);
+    if (asked.length === 0) return { snapshots: [], rest: [] };
+    const { stored, more } = await pageOfEither(this.#db, owner, asked, this.#options.court.bounds.pageBytes);
+    const last = stored.at(-1)?.snapshot.id;
+    return {
+      snapshots: await this.#tellEach(owner, stored),
+      rest: more ? ids.filter((id) => id < last!) : ids.slice(PAGE_SESSIONS),
+    };
+  }
+
+  /** The first page of what one who has these revisions lacks, of ids older than `after`. */
+  async newer(
+    owner: string,
+    known: ReadonlyMap<string, number>,
+    after?: string,
+  ): Promise<{ readonly snapshots: readonly Snapshot[]; readonly more: boolean; readonly same: readonly string[] }> {
+    const { ids, same } = await this.lacking(owner, known);
+    let rest = after === undefined ? ids : ids.filter((id) => id < after);
+    for (;;) {
+      const page = await this.page(owner, rest);
+      rest = page.rest;
+      const snapshots = page.snapshots.filter(({ id, revision }) => revision > (known.get(id) ?? 0));
+      if (snapshots.length > 0 || rest.length === 0) return { snapshots, more: rest.length > 0, same };
+    }
+  }
+
+  /** What may be told of each; one that moves on meanwhile is told as it is by then. */
+  async #tellEach(owner: string, all: readonly Stored[]): Promise<readonly Snapshot[]> {
+    const told: Snapshot[] = [];
+    for (const stored of all) {
+      const snapshot = (await this.#told(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
+      if (snapshot !== null) told.push(snapshot);
+    }
+    return told;
   }
 
   /**

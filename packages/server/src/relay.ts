@@ -1,6 +1,7 @@
 import type { Snapshot } from "@sessions/core";
 import type { Bus, Notice } from "./bus/bus.ts";
-import type { WatchHub } from "./watch.ts";
+import { inLanes } from "./lanes.ts";
+import type { Given, WatchHub } from "./watch.ts";
 
 /** How often watched owners are looked up, in milliseconds, while the bus hears nothing. */
 const POLL_MS = 2_000;
@@ -8,18 +9,21 @@ const POLL_MS = 2_000;
 const HEARING_POLL_MS = 60_000;
 /** How much later than its end, by the clock of its node, a session may be found in the archive, in milliseconds. */
 const LATE_MS = 60_000;
+/** How many owners are looked up at once. */
+const LANES = 4;
+/** After so many owners in a row whose look-up failed it is not theirs: the round is given up. */
+const MAX_FAILURES = 3;
 
 export interface RelayOptions {
   readonly bus: Bus;
   readonly hub: WatchHub;
-  /** The owner's sessions of these ids as the database has them now. */
-  readonly load: (owner: string, sessions: readonly string[]) => Promise<readonly Snapshot[]>;
-  /** What a watcher that has these revisions lacks, as the database has it now, and what has ended since then. */
-  readonly newer: (
+  /** A page of the owner's sessions of these ids, as the database has them now. `rest`: those to ask for next. */
+  readonly page: (
     owner: string,
-    known: Readonly<Record<string, number>>,
-    sinceMs: number,
-  ) => Promise<readonly Snapshot[]>;
+    sessions: readonly string[],
+  ) => Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }>;
+  /** The ids of what watchers that were given this lack, as the database has it now, and of what has ended since then. */
+  readonly lacking: (owner: string, given: Given, sinceMs: number) => Promise<readonly string[]>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** A session may have moved on without this node: what is remembered of it is dropped. Undefined: of all. */
@@ -36,6 +40,8 @@ export class Relay {
   #pollTimer: NodeJS.Timeout | undefined;
   #hears = false;
   #lookedMs: number;
+  /** Since when the owners whose last look-up failed have not been looked up. */
+  #behind = new Map<string, number>();
   #closed = false;
 
   constructor(options: RelayOptions) {
@@ -79,19 +85,24 @@ export class Relay {
 
   /** One look-up an owner at a time: what is heard meanwhile shares the next. */
   async #lookUp(): Promise<void> {
-    const { hub, load, report } = this.#options;
     while (this.#due.size > 0 && !this.#closed) {
       const due = this.#due;
       this.#due = new Map();
-      for (const [owner, sessions] of due) {
-        try {
-          for (const snapshot of await load(owner, [...sessions])) hub.publish(owner, snapshot);
-        } catch (error) {
-          report(error);
-        }
-      }
+      await inLanes(due, LANES, ([owner, sessions]) =>
+        this.#bring(owner, [...sessions].toSorted().toReversed()).catch(this.#options.report),
+      );
     }
     this.#running = undefined;
+  }
+
+  /** A page at a time, so that no owner's sessions are in memory all at once. */
+  async #bring(owner: string, sessions: readonly string[]): Promise<void> {
+    const { hub, page } = this.#options;
+    for (let rest = sessions; rest.length > 0 && !this.#closed;) {
+      const found = await page(owner, rest);
+      for (const snapshot of found.snapshots) hub.publish(owner, snapshot);
+      rest = found.rest;
+    }
   }
 
   #poll(): void {
@@ -107,18 +118,27 @@ export class Relay {
   }
 
   async #lookUpAll(): Promise<void> {
-    const { hub, newer, now, report } = this.#options;
-    const sinceMs = this.#lookedMs - LATE_MS;
+    const { hub, lacking, now, report } = this.#options;
+    const looked = this.#lookedMs;
     const nowMs = now();
-    for (const owner of hub.owners()) {
-      if (this.#closed) return;
+    const before = this.#behind;
+    const behind = new Map<string, number>();
+    let failures = 0;
+    // Whoever failed last comes last.
+    const owners = hub.owners().toSorted((one, other) => Number(before.has(one)) - Number(before.has(other)));
+    await inLanes(owners, LANES, async (owner) => {
+      const sinceMs = before.get(owner) ?? looked;
+      if (this.#closed || failures >= MAX_FAILURES) return void behind.set(owner, sinceMs);
       try {
-        for (const snapshot of await newer(owner, hub.known(owner), sinceMs)) hub.publish(owner, snapshot);
+        await this.#bring(owner, await lacking(owner, hub.given(owner), sinceMs - LATE_MS));
+        failures = 0;
       } catch (error) {
+        failures += 1;
+        behind.set(owner, sinceMs);
         report(error);
-        return;
       }
-    }
+    });
+    this.#behind = behind;
     this.#lookedMs = nowMs;
   }
 }

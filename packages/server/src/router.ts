@@ -74,6 +74,12 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
   }
 
   const iso = () => new Date(now()).toISOString();
+  const event = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
+    protocol: PROTOCOL_VERSION,
+    now: iso(),
+    snapshots: snapshots.map(told),
+    more,
+  });
 
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((given): Promise<PushReply> =>
@@ -107,38 +113,59 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
     // What a stream's first event would bring, for a client whose streams bring nothing.
     changes: t.procedure.input(watchRequestSchema).query((given): Promise<WatchEvent> =>
       answering(async () => {
-        const snapshots = await reader.newer(await signedIn(given), given.input.known);
-        return { protocol: PROTOCOL_VERSION, now: iso(), snapshots: snapshots.map(told) };
+        const { known, after } = given.input;
+        const { snapshots, more } = await reader.newer(await signedIn(given), knownOf(known), after);
+        return event(snapshots, more);
       }),
     ),
 
     watch: t.procedure.input(watchRequestSchema).subscription(async (given) => {
       // Before the stream begins, so that a stranger's request fails as any other does.
       const owner = await answering(() => signedIn(given));
-      return eventsFor(owner, given.input.known, given.signal);
+      return eventsFor(owner, given.input, given.signal);
     }),
   });
 
   async function* eventsFor(
     owner: string,
-    known: WatchRequest["known"],
+    { known: given, after }: WatchRequest,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<WatchEvent, void, undefined> {
+    const known = knownOf(given);
     // Attached before the first read: what is committed between the two is in the inbox.
-    const inbox = hub.join(owner, known);
+    const inbox = hub.join(owner);
     try {
-      for (const snapshot of await answering(() => reader.newer(owner, known))) inbox.put(snapshot);
-      // The first event comes at once, also when there is nothing new: it says that the stream is there.
-      for (let idleMs = 0; ; idleMs = HEARTBEAT_MS) {
-        const snapshots = await inbox.take(idleMs, signal);
-        if (snapshots === null) return;
-        yield { protocol: PROTOCOL_VERSION, now: iso(), snapshots: snapshots.map(told) };
+      // The first event comes at once, also when there is nothing new: it says that the stream is there. The next
+      // page is read when this one was taken, so that whoever does not read holds one.
+      for (let from = after, more = true; more;) {
+        if (inbox.closed || signal?.aborted) return;
+        const page = await answering(() => reader.newer(owner, known, from));
+        hub.note(
+          owner,
+          page.same.map((id) => [id, known.get(id)!]),
+        );
+        from = page.snapshots.at(-1)?.id;
+        more = page.more;
+        yield event(inbox.admit(page.snapshots), more);
+      }
+      for (;;) {
+        const taken = await inbox.take(HEARTBEAT_MS, signal);
+        if (taken === null) return;
+        let rest = taken.owed;
+        if (taken.snapshots.length > 0 || rest.length === 0) yield event(taken.snapshots, rest.length > 0);
+        while (rest.length > 0) {
+          const page = await answering(() => reader.page(owner, rest));
+          rest = page.rest;
+          yield event(inbox.admit(page.snapshots), rest.length > 0);
+        }
       }
     } finally {
       inbox.leave();
     }
   }
 }
+
+const knownOf = (known: WatchRequest["known"]): ReadonlyMap<string, number> => new Map(Object.entries(known));
 
 function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;

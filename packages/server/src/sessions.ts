@@ -105,10 +105,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
 
   const db = kyselyOver(options.database, options.prepare === false ? undefined : { schema });
   const partitions = new Partitions(db, schema);
-  const hub = new WatchHub();
+  const bounds = boundsFrom(options.bounds);
+  const hub = new WatchHub(bounds.pageBytes);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
-  const bounds = boundsFrom(options.bounds);
   const court = { db, schema, flows, now, bounds, updates: new Updates(schema), report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
@@ -131,8 +131,9 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     new Relay({
       bus,
       hub,
-      load: (owner, sessions) => reader.readMany(owner, sessions),
-      newer: (owner, known, sinceMs) => reader.newer(owner, known, sinceMs),
+      page: (owner, ids) => reader.page(owner, ids),
+      lacking: async (owner, { active, ended }, sinceMs) =>
+        (await reader.lacking(owner, active, { sinceMs, ended })).ids,
       now,
       forget: (notice) => engine.forget(notice),
       report,

@@ -75,15 +75,16 @@ export class ScriptedServer {
           const all = [...this.sessions.keys()]
             .map((id) => this.#read(id)!)
             .filter((one) => !flow || one.flow === flow);
-          const key = (one: { endedAt: string | null; id: string }) => `${one.endedAt} ${one.id}`;
-          const ended = all
-            .filter(({ status }) => status !== "active")
+          // The active ones by id, then the ended ones, both newest first.
+          const key = (one: { endedAt: string | null; id: string }) => `${one.endedAt ?? "A"} ${one.id}`;
+          const page = all
             .sort((left, right) => (key(left) < key(right) ? 1 : -1))
             .filter((one) => after === null || key(one) < key(after));
-          const last = ended[limit - 1];
-          const next = last && ended.length > limit ? { endedAt: last.endedAt!, id: last.id } : null;
-          const active = after === null ? all.filter(({ status }) => status === "active") : [];
-          return { now: this.#iso(), active, ended: ended.slice(0, limit), next };
+          const told = page.slice(0, limit);
+          const last = told.at(-1);
+          const next = last && page.length > limit ? { endedAt: last.endedAt, id: last.id } : null;
+          const active = told.filter(({ status }) => status === "active");
+          return { now: this.#iso(), active, ended: told.filter(({ status }) => status !== "active"), next };
         }),
     },
     receipt: {
@@ -200,7 +201,7 @@ export class ScriptedServer {
   }
 
   #event(snapshots: readonly Snapshot[], protocol = PROTOCOL_VERSION) {
-    return { protocol, now: this.#iso(), snapshots: [...snapshots] };
+    return { protocol, now: this.#iso(), snapshots: [...snapshots], more: false };
   }
 
   #iso(): string {

@@ -1,8 +1,9 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import type { ListRequest } from "@sessions/core";
 import { stateOf, type Stored } from "../stored.ts";
+import { pageOf, paged, type Page, type Room } from "./page.ts";
 import { columns, fromRow } from "./row.ts";
-import type { Tables } from "./tables.ts";
+import type { State, Tables } from "./tables.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
@@ -18,32 +19,55 @@ export async function loadArchived(db: Executor, owner: string, id: string): Pro
   return row ? fromRow(row) : null;
 }
 
-/** Ended sessions, newest first, a page at a time by key. */
+/** A page of ended sessions, the newest first: those that ended before `after`. */
 export async function listArchived(
   db: Executor,
   owner: string,
-  { flow, limit, after }: ListRequest,
-): Promise<readonly Stored[]> {
-  let query = db.selectFrom("session_archive").select(columns).where("owner_id", "=", owner);
+  { flow, after, ...room }: Room & Pick<ListRequest, "flow"> & { readonly after: Ended | null },
+): Promise<Page> {
+  let query = db
+    .selectFrom("session_archive")
+    .select([...paged, "ended_at"])
+    .where("owner_id", "=", owner);
   if (flow !== null) query = query.where("flow", "=", flow);
   if (after !== null) {
     query = query.where(sql<boolean>`(ended_at, id) < (${after.endedAt}::timestamptz, ${after.id}::uuid)`);
   }
-  const rows = await query.orderBy("ended_at", "desc").orderBy("id", "desc").limit(limit).execute();
-  return rows.map(fromRow);
+  const rows = query
+    .orderBy("ended_at", "desc")
+    .orderBy("id", "desc")
+    .limit(room.limit + 1);
+  return pageOf(db, sql`${rows}`, sql`ended_at desc, id desc`, room);
 }
 
-/** What has ended since then, in milliseconds since 1970: the newest of it. */
-export async function listEndedSince(db: Executor, owner: string, sinceMs: number): Promise<readonly Stored[]> {
-  const rows = await db
+/** Where an ended session stands among the owner's. */
+export interface Ended {
+  readonly endedAt: string;
+  readonly id: string;
+}
+
+type Revisions = readonly { readonly id: string; readonly revision: number }[];
+
+/** What has ended since then, in milliseconds since 1970: the newest of it, by id and revision. */
+export async function listEndedSince(db: Executor, owner: string, sinceMs: number): Promise<Revisions> {
+  return db
     .selectFrom("session_archive")
-    .select(columns)
+    .select(["id", "revision"])
     .where("owner_id", "=", owner)
     .where("ended_at", ">=", sql<never>`${new Date(sinceMs).toISOString()}::timestamptz`)
     .orderBy("ended_at", "desc")
     .limit(100)
     .execute();
-  return rows.map(fromRow);
+}
+
+/** Those of these sessions that are archived, by id and revision. */
+export async function archivedRevisionsOf(db: Executor, owner: string, ids: readonly string[]): Promise<Revisions> {
+  return db
+    .selectFrom("session_archive")
+    .select(["id", "revision"])
+    .where("owner_id", "=", owner)
+    .where("id", "in", ids)
+    .execute();
 }
 
 /** Writes an ended session. `endedAt` and a status other than active are set in its snapshot. */
@@ -93,8 +117,14 @@ export async function nthNewestCompletion(
   return row ? Number(row.ended_ms) : null;
 }
 
-/** Those of these sessions that are archived. */
-export async function loadArchivedOf(db: Executor, owner: string, ids: readonly string[]): Promise<readonly Stored[]> {
-  const query = db.selectFrom("session_archive").select(columns).where("owner_id", "=", owner).where("id", "in", ids);
-  return (await query.execute()).map(fromRow);
+/** A page of these sessions, active or ended, the newest ids first. One statement: none is missed on its way to the archive. */
+export async function pageOfEither(db: Executor, owner: string, ids: readonly string[], bytes: number): Promise<Page> {
+  const active = db.selectFrom("session").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
+  const ended = db
+    .selectFrom("session_archive")
+    .select(paged.map((column) => (column === "state" ? sql<State>`state::json`.as("state") : column)))
+    .where("owner_id", "=", owner)
+    .where("id", "in", ids);
+  const rows = sql`(${active} union all ${ended} order by id desc)`;
+  return pageOf(db, rows, sql`id desc`, { limit: ids.length, bytes });
 }

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import { stateOf, type HistoryEntry, type Stored } from "../stored.ts";
 import { historyRow } from "./history.ts";
+import { pageOf, paged, type Page, type Room } from "./page.ts";
 import { columns, fromRow } from "./row.ts";
 import type { Tables } from "./tables.ts";
 
@@ -15,17 +16,30 @@ export async function loadHot(db: Executor, owner: string, id: string, lock = fa
   return row ? fromRow(row) : null;
 }
 
-/** Every session in the hot table, in the order of their ids: due ones too. */
-export async function listHot(db: Executor, owner: string, flow: string | null): Promise<readonly Stored[]> {
-  let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).orderBy("id", "desc");
+/** A page of the hot table, the newest ids first, due sessions too: those of ids older than `after`. */
+export async function listHot(
+  db: Executor,
+  owner: string,
+  { flow, after, ...room }: Room & { readonly flow: string | null; readonly after: string | null },
+): Promise<Page> {
+  let query = db.selectFrom("session").select(paged).where("owner_id", "=", owner);
   if (flow !== null) query = query.where("flow", "=", flow);
-  return (await query.execute()).map(fromRow);
+  if (after !== null) query = query.where("id", "<", after);
+  const rows = query.orderBy("id", "desc").limit(room.limit + 1);
+  return pageOf(db, sql`${rows}`, sql`id desc`, room);
 }
 
-/** Those of these sessions that are in the hot table. */
-export async function loadHotOf(db: Executor, owner: string, ids: readonly string[]): Promise<readonly Stored[]> {
-  const query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "in", ids);
-  return (await query.execute()).map(fromRow);
+/** At which revision each of the owner's sessions in the hot table is, and whether its deadline has passed at `at`. */
+export async function listRevisions(
+  db: Executor,
+  owner: string,
+  at: string,
+): Promise<readonly { readonly id: string; readonly revision: number; readonly due: boolean }[]> {
+  return db
+    .selectFrom("session")
+    .select(["id", "revision", sql<boolean>`expires_at <= ${at}::timestamptz`.as("due")])
+    .where("owner_id", "=", owner)
+    .execute();
 }
 
 /** Sessions of any owner whose deadline has passed at `at`, those of the longest past hour first. */
