@@ -43,6 +43,8 @@ export interface Records {
   restore(): void;
   /** Says where they are kept. */
   keepIn(storage: Records["storage"]): void;
+  /** Makes a change of whatever is not persisted yet, without a word. */
+  apply(change: Change): void;
   /** Lets go of these in memory. */
   release(ids: readonly string[]): void;
   /** Resolves when nothing is being written. */
@@ -176,6 +178,13 @@ export function createRecords(options: RecordsOptions): Records {
         const row = rowOf(id);
         row.unpersisted = [(record) => reunited(mine, record), ...row.unpersisted];
         void write(id, row);
+      }
+    },
+    apply(change) {
+      for (const [id, row] of rows) {
+        if (row.unpersisted.length === 0) continue;
+        row.unpersisted = [...row.unpersisted, change];
+        all.set(id, change(all.get(id)!));
       }
     },
     release(ids) {

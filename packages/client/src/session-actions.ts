@@ -54,6 +54,14 @@ export interface SessionActions {
   assertOpen(): void;
   /** The command of the irreversible step that this tab waits for; undefined for none. */
   readonly confirming: string | undefined;
+  /** What was done before the session was known, in order: it is in memory alone. */
+  readonly early: readonly Early[];
+}
+
+/** What waits until its session is known; `fields` of what was typed. */
+export interface Early {
+  readonly step: string | null;
+  readonly fields: Fields;
 }
 
 export function createActions(
@@ -62,10 +70,12 @@ export function createActions(
   context: SessionContext,
   waiting: Waiting,
   untilKnown: () => Promise<void> | undefined,
+  onEarly: () => void,
 ): SessionActions {
   const { store, link, environment } = context;
   const { version } = flow;
   let confirming: string | undefined;
+  let early: readonly Early[] = [];
 
   /** Another flow's session does not exist here. */
   function recordNow(): SessionRecord {
@@ -73,10 +83,20 @@ export function createActions(
     return record === undefined || (record.flow !== "" && record.flow !== flow.name) ? emptyRecord : record;
   }
 
-  function whenKnown<T>(run: () => T, ready?: Promise<void>): T | Promise<T> {
+  function whenKnown<T>(run: () => T, entry: Early = { step: null, fields: {} }): T | Promise<T> {
     assertOpen();
-    const known = () => untilKnown()?.then(run) ?? run();
-    return ready?.then(known) ?? known();
+    const known = untilKnown();
+    if (known === undefined) return run();
+    early = [...early, entry];
+    onEarly();
+    return known.then(() => {
+      early = early.filter((other) => other !== entry);
+      try {
+        return run();
+      } finally {
+        onEarly();
+      }
+    });
   }
 
   function assertOpen(): void {
@@ -103,9 +123,9 @@ export function createActions(
 
   function submit(step: string, input: unknown, instead?: ShelvedChange): Submission {
     const id = environment.id();
+    const plain = storable(input);
     const begin = (): Begun<Settlement> => {
       const view = viewOf(flow, recordNow(), context.device());
-      const plain = storable(input);
       const seen = view ? seenBy(flow, view, step) : {};
       // What is not JSON goes to the judge as it is, who says what is wrong with it.
       const given = plain.ok ? plain.value : (input as Json);
@@ -171,11 +191,12 @@ export function createActions(
   }
 
   function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
+    // As it is now, whatever becomes of the application's object.
+    const { plain, unkept } = plainFields(step, fields);
     const begin = (): BegunDraft => {
       const record = recordNow();
       const { id: device } = context.device();
       const view = viewOf(flow, record, context.device());
-      const { plain, unkept } = plainFields(step, fields);
       const changed = changedFields(plain, view?.drafts[step]);
       const slots = stampFields(record, changed, device, link.now());
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
@@ -188,8 +209,8 @@ export function createActions(
       void stored.then(context.typed);
       return { stored, refused: unkept, settled };
     };
-    // What is typed is stamped with the device's id.
-    return draftOf(whenKnown(begin, store.knowsDevice ? undefined : store.ready));
+    const hasDraft = Object.hasOwn(flow.steps, step) && !flow.steps[step].sensitive;
+    return draftOf(whenKnown(begin, { step, fields: hasDraft ? plain : {} }));
   }
 
   /** What is typed waits, too, for a page of another version, and for a start that may be made again. */
@@ -222,6 +243,9 @@ export function createActions(
     assertOpen,
     get confirming() {
       return confirming;
+    },
+    get early() {
+      return early;
     },
   };
 }

@@ -70,6 +70,8 @@ export interface SessionContext {
 export interface LiveSession extends Omit<Session, "draft" | "submit"> {
   draft(step: string, fields: object): Draft;
   submit(step: string, input: unknown): Submission;
+  /** Whether something that was done here waits, in memory alone, until the session is known. */
+  readonly isWaiting: boolean;
   /** Looks at the record and the connection again, and at the server when the session is unknown here. */
   refresh(): void;
 }
@@ -80,7 +82,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
   const known = Promise.withResolvers<void>();
   const untilKnown = () => (state.status === "loading" ? known.promise : undefined);
-  const actions = createActions(flow, id, context, waiting, untilKnown);
+  const actions = createActions(flow, id, context, waiting, untilKnown, refresh);
   const offered = createShelf(flow, id, store, actions);
   const blank = blankState(flow, id);
   let state = blank;
@@ -104,12 +106,12 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     const nowMs = link.now();
     const due = record?.snapshot?.status === "active" && Date.parse(record.snapshot.expiresAt) <= nowMs;
     const sync = syncOf(record);
-    const next = [record, due, absence, store.device, sync.state, sync.pending, sync.storage];
+    const next = [record, due, absence, store.device, sync.state, sync.pending, sync.storage, actions.early];
     if (next.length === basis.length && next.every((value, index) => value === basis[index])) return;
     basis = next;
 
     try {
-      state = shown(record, sync, nowMs);
+      state = withEarly(shown(record, sync, nowMs));
     } catch (error) {
       // The flow's own code threw: what it showed before stays.
       state = { ...state, sync };
@@ -145,6 +147,16 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     return { ...shows, drafts } as SessionState;
   }
 
+  /** What is typed before the session is known is on the screen at once. */
+  function withEarly(shows: SessionState): SessionState {
+    if (actions.early.length === 0 || (shows.status !== "loading" && shows.status !== "active")) return shows;
+    const drafts: Record<string, object | undefined> = { ...shows.drafts };
+    for (const { step, fields } of actions.early) {
+      if (step !== null && Object.keys(fields).length > 0) drafts[step] = { ...drafts[step], ...fields };
+    }
+    return { ...shows, drafts } as SessionState;
+  }
+
   /** After a reload, or in another tab than that which asked. */
   async function recall(asked: NonNullable<SessionRecord["asked"]>): Promise<void> {
     if (recalling || !store.loaded || asked.id === actions.confirming) return;
@@ -163,8 +175,10 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   }
 
   function syncOf(record: SessionRecord | undefined): Sync {
-    const steps = Object.keys(record?.drafts ?? {}).length + (record?.aside.length ?? 0);
-    const pending = (record?.pending.length ?? 0) + steps + (record?.asked ? 1 : 0);
+    const typedEarly = actions.early.flatMap(({ step }) => step ?? []);
+    const drafts = new Set([...Object.keys(record?.drafts ?? {}), ...typedEarly]).size + (record?.aside.length ?? 0);
+    const commands = (record?.pending.length ?? 0) + actions.early.filter(({ step }) => step === null).length;
+    const pending = commands + drafts + (record?.asked ? 1 : 0);
     const otherVersion = isOfAnotherVersion(record) && !record.snapshot?.endedAt;
     const is = (): Sync["state"] => {
       if (link.state.outdated || record?.outdated || otherVersion) return "outdated";
@@ -204,6 +218,9 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     draft: (step, fields) => actions.draft(step, fields as Parameters<typeof actions.draft>[1]),
     submit: (step, input) => actions.submit(step, input),
     cancel: () => actions.cancel(),
+    get isWaiting() {
+      return actions.early.length > 0;
+    },
     refresh,
   };
 }

@@ -189,7 +189,8 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
     receipt: async (request) => (await server.receipt(request)).outcome,
     guardUnload() {
-      const guard = (event: Event) => store.unstored && event.preventDefault();
+      const isUnstored = () => store.unstored || [...live.values()].some(({ isWaiting }) => isWaiting);
+      const guard = (event: Event) => isUnstored() && event.preventDefault();
       addEventListener("beforeunload", guard);
       return () => removeEventListener("beforeunload", guard);
     },

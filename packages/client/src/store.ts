@@ -32,10 +32,8 @@ export interface Store extends Pick<Records, "storage" | "unstored" | "change" |
   readonly loaded: boolean;
   /** Resolves when what was persisted is in memory; never rejects. */
   readonly ready: Promise<void>;
-  /** The device's id. */
+  /** The device's id, for good once it is `loaded`: a browser without the cookie may have another one on its disk. */
   readonly device: string;
-  /** Whether that is known for good: a browser without the cookie may have another one on its disk. */
-  readonly knowsDevice: boolean;
   /** Whether the browser has deleted what this device had not yet sent. */
   readonly lost: boolean;
   /** The person knows of it. */
@@ -72,7 +70,10 @@ export function createStore(options: StoreOptions): Store {
       for (let version = 1; version < schemaVersion; version += 1) await copyFrom(nameAt(version));
       let known = await get<string>(DEVICE_KEY, database.transact);
       if (!known) await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
+      const issued = device;
       device = known || device;
+      // What was typed until now was stamped with another id.
+      if (device !== issued) records.apply((record) => renamed(record, issued, device));
       await records.refresh();
       await prune();
       // Another tab may have noticed just now.
@@ -135,9 +136,6 @@ export function createStore(options: StoreOptions): Store {
     get device() {
       return device;
     },
-    get knowsDevice() {
-      return loaded || mark.device !== undefined;
-    },
     get lost() {
       return lost;
     },
@@ -172,4 +170,10 @@ export function createStore(options: StoreOptions): Store {
       database.close();
     },
   };
+}
+
+/** A record in which another device id stands wherever the first did. */
+function renamed(record: SessionRecord, from: string, to: string): SessionRecord {
+  // It is in stamps alone, which lie deep.
+  return JSON.parse(JSON.stringify(record).replaceAll(from, to)) as SessionRecord;
 }

@@ -139,18 +139,6 @@ test("S4: what is typed after the start was refused is shelved with it", async (
   });
 });
 
-test("S4: what is typed before the device's id was read is this device's all the same", async () => {
-  const server = new ScriptedServer([transfer]);
-  const owner = someone();
-  const before = openTab(server, { owner });
-  await before.ready;
-  before.close();
-  const session = openTab(server, { owner }).start(transfer);
-  await session.draft("recipient", { name: "Mine" }).settled;
-  submitElsewhere(server, session.id, "recipient", recipient);
-  await vi.waitFor(() => expect(session.state.shelved).toMatchObject([{ kind: "draft", mine: { name: "Mine" } }]));
-});
-
 test("S2: of a long queue every submission is heard of, in a tab that does not push too", async () => {
   const { server, owner, session: first } = begun();
   await first.submit("recipient", recipient);

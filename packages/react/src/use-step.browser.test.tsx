@@ -1,12 +1,14 @@
 import { seenBy, type Command } from "@sessions/core";
 import { expect, test, vi } from "vitest";
+import { userEvent } from "vitest/browser";
 // The client's own scripted server, so that both packages are tested against one.
 // oxlint-disable eslint/no-restricted-imports
 import { elsewhere, openTab, quick, someone } from "../../client/src/testing/devices.ts";
 import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
+import { slowStore } from "../../client/src/testing/slow-store.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
-import { useStep, type UsedStep } from "./index.ts";
+import { useStartedSession, useStep, type UsedStep } from "./index.ts";
 import { render, type } from "./testing/page.tsx";
 import { textOf } from "./testing/text.ts";
 
@@ -144,4 +146,33 @@ test("what was submitted elsewhere meanwhile is the step's conflict, and the per
   await vi.waitFor(() => expect(input.value).toBe("3"));
   expect(server.snapshot(session.id).data).toMatchObject({ amount: { cents: 3 } });
   expect(output.textContent).toBe("false undefined undefined undefined");
+});
+
+test("S4: on a new device whose store opens late no letter is lost, in a session that is started or opened", async () => {
+  const openStore = slowStore();
+  const [server, owner] = [new ScriptedServer([transfer]), someone()];
+  const client = openTab(server, { owner });
+  const inputOf = (element: HTMLElement) => vi.waitUntil(() => element.querySelector("input"));
+  function Started() {
+    const session = useStartedSession(transfer);
+    return session && <AmountForm id={session.id} />;
+  }
+  const [started, loading] = [
+    await inputOf(render(client, <Started />)),
+    await inputOf(render(client, <AmountForm id={quick.id()} />)),
+  ];
+  for (const input of [started, loading]) {
+    input.focus();
+    await userEvent.keyboard("hello");
+    expect(input.value).toBe("hello");
+  }
+  const [session] = client.list(transfer).state.active;
+  openStore();
+  await client.ready;
+  await vi.waitFor(() =>
+    expect(server.snapshot(session!.id)?.drafts["amount"]).toMatchObject({ cents: { value: "hello" } }),
+  );
+  expect(started.value).toBe("hello");
+  // There is no such session.
+  await vi.waitFor(() => expect(loading.value).toBe(""));
 });
