@@ -1,6 +1,7 @@
 /**
  * Packs every public package as it would be published, and checks what is in the tarball: that its exports
- * resolve (publint) and that its types do (attw). Build first. Exits with 1 when one of them does not.
+ * resolve (publint), that its types do (attw), and that what was built runs on the oldest Node that the package
+ * promises. Build first. Exits with 1 when one of them does not.
  */
 import { execFile } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
@@ -16,9 +17,31 @@ const command = (name: string) => join(root, "node_modules", ".bin", name);
 interface Manifest {
   readonly name: string;
   readonly private?: boolean;
+  readonly engines: { readonly node: string };
 }
 
-async function findProblems(directory: string, name: string): Promise<readonly string[]> {
+/** What is run of each package: its entry loads, and the server's serves an embedded Postgres. */
+const programs: Record<string, string> = {
+  "@sessions/server": `
+    import { PGlite } from "@electric-sql/pglite";
+    import { defineFlow, step } from "@sessions/core";
+    import { createSessions, serve } from "@sessions/server";
+    import { z } from "zod";
+    const flow = defineFlow({ name: "note", version: 1, steps: { text: step({ input: z.object({ text: z.string() }) }) } });
+    const database = await PGlite.create();
+    const sessions = createSessions({ database, identify: () => ({ owner: "ada" }), flows: [serve(flow, {})] });
+    await sessions.migrate();
+    await sessions.check();
+    const [id, session] = ["0190b2f4-0000-7000-8000-000000000001", "0190b2f4-0000-7000-8000-000000000002"];
+    const commands = [{ kind: "start", id, session, flow: "note", version: 1 }];
+    const server = sessions.router.createCaller({});
+    const reply = await server.push({ protocol: 1, owner: "ada", device: { id, name: "Node" }, commands });
+    if (reply.outcomes[0].outcome !== "accepted") throw new Error(JSON.stringify(reply));
+    await sessions.close();
+    await database.close();`,
+};
+
+async function findProblems(directory: string, { name, engines }: Manifest): Promise<readonly string[]> {
   if (!existsSync(join(directory, "dist", "index.js"))) return ["is not built: run `pnpm build` first."];
   const packed = await mkdtemp(join(tmpdir(), "sessions-package-"));
   try {
@@ -27,6 +50,7 @@ async function findProblems(directory: string, name: string): Promise<readonly s
     const checks = await Promise.all([
       problemOf("publint", ["run", "--strict", tarball]),
       problemOf("attw", ["--profile", "esm-only", "--no-definitely-typed", "--no-emoji", "--no-color", tarball]),
+      problemOnNode(oldest(engines.node), programs[name] ?? `await import("${name}");`, directory),
     ]);
     return checks.filter((problem) => problem !== undefined);
   } finally {
@@ -39,15 +63,38 @@ async function problemOf(check: string, given: readonly string[]): Promise<strin
     await run(command(check), given, { cwd: root });
     return undefined;
   } catch (error) {
-    const { stdout = "", stderr = "" } = error as { readonly stdout?: string; readonly stderr?: string };
-    return `${check}:\n${stdout}${stderr}`;
+    return `${check}:\n${outputOf(error)}`;
   }
+}
+
+/** ">=22.12" begins with 22.12.0. */
+function oldest(range: string): string {
+  const [major, minor = "0"] = range.replace(/^>=/, "").split(".");
+  return `${major}.${minor}.0`;
+}
+
+/** In the package's folder, where its name stands for what was built. */
+async function problemOnNode(version: string, program: string, cwd: string): Promise<string | undefined> {
+  try {
+    const node = ["-y", `--package=node@${version}`, "node"];
+    await run("npx", [...node, "--input-type=module", "--eval", program], { cwd, timeout: 180_000 });
+    return undefined;
+  } catch (error) {
+    return `Node ${version}:\n${outputOf(error)}`;
+  }
+}
+
+function outputOf(error: unknown): string {
+  const { stdout = "", stderr = "" } = error as { readonly stdout?: string; readonly stderr?: string };
+  return `${stdout}${stderr}`;
 }
 
 for (const file of globSync("packages/*/package.json", { cwd: root }).toSorted()) {
   const manifest = JSON.parse(await readFile(join(root, file), "utf8")) as Manifest;
   if (manifest.private) continue;
-  const problems = await findProblems(join(root, dirname(file)), manifest.name);
+  const problems = await findProblems(join(root, dirname(file)), manifest);
   if (problems.length > 0) process.exitCode = 1;
-  console.log(`${manifest.name}: ${problems.length > 0 ? problems.join("\n") : "publint and attw find nothing wrong"}`);
+  console.log(
+    `${manifest.name}: ${problems.length > 0 ? problems.join("\n") : "publint and attw find nothing wrong, and its oldest Node runs it"}`,
+  );
 }

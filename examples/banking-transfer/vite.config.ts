@@ -6,6 +6,7 @@ export default defineConfig(({ command, mode }) => ({
   plugins: [react()],
   resolve:
     command === "serve" || mode === "source" ? { conditions: ["@sessions/source", ...defaultClientConditions] } : {},
-  build: { outDir: "dist/app" },
+  // The oldest browsers that the packages run in.
+  build: { outDir: "dist/app", target: ["chrome109", "edge109", "firefox115", "safari16.4"] },
   server: { proxy: { "/trpc": `http://localhost:${process.env.PORT ?? "4000"}` } },
 }));

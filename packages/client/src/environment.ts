@@ -1,3 +1,4 @@
+import { createDeferred } from "./deferred.ts";
 import { newId } from "./id.ts";
 
 /** Time, chance and ids, so that tests and simulations can give their own. */
@@ -44,7 +45,7 @@ export async function within<T>(
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  const late = Promise.withResolvers<never>();
+  const late = createDeferred<never>();
   const cancel = environment.after(ms, () => {
     late.reject(new Error(`No answer within ${ms} ms.`));
     controller.abort();

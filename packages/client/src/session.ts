@@ -7,6 +7,7 @@ import {
   type InputOf,
   type StepsOf,
 } from "@sessions/core";
+import { createDeferred } from "./deferred.ts";
 import { backoffMs, isServer, later, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners, report } from "./listeners.ts";
@@ -80,7 +81,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   const { store, link, server, environment } = context;
   const listeners = createListeners();
   const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
-  const known = Promise.withResolvers<void>();
+  const known = createDeferred<void>();
   const untilKnown = () => (state.status === "loading" ? known.promise : undefined);
   const actions = createActions(flow, id, context, waiting, untilKnown, refresh);
   const offered = createShelf(flow, id, store, actions);

@@ -104,7 +104,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     profile: options.profile ?? "",
     deviceName: readable(options.deviceName ?? deviceName())
       .slice(0, 100)
-      .toWellFormed(),
+      .replaceAll(/\p{Surrogate}/gu, "\ufffd"),
     flows,
     transport: checked(options, flows),
     environment,

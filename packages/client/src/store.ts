@@ -1,5 +1,6 @@
 import { delMany, entries, get } from "idb-keyval";
 import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
+import { createDeferred } from "./deferred.ts";
 import { isServer, type Environment } from "./environment.ts";
 import { eraseMarks, readMark, writeMark } from "./mark.ts";
 import { emptyRecord, isUnsent, isUnsettled, type SessionRecord } from "./record.ts";
@@ -59,7 +60,7 @@ export function createStore(options: StoreOptions): Store {
   let loaded = false;
   let gone = false;
 
-  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  const { promise: ready, resolve } = createDeferred<void>();
   const database = openDatabase(name, environment, { onForgotten, onGone });
   const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
   // A session that is opened meanwhile is read first.

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import "./jitless.ts";
 import { idSchema } from "./id.ts";
-import type { Json } from "./json.ts";
+import { isWellFormed, type Json } from "./json.ts";
 import { slotSchema } from "./slot.ts";
 import { stampSchema } from "./stamp.ts";
 
@@ -10,9 +10,7 @@ const name = z.string().min(1).max(100);
 const version = z.int().positive().max(1_000_000);
 
 /** Text that every engine can keep. */
-export const textSchema = z
-  .string()
-  .refine((text) => text.isWellFormed() && !text.includes("\0"), "Not storable text.");
+export const textSchema = z.string().refine((text) => isWellFormed(text) && !text.includes("\0"), "Not storable text.");
 
 /** A name as people may be shown it: without what is no character of it, such as what turns the direction of all that follows. */
 export function readable(name: string): string {

@@ -1,6 +1,11 @@
 /** A JSON value. Objects may hold `undefined`, as zod's optional fields do; it is dropped before anything is stored. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
+/** As `String.prototype.isWellFormed`, which the oldest browsers lack: a pair is one character here, and a half is none. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
 /** The longest value that one command may carry, in characters of its JSON text. */
 export const MAX_INPUT_LENGTH = 65_536;
 
@@ -29,7 +34,7 @@ export function storable(value: unknown): Storable {
 
   function text(string: string, path: Issue["path"]): string {
     budget -= string.length + 2;
-    if (!string.isWellFormed()) issues.push({ path, message: "Text must not contain half of a surrogate pair." });
+    if (!isWellFormed(string)) issues.push({ path, message: "Text must not contain half of a surrogate pair." });
     if (string.includes("\0")) issues.push({ path, message: "Text must not contain a NUL character." });
     return string;
   }

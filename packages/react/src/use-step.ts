@@ -130,5 +130,5 @@ function issuesOf(refusal: Refusal | null): Readonly<Record<string, string>> {
   if (refusal?.code !== "invalid_input") return {};
   const found = refusal.issues.map(({ path, message }) => [String(path[0] ?? ""), message]);
   // The first of a field stands.
-  return Object.fromEntries(found.toReversed());
+  return Object.fromEntries(found.reverse());
 }

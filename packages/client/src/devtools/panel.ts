@@ -33,7 +33,7 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
   root.adoptedStyleSheets = [sheet];
 
   const said = element("p", { role: "status" });
-  const toggle = button("Sessions", () => expand(toggle.ariaExpanded !== "true"));
+  const toggle = button("Sessions", () => expand(toggle.getAttribute("aria-expanded") !== "true"));
   const offline = button("Go offline", () => say(onOffline()));
   const drop = button("Drop the next reply", () => say(onDrop()));
   const evict = button("Evict the store", () => void onEvict().then(say, () => say("The browser refused.")));
@@ -61,13 +61,13 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
 
   function expand(expanded: boolean): void {
     content.hidden = !expanded;
-    toggle.ariaExpanded = String(expanded);
+    toggle.setAttribute("aria-expanded", String(expanded));
   }
 
   return {
     show({ facts: known, sessions, commands, drafts }, { isCut, drops, revealed }) {
       offline.textContent = isCut ? "Go online" : "Go offline";
-      drop.ariaPressed = String(drops);
+      drop.setAttribute("aria-pressed", String(drops));
       reveal.textContent = revealed ? "Hide what was typed" : "Show what was typed";
       facts.replaceChildren(...Object.entries(known).map(([name, badge]) => fact(name, badge)));
       const shown = [

@@ -1,4 +1,5 @@
 import type { Command } from "@sessions/core";
+import { createDeferred } from "../deferred.ts";
 import type { Server } from "../server.ts";
 
 /** What a command is, without what a person typed. */
@@ -30,7 +31,7 @@ export function tapServer(server: Server): Tap {
   let sending: ReadonlyMap<string, CommandName> = new Map();
   let isCut = false;
   // Rejects when the way is cut.
-  let severed = Promise.withResolvers<never>();
+  let severed = createDeferred<never>();
   let drops = false;
 
   function through<Reply>(call: () => Promise<Reply>): Promise<Reply> {
@@ -45,7 +46,7 @@ export function tapServer(server: Server): Tap {
   }
 
   function mend(): void {
-    if (isCut) severed = Promise.withResolvers();
+    if (isCut) severed = createDeferred();
     isCut = false;
   }
 

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { bundle } from "./bundle.ts";
+import { newerFeatures } from "./newer-features.ts";
+
+/** What is named and does no harm where it is not there, and why. */
+const harmless: Record<string, string> = {
+  ".adopt": "a word of the client's own",
+  ".asyncDispose": "tRPC makes it where it is not there",
+  ".canParse": "zod asks whether it is there",
+  ".captureStackTrace": "zod asks whether it is there",
+  ".command": "a word of the packages' own",
+  ".databases": "a word of the client's own",
+  ".dispose": "tRPC makes it where it is not there",
+  ".external": "a word of zod's own",
+  ".stackTraceLimit": "a browser that does not know it does not look at it",
+  ".suppressed": "a word of tRPC's own",
+  ".userAgentData": "a device is named from `userAgent` then",
+  ".watch": "a word of the packages' own",
+  ".when": "a word of zod's own",
+  SuppressedError: "tRPC asks whether it is there",
+};
+
+test("what a page loads names nothing that the oldest browsers lack", async () => {
+  const found = newerFeatures(await bundle("page.ts", "browser"));
+  expect(found).toEqual(Object.keys(harmless).toSorted());
+});
+
+test.each([
+  ["Promise.withResolvers()", ".withResolvers"],
+  ["text.isWellFormed()", ".isWellFormed"],
+  ["list.toSorted()", ".toSorted"],
+  ["Object.groupBy(list, of)", ".groupBy"],
+  ["AbortSignal.any([one, other])", ".any"],
+  ["document.startViewTransition()", ".startViewTransition"],
+  ["new URLPattern({ pathname })", "URLPattern"],
+  ["navigator.locks.request(name, run).checkVisibility()", ".checkVisibility"],
+])("%s is noticed", (code, name) => {
+  expect(newerFeatures(code)).toContain(name);
+});
+
+test("what they all have is not", () => {
+  const code = "list.at(-1); Object.hasOwn(a, b); structuredClone(a); signal.throwIfAborted(); crypto.randomUUID()";
+  expect(newerFeatures(code)).toEqual([]);
+});

@@ -1,0 +1,5 @@
+/** Everything that a page may load of the packages; zod and tRPC's client come along. */
+export * as core from "@sessions/core";
+export * as client from "@sessions/client";
+export * as devtools from "@sessions/client/devtools";
+export * as react from "@sessions/react";
