@@ -39,7 +39,10 @@ function unseen(record: SessionRecord, step: string, slots: Slots, theirs: reado
   return unsubmitted(unsubmitted(slots, theirs), mine);
 }
 
-/** Shelves fields of a step's draft, but for those that stand on the server: one entry a step, the newest value of each field. */
+/**
+ * Shelves fields of a step's draft, but for those that stand on the server or are empty: one entry a step, the newest
+ * value of each field.
+ */
 export function shelvedDraft(
   entry: {
     readonly id: string;
@@ -52,7 +55,7 @@ export function shelvedDraft(
   return (record) => {
     const { step } = entry;
     const data = record.snapshot?.data[step] as Fields | undefined;
-    const lost = slots.filter(([field, { value }]) => !sameJson(value, data?.[field]));
+    const lost = slots.filter(([field, { value }]) => value !== undefined && !sameJson(value, data?.[field]));
     if (lost.length === 0) return record;
     const isSame = ({ kind, step: shelved }: SessionRecord["shelved"][number]) => kind === "draft" && shelved === step;
     const { id, base, mine } = { mine: {}, ...entry, ...record.shelved.find(isSame) };

@@ -76,6 +76,12 @@ test("an acknowledged field is forgotten only as it was sent", () => {
 test("what a draft shows already is not typed again", () => {
   const shown = stampFields(begun, { name: "Ada", tags: ["a"] }, devices[0], 1);
   expect(changedFields({ name: "Ada", tags: ["a"] }, shown)).toEqual({});
+  // A field is emptied where something stands, and once.
+  expect(changedFields({ name: undefined }, shown)).toEqual({ name: undefined });
+  expect(changedFields({ iban: undefined }, shown)).toEqual({});
+  expect(changedFields({ iban: undefined }, shown, { iban: "BE" })).toHaveProperty("iban");
+  expect(changedFields({ iban: undefined }, { iban: { at: nextStamp(devices[0], 2) } }, { iban: "BE" })).toEqual({});
+  expect(changedFields({ iban: null }, shown)).toEqual({ iban: null });
   expect(changedFields({ name: "Bob", tags: ["a", "b"] }, shown)).toEqual({ name: "Bob", tags: ["a", "b"] });
 });
 

@@ -66,9 +66,13 @@ export function untyped(step: string, slots?: Slots): Change {
   };
 }
 
-/** Leaves out what a draft shows already. */
-export function changedFields(fields: Readonly<Record<string, Json>>, shown: Slots | undefined): Record<string, Json> {
-  return Object.fromEntries(Object.entries(fields).filter(([field, value]) => !sameJson(value, shown?.[field]?.value)));
+/** Leaves out what a draft shows already: that a field is empty, it shows where nothing stands. */
+export function changedFields(fields: Fields, shown: Slots | undefined, data?: Fields | null): Fields {
+  const isShown = (field: string, value: Json | undefined) =>
+    shown && Object.hasOwn(shown, field)
+      ? sameJson(value, shown[field]!.value)
+      : value === undefined && data?.[field] === undefined;
+  return Object.fromEntries(Object.entries(fields).filter(([field, value]) => !isShown(field, value)));
 }
 
 /** The newest stamp of each device in a step's drafts as they are seen here, sent or not. */

@@ -7,9 +7,11 @@ import {
   storable,
   type AnyFlow,
   type Command,
+  type Issue,
   type Json,
   type Refusal,
   type Snapshot,
+  type Storable,
   type SubmitCommand,
 } from "@sessions/core";
 import { confirm, refused } from "./confirmation.ts";
@@ -123,7 +125,9 @@ export function createActions(
 
   function submit(step: string, input: unknown, instead?: ShelvedChange): Submission {
     const id = environment.id();
+    // As it is now, whatever becomes of the application's object.
     const plain = storable(input);
+    const form = formOf(input, plain);
     const begin = (): Begun<Settlement> => {
       const view = viewOf(flow, recordNow(), context.device());
       const seen = view ? seenBy(flow, view, step) : {};
@@ -143,25 +147,24 @@ export function createActions(
 
       const refusal = refusalNow(view, command);
       if (refusal) {
-        if (instead === undefined) keepTyped(step, given);
+        if (instead === undefined) keepTyped(step, form);
         return refusedAtOnce(refusal);
       }
       if (!flow.steps[step].kept) return unqueued(command);
       const begun = queue(command, view?.data[step] ?? null, instead);
       if (instead === undefined)
-        void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, given));
+        void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, form));
       return begun;
     };
     return submissionOf(id, whenKnown(begin));
   }
 
   /** The form keeps what could not be submitted, so far as it can. */
-  function keepTyped(step: string, input: Json): void {
-    const isForm = typeof input === "object" && input !== null && !Array.isArray(input);
-    if (!isForm || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
+  function keepTyped(step: string, form: Fields | null): void {
+    if (form === null || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
     const known = fieldNames(flow.steps[step]);
     // Some schemas take fields that they drop.
-    draft(step, Object.fromEntries(Object.entries(input).filter(([field]) => known?.includes(field) ?? true)));
+    draft(step, Object.fromEntries(Object.entries(form).filter(([field]) => known?.includes(field) ?? true)));
   }
 
   function unqueued(command: SubmitCommand): Begun<Settlement> {
@@ -197,7 +200,7 @@ export function createActions(
       const record = recordNow();
       const { id: device } = context.device();
       const view = viewOf(flow, record, context.device());
-      const changed = changedFields(plain, view?.drafts[step]);
+      const changed = changedFields(plain, view?.drafts[step], view?.data[step] as Fields | null | undefined);
       const slots = stampFields(record, changed, device, link.now());
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
       const settled = () => waiting.draft(step, plain);
@@ -250,17 +253,30 @@ export function createActions(
   };
 }
 
-/** What can be kept of what is typed, as JSON of its own, and why the rest cannot. */
-function plainFields(step: string, fields: Fields): { plain: Record<string, Json>; unkept: Refusal | null } {
-  const plain: Record<string, Json> = {};
-  let unkept: Refusal | null = null;
+/** What can be kept of what is typed, as JSON of its own, and why the rest cannot. `undefined` empties a field. */
+function plainFields(step: string, fields: Fields): { plain: Fields; unkept: Refusal | null } {
+  const plain: Record<string, Json | undefined> = {};
+  const refusals: Refusal[] = [];
   for (const [field, value] of Object.entries(fields)) {
-    if (value === undefined) continue;
-    const found = storable(value);
+    const found = value === undefined ? ({ ok: true, value } as const) : storable(value);
     if (found.ok) plain[field] = found.value;
-    else unkept = notStorable(step, found);
+    else refusals.push(notStorable(step, found.tooLarge ? found : { ...found, issues: at(field, found.issues) }));
   }
-  return { plain, unkept };
+  const issues = refusals.flatMap((refusal) => (refusal.code === "invalid_input" ? refusal.issues : []));
+  const [first = null] = refusals;
+  return { plain, unkept: issues.length > 0 ? { code: "invalid_input", step, issues } : first };
+}
+
+function at(field: string, issues: readonly Issue[]): Issue[] {
+  return issues.map(({ path, message }) => ({ path: [field, ...path], message }));
+}
+
+/** What a form held when it was submitted, by field; `undefined` for what was empty. Null for what is no form. */
+function formOf(input: unknown, plain: Storable): Fields | null {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return null;
+  if (!plain.ok) return input as Fields;
+  const empty = Object.keys(input).map((field) => [field, undefined]);
+  return { ...Object.fromEntries(empty), ...(plain.value as Fields) };
 }
 
 function refusedAtOnce(refusal: Refusal): Begun<Settlement> {

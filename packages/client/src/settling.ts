@@ -4,14 +4,13 @@ import {
   sameJson,
   type AnyFlow,
   type Device,
-  type Json,
   type Outcome,
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
 import { adopted } from "./adoption.ts";
 import { shelvedDraft } from "./displaced.ts";
-import { stampFields, typed, untyped } from "./drafts.ts";
+import { stampFields, typed, untyped, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import { settled, wasUnsettled } from "./queue.ts";
 import {
@@ -152,7 +151,10 @@ function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (["conflict", "expired", "unknown_step"].includes(refusal.code) || !flow.steps[command.step].kept) return record;
-    const input = command.input as Record<string, Json>;
+    // What stood there and was not submitted again is empty.
+    const stood = Object.keys((record.snapshot.data[command.step] ?? {}) as object);
+    const empty = Object.fromEntries(stood.map((field) => [field, undefined]));
+    const input: Fields = { ...empty, ...(command.input as Fields) };
     // What the server has of it need not be sent again.
     const stands = Object.entries(record.snapshot.drafts[command.step] ?? {}).filter(
       ([field, { value, at }]) => deviceOf(at) !== device.id || sameJson(value, input[field]),

@@ -38,7 +38,11 @@ test("S4: what is typed is kept as it was at that moment, whatever becomes of th
 test("S4: a field that cannot be kept takes none of the others along, and is refused", async () => {
   const { session } = begun();
   const draft = session.draft("amount", { cents: Number.NaN, reference: "rent" });
-  expect(await draft.settled).toMatchObject({ outcome: "refused", refusal: { code: "invalid_input", step: "amount" } });
+  const issues = [{ path: ["cents"], message: "Not a JSON value." }];
+  const refusal = { code: "invalid_input", step: "amount", issues };
+  expect(await draft.settled).toEqual({ outcome: "refused", refusal });
+  const two = session.draft("amount", { cents: [1, Number.NaN], reference: "\0" });
+  expect(await two.refused).toMatchObject({ issues: [{ path: ["cents", 1] }, { path: ["reference"] }] });
   expect(session.state.drafts.amount).toEqual({ reference: "rent" });
   await session.submit("recipient", recipient);
   await session.submit("amount", { cents: Number.NaN, reference: "June" });
@@ -179,4 +183,51 @@ test("S1: what was refused is in its form again, and saved at once, in a tab tha
     await session.submit("amount", { cents: 9 });
     await vi.waitFor(() => expect(beside.state.drafts.amount).toBeUndefined());
   }
+});
+
+/** An empty field, as forms say it. */
+const nothing = undefined as never;
+
+test("S4: a field that is emptied is empty here, on the other device, after a reload, a refusal and a submission", async () => {
+  const { server, owner, sessions, session } = begun();
+  const other = openTab(server, { owner, profile: "laptop" }).open(transfer, session.id);
+  await session.submit("recipient", recipient);
+  await session.submit("amount", { cents: 5, reference: "Rent" });
+  // `null` is a value, `undefined` is none; both win over what was submitted.
+  const emptied = { cents: null, reference: nothing };
+  await session.draft("amount", emptied).settled;
+  expect(Object.entries(session.state.drafts.amount!)).toEqual(Object.entries(emptied));
+  await vi.waitFor(() => expect(other.state.drafts.amount).toStrictEqual(emptied));
+  const sent = server.pushes.length;
+  expect(await session.draft("amount", { reference: nothing }).settled).toMatchObject({ outcome: "accepted" });
+  expect(server.pushes).toHaveLength(sent);
+  sessions.close();
+  const again = openTab(server, { owner });
+  await again.ready;
+  const reloaded = again.open(transfer, session.id);
+  expect(reloaded.state.drafts.amount).toStrictEqual(emptied);
+
+  // Emptied as it is submitted, and not before.
+  await reloaded.draft("amount", { cents: 6, reference: "x" }).settled;
+  await reloaded.submit("amount", { cents: -1, reference: nothing });
+  expect(reloaded.state.drafts.amount).toStrictEqual({ cents: -1, reference: nothing });
+  server.faults.refuse = ({ kind }) => (kind === "submit" ? { code: "failed" } : undefined);
+  await reloaded.submit("amount", { cents: 7 });
+  expect(reloaded.state.drafts.amount).toStrictEqual({ cents: 7, reference: nothing });
+  server.faults.refuse = () => undefined;
+  expect(await reloaded.submit("amount", { cents: 8 })).toMatchObject({ outcome: "accepted" });
+  await vi.waitFor(() => expect(other.state.data.amount).toEqual({ cents: 8 }));
+  expect([reloaded.state.drafts.amount, other.state.drafts.amount]).toEqual([undefined, undefined]);
+});
+
+test("S4: an emptied field wins and loses as any other, and is nothing to keep aside", async () => {
+  const { server, session } = begun();
+  await known(session);
+  const type = (name: string) => session.draft("recipient", { name }).settled;
+  await type("Ada");
+  await type(nothing);
+  await session.draft("recipient", { iban: "BE1" }).settled;
+  submitElsewhere(server, session.id, "recipient", recipient);
+  await vi.waitFor(() => expect(session.state.shelved).toMatchObject([{ kind: "draft" }]));
+  expect(session.state.shelved[0]!.mine).toStrictEqual({ iban: "BE1" });
 });

@@ -41,12 +41,14 @@ function draftOutcome(
   step: string,
   fields: Fields,
 ): Outcome | undefined {
-  const names = Object.keys(fields).filter((field) => fields[field] !== undefined);
+  const names = Object.keys(fields);
   const unsent = [drafts[step] ?? {}, ...aside.flatMap((typed) => (typed.step === step ? [typed.slots] : []))];
   if (names.some((field) => unsent.some((slots) => Object.hasOwn(slots, field)))) return undefined;
   const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {
     if (kind !== "draft" || shelvedStep !== step) return false;
-    return names.some((field) => sameJson((mine as Fields)[field], fields[field]));
+    return names.some(
+      (field) => Object.hasOwn(mine as Fields, field) && sameJson((mine as Fields)[field], fields[field]),
+    );
   });
   if (lost) return { outcome: "refused", refusal: lost.refusal };
   return { outcome: "accepted", revision: snapshot?.revision ?? 0, replayed: false };
