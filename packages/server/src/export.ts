@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
-import { columns, fromRow } from "./postgres/row.ts";
+import { columns, fromRow, ownerColumn } from "./postgres/row.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { time } from "./postgres/values.ts";
 
 const PAGE_SIZE = 1_000;
 
@@ -13,12 +14,10 @@ export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGene
   for (;;) {
     const rows = await db
       .selectFrom("session_archive")
-      .select([...columns, "owner_id"])
-      .where("ended_at", ">=", sql<never>`${from}::timestamptz`)
-      .where("ended_at", "<", sql<never>`${to}::timestamptz`)
-      .where(
-        sql<boolean>`(ended_at, owner_id, id) > (${after.endedAt}::timestamptz, ${after.owner}, ${after.id}::uuid)`,
-      )
+      .select([...columns, ownerColumn])
+      .where("ended_at", ">=", time(from))
+      .where("ended_at", "<", time(to))
+      .where(sql<boolean>`(ended_at, owner_id, id) > (${time(after.endedAt)}, ${after.owner}, ${after.id}::uuid)`)
       .orderBy("ended_at")
       .orderBy("owner_id")
       .orderBy("id")
@@ -26,8 +25,8 @@ export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGene
       .execute();
     for (const row of rows) {
       const { snapshot } = fromRow(row);
-      yield `${JSON.stringify({ owner: row.owner_id, ...snapshot })}\n`;
-      after = { endedAt: snapshot.endedAt ?? to, owner: row.owner_id, id: snapshot.id };
+      yield `${JSON.stringify({ owner: row.owner, ...snapshot })}\n`;
+      after = { endedAt: snapshot.endedAt ?? to, owner: row.owner, id: snapshot.id };
     }
     if (rows.length < PAGE_SIZE) return;
   }

@@ -3,8 +3,9 @@ import { sameJson, type Json } from "@sessions/core";
 import { loadArchived } from "./postgres/archive.ts";
 import { loadHot } from "./postgres/hot.ts";
 import { loadHistory } from "./postgres/history.ts";
-import { columns, fromRow } from "./postgres/row.ts";
+import { columns, fromRow, ownerColumn } from "./postgres/row.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { time } from "./postgres/values.ts";
 import { listReceipts } from "./receipts.ts";
 import { chainHash, type HistoryEntry, type Stored } from "./stored.ts";
 
@@ -79,13 +80,13 @@ async function whatIsWrongAtOnce(db: Kysely<Tables>, owner: string, id: string):
 async function pageOf(db: Kysely<Tables>, table: Table, after: { readonly owner: string; readonly id: string }) {
   const rows = await db
     .selectFrom(table)
-    .select([...columns, "owner_id"])
+    .select([...columns, ownerColumn])
     .where(sql<boolean>`(owner_id, id) > (${after.owner}, ${after.id}::uuid)`)
     .orderBy("owner_id")
     .orderBy("id")
     .limit(PAGE_SIZE)
     .execute();
-  return rows.map((row) => ({ owner: row.owner_id, stored: fromRow(row) }));
+  return rows.map((row) => ({ owner: row.owner, stored: fromRow(row) }));
 }
 
 async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: Stored): Promise<number> {
@@ -181,9 +182,9 @@ function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEn
 async function orphan(db: Kysely<Tables>, from: string): Promise<Broken | null> {
   const row = await db
     .selectFrom("session_event as event")
-    .select(["event.owner_id", "event.session_id"])
+    .select([sql<string>`event.owner_id`.as("owner"), sql<string>`event.session_id::text`.as("session")])
     .where("event.entry", "=", 1)
-    .where("event.at", ">=", sql<never>`${from}::timestamptz`)
+    .where("event.at", ">=", time(from))
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -208,7 +209,7 @@ async function orphan(db: Kysely<Tables>, from: string): Promise<Broken | null> 
     .orderBy("event.session_id")
     .limit(1)
     .executeTakeFirst();
-  return row ? { owner: row.owner_id, session: row.session_id, reason: "is gone, and its history stays" } : null;
+  return row ? { owner: row.owner, session: row.session, reason: "is gone, and its history stays" } : null;
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {

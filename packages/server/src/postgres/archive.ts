@@ -2,8 +2,9 @@ import { sql, type Kysely, type Transaction } from "kysely";
 import type { ListRequest } from "@sessions/core";
 import { stateOf, type Stored } from "../stored.ts";
 import { pageOf, paged, type Page, type Room } from "./page.ts";
-import { columns, fromRow } from "./row.ts";
-import type { State, Tables } from "./tables.ts";
+import { columns, fromRow, revisionColumns, revisionOf, type Revision } from "./row.ts";
+import type { Tables } from "./tables.ts";
+import { bytes, json, time } from "./values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
@@ -31,7 +32,7 @@ export async function listArchived(
     .where("owner_id", "=", owner);
   if (flow !== null) query = query.where("flow", "=", flow);
   if (after !== null) {
-    query = query.where(sql<boolean>`(ended_at, id) < (${after.endedAt}::timestamptz, ${after.id}::uuid)`);
+    query = query.where(sql<boolean>`(ended_at, id) < (${time(after.endedAt)}, ${after.id}::uuid)`);
   }
   const rows = query
     .orderBy("ended_at", "desc")
@@ -46,28 +47,32 @@ export interface Ended {
   readonly id: string;
 }
 
-type Revisions = readonly { readonly id: string; readonly revision: number }[];
-
 /** What has ended since then, in milliseconds since 1970: the newest of it, by id and revision. */
-export async function listEndedSince(db: Executor, owner: string, sinceMs: number): Promise<Revisions> {
-  return db
+export async function listEndedSince(db: Executor, owner: string, sinceMs: number): Promise<readonly Revision[]> {
+  const rows = await db
     .selectFrom("session_archive")
-    .select(["id", "revision"])
+    .select(revisionColumns)
     .where("owner_id", "=", owner)
-    .where("ended_at", ">=", sql<never>`${new Date(sinceMs).toISOString()}::timestamptz`)
+    .where("ended_at", ">=", time(new Date(sinceMs).toISOString()))
     .orderBy("ended_at", "desc")
     .limit(100)
     .execute();
+  return rows.map(revisionOf);
 }
 
 /** Those of these sessions that are archived, by id and revision. */
-export async function archivedRevisionsOf(db: Executor, owner: string, ids: readonly string[]): Promise<Revisions> {
-  return db
+export async function archivedRevisionsOf(
+  db: Executor,
+  owner: string,
+  ids: readonly string[],
+): Promise<readonly Revision[]> {
+  const rows = await db
     .selectFrom("session_archive")
-    .select(["id", "revision"])
+    .select(revisionColumns)
     .where("owner_id", "=", owner)
     .where("id", "in", ids)
     .execute();
+  return rows.map(revisionOf);
 }
 
 /** Writes an ended session. `endedAt` and a status other than active are set in its snapshot. */
@@ -83,11 +88,11 @@ export async function insertArchived(db: Executor, owner: string, stored: Stored
       version,
       revision,
       status,
-      state: JSON.stringify(stateOf(stored.snapshot)),
-      receipts: stored.receipts,
+      state: json(JSON.stringify(stateOf(stored.snapshot))),
+      receipts: bytes(stored.receipts),
       entry: stored.entry,
-      hash: stored.hash,
-      ended_at: endedAt,
+      hash: bytes(stored.hash),
+      ended_at: time(endedAt),
     })
     .execute();
 }
@@ -105,26 +110,22 @@ export async function nthNewestCompletion(
 ): Promise<number | null> {
   const row = await db
     .selectFrom("session_archive")
-    .select(sql<string | number>`extract(epoch from ended_at) * 1000`.as("ended_ms"))
+    .select(sql<string>`(extract(epoch from ended_at) * 1000)::text`.as("ended"))
     .where("owner_id", "=", owner)
     .where("flow", "=", flow)
     .where("status", "=", "completed")
-    .where("ended_at", ">=", sql<never>`${new Date(fromMs).toISOString()}::timestamptz`)
+    .where("ended_at", ">=", time(new Date(fromMs).toISOString()))
     .orderBy("ended_at", "desc")
     .offset(nth - 1)
     .limit(1)
     .executeTakeFirst();
-  return row ? Number(row.ended_ms) : null;
+  return row ? Number(row.ended) : null;
 }
 
 /** A page of these sessions, active or ended, the newest ids first. One statement: none is missed on its way to the archive. */
-export async function pageOfEither(db: Executor, owner: string, ids: readonly string[], bytes: number): Promise<Page> {
+export async function pageOfEither(db: Executor, owner: string, ids: readonly string[], atMost: number): Promise<Page> {
   const active = db.selectFrom("session").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
-  const ended = db
-    .selectFrom("session_archive")
-    .select(paged.map((column) => (column === "state" ? sql<State>`state::json`.as("state") : column)))
-    .where("owner_id", "=", owner)
-    .where("id", "in", ids);
+  const ended = db.selectFrom("session_archive").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
   const rows = sql`(${active} union all ${ended} order by id desc)`;
-  return pageOf(db, rows, sql`id desc`, { limit: ids.length, bytes });
+  return pageOf(db, rows, sql`id desc`, { limit: ids.length, bytes: atMost });
 }

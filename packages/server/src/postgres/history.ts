@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import type { HistoryBody, HistoryEntry } from "../stored.ts";
 import type { Tables } from "./tables.ts";
+import { bytes, bytesOf, json, time } from "./values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
@@ -11,9 +12,9 @@ export function historyRow({ entry, hash, body, text }: HistoryEntry) {
     sql.ref<string>("id").as("session_id"),
     sql<number>`${entry}::integer`.as("entry"),
     sql<number>`${body.revision}::integer`.as("revision"),
-    sql<never>`${body.at}::timestamptz`.as("at"),
-    sql<never>`${text}::json`.as("body"),
-    sql<Uint8Array>`${hash}::bytea`.as("hash"),
+    time(body.at).as("at"),
+    json(text).as("body"),
+    bytes(hash).as("hash"),
   ] as const;
 }
 
@@ -26,9 +27,9 @@ export async function insertHistory(db: Executor, owner: string, given: HistoryE
       session_id: body.session,
       entry,
       revision: body.revision,
-      at: body.at,
-      body: text,
-      hash,
+      at: time(body.at),
+      body: json(text),
+      hash: bytes(hash),
     })
     .execute();
 }
@@ -37,11 +38,16 @@ export async function insertHistory(db: Executor, owner: string, given: HistoryE
 export async function loadHistory(db: Executor, owner: string, session: string): Promise<readonly HistoryEntry[]> {
   const rows = await db
     .selectFrom("session_event")
-    .select(["entry", "hash", sql<string>`body::text`.as("text")])
+    .select(["entry", sql<string>`encode(hash, 'hex')`.as("hashbytes"), sql<string>`body::text`.as("json")])
     .where("owner_id", "=", owner)
     .where("session_id", "=", session)
     .orderBy("entry")
     .execute();
   // The body was written by this package, as HistoryBody.
-  return rows.map((row) => ({ ...row, body: JSON.parse(row.text) as HistoryBody }));
+  return rows.map(({ entry, hashbytes, json: text }) => ({
+    entry: Number(entry),
+    hash: bytesOf(hashbytes),
+    body: JSON.parse(text) as HistoryBody,
+    text,
+  }));
 }

@@ -2,8 +2,9 @@ import { sql, type Kysely, type Transaction } from "kysely";
 import { stateOf, type HistoryEntry, type Stored } from "../stored.ts";
 import { historyRow } from "./history.ts";
 import { pageOf, paged, type Page, type Room } from "./page.ts";
-import { columns, fromRow } from "./row.ts";
+import { columns, fromRow, ownerColumn, revisionColumns, revisionOf, type Revision } from "./row.ts";
 import type { Tables } from "./tables.ts";
+import { bytes, json, time } from "./values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
@@ -34,12 +35,13 @@ export async function listRevisions(
   db: Executor,
   owner: string,
   at: string,
-): Promise<readonly { readonly id: string; readonly revision: number; readonly due: boolean }[]> {
-  return db
+): Promise<readonly (Revision & { readonly due: boolean })[]> {
+  const rows = await db
     .selectFrom("session")
-    .select(["id", "revision", sql<boolean>`expires_at <= ${at}::timestamptz`.as("due")])
+    .select([...revisionColumns, sql<string>`(expires_at <= ${time(at)})::text`.as("due")])
     .where("owner_id", "=", owner)
     .execute();
+  return rows.map((row) => ({ ...revisionOf(row), due: row.due === "true" }));
 }
 
 /** Sessions of any owner whose deadline has passed at `at`, those of the longest past hour first. */
@@ -50,23 +52,23 @@ export async function listDue(
 ): Promise<readonly { readonly owner: string; readonly stored: Stored }[]> {
   const rows = await db
     .selectFrom("session")
-    .select([...columns, "owner_id"])
-    .where("expires_bucket", "<=", sql<never>`${hourOf(at)}::timestamptz`)
-    .where("expires_at", "<=", sql<never>`${at}::timestamptz`)
+    .select([...columns, ownerColumn])
+    .where("expires_bucket", "<=", time(hourOf(at)))
+    .where("expires_at", "<=", time(at))
     .orderBy("expires_bucket")
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ owner: row.owner_id, stored: fromRow(row) }));
+  return rows.map((row) => ({ owner: row.owner, stored: fromRow(row) }));
 }
 
 /** How many sessions of a flow are open at a moment; those past their deadline are not. */
 export async function countOpen(db: Executor, owner: string, flow: string, at: string): Promise<number> {
   const { count } = await db
     .selectFrom("session")
-    .select(({ fn }) => fn.countAll<string | number>().as("count"))
+    .select(sql<string>`count(*)::text`.as("count"))
     .where("owner_id", "=", owner)
     .where("flow", "=", flow)
-    .where("expires_at", ">", sql<never>`${at}::timestamptz`)
+    .where("expires_at", ">", time(at))
     .executeTakeFirstOrThrow();
   return Number(count);
 }
@@ -82,7 +84,7 @@ export async function insertHot(db: Executor, owner: string, stored: Stored, ent
           id: stored.snapshot.id,
           flow: stored.snapshot.flow,
           ...changing(stored),
-          receipts: stored.receipts,
+          receipts: bytes(stored.receipts),
         })
         .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing())
         .returning(["owner_id", "id"]),
@@ -107,21 +109,21 @@ export async function deleteHot(db: Executor, owner: string, id: string, expecte
   return rows.length === 1;
 }
 
-/** The columns that a command changes, but for the receipts, which an update adds to in place. */
-export function changing(stored: Stored) {
+/** The columns that a command changes, but for the receipts. */
+function changing(stored: Stored) {
   const { snapshot } = stored;
   return {
     version: snapshot.version,
     revision: snapshot.revision,
-    state: JSON.stringify(stateOf(snapshot)),
+    state: json(JSON.stringify(stateOf(snapshot))),
     entry: stored.entry,
-    hash: stored.hash,
-    expires_at: snapshot.expiresAt,
-    expires_bucket: hourOf(snapshot.expiresAt),
+    hash: bytes(stored.hash),
+    expires_at: time(snapshot.expiresAt),
+    expires_bucket: time(hourOf(snapshot.expiresAt)),
   };
 }
 
 /** Coarse on purpose: the indexed value changes only when the hour does, so most updates stay heap-only. */
-function hourOf(iso: string): string {
+export function hourOf(iso: string): string {
   return `${iso.slice(0, "2026-11-21T05".length)}:00:00Z`;
 }

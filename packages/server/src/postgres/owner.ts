@@ -1,12 +1,13 @@
-import type { Kysely, Transaction } from "kysely";
+import { sql, type Kysely, type Transaction } from "kysely";
 import type { Device } from "@sessions/core";
 import type { Tables } from "./tables.ts";
+import { time } from "./values.ts";
 
 /** Holds the owner's row until the transaction ends, so that what limits count cannot change meanwhile. */
 export async function lockOwner(tx: Transaction<Tables>, owner: string, at: string): Promise<void> {
   await tx
     .insertInto("owner")
-    .values({ owner_id: owner, created_at: at })
+    .values({ owner_id: owner, created_at: time(at) })
     .onConflict((conflict) => conflict.column("owner_id").doNothing())
     .execute();
   await tx.selectFrom("owner").select("owner_id").where("owner_id", "=", owner).forUpdate().execute();
@@ -16,7 +17,9 @@ export async function lockOwner(tx: Transaction<Tables>, owner: string, at: stri
 export async function noteDevice(db: Kysely<Tables>, owner: string, device: Device, at: string): Promise<void> {
   await db
     .insertInto("device")
-    .values({ owner_id: owner, id: device.id, name: device.name, first_seen_at: at, last_seen_at: at })
-    .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doUpdateSet({ name: device.name, last_seen_at: at }))
+    .values({ owner_id: owner, id: device.id, name: device.name, first_seen_at: time(at), last_seen_at: time(at) })
+    .onConflict((conflict) =>
+      conflict.columns(["owner_id", "id"]).doUpdateSet({ name: device.name, last_seen_at: sql`excluded.last_seen_at` }),
+    )
     .execute();
 }

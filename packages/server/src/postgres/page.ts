@@ -1,6 +1,6 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from "kysely";
 import type { Stored } from "../stored.ts";
-import { columns, fromRow } from "./row.ts";
+import { columns, fromRow, kept, type Row } from "./row.ts";
 import type { Tables } from "./tables.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
@@ -25,10 +25,7 @@ export interface Page {
 }
 
 /** What {@link pageOf} needs of each row. */
-export const paged = [
-  ...columns,
-  sql<number>`octet_length(state::text) + ${sql.lit(FRAME_BYTES)}`.as("bytes"),
-] as const;
+export const paged = [...kept, sql<number>`octet_length(state::text) + ${sql.lit(FRAME_BYTES)}`.as("bytes")] as const;
 
 /**
  * The first of these rows that there is room for: what there is no room for does not leave the database. `rows` select
@@ -40,13 +37,14 @@ export async function pageOf(
   order: RawBuilder<unknown>,
   { limit, bytes }: Room,
 ): Promise<Page> {
-  const found = await sql<Parameters<typeof fromRow>[0] & { readonly total: string | number; readonly more: boolean }>`
-    select ${sql.join(columns.map((name) => sql.ref(name)))}, total, more from (
+  const told = sql.join(columns.map((column) => (typeof column === "string" ? sql.ref(column) : sql`${column}`)));
+  const found = await sql<Row & { readonly total: string; readonly more: string }>`
+    select ${told}, total::text, more::text from (
       select page.*, sum(bytes) over (order by ${order}) as total, row_number() over (order by ${order}) as position,
         lead(id) over (order by ${order}) is not null as more
       from ${rows} as page
     ) as summed
     where position <= ${limit}::integer and (total <= ${bytes}::bigint or position = 1)`.execute(db);
   const last = found.rows.at(-1);
-  return { stored: found.rows.map(fromRow), bytes: Number(last?.total ?? 0), more: last?.more ?? false };
+  return { stored: found.rows.map(fromRow), bytes: Number(last?.total ?? 0), more: last?.more === "true" };
 }

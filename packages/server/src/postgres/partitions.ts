@@ -49,8 +49,8 @@ export class Partitions {
 
   /** The months that have partitions, oldest first: their tables and how many rows Postgres believes they have. */
   async list(): Promise<readonly Partition[]> {
-    const { rows } = await sql<{ parent: string; name: string; rows: string | number }>`
-      select parent.relname as parent, child.relname as name, greatest(child.reltuples, 0)::bigint as rows
+    const { rows } = await sql<{ parent: string; name: string; rows: string }>`
+      select parent.relname as parent, child.relname as name, greatest(child.reltuples, 0)::bigint::text as rows
       from pg_inherits
       join pg_class as parent on parent.oid = inhparent
       join pg_class as child on child.oid = inhrelid

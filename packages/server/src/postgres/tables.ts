@@ -1,14 +1,13 @@
-import type { ColumnType, Generated } from "kysely";
+import type { ColumnType, Generated, RawBuilder } from "kysely";
 import type { Snapshot, Status } from "@sessions/core";
-import type { Receipts } from "../receipts.ts";
 
 /** What a snapshot holds beyond its row's columns. */
 export type State = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
 
-/** Read as a parsed value, written as JSON text. */
-type JsonColumn<T> = ColumnType<T, string, string>;
-/** Written as ISO text. Never read back: drivers differ in what they make of it, and the state holds it too. */
-type TimeColumn = ColumnType<never, string, string>;
+// Of these nothing is read or written as the driver has it: see values.ts.
+type JsonColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
+type TimeColumn = ColumnType<never, RawBuilder<never>, RawBuilder<never>>;
+type BytesColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
 
 interface SessionColumns {
   owner_id: string;
@@ -16,12 +15,12 @@ interface SessionColumns {
   flow: string;
   version: number;
   revision: number;
-  state: JsonColumn<State>;
-  receipts: Receipts;
+  state: JsonColumn;
+  receipts: BytesColumn;
   /** The number of the newest history entry. */
   entry: number;
   /** That entry's hash. */
-  hash: Uint8Array;
+  hash: BytesColumn;
 }
 
 export interface SessionTable extends SessionColumns {
@@ -41,8 +40,8 @@ export interface SessionEventTable {
   entry: number;
   revision: number;
   at: TimeColumn;
-  body: JsonColumn<unknown>;
-  hash: Uint8Array;
+  body: JsonColumn;
+  hash: BytesColumn;
 }
 
 export interface OwnerTable {

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { loadHistory } from "../../postgres/history.ts";
-import { columns, fromRow } from "../../postgres/row.ts";
+import { columns, fromRow, ownerColumn } from "../../postgres/row.ts";
 import type { Tables } from "../../postgres/tables.ts";
 import { findReceipt } from "../../receipts.ts";
 import type { Stored } from "../../stored.ts";
@@ -122,9 +122,9 @@ async function everySession(db: Kysely<Tables>): Promise<ReadonlyMap<string, Fou
   for (const table of ["session", "session_archive"] as const) {
     const rows = await db
       .selectFrom(table)
-      .select([...columns, "owner_id"])
+      .select([...columns, ownerColumn])
       .execute();
-    for (const row of rows) found.set(row.id, { owner: row.owner_id, stored: fromRow(row) });
+    for (const row of rows) found.set(row.session, { owner: row.owner, stored: fromRow(row) });
   }
   return found;
 }
