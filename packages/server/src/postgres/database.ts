@@ -7,6 +7,7 @@ import {
   type PostgresPool,
 } from "kysely";
 import { SessionsError } from "@sessions/core";
+import { withOwnSettings, type OwnSettingsOptions } from "./own-settings.ts";
 import { preparing } from "./prepared.ts";
 import { survivingPool } from "./surviving-pool.ts";
 import type { Tables } from "./tables.ts";
@@ -30,8 +31,19 @@ export function engineKindOf(database: Database): EngineKind {
  * Kysely over what the application gave. What it gave stays the application's to close. With `prepare`, a pool's
  * connections prepare the statements on this schema's tables.
  */
-export function kyselyOver(database: Database, prepare?: { readonly schema: string }): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: dialectOf(database, prepare) });
+export function kyselyOver(
+  database: Database,
+  prepare?: { readonly schema: string },
+  options?: OwnSettingsOptions,
+): Kysely<Tables> {
+  return new Kysely<Tables>({ dialect: withOwnSettings(dialectOf(database, prepare), options) });
+}
+
+/** How many connections it may have; where it does not say, as many as the drivers have by default. */
+export function poolSizeOf(database: Database): number {
+  if ("waitReady" in database) return 1;
+  const max = "connect" in database ? (database.options as { readonly max?: unknown } | undefined)?.max : undefined;
+  return typeof max === "number" ? max : 10;
 }
 
 function dialectOf(database: Database, prepare: { readonly schema: string } | undefined): Dialect {
@@ -60,6 +72,11 @@ export function isTransient(error: unknown): boolean {
   return ["40001", "40P01"].includes(errorCode(error) ?? "");
 }
 
+/** Whether Postgres gave a statement up for taking too long, such as in waiting for a lock. */
+export function isTimedOut(error: unknown): boolean {
+  return ["57014", "55P03"].includes(errorCode(error) ?? "");
+}
+
 /** Whether what was written is to blame, and would be again: data that cannot be, a constraint, a failed transaction. */
 export function isDataError(error: unknown): boolean {
   return /^(22|23|P0)[0-9A-Z]{3}$|^25P02$/.test(errorCode(error) ?? "");
@@ -82,6 +99,12 @@ export function databaseFault(error: unknown): SessionsError | undefined {
   }
   if (code === "42P01" || code === "3F000") {
     return new SessionsError("database_not_migrated", "Run sessions.migrate() once before serving.");
+  }
+  if (code === "25006") {
+    return new SessionsError(
+      "database_unreachable",
+      "The database takes no writes (25006): it may be a replica. Give `database` the primary's address.",
+    );
   }
   if (/^(E[A-Z]+|08...|28...|3D000|57P0.)$/.test(code)) {
     return new SessionsError(

@@ -1,0 +1,10 @@
+/** What a promise gives within a time, in milliseconds; undefined when it takes longer. */
+export async function within<T>(timeMs: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, timeMs, undefined)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
