@@ -11,6 +11,7 @@ export const faultCodes = {
   database_newer: "The database was migrated by a newer version.",
   output_invalid: "A step handler or `complete` returned something that its schema does not allow.",
   hook_failed: "The application's own step handler or `complete` threw.",
+  handler_timed_out: "The application's own step handler or `complete` took too long.",
   database_failed: "The database refused a statement.",
   closed: "The sessions object was closed.",
   internal: "Something failed that should not have.",

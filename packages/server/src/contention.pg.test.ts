@@ -192,20 +192,38 @@ test("a path function that throws fails its own command alone", async () => {
   expect(faults).toEqual(["path_invalid"]);
 });
 
-test("past ten thousand commands under way, whatever they wait for, more are turned away at once, to come again", async () => {
+/** A node whose database does not answer until the gate opens, and then not at all. */
+function gatedNode() {
   const gate = Promise.withResolvers<void>();
   const database = around(async () => {
     await gate.promise;
     throw Object.assign(new Error("The connection was lost."), { code: "08006" });
   });
-  const node = createBank(database, { sweeps: false, onError: () => {} });
-  const teller = new Teller(node, "crowd");
-  const starts = () => Array.from({ length: 100 }, () => start(uuidv7(), "notes"));
-  const waiting = Promise.allSettled(Array.from({ length: 100 }, () => teller.push(...starts())));
+  return { gate, node: createBank(database, { sweeps: false, onError: () => {} }) };
+}
+
+const starts = () => Array.from({ length: 100 }, () => start(uuidv7(), "notes"));
+const busy = [{ outcome: "refused", refusal: { code: "busy", retryAfterMs: 1_000 } }];
+
+test("past ten thousand commands under way, whatever they wait for, more are turned away at once, to come again", async () => {
+  const { gate, node } = gatedNode();
+  const owners = Array.from({ length: 100 }, (_, index) => new Teller(node, `crowd ${index}`));
+  const waiting = Promise.allSettled(owners.map((teller) => teller.push(...starts())));
   const { outcomes, snapshots } = await new Teller(node, "late").push(start(uuidv7(), "notes"));
-  expect(outcomes).toEqual([{ outcome: "refused", refusal: { code: "busy", retryAfterMs: 1_000 } }]);
+  expect(outcomes).toEqual(busy);
   expect(snapshots).toEqual([]);
   gate.resolve();
   expect((await waiting).every(({ status }) => status === "rejected")).toBe(true);
+  await node.close();
+});
+
+test("past a thousand commands of one owner under way more of theirs are turned away, and nobody else's", async () => {
+  const { gate, node } = gatedNode();
+  const crowd = new Teller(node, "crowd");
+  const waiting = Array.from({ length: 10 }, () => crowd.push(...starts()));
+  expect((await crowd.push(start(uuidv7(), "notes"))).outcomes).toEqual(busy);
+  waiting.push(new Teller(node, "other").push(start(uuidv7(), "notes")));
+  gate.resolve();
+  expect((await Promise.allSettled(waiting)).every(({ status }) => status === "rejected")).toBe(true);
   await node.close();
 });

@@ -5,8 +5,10 @@ import { HookFailed, runHooks } from "./hooks.ts";
 import { judge, refused } from "./judgement.ts";
 import { insertArchived, loadArchived } from "./postgres/archive.ts";
 import { isDataError } from "./postgres/database.ts";
+import { boundStatements } from "./postgres/bound-statements.ts";
 import { insertHistory } from "./postgres/history.ts";
 import { deleteHot, insertHot, loadHot } from "./postgres/hot.ts";
+import type { KeyedQueue } from "./postgres/keyed-queue.ts";
 import { lockOwner } from "./postgres/owner.ts";
 import type { Tables } from "./postgres/tables.ts";
 import type { Updates } from "./postgres/updates.ts";
@@ -27,6 +29,8 @@ export interface Court {
   readonly flows: ReadonlyMap<string, Served>;
   readonly now: () => number;
   readonly bounds: Bounds;
+  /** Where those wait whose transactions take the owner's lock: in memory, and not on connections. */
+  readonly turns: KeyedQueue;
   readonly report: (error: SessionsError) => void;
 }
 
@@ -56,16 +60,21 @@ export async function decide(
   command: Command,
   served: Served,
 ): Promise<Decided | null> {
+  const deciding = () =>
+    court.db.transaction().execute((tx) => decideWithin(tx, court, owner, device, command, served));
   try {
-    return await court.db.transaction().execute((tx) => decideWithin(tx, court, owner, device, command, served));
+    return await (served.limits.length > 0 ? court.turns.run(owner, deciding) : deciding());
   } catch (error) {
     if (error instanceof CameFirst) return null;
     if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
     // A hook may leave its transaction broken, or a deferred constraint that fails at the commit.
     if (!(error instanceof HookFailed || isDataError(error))) throw error;
-    const cause: unknown = error instanceof HookFailed ? error.cause : error;
     const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
-    court.report(cause instanceof SessionsError ? cause : new SessionsError("hook_failed", where, { cause }));
+    court.report(
+      error instanceof HookFailed
+        ? new SessionsError(error.code, `${error.message} ${where}`, { cause: error.cause })
+        : new SessionsError("hook_failed", where, { cause: error }),
+    );
     return { outcome: refused({ code: "failed" }), stored: null };
   }
 }
@@ -85,6 +94,7 @@ async function decideWithin(
   served: Served,
 ): Promise<Decided | null> {
   const ours = tx.withSchema(court.schema);
+  await boundStatements(ours, court.bounds.handlerMs);
   // The owner before the session, always: two transactions that took them crosswise would deadlock.
   if (served.limits.length > 0) await lockOwner(ours, owner, new Date(court.now()).toISOString());
   const before = await loadHot(ours, owner, command.session, true);
@@ -104,7 +114,7 @@ async function decideWithin(
 
   // The application's own tables are typed by its declaration; its statements carry no schema of ours.
   const theirs = tx as unknown as Transaction<ApplicationTables>;
-  const hooked = await runHooks(served, advanced, owner, theirs);
+  const hooked = await runHooks(served, advanced, owner, theirs, court.bounds.handlerMs);
   if (!hooked.ok) throw new RolledBack(hooked.refusal, before);
 
   const following = follow(before, hooked.session, advanced.change, command);

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
 import {
@@ -18,7 +19,9 @@ import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
 import { decide, type Court, type Decided } from "./decision.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
-import { databaseFault, isDataError, isTransient, type EngineKind } from "./postgres/database.ts";
+import { databaseFault, isDataError, isTimedOut, isTransient, type EngineKind } from "./postgres/database.ts";
+import { TurnTimedOut } from "./postgres/keyed-queue.ts";
+import type { OwnerShares } from "./postgres/owner-shares.ts";
 import { noteDevice } from "./postgres/owner.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -32,6 +35,10 @@ const MAX_RACES = 3;
 
 /** How often a command is judged again after a deadlock or a serialization failure. */
 const MAX_ATTEMPTS = 10;
+
+/** How long a command waits before it is judged again, in milliseconds: up to this, doubled each time, and no longer. */
+const RETRY_MS = 2;
+const LAST_RETRY_MS = 200;
 
 /** The most writes in one statement. */
 const BATCH_SIZE = 256;
@@ -55,6 +62,7 @@ export interface EngineOptions extends Court {
   /** Called after the commit, with the session as it is now. */
   readonly publish: (owner: string, snapshot: Snapshot) => void;
   readonly reader: Reader;
+  readonly shares: OwnerShares;
   readonly telemetry: Telemetry;
 }
 
@@ -65,6 +73,8 @@ export class Engine {
   readonly #cache: SessionCache;
   readonly #committer: Committer<Update & Write>;
   #underWay = 0;
+  /** How many of an owner's commands are under way. */
+  readonly #ofOwner = new Map<string, number>();
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
   constructor(options: EngineOptions) {
@@ -75,7 +85,9 @@ export class Engine {
     this.#committer = new Committer({
       commit: (writes) => {
         telemetry.batch(writes.length);
-        return telemetry.span("sessions.commit", { "sessions.writes": writes.length }, () => this.#writeAll(writes));
+        const attributes = { "sessions.writes": writes.length };
+        // The writes are many owners', whoever's request it was that began the batch.
+        return options.shares.within(() => telemetry.span("sessions.commit", attributes, () => this.#writeAll(writes)));
       },
       isTransient,
       isOneWrites: isDataError,
@@ -157,12 +169,21 @@ export class Engine {
   }
 
   async #takeOne(owner: string, device: Device, command: Command, before: Stored | undefined): Promise<Decided> {
-    if (this.#underWay >= MAX_UNDER_WAY) return turnedAway;
+    const ofOwner = this.#ofOwner.get(owner) ?? 0;
+    if (this.#underWay >= MAX_UNDER_WAY || ofOwner >= this.#options.bounds.ownerCommands) return turnedAway;
     this.#underWay += 1;
+    this.#ofOwner.set(owner, ofOwner + 1);
     try {
       return await this.#take(owner, device, command, before);
+    } catch (error) {
+      // Nothing was written: it was not its turn yet, or another's lock did not come free in time.
+      if (error instanceof QueueFull || error instanceof TurnTimedOut || isTimedOut(error)) return turnedAway;
+      throw error;
     } finally {
       this.#underWay -= 1;
+      const left = this.#ofOwner.get(owner)! - 1;
+      if (left === 0) this.#ofOwner.delete(owner);
+      else this.#ofOwner.set(owner, left);
     }
   }
 
@@ -204,10 +225,9 @@ export class Engine {
           return decided;
         }
       } catch (error) {
-        if (error instanceof QueueFull) {
-          return turnedAway;
-        }
         if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
+        // Those that met do not meet again in step.
+        await setTimeout(Math.random() * Math.min(RETRY_MS * 2 ** attempt, LAST_RETRY_MS));
       }
       if (attempt >= MAX_ATTEMPTS) throw new SessionsError("internal", `Gave up after ${attempt} attempts.`);
       stored = undefined;

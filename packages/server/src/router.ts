@@ -17,6 +17,8 @@ import {
 } from "@sessions/core";
 import type { Engine } from "./engine.ts";
 import { databaseFault } from "./postgres/database.ts";
+import { TurnTimedOut } from "./postgres/keyed-queue.ts";
+import type { OwnerShares } from "./postgres/owner-shares.ts";
 import type { Reader } from "./reader.ts";
 import type { WatchHub } from "./watch.ts";
 
@@ -33,12 +35,13 @@ export interface RouterOptions {
   /** Whose request this is; undefined when nobody is signed in. */
   readonly ownerOf: (context: object) => Promise<string | undefined>;
   readonly report: (error: SessionsError) => void;
+  readonly shares: OwnerShares;
   /** What is being answered. */
   readonly underWay: Set<Promise<unknown>>;
 }
 
 /** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
-export function createRouter({ engine, reader, hub, now, told, ownerOf, report, underWay }: RouterOptions) {
+export function createRouter({ engine, reader, hub, now, told, ownerOf, report, shares, underWay }: RouterOptions) {
   const t = initTRPC.context<object>().create();
 
   /** Whose request this is, who must be whom the client takes itself to be, when it says so. */
@@ -52,13 +55,19 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
   }
 
   /** Answers, or fails without quoting what a driver said: it may hold what a person typed. */
-  async function answering<T>(work: () => Promise<T>): Promise<T> {
-    const answer = work();
+  async function answering<T>(work: () => Promise<T>, owner?: string): Promise<T> {
+    const answer = shares.within(work, owner);
     underWay.add(answer);
     try {
       return await answer;
     } catch (error) {
       if (error instanceof TRPCError) throw error;
+      if (error instanceof TurnTimedOut) {
+        throw new TRPCError({
+          code: "SERVICE_UNAVAILABLE",
+          message: "Too much of this owner is under way. Try again.",
+        });
+      }
       const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
       // A node that is closing says so to whoever asks; that is no fault of its own.
       if (fault.code !== "closed") report(fault);
@@ -139,7 +148,7 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
       // page is read when this one was taken, so that whoever does not read holds one.
       for (let from = after, more = true; more;) {
         if (inbox.closed || signal?.aborted) return;
-        const page = await answering(() => reader.newer(owner, known, from));
+        const page = await answering(() => reader.newer(owner, known, from), owner);
         hub.note(
           owner,
           page.same.map((id) => [id, known.get(id)!]),
@@ -154,7 +163,7 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
         let rest = taken.owed;
         if (taken.snapshots.length > 0 || rest.length === 0) yield event(taken.snapshots, rest.length > 0);
         while (rest.length > 0) {
-          const page = await answering(() => reader.page(owner, rest));
+          const page = await answering(() => reader.page(owner, rest), owner);
           rest = page.rest;
           yield event(inbox.admit(page.snapshots), rest.length > 0);
         }

@@ -5,8 +5,17 @@ import { SessionsError, storable, withheld, type Snapshot } from "@sessions/core
 import { boundsFrom, type Bounds } from "./bounds.ts";
 import type { Bus } from "./bus/bus.ts";
 import { Engine } from "./engine.ts";
-import { databaseFault, engineKindOf, kyselyOver, type Database, type EngineKind } from "./postgres/database.ts";
+import {
+  databaseFault,
+  engineKindOf,
+  kyselyOver,
+  poolSizeOf,
+  type Database,
+  type EngineKind,
+} from "./postgres/database.ts";
+import { KeyedQueue } from "./postgres/keyed-queue.ts";
 import { checkMigrated, migrate } from "./postgres/migrations.ts";
+import { OwnerShares, shareOf } from "./postgres/owner-shares.ts";
 import { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
 import { Updates } from "./postgres/updates.ts";
@@ -16,6 +25,7 @@ import { createRouter } from "./router.ts";
 import type { Served } from "./serve.ts";
 import { Sweeper, type SweepOptions } from "./sweeper.ts";
 import { Telemetry } from "./telemetry.ts";
+import { within } from "./time-limit.ts";
 import { WatchHub } from "./watch.ts";
 
 /** How much memory remembered sessions take by default, roughly. */
@@ -23,6 +33,12 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** How often a node sweeps, in milliseconds; each waits up to half as long again, so that nodes drift apart. */
 const SWEEP_MS = 300_000;
+
+/** How long a command waits until it is its owner's turn, in milliseconds, before it is refused as busy. */
+const TURN_MS = 10_000;
+
+/** How much longer than a handler may run `close()` waits, in milliseconds. */
+const CLOSE_MS = 5_000;
 
 /** How many months of partitions `migrate` makes ahead. */
 const MONTHS_AHEAD = 3;
@@ -103,13 +119,17 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     throw new SessionsError("configuration_invalid", "Two flows have the same name.");
   }
 
-  const db = kyselyOver(options.database, options.prepare === false ? undefined : { schema });
+  const { database } = options;
+  const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
+  const bounds = boundsFrom({ ownerConnections: shareOf(poolSize), ...options.bounds });
+  const shares = new OwnerShares({ connections: bounds.ownerConnections, waitMs: TURN_MS });
+  const db = kyselyOver(database, options.prepare === false ? undefined : { schema }, { shares });
   const partitions = new Partitions(db, schema);
-  const bounds = boundsFrom(options.bounds);
   const hub = new WatchHub(bounds.pageBytes);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
-  const court = { db, schema, flows, now, bounds, updates: new Updates(schema), report: onError };
+  const turns = new KeyedQueue({ atOnce: 1, waitMs: TURN_MS });
+  const court = { db, schema, flows, now, bounds, turns, updates: new Updates(schema), report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
@@ -120,7 +140,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     ...court,
     reader,
     telemetry,
-    kind: options.engine ?? engineKindOf(options.database),
+    shares,
+    kind: options.engine ?? engineKindOf(database),
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
     publish,
@@ -157,12 +178,15 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     now,
     told: (snapshot) => withheld(flows.get(snapshot.flow)?.flow, snapshot),
     report: onError,
+    shares,
     underWay,
     ownerOf: async (context) => {
       // The host's context type is not checked against a nested router's: what it holds is the host's word.
-      const identified = await identifiedBy(() => options.identify(context as Context));
+      const identified = await identifiedBy(async () => options.identify(context as Context), bounds.handlerMs);
       if (closed) throw new SessionsError("closed", "Try another node.");
-      return ownerFrom(identified);
+      const owner = ownerFrom(identified);
+      if (owner !== undefined) shares.name(owner);
+      return owner;
     },
   });
 
@@ -183,20 +207,43 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       closed = true;
       stopObserving();
       hub.close();
-      while (underWay.size > 0) await Promise.allSettled(underWay);
-      await stopSweeping();
-      await relay?.close();
+      const ending = async () => {
+        while (underWay.size > 0) await Promise.allSettled(underWay);
+        await stopSweeping();
+        await relay?.close();
+        return true;
+      };
+      // Whatever hangs, in a handler or on the network, is given up then: a process that is told to stop has to.
+      const closeMs = bounds.handlerMs + CLOSE_MS;
+      if (await within(closeMs, ending())) return;
+      onError(
+        new SessionsError(
+          "closed",
+          `After ${closeMs} ms ${underWay.size} requests were still under way, and are given up.`,
+        ),
+      );
     },
   };
 }
 
-async function identifiedBy(identify: () => Identified | Promise<Identified>): Promise<Identified> {
+async function identifiedBy(identify: () => Promise<Identified>, timeMs: number): Promise<Identified> {
+  let identified: readonly [Identified] | undefined;
   try {
-    return await identify();
+    identified = await within(
+      timeMs,
+      identify().then((given) => [given] as const),
+    );
   } catch (cause) {
     if (cause instanceof TRPCError) throw cause;
     throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
   }
+  if (identified === undefined) {
+    throw new SessionsError(
+      "identify_failed",
+      `\`identify\` did not answer within ${timeMs} ms. Nothing was read or written.`,
+    );
+  }
+  return identified[0];
 }
 
 function ownerFrom(identified: Identified): string | undefined {
@@ -247,9 +294,14 @@ function logFault(error: SessionsError): void {
   console.error([error.message, ...framesOf(error), ...causeOf(error)].join("\n"));
 }
 
-/** What an application or a driver threw, without its message: that may quote what a person typed. */
+/** What an application or a driver threw. Its message may quote what a person typed: it is for development alone. */
 function causeOf({ cause }: SessionsError): readonly string[] {
-  return cause instanceof Error ? [`  caused by ${cause.name}`, ...framesOf(cause)] : [];
+  if (!(cause instanceof Error)) return [];
+  const message =
+    process.env["NODE_ENV"] === "development"
+      ? `: ${cause.message}`
+      : " (its message is shown where NODE_ENV is development: it may quote what a person typed)";
+  return [`  caused by ${cause.name}${message}`, ...framesOf(cause)];
 }
 
 function framesOf({ stack = "" }: Error): readonly string[] {
