@@ -1,4 +1,5 @@
 import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core";
+import { answerOf, isFinal } from "./answer.ts";
 import { backoffMs, later, type Environment } from "./environment.ts";
 import { busyMsOf } from "./settling.ts";
 import type { Link } from "./link.ts";
@@ -9,6 +10,9 @@ const PATIENCE_MS = 15_000;
 
 /** How long one attempt may take, in milliseconds. */
 const ATTEMPT_MS = 5_000;
+
+/** After so many refusals of something between here and the server, it is asked no more. */
+const BLOCKED_TRIES = 3;
 
 export interface Confirmed {
   readonly outcome: Outcome;
@@ -44,6 +48,7 @@ export async function confirm(
     link.heard(heard.now);
   }
 
+  let blocked = 0;
   for (let failures = 1; passed(sinceMs, environment) < PATIENCE_MS; failures += 1) {
     let pauseMs = Math.min(2_000, backoffMs(failures, environment));
     try {
@@ -53,14 +58,22 @@ export async function confirm(
       const busyMs = outcome && busyMsOf(outcome);
       if (busyMs !== undefined) pauseMs = busyMs;
       else if (outcome) return { outcome, snapshot: reply.snapshots.find((snapshot) => snapshot.id === session) };
-    } catch {
+    } catch (error) {
       // Whether the server can be reached, the stream tells.
+      const { status = 0, isRouters } = answerOf(error) ?? {};
+      if (status === 413) return refused({ code: "too_large", atMost: JSON.stringify(command).length - 1 });
+      blocked = !isRouters && isFinal(status) ? status : 0;
+      if (blocked > 0 && failures === BLOCKED_TRIES) break;
     }
     await later(pauseMs, environment);
   }
 
-  const found = await receiptOf(session, id, server).catch(() => undefined);
-  return found ?? refused({ code: "unconfirmed" });
+  try {
+    const found = await receiptOf(session, id, server);
+    return found ?? refused(blocked > 0 ? { code: "blocked", status: blocked } : { code: "unconfirmed" });
+  } catch {
+    return refused({ code: "unconfirmed" });
+  }
 }
 
 /**

@@ -38,6 +38,9 @@ export function later(ms: number, environment: Environment): Promise<void> {
   return new Promise((resolve) => environment.after(ms, resolve));
 }
 
+/** Something took longer than it may. */
+export class TimeoutError extends Error {}
+
 /** Runs something that may hang: after `ms` it is aborted, and rejects. */
 export async function within<T>(
   ms: number,
@@ -47,7 +50,7 @@ export async function within<T>(
   const controller = new AbortController();
   const late = createDeferred<never>();
   const cancel = environment.after(ms, () => {
-    late.reject(new Error(`No answer within ${ms} ms.`));
+    late.reject(new TimeoutError(`No answer within ${ms} ms.`));
     controller.abort();
   });
   try {

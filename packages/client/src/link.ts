@@ -1,9 +1,13 @@
 import { PROTOCOL_VERSION } from "@sessions/core";
+import type { Clock } from "./clock.ts";
 import type { Environment } from "./environment.ts";
+
+/** By how much a clock's difference must change, in milliseconds, to be kept. */
+const NOTABLE_MS = 1_000;
 
 /** What is known of the connection to the server. */
 export interface LinkState {
-  /** Whether the last push or stream worked; true until one has failed. */
+  /** Whether the server was heard last; true until a call or the browser says otherwise. */
   readonly up: boolean;
   /** Nobody, or another person, is signed in here: nothing is sent until that changes. */
   readonly signedOut: boolean;
@@ -23,16 +27,24 @@ export interface Link {
   failed(): void;
   /** The server answered that this owner is not the one who is signed in. */
   signedOut(): void;
-  /** Takes over what the leading tab knows. */
+  /** Takes over what another tab knows. */
   adopt(state: LinkState): void;
+  /** This device's clock was set back by so many milliseconds. */
+  setBack(ms: number): void;
 }
 
-export function createLink({ now }: Environment, onChange: (wasUp: boolean) => void): Link {
-  let state: LinkState = { up: true, signedOut: false, outdated: false, offsetMs: 0 };
+export function createLink({ now }: Environment, clock: Clock, onChange: (wasUp: boolean) => void): Link {
+  let state: LinkState = {
+    up: globalThis.navigator?.onLine !== false,
+    signedOut: false,
+    outdated: false,
+    offsetMs: clock.read(),
+  };
 
   function become(next: LinkState): void {
-    const { up, signedOut, outdated } = state;
+    const { up, signedOut, outdated, offsetMs } = state;
     state = next;
+    if (Math.abs(next.offsetMs - offsetMs) > NOTABLE_MS) clock.write(next.offsetMs);
     if (next.up !== up || next.signedOut !== signedOut || next.outdated !== outdated) onChange(up);
   }
 
@@ -41,7 +53,7 @@ export function createLink({ now }: Environment, onChange: (wasUp: boolean) => v
       return state;
     },
     get offline() {
-      return !state.up || globalThis.navigator?.onLine === false;
+      return !state.up;
     },
     now: () => now() + state.offsetMs,
     heard(at, protocol) {
@@ -51,5 +63,6 @@ export function createLink({ now }: Environment, onChange: (wasUp: boolean) => v
     failed: () => become({ ...state, up: false }),
     signedOut: () => become({ ...state, up: false, signedOut: true }),
     adopt: become,
+    setBack: (ms) => become({ ...state, offsetMs: state.offsetMs + ms }),
   };
 }

@@ -1,16 +1,28 @@
-import { MAX_COMMANDS, type AnyFlow, type Command, type Device, type Drafts } from "@sessions/core";
-import { backoffMs, type Environment } from "./environment.ts";
+import { type AnyFlow, type Command, type Device, type PushReply, type Refusal } from "@sessions/core";
+import { answerOf, isFinal } from "./answer.ts";
+import { emptyBatch, fill, type Batch } from "./batch.ts";
+import { backoffMs, TimeoutError, type Environment } from "./environment.ts";
+import { createIsolation } from "./isolation.ts";
 import type { Link } from "./link.ts";
-import { answered, busyMsOf } from "./settling.ts";
 import { emptyRecord } from "./record.ts";
-import type { Server } from "./server.ts";
+import { PUSH_MS, type Server } from "./server.ts";
+import { answered, busyMsOf } from "./settling.ts";
 import type { Store } from "./store.ts";
 
 /** How long to leave alone what needs another version of client or server, in milliseconds. */
 const OUTDATED_MS = 60_000;
 
-/** How much one push may weigh, in characters of JSON: hosts limit the bodies that they read. */
-const MAX_PUSH_LENGTH = 200_000;
+/** How much a request has besides its commands at most, in bytes: whose it is, and from which device. */
+const ENVELOPE_BYTES = 2_000;
+
+/** How little a batch may weigh on the slowest line, in bytes. */
+const LEAST_BYTES = 2_000;
+
+/** So many failures in a row look like a bad moment; then something is what fails. */
+const MOMENTS = 2;
+
+/** How long a server's wish to be left alone is respected, in milliseconds. */
+const LONGEST_WISH_MS = 300_000;
 
 export interface PusherOptions {
   readonly flows: ReadonlyMap<string, AnyFlow>;
@@ -19,13 +31,18 @@ export interface PusherOptions {
   readonly link: Link;
   readonly environment: Environment;
   readonly device: () => Device;
+  /** How much one push may weigh, in bytes: hosts limit the bodies that they read. */
+  readonly maxPushBytes: number;
   /** Whether it is this tab's turn. */
   readonly leads: () => boolean;
-  /** Nothing is left to send, by which it would be heard whether the server is there again. */
-  readonly onUnheard: () => void;
+  /** Something failed, or nothing is left to send, by which it would be heard whether the server is there: asks. */
+  readonly askServer: () => void;
 }
 
-/** Sends what is local to the server, one push at a time, until nothing is left. */
+/**
+ * Sends what is local to the server, one push at a time, until nothing is left. What fails again and again is narrowed
+ * to the session and the command that cause it, while all others go on.
+ */
 export interface Pusher {
   /** There is something to send. While a retry is due anyway, that one takes it along. */
   wake(drafts: boolean): void;
@@ -34,36 +51,27 @@ export interface Pusher {
   close(): void;
 }
 
-interface Parcel {
-  readonly commands: Command[];
-  /** The drafts among them, by session and command id. */
-  readonly drafts: Map<string, Map<string, { readonly step: string; readonly slots: Drafts[string] }>>;
-}
-
-export function createPusher({
-  flows,
-  store,
-  server,
-  link,
-  environment,
-  device,
-  leads,
-  onUnheard,
-}: PusherOptions): Pusher {
+export function createPusher(options: PusherOptions): Pusher {
+  const { flows, store, server, link, environment, device, leads, askServer } = options;
   const outdated = new Set<string>();
   // The server is ahead of this page: whatever it took, only another page can be told.
   const ahead = new Set<string>();
-  // One of them may be what the server fails on: each is sent by itself, after all others, until it gets through.
-  const suspects = new Set<string>();
+  const isolation = createIsolation(environment, () => wake(true));
+  let ceiling = Math.max(LEAST_BYTES, options.maxPushBytes - ENVELOPE_BYTES);
+  // What gets through in time.
+  let budget = ceiling;
   let cancelOutdated: (() => void) | undefined;
   let cancelRetry: (() => void) | undefined;
   let failures = 0;
   let running = false;
+  // Whether what is under way was asked to go on, whatever becomes of it.
+  let hurried = false;
   let draftsWanted = false;
   let closed = false;
 
   function wake(drafts: boolean): void {
     draftsWanted ||= drafts;
+    if (link.state.signedOut && !drafts) askServer();
     if (!running && cancelRetry === undefined && !link.state.signedOut) void run();
   }
 
@@ -71,82 +79,66 @@ export function createPusher({
     running = true;
     try {
       while (!closed && store.loaded && leads()) {
-        const clear = collect(false);
-        const parcel = clear.commands.length > 0 ? clear : collect(true);
-        if (parcel.commands.length === 0 && !link.state.up) onUnheard();
-        if (parcel.commands.length === 0 || !(await push(parcel))) break;
+        const batch = collect();
+        if (batch.commands.length === 0 && !link.state.up) askServer();
+        hurried = false;
+        if (batch.commands.length === 0 || !((await push(batch)) || hurried)) break;
       }
     } finally {
       running = false;
     }
+    if (!closed && leads()) isolation.wait();
   }
 
-  /** In order: each session's commands, then its drafts, since a draft may need the start before it. */
-  function collect(suspected: boolean): Parcel {
-    const parcel: Parcel = { commands: [], drafts: new Map() };
+  /** What is isolated comes after everything else. */
+  function collect(): Batch {
+    const given = { records: store.records, flows, maxBytes: budget, id: environment.id };
+    const batch = emptyBatch();
     const withDrafts = draftsWanted;
-    draftsWanted = withDrafts && suspects.size > 0;
-    let length = 0;
-
-    function put(command: Command): boolean {
-      length += JSON.stringify(command).length;
-      const { commands } = parcel;
-      const full = commands.length >= MAX_COMMANDS || (commands.length > 0 && length > MAX_PUSH_LENGTH);
-      if (!full) commands.push(command);
-      else draftsWanted ||= withDrafts;
-      return !full;
+    for (const session of store.records.keys()) {
+      if (isolation.has(session) || !isReadable(session)) continue;
+      fill(batch, session, given, { withDrafts, atMost: Infinity });
+      if (batch.full) break;
     }
-
-    for (const session of suspected ? suspects : store.records.keys()) {
-      const { flow: name, version, snapshot, pending, drafts } = store.records.get(session) ?? emptyRecord;
-      if (suspected ? parcel.commands.length > 0 : suspects.has(session)) continue;
-      // What is of another version, a tab of that version sends.
-      if (version !== flows.get(name)?.version || outdated.has(session) || ahead.has(session)) continue;
-      if (!pending.every(({ command }) => put(command))) return parcel;
-      // It may be a draft that the server fails on.
-      if (!withDrafts || (suspected && pending.length > 0)) continue;
-      const sent = new Map();
-      parcel.drafts.set(session, sent);
-      for (const [step, slots] of Object.entries(drafts)) {
-        const id = environment.id();
-        const seen = { [step]: snapshot?.submissions[step]?.command ?? null };
-        if (!put({ kind: "draft", id, session, version, step, seen, fields: slots })) return parcel;
-        sent.set(id, { step, slots });
-      }
+    draftsWanted = withDrafts && batch.full;
+    if (batch.commands.length > 0) return batch;
+    for (const { session, atMost } of isolation.next()) {
+      if (isReadable(session)) fill(batch, session, given, { withDrafts: true, atMost });
+      if (batch.commands.length === 0) isolation.release(session);
     }
-    return parcel;
+    return batch;
   }
 
-  async function push({ commands, drafts }: Parcel): Promise<boolean> {
+  /** What is of another version, a tab of that version sends. */
+  function isReadable(session: string): boolean {
+    const { flow, version } = store.records.get(session) ?? emptyRecord;
+    return version === flows.get(flow)?.version && !outdated.has(session) && !ahead.has(session);
+  }
+
+  async function push(batch: Batch): Promise<boolean> {
+    const { commands, bytes } = batch;
     let reply;
     try {
-      reply = await server.push(commands);
+      // One alone has as long as it needs at 8 kbit/s.
+      reply = await server.push(commands, commands.length > 1 ? PUSH_MS : PUSH_MS + bytes);
       if (reply.outcomes.length !== commands.length) throw new Error("Not an outcome for each command.");
     } catch (error) {
-      if (closed) return false;
-      failures += 1;
-      draftsWanted = true;
-      for (const { session } of isServers(error) ? commands : []) {
-        // To the end of the line.
-        suspects.delete(session);
-        suspects.add(session);
-      }
-      // Asking again does not sign anyone in.
-      if (link.state.signedOut) return false;
-      retryIn(backoffMs(failures, environment));
-      link.failed();
-      return false;
+      return !closed && (await failed(error, batch));
     }
     failures = 0;
     link.heard(reply.now);
+    if (bytes > budget / 2) budget = Math.min(ceiling, budget * 2);
+    isolation.passed(commands);
+    return settle(batch, reply);
+  }
 
+  function settle({ commands, drafts }: Batch, reply: PushReply): boolean {
     const outcomes = new Map(commands.map(({ id }, index) => [id, reply.outcomes[index]!]));
     const snapshots = new Map(reply.snapshots.map((snapshot) => [snapshot.id, snapshot]));
     for (const session of new Set(commands.map((command) => command.session))) {
       const answer = { snapshot: snapshots.get(session), outcomes, drafts: drafts.get(session) ?? new Map() };
       const flow = flows.get(store.records.get(session)?.flow ?? "");
       if (flow === undefined) continue;
-      suspects.delete(session);
       try {
         void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
       } catch {
@@ -162,12 +154,74 @@ export function createPusher({
       .map((outcome) => busyMsOf(outcome) ?? 0)
       .reduce((left, right) => Math.max(left, right));
     if (busyMs === 0) return true;
-    draftsWanted = true;
     retryIn(busyMs);
     return false;
   }
 
+  /** Whether to go on at once. */
+  async function failed(error: unknown, batch: Batch): Promise<boolean> {
+    const { commands, bytes } = batch;
+    const answer = answerOf(error);
+    const isLate = error instanceof TimeoutError;
+    failures += 1;
+    draftsWanted = true;
+    // It may be there for all that, or tell who is signed in.
+    askServer();
+    if (link.state.signedOut) return false;
+
+    const wishMs = Math.min(answer?.retryAfterMs ?? 0, LONGEST_WISH_MS);
+    if (wishMs > 0) return later(wishMs);
+    const isTooLarge = answer?.status === 413;
+    if ((isLate || isTooLarge) && commands.length > 1) {
+      budget = Math.max(LEAST_BYTES, Math.floor(Math.min(budget, bytes) / 2));
+      if (isTooLarge) ceiling = budget;
+      if (budget < bytes) return later(isLate ? backoffMs(failures, environment) : 0);
+    }
+    const isAnswered = answer !== undefined && answer.status !== 429;
+    if (!isAnswered && failures <= MOMENTS) return later(backoffMs(failures, environment));
+
+    const culprit = isolation.narrow(commands);
+    if (culprit !== undefined && answer !== undefined) {
+      const refusal = refusalOf(culprit, answer.status, bytes);
+      if (refusal !== undefined && (isTooLarge || (await getsThrough()))) tell(batch, culprit, refusal);
+    }
+    // What is not isolated goes on.
+    if (failures > MOMENTS) isolation.rest(backoffMs(failures - MOMENTS, environment));
+    return true;
+  }
+
+  /** What an answer means that stays the same for this command alone; undefined while it may change. */
+  function refusalOf({ session }: Command, status: number, bytes: number): Refusal | undefined {
+    if (status === 413) return { code: "too_large", atMost: bytes - 1 };
+    return isFinal(status) && isolation.failuresOf(session) > MOMENTS ? { code: "blocked", status } : undefined;
+  }
+
+  /** Whether a push without anything is let in: else it is not the command that is refused. */
+  function getsThrough(): Promise<boolean> {
+    return server.push([]).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  function tell({ drafts }: Batch, { id, session }: Command, refusal: Refusal): void {
+    const flow = flows.get(store.records.get(session)?.flow ?? "");
+    if (flow === undefined) return;
+    const outcomes = new Map([[id, { outcome: "refused", refusal } as const]]);
+    const answer = { snapshot: undefined, outcomes, drafts: drafts.get(session) ?? new Map() };
+    failures = 0;
+    isolation.release(session);
+    void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
+  }
+
+  function later(ms: number): boolean {
+    if (ms === 0) return true;
+    retryIn(ms);
+    return false;
+  }
+
   function retryIn(ms: number): void {
+    cancelRetry?.();
     cancelRetry = environment.after(ms, () => {
       cancelRetry = undefined;
       wake(false);
@@ -190,20 +244,16 @@ export function createPusher({
       cancelRetry = undefined;
       failures = 0;
       outdated.clear();
+      isolation.hurry();
       draftsWanted = true;
+      hurried = true;
       if (!running) void run();
     },
     close() {
       closed = true;
       cancelRetry?.();
       cancelOutdated?.();
+      isolation.close();
     },
   };
-}
-
-/** Whether the server itself failed, rather than the way to it. */
-function isServers(error: unknown): boolean {
-  return (
-    typeof (error as { readonly data?: { readonly httpStatus?: unknown } | null } | null)?.data?.httpStatus === "number"
-  );
 }

@@ -40,6 +40,7 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
 
   server.faults.away = true;
   server.breakStreams();
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
   expect(await session.submit("card", { number: "SECRET-offline" })).toMatchObject({ refusal: { code: "unsettled" } });
   server.faults.away = false;
   server.faults.refuse = ({ kind }) =>

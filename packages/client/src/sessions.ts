@@ -5,7 +5,10 @@ import { enqueued } from "./queue.ts";
 import { createSessionList, type LiveList, type SessionList } from "./session-list.ts";
 import { createSession, type LiveSession, type Session, type SessionContext } from "./session.ts";
 import { createSync, syncs } from "./sync.ts";
-import { httpTransport, type SessionTransport } from "./transport.ts";
+import { httpTransport, type RequestHeaders, type SessionTransport } from "./transport.ts";
+
+/** Below the 100 kB at which bodies are refused most often. */
+const MAX_PUSH_BYTES = 90_000;
 
 interface CommonOptions {
   /** The flows that this page knows, each name once. */
@@ -16,6 +19,13 @@ interface CommonOptions {
   readonly profile?: string;
   /** The device's readable name, cut at 100 characters. Default: from the browser, "Chrome on Linux". */
   readonly deviceName?: string;
+  /** How much one request to the server may weigh, in bytes, from 10,000: proxies limit bodies. Default 90,000. */
+  readonly maxPushBytes?: number;
+  /**
+   * Something between the page and the router is not as it should be: `router_not_found`, `answer_unexpected` or
+   * `origin_refused`. Each is told once. Default: a warning in the console.
+   */
+  readonly onError?: (fault: SessionsError) => void;
 }
 
 interface UrlOptions {
@@ -23,6 +33,13 @@ interface UrlOptions {
   readonly url: string;
   /** Where the router is mounted at `url`. Default "sessions". */
   readonly mount?: string;
+  /**
+   * Whether cookies go along to a `url` of another origin, as `fetch` has it. Default "include", and "same-origin" when
+   * there are `headers`.
+   */
+  readonly credentials?: RequestCredentials;
+  /** What every request to `url` has besides, such as `authorization`. A function is asked each time. */
+  readonly headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
   readonly transport?: undefined;
 }
 
@@ -31,6 +48,8 @@ interface TransportOptions {
   readonly transport: SessionTransport;
   readonly url?: undefined;
   readonly mount?: undefined;
+  readonly credentials?: undefined;
+  readonly headers?: undefined;
 }
 
 export type SessionsOptions = CommonOptions & (UrlOptions | TransportOptions);
@@ -107,7 +126,9 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       .replaceAll(/\p{Surrogate}/gu, "\ufffd"),
     flows,
     transport: checked(options, flows),
+    maxPushBytes: options.maxPushBytes ?? MAX_PUSH_BYTES,
     environment,
+    onError: options.onError ?? warn,
     onRecords(ids) {
       for (const id of ids) for (const name of flows.keys()) live.get(keyOf(name, id))?.refresh();
       for (const [name, list] of lists) if (ids.some((id) => store.records.get(id)?.flow === name)) list.refresh();
@@ -201,6 +222,12 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
   return sessions;
 }
 
+/** The page goes on, so it is no error. */
+function warn(fault: SessionsError): void {
+  // oxlint-disable-next-line no-console
+  console.warn(fault.message);
+}
+
 /** A session asked for as one of another flow is an object of its own, and `missing`. */
 function keyOf(flow: string, id: string): string {
   return `${flow} ${id}`;
@@ -213,13 +240,18 @@ function isName(name: unknown): name is string {
 
 function checked(options: SessionsOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {
   const invalid = (detail: string) => new SessionsError("configuration_invalid", detail);
-  const { owner, profile = "", url, mount = "sessions", transport } = options;
+  const { owner, profile = "", url, mount = "sessions", transport, headers, maxPushBytes = MAX_PUSH_BYTES } = options;
+  const { credentials = headers ? "same-origin" : "include" } = options;
   if (!isName(owner) || owner === "") {
     throw invalid("owner is the id of whoever is signed in: 1 to 200 characters of text. Wait until it is known.");
   }
   if (!isName(profile)) throw invalid("profile is text of up to 200 characters.");
   if (flows.size < options.flows.length) throw invalid("flows has a name twice.");
-  if (url !== undefined && transport === undefined) return httpTransport(url, mount);
+  if (!(maxPushBytes >= 10_000)) throw invalid("maxPushBytes is 10,000 or more.");
+  if (url !== undefined && transport === undefined) {
+    const get = typeof headers === "function" ? headers : () => headers ?? {};
+    return httpTransport({ url, mount, credentials, headers: get });
+  }
   if (url === undefined && transport !== undefined) return transport;
   throw invalid("Give exactly one of url and transport.");
 }

@@ -32,6 +32,9 @@ export interface Answer {
   readonly drafts: ReadonlyMap<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>;
 }
 
+/** After these a form would lie, or send again what cannot be sent. */
+const FORMLESS: readonly string[] = ["conflict", "expired", "unknown_step", "too_large", "blocked"];
+
 export interface Given {
   readonly flow: AnyFlow;
   readonly device: Device;
@@ -150,7 +153,7 @@ function shelve(change: ShelvedChange): Change {
 function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
-    if (["conflict", "expired", "unknown_step"].includes(refusal.code) || !flow.steps[command.step].kept) return record;
+    if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
     // What stood there and was not submitted again is empty.
     const stood = Object.keys((record.snapshot.data[command.step] ?? {}) as object);
     const empty = Object.fromEntries(stood.map((field) => [field, undefined]));

@@ -1,4 +1,5 @@
-import type { AnyFlow, Device, Step } from "@sessions/core";
+import type { AnyFlow, Device, SessionsError, Step, WatchEvent } from "@sessions/core";
+import { deviceClock } from "./clock.ts";
 import { isServer, type Environment } from "./environment.ts";
 import { liftRecord } from "./lift.ts";
 import { createLink, type Link } from "./link.ts";
@@ -14,13 +15,19 @@ import { createWatcher } from "./watcher.ts";
 /** How often deadlines are looked at, in milliseconds. */
 const TICK_MS = 15_000;
 
+/** A clock that is so many milliseconds behind where it should be was set back. */
+const SET_BACK_MS = 5_000;
+
 export interface SyncOptions {
   readonly owner: string;
   readonly profile: string;
   readonly deviceName: string;
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly transport: SessionTransport;
+  readonly maxPushBytes: number;
   readonly environment: Environment;
+  /** A developer should look at something. */
+  readonly onError: (fault: SessionsError) => void;
   /** These records may look different now. */
   readonly onRecords: (ids: readonly string[]) => void;
   /** The connection, the storage or the time has changed: anything may look different. */
@@ -73,7 +80,7 @@ export function createSync(options: SyncOptions): Sync {
     onForgotten: abandon,
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
-  const link = createLink(environment, onLink);
+  const link = createLink(environment, deviceClock, onLink);
   const server = createServer({ ...options, device, onSignedOut: link.signedOut });
   const tabs = openTabs({
     name: store.name,
@@ -89,6 +96,7 @@ export function createSync(options: SyncOptions): Sync {
   let kept = false;
   // What only this tab has in memory, no other tab can push.
   const leads = () => tabs.leads || store.storage === "memory";
+  const watches = () => tabs.watches || store.storage === "memory";
   const pusher = createPusher({
     flows,
     store,
@@ -97,11 +105,15 @@ export function createSync(options: SyncOptions): Sync {
     environment,
     device,
     leads,
-    onUnheard: reconnect,
+    maxPushBytes: options.maxPushBytes,
+    askServer: () => watcher.ask(),
   });
-  const watcher = createWatcher({ flows, store, server, environment, link, device });
+  const watcher = createWatcher({ flows, store, server, environment, link, device, onEvent, onGap });
   const pause = createPause(environment, () => wake(true));
-  const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection: onCircumstances });
+  const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection });
+  let hasGap = false;
+  let reloadedAtMs = 0;
+  let tickedAtMs = environment.now();
   let cancelTick = isOpen ? environment.after(TICK_MS, tick) : () => {};
   let reading = store.ready.then(takeTurn);
 
@@ -109,13 +121,10 @@ export function createSync(options: SyncOptions): Sync {
   function takeTurn(): void {
     if (!isOpen || !store.loaded) return;
     onCircumstances();
-    if (leads()) {
-      watcher.start();
-      pusher.wake(true);
-    } else {
-      watcher.close();
-      tabs.ask();
-    }
+    if (watches()) watcher.start();
+    else watcher.stop();
+    if (leads()) pusher.wake(true);
+    tabs.ask();
   }
 
   function wake(drafts: boolean): void {
@@ -149,7 +158,7 @@ export function createSync(options: SyncOptions): Sync {
 
   function onAsleep(): void {
     tabs.leave();
-    watcher.close();
+    watcher.stop();
     store.release();
   }
 
@@ -166,15 +175,40 @@ export function createSync(options: SyncOptions): Sync {
 
   function tick(): void {
     cancelTick = environment.after(TICK_MS, tick);
+    const nowMs = environment.now();
+    const setBackMs = tickedAtMs + TICK_MS - nowMs;
+    tickedAtMs = nowMs;
+    // A clock that was set forward looks like a sleep.
+    if (setBackMs > SET_BACK_MS) link.setBack(setBackMs);
     onCircumstances();
+    if (hasGap) onGap();
     void store.heal();
     if (leads()) lookAround();
     else tabs.ask();
   }
 
+  /** What the browser says may be wrong either way: the next answer decides. */
+  function onConnection(): void {
+    if (globalThis.navigator?.onLine === false) link.failed();
+    onCircumstances();
+    if (watches()) watcher.ask();
+  }
+
+  /** Lists are asked for again, but not at every gap. */
+  function onGap(): void {
+    hasGap = environment.now() - reloadedAtMs < TICK_MS;
+    if (hasGap) return;
+    reloadedAtMs = environment.now();
+    onReconnected();
+  }
+
+  function onEvent(event: WatchEvent): void {
+    tabs.tell({ kind: "event", event });
+  }
+
   function onLink(wasUp: boolean): void {
     if (!isOpen) return;
-    if (tabs.leads) tabs.tell({ kind: "link", state: link.state });
+    if (tabs.leads || tabs.watches) tabs.tell({ kind: "link", state: link.state });
     onCircumstances();
     if (link.state.up && !wasUp) {
       // The push may still wait for its retry while the stream is back, and the other way round.
@@ -188,8 +222,12 @@ export function createSync(options: SyncOptions): Sync {
     if (message.kind === "stored") reading = reading.then(() => store.refresh(message.ids));
     // What the other tab stored before it called is read first.
     if (message.kind === "wake" && tabs.leads) void reading.then(() => pusher.wake(message.drafts));
-    if (message.kind === "hello" && tabs.leads) tabs.tell({ kind: "link", state: link.state });
-    if (message.kind === "link" && !leads()) link.adopt(message.state);
+    // Where somebody has just opened a page, somebody may have signed in.
+    if (message.kind === "hello" && link.state.signedOut && leads()) watcher.ask();
+    if (message.kind === "hello" && (tabs.leads || tabs.watches)) tabs.tell({ kind: "link", state: link.state });
+    if (message.kind === "link" && !watches()) link.adopt(message.state);
+    // The others of its team are told what it has stored.
+    if (message.kind === "event" && tabs.leads && !tabs.watches) watcher.take(message.event);
     if (message.kind === "forgotten") abandon();
   }
 

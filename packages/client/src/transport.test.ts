@@ -7,6 +7,7 @@ import { httpTransport } from "./transport.ts";
 
 const now = "2026-01-01T00:00:00.000Z";
 const url = "http://127.0.0.1/trpc";
+const at = (mount: string) => httpTransport({ url, mount, credentials: "include", headers: () => ({}) });
 const device = { id: browserEnvironment.id(), name: "Test" };
 
 const t = initTRPC.create();
@@ -34,20 +35,18 @@ afterEach(() => {
 });
 
 test("calls reach the router where it is mounted", async () => {
-  const transport = httpTransport(url, "flows.sessions");
+  const transport = at("flows.sessions");
   expect(await transport.push.mutate({ protocol: PROTOCOL_VERSION, device, commands: [] })).toEqual({
     now,
     outcomes: [],
     snapshots: [],
   });
   expect(await transport.read.query({ session: device.id })).toEqual({ now, session: null });
-  await expect(httpTransport(url, "elsewhere").read.query({ session: device.id })).rejects.toThrow(
-    "No procedure found",
-  );
+  await expect(at("elsewhere").read.query({ session: device.id })).rejects.toThrow("No procedure found");
 });
 
 test("a small push outlives its page, and a large one is sent without that promise", async () => {
-  const transport = httpTransport(url, "flows.sessions");
+  const transport = at("flows.sessions");
   const push = (value: string) => {
     const fields = { name: { value, at: `000000000000001-0000-${device.id}` } };
     const command = { kind: "draft", id: device.id, session: device.id, version: 1, step: "a", fields } as const;
@@ -60,7 +59,5 @@ test("a small push outlives its page, and a large one is sent without that promi
 
 test("an aborted call ends", async () => {
   const aborting = AbortSignal.abort();
-  await expect(
-    httpTransport(url, "flows.sessions").read.query({ session: device.id }, { signal: aborting }),
-  ).rejects.toThrow("abort");
+  await expect(at("flows.sessions").read.query({ session: device.id }, { signal: aborting })).rejects.toThrow("abort");
 });

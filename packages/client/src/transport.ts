@@ -12,6 +12,8 @@ import type {
 } from "@sessions/core";
 import { createTRPCUntypedClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import type { AnyRouter } from "@trpc/server";
+import { AnswerError, isHtml, readAnswer, UnansweredError, unknown, withoutQuery } from "./answer.ts";
+import { EventStream, type Ask } from "./event-stream.ts";
 
 interface CallOptions {
   readonly signal?: AbortSignal;
@@ -39,21 +41,58 @@ export interface SessionTransport {
   };
 }
 
+/** How a page reaches a router at an address. */
+export interface HttpOptions {
+  readonly url: string;
+  readonly mount: string;
+  readonly credentials: RequestCredentials;
+  /** Sent with every request. */
+  readonly headers: () => RequestHeaders | Promise<RequestHeaders>;
+}
+
+export type RequestHeaders = Readonly<Record<string, string>>;
+
 /** How long a request's body may be, in characters, to be sent on while its page closes. A browser's limit is 64 KiB. */
 const KEEPALIVE_LENGTH = 20_000;
 
 /** A transport of its own for a host without a transformer: calls over HTTP, the stream as server-sent events. */
-export function httpTransport(url: string, mount: string): SessionTransport {
-  const lasting: typeof fetch = (input, init) =>
-    fetch(input, { ...init, keepalive: typeof init?.body === "string" && init.body.length < KEEPALIVE_LENGTH });
+export function httpTransport({ url, mount, credentials, headers }: HttpOptions): SessionTransport {
+  // Whether the router is behind a redirect.
+  let follows = false;
+
+  const ask: Ask = async (address, { headers: own, ...init }) => {
+    const request: RequestInit = { ...init, credentials, cache: "no-store", headers: { ...own, ...(await headers()) } };
+    const get = (redirect: RequestRedirect) =>
+      fetch(address, { ...request, redirect }).catch((error: unknown) => {
+        throw init.signal?.aborted ? error : new UnansweredError(address, error);
+      });
+    const response = await get(follows ? "follow" : "manual");
+    if (response.type !== "opaqueredirect") return response;
+    const followed = await get("follow").catch((error: unknown) => {
+      if (init.signal?.aborted) throw error;
+      // A page of another origin, such as one to sign in at, which this page may not read.
+      throw new AnswerError({ ...unknown, isHtml: true, redirected: true, url: withoutQuery(address) });
+    });
+    follows = followed.ok && !isHtml(followed);
+    return followed;
+  };
+
+  async function call(address: string, init: Parameters<Ask>[1]): Promise<Response> {
+    const keepalive = typeof init.body === "string" && init.body.length < KEEPALIVE_LENGTH;
+    const response = await ask(address, { ...init, keepalive });
+    const { answer, json } = await readAnswer(response);
+    if (!answer.isRouters) throw new AnswerError(answer);
+    return Object.defineProperty(response, "json", { value: async () => json });
+  }
+
   // tRPC's own type of `fetch` allows an explicit `undefined` in its options, which the platform's ignores too.
   type FetchEsque = NonNullable<Parameters<typeof httpLink>[0]["fetch"]>;
   const client = createTRPCUntypedClient<AnyRouter>({
     links: [
       splitLink({
         condition: ({ type }) => type === "subscription",
-        true: httpSubscriptionLink({ url }),
-        false: httpLink({ url, fetch: lasting as FetchEsque }),
+        true: httpSubscriptionLink({ url, EventSource: EventStream, eventSourceOptions: { ask } }),
+        false: httpLink({ url, fetch: call as FetchEsque }),
       }),
     ],
   });

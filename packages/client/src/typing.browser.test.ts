@@ -115,7 +115,8 @@ test("S4: a draft that the server fails on does not hold up its session's comman
   await known(session);
   server.faults.failOn = ({ kind }) => kind === "draft";
   await session.draft("amount", { cents: 1 }).stored;
-  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
+  await vi.waitFor(() => expect(server.failed).toBeGreaterThan(0));
+  expect(session.state.sync.state).toBe("saving");
   expect(await session.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
   server.faults.failOn = () => false;
   await vi.waitFor(() => expect(server.snapshot(session.id).drafts["amount"]).toBeDefined(), { timeout: 5_000 });

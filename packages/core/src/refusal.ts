@@ -17,6 +17,7 @@ export const refusalCodes = {
   command_mismatch: "This id was already used for something else.",
   outdated: "Client and server run different versions of the flow or the protocol.",
   too_large: "What was entered is too large.",
+  blocked: "Something between the page and the server refuses it, again and again.",
   too_many_commands: "Too many commands at once, or in one session.",
   malformed: "This is not a command.",
   busy: "The server has too much to do; nothing was changed. Try again.",
@@ -52,6 +53,8 @@ export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("command_mismatch") }),
   z.object({ code: z.literal("outdated"), given: z.int(), current: z.int() }),
   z.object({ code: z.literal("too_large"), atMost: z.int() }),
+  /** `status`: what it answered, an HTTP status. */
+  z.object({ code: z.literal("blocked"), status: z.int() }),
   z.object({ code: z.literal("too_many_commands"), atMost: z.int() }),
   z.object({ code: z.literal("malformed"), issues }),
   /** `retryAfterMs`: when to try again, in milliseconds. */

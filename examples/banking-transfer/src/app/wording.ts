@@ -98,6 +98,8 @@ export function refusalText(refusal: Refusal): string {
     case "too_large":
     case "too_many_commands":
       return "That is more than the bank takes at once.";
+    case "blocked":
+      return "Something between this device and the bank does not let it through.";
     case "unknown_flow":
     case "unknown_step":
     case "command_mismatch":

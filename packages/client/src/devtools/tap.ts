@@ -68,6 +68,7 @@ export function tapServer(server: Server): Tap {
     read: (session, ms) => through(() => real.read(session, ms)),
     list: (request) => through(() => real.list(request)),
     receipt: (request, ms) => through(() => real.receipt(request, ms)),
+    changes: (known, after) => through(() => real.changes(known, after)),
     watch(known, observer) {
       if (!isCut) return real.watch(known, observer);
       severed.promise.catch(observer.onError);

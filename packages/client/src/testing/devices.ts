@@ -26,7 +26,7 @@ export function someone(): string {
 /** A tab of a device. The same owner and profile again is another tab, or the page after a reload. */
 export function openTab(
   server: ScriptedServer,
-  options: Omit<Partial<SessionsOptions>, "url" | "mount" | "transport"> & {
+  options: Omit<Partial<SessionsOptions>, "url" | "mount" | "transport" | "credentials" | "headers"> & {
     readonly owner: string;
     readonly transport?: SessionTransport;
   },

@@ -35,6 +35,8 @@ export interface Faults {
   refuse: (command: Command) => Refusal | undefined;
   /** Commands that the server throws on: whole pushes fail. */
   failOn: (command: Command) => boolean;
+  /** Something between the page and the server, which may throw what it answers to a push. */
+  between: (request: PushRequest) => void;
   /** Runs before a push is taken, and may hold it up. */
   beforePush: () => Promise<void>;
 }
@@ -48,10 +50,15 @@ export class ScriptedServer {
     dropReplies: 0,
     refuse: () => undefined,
     failOn: () => false,
+    between: () => {},
     beforePush: () => Promise.resolve(),
   };
   /** Every push that reached the server, in order. */
   readonly pushes: PushRequest[] = [];
+  /** How often it was asked for changes. */
+  asked = 0;
+  /** How many pushes it threw on. */
+  failed = 0;
   /** What each stream was opened with. */
   readonly watches: Readonly<Record<string, number>>[] = [];
   readonly sessions = new Map<string, Stored>();
@@ -95,7 +102,12 @@ export class ScriptedServer {
           return { now: this.#iso(), outcome: outcome ?? null };
         }),
     },
-    changes: { query: ({ owner, known }) => this.#over(owner, () => this.#event(this.#newer(known))) },
+    changes: {
+      query: ({ owner, known }) => {
+        this.asked += 1;
+        return this.#over(owner, () => this.#event(this.#newer(known)));
+      },
+    },
     watch: {
       subscribe: ({ owner, known }, observer) => {
         this.watches.push(known);
@@ -137,7 +149,11 @@ export class ScriptedServer {
   async #push(request: PushRequest): Promise<PushReply> {
     await this.faults.beforePush();
     if (this.faults.away) throw new Error("No connection.");
-    if (request.commands.some(this.faults.failOn)) throw failed("INTERNAL_SERVER_ERROR", 500);
+    this.faults.between(request);
+    if (request.commands.some(this.faults.failOn)) {
+      this.failed += 1;
+      throw failed("INTERNAL_SERVER_ERROR", 500);
+    }
     this.pushes.push(request);
     const outcomes = request.commands.map((command) => this.#decide(request.device, command));
     const touched = [...new Set(request.commands.map(({ session }) => session))];

@@ -1,0 +1,102 @@
+/** What an HTTP server answered, as far as that says who answered. Never its body: it may hold anything. */
+export interface Answer {
+  /** 0 where the browser tells none, as of a redirect to another origin. */
+  readonly status: number;
+  /** Whether the tRPC router made it. */
+  readonly isRouters: boolean;
+  readonly isHtml: boolean;
+  /** Whether it came from another address than was asked. */
+  readonly redirected: boolean;
+  /** The address that answered, without what was asked there. */
+  readonly url: string;
+  /** How long the server wants to be left alone, in milliseconds; 0 where it does not say. */
+  readonly retryAfterMs: number;
+}
+
+/** Another than the router answered. */
+export class AnswerError extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super(`${answer.url} answered ${answer.status}, and not as the router does.`);
+    this.answer = answer;
+  }
+}
+
+/** Nobody answered: there is no connection, or the browser keeps the answer of another origin from the page. */
+export class UnansweredError extends Error {
+  readonly unanswered: string;
+
+  constructor(url: string, cause: unknown) {
+    super("No answer.", { cause });
+    this.unanswered = withoutQuery(url);
+  }
+}
+
+/** Reads an answer. What is not the router's comes without `json`. */
+export async function readAnswer(response: Response): Promise<{ readonly answer: Answer; readonly json?: unknown }> {
+  const text = await response.text();
+  const about = answerOfResponse(response);
+  try {
+    const json: unknown = JSON.parse(text);
+    if (isEnvelope(json)) return { answer: { ...about, isRouters: true }, json };
+  } catch {
+    // A page, or nothing.
+  }
+  return { answer: about };
+}
+
+/** What answered a call that failed; undefined when nobody did. */
+export function answerOf(error: unknown): Answer | undefined {
+  const { data, meta, cause } = (error ?? {}) as {
+    readonly data?: { readonly httpStatus?: unknown } | null;
+    readonly meta?: { readonly response?: Response };
+    readonly cause?: unknown;
+  };
+  // By shapes: the application's tRPC client may come from another copy of the package.
+  const { answer } = (cause ?? {}) as { readonly answer?: Answer };
+  if (answer !== undefined) return answer;
+  const known = meta?.response ? answerOfResponse(meta.response) : unknown;
+  if (typeof data?.httpStatus === "number") return { ...known, status: data.httpStatus, isRouters: true };
+  return meta?.response || cause instanceof SyntaxError ? known : undefined;
+}
+
+/** Somebody, of whom nothing is known. */
+export const unknown: Answer = {
+  status: 0,
+  isRouters: false,
+  isHtml: false,
+  redirected: false,
+  url: "",
+  retryAfterMs: 0,
+};
+
+function answerOfResponse(response: Response): Answer {
+  const { status, redirected, url, headers } = response;
+  const retryAfterMs = retryAfterMsOf(headers.get("retry-after") ?? "");
+  return { status, isRouters: false, isHtml: isHtml(response), redirected, url: withoutQuery(url), retryAfterMs };
+}
+
+export function isHtml({ headers }: Response): boolean {
+  return /html/.test(headers.get("content-type") ?? "");
+}
+
+/** Whether the same request would be refused again: neither for who asks nor for how busy somebody is. */
+export function isFinal(status: number): boolean {
+  return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
+}
+
+export function withoutQuery(url: string): string {
+  return url.replace(/[?#].*/s, "");
+}
+
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function retryAfterMsOf(value: string): number {
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return ms > 0 ? ms : 0;
+}
+
+function isEnvelope(json: unknown): boolean {
+  const { result, error } = (json ?? {}) as { readonly result?: unknown; readonly error?: { readonly code?: unknown } };
+  return typeof result === "object" || typeof error?.code === "number";
+}
