@@ -17,10 +17,13 @@ function opened(server = new ScriptedServer([transfer]), owner = someone()) {
 function show(sessions: Sessions): () => void {
   const close = openDevtools(sessions);
   onTestFinished(close);
+  unfold();
   return close;
 }
 
 const panel = page.getByRole("region", { name: "Sessions devtools" });
+/** It opens folded. */
+const unfold = () => (panel.getByRole("button", { expanded: false }).element() as HTMLElement).click();
 const press = (name: string) => panel.getByRole("button", { name, exact: true }).click();
 const said = () => panel.getByRole("status").query()?.textContent;
 
@@ -207,11 +210,12 @@ test("one panel shows one sessions object, and taken away it lets everything thr
   expect(session.state.sync.state).toBe("offline");
 });
 
-test("the panel is folded on a phone until it is asked for", async () => {
-  await page.viewport(375, 800);
-  opened();
+test.each([375, 1280])("the panel is folded at %i pixels until it is asked for", async (width) => {
+  await page.viewport(width, 800);
+  onTestFinished(openDevtools(openTab(new ScriptedServer([transfer]), { owner: someone() })));
   const offline = panel.getByRole("button", { name: "Go offline" });
   await expect.element(offline).not.toBeInTheDocument();
+  expect(panel.getByRole("separator").all()).toHaveLength(0);
   await userEvent.keyboard("{Tab}{Enter}");
   await expect.element(offline).toBeVisible();
 });
@@ -220,11 +224,13 @@ test("the panel is used with the keyboard alone", async () => {
   opened();
   const focused = () => document.activeElement?.shadowRoot?.activeElement;
   const reached: (string | null | undefined)[] = [];
-  for (let presses = 0; presses < 6; presses += 1) {
+  for (let presses = 0; presses < 8; presses += 1) {
     await userEvent.keyboard("{Tab}");
     reached.push(focused()?.getAttribute("aria-label") ?? focused()?.textContent);
   }
   expect(reached).toEqual([
+    "Height of the devtools",
+    "Width of the devtools",
     "Sessions",
     "Go offline",
     "Drop the next reply",
@@ -237,6 +243,35 @@ test("the panel is used with the keyboard alone", async () => {
   await expect.element(panel.getByRole("button", { name: "Go offline" })).not.toBeInTheDocument();
   await userEvent.keyboard("{Enter}");
   await expect.element(panel.getByRole("button", { name: "Go offline" })).toBeVisible();
+});
+
+test("the panel is made larger and smaller by dragging its edges and with the arrow keys, within the window", async () => {
+  opened();
+  const size = () => panel.element().getBoundingClientRect();
+  const edge = (name: string) => panel.getByRole("separator", { name }).element() as HTMLElement;
+  const { height, width } = size();
+
+  edge("Height of the devtools").focus();
+  await userEvent.keyboard("{ArrowUp}{ArrowUp}");
+  expect(size().height).toBeCloseTo(height + 80, 0);
+  expect(edge("Height of the devtools").ariaValueNow).toBe(String(Math.round(height + 80)));
+  await userEvent.keyboard("{End}");
+  expect(size().height).toBe(innerHeight);
+  await userEvent.keyboard("{Home}");
+  expect(size().height).toBe(160);
+
+  edge("Width of the devtools").focus();
+  await userEvent.keyboard("{ArrowRight}");
+  expect(size().width).toBeCloseTo(width - 40, 0);
+  const at = { bubbles: true, pointerId: 1, clientX: 600, clientY: 400 };
+  const held = vi.spyOn(HTMLElement.prototype, "setPointerCapture").mockReturnValue();
+  edge("Width of the devtools").dispatchEvent(new PointerEvent("pointerdown", at));
+  edge("Width of the devtools").dispatchEvent(new PointerEvent("pointermove", { ...at, clientX: 550 }));
+  held.mockRestore();
+  expect(size().width).toBeCloseTo(width + 10, 0);
+
+  await userEvent.keyboard("{Escape}");
+  expect(size().height).toBeLessThan(60);
 });
 
 test("the devtools say when they are of another copy of the package", () => {

@@ -1,5 +1,6 @@
 import { element } from "./element.ts";
 import type { Badge, Glance } from "./glance.ts";
+import { resizeBy } from "./resize.ts";
 import { style } from "./style.ts";
 import { tableOf } from "./table.ts";
 
@@ -43,11 +44,12 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
   const content = element("div", { id: "content" });
   content.append(facts, row(offline, drop, evict, reveal), said, tables);
   const panel = element("section", { "aria-label": "Sessions devtools" });
-  panel.append(toggle, content);
+  const edges = [resizeBy("height", panel), resizeBy("width", panel)];
+  panel.append(...edges, toggle, content);
   root.append(panel);
   toggle.setAttribute("aria-controls", "content");
-  // On a phone it would lie over what it is to show.
-  expand(matchMedia("(width >= 40rem)").matches);
+  // It would lie over what it is to show.
+  expand(false);
   panel.addEventListener("keydown", ({ key }) => {
     if (key !== "Escape") return;
     expand(false);
@@ -61,6 +63,7 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
 
   function expand(expanded: boolean): void {
     content.hidden = !expanded;
+    for (const edge of edges) edge.hidden = !expanded;
     toggle.setAttribute("aria-expanded", String(expanded));
   }
 

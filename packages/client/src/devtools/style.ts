@@ -14,8 +14,8 @@ section {
   inset: auto 0 0 auto;
   display: flex;
   flex-direction: column;
-  width: min(38rem, 100%);
-  max-height: min(40rem, 60dvh);
+  width: min(var(--width, 38rem), 100%);
+  max-height: min(var(--height, min(40rem, 60dvh)), 100dvh);
   overflow: hidden;
   border: 1px solid #3b4550;
   border-radius: 0.75rem 0 0 0;
@@ -26,11 +26,32 @@ section {
 }
 @media (min-width: 60rem) {
   section {
-    max-height: min(44rem, 85dvh);
+    max-height: min(var(--height, min(44rem, 85dvh)), 100dvh);
   }
+}
+section[style*="--height"] {
+  height: min(var(--height), 100dvh);
 }
 section:has(#content[hidden]) {
   width: auto;
+  height: auto;
+}
+.edge {
+  position: absolute;
+  touch-action: none;
+}
+.edge:hover {
+  background: #5b6875;
+}
+.edge.height {
+  inset: 0 0 auto;
+  height: 0.5rem;
+  cursor: ns-resize;
+}
+.edge.width {
+  inset: 0 auto 0 0;
+  width: 0.5rem;
+  cursor: ew-resize;
 }
 button {
   min-height: 2rem;
