@@ -79,7 +79,7 @@ export async function failToStart(environment: Record<string, string>): Promise<
 function run(environment: Record<string, string>): ChildProcess {
   const main = join(root, "src/server/main.ts");
   const started = spawn(globalThis.process.execPath, ["--conditions=@sessions/source", main], {
-    env: { PATH: globalThis.process.env["PATH"], PORT: "0", COOKIE_SECRET: "of the tests", ...environment },
+    env: { PATH: globalThis.process.env["PATH"], PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   // An interrupted run leaves no server behind.

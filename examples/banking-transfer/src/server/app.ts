@@ -1,28 +1,38 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener } from "node:http";
 import { completions, createSessions, openSessions, serve } from "@sessions/server";
 import { initTRPC, TRPCError } from "@trpc/server";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { Kysely } from "kysely";
-import sirv from "sirv";
 import { z } from "zod";
 import { transfer } from "../flow.ts";
 import { BANK_TIME_ZONE, COMPLETED_AT_MOST, OPEN_AT_MOST } from "../limits.ts";
 import { DEMO_PASSWORD } from "../people.ts";
 import type { Database } from "./database.ts";
 import { accountOf, feeCents, obstacle, pay, type BankTables } from "./ledger.ts";
-import { createSignIn, hashPassword, type SignIn, type User } from "./sign-in.ts";
+import { openStreams } from "./open-streams.ts";
+import { hashPassword } from "./passwords.ts";
+import { servePages } from "./pages.ts";
+import { keptNowhere, protect } from "./protect.ts";
+import { createSignIn, type Browser, type SignIn, type User } from "./sign-in.ts";
 import { migrateBank } from "./tables.ts";
+
+/** Calls that one request can make: the pages make one. */
+const BATCH_AT_MOST = 5;
+
+/** How long a request's body may be, in bytes: a parcel of the sessions is below 100 kB. */
+const BODY_AT_MOST = 256 * 1024;
 
 interface Context {
   readonly user: User | null;
-  /** Signs a person in on the browser that asked, or out. */
-  remember(user: User | null): void;
+  readonly browser: Browser;
+  /** Gives the browser this cookie (`Set-Cookie`). */
+  remember(cookie: string): void;
+  /** Ends what the browser hears with the cookie that it came with. */
+  endStreams(): void;
 }
 
 export interface AppOptions {
   readonly database: Database;
-  /** Signs the cookies. */
-  readonly secret: string;
   /** Where the built pages lie. */
   readonly pages: string;
 }
@@ -40,33 +50,43 @@ export interface App {
 export type AppRouter = ReturnType<typeof createRouter>;
 
 /** The bank: its pages, its own few procedures, and its sessions beside them. */
-export function createApp({ database, secret, pages }: AppOptions): App {
+export function createApp({ database, pages }: AppOptions): App {
   const db = new Kysely<BankTables>({ dialect: database.dialect });
   const sessions = createTransfers(database);
-  const signIn = createSignIn(db, secret);
+  const signIn = createSignIn(db);
+  const streams = openStreams();
   const procedures = createHTTPHandler({
     basePath: "/trpc/",
     router: createRouter(sessions, signIn, db),
-    createContext: ({ req, res }): Context => ({
-      user: signIn.userOf(req.headers.cookie),
-      remember(user) {
-        res.setHeader("set-cookie", signIn.cookie(user));
-      },
-    }),
-    maxBodySize: 1024 * 1024,
+    async createContext({ req, res }): Promise<Context> {
+      const browser = { cookies: req.headers.cookie, address: req.socket.remoteAddress ?? "" };
+      return {
+        user: await signIn.userOf(browser),
+        browser,
+        remember(cookie) {
+          res.setHeader("set-cookie", cookie);
+        },
+        endStreams: () => streams.end(browser.cookies),
+      };
+    },
+    maxBatchSize: BATCH_AT_MOST,
+    maxBodySize: BODY_AT_MOST,
     onError({ error, path }) {
       if (error.code === "INTERNAL_SERVER_ERROR")
         console.error(`${path ?? "A procedure"} failed: ${error.cause?.name ?? error.code}.`);
     },
   });
-  const files = sirv(pages, { single: true });
+  const files = servePages(pages);
 
   return {
     handle(req, res) {
       protect(res);
-      if (!req.url?.startsWith("/trpc/")) files(req, res);
-      else if (isForm(req)) res.writeHead(415).end();
-      else procedures(req, res);
+      if (!methods.has(req.method)) return void res.writeHead(405, { allow: [...methods].join(", ") }).end();
+      if (!req.url?.startsWith("/trpc/")) return files(req, res);
+      keptNowhere(res);
+      if (isForm(req)) return void res.writeHead(415).end();
+      streams.add(req.headers.cookie, res);
+      procedures(req, res);
     },
     async migrate() {
       await sessions.migrate();
@@ -126,11 +146,16 @@ function createRouter(sessions: ReturnType<typeof createTransfers>, signIn: Sign
         }),
       )
       .mutation(async ({ ctx, input }) => {
-        const user = await signIn.check(input.id, input.password);
-        if (user) ctx.remember(user);
-        return user;
+        const signedIn = await signIn.enter(input.id, input.password, ctx.browser);
+        if (!signedIn) return null;
+        ctx.remember(signedIn.cookie);
+        ctx.endStreams();
+        return signedIn.user;
       }),
-    signOut: t.procedure.mutation(({ ctx }) => ctx.remember(null)),
+    signOut: t.procedure.mutation(async ({ ctx }) => {
+      ctx.remember(await signIn.leave(ctx.browser));
+      ctx.endStreams();
+    }),
     account: t.procedure.query(({ ctx }) => {
       if (!ctx.user) throw new TRPCError({ code: "UNAUTHORIZED" });
       return accountOf(db, ctx.user.id);
@@ -138,16 +163,9 @@ function createRouter(sessions: ReturnType<typeof createTransfers>, signIn: Sign
   });
 }
 
+const methods: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "POST"]);
+
 /** Procedures are called with JSON. A form, which another site could send, is not one. */
 function isForm(req: IncomingMessage): boolean {
   return req.method === "POST" && !req.headers["content-type"]?.startsWith("application/json");
-}
-
-function protect(res: ServerResponse): void {
-  res.setHeader(
-    "content-security-policy",
-    "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
-  );
-  res.setHeader("x-content-type-options", "nosniff");
-  res.setHeader("referrer-policy", "same-origin");
 }

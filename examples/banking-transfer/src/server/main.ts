@@ -1,8 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createApp, type App } from "./app.ts";
 import { openDatabase, type Database } from "./database.ts";
@@ -13,11 +10,16 @@ const {
   DATABASE_URL,
   DATA_DIRECTORY,
   PAGES_DIRECTORY,
-  COOKIE_SECRET,
   SESSIONS_MIGRATE,
 } = process.env;
 const data = DATA_DIRECTORY ?? fileURLToPath(new URL("../../.data", import.meta.url));
 const pages = PAGES_DIRECTORY ?? fileURLToPath(new URL("../../dist/app", import.meta.url));
+
+/** In milliseconds: how long a request may take to arrive, its body included. */
+const timeouts = { headersTimeout: 10_000, requestTimeout: 60_000 } as const;
+
+/** How long a connection may move nothing, in milliseconds. A stream has a heartbeat every 15 seconds. */
+const SILENT_MS = 60_000;
 
 try {
   await start();
@@ -29,7 +31,8 @@ try {
 async function start(): Promise<void> {
   if (!existsSync(pages)) throw new Error("The pages are not built: run `npx -y pnpm@12 build` first.");
   let handle: RequestListener = (_req, res) => res.writeHead(503, { "retry-after": "1" }).end();
-  const server = createServer((req, res) => handle(req, res));
+  const server = createServer(timeouts, (req, res) => handle(req, res));
+  server.setTimeout(SILENT_MS);
   // The port first: a second start of the example must not get as far as the first one's data.
   await listen(server);
 
@@ -52,7 +55,7 @@ async function start(): Promise<void> {
 }
 
 async function openApp(database: Database): Promise<App> {
-  const app = createApp({ database, secret: await cookieSecret(), pages });
+  const app = createApp({ database, pages });
   if (SESSIONS_MIGRATE !== "off") await app.migrate();
   await app.check();
   return app;
@@ -76,18 +79,6 @@ function listen(server: Server): Promise<void> {
     server.once("error", reject);
     server.listen(port, HOST, resolve);
   });
-}
-
-/** Kept beside the data, so that a restart signs nobody out. */
-async function cookieSecret(): Promise<string> {
-  if (COOKIE_SECRET) return COOKIE_SECRET;
-  const path = join(data, "cookie-secret");
-  const kept = await readFile(path, "utf8").catch(() => "");
-  if (kept) return kept;
-  const secret = randomBytes(32).toString("base64url");
-  await mkdir(data, { recursive: true });
-  await writeFile(path, secret, { mode: 0o600 });
-  return secret;
 }
 
 /** What stops the start and what to do about it, in one sentence. */

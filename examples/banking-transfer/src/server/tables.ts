@@ -28,6 +28,22 @@ export async function migrateBank(db: Kysely<BankTables>, demoPasswordHash: () =
         reference text,
         booked_at timestamptz not null
       )`.execute(tx);
+    await sql`
+      create table if not exists bank.sign_in (
+        token_hash text primary key,
+        owner text not null references bank.account,
+        browser integer not null,
+        began_at timestamptz not null,
+        until timestamptz not null
+      )`.execute(tx);
+    await sql`create index if not exists sign_in_owner on bank.sign_in (owner, began_at)`.execute(tx);
+    // As rate-limiter-flexible has it. What is there is of minutes, and may go with a crash.
+    await sql`
+      create unlogged table if not exists bank.sign_in_try (
+        key varchar(255) primary key,
+        points integer not null default 0,
+        expire bigint
+      )`.execute(tx);
     await tx
       .insertInto("bank.account")
       .values(

@@ -1,0 +1,12 @@
+/** A page of the bank, by its path. */
+export type Route =
+  | { readonly page: "home" | "side-by-side" }
+  | { readonly page: "transfer"; readonly id: string; readonly step: string | undefined };
+
+/** The page at a path; null where there is none. Browser and server share it, so that the server can say so too. */
+export function routeOf(path: string): Route | null {
+  if (path === "/") return { page: "home" };
+  if (path === "/side-by-side") return { page: "side-by-side" };
+  const [, id, step] = /^\/transfers\/([\w-]+)(?:\/(recipient|amount|source|review))?$/.exec(path) ?? [];
+  return id ? { page: "transfer", id, step } : null;
+}
