@@ -1,3 +1,4 @@
+export { deviceName } from "./device.ts";
 export type { Settlement } from "./record.ts";
 export type { SessionList, SessionListState } from "./session-list.ts";
 export type { Session } from "./session.ts";

@@ -1,7 +1,8 @@
 import type { Conflict, FieldConflict } from "@sessions/client";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { Transfer } from "../flow.ts";
 import { labelOf, textOf } from "./facts.tsx";
+import { plainText } from "./plain-text.ts";
 import { navigate } from "./route.tsx";
 import type { Fields } from "./wording.ts";
 
@@ -17,11 +18,19 @@ export function ConflictChoice(props: {
   // Each step has its own fields, and all are shown alike.
   const fields = Object.entries(conflict.fields as Readonly<Record<string, FieldConflict>>);
   const [chosen, setChosen] = useState<Readonly<Record<string, Side>>>({});
-  const sideOf = (field: string, values: FieldConflict) => chosen[field] ?? suggested(values);
-  const titles = { theirs: from ?? "As it stands", mine: "Here, not saved" };
+  const [pressed, setPressed] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const missing = fields.map(([field]) => field).filter((field) => chosen[field] === undefined);
+  const mine = fields.filter(([field]) => chosen[field] === "mine");
+  const titles = { theirs: from ? `Saved on ${plainText(from)}` : "As it stands", mine: "Here, not saved" };
 
   function decide() {
-    const mine = fields.filter(([field, values]) => sideOf(field, values) === "mine");
+    const [first] = missing;
+    if (first !== undefined) {
+      setPressed(true);
+      form.current?.querySelector<HTMLInputElement>(`input[name="${nameOf(conflict, first)}"]`)?.focus();
+      return;
+    }
     if (mine.length === 0) void conflict.takeTheirs();
     else if (mine.length === fields.length) void conflict.keepMine();
     else mergeInto(conflict, mine);
@@ -31,20 +40,22 @@ export function ConflictChoice(props: {
 
   return (
     <form
+      ref={form}
+      noValidate
       onSubmit={(event) => {
         event.preventDefault();
         decide();
       }}
     >
       {fields.map(([field, values]) => (
-        <fieldset key={field} className="versions">
+        <fieldset key={field} className="versions" aria-describedby={`${nameOf(conflict, field)}-issue`}>
           <legend>{labelOf(field)}</legend>
           {(["theirs", "mine"] as const).map((side) => (
             <label key={side}>
               <input
                 type="radio"
-                name={`${conflict.id}-${field}`}
-                checked={sideOf(field, values) === side}
+                name={nameOf(conflict, field)}
+                checked={chosen[field] === side}
                 onChange={() => setChosen({ ...chosen, [field]: side })}
               />
               <span>
@@ -53,18 +64,28 @@ export function ConflictChoice(props: {
               </span>
             </label>
           ))}
+          <span className="issue" id={`${nameOf(conflict, field)}-issue`}>
+            {pressed && missing.includes(field) && "Choose one of the two."}
+          </span>
         </fieldset>
       ))}
       <div className="actions">
-        <button className="button primary">Use what is chosen</button>
+        <button className="button primary">{actionText(conflict, missing.length, mine.length, fields.length)}</button>
       </div>
     </form>
   );
 }
 
-/** Where only this device changed a field, its value; else the one that stands. */
-function suggested({ base, theirs }: FieldConflict): Side {
-  return base === theirs && base !== undefined ? "mine" : "theirs";
+/** What the button does, as far as it is chosen. */
+function actionText({ kind }: Conflict<Transfer>, missing: number, mine: number, all: number): string {
+  if (missing > 0) return "Use what is chosen";
+  if (mine === 0) return kind === "draft" ? "Leave it as it is saved" : "Keep what is saved";
+  if (kind === "draft") return "Put it into the form";
+  return mine === all ? "Save mine instead" : "Save both together";
+}
+
+function nameOf({ id }: Conflict<Transfer>, field: string): string {
+  return `${id}-${field}`;
 }
 
 /** What stands with some fields of this device's over it; of a draft only those, for the person to submit. */

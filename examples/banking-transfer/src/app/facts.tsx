@@ -1,6 +1,7 @@
 import type { Json } from "@sessions/core";
 import { origins } from "../flow.ts";
 import { formatCents } from "./money.ts";
+import { plainText } from "./plain-text.ts";
 import { fieldsWanted, printedIban, type Fields, type TransferState, type TransferStep } from "./wording.ts";
 
 export interface Fact {
@@ -46,7 +47,7 @@ export function textOf(field: string, content: Json | undefined): string {
   if (field === "origin" && typeof content === "string" && content in origins) {
     return origins[content as keyof typeof origins];
   }
-  return typeof content === "string" ? content : "";
+  return typeof content === "string" ? plainText(content) : "";
 }
 
 /** Labels and what they say, one beside the other. */

@@ -3,37 +3,59 @@ import { LateChanges } from "./late-changes.tsx";
 import { dateAndTime } from "./moment.ts";
 import { formatCents } from "./money.ts";
 import { Link } from "./route.tsx";
-import type { TransferState } from "./wording.ts";
+import { useTitle } from "./title.ts";
+import { deviceText, isExpected, type EndedTransfer } from "./wording.ts";
 
+/** What the bank has said, and what this device takes to be so until it does. */
 const titles = {
-  completed: "The money is on its way",
-  cancelled: "This transfer was cancelled",
-  expired: "This transfer’s time ran out",
+  said: {
+    completed: "The money is on its way",
+    cancelled: "This transfer was cancelled",
+    expired: "This transfer’s time ran out",
+  },
+  expected: {
+    completed: "The money is being sent",
+    cancelled: "This transfer is being cancelled",
+    expired: "This transfer’s time seems to have run out",
+  },
 } as const;
 
-/** A transfer that has ended: with its reference when the money was sent. */
-export function FinishedTransfer({ state }: { readonly state: TransferState }) {
+const notes = {
+  said: { completed: null, cancelled: "No money was sent.", expired: "No money was sent." },
+  expected: {
+    completed: "The bank has not answered yet.",
+    cancelled: "It is cancelled when the bank is reached. Until then it can still be confirmed on another device.",
+    expired: "It has by this device’s clock. The bank has not said so yet.",
+  },
+} as const;
+
+const endLabels = { completed: "Sent", cancelled: "Cancelled", expired: "Ended" } as const;
+
+/** A transfer that has ended, or does once the bank says so: with its reference when the money was sent. */
+export function FinishedTransfer({ state }: { readonly state: EndedTransfer }) {
   const { status, data, outputs, result, device, endedAt, shelved } = state;
-  if (status !== "completed" && status !== "cancelled" && status !== "expired") return null;
+  const known = isExpected(state) ? "expected" : "said";
+  useTitle(titles[known][status]);
+  const note = notes[known][status];
   const fee = outputs.amount?.feeCents;
   const facts: Fact[] = [
     ...factsOf("recipient", data.recipient),
     ...factsOf("amount", data.amount),
     ...(fee === undefined ? [] : [{ label: "Fee", text: formatCents(fee) }]),
     ...factsOf("source", data.source),
-    ...(endedAt === null ? [] : [{ label: status === "completed" ? "Sent" : "Ended", text: dateAndTime(endedAt) }]),
-    ...(status === "expired" ? [] : [{ label: "Device", text: device.name }]),
+    ...(known === "expected" ? [] : [{ label: endLabels[status], text: dateAndTime(endedAt) }]),
+    ...(status === "expired" ? [] : [{ label: "Device", text: deviceText(device) }]),
   ];
 
   return (
-    <article className="card finished" data-status={status}>
-      <h1>{titles[status]}</h1>
+    <article className="card finished" data-status={status} data-known={known}>
+      <h1>{titles[known][status]}</h1>
       {result && (
         <p className="receipt">
-          Reference <strong>{result.reference}</strong>
+          Transfer number <strong>{result.reference}</strong>
         </p>
       )}
-      {status !== "completed" && <p>No money was sent.</p>}
+      {note !== null && <p>{note}</p>}
       <LateChanges shelved={shelved} />
       <Facts facts={facts} />
       <div className="actions">

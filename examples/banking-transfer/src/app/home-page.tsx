@@ -5,10 +5,22 @@ import { AccountCard } from "./account-card.tsx";
 import { profile } from "./device.ts";
 import { ago, dateAndTime, useNow } from "./moment.ts";
 import { Link, navigate } from "./route.tsx";
-import { stepNames, syncText, titleOf, type TransferState } from "./wording.ts";
+import type { DeviceNaming } from "./signed-in.tsx";
+import { ThisDevice } from "./this-device.tsx";
+import { useTitle } from "./title.ts";
+import {
+  deviceText,
+  isExpected,
+  stepNames,
+  syncText,
+  titleOf,
+  type EndedTransfer,
+  type TransferState,
+} from "./wording.ts";
 
 /** The account, the transfers that are open on any device, and those that have ended. */
-export function HomePage() {
+export function HomePage({ device }: { readonly device: DeviceNaming }) {
+  useTitle("Your account");
   const { active, ended, more, loading, start, loadMore } = useSessions(transfer);
   // Among them is what the bank refused to open.
   const full = active.filter(({ status }) => status === "active").length >= OPEN_AT_MOST;
@@ -48,7 +60,8 @@ export function HomePage() {
         {ended.length === 0 && <p className="hint empty">{loading ? "Looking…" : "None yet."}</p>}
         <ul className="transfers">
           {ended.map((state) => (
-            <EndedTransferItem key={state.id} state={state} />
+            // The list has in it what has ended.
+            <EndedTransferItem key={state.id} state={state as EndedTransfer} />
           ))}
         </ul>
         {more && (
@@ -57,6 +70,7 @@ export function HomePage() {
           </button>
         )}
       </section>
+      <ThisDevice name={device.name} onRename={(name) => device.rename(name)} />
     </main>
   );
 }
@@ -74,7 +88,7 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
         <strong>{title}</strong>
         {status === "active" && (
           <span>
-            {step}, {progress.position} of {progress.total}; last on {device.name}, {ago(updatedAt, nowMs)}
+            {step}, {progress.position} of {progress.total}; last on {deviceText(device)}, {ago(updatedAt, nowMs)}
           </span>
         )}
         {refused && <span>The bank has not opened it</span>}
@@ -88,17 +102,28 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
   );
 }
 
-function EndedTransferItem({ state }: { readonly state: TransferState }) {
+/** How it ended, and what this device expects until the bank says how. */
+const ends = {
+  said: { completed: "Sent", cancelled: "Cancelled", expired: "Ran out of time" },
+  expected: {
+    completed: "Being sent",
+    cancelled: "Will be cancelled when the bank is reached",
+    expired: "Its time seems to have run out",
+  },
+} as const;
+
+function EndedTransferItem({ state }: { readonly state: EndedTransfer }) {
   const { id, status, result, endedAt, shelved } = state;
-  const what = result?.reference ?? (status === "cancelled" ? "Cancelled" : "Ran out of time");
+  const expected = isExpected(state);
+  const what = result?.reference ?? ends[expected ? "expected" : "said"][status];
   const title = titleOf(state);
   return (
-    <li data-status={status}>
+    <li data-status={status} data-known={expected ? "expected" : "said"}>
       <div>
         <strong>{title}</strong>
         <span>
           {what}
-          {endedAt !== null && `, ${dateAndTime(endedAt)}`}
+          {!expected && `, ${dateAndTime(endedAt)}`}
         </span>
         {shelved.length > 0 && <span className="unsaved">A change from here came too late</span>}
       </div>

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { stepNames, type TransferState, type TransferStep } from "./wording.ts";
+import { deviceText, stepNames, type TransferState, type TransferStep } from "./wording.ts";
 
 /** What another device just did to this transfer, in a sentence; empty until it does, and once this one goes on. */
 export function useNews(state: TransferState, device: string): string {
@@ -18,12 +18,14 @@ function newsBetween(before: TransferState, after: TransferState, device: string
   if (after.status === "expired") return "This transfer’s time has run out";
   if (after.status === "completed" || after.status === "cancelled") {
     if (after.device.id === device) return "";
-    return `${after.status === "completed" ? "Finished" : "Cancelled"} on ${after.device.name} just now`;
+    return `${after.status === "completed" ? "Finished" : "Cancelled"} on ${deviceText(after.device)} just now`;
   }
   for (const step of Object.keys(stepNames) as TransferStep[]) {
     const submission = after.submissions[step];
     if (!submission || submission.command === before.submissions[step]?.command) continue;
-    return submission.device.id === device ? "" : `${stepNames[step]} was filled in on ${submission.device.name}`;
+    return submission.device.id === device
+      ? ""
+      : `${stepNames[step]} was filled in on ${deviceText(submission.device)}`;
   }
   return null;
 }

@@ -14,6 +14,8 @@ export interface OpenTransfer {
   readonly shown: TransferStep;
   /** Whether the bank is looking at what was just submitted. */
   readonly busy: boolean;
+  /** Whether the money may be being sent: the bank has not answered yet. */
+  readonly confirming: boolean;
   /** The last "no" from the bank on this screen. */
   readonly refusal: { readonly step: TransferStep; readonly refusal: Refusal; readonly command: string } | null;
   /** Something is being typed in this step. */
@@ -42,8 +44,8 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
 
   const { progress, sync } = session;
   // What is irreversible is waited for; the rest goes on offline.
-  const busy =
-    submitting === "review" || session.confirming !== null || (submitting !== null && sync.state !== "offline");
+  const confirming = submitting === "review" || session.confirming !== null;
+  const busy = confirming || (submitting !== null && sync.state !== "offline");
   const held = typing?.at === wanted ? typing?.step : undefined;
   // What was typed and is kept aside is decided on where it was typed.
   const aside = session.shelved.find(({ conflict, kind }) => conflict && kind === "draft")?.step;
@@ -88,6 +90,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     device: sessions.device.id,
     shown,
     busy,
+    confirming,
     refusal,
     type(step) {
       setTyping({ step, at: wanted });

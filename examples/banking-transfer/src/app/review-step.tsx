@@ -1,4 +1,5 @@
 import { useStep } from "@sessions/react";
+import { useEffect, useState } from "react";
 import { transfer } from "../flow.ts";
 import { Facts, factsOf } from "./facts.tsx";
 import { dateAndTime } from "./moment.ts";
@@ -14,7 +15,8 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
   const { data, outputs } = state;
   const fee = outputs.amount?.feeCents;
   const total = data.amount && fee !== undefined ? formatCents(data.amount.cents + fee) : "…";
-  const obstacle = busy ? "Waiting for the bank’s answer…" : obstacleTo(state);
+  const changed = useJustChanged(shownOf(state));
+  const obstacle = busy ? "Waiting for the bank’s answer…" : (obstacleTo(state) ?? pauseFor(changed.now));
   const refused = refusal?.step === "review" ? refusal.refusal : undefined;
 
   return (
@@ -22,7 +24,12 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
       {state.progress.path.map(
         (step) =>
           step !== "review" && (
-            <section key={step} className="reviewed" aria-label={stepNames[step]}>
+            <section
+              key={step}
+              className="reviewed"
+              aria-label={stepNames[step]}
+              data-changed={changed.last.includes(stepNames[step])}
+            >
               <Facts facts={factsOf(step, data[step])} />
               <Link to={`/transfers/${state.id}/${step}`}>
                 Change<span className="hidden"> {stepNames[step].toLowerCase()}</span>
@@ -54,7 +61,7 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
             {refused && refusalText(refused)}
             {refused?.code === "limit_reached" && ` This transfer stays open until ${dateAndTime(state.expiresAt)}.`}
           </p>
-          <p className="hint" id="obstacle">
+          <p className="hint" id="obstacle" role="status">
             {obstacle ?? (refused ? "" : "Once sent, it cannot be taken back.")}
           </p>
         </div>
@@ -66,6 +73,46 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
       </form>
     </>
   );
+}
+
+/** How long the button is off after what it would send has changed, in milliseconds: time to see it. */
+const LOOK_MS = 2_000;
+
+/** What a press of the button agrees to, by what a person calls it. */
+function shownOf({ data, outputs, progress }: ActiveTransfer): Readonly<Record<string, string>> {
+  const steps = progress.path.map((step) => [stepNames[step], JSON.stringify(factsOf(step, data[step]))]);
+  const fee = outputs.amount?.feeCents;
+  return Object.fromEntries([...steps, ...(fee === undefined ? [] : [["Fee", formatCents(fee)]])]) as Record<
+    string,
+    string
+  >;
+}
+
+/**
+ * What has changed, on another device, under the eyes of who is about to press: `now` for a moment, `last` until
+ * something else does. A change is known in the render that first shows it, so that no press comes between.
+ */
+function useJustChanged(shown: Readonly<Record<string, string>>) {
+  const [known, setKnown] = useState({ shown, last: [] as readonly string[], now: false });
+  const differing = Object.keys(shown).filter(
+    (name) => known.shown[name] !== undefined && known.shown[name] !== shown[name],
+  );
+  const added = Object.keys(shown).some((name) => known.shown[name] === undefined);
+  if (differing.length > 0) setKnown({ shown, last: differing, now: true });
+  else if (added) setKnown({ ...known, shown });
+
+  useEffect(() => {
+    if (!known.now) return;
+    const timer = setTimeout(() => setKnown((one) => ({ ...one, now: false })), LOOK_MS);
+    return () => clearTimeout(timer);
+  }, [known.now, known.shown]);
+  return { last: known.last, now: known.now ? known.last : [] };
+}
+
+function pauseFor(changed: readonly string[]): string | null {
+  if (changed.length === 0) return null;
+  const names = new Intl.ListFormat("en").format(changed);
+  return `${names} changed on another device just now: look at it before you send.`;
 }
 
 /** Why the money cannot be sent right now, whatever the bank would say; null when nothing is in the way. */

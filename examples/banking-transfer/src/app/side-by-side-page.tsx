@@ -1,8 +1,10 @@
 import { deviceNameOf } from "./device.ts";
+import { useTitle } from "./title.ts";
 import type { User } from "./visit.ts";
 
 /** Two devices of one person beside each other, each the whole application in a frame of its own. */
 export function SideBySidePage({ user }: { readonly user: User }) {
+  useTitle("A phone and a laptop");
   return (
     <main className="side-by-side">
       <header>

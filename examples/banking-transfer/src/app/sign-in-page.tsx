@@ -1,30 +1,60 @@
-import { useRef, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import { DEMO_PASSWORD, people, type Person } from "../people.ts";
 import { TextField } from "./text-field.tsx";
+import { useTitle } from "./title.ts";
 import { signIn } from "./visit.ts";
+
+type Field = "id" | "password";
 
 /** Signs one of the two demonstration people in. `unasked`: somebody was signed out here without wanting it. */
 export function SignInPage(props: { readonly unasked: boolean; onSignedIn(): Promise<void> }) {
   const { unasked, onSignedIn } = props;
+  useTitle("Sign in");
   const [id, setId] = useState("");
   const [password, setPassword] = useState("");
-  const [issue, setIssue] = useState<string>();
+  const [issues, setIssues] = useState<Partial<Record<Field, string>>>({});
+  const [entering, setEntering] = useState(false);
+  const fields = { id: useRef<HTMLInputElement>(null), password: useRef<HTMLInputElement>(null) };
   const submit = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => {
+    if (document.hasFocus()) fields.id.current?.focus();
+    // When the page is opened, and not again.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, []);
+
+  /** Says what is wrong at the field that it is about, and leads there. */
+  function refuse(found: Partial<Record<Field, string>>) {
+    setIssues(found);
+    const first = found.id === undefined ? fields.password : fields.id;
+    first.current?.focus();
+  }
 
   function fillIn(person: Person) {
     setId(person.id);
     setPassword(DEMO_PASSWORD);
-    setIssue(undefined);
+    setIssues({});
     submit.current?.focus();
   }
 
   async function enter(event: FormEvent) {
     event.preventDefault();
+    if (entering) return;
+    const missing = {
+      ...(id.trim() === "" && { id: "Enter your customer name." }),
+      ...(password === "" && { password: "Enter your password." }),
+    };
+    if (Object.keys(missing).length > 0) return refuse(missing);
+    setEntering(true);
+    setIssues({});
     try {
-      if (await signIn(id.trim().toLowerCase(), password)) await onSignedIn();
-      else setIssue("That name and password do not belong together.");
+      const refused = await signIn(id.trim().toLowerCase(), password);
+      if (refused === null) await onSignedIn();
+      else refuse({ password: refused });
     } catch {
-      setIssue("The bank does not answer. Try again.");
+      refuse({ password: "The bank does not answer. Try again." });
+    } finally {
+      setEntering(false);
     }
   }
 
@@ -36,23 +66,34 @@ export function SignInPage(props: { readonly unasked: boolean; onSignedIn(): Pro
         {unasked && <p role="status">You were signed out. What you typed is kept on this device.</p>}
         <form onSubmit={(event) => void enter(event)} noValidate>
           <TextField
+            ref={fields.id}
             label="Customer"
             name="username"
             value={id}
-            onChange={({ target }) => setId(target.value)}
+            onChange={({ target }) => {
+              setId(target.value);
+              setIssues({});
+            }}
             autoComplete="username"
+            autoCapitalize="none"
+            spellCheck={false}
+            issue={issues.id}
           />
           <TextField
+            ref={fields.password}
             label="Password"
             name="password"
             type="password"
             value={password}
-            onChange={({ target }) => setPassword(target.value)}
+            onChange={({ target }) => {
+              setPassword(target.value);
+              setIssues({});
+            }}
             autoComplete="current-password"
-            issue={issue}
+            issue={issues.password}
           />
-          <button ref={submit} className="button primary wide">
-            Sign in
+          <button ref={submit} className="button primary wide" aria-disabled={entering}>
+            {entering ? "Signing in…" : "Sign in"}
           </button>
         </form>
       </div>

@@ -2,12 +2,18 @@ import { createSessions, type Sessions } from "@sessions/client";
 import { SessionsProvider, useSessions } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
-import { deviceName, profile } from "./device.ts";
+import { profile } from "./device.ts";
+import { forgetDeviceName, useDeviceName } from "./device-name.ts";
 import { offerDevtools } from "./devtools.ts";
 import { LostWork } from "./lost-work.tsx";
 import { Link } from "./route.tsx";
 import { SignOut } from "./sign-out.tsx";
 import type { User } from "./visit.ts";
+
+export interface DeviceNaming {
+  readonly name: string;
+  rename(name: string): void;
+}
 
 /** The frame of every page that needs a person, with that person's sessions. */
 export function SignedIn(props: {
@@ -16,10 +22,12 @@ export function SignedIn(props: {
   onDoubted(): Promise<void>;
   /** The person has, and this device keeps nothing. */
   onSignedOut(): void;
-  readonly children: ReactNode;
+  /** The page, given what this device is called and what renames it. */
+  readonly children: (device: DeviceNaming) => ReactNode;
 }) {
   const { user, onDoubted, onSignedOut } = props;
-  const sessions = useSessionsOf(user);
+  const [name, rename] = useDeviceName(user);
+  const sessions = useSessionsOf(user.id, name);
   const [leaving, setLeaving] = useState(false);
   if (!sessions || leaving) return null;
 
@@ -28,6 +36,7 @@ export function SignedIn(props: {
     setLeaving(true);
     try {
       await opened.forget();
+      forgetDeviceName(user);
     } finally {
       onSignedOut();
     }
@@ -38,12 +47,12 @@ export function SignedIn(props: {
         <Link to="/" className="brand">
           Harbour Bank
         </Link>
-        <span className="person">{deviceName(user.name) ?? user.name}</span>
+        <span className="person">{profile ? name : user.name}</span>
         <SignOut onSignedOut={() => wipe(sessions)} />
       </header>
       <LostWork />
       <SignedOutHere onDoubted={onDoubted} />
-      {props.children}
+      {props.children({ name, rename })}
     </SessionsProvider>
   );
 }
@@ -59,17 +68,10 @@ function SignedOutHere({ onDoubted }: { onDoubted(): Promise<void> }) {
   return null;
 }
 
-function useSessionsOf(user: User): Sessions | null {
+function useSessionsOf(owner: string, deviceName: string): Sessions | null {
   const [sessions, setSessions] = useState<Sessions | null>(null);
   useEffect(() => {
-    const name = deviceName(user.name);
-    const opened = createSessions({
-      flows: [transfer],
-      url: "/trpc",
-      owner: user.id,
-      profile,
-      ...(name && { deviceName: name }),
-    });
+    const opened = createSessions({ flows: [transfer], url: "/trpc", owner, profile, deviceName });
     const stopGuarding = opened.guardUnload();
     void offerDevtools(opened);
     let closed = false;
@@ -78,9 +80,11 @@ function useSessionsOf(user: User): Sessions | null {
     });
     return () => {
       closed = true;
+      // Renamed, it is opened again: nothing may be begun on what is closed.
+      setSessions(null);
       stopGuarding();
       opened.close();
     };
-  }, [user.id, user.name]);
+  }, [owner, deviceName]);
   return sessions;
 }

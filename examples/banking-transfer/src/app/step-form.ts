@@ -1,6 +1,6 @@
-import { parse, type DraftOf, type InputOf, type Json } from "@sessions/core";
+import { parse, type DraftOf, type InputOf, type Json, type Refusal } from "@sessions/core";
 import { useStep } from "@sessions/react";
-import { useLayoutEffect, useState, type FocusEvent, type FormEvent } from "react";
+import { useEffect, useLayoutEffect, useState, type FocusEvent, type FormEvent } from "react";
 import { useForm, type Resolver, type UseFormRegisterReturn } from "react-hook-form";
 import { transfer, type Transfer } from "../flow.ts";
 import { typedCents } from "./money.ts";
@@ -15,7 +15,7 @@ type Read<K extends FormStep> = { readonly input: InputOf<Transfer, K> } | { rea
 
 /** What the fields and the frame of one step's form need. */
 export interface StepForm<Field extends string = string> {
-  /** Why the bank refused the step; undefined when it did not. */
+  /** Why the bank refused the step, unless one of its fields says so; undefined when it did not. */
   readonly refusal: string | undefined;
   readonly busy: boolean;
   /** Ties a field to its draft: shown at once, kept on this device, seen on the others. */
@@ -37,7 +37,7 @@ export function useStepForm<K extends FormStep>(
 ): StepForm<keyof DraftOf<Transfer, K> & string> {
   const { values, draft, submit } = useStep(transfer, open.state.id, step);
   const [typedIn, setTypedIn] = useState<string | null>(null);
-  const { register, getValues, setValue, clearErrors, handleSubmit, formState } = useForm<
+  const { register, getValues, setValue, setFocus, clearErrors, handleSubmit, formState } = useForm<
     Record<string, string>,
     unknown,
     InputOf<Transfer, K>
@@ -57,12 +57,18 @@ export function useStepForm<K extends FormStep>(
     // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [values, typedIn, getValues, setValue, clearErrors]);
 
+  const refused = open.refusal?.step === step ? open.refusal : null;
+  const blamed = refused && fieldBlamed(refused.refusal, Object.keys(blank));
+  useEffect(() => {
+    if (blamed && document.hasFocus()) setFocus(blamed);
+  }, [refused?.command, blamed, setFocus]);
+
   const send = handleSubmit((input) => {
     setTypedIn(null);
     open.submit(step, () => submit(input));
   });
   return {
-    refusal: open.refusal?.step === step ? refusalText(open.refusal.refusal) : undefined,
+    refusal: refused && !blamed ? refusalText(refused.refusal) : undefined,
     busy: open.busy,
     field: (name) => ({
       ...register(name, {
@@ -73,7 +79,7 @@ export function useStepForm<K extends FormStep>(
           draft({ [name]: target.value } as DraftOf<Transfer, K>);
         },
       }),
-      issue: formState.errors[name]?.message,
+      issue: formState.errors[name]?.message ?? (refused && blamed === name ? refusalText(refused.refusal) : undefined),
     }),
     onBlur({ relatedTarget, currentTarget }) {
       // Who goes on to the button submits what the field showed, not what another device has typed meanwhile.
@@ -88,6 +94,14 @@ export function useStepForm<K extends FormStep>(
   };
 }
 
+/** Which of a step's fields the bank's no is about; the bank's own reason is about the first. Undefined for none of them. */
+function fieldBlamed(refusal: Refusal, fields: readonly string[]): string | undefined {
+  if (refusal.code === "rejected") return fields[0];
+  if (refusal.code !== "invalid_input") return undefined;
+  const [path] = refusal.issues.map((issue) => String(issue.path[0]));
+  return fields.find((field) => field === path);
+}
+
 /** Judges a form by the step's own schema, as the bank will. */
 function resolverOf<K extends FormStep>(
   step: K,
@@ -95,15 +109,15 @@ function resolverOf<K extends FormStep>(
 ): Resolver<Record<string, string>, unknown, InputOf<Transfer, K>> {
   return (texts) => {
     const found = read(texts);
-    if ("issues" in found) return refused(Object.entries(found.issues));
+    if ("issues" in found) return failed(Object.entries(found.issues));
     const parsed = parse(transfer.steps[step], step, found.input);
     if (parsed.ok) return { values: found.input, errors: {} };
     const issues = parsed.refusal.code === "invalid_input" ? parsed.refusal.issues : [];
-    return refused(issues.map(({ path, message }) => [String(path[0]), message]));
+    return failed(issues.map(({ path, message }) => [String(path[0]), message]));
   };
 }
 
-function refused(issues: readonly (readonly [string, string | undefined])[]) {
+function failed(issues: readonly (readonly [string, string | undefined])[]) {
   const errors = issues.map(([field, message]) => [field, { type: "schema", message: message ?? "" }]);
   return { values: {}, errors: Object.fromEntries(errors) as Record<string, { type: string; message: string }> };
 }

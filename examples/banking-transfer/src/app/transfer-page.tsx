@@ -1,18 +1,26 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useId, useRef } from "react";
 import { AmountStep } from "./amount-step.tsx";
 import { FinishedTransfer } from "./finished-transfer.tsx";
 import { ago, useNow } from "./moment.ts";
+import { NotFound } from "./not-found.tsx";
 import { useNews } from "./news.ts";
 import { useOpenTransfer, type OpenTransfer } from "./open-transfer.ts";
 import { Question } from "./question.tsx";
 import { RecipientStep } from "./recipient-step.tsx";
 import { ReviewStep } from "./review-step.tsx";
-import { Link } from "./route.tsx";
 import { ShelvedChanges } from "./shelved-changes.tsx";
 import { SourceStep } from "./source-step.tsx";
 import { StepList } from "./step-list.tsx";
 import { SyncStatus } from "./sync-status.tsx";
-import { stepNames, titleOf, type ActiveTransfer, type TransferState, type TransferStep } from "./wording.ts";
+import { useTitle } from "./title.ts";
+import {
+  deviceText,
+  stepNames,
+  titleOf,
+  type ActiveTransfer,
+  type TransferState,
+  type TransferStep,
+} from "./wording.ts";
 
 const forms = {
   recipient: RecipientStep,
@@ -25,21 +33,30 @@ const forms = {
 export function TransferPage({ id, wanted }: { readonly id: string; readonly wanted: string | undefined }) {
   const open = useOpenTransfer(id, wanted);
   const news = useNews(open.state, open.device);
-  const { status, shelved } = open.state;
+  const { state } = open;
+  const { status, shelved } = state;
+  useTitle(status === "loading" ? "Transfer" : null);
 
+  if (status === "missing" && shelved.length === 0) {
+    return (
+      <NotFound title="There is no such transfer">
+        It may belong to somebody else, or this device has not heard of it yet.
+      </NotFound>
+    );
+  }
   return (
     <main className="page transfer">
       <div className="status">
-        {status === "active" && <SyncStatus sync={open.state.sync} />}
+        {status === "active" && <SyncStatus sync={state.sync} />}
         <p className="news" role="status">
           {news}
         </p>
       </div>
       {status === "loading" && <p className="hint">Looking for this transfer…</p>}
-      {status === "missing" && (shelved.length > 0 ? <NotOpened state={open.state} /> : <Missing />)}
-      {open.state.status === "active" && <Wizard open={open} state={open.state} />}
-      {(status === "completed" || status === "cancelled" || status === "expired") && (
-        <FinishedTransfer state={open.state} />
+      {status === "missing" && <NotOpened state={state} />}
+      {state.status === "active" && <Wizard open={open} state={state} />}
+      {(state.status === "completed" || state.status === "cancelled" || state.status === "expired") && (
+        <FinishedTransfer state={state} />
       )}
     </main>
   );
@@ -48,14 +65,16 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
 function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
   const { shown, device } = open;
   const { progress } = state;
-  const heading = useFocusOnChange(shown);
+  useTitle(`Transfer: ${stepNames[shown]}`);
+  const wizard = useFocusOnChange(shown);
+  const heading = useId();
   const nowMs = useNow();
   const Form = forms[shown];
 
   return (
-    <article className="card wizard">
+    <article ref={wizard} className="card wizard" aria-labelledby={heading}>
       <StepList state={state} shown={shown} />
-      <h1 ref={heading} tabIndex={-1}>
+      <h1 id={heading} tabIndex={-1}>
         {stepNames[shown]}
         <small>
           Step {progress.path.indexOf(shown) + 1} of {progress.total}
@@ -65,13 +84,16 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
       <Form key={shown} open={open} state={state} />
       <footer>
         <span className="hint">
-          {state.device.id !== device && `Last change on ${state.device.name}, ${ago(state.updatedAt, nowMs)}`}
+          {state.device.id !== device && `Last change on ${deviceText(state.device)}, ${ago(state.updatedAt, nowMs)}`}
         </span>
         <Question
           button="Cancel this transfer"
           title="Cancel this transfer?"
           yes="Cancel it"
           no="Keep it"
+          obstacle={
+            open.confirming ? "The bank is looking at your confirmation. It cannot be cancelled meanwhile." : null
+          }
           onYes={() => open.cancel()}
         >
           It ends on all your devices, and what was entered cannot be used again.
@@ -83,6 +105,7 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
 
 /** The bank refused to open it: what was entered is on this device alone. */
 function NotOpened({ state }: { readonly state: TransferState }) {
+  useTitle("Transfer");
   return (
     <article className="card missing">
       <h1>{titleOf(state)}</h1>
@@ -91,25 +114,16 @@ function NotOpened({ state }: { readonly state: TransferState }) {
   );
 }
 
-function Missing() {
-  return (
-    <article className="card missing">
-      <h1>There is no such transfer</h1>
-      <p>It may belong to somebody else, or this device has not heard of it yet.</p>
-      <div className="actions">
-        <Link to="/" className="button">
-          To your account
-        </Link>
-      </div>
-    </article>
-  );
-}
-
-/** Moves the focus to the heading when another step is shown, unless the person is on another page or device. */
+/**
+ * Moves the focus to the first field when another step is shown, or to the heading of one without; unless the person
+ * is on another page or device. Where a change waits for a decision, that comes first.
+ */
 function useFocusOnChange(shown: TransferStep) {
-  const heading = useRef<HTMLHeadingElement>(null);
+  const wizard = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (document.hasFocus()) heading.current?.focus();
+    if (!document.hasFocus()) return;
+    const first = wizard.current?.querySelector<HTMLElement>("form input") ?? wizard.current?.querySelector("h1");
+    first?.focus();
   }, [shown]);
-  return heading;
+  return wizard;
 }

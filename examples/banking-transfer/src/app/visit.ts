@@ -1,10 +1,14 @@
+import { TRPCClientError } from "@trpc/client";
 import { useCallback, useEffect, useState } from "react";
+import type { AppRouter } from "../server/app.ts";
 import { bank } from "./bank.ts";
 import { navigate } from "./route.tsx";
 
 export interface User {
   readonly id: string;
   readonly name: string;
+  /** Which of the person's browsers this is, counted from one. */
+  readonly browser: number;
 }
 
 /** Who is at this browser. */
@@ -15,8 +19,11 @@ export type Visit =
   | { readonly kind: "nobody"; readonly unasked: boolean }
   | { readonly kind: "someone"; readonly user: User };
 
-/** Tells the browser's other pages that someone signed in or out here; this page hears nothing of itself. */
-const others = new BroadcastChannel("bank-visit");
+/**
+ * Tells the browser's other pages that someone signed in or out here; this page hears nothing of itself. Where a browser
+ * has no such channel, they hear of it when they are seen again.
+ */
+const others = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel("bank-visit");
 
 /**
  * Asks the bank who is signed in, and asks again when another page of this browser says that it changed, or the person
@@ -43,11 +50,11 @@ export function useVisit(): { readonly visit: Visit; readonly ask: () => Promise
 
   useEffect(() => {
     void ask();
-    others.onmessage = ({ data }) => (data === "signed out" ? end() : void ask());
+    if (others) others.onmessage = ({ data }) => (data === "signed out" ? end() : void ask());
     const look = () => document.visibilityState === "visible" && void ask();
     document.addEventListener("visibilitychange", look);
     return () => {
-      others.onmessage = null;
+      if (others) others.onmessage = null;
       document.removeEventListener("visibilitychange", look);
     };
   }, [ask, end]);
@@ -65,14 +72,26 @@ function nobodyAfter(before: Visit): Visit {
   return before.kind === "nobody" ? before : { kind: "nobody", unasked: before.kind === "someone" };
 }
 
-/** Signs a person in; false when the name or the password is wrong. */
-export async function signIn(id: string, password: string): Promise<boolean> {
-  const user = await bank.signIn.mutate({ id, password });
-  if (user) others.postMessage("signed in");
-  return user !== null;
+/** Signs a person in; why not, when the bank says no. Rejects when it does not answer. */
+export async function signIn(id: string, password: string): Promise<string | null> {
+  try {
+    if (!(await bank.signIn.mutate({ id, password }))) return "That name and password do not belong together.";
+  } catch (error) {
+    if (error instanceof TRPCClientError && isTooMany(error as BankError)) return error.message;
+    throw error;
+  }
+  others?.postMessage("signed in");
+  return null;
 }
 
 export async function signOut(): Promise<void> {
   await bank.signOut.mutate();
-  others.postMessage("signed out");
+  others?.postMessage("signed out");
+}
+
+type BankError = TRPCClientError<AppRouter>;
+
+/** Its message is a sentence for the person, and says when to come back. */
+function isTooMany({ data }: BankError): boolean {
+  return data?.code === "TOO_MANY_REQUESTS";
 }

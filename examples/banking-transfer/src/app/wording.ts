@@ -4,10 +4,12 @@ import { electronicFormatIBAN, friendlyFormatIBAN, isValidIBAN } from "ibantools
 import type { Transfer } from "../flow.ts";
 import { bankDay } from "./moment.ts";
 import { formatCents } from "./money.ts";
+import { plainText } from "./plain-text.ts";
 
 export type TransferState = SessionState<Transfer>;
 /** A transfer that can be gone on with. */
 export type ActiveTransfer = Extract<TransferState, { readonly status: "active" }>;
+export type EndedTransfer = Extract<TransferState, { readonly status: "completed" | "cancelled" | "expired" }>;
 export type TransferStep = "recipient" | "amount" | "source" | "review";
 
 /** Values by the name of their field. */
@@ -36,11 +38,23 @@ export function fieldsWanted(shelved: TransferState["shelved"]): Fields {
   return Object.assign({}, ...shelved.map(({ step, mine }) => (step === "review" ? {} : mine))) as Fields;
 }
 
+/** Whether a transfer's end is what this device expects, and the bank has not said it yet. */
+export function isExpected({ status, sync }: EndedTransfer): boolean {
+  return status === "cancelled" && sync.pending > 0;
+}
+
+/** What a person reads for a device. */
+export function deviceText({ name }: { readonly name: string }): string {
+  return plainText(name) || "another device";
+}
+
 /** A transfer in a list: as much of "€1,200.00 to Grace Hopper" as is known. */
 export function titleOf({ status, data, drafts, shelved }: TransferState): string {
   const wanted = status === "missing" ? fieldsWanted(shelved) : {};
   const typed = drafts.recipient?.name ?? wanted["name"];
-  const name = typeof typed === "string" && typed.trim() !== "" ? typed.trim() : data.recipient?.name;
+  const name = plainText(
+    typeof typed === "string" && typed.trim() !== "" ? typed.trim() : (data.recipient?.name ?? ""),
+  );
   const cents = data.amount?.cents ?? wanted["cents"];
   const amount = typeof cents === "number" && formatCents(cents);
   if (amount && name) return `${amount} to ${name}`;
