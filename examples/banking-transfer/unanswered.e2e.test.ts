@@ -5,7 +5,7 @@ import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
 import { openProfile } from "./testing/browser-profile.ts";
 
-const databases = [await freshDatabase(), await freshDatabase(), await freshDatabase()] as const;
+const databases = [await freshDatabase(), await freshDatabase(), await freshDatabase(), await freshDatabase()] as const;
 let pages: string;
 
 beforeAll(async () => {
@@ -95,6 +95,42 @@ test("three presses in one turn of the page send the money once, and none of the
   });
   await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
   expect(await page.evaluate(() => document.body.dataset["told"])).toBeUndefined();
+  await server.stop();
+  expect((await server.books()).ledger).toHaveLength(1);
+});
+
+test("S2: while the bank hangs over a confirmation nothing is cancelled or said to be, and then the money is sent", async () => {
+  const server = await start(databases[3].url);
+  const page = await readyToSend(server);
+  // Every sentence that the page shows at any moment.
+  await page.evaluate(() => {
+    const said = new Set<string>();
+    const watch = new MutationObserver(() => {
+      for (const words of ["was cancelled", "is being cancelled", "No money was sent"]) {
+        if (document.body.innerText.includes(words)) said.add(words);
+      }
+      document.body.dataset["said"] = [...said].join();
+    });
+    watch.observe(document.getElementById("root")!, { subtree: true, childList: true, characterData: true });
+  });
+  const cancel = page.getByRole("button", { name: "Cancel this transfer" });
+  await cancel.click();
+  const dialog = page.getByRole("dialog", { name: "Cancel this transfer?" });
+  server.freeze();
+  // Two hands: the question is open when the money is sent.
+  await page.evaluate(() => {
+    const [send] = [...document.querySelectorAll("button")].filter(({ innerText }) => innerText.startsWith("Send"));
+    send?.click();
+  });
+  await dialog.getByText("It cannot be cancelled meanwhile.").waitFor();
+  await dialog.getByRole("button", { name: "Cancel it", disabled: true }).click({ force: true });
+  await dialog.getByRole("button", { name: "Keep it" }).click();
+  await page.getByRole("button", { name: "Cancel this transfer", disabled: true }).click({ force: true });
+  expect(await dialog.isVisible()).toBe(false);
+
+  server.thaw();
+  await page.getByRole("heading", { name: "The money is on its way" }).waitFor({ timeout: 60_000 });
+  expect(await page.evaluate(() => document.body.dataset["said"])).toBe("");
   await server.stop();
   expect((await server.books()).ledger).toHaveLength(1);
 });

@@ -13,6 +13,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** A running example. */
 export interface BankServer {
   readonly url: string;
+  /** Lets it hang: it takes requests, and answers none until it thaws. */
+  freeze(): void;
+  thaw(): void;
   /** Stops it as Ctrl+C does; resolves with its exit code. */
   stop(): Promise<number | null>;
   /** What the bank has booked and how much each owner has. The server must have stopped: PGlite has one process. */
@@ -48,6 +51,8 @@ export async function startBank(pages: string, databaseUrl?: string, port = "0")
 
   return {
     url,
+    freeze: () => void process.kill("SIGSTOP"),
+    thaw: () => void process.kill("SIGCONT"),
     async stop() {
       process.kill("SIGTERM");
       return (await exit).exitCode;

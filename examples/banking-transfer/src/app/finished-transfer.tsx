@@ -4,7 +4,7 @@ import { dateAndTime } from "./moment.ts";
 import { formatCents } from "./money.ts";
 import { Link } from "./route.tsx";
 import { useTitle } from "./title.ts";
-import { deviceText, isExpected, type EndedTransfer } from "./wording.ts";
+import { deviceText, type EndedTransfer } from "./wording.ts";
 
 /** What the bank has said, and what this device takes to be so until it does. */
 const titles = {
@@ -34,7 +34,7 @@ const endLabels = { completed: "Sent", cancelled: "Cancelled", expired: "Ended" 
 /** A transfer that has ended, or does once the bank says so: with its reference when the money was sent. */
 export function FinishedTransfer({ state }: { readonly state: EndedTransfer }) {
   const { status, data, outputs, result, device, endedAt, shelved } = state;
-  const known = isExpected(state) ? "expected" : "said";
+  const known = state.provisional ? "expected" : "said";
   useTitle(titles[known][status]);
   const note = notes[known][status];
   const fee = outputs.amount?.feeCents;

@@ -8,15 +8,7 @@ import { Link, navigate } from "./route.tsx";
 import type { DeviceNaming } from "./signed-in.tsx";
 import { ThisDevice } from "./this-device.tsx";
 import { useTitle } from "./title.ts";
-import {
-  deviceText,
-  isExpected,
-  stepNames,
-  syncText,
-  titleOf,
-  type EndedTransfer,
-  type TransferState,
-} from "./wording.ts";
+import { deviceText, stepNames, syncText, titleOf, type EndedTransfer, type TransferState } from "./wording.ts";
 
 /** The account, the transfers that are open on any device, and those that have ended. */
 export function HomePage({ device }: { readonly device: DeviceNaming }) {
@@ -113,8 +105,7 @@ const ends = {
 } as const;
 
 function EndedTransferItem({ state }: { readonly state: EndedTransfer }) {
-  const { id, status, result, endedAt, shelved } = state;
-  const expected = isExpected(state);
+  const { id, status, provisional: expected, result, endedAt, shelved } = state;
   const what = result?.reference ?? ends[expected ? "expected" : "said"][status];
   const title = titleOf(state);
   return (

@@ -38,11 +38,6 @@ export function fieldsWanted(shelved: TransferState["shelved"]): Fields {
   return Object.assign({}, ...shelved.map(({ step, mine }) => (step === "review" ? {} : mine))) as Fields;
 }
 
-/** Whether a transfer's end is what this device expects, and the bank has not said it yet. */
-export function isExpected({ status, sync }: EndedTransfer): boolean {
-  return status === "cancelled" && sync.pending > 0;
-}
-
 /** What a person reads for a device. */
 export function deviceText({ name }: { readonly name: string }): string {
   return plainText(name) || "another device";
