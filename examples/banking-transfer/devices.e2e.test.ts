@@ -28,14 +28,19 @@ test("S3: two devices change one step; the late one is shown both and decides", 
   await beginTransfer(late);
   await submitAmount(late, "100");
   await sendsExactly(late, "€100.00");
-  const early = await laptop.open(new URL(late.url()).pathname);
+  const early = await laptop.open("/");
+  await early.getByRole("button", { name: "Rename this device" }).click();
+  await early.getByLabel("Name").fill("Kitchen laptop");
+  await early.getByRole("button", { name: "Save" }).click();
+  await early.getByText("This device is called Kitchen laptop.").waitFor();
+  await early.goto(bank.url + new URL(late.url()).pathname);
 
   for (const { theirs, mine, decision, button, stands } of [
     { theirs: "€120.00", mine: "€150.00", decision: "Here, not saved", button: "Save mine instead", stands: "€150.00" },
     {
       theirs: "€130.00",
       mine: "€170.00",
-      decision: "Chrome on Linux",
+      decision: "Kitchen laptop",
       button: "Keep what is saved",
       stands: "€130.00",
     },
@@ -58,6 +63,12 @@ test("S3: two devices change one step; the late one is shown both and decides", 
     await question.getByRole("button", { name: button }).click();
 
     await question.waitFor({ state: "detached" });
+    if (stands === mine) {
+      // It changes under the hand that is about to send: the button waits for a moment, and says why.
+      const send = early.getByRole("button", { name: `Send ${mine}`, disabled: true });
+      await send.click({ force: true });
+      await early.getByText("Amount changed on another device just now: look at it before you send.").waitFor();
+    }
     await sendsExactly(late, stands);
     await sendsExactly(early, stands);
   }

@@ -73,7 +73,7 @@ test("S3, S4: a flow filled in offline meets a device that went ahead: fields me
     await expect.poll(() => page.getByLabel("Reference").inputValue()).toBe("Rent for May");
   }
   await question.getByRole("radio", { name: "Here, not saved" }).check();
-  await question.getByRole("button", { name: "Use what is chosen" }).click();
+  await question.getByRole("button", { name: "Save mine instead" }).click();
   await question.waitFor({ state: "detached" });
   await phone.getByText("All changes saved").first().waitFor();
 
@@ -81,4 +81,16 @@ test("S3, S4: a flow filled in offline meets a device that went ahead: fields me
   await laptop.getByRole("link", { name: "Resume To Grace Hopper" }).waitFor();
   await laptop.getByRole("link", { name: "Resume €30.00 to Begun Offline" }).click();
   await laptop.getByRole("button", { name: "Send €30.00", disabled: false }).waitFor();
+
+  // A cancellation that waits is no end yet: the other device can still send the money.
+  const reconnect = await disconnect(phone, network);
+  await phone.getByRole("button", { name: "Cancel this transfer" }).click();
+  await phone.getByRole("button", { name: "Cancel it" }).click();
+  await phone.getByRole("heading", { name: "This transfer is being cancelled" }).waitFor();
+  await phone.getByText("Until then it can still be confirmed on another device.").waitFor();
+  expect(await phone.getByText("No money was sent.").count()).toBe(0);
+  await phone.getByRole("link", { name: "To your account" }).click();
+  await phone.getByText("Will be cancelled when the bank is reached").waitFor();
+  await reconnect();
+  await phone.getByText(/^Cancelled, /).waitFor();
 });

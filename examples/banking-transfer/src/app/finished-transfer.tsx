@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { Facts, factsOf, type Fact } from "./facts.tsx";
 import { LateChanges } from "./late-changes.tsx";
 import { dateAndTime } from "./moment.ts";
@@ -36,6 +37,11 @@ export function FinishedTransfer({ state }: { readonly state: EndedTransfer }) {
   const { status, data, outputs, result, device, endedAt, shelved } = state;
   const known = state.provisional ? "expected" : "said";
   useTitle(titles[known][status]);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // The button that had the focus is gone.
+    if (document.hasFocus()) heading.current?.focus();
+  }, []);
   const note = notes[known][status];
   const fee = outputs.amount?.feeCents;
   const facts: Fact[] = [
@@ -49,7 +55,9 @@ export function FinishedTransfer({ state }: { readonly state: EndedTransfer }) {
 
   return (
     <article className="card finished" data-status={status} data-known={known}>
-      <h1>{titles[known][status]}</h1>
+      <h1 ref={heading} tabIndex={-1}>
+        {titles[known][status]}
+      </h1>
       {result && (
         <p className="receipt">
           Transfer number <strong>{result.reference}</strong>

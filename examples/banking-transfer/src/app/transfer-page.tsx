@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef } from "react";
+import { useCallback, useEffect, useId, useRef } from "react";
 import { AmountStep } from "./amount-step.tsx";
 import { FinishedTransfer } from "./finished-transfer.tsx";
 import { ago, useNow } from "./moment.ts";
@@ -66,7 +66,7 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
   const { shown, device } = open;
   const { progress } = state;
   useTitle(`Transfer: ${stepNames[shown]}`);
-  const wizard = useFocusOnChange(shown);
+  const wizard = useFocusOnChange(shown, state.shelved.length);
   const heading = useId();
   const nowMs = useNow();
   const Form = forms[shown];
@@ -118,12 +118,17 @@ function NotOpened({ state }: { readonly state: TransferState }) {
  * Moves the focus to the first field when another step is shown, or to the heading of one without; unless the person
  * is on another page or device. Where a change waits for a decision, that comes first.
  */
-function useFocusOnChange(shown: TransferStep) {
+function useFocusOnChange(shown: TransferStep, shelved: number) {
   const wizard = useRef<HTMLElement>(null);
-  useEffect(() => {
+  const focusFirst = useCallback(() => {
     if (!document.hasFocus()) return;
     const first = wizard.current?.querySelector<HTMLElement>("form input") ?? wizard.current?.querySelector("h1");
     first?.focus();
-  }, [shown]);
+  }, []);
+  useEffect(focusFirst, [focusFirst, shown]);
+  useEffect(() => {
+    // The change that was decided on took the focus with it.
+    if (document.activeElement === document.body) focusFirst();
+  }, [focusFirst, shelved]);
   return wizard;
 }
