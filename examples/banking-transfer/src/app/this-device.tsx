@@ -45,7 +45,7 @@ export function ThisDevice({ name, onRename }: { readonly name: string; onRename
         Rename<span className="hidden"> this device</span>
       </button>
       <dialog ref={dialog} className="question" aria-labelledby={title} onClose={() => setTyped(null)}>
-        <h2 id={title}>Rename this device</h2>
+        <h2 id={title}>What is this device called?</h2>
         {asked && (
           <form onSubmit={save} noValidate>
             <TextField
