@@ -22,7 +22,13 @@ const systems = [
   [/Linux/, "Linux"],
 ] as const;
 
-/** What a person calls this device: "Chrome on Linux", "Safari on iPhone". */
+/**
+ * What a person calls this device: "Chrome on Linux", "Safari on iPhone". The default of `createSessions`.
+ * Two of a person's devices can have the same: add to it to tell them apart.
+ *
+ * @example
+ * createSessions({ flows, url: "/trpc", owner: user.id, deviceName: `${deviceName()} in the kitchen` });
+ */
 export function deviceName(navigator: Partial<Navigator> = globalThis.navigator ?? {}): string {
   const { userAgent = "" } = navigator;
   // Chromium's own way to say it, which TypeScript's DOM library lacks.
