@@ -60,8 +60,9 @@ export function createServer(options: ServerOptions): Server {
     if (isSignedOut(error, answer, heard)) return onSignedOut();
     const fault = faultOf(error, answer, heard);
     heard ||= answer?.isRouters === true;
-    if (fault === undefined || told.has(fault.message)) return;
-    told.add(fault.message);
+    const kind = `${fault?.code} ${answer?.status}`;
+    if (fault === undefined || told.has(kind)) return;
+    told.add(kind);
     options.onError(fault);
   }
 
