@@ -37,7 +37,9 @@ test("S10: of five tabs one holds the stream; when it is frozen another takes ov
     const watch = (url: string) => void (url.includes("sessions.watch") && leaders.push(index));
     tabs.push(await browser.open(bank.url, watch));
   }
-  for (const tab of tabs) await expect.poll(() => tab.evaluate("document.body.innerText")).toContain("None.");
+  for (const tab of tabs) {
+    await expect.poll(() => tab.evaluate("document.body.innerText"), { timeout: 15_000 }).toContain("None.");
+  }
   await expect.poll(() => leaders.length).toBe(1);
   const frozen = tabs[leaders[0]!]!;
   const others = tabs.filter((tab) => tab !== frozen);
