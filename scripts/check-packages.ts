@@ -1,7 +1,7 @@
 /**
  * Packs every public package as it would be published, and checks what is in the tarball: that its exports
- * resolve (publint), that its types do (attw), and that what was built runs on the oldest Node that the package
- * promises. Build first. Exits with 1 when one of them does not.
+ * resolve (publint), that its types do (attw), that its README links to nothing outside it, and that what was built
+ * runs on the oldest Node that the package promises. Build first. Exits with 1 when one of them does not.
  */
 import { execFile } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { brokenLinks } from "./links.ts";
 import { root } from "./repository.ts";
 
 const run = promisify(execFile);
@@ -49,6 +50,7 @@ async function findProblems(directory: string, { name, engines }: Manifest): Pro
     await run("npx", ["-y", "pnpm@12", "pack", "--out", tarball], { cwd: directory });
     const checks = await Promise.all([
       problemOf("publint", ["run", "--strict", tarball]),
+      problemOfLinks(join(directory, "README.md"), tarball),
       problemOf("attw", ["--profile", "esm-only", "--no-definitely-typed", "--no-emoji", "--no-color", tarball]),
       problemOnNode(oldest(engines.node), programs[name] ?? `await import("${name}");`, directory),
     ]);
@@ -56,6 +58,13 @@ async function findProblems(directory: string, { name, engines }: Manifest): Pro
   } finally {
     await rm(packed, { recursive: true, force: true });
   }
+}
+
+async function problemOfLinks(readme: string, tarball: string): Promise<string | undefined> {
+  const { stdout } = await run("tar", ["-tzf", tarball]);
+  const packed = stdout.split("\n").map((path) => path.replace("package/", ""));
+  const broken = brokenLinks(await readFile(readme, "utf8"), packed);
+  return broken.length > 0 ? `README.md links to what is not in the tarball: ${broken.join(", ")}` : undefined;
 }
 
 async function problemOf(check: string, given: readonly string[]): Promise<string | undefined> {
@@ -95,6 +104,6 @@ for (const file of globSync("packages/*/package.json", { cwd: root }).toSorted()
   const problems = await findProblems(join(root, dirname(file)), manifest);
   if (problems.length > 0) process.exitCode = 1;
   console.log(
-    `${manifest.name}: ${problems.length > 0 ? problems.join("\n") : "publint and attw find nothing wrong, and its oldest Node runs it"}`,
+    `${manifest.name}: ${problems.length > 0 ? problems.join("\n") : "nothing is wrong, and its oldest Node runs it"}`,
   );
 }

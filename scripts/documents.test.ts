@@ -2,6 +2,7 @@ import { globSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { faultCodes, refusalCodes } from "../packages/core/src/index.ts";
+import { brokenLinks, relativeLinks } from "./links.ts";
 import { files, read, root } from "./repository.ts";
 
 const all = files();
@@ -13,9 +14,7 @@ const places = new Set(all.flatMap((file) => (file.includes("/") ? [file.slice(0
 /** The files that a document names: relative to itself in links, to the root or by the end of their path in code. */
 function quoted(document: string): readonly string[] {
   const prose = read(document).replaceAll(/^```.*?^```/gms, "");
-  const links = [...prose.matchAll(/\]\(([^)\s#]+)[^)]*\)/g)]
-    .map(([, target]) => target!)
-    .filter((target) => !/^[a-z]+:/.test(target));
+  const links = relativeLinks(prose);
   const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!).filter(looksLikeFile);
   return [...links.map((target) => normalize(join(dirname(document), target))), ...spans];
 }
@@ -58,6 +57,27 @@ test("the code that a document lifts from a file stands in that file", () => {
   expect(lifted.map(({ document }) => document)).toContain("README.md");
   for (const { file, parts } of lifted) for (const part of parts) expect(read(file)).toContain(part);
 });
+
+test("a package's README links to nothing outside its tarball", () => {
+  // What is packed beside what is built; scripts/check-packages.ts looks into the tarballs themselves.
+  const published = all.filter((file) => /^packages\/\w+\/README\.md$/.test(file) && isPublished(dirname(file)));
+  expect(published).toContain("packages/server/README.md");
+  const broken = published.flatMap((file) => {
+    const inPackage = all.filter((one) => one.startsWith(`${dirname(file)}/`) && !/test/.test(one));
+    const packed = inPackage.map((one) => one.slice(dirname(file).length + 1));
+    return brokenLinks(read(file), packed).map((target) => `${file}: ${target}`);
+  });
+  expect(broken).toEqual([]);
+});
+
+test("a link that a tarball does not hold is noticed", () => {
+  const readme = "[a](../core), [b](../../docs/errors.md#c), [c](./src/d.ts), [d](#e), [f](https://example.com)";
+  expect(brokenLinks(readme, ["src/d.ts"])).toEqual(["../core", "../../docs/errors.md"]);
+});
+
+function isPublished(directory: string): boolean {
+  return (JSON.parse(read(`${directory}/package.json`)) as { readonly private?: boolean }).private !== true;
+}
 
 test("a file that does not exist is noticed", () => {
   expect(["packages/core/src/gone.ts", "gone.ts", "session.{ts,gone}"].filter(looksLikeFile).filter(exists)).toEqual(

@@ -1,0 +1,23 @@
+import { createExpressMiddleware } from "@trpc/server/adapters/express";
+import express from "express";
+import { appRouter, sessions } from "./sessions.ts";
+import { userOf } from "./sign-in.ts";
+import { stopOnSignal } from "./stop.ts";
+
+await sessions.migrate();
+
+const app = express();
+app.use(
+  "/trpc",
+  createExpressMiddleware({
+    router: appRouter,
+    createContext: ({ req }) => ({ user: userOf(req.headers.cookie) }),
+    maxBatchSize: 10,
+    maxBodySize: 1024 * 1024,
+  }),
+);
+// express.json() and the application's own routes come after it.
+
+const { PORT = "3000", HOST = "localhost" } = process.env;
+const server = app.listen(Number(PORT), HOST, () => console.log(`Ready at http://${HOST}:${PORT}`));
+stopOnSignal(server);

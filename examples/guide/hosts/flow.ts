@@ -1,0 +1,3 @@
+import { repair as ofTutorial } from "../tutorial/flow.ts";
+
+export const repair = ofTutorial;

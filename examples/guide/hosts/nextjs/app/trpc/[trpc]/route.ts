@@ -1,0 +1,17 @@
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { appRouter, node } from "../../../lib/sessions.ts";
+import { userOf } from "../../../lib/sign-in.ts";
+
+function handle(req: Request): Promise<Response> {
+  return fetchRequestHandler({
+    req,
+    router: appRouter,
+    endpoint: "/trpc",
+    createContext: () => ({ user: userOf(req.headers.get("cookie") ?? undefined) }),
+    maxBatchSize: 10,
+    // A page asks again on the connection that it has, which would keep a node that stops from ending.
+    responseMeta: () => (node.stops ? { headers: { connection: "close" } } : {}),
+  });
+}
+
+export { handle as GET, handle as POST };

@@ -1,0 +1,3 @@
+import { userOf as ofHosts } from "../../sign-in.ts";
+
+export const userOf = ofHosts;
