@@ -42,6 +42,37 @@ test("a week begins on Monday", () => {
   ]);
 });
 
+test("where the clock falls back over midnight, the window has begun, and ends in the future", () => {
+  // In St. John's it went from 0:01 back to 23:01 of the day before: the last hour of October came twice.
+  const second = at("2009-11-01T03:00:00.000Z");
+  const { fromMs, toMs } = calendarWindow(second, "month", "America/St_Johns");
+  expect(new Date(fromMs).toISOString()).toBe("2009-11-01T02:30:00.000Z");
+  expect(new Date(toMs).toISOString()).toBe("2009-12-01T03:30:00.000Z");
+});
+
+test.each([
+  ["America/St_Johns", "2009-11-01"],
+  ["America/Goose_Bay", "2009-11-01"],
+  ["America/Havana", "2026-11-01"],
+  ["America/Asuncion", "2023-03-26"],
+  ["Asia/Beirut", "2026-03-29"],
+  ["Pacific/Apia", "2011-12-30"],
+  ["Pacific/Kiritimati", "1995-01-01"],
+])("in %s, around midnight of %s, windows follow one another without a gap", (timeZone, date) => {
+  for (
+    let nowMs = at(`${date}T00:00:00Z`) - 86_400_000;
+    nowMs < at(`${date}T00:00:00Z`) + 172_800_000;
+    nowMs += 1_769_999
+  ) {
+    for (const unit of ["day", "week", "month"] as const) {
+      const { fromMs, toMs } = calendarWindow(nowMs, unit, timeZone);
+      expect(fromMs <= nowMs && nowMs < toMs, new Date(nowMs).toISOString()).toBe(true);
+      expect(calendarWindow(toMs, unit, timeZone).fromMs).toBe(toMs);
+      expect(calendarWindow(fromMs - 1, unit, timeZone).toMs).toBe(fromMs);
+    }
+  }
+});
+
 test("every moment lies in its window, and windows follow one another without a gap", () => {
   const zones = fc.constantFrom("UTC", "Europe/Brussels", "America/New_York", "Asia/Kathmandu", "Pacific/Apia");
   const moments = fc.integer({ min: at("1990-01-01T00:00:00Z"), max: at("2100-01-01T00:00:00Z") });

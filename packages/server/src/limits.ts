@@ -93,7 +93,10 @@ export function openSessions({ atMost }: { readonly atMost: number }): Limit {
   };
 }
 
-/** The calendar day, week or month of a moment in a time zone, whatever its clocks do meanwhile: from, up to but not with, to. */
+/**
+ * The calendar day, week or month of a moment in a time zone, whatever its clocks do meanwhile: from, up to but not
+ * with, to. Where clocks fall back over midnight, a date comes again for a while: by then the next window has begun.
+ */
 export function calendarWindow(
   nowMs: number,
   unit: "day" | "week" | "month",
@@ -102,11 +105,9 @@ export function calendarWindow(
   const today = Temporal.Instant.fromEpochMilliseconds(nowMs).toZonedDateTimeISO(timeZone).toPlainDate();
   const first =
     unit === "month" ? today.with({ day: 1 }) : unit === "week" ? today.subtract({ days: today.dayOfWeek - 1 }) : today;
-  const next = first.add(unit === "month" ? { months: 1 } : unit === "week" ? { weeks: 1 } : { days: 1 });
-  return {
-    fromMs: first.toZonedDateTime(timeZone).epochMilliseconds,
-    toMs: next.toZonedDateTime(timeZone).epochMilliseconds,
-  };
+  const start = (units: number) => first.add({ [`${unit}s`]: units }).toZonedDateTime(timeZone).epochMilliseconds;
+  const [fromMs, nextMs] = [start(0), start(1)];
+  return nowMs < nextMs ? { fromMs, toMs: nextMs } : { fromMs: nextMs, toMs: start(2) };
 }
 
 function requireCount(limit: string, atMost: number): void {
