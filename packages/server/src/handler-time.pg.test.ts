@@ -22,6 +22,7 @@ const never = () => new Promise<never>(() => {});
 /** A node whose handlers may take 200 ms, on a pool of two connections of its own. */
 function nodeWith(complete: (given: Given, pool: Pool) => Promise<void>, more: Partial<SessionsOptions<Context>> = {}) {
   const pool = new Pool({ connectionString: url, max: 2 });
+  pool.on("error", () => {});
   const faults: SessionsError[] = [];
   const node = createSessions<Context>({
     database: pool,
@@ -55,9 +56,16 @@ test("a handler that never ends fails its command, says which it is, and gives i
 });
 
 test("handlers that ask the pool that they run on for a second connection fail, and do not hang for ever", async () => {
-  const { node, pool, faults, completeOne } = nodeWith(async (_, own) => void (await own.query("select 1")));
-  expect(await Promise.all(["bob", "eve"].map((owner) => completeOne(owner)))).toEqual([failed, failed]);
-  expect(faults.map(({ code }) => code)).toEqual(["handler_timed_out", "handler_timed_out"]);
+  const both = Promise.withResolvers<void>();
+  let reached = 0;
+  const { node, pool, faults, completeOne } = nodeWith(async (_, own) => {
+    if ((reached += 1) === 2) both.resolve();
+    await both.promise;
+    await own.query("select 1");
+  });
+  // The first to run out of time gives its connection back, which may be in time for the second.
+  expect(await Promise.all(["bob", "eve"].map((owner) => completeOne(owner)))).toContainEqual(failed);
+  expect(new Set(faults.map(({ code }) => code))).toEqual(new Set(["handler_timed_out"]));
   expect((await new Teller(node, "cleo").list()).ended).toEqual([]);
   await node.close();
   await pool.end();

@@ -18,6 +18,7 @@ import { checkMigrated, migrate } from "./postgres/migrations.ts";
 import { OwnerShares, shareOf } from "./postgres/owner-shares.ts";
 import { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
+import { leavePool } from "./postgres/surviving-pool.ts";
 import { Updates } from "./postgres/updates.ts";
 import { Reader } from "./reader.ts";
 import { Relay } from "./relay.ts";
@@ -170,6 +171,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   );
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
+  let closing: Promise<void> | undefined;
 
   const router = createRouter({
     engine,
@@ -203,27 +205,31 @@ export function createSessions<Context extends object>(options: SessionsOptions<
         await checkMigrated(db, schema);
       }),
     sweep: (sweepOptions) => withFaults(() => sweeper.sweep(sweepOptions)),
-    close: async () => {
-      closed = true;
-      stopObserving();
-      hub.close();
-      const ending = async () => {
-        while (underWay.size > 0) await Promise.allSettled(underWay);
-        await stopSweeping();
-        await relay?.close();
-        return true;
-      };
-      // Whatever hangs, in a handler or on the network, is given up then: a process that is told to stop has to.
-      const closeMs = bounds.handlerMs + CLOSE_MS;
-      if (await within(closeMs, ending())) return;
-      onError(
-        new SessionsError(
-          "closed",
-          `After ${closeMs} ms ${underWay.size} requests were still under way, and are given up.`,
-        ),
-      );
-    },
+    close: () => (closing ??= end()),
   };
+
+  async function end(): Promise<void> {
+    closed = true;
+    stopObserving();
+    hub.close();
+    const ending = async () => {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      await stopSweeping();
+      await relay?.close();
+      return true;
+    };
+    // Whatever hangs, in a handler or on the network, is given up then: a process that is told to stop has to.
+    const closeMs = bounds.handlerMs + CLOSE_MS;
+    const ended = await within(closeMs, ending());
+    if (typeof database === "object") leavePool(database);
+    if (ended) return;
+    onError(
+      new SessionsError(
+        "closed",
+        `After ${closeMs} ms ${underWay.size} requests were still under way, and are given up.`,
+      ),
+    );
+  }
 }
 
 async function identifiedBy(identify: () => Promise<Identified>, timeMs: number): Promise<Identified> {

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { Pool } from "pg";
 import { expect, test } from "vitest";
+import { createBank } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { kyselyOver } from "./database.ts";
 
@@ -34,4 +35,19 @@ test("a connection that is lost in the moment that the pool hands it over does n
   const { rows } = await sql<{ one: number }>`select 1 as one`.execute(kyselyOver(handingOver));
   expect(rows).toEqual([{ one: 1 }]);
   await handingOver.end();
+});
+
+test("however many are made over one pool and closed, none leaves a listener on it", async () => {
+  const own = new Pool({ connectionString: url });
+  const listeners = () => own.eventNames().map((name) => [name, own.listenerCount(name)]);
+  const before = listeners();
+  const nodes = Array.from({ length: 12 }, () => createBank(own, { sweeps: false }));
+  expect(own.listenerCount("connect")).toBe(1);
+  const [first, ...others] = nodes;
+  await Promise.all(others.map((node) => node.close()));
+  expect(own.listenerCount("connect")).toBe(1);
+  await first!.close();
+  await first!.close();
+  expect(listeners()).toEqual(before);
+  await own.end();
 });
