@@ -1,0 +1,129 @@
+import { PGlite } from "@electric-sql/pglite";
+import { PostgresDialect } from "kysely";
+import { PostgresJSDialect } from "kysely-postgres-js";
+import { Pool, types, type PoolConfig } from "pg";
+import postgres from "postgres";
+import type { Database } from "../index.ts";
+
+/** A database that is open, as an application would give it. */
+export interface World {
+  readonly database: Database;
+  close(): Promise<unknown>;
+  /** Whether it is one of its own, and empty. */
+  readonly own?: true;
+}
+
+type Open = (url: string) => World;
+
+/** Settings as a role, a database or a connection may have them by default. */
+type Settings = Readonly<Record<string, string>>;
+
+const pg =
+  (settings: Settings, config: PoolConfig = {}): Open =>
+  (connectionString) => {
+    const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
+    const pool = new Pool({ connectionString, max: 4, options: options.join(" "), ...config });
+    pool.on("error", () => {});
+    return { database: pool, close: () => pool.end() };
+  };
+
+/** Through Kysely's own dialect, which the package does not make. */
+const dialect =
+  (settings: Settings): Open =>
+  (url) => {
+    const { database, close } = pg(settings)(url);
+    return { database: new PostgresDialect({ pool: database as Pool }), close };
+  };
+
+const postgresJs =
+  (settings: Settings, options: postgres.Options<Record<string, postgres.PostgresType>> = {}): Open =>
+  (url) => {
+    const client = postgres(url, { max: 4, onnotice: () => {}, connection: { ...settings }, ...options });
+    return { database: new PostgresJSDialect({ postgres: client }), close: () => client.end({ timeout: 1 }) };
+  };
+
+const pglite =
+  (settings: Settings): Open =>
+  () => {
+    const database = new PGlite({ parsers: { 114: (value) => value, 3802: (value) => value, 20: BigInt } });
+    // One connection: what is set on it holds.
+    const set = Object.entries(settings).map(([name, value]) => `set ${name} to '${value}';`);
+    const ready = database.exec(set.join("\n"));
+    return { database, own: true, close: () => ready.then(() => database.close()) };
+  };
+
+/** With every type parser that an application might change, changed for the whole process. */
+const parsersChanged =
+  (open: Open): Open =>
+  (url) => {
+    const changed = [16, 17, 20, 23, 114, 700, 701, 1082, 1114, 1184, 1700, 2950, 3802];
+    const before = changed.map((oid) => [oid, types.getTypeParser(oid)] as const);
+    for (const oid of changed) types.setTypeParser(oid, (value) => ({ asText: value }));
+    types.setTypeParser(23, Number);
+    types.setTypeParser(20, BigInt);
+    const world = open(url);
+    const restore = () => before.forEach(([oid, parse]) => types.setTypeParser(oid, parse));
+    return { ...world, close: () => world.close().finally(restore) };
+  };
+
+/** A client's own parsers: everything is text. */
+const asText: PoolConfig = { types: { getTypeParser: () => (value: string) => value } };
+
+/** Times and json as classes and texts of the application's own, both ways. */
+const ownTypes = {
+  types: {
+    date: {
+      to: 1184,
+      from: [1082, 1114, 1184],
+      serialize: (at: Date) => at.toISOString(),
+      parse: (at: string) => ({ at }),
+    },
+    json: {
+      to: 114,
+      from: [114, 3802],
+      serialize: (value: unknown) => JSON.stringify(value),
+      parse: (value: string) => value,
+    },
+    bigint: postgres.BigInt,
+    bytea: { to: 17, from: 17, serialize: () => "no", parse: () => "no" },
+  },
+} as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
+
+const repeatable: Settings = { default_transaction_isolation: "repeatable read" };
+const serializable: Settings = { default_transaction_isolation: "serializable" };
+
+/** A line each: the world's name, and how its database is opened. */
+export const worlds: Readonly<Record<string, Open>> = {
+  "pg, read committed": pg({}),
+  "pg, repeatable read": pg(repeatable),
+  "pg, serializable": pg(serializable),
+  "pg, serializable, deferrable and read only": pg({
+    ...serializable,
+    default_transaction_deferrable: "on",
+    default_transaction_read_only: "on",
+  }),
+  "pg, pipelined": pg({}, { pipeline: true }),
+  "pg, pipelined, serializable": pg(serializable, { pipeline: true }),
+  "pg, one connection, repeatable read": pg(repeatable, { max: 1 }),
+  "pg, global parsers changed": parsersChanged(pg({})),
+  "pg, every value as text, serializable": pg(serializable, asText),
+  "pg, results in binary": pg({}, { binary: true } as PoolConfig),
+  "a Kysely dialect, serializable": dialect(serializable),
+  "postgres.js, read committed": postgresJs({}),
+  "postgres.js, repeatable read": postgresJs(repeatable),
+  "postgres.js, serializable, read only": postgresJs({ ...serializable, default_transaction_read_only: "on" }),
+  "postgres.js, types of its own": postgresJs({}, ownTypes),
+  "postgres.js, names in camel case": postgresJs({}, { transform: postgres.camel }),
+  "PGlite, json as text, serializable": pglite(serializable),
+  "a commit that does not wait": pg({ synchronous_commit: "off" }),
+  "locks that are not waited for": pg({ lock_timeout: "1", idle_in_transaction_session_timeout: "5000" }),
+  "transactions that are bounded": pg({ transaction_timeout: "2000", statement_timeout: "2000" }),
+  "Kathmandu, German dates": pg({ TimeZone: "Asia/Kathmandu", DateStyle: "German,DMY", IntervalStyle: "sql_standard" }),
+  "Apia, bytes escaped, few digits": pg({
+    TimeZone: "Pacific/Apia",
+    bytea_output: "escape",
+    extra_float_digits: "-15",
+  }),
+  "strings of before, generic plans": pg({ standard_conforming_strings: "off", plan_cache_mode: "force_generic_plan" }),
+  "postgres.js, St. John's, SQL dates": postgresJs({ TimeZone: "America/St_Johns", DateStyle: "SQL,DMY" }),
+};
