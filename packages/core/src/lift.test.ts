@@ -339,12 +339,15 @@ test("S12: whoever confirms has seen it as it is now: an earlier version's confi
 test("S12: what is of a later version is outdated, and not written", () => {
   const before = begun(payee);
   const ahead = taken(second, before, submitting(first, before, "amount", { euros: 1 }));
-  for (const command of [drafting(1, "payee", { first: "Bob" }), cancelling(), cancelling(2), starting(2)]) {
+  for (const command of [drafting(1, "payee", { first: "Bob" }), cancelling(), cancelling(2)]) {
     expect(judged(first, ahead, command)).toEqual({
       accepted: false,
       refusal: { code: "outdated", given: 2, current: 1 },
     });
   }
+  expect(judged(first, null, starting(2))).toMatchObject({ refusal: { code: "outdated", given: 2, current: 1 } });
+  // Its id is taken, whatever version a start is of.
+  expect(judged(first, ahead, starting(2))).toMatchObject({ refusal: { code: "command_mismatch" } });
 });
 
 const broken: readonly (readonly [string, AnyFlow["migrate"]])[] = [

@@ -25,4 +25,5 @@ test.skipIf(version !== "v20.0.0\n")(
     expect(stdout.replace(/<template[^>]*>/, "<template>")).toBe(serverHtml);
     expect(stderr).toBe("");
   },
+  30_000,
 );
