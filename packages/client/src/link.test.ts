@@ -1,0 +1,54 @@
+import { afterEach, expect, test, vi } from "vitest";
+import type { Clock } from "./clock.ts";
+import { browserEnvironment } from "./environment.ts";
+import { createLink, type Link } from "./link.ts";
+
+const DAYS_MS = 3 * 86_400_000;
+const SERVER_MS = Date.parse("2026-11-28T07:00:00Z");
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** A page of a device whose clock is wrong by so much; `kept` is what the device knows from pages before. */
+function openedLink(wrongByMs: number, kept: { offsetMs: number }): Link {
+  const clock: Clock = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
+  return createLink({ ...browserEnvironment, now: () => SERVER_MS + wrongByMs }, clock, () => {});
+}
+
+test.each([DAYS_MS, -DAYS_MS, 0])(
+  "S7: a device whose clock is %d ms ahead, opened offline, knows the time by what it was told before",
+  (wrongByMs) => {
+    const kept = { offsetMs: 0 };
+    openedLink(wrongByMs, kept).heard(new Date(SERVER_MS).toISOString());
+    vi.stubGlobal("navigator", { onLine: false });
+    expect(openedLink(wrongByMs, kept).now()).toBe(SERVER_MS);
+  },
+);
+
+test("a clock that was set back while the page is open leaves the time as it was", () => {
+  let wrongByMs = DAYS_MS;
+  const kept = { offsetMs: 0 };
+  const clock: Clock = { read: () => 0, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
+  const link = createLink({ ...browserEnvironment, now: () => SERVER_MS + wrongByMs }, clock, () => {});
+  link.heard(new Date(SERVER_MS).toISOString());
+  wrongByMs = 0;
+  link.setBack(DAYS_MS);
+  expect(link.now()).toBe(SERVER_MS);
+  expect(kept.offsetMs).toBe(0);
+});
+
+test("an answer outranks a browser that says it is offline", () => {
+  vi.stubGlobal("navigator", { onLine: false });
+  const link = openedLink(0, { offsetMs: 0 });
+  expect(link.offline).toBe(true);
+  link.heard(new Date(SERVER_MS).toISOString());
+  expect(link.offline).toBe(false);
+});
+
+test("what differs by less than a second is not written again and again", () => {
+  const written: number[] = [];
+  const clock: Clock = { read: () => 0, write: (offsetMs) => void written.push(offsetMs) };
+  const link = createLink({ ...browserEnvironment, now: () => SERVER_MS }, clock, () => {});
+  for (const ms of [400, -300, 900, 5_000, 5_400]) link.heard(new Date(SERVER_MS + ms).toISOString());
+  // Of two that lie apart: 900 is 1,200 after -300.
+  expect(written).toEqual([900, 5_000]);
+});
