@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { defineFlow, step, type SessionsError } from "@sessions/core";
 import { createSessions, serve, type CompleteGiven, type SessionsOptions } from "./index.ts";
@@ -20,16 +20,19 @@ beforeAll(async () => {
 const never = () => new Promise<never>(() => {});
 
 /** A node whose handlers may take 200 ms, on a pool of two connections of its own. */
-function nodeWith(complete: (given: Given, pool: Pool) => Promise<void>, more: Partial<SessionsOptions<Context>> = {}) {
+function nodeWith(
+  complete: (given: Given, pool: Pool) => Promise<void>,
+  more: Partial<SessionsOptions<Context>> = {},
+  faults: SessionsError[] | null = [],
+) {
   const pool = new Pool({ connectionString: url, max: 2 });
   pool.on("error", () => {});
-  const faults: SessionsError[] = [];
   const node = createSessions<Context>({
     database: pool,
     identify: ({ user }) => user !== undefined && { owner: user },
     sweeps: false,
     bounds: { handlerMs: 200 },
-    onError: (fault) => faults.push(fault),
+    ...(faults && { onError: (fault) => faults.push(fault) }),
     flows: [serve(one, { complete: (given) => complete(given, pool) })],
     ...more,
   });
@@ -38,7 +41,7 @@ function nodeWith(complete: (given: Given, pool: Pool) => Promise<void>, more: P
     const { outcomes } = await new Teller(node, owner).push(start(session, "one"), submit(session, "only", { n }));
     return outcomes[1];
   };
-  return { node, pool, faults, completeOne };
+  return { node, pool, faults: faults ?? [], completeOne };
 }
 
 const failed = { outcome: "refused", refusal: { code: "failed" } };
@@ -119,6 +122,44 @@ test("an `identify` that never answers fails its request, and `close` ends", asy
   const { node, pool, faults } = nodeWith(never, { identify: never });
   await expect(new Teller(node, "ada").list()).rejects.toThrow(/identify.*200 ms/);
   expect(faults.map(({ code }) => code)).toEqual(["identify_failed"]);
+  await node.close();
+  await pool.end();
+});
+
+test.for(["development", "production", ""])(
+  "what a handler threw is logged with its message in development alone: %s",
+  async (env) => {
+    vi.stubEnv("NODE_ENV", env);
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    try {
+      const { node, pool, completeOne } = nodeWith(() => Promise.reject(new Error("Typed: 42")), {}, null);
+      expect(await completeOne(`hana ${env}`)).toEqual(failed);
+      const said = log.mock.calls.join();
+      expect(said).toMatch(/hook_failed: Flow one, `complete` threw\..*\n.*caused by Error/s);
+      expect(said.includes("Typed: 42")).toBe(env === "development");
+      await node.close();
+      await pool.end();
+    } finally {
+      log.mockRestore();
+      vi.unstubAllEnvs();
+    }
+  },
+);
+
+test("what `complete` returns and its schema does not allow is told as that of `complete`, and where", async () => {
+  const flow = defineFlow({
+    name: "returning",
+    version: 1,
+    steps: { only: step({ input: z.object({ n: z.int() }) }) },
+    result: z.object({ order: z.object({ number: z.string() }) }),
+  });
+  const complete = () => ({ order: { number: 7 } }) as never;
+  const { node, pool, faults } = nodeWith(never, { flows: [serve(flow, { complete })] });
+  const session = uuidv7();
+  await new Teller(node, "ivo").push(start(session, "returning"), submit(session, "only", { n: 1 }));
+  expect(faults.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^output_invalid: Flow returning, `complete` returned at order\.number something/),
+  ]);
   await node.close();
   await pool.end();
 });
