@@ -4,21 +4,12 @@ import { newerFeatures } from "./newer-features.ts";
 
 /** What is named and does no harm where it is not there, and why. */
 const harmless: Record<string, string> = {
-  ".adopt": "a word of the client's own",
   ".asyncDispose": "tRPC makes it where it is not there",
-  ".bytes": "a word of the client's own",
   ".canParse": "zod asks whether it is there",
   ".captureStackTrace": "zod asks whether it is there",
-  ".command": "a word of the packages' own",
-  ".databases": "a word of the client's own",
   ".dispose": "tRPC makes it where it is not there",
-  ".external": "a word of zod's own",
   ".stackTraceLimit": "a browser that does not know it does not look at it",
-  ".suppressed": "a word of tRPC's own",
-  ".take": "a word of the client's own",
   ".userAgentData": "a device is named from `userAgent` then",
-  ".watch": "a word of the packages' own",
-  ".when": "a word of zod's own",
   SuppressedError: "tRPC asks whether it is there",
 };
 

@@ -27,16 +27,18 @@ function note(name: string, owner: string, compat: CompatStatement | undefined):
 
 /**
  * What a program names that one of the oldest browsers lacks: globals, what hangs on one (`.canParse` of `URL.canParse`),
- * and members (`.isWellFormed`) unless something that all of those browsers have has a member of that name.
+ * and members (`.isWellFormed`), unless the program itself or something that all of those browsers have has a member
+ * of that name. (In the packages' own code, the compiler finds those too.)
  */
 export function newerFeatures(code: string): readonly string[] {
-  const { paths, members } = namesIn(code);
+  const { paths, members, own } = namesIn(code);
   const late = new Set<string>();
   for (const path of paths) {
     const compat = byPath.get(path);
     if (compat && lacking(compat).length > 0) late.add(path.replace(/^.*(?=\.)/, ""));
   }
   for (const member of members) {
+    if (own.has(member)) continue;
     const known = byMember.get(member) ?? [];
     const isBuiltin = known.some(({ owner }) => looked.test(owner) || owner in compatData.javascript.builtins!);
     if (isBuiltin && known.every(({ compat }) => lacking(compat).length > 0)) late.add(`.${member}`);
@@ -60,10 +62,12 @@ const numberOf = (version: string) => Number.parseFloat(version.replace("≤", "
 interface Names {
   readonly paths: Set<string>;
   readonly members: Set<string>;
+  /** What the program itself calls a property or method of its own. */
+  readonly own: Set<string>;
 }
 
 function namesIn(code: string): Names {
-  const names: Names = { paths: new Set(), members: new Set() };
+  const names: Names = { paths: new Set(), members: new Set(), own: new Set() };
   visit(parseAst(code), names);
   return names;
 }
@@ -75,16 +79,20 @@ interface Syntax {
   readonly computed?: boolean;
   readonly object?: Syntax;
   readonly property?: Syntax;
+  readonly key?: Syntax;
 }
+
+const definitions = new Set(["Property", "MethodDefinition", "PropertyDefinition"]);
 
 function visit(node: unknown, names: Names): void {
   if (typeof node !== "object" || node === null) return;
-  const { type, name, computed, object, property } = node as Syntax;
+  const { type, name, computed, object, property, key } = node as Syntax;
   if (type === "Identifier" && name) names.paths.add(name);
   if (type === "MemberExpression" && !computed && property?.name) {
     names.members.add(property.name);
     const owner = object?.property?.name ?? object?.name;
     if (owner) names.paths.add(`${owner}.${property.name}`);
   }
+  if (definitions.has(type ?? "") && !computed && key?.name) names.own.add(key.name);
   for (const child of Object.values(node)) visit(child, names);
 }

@@ -89,7 +89,7 @@ function sentence(error: unknown): string {
     case "EADDRINUSE":
       return `Port ${PORT} is in use: stop what listens there, or set PORT to another.`;
     case "database_unreachable":
-      return "The database at DATABASE_URL does not answer: check that it runs, its address and its credentials.";
+      return error.message.replace("database_unreachable: The database", "The database at DATABASE_URL");
     case "database_not_migrated":
       return "The database lacks the tables of this version: start once without SESSIONS_MIGRATE=off.";
     case "database_newer":

@@ -8,6 +8,7 @@ import {
 } from "kysely";
 import { SessionsError } from "@sessions/core";
 import { withOwnSettings, type OwnSettingsOptions } from "./own-settings.ts";
+import { connectionProblem } from "./connection-problem.ts";
 import { preparing } from "./prepared.ts";
 import { survivingPool } from "./surviving-pool.ts";
 import type { Tables } from "./tables.ts";
@@ -90,13 +91,11 @@ export function databaseFault(error: unknown): SessionsError | undefined {
   if (error instanceof SessionsError) return error;
   if (error instanceof AggregateError) return databaseFault(error.errors[0]);
   const code = errorCode(error);
-  if (code === undefined) {
-    const lost =
-      error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message);
-    return lost
-      ? new SessionsError("database_unreachable", "The connection to the database was lost; check that it runs.")
-      : undefined;
+  const problem = error instanceof Error ? connectionProblem(code, error.message) : undefined;
+  if (problem !== undefined) {
+    return new SessionsError(code === "42501" ? "database_failed" : "database_unreachable", problem);
   }
+  if (code === undefined) return undefined;
   if (code === "42P01" || code === "3F000") {
     return new SessionsError("database_not_migrated", "Run sessions.migrate() once before serving.");
   }
@@ -104,12 +103,6 @@ export function databaseFault(error: unknown): SessionsError | undefined {
     return new SessionsError(
       "database_unreachable",
       "The database takes no writes (25006): it may be a replica. Give `database` the primary's address.",
-    );
-  }
-  if (/^(E[A-Z]+|08...|28...|3D000|57P0.)$/.test(code)) {
-    return new SessionsError(
-      "database_unreachable",
-      `The database does not answer (${code}); check its address, its credentials and that it runs.`,
     );
   }
   return /^[0-9A-Z]{5}$/.test(code)

@@ -108,15 +108,24 @@ export async function migrate(
  * @throws {SessionsError} `database_not_migrated` or `database_newer`.
  */
 export async function checkMigrated(db: Kysely<Tables>, schema: string): Promise<void> {
-  const migrations = migrationsOf(schema);
-  const done = await checkNotNewer(db, schema, migrations);
-  const missing = Object.keys(migrations).filter((name) => !done.includes(name));
+  const missing = await missingMigrations(db, schema);
   if (missing.length > 0) {
     throw new SessionsError(
       "database_not_migrated",
       `Schema "${schema}" lacks ${missing.join(", ")}. Run sessions.migrate() once before serving.`,
     );
   }
+}
+
+/**
+ * The migrations that have not run, in their order.
+ *
+ * @throws {SessionsError} `database_newer`.
+ */
+export async function missingMigrations(db: Kysely<Tables>, schema: string): Promise<readonly string[]> {
+  const migrations = migrationsOf(schema);
+  const done = await checkNotNewer(db, schema, migrations);
+  return Object.keys(migrations).filter((name) => !done.includes(name));
 }
 
 async function checkNotNewer(

@@ -13,8 +13,20 @@ export interface Partition {
   readonly of: string;
   /** As in "2026-11". */
   readonly month: string;
-  readonly rows: number;
+  /** How much it takes on the disk, without its indexes. */
+  readonly bytes: number;
+  /** How many rows Postgres believes it has, from its size; null where it never looked. */
+  readonly estimate: number | null;
 }
+
+/** How many rows a month has, and whether they were counted. */
+export interface RowCount {
+  readonly rows: number;
+  readonly exact: boolean;
+}
+
+/** Larger tables are estimated: counting one reads all of it. */
+const COUNTED_BYTES = 64 * 1024 * 1024;
 
 /** The monthly partitions of the archive and the history: made before a row needs them. */
 export class Partitions {
@@ -32,8 +44,8 @@ export class Partitions {
   /** Makes sure that rows of this moment, and of the day after it, have their partitions. Not within a transaction. */
   async ensure(atMs: number): Promise<void> {
     if (atMs >= this.#ensured.fromMs && atMs < this.#ensured.beforeMs) return;
-    await this.#month(atMs);
-    await this.#month(atMs + AHEAD_MS);
+    await this.#ensureMonth(monthOf(atMs));
+    await this.#ensureMonth(monthOf(atMs + AHEAD_MS));
     const at = new Date(atMs);
     const nextMonthMs = Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1);
     if (atMs < nextMonthMs - AHEAD_MS) this.#ensured = { fromMs: atMs, beforeMs: nextMonthMs - AHEAD_MS };
@@ -41,28 +53,45 @@ export class Partitions {
 
   /** Makes the partitions of this month and the following ones. */
   async ensureAhead(atMs: number, months: number): Promise<void> {
-    const now = new Date(atMs);
-    for (let ahead = 0; ahead <= months; ahead += 1) {
-      await this.#month(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead));
-    }
+    for (const month of monthsAhead(atMs, months)) await this.#ensureMonth(month);
   }
 
-  /** The months that have partitions, oldest first: their tables and how many rows Postgres believes they have. */
+  /** The months that have partitions: their tables, by name, the oldest of each first. */
   async list(): Promise<readonly Partition[]> {
-    const { rows } = await sql<{ parent: string; name: string; rows: string }>`
-      select parent.relname as parent, child.relname as name, greatest(child.reltuples, 0)::bigint::text as rows
+    const { rows } = await sql<{ parent: string; name: string; bytes: string; estimate: string | null }>`
+      select parent.relname as parent, child.relname as name, pg_relation_size(child.oid)::text as bytes,
+        case when child.reltuples >= 0 and child.relpages > 0 then
+          round(child.reltuples * pg_relation_size(child.oid)
+            / (child.relpages * current_setting('block_size')::numeric))::text
+        end as estimate
       from pg_inherits
       join pg_class as parent on parent.oid = inhparent
       join pg_class as child on child.oid = inhrelid
       join pg_namespace on pg_namespace.oid = parent.relnamespace
       where nspname = ${this.#schema} and parent.relname in (${sql.join(partitioned)})
       order by child.relname`.execute(this.#db);
-    return rows.map(({ parent, name, rows: count }) => ({
+    return rows.map(({ parent, name, bytes, estimate }) => ({
       table: name,
       of: parent,
       month: name.slice(-7).replace("_", "-"),
-      rows: Number(count),
+      bytes: Number(bytes),
+      estimate: estimate === null ? null : Number(estimate),
     }));
+  }
+
+  /** How many rows a month's table has: counted, or estimated where counting would take long. */
+  async count({ table, bytes, estimate }: Partition): Promise<RowCount> {
+    if (bytes > COUNTED_BYTES && estimate !== null) return { rows: estimate, exact: false };
+    const { rows } = await sql<{ rows: string }>`
+      select count(*)::text as rows from ${this.#table(table)}`.execute(this.#db);
+    return { rows: Number(rows[0]?.rows), exact: true };
+  }
+
+  /** The tables that `ensureAhead` would make. */
+  async missingAhead(atMs: number, months: number): Promise<readonly string[]> {
+    const wanted = monthsAhead(atMs, months).flatMap((month) => tablesOf(month));
+    const present = await this.#existing(this.#db, wanted);
+    return wanted.filter((table) => !present.includes(table));
   }
 
   /** Drops a month's table, and with it everything that it holds. */
@@ -75,8 +104,7 @@ export class Partitions {
     this.#ensured = { fromMs: 0, beforeMs: 0 };
   }
 
-  async #month(atMs: number): Promise<void> {
-    const month = new Date(atMs).toISOString().slice(0, 7);
+  async #ensureMonth(month: string): Promise<void> {
     const known = this.#present.get(month);
     if (known !== undefined) return known;
     const making = this.#make(month);
@@ -90,15 +118,14 @@ export class Partitions {
   }
 
   async #make(month: string): Promise<void> {
-    const suffix = month.replace("-", "_");
-    const names = partitioned.map((parent) => `${parent}_${suffix}`);
+    const names = tablesOf(month);
     if ((await this.#existing(this.#db, names)).length === names.length) return;
 
     const [year, number] = month.split("-").map(Number) as [number, number];
     const from = new Date(Date.UTC(year, number - 1)).toISOString();
     const to = new Date(Date.UTC(year, number)).toISOString();
     for (const parent of partitioned) {
-      const name = `${parent}_${suffix}`;
+      const name = `${parent}_${month.replace("-", "_")}`;
       await this.#db.transaction().execute(async (tx) => {
         // It conflicts with itself and with no reader or writer: nodes that make the same partition take turns.
         await sql`lock table ${this.#table(parent)} in share update exclusive mode`.execute(tx);
@@ -122,4 +149,21 @@ export class Partitions {
   #table(name: string) {
     return sql.table(`${this.#schema}.${name}`);
   }
+}
+
+/** As in "2026-11". */
+function monthOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 7);
+}
+
+/** This month and the following ones. */
+function monthsAhead(atMs: number, months: number): readonly string[] {
+  const now = new Date(atMs);
+  return Array.from({ length: months + 1 }, (_, ahead) =>
+    monthOf(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead)),
+  );
+}
+
+function tablesOf(month: string): readonly string[] {
+  return partitioned.map((parent) => `${parent}_${month.replace("-", "_")}`);
 }

@@ -1,0 +1,70 @@
+import type { Kysely } from "kysely";
+import { SessionsError } from "@sessions/core";
+import { kyselyOver } from "../postgres/database.ts";
+import { Partitions } from "../postgres/partitions.ts";
+import type { Tables } from "../postgres/tables.ts";
+import { createSessions, type Sessions } from "../sessions.ts";
+
+/** How long a connection may take to come about, in milliseconds. */
+const CONNECT_MS = 10_000;
+
+export interface ConnectionOptions {
+  readonly databaseUrl: string | undefined;
+  readonly schema: string;
+  /** Told of what failed without ending the command. */
+  readonly onError?: (error: SessionsError) => void;
+}
+
+/** The database that a command works on. */
+export interface Connection {
+  readonly schema: string;
+  readonly sessions: Sessions;
+  readonly db: Kysely<Tables>;
+  readonly partitions: Partitions;
+  end(): Promise<void>;
+}
+
+/** @throws {SessionsError} `configuration_invalid`, with a sentence for whoever gave the options. */
+export async function connect(options: ConnectionOptions): Promise<Connection> {
+  const { databaseUrl: url, schema, onError = () => {} } = options;
+  if (!url) throw new SessionsError("configuration_invalid", "Set DATABASE_URL, or give --database-url.");
+  const { default: pg } = await import("pg").catch(() => {
+    throw new SessionsError("configuration_invalid", "Install the package pg beside @sessions/server.");
+  });
+  checkUrl(url, () => new pg.Client({ connectionString: url }));
+  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: CONNECT_MS });
+  pool.on("error", () => {});
+  const sessions = createSessions({
+    database: pool,
+    schema,
+    flows: [],
+    identify: () => undefined,
+    sweeps: false,
+    onError,
+  });
+  const db = kyselyOver(pool);
+  return {
+    schema,
+    sessions,
+    db: db.withSchema(schema),
+    partitions: new Partitions(db, schema),
+    end: async () => {
+      await sessions.close();
+      await pool.end();
+    },
+  };
+}
+
+/** What the driver throws for a URL that it cannot read holds all of the URL. */
+function checkUrl(url: string, read: () => unknown): void {
+  try {
+    if (/^(postgres(ql)?|socket):|^\//i.test(url)) return void read();
+  } catch {
+    // As for one that is something else.
+  }
+  throw new SessionsError(
+    "configuration_invalid",
+    "The database's URL cannot be read. It is written as postgres://user:password@host:5432/database, " +
+      "with what is no letter or digit in the password percent-encoded.",
+  );
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { exitCodes } from "./exit-code.ts";
+import { addExport } from "./export.ts";
+import { addMigrate } from "./migrate.ts";
+import { addPartitions } from "./partitions.ts";
+import { createRun } from "./run.ts";
+import { addStatus } from "./status.ts";
+import { addSweep } from "./sweep.ts";
+import type { Terminal } from "./terminal.ts";
+import { addVerify } from "./verify.ts";
+
+/** Of the package: beside its `src` and its `dist` alike. */
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** Runs the command that these words say. Gives its exit code. */
+export async function runCli(words: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode = 0;
+  const program = new Command("sessions")
+    .description("Looks after the tables of @sessions/server.")
+    .version(version, "--version", "say which version this is")
+    .option("--database-url <url>", "the Postgres to work on (default: DATABASE_URL, which no list of processes shows)")
+    .option("--schema <name>", "the schema that holds the tables", "sessions")
+    .option("--json", "say it as one JSON value")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void terminal.write(text),
+      // A URL in the wrong place is not repeated: it holds a password.
+      writeErr: (text) => terminal.writeError(text.replaceAll(/:\/\/[^\s']*/g, "://…")),
+    })
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nIt ends with 0 when all is well, 1 when it fails or finds something wrong, 2 when misused.",
+    );
+  const run = createRun(program, terminal, (code) => (exitCode = code));
+  for (const add of [addMigrate, addStatus, addSweep, addPartitions, addExport, addVerify]) add(program, run);
+  try {
+    await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    exitCode = error.exitCode === 0 ? 0 : exitCodes.misused;
+  }
+  return exitCode;
+}

@@ -1,0 +1,75 @@
+import type { Command } from "commander";
+import { SessionsError } from "@sessions/core";
+import { databaseFault } from "../postgres/database.ts";
+import { connect, type Connection } from "./connection.ts";
+import { exitCodes, Interrupted } from "./exit-code.ts";
+import { createOutput, type Output } from "./output.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command has to say: as lines, and as one JSON value. */
+export interface Report {
+  readonly lines: readonly string[];
+  readonly json: object;
+  /** Whether it found something wrong. */
+  readonly failed?: boolean;
+}
+
+/** Runs a command on the database that the options name, and says how it went; nothing for null. */
+export type Run = (work: (connection: Connection, output: Output) => Promise<Report | null>) => Promise<void>;
+
+interface GlobalOptions {
+  readonly databaseUrl?: string;
+  readonly schema: string;
+  readonly json?: true;
+}
+
+export function createRun(program: Command, terminal: Terminal, end: (exitCode: number) => void): Run {
+  const output = createOutput(terminal);
+
+  async function report({ lines, json, failed }: Report): Promise<void> {
+    output.clear();
+    const text = program.opts<GlobalOptions>().json ? [JSON.stringify(json)] : lines;
+    for (const line of text) await output.write(`${line}\n`);
+    if (failed) end(exitCodes.failed);
+  }
+
+  return async (work) => {
+    const { databaseUrl = terminal.databaseUrl, schema } = program.opts<GlobalOptions>();
+    try {
+      const connection = await connect({ databaseUrl, schema, onError: ({ message }) => output.note(message) });
+      try {
+        const found = await work(connection, output);
+        if (found) await report(found);
+        output.clear();
+      } finally {
+        await connection.end();
+      }
+    } catch (error) {
+      end(exitCodeOf(error));
+      output.note(sentenceOf(error, schema));
+    }
+  };
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return error.exitCode;
+  return error instanceof SessionsError && error.code === "configuration_invalid"
+    ? exitCodes.misused
+    : exitCodes.failed;
+}
+
+/** One line for somebody at a shell, without a stack and without what the driver says. */
+function sentenceOf(error: unknown, schema: string): string {
+  if (error instanceof Interrupted) return error.message;
+  const fault = databaseFault(error);
+  if (fault === undefined) return `Something failed that should not have: ${nameOf(error)}.`;
+  if (fault.code === "database_not_migrated") {
+    const option = schema === "sessions" ? "" : ` --schema ${schema}`;
+    return `The schema "${schema}" lacks tables of this version: run \`sessions migrate${option}\`.`;
+  }
+  return fault.message.slice(fault.code.length + 2);
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
