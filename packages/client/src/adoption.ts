@@ -1,7 +1,8 @@
 import type { AnyFlow, Device, Snapshot } from "@sessions/core";
 import { differing } from "./conflict.ts";
-import { displaced } from "./displaced.ts";
+import { displaced, typedBefore } from "./displaced.ts";
 import { liftSnapshot } from "./lift.ts";
+import { overtyped, seenSince } from "./overtyped.ts";
 import { settled, unshelved } from "./queue.ts";
 import { inOrder, isOlder, isUnsettled, unchanged, type Change, type SessionRecord } from "./record.ts";
 
@@ -23,7 +24,9 @@ export function adopted(given: Snapshot, device: Device, flow: AnyFlow | undefin
     const asked = record.asked && open(record.asked) ? record.asked : null;
     const drafts = endedHere ? {} : record.drafts;
     const taken = { ...record, flow: snapshot.flow, version, snapshot, asked, drafts };
-    return inOrder(displaced(record.snapshot, device), flow ? undisputed(flow) : unchanged)(taken);
+    const typed = typedBefore(taken, record.snapshot, device);
+    const kept = inOrder(displaced(record.snapshot, device), overtyped(typed), seenSince);
+    return inOrder(kept, flow ? undisputed(flow) : unchanged)(taken);
   };
 }
 
@@ -32,8 +35,8 @@ function undisputed(flow: AnyFlow): Change {
   return (record) =>
     record.shelved.reduce((left, entry) => {
       const { id, kind, step, refusal } = entry;
-      const { data, submissions } = record.snapshot!;
-      if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, data)).length > 0) return left;
+      const { submissions } = record.snapshot!;
+      if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, record.snapshot)).length > 0) return left;
       const by = submissions[step ?? ""]?.command ?? null;
       return inOrder(unshelved(id), kind === "draft" ? unchanged : settled(id, { outcome: "superseded", by }))(left);
     }, record);

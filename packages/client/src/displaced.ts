@@ -1,6 +1,6 @@
 import { deviceOf, mergeFields, sameJson, unsubmitted, type Device, type Refusal, type Snapshot } from "@sessions/core";
 import { mergeDrafts, untyped, type Fields } from "./drafts.ts";
-import type { Change, SessionRecord } from "./record.ts";
+import type { Change, SessionRecord, ShelvedChange } from "./record.ts";
 
 type Slots = Snapshot["drafts"][string];
 
@@ -31,6 +31,15 @@ export function displaced(before: Snapshot | null, device: Device): Change {
   };
 }
 
+/** What was typed here, sent or not, and no submission that stands or waits here has taken up. */
+export function typedBefore(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
+  const steps = Object.entries(mergeDrafts(before?.drafts ?? {}, record.drafts)).map(([step, slots]) => {
+    const left = unseen(record, step, slots, record.snapshot?.submissions[step]?.typed);
+    return [step, Object.fromEntries(Object.entries(left).filter(([, { at }]) => deviceOf(at) === device.id))];
+  });
+  return Object.fromEntries(steps);
+}
+
 /** What neither their submission nor one of this device's that is pending has taken up. */
 function unseen(record: SessionRecord, step: string, slots: Slots, theirs: readonly string[] | undefined): Slots {
   const mine = record.pending.flatMap(({ command }) =>
@@ -49,6 +58,7 @@ export function shelvedDraft(
     readonly step: string;
     readonly refusal: Refusal;
     readonly base: Snapshot["data"][string] | null;
+    readonly over?: NonNullable<ShelvedChange["over"]>;
   },
   slots: readonly (readonly [string, Slots[string]])[],
 ): Change {
@@ -58,9 +68,11 @@ export function shelvedDraft(
     const lost = slots.filter(([field, { value }]) => value !== undefined && !sameJson(value, data?.[field]));
     if (lost.length === 0) return record;
     const isSame = ({ kind, step: shelved }: SessionRecord["shelved"][number]) => kind === "draft" && shelved === step;
-    const { id, base, mine } = { mine: {}, ...entry, ...record.shelved.find(isSame) };
+    const { id, base, mine, over } = { mine: {}, ...entry, ...record.shelved.find(isSame) };
     const merged = { ...(mine as Fields), ...Object.fromEntries(lost.map(([field, { value }]) => [field, value])) };
     const others = record.shelved.filter((other) => !isSame(other));
-    return { ...record, shelved: [...others, { ...entry, id, kind: "draft", base, mine: merged }] };
+    const typed = { ...over?.typed, ...entry.over?.typed };
+    const by = entry.over && { over: { ...entry.over, typed } };
+    return { ...record, shelved: [...others, { ...entry, id, kind: "draft", base, mine: merged, ...by }] };
   };
 }

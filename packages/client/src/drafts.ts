@@ -1,12 +1,16 @@
 import {
+  covers,
   deviceOf,
   fieldValues,
   mergeFields,
+  newestOfEach,
   nextStamp,
   sameJson,
+  seenIn,
   slotOf,
   type Drafts,
   type Json,
+  type Slot,
   type Stamp,
 } from "@sessions/core";
 import type { Change, SessionRecord } from "./record.ts";
@@ -29,10 +33,23 @@ export function draftValues(drafts: Drafts): Record<string, Record<string, Json 
   return mapValues(drafts, fieldValues);
 }
 
-/** Stamps what is typed now: newer than everything that this record has seen. */
-export function stampFields(record: SessionRecord, fields: Fields, device: string, nowMs: number): Slots {
+/** Stamps what is typed now over what is shown: newer than everything that this record has seen. */
+export function stampFields(
+  record: SessionRecord,
+  fields: Fields,
+  device: string,
+  nowMs: number,
+  shown: Slots = {},
+): Slots {
   const at = nextStamp(device, nowMs, newestStamp(record));
-  return mapValues(fields, (value) => slotOf(value, at));
+  return Object.fromEntries(
+    Object.entries(fields).map(([field, value]) => [field, slotOf(value, at, seenIn(own(shown, field), device))]),
+  );
+}
+
+/** A field's slot: its name may be one that every object has. */
+export function own(slots: Slots | undefined, field: string): Slot | undefined {
+  return slots && Object.hasOwn(slots, field) ? slots[field] : undefined;
 }
 
 /**
@@ -68,18 +85,27 @@ export function untyped(step: string, slots?: Slots): Change {
 
 /** Leaves out what a draft shows already: that a field is empty, it shows where nothing stands. */
 export function changedFields(fields: Fields, shown: Slots | undefined, data?: Fields | null): Fields {
-  const isShown = (field: string, value: Json | undefined) =>
-    shown && Object.hasOwn(shown, field)
-      ? sameJson(value, shown[field]!.value)
-      : value === undefined && data?.[field] === undefined;
+  const isShown = (field: string, value: Json | undefined) => {
+    const slot = own(shown, field);
+    return slot ? sameJson(value, slot.value) : value === undefined && data?.[field] === undefined;
+  };
   return Object.fromEntries(Object.entries(fields).filter(([field, value]) => !isShown(field, value)));
 }
 
-/** The newest stamp of each device in a step's drafts as they are seen here, sent or not. */
+/**
+ * The newest stamp of each device in a step's drafts as they are seen here, sent or not: older than what is not seen,
+ * since something newer that had not seen it stands in its place.
+ */
 export function newestTyped({ snapshot, drafts }: SessionRecord, step: string): Stamp[] {
-  const slots = [snapshot?.drafts[step] ?? {}, drafts[step] ?? {}].flatMap(Object.values<Slots[string]>);
-  const stamps = slots.map(({ at }) => at).sort();
-  return Object.values(Object.fromEntries(stamps.map((at) => [deviceOf(at), at])));
+  const sent = snapshot?.drafts[step] ?? {};
+  const shown = mergeFields(sent, drafts[step] ?? {});
+  const unseen = Object.entries(sent).filter(([field, { at }]) => !covers(shown[field]!, at));
+  const isSeen = (stamp: Stamp) => !unseen.some(([, { at }]) => deviceOf(at) === deviceOf(stamp) && at <= stamp);
+  return newestOfEach(
+    Object.values(shown)
+      .flatMap(({ at, seen = [] }) => [...seen, at])
+      .filter(isSeen),
+  );
 }
 
 /** What was typed before a submission has left the drafts, and still what is typed next must be newer. */

@@ -1,4 +1,4 @@
-import type { CancelCommand, Json, Refusal, Snapshot, StartCommand, SubmitCommand } from "@sessions/core";
+import type { CancelCommand, Json, Refusal, Snapshot, Stamp, StartCommand, SubmitCommand } from "@sessions/core";
 
 /** What is queued. Drafts are not: they are slots, and become commands when they are pushed. */
 export type QueuedCommand = StartCommand | SubmitCommand | CancelCommand;
@@ -18,6 +18,16 @@ export interface ShelvedChange {
   readonly refusal: Refusal;
   readonly base: Json | null;
   readonly mine: Json;
+  /** Of a draft that another device typed over: the newest there, and when each field was typed here. */
+  readonly over?: Overtyped & { readonly typed: { readonly [field: string]: Stamp } };
+}
+
+/** Another device typed over a draft without having seen it. */
+export interface Overtyped {
+  /** Its name is null where it is not known here. */
+  readonly device: { readonly id: string; readonly name: string | null };
+  /** When, by that device's clock: ISO 8601 in UTC. */
+  readonly at: string;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { mergeDrafts } from "./drafts.ts";
+import { overtyped } from "./overtyped.ts";
 import { isOlder, type SessionRecord } from "./record.ts";
 
 /**
@@ -18,7 +19,8 @@ export function reunited(left: SessionRecord, right: SessionRecord): SessionReco
   // Words of another version are kept apart until they can be lifted.
   const apart = record.version === other.version ? {} : other.drafts;
   const aside = Object.entries(apart).map(([step, slots]) => ({ version: other.version, step, slots }));
-  return {
+  // What either typed may have been replaced in what the other has heard.
+  return overtyped()({
     ...record,
     flow: left.flow || right.flow,
     pending,
@@ -27,7 +29,7 @@ export function reunited(left: SessionRecord, right: SessionRecord): SessionReco
     shelved,
     settled,
     asked: [left.asked, right.asked].find((asked) => asked && !done.has(asked.id)) ?? null,
-  };
+  });
 }
 
 function union<T>(left: readonly T[], right: readonly T[], idOf: (entry: T) => string): T[] {

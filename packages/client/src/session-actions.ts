@@ -17,6 +17,7 @@ import {
 import { confirm, refused } from "./confirmation.ts";
 import { changedFields, newestTyped, stampFields, typed, untyped, type Fields } from "./drafts.ts";
 import { adopted } from "./adoption.ts";
+import { overtyped } from "./overtyped.ts";
 import { asking, enqueued, wasUnsettled, settled, unsettled, unshelved } from "./queue.ts";
 import {
   emptyRecord,
@@ -196,18 +197,21 @@ export function createActions(
   function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
     // As it is now, whatever becomes of the application's object.
     const { plain, unkept } = plainFields(step, fields);
+    const isShown = untilKnown() === undefined;
     const begin = (): BegunDraft => {
       const record = recordNow();
       const { id: device } = context.device();
       const view = viewOf(flow, record, context.device());
       const changed = changedFields(plain, view?.drafts[step], view?.data[step] as Fields | null | undefined);
-      const slots = stampFields(record, changed, device, link.now());
+      const over = isShown ? view?.drafts[step] : undefined;
+      const slots = stampFields(record, changed, device, link.now(), over);
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
       const settled = () => waiting.draft(step, plain);
       if (!verdict.accepted && !isKept(verdict.refusal, step, record)) {
         return { stored: Promise.resolve(), refused: verdict.refusal, settled };
       }
-      const keep = Object.keys(slots).length > 0 ? typed(step, slots, version) : unchanged;
+      // Another tab may have heard of something newer.
+      const keep = Object.keys(slots).length > 0 ? inOrder(typed(step, slots, version), overtyped()) : unchanged;
       const stored = store.change(session, inOrder(instead ? unshelved(instead.id) : unchanged, keep));
       void stored.then(context.typed);
       return { stored, refused: unkept, settled };

@@ -2,6 +2,7 @@ import {
   deviceOf,
   parse,
   sameJson,
+  unsubmitted,
   type AnyFlow,
   type Device,
   type Outcome,
@@ -159,12 +160,15 @@ function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs
     const empty = Object.fromEntries(stood.map((field) => [field, undefined]));
     const input: Fields = { ...empty, ...(command.input as Fields) };
     // What the server has of it need not be sent again.
-    const stands = Object.entries(record.snapshot.drafts[command.step] ?? {}).filter(
-      ([field, { value, at }]) => deviceOf(at) !== device.id || sameJson(value, input[field]),
+    const shown = record.snapshot.drafts[command.step] ?? {};
+    const unseen = unsubmitted(shown, command.typed);
+    const stands = Object.entries(shown).filter(
+      ([field, { value, at }]) =>
+        sameJson(value, input[field]) || (deviceOf(at) !== device.id && Object.hasOwn(unseen, field)),
     );
     const newer = { ...Object.fromEntries(stands), ...record.drafts[command.step] };
     const left = Object.fromEntries(Object.entries(input).filter(([field]) => !Object.hasOwn(newer, field)));
-    const slots = stampFields(record, left, device.id, nowMs);
+    const slots = stampFields(record, left, device.id, nowMs, shown);
     return Object.keys(slots).length > 0 ? typed(command.step, slots, flow.version)(record) : record;
   };
 }

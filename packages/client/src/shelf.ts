@@ -1,5 +1,5 @@
 import type { AnyFlow, Json } from "@sessions/core";
-import { differing } from "./conflict.ts";
+import { differing, standing } from "./conflict.ts";
 import type { Fields } from "./drafts.ts";
 import { unshelved } from "./queue.ts";
 import type { ShelvedChange } from "./record.ts";
@@ -54,16 +54,18 @@ export function createShelf(
   }
 
   return (entry) => {
-    const data = store.records.get(session)?.snapshot?.data ?? {};
-    const theirs = data[entry.step ?? ""] ?? null;
+    const { over = null, ...rest } = entry;
+    const snapshot = store.records.get(session)?.snapshot ?? null;
+    const theirs = standing(entry, snapshot);
     const keepMine = () => retry(entry);
     const takeTheirs = () => discard(entry);
     if (entry.refusal.code !== "conflict") {
-      return { ...entry, conflict: false, theirs, retry: keepMine, discard: takeTheirs } as Shelved;
+      return { ...rest, conflict: false, theirs, retry: keepMine, discard: takeTheirs } as Shelved;
     }
     const merge = (value: Json) => retry({ ...entry, mine: value });
-    const fields = differing(flow, entry, data);
+    const fields = differing(flow, entry, snapshot);
+    const typedOver = over && { device: over.device, at: over.at };
     // The flow's own schemas made the values.
-    return { ...entry, conflict: true, theirs, fields, keepMine, takeTheirs, merge } as Shelved<AnyFlow>;
+    return { ...rest, conflict: true, typedOver, theirs, fields, keepMine, takeTheirs, merge } as Shelved<AnyFlow>;
   };
 }

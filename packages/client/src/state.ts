@@ -16,7 +16,7 @@ import {
   type ToldData,
 } from "@sessions/core";
 import { draftValues } from "./drafts.ts";
-import type { SessionRecord, ShelvedChange } from "./record.ts";
+import type { Overtyped, SessionRecord, ShelvedChange } from "./record.ts";
 import type { Draft, Submission } from "./submission.ts";
 
 /** How far what is shown has come. */
@@ -47,7 +47,7 @@ export interface FieldConflict<Mine = Json, Theirs = Json> {
 interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends object> {
   readonly conflict: true;
   readonly id: string;
-  /** `draft`: typed here and not submitted, in a step that another device submitted without having seen it. */
+  /** `draft`: typed here and not submitted, where another device submitted or typed something else without having seen it. */
   readonly kind: Kind;
   readonly step: K;
   readonly refusal: Refusal;
@@ -55,7 +55,7 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
   readonly base: DataOf<F, K> | null;
   /** What was changed here; of a draft the fields that would be lost. */
   readonly mine: Mine;
-  /** What the step holds on the server now; null for nothing. */
+  /** What the step holds on the server now, and to a draft what is typed there, too; null for nothing. */
   readonly theirs: DataOf<F, K> | null;
   /** The fields in which `mine` and `theirs` differ. */
   readonly fields: {
@@ -64,6 +64,8 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
       Field extends keyof DataOf<F, K> ? DataOf<F, K>[Field] : never
     >;
   };
+  /** Of a draft that another device typed over without having seen it: which device, and when. Else null. */
+  readonly typedOver: Overtyped | null;
   /** Makes the change again over what stands now; a draft becomes the step's draft. */
   keepMine(): Kind extends "draft" ? Draft : Submission;
   /** Gives the change up. Resolves when that is stored. */

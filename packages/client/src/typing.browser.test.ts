@@ -232,3 +232,56 @@ test("S4: an emptied field wins and loses as any other, and is nothing to keep a
   await vi.waitFor(() => expect(session.state.shelved).toMatchObject([{ kind: "draft" }]));
   expect(session.state.shelved[0]!.mine).toStrictEqual({ iban: "BE1" });
 });
+
+test("S4: a value that another device replaced unseen is offered where it was typed, and can be taken, merged or let go of", async () => {
+  const { server, owner, sessions, session } = begun();
+  await known(session);
+  const laptop = openTab(server, { owner, profile: "laptop", deviceName: "Laptop" });
+  const other = laptop.open(transfer, session.id);
+  await vi.waitFor(() => expect(other.state.revision).toBe(1));
+  const name = (of: typeof session) => of.state.drafts.recipient?.name;
+  const offer = (of: typeof session) => of.state.shelved.find((entry) => entry.conflict && entry.kind === "draft");
+
+  // The phone is offline, its value is older.
+  server.faults.away = true;
+  await session.draft("recipient", { name: "a long name" }).stored;
+  await other.draft("recipient", { name: "short" }).stored;
+  server.faults.away = false;
+  await vi.waitFor(() => expect(session.state.shelved).toHaveLength(1));
+  await vi.waitFor(() => expect(session.state.sync.pending).toBe(0));
+  expect(offer(session)).toMatchObject({
+    step: "recipient",
+    mine: { name: "a long name" },
+    theirs: { name: "short" },
+    fields: { name: { mine: "a long name", theirs: "short" } },
+    typedOver: { device: { id: laptop.device.id, name: "Laptop" } },
+  });
+  expect([name(session), name(other), other.state.shelved]).toEqual(["short", "short", []]);
+
+  // There after a reload, and in another tab.
+  sessions.close();
+  const again = openTab(server, { owner });
+  await again.ready;
+  const reloaded = again.open(transfer, session.id);
+  const decided = offer(reloaded)!;
+  if (!decided.conflict) throw new Error("It is a conflict.");
+  await decided.keepMine().stored;
+  expect(reloaded.state.shelved).toEqual([]);
+  await vi.waitFor(() => expect(name(other)).toBe("a long name"));
+  // It had the other on its screen.
+  expect(other.state.shelved).toEqual([]);
+
+  // The other way round: what had arrived is replaced by what comes late, and then submitted.
+  server.faults.away = true;
+  await other.draft("recipient", { iban: "BE1" }).stored;
+  await reloaded.draft("recipient", { iban: "BE2" }).stored;
+  server.faults.away = false;
+  await vi.waitFor(() => expect(offer(other)).toMatchObject({ mine: { iban: "BE1" }, theirs: { iban: "BE2" } }));
+  await reloaded.submit("recipient", { name: "a long name", iban: "BE2" });
+  await vi.waitFor(() => expect(other.state.data.recipient).toBeDefined());
+  const left = offer(other)!;
+  expect(left).toMatchObject({ mine: { iban: "BE1" }, theirs: { iban: "BE2" } });
+  if (!left.conflict) throw new Error("It is a conflict.");
+  await left.takeTheirs();
+  expect(other.state.shelved).toEqual([]);
+});

@@ -1,22 +1,22 @@
 import { stepOf, type AnyFlow } from "./flow.ts";
 import { sameJson, type Json } from "./json.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { slotOf } from "./slot.ts";
-import { clampStamp, deviceOf, nextStamp, type Stamp } from "./stamp.ts";
+import { MAX_SEEN, slotOf } from "./slot.ts";
+import { clampStamp, deviceOf, newestOfEach, nextStamp, type Stamp } from "./stamp.ts";
 
 /**
  * A step's draft with what came in, field by field the newest. A stamp that runs ahead of the clock is pulled back to
  * it, but not behind what it was typed over.
  */
 export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: number): FieldDrafts {
-  const edits = Object.entries(fields).map(([field, { value, at }]) => {
+  const edits = Object.entries(fields).map(([field, { value, at, seen }]) => {
     const clamped = clampStamp(at, nowMs);
     const stands = Object.hasOwn(before, field) ? before[field] : undefined;
     const isBehind = clamped !== at && stands !== undefined && stands.at > clamped;
-    if (!isBehind) return [field, slotOf(value, clamped)] as const;
+    if (!isBehind) return [field, slotOf(value, clamped, seen)] as const;
     // It has come before.
     if (deviceOf(stands.at) === deviceOf(at) && sameJson(stands.value, value)) return [field, stands] as const;
-    return [field, slotOf(value, nextStamp(deviceOf(at), nowMs, stands.at))] as const;
+    return [field, slotOf(value, nextStamp(deviceOf(at), nowMs, stands.at), seen)] as const;
   });
   return mergeFields(before, Object.fromEntries(edits));
 }
@@ -52,8 +52,10 @@ export function offered(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<s
 export function held(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
+  const others = (submission.typed ?? []).filter((typed) => deviceOf(typed) !== submission.device.id);
+  const seen = newestOfEach(others).slice(-MAX_SEEN);
   const fields = Object.entries((session.data[step] ?? {}) as Record<string, Json>);
-  return Object.fromEntries(fields.map(([field, value]) => [field, slotOf(value, at)]));
+  return Object.fromEntries(fields.map(([field, value]) => [field, slotOf(value, at, seen)]));
 }
 
 /** What has been typed in one step, by field. */

@@ -62,7 +62,7 @@ export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circum
 export { progressOf, type Progress } from "./progress.ts";
 export { statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
 export { fieldValues, mergeFields, unsubmitted } from "./drafts.ts";
-export { slotOf, type Slot } from "./slot.ts";
-export { deviceOf, nextStamp, type Stamp } from "./stamp.ts";
+export { covers, seenIn, slotOf, type Slot } from "./slot.ts";
+export { deviceOf, newestOfEach, nextStamp, type Stamp } from "./stamp.ts";
 export { withheld } from "./withheld.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";

@@ -8,7 +8,7 @@ import type { OldFields } from "./migration.ts";
 import type { Refusal } from "./refusal.ts";
 import { progressOf } from "./progress.ts";
 import type { Drafts, Snapshot } from "./snapshot.ts";
-import { slotOf } from "./slot.ts";
+import { slotOf, type Slot } from "./slot.ts";
 import { oldest } from "./stamp.ts";
 import type { Step } from "./step.ts";
 
@@ -178,21 +178,24 @@ function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDraf
 
   // What a migration adds of its own must not win over what somebody typed.
   const never = oldest(first[1].at);
-  const newest = new Map(Object.keys(made).map((field) => [field, never]));
-  for (const [source, { value, at }] of entries) {
+  const newest = new Map<string, Slot>(Object.keys(made).map((field) => [field, { at: never }]));
+  for (const [source, slot] of entries) {
+    const { value, at } = slot;
     const { [source]: _, ...others } = typed;
     // Of an emptied field nothing may be made: what is made of some values in it shows what it is part of.
     const tries = value === undefined ? [beside[source], "x", 1, true] : [];
     const rests = [others, ...tries.map((other) => ({ ...others, [source]: other }))];
     for (const rest of rests.map((fields) => attempt(way, fields))) {
       for (const field of Object.keys(value === undefined ? { ...made, ...rest } : made)) {
-        if (at > (newest.get(field) ?? never) && !sameJson(rest[field], made[field])) newest.set(field, at);
+        if (at > (newest.get(field)?.at ?? never) && !sameJson(rest[field], made[field])) newest.set(field, slot);
       }
     }
   }
   // Over what stands there already, only what was typed is new.
-  const isNew = ([, at]: [string, string]) => at > never || Object.keys(beside).length === 0;
-  return Object.fromEntries([...newest].filter(isNew).map(([field, at]) => [field, slotOf(made[field], at)]));
+  const isNew = ([, { at }]: [string, Slot]) => at > never || Object.keys(beside).length === 0;
+  return Object.fromEntries(
+    [...newest].filter(isNew).map(([field, { at, seen }]) => [field, slotOf(made[field], at, seen)]),
+  );
 }
 
 /** What a migration makes of other fields; nothing when it cannot do with them. */

@@ -28,6 +28,11 @@ export function deviceOf(stamp: Stamp): string {
   return stamp.slice(21);
 }
 
+/** The newest stamp of each device, in their order. */
+export function newestOfEach(stamps: readonly Stamp[]): Stamp[] {
+  return Object.values(Object.fromEntries([...stamps].sort().map((at) => [deviceOf(at), at]))).sort();
+}
+
 /** A stamp as the reader accepts it: one from a clock that runs ahead must not win for ever. */
 export function clampStamp(stamp: Stamp, nowMs: number): Stamp {
   return Number(stamp.slice(0, 15)) > nowMs + MAX_CLOCK_LEAD_MS ? encode(nowMs, 0, deviceOf(stamp)) : stamp;

@@ -235,8 +235,14 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop what another device's submission displaces",
     "client/src/adoption.ts",
-    "inOrder(displaced(record.snapshot, device), flow",
-    "inOrder(unchanged, flow",
+    "inOrder(displaced(record.snapshot, device), overtyped",
+    "inOrder(unchanged, overtyped",
+  ),
+  one(
+    "lose what another device typed over unseen",
+    "client/src/adoption.ts",
+    "overtyped(typed), seenSince",
+    "seenSince",
   ),
   one(
     "take up what a submission has not seen",

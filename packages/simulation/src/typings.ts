@@ -1,4 +1,4 @@
-import { sameJson, type Json, type Snapshot } from "@sessions/core";
+import { covers, sameJson, type Json, type Slot, type Snapshot } from "@sessions/core";
 import type { SessionRecord } from "../../client/src/record.ts";
 import { Broken, short } from "./journal.ts";
 import type { SimulatedDevice, Tab } from "./tab.ts";
@@ -19,8 +19,8 @@ interface Typing {
 export class Typings {
   /** The newest of each device in each field. */
   readonly #newest = new Map<string, Typing>();
-  /** By owner, session, step and field: the newest stamp, and every value that was submitted, as nodes told them. */
-  readonly #told = new Map<string, { at: string; readonly submitted: Set<string> }>();
+  /** By owner, session, step and field: every slot that stood, and every value that was submitted, as nodes told them. */
+  readonly #told = new Map<string, { readonly slots: Map<string, Slot>; readonly submitted: Set<string> }>();
   /** By owner, session and step: what submissions have seen. */
   readonly #seen = new Map<string, Set<string>>();
   /** By device, owner, session and step: when somebody there submitted, decided, or gave the session up. */
@@ -69,10 +69,7 @@ export class Typings {
   /** A node tells a session. */
   told(owner: string, { id, data, drafts, submissions }: Snapshot): void {
     for (const [step, fields] of Object.entries(drafts)) {
-      for (const [field, { at }] of Object.entries(fields)) {
-        const known = this.#of(owner, id, step, field);
-        if (at > known.at) known.at = at;
-      }
+      for (const [field, slot] of Object.entries(fields)) this.#of(owner, id, step, field).slots.set(slot.at, slot);
     }
     for (const [step, { typed = [] }] of Object.entries(submissions)) {
       for (const [field, value] of Object.entries(data[step] as object)) {
@@ -102,8 +99,11 @@ export class Typings {
     if (Math.max(decidedAt(nameNow(step)), decidedAt("")) > moment) return true;
     const record = device.disk.recordOf(owner, session);
     const mine = at.slice(21);
-    const known = this.#of(owner, session, step, field);
-    if (known.at > at || known.submitted.has(JSON.stringify(value))) return true;
+    const { slots, submitted } = this.#of(owner, session, step, field);
+    if (submitted.has(JSON.stringify(value))) return true;
+    // It was seen by whoever typed over it, or says the same.
+    const newer = [...slots.values()].filter((slot) => slot.at > at);
+    if (newer.some((slot) => covers(slot, at) || sameJson(slot.value, value))) return true;
     if ([...(this.#seen.get(place) ?? [])].some((seen) => seen.slice(21) === mine && seen >= at)) return true;
     if (slotsOf(record, step)?.[field] !== undefined) return true;
     const onShelf = record?.shelved.some(
@@ -111,13 +111,14 @@ export class Typings {
     );
     if (onShelf) return true;
     // What the server had, ended with the session, and what is typed where it was ended is let go of.
-    if (truth !== undefined && truth.status !== "active") return known.at >= at || truth.device.id === mine;
-    return truth?.drafts[step]?.[field] !== undefined || truth?.drafts[nameNow(step)]?.[field] !== undefined;
+    if (truth !== undefined && truth.status !== "active")
+      return newer.length > 0 || slots.has(at) || truth.device.id === mine;
+    return newer.length === 0 && [step, nameNow(step)].some((name) => truth?.drafts[name]?.[field] !== undefined);
   }
 
   #of(owner: string, session: string, step: string, field: string) {
     const key = `${owner} ${session} ${nameNow(step)} ${field}`;
-    const found = this.#told.get(key) ?? { at: "", submitted: new Set<string>() };
+    const found = this.#told.get(key) ?? { slots: new Map<string, Slot>(), submitted: new Set<string>() };
     this.#told.set(key, found);
     return found;
   }
