@@ -2,7 +2,7 @@ import { z } from "zod";
 import "./jitless.ts";
 import { idSchema } from "./id.ts";
 import { isWellFormed, type Json } from "./json.ts";
-import { slotSchema } from "./slot.ts";
+import { slotSchema, type Slot } from "./slot.ts";
 import { stampSchema } from "./stamp.ts";
 
 const json = z.custom<Json>((value) => value !== undefined);
@@ -16,6 +16,27 @@ export const textSchema = z.string().refine((text) => isWellFormed(text) && !tex
 export function readable(name: string): string {
   return name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, "");
 }
+
+/**
+ * Whether a record's entries look right at all. One issue then says enough of one that does not: a hundred thousand
+ * wrong entries must not become as many issues.
+ */
+const looksRight = (mayBe: (entry: unknown) => boolean) => (given: unknown) =>
+  typeof given === "object" && given !== null && Object.values(given).every((entry) => mayBe(entry));
+
+const seen = z
+  .custom<Record<string, string | null>>(
+    looksRight((entry) => entry === null || typeof entry === "string"),
+    "Not commands by step.",
+  )
+  .pipe(z.record(name, idSchema.nullable()));
+
+const fields = z
+  .custom<Record<string, Slot>>(
+    looksRight((entry) => typeof entry === "object" && entry !== null && "at" in entry),
+    "Not what was typed, by field.",
+  )
+  .pipe(z.record(name, slotSchema));
 
 /** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
 export const deviceSchema = z.object({
@@ -40,7 +61,7 @@ const submit = z.object({
   step: name,
   input: json,
   /** For the step and each that it depends on: the command whose submission the person saw there; null for none. */
-  seen: z.record(name, idSchema.nullable()),
+  seen,
   /**
    * The newest stamp of each device in the drafts of the step that the person saw: what was typed until then was
    * decided on with `input`, and a draft of it that arrives later changes nothing.
@@ -55,8 +76,8 @@ const draft = z.object({
   version,
   step: name,
   /** As in a submission. What another device submitted in the step meanwhile is a conflict, unless it has seen the draft. */
-  seen: z.record(name, idSchema.nullable()).optional(),
-  fields: z.record(name, slotSchema),
+  seen: seen.optional(),
+  fields,
 });
 
 const cancel = z.object({ kind: z.literal("cancel"), id: idSchema, session: idSchema, version });

@@ -23,7 +23,12 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
 
 /** The fields without those that a submission has seen; `typed` is the last stamp that it saw of each device. */
 export function unsubmitted(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
-  const late = ({ at }: FieldDrafts[string]) => typed.some((last) => deviceOf(at) === deviceOf(last) && at <= last);
+  const lasts = new Map<string, Stamp>();
+  for (const last of typed) {
+    const device = deviceOf(last);
+    if (last > (lasts.get(device) ?? "")) lasts.set(device, last);
+  }
+  const late = ({ at }: FieldDrafts[string]) => at <= (lasts.get(deviceOf(at)) ?? "");
   return Object.fromEntries(Object.entries(fields).filter(([, field]) => !late(field)));
 }
 

@@ -32,6 +32,7 @@ export {
 } from "./flow.ts";
 export { idSchema } from "./id.ts";
 export { notStorable, parse } from "./input.ts";
+export { counted } from "./issues.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
 export { liftDrafts, liftInput, liftSession, type Lifted } from "./lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./migration.ts";

@@ -1,3 +1,4 @@
+import { counted } from "./issues.ts";
 import { MAX_INPUT_LENGTH, storable, type Json } from "./json.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Step } from "./step.ts";
@@ -10,11 +11,7 @@ export function parse(definition: Step, step: string, input: unknown): Parsed {
   if (!raw.ok) return { ok: false, refusal: notStorable(step, raw) };
   const parsed = definition.input.safeParse(raw.value);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => ({
-      path: path.map((part) => (typeof part === "number" ? part : String(part))),
-      message,
-    }));
-    return { ok: false, refusal: { code: "invalid_input", step, issues } };
+    return { ok: false, refusal: { code: "invalid_input", step, ...counted(parsed.error.issues) } };
   }
   const value = storable(parsed.data);
   return value.ok ? value : { ok: false, refusal: notStorable(step, value) };
@@ -23,6 +20,5 @@ export function parse(definition: Step, step: string, input: unknown): Parsed {
 /** What a person is told of a value that cannot be kept. */
 export function notStorable(step: string, found: Exclude<ReturnType<typeof storable>, { ok: true }>): Refusal {
   if (found.tooLarge) return { code: "too_large", atMost: MAX_INPUT_LENGTH };
-  const issues = found.issues.map(({ path, message }) => ({ path: [...path], message }));
-  return { code: "invalid_input", step, issues };
+  return { code: "invalid_input", step, ...counted(found.issues, found.more) };
 }

@@ -1,3 +1,5 @@
+import { MAX_ISSUES } from "./issues.ts";
+
 /** A JSON value. Objects may hold `undefined`, as zod's optional fields do; it is dropped before anything is stored. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -21,7 +23,8 @@ export interface Issue {
 export type Storable =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly tooLarge: true }
-  | { readonly ok: false; readonly tooLarge: false; readonly issues: readonly Issue[] };
+  /** `more`: how many issues there are beside these. */
+  | { readonly ok: false; readonly tooLarge: false; readonly issues: readonly Issue[]; readonly more: number };
 
 /**
  * Checks that a value is plain JSON that every engine can keep, and copies it without its
@@ -30,46 +33,60 @@ export type Storable =
  */
 export function storable(value: unknown): Storable {
   const issues: Issue[] = [];
+  const path: (string | number)[] = [];
+  let more = 0;
   let budget = MAX_INPUT_LENGTH;
 
-  function text(string: string, path: Issue["path"]): string {
+  function note(message: string, at: Issue["path"] = path): void {
+    if (issues.length < MAX_ISSUES) issues.push({ path: [...at], message });
+    else more += 1;
+  }
+
+  function text(string: string): string {
     budget -= string.length + 2;
-    if (!isWellFormed(string)) issues.push({ path, message: "Text must not contain half of a surrogate pair." });
-    if (string.includes("\0")) issues.push({ path, message: "Text must not contain a NUL character." });
+    if (!isWellFormed(string)) note("Text must not contain half of a surrogate pair.");
+    if (string.includes("\0")) note("Text must not contain a NUL character.");
     return string;
   }
 
-  function copy(part: unknown, path: Issue["path"]): Json {
+  function within(key: string | number, part: unknown): Json {
+    path.push(key);
+    const copied = copy(part);
+    path.pop();
+    return copied;
+  }
+
+  function copy(part: unknown): Json {
     if (budget < 0) return null;
     budget -= 1;
     if (path.length > MAX_DEPTH) {
-      issues.push({ path: [], message: `Nested deeper than ${MAX_DEPTH} levels.` });
+      note(`Nested deeper than ${MAX_DEPTH} levels.`, []);
       return null;
     }
     if (part === null || typeof part === "boolean") return part;
-    if (typeof part === "string") return text(part, path);
+    if (typeof part === "string") return text(part);
     if (typeof part === "number" && Number.isFinite(part)) {
       budget -= String(part).length;
       return part;
     }
     // Not `map`, which would leave the holes of a sparse array as they are.
-    if (Array.isArray(part)) return Array.from(part, (item, index) => copy(item, [...path, index]));
+    if (Array.isArray(part)) return Array.from(part, (item, index) => within(index, item));
     if (typeof part === "object" && isPlain(part)) {
       const result: Record<string, Json> = {};
       for (const [key, item] of Object.entries(part)) {
         if (item === undefined) continue;
-        if (key === "__proto__") issues.push({ path, message: "The key __proto__ is not allowed." });
-        else result[text(key, path)] = copy(item, [...path, key]);
+        if (key === "__proto__") note("The key __proto__ is not allowed.");
+        else result[text(key)] = within(key, item);
       }
       return result;
     }
-    issues.push({ path, message: "Not a JSON value." });
+    note("Not a JSON value.");
     return null;
   }
 
-  const plain = copy(value, []);
+  const plain = copy(value);
   if (budget < 0) return { ok: false, tooLarge: true };
-  return issues.length > 0 ? { ok: false, tooLarge: false, issues } : { ok: true, value: plain };
+  return issues.length > 0 ? { ok: false, tooLarge: false, issues, more } : { ok: true, value: plain };
 }
 
 function isPlain(object: object): boolean {

@@ -24,7 +24,10 @@ const time = z.iso.datetime();
  */
 const owner = z.string().min(1).max(200).optional();
 
-/** What became of a command. `replayed`: it had been accepted before, and this is that first outcome. */
+/**
+ * What became of a command. `replayed`: it made no revision of its own. It had been accepted before, and this is that
+ * first outcome; or it is a draft that was written with the one before it.
+ */
 export const outcomeSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("accepted"), revision: z.int(), replayed: z.boolean() }),
   z.object({ outcome: z.literal("refused"), refusal: refusalSchema }),

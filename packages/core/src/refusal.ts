@@ -31,9 +31,12 @@ export type RefusalCode = keyof typeof refusalCodes;
 const json = z.custom<Json>(() => true);
 const issues = z.array(z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() }));
 
+/** How many issues there are beside those that are named. */
+const more = z.int().optional();
+
 /** An expected "no", returned as data. `code` is one of {@link refusalCodes}. */
 export const refusalSchema = z.discriminatedUnion("code", [
-  z.object({ code: z.literal("invalid_input"), step: z.string(), issues }),
+  z.object({ code: z.literal("invalid_input"), step: z.string(), issues, more }),
   /** `theirs` is the value that stands; null when the step is not submitted any more. `changed` names the steps that differ from what was seen. */
   z.object({ code: z.literal("conflict"), step: z.string(), changed: z.array(z.string()), theirs: json }),
   z.object({ code: z.literal("step_unreachable"), step: z.string(), current: z.string() }),
@@ -56,7 +59,7 @@ export const refusalSchema = z.discriminatedUnion("code", [
   /** `status`: what it answered, an HTTP status. */
   z.object({ code: z.literal("blocked"), status: z.int() }),
   z.object({ code: z.literal("too_many_commands"), atMost: z.int() }),
-  z.object({ code: z.literal("malformed"), issues }),
+  z.object({ code: z.literal("malformed"), issues, more }),
   /** `retryAfterMs`: when to try again, in milliseconds. */
   z.object({ code: z.literal("busy"), retryAfterMs: z.int() }),
   z.object({ code: z.literal("failed") }),

@@ -165,8 +165,9 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
   if (definition.sensitive) {
     return refuse({ code: "invalid_input", step, issues: [{ path: [], message: "A sensitive step has no draft." }] });
   }
-  const known = fieldNames(definition);
-  const strange = known && Object.keys(command.fields).find((field) => !known.includes(field));
+  const names = fieldNames(definition);
+  const known = names && new Set(names);
+  const strange = known && Object.keys(command.fields).find((field) => !known.has(field));
   if (strange !== undefined) {
     return refuse({
       code: "invalid_input",

@@ -141,11 +141,55 @@ test("unknown flows, steps and draft fields are refused by name", async () => {
   await nothingChanged();
 });
 
-test("ten thousand commands in one push are refused as too many", async () => {
-  const refusals = await refusalsOf(...Array.from({ length: 10_000 }, () => raw({})));
-  expect(refusals).toHaveLength(10_000);
-  expect(refusals[0]).toEqual({ code: "too_many_commands", atMost: MAX_COMMANDS });
+test("S25: a hundred thousand commands in one push are refused as too many, once", async () => {
+  const refusals = await refusalsOf(Array.from({ length: 100_000 }, () => "1").join(","));
+  expect(refusals).toEqual([{ code: "too_many_commands", atMost: MAX_COMMANDS }]);
   await nothingChanged();
+});
+
+test.for<readonly [name: string, command: Record<string, unknown>]>([
+  ["one text", { input: { a: "x".repeat(900_000) } }],
+  ["small parts", { input: Array.from({ length: 200_000 }, () => 1) }],
+  ["names", { seen: { ["x".repeat(900_000)]: null } }],
+])("S25: a push that is too large by %s is refused once", async ([, command]) => {
+  const refusals = await refusalsOf(raw(command), raw(command));
+  expect(refusals).toEqual([{ code: "too_large", atMost: 1024 * 1024 }]);
+  await nothingChanged();
+});
+
+const nul = "\0";
+test.for<readonly [name: string, command: Record<string, unknown>, code: string]>([
+  ["texts that cannot be kept", { input: Array.from({ length: 14_000 }, () => nul) }, "invalid_input"],
+  [
+    "names that cannot be kept",
+    { input: Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`${nul}${at}`, 1])) },
+    "invalid_input",
+  ],
+  [
+    "unknown fields",
+    { step: "end", input: Object.fromEntries(Array.from({ length: 4_000 }, (_, at) => [`${at}`, 1])) },
+    "step_unreachable",
+  ],
+  ["fields of the wrong type", { input: { ["n".repeat(60_000)]: nul } }, "invalid_input"],
+  ["wrong entries", { seen: Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`${at}`, 1])) }, "malformed"],
+  [
+    "entries that only look right",
+    { seen: Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`${at}`, "x"])) },
+    "malformed",
+  ],
+  ["stamps", { typed: Array.from({ length: 5_000 }, () => "x") }, "malformed"],
+])("S25: of %s, twenty are told and the rest counted", async ([, command, code]) => {
+  const { status, text } = await post(pushText(raw(command)));
+  expect(status).toBe(200);
+  expect(text).toContain(`"code":"${code}"`);
+  expect(text.length).toBeLessThan(20_000);
+});
+
+test("S25: two hundred thousand wrong entries cost a moment", async () => {
+  const entries = Object.fromEntries(Array.from({ length: 2_000 }, (_, at) => [`${at}`, 1]));
+  const started = performance.now();
+  await refusalsOf(...Array.from({ length: 50 }, () => raw({ seen: entries })));
+  expect(performance.now() - started).toBeLessThan(1_000);
 });
 
 test("a flow or protocol version from the future is refused as outdated", async () => {

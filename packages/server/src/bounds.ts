@@ -13,6 +13,24 @@ export interface Bounds {
   readonly ownerConnections: number;
   /** How many commands of one owner may be under way at once; more are refused as `busy`. Default 1,000. */
   readonly ownerCommands: number;
+  /** What the commands of one push may weigh, in bytes of JSON. Default 1 MiB. */
+  readonly pushBytes: number;
+  /** How many sessions one owner may have open at a time, of all flows. Default 10,000. */
+  readonly ownerSessions: number;
+  /** How many of one owner's devices are remembered: those seen last. Default 1,000. */
+  readonly ownerDevices: number;
+  /** How many streams one owner may have open on one node. Default 250. */
+  readonly ownerStreams: number;
+  /** How many of one owner's reads run at once on one node. Default 4. */
+  readonly ownerReads: number;
+  /** How many more of them may wait. Default 1,000. */
+  readonly ownerReadsWaiting: number;
+  /** How many reads of all owners run at once on one node. Default 32. */
+  readonly nodeReads: number;
+  /** How many more of them may wait. Default 10,000. */
+  readonly nodeReadsWaiting: number;
+  /** What one owner may be told in 15 seconds, in bytes of JSON; replies of up to 64 KiB are free. Default 32 MiB. */
+  readonly ownerReplyBytes: number;
 }
 
 export const defaultBounds: Bounds = {
@@ -21,6 +39,15 @@ export const defaultBounds: Bounds = {
   // Of a pool of ten, which is what drivers make by default; `createSessions` looks at the pool that it is given.
   ownerConnections: 2,
   ownerCommands: 1_000,
+  pushBytes: 1024 * 1024,
+  ownerSessions: 10_000,
+  ownerDevices: 1_000,
+  ownerStreams: 250,
+  ownerReads: 4,
+  ownerReadsWaiting: 1_000,
+  nodeReads: 32,
+  nodeReadsWaiting: 10_000,
+  ownerReplyBytes: 32 * 1024 * 1024,
 };
 
 /** The bounds that hold: those that are given, else the defaults. @throws {SessionsError} `configuration_invalid` */

@@ -3,12 +3,11 @@ import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
 import {
   atTime,
-  commandSchema,
-  MAX_COMMANDS,
   PROTOCOL_VERSION,
   SessionsError,
   type Command,
   type Device,
+  type DraftCommand,
   type Outcome,
   type PushReply,
   type PushRequest,
@@ -18,8 +17,12 @@ import type { Notice } from "./bus/bus.ts";
 import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
 import { decide, type Court, type Decided } from "./decision.ts";
+import { excessOf, sorted, turnsOf, type Placed } from "./intake.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
+import { inLanes } from "./lanes.ts";
+import { OwnerCount } from "./owner-count.ts";
 import { databaseFault, isDataError, isTimedOut, isTransient, type EngineKind } from "./postgres/database.ts";
+import { hasOpen } from "./postgres/hot.ts";
 import { TurnTimedOut } from "./postgres/keyed-queue.ts";
 import type { OwnerShares } from "./postgres/owner-shares.ts";
 import { noteDevice } from "./postgres/owner.ts";
@@ -27,6 +30,8 @@ import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
 import type { Update } from "./postgres/updates.ts";
 import type { Reader } from "./reader.ts";
+import { NO_RECEIPTS } from "./receipts.ts";
+import { jsonBytes } from "./size.ts";
 import { follow, type Stored } from "./stored.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -45,6 +50,9 @@ const BATCH_SIZE = 256;
 
 /** The most commands that are under way at once, whatever they wait for. */
 const MAX_UNDER_WAY = 10_000;
+
+/** How many sessions of one push are worked on at once. */
+const PUSH_LANES = 4;
 
 /** When a push that was turned away may be sent again, in milliseconds. */
 const RETRY_AFTER_MS = 1_000;
@@ -74,7 +82,7 @@ export class Engine {
   readonly #committer: Committer<Update & Write>;
   #underWay = 0;
   /** How many of an owner's commands are under way. */
-  readonly #ofOwner = new Map<string, number>();
+  readonly #ofOwner = new OwnerCount();
   readonly #noted = new LRUCache<string, string>({ max: 10_000, ttl: DEVICE_NOTE_MS });
 
   constructor(options: EngineOptions) {
@@ -108,57 +116,69 @@ export class Engine {
   }
 
   async #push(owner: string, { protocol, device, commands }: PushRequest): Promise<PushReply> {
-    const { telemetry, reader, now } = this.#options;
-    const everyOutcome = (outcome: Outcome): PushReply => ({
-      now: this.#iso(),
-      outcomes: commands.map(() => outcome),
-      snapshots: [],
-    });
+    const { bounds } = this.#options;
+    const excess = excessOf(commands, bounds);
+    if (excess !== null) return { now: this.#iso(), outcomes: [refused(excess)], snapshots: [] };
     if (protocol !== PROTOCOL_VERSION) {
-      return everyOutcome(refused({ code: "outdated", given: protocol, current: PROTOCOL_VERSION }));
+      const outdated = refused({ code: "outdated", given: protocol, current: PROTOCOL_VERSION });
+      return { now: this.#iso(), outcomes: commands.map(() => outdated), snapshots: [] };
     }
-    if (commands.length > MAX_COMMANDS) {
-      return everyOutcome(refused({ code: "too_many_commands", atMost: MAX_COMMANDS }));
+    const isFull =
+      this.#underWay + commands.length > MAX_UNDER_WAY ||
+      this.#ofOwner.of(owner) + commands.length > bounds.ownerCommands;
+    if (isFull) return { now: this.#iso(), outcomes: commands.map(() => turnedAway.outcome), snapshots: [] };
+    this.#underWay += commands.length;
+    this.#ofOwner.add(owner, commands.length);
+    try {
+      return await this.#takeAll(owner, device, commands);
+    } finally {
+      this.#underWay -= commands.length;
+      this.#ofOwner.add(owner, -commands.length);
     }
+  }
 
+  async #takeAll(owner: string, device: Device, commands: readonly unknown[]): Promise<PushReply> {
+    const { telemetry, reader, now, bounds } = this.#options;
     const outcomes: Outcome[] = [];
-    const bySession = new Map<string, { readonly index: number; readonly command: Command }[]>();
-    for (const [index, unknown] of commands.entries()) {
-      const parsed = commandSchema.safeParse(unknown);
-      if (parsed.success) {
-        const group = bySession.get(parsed.data.session) ?? [];
-        group.push({ index, command: parsed.data });
-        bySession.set(parsed.data.session, group);
-      } else {
-        const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.map(String), message }));
-        outcomes[index] = refused({ code: "malformed", issues });
-        telemetry.outcome("malformed", outcomes[index]);
-      }
+    const { bySession, malformed } = sorted(commands);
+    for (const [index, outcome] of malformed) {
+      outcomes[index] = outcome;
+      telemetry.outcome("malformed", outcome);
     }
 
     const snapshots: Snapshot[] = [];
-    const takeAll = async (session: string, group: readonly { index: number; command: Command }[]) => {
+    let bytes = 0;
+    const takeAll = async (session: string, placed: readonly Placed[]) => {
       let stored: Stored | undefined;
-      let busy: Outcome | undefined;
-      for (const { index, command } of group) {
+      // What the reply has no room for comes again.
+      let busy = bytes < bounds.pageBytes ? undefined : turnedAway;
+      for (const turn of turnsOf(placed)) {
         // What depends on a command that was turned away is turned away with it, to come again in its order.
-        const decided: Decided = busy
-          ? { outcome: busy, stored: null }
-          : await this.#takeOne(owner, device, command, stored).catch((error: unknown) => this.#failed(command, error));
-        outcomes[index] = decided.outcome;
-        busy = isBusy(decided.outcome) ? decided.outcome : undefined;
-        telemetry.outcome(command.kind, decided.outcome);
+        const decided = busy
+          ? turn.map(() => busy!)
+          : await this.#takeTurn(owner, device, turn, stored).catch((error: unknown) =>
+              turn.map(({ command }) => this.#failed(command, error)),
+            );
+        for (const [nth, { index, command }] of turn.entries()) {
+          outcomes[index] = decided[nth]!.outcome;
+          telemetry.outcome(command.kind, outcomes[index]);
+        }
+        busy = decided.some(({ outcome }) => isBusy(outcome)) ? turnedAway : undefined;
         // One that was turned away has changed nothing: what was written before it is told.
-        if (!busy) stored = decided.stored ?? undefined;
+        const taken = decided.filter(({ outcome }) => !isBusy(outcome)).at(-1);
+        if (taken !== undefined) stored = taken.stored ?? undefined;
       }
       // What was just written is told as it is, unless its deadline has passed since.
       const written = stored && atTime(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;
       // Whoever is turned away costs the database nothing.
       const told = written ?? (busy ? null : await reader.read(owner, session));
-      if (told !== null) snapshots.push(told);
+      if (told === null) return;
+      snapshots.push(told);
+      bytes += jsonBytes(told);
     };
-    await settleAll([...bySession].map(([session, group]) => takeAll(session, group)));
-    if (outcomes.some(({ outcome }) => outcome === "accepted")) await this.#noteDevice(owner, device);
+    await inLanes(bySession, PUSH_LANES, ([session, placed]) => takeAll(session, placed));
+    const isNew = (outcome: Outcome) => outcome.outcome === "accepted" && !outcome.replayed;
+    if (outcomes.some(isNew)) await this.#noteDevice(owner, device);
     return { now: this.#iso(), outcomes, snapshots };
   }
 
@@ -168,23 +188,102 @@ export class Engine {
     else this.#cache.dropOlder(notice.owner, notice.session, notice.revision);
   }
 
+  async #takeTurn(
+    owner: string,
+    device: Device,
+    turn: readonly [Placed, ...Placed[]],
+    before: Stored | undefined,
+  ): Promise<readonly Decided[]> {
+    const commands = turn.map(({ command }) => command);
+    const drafts = turn.length > 1 ? (commands as DraftCommand[]) : [];
+    const together =
+      drafts.length > 0
+        ? await this.#takeDrafts(owner, device, drafts, before).catch((error: unknown) => {
+            if (!isTurnedAway(error)) throw error;
+            return drafts.map(() => turnedAway);
+          })
+        : null;
+    if (together !== null) return together;
+    const decided: Decided[] = [];
+    for (const command of commands) {
+      const last = decided.at(-1);
+      const isHeld = last !== undefined && isBusy(last.outcome);
+      const after = last ? (last.stored ?? undefined) : before;
+      decided.push(isHeld ? turnedAway : await this.#takeOne(owner, device, command, after));
+    }
+    return decided;
+  }
+
   async #takeOne(owner: string, device: Device, command: Command, before: Stored | undefined): Promise<Decided> {
-    const ofOwner = this.#ofOwner.get(owner) ?? 0;
-    if (this.#underWay >= MAX_UNDER_WAY || ofOwner >= this.#options.bounds.ownerCommands) return turnedAway;
-    this.#underWay += 1;
-    this.#ofOwner.set(owner, ofOwner + 1);
     try {
       return await this.#take(owner, device, command, before);
     } catch (error) {
-      // Nothing was written: it was not its turn yet, or another's lock did not come free in time.
-      if (error instanceof QueueFull || error instanceof TurnTimedOut || isTimedOut(error)) return turnedAway;
-      throw error;
-    } finally {
-      this.#underWay -= 1;
-      const left = this.#ofOwner.get(owner)! - 1;
-      if (left === 0) this.#ofOwner.delete(owner);
-      else this.#ofOwner.set(owner, left);
+      if (!isTurnedAway(error)) throw error;
+      return turnedAway;
     }
+  }
+
+  /**
+   * Drafts of one session, each judged on what the one before made of it, and written together, as one revision: a
+   * hundred small ones must not write a large session a hundred times. Null when they are to be taken one by one.
+   */
+  async #takeDrafts(
+    owner: string,
+    device: Device,
+    drafts: readonly DraftCommand[],
+    before: Stored | undefined,
+  ): Promise<readonly Decided[] | null> {
+    const { flows, now, partitions, publish, reader, report } = this.#options;
+    let stored: Stored | null | undefined = before ?? this.#cache.get(owner, drafts[0]!.session);
+    this.#options.telemetry.lookUp(stored !== undefined);
+    let fresh = false;
+    for (let attempt = 1; attempt <= MAX_RACES; attempt += 1) {
+      if (stored === undefined) {
+        stored = await reader.load(owner, drafts[0]!.session);
+        fresh = true;
+      }
+      const base: Stored | null = stored;
+      const nowMs = now();
+      let session: Stored | null = base;
+      const judged = drafts.map((draft) => {
+        const judgement = judge(flows, session, draft, { nowMs, device });
+        if (judgement.settled) return { judgement, made: null, outcome: judgement.outcome };
+        const advanced = follow(session, judgement.advanced.session, judgement.advanced.change, draft);
+        const revision = base!.snapshot.revision + 1;
+        const made = {
+          ...advanced,
+          stored: { ...advanced.stored, snapshot: { ...advanced.stored.snapshot, revision } },
+        };
+        // The first makes the revision, and the others are in it.
+        const replayed = session !== base;
+        session = made.stored;
+        return { judgement, made, outcome: { outcome: "accepted", revision, replayed } satisfies Outcome };
+      });
+      stored = undefined;
+      // What is remembered may be old: an outcome is told only from what the database holds now.
+      if (!fresh && judged.some(({ judgement }) => judgement.settled)) continue;
+      const after: Stored | null = session;
+      if (base !== null && after !== null && after !== base) {
+        await partitions.ensure(nowMs);
+        try {
+          // The first of them may have lifted the session.
+          const entry = judged.find(({ made }) => made?.entry)?.made?.entry ?? null;
+          const update = { owner, stored: after, entry, receipt: NO_RECEIPTS };
+          if (!(await this.#committer.commit({ key: `${owner} ${after.snapshot.id}`, ...update }))) continue;
+        } catch (error) {
+          if (isTransient(error)) continue;
+          if (isDataError(error)) return null;
+          throw error;
+        }
+      }
+      if (after !== null && judged.some(({ outcome }) => outcome.outcome === "accepted")) {
+        this.#cache.put(owner, after);
+        publish(owner, after.snapshot);
+      }
+      for (const { judgement } of judged) if (judgement.settled && judgement.fault) report(judgement.fault);
+      return judged.map(({ outcome }) => ({ outcome, stored: after }));
+    }
+    return null;
   }
 
   async #take(owner: string, device: Device, command: Command, before: Stored | undefined): Promise<Decided> {
@@ -212,6 +311,11 @@ export class Engine {
         return { outcome: judgement.outcome, stored };
       }
 
+      if (stored === null && (await this.#hasAllItMay(owner, nowMs))) {
+        const { ownerSessions } = this.#options.bounds;
+        const limit = { code: "limit_reached", limit: "open sessions of one owner", atMost: ownerSessions } as const;
+        return { outcome: refused({ ...limit, resetsAt: null }), stored };
+      }
       await this.#options.partitions.ensure(nowMs);
       try {
         const decided =
@@ -232,6 +336,11 @@ export class Engine {
       if (attempt >= MAX_ATTEMPTS) throw new SessionsError("internal", `Gave up after ${attempt} attempts.`);
       stored = undefined;
     }
+  }
+
+  /** Whether an owner has as many open sessions as one may. Starts that are under way at once may exceed it. */
+  async #hasAllItMay(owner: string, nowMs: number): Promise<boolean> {
+    return hasOpen(this.#db, owner, this.#options.bounds.ownerSessions, new Date(nowMs).toISOString());
   }
 
   /** One command must not fail its neighbours, nor come back for ever: only what a retry may mend is thrown. */
@@ -293,7 +402,7 @@ export class Engine {
   async #noteDevice(owner: string, device: Device): Promise<void> {
     const key = `${device.id} ${owner}`;
     if (this.#noted.get(key) === device.name) return;
-    await noteDevice(this.#db, owner, device, this.#iso());
+    await noteDevice(this.#db, owner, device, this.#iso(), this.#options.bounds.ownerDevices);
     this.#noted.set(key, device.name);
   }
 
@@ -302,13 +411,11 @@ export class Engine {
   }
 }
 
-function isBusy(outcome: Outcome): boolean {
-  return outcome.outcome === "refused" && outcome.refusal.code === "busy";
+/** Nothing was written: there was no room, it was not its turn yet, or another's lock did not come free in time. */
+function isTurnedAway(error: unknown): boolean {
+  return error instanceof QueueFull || error instanceof TurnTimedOut || isTimedOut(error);
 }
 
-/** Waits for all, so that none is left running, and then throws the first error there was. */
-async function settleAll(work: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) {
-    if (result.status === "rejected") throw result.reason;
-  }
+function isBusy(outcome: Outcome): boolean {
+  return outcome.outcome === "refused" && outcome.refusal.code === "busy";
 }

@@ -114,6 +114,10 @@ async function fill(to: Pool): Promise<void> {
   await to.query(
     "insert into sessions.owner (owner_id, created_at) select distinct owner_id, max(expires_at) from sessions.session group by 1",
   );
+  await to.query(
+    `insert into sessions.device (owner_id, id, name, first_seen_at, last_seen_at)
+     select owner_id, id, 'Test device', expires_at, expires_at from sessions.session`,
+  );
   // Coming months stay as a server knows them: it never analyses what is empty.
   const { rows } = await to.query<{ name: string }>(
     `select format('%I.%I', nspname, relname) as name from pg_class join pg_namespace on pg_namespace.oid = relnamespace

@@ -15,11 +15,15 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core";
+import { Allowance } from "./allowance.ts";
+import type { Bounds } from "./bounds.ts";
 import type { Engine } from "./engine.ts";
 import { databaseFault } from "./postgres/database.ts";
 import { TurnTimedOut } from "./postgres/keyed-queue.ts";
 import type { OwnerShares } from "./postgres/owner-shares.ts";
 import type { Reader } from "./reader.ts";
+import { jsonBytes } from "./size.ts";
+import { TurnedAway, Turns } from "./turns.ts";
 import type { WatchHub } from "./watch.ts";
 
 /** How long a stream stays silent, in milliseconds, before a heartbeat is sent. */
@@ -29,6 +33,7 @@ export interface RouterOptions {
   readonly engine: Engine;
   readonly reader: Reader;
   readonly hub: WatchHub;
+  readonly bounds: Bounds;
   readonly now: () => number;
   /** A session as its owner may be told it. */
   readonly told: (snapshot: Snapshot) => Snapshot;
@@ -41,8 +46,21 @@ export interface RouterOptions {
 }
 
 /** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
-export function createRouter({ engine, reader, hub, now, told, ownerOf, report, shares, underWay }: RouterOptions) {
+export function createRouter({
+  engine,
+  reader,
+  hub,
+  bounds,
+  now,
+  told,
+  ownerOf,
+  report,
+  shares,
+  underWay,
+}: RouterOptions) {
   const t = initTRPC.context<object>().create();
+  const turns = new Turns(bounds);
+  const allowance = new Allowance(bounds.ownerReplyBytes, now);
 
   /** Whose request this is, who must be whom the client takes itself to be, when it says so. */
   async function signedIn({ ctx, input }: { ctx: object; input: { owner?: string | undefined } }): Promise<string> {
@@ -62,11 +80,11 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
       return await answer;
     } catch (error) {
       if (error instanceof TRPCError) throw error;
-      if (error instanceof TurnTimedOut) {
-        throw new TRPCError({
-          code: "SERVICE_UNAVAILABLE",
-          message: "Too much of this owner is under way. Try again.",
-        });
+      if (error instanceof TurnTimedOut) throw tooMany("reads wait");
+      if (error instanceof TurnedAway) {
+        throw error.owner
+          ? tooMany("reads wait")
+          : new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "Too many reads wait. Try again later." });
       }
       const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
       // A node that is closing says so to whoever asks; that is no fault of its own.
@@ -80,6 +98,22 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
     } finally {
       underWay.delete(answer);
     }
+  }
+
+  const weightOf = (snapshots: readonly Snapshot[]) => snapshots.reduce((sum, each) => sum + jsonBytes(each), 0);
+
+  /** A read of an owner's, when it is its turn. `among`: the sessions in what it found, which count against the allowance. */
+  async function reading<T>(
+    owner: string,
+    read: () => Promise<T>,
+    among: (found: T) => readonly Snapshot[],
+  ): Promise<T> {
+    const found = await turns.run(owner, async () => {
+      if (allowance.waitMs(owner) > 0) throw tooMany("bytes were asked for");
+      return read();
+    });
+    allowance.take(owner, weightOf(among(found)));
+    return found;
   }
 
   const iso = () => new Date(now()).toISOString();
@@ -100,30 +134,42 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
 
     read: t.procedure.input(readRequestSchema).query((given): Promise<ReadReply> =>
       answering(async () => {
-        const session = await reader.read(await signedIn(given), given.input.session);
+        const owner = await signedIn(given);
+        const read = () => reader.read(owner, given.input.session);
+        const session = await reading(owner, read, (found) => (found === null ? [] : [found]));
         return { session: session && told(session), now: iso() };
       }),
     ),
 
     list: t.procedure.input(listRequestSchema).query((given): Promise<ListReply> =>
       answering(async () => {
-        const reply = await reader.list(await signedIn(given), given.input);
+        const owner = await signedIn(given);
+        const list = () => reader.list(owner, given.input);
+        const reply = await reading(owner, list, ({ active, ended }) => [...active, ...ended]);
         return { ...reply, active: reply.active.map(told), ended: reply.ended.map(told) };
       }),
     ),
 
     receipt: t.procedure.input(receiptRequestSchema).query((given): Promise<ReceiptReply> =>
-      answering(async () => ({
-        outcome: await reader.receipt(await signedIn(given), given.input.session, given.input.command),
-        now: iso(),
-      })),
+      answering(async () => {
+        const owner = await signedIn(given);
+        const { session, command } = given.input;
+        const outcome = await reading(
+          owner,
+          () => reader.receipt(owner, session, command),
+          () => [],
+        );
+        return { outcome, now: iso() };
+      }),
     ),
 
     // What a stream's first event would bring, for a client whose streams bring nothing.
     changes: t.procedure.input(watchRequestSchema).query((given): Promise<WatchEvent> =>
       answering(async () => {
         const { known, after } = given.input;
-        const { snapshots, more } = await reader.newer(await signedIn(given), knownOf(known), after);
+        const owner = await signedIn(given);
+        const newer = () => reader.newer(owner, knownOf(known), after);
+        const { snapshots, more } = await reading(owner, newer, (page) => page.snapshots);
         return event(snapshots, more);
       }),
     ),
@@ -131,9 +177,14 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
     watch: t.procedure.input(watchRequestSchema).subscription(async (given) => {
       // Before the stream begins, so that a stranger's request fails as any other does.
       const owner = await answering(() => signedIn(given));
+      requireStream(owner);
       return eventsFor(owner, given.input, given.signal);
     }),
   });
+
+  function requireStream(owner: string): void {
+    if (hub.streams(owner) >= bounds.ownerStreams) throw tooMany("streams are open");
+  }
 
   async function* eventsFor(
     owner: string,
@@ -141,37 +192,54 @@ export function createRouter({ engine, reader, hub, now, told, ownerOf, report, 
     signal: AbortSignal | undefined,
   ): AsyncGenerator<WatchEvent, void, undefined> {
     const known = knownOf(given);
+    requireStream(owner);
     // Attached before the first read: what is committed between the two is in the inbox.
     const inbox = hub.join(owner);
+    const page = <T>(read: () => Promise<T>) => answering(() => turns.run(owner, read), owner);
+    /** Waits until the owner may be told more; false when the stream is to end. */
+    const mayGoOn = async () => {
+      for (let ms = allowance.waitMs(owner); ms > 0 && !inbox.closed && !signal?.aborted; ms = allowance.waitMs(owner))
+        await inbox.pause(ms, signal);
+      return !inbox.closed && !signal?.aborted;
+    };
+    const eventOf = (snapshots: readonly Snapshot[], more: boolean) => {
+      allowance.take(owner, weightOf(snapshots));
+      return event(snapshots, more);
+    };
     try {
       // The first event comes at once, also when there is nothing new: it says that the stream is there. The next
       // page is read when this one was taken, so that whoever does not read holds one.
       for (let from = after, more = true; more;) {
-        if (inbox.closed || signal?.aborted) return;
-        const page = await answering(() => reader.newer(owner, known, from), owner);
+        if (!(await mayGoOn())) return;
+        const newer = await page(() => reader.newer(owner, known, from));
         hub.note(
           owner,
-          page.same.map((id) => [id, known.get(id)!]),
+          newer.same.map((id) => [id, known.get(id)!]),
         );
-        from = page.snapshots.at(-1)?.id;
-        more = page.more;
-        yield event(inbox.admit(page.snapshots), more);
+        from = newer.snapshots.at(-1)?.id;
+        more = newer.more;
+        yield eventOf(inbox.admit(newer.snapshots), more);
       }
-      for (;;) {
+      while (await mayGoOn()) {
         const taken = await inbox.take(HEARTBEAT_MS, signal);
         if (taken === null) return;
         let rest = taken.owed;
-        if (taken.snapshots.length > 0 || rest.length === 0) yield event(taken.snapshots, rest.length > 0);
+        if (taken.snapshots.length > 0 || rest.length === 0) yield eventOf(taken.snapshots, rest.length > 0);
         while (rest.length > 0) {
-          const page = await answering(() => reader.page(owner, rest), owner);
-          rest = page.rest;
-          yield event(inbox.admit(page.snapshots), rest.length > 0);
+          if (!(await mayGoOn())) return;
+          const owed = await page(() => reader.page(owner, rest));
+          rest = owed.rest;
+          yield eventOf(inbox.admit(owed.snapshots), rest.length > 0);
         }
       }
     } finally {
       inbox.leave();
     }
   }
+}
+
+function tooMany(what: string): TRPCError {
+  return new TRPCError({ code: "TOO_MANY_REQUESTS", message: `Too many ${what} for one owner. Try again later.` });
 }
 
 const knownOf = (known: WatchRequest["known"]): ReadonlyMap<string, number> => new Map(Object.entries(known));

@@ -177,6 +177,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     engine,
     reader,
     hub,
+    bounds,
     now,
     told: (snapshot) => withheld(flows.get(snapshot.flow)?.flow, snapshot),
     report: onError,

@@ -181,6 +181,11 @@ export class Inbox {
     return taken;
   }
 
+  /** Waits so many milliseconds, or until something comes or the stream is to end. */
+  async pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#closed && !signal?.aborted) await this.#wait(ms, signal);
+  }
+
   /** Whether the stream that reads it is to end. */
   get closed(): boolean {
     return this.#closed;

@@ -73,6 +73,19 @@ export async function countOpen(db: Executor, owner: string, flow: string, at: s
   return Number(count);
 }
 
+/** Whether an owner has so many open sessions, of whatever flow. */
+export async function hasOpen(db: Executor, owner: string, count: number, at: string): Promise<boolean> {
+  const rows = await db
+    .selectFrom("session")
+    .select("id")
+    .where("owner_id", "=", owner)
+    .where("expires_at", ">", time(at))
+    .offset(count - 1)
+    .limit(1)
+    .execute();
+  return rows.length > 0;
+}
+
 /** Inserts a started session and its first entry in one statement. False when the owner has one of that id. */
 export async function insertHot(db: Executor, owner: string, stored: Stored, entry: HistoryEntry): Promise<boolean> {
   const rows = await db

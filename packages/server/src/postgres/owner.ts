@@ -13,8 +13,14 @@ export async function lockOwner(tx: Transaction<Tables>, owner: string, at: stri
   await tx.selectFrom("owner").select("owner_id").where("owner_id", "=", owner).forUpdate().execute();
 }
 
-/** Notes when a device was seen, and what it calls itself. */
-export async function noteDevice(db: Kysely<Tables>, owner: string, device: Device, at: string): Promise<void> {
+/** Notes when a device was seen, and what it calls itself. Of an owner's devices the last `atMost` are kept. */
+export async function noteDevice(
+  db: Kysely<Tables>,
+  owner: string,
+  device: Device,
+  at: string,
+  atMost: number,
+): Promise<void> {
   await db
     .insertInto("device")
     .values({ owner_id: owner, id: device.id, name: device.name, first_seen_at: time(at), last_seen_at: time(at) })
@@ -22,4 +28,15 @@ export async function noteDevice(db: Kysely<Tables>, owner: string, device: Devi
       conflict.columns(["owner_id", "id"]).doUpdateSet({ name: device.name, last_seen_at: sql`excluded.last_seen_at` }),
     )
     .execute();
+  const stale = await db
+    .selectFrom("device")
+    .select("id")
+    .where("owner_id", "=", owner)
+    .orderBy("last_seen_at", "desc")
+    .offset(atMost)
+    .limit(100)
+    .execute();
+  if (stale.length === 0) return;
+  const ids = stale.map(({ id }) => id);
+  await db.deleteFrom("device").where("owner_id", "=", owner).where("id", "in", ids).execute();
 }

@@ -1,0 +1,34 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { counted, MAX_ISSUES } from "./issues.ts";
+import { storable } from "./json.ts";
+
+const issue = fc.record({
+  path: fc.array(fc.oneof(fc.string({ unit: "binary", maxLength: 1_000 }), fc.nat())),
+  message: fc.string({ unit: "binary", maxLength: 1_000 }),
+});
+
+test("S25: so many issues are told, each of a bounded length, and none is left uncounted", () => {
+  fc.assert(
+    fc.property(fc.array(issue, { maxLength: 60 }), fc.nat(5), (found, others) => {
+      const { issues, more = 0 } = counted(found, others);
+      expect(issues.length + more).toBe(found.length + others);
+      expect(issues.length).toBeLessThanOrEqual(MAX_ISSUES);
+      for (const [index, { path, message }] of issues.entries()) {
+        for (const text of [message, ...path.map(String)]) {
+          expect(text.length).toBeLessThanOrEqual(200);
+          expect(text.isWellFormed()).toBe(true);
+        }
+        if (found[index]!.message.length <= 200) expect(message).toBe(found[index]!.message);
+      }
+    }),
+  );
+});
+
+test("S25: what cannot be kept is looked through once, and its issues are counted", () => {
+  expect(storable(Array.from({ length: 10_000 }, () => "\0"))).toMatchObject({
+    ok: false,
+    issues: Array.from({ length: MAX_ISSUES }, (_, index) => ({ path: [index] })),
+    more: 10_000 - MAX_ISSUES,
+  });
+});

@@ -1,0 +1,24 @@
+/** How many issues one refusal names. The rest are counted. */
+export const MAX_ISSUES = 20;
+
+/** The longest text in an issue: its message, or one part of its path. */
+const MAX_TEXT = 200;
+
+/** Issues as a refusal carries them: so many, each cut to a bounded length, and how many `more` there are. */
+export function counted(
+  found: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+  others = 0,
+): { issues: { path: (string | number)[]; message: string }[]; more?: number } {
+  const issues = found.slice(0, MAX_ISSUES).map(({ path, message }) => ({
+    path: path.map((part) => (typeof part === "number" ? part : cut(String(part)))),
+    message: cut(message),
+  }));
+  const more = found.length - issues.length + others;
+  return { issues, ...(more > 0 && { more }) };
+}
+
+function cut(text: string): string {
+  if (text.length <= MAX_TEXT) return text;
+  // Not through the middle of a character.
+  return `${text.slice(0, MAX_TEXT - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+}

@@ -1,0 +1,42 @@
+import { LRUCache } from "lru-cache";
+
+/** How long a used-up allowance takes to be whole again, in milliseconds. */
+export const ALLOWANCE_MS = 15_000;
+
+/** What a reply may weigh for nothing, in bytes: a socket's own buffer holds it, whether or not anybody reads. */
+const FREE_BYTES = 64 * 1024;
+
+/**
+ * What each owner may be told in a while, in bytes. What is sent on a connection that nobody reads stays in memory
+ * until that connection is closed: the allowance bounds how much of it there can be.
+ */
+export class Allowance {
+  readonly #bytes: number;
+  readonly #now: () => number;
+  readonly #owners = new LRUCache<string, { left: number; atMs: number }>({ max: 10_000 });
+
+  /** `bytes`: in {@link ALLOWANCE_MS}. `now`: milliseconds since 1970. */
+  constructor(bytes: number, now: () => number) {
+    this.#bytes = bytes;
+    this.#now = now;
+  }
+
+  /** How long an owner has to wait, in milliseconds; 0 when there is something left. */
+  waitMs(owner: string): number {
+    const left = this.#left(owner);
+    return left > 0 ? 0 : Math.ceil(((1 - left) / this.#bytes) * ALLOWANCE_MS);
+  }
+
+  /** Notes what an owner was told. */
+  take(owner: string, bytes: number): void {
+    if (bytes <= FREE_BYTES) return;
+    this.#owners.set(owner, { left: this.#left(owner) - bytes, atMs: this.#now() });
+  }
+
+  #left(owner: string): number {
+    const known = this.#owners.get(owner);
+    if (known === undefined) return this.#bytes;
+    const sinceMs = Math.max(0, this.#now() - known.atMs);
+    return Math.min(this.#bytes, known.left + (sinceMs / ALLOWANCE_MS) * this.#bytes);
+  }
+}

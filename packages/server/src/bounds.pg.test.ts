@@ -1,0 +1,191 @@
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import { createBank, draft, start, submit, Teller } from "./testing/bank.ts";
+import { adapters, createPlainHost, type Running } from "./testing/host.ts";
+import { freshDatabase } from "./testing/postgres.ts";
+
+const { pool } = await freshDatabase();
+const node = createBank(pool);
+let running: Running;
+
+beforeAll(async () => {
+  await node.migrate();
+  running = await adapters["standalone"]!(createPlainHost(node));
+});
+afterAll(() => running.stop());
+
+const large = "x".repeat(60_000);
+
+/** A session of about so many steps of 60 kB. */
+async function largeSession(teller: Teller): Promise<string> {
+  const session = uuidv7();
+  const left = submit(session, "left", { text: large });
+  await teller.push(start(session, "notes"), left, submit(session, "middle", { text: large }, { left: left.id }));
+  return session;
+}
+
+test("S25: a hundred small drafts of a large session are one write and one revision", async () => {
+  const ada = new Teller(node, uuidv7());
+  const session = await largeSession(ada);
+  const before = (await ada.read(session))!;
+  const {
+    rows: [from],
+  } = await pool.query<{ lsn: string }>("select pg_current_wal_insert_lsn() as lsn");
+  const fields = Array.from({ length: 100 }, (_, index) => draft(session, "right", `f${index}`, index));
+  fields[40] = draft(session, "left", "unknown", 1);
+  const { outcomes, snapshots } = await ada.push(...fields);
+  const {
+    rows: [wal],
+  } = await pool.query<{ bytes: string }>("select pg_current_wal_insert_lsn() - $1::pg_lsn as bytes", [from!.lsn]);
+
+  const made = before.revision + 1;
+  const accepted = outcomes.flatMap((outcome) => (outcome.outcome === "accepted" ? [outcome] : []));
+  expect(accepted.map(({ revision, replayed }) => [revision, replayed])).toEqual(
+    Array.from({ length: 99 }, (_, index) => [made, index > 0]),
+  );
+  expect(outcomes[40]).toMatchObject({ refusal: { code: "invalid_input" } });
+  expect(snapshots).toEqual([await ada.read(session)]);
+  expect(Object.keys(snapshots[0]!.drafts["right"]!)).toHaveLength(99);
+  expect(snapshots[0]!.revision).toBe(made);
+  expect(Number(wal!.bytes)).toBeLessThan(2_000_000);
+});
+
+test("S3: drafts that are pushed together and race others merge, without a gap", async () => {
+  const owner = uuidv7();
+  const session = uuidv7();
+  await new Teller(node, owner).one(start(session, "notes"));
+  const revisions = await Promise.all(
+    Array.from({ length: 8 }, async (_, who) => {
+      const drafts = Array.from({ length: 5 }, (__, nth) => draft(session, "right", `f${who}_${nth}`, nth));
+      const { outcomes } = await new Teller(node, owner).push(...drafts);
+      return outcomes.flatMap((outcome) =>
+        outcome.outcome === "accepted" && !outcome.replayed ? [outcome.revision] : [],
+      );
+    }),
+  );
+  const made = revisions.flat().toSorted((a, b) => a - b);
+  expect(made).toEqual(made.map((_, index) => index + 2));
+  const read = await new Teller(node, owner).read(session);
+  expect(read!.revision).toBe(made.at(-1));
+  expect(Object.keys(read!.drafts["right"]!)).toHaveLength(40);
+});
+
+test("S25: a push's snapshots end by bytes; what they have no room for comes again", async () => {
+  const ada = new Teller(node, uuidv7());
+  const sessions: string[] = [];
+  for (let index = 0; index < 30; index += 1) sessions.push(await largeSession(ada));
+  const commands = sessions.map((session) => draft(session, "right", "a", 1));
+  let waiting = commands;
+  for (let pushes = 0; waiting.length > 0; pushes += 1) {
+    expect(pushes).toBeLessThan(10);
+    const reply = await ada.push(...waiting);
+    // Up to four were under way as it was full.
+    expect(JSON.stringify(reply).length).toBeLessThan(1024 * 1024 + 4 * 130_000);
+    const told = new Set(reply.snapshots.map(({ id }) => id));
+    waiting = waiting.filter(({ session }, index) => {
+      const outcome = reply.outcomes[index]!;
+      expect(outcome.outcome === "accepted" ? told.has(session) : outcome.refusal.code).toBe(
+        outcome.outcome === "accepted" ? true : "busy",
+      );
+      return outcome.outcome !== "accepted";
+    });
+  }
+});
+
+test("S25: a repeat makes no device, and of an owner's devices the last are kept", async () => {
+  const owner = uuidv7();
+  const few = createBank(pool, { bounds: { ownerDevices: 3 } });
+  const begin = start(uuidv7(), "notes");
+  const tellers = Array.from({ length: 5 }, () => new Teller(few, owner));
+  await tellers[0]!.one(begin);
+  await tellers[4]!.one(begin);
+  const devices = async () => {
+    const { rows } = await pool.query("select id from sessions.device where owner_id = $1 order by last_seen_at", [
+      owner,
+    ]);
+    return rows.map(({ id }) => id as string);
+  };
+  expect(await devices()).toEqual([tellers[0]!.device.id]);
+  for (const teller of tellers) await teller.one(draft(begin.session, "left", "text", uuidv7()));
+  expect(await devices()).toEqual(tellers.slice(2).map(({ device }) => device.id));
+  await few.close();
+});
+
+test("S25: an owner may have so many sessions open, and as many again once they have ended", async () => {
+  const few = createBank(pool, { bounds: { ownerSessions: 3 } });
+  const ada = new Teller(few, uuidv7());
+  const sessions = Array.from({ length: 4 }, () => uuidv7());
+  const outcomes = [];
+  for (const session of sessions) outcomes.push(await ada.one(start(session, "notes")));
+  expect(outcomes[2]).toMatchObject({ outcome: "accepted" });
+  expect(outcomes[3]).toMatchObject({ refusal: { code: "limit_reached", atMost: 3, resetsAt: null } });
+  await ada.one({ kind: "cancel", id: uuidv7(), session: sessions[0]!, version: 1 });
+  expect(await ada.one(start(sessions[3]!, "notes"))).toMatchObject({ outcome: "accepted" });
+  expect(await new Teller(few, uuidv7()).one(start(uuidv7(), "notes"))).toMatchObject({ outcome: "accepted" });
+  await few.close();
+});
+
+test("S25: an owner's commands under way are bounded, and another's are taken", async () => {
+  const few = createBank(pool, { bounds: { ownerCommands: 10 } });
+  const ada = new Teller(few, uuidv7());
+  const eve = new Teller(few, uuidv7());
+  const pushes = Array.from({ length: 30 }, () => ada.one(start(uuidv7(), "notes")));
+  const [others, ...outcomes] = await Promise.all([eve.one(start(uuidv7(), "notes")), ...pushes]);
+  expect(others).toMatchObject({ outcome: "accepted" });
+  const codes = outcomes.map((outcome) => (outcome.outcome === "accepted" ? "accepted" : outcome.refusal.code));
+  expect(codes.filter((code) => code === "accepted").length).toBeGreaterThanOrEqual(10);
+  expect(new Set(codes)).toEqual(new Set(["accepted", "busy"]));
+  await few.close();
+});
+
+test("S25: an owner may have so many streams open, and another as many", async () => {
+  const few = createBank(pool, { bounds: { ownerStreams: 2 } });
+  const open = async (owner: string) => {
+    const stream = await few.router.createCaller({ user: owner }).watch({ protocol: PROTOCOL_VERSION, known: {} });
+    const events: AsyncIterator<WatchEvent, void> = (stream as AsyncIterable<WatchEvent>)[Symbol.asyncIterator]();
+    await events.next();
+    return events;
+  };
+  const ada = await Promise.allSettled(Array.from({ length: 5 }, () => open("ada")));
+  expect(ada.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
+  for (const result of ada) {
+    if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "TOO_MANY_REQUESTS" });
+    else await result.value.return?.();
+  }
+  const [again, eve] = await Promise.all([open("ada"), open("eve")]);
+  await Promise.all([again.return?.(), eve.return?.()]);
+  await few.close();
+});
+
+test("S25: one request for a hundred lists, and lists that nobody reads, leave memory and other owners alone", async () => {
+  const owner = uuidv7();
+  const ada = new Teller(node, owner);
+  for (let index = 0; index < 12; index += 1) await largeSession(ada);
+  const input = { flow: null, limit: 100, after: null };
+  const names = Array.from({ length: 100 }, () => "sessions.list").join(",");
+  const inputs = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [index, input]));
+  const headers = { "x-user": owner };
+  const eve = new Teller(node, uuidv7());
+  await eve.one(start(uuidv7(), "notes"));
+
+  const batch = fetch(`${running.url}/${names}?batch=1&input=${encodeURIComponent(JSON.stringify(inputs))}`, {
+    headers,
+  });
+  const unread = Array.from({ length: 60 }, () =>
+    fetch(`${running.url}/sessions.list?input=${encodeURIComponent(JSON.stringify(input))}`, { headers }),
+  );
+  const answered = performance.now();
+  await eve.list();
+  expect(performance.now() - answered).toBeLessThan(2_000);
+
+  const replies = await Promise.all(unread);
+  const statuses = replies.map(({ status }) => status);
+  const text = await (await batch).text();
+  const told = (JSON.parse(text) as { error?: { data: { httpStatus: number } } }[]).map(
+    ({ error }) => error?.data.httpStatus ?? 200,
+  );
+  expect(new Set([...statuses, ...told])).toEqual(new Set([200, 429]));
+  expect([...statuses, ...told].filter((status) => status === 200).length).toBeLessThan(60);
+  await Promise.all(replies.map(async (reply) => reply.body?.cancel()));
+});

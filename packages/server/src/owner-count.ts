@@ -1,0 +1,14 @@
+/** Counts what each owner has under way. */
+export class OwnerCount {
+  readonly #counts = new Map<string, number>();
+
+  of(owner: string): number {
+    return this.#counts.get(owner) ?? 0;
+  }
+
+  add(owner: string, change: number): void {
+    const count = this.of(owner) + change;
+    if (count === 0) this.#counts.delete(owner);
+    else this.#counts.set(owner, count);
+  }
+}
