@@ -45,12 +45,12 @@ export const mutants: readonly Mutant[] = [
     name: "elect a leader once, and never again",
     patches: [
       {
-        file: "client/src/tabs.ts",
+        file: "client/src/election.ts",
         find: "const hold = () => {\n      if (mine === place) become(true);",
         replace: "const hold = (lock?: unknown) => {\n      if (lock && mine === place) become(true);",
       },
-      { file: "client/src/tabs.ts", find: "steal ? { steal } : { signal }", replace: "{ ifAvailable: true }" },
-      { file: "client/src/tabs.ts", find: "if (!isHidden()) enter(true);", replace: "" },
+      { file: "client/src/election.ts", find: "steal ? { steal } : { signal }", replace: "{ ifAvailable: true }" },
+      { file: "client/src/election.ts", find: "if (!isHidden()) enter(true);", replace: "" },
     ],
   },
   one(
@@ -74,15 +74,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "update a session whatever its revision",
     patches: [
-      { file: "server/src/postgres/updates.ts", find: "and session.revision = input.revision - 1", replace: "" },
-      { file: "server/src/postgres/updates.ts", find: 'and revision = ${given("revision")} - 1', replace: "" },
+      { file: "server/src/postgres/updates.ts", find: "where session.revision = input.revision - 1", replace: "" },
+      { file: "server/src/postgres/updates.ts", find: 'and revision = ${given("revision")} - 1 and', replace: "and" },
     ],
   },
   one(
     "send again under a new id",
-    "client/src/pusher.ts",
+    "client/src/batch.ts",
     "pending.every(({ command }) => put(command))",
-    "pending.every(({ command }) => put({ ...command, id: environment.id() }))",
+    "pending.every(({ command }) => put({ ...command, id: id() }))",
   ),
   one(
     "merge drafts by their arrival",
@@ -107,15 +107,14 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "server/src/decision.ts",
-        find: "  try {\n    return await court.db.transaction()",
+        find: "  const deciding = () =>",
         replace: `  const counted = new Map();
   for (const limit of served.limits) {
     const tx = court.db.withSchema(court.schema);
     counted.set(limit, await limit.check({ tx, owner, flow: served.flow.name, nowMs: court.now() }));
   }
   early.set(command, counted);
-  try {
-    return await court.db.transaction()`,
+  const deciding = () =>`,
       },
       {
         file: "server/src/decision.ts",
@@ -162,18 +161,27 @@ export const mutants: readonly Mutant[] = [
   one(
     "never ask for what the bus has lost",
     "server/src/relay.ts",
-    "for (const owner of hub.owners()) {",
-    "for (const owner of [] as string[]) {",
+    "const owners = hub.owners().toSorted(",
+    "const owners = ([] as string[]).toSorted(",
   ),
   {
     name: "leave a broken stream alone",
     patches: [
       {
         file: "client/src/watcher.ts",
-        find: "cancelTimer = environment.after(backoffMs(failures, environment), connect);",
-        replace: "",
+        find: "const wasLive = brought > 0;\n    end();",
+        replace: "const wasLive = brought > 0;\n    end();\n    if (!closed) return;",
       },
-      { file: "client/src/sync.ts", find: "onUnheard: reconnect,", replace: "onUnheard: () => {}," },
+      {
+        file: "client/src/watcher.ts",
+        find: "function ask(): void {",
+        replace: "function ask(): void {\n    if (!closed) return;",
+      },
+      {
+        file: "client/src/watcher.ts",
+        find: "if (isFine && !asked) return;",
+        replace: "return;",
+      },
     ],
   },
   one(
