@@ -35,9 +35,9 @@ function undisputed(flow: AnyFlow): Change {
   return (record) =>
     record.shelved.reduce((left, entry) => {
       const { id, kind, step, refusal } = entry;
-      const { submissions } = record.snapshot!;
-      if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, record.snapshot)).length > 0) return left;
-      const by = submissions[step ?? ""]?.command ?? null;
+      const snapshot = record.snapshot!;
+      if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, snapshot)).length > 0) return left;
+      const by = snapshot.submissions[step ?? ""]?.command ?? null;
       return inOrder(unshelved(id), kind === "draft" ? unchanged : settled(id, { outcome: "superseded", by }))(left);
     }, record);
 }

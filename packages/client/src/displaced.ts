@@ -1,4 +1,13 @@
-import { deviceOf, mergeFields, sameJson, unsubmitted, type Device, type Refusal, type Snapshot } from "@sessions/core";
+import {
+  deviceOf,
+  mergeFields,
+  sameJson,
+  submittedInput,
+  unsubmitted,
+  type Device,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core";
 import { mergeDrafts, untyped, type Fields } from "./drafts.ts";
 import type { Change, SessionRecord, ShelvedChange } from "./record.ts";
 
@@ -13,7 +22,7 @@ export function displaced(before: Snapshot | null, device: Device): Change {
     const { snapshot } = record;
     if (snapshot === null) return record;
     return Object.entries(snapshot.submissions).reduce((kept, [step, { command, device: by, typed }]) => {
-      const base = before?.data[step] ?? null;
+      const base = (before && submittedInput(before, step)) ?? null;
       if (before?.submissions[step]?.command === command) return kept;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
       const slots = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
@@ -64,8 +73,8 @@ export function shelvedDraft(
 ): Change {
   return (record) => {
     const { step } = entry;
-    const data = record.snapshot?.data[step] as Fields | undefined;
-    const lost = slots.filter(([field, { value }]) => value !== undefined && !sameJson(value, data?.[field]));
+    const stands = record.snapshot && (submittedInput(record.snapshot, step) as Fields | null | undefined);
+    const lost = slots.filter(([field, { value }]) => value !== undefined && !sameJson(value, stands?.[field]));
     if (lost.length === 0) return record;
     const isSame = ({ kind, step: shelved }: SessionRecord["shelved"][number]) => kind === "draft" && shelved === step;
     const { id, base, mine, over } = { mine: {}, ...entry, ...record.shelved.find(isSame) };

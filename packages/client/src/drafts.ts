@@ -8,6 +8,7 @@ import {
   sameJson,
   seenIn,
   slotOf,
+  submittedInput,
   type Drafts,
   type Json,
   type Slot,
@@ -64,7 +65,7 @@ export function typed(step: string, slots: Slots, version: number): Change {
           drafts: mergeDrafts(record.drafts, { [step]: slots }),
           shelved: record.shelved.flatMap((entry) => {
             if (entry.kind !== "draft" || entry.step !== step || entry.refusal.code !== "conflict") return [entry];
-            const stands = record.snapshot?.data[step] as Fields | null | undefined;
+            const stands = record.snapshot && (submittedInput(record.snapshot, step) as Fields | null | undefined);
             const left = Object.entries(entry.mine as Fields).filter(
               ([field]) => !Object.hasOwn(slots, field) || sameJson(slots[field]!.value, stands?.[field]),
             );

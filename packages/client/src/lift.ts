@@ -13,11 +13,11 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
     record.aside.filter((typed) => typed.version > version),
   ];
   if (record.version === version && readable.length === 0) return record;
-  const { data = {}, drafts = {} } = record.snapshot ?? {};
+  const { data = {}, inputs = {}, drafts = {} } = record.snapshot ?? {};
   const waiting = record.pending.flatMap(({ command }) =>
     command.kind === "submit" && command.version === record.version ? [[command.step, command.input] as const] : [],
   );
-  const standing = { version: record.version, data: { ...data, ...Object.fromEntries(waiting) }, drafts };
+  const standing = { version: record.version, data, inputs: { ...inputs, ...Object.fromEntries(waiting) }, drafts };
   try {
     return {
       ...record,
@@ -51,8 +51,9 @@ export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Sna
 
 /** What a step held before it became sensitive is let go of. */
 function concealed(flow: AnyFlow, snapshot: Snapshot): Snapshot {
-  const data = Object.entries(snapshot.data).map(([step, value]) => [step, isSensitive(flow, step) ? null : value]);
-  return { ...snapshot, data: Object.fromEntries(data) };
+  const told = (values: Snapshot["data"]) =>
+    Object.fromEntries(Object.entries(values).map(([step, value]) => [step, isSensitive(flow, step) ? null : value]));
+  return { ...snapshot, data: told(snapshot.data), inputs: told(snapshot.inputs) };
 }
 
 function isSensitive(flow: AnyFlow, step: string | null): boolean {
@@ -61,7 +62,7 @@ function isSensitive(flow: AnyFlow, step: string | null): boolean {
 
 /** What can be told of a session of another version. */
 export function withoutContents(snapshot: Snapshot): Snapshot {
-  return { ...snapshot, data: {}, outputs: {}, submissions: {}, drafts: {}, result: null };
+  return { ...snapshot, data: {}, inputs: {}, outputs: {}, submissions: {}, drafts: {}, result: null };
 }
 
 /** What was to be submitted, in the words of this page's version where there are any. */

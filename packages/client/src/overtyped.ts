@@ -3,6 +3,7 @@ import {
   deviceOf,
   mergeFields,
   sameJson,
+  submittedInput,
   type Drafts,
   type Json,
   type Refusal,
@@ -38,7 +39,7 @@ export function overtyped(mine: Drafts = {}): Change {
         id: first.at,
         step,
         refusal: { code: "conflict", step, changed: [step], theirs: null } satisfies Refusal,
-        base: snapshot.data[step] ?? null,
+        base: submittedInput(snapshot, step) ?? null,
         over: { ...typedBy(newest, snapshot), typed },
       };
       return shelvedDraft(entry, told)(left);

@@ -531,7 +531,9 @@ test("S4: what a flow's own code throws holds up neither the other sessions nor 
   await vi.waitFor(() => expect(healthy.state.sync).toMatchObject({ state: "saved", pending: 0 }));
   expect(poisoned.state).toMatchObject({ data: { note: { text: "x" } }, sync: { pending: 2 } });
   // Its page hears of it.
-  expect(reported).toContainEqual(new Error("A bug of the application's."));
+  expect(reported).toContainEqual(
+    expect.objectContaining({ code: "flow_invalid", cause: new Error("A bug of the application's.") }),
+  );
   broken = false;
   server.faults.refuse = () => undefined;
   dispatchEvent(new Event("online"));

@@ -5,9 +5,9 @@ import {
   seenBy,
   SessionsError,
   storable,
+  submittedInput,
   type AnyFlow,
   type Command,
-  type Issue,
   type Json,
   type Refusal,
   type Snapshot,
@@ -152,7 +152,7 @@ export function createActions(
         return refusedAtOnce(refusal);
       }
       if (!flow.steps[step].kept) return unqueued(command);
-      const begun = queue(command, view?.data[step] ?? null, instead);
+      const begun = queue(command, (view && submittedInput(view, step)) ?? null, instead);
       if (instead === undefined)
         void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, form));
       return begun;
@@ -202,7 +202,11 @@ export function createActions(
       const record = recordNow();
       const { id: device } = context.device();
       const view = viewOf(flow, record, context.device());
-      const changed = changedFields(plain, view?.drafts[step], view?.data[step] as Fields | null | undefined);
+      const changed = changedFields(
+        plain,
+        view?.drafts[step],
+        view && (submittedInput(view, step) as Fields | null | undefined),
+      );
       const over = isShown ? view?.drafts[step] : undefined;
       const slots = stampFields(record, changed, device, link.now(), over);
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
@@ -262,17 +266,14 @@ function plainFields(step: string, fields: Fields): { plain: Fields; unkept: Ref
   const plain: Record<string, Json | undefined> = {};
   const refusals: Refusal[] = [];
   for (const [field, value] of Object.entries(fields)) {
-    const found = value === undefined ? ({ ok: true, value } as const) : storable(value);
-    if (found.ok) plain[field] = found.value;
-    else refusals.push(notStorable(step, found.tooLarge ? found : { ...found, issues: at(field, found.issues) }));
+    // With its name, which may be a key that somebody typed.
+    const found = storable({ [field]: value ?? null });
+    if (found.ok) plain[field] = value === undefined ? undefined : (found.value as Record<string, Json>)[field]!;
+    else refusals.push(notStorable(step, found));
   }
   const issues = refusals.flatMap((refusal) => (refusal.code === "invalid_input" ? refusal.issues : []));
   const [first = null] = refusals;
   return { plain, unkept: issues.length > 0 ? { code: "invalid_input", step, issues } : first };
-}
-
-function at(field: string, issues: readonly Issue[]): Issue[] {
-  return issues.map(({ path, message }) => ({ path: [field, ...path], message }));
 }
 
 /** What a form held when it was submitted, by field; `undefined` for what was empty. Null for what is no form. */

@@ -2,6 +2,7 @@ import {
   deviceOf,
   parse,
   sameJson,
+  submittedInput,
   unsubmitted,
   type AnyFlow,
   type Device,
@@ -156,7 +157,7 @@ function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
     // What stood there and was not submitted again is empty.
-    const stood = Object.keys((record.snapshot.data[command.step] ?? {}) as object);
+    const stood = Object.keys((submittedInput(record.snapshot, command.step) ?? {}) as object);
     const empty = Object.fromEntries(stood.map((field) => [field, undefined]));
     const input: Fields = { ...empty, ...(command.input as Fields) };
     // What the server has of it need not be sent again.

@@ -8,7 +8,9 @@ const transfer = defineFlow({
   name: "transfer",
   version: 1,
   steps: {
-    amount: step({ input: z.object({ cents: z.int(), day: z.coerce.string() }) }),
+    amount: step({
+      input: z.object({ cents: z.int(), day: z.string().transform((day) => day.length), any: z.coerce.string() }),
+    }),
     recipient: step({ input: z.object({ name: z.string() }) }),
   },
 });
@@ -31,9 +33,12 @@ test("a conflict's step says what base, mine and theirs are, as a whole and by f
     void conflict.fields.cents;
   }
   if (conflict.step === "amount" && conflict.kind === "submit") {
-    // What a person hands in is not what the schema makes of it.
-    expectTypeOf(conflict.mine.day).toEqualTypeOf<unknown>();
+    // What a person hands in, here or elsewhere, is not what the schema makes of it.
+    expectTypeOf(conflict.mine.day).toEqualTypeOf<string>();
+    expectTypeOf(conflict.mine.any).toEqualTypeOf<unknown>();
+    expectTypeOf(conflict.base!.day).toEqualTypeOf<string>();
     expectTypeOf(conflict.theirs!.day).toEqualTypeOf<string>();
+    expectTypeOf(conflict.fields.day!.theirs).toEqualTypeOf<string | undefined>();
   }
   if (conflict.step === "recipient" && conflict.kind === "draft") {
     // A draft may be invalid, and have some of the fields.
@@ -63,4 +68,6 @@ test("a state says what it has by its status", () => {
   if (state.status === "active") expectTypeOf(state.endedAt).toEqualTypeOf<null>();
   if (state.status === "expired") expectTypeOf(state.endedAt).toEqualTypeOf<string>();
   expectTypeOf(state.data.recipient).toEqualTypeOf<{ name: string } | undefined>();
+  expectTypeOf(state.data.amount!.day).toEqualTypeOf<number>();
+  expectTypeOf(state.inputs.amount!.day).toEqualTypeOf<string>();
 });

@@ -2,7 +2,6 @@ import {
   atTime,
   progressOf,
   type AnyFlow,
-  type DataOf,
   type Device,
   type DraftOf,
   type InputOf,
@@ -14,6 +13,7 @@ import {
   type Snapshot,
   type StepsOf,
   type ToldData,
+  type ToldInputs,
 } from "@sessions/core";
 import { draftValues } from "./drafts.ts";
 import type { Overtyped, SessionRecord, ShelvedChange } from "./record.ts";
@@ -51,17 +51,20 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
   readonly kind: Kind;
   readonly step: K;
   readonly refusal: Refusal;
-  /** What the step held when the change was made; null for nothing. */
-  readonly base: DataOf<F, K> | null;
+  /** What was submitted to the step, as it was typed, when the change was made; null for nothing. */
+  readonly base: InputOf<F, K> | null;
   /** What was changed here; of a draft the fields that would be lost. */
   readonly mine: Mine;
-  /** What the step holds on the server now, and to a draft what is typed there, too; null for nothing. */
-  readonly theirs: DataOf<F, K> | null;
+  /**
+   * What is submitted to the step on the server now, as it was typed, and to a draft what is typed there, too; null for
+   * nothing.
+   */
+  readonly theirs: InputOf<F, K> | null;
   /** The fields in which `mine` and `theirs` differ. */
   readonly fields: {
     readonly [Field in keyof DraftOf<F, K>]?: FieldConflict<
       Field extends keyof Mine ? Mine[Field] : never,
-      Field extends keyof DataOf<F, K> ? DataOf<F, K>[Field] : never
+      Field extends keyof InputOf<F, K> ? InputOf<F, K>[Field] : never
     >;
   };
   /** Of a draft that another device typed over without having seen it: which device, and when. Else null. */
@@ -111,6 +114,11 @@ interface Visible<F extends AnyFlow> {
   readonly revision: number;
   /** What has been submitted, by step; what is pending included. Null for what a sensitive step holds. */
   readonly data: ToldData<F>;
+  /**
+   * The same as it was typed, before the steps' schemas parsed it: what a form is offered, with `drafts` on top. Null for
+   * what a sensitive step holds.
+   */
+  readonly inputs: ToldInputs<F>;
   /** What the server computed, by step. */
   readonly outputs: Outputs<F>;
   /** What has been typed and not submitted, here or on another device, by step and field. */
@@ -206,6 +214,7 @@ export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs 
     status: shown?.status ?? absence,
     provisional: shown !== null && shown.status !== record?.snapshot?.status,
     data: shown?.data ?? {},
+    inputs: { ...shown?.data, ...shown?.inputs },
     outputs: shown?.outputs ?? {},
     drafts: draftValues(shown?.drafts ?? {}),
     submissions: shown?.submissions ?? {},

@@ -2,8 +2,32 @@ import { z } from "zod";
 import "./jitless.ts";
 import { idSchema } from "./id.ts";
 import { isWellFormed, type Json } from "./json.ts";
-import { slotSchema, type Slot } from "./slot.ts";
+import { slotSchema } from "./slot.ts";
 import { stampSchema } from "./stamp.ts";
+
+/**
+ * A record whose parsing stops at the first entry that does not fit: whoever sends thousands of them must not make
+ * thousands of issues. What zod's record would leave out in silence does not fit either.
+ */
+function recordOf<Value>(
+  key: z.ZodType<string, string>,
+  value: z.ZodType<Value>,
+  message: string,
+): z.ZodType<Record<string, Value>> {
+  const fits = (given: unknown) =>
+    typeof given === "object" &&
+    given !== null &&
+    !Object.hasOwn(given, "__proto__") &&
+    Object.entries(given).every(([name, item]) => key.safeParse(name).success && value.safeParse(item).success);
+  return z.custom<Record<string, unknown>>(fits, message).pipe(z.record(key, value));
+}
+
+/** As {@link recordOf}, for a list. */
+function listOf<Item>(item: z.ZodType<Item>, atMost: number): z.ZodType<Item[]> {
+  const fits = (given: unknown) =>
+    Array.isArray(given) && given.length <= atMost && given.every((each) => item.safeParse(each).success);
+  return z.custom<unknown[]>(fits, "Not a list of that.").pipe(z.array(item).max(atMost));
+}
 
 const json = z.custom<Json>((value) => value !== undefined);
 const name = z.string().min(1).max(100);
@@ -17,33 +41,14 @@ export function readable(name: string): string {
   return name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, "");
 }
 
-/**
- * Whether a record's entries look right at all. One issue then says enough of one that does not: a hundred thousand
- * wrong entries must not become as many issues.
- */
-const looksRight = (mayBe: (entry: unknown) => boolean) => (given: unknown) =>
-  typeof given === "object" && given !== null && Object.values(given).every((entry) => mayBe(entry));
-
-const seen = z
-  .custom<Record<string, string | null>>(
-    looksRight((entry) => entry === null || typeof entry === "string"),
-    "Not commands by step.",
-  )
-  .pipe(z.record(name, idSchema.nullable()));
-
-const fields = z
-  .custom<Record<string, Slot>>(
-    looksRight((entry) => typeof entry === "object" && entry !== null && "at" in entry),
-    "Not what was typed, by field.",
-  )
-  .pipe(z.record(name, slotSchema));
-
 /** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
 export const deviceSchema = z.object({
   id: idSchema,
   name: textSchema.max(100).overwrite(readable),
 });
 export type Device = z.infer<typeof deviceSchema>;
+
+const seen = recordOf(name, idSchema.nullable(), "Not commands by step.");
 
 const start = z.object({
   kind: z.literal("start"),
@@ -66,7 +71,7 @@ const submit = z.object({
    * The newest stamp of each device in the drafts of the step that the person saw: what was typed until then was
    * decided on with `input`, and a draft of it that arrives later changes nothing.
    */
-  typed: z.array(stampSchema).max(100).optional(),
+  typed: listOf(stampSchema, 100).optional(),
 });
 
 const draft = z.object({
@@ -77,7 +82,8 @@ const draft = z.object({
   step: name,
   /** As in a submission. What another device submitted in the step meanwhile is a conflict, unless it has seen the draft. */
   seen: seen.optional(),
-  fields,
+  /** Its fields by their names, which may be any text that a submission may have as keys. */
+  fields: recordOf(textSchema, slotSchema, "Not what was typed, by field."),
 });
 
 const cancel = z.object({ kind: z.literal("cancel"), id: idSchema, session: idSchema, version });

@@ -1,7 +1,7 @@
 import { stepOf, type AnyFlow } from "./flow.ts";
-import { sameJson, type Json } from "./json.ts";
-import type { Snapshot } from "./snapshot.ts";
-import { MAX_SEEN, slotOf } from "./slot.ts";
+import { sameJson, storable, type Json, type Storable } from "./json.ts";
+import { submittedInput, type Snapshot } from "./snapshot.ts";
+import { MAX_SEEN, slotOf, type Slot } from "./slot.ts";
 import { clampStamp, deviceOf, newestOfEach, nextStamp, type Stamp } from "./stamp.ts";
 
 /**
@@ -23,13 +23,33 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
 
 /** The fields without those that a submission has seen; `typed` is the last stamp that it saw of each device. */
 export function unsubmitted(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
-  const lasts = new Map<string, Stamp>();
-  for (const last of typed) {
-    const device = deviceOf(last);
-    if (last > (lasts.get(device) ?? "")) lasts.set(device, last);
-  }
-  const late = ({ at }: FieldDrafts[string]) => at <= (lasts.get(deviceOf(at)) ?? "");
-  return Object.fromEntries(Object.entries(fields).filter(([, field]) => !late(field)));
+  const last = lastOfEach(typed);
+  const isLate = ({ at }: Slot) => at <= (last.get(deviceOf(at)) ?? "");
+  return Object.fromEntries(Object.entries(fields).filter(([, field]) => !isLate(field)));
+}
+
+/** Of a draft that comes after a submission of its step: what that has not taken up. */
+export function typedSince(fields: FieldDrafts, session: Snapshot, step: string, nowMs: number): FieldDrafts {
+  const { typed = [] } = session.submissions[step] ?? {};
+  const last = lastOfEach(typed);
+  const stands = submittedInput(session, step) as Readonly<Record<string, Json>> | null | undefined;
+  // A clock that runs ahead says nothing of what came first: that it says the same does.
+  const isSame = ([field, { value, at }]: [string, Slot]) =>
+    clampStamp(at, nowMs) !== at && last.has(deviceOf(at)) && sameJson(value, stands?.[field]);
+  const since = Object.entries(unsubmitted(fields, typed));
+  return Object.fromEntries(since.filter((entry) => !isSame(entry)));
+}
+
+function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
+  return new Map(newestOfEach(stamps).map((at) => [deviceOf(at), at]));
+}
+
+/**
+ * A step's draft as it can be kept: names and values are JSON. Its size is what was typed, as that of an input is; an
+ * emptied field counts as one that holds null.
+ */
+export function storableDraft(fields: FieldDrafts): Storable {
+  return storable(Object.fromEntries(Object.entries(fields).map(([field, { value = null }]) => [field, value])));
 }
 
 /** The drafts after a submission: its own are gone, and what cleared steps held is offered again. */
@@ -53,13 +73,13 @@ export function offered(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<s
   return drafts;
 }
 
-/** What a submitted step holds as a draft, as old as its submission: what has been typed there since is newer, whenever it arrives. */
+/** What was typed for a submitted step as a draft, as old as its submission: what has been typed there since is newer, whenever it arrives. */
 export function held(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
   const others = (submission.typed ?? []).filter((typed) => deviceOf(typed) !== submission.device.id);
   const seen = newestOfEach(others).slice(-MAX_SEEN);
-  const fields = Object.entries((session.data[step] ?? {}) as Record<string, Json>);
+  const fields = Object.entries((submittedInput(session, step) ?? {}) as Record<string, Json>);
   return Object.fromEntries(fields.map(([field, value]) => [field, slotOf(value, at, seen)]));
 }
 

@@ -3,8 +3,9 @@ import { z } from "zod";
 import { durationMs } from "./duration.ts";
 import { SessionsError } from "./error.ts";
 import { defineFlow, fieldNames } from "./flow.ts";
+import type { Json } from "./json.ts";
 import { progressOf } from "./progress.ts";
-import { step } from "./step.ts";
+import { step, type Step } from "./step.ts";
 
 const input = z.object({ n: z.int() });
 const steps = { a: step({ input }), b: step({ input }), c: step({ input }) };
@@ -112,4 +113,35 @@ test("a duration is a whole number of minutes, hours or days", () => {
 test("the fields of an object schema are known, and those of other schemas are not", () => {
   expect(fieldNames(steps.a)).toEqual(["n"]);
   expect(fieldNames(step({ input: z.record(z.string(), z.string()) }))).toBeUndefined();
+});
+
+test.for<[string, z.ZodType, string]>([
+  ["a date", z.object({ when: z.date() }), "date is none \\(when\\).*z.iso.datetime"],
+  ["a date that may be left out", z.object({ a: z.string(), when: z.date().optional() }), "date"],
+  ["a date that text becomes", z.object({ when: z.coerce.date() }), "date is none \\(when\\)"],
+  [
+    "a codec of a date",
+    z.object({ when: z.codec(z.iso.datetime(), z.date(), { decode: (text) => new Date(text), encode: String }) }),
+    "date",
+  ],
+  [
+    "a date deep within",
+    z.object({ lines: z.array(z.object({ at: z.date().nullable() })) }),
+    "\\(lines\\.\\[\\]\\.at\\)",
+  ],
+  ["a bigint", z.object({ n: z.bigint() }), "bigint"],
+  ["a map", z.object({ m: z.map(z.string(), z.string()) }), "map"],
+  ["a set", z.record(z.string(), z.set(z.string())), "set"],
+])("a step that holds %s is no JSON, and says where", ([, input, message]) => {
+  const steps = { a: step({ input: input as Step["input"] }) };
+  expect(() => defineFlow({ name: "dated", version: 1, steps })).toThrow(
+    new RegExp(`^flow_invalid: .*JSON.*${message}`),
+  );
+});
+
+test("what is JSON before and after is fine, whatever it is in between", () => {
+  const text = z.coerce.date().transform((date) => date.toISOString());
+  const tree: z.ZodType<Json> = z.lazy(() => z.array(tree));
+  const input = z.object({ when: text, either: z.union([z.string(), z.date()]).pipe(z.string()), any: z.json(), tree });
+  expect(() => defineFlow({ name: "dated", version: 1, steps: { a: step({ input }) } })).not.toThrow();
 });

@@ -4,6 +4,7 @@ import { durationMs, type Duration } from "./duration.ts";
 import { SessionsError } from "./error.ts";
 import type { Json } from "./json.ts";
 import type { Migrations, MigrationsInto } from "./migration.ts";
+import { namesIn, unlikeJson } from "./schema.ts";
 import type { FieldNames, Step, Steps } from "./step.ts";
 
 type StepName<S> = Extract<keyof S, string>;
@@ -92,15 +93,20 @@ export type StepsOf<F extends AnyFlow> = StepName<F["steps"]>;
 export type InputOf<F extends AnyFlow, K extends StepsOf<F>> = z.input<F["steps"][K]["input"]>;
 /** A step's submitted data: the schema's parsed value. */
 export type DataOf<F extends AnyFlow, K extends StepsOf<F>> = z.output<F["steps"][K]["input"]>;
+/** Whether an optional schema is there; of any flow it is. Without `strictNullChecks` a missing one extends everything. */
+export type IsGiven<Schema> = [Schema] extends [undefined] ? (0 extends 1 & Schema ? true : false) : true;
 /** What the server computed for a step. */
-export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> = F["steps"][K]["output"] extends z.ZodType
-  ? z.output<F["steps"][K]["output"]>
-  : never;
+export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> =
+  IsGiven<F["steps"][K]["output"]> extends true ? z.output<F["steps"][K]["output"]> : never;
 /** What has been submitted so far, by step. */
 export type Data<F extends AnyFlow> = { readonly [K in StepsOf<F>]?: DataOf<F, K> };
 /** What has been submitted so far as a device is told it: null for what a sensitive step holds. */
 export type ToldData<F extends AnyFlow> = {
   readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : DataOf<F, K>;
+};
+/** What has been submitted so far as it was typed, as a device is told it: what a form may be offered. */
+export type ToldInputs<F extends AnyFlow> = {
+  readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : InputOf<F, K>;
 };
 /** What a completed session has: every step that is always on the path, and perhaps the others. */
 export type CompleteData<F extends AnyFlow> = {
@@ -108,7 +114,7 @@ export type CompleteData<F extends AnyFlow> = {
 } & { readonly [K in Exclude<StepsOf<F>, NonNullable<F["always"]>>]?: DataOf<F, K> };
 /** The steps for which the server computes an output. */
 export type StepsWithOutput<F extends AnyFlow> = {
-  [K in StepsOf<F>]: F["steps"][K]["output"] extends z.ZodType ? K : never;
+  [K in StepsOf<F>]: IsGiven<F["steps"][K]["output"]> extends true ? K : never;
 }[StepsOf<F>];
 /** What the server computed so far, by step. */
 export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: OutputOf<F, K> };
@@ -116,12 +122,50 @@ export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: 
 export type CompleteOutputs<F extends AnyFlow> = {
   readonly [K in Extract<StepsWithOutput<F>, NonNullable<F["always"]>>]: OutputOf<F, K>;
 } & { readonly [K in Exclude<StepsWithOutput<F>, NonNullable<F["always"]>>]?: OutputOf<F, K> };
-/** A step's fields as typed so far: any JSON, valid or not; never any of a sensitive step. */
+/** A step's fields as typed so far: any JSON, valid or not, `undefined` where one was emptied; never any of a sensitive step. */
+// Looked up in an object, so that an error shows the fields and not the whole flow.
 export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
-  readonly [Field in FieldNames<InputOf<F, K>>]?: F["steps"][K]["sensitive"] extends true ? never : Json;
-};
+  readonly [Step in K]: {
+    readonly [Field in FieldNames<InputOf<F, Step>>]?: F["steps"][Step]["sensitive"] extends true
+      ? never
+      : Json | undefined;
+  };
+}[K];
+/** What a form holds of a value while it is typed: the value, or text, or nothing; of an object or a list as much as there is. */
+export type Typed<T> = unknown extends T
+  ? Json
+  : T extends readonly (infer Item)[]
+    ? readonly Typed<Item>[] | string | null
+    : T extends object
+      ? { readonly [Name in keyof T]?: Typed<T[Name]> } | string | null
+      : T | string | null;
+/** What the form of a step shows, by field: what is typed, else what was submitted; never anything of a sensitive step. */
+export type ValuesOf<F extends AnyFlow, K extends StepsOf<F>> = {
+  readonly [Step in K]: {
+    readonly [Field in FieldNames<InputOf<F, Step>>]?:
+      | (F["steps"][Step]["sensitive"] extends true ? never : Typed<FieldOf<InputOf<F, Step>, Field>>)
+      | undefined;
+  };
+}[K];
+type FieldOf<T, Field extends string> = unknown extends T
+  ? unknown
+  : T extends { readonly [Name in Field]?: infer Value }
+    ? Value
+    : never;
+/** The names of a step's fields and of all within them, joined by dots: `"lines.0.amount"`. */
+export type PathsOf<F extends AnyFlow, K extends StepsOf<F>> = PathsIn<InputOf<F, K>>;
+type PathsIn<T, Depth extends readonly unknown[] = []> = Depth["length"] extends 6
+  ? string
+  : unknown extends T
+    ? string
+    : T extends readonly (infer Item)[]
+      ? `${number}` | `${number}.${PathsIn<Item, [...Depth, T]>}`
+      : T extends object
+        ? { [Name in keyof T & (string | number)]: `${Name}` | `${Name}.${PathsIn<T[Name], [...Depth, T]>}` }[keyof T &
+            (string | number)]
+        : never;
 /** What a completed session returned; null for a flow without a `result` schema. */
-export type ResultOf<F extends AnyFlow> = F["result"] extends z.ZodType ? z.output<F["result"]> : null;
+export type ResultOf<F extends AnyFlow> = IsGiven<F["result"]> extends true ? z.output<F["result"]> : null;
 
 /**
  * Describes a multi-step task once, for browser and server.
@@ -164,13 +208,20 @@ export function defineFlow<
   if (idleMs === undefined || absoluteMs === undefined) {
     throw invalid('a duration is a whole number and m, h or d, such as "72h".');
   }
-  for (const [stepName, { dependsOn }] of Object.entries<Step>(steps)) {
+  for (const [stepName, { dependsOn, input, output }] of Object.entries<Step>(steps)) {
     // Sessions keep what they know of a step under its name: one that every object inherits would be found there unasked.
     if (!/^[A-Za-z][\w-]{0,99}$/.test(stepName) || stepName in Object.prototype) {
       throw invalid(`the step name ${stepName} is not allowed.`);
     }
     const unknown = dependsOn.find((other) => !Object.hasOwn(steps, other));
     if (unknown !== undefined) throw invalid(`step ${stepName} cannot depend on ${unknown}.`);
+    const odd = unlikeJson(input, "in") ?? unlikeJson(input, "out") ?? (output && unlikeJson(output, "out"));
+    if (odd !== undefined) {
+      const where = odd.path.join(".") || "all of it";
+      throw invalid(
+        `step ${stepName} holds JSON, and a ${odd.type} is none (${where}): z.iso.datetime() is a date as text.`,
+      );
+    }
   }
   for (const stepName of stepNames) {
     if (dependents({ steps }, stepName).has(stepName)) {
@@ -221,10 +272,9 @@ export function dependents({ steps }: Pick<AnyFlow, "steps">, step: string): Rea
   return found;
 }
 
-/** The names of the fields that a step's input has; undefined when its schema does not say. */
+/** The names of the fields that a step's input has; undefined when its schema takes any. */
 export function fieldNames(step: Step): readonly string[] | undefined {
-  const shape = "shape" in step.input ? step.input.shape : undefined;
-  return typeof shape === "object" && shape !== null ? Object.keys(shape) : undefined;
+  return namesIn(step.input);
 }
 
 /** A flow's step of this name; undefined when it has none. */

@@ -23,12 +23,17 @@ export {
   type Flow,
   type FlowOptions,
   type InputOf,
+  type IsGiven,
   type OutputOf,
   type Outputs,
+  type PathsOf,
   type ResultOf,
   type StepsOf,
   type StepsWithOutput,
   type ToldData,
+  type ToldInputs,
+  type Typed,
+  type ValuesOf,
 } from "./flow.ts";
 export { idSchema } from "./id.ts";
 export { notStorable, parse } from "./input.ts";
@@ -61,7 +66,7 @@ export {
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
 export { progressOf, type Progress } from "./progress.ts";
-export { statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
+export { submittedInput, statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
 export { fieldValues, mergeFields, unsubmitted } from "./drafts.ts";
 export { covers, seenIn, slotOf, type Slot } from "./slot.ts";
 export { deviceOf, newestOfEach, nextStamp, type Stamp } from "./stamp.ts";

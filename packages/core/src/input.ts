@@ -1,20 +1,74 @@
+import type { z } from "zod";
+import { SessionsError } from "./error.ts";
 import { counted } from "./issues.ts";
-import { MAX_INPUT_LENGTH, storable, type Json } from "./json.ts";
+import { MAX_INPUT_LENGTH, sameJson, storable, type Json } from "./json.ts";
 import type { Refusal } from "./refusal.ts";
+import { namesIn } from "./schema.ts";
 import type { Step } from "./step.ts";
 
-type Parsed = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly refusal: Refusal };
+export interface Submittable {
+  /** As the step's schema parsed it. */
+  readonly value: Json;
+  /** As it was typed, where the schema made something else of it; null for a sensitive step. */
+  readonly input?: Json;
+}
 
-/** Checks a step's input as `advance` does, and gives the value that would be kept. */
+type Parsed = ({ readonly ok: true } & Submittable) | { readonly ok: false; readonly refusal: Refusal };
+
+/**
+ * Checks a step's input as `advance` does, and gives what would be kept.
+ *
+ * @throws {SessionsError} `flow_invalid` when the schema throws, is asynchronous, or parses one input to different values.
+ */
 export function parse(definition: Step, step: string, input: unknown): Parsed {
   const raw = storable(input);
   if (!raw.ok) return { ok: false, refusal: notStorable(step, raw) };
-  const parsed = definition.input.safeParse(raw.value);
+  const parsed = parsedBy(definition.input, step, raw.value);
   if (!parsed.success) {
     return { ok: false, refusal: { code: "invalid_input", step, ...counted(parsed.error.issues) } };
   }
   const value = storable(parsed.data);
-  return value.ok ? value : { ok: false, refusal: notStorable(step, value) };
+  if (!value.ok) return { ok: false, refusal: notStorable(step, value) };
+  const typed = known(definition.input, raw.value);
+  if (sameJson(typed, value.value)) return value;
+  const again = parsedBy(definition.input, step, typed);
+  if (!again.success || !sameJson(again.data as Json, value.value)) {
+    throw misbehaving(step, "gives another value each time. What it makes of an input must depend on the input alone");
+  }
+  return { ...value, input: definition.sensitive ? null : typed };
+}
+
+function parsedBy(schema: z.ZodType, step: string, raw: Json) {
+  try {
+    return schema.safeParse(raw);
+  } catch (cause) {
+    if (isAsync(schema, raw)) throw misbehaving(step, "is asynchronous. Do it in the step's handler");
+    // Its message may quote what a person typed.
+    throw misbehaving(step, `threw ${(cause as Error | undefined)?.name}. Let it add an issue instead`, cause);
+  }
+}
+
+/** Of an asynchronous schema zod's compiled parser throws whatever it stumbles over. */
+function isAsync(schema: z.ZodType, raw: Json): boolean {
+  try {
+    const running = schema._zod.run({ value: raw, issues: [] }, { async: true });
+    if (!(running instanceof Promise)) return false;
+    running.catch(() => {});
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function misbehaving(step: string, how: string, cause?: unknown): SessionsError {
+  return new SessionsError("flow_invalid", `Step ${step}: its schema ${how}.`, { cause });
+}
+
+/** Without the fields that the schema knows nothing of. */
+function known(schema: z.ZodType, input: Json): Json {
+  const names = new Set(namesIn(schema));
+  if (names.size === 0 || input === null || typeof input !== "object" || Array.isArray(input)) return input;
+  return Object.fromEntries(Object.entries(input).filter(([name]) => names.has(name)));
 }
 
 /** What a person is told of a value that cannot be kept. */

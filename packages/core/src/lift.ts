@@ -7,16 +7,16 @@ import { sameJson, storable, type Json } from "./json.ts";
 import type { OldFields } from "./migration.ts";
 import type { Refusal } from "./refusal.ts";
 import { progressOf } from "./progress.ts";
-import type { Drafts, Snapshot } from "./snapshot.ts";
+import { submittedInput, type Drafts, type Snapshot } from "./snapshot.ts";
 import { slotOf, type Slot } from "./slot.ts";
 import { oldest } from "./stamp.ts";
 import type { Step } from "./step.ts";
 
 /** What lifting makes of a session, drafts aside. */
-export type Lifted = Pick<Snapshot, "version" | "data" | "outputs" | "submissions">;
+export type Lifted = Pick<Snapshot, "version" | "data" | "inputs" | "outputs" | "submissions">;
 
 /** What a person sees of a session whose drafts are lifted. */
-export type Standing = Pick<Snapshot, "version" | "data" | "drafts">;
+export type Standing = Pick<Snapshot, "version" | "data" | "inputs" | "drafts">;
 
 /** A command to a session that there is. */
 export type Continuing = Exclude<Command, StartCommand>;
@@ -47,7 +47,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   const { version } = session;
   if (version === flow.version) return session;
   const active = session.status === "active";
-  const lifted: Lifted = { version: flow.version, data: {}, outputs: {}, submissions: {} };
+  const lifted: Lifted = { version: flow.version, data: {}, inputs: {}, outputs: {}, submissions: {} };
   const cleared = new Set<string>();
   let drafts = liftDrafts(flow, version, session.drafts, {}, { ...session, drafts: {} });
 
@@ -58,8 +58,11 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     if (definition === undefined) throw way.fault("the flow has no such step.");
     const submission = session.submissions[from]!;
     const { sensitive } = submission;
+    const typed = submittedInput(session, from)!;
+    // A secret is kept as it was parsed alone, and is not parsed again.
+    const isLost = sensitive && typed === null && Object.hasOwn(session.inputs, from);
     // What a device was never told, it could not show.
-    if (way.again || (sensitive && !definition.sensitive)) {
+    if (way.again || isLost || (sensitive && !definition.sensitive)) {
       for (const name of dependents(flow, step)) cleared.add(name);
       if (active && definition.kept && !sensitive) {
         drafts = liftDrafts(flow, version, { [from]: held(session, from) }, drafts);
@@ -68,9 +71,8 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     }
     // What was not sent back stays where it is.
     const isWithheld = definition.sensitive && old === null;
-    const data = isWithheld ? { ok: true as const, value: old } : parse(definition, step, way.carry(old as OldFields));
-    // A schema may change what it parses, and must not do so twice.
-    if (!data.ok || !(way.rewritten || sameJson(data.value, old))) throw way.fault("the schema refuses what it holds.");
+    const parsed = isWithheld ? { ok: true as const, value: old } : parse(definition, step, carryInput(way, typed));
+    if (!parsed.ok) throw way.fault("the schema refuses what it holds.");
     if (Object.hasOwn(lifted.data, step)) throw way.fault("another step became the same.");
     if (definition.output !== undefined) {
       const output = session.outputs[from];
@@ -78,7 +80,8 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
         throw way.fault("its output does not fit.");
       lifted.outputs[step] = output!;
     }
-    lifted.data[step] = data.value;
+    lifted.data[step] = parsed.value;
+    if ("input" in parsed) lifted.inputs[step] = parsed.input;
     lifted.submissions[step] = { ...submission, ...(definition.sensitive && { sensitive: true }) };
   }
 
@@ -93,6 +96,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   return {
     ...now,
     data: left(now.data),
+    inputs: left(now.inputs),
     outputs: left(now.outputs),
     submissions: left(now.submissions),
     drafts: offered(flow, now, cleared),
@@ -164,7 +168,7 @@ export function liftDrafts(
 /** What a step's form shows in a session of that version. */
 function standing(session: Standing | undefined, version: number, step: string): OldFields {
   if (session?.version !== version) return {};
-  return { ...(session.data[step] as OldFields | null), ...fieldValues(session.drafts[step] ?? {}) };
+  return { ...(submittedInput(session, step) as OldFields | null), ...fieldValues(session.drafts[step] ?? {}) };
 }
 
 /** A field is as new as the newest that it is made of: tried without each of them, to see which those are. */

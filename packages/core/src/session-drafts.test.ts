@@ -9,7 +9,7 @@ import { advance, seenBy } from "./session.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { slotOf } from "./slot.ts";
 import { MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "./stamp.ts";
-import { step } from "./step.ts";
+import { step, type Step } from "./step.ts";
 import { DAWN_MS, devices, idOf } from "./testing/walk.ts";
 
 const text = z.string().min(3).optional();
@@ -171,10 +171,11 @@ test("a draft may be invalid, and for a step that is not reached yet", () => {
   });
 });
 
-test("a draft of a field that the step lacks is refused without naming what was typed", () => {
-  const result = advance(flow, begun, draft({ "4111 1111": { value: 1, at: nextStamp(phone.id, DAWN_MS) } }), given);
-  expect(result).toMatchObject({ accepted: false, refusal: { code: "invalid_input", step: "first" } });
-  expect(JSON.stringify(result)).not.toContain("4111");
+test("a draft of a field that the step lacks is refused, and the field is named, not what was typed", () => {
+  const at = nextStamp(phone.id, DAWN_MS);
+  const result = advance(flow, begun, draft({ x: { value: "fine", at }, nmae: { value: "4111 1111", at } }), given);
+  const issues = [{ path: ["nmae"], message: "The step has no such field." }];
+  expect(result).toEqual({ accepted: false, refusal: { code: "invalid_input", step: "first", issues } });
 });
 
 test("drafts of one step that are too large together are refused", () => {
@@ -184,6 +185,153 @@ test("drafts of one step that are too large together are refused", () => {
     accepted: false,
     refusal: { code: "too_large", atMost: MAX_INPUT_LENGTH },
   });
+});
+
+/** A flow of one step with this input, begun. */
+function oneStep(input: Step["input"]) {
+  const one = defineFlow({
+    name: "drafted",
+    version: 1,
+    steps: { first: step({ input }), last: step({ input: z.object({}) }) },
+  });
+  return (command: DraftCommand | SubmitCommand, before = begun, nowMs = DAWN_MS) =>
+    advance(one, before, command, { ...given, nowMs });
+}
+const draftOf = (values: Readonly<Record<string, Json>>) => {
+  const at = nextStamp(phone.id, DAWN_MS);
+  return draft(Object.fromEntries(Object.entries(values).map(([field, typed]) => [field, { value: typed, at }])));
+};
+const submissionOf = (input: Json, typed: Stamp[] = []): SubmitCommand => {
+  const common = { id: idOf(3), session: idOf(0), version: 1, step: "first", seen: { first: null } };
+  return { kind: "submit", ...common, input, typed };
+};
+
+test("a draft's size is what was typed: what can be submitted can be drafted, and the other way round", () => {
+  const judge = oneStep(z.record(z.string(), z.string()));
+  const answers = (many: number, answer: string) =>
+    Object.fromEntries(Array.from({ length: many }, (_, index) => [`q${index}`, answer]));
+  for (const fine of [answers(1_000, "yes"), answers(5_000, "yes"), answers(1, "x".repeat(MAX_INPUT_LENGTH - 20))]) {
+    expect(accepted(judge(draftOf(fine))).drafts["first"]).toHaveProperty(Object.keys(fine)[0]!);
+    expect(judge(submissionOf(fine)).accepted).toBe(true);
+  }
+  const refusal = { code: "too_large", atMost: MAX_INPUT_LENGTH };
+  for (const much of [
+    answers(8_000, "yes"),
+    answers(1, "x".repeat(MAX_INPUT_LENGTH)),
+    { ["x".repeat(MAX_INPUT_LENGTH)]: "" },
+  ]) {
+    expect(judge(draftOf(much))).toEqual({ accepted: false, refusal });
+    expect(judge(submissionOf(much))).toEqual({ accepted: false, refusal });
+  }
+  // Emptied fields take room too.
+  const at = nextStamp(phone.id, DAWN_MS);
+  const emptied = Object.fromEntries(Object.keys(answers(10_000, "")).map((field) => [field, { at }]));
+  expect(judge(draft(emptied))).toEqual({ accepted: false, refusal });
+});
+
+const open = z.record(z.string(), z.json());
+test.for<[string, boolean]>([
+  ["constructor", true],
+  ["toString", true],
+  ["hasOwnProperty", true],
+  ["valueOf", true],
+  ["length", true],
+  ["then", true],
+  ["0", true],
+  ["prototype", true],
+  ["a.b", true],
+  ["a[0]", true],
+  ["日本語", true],
+  ["🦊", true],
+  ["", true],
+  ["x".repeat(100), true],
+  ["x".repeat(101), true],
+  ["x".repeat(5_000), true],
+  ["__proto__", false],
+  ["a\0", false],
+  ["\ud83e", false],
+])(
+  "a field's name is taken by the judge and by the wire, as a draft and as an input, or by none: %j (%s)",
+  ([field, fine]) => {
+    const judge = oneStep(open);
+    const command = draftOf({ [field]: "v" });
+    expect(judge(command).accepted).toBe(fine);
+    expect(judge(submissionOf({ [field]: "v" })).accepted).toBe(fine);
+    const wire = commandSchema.safeParse(command);
+    expect(wire.success).toBe(fine);
+    if (!wire.success) return;
+    expect(wire.data).toEqual(command);
+    const { drafts } = accepted(judge(wire.data as DraftCommand));
+    expect(fieldValues(drafts["first"]!)).toEqual({ [field]: "v" });
+  },
+);
+
+test.for<[string, Step["input"], Record<string, Json>, string[]]>([
+  ["object", z.object({ a: z.string() }), { a: "x" }, ["b"]],
+  ["strict object", z.strictObject({ a: z.string() }), { a: "x" }, ["b"]],
+  ["loose object", z.looseObject({ a: z.string() }) as unknown as Step["input"], { a: "x", b: "y" }, []],
+  ["catchall", z.object({ a: z.string() }).catchall(z.string()), { a: "x", b: "y" }, []],
+  ["record", open, { a: "x", b: "y" }, []],
+  ["union", z.union([z.object({ a: z.string() }), z.object({ b: z.string() })]), { a: "x", b: "y" }, ["c"]],
+  ["union with a record", z.union([z.object({ a: z.int() }), open]), { a: "x", c: "y" }, []],
+  ["intersection", z.intersection(z.object({ a: z.string() }), z.object({ b: z.string() })), { a: "x", b: "y" }, ["c"]],
+  ["object with a default", z.object({ a: z.string() }).default({ a: "" }), { a: "x" }, ["b"]],
+  ["object that is made another", z.object({ a: z.string() }).transform(({ a }) => ({ b: a })), { a: "x" }, ["b"]],
+  ["lazy", z.lazy(() => z.object({ a: z.string() })), { a: "x" }, ["b"]],
+])("what a step's schema takes may be drafted, and what it lacks is named: %s", ([, input, fine, lacks]) => {
+  const judge = oneStep(input);
+  expect(fieldValues(accepted(judge(draftOf(fine))).drafts["first"]!)).toEqual(fine);
+  for (const field of lacks) {
+    const issues = [{ path: [field], message: "The step has no such field." }];
+    expect(judge(draftOf({ ...fine, [field]: "z" }))).toMatchObject({ refusal: { code: "invalid_input", issues } });
+  }
+});
+
+test("a value that is no JSON is named by its field", () => {
+  const judge = oneStep(open);
+  for (const [value, at] of [
+    [Number.NaN, []],
+    [{ deep: [1, new Date()] }, ["deep", 1]],
+    ["\0", []],
+  ] as [Json, string[]][]) {
+    expect(judge(draftOf({ fine: 1, cents: value }))).toMatchObject({
+      refusal: { issues: [{ path: ["cents", ...at] }] },
+    });
+  }
+});
+
+test("S2: a submission from a clock that is days ahead takes its own drafts up, and none of what is typed afterwards", () => {
+  const judge = oneStep(z.object({ x: z.string() }));
+  const days = 3 * 24 * 3_600_000;
+  const ahead = nextStamp(phone.id, DAWN_MS + days);
+  const far = `999999999999999-ffff-${phone.id}`;
+  for (const typed of [ahead, far]) {
+    const standing = accepted(judge(submissionOf({ x: "typed" }, [typed])));
+    expect(standing.submissions["first"]?.typed).toEqual([nextStamp(phone.id, DAWN_MS)]);
+    // The draft of what was submitted, late.
+    expect(accepted(judge(draft({ x: { value: "typed", at: typed } }), standing, DAWN_MS + 5))).toBe(standing);
+    // Typed on, by the clock that is ahead, and by the one that was set right, an hour later and a second.
+    for (const [at, nowMs] of [
+      [nextStamp(phone.id, DAWN_MS + days, ahead), DAWN_MS + 1_000],
+      [nextStamp(phone.id, DAWN_MS + 1_000), DAWN_MS + 1_000],
+      [nextStamp(phone.id, DAWN_MS + 3_600_000), DAWN_MS + 3_600_000],
+    ] as const) {
+      const after = accepted(judge(draft({ x: { value: "typed on", at } }), standing, nowMs));
+      expect(after.drafts["first"]?.["x"]?.value).toBe("typed on");
+    }
+  }
+});
+
+test("what is malformed is told once, however much of it there is", () => {
+  const many = <T>(value: T) => Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`n${index}`, value]));
+  for (const wrong of [
+    { ...submissionOf({}), seen: many("not an id") },
+    { ...submissionOf({}), typed: Array.from({ length: 20_000 }, () => "not a stamp") },
+    { ...submissionOf({}), typed: Array.from({ length: 101 }, () => nextStamp(phone.id, DAWN_MS)) },
+    draft(many({ value: 1, at: "not a stamp" })),
+  ]) {
+    expect(commandSchema.safeParse(wrong).error?.issues).toHaveLength(1);
+  }
 });
 
 test("a submission takes the drafts of its own step along, and leaves the others", () => {

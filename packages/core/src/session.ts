@@ -1,14 +1,15 @@
 import type { CancelCommand, Command, Device, DraftCommand, StartCommand, SubmitCommand } from "./command.ts";
-import { draftsAfter, mergeDraft, unsubmitted, type FieldDrafts } from "./drafts.ts";
+import { draftsAfter, mergeDraft, storableDraft, typedSince } from "./drafts.ts";
 import { SessionsError } from "./error.ts";
 import { dependents, fieldNames, stepOf, type AnyFlow } from "./flow.ts";
 import { notStorable, parse } from "./input.ts";
-import { sameJson, storable, type Json } from "./json.ts";
+import { counted } from "./issues.ts";
+import { sameJson, type Json } from "./json.ts";
 import { liftCommand, liftSession, type Continuing, type Lifted } from "./lift.ts";
 import type { Refusal } from "./refusal.ts";
-import type { Stamp } from "./stamp.ts";
+import { clampStamp, type Stamp } from "./stamp.ts";
 import { progressOf } from "./progress.ts";
-import type { Snapshot, Status } from "./snapshot.ts";
+import { submittedInput, type Snapshot, type Status } from "./snapshot.ts";
 
 /** When and where a command is judged. */
 export interface Circumstances {
@@ -24,7 +25,13 @@ export interface Circumstances {
  */
 export type Change = (
   | { readonly kind: "start"; readonly version: number }
-  | { readonly kind: "submit"; readonly step: string; readonly data: Json; readonly typed?: readonly Stamp[] }
+  | {
+      readonly kind: "submit";
+      readonly step: string;
+      readonly data: Json;
+      readonly input?: Json;
+      readonly typed?: readonly Stamp[];
+    }
   | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> }
   | { readonly kind: "lift" }
 ) & { readonly lifted?: Lifted };
@@ -44,7 +51,7 @@ const refuse = (refusal: Refusal): Advanced => ({ accepted: false, refusal });
  * @throws {SessionsError} `path_invalid` when the flow's own path function misbehaves.
  */
 export function advance(flow: AnyFlow, session: Snapshot | null, command: Command, given: Circumstances): Advanced {
-  // Of whatever flow it is: the id stands for another session, or another start of it.
+  // Its id is taken, whatever flow and version the start is of.
   if (command.kind === "start" && session !== null) return refuse({ code: "command_mismatch" });
   if (command.version > flow.version) return outdated(flow, command.version);
   if (command.kind === "start") return start(flow, command, given);
@@ -73,9 +80,9 @@ function outdated(flow: AnyFlow, given: number): Extract<Advanced, { accepted: f
 /** Lifting alone changes nothing: it is kept with what the first command makes of the session. */
 function afterLift(session: Snapshot, lifted: Snapshot, advanced: Extract<Advanced, { accepted: true }>): Advanced {
   if (advanced.session === lifted) return { accepted: true, session, change: null };
-  const { version, data, outputs, submissions } = lifted;
+  const { version, data, inputs, outputs, submissions } = lifted;
   const change = advanced.change ?? { kind: "lift" as const };
-  return { ...advanced, change: { ...change, lifted: { version, data, outputs, submissions } } };
+  return { ...advanced, change: { ...change, lifted: { version, data, inputs, outputs, submissions } } };
 }
 
 function judge(flow: AnyFlow, session: Snapshot, command: Continuing, given: Circumstances): Advanced {
@@ -138,14 +145,14 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given:
   const definition = stepOf(flow, step);
   if (definition === undefined) return refuse({ code: "unknown_step", step });
 
-  const input = parse(definition, step, command.input);
-  if (!input.ok) return refuse(input.refusal);
+  const parsed = parse(definition, step, command.input);
+  if (!parsed.ok) return refuse(parsed.refusal);
 
   const changed = [step, ...definition.dependsOn].filter(
     (name) => (session.submissions[name]?.command ?? null) !== (command.seen[name] ?? null),
   );
   if (changed.length > 0) {
-    const theirs = definition.sensitive ? null : (session.data[step] ?? null);
+    const theirs = definition.sensitive ? null : (submittedInput(session, step) ?? null);
     return refuse({ code: "conflict", step, changed, theirs });
   }
 
@@ -153,7 +160,14 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given:
   if (!open.includes(step)) return refuse({ code: "step_unreachable", step, current: current ?? step });
 
   const { typed } = command;
-  const change = { kind: "submit", step, data: input.value, ...(typed !== undefined && { typed }) } as const;
+  const change = {
+    kind: "submit",
+    step,
+    data: parsed.value,
+    ...(parsed.input !== undefined && { input: parsed.input }),
+    // A stamp from a clock that runs ahead must not make what is typed afterwards late, for ever.
+    ...(typed !== undefined && { typed: typed.map((at) => clampStamp(at, given.nowMs)) }),
+  } as const;
   return { accepted: true, session: submitted(flow, session, change, { ...given, command: command.id }), change };
 }
 
@@ -167,28 +181,28 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
   }
   const names = fieldNames(definition);
   const known = names && new Set(names);
-  const strange = known && Object.keys(command.fields).find((field) => !known.has(field));
-  if (strange !== undefined) {
-    return refuse({
-      code: "invalid_input",
-      step,
-      issues: [{ path: [], message: "A draft names a field that the step lacks." }],
-    });
+  const strange = known ? Object.keys(command.fields).filter((field) => !known.has(field)) : [];
+  if (strange.length > 0) {
+    const issues = strange.map((field) => ({ path: [field], message: "The step has no such field." }));
+    return refuse({ code: "invalid_input", step, ...counted(issues) });
   }
+  const typed = storableDraft(command.fields);
+  if (!typed.ok) return refuse(notStorable(step, typed));
 
   const seen = command.seen && (command.seen[step] ?? null);
   const stands = session.submissions[step];
-  const fields = unsubmitted(command.fields, stands?.typed);
+  const fields = typedSince(command.fields, session, step, given.nowMs);
   const unseen = seen !== undefined && stands && stands.command !== seen && stands.device.id !== given.device.id;
   if (unseen && Object.keys(fields).length > 0) {
-    return refuse({ code: "conflict", step, changed: [step], theirs: session.data[step]! });
+    return refuse({ code: "conflict", step, changed: [step], theirs: submittedInput(session, step)! });
   }
   const before = session.drafts[step] ?? {};
-  const merged = storable(mergeDraft(before, fields, given.nowMs));
-  if (!merged.ok) return refuse(notStorable(step, merged));
-  if (sameJson(before, merged.value)) return { accepted: true, session, change: null };
+  const merged = mergeDraft(before, fields, given.nowMs);
+  const whole = storableDraft(merged);
+  if (!whole.ok) return refuse(notStorable(step, whole));
+  if (sameJson(before, merged)) return { accepted: true, session, change: null };
 
-  const drafts = { ...session.drafts, [step]: merged.value as FieldDrafts };
+  const drafts = { ...session.drafts, [step]: merged };
   return { accepted: true, session: touch(flow, { ...session, drafts }, given), change: null };
 }
 
@@ -209,6 +223,7 @@ function begin(flow: AnyFlow, id: string, given: Circumstances): Snapshot {
     revision: 1,
     status: "active",
     data: {},
+    inputs: {},
     outputs: {},
     submissions: {},
     drafts: {},
@@ -237,6 +252,7 @@ function submitted(
   const next: Snapshot = {
     ...touched,
     data,
+    inputs: { ...keep(session.inputs), ...(change.input !== undefined && { [step]: change.input }) },
     outputs: keep(session.outputs),
     submissions: {
       ...keep(session.submissions),
@@ -257,6 +273,7 @@ function submitted(
   return {
     ...end(next, "completed"),
     data: onPath(next.data),
+    inputs: onPath(next.inputs),
     outputs: onPath(next.outputs),
     submissions: onPath(next.submissions),
   };

@@ -19,8 +19,13 @@ export const snapshotSchema = z.object({
   /** 1, 2, 3, …: one per accepted command. */
   revision: z.int(),
   status: z.enum(statuses),
-  /** What was submitted, by step. */
+  /** What was submitted, by step, as the step's schema parsed it. */
   data: z.record(z.string(), json),
+  /**
+   * What was typed for it, by step, where the schema made something else of it; null for a sensitive step. It is what a
+   * form is offered: a schema must not parse what it has parsed.
+   */
+  inputs: z.record(z.string(), json),
   /** What the server computed, by step. */
   outputs: z.record(z.string(), json),
   /** By which command, when and where each step was last submitted, and whether it was a sensitive one. */
@@ -49,3 +54,8 @@ export const snapshotSchema = z.object({
 
 export type Snapshot = z.infer<typeof snapshotSchema>;
 export type Drafts = Snapshot["drafts"];
+
+/** What was submitted to a step as it was typed, for its form; undefined when nothing is. */
+export function submittedInput({ data, inputs }: Pick<Snapshot, "data" | "inputs">, step: string): Json | undefined {
+  return (Object.hasOwn(inputs, step) ? inputs : data)[step];
+}

@@ -5,7 +5,7 @@ import type { Json } from "./json.ts";
 export type Fields = { readonly [field: string]: Json | undefined };
 
 /** The names that any member of a union has. */
-export type FieldNames<T> = T extends unknown ? Extract<keyof T, string> : never;
+export type FieldNames<T> = unknown extends T ? string : T extends unknown ? Extract<keyof T, string> : never;
 
 export interface StepOptions<
   Input extends z.ZodType<Fields>,

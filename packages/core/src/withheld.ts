@@ -7,12 +7,13 @@ import type { Snapshot } from "./snapshot.ts";
  * version of the flow, which its submission says, or only in a later one. `flow` may be of another version, or none.
  */
 export function withheld(flow: AnyFlow | undefined, session: Snapshot): Snapshot {
-  const { data, drafts } = session;
+  const { data, inputs, drafts } = session;
   const secret = [...Object.keys(data), ...Object.keys(drafts)].filter((step) => isSensitive(flow, session, step));
   if (secret.length === 0) return session;
-  const told = Object.entries(data).map(([step, value]) => [step, secret.includes(step) ? null : value]);
+  const told = (values: Snapshot["data"]) =>
+    Object.fromEntries(Object.entries(values).map(([step, value]) => [step, secret.includes(step) ? null : value]));
   const typed = Object.entries(drafts).filter(([step]) => !secret.includes(step));
-  return { ...session, data: Object.fromEntries(told), drafts: Object.fromEntries(typed) };
+  return { ...session, data: told(data), inputs: told(inputs), drafts: Object.fromEntries(typed) };
 }
 
 function isSensitive(flow: AnyFlow | undefined, { version, submissions }: Snapshot, step: string): boolean {

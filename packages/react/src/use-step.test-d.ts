@@ -10,6 +10,18 @@ const transfer = defineFlow({
   steps: {
     recipient: step({ input: z.object({ name: z.string() }) }),
     amount: step({ input: z.object({ cents: z.int(), reference: z.string().optional() }) }),
+    invoice: step({
+      input: z.object({
+        total: z.string().transform(Number),
+        any: z.coerce.number(),
+        address: z.object({ street: z.string() }),
+        lines: z.array(z.object({ amount: z.number(), tags: z.array(z.string()) })),
+        extra: z.record(z.string(), z.boolean()).optional(),
+      }),
+    }),
+    secret: step({ input: z.object({ pin: z.string() }), sensitive: true }),
+    free: step({ input: z.object({ name: z.string() }).catchall(z.json()) }),
+    either: step({ input: z.union([z.object({ a: z.number() }), z.object({ b: z.string() })]) }),
   },
 });
 type Transfer = typeof transfer;
@@ -17,7 +29,8 @@ type Amount = UsedStep<Transfer, "amount">;
 
 test("a step's form knows its fields, what it takes and what its conflict holds", () => {
   const amount = {} as Amount;
-  expectTypeOf(amount.values.cents).toEqualTypeOf<Json | undefined>();
+  expectTypeOf(amount.values.cents).toEqualTypeOf<number | string | null | undefined>();
+  expectTypeOf(amount.values.reference).toEqualTypeOf<string | null | undefined>();
   expectTypeOf(amount.issues.reference).toEqualTypeOf<string | undefined>();
   expectTypeOf(amount.submit).toBeCallableWith({ cents: 1 });
   // What is typed may be no valid value yet.
@@ -30,6 +43,32 @@ test("a step's form knows its fields, what it takes and what its conflict holds"
   void amount.values.name;
   if (amount.conflict?.kind === "submit") expectTypeOf(amount.conflict.mine.cents).toEqualTypeOf<number>();
   expectTypeOf<NonNullable<Amount["conflict"]>["step"]>().toEqualTypeOf<"amount">();
+});
+
+test("a form's values are what was typed: a step's input, or text, as far as it has come", () => {
+  type Invoice = UsedStep<Transfer, "invoice">;
+  const { values, issues } = {} as Invoice;
+  expectTypeOf(values.total).toEqualTypeOf<string | null | undefined>();
+  expectTypeOf(values.any).toEqualTypeOf<Json | undefined>();
+  expectTypeOf<{ street: string }>().toExtend<Invoice["values"]["address"]>();
+  expectTypeOf<[{ amount: "12," }]>().toExtend<Invoice["values"]["lines"]>();
+  expectTypeOf<[{ amount: boolean }]>().not.toExtend<Invoice["values"]["lines"]>();
+  expectTypeOf<{ yes: true }>().toExtend<Invoice["values"]["extra"]>();
+  expectTypeOf(issues[""]).toEqualTypeOf<string | undefined>();
+  expectTypeOf(issues["address.street"]).toEqualTypeOf<string | undefined>();
+  expectTypeOf(issues["lines.0.amount"]).toEqualTypeOf<string | undefined>();
+  expectTypeOf(issues["lines.1.tags.2"]).toEqualTypeOf<string | undefined>();
+  expectTypeOf(issues["extra.yes"]).toEqualTypeOf<string | undefined>();
+  // @ts-expect-error No such field.
+  void issues["address.city"];
+  // @ts-expect-error No such field.
+  void issues.lnies;
+  expectTypeOf<UsedStep<Transfer, "secret">["values"]["pin"]>().toEqualTypeOf<undefined>();
+  expectTypeOf<UsedStep<Transfer, "free">["values"]["whatever"]>().toEqualTypeOf<Json | undefined>();
+  const either = {} as UsedStep<Transfer, "either">;
+  expectTypeOf(either.values.a).toEqualTypeOf<number | string | null | undefined>();
+  expectTypeOf(either.values.b).toEqualTypeOf<string | null | undefined>();
+  expectTypeOf(either.issues.b).toEqualTypeOf<string | undefined>();
 });
 
 test("a step is one of its flow's", () => {

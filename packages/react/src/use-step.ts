@@ -5,8 +5,10 @@ import {
   type DraftOf,
   type InputOf,
   type Json,
+  type PathsOf,
   type Refusal,
   type StepsOf,
+  type ValuesOf,
 } from "@sessions/core";
 import { useCallback, useMemo, useState } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
@@ -14,8 +16,8 @@ import { useSession } from "./use-session.ts";
 
 /** One step of a session, for the form that shows it. */
 export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
-  /** What the form shows, by field: what is typed on any device, else what was submitted. The same object until one of them changes. */
-  readonly values: DraftOf<F, K>;
+  /** What the form shows, by field: what is typed on any device, else what was submitted as it was typed. The same object until one of them changes. */
+  readonly values: ValuesOf<F, K>;
   /** Keeps what is typed. Fields that are given as `values` has them are left out. */
   draft(fields: DraftOf<F, K>): Draft;
   submit(input: InputOf<F, K>): Submission;
@@ -26,8 +28,11 @@ export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
    * submitted or decided; null when nothing was.
    */
   readonly refusal: Refusal | null;
-  /** What was wrong with it: the first message for each field, and under "" that for the whole. */
-  readonly issues: { readonly [Field in keyof DraftOf<F, K> | ""]?: string };
+  /**
+   * What was wrong with it: the first message for each field or part of one, by its path, as in `"street"`,
+   * `"address.street"` and `"lines.0.amount"`; that for the whole under `""`.
+   */
+  readonly issues: { readonly [Path in PathsOf<F, K> | ""]?: string };
   /** A change of this step here and another elsewhere, which waits for the person's decision; null for none. */
   readonly conflict: Extract<Conflict<F>, { readonly step: K }> | null;
 }
@@ -54,7 +59,7 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   const [last, setLast] = useState<Last | null>(null);
 
   // The flow's own schemas made what was submitted, and a draft may hold any JSON.
-  const shown = valuesOf(state, step) as DraftOf<F, K>;
+  const shown = valuesOf(state, step);
   const [values, setValues] = useState(shown);
   // Equal ones stay, in whatever order their fields come. React renders again before anybody sees the old ones.
   if (!sameJson(values, shown)) setValues(shown);
@@ -90,7 +95,8 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   const refusal = mine?.refusal && !isOver(mine.refusal, step, state, conflict) ? mine.refusal : null;
   return useMemo(
     () => ({
-      values,
+      // What was typed, by the application's own forms.
+      values: values as ValuesOf<F, K>,
       draft,
       submit,
       pending: mine?.pending ?? false,
@@ -114,8 +120,8 @@ function isOver({ code }: Refusal, step: string, { progress }: SessionState, con
   return code === "step_unreachable" && progress.open.includes(step);
 }
 
-function valuesOf<F extends AnyFlow>({ data, drafts }: Pick<SessionState<F>, "data" | "drafts">, step: StepsOf<F>) {
-  return { ...(data[step] as object | null), ...drafts[step] } as Readonly<Record<string, Json | undefined>>;
+function valuesOf<F extends AnyFlow>({ inputs, drafts }: Pick<SessionState<F>, "inputs" | "drafts">, step: StepsOf<F>) {
+  return { ...(inputs[step] as object | null), ...drafts[step] } as Readonly<Record<string, Json | undefined>>;
 }
 
 function changed<Fields extends Readonly<Record<string, Json | undefined>>>(
@@ -128,7 +134,7 @@ function changed<Fields extends Readonly<Record<string, Json | undefined>>>(
 
 function issuesOf(refusal: Refusal | null): Readonly<Record<string, string>> {
   if (refusal?.code !== "invalid_input") return {};
-  const found = refusal.issues.map(({ path, message }) => [String(path[0] ?? ""), message]);
-  // The first of a field stands.
+  const found = refusal.issues.map(({ path, message }) => [path.join("."), message]);
+  // The first of a path stands.
   return Object.fromEntries(found.reverse());
 }

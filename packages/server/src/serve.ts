@@ -1,5 +1,4 @@
 import type { Transaction } from "kysely";
-import type { z } from "zod";
 import {
   SessionsError,
   type AnyFlow,
@@ -7,6 +6,7 @@ import {
   type CompleteOutputs,
   type Data,
   type DataOf,
+  type IsGiven,
   type Json,
   type OutputOf,
   type Outputs,
@@ -59,7 +59,7 @@ type Eventually<T> = T | Promise<T>;
 
 type StepHandler<F extends AnyFlow, K extends StepsOf<F>> = (
   given: StepGiven<F, K>,
-) => Eventually<(F["steps"][K]["output"] extends z.ZodType ? OutputOf<F, K> : void) | Rejection>;
+) => Eventually<(IsGiven<F["steps"][K]["output"]> extends true ? OutputOf<F, K> : void) | Rejection>;
 
 type StepHandlers<F extends AnyFlow> = {
   readonly [K in StepsWithOutput<F>]: StepHandler<F, K>;
@@ -67,21 +67,29 @@ type StepHandlers<F extends AnyFlow> = {
 
 type CompleteHandler<F extends AnyFlow> = (
   given: CompleteGiven<F>,
-) => Eventually<(F["result"] extends z.ZodType ? ResultOf<F> : void) | Rejection>;
+) => Eventually<(IsGiven<F["result"]> extends true ? ResultOf<F> : void) | Rejection>;
 
 /**
  * How a flow is served. `steps` has a handler for each step with an `output`, and `complete` is there for a
  * flow with a `result`. Both run inside the deciding transaction and may run again when it is retried: keep
  * effects outside the database out of them.
  */
-export type ServeOptions<F extends AnyFlow> = { readonly limits?: readonly Limit[] } & ([StepsWithOutput<F>] extends [
-  never,
-]
-  ? { readonly steps?: StepHandlers<F> }
-  : { readonly steps: StepHandlers<F> }) &
-  (F["result"] extends z.ZodType
-    ? { readonly complete: CompleteHandler<F> }
-    : { readonly complete?: CompleteHandler<F> });
+export type ServeOptions<F extends AnyFlow> = {
+  readonly limits?: readonly Limit[];
+  readonly steps?: StepHandlers<F>;
+  readonly complete?: CompleteHandler<F>;
+} & ([StepsWithOutput<F>] extends [never] ? unknown : NeedsSteps) &
+  (IsGiven<F["result"]> extends true ? NeedsComplete : unknown);
+
+// Named, and of no flow: an error that one is missing is as short as this.
+interface NeedsSteps {
+  /** A handler for each step that has an `output`. */
+  readonly steps: object;
+}
+interface NeedsComplete {
+  /** What is done when a session completes: its flow has a `result`. */
+  readonly complete: object;
+}
 
 /** A hook as the engine calls it. */
 export type Hook = (given: {

@@ -148,30 +148,34 @@ function brokenEntry(history: readonly HistoryEntry[], session: string): string 
 /** What a session shows was submitted, computed and returned, and its history does not say. */
 function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEntry[]): string | null {
   let version = 0;
-  let told = new Map<string, { readonly data: Json; readonly output: Json; readonly command: string | null }>();
+  let told = new Map<
+    string,
+    { readonly data: Json; readonly input?: Json | undefined; readonly output: Json; readonly command: string | null }
+  >();
   for (const { entry, body } of history) {
     const { change } = body;
     if (change.kind === "start") version = change.version;
     if (change.lifted !== undefined) {
-      const { data, outputs, submissions } = change.lifted;
+      const { data, inputs, outputs, submissions } = change.lifted;
       const submitted = new Set([...told.values()].map(({ command }) => command));
       told = new Map();
       for (const [step, value] of Object.entries(data)) {
         const command = submissions[step]?.command ?? null;
         if (!submitted.has(command)) return `lifts at entry ${entry} what was not submitted`;
-        told.set(step, { data: value, output: outputs[step] ?? null, command });
+        told.set(step, { data: value, input: inputs[step], output: outputs[step] ?? null, command });
       }
       if (change.lifted.version <= version) return `lifts at entry ${entry} to version ${change.lifted.version}`;
       version = change.lifted.version;
     }
     if (change.kind === "submit") {
-      told.set(change.step, { data: change.data, output: body.output, command: body.command });
+      told.set(change.step, { data: change.data, input: change.input, output: body.output, command: body.command });
     }
   }
   if (snapshot.version !== version) return `is at version ${snapshot.version}, its history at ${version}`;
   for (const [step, data] of Object.entries(snapshot.data)) {
     const last = told.get(step);
     if (last === undefined || !sameJson(last.data, data)) return "has other data than its history";
+    if (!sameJson(last.input, snapshot.inputs[step])) return "has another input than its history";
     if (!sameJson(last.output, snapshot.outputs[step] ?? null)) return "has another output than its history";
     if (last.command !== snapshot.submissions[step]?.command) return "names another submission than its history";
   }

@@ -205,7 +205,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "read an earlier version's step as this one's",
     "core/src/lift.ts",
-    "parse(definition, step, way.carry(old as OldFields))",
+    "parse(definition, step, carryInput(way, typed))",
     "({ ok: true as const, value: old })",
   ),
   one("keep a step's old name", "core/src/lift.ts", "step = way.to ?? step;", ""),

@@ -1,0 +1,71 @@
+import type { z } from "zod";
+
+/** What zod calls kinds of schemas whose values JSON does not have. */
+const notJson: ReadonlySet<string> = new Set(["date", "bigint", "map", "set", "symbol", "function", "file", "promise"]);
+
+const isIn = (schema: z.core.$ZodType): schema is z.core.$ZodTypes => "def" in schema._zod;
+
+/** The names of the fields that a schema takes; undefined when it may take any. */
+export function namesIn(schema: z.core.$ZodType): readonly string[] | undefined {
+  if (!isIn(schema)) return undefined;
+  const { def } = schema._zod;
+  switch (def.type) {
+    case "object": {
+      const isClosed = def.catchall === undefined || def.catchall._zod.def.type === "never";
+      return isClosed ? Object.keys(def.shape) : undefined;
+    }
+    case "pipe":
+      return namesIn(def.in);
+    case "lazy":
+      return namesIn(def.getter());
+    case "union":
+      return allOf(def.options.map(namesIn));
+    case "intersection":
+      return allOf([def.left, def.right].map(namesIn));
+    default:
+      return "innerType" in def ? namesIn(def.innerType) : undefined;
+  }
+}
+
+function allOf(names: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
+  return names.includes(undefined) ? undefined : [...new Set(names.flatMap((some) => some ?? []))];
+}
+
+/** What in a schema can never be JSON as it is taken (`in`) or as it is parsed (`out`): where, and what it is. */
+export function unlikeJson(
+  schema: z.core.$ZodType,
+  side: "in" | "out",
+  path: readonly string[] = [],
+  above: readonly z.core.$ZodType[] = [],
+): { readonly path: readonly string[]; readonly type: string } | undefined {
+  if (!isIn(schema) || above.includes(schema)) return undefined;
+  const { def } = schema._zod;
+  const within = (inner: z.core.$ZodType, ...names: string[]) =>
+    unlikeJson(inner, side, [...path, ...names], [...above, schema]);
+  const first = (found: readonly ReturnType<typeof within>[]) => found.find((each) => each !== undefined);
+  // A date may be made of text.
+  if (notJson.has(def.type))
+    return side === "in" && "coerce" in def && def.coerce ? undefined : { path, type: def.type };
+  switch (def.type) {
+    case "object":
+      return first(Object.entries(def.shape).map(([name, inner]) => within(inner, name)));
+    case "array":
+      return within(def.element, "[]");
+    case "tuple":
+      return first(def.items.map((item) => within(item, "[]")));
+    case "record":
+      return within(def.valueType, "[]");
+    case "union": {
+      const found = def.options.map((option) => within(option));
+      return found.includes(undefined) ? undefined : first(found);
+    }
+    case "intersection":
+      return first([within(def.left), within(def.right)]);
+    case "pipe":
+      return within(side === "in" ? def.in : def.out);
+    case "lazy":
+      return within(def.getter());
+    default:
+      return "innerType" in def ? within(def.innerType) : undefined;
+  }
+}
