@@ -6,7 +6,7 @@ import { START_MS } from "./world.ts";
 /** Seeds that once failed, and some that reach far. */
 const corpus = [67, 128, 163, 177, 30_367, 30_570, 50_015, 473_006_081, 830_001_720, 890_003_476];
 
-const FRESH = 200;
+const FRESH = 60;
 
 const database = await openDatabase(START_MS);
 afterAll(() => database.close());
@@ -20,7 +20,7 @@ async function requireAll(seeds: readonly number[]): Promise<void> {
 
 test("S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S12, S13, S14, S15: what once failed holds", () => requireAll(corpus));
 
-test("S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S12, S13, S14, S15: whatever fails, and whenever, in 200 worlds that nobody has seen", () => {
+test("S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S12, S13, S14, S15: whatever fails, and whenever, in worlds that nobody has seen", () => {
   const first = Math.floor(Math.random() * 1_000_000_000);
   return requireAll(Array.from({ length: FRESH }, (_, index) => first + index));
 });
