@@ -1,19 +1,31 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
 import { createBank, draft, start, submit, Teller } from "./testing/bank.ts";
-import { adapters, createPlainHost, type Running } from "./testing/host.ts";
+import { createPlainHost } from "./testing/host.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 
 const { pool } = await freshDatabase();
 const node = createBank(pool);
-let running: Running;
+// A host that has read nothing of docs/hardening.md.
+const server = createServer(
+  createHTTPHandler({
+    router: createPlainHost(node),
+    createContext: ({ req }) => ({ user: String(req.headers["x-user"]), requestedAt: new Date() }),
+  }),
+);
+let url: string;
 
 beforeAll(async () => {
   await node.migrate();
-  running = await adapters["standalone"]!(createPlainHost(node));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
-afterAll(() => running.stop());
+afterAll(() => server.closeAllConnections());
+afterAll(() => void server.close());
 
 const large = "x".repeat(60_000);
 
@@ -169,11 +181,11 @@ test("S25: one request for a hundred lists, and lists that nobody reads, leave m
   const eve = new Teller(node, uuidv7());
   await eve.one(start(uuidv7(), "notes"));
 
-  const batch = fetch(`${running.url}/${names}?batch=1&input=${encodeURIComponent(JSON.stringify(inputs))}`, {
+  const batch = fetch(`${url}/${names}?batch=1&input=${encodeURIComponent(JSON.stringify(inputs))}`, {
     headers,
   });
   const unread = Array.from({ length: 60 }, () =>
-    fetch(`${running.url}/sessions.list?input=${encodeURIComponent(JSON.stringify(input))}`, { headers }),
+    fetch(`${url}/sessions.list?input=${encodeURIComponent(JSON.stringify(input))}`, { headers }),
   );
   const answered = performance.now();
   await eve.list();

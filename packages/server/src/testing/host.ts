@@ -46,27 +46,39 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** What each host sets, as docs/hardening.md says. */
+const HARDENED = { maxBatchSize: 10, maxBodySize: 6_500_000 };
+const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
+
 /** The host served by each of tRPC's adapters, at `url`. */
 export const adapters: Readonly<Record<string, (host: AnyRouter) => Promise<Running>>> = {
-  standalone: (router) =>
-    listening(
-      createServer(
-        createHTTPHandler({
-          router,
-          basePath: "/trpc/",
-          createContext: ({ req }) => contextOf(header(req.headers["x-user"])),
-        }),
-      ),
-    ),
+  standalone: (router) => {
+    const handler = createHTTPHandler({
+      router,
+      ...HARDENED,
+      basePath: "/trpc/",
+      createContext: ({ req }) => contextOf(header(req.headers["x-user"])),
+    });
+    return listening(createServer((req, res) => (isTaken(req.method) ? handler(req, res) : res.writeHead(405).end())));
+  },
   express: (router) => {
     const app = express();
-    app.use("/trpc", createExpressMiddleware({ router, createContext: ({ req }) => contextOf(req.get("x-user")) }));
+    app.use((req, res, next) => (isTaken(req.method) ? next() : void res.sendStatus(405)));
+    app.use(
+      "/trpc",
+      createExpressMiddleware({ router, ...HARDENED, createContext: ({ req }) => contextOf(req.get("x-user")) }),
+    );
     return listening(createServer(app));
   },
   fastify: async (router) => {
-    const app = fastify({ routerOptions: { maxParamLength: 5_000 }, forceCloseConnections: true });
+    const app = fastify({
+      bodyLimit: HARDENED.maxBodySize,
+      routerOptions: { maxParamLength: 5_000 },
+      forceCloseConnections: true,
+    });
     const trpcOptions: FastifyTRPCPluginOptions<AnyRouter>["trpcOptions"] = {
       router,
+      maxBatchSize: HARDENED.maxBatchSize,
       createContext: ({ req }) => contextOf(header(req.headers["x-user"])),
     };
     await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions });
@@ -74,13 +86,16 @@ export const adapters: Readonly<Record<string, (host: AnyRouter) => Promise<Runn
     return { url: `${url}/trpc`, stop: () => app.close() };
   },
   fetch: (router) => {
-    const answer = (req: Request) =>
-      fetchRequestHandler({
+    const answer = (req: Request) => {
+      if (!isTaken(req.method)) return new Response(null, { status: 405 });
+      return fetchRequestHandler({
         req,
         router,
+        maxBatchSize: HARDENED.maxBatchSize,
         endpoint: "/trpc",
         createContext: () => contextOf(req.headers.get("x-user") ?? undefined),
       });
+    };
     return listening(createAdaptorServer({ fetch: answer }) as Server);
   },
 };
@@ -106,7 +121,13 @@ export function clientOf(url: string, user: string | undefined) {
   });
 }
 
+const isTaken = (method = "") => METHODS.includes(method);
+
 async function listening(server: Server): Promise<Running> {
+  // Closes what nothing moves on: a stream says something every 15 seconds.
+  server.timeout = 60_000;
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 60_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
