@@ -5,7 +5,7 @@ export const faultCodes = {
   migration_failed: "What an earlier version of a flow left cannot be lifted; it is kept.",
   configuration_invalid: "An option has a value that cannot work.",
   context_invalid: "The host's `identify` returned something that is not an owner.",
-  identify_failed: "The host's `identify` threw.",
+  identify_failed: "The host's `identify` threw, or took too long.",
   database_unreachable: "The database does not answer.",
   database_not_migrated: "The database lacks tables that this version needs.",
   database_newer: "The database was migrated by a newer version.",

@@ -73,7 +73,7 @@ export interface SessionsOptions<Context extends object> {
   readonly bounds?: Partial<Bounds>;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
-  /** Told every fault. Default: to `console.error`, without the text of what caused it. */
+  /** Told every fault. Default: to `console.error`; the message of what caused it only where `NODE_ENV` is `development`. */
   readonly onError?: (error: SessionsError) => void;
 }
 
