@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { createApp, type App } from "./app.ts";
 import { openDatabase, type Database } from "./database.ts";
+import { finisher } from "./stop.ts";
 
 const {
   PORT = "4000",
@@ -33,6 +34,7 @@ async function start(): Promise<void> {
   let handle: RequestListener = (_req, res) => res.writeHead(503, { "retry-after": "1" }).end();
   const server = createServer(timeouts, (req, res) => handle(req, res));
   server.setTimeout(SILENT_MS);
+  const finish = finisher(server);
   // The port first: a second start of the example must not get as far as the first one's data.
   await listen(server);
 
@@ -42,12 +44,15 @@ async function start(): Promise<void> {
     throw cause;
   });
   handle = app.handle;
-  const leave = () => {
+  const stop = async () => {
     // Pages that are still open ask again at once: they are told to come back, on a connection that ends.
     handle = (_req, res) => res.writeHead(503, { "retry-after": "1", connection: "close" }).end();
-    void stop(server, app, database);
+    server.close();
+    await app.close();
+    await finish();
+    await database.close();
   };
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, leave);
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void stop());
 
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : PORT;
@@ -59,17 +64,6 @@ async function openApp(database: Database): Promise<App> {
   if (SESSIONS_MIGRATE !== "off") await app.migrate();
   await app.check();
   return app;
-}
-
-/** Lets what is being answered finish; streams are ended, as they would not end by themselves. */
-async function stop(server: Server, app: App, database: Database): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  await app.close();
-  const closing = setInterval(() => server.closeIdleConnections(), 50);
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 3_000))]);
-  clearInterval(closing);
-  await database.close();
-  process.exit(0);
 }
 
 function listen(server: Server): Promise<void> {
