@@ -74,13 +74,42 @@ test("S3: two devices change one step; the late one is shown both and decides", 
   }
 });
 
-test("S4: what was typed offline is kept aside when another device submits the step, and chosen field by field", async () => {
+test("S4: what was typed offline is kept aside when another device types over it or submits the step, and chosen field by field", async () => {
   const [phone, laptop] = [await profile({ width: 375 }), await profile()];
   const late = await phone.open("/");
   await beginTransfer(late);
   await late.getByRole("heading", { name: "Amount" }).waitFor();
   await late.getByText("All changes saved").first().waitFor();
   const early = await laptop.open(new URL(late.url()).pathname);
+  const question = late.getByRole("region", { name: "A change to decide on" });
+
+  await phone.context.setOffline(true);
+  await late.getByLabel("Reference").fill("Rent for April");
+  await late.getByText("Offline: 1 change waits on this device").first().waitFor();
+  await early.getByLabel("Reference").fill("Rent for March");
+  await early.getByLabel("Amount in euros").focus();
+  await early.getByText("All changes saved").first().waitFor();
+  await phone.context.setOffline(false);
+  await question.getByRole("heading", { name: /^Chrome on Linux( \d)? typed over what you wrote here$/ }).waitFor();
+  expect(await question.locator("label").allInnerTexts()).toEqual([
+    "Typed on another device\nRent for March",
+    "What you typed here\nRent for April",
+  ]);
+  expect(await question.getByRole("radio", { checked: true }).count()).toBe(0);
+  expect(await violationsOf(late)).toEqual([]);
+  // By keyboard alone.
+  await question.getByRole("button", { name: "Use what is chosen" }).press("Enter");
+  // It is no longer being typed in.
+  await expect.poll(() => late.getByLabel("Reference").inputValue()).toBe("Rent for March");
+  await late.keyboard.press("Space");
+  await question.getByRole("button", { name: "Leave the form as it is" }).waitFor();
+  await late.keyboard.press("ArrowDown");
+  await question.getByRole("button", { name: "Put it into the form" }).press("Enter");
+  await question.waitFor({ state: "detached" });
+  for (const page of [late, early]) {
+    await expect.poll(() => page.getByLabel("Reference").inputValue()).toBe("Rent for April");
+  }
+
   await phone.context.setOffline(true);
   await late.getByLabel("Amount in euros").fill("55");
   await late.getByLabel("Reference").fill("Rent for May");
@@ -90,7 +119,6 @@ test("S4: what was typed offline is kept aside when another device submits the s
   await submitAmount(early, "60");
   await sendsExactly(early, "€60.00");
   await phone.context.setOffline(false);
-  const question = late.getByRole("region", { name: "A change to decide on" });
   await question.waitFor();
   expect(await question.locator("b").allInnerTexts()).toEqual(["€60.00", "55", "Rent", "Rent for May"]);
 

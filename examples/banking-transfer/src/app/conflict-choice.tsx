@@ -1,7 +1,7 @@
 import type { Conflict, FieldConflict } from "@sessions/client";
 import { useRef, useState } from "react";
 import type { Transfer } from "../flow.ts";
-import { labelOf, textOf } from "./facts.tsx";
+import { inReadingOrder, labelOf, textOf } from "./facts.tsx";
 import { plainText } from "./plain-text.ts";
 import { navigate } from "./route.tsx";
 import type { Fields } from "./wording.ts";
@@ -12,17 +12,24 @@ type Side = "mine" | "theirs";
 export function ConflictChoice(props: {
   readonly transfer: string;
   readonly conflict: Conflict<Transfer>;
+  /** The device that submitted what stands. */
   readonly from: string | undefined;
+  /** What stands and is only typed. */
+  readonly typed: Fields;
 }) {
-  const { transfer, conflict, from } = props;
+  const { transfer, conflict, from, typed } = props;
   // Each step has its own fields, and all are shown alike.
-  const fields = Object.entries(conflict.fields as Readonly<Record<string, FieldConflict>>);
+  const fields = inReadingOrder(Object.entries(conflict.fields as Readonly<Record<string, FieldConflict>>));
   const [chosen, setChosen] = useState<Readonly<Record<string, Side>>>({});
   const [pressed, setPressed] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const missing = fields.map(([field]) => field).filter((field) => chosen[field] === undefined);
   const mine = fields.filter(([field]) => chosen[field] === "mine");
-  const titles = { theirs: from ? `Saved on ${plainText(from)}` : "As it stands", mine: "Here, not saved" };
+  const titleOf = (field: string, side: Side) => {
+    if (side === "mine") return conflict.kind === "draft" ? "What you typed here" : "Here, not saved";
+    if (Object.hasOwn(typed, field)) return "Typed on another device";
+    return from ? `Saved on ${plainText(from)}` : "As it stands";
+  };
 
   function decide() {
     const [first] = missing;
@@ -59,7 +66,7 @@ export function ConflictChoice(props: {
                 onChange={() => setChosen({ ...chosen, [field]: side })}
               />
               <span>
-                <small>{titles[side]}</small>
+                <small>{titleOf(field, side)}</small>
                 <b>{textOf(field, values[side]) || "Nothing"}</b>
               </span>
             </label>
@@ -79,7 +86,7 @@ export function ConflictChoice(props: {
 /** What the button does, as far as it is chosen. */
 function actionText({ kind }: Conflict<Transfer>, missing: number, mine: number, all: number): string {
   if (missing > 0) return "Use what is chosen";
-  if (mine === 0) return kind === "draft" ? "Leave it as it is saved" : "Keep what is saved";
+  if (mine === 0) return kind === "draft" ? "Leave the form as it is" : "Keep what is saved";
   if (kind === "draft") return "Put it into the form";
   return mine === all ? "Save mine instead" : "Save both together";
 }

@@ -35,6 +35,12 @@ function factsIn(fields: Fields): readonly Fact[] {
     .map(([field, label]) => ({ label, text: textOf(field, fields[field]) }));
 }
 
+/** Fields in the order in which they are read. */
+export function inReadingOrder<T>(fields: readonly (readonly [string, T])[]): readonly (readonly [string, T])[] {
+  const names = Object.keys(labels);
+  return [...fields].sort(([one], [other]) => names.indexOf(one) - names.indexOf(other));
+}
+
 /** What a person calls a field. */
 export function labelOf(field: string): string {
   return labels[field] ?? field;

@@ -2,11 +2,12 @@ import type { Refused, Shelved } from "@sessions/client";
 import { ConflictChoice } from "./conflict-choice.tsx";
 import { Facts, factsWanted, type Fact } from "./facts.tsx";
 import type { Transfer } from "../flow.ts";
+import { ago, useNow } from "./moment.ts";
 import { navigate } from "./route.tsx";
-import { refusalText, stepNames, type TransferState } from "./wording.ts";
+import { deviceText, refusalText, stepNames, type Fields, type TransferState } from "./wording.ts";
 
 /** Changes of this device that could not be applied: what stands, what was wanted, and the person's choice. */
-export function ShelvedChanges({ id, shelved, submissions }: Pick<TransferState, "id" | "shelved" | "submissions">) {
+export function ShelvedChanges({ id, shelved, submissions, drafts }: TransferState) {
   // Without its start there is no transfer for the others: they are retried or discarded with it.
   const start = shelved.find(({ kind }) => kind === "start");
   return (start ? [start] : shelved).map((change) => (
@@ -16,27 +17,39 @@ export function ShelvedChanges({ id, shelved, submissions }: Pick<TransferState,
       change={change}
       facts={factsWanted(start ? shelved : [change])}
       from={submissions[change.step ?? ""]?.device.name}
+      typed={(change.kind === "draft" && change.step && drafts[change.step]) || {}}
     />
   ));
 }
 
-/** `facts`: what was wanted. `from`: the device that submitted what stands. */
+/** `facts`: what was wanted. `from`: the device that submitted what stands. `typed`: what stands and is only typed. */
 function ShelvedChange(props: {
   readonly transfer: string;
   readonly change: Shelved<Transfer>;
   readonly facts: readonly Fact[];
   readonly from: string | undefined;
+  readonly typed: Fields;
 }) {
-  const { transfer, change, facts, from } = props;
+  const { transfer, change, facts, from, typed } = props;
   return (
     <section className="shelved" aria-label="A change to decide on" data-kind={change.kind}>
       <h2>{headingOf(change)}</h2>
+      {change.conflict && change.typedOver && <TypedOver at={change.typedOver.at} />}
       {change.conflict ? (
-        <ConflictChoice transfer={transfer} conflict={change} from={from} />
+        <ConflictChoice transfer={transfer} conflict={change} from={from} typed={typed} />
       ) : (
         <RefusedChange change={change} facts={facts} />
       )}
     </section>
+  );
+}
+
+function TypedOver({ at }: { readonly at: string }) {
+  const nowMs = useNow();
+  return (
+    <p>
+      It did so {ago(at, nowMs)}, before what you wrote had reached it. Yours is kept on this device until you choose.
+    </p>
   );
 }
 
@@ -64,7 +77,11 @@ function RefusedChange(props: { readonly change: Refused<Transfer>; readonly fac
   );
 }
 
-function headingOf({ kind, step, conflict }: Shelved<Transfer>): string {
+function headingOf(change: Shelved<Transfer>): string {
+  const { kind, step, conflict } = change;
+  if (conflict && change.typedOver) {
+    return `${sentenceCase(deviceText(change.typedOver.device))} typed over what you wrote here`;
+  }
   const name = step ? stepNames[step] : "A step";
   switch (kind) {
     case "start":
@@ -76,4 +93,8 @@ function headingOf({ kind, step, conflict }: Shelved<Transfer>): string {
     case "draft":
       return conflict ? `${name} was filled in elsewhere while you typed here` : `${name} could not be saved`;
   }
+}
+
+function sentenceCase(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -39,8 +39,8 @@ export function fieldsWanted(shelved: TransferState["shelved"]): Fields {
 }
 
 /** What a person reads for a device. */
-export function deviceText({ name }: { readonly name: string }): string {
-  return plainText(name) || "another device";
+export function deviceText({ name }: { readonly name: string | null }): string {
+  return plainText(name ?? "") || "another device";
 }
 
 /** A transfer in a list: as much of "€1,200.00 to Grace Hopper" as is known. */
