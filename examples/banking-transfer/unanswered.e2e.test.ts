@@ -71,11 +71,23 @@ test("S2: a confirmation that never reached the bank is found out by asking, and
   const page = await readyToSend(server);
   await page.route("**/sessions.{push,receipt}*", (route) => route.abort());
   await page.getByRole("button", { name: "Send €15.00" }).click();
+  await page.locator(".sync", { hasText: "Waiting for the bank’s answer…" }).waitFor();
   await unconfirmed(page);
+  const notKnown = page.getByText("Not known yet whether it was sent").first();
+  await notKnown.waitFor();
+  expect(await page.getByText("All changes saved").count()).toBe(0);
+  await page.getByRole("button", { name: "Ask the bank again" }).click();
+  await page.getByText("The bank still does not answer.").waitFor();
 
+  // Who comes back to the page is told so again.
+  await page.getByRole("link", { name: "Harbour Bank" }).click();
+  await page.getByRole("link", { name: "Resume" }).click();
+  await notKnown.waitFor();
   await page.unrouteAll();
   await page.getByRole("button", { name: "Ask the bank again" }).click();
+  await page.getByText("So far the bank has not sent the money.").waitFor();
   await page.getByText("it is not known yet").waitFor({ state: "detached" });
+  await page.getByText("All changes saved").first().waitFor();
   await page.getByRole("button", { name: "Send €15.00", disabled: false }).click();
   await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
   await server.stop();

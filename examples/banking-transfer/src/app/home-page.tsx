@@ -84,7 +84,7 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
           </span>
         )}
         {refused && <span>The bank has not opened it</span>}
-        {waiting && <span className="unsaved">{syncText(sync)}</span>}
+        {waiting && <span className="unsaved">{syncText(state)}</span>}
       </div>
       <Link to={`/transfers/${id}`} className="button">
         {refused ? "Decide" : "Resume"}

@@ -24,10 +24,15 @@ export interface OpenTransfer {
   rest(): void;
   /** Submits a step, which its schema allows, and goes on to the next; comes back when the bank refuses it. */
   submit(step: TransferStep, send: () => Submission): void;
-  /** Asks whether an unanswered command took effect after all. */
-  check(): Promise<void>;
+  /** Whether the bank was asked to send the money and has not told what came of it. */
+  readonly unconfirmed: boolean;
+  /** Asks what came of it; tells a person what the bank says, or that it says nothing. */
+  check(): Promise<string>;
   cancel(): void;
 }
+
+/** Confirmations that nobody answered, by transfer: who leaves its page and comes back is told of it again. */
+const unanswered = new Map<string, NonNullable<OpenTransfer["refusal"]>>();
 
 /**
  * Follows the transfer to its current step, on whichever device it moves on, unless the address names an earlier
@@ -40,7 +45,8 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   const [typing, setTyping] = useState<{ readonly step: TransferStep; readonly at: string | undefined } | null>(null);
   const sending = useRef(false);
   const [submitting, setSubmitting] = useState<TransferStep | null>(null);
-  const [refusal, setRefusal] = useState<OpenTransfer["refusal"]>(null);
+  const [refusal, setShownRefusal] = useState<OpenTransfer["refusal"]>(unanswered.get(id) ?? null);
+  const unconfirmed = refusal?.refusal.code === "unconfirmed";
 
   const { progress, sync } = session;
   // What is irreversible is waited for; the rest goes on offline.
@@ -53,6 +59,12 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     progress.open.some((open) => open === step),
   );
   const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
+
+  function setRefusal(now: OpenTransfer["refusal"]) {
+    if (now?.refusal.code === "unconfirmed") unanswered.set(id, now);
+    else unanswered.delete(id);
+    setShownRefusal(now);
+  }
 
   /** What was refused is mended in its fields where it is in them again, else among the shelved changes. */
   async function mend(command: string, step: TransferStep) {
@@ -69,7 +81,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     // Two presses within one turn of the page: the screen has not yet said that it is busy.
     if (sending.current) return;
     setTyping(null);
-    setRefusal(null);
+    if (!unconfirmed || step === "review") setRefusal(null);
     setSubmitting(step);
     // Back in the browser's history leads to the step that was just left.
     navigate(`/transfers/${id}/${step}`, { replace: true });
@@ -80,7 +92,8 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     const settlement = await submission.settled;
     sending.current = false;
     setSubmitting(null);
-    if (settlement.outcome !== "refused") return;
+    // What takes a change has sent no money yet.
+    if (settlement.outcome !== "refused") return setRefusal(null);
     setRefusal({ step, refusal: settlement.refusal, command: submission.id });
     if (settlement.refusal.code !== "conflict") await mend(submission.id, step);
   }
@@ -94,20 +107,24 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     refusal,
     type(step) {
       setTyping({ step, at: wanted });
-      setRefusal(null);
+      // What is typed does not answer what became of the money.
+      if (!unconfirmed) setRefusal(null);
     },
     rest: () => setTyping(null),
     submit: (step, send) => void submit(step, send),
     async check() {
-      if (!refusal) return;
+      if (!refusal) return "";
       try {
         const outcome = await sessions.receipt({ session: id, command: refusal.command });
-        // Accepted: the finished transfer arrives by itself. Unknown to the bank: it did not happen.
-        if (outcome?.outcome !== "accepted") setRefusal(null);
+        if (outcome?.outcome === "refused") setRefusal({ ...refusal, refusal: outcome.refusal });
+        else if (outcome === null) setRefusal(null);
+        // Accepted: the finished transfer arrives by itself.
+        return outcome === null ? "So far the bank has not sent the money." : "";
       } catch {
-        // Still no answer: what is shown stays true.
+        return "The bank still does not answer.";
       }
     },
+    unconfirmed,
     cancel: () => void session.cancel(),
   };
 }

@@ -17,6 +17,7 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
   const total = data.amount && fee !== undefined ? formatCents(data.amount.cents + fee) : "…";
   const changed = useJustChanged(shownOf(state));
   const obstacle = busy ? "Waiting for the bank’s answer…" : (obstacleTo(state) ?? pauseFor(changed.now));
+  const [told, setTold] = useState("");
   const refused = refusal?.step === "review" ? refusal.refusal : undefined;
 
   return (
@@ -48,7 +49,9 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (!obstacle) open.submit("review", () => submit({ accepted: true }));
+          if (obstacle) return;
+          setTold("");
+          open.submit("review", () => submit({ accepted: true }));
         }}
       >
         <div className="actions">
@@ -62,11 +65,11 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
             {refused?.code === "limit_reached" && ` This transfer stays open until ${dateAndTime(state.expiresAt)}.`}
           </p>
           <p className="hint" id="obstacle" role="status">
-            {obstacle ?? (refused ? "" : "Once sent, it cannot be taken back.")}
+            {obstacle ?? (refused ? told : `${told} Once sent, it cannot be taken back.`)}
           </p>
         </div>
         {refused?.code === "unconfirmed" && (
-          <button type="button" className="button" onClick={() => void open.check()}>
+          <button type="button" className="button" onClick={() => void open.check().then(setTold)}>
             Ask the bank again
           </button>
         )}

@@ -2,8 +2,10 @@ import { useEffect, useState } from "react";
 import { syncText, type TransferState } from "./wording.ts";
 
 /** Where the changes are: seen at once, and read out when it has stayed the same for a moment. */
-export function SyncStatus({ sync }: { readonly sync: TransferState["sync"] }) {
-  const text = syncText(sync);
+export function SyncStatus(props: { readonly state: TransferState; readonly unconfirmed: boolean }) {
+  const { state, unconfirmed } = props;
+  const { sync } = state;
+  const text = syncText(state, unconfirmed);
   const [spoken, setSpoken] = useState("");
   useEffect(() => {
     // Every keystroke goes through "Saving…": nobody wants to hear each.
@@ -12,7 +14,7 @@ export function SyncStatus({ sync }: { readonly sync: TransferState["sync"] }) {
   }, [text]);
   return (
     <>
-      <span className="sync" data-state={sync.state} aria-hidden="true">
+      <span className="sync" data-state={unconfirmed ? "unconfirmed" : sync.state} aria-hidden="true">
         {text}
       </span>
       {sync.state === "outdated" && (

@@ -47,7 +47,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
   return (
     <main className="page transfer">
       <div className="status">
-        {status === "active" && <SyncStatus sync={state.sync} />}
+        {status === "active" && <SyncStatus state={state} unconfirmed={open.unconfirmed} />}
         <p className="news" role="status">
           {news}
         </p>

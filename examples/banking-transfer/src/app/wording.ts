@@ -57,9 +57,14 @@ export function titleOf({ status, data, drafts, shelved }: TransferState): strin
   return amount || "New transfer";
 }
 
-/** Whether what is on this device is on the bank's side too. */
-export function syncText({ state, pending, storage }: TransferState["sync"]): string {
+/** Whether what is on this device is on the bank's side too. `unconfirmed`: nobody has answered whether it was sent. */
+export function syncText({ sync, confirming }: Pick<TransferState, "sync" | "confirming">, unconfirmed = false) {
+  const { state, pending, storage } = sync;
   const where = storage === "memory" ? "in this tab only" : "on this device";
+  if (state === "saved" || state === "saving" || state === "offline") {
+    if (confirming) return "Waiting for the bank’s answer…";
+    if (unconfirmed) return "Not known yet whether it was sent";
+  }
   switch (state) {
     case "saved":
       return "All changes saved";
