@@ -116,17 +116,20 @@ export class Engine {
   }
 
   async #push(owner: string, { protocol, device, commands }: PushRequest): Promise<PushReply> {
-    const { bounds } = this.#options;
+    const { bounds, telemetry } = this.#options;
+    const refusedAtOnce = (outcome: Outcome, outcomes = commands.map(() => outcome)) => {
+      telemetry.outcome("unread", outcome, commands.length);
+      return { now: this.#iso(), outcomes, snapshots: [] };
+    };
     const excess = excessOf(commands, bounds);
-    if (excess !== null) return { now: this.#iso(), outcomes: [refused(excess)], snapshots: [] };
+    if (excess !== null) return refusedAtOnce(refused(excess), [refused(excess)]);
     if (protocol !== PROTOCOL_VERSION) {
-      const outdated = refused({ code: "outdated", given: protocol, current: PROTOCOL_VERSION });
-      return { now: this.#iso(), outcomes: commands.map(() => outdated), snapshots: [] };
+      return refusedAtOnce(refused({ code: "outdated", given: protocol, current: PROTOCOL_VERSION }));
     }
     const isFull =
       this.#underWay + commands.length > MAX_UNDER_WAY ||
       this.#ofOwner.of(owner) + commands.length > bounds.ownerCommands;
-    if (isFull) return { now: this.#iso(), outcomes: commands.map(() => turnedAway.outcome), snapshots: [] };
+    if (isFull) return refusedAtOnce(turnedAway.outcome);
     this.#underWay += commands.length;
     this.#ofOwner.add(owner, commands.length);
     try {

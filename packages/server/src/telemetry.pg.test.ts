@@ -80,6 +80,20 @@ test("S11: commands, batches, look-ups and watchers are measured by kind and cod
   }
 });
 
+test("a push that is refused before it is looked at is measured, with how many commands it had", async () => {
+  const full = createBank(pool, { bounds: { ownerCommands: 1, pushBytes: 1_000 } });
+  const ada = new Teller(full, "hasty");
+  await ada.push(start(uuidv7()), start(uuidv7()));
+  const session = uuidv7();
+  await ada.push(submit(session, "recipient", { name: "x".repeat(1_000), iban: "" }));
+  await full.close();
+  const unread = (await collected())["sessions.commands"]!.filter(({ attributes }) => attributes["kind"] === "unread");
+  expect(unread.map(({ attributes, value }) => [attributes["code"], value])).toEqual([
+    ["busy", 2],
+    ["too_large", 1],
+  ]);
+});
+
 test("a push that is under way is answered when the node closes, and the next is told to go elsewhere", async () => {
   const gate = Promise.withResolvers<void>();
   const entered = Promise.withResolvers<void>();

@@ -26,9 +26,10 @@ export class Telemetry {
     unit: "ms",
   });
 
-  outcome(kind: Command["kind"] | "malformed", outcome: Outcome): void {
+  /** `unread`: the push was refused before anything of it was looked at. */
+  outcome(kind: Command["kind"] | "malformed" | "unread", outcome: Outcome, commands = 1): void {
     const code = outcome.outcome === "refused" ? outcome.refusal.code : outcome.replayed ? "replayed" : "accepted";
-    this.#commands.add(1, { kind, outcome: outcome.outcome, code });
+    this.#commands.add(commands, { kind, outcome: outcome.outcome, code });
   }
 
   batch(size: number): void {
