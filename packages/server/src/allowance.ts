@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 /** How long a used-up allowance takes to be whole again, in milliseconds. */
 export const ALLOWANCE_MS = 15_000;
 
-/** What a reply may weigh for nothing, in bytes: a socket's own buffer holds it, whether or not anybody reads. */
+/** What the replies to one request may weigh for nothing, in bytes: a socket's own buffer holds it, read or not. */
 const FREE_BYTES = 64 * 1024;
 
 /**
@@ -14,6 +14,8 @@ export class Allowance {
   readonly #bytes: number;
   readonly #now: () => number;
   readonly #owners = new LRUCache<string, { left: number; atMs: number }>({ max: 10_000 });
+  /** What each request was told. A batch of many small replies is one large one. */
+  readonly #told = new WeakMap<object, number>();
 
   /** `bytes`: in {@link ALLOWANCE_MS}. `now`: milliseconds since 1970. */
   constructor(bytes: number, now: () => number) {
@@ -27,10 +29,14 @@ export class Allowance {
     return left > 0 ? 0 : Math.ceil(((1 - left) / this.#bytes) * ALLOWANCE_MS);
   }
 
-  /** Notes what an owner was told. */
-  take(owner: string, bytes: number): void {
-    if (bytes <= FREE_BYTES) return;
-    this.#owners.set(owner, { left: this.#left(owner) - bytes, atMs: this.#now() });
+  /** Notes what an owner was told. `request`: what all replies of one request share, such as its context. */
+  take(owner: string, bytes: number, request: object): void {
+    const before = this.#told.get(request) ?? 0;
+    const told = before + bytes;
+    this.#told.set(request, told);
+    if (told <= FREE_BYTES) return;
+    const counted = before <= FREE_BYTES ? told : bytes;
+    this.#owners.set(owner, { left: this.#left(owner) - counted, atMs: this.#now() });
   }
 
   #left(owner: string): number {

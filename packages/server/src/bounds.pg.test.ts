@@ -201,3 +201,23 @@ test("S25: one request for a hundred lists, and lists that nobody reads, leave m
   expect([...statuses, ...told].filter((status) => status === 200).length).toBeLessThan(60);
   await Promise.all(replies.map(async (reply) => reply.body?.cancel()));
 });
+
+test("S25: what pushes tell an owner counts as what reads do; the rest is busy, and comes later", async () => {
+  let nowMs = Date.now();
+  const few = createBank(pool, { bounds: { ownerReplyBytes: 1_000_000 }, now: () => nowMs });
+  const ada = new Teller(few, uuidv7());
+  const session = await largeSession(ada);
+  nowMs += 15_000;
+  const refused = draft(session, "unknown", "a", 1);
+  const replies = await Promise.all(Array.from({ length: 40 }, () => ada.push(refused)));
+  const told = replies.filter(({ snapshots }) => snapshots.length > 0);
+  expect(told.length).toBeGreaterThan(5);
+  expect(told.length).toBeLessThan(12);
+  const [away] = replies.filter(({ snapshots }) => snapshots.length === 0).flatMap(({ outcomes }) => outcomes);
+  expect(away).toMatchObject({ refusal: { code: "busy" } });
+  const other = new Teller(few, uuidv7());
+  expect(await other.one(start(uuidv7(), "notes"))).toMatchObject({ outcome: "accepted" });
+  nowMs += 15_000;
+  expect((await ada.push(refused)).snapshots).toHaveLength(1);
+  await few.close();
+});

@@ -29,7 +29,7 @@ export interface Bounds {
   readonly nodeReads: number;
   /** How many more of them may wait. Default 10,000. */
   readonly nodeReadsWaiting: number;
-  /** What one owner may be told in 15 seconds, in bytes of JSON; replies of up to 64 KiB are free. Default 32 MiB. */
+  /** What one owner may be told in 15 seconds, in bytes of JSON; requests that bring up to 64 KiB are free. Default 32 MiB. */
   readonly ownerReplyBytes: number;
 }
 

@@ -13,6 +13,7 @@ import {
   type PushRequest,
   type Snapshot,
 } from "@sessions/core";
+import type { Allowance } from "./allowance.ts";
 import type { Notice } from "./bus/bus.ts";
 import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
@@ -60,7 +61,11 @@ const RETRY_AFTER_MS = 1_000;
 /** How often a device's last sighting is written, in milliseconds. */
 const DEVICE_NOTE_MS = 3_600_000;
 
-const turnedAway: Decided = { outcome: refused({ code: "busy", retryAfterMs: RETRY_AFTER_MS }), stored: null };
+const awayFor = (retryAfterMs: number): Decided => ({
+  outcome: refused({ code: "busy", retryAfterMs }),
+  stored: null,
+});
+const turnedAway = awayFor(RETRY_AFTER_MS);
 
 export interface EngineOptions extends Court {
   readonly kind: EngineKind;
@@ -71,6 +76,7 @@ export interface EngineOptions extends Court {
   readonly publish: (owner: string, snapshot: Snapshot) => void;
   readonly reader: Reader;
   readonly shares: OwnerShares;
+  readonly allowance: Allowance;
   readonly telemetry: Telemetry;
 }
 
@@ -109,13 +115,16 @@ export class Engine {
     return this.#committer.depth;
   }
 
-  /** Takes commands in their order; those of different sessions do not wait for one another. */
-  push(owner: string, request: PushRequest): Promise<PushReply> {
+  /**
+   * Takes commands in their order; those of different sessions do not wait for one another. `batch`: what all pushes
+   * that are answered together share.
+   */
+  push(owner: string, request: PushRequest, batch: object): Promise<PushReply> {
     const attributes = { "sessions.commands": request.commands.length };
-    return this.#options.telemetry.span("sessions.push", attributes, () => this.#push(owner, request));
+    return this.#options.telemetry.span("sessions.push", attributes, () => this.#push(owner, request, batch));
   }
 
-  async #push(owner: string, { protocol, device, commands }: PushRequest): Promise<PushReply> {
+  async #push(owner: string, { protocol, device, commands }: PushRequest, batch: object): Promise<PushReply> {
     const { bounds, telemetry } = this.#options;
     const refusedAtOnce = (outcome: Outcome, outcomes = commands.map(() => outcome)) => {
       telemetry.outcome("unread", outcome, commands.length);
@@ -133,15 +142,15 @@ export class Engine {
     this.#underWay += commands.length;
     this.#ofOwner.add(owner, commands.length);
     try {
-      return await this.#takeAll(owner, device, commands);
+      return await this.#takeAll(owner, device, commands, batch);
     } finally {
       this.#underWay -= commands.length;
       this.#ofOwner.add(owner, -commands.length);
     }
   }
 
-  async #takeAll(owner: string, device: Device, commands: readonly unknown[]): Promise<PushReply> {
-    const { telemetry, reader, now, bounds } = this.#options;
+  async #takeAll(owner: string, device: Device, commands: readonly unknown[], batch: object): Promise<PushReply> {
+    const { telemetry, reader, now, bounds, allowance } = this.#options;
     const outcomes: Outcome[] = [];
     const { bySession, malformed } = sorted(commands);
     for (const [index, outcome] of malformed) {
@@ -151,10 +160,15 @@ export class Engine {
 
     const snapshots: Snapshot[] = [];
     let bytes = 0;
+    const turnedAwayNow = (): Decided | undefined => {
+      if (bytes >= bounds.pageBytes) return turnedAway;
+      const waitMs = allowance.waitMs(owner);
+      return waitMs > 0 ? awayFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
+    };
     const takeAll = async (session: string, placed: readonly Placed[]) => {
       let stored: Stored | undefined;
       // What the reply has no room for comes again.
-      let busy = bytes < bounds.pageBytes ? undefined : turnedAway;
+      let busy = turnedAwayNow();
       for (const turn of turnsOf(placed)) {
         // What depends on a command that was turned away is turned away with it, to come again in its order.
         const decided = busy
@@ -176,11 +190,18 @@ export class Engine {
       // Whoever is turned away costs the database nothing.
       const told = written ?? (busy ? null : await reader.read(owner, session));
       if (told === null) return;
+      const late = turnedAwayNow();
+      // Others took what was left meanwhile. What changed nothing can be asked again; what did is told.
+      if (late && !placed.some(({ index }) => isNew(outcomes[index]!))) {
+        for (const { index } of placed) outcomes[index] = late.outcome;
+        return;
+      }
       snapshots.push(told);
-      bytes += jsonBytes(told);
+      const weight = jsonBytes(told);
+      bytes += weight;
+      allowance.take(owner, weight, batch);
     };
     await inLanes(bySession, PUSH_LANES, ([session, placed]) => takeAll(session, placed));
-    const isNew = (outcome: Outcome) => outcome.outcome === "accepted" && !outcome.replayed;
     if (outcomes.some(isNew)) await this.#noteDevice(owner, device);
     return { now: this.#iso(), outcomes, snapshots };
   }
@@ -417,6 +438,10 @@ export class Engine {
 /** Nothing was written: there was no room, it was not its turn yet, or another's lock did not come free in time. */
 function isTurnedAway(error: unknown): boolean {
   return error instanceof QueueFull || error instanceof TurnTimedOut || isTimedOut(error);
+}
+
+function isNew(outcome: Outcome): boolean {
+  return outcome.outcome === "accepted" && !outcome.replayed;
 }
 
 function isBusy(outcome: Outcome): boolean {

@@ -15,7 +15,7 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core";
-import { Allowance } from "./allowance.ts";
+import type { Allowance } from "./allowance.ts";
 import type { Bounds } from "./bounds.ts";
 import type { Engine } from "./engine.ts";
 import { databaseFault } from "./postgres/database.ts";
@@ -34,6 +34,7 @@ export interface RouterOptions {
   readonly reader: Reader;
   readonly hub: WatchHub;
   readonly bounds: Bounds;
+  readonly allowance: Allowance;
   readonly now: () => number;
   /** A session as its owner may be told it. */
   readonly told: (snapshot: Snapshot) => Snapshot;
@@ -51,6 +52,7 @@ export function createRouter({
   reader,
   hub,
   bounds,
+  allowance,
   now,
   told,
   ownerOf,
@@ -60,7 +62,6 @@ export function createRouter({
 }: RouterOptions) {
   const t = initTRPC.context<object>().create();
   const turns = new Turns(bounds);
-  const allowance = new Allowance(bounds.ownerReplyBytes, now);
 
   /** Whose request this is, who must be whom the client takes itself to be, when it says so. */
   async function signedIn({ ctx, input }: { ctx: object; input: { owner?: string | undefined } }): Promise<string> {
@@ -105,6 +106,7 @@ export function createRouter({
   /** A read of an owner's, when it is its turn. `among`: the sessions in what it found, which count against the allowance. */
   async function reading<T>(
     owner: string,
+    request: object,
     read: () => Promise<T>,
     among: (found: T) => readonly Snapshot[],
   ): Promise<T> {
@@ -112,7 +114,7 @@ export function createRouter({
       if (allowance.waitMs(owner) > 0) throw tooMany("bytes were asked for");
       return read();
     });
-    allowance.take(owner, weightOf(among(found)));
+    allowance.take(owner, weightOf(among(found)), request);
     return found;
   }
 
@@ -127,7 +129,7 @@ export function createRouter({
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((given): Promise<PushReply> =>
       answering(async () => {
-        const reply = await engine.push(await signedIn(given), given.input);
+        const reply = await engine.push(await signedIn(given), given.input, given.ctx);
         return { ...reply, snapshots: reply.snapshots.map(told) };
       }),
     ),
@@ -136,7 +138,7 @@ export function createRouter({
       answering(async () => {
         const owner = await signedIn(given);
         const read = () => reader.read(owner, given.input.session);
-        const session = await reading(owner, read, (found) => (found === null ? [] : [found]));
+        const session = await reading(owner, given.ctx, read, (found) => (found === null ? [] : [found]));
         return { session: session && told(session), now: iso() };
       }),
     ),
@@ -145,7 +147,7 @@ export function createRouter({
       answering(async () => {
         const owner = await signedIn(given);
         const list = () => reader.list(owner, given.input);
-        const reply = await reading(owner, list, ({ active, ended }) => [...active, ...ended]);
+        const reply = await reading(owner, given.ctx, list, ({ active, ended }) => [...active, ...ended]);
         return { ...reply, active: reply.active.map(told), ended: reply.ended.map(told) };
       }),
     ),
@@ -156,6 +158,7 @@ export function createRouter({
         const { session, command } = given.input;
         const outcome = await reading(
           owner,
+          given.ctx,
           () => reader.receipt(owner, session, command),
           () => [],
         );
@@ -169,7 +172,7 @@ export function createRouter({
         const { known, after } = given.input;
         const owner = await signedIn(given);
         const newer = () => reader.newer(owner, knownOf(known), after);
-        const { snapshots, more } = await reading(owner, newer, (page) => page.snapshots);
+        const { snapshots, more } = await reading(owner, given.ctx, newer, (page) => page.snapshots);
         return event(snapshots, more);
       }),
     ),
@@ -203,7 +206,8 @@ export function createRouter({
       return !inbox.closed && !signal?.aborted;
     };
     const eventOf = (snapshots: readonly Snapshot[], more: boolean) => {
-      allowance.take(owner, weightOf(snapshots));
+      // Each event is a reply of its own: the next is made when this one was taken.
+      allowance.take(owner, weightOf(snapshots), snapshots);
       return event(snapshots, more);
     };
     try {

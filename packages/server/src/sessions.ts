@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { SessionsError, storable, withheld, type Snapshot } from "@sessions/core";
+import { Allowance } from "./allowance.ts";
 import { boundsFrom, type Bounds } from "./bounds.ts";
 import type { Bus } from "./bus/bus.ts";
 import { Engine } from "./engine.ts";
@@ -136,12 +137,14 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
   };
   const telemetry = new Telemetry();
+  const allowance = new Allowance(bounds.ownerReplyBytes, now);
   const reader = new Reader({ court, partitions, publish });
   const engine = new Engine({
     ...court,
     reader,
     telemetry,
     shares,
+    allowance,
     kind: options.engine ?? engineKindOf(database),
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
@@ -178,6 +181,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     reader,
     hub,
     bounds,
+    allowance,
     now,
     told: (snapshot) => withheld(flows.get(snapshot.flow)?.flow, snapshot),
     report: onError,

@@ -56,9 +56,9 @@ test("a read that fails gives its place on", async () => {
 test("S25: an owner is told so many bytes in a while; what is small is free, and another owner's is another's", () => {
   let nowMs = 0;
   const allowance = new Allowance(1_000_000, () => nowMs);
-  for (let index = 0; index < 1_000; index += 1) allowance.take("ada", 60_000);
+  for (let index = 0; index < 1_000; index += 1) allowance.take("ada", 60_000, {});
   expect(allowance.waitMs("ada")).toBe(0);
-  allowance.take("ada", 1_500_000);
+  allowance.take("ada", 1_500_000, {});
   expect(allowance.waitMs("eve")).toBe(0);
   const waitMs = allowance.waitMs("ada");
   expect(waitMs).toBeGreaterThan(7_000);
@@ -68,6 +68,15 @@ test("S25: an owner is told so many bytes in a while; what is small is free, and
   expect(allowance.waitMs("ada")).toBe(0);
   // It does not pile up.
   nowMs += 3_600_000;
-  allowance.take("ada", 1_000_001);
+  allowance.take("ada", 1_000_001, {});
+  expect(allowance.waitMs("ada")).toBeGreaterThan(0);
+});
+
+test("S25: small replies that are told together weigh what they weigh together", () => {
+  const allowance = new Allowance(1_000_000, () => 0);
+  const batch = {};
+  for (let index = 0; index < 16; index += 1) allowance.take("ada", 60_000, batch);
+  expect(allowance.waitMs("ada")).toBe(0);
+  allowance.take("ada", 60_000, batch);
   expect(allowance.waitMs("ada")).toBeGreaterThan(0);
 });
