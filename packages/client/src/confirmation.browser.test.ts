@@ -1,5 +1,6 @@
-import { seenBy, type Command } from "@sessions/core";
+import { defineFlow, seenBy, step, type Command } from "@sessions/core";
 import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
@@ -233,4 +234,28 @@ test("S2: of a confirmation and a cancellation in two tabs at once one is taken"
   const status = outcomes[0] === "accepted" ? "completed" : "cancelled";
   await vi.waitFor(() => expect(beside.state).toMatchObject({ status, provisional: false, shelved: [] }));
   expect(server.snapshot(session.id).status).toBe(status);
+});
+
+test("S4: what is typed in a step that confirms while it is unanswered stays, where the session goes on after it", async () => {
+  const order = defineFlow({
+    name: "order",
+    version: 1,
+    steps: {
+      pay: step({ input: z.object({ note: z.string(), tip: z.int().optional() }), confirm: true }),
+      thanks: step({ input: z.object({}) }),
+    },
+  });
+  const server = new ScriptedServer([order]);
+  const session = openTab(server, { owner: someone(), flows: [order] }).start(order);
+  await session.draft("pay", { note: "a", tip: 1 }).settled;
+  const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+  server.faults.beforePush = () => taken;
+  const submission = session.submit("pay", { note: "a", tip: 1 });
+  await submission.stored;
+  await session.draft("pay", { note: "ab" }).stored;
+  take();
+  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(session.state).toMatchObject({ data: { pay: { note: "a", tip: 1 } }, drafts: { pay: { note: "ab" } } });
+  await vi.waitFor(() => expect(session.state.sync).toMatchObject({ state: "saved", pending: 0 }));
+  expect(session.state.drafts).toEqual({ pay: { note: "ab" } });
 });

@@ -60,10 +60,12 @@ export async function confirm(
       else if (outcome) return { outcome, snapshot: reply.snapshots.find((snapshot) => snapshot.id === session) };
     } catch (error) {
       // Whether the server can be reached, the stream tells.
-      const { status = 0, isRouters } = answerOf(error) ?? {};
+      const { status = 0, isRouters, retryAfterMs = 0 } = answerOf(error) ?? {};
       if (status === 413) return refused({ code: "too_large", atMost: JSON.stringify(command).length - 1 });
       blocked = !isRouters && isFinal(status) ? status : 0;
       if (blocked > 0 && failures === BLOCKED_TRIES) break;
+      // Whoever waits for it does not wait longer.
+      pauseMs = Math.max(pauseMs, Math.min(retryAfterMs, PATIENCE_MS - passed(sinceMs, environment)));
     }
     await later(pauseMs, environment);
   }

@@ -19,8 +19,10 @@ export interface Isolation {
   has(session: string): boolean;
   /** What may be tried now, with how many of its commands. */
   next(): readonly { readonly session: string; readonly atMost: number }[];
-  /** These failed together. Returns the command when it is one. */
-  narrow(commands: readonly Command[]): Command | undefined;
+  /** Whether these are of one session that has failed without others beside it. */
+  isAlone(commands: readonly Command[]): boolean;
+  /** These failed together, and one session rests for `restMs` at least. Returns the command when it is one. */
+  narrow(commands: readonly Command[], restMs: number): Command | undefined;
   /** These got through. */
   passed(commands: readonly Command[]): void;
   failuresOf(session: string): number;
@@ -57,7 +59,8 @@ export function createIsolation(environment: Environment, onDue: () => void): Is
       const some = first?.[1].alone ? [first] : due.filter(([, { alone }]) => !alone).slice(0, together);
       return some.map(([session, { atMost }]) => ({ session, atMost }));
     },
-    narrow(commands) {
+    isAlone: (commands) => commands.every(({ session }) => line.get(session)?.alone),
+    narrow(commands, restMs) {
       const sessions = new Set(commands.map(({ session }) => session));
       if (sessions.size > 1) together = Math.floor(sessions.size / 2);
       for (const session of sessions) {
@@ -67,11 +70,13 @@ export function createIsolation(environment: Environment, onDue: () => void): Is
         line.set(session, entry);
         if (sessions.size > 1) continue;
         entry.alone = true;
+        let ms = restMs;
         if (commands.length > 1) entry.atMost = Math.floor(commands.length / 2);
         else {
           entry.failures += 1;
-          entry.untilMs = environment.now() + Math.max(200, backoffMs(entry.failures, environment));
+          ms = Math.max(restMs, 200, backoffMs(entry.failures, environment));
         }
+        if (ms > 0) entry.untilMs = environment.now() + ms;
       }
       return commands.length === 1 ? commands[0] : undefined;
     },

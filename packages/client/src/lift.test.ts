@@ -1,4 +1,4 @@
-import { nextStamp, type AnyFlow } from "@sessions/core";
+import { advance, nextStamp, type AnyFlow, type Refusal } from "@sessions/core";
 import { expect, test } from "vitest";
 import { typed } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
@@ -12,6 +12,15 @@ const later: AnyFlow = {
   version: 2,
   migrate: { 1: { payee: { to: "recipient" }, recipient: ({ name, iban }) => ({ name, iban }) } },
 };
+const submission = { command: device, at: "2026-11-28T00:00:00.000Z", device: { id: device, name: "Phone" } };
+const flow: AnyFlow = transfer;
+const begun = advance(
+  flow,
+  null,
+  { kind: "start", id: device, session: device, version: 1, flow: "transfer" },
+  { device: submission.device, nowMs: 1_000 },
+);
+const emptySession = (begun as Extract<typeof begun, { accepted: true }>).session;
 const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1 };
 
 test("S12: what tabs of two versions typed in one field ends as the newest, whichever was written last", () => {
@@ -59,4 +68,24 @@ test("S12: a shelved change is offered again in today's words", () => {
   expect(liftRecord(later, { ...record, shelved }).shelved).toEqual([
     { ...shelved[0], mine: { name: "C", iban: "D" }, base: { name: "A", iban: "B" } },
   ]);
+});
+
+test("S12: of what was kept aside of a draft a migration makes what it makes of the draft, beside what stands", () => {
+  const whole: AnyFlow = {
+    ...transfer,
+    version: 2,
+    migrate: {
+      1: { recipient: ({ name, title, iban }) => ({ name: [title, name].map(String).join(" "), iban, country: "BE" }) },
+    },
+  };
+  const at = nextStamp(device, 5);
+  const by = { device: { id: device, name: null }, at: "2026-11-28T00:00:00.000Z" };
+  const refusal: Refusal = { code: "conflict", step: "recipient", changed: ["recipient"], theirs: null };
+  const base = { title: "Dr.", name: "Ada", iban: "B" };
+  const change = { id: device, kind: "draft", step: "recipient", refusal, base, mine: { name: "Eve" } } as const;
+  const stands = { ...emptySession, data: { recipient: base }, submissions: { recipient: submission } };
+  const shelved = [change, { ...change, over: { ...by, typed: { name: at } } }];
+  const lifted = liftRecord(whole, { ...record, snapshot: stands, shelved }).shelved;
+  expect(lifted.map(({ mine }) => mine)).toEqual([{ name: "Dr. Eve" }, { name: "Dr. Eve" }]);
+  expect(lifted[1]!.over).toEqual({ ...by, typed: { name: at } });
 });

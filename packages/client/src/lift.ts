@@ -1,4 +1,16 @@
-import { liftDrafts, liftInput, liftSession, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
+import {
+  liftDrafts,
+  liftInput,
+  liftSession,
+  nextStamp,
+  oldest,
+  slotOf,
+  type AnyFlow,
+  type Json,
+  type Snapshot,
+  type Standing,
+} from "@sessions/core";
+import type { Fields } from "./drafts.ts";
 import type { SessionRecord, ShelvedChange } from "./record.ts";
 
 /**
@@ -29,7 +41,7 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
       ),
       aside: others,
       shelved: record.shelved
-        .map((entry) => liftShelved(flow, record.version, entry))
+        .map((entry) => liftShelved(flow, record.version, entry, standing))
         .filter(({ step }) => !isSensitive(flow, step)),
       outdated: false,
     };
@@ -78,13 +90,32 @@ function inCurrentWords(flow: AnyFlow, version: number, step: string, input: Jso
   return version === flow.version ? { step, input } : (liftInput(flow, version, step, input) ?? { step, input });
 }
 
-function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange): ShelvedChange {
+function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange, session: Standing): ShelvedChange {
   if (entry.step === null) return entry;
   const { step, input } = inCurrentWords(flow, version, entry.step, entry.mine);
-  return {
-    ...entry,
-    step,
-    mine: input,
-    base: entry.base && inCurrentWords(flow, version, entry.step, entry.base).input,
-  };
+  const lifted = { ...entry, step, base: entry.base && inCurrentWords(flow, version, entry.step, entry.base).input };
+  return entry.kind === "draft"
+    ? { ...lifted, ...liftTyped(flow, version, entry, session) }
+    : { ...lifted, mine: input };
+}
+
+/** What is kept aside of a draft has only some of its step's fields, as a draft has: the rest is what stands there. */
+function liftTyped(
+  flow: AnyFlow,
+  version: number,
+  { id, step, mine, over }: ShelvedChange,
+  session: Standing,
+): Pick<ShelvedChange, "mine" | "over"> {
+  const typedAt = over?.typed ?? {};
+  // When it was typed is not known of all: later than never.
+  const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);
+  const slots = Object.entries(mine as Fields).map(([field, value]) => [field, slotOf(value, typedAt[field] ?? at)]);
+  const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: Object.fromEntries(slots) }, {}, session));
+  // Of a step that is gone it is kept as it was.
+  if (lifted === undefined) return { mine };
+  // What a migration adds of its own was not typed.
+  const typed = Object.entries(lifted).filter(([, slot]) => slot.value !== undefined && slot.at !== oldest(slot.at));
+  const values = Object.fromEntries(typed.map(([field, { value }]) => [field, value]));
+  const stamps = Object.fromEntries(typed.map(([field, slot]) => [field, slot.at]));
+  return { mine: values, ...(over && { over: { ...over, typed: stamps } }) };
 }

@@ -6,6 +6,7 @@ import { AnswerError, unknown, type Answer } from "./answer.ts";
 import { openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
+import type { SessionTransport } from "./transport.ts";
 
 const notes = defineFlow({
   name: "notes",
@@ -128,6 +129,74 @@ test("S26: a server that asks to be left alone is left alone for that long", asy
   server.faults.between = () => {};
   waits[0]!();
   expect(await submission).toMatchObject({ outcome: "accepted" });
+
+  // While somebody waits for it, too.
+  await session.submit("amount", { cents: 1 });
+  server.faults.between = () => answers({ status: 429, retryAfterMs: 7_000 });
+  const confirmed = session.submit("review", { accepted: true });
+  await vi.waitFor(() => expect(waits).toHaveLength(2));
+  server.faults.between = () => {};
+  waits[1]!();
+  expect(await confirmed).toMatchObject({ outcome: "accepted" });
+});
+
+test("S26: a wish to be left alone that comes with one session's changes holds up no other for ever", async () => {
+  let aheadMs = 0;
+  const hasty = {
+    ...quick,
+    now: () => quick.now() + aheadMs,
+    after(ms: number, run: () => void) {
+      if (ms <= 5_000 || ms > 7_000) return quick.after(ms, run);
+      return quick.after(0, () => {
+        aheadMs += ms;
+        run();
+      });
+    },
+  };
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone(), onError: () => {} }, hasty);
+  const [refused, limited, other] = [sessions.start(transfer), sessions.start(transfer), sessions.start(transfer)];
+  for (const session of [refused, limited, other]) await session.submit("recipient", recipient);
+  server.faults.between = ({ commands }) => {
+    for (const { session } of commands) {
+      if (session === refused.id) answers({ status: 403, retryAfterMs: 7_000 });
+      if (session === limited.id) answers({ status: 503, retryAfterMs: 7_000 });
+    }
+  };
+  const [first] = [refused, limited].map((session) => session.submit("amount", { cents: 5 }));
+  expect(await other.submit("amount", { cents: 5 })).toMatchObject({ outcome: "accepted" });
+  expect(await first).toMatchObject({ refusal: { code: "blocked", status: 403 } });
+  expect(limited.state).toMatchObject({ shelved: [], sync: { state: "saving" } });
+});
+
+test("S26: JSON of another shape is no answer of the router's: it is told, and asked no faster than any failure", async () => {
+  const { server, sessions } = opened();
+  await sessions.ready;
+  sessions.close();
+  const { push, changes, watch } = server.transport;
+  const faults: string[] = [];
+  let calls = 0;
+  const wrapped = async (reply: Promise<object>) => {
+    calls += 1;
+    return { json: await reply } as never;
+  };
+  const transport: SessionTransport = {
+    ...server.transport,
+    push: { mutate: (request) => wrapped(push.mutate(request)) },
+    changes: { query: (request) => wrapped(changes.query(request)) },
+    watch: {
+      subscribe: (request, observer) =>
+        watch.subscribe(request, { ...observer, onData: (event) => observer.onData({ json: event } as never) }),
+    },
+  };
+  const onError = ({ message }: Error) => faults.push(message);
+  const slow = { ...quick, random: () => 1 };
+  const session = openTab(server, { owner: someone(), transport, onError }, slow).start(transfer);
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
+  await vi.waitFor(() => expect(faults).toHaveLength(1));
+  expect(faults[0]).toContain("answer_unexpected");
+  expect(calls).toBeLessThan(10);
+  expect(server.sessions.size).toBe(1);
 });
 
 test("an irreversible step beyond a body limit is told as too large at once, and one that is blocked says so", async () => {

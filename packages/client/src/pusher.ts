@@ -170,7 +170,9 @@ export function createPusher(options: PusherOptions): Pusher {
     if (link.state.signedOut) return false;
 
     const wishMs = Math.min(answer?.retryAfterMs ?? 0, LONGEST_WISH_MS);
-    if (wishMs > 0) return later(wishMs);
+    // Of what is known to fail by itself the wish is no word about the rest.
+    const isAlone = isolation.isAlone(commands);
+    if (wishMs > 0 && !isAlone && failures <= MOMENTS) return later(wishMs);
     const isTooLarge = answer?.status === 413;
     if ((isLate || isTooLarge) && commands.length > 1) {
       budget = Math.max(LEAST_BYTES, Math.floor(Math.min(budget, bytes) / 2));
@@ -178,13 +180,14 @@ export function createPusher(options: PusherOptions): Pusher {
       if (budget < bytes) return later(isLate ? backoffMs(failures, environment) : 0);
     }
     const isAnswered = answer !== undefined && answer.status !== 429;
-    if (!isAnswered && failures <= MOMENTS) return later(backoffMs(failures, environment));
+    if (!isAnswered && wishMs === 0 && failures <= MOMENTS) return later(backoffMs(failures, environment));
 
-    const culprit = isolation.narrow(commands);
+    const culprit = isolation.narrow(commands, wishMs);
     if (culprit !== undefined && answer !== undefined) {
       const refusal = refusalOf(culprit, answer.status, bytes);
       if (refusal !== undefined && (isTooLarge || (await getsThrough()))) tell(batch, culprit, refusal);
     }
+    if (wishMs > 0 && !isAlone) return later(wishMs);
     // What is not isolated goes on.
     if (failures > MOMENTS) isolation.rest(backoffMs(failures - MOMENTS, environment));
     return true;

@@ -14,21 +14,23 @@ export function enqueued(command: QueuedCommand, base: Json | null, instead?: st
     const settlement = before.settled.find(({ id }) => id === command.id)?.settlement;
     if (settlement && wasUnsettled(settlement)) return before;
     const record = instead === undefined ? before : unshelved(instead)(before);
-    if (settlement || record.pending.some((entry) => entry.command.id === command.id)) return takenUp(command, record);
+    if (settlement || record.pending.some((entry) => entry.command.id === command.id)) return takenUp(command)(record);
     if (before.asked) return settled(command.id, { outcome: "refused", refusal: unsettled(before) })(before);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
-    return record.version === command.version ? takenUp(command, queued) : queued;
+    return record.version === command.version ? takenUp(command)(queued) : queued;
   };
 }
 
-/** Without what a submission has taken up. What another tab typed there, and it had not seen, stays. */
-function takenUp(command: QueuedCommand, record: SessionRecord): SessionRecord {
-  if (command.kind !== "submit") return record;
-  const slots = record.drafts[command.step] ?? {};
-  const left = unsubmitted(slots, command.typed);
-  const taken = Object.entries(slots).filter(([field]) => !Object.hasOwn(left, field));
-  return taken.length > 0 ? untyped(command.step, Object.fromEntries(taken))(record) : record;
+/** Forgets what a submission has taken up. What was typed since, or in another tab without its having seen it, stays. */
+export function takenUp(command: QueuedCommand): Change {
+  return (record) => {
+    if (command.kind !== "submit") return record;
+    const slots = record.drafts[command.step] ?? {};
+    const left = unsubmitted(slots, command.typed);
+    const taken = Object.entries(slots).filter(([field]) => !Object.hasOwn(left, field));
+    return taken.length > 0 ? untyped(command.step, Object.fromEntries(taken))(record) : record;
+  };
 }
 
 /** Takes a shelved change away: it was retried or discarded. */

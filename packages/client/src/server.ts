@@ -12,7 +12,7 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core";
-import { answerOf, type Answer } from "./answer.ts";
+import { answerOf, AnswerError, unknown, type Answer } from "./answer.ts";
 import { within, type Environment } from "./environment.ts";
 import type { SessionTransport, WatchObserver } from "./transport.ts";
 
@@ -72,6 +72,7 @@ export function createServer(options: ServerOptions): Server {
   ): Promise<Reply> {
     try {
       const reply = await within(ms, environment, (signal) => call({ signal }));
+      assertOurs(reply);
       heard = true;
       return reply;
     } catch (error) {
@@ -98,10 +99,26 @@ export function createServer(options: ServerOptions): Server {
         look(error);
         observer.onError(error);
       };
-      const subscription = transport.watch.subscribe({ owner, protocol, known }, { ...observer, onError });
+      const onData = (event: WatchEvent) => {
+        try {
+          assertOurs(event);
+        } catch (error) {
+          return onError(error);
+        }
+        observer.onData(event);
+      };
+      const subscription = transport.watch.subscribe({ owner, protocol, known }, { ...observer, onData, onError });
       return () => subscription.unsubscribe();
     },
   };
+}
+
+/** Whatever the router says has its clock. JSON of another shape may come from somebody else, or through a transformer. */
+function assertOurs(reply: unknown): void {
+  const { now } = (reply ?? {}) as { readonly now?: unknown };
+  if (typeof now !== "string" || Number.isNaN(Date.parse(now))) {
+    throw new Error("Not the router's.", { cause: new AnswerError({ ...unknown, status: 200 }) });
+  }
 }
 
 /** Who is asked to sign in gets a 401, or is sent to a page, or finds a page where the router was. */
@@ -126,9 +143,10 @@ function faultOf(error: unknown, answer: Answer | undefined, heard: boolean): Se
   const { status, isRouters, isHtml, url } = answer;
   // Of what fails in itself the server's own `onError` is told.
   if (isRouters && (status >= 500 || status === 429)) return undefined;
-  const detail = `${url || "The server"} answered ${status || "something"}${isHtml ? " with a page of HTML" : ""}.`;
+  const kind = isHtml ? " with a page of HTML" : "";
+  const detail = `${url || "The server"} answered ${status || "something"}${kind}.`;
   return new SessionsError(
-    status === 404 || (!heard && status < 300) ? "router_not_found" : "answer_unexpected",
+    status === 404 || (!heard && url !== "" && status < 300) ? "router_not_found" : "answer_unexpected",
     // Never its message, which may quote what it was sent.
     isRouters ? `${detail} The router says ${codeOf(error)}.` : detail,
   );

@@ -15,10 +15,10 @@ import {
   type SubmitCommand,
 } from "@sessions/core";
 import { confirm, refused } from "./confirmation.ts";
-import { changedFields, newestTyped, stampFields, typed, untyped, type Fields } from "./drafts.ts";
+import { changedFields, newestTyped, own, stampFields, typed, type Fields } from "./drafts.ts";
 import { adopted } from "./adoption.ts";
 import { overtyped } from "./overtyped.ts";
-import { asking, enqueued, wasUnsettled, settled, unsettled, unshelved } from "./queue.ts";
+import { asking, enqueued, settled, takenUp, unsettled, unshelved, wasUnsettled } from "./queue.ts";
 import {
   emptyRecord,
   inOrder,
@@ -164,8 +164,13 @@ export function createActions(
   function keepTyped(step: string, form: Fields | null): void {
     if (form === null || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
     const known = fieldNames(flow.steps[step]);
+    const view = viewOf(flow, recordNow(), context.device());
+    // What stands there, and was neither typed since nor submitted again, is empty.
+    const stood = Object.keys((view && (submittedInput(view, step) as Fields | null | undefined)) ?? {});
+    const empty = stood.filter((field) => own(view?.drafts[step], field) === undefined);
+    const whole = { ...Object.fromEntries(empty.map((field) => [field, undefined])), ...form };
     // Some schemas take fields that they drop.
-    draft(step, Object.fromEntries(Object.entries(form).filter(([field]) => known?.includes(field) ?? true)));
+    draft(step, Object.fromEntries(Object.entries(whole).filter(([field]) => known?.includes(field) ?? true)));
   }
 
   function unqueued(command: SubmitCommand): Begun<Settlement> {
@@ -187,7 +192,7 @@ export function createActions(
     const settlement = settlementOf(outcome);
     const change = inOrder(
       snapshot ? adopted(snapshot, device, flow) : unchanged,
-      settlement.outcome === "accepted" ? untyped(command.step) : unchanged,
+      settlement.outcome === "accepted" ? takenUp(command) : unchanged,
       settled(command.id, settlement),
     );
     await store.change(session, change);

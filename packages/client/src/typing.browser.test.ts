@@ -221,6 +221,14 @@ test("S4: a field that is emptied is empty here, on the other device, after a re
   expect([reloaded.state.drafts.amount, other.state.drafts.amount]).toEqual([undefined, undefined]);
 });
 
+test("S4: what stood in a step and is not submitted again is empty in its form, when that is refused here too", async () => {
+  const { session } = begun();
+  await session.submit("recipient", recipient);
+  await session.submit("amount", { cents: 5, reference: "Rent" });
+  expect(await session.submit("amount", { cents: -1 })).toMatchObject({ refusal: { code: "invalid_input" } });
+  expect(session.state.drafts.amount).toStrictEqual({ cents: -1, reference: nothing });
+});
+
 test("S4: an emptied field wins and loses as any other, and is nothing to keep aside", async () => {
   const { server, session } = begun();
   await known(session);

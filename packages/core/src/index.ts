@@ -39,7 +39,7 @@ export { idSchema } from "./id.ts";
 export { notStorable, parse } from "./input.ts";
 export { counted } from "./issues.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
-export { liftDrafts, liftInput, liftSession, type Lifted } from "./lift.ts";
+export { liftDrafts, liftInput, liftSession, type Lifted, type Standing } from "./lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./migration.ts";
 export {
   listRequestSchema,
@@ -69,6 +69,6 @@ export { progressOf, type Progress } from "./progress.ts";
 export { submittedInput, statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
 export { fieldValues, mergeFields, unsubmitted } from "./drafts.ts";
 export { covers, seenIn, slotOf, type Slot } from "./slot.ts";
-export { deviceOf, newestOfEach, nextStamp, type Stamp } from "./stamp.ts";
+export { deviceOf, newestOfEach, nextStamp, oldest, type Stamp } from "./stamp.ts";
 export { withheld } from "./withheld.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";

@@ -66,9 +66,10 @@ function misbehaving(step: string, how: string, cause?: unknown): SessionsError 
 
 /** Without the fields that the schema knows nothing of. */
 function known(schema: z.ZodType, input: Json): Json {
-  const names = new Set(namesIn(schema));
-  if (names.size === 0 || input === null || typeof input !== "object" || Array.isArray(input)) return input;
-  return Object.fromEntries(Object.entries(input).filter(([name]) => names.has(name)));
+  const names = namesIn(schema);
+  if (names === undefined || input === null || typeof input !== "object" || Array.isArray(input)) return input;
+  const has = new Set(names);
+  return Object.fromEntries(Object.entries(input).filter(([name]) => has.has(name)));
 }
 
 /** What a person is told of a value that cannot be kept. */

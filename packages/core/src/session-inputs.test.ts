@@ -206,6 +206,8 @@ test("what a schema leaves as it is is kept once, and what it knows nothing of n
   expect(run.session!.inputs).toEqual({});
   const trimmed = submitted(flowOf(z.object({ a: z.string().trim() })), { a: " a ", strange: "field" });
   expect(trimmed.session!.inputs).toEqual({ second: { a: " a " } });
+  const empty = submitted(flowOf(z.object({})), { strange: "field" });
+  expect(empty.session).toMatchObject({ data: { second: {} }, inputs: {} });
 });
 
 test("S11: what was typed in a sensitive step is kept nowhere, and asked again when the flow changes", () => {
