@@ -19,6 +19,8 @@ export interface Batch {
   bytes: number;
   /** Whether something had no room. */
   full: boolean;
+  /** Whether something is on its way to the disk first. */
+  waits: boolean;
 }
 
 export interface BatchOptions {
@@ -26,19 +28,21 @@ export interface BatchOptions {
   readonly flows: ReadonlyMap<string, AnyFlow>;
   /** How much the commands may weigh; one alone may always go. */
   readonly maxBytes: number;
+  /** Whether a pending command may go. */
+  readonly isSendable: (session: string, command: string) => boolean;
   /** A new command's id. */
   readonly id: () => string;
 }
 
 export function emptyBatch(): Batch {
-  return { commands: [], drafts: new Map(), bytes: 0, full: false };
+  return { commands: [], drafts: new Map(), bytes: 0, full: false, waits: false };
 }
 
 /** Puts a session's commands into a batch, then its drafts, since a draft may need the start before it. */
 export function fill(
   batch: Batch,
   session: string,
-  { records, maxBytes, id }: BatchOptions,
+  { records, maxBytes, isSendable, id }: BatchOptions,
   { withDrafts, atMost }: { readonly withDrafts: boolean; readonly atMost: number },
 ): void {
   const { version, snapshot, pending, drafts } = records.get(session)!;
@@ -55,7 +59,14 @@ export function fill(
     return true;
   }
 
-  if (!pending.every(({ command }) => put(command)) || !withDrafts) return;
+  for (const { command } of pending) {
+    if (!isSendable(session, command.id)) {
+      batch.waits = true;
+      return;
+    }
+    if (!put(command)) return;
+  }
+  if (!withDrafts) return;
   const sent = new Map<string, { readonly step: string; readonly slots: Slots }>();
   batch.drafts.set(session, sent);
   for (const [step, all] of Object.entries(drafts)) {

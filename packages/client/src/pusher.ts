@@ -80,6 +80,7 @@ export function createPusher(options: PusherOptions): Pusher {
     try {
       while (!closed && store.loaded && leads()) {
         const batch = collect();
+        if (batch.waits) void store.written().then(() => wake(false));
         if (batch.commands.length === 0 && !link.state.up) askServer();
         hurried = false;
         if (batch.commands.length === 0 || !((await push(batch)) || hurried)) break;
@@ -92,7 +93,7 @@ export function createPusher(options: PusherOptions): Pusher {
 
   /** What is isolated comes after everything else. */
   function collect(): Batch {
-    const given = { records: store.records, flows, maxBytes: budget, id: environment.id };
+    const given = { records: store.records, flows, maxBytes: budget, isSendable: store.isSendable, id: environment.id };
     const batch = emptyBatch();
     const withDrafts = draftsWanted;
     for (const session of store.records.keys()) {
@@ -100,7 +101,7 @@ export function createPusher(options: PusherOptions): Pusher {
       fill(batch, session, given, { withDrafts, atMost: Infinity });
       if (batch.full) break;
     }
-    draftsWanted = withDrafts && batch.full;
+    draftsWanted = withDrafts && (batch.full || batch.waits);
     if (batch.commands.length > 0) return batch;
     for (const { session, atMost } of isolation.next()) {
       if (isReadable(session)) fill(batch, session, given, { withDrafts: true, atMost });

@@ -211,3 +211,14 @@ test("what the server is too busy for stays pending, and so does everything behi
   expect(after).toMatchObject({ shelved: [], settled: [], outdated: false });
   expect(after.pending).toEqual(record.pending);
 });
+
+test("S2: what another tab's irreversible step is found before is refused, unless it may have been sent by then", () => {
+  const asked = { id: id(1), step: "review", atMs: 0 };
+  const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1, snapshot: snapshotAt(1), asked };
+  const command = submitting(2, "recipient", { name: "Ada", iban: "BE68" });
+  expect(enqueued(command, null)(record)).toMatchObject({
+    pending: [],
+    settled: [{ id: id(2), settlement: { outcome: "refused", refusal: { code: "unsettled" } } }],
+  });
+  expect(enqueued(command, null, undefined, () => true)(record)).toMatchObject({ pending: [{ command }], settled: [] });
+});

@@ -7,15 +7,22 @@ const SETTLED_KEPT = 1_000;
 
 /**
  * Queues a command, instead of a shelved change of that id. What it has seen typed in its step is part of it from now on.
- * While an irreversible step is unanswered it is refused: another tab may have sent that just now.
+ * While an irreversible step is unanswered it is refused: another tab may have sent that just now. What may have been sent
+ * itself (`mayBeSent`) only the server can refuse.
  */
-export function enqueued(command: QueuedCommand, base: Json | null, instead?: string): Change {
+export function enqueued(
+  command: QueuedCommand,
+  base: Json | null,
+  instead?: string,
+  mayBeSent: (id: string) => boolean = () => false,
+): Change {
   return (before) => {
     const settlement = before.settled.find(({ id }) => id === command.id)?.settlement;
     if (settlement && wasUnsettled(settlement)) return before;
     const record = instead === undefined ? before : unshelved(instead)(before);
     if (settlement || record.pending.some((entry) => entry.command.id === command.id)) return takenUp(command)(record);
-    if (before.asked) return settled(command.id, { outcome: "refused", refusal: unsettled(before) })(before);
+    if (before.asked && !mayBeSent(command.id))
+      return settled(command.id, { outcome: "refused", refusal: unsettled(before) })(before);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     return record.version === command.version ? takenUp(command)(queued) : queued;

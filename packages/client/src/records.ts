@@ -49,6 +49,13 @@ export interface Records {
   release(ids: readonly string[]): void;
   /** Resolves when nothing is being written. */
   written(): Promise<unknown>;
+  /**
+   * Whether a pending command may be sent. One on its way to the disk waits: there another tab's irreversible step may
+   * be found, for which it is refused. While records are in memory alone nothing is found, so that it goes at once.
+   */
+  isSendable(id: string, command: string): boolean;
+  /** Whether a command may have been sent before it was on the disk: then only the server can refuse it. */
+  mayBeSent(command: string): boolean;
 }
 
 interface Row {
@@ -63,6 +70,7 @@ export function createRecords(options: RecordsOptions): Records {
   const { database, ready, isGone, lift, conceals, onChange } = options;
   const rows = new Map<string, Row>();
   const all = new Map<string, SessionRecord>();
+  const sentEarly = new Set<string>();
   let storage: Records["storage"] = "disk";
 
   function rowOf(id: string): Row {
@@ -194,6 +202,12 @@ export function createRecords(options: RecordsOptions): Records {
       }
     },
     written: () => Promise.all([...rows.values()].map((row) => row.writing)),
+    isSendable(id, command) {
+      const isStored = rows.get(id)?.persisted?.pending.some((entry) => entry.command.id === command) ?? false;
+      if (!isStored && storage === "memory") sentEarly.add(command);
+      return isStored || storage === "memory";
+    },
+    mayBeSent: (command) => sentEarly.has(command),
   };
 }
 

@@ -119,7 +119,7 @@ export function createActions(
   }
 
   function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedChange): Begun<Settlement> {
-    const stored = store.change(session, enqueued(command, base, instead?.id));
+    const stored = store.change(session, enqueued(command, base, instead?.id, store.mayBeSent));
     void stored.then(context.queued);
     return { stored, settled: waiting.submission(command.id) };
   }

@@ -26,7 +26,10 @@ export interface StoreOptions extends Pick<
 }
 
 /** What is kept of one owner and profile: the sessions' records, and who the device is. */
-export interface Store extends Pick<Records, "storage" | "unstored" | "change" | "refresh" | "heal"> {
+export interface Store extends Pick<
+  Records,
+  "storage" | "unstored" | "change" | "refresh" | "heal" | "written" | "isSendable" | "mayBeSent"
+> {
   /** Unique to the owner, the profile and the shape of the records. */
   readonly name: string;
   readonly records: Records["all"];
@@ -128,6 +131,9 @@ export function createStore(options: StoreOptions): Store {
   return {
     name,
     records: records.all,
+    written: records.written,
+    isSendable: records.isSendable,
+    mayBeSent: records.mayBeSent,
     get storage() {
       return records.storage;
     },
