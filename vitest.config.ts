@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { chooseChromium } from "./scripts/chromium.ts";
@@ -9,6 +10,8 @@ const source = {
 
 export default defineConfig({
   test: {
+    // Most of what they wait for is another process.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         ...source,

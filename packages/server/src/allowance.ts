@@ -29,11 +29,15 @@ export class Allowance {
     return left > 0 ? 0 : Math.ceil(((1 - left) / this.#bytes) * ALLOWANCE_MS);
   }
 
-  /** Notes what an owner was told. `request`: what all replies of one request share, such as its context. */
-  take(owner: string, bytes: number, request: object): void {
-    const before = this.#told.get(request) ?? 0;
+  /**
+   * Notes what an owner was told. `request`: what all replies of one request share, such as its context. A host may have
+   * none: then nothing says which replies belong together, and each counts in full.
+   */
+  take(owner: string, bytes: number, request: unknown): void {
+    const known = typeof request === "object" && request !== null ? request : undefined;
+    const before = known ? (this.#told.get(known) ?? 0) : FREE_BYTES + 1;
     const told = before + bytes;
-    this.#told.set(request, told);
+    if (known) this.#told.set(known, told);
     if (told <= FREE_BYTES) return;
     const counted = before <= FREE_BYTES ? told : bytes;
     this.#owners.set(owner, { left: this.#left(owner) - counted, atMs: this.#now() });

@@ -80,3 +80,11 @@ test("S25: small replies that are told together weigh what they weigh together",
   allowance.take("ada", 60_000, batch);
   expect(allowance.waitMs("ada")).toBeGreaterThan(0);
 });
+
+test.each([undefined, null, "ada"])("S25: a host may have no context (%s): each reply counts", (context) => {
+  const allowance = new Allowance(1_000_000, () => 0);
+  for (let taken = 0; taken < 99; taken += 1) allowance.take("ada", 10_000, context);
+  expect(allowance.waitMs("ada")).toBe(0);
+  allowance.take("ada", 10_000, context);
+  expect(allowance.waitMs("ada")).toBeGreaterThan(0);
+});
