@@ -81,8 +81,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "send again under a new id",
     "client/src/batch.ts",
-    "pending.every(({ command }) => put(command))",
-    "pending.every(({ command }) => put({ ...command, id: id() }))",
+    "if (!put(command)) return;\n  }\n  if (!withDrafts)",
+    "if (!put({ ...command, id: id() })) return;\n  }\n  if (!withDrafts)",
   ),
   one(
     "merge drafts by their arrival",
