@@ -1,3 +1,6 @@
+/** How long something may take to come about, in simulated milliseconds. */
+const PATIENCE_MS = 60 * 60_000;
+
 interface Due {
   readonly atMs: number;
   readonly run: () => void;
@@ -42,8 +45,9 @@ export class Clock {
     this.#nowMs = untilMs;
   }
 
-  /** Lets time pass until something has come about. */
+  /** Lets time pass until something has come about, an hour at most. */
   async until<T>(work: Promise<T>): Promise<T> {
+    const untilMs = this.#nowMs + PATIENCE_MS;
     let settled = false;
     const look = async () => {
       await work.catch(() => {});
@@ -51,8 +55,8 @@ export class Clock {
     };
     void look();
     await this.#rest();
-    while (!settled && this.#due.length > 0) await this.#next();
-    if (!settled) throw new Error("It can never come about: nothing is due any more.");
+    while (!settled && this.#due.length > 0 && this.#nowMs < untilMs) await this.#next();
+    if (!settled) throw new Error("It never comes about.");
     return work;
   }
 

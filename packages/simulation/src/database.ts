@@ -3,6 +3,7 @@ import { Kysely, PGliteDialect, PostgresDialect, sql, type Dialect } from "kysel
 import { Pool } from "pg";
 import { Traffic, turn } from "./traffic.ts";
 import type { Tables } from "../../server/src/postgres/tables.ts";
+import { within } from "../../server/src/time-limit.ts";
 import { createSessions } from "@sessions/server";
 
 /** The one database of every node, and of the application that they serve. */
@@ -19,6 +20,9 @@ export interface SimulatedDatabase {
 
 /** How many statements a real Postgres runs at a time. */
 const CONNECTIONS = 40;
+
+/** How long emptying takes at most, in real milliseconds. */
+const RESET_MS = 20_000;
 
 /** Every write of a session's row, as a trigger noted it: what nodes say of themselves is not believed. */
 const auditStatements = [
@@ -56,7 +60,10 @@ export async function openDatabase(startMs: number, url?: string): Promise<Simul
     db,
     rest: engine.rest,
     async reset() {
-      await sql.raw(`truncate ${tables.join(", ")}, ledger, audit`).execute(db);
+      const emptied = sql.raw(`truncate ${tables.join(", ")}, ledger, audit`).execute(db);
+      if ((await within(RESET_MS, emptied)) === undefined) {
+        throw new Error("The world before has left a transaction open, which keeps the database from all others.");
+      }
     },
     close: () => engine.close(),
   };

@@ -4,7 +4,9 @@ import { scriptOf, shrink, simulate } from "./simulate.ts";
 import { START_MS } from "./world.ts";
 
 /** Seeds that once failed, and some that reach far. */
-const corpus = [67, 128, 163, 177, 30_367, 30_570, 50_015, 473_006_081, 667_916_177, 830_001_720, 890_003_476];
+const corpus = [
+  67, 128, 163, 177, 1_312, 30_367, 30_570, 50_015, 473_006_081, 500_000_107, 667_916_177, 830_001_720, 890_003_476,
+];
 
 const FRESH = 60;
 

@@ -1,6 +1,14 @@
-import { CompiledQuery, type DatabaseConnection, type Dialect, type Driver, type QueryResult } from "kysely";
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type DialectAdapter,
+  type Driver,
+  type QueryResult,
+} from "kysely";
 import { SessionsError } from "@sessions/core";
 import { within } from "../time-limit.ts";
+import { KeyedQueue, TurnTimedOut } from "./keyed-queue.ts";
 import type { OwnerShares } from "./owner-shares.ts";
 
 type Settings = Parameters<Driver["beginTransaction"]>[1];
@@ -53,21 +61,41 @@ export interface OwnSettingsOptions {
  */
 export function withOwnSettings(dialect: Dialect, options: OwnSettingsOptions = {}): Dialect {
   return {
-    createAdapter: () => dialect.createAdapter(),
-    createDriver: () => new OwnSettingsDriver(dialect.createDriver(), options),
+    createAdapter: () => sharedByOurselves(dialect.createAdapter()),
+    createDriver: () => {
+      const isSingle = dialect.createAdapter().supportsMultipleConnections === false;
+      return new OwnSettingsDriver(dialect.createDriver(), options, isSingle);
+    },
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
   };
 }
 
+/**
+ * Kysely lets one after another have an only connection, and nobody any more once it could not be had. Here the next
+ * one may try.
+ */
+function sharedByOurselves(adapter: DialectAdapter): DialectAdapter {
+  return new Proxy(adapter, {
+    get(target, key) {
+      if (key === "supportsMultipleConnections") return true;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
 class OwnSettingsDriver implements Driver {
   readonly #driver: Driver;
   readonly #options: OwnSettingsOptions;
+  /** Who has the only connection; undefined where there are several. */
+  readonly #single: KeyedQueue | undefined;
   #asked: { readonly atMs: number; readonly defaults: Promise<Defaults> } | undefined;
 
-  constructor(driver: Driver, options: OwnSettingsOptions) {
+  constructor(driver: Driver, options: OwnSettingsOptions, isSingle: boolean) {
     this.#driver = driver;
     this.#options = options;
+    if (isSingle) this.#single = new KeyedQueue({ atOnce: 1, waitMs: options.connectionMs ?? CONNECTION_MS });
   }
 
   init(): Promise<void> {
@@ -75,8 +103,14 @@ class OwnSettingsDriver implements Driver {
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    const leave = await this.#options.shares?.enter();
+    const leaveShare = await this.#options.shares?.enter();
+    let leaveSingle: (() => void) | undefined;
+    const leave = () => {
+      leaveSingle?.();
+      leaveShare?.();
+    };
     try {
+      leaveSingle = await this.#single?.enter("");
       const inner = await this.#connect();
       try {
         return new OwnConnection(this.#driver, inner, await this.#defaultsOn(inner), leave, () => this.#doubt());
@@ -85,8 +119,8 @@ class OwnSettingsDriver implements Driver {
         throw error;
       }
     } catch (error) {
-      leave?.();
-      throw error;
+      leave();
+      throw error instanceof TurnTimedOut && leaveSingle === undefined ? this.#noneFree() : error;
     }
   }
 
@@ -97,7 +131,12 @@ class OwnSettingsDriver implements Driver {
     const connection = await within(connectionMs, connecting);
     if (connection !== undefined) return connection;
     connecting.then((late) => this.#driver.releaseConnection(late)).catch(() => {});
-    throw new SessionsError(
+    throw this.#noneFree();
+  }
+
+  #noneFree(): SessionsError {
+    const { connectionMs = CONNECTION_MS } = this.#options;
+    return new SessionsError(
       "database_unreachable",
       `No connection of the pool came free within ${connectionMs} ms. Make the pool larger, or look for what keeps its connections.`,
     );
@@ -117,15 +156,10 @@ class OwnSettingsDriver implements Driver {
   }
 
   async #ask(connection: DatabaseConnection): Promise<Defaults> {
-    await this.#driver.beginTransaction(connection, { isolationLevel: "repeatable read" });
-    let rows;
-    try {
-      ({ rows } = await connection.executeQuery<Record<string, string>>(CompiledQuery.raw(ask)));
-    } catch (error) {
-      await this.#driver.rollbackTransaction(connection).catch(() => {});
-      throw error;
-    }
-    await this.#driver.commitTransaction(connection);
+    const begin = () => this.#driver.beginTransaction(connection, { isolationLevel: "repeatable read" });
+    const { rows } = await inTransaction(this.#driver, connection, begin, () =>
+      connection.executeQuery<Record<string, string>>(CompiledQuery.raw(ask)),
+    );
     const { level, isolation, readonly, synchronous, lock, idle, whole, replica } = rows[0] ?? {};
     if (level === undefined) {
       throw new SessionsError(
@@ -187,7 +221,7 @@ class OwnConnection implements DatabaseConnection {
   readonly inner: DatabaseConnection;
   readonly #driver: Driver;
   readonly #defaults: Defaults;
-  readonly #leave: (() => void) | undefined;
+  readonly #leave: () => void;
   readonly #doubt: () => void;
   #state: "alone" | "begun" | "ended" = "alone";
   /** Whether it is used beyond one transaction: what comes after that is not the transaction's, late. */
@@ -197,13 +231,7 @@ class OwnConnection implements DatabaseConnection {
   /** What has been sent and not been answered in time. */
   #hanging: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    driver: Driver,
-    inner: DatabaseConnection,
-    defaults: Defaults,
-    leave: (() => void) | undefined,
-    doubt: () => void,
-  ) {
+  constructor(driver: Driver, inner: DatabaseConnection, defaults: Defaults, leave: () => void, doubt: () => void) {
     this.#driver = driver;
     this.inner = inner;
     this.#defaults = defaults;
@@ -261,7 +289,7 @@ class OwnConnection implements DatabaseConnection {
       try {
         await this.#driver.releaseConnection(this.inner);
       } finally {
-        this.#leave?.();
+        this.#leave();
       }
     };
     const hanging = this.#hanging.catch(() => {}).then(release);
@@ -271,18 +299,9 @@ class OwnConnection implements DatabaseConnection {
 
   /** In a transaction of its own. */
   #executeAlone<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const answer = this.#last.then(async () => {
-      await this.#begin("read committed", undefined);
-      let result: QueryResult<R>;
-      try {
-        result = await this.inner.executeQuery<R>(query);
-      } catch (error) {
-        await this.#driver.rollbackTransaction(this.inner).catch(() => {});
-        throw error;
-      }
-      await this.#driver.commitTransaction(this.inner);
-      return result;
-    });
+    const begin = () => this.#begin("read committed", undefined);
+    const execute = () => this.inner.executeQuery<R>(query);
+    const answer = this.#last.then(() => inTransaction(this.#driver, this.inner, begin, execute));
     this.#last = answer.catch(() => {});
     return answer;
   }
@@ -304,6 +323,24 @@ class OwnConnection implements DatabaseConnection {
       await this.#driver.rollbackTransaction(this.inner).catch(() => {});
       throw error;
     }
+  }
+}
+
+/** What cannot be committed is rolled back: a driver may hold its database for a transaction until that has ended. */
+async function inTransaction<T>(
+  driver: Driver,
+  connection: DatabaseConnection,
+  begin: () => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  await begin();
+  try {
+    const result = await work();
+    await driver.commitTransaction(connection);
+    return result;
+  } catch (error) {
+    await driver.rollbackTransaction(connection).catch(() => {});
+    throw error;
   }
 }
 
