@@ -102,50 +102,9 @@ test.each([
   for (const [, code, text] of entries) expect(text, code).toMatch(/^\S.*\.$/);
 });
 
-const invariants = all.includes("SPEC.md") ? [...read("SPEC.md").matchAll(/^\|\s*(S\d+)\s*\|(.*)$/gm)] : [];
-
-/** The invariants that a test file's titles begin with: `test("S2, S3: …"`. */
-function provenIn(file: string): ReadonlySet<string> {
-  const titles = read(file).matchAll(/\(\s*["'`](S\d+(?:, S\d+)*): /g);
-  return new Set([...titles].flatMap(([, numbers]) => numbers!.split(", ")));
-}
-
-test.skipIf(invariants.length === 0)("SPEC.md names for each invariant only files whose tests prove it", () => {
-  const empty = invariants.flatMap(([, number, row]) =>
-    [...row!.matchAll(/`([^`]+\.tsx?)`/g)]
-      .map(([, file]) => file!)
-      .filter((file) => !all.includes(file) || !provenIn(file).has(number!))
-      .map((file) => `${number}: ${file}`),
-  );
-  expect(empty).toEqual([]);
-});
-
-test.skipIf(invariants.length === 0)("a test file whose titles name an invariant stands in its row", () => {
-  const rows = new Map(invariants.map(([, number, row]) => [number!, row!]));
-  const missing = all
-    // What is quoted here in examples proves nothing.
-    .filter((file) => /\.test\.tsx?$/.test(file) && !file.startsWith("scripts/"))
-    .flatMap((file) =>
-      [...provenIn(file)]
-        .filter((number) => !rows.get(number)?.includes(`\`${file}\``))
-        .map((number) => `${number}: ${file}`),
-    );
-  expect(missing).toEqual([]);
-});
-
 test("decisions are numbered 1, 2, 3, …, and their titles say their numbers", () => {
   const decisions = all.filter((file) => file.startsWith("docs/decisions/")).toSorted();
   const numbers = decisions.map((file) => Number(/\/(\d{4})-/.exec(file)?.[1]));
   expect(numbers).toEqual(decisions.map((_, index) => index + 1));
   for (const [index, file] of decisions.entries()) expect(read(file), file).toMatch(new RegExp(`^# ${index + 1}\\. `));
-});
-
-test.skipIf(invariants.length === 0)("every invariant that a test's title names is one of SPEC.md", () => {
-  const known = new Set(invariants.map(([, number]) => number));
-  const strange = all
-    .filter((file) => /\.test\.tsx?$/.test(file))
-    .flatMap((file) =>
-      [...provenIn(file)].filter((number) => !known.has(number)).map((number) => `${number}: ${file}`),
-    );
-  expect(strange).toEqual([]);
 });
