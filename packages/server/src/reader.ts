@@ -7,10 +7,14 @@ import type { Page } from "./postgres/page.ts";
 import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
 import { findReceipt, NO_RECEIPTS } from "./receipts.ts";
+import { SharedRuns } from "./shared-runs.ts";
 import type { Stored } from "./stored.ts";
 
 /** The most sessions that one statement names. */
 const PAGE_SESSIONS = 100;
+
+/** The most sessions that are listed at once, by id and revision: what a stream holds of them while it is not read. */
+const LISTED_SESSIONS = 1_000;
 
 const NOTHING: Page = { stored: [], bytes: 0, more: false };
 
@@ -20,10 +24,24 @@ export interface ReaderOptions {
   readonly publish: (owner: string, snapshot: Snapshot) => void;
 }
 
+/** Does some work when it is its turn. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** What somebody lacks of a stretch of an owner's sessions, the newest ids first. */
+export interface Lack {
+  readonly ids: readonly string[];
+  /** What is active and known as it is. */
+  readonly same: readonly string[];
+  /** The last id of the stretch; null when nothing is older. */
+  readonly end: string | null;
+}
+
 /** Answers questions from the database, never from memory. */
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #db: Kysely<Tables>;
+  /** One listing of an owner's for all who ask at once. */
+  readonly #listings = new SharedRuns();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -58,7 +76,7 @@ export class Reader {
     const active = (await this.#tellEach(owner, hot.stored)).filter(({ status }) => status === "active");
     const lastActive = hot.stored.at(-1)?.snapshot.id ?? after?.id;
     const stay = () => ({ endedAt: null, id: lastActive! });
-    const reply = { now: new Date(this.#options.court.now()).toISOString(), active };
+    const reply = { now: this.#iso(), active };
     if (hot.more) return { ...reply, ended: [], next: stay() };
 
     const left = { limit: limit - active.length, bytes: room.bytes - hot.bytes };
@@ -83,29 +101,50 @@ export class Reader {
   }
 
   /**
-   * The ids of what one who has these revisions lacks, newest first: active sessions that are newer, and known ones
-   * that have ended. With `sinceMs` (milliseconds since 1970) whatever has ended since then too, but for what is in
-   * `ended`: it may have begun and ended between two looks. `same`: what is active and known as it is.
+   * The ids of what one who has these revisions lacks: active sessions that are newer, and known ones that have ended.
+   * With `sinceMs` (milliseconds since 1970) whatever has ended since then too, but for what is in `ended`: it may have
+   * begun and ended between two looks. Newest first.
    */
   async lacking(
     owner: string,
     known: ReadonlyMap<string, number>,
-    { sinceMs, ended }: { readonly sinceMs?: number; readonly ended?: ReadonlyMap<string, number> } = {},
-  ): Promise<{ readonly ids: readonly string[]; readonly same: readonly string[] }> {
+    { sinceMs, ended }: { readonly sinceMs: number; readonly ended: ReadonlyMap<string, number> },
+  ): Promise<readonly string[]> {
+    const ids = new Set<string>();
+    for (let after: string | null | undefined; after !== null;) {
+      const lack: Lack = await this.lackedAfter(owner, known, after);
+      for (const id of lack.ids) ids.add(id);
+      after = lack.end;
+    }
+    for (const { id } of await listEndedSince(this.#db, owner, sinceMs)) if (!ended.has(id)) ids.add(id);
+    return [...ids].toSorted().toReversed();
+  }
+
+  /** What one who has these revisions lacks of the newest ids, or of those older than `after`. `inTurn` does each piece. */
+  async lackedAfter(
+    owner: string,
+    known: ReadonlyMap<string, number>,
+    after: string | undefined,
+    inTurn: InTurn = (work) => work(),
+  ): Promise<Lack> {
+    const active = await this.#listings.run(`${after} ${owner}`, () =>
+      inTurn(() => listRevisions(this.#db, owner, this.#iso(), { limit: LISTED_SESSIONS, after })),
+    );
+    const end = active.length < LISTED_SESSIONS ? null : active.at(-1)!.id;
     const isNews = (id: string, revision: number) => revision > (known.get(id) ?? 0);
-    const active = await listRevisions(this.#db, owner, new Date(this.#options.court.now()).toISOString());
-    const ids = new Set(active.filter(({ id, revision, due }) => due || isNews(id, revision)).map(({ id }) => id));
-    const same = active.map(({ id }) => id).filter((id) => !ids.has(id));
+    const ids = active.filter(({ id, revision, due }) => due || isNews(id, revision)).map(({ id }) => id);
+    const lacked = new Set(ids);
+    const same = active.map(({ id }) => id).filter((id) => known.has(id) && !lacked.has(id));
 
     const stillActive = new Set(active.map(({ id }) => id));
-    const gone = [...known.keys()].filter((id) => !stillActive.has(id));
+    const isListed = (id: string) => (after === undefined || id < after) && (end === null || id > end);
+    const gone = [...known.keys()].filter((id) => isListed(id) && !stillActive.has(id));
     for (let at = 0; at < gone.length; at += PAGE_SESSIONS) {
-      for (const { id, revision } of await archivedRevisionsOf(this.#db, owner, gone.slice(at, at + PAGE_SESSIONS)))
-        if (isNews(id, revision)) ids.add(id);
+      const some = gone.slice(at, at + PAGE_SESSIONS);
+      for (const { id, revision } of await inTurn(() => archivedRevisionsOf(this.#db, owner, some)))
+        if (isNews(id, revision)) lacked.add(id);
     }
-    const lately = sinceMs === undefined ? [] : await listEndedSince(this.#db, owner, sinceMs);
-    for (const { id } of lately) if (!ended?.has(id)) ids.add(id);
-    return { ids: [...ids].toSorted().toReversed(), same };
+    return { ids: [...lacked].toSorted().toReversed(), same, end };
   }
 
   /** As many of these sessions as there is room for, active or ended, in the order of `ids`: newest first. `rest`: those to ask for next. */
@@ -121,22 +160,6 @@ export class Reader {
       snapshots: await this.#tellEach(owner, stored),
       rest: more ? ids.filter((id) => id < last!) : ids.slice(PAGE_SESSIONS),
     };
-  }
-
-  /** The first page of what one who has these revisions lacks, of ids older than `after`. */
-  async newer(
-    owner: string,
-    known: ReadonlyMap<string, number>,
-    after?: string,
-  ): Promise<{ readonly snapshots: readonly Snapshot[]; readonly more: boolean; readonly same: readonly string[] }> {
-    const { ids, same } = await this.lacking(owner, known);
-    let rest = after === undefined ? ids : ids.filter((id) => id < after);
-    for (;;) {
-      const page = await this.page(owner, rest);
-      rest = page.rest;
-      const snapshots = page.snapshots.filter(({ id, revision }) => revision > (known.get(id) ?? 0));
-      if (snapshots.length > 0 || rest.length === 0) return { snapshots, more: rest.length > 0, same };
-    }
   }
 
   /** What may be told of each; one that moves on meanwhile is told as it is by then. */
@@ -161,5 +184,9 @@ export class Reader {
     if (!(await endDue(court, owner, stored, snapshot))) return undefined;
     publish(owner, snapshot);
     return snapshot;
+  }
+
+  #iso(): string {
+    return new Date(this.#options.court.now()).toISOString();
   }
 }

@@ -16,12 +16,13 @@ import {
   type WatchRequest,
 } from "@sessions/core";
 import type { Allowance } from "./allowance.ts";
+import { Beginning } from "./beginning.ts";
 import type { Bounds } from "./bounds.ts";
 import type { Engine } from "./engine.ts";
 import { databaseFault } from "./postgres/database.ts";
 import { TurnTimedOut } from "./postgres/keyed-queue.ts";
 import type { OwnerShares } from "./postgres/owner-shares.ts";
-import type { Reader } from "./reader.ts";
+import type { InTurn, Reader } from "./reader.ts";
 import { jsonBytes } from "./size.ts";
 import { TurnedAway, Turns } from "./turns.ts";
 import type { WatchHub } from "./watch.ts";
@@ -103,17 +104,23 @@ export function createRouter({
 
   const weightOf = (snapshots: readonly Snapshot[]) => snapshots.reduce((sum, each) => sum + jsonBytes(each), 0);
 
-  /** A read of an owner's, when it is its turn. `among`: the sessions in what it found, which count against the allowance. */
+  /** Reads when it is the owner's turn, and the owner may be told more. */
+  const readingFor =
+    (owner: string): InTurn =>
+    (read) =>
+      turns.run(owner, async () => {
+        if (allowance.waitMs(owner) > 0) throw tooMany("bytes were asked for");
+        return read();
+      });
+
+  /** A read of an owner's. `among`: the sessions in what it found, which count against the allowance. */
   async function reading<T>(
     owner: string,
     request: object,
     read: () => Promise<T>,
     among: (found: T) => readonly Snapshot[],
   ): Promise<T> {
-    const found = await turns.run(owner, async () => {
-      if (allowance.waitMs(owner) > 0) throw tooMany("bytes were asked for");
-      return read();
-    });
+    const found = await readingFor(owner)(read);
     allowance.take(owner, weightOf(among(found)), request);
     return found;
   }
@@ -171,8 +178,15 @@ export function createRouter({
       answering(async () => {
         const { known, after } = given.input;
         const owner = await signedIn(given);
-        const newer = () => reader.newer(owner, knownOf(known), after);
-        const { snapshots, more } = await reading(owner, given.ctx, newer, (page) => page.snapshots);
+        const { snapshots, more } = await new Beginning({
+          reader,
+          owner,
+          known: knownOf(known),
+          after,
+          listing: (list) => turns.run(owner, list),
+          reading: readingFor(owner),
+        }).next();
+        allowance.take(owner, weightOf(snapshots), given.ctx);
         return event(snapshots, more);
       }),
     ),
@@ -198,7 +212,7 @@ export function createRouter({
     requireStream(owner);
     // Attached before the first read: what is committed between the two is in the inbox.
     const inbox = hub.join(owner);
-    const page = <T>(read: () => Promise<T>) => answering(() => turns.run(owner, read), owner);
+    const page: InTurn = (read) => answering(() => turns.run(owner, read), owner);
     /** Waits until the owner may be told more; false when the stream is to end. */
     const mayGoOn = async () => {
       for (let ms = allowance.waitMs(owner); ms > 0 && !inbox.closed && !signal?.aborted; ms = allowance.waitMs(owner))
@@ -213,14 +227,14 @@ export function createRouter({
     try {
       // The first event comes at once, also when there is nothing new: it says that the stream is there. The next
       // page is read when this one was taken, so that whoever does not read holds one.
-      for (let from = after, more = true; more;) {
+      const beginning = new Beginning({ reader, owner, known, after, listing: page, reading: page });
+      for (let more = true; more;) {
         if (!(await mayGoOn())) return;
-        const newer = await page(() => reader.newer(owner, known, from));
+        const newer = await beginning.next();
         hub.note(
           owner,
           newer.same.map((id) => [id, known.get(id)!]),
         );
-        from = newer.snapshots.at(-1)?.id;
         more = newer.more;
         yield eventOf(inbox.admit(newer.snapshots), more);
       }

@@ -157,8 +157,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       bus,
       hub,
       page: (owner, ids) => reader.page(owner, ids),
-      lacking: async (owner, { active, ended }, sinceMs) =>
-        (await reader.lacking(owner, active, { sinceMs, ended })).ids,
+      lacking: (owner, { active, ended }, sinceMs) => reader.lacking(owner, active, { sinceMs, ended }),
       now,
       forget: (notice) => engine.forget(notice),
       report,

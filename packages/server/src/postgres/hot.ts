@@ -30,17 +30,22 @@ export async function listHot(
   return pageOf(db, sql`${rows}`, sql`id desc`, room);
 }
 
-/** At which revision each of the owner's sessions in the hot table is, and whether its deadline has passed at `at`. */
+/**
+ * At which revision the owner's sessions in the hot table are, and whether their deadline has passed at `at`: the
+ * newest ids first, those older than `after`.
+ */
 export async function listRevisions(
   db: Executor,
   owner: string,
   at: string,
+  { limit, after }: { readonly limit: number; readonly after: string | undefined },
 ): Promise<readonly (Revision & { readonly due: boolean })[]> {
-  const rows = await db
+  let query = db
     .selectFrom("session")
     .select([...revisionColumns, sql<string>`(expires_at <= ${time(at)})::text`.as("due")])
-    .where("owner_id", "=", owner)
-    .execute();
+    .where("owner_id", "=", owner);
+  if (after !== undefined) query = query.where("id", "<", after);
+  const rows = await query.orderBy("id", "desc").limit(limit).execute();
   return rows.map((row) => ({ ...revisionOf(row), due: row.due === "true" }));
 }
 

@@ -4,6 +4,8 @@ import { Client, Pool, type PoolConfig } from "pg";
 export interface Sent {
   readonly text: string;
   readonly values: readonly unknown[];
+  /** How many rows came back, once they have. */
+  rows?: number;
 }
 
 /** A pool that notes what its connections really send, in order. */
@@ -13,9 +15,15 @@ export function recordingPool(config: PoolConfig): { readonly pool: Pool; readon
     // The driver's own overloads end in this one call; what it is given passes through untouched.
     override query = ((...given: unknown[]) => {
       const [query, values] = given;
-      if (typeof query === "string") sent.push({ text: query, values: Array.isArray(values) ? values : [] });
-      else sent.push(sentBy(query as { readonly text: string; readonly values?: readonly unknown[] }, values));
-      return Reflect.apply(Client.prototype.query, this, given) as unknown;
+      const each: Sent =
+        typeof query === "string"
+          ? { text: query, values: Array.isArray(values) ? values : [] }
+          : sentBy(query as { readonly text: string; readonly values?: readonly unknown[] }, values);
+      sent.push(each);
+      const answer = Reflect.apply(Client.prototype.query, this, given) as unknown;
+      const count = ({ rows }: { readonly rows: readonly unknown[] }) => void (each.rows = rows.length);
+      if (answer instanceof Promise) answer.then(count, () => {});
+      return answer;
     }) as Client["query"];
   }
   const pool = new Pool({ ...config, Client: RecordingClient });
