@@ -6,11 +6,13 @@ import {
   SessionsError,
   storable,
   submittedInput,
+  unsubmitted,
   type AnyFlow,
   type Command,
   type Json,
   type Refusal,
   type Snapshot,
+  type Stamp,
   type Storable,
   type SubmitCommand,
 } from "@sessions/core";
@@ -148,26 +150,28 @@ export function createActions(
 
       const refusal = refusalNow(view, command);
       if (refusal) {
-        if (instead === undefined) keepTyped(step, form);
+        if (instead === undefined) keepTyped(step, form, until);
         return refusedAtOnce(refusal);
       }
       if (!flow.steps[step].kept) return unqueued(command);
       const begun = queue(command, (view && submittedInput(view, step)) ?? null, instead);
       if (instead === undefined)
-        void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, form));
+        void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, form, until));
       return begun;
     };
     return submissionOf(id, whenKnown(begin));
   }
 
-  /** The form keeps what could not be submitted, so far as it can. */
-  function keepTyped(step: string, form: Fields | null): void {
+  /** The form keeps what could not be submitted, so far as it can. `until`: what was typed by then it had seen. */
+  function keepTyped(step: string, form: Fields | null, until: readonly Stamp[]): void {
     if (form === null || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
     const known = fieldNames(flow.steps[step]);
     const view = viewOf(flow, recordNow(), context.device());
-    // What stands there, and was neither typed since nor submitted again, is empty.
+    // What stood or was typed there, was not typed since, and was not submitted with the rest, is empty.
     const stood = Object.keys((view && (submittedInput(view, step) as Fields | null | undefined)) ?? {});
-    const empty = stood.filter((field) => own(view?.drafts[step], field) === undefined);
+    const shown = view?.drafts[step] ?? {};
+    const since = unsubmitted(shown, until);
+    const empty = [...stood, ...Object.keys(shown)].filter((field) => own(since, field) === undefined);
     const whole = { ...Object.fromEntries(empty.map((field) => [field, undefined])), ...form };
     // Some schemas take fields that they drop.
     draft(step, Object.fromEntries(Object.entries(whole).filter(([field]) => known?.includes(field) ?? true)));

@@ -156,13 +156,14 @@ function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
-    // What stood there and was not submitted again is empty.
-    const stood = Object.keys((submittedInput(record.snapshot, command.step) ?? {}) as object);
-    const empty = Object.fromEntries(stood.map((field) => [field, undefined]));
-    const input: Fields = { ...empty, ...(command.input as Fields) };
-    // What the server has of it need not be sent again.
     const shown = record.snapshot.drafts[command.step] ?? {};
     const unseen = unsubmitted(shown, command.typed);
+    // What stood or was typed there, and was not submitted with the rest, is empty.
+    const stood = Object.keys((submittedInput(record.snapshot, command.step) ?? {}) as object);
+    const typedThen = Object.keys(shown).filter((field) => !Object.hasOwn(unseen, field));
+    const empty = Object.fromEntries([...stood, ...typedThen].map((field) => [field, undefined]));
+    const input: Fields = { ...empty, ...(command.input as Fields) };
+    // What the server has of it need not be sent again.
     const stands = Object.entries(shown).filter(
       ([field, { value, at }]) =>
         sameJson(value, input[field]) || (deviceOf(at) !== device.id && Object.hasOwn(unseen, field)),

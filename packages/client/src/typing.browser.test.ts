@@ -229,6 +229,36 @@ test("S4: what stood in a step and is not submitted again is empty in its form, 
   expect(session.state.drafts.amount).toStrictEqual({ cents: -1, reference: nothing });
 });
 
+test("S4: a field that is typed, and not submitted with the others, is empty in its form when that is refused, here or there", async () => {
+  const { server, owner, session } = begun();
+  const other = openTab(server, { owner, profile: "laptop" }).open(transfer, session.id);
+  await session.submit("recipient", recipient);
+  const type = (reference: string) => session.draft("amount", { cents: 5, reference }).settled;
+  const empty = (cents: number) => ({ cents, reference: nothing });
+  await type("old");
+  server.faults.refuse = ({ kind }) => (kind === "submit" ? { code: "failed" } : undefined);
+  await session.submit("amount", { cents: 6 });
+  expect(session.state.drafts.amount).toStrictEqual(empty(6));
+  await vi.waitFor(() => expect(other.state.drafts.amount).toStrictEqual(empty(6)));
+
+  await type("older");
+  await session.submit("amount", { cents: -1 });
+  expect(session.state.drafts.amount).toStrictEqual(empty(-1));
+  await vi.waitFor(() => expect(other.state.drafts.amount).toStrictEqual(empty(-1)));
+
+  // What is typed while the answer is awaited, here or on another device, is newer.
+  for (const device of [session, other]) {
+    await type("oldest");
+    await vi.waitFor(() => expect(other.state.drafts.amount).toMatchObject({ reference: "oldest" }));
+    server.faults.beforePush = async () => {
+      server.faults.beforePush = () => Promise.resolve();
+      await device.draft("amount", { reference: "new" })[device === other ? "settled" : "stored"];
+    };
+    await session.submit("amount", { cents: 7 });
+    expect(session.state.drafts.amount).toStrictEqual({ cents: 7, reference: "new" });
+  }
+});
+
 test("S4: an emptied field wins and loses as any other, and is nothing to keep aside", async () => {
   const { server, session } = begun();
   await known(session);
