@@ -86,6 +86,19 @@ export function isFinal(status: number): boolean {
   return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
 }
 
+/** After so many refusals in a row something is blocked, and no longer a bad moment. */
+export const BLOCKED_TRIES = 3;
+
+/**
+ * Whether a call was refused for what it asks, by the router or by something before it. `isOffline`: whether others fail
+ * too, so that a server's own failure says nothing of this call.
+ */
+export function isRefused(error: unknown, isOffline: boolean): boolean {
+  const answer = answerOf(error);
+  if (answer === undefined) return false;
+  return isFinal(answer.status) || !(isOffline || [401, 408, 425, 429, 503].includes(answer.status));
+}
+
 export function withoutQuery(url: string): string {
   return url.replace(/[?#].*/s, "");
 }

@@ -87,17 +87,57 @@ test("S2: when no reply comes at all the receipt tells that it happened", async 
   expect(session.state.status).toBe("completed");
 });
 
-test("S2: without an answer and without a receipt it is unconfirmed, and is never sent again by itself", async () => {
-  const { server, session, sessions, pushed } = await nearlyDone();
+test("S2: without an answer it is not known until the server says, after a reload too, and nothing is sent or queued meanwhile", async () => {
+  const { server, owner, sessions, session, pushed } = await nearlyDone();
+  const unknown = { status: "active", provisional: false, confirming: "review", shelved: [], sync: { pending: 1 } };
+  const refusal = { outcome: "refused", refusal: { code: "unsettled", pending: 1 } };
   server.faults.away = true;
   const submission = session.submit("review", { accepted: true });
   expect(await submission).toEqual({ outcome: "refused", refusal: { code: "unconfirmed" } });
-  expect(session.state).toMatchObject({ status: "active", shelved: [], sync: { pending: 0 } });
+  sessions.close();
+
+  const again = openTab(server, { owner });
+  await again.ready;
+  for (const one of [session, again.open(transfer, session.id)]) expect(one.state).toMatchObject(unknown);
+  const reloaded = again.open(transfer, session.id);
+  expect(await reloaded.cancel()).toEqual(refusal);
+  expect(await reloaded.submit("review", { accepted: true })).toEqual(refusal);
+  expect(await reloaded.submit("amount", { cents: 6 })).toEqual(refusal);
+  expect(await reloaded.draft("recipient", { name: "Bob" }).refused).toBeNull();
+  expect(reloaded.state).toMatchObject({ ...unknown, sync: { pending: 3 } });
 
   server.faults.away = false;
-  expect(await session.draft("recipient", { name: "Bob" }).settled).toMatchObject({ outcome: "accepted" });
-  expect(pushed().map(({ kind }) => kind)).toEqual(["draft"]);
-  expect(await sessions.receipt({ session: session.id, command: submission.id })).toBeNull();
+  dispatchEvent(new Event("online"));
+  expect(await reloaded.draft("recipient", { name: "Bob" }).settled).toMatchObject({ outcome: "accepted" });
+  expect(pushed().map(({ kind }) => kind)).not.toContain("submit");
+  expect(await again.receipt({ session: session.id, command: submission.id })).toBeNull();
+  // What was sent just now may still be under way.
+  expect(reloaded.state.confirming).toBe("review");
+});
+
+test("S2: what nothing had answered is found out by the same page, and cancelled or sent again only then", async () => {
+  for (const happened of [true, false]) {
+    const { server, session, pushed } = await nearlyDone();
+    const { receipt, changes } = server.transport;
+    const unheard = () => Promise.reject(new Error("No answer."));
+    const asked = vi.spyOn(receipt as { query: typeof receipt.query }, "query").mockImplementation(unheard);
+    vi.spyOn(changes as { query: typeof changes.query }, "query").mockImplementation(unheard);
+    server.faults.beforePush = () => {
+      Object.assign(server.faults, happened ? { streamsAway: true, dropReplies: Infinity } : { away: true });
+      return Promise.resolve(server.breakStreams());
+    };
+    expect(await session.submit("review", { accepted: true })).toMatchObject({ refusal: { code: "unconfirmed" } });
+    expect(await session.cancel()).toMatchObject({ refusal: { code: "unsettled" } });
+    expect(session.state).toMatchObject({ status: "active", provisional: false, confirming: "review" });
+
+    Object.assign(server.faults, { away: false, dropReplies: 0, beforePush: () => Promise.resolve() });
+    asked.mockRestore();
+    const status = happened ? "completed" : "active";
+    await vi.waitFor(() => expect(session.state).toMatchObject({ status, confirming: null }));
+    if (happened) continue;
+    expect(pushed()).toEqual([]);
+    expect(await session.submit("review", { accepted: true })).toMatchObject({ outcome: "accepted" });
+  }
 });
 
 test("S2: a page that comes back while an irreversible step is unanswered asks for its receipt, and sends nothing", async () => {

@@ -1,5 +1,5 @@
 import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core";
-import { answerOf, isFinal } from "./answer.ts";
+import { answerOf, BLOCKED_TRIES, isFinal } from "./answer.ts";
 import { backoffMs, later, type Environment } from "./environment.ts";
 import { busyMsOf } from "./settling.ts";
 import type { Link } from "./link.ts";
@@ -11,8 +11,11 @@ const PATIENCE_MS = 15_000;
 /** How long one attempt may take, in milliseconds. */
 const ATTEMPT_MS = 5_000;
 
-/** After so many refusals of something between here and the server, it is asked no more. */
-const BLOCKED_TRIES = 3;
+/** After so long, in milliseconds, an attempt has reached the server or never will: a handler has ten seconds. */
+const UNDER_WAY_MS = 30_000;
+
+/** How long to wait at most before the receipt is asked for again, in milliseconds. */
+const ASK_MS = 5_000;
 
 export interface Confirmed {
   readonly outcome: Outcome;
@@ -32,7 +35,7 @@ export const refused = (refusal: Refusal): Confirmed => ({
 /**
  * Sends an irreversible step while the person waits. Every attempt has the same command id, so that it
  * happens once at most. When no attempt is answered, the receipt decides; without one it is `unconfirmed`,
- * and nothing sends it again but the person. Offline it is not sent at all.
+ * and nothing sends it again. Offline it is not sent at all.
  */
 export async function confirm(
   command: SubmitCommand,
@@ -79,8 +82,8 @@ export async function confirm(
 }
 
 /**
- * What became of an irreversible step that another page asked for: asks for its receipt, until it is answered or none
- * can come any more. `isOpen`: whether anybody still wants to know. Undefined when nobody does.
+ * What became of an irreversible step that nobody waits for any more: asks for its receipt, until there is one, or the
+ * server has none and nothing is under way. `isOpen`: whether anybody still wants to know. Undefined when nobody does.
  */
 export async function recalled(
   { session, id, atMs }: { readonly session: string; readonly id: string; readonly atMs: number },
@@ -89,13 +92,13 @@ export async function recalled(
 ): Promise<Confirmed | undefined> {
   for (let failures = 1; isOpen(); failures += 1) {
     try {
-      const late = passed(atMs, environment) >= PATIENCE_MS + ATTEMPT_MS;
+      const late = passed(atMs, environment) >= UNDER_WAY_MS;
       const found = await receiptOf(session, id, server);
       if (found ?? late) return found ?? refused({ code: "unconfirmed" });
     } catch {
       // Nobody answers: it is not known yet.
     }
-    await later(Math.min(2_000, backoffMs(failures, environment)), environment);
+    await later(Math.min(ASK_MS, backoffMs(failures, environment)), environment);
   }
   return undefined;
 }

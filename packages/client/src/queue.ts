@@ -51,9 +51,19 @@ export function asking(asked: NonNullable<SessionRecord["asked"]>): Change {
     record.settled.some(({ id }) => id === asked.id) ? record : { ...record, asked: record.asked ?? asked };
 }
 
+/** Forgets an irreversible step: the server has not taken it, and the page that sent it does not any more. */
+export function untaken(id: string): Change {
+  return (record) => (record.asked?.id === id ? { ...record, asked: null } : record);
+}
+
 /** Whether something was refused because of an irreversible step, or is one that was. */
 export function wasUnsettled(settlement: Settlement): boolean {
   return settlement.outcome === "refused" && settlement.refusal.code === "unsettled";
+}
+
+/** Whether nobody knows what became of an irreversible step: the server did not answer, and may have taken it. */
+export function isUnknownOutcome(settlement: Settlement): boolean {
+  return settlement.outcome === "refused" && settlement.refusal.code === "unconfirmed";
 }
 
 /** Why a command is not taken now. */
@@ -61,11 +71,14 @@ export function unsettled({ pending, asked }: SessionRecord): Refusal {
   return { code: "unsettled", pending: pending.length + (asked ? 1 : 0) };
 }
 
-/** Tells what became of a command, to those who wait for it in any tab. */
+/**
+ * Tells what became of a command, to those who wait for it in any tab. An irreversible step of which nobody knows it is
+ * still asked for, after a reload too.
+ */
 export function settled(id: string, settlement: Settlement): Change {
   return (record) => ({
     ...record,
-    asked: record.asked?.id === id ? null : record.asked,
+    asked: record.asked?.id === id && !isUnknownOutcome(settlement) ? null : record.asked,
     pending: record.pending.filter(({ command }) => command.id !== id),
     settled: [...record.settled.filter((known) => known.id !== id), { id, settlement }].slice(-SETTLED_KEPT),
   });

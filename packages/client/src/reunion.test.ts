@@ -77,3 +77,15 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
     }),
   );
 });
+
+test("S2: of two views the irreversible step stays asked for until one of them knows what became of it", () => {
+  const asked = { id: id(1), step: "review", atMs: 1 };
+  const told = (settlement: SessionRecord["settled"][number]["settlement"]): SessionRecord => ({
+    ...emptyRecord,
+    settled: [{ id: asked.id, settlement }],
+  });
+  const mine = { ...emptyRecord, asked };
+  const unknown = told({ outcome: "refused", refusal: { code: "unconfirmed" } });
+  expect([reunited(mine, unknown).asked, reunited(unknown, mine).asked]).toEqual([asked, asked]);
+  expect(reunited(mine, told({ outcome: "accepted", revision: 4 })).asked).toBeNull();
+});

@@ -1,5 +1,6 @@
 import { mergeDrafts } from "./drafts.ts";
 import { overtyped } from "./overtyped.ts";
+import { isUnknownOutcome } from "./queue.ts";
 import { isOlder, type SessionRecord } from "./record.ts";
 
 /**
@@ -10,6 +11,7 @@ export function reunited(left: SessionRecord, right: SessionRecord): SessionReco
   const settled = union(left.settled, right.settled, ({ id }) => id);
   const shelved = union(left.shelved, right.shelved, ({ id }) => id);
   const done = new Set([...settled, ...shelved].map(({ id }) => id));
+  const answered = new Set(settled.filter(({ settlement }) => !isUnknownOutcome(settlement)).map(({ id }) => id));
   // Either has what its own commands build on, so that none of the left's waits for one that only the right has.
   const pending = union(left.pending, right.pending, ({ command }) => command.id).filter(
     ({ command }) => !done.has(command.id),
@@ -28,7 +30,7 @@ export function reunited(left: SessionRecord, right: SessionRecord): SessionReco
     aside: union([...left.aside, ...right.aside], aside, (typed) => JSON.stringify(typed)),
     shelved,
     settled,
-    asked: [left.asked, right.asked].find((asked) => asked && !done.has(asked.id)) ?? null,
+    asked: [left.asked, right.asked].find((asked) => asked && !answered.has(asked.id)) ?? null,
   });
 }
 

@@ -1,4 +1,5 @@
 import type { AnyFlow, ListReply, Snapshot } from "@sessions/core";
+import { BLOCKED_TRIES, isRefused } from "./answer.ts";
 import { backoffMs, later } from "./environment.ts";
 import { createListeners } from "./listeners.ts";
 import { adopted } from "./adoption.ts";
@@ -16,6 +17,8 @@ export interface SessionListState<F extends AnyFlow = AnyFlow> {
   /** Whether the server has older ended ones. */
   readonly more: boolean;
   readonly loading: boolean;
+  /** Whether the server, or something before it, refuses to list them, again and again: what is missing is not known. */
+  readonly blocked: boolean;
 }
 
 /** A live list: what is started or ended on any device moves without being asked for. */
@@ -41,12 +44,14 @@ export function createSessionList(
   sessionOf: (id: string) => LiveSession,
 ): LiveList {
   const listeners = createListeners();
-  const blank: SessionListState = { active: [], ended: [], more: false, loading: true };
+  const blank: SessionListState = { active: [], ended: [], more: false, loading: true, blocked: false };
   let state = blank;
   // Undefined until the first page has come.
   let next: ListReply["next"] | undefined;
   let loading = false;
   let failures = 0;
+  // In a row, of those.
+  let refusals = 0;
   const reload = () => load(null);
 
   function refresh(): void {
@@ -60,6 +65,7 @@ export function createSessionList(
       ended: states.filter((session) => !isActive(session)).sort(newest("endedAt")),
       more: next !== null && next !== undefined,
       loading: loading || !store.loaded,
+      blocked: refusals >= BLOCKED_TRIES,
     };
     if (isSame(made, state)) return;
     state = made;
@@ -80,9 +86,10 @@ export function createSessionList(
       const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
       if (after !== null || next === undefined || !reaches) next = reply.next;
       adopt(reply.ended);
-      failures = 0;
-    } catch {
+      failures = refusals = 0;
+    } catch (error) {
       failures += 1;
+      refusals = isRefused(error, link.offline) ? refusals + 1 : 0;
       // More is asked for by the person again.
       if (after === null && !link.state.signedOut)
         void later(backoffMs(failures, environment), environment).then(reload);
@@ -122,6 +129,7 @@ function isSame(left: SessionListState, right: SessionListState): boolean {
   return (
     left.more === right.more &&
     left.loading === right.loading &&
+    left.blocked === right.blocked &&
     same(left.active, right.active) &&
     same(left.ended, right.ended)
   );

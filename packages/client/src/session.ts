@@ -7,13 +7,14 @@ import {
   type InputOf,
   type StepsOf,
 } from "@sessions/core";
+import { BLOCKED_TRIES, isRefused } from "./answer.ts";
 import { createDeferred } from "./deferred.ts";
 import { backoffMs, isServer, later, type Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
 import { createListeners, report } from "./listeners.ts";
 import { recalled } from "./confirmation.ts";
 import { adopted } from "./adoption.ts";
-import { settled } from "./queue.ts";
+import { settled, untaken } from "./queue.ts";
 import { withoutContents } from "./lift.ts";
 import { emptyRecord, inOrder, type SessionRecord } from "./record.ts";
 import { createActions } from "./session-actions.ts";
@@ -42,7 +43,8 @@ export interface Session<F extends AnyFlow = AnyFlow> {
   /**
    * Submits a step: shown at once, queued, and sent when the server can be reached. What the rules refuse
    * here settles at once, and stays as the step's draft. A `confirm` or `sensitive` step is never queued: it needs a
-   * connection and nothing pending (`unsettled`), and settles as `unconfirmed` when nothing answers.
+   * connection and nothing pending (`unsettled`), and settles as `unconfirmed` when nothing answers: it stays
+   * `confirming`, and the client goes on asking, until the server has said what became of it.
    */
   submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;
   /**
@@ -94,6 +96,8 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   let reading = false;
   let recalling = false;
   let failures = 0;
+  // In a row, of those.
+  let refusals = 0;
 
   function refresh(): void {
     const found = store.records.get(id);
@@ -158,7 +162,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     return { ...shows, drafts } as SessionState;
   }
 
-  /** After a reload, or in another tab than that which asked. */
+  /** When nothing had answered, after a reload, or in another tab than that which asked. */
   async function recall(asked: NonNullable<SessionRecord["asked"]>): Promise<void> {
     if (recalling || !store.loaded || asked.id === actions.confirming) return;
     recalling = true;
@@ -168,7 +172,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     if (found === undefined || !isOpen()) return;
     const { outcome, snapshot } = found;
     const take = snapshot ? [adopted(snapshot, context.device(), flow)] : [];
-    await store.change(id, inOrder(...take, settled(asked.id, settlementOf(outcome))));
+    await store.change(id, inOrder(...take, settled(asked.id, settlementOf(outcome)), untaken(asked.id)));
   }
 
   function isOfAnotherVersion(record: SessionRecord | undefined): record is SessionRecord {
@@ -184,6 +188,7 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     const is = (): Sync["state"] => {
       if (link.state.outdated || record?.outdated || otherVersion) return "outdated";
       if (link.state.signedOut) return "signed_out";
+      if (refusals >= BLOCKED_TRIES && isUnknown(record)) return "blocked";
       if (record && record.shelved.length > 0) return "conflict";
       if (link.offline) return "offline";
       return pending > 0 ? "saving" : "saved";
@@ -197,11 +202,13 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     try {
       const reply = await server.read(id);
       link.heard(reply.now);
-      failures = 0;
+      failures = refusals = 0;
       if (reply.session?.flow === flow.name) await store.change(id, adopted(reply.session, context.device(), flow));
       else absence = "missing";
-    } catch {
+    } catch (error) {
       failures += 1;
+      refusals = isRefused(error, link.offline) ? refusals + 1 : 0;
+      refresh();
       await later(Math.min(5_000, backoffMs(failures, environment)), environment);
     }
     reading = false;

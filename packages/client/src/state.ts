@@ -25,12 +25,14 @@ export interface Sync {
    * The most urgent of:
    * - `outdated`: this page or the server needs another version. Nothing is sent, everything is kept: offer a reload.
    * - `signed_out`: nobody, or another person, is signed in here. Nothing is sent.
+   * - `blocked`: the server, or something before it, refuses to say anything of the session, again and again. It is
+   *   `loading`, and the client goes on asking.
    * - `conflict`: something is shelved, for a conflict or another refusal.
    * - `offline`: the server cannot be reached.
    * - `saving`: something is not on the server yet.
    * - `saved`: everything is, or nothing is known of the session yet.
    */
-  readonly state: "saved" | "saving" | "offline" | "conflict" | "signed_out" | "outdated";
+  readonly state: "saved" | "saving" | "offline" | "conflict" | "blocked" | "signed_out" | "outdated";
   /** How many commands are not on the server yet; the drafts of a step count as one. */
   readonly pending: number;
   /** "memory": the browser refuses to store, so closing the page loses what is pending. */
@@ -130,7 +132,10 @@ interface Visible<F extends AnyFlow> {
    * cancellation waits to be sent, or the deadline has passed by this device's clock. The server may yet say otherwise.
    */
   readonly provisional: boolean;
-  /** The irreversible step that was sent and is not answered, also before a reload; null for none. */
+  /**
+   * The irreversible step that was sent and of which the server has not said what became, also before a reload; null for
+   * none. Nobody knows yet whether it happened.
+   */
   readonly confirming: StepsOf<F> | null;
   readonly sync: Sync;
   readonly shelved: readonly Shelved<F>[];

@@ -1,5 +1,7 @@
 import { seenBy, type Command } from "@sessions/core";
+import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
+import { AnswerError, unknown as somebody } from "./answer.ts";
 import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
@@ -148,4 +150,37 @@ test("a session that ended before this device heard of it is read from the serve
   await there.cancel();
   const here = openTab(server, { owner, profile: "laptop" }).open(transfer, there.id);
   await vi.waitFor(() => expect(here.state.status).toBe("cancelled"));
+});
+
+const refusedWith = (status: number) =>
+  TRPCClientError.from(new AnswerError({ ...somebody, status, url: "https://bank.test" }));
+const failedInItself = TRPCClientError.from({
+  error: { code: -32_603, message: "", data: { code: "INTERNAL_SERVER_ERROR", httpStatus: 500 } },
+});
+
+test.each([
+  ["403", refusedWith(403)],
+  ["413", refusedWith(413)],
+  ["the server's own failure", failedInItself],
+])("a session and a list that are refused with %s again and again say so, and recover", async (_name, error) => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const there = openTab(server, { owner, profile: "phone" }).start(transfer);
+  await there.cancel();
+  const { read, list } = server.transport;
+  const refuse = <Query extends (...given: never[]) => unknown>(procedure: { query: Query }) =>
+    vi.spyOn(procedure as { query: (...given: never[]) => unknown }, "query").mockRejectedValue(error);
+  const refused = [refuse(read), refuse(list)];
+  const sessions = openTab(server, { owner, profile: "laptop", onError: () => {} });
+  const here = sessions.open(transfer, there.id);
+  const listed = sessions.list(transfer);
+  expect(here.state).toMatchObject({ status: "loading", sync: { state: "saved" } });
+  await vi.waitFor(() => expect(here.state).toMatchObject({ status: "loading", sync: { state: "blocked" } }));
+  await vi.waitFor(() => expect(listed.state).toMatchObject({ ended: [], blocked: true }));
+  // Everything else goes on.
+  expect(await sessions.start(transfer).submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+
+  for (const spy of refused) spy.mockRestore();
+  await vi.waitFor(() => expect(here.state).toMatchObject({ status: "cancelled", sync: { state: "saved" } }));
+  await vi.waitFor(() => expect(listed.state).toMatchObject({ ended: [{ id: there.id }], blocked: false }));
 });

@@ -114,9 +114,15 @@ function isUnkept({ code }: Refusal): boolean {
   return code === "invalid_input" || code === "too_large";
 }
 
-/** Whether what stood in the way is gone: the conflict is decided, or the step can be reached. */
-function isOver({ code }: Refusal, step: string, { progress }: SessionState, conflict: object | null): boolean {
+/** Whether what stood in the way is gone: the conflict is decided, the outcome known, or the step can be reached. */
+function isOver(
+  { code }: Refusal,
+  step: string,
+  { progress, confirming }: SessionState,
+  conflict: object | null,
+): boolean {
   if (code === "conflict") return conflict === null;
+  if (code === "unconfirmed") return confirming === null;
   return code === "step_unreachable" && progress.open.includes(step);
 }
 

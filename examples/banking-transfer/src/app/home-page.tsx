@@ -13,7 +13,8 @@ import { deviceText, stepNames, syncText, titleOf, type EndedTransfer, type Tran
 /** The account, the transfers that are open on any device, and those that have ended. */
 export function HomePage({ device }: { readonly device: DeviceNaming }) {
   useTitle("Your account");
-  const { active, ended, more, loading, start, loadMore } = useSessions(transfer);
+  const { active, ended, more, loading, blocked, start, loadMore } = useSessions(transfer);
+  const none = (text: string) => (blocked ? "Not known just now." : loading ? "Looking…" : text);
   // Among them is what the bank refused to open.
   const full = active.filter(({ status }) => status === "active").length >= OPEN_AT_MOST;
 
@@ -36,10 +37,14 @@ export function HomePage({ device }: { readonly device: DeviceNaming }) {
         </span>
         {profile === "" && <a href="/side-by-side">See a phone and a laptop side by side</a>}
       </div>
+      <p className="hint" role="status">
+        {blocked &&
+          "Something between this device and the bank refuses to list your transfers. This page goes on asking."}
+      </p>
       <section aria-labelledby="open">
         <h2 id="open">Open transfers</h2>
         {active.length === 0 && (
-          <p className="hint empty">{loading ? "Looking…" : "None. Begin one here and go on with it on any device."}</p>
+          <p className="hint empty">{none("None. Begin one here and go on with it on any device.")}</p>
         )}
         <ul className="transfers">
           {active.map((state) => (
@@ -49,7 +54,7 @@ export function HomePage({ device }: { readonly device: DeviceNaming }) {
       </section>
       <section aria-labelledby="ended">
         <h2 id="ended">Past transfers</h2>
-        {ended.length === 0 && <p className="hint empty">{loading ? "Looking…" : "None yet."}</p>}
+        {ended.length === 0 && <p className="hint empty">{none("None yet.")}</p>}
         <ul className="transfers">
           {ended.map((state) => (
             // The list has in it what has ended.
@@ -68,12 +73,14 @@ export function HomePage({ device }: { readonly device: DeviceNaming }) {
 }
 
 function OpenTransferItem({ state }: { readonly state: TransferState }) {
-  const { id, status, progress, device, updatedAt, sync, shelved } = state;
+  const { id, status, progress, device, updatedAt, sync, shelved, confirming } = state;
   const nowMs = useNow();
   const step = progress.current ? stepNames[progress.current] : "Review";
   const title = titleOf(state);
   const refused = status === "missing";
-  const waiting = shelved.length > 0 || (sync.state === "offline" && sync.pending > 0) || sync.state === "outdated";
+  const unconfirmed = confirming !== null;
+  const waiting =
+    unconfirmed || shelved.length > 0 || (sync.state === "offline" && sync.pending > 0) || sync.state === "outdated";
   return (
     <li>
       <div>
@@ -84,7 +91,7 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
           </span>
         )}
         {refused && <span>The bank has not opened it</span>}
-        {waiting && <span className="unsaved">{syncText(state)}</span>}
+        {waiting && <span className="unsaved">{syncText(state, unconfirmed)}</span>}
       </div>
       <Link to={`/transfers/${id}`} className="button">
         {refused ? "Decide" : "Resume"}

@@ -16,6 +16,10 @@ export interface OpenTransfer {
   readonly busy: boolean;
   /** Whether the money may be being sent: the bank has not answered yet. */
   readonly confirming: boolean;
+  /** Whether nobody waits for its answer any more, so that it is not known what came of it. */
+  readonly unconfirmed: boolean;
+  /** Whether that was not known here, until the bank said that it had not sent the money. */
+  readonly unsent: boolean;
   /** The last "no" from the bank on this screen. */
   readonly refusal: { readonly step: TransferStep; readonly refusal: Refusal; readonly command: string } | null;
   /** Something is being typed in this step. */
@@ -24,15 +28,8 @@ export interface OpenTransfer {
   rest(): void;
   /** Submits a step, which its schema allows, and goes on to the next; comes back when the bank refuses it. */
   submit(step: TransferStep, send: () => Submission): void;
-  /** Whether the bank was asked to send the money and has not told what came of it. */
-  readonly unconfirmed: boolean;
-  /** Asks what came of it; tells a person what the bank says, or that it says nothing. */
-  check(): Promise<string>;
   cancel(): void;
 }
-
-/** Confirmations that nobody answered, by transfer: who leaves its page and comes back is told of it again. */
-const unanswered = new Map<string, NonNullable<OpenTransfer["refusal"]>>();
 
 /**
  * Follows the transfer to its current step, on whichever device it moves on, unless the address names an earlier
@@ -45,13 +42,15 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   const [typing, setTyping] = useState<{ readonly step: TransferStep; readonly at: string | undefined } | null>(null);
   const sending = useRef(false);
   const [submitting, setSubmitting] = useState<TransferStep | null>(null);
-  const [refusal, setShownRefusal] = useState<OpenTransfer["refusal"]>(unanswered.get(id) ?? null);
-  const unconfirmed = refusal?.refusal.code === "unconfirmed";
+  const [refusal, setRefusal] = useState<OpenTransfer["refusal"]>(null);
 
   const { progress, sync } = session;
   // What is irreversible is waited for; the rest goes on offline.
-  const confirming = submitting === "review" || session.confirming !== null;
-  const busy = confirming || (submitting !== null && sync.state !== "offline");
+  const unconfirmed = submitting !== "review" && session.confirming !== null;
+  const confirming = submitting === "review" || unconfirmed;
+  const [doubted, setDoubted] = useState(false);
+  if (unconfirmed && !doubted) setDoubted(true);
+  const busy = submitting === "review" || (submitting !== null && sync.state !== "offline");
   const held = typing?.at === wanted ? typing?.step : undefined;
   // What was typed and is kept aside is decided on where it was typed.
   const aside = session.shelved.find(({ conflict, kind }) => conflict && kind === "draft")?.step;
@@ -59,12 +58,6 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     progress.open.some((open) => open === step),
   );
   const shown = (asked ?? progress.current ?? progress.path.at(-1)!) as TransferStep;
-
-  function setRefusal(now: OpenTransfer["refusal"]) {
-    if (now?.refusal.code === "unconfirmed") unanswered.set(id, now);
-    else unanswered.delete(id);
-    setShownRefusal(now);
-  }
 
   /** What was refused is mended in its fields where it is in them again, else among the shelved changes. */
   async function mend(command: string, step: TransferStep) {
@@ -81,7 +74,8 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     // Two presses within one turn of the page: the screen has not yet said that it is busy.
     if (sending.current) return;
     setTyping(null);
-    if (!unconfirmed || step === "review") setRefusal(null);
+    setRefusal(null);
+    if (step === "review") setDoubted(false);
     setSubmitting(step);
     // Back in the browser's history leads to the step that was just left.
     navigate(`/transfers/${id}/${step}`, { replace: true });
@@ -92,8 +86,8 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     const settlement = await submission.settled;
     sending.current = false;
     setSubmitting(null);
-    // What takes a change has sent no money yet.
-    if (settlement.outcome !== "refused") return setRefusal(null);
+    // That nothing was answered the session says, also to who comes back later.
+    if (settlement.outcome !== "refused" || settlement.refusal.code === "unconfirmed") return;
     setRefusal({ step, refusal: settlement.refusal, command: submission.id });
     if (settlement.refusal.code !== "conflict") await mend(submission.id, step);
   }
@@ -104,27 +98,15 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     shown,
     busy,
     confirming,
+    unconfirmed,
+    unsent: doubted && !confirming,
     refusal,
     type(step) {
       setTyping({ step, at: wanted });
-      // What is typed does not answer what became of the money.
-      if (!unconfirmed) setRefusal(null);
+      setRefusal(null);
     },
     rest: () => setTyping(null),
     submit: (step, send) => void submit(step, send),
-    async check() {
-      if (!refusal) return "";
-      try {
-        const outcome = await sessions.receipt({ session: id, command: refusal.command });
-        if (outcome?.outcome === "refused") setRefusal({ ...refusal, refusal: outcome.refusal });
-        else if (outcome === null) setRefusal(null);
-        // Accepted: the finished transfer arrives by itself.
-        return outcome === null ? "So far the bank has not sent the money." : "";
-      } catch {
-        return "The bank still does not answer.";
-      }
-    },
-    unconfirmed,
     cancel: () => void session.cancel(),
   };
 }

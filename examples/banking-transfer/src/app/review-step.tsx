@@ -17,7 +17,6 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
   const total = data.amount && fee !== undefined ? formatCents(data.amount.cents + fee) : "…";
   const changed = useJustChanged(shownOf(state));
   const obstacle = busy ? "Waiting for the bank’s answer…" : (obstacleTo(state) ?? pauseFor(changed.now));
-  const [told, setTold] = useState("");
   const refused = refusal?.step === "review" ? refusal.refusal : undefined;
 
   return (
@@ -50,7 +49,6 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
         onSubmit={(event) => {
           event.preventDefault();
           if (obstacle) return;
-          setTold("");
           open.submit("review", () => submit({ accepted: true }));
         }}
       >
@@ -61,18 +59,15 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
         </div>
         <div className="answer">
           <p className="issue" role="alert">
+            {open.unconfirmed && refusalText({ code: "unconfirmed" })}
             {refused && refusalText(refused)}
             {refused?.code === "limit_reached" && ` This transfer stays open until ${dateAndTime(state.expiresAt)}.`}
           </p>
           <p className="hint" id="obstacle" role="status">
-            {obstacle ?? (refused ? told : `${told} Once sent, it cannot be taken back.`)}
+            {open.unsent && "So far the bank has not sent the money. "}
+            {obstacle ?? (refused ? null : "Once sent, it cannot be taken back.")}
           </p>
         </div>
-        {refused?.code === "unconfirmed" && (
-          <button type="button" className="button" onClick={() => void open.check().then(setTold)}>
-            Ask the bank again
-          </button>
-        )}
       </form>
     </>
   );
@@ -119,10 +114,13 @@ function pauseFor(changed: readonly string[]): string | null {
 }
 
 /** Why the money cannot be sent right now, whatever the bank would say; null when nothing is in the way. */
-function obstacleTo({ sync, outputs }: TransferState): string | null {
+function obstacleTo({ sync, outputs, confirming }: TransferState): string | null {
+  if (confirming) return "This page asks the bank until it says. The transfer stays as it is meanwhile.";
   switch (sync.state) {
     case "offline":
       return "You are offline. Money is sent only while the bank can answer.";
+    case "blocked":
+      return "One moment: the bank does not answer.";
     case "signed_out":
       return "You are signed out here. Sign in first.";
     case "saving":

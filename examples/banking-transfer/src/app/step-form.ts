@@ -57,6 +57,8 @@ export function useStepForm<K extends FormStep>(
     // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [values, typedIn, getValues, setValue, clearErrors]);
 
+  // Nothing is taken while it is not known whether the money was sent.
+  const busy = open.busy || open.confirming;
   const refused = open.refusal?.step === step ? open.refusal : null;
   const blamed = refused && fieldBlamed(refused.refusal, Object.keys(blank));
   useEffect(() => {
@@ -69,7 +71,7 @@ export function useStepForm<K extends FormStep>(
   });
   return {
     refusal: refused && !blamed ? refusalText(refused.refusal) : undefined,
-    busy: open.busy,
+    busy,
     field: (name) => ({
       ...register(name, {
         onChange({ target }: { readonly target: HTMLInputElement }) {
@@ -89,7 +91,7 @@ export function useStepForm<K extends FormStep>(
     },
     onSubmit(event) {
       event.preventDefault();
-      if (!open.busy) void send(event);
+      if (!busy) void send(event);
     },
   };
 }

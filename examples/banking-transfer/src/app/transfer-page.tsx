@@ -52,7 +52,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
           {news}
         </p>
       </div>
-      {status === "loading" && <p className="hint">Looking for this transfer…</p>}
+      {status === "loading" && <Looking blocked={state.sync.state === "blocked"} />}
       {status === "missing" && <NotOpened state={state} />}
       {state.status === "active" && <Wizard open={open} state={state} />}
       {(state.status === "completed" || state.status === "cancelled" || state.status === "expired") && (
@@ -100,6 +100,17 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
         </Question>
       </footer>
     </article>
+  );
+}
+
+/** Nothing is known of it yet. Where what is asked is refused, only somebody else can mend that. */
+function Looking({ blocked }: { readonly blocked: boolean }) {
+  return (
+    <p className="hint" role="status">
+      {blocked
+        ? "This transfer cannot be shown just now: something between this device and the bank refuses to look it up. This page goes on asking. What you have entered is not lost."
+        : "Looking for this transfer…"}
+    </p>
   );
 }
 

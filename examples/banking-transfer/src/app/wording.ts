@@ -62,8 +62,8 @@ export function syncText({ sync, confirming }: Pick<TransferState, "sync" | "con
   const { state, pending, storage } = sync;
   const where = storage === "memory" ? "in this tab only" : "on this device";
   if (state === "saved" || state === "saving" || state === "offline") {
-    if (confirming) return "Waiting for the bank’s answer…";
     if (unconfirmed) return "Not known yet whether it was sent";
+    if (confirming) return "Waiting for the bank’s answer…";
   }
   switch (state) {
     case "saved":
@@ -75,6 +75,8 @@ export function syncText({ sync, confirming }: Pick<TransferState, "sync" | "con
       return `Offline: ${pending === 1 ? "1 change waits" : `${pending} changes wait`} ${where}`;
     case "signed_out":
       return "You are signed out here. Sign in to save what waits on this device.";
+    case "blocked":
+      return "The bank does not say anything of this transfer just now";
     case "conflict":
       return "A change needs your decision";
     case "outdated":
