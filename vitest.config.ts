@@ -80,8 +80,10 @@ export default defineConfig({
         test: {
           name: "end-to-end",
           include: ["examples/**/*.e2e.test.ts"],
-          globalSetup: "packages/server/src/testing/global-setup.ts",
-          fileParallelism: false,
+          globalSetup: [
+            "packages/server/src/testing/global-setup.ts",
+            "examples/banking-transfer/testing/global-setup.ts",
+          ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

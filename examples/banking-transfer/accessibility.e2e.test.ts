@@ -4,7 +4,7 @@ import { violationsOf } from "./testing/axe.ts";
 import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
 
-const bank = runBank();
+const bank = await runBank();
 let device: BrowserProfile;
 
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { installed, openScreen } from "./testing/browsers.ts";
 import { runBank } from "./testing/running-bank.ts";
 
-const bank = runBank();
+const bank = await runBank();
 const hasFirefox = (await installed("firefox")) !== undefined;
 
 describe.each([

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { violationsOf } from "./testing/axe.ts";
 import { runBank } from "./testing/running-bank.ts";
 
-const bank = runBank();
+const bank = await runBank();
 
 const { profile } = bank;
 

@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { request } from "node:http";
-import { fileURLToPath } from "node:url";
 import { PROTOCOL_VERSION, type ListRequest, type WatchRequest } from "@sessions/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
@@ -11,8 +10,7 @@ const database = await freshDatabase();
 let bank: BankServer;
 
 beforeAll(async () => {
-  // Any folder will do: no page is asked for.
-  bank = await startBank(fileURLToPath(new URL("src/app", import.meta.url)), database.url);
+  bank = await startBank(database.url);
 });
 afterAll(() => bank?.remove());
 

@@ -4,7 +4,7 @@ import { TcpProxy } from "../../packages/server/src/testing/tcp-proxy.ts";
 import { openProfile } from "./testing/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
 
-const bank = runBank();
+const bank = await runBank();
 
 async function open(url: string, width: number): Promise<Page> {
   const profile = await openProfile(url, { width, alone: true });

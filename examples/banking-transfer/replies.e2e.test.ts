@@ -1,17 +1,10 @@
-import { rm } from "node:fs/promises";
 import type { Route } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
-import { buildPages, startBank } from "./testing/bank-server.ts";
+import { startBank } from "./testing/bank-server.ts";
 import { openProfile } from "./testing/browser-profile.ts";
 
 const databases = [await freshDatabase(), await freshDatabase()] as const;
-let pages: string;
-
-beforeAll(async () => {
-  pages = await buildPages();
-});
-afterAll(() => rm(pages, { recursive: true, force: true }));
 
 test.for([
   ["one tab", 1, true],
@@ -20,7 +13,7 @@ test.for([
   "S2: the first reply to every command is lost after the commit, with %s: each takes effect once",
   async ([, tabs, locks]) => {
     const { url: databaseUrl, pool } = databases[tabs - 1]!;
-    const server = await startBank(pages, databaseUrl);
+    const server = await startBank(databaseUrl);
     onTestFinished(() => server.remove());
     const profile = await openProfile(server.url);
     onTestFinished(() => profile.close());

@@ -2,7 +2,7 @@ import type { Page } from "playwright";
 import { expect, test } from "vitest";
 import { runBank } from "./testing/running-bank.ts";
 
-const bank = runBank();
+const bank = await runBank();
 
 const profile = (person: "ada" | "grace") => bank.profile({ person, width: 375, alone: true });
 

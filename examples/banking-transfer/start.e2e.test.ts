@@ -1,13 +1,10 @@
 import { createServer, type AddressInfo, type Server } from "node:net";
-import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { failToStart, startBank } from "./testing/bank-server.ts";
 
 const unmigrated = await freshDatabase();
 const newer = await freshDatabase();
-// Any folder will do: these servers do not get as far as a page.
-const pages = fileURLToPath(new URL("src/app", import.meta.url));
 
 /** One line that begins like this and is one sentence. */
 const oneSentence = (text: string) => new RegExp(`^Banking transfer cannot start: ${text}[^\\n]*\\.\\n$`);
@@ -18,7 +15,6 @@ test("a database that does not answer is named in one sentence", async () => {
   await new Promise((resolve) => nobody.close(resolve));
 
   const { exitCode, stderr } = await failToStart({
-    PAGES_DIRECTORY: pages,
     DATABASE_URL: `postgres://nobody:hidden@127.0.0.1:${port}/none`,
   });
   expect(stderr).toMatch(oneSentence("The database at DATABASE_URL does not answer"));
@@ -28,7 +24,6 @@ test("a database that does not answer is named in one sentence", async () => {
 
 test("a database without the tables is named in one sentence when they are not to be made", async () => {
   const { exitCode, stderr } = await failToStart({
-    PAGES_DIRECTORY: pages,
     DATABASE_URL: unmigrated.url,
     SESSIONS_MIGRATE: "off",
   });
@@ -37,13 +32,12 @@ test("a database without the tables is named in one sentence when they are not t
 });
 
 test("a newer database is named in one sentence, whether or not it would be migrated", async () => {
-  const server = await startBank(pages, newer.url);
+  const server = await startBank(newer.url);
   await server.remove();
   await newer.pool.query(`INSERT INTO sessions.migration (name, timestamp) VALUES ('9999_later', '2999-01-01')`);
 
   for (const migrate of ["on", "off"]) {
     const { exitCode, stderr } = await failToStart({
-      PAGES_DIRECTORY: pages,
       DATABASE_URL: newer.url,
       SESSIONS_MIGRATE: migrate,
     });
@@ -57,7 +51,7 @@ test("a port in use is named in one sentence", async () => {
   onTestFinished(() => new Promise((resolve) => holder.close(() => resolve())));
   const { port } = holder.address() as AddressInfo;
 
-  const { exitCode, stderr } = await failToStart({ PAGES_DIRECTORY: pages, PORT: String(port) });
+  const { exitCode, stderr } = await failToStart({ PORT: String(port) });
   expect(stderr).toMatch(oneSentence(`Port ${port} is in use`));
   expect(exitCode).toBe(1);
 });

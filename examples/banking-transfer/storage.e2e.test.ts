@@ -4,9 +4,9 @@ import { openBareBrowser, signIn } from "./testing/bare-browser.ts";
 import type { BrowserProfile } from "./testing/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
 
-const bank = runBank();
+const bank = await runBank();
 
-const device = () => bank.profile({ alone: true });
+const device = () => bank.profile({ alone: true, onDisk: true });
 
 /** The bank does not hear of transfers for now, and still says who is signed in. */
 async function cutOff({ context }: BrowserProfile): Promise<void> {

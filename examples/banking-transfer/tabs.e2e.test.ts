@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openBareBrowser, signIn, type BareTab } from "./testing/bare-browser.ts";
 import { runBank } from "./testing/running-bank.ts";
 
-const bank = runBank();
+const bank = await runBank();
 
 /** Five tabs of one browser, and the order in which they have opened a stream. */
 async function fiveTabs(): Promise<{ tabs: Page[]; leaders: Page[] }> {

@@ -1,23 +1,16 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { rm } from "node:fs/promises";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Page } from "playwright";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { BANK_TIME_ZONE } from "./src/limits.ts";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { startBank, type BankServer } from "./testing/bank-server.ts";
 import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
 import { completeTransfers } from "./testing/completed-transfers.ts";
 
 const GRACE = "BE95 7351 9061 2058";
 const databases = [await freshDatabase(), await freshDatabase(), await freshDatabase()];
-let pages: string;
-
-beforeAll(async () => {
-  pages = await buildPages();
-});
-afterAll(() => rm(pages, { recursive: true, force: true }));
 
 async function bank(databaseUrl: string | undefined): Promise<BankServer> {
-  const server = await startBank(pages, databaseUrl);
+  const server = await startBank(databaseUrl);
   onTestFinished(() => server.remove());
   return server;
 }

@@ -1,20 +1,13 @@
-import { rm } from "node:fs/promises";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
-import { buildPages, startBank, type BankServer } from "./testing/bank-server.ts";
+import { startBank, type BankServer } from "./testing/bank-server.ts";
 import { openProfile } from "./testing/browser-profile.ts";
 
 const databases = [await freshDatabase(), await freshDatabase(), await freshDatabase(), await freshDatabase()] as const;
-let pages: string;
-
-beforeAll(async () => {
-  pages = await buildPages();
-});
-afterAll(() => rm(pages, { recursive: true, force: true }));
 
 async function start(databaseUrl: string, port?: string): Promise<BankServer> {
-  const server = await startBank(pages, databaseUrl, port);
+  const server = await startBank(databaseUrl, port);
   onTestFinished(() => server.remove());
   return server;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Kysely } from "kysely";
-import { build } from "vite";
+import { inject } from "vitest";
 import { openDatabase } from "../src/server/database.ts";
 import type { BankTables } from "../src/server/ledger.ts";
 
@@ -30,18 +30,10 @@ export interface Failure {
   readonly stderr: string;
 }
 
-/** Builds the pages from the packages' sources, so that no test depends on a build before it. */
-export async function buildPages(): Promise<string> {
-  const outDir = await mkdtemp(join(tmpdir(), "bank-pages-"));
-  await build({ root, mode: "source", logLevel: "error", build: { outDir, emptyOutDir: true } });
-  return outDir;
-}
-
 /** Starts the example as one process, on PGlite or on the PostgreSQL at `databaseUrl`. The port is any, unless one is given. */
-export async function startBank(pages: string, databaseUrl?: string, port = "0"): Promise<BankServer> {
+export async function startBank(databaseUrl?: string, port = "0"): Promise<BankServer> {
   const data = await mkdtemp(join(tmpdir(), "bank-data-"));
   const process = run({
-    PAGES_DIRECTORY: pages,
     DATA_DIRECTORY: data,
     PORT: port,
     ...(databaseUrl && { DATABASE_URL: databaseUrl }),
@@ -84,7 +76,12 @@ export async function failToStart(environment: Record<string, string>): Promise<
 function run(environment: Record<string, string>): ChildProcess {
   const main = join(root, "src/server/main.ts");
   const started = spawn(globalThis.process.execPath, ["--conditions=@sessions/source", main], {
-    env: { PATH: globalThis.process.env["PATH"], PORT: "0", ...environment },
+    env: {
+      PATH: globalThis.process.env["PATH"],
+      PAGES_DIRECTORY: inject("pagesDirectory"),
+      PORT: "0",
+      ...environment,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   // An interrupted run leaves no server behind.

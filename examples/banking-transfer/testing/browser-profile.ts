@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium, type BrowserContext, type Page } from "playwright";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright";
+import { afterAll } from "vitest";
 import { chooseChromium } from "../../../scripts/chromium.ts";
 import { DEMO_PASSWORD } from "../src/people.ts";
 
-/** A Chromium of its own, with a profile on disk, as a person's second device has. */
+/** Cookies and storage of its own, as a person's second device has. */
 export interface BrowserProfile {
   readonly context: BrowserContext;
   /** Opens a page of the bank, signed in. */
@@ -17,24 +18,33 @@ interface ProfileOptions {
   readonly person?: "ada" | "grace";
   /** Of the window, in CSS pixels. */
   readonly width?: number;
-  /** Whether the tab of the sign-in leaves the bank: it would send, and hear, for the others. */
+  /** Whether no other tab shows the bank: it would send, and hear, for the others. */
   readonly alone?: boolean;
+  /** Whether the profile is kept on disk, in a Chromium of its own; else in the memory of one for all tests of a file. */
+  readonly onDisk?: boolean;
 }
 
-/** Starts a Chromium on an empty profile and signs a person in. */
+let shared: Promise<Browser> | undefined;
+afterAll(async () => (await shared)?.close());
+
+/** Opens an empty profile and signs a person in. */
 export async function openProfile(
   bank: string,
-  { person = "ada", width = 1280, alone = false }: ProfileOptions = {},
+  { person = "ada", width = 1280, alone = false, onDisk = false }: ProfileOptions = {},
 ): Promise<BrowserProfile> {
-  const directory = await mkdtemp(join(tmpdir(), "bank-profile-"));
-  const context = await chromium.launchPersistentContext(directory, {
-    ...(await chooseChromium()),
-    viewport: { width, height: 800 },
-  });
+  const directory = onDisk ? await mkdtemp(join(tmpdir(), "bank-profile-")) : undefined;
+  const viewport = { width, height: 800 };
+  const choice = await chooseChromium();
+  const context = directory
+    ? await chromium.launchPersistentContext(directory, { ...choice, viewport })
+    : await (await (shared ??= chromium.launch(choice))).newContext({ viewport });
   context.setDefaultTimeout(15_000);
+  await signIn(context, bank, person);
   const first = context.pages()[0] ?? (await context.newPage());
-  await signIn(first, bank, person);
-  if (alone) await first.goto("about:blank");
+  if (!alone) {
+    await first.goto(bank);
+    await first.getByRole("heading", { name: "Open transfers" }).waitFor();
+  }
   return {
     context,
     async open(path) {
@@ -44,15 +54,12 @@ export async function openProfile(
     },
     async close() {
       await context.close();
-      await rm(directory, { recursive: true, force: true });
+      if (directory) await rm(directory, { recursive: true, force: true });
     },
   };
 }
 
-async function signIn(page: Page, bank: string, person: string): Promise<void> {
-  await page.goto(bank);
-  await page.getByLabel("Customer").fill(person);
-  await page.getByLabel("Password").fill(DEMO_PASSWORD);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.getByRole("heading", { name: "Open transfers" }).waitFor();
+async function signIn(context: BrowserContext, bank: string, id: string): Promise<void> {
+  const answer = await context.request.post(`${bank}/trpc/signIn`, { data: { id, password: DEMO_PASSWORD } });
+  if (!answer.ok()) throw new Error(`${id} could not sign in: ${await answer.text()}`);
 }

@@ -1,6 +1,6 @@
-import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { buildPages, startBank, type BankServer } from "./bank-server.ts";
+import { freshDatabase } from "../../../packages/server/src/testing/postgres.ts";
+import { startBank, type BankServer } from "./bank-server.ts";
 import { openProfile, type BrowserProfile } from "./browser-profile.ts";
 
 export interface RunningBank {
@@ -9,18 +9,15 @@ export interface RunningBank {
   profile(options?: Parameters<typeof openProfile>[1]): Promise<BrowserProfile>;
 }
 
-/** A bank on PGlite for all tests of a file. */
-export function runBank(): RunningBank {
-  let pages: string;
+/** A bank on a PostgreSQL database of its own, for all tests of a file. Call it at the file's top level. */
+export async function runBank(): Promise<RunningBank> {
+  const database = await freshDatabase();
   let server: BankServer;
 
   beforeAll(async () => {
-    pages = await buildPages();
-    server = await startBank(pages);
+    server = await startBank(database.url);
   });
-  // Each by itself, and each only if it came to be: a failed start leaves nothing behind either.
   afterAll(() => server?.remove());
-  afterAll(() => pages && rm(pages, { recursive: true, force: true }));
 
   return {
     get url() {
