@@ -65,6 +65,7 @@ export {
 } from "./protocol.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
+export { createParser, type Parser } from "./parser.ts";
 export { progressOf, type Progress } from "./progress.ts";
 export { submittedInput, statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
 export { fieldValues, mergeFields, unsubmitted } from "./drafts.ts";

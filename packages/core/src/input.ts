@@ -13,34 +13,43 @@ export interface Submittable {
   readonly input?: Json;
 }
 
-type Parsed = ({ readonly ok: true } & Submittable) | { readonly ok: false; readonly refusal: Refusal };
+export type Parsed = ({ readonly ok: true } & Submittable) | { readonly ok: false; readonly refusal: Refusal };
+
+/** What a schema made of a value, or what is wrong with it: `more` issues than these, where so many were not worded. */
+export type Checked =
+  | { readonly success: true; readonly data: unknown }
+  | { readonly success: false; readonly error: { readonly issues: z.core.$ZodIssue[]; readonly more?: number } };
+
+type Check = (schema: z.ZodType, value: Json) => Checked;
+const safeParse: Check = (schema, value) => schema.safeParse(value);
 
 /**
  * Checks a step's input as `advance` does, and gives what would be kept.
  *
  * @throws {SessionsError} `flow_invalid` when the schema throws, is asynchronous, or parses one input to different values.
  */
-export function parse(definition: Step, step: string, input: unknown): Parsed {
+export function parse(definition: Step, step: string, input: unknown, check: Check = safeParse): Parsed {
   const raw = storable(input);
   if (!raw.ok) return { ok: false, refusal: notStorable(step, raw) };
-  const parsed = parsedBy(definition.input, step, raw.value);
+  const parsed = parsedBy(check, definition.input, step, raw.value);
   if (!parsed.success) {
-    return { ok: false, refusal: { code: "invalid_input", step, ...counted(parsed.error.issues) } };
+    const { issues, more } = parsed.error;
+    return { ok: false, refusal: { code: "invalid_input", step, ...counted(issues, more) } };
   }
   const value = storable(parsed.data);
   if (!value.ok) return { ok: false, refusal: notStorable(step, value) };
   const typed = known(definition.input, raw.value);
   if (sameJson(typed, value.value)) return value;
-  const again = parsedBy(definition.input, step, typed);
+  const again = parsedBy(check, definition.input, step, typed);
   if (!again.success || !sameJson(again.data as Json, value.value)) {
     throw misbehaving(step, "gives another value each time. What it makes of an input must depend on the input alone");
   }
   return { ...value, input: definition.sensitive ? null : typed };
 }
 
-function parsedBy(schema: z.ZodType, step: string, raw: Json) {
+function parsedBy(check: Check, schema: z.ZodType, step: string, raw: Json): Checked {
   try {
-    return schema.safeParse(raw);
+    return check(schema, raw);
   } catch (cause) {
     if (isAsync(schema, raw)) throw misbehaving(step, "is asynchronous. Do it in the step's handler");
     // Its message may quote what a person typed.

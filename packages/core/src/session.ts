@@ -6,6 +6,7 @@ import { notStorable, parse } from "./input.ts";
 import { counted } from "./issues.ts";
 import { sameJson, type Json } from "./json.ts";
 import { liftCommand, liftSession, type Continuing, type Lifted } from "./lift.ts";
+import type { Parser } from "./parser.ts";
 import type { Refusal } from "./refusal.ts";
 import { clampStamp, type Stamp } from "./stamp.ts";
 import { progressOf } from "./progress.ts";
@@ -16,6 +17,8 @@ export interface Circumstances {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
   readonly device: Device;
+  /** How a submission's input is parsed, where the command may be judged again: `createParser()`. */
+  readonly parse?: Parser;
 }
 
 /**
@@ -145,7 +148,7 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given:
   const definition = stepOf(flow, step);
   if (definition === undefined) return refuse({ code: "unknown_step", step });
 
-  const parsed = parse(definition, step, command.input);
+  const parsed = (given.parse ?? parse)(definition, step, command.input);
   if (!parsed.ok) return refuse(parsed.refusal);
 
   const changed = [step, ...definition.dependsOn].filter(

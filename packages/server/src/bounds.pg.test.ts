@@ -3,8 +3,10 @@ import type { AddressInfo } from "node:net";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
-import { createBank, draft, start, submit, Teller } from "./testing/bank.ts";
+import { z } from "zod";
+import { defineFlow, PROTOCOL_VERSION, step, type WatchEvent } from "@sessions/core";
+import { createSessions, serve } from "./index.ts";
+import { createBank, draft, start, submit, Teller, type Context } from "./testing/bank.ts";
 import { createPlainHost } from "./testing/host.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 
@@ -213,5 +215,36 @@ test("S25: what pushes tell an owner counts as what reads do; the rest is busy, 
   expect(await other.one(start(uuidv7(), "notes"))).toMatchObject({ outcome: "accepted" });
   nowMs += 15_000;
   expect((await ada.push(refused)).snapshots).toHaveLength(1);
+  await few.close();
+});
+
+test("S25: a refused input is parsed once, each in a turn of the event loop of its own when that takes long", async () => {
+  let turn = 0;
+  let ticking = setImmediate(function tick() {
+    turn += 1;
+    ticking = setImmediate(tick);
+  });
+  const parsedIn: number[] = [];
+  const slow = z.array(z.number()).superRefine((_, context) => {
+    parsedIn.push(turn);
+    for (const until = performance.now() + 12; performance.now() < until;);
+    context.addIssue("No.");
+  });
+  const heavy = defineFlow({ name: "heavy", version: 1, steps: { all: step({ input: z.object({ slow }) }) } });
+  const few = createSessions<Context>({
+    database: pool,
+    identify: ({ user }) => ({ owner: user! }),
+    flows: [serve(heavy, {})],
+    sweeps: false,
+  });
+  const ada = new Teller(few, uuidv7());
+  const sessions = Array.from({ length: 8 }, () => uuidv7());
+  await ada.push(...sessions.map((session) => start(session, "heavy")));
+  const { outcomes } = await ada.push(...sessions.map((session) => submit(session, "all", { slow: [1] })));
+  clearImmediate(ticking);
+  expect(outcomes).toHaveLength(8);
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ refusal: { code: "invalid_input" } });
+  expect(parsedIn).toHaveLength(8);
+  expect(new Set(parsedIn).size).toBe(8);
   await few.close();
 });

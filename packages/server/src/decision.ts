@@ -1,5 +1,12 @@
 import type { Kysely, Transaction } from "kysely";
-import { SessionsError, type Command, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import {
+  SessionsError,
+  type Circumstances,
+  type Command,
+  type Outcome,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core";
 import type { Bounds } from "./bounds.ts";
 import { HookFailed, runHooks } from "./hooks.ts";
 import { judge, refused } from "./judgement.ts";
@@ -34,6 +41,9 @@ export interface Court {
   readonly report: (error: SessionsError) => void;
 }
 
+/** How a command is judged, but for the time. */
+export type Judging = Omit<Circumstances, "nowMs">;
+
 /** Another writer came first, and what the transaction has written must go. */
 class CameFirst extends Error {}
 
@@ -56,12 +66,11 @@ class RolledBack extends Error {
 export async function decide(
   court: Court,
   owner: string,
-  device: Device,
+  given: Judging,
   command: Command,
   served: Served,
 ): Promise<Decided | null> {
-  const deciding = () =>
-    court.db.transaction().execute((tx) => decideWithin(tx, court, owner, device, command, served));
+  const deciding = () => court.db.transaction().execute((tx) => decideWithin(tx, court, owner, given, command, served));
   try {
     return await (served.limits.length > 0 ? court.turns.run(owner, deciding) : deciding());
   } catch (error) {
@@ -89,7 +98,7 @@ async function decideWithin(
   tx: Transaction<Tables>,
   court: Court,
   owner: string,
-  device: Device,
+  given: Judging,
   command: Command,
   served: Served,
 ): Promise<Decided | null> {
@@ -102,7 +111,7 @@ async function decideWithin(
   // Read after the locks: what limits count is then ordered as it was decided.
   const nowMs = court.now();
 
-  const judgement = judge(court.flows, before, command, { nowMs, device });
+  const judgement = judge(court.flows, before, command, { nowMs, ...given });
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
   const { advanced } = judgement;
 

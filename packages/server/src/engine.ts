@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
 import {
   atTime,
+  createParser,
   PROTOCOL_VERSION,
   SessionsError,
   type Command,
@@ -17,7 +18,7 @@ import type { Allowance } from "./allowance.ts";
 import type { Notice } from "./bus/bus.ts";
 import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "./committer.ts";
-import { decide, type Court, type Decided } from "./decision.ts";
+import { decide, type Court, type Decided, type Judging } from "./decision.ts";
 import { excessOf, sorted, turnsOf, type Placed } from "./intake.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
 import { inLanes } from "./lanes.ts";
@@ -31,6 +32,7 @@ import type { Partitions } from "./postgres/partitions.ts";
 import type { Tables } from "./postgres/tables.ts";
 import type { Update } from "./postgres/updates.ts";
 import type { Reader } from "./reader.ts";
+import { Processor } from "./processor.ts";
 import { NO_RECEIPTS } from "./receipts.ts";
 import { jsonBytes } from "./size.ts";
 import { follow, type Stored } from "./stored.ts";
@@ -86,6 +88,7 @@ export class Engine {
   readonly #db: Kysely<Tables>;
   readonly #cache: SessionCache;
   readonly #committer: Committer<Update & Write>;
+  readonly #processor = new Processor();
   #underWay = 0;
   /** How many of an owner's commands are under way. */
   readonly #ofOwner = new OwnerCount();
@@ -152,7 +155,7 @@ export class Engine {
   async #takeAll(owner: string, device: Device, commands: readonly unknown[], batch: object): Promise<PushReply> {
     const { telemetry, reader, now, bounds, allowance } = this.#options;
     const outcomes: Outcome[] = [];
-    const { bySession, malformed } = sorted(commands);
+    const { bySession, malformed } = await sorted(commands, (work) => this.#processor.run(owner, work));
     for (const [index, outcome] of malformed) {
       outcomes[index] = outcome;
       telemetry.outcome("malformed", outcome);
@@ -269,7 +272,7 @@ export class Engine {
       const base: Stored | null = stored;
       const nowMs = now();
       let session: Stored | null = base;
-      const judged = drafts.map((draft) => {
+      const judgeNext = (draft: DraftCommand) => {
         const judgement = judge(flows, session, draft, { nowMs, device });
         if (judgement.settled) return { judgement, made: null, outcome: judgement.outcome };
         const advanced = follow(session, judgement.advanced.session, judgement.advanced.change, draft);
@@ -282,7 +285,9 @@ export class Engine {
         const replayed = session !== base;
         session = made.stored;
         return { judgement, made, outcome: { outcome: "accepted", revision, replayed } satisfies Outcome };
-      });
+      };
+      const judged: ReturnType<typeof judgeNext>[] = [];
+      for (const draft of drafts) judged.push(await this.#processor.run(owner, () => judgeNext(draft)));
       stored = undefined;
       // What is remembered may be old: an outcome is told only from what the database holds now.
       if (!fresh && judged.some(({ judgement }) => judgement.settled)) continue;
@@ -310,10 +315,16 @@ export class Engine {
     return null;
   }
 
+  #judged(stored: Stored | null, command: Command, given: Judging) {
+    const nowMs = this.#options.now();
+    return { nowMs, judgement: judge(this.#options.flows, stored, command, { nowMs, ...given }) };
+  }
+
   async #take(owner: string, device: Device, command: Command, before: Stored | undefined): Promise<Decided> {
     let stored: Stored | null | undefined = before ?? this.#cache.get(owner, command.session);
     this.#options.telemetry.lookUp(stored !== undefined);
     let fresh = false;
+    const given = { device, parse: createParser() };
     for (let attempt = 1; ; attempt += 1) {
       if (stored === undefined) {
         const found: Stored | null = await this.#options.reader.load(owner, command.session);
@@ -321,8 +332,7 @@ export class Engine {
         stored = found;
         fresh = true;
       }
-      const nowMs = this.#options.now();
-      const judgement = judge(this.#options.flows, stored, command, { nowMs, device });
+      const { nowMs, judgement } = await this.#processor.run(owner, () => this.#judged(stored ?? null, command, given));
       if (judgement.settled && !fresh) {
         // What is remembered may be old: an outcome is told only from what the database holds now.
         stored = undefined;
@@ -344,7 +354,7 @@ export class Engine {
       try {
         const decided =
           stored === null || attempt > MAX_RACES || this.#needsTransaction(judgement)
-            ? await decide(this.#options, owner, device, command, judgement.served)
+            ? await decide(this.#options, owner, given, command, judgement.served)
             : await this.#write(owner, stored, command, judgement);
         if (decided !== null) {
           const { outcome, stored: now } = decided;

@@ -14,15 +14,21 @@ export function excessOf(commands: readonly unknown[], { pushBytes }: Bounds): R
   return weighsMore(commands, pushBytes) ? { code: "too_large", atMost: pushBytes } : null;
 }
 
-/** The commands of a push by session, each parsed by itself; what is no command has its outcome at once. */
-export function sorted(commands: readonly unknown[]): {
+/**
+ * The commands of a push by session, each parsed by itself; what is no command has its outcome at once. `run`: where
+ * each is parsed.
+ */
+export async function sorted(
+  commands: readonly unknown[],
+  run: <T>(work: () => T) => Promise<T>,
+): Promise<{
   readonly bySession: ReadonlyMap<string, readonly Placed[]>;
   readonly malformed: ReadonlyMap<number, Outcome>;
-} {
+}> {
   const bySession = new Map<string, Placed[]>();
   const malformed = new Map<number, Outcome>();
   for (const [index, given] of commands.entries()) {
-    const parsed = commandSchema.safeParse(given);
+    const parsed = await run(() => commandSchema.safeParse(given));
     if (!parsed.success) {
       malformed.set(index, refused({ code: "malformed", ...counted(parsed.error.issues) }));
       continue;

@@ -2,8 +2,8 @@ import {
   advance,
   MAX_SESSION_COMMANDS,
   type Advanced,
+  type Circumstances,
   type Command,
-  type Device,
   type Outcome,
   type Refusal,
   type SessionsError,
@@ -26,7 +26,7 @@ export function judge(
   flows: ReadonlyMap<string, Served>,
   stored: Stored | null,
   command: Command,
-  given: { readonly nowMs: number; readonly device: Device },
+  given: Circumstances,
 ): Judgement {
   const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
 
