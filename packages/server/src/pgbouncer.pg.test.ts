@@ -1,3 +1,6 @@
+import { PostgresJSDialect } from "kysely-postgres-js";
+import { Pool } from "pg";
+import postgres from "postgres";
 import { describe, expect, test } from "vitest";
 import { directUrls } from "./testing/direct-url.ts";
 import { pgbouncerVersion } from "./testing/pgbouncer.ts";
@@ -27,6 +30,16 @@ async function through(installed: string): Promise<void> {
     for (const client of clients) client.release();
     // Ten clients, and no more than five connections that they take turns on.
     expect(new Set(backends.map(({ rows }) => rows[0]?.pid)).size).toBeLessThanOrEqual(5);
+  });
+
+  test("postgres.js goes through it, with nothing prepared", async () => {
+    const { prepare, tellStory } = await import("./worlds/story.ts");
+    const direct = new Pool({ connectionString: url, max: 1 });
+    await prepare(direct);
+    await direct.end();
+    const client = postgres(pool.options.connectionString!, { prepare: false, onnotice: () => {} });
+    await tellStory(new PostgresJSDialect({ postgres: client }), "ada");
+    await client.end({ timeout: 1 });
   });
 
   describe("sessions", async () => void (await import("./sessions.pg.test.ts")));

@@ -58,7 +58,7 @@ function dialectOf(database: Database, prepare: { readonly schema: string } | un
   }
   throw new SessionsError(
     "configuration_invalid",
-    "`database` is a pg Pool, a PGlite or a Kysely dialect for Postgres.",
+    "`database` is a pg Pool, a PGlite or a Kysely dialect for Postgres: not a Kysely, but the dialect that it was made with; not postgres.js itself, but `new PostgresJSDialect({ postgres })`.",
   );
 }
 

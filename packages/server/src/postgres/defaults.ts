@@ -28,6 +28,8 @@ const ask = `
     current_setting('lock_timeout') as lock,
     current_setting('idle_in_transaction_session_timeout') as idle,
     coalesce(current_setting('transaction_timeout', true), '0') as whole,
+    current_setting('server_encoding') as encoding,
+    current_setting('client_encoding') as client,
     pg_is_in_recovery()::text as replica`;
 
 /** A database's defaults, asked for on a connection of it, and believed for a while. */
@@ -62,11 +64,29 @@ export class KnownDefaults {
     const { rows } = await inTransaction(this.#driver, connection, begin, () =>
       connection.executeQuery<Record<string, string>>(CompiledQuery.raw(ask)),
     );
-    const { level, isolation, readonly, synchronous, lock, idle, whole, replica } = rows[0] ?? {};
+    const {
+      level,
+      isolation,
+      readonly,
+      synchronous,
+      lock,
+      idle,
+      whole,
+      encoding = "",
+      client,
+      replica,
+    } = rows[0] ?? {};
     if (level === undefined) {
       throw new SessionsError(
         "configuration_invalid",
         "`database` renames the columns of results; give it a driver that leaves them as they are.",
+      );
+    }
+    // In the second of them bytes are as they were sent.
+    if (!/^(UTF8|SQL_ASCII)$/.test(encoding) || client !== "UTF8") {
+      throw new SessionsError(
+        "configuration_invalid",
+        `Not all that people type fits into ${client === "UTF8" ? `a database whose encoding is ${encoding}: create it with` : `a connection whose \`client_encoding\` is ${client}: give it`} UTF8.`,
       );
     }
     // A replica cannot be written to; what is read there is read as it is.

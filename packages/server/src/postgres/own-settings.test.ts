@@ -18,6 +18,8 @@ const usual = {
   lock: "0",
   idle: "0",
   whole: "0",
+  encoding: "UTF8",
+  client: "UTF8",
   replica: "false",
 };
 

@@ -103,7 +103,7 @@ class OwnSettingsDriver implements Driver {
     const { connectionMs = CONNECTION_MS } = this.#options;
     return new SessionsError(
       "database_unreachable",
-      `No connection of the pool came free within ${connectionMs} ms. Make the pool larger, or look for what keeps its connections.`,
+      `No connection of the pool came free within ${connectionMs} ms. Make the pool larger, or look for what keeps its connections. With postgres.js leave \`fetch_types\` as it is: where it is false, \`reserve()\` gets none.`,
     );
   }
 

@@ -1,12 +1,26 @@
-import { Client } from "pg";
-import { beforeAll, expect, test } from "vitest";
+import { sql } from "kysely";
+import { Client, Pool } from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { postgresBus } from "../index.ts";
+import { kyselyOver } from "../postgres/database.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { worlds } from "./databases.ts";
+import { clerk, refused, worlds } from "./databases.ts";
 import { prepare, tellStory } from "./story.ts";
 
 const { pool, url } = await freshDatabase();
-beforeAll(() => prepare(pool));
+beforeAll(async () => {
+  await prepare(pool);
+  await pool.query(`
+    drop role if exists ${clerk.name};
+    create role ${clerk.name} login password '${clerk.password}';
+    grant usage on schema sessions to ${clerk.name};
+    grant select, insert, update, delete on all tables in schema sessions to ${clerk.name};
+    grant select, insert on bought to ${clerk.name};
+    create schema shadow;
+    create table shadow.session (other integer);
+    create table public.owner (other integer)`);
+});
+afterAll(() => pool.query(`drop owned by ${clerk.name}; drop role ${clerk.name}`));
 
 test.for(Object.entries(worlds))("S26: %s", { timeout: 60_000 }, async ([name, open]) => {
   const world = open(url);
@@ -19,10 +33,33 @@ test.for(Object.entries(worlds))("S26: %s", { timeout: 60_000 }, async ([name, o
   }
 });
 
+test.for(Object.entries(refused))("S26: %s: refused in one sentence", async ([, [open, sentence]]) => {
+  const { database, close } = open(url);
+  const db = kyselyOver(database, undefined, { connectionMs: 1_000 });
+  await expect(sql`select 1`.execute(db)).rejects.toThrow(sentence);
+  await close();
+});
+
+test.each(["SQL_ASCII", "LATIN1"])(
+  "S26: in a database of the encoding %s all is well, or nothing begins",
+  async (encoding) => {
+    const own = new URL(url);
+    own.pathname += `_${encoding.toLowerCase()}`;
+    const name = own.pathname.slice(1);
+    await pool.query(`create database ${name} template template0 encoding '${encoding}' locale 'C'`);
+    const there = new Pool({ connectionString: own.href });
+    there.on("error", () => {});
+    if (encoding === "SQL_ASCII") {
+      await prepare(there);
+      await tellStory(there, "ada 🦊");
+    } else await expect(prepare(there)).rejects.toThrow("encoding is LATIN1");
+    await there.end();
+    await pool.query(`drop database ${name} with (force)`);
+  },
+);
+
 test("S26: a synchronous commit is waited for where the default is not to", async () => {
   const world = worlds["a commit that does not wait"]!(url);
-  const { kyselyOver } = await import("../postgres/database.ts");
-  const { sql } = await import("kysely");
   const db = kyselyOver(world.database);
   const ask = sql<{ set: string }>`select current_setting('synchronous_commit') as set`;
   expect((await ask.execute(db)).rows).toEqual([{ set: "on" }]);

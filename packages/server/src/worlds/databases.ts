@@ -52,6 +52,17 @@ const pglite =
     return { database, own: true, close: () => ready.then(() => database.close()) };
   };
 
+/** As a role that may read and write rows, and create nothing: the test's database has it. */
+export const clerk = { name: "sessions_test_clerk", password: "clerk" };
+
+const asClerk =
+  (open: Open): Open =>
+  (url) => {
+    const own = new URL(url);
+    [own.username, own.password] = [clerk.name, clerk.password];
+    return open(own.href);
+  };
+
 /** With every type parser that an application might change, changed for the whole process. */
 const parsersChanged =
   (open: Open): Open =>
@@ -114,6 +125,15 @@ export const worlds: Readonly<Record<string, Open>> = {
   "postgres.js, serializable, read only": postgresJs({ ...serializable, default_transaction_read_only: "on" }),
   "postgres.js, types of its own": postgresJs({}, ownTypes),
   "postgres.js, names in camel case": postgresJs({}, { transform: postgres.camel }),
+  "postgres.js, nothing prepared, one connection": postgresJs(serializable, {
+    prepare: false,
+    max: 1,
+    idle_timeout: 1,
+  }),
+  "postgres.js, names with dashes, connections of a second": postgresJs(
+    {},
+    { transform: postgres.kebab, max_lifetime: 1 },
+  ),
   "PGlite, json as text, serializable": pglite(serializable),
   "a commit that does not wait": pg({ synchronous_commit: "off" }),
   "locks that are not waited for": pg({ lock_timeout: "1", idle_in_transaction_session_timeout: "5000" }),
@@ -125,5 +145,29 @@ export const worlds: Readonly<Record<string, Open>> = {
     extra_float_digits: "-15",
   }),
   "strings of before, generic plans": pg({ standard_conforming_strings: "off", plan_cache_mode: "force_generic_plan" }),
+  "connections that are used once": pg({ application_name: "it's" }, { maxUses: 1, idleTimeoutMillis: 1 }),
+  "statements that the driver bounds too": pg({ statement_timeout: "5000" }, { query_timeout: 5_000 }),
+  "other schemas' tables of the same names first": pg({ search_path: "shadow,public,pg_catalog" }),
+  "names quoted, nulls equal, no row security": pg({
+    quote_all_identifiers: "on",
+    transform_null_equals: "on",
+    array_nulls: "off",
+    row_security: "off",
+    default_transaction_isolation: "read uncommitted",
+  }),
+  "other plans": pg({
+    enable_indexscan: "off",
+    enable_bitmapscan: "off",
+    debug_parallel_query: "on",
+    work_mem: "64kB",
+  }),
+  "a role that creates nothing": asClerk(pg({})),
   "postgres.js, St. John's, SQL dates": postgresJs({ TimeZone: "America/St_Johns", DateStyle: "SQL,DMY" }),
+};
+
+/** A line each: what cannot hold the promises, and how that is said. */
+export const refused: Readonly<Record<string, readonly [Open, RegExp]>> = {
+  "names that become other words": [postgresJs({}, { transform: postgres.pascal }), /renames the columns/],
+  "a connection in another encoding": [postgresJs({ client_encoding: "LATIN1" }), /`client_encoding` is LATIN1/],
+  "postgres.js without its types": [postgresJs({}, { fetch_types: false }), /`fetch_types`/],
 };
