@@ -9,6 +9,9 @@ import type { Store } from "./store.ts";
 /** A stream's first event comes at once. After this silence, in milliseconds, something is holding it back. */
 const FIRST_MS = 5_000;
 
+/** How long a stream that is being opened is left alone, in milliseconds, when a call gets through before it. */
+const OPENING_MS = 2_000;
+
 /** After this silence, in milliseconds, something holds back what follows: the server sends something every 15 seconds. */
 const QUIET_MS = 20_000;
 
@@ -263,11 +266,13 @@ export function createWatcher(options: WatcherOptions): Watcher {
     },
     retry(asked = false) {
       if (!started) return;
-      const isFine = isLive() && link.state.up && environment.now() - heardAtMs < QUIET_MS;
+      const nowMs = environment.now();
+      const isFine = isLive() && link.state.up && nowMs - heardAtMs < QUIET_MS;
       if (isFine && !asked) return;
       failures = 0;
       mute = 0;
-      connect();
+      const isOpening = unsubscribe && brought === 0 && nowMs - openedAtMs < OPENING_MS;
+      if (!isOpening || asked) connect();
     },
     ask,
     take: ({ now, protocol, snapshots }) => {

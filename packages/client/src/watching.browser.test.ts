@@ -58,6 +58,25 @@ test("S10: a broken stream is opened again with the revisions of now, and misses
   expect([2, 3]).toContain(server.watches.at(-1)![session.id]);
 });
 
+test("S10: a stream that is being opened is not opened again when a call gets through before it", async () => {
+  const server = new ScriptedServer([transfer]);
+  const { transport } = server;
+  let opened = 0;
+  const subscribe: typeof transport.watch.subscribe = (request, observer) => {
+    if (server.faults.away) return transport.watch.subscribe(request, observer);
+    opened += 1;
+    return { unsubscribe() {} };
+  };
+  server.faults.away = true;
+  const sessions = openTab(server, { owner: someone(), transport: { ...transport, watch: { subscribe } } });
+  const session = sessions.start(transfer);
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
+  server.faults.away = false;
+  window.dispatchEvent(new Event("online"));
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("saved"));
+  expect(opened).toBe(1);
+});
+
 test("S10: of more sessions than a stream can ask about, those that ended meanwhile are known to have", async () => {
   const server = new ScriptedServer([transfer]);
   const sessions = openTab(server, { owner: someone() });
