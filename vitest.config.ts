@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { chooseChromium } from "./scripts/chromium.ts";
 
 const source = {
@@ -8,8 +8,10 @@ const source = {
   ssr: { resolve: { conditions: ["@sessions/source"] } },
 };
 
-export default defineConfig({
+export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
   test: {
+    // See scripts/repetitions.ts.
+    provide: { mode },
     // Most of what they wait for is another process.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
@@ -90,4 +92,4 @@ export default defineConfig({
       },
     ],
   },
-});
+}));

@@ -3,6 +3,7 @@ import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Outcome } from "@sessions/core";
+import { repetitions } from "../../../scripts/repetitions.ts";
 import { createBank, start, submit, Teller } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 import { Random } from "./testing/random.ts";
@@ -17,15 +18,15 @@ const nodes = pools.slice(1).map((each) => createBank(each, { now: () => nowMs, 
 const sweeper = createBank(pools[0]!, { now: () => sweeperMs, sweeps: false });
 const random = new Random(7);
 
-const ROUNDS = 20;
+const ROUNDS = repetitions({ few: 4, many: 40 });
 const TRIALS_PER_ROUND = 500;
 
 beforeAll(() => sweeper.migrate());
 afterAll(() => Promise.all(pools.map((each) => each.end())));
 
 test(
-  "S7: in 10,000 races of a sweep and a submission at the deadline, none is ended that was touched in time",
-  { timeout: 120_000 },
+  "S7: in races of a sweep and a submission at the deadline, none is ended that was touched in time",
+  { timeout: 600_000 },
   async () => {
     let [intime, expired] = [0, 0];
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -44,8 +45,8 @@ test(
       // What was touched would be due in the next round.
       await pool.query("delete from sessions.session");
     }
-    expect(intime + expired).toBe(10_000);
-    expect(Math.min(intime, expired)).toBeGreaterThan(500);
+    expect(intime + expired).toBe(ROUNDS * TRIALS_PER_ROUND);
+    expect(Math.min(intime, expired)).toBeGreaterThan(25 * ROUNDS);
   },
 );
 
