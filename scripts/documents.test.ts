@@ -3,12 +3,10 @@ import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { faultCodes, refusalCodes } from "../packages/core/src/index.ts";
 import { brokenLinks, relativeLinks } from "./links.ts";
-import { files, read, root } from "./repository.ts";
+import { files, isDocument, read, root } from "./repository.ts";
 
 const all = files();
-const documents = all.filter((file) =>
-  /^(README|ARCHITECTURE|SPEC|CONTRIBUTING|SECURITY)\.md$|^(docs|packages|examples)\/.*\.md$/.test(file),
-);
+const documents = all.filter(isDocument);
 const places = new Set(all.flatMap((file) => (file.includes("/") ? [file.slice(0, file.indexOf("/"))] : [])));
 
 /** The files that a document names: relative to itself in links, to the root or by the end of their path in code. */

@@ -22,3 +22,8 @@ export function files(): readonly string[] {
 export function read(file: string): string {
   return readFileSync(join(root, file), "utf8");
 }
+
+/** Whether a file is one of the documents that people read here. */
+export function isDocument(file: string): boolean {
+  return /^(README|ARCHITECTURE|SPEC|CONTRIBUTING|SECURITY)\.md$|^(docs|packages|examples)\/.*\.md$/.test(file);
+}
