@@ -2,7 +2,7 @@ import { globSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { faultCodes, refusalCodes } from "../packages/core/src/index.ts";
-import { brokenLinks, relativeLinks } from "./links.ts";
+import { brokenLinks, headingLinks, headings, relativeLinks } from "./links.ts";
 import { files, isDocument, read, root } from "./repository.ts";
 
 const all = files();
@@ -42,6 +42,33 @@ test("every file that the documents name exists", () => {
       .map((file) => `${document}: ${file}`),
   );
   expect(missing).toEqual([]);
+});
+
+test("every heading that the documents link to exists", () => {
+  const missing = documents.flatMap((document) =>
+    headingLinks(read(document))
+      .map(({ path, heading }) => ({ file: path === "" ? document : fileOf(join(dirname(document), path)), heading }))
+      .filter(({ file, heading }) => file.endsWith(".md") && !headings(read(file)).includes(heading))
+      .map(({ file, heading }) => `${document}: ${file}#${heading}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+/** A link to a folder shows its README. */
+function fileOf(path: string): string {
+  const file = normalize(path);
+  return all.includes(file) ? file : join(file, "README.md");
+}
+
+test("a heading is found as GitHub names it", () => {
+  expect(headings("# A b\n\n## `identify`, and B-c\n\n```sh\n# no heading\n```\n")).toEqual([
+    "a-b",
+    "identify-and-b-c",
+  ]);
+  expect(headingLinks("[a](b.md#c) [d](#e) [f](g.md) `h` [i](https://j.k#l)")).toEqual([
+    { path: "b.md", heading: "c" },
+    { path: "", heading: "e" },
+  ]);
 });
 
 test("the code that a document lifts from a file stands in that file", () => {

@@ -11,3 +11,24 @@ export function relativeLinks(markdown: string): readonly string[] {
 export function brokenLinks(readme: string, packed: readonly string[]): readonly string[] {
   return relativeLinks(readme).filter((target) => !packed.includes(posix.normalize(target)));
 }
+
+/** The links of a Markdown file to headings, its own or another file's: `#words`, `SPEC.md#words`. Code is left out. */
+export function headingLinks(markdown: string): readonly { readonly path: string; readonly heading: string }[] {
+  const prose = markdown.replaceAll(/^```.*?^```/gms, "");
+  return [...prose.matchAll(/\]\(([^)\s#:]*)#([^)\s]+)\)/g)].map(([, path, heading]) => ({
+    path: path!,
+    heading: heading!,
+  }));
+}
+
+/** The names by which links find the headings of a Markdown file, as GitHub makes them. */
+export function headings(markdown: string): readonly string[] {
+  const prose = markdown.replaceAll(/^```.*?^```/gms, "");
+  return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+      .trim()
+      .replaceAll(" ", "-"),
+  );
+}
