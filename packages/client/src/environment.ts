@@ -5,6 +5,8 @@ import { newId } from "./id.ts";
 export interface Environment {
   /** Milliseconds since 1970, by this device's clock. */
   now(): number;
+  /** Milliseconds since some moment of this page, by a clock that nobody sets. It may stand still while the device sleeps. */
+  elapsed(): number;
   /** From 0 up to, not including, 1. */
   random(): number;
   /** A new UUIDv7. */
@@ -15,6 +17,7 @@ export interface Environment {
 
 export const browserEnvironment: Environment = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   random: () => Math.random(),
   id: newId,
   after(ms, run) {

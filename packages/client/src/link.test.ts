@@ -24,16 +24,47 @@ test.each([DAYS_MS, -DAYS_MS, 0])(
   },
 );
 
-test("a clock that was set back while the page is open leaves the time as it was", () => {
-  let wrongByMs = DAYS_MS;
+/** A page whose device's clock somebody sets, and that was told the time or was not. */
+function settable(told = true) {
+  const at = { setByMs: 0, elapsedMs: 0 };
   const kept = { offsetMs: 0 };
-  const clock: Clock = { read: () => 0, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
-  const link = createLink({ ...browserEnvironment, now: () => SERVER_MS + wrongByMs }, clock, () => {});
-  link.heard(new Date(SERVER_MS).toISOString());
-  wrongByMs = 0;
-  link.setBack(DAYS_MS);
-  expect(link.now()).toBe(SERVER_MS);
-  expect(kept.offsetMs).toBe(0);
+  const clock: Clock = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
+  const now = () => SERVER_MS + at.setByMs + at.elapsedMs;
+  const link = createLink({ ...browserEnvironment, now, elapsed: () => 7 + at.elapsedMs }, clock, () => {});
+  if (told) link.heard(new Date(SERVER_MS).toISOString());
+  return { link, at, kept };
+}
+
+test("a clock that was set back while the page is open leaves the time as it was, on the next page too", () => {
+  for (const told of [true, false]) {
+    const { link, at, kept } = settable(told);
+    Object.assign(at, { setByMs: -DAYS_MS, elapsedMs: 60_000 });
+    expect(link.now()).toBe(SERVER_MS + 60_000);
+    expect(kept.offsetMs).toBe(DAYS_MS);
+  }
+});
+
+test.each([DAYS_MS, -DAYS_MS])(
+  "S7: a clock that is set by %d ms while the page is open brings no deadline nearer",
+  (setByMs) => {
+    const { link, at } = settable();
+    Object.assign(at, { setByMs, elapsedMs: 60_000 });
+    link.now();
+    expect(link.serverMs).toBe(SERVER_MS + 60_000);
+    // Another tab is told so.
+    const other = settable(false);
+    other.link.adopt(link.state, link.serverMs);
+    other.at.elapsedMs = 1_000;
+    expect(other.link.serverMs).toBe(SERVER_MS + 61_000);
+  },
+);
+
+test("S7: a page that has not heard the server knows no time by which a session could have expired", () => {
+  const { link, at } = settable(false);
+  at.elapsedMs = DAYS_MS;
+  link.failed();
+  link.adopt(link.state, null);
+  expect(link.serverMs).toBeNull();
 });
 
 test("an answer outranks a browser that says it is offline", () => {

@@ -20,6 +20,11 @@ export interface LinkState {
 export interface Link {
   readonly state: LinkState;
   readonly offline: boolean;
+  /**
+   * The server's clock as it was heard since this page was opened, carried on by one that nobody sets: milliseconds since
+   * 1970, late rather than early. Null while it was not heard: then nothing tells a long time from a clock that was set.
+   */
+  readonly serverMs: number | null;
   /** Milliseconds since 1970, by the server's clock as far as it is known. */
   now(): number;
   /** The server answered: `at` is its clock, an ISO time; `protocol` its version, where it says so. */
@@ -27,23 +32,26 @@ export interface Link {
   failed(): void;
   /** The server answered that this owner is not the one who is signed in. */
   signedOut(): void;
-  /** Takes over what another tab knows. */
-  adopt(state: LinkState): void;
-  /** This device's clock was set back by so many milliseconds. */
-  setBack(ms: number): void;
+  /** Takes over what another tab knows, its `serverMs` too. */
+  adopt(state: LinkState, serverMs: number | null): void;
 }
 
-export function createLink({ now }: Environment, clock: Clock, onChange: (wasUp: boolean) => void): Link {
+export function createLink({ now, elapsed }: Environment, clock: Clock, onChange: (wasUp: boolean) => void): Link {
   let state: LinkState = {
     up: globalThis.navigator?.onLine !== false,
     signedOut: false,
     outdated: false,
     offsetMs: clock.read(),
   };
+  // What the server's clock was by this one's difference, or as it was heard.
+  let base = { serverMs: now() + state.offsetMs, atMs: elapsed(), isHeard: false };
 
-  function become(next: LinkState): void {
+  const carriedOn = () => base.serverMs + elapsed() - base.atMs;
+
+  function become(next: LinkState, serverMs: number | null = null): void {
     const { up, signedOut, outdated, offsetMs } = state;
     state = next;
+    if (serverMs !== null) base = { serverMs, atMs: elapsed(), isHeard: true };
     if (Math.abs(next.offsetMs - offsetMs) > NOTABLE_MS) clock.write(next.offsetMs);
     if (next.up !== up || next.signedOut !== signedOut || next.outdated !== outdated) onChange(up);
   }
@@ -55,14 +63,22 @@ export function createLink({ now }: Environment, clock: Clock, onChange: (wasUp:
     get offline() {
       return !state.up;
     },
-    now: () => now() + state.offsetMs,
+    get serverMs() {
+      return base.isHeard ? carriedOn() : null;
+    },
+    now() {
+      const setBackMs = carriedOn() - now() - state.offsetMs;
+      // This device's clock was set back. One that was set forward looks like a sleep.
+      if (setBackMs > NOTABLE_MS) become({ ...state, offsetMs: state.offsetMs + setBackMs });
+      return now() + state.offsetMs;
+    },
     heard(at, protocol) {
       const outdated = protocol === undefined ? state.outdated : protocol !== PROTOCOL_VERSION;
-      become({ up: true, signedOut: false, outdated, offsetMs: Date.parse(at) - now() });
+      const serverMs = Date.parse(at);
+      become({ up: true, signedOut: false, outdated, offsetMs: serverMs - now() }, serverMs);
     },
     failed: () => become({ ...state, up: false }),
     signedOut: () => become({ ...state, up: false, signedOut: true }),
     adopt: become,
-    setBack: (ms) => become({ ...state, offsetMs: state.offsetMs + ms }),
   };
 }

@@ -108,15 +108,17 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
 
     if (record?.asked) void recall(record.asked);
 
-    const nowMs = link.now();
-    const due = record?.snapshot?.status === "active" && Date.parse(record.snapshot.expiresAt) <= nowMs;
+    const { serverMs } = link;
+    const { snapshot } = record ?? emptyRecord;
+    // By the server's clock alone: this device's may have been set, and what is typed meanwhile would have no place.
+    const due = snapshot?.status === "active" && serverMs !== null && Date.parse(snapshot.expiresAt) <= serverMs;
     const sync = syncOf(record);
     const next = [record, due, absence, store.device, sync.state, sync.pending, sync.storage, actions.early];
     if (next.length === basis.length && next.every((value, index) => value === basis[index])) return;
     basis = next;
 
     try {
-      state = withEarly(shown(record, sync, nowMs));
+      state = withEarly(shown(record, sync, due ? serverMs : 0));
     } catch (error) {
       // The flow's own code threw: what it showed before stays.
       state = { ...state, sync };

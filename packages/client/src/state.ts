@@ -129,7 +129,8 @@ interface Visible<F extends AnyFlow> {
   readonly progress: Progress<StepsOf<F>>;
   /**
    * Whether `status` is what this device expects and the server has not said: the start, the last submission or the
-   * cancellation waits to be sent, or the deadline has passed by this device's clock. The server may yet say otherwise.
+   * cancellation waits to be sent, or the deadline has passed by the server's clock as it was last heard on this page. The
+   * server may yet say otherwise.
    */
   readonly provisional: boolean;
   /**
@@ -198,7 +199,7 @@ export interface StateInput {
   readonly absence: "loading" | "missing";
   readonly sync: Sync;
   readonly shelved: readonly Shelved[];
-  /** By the server's clock, milliseconds since 1970. */
+  /** By the server's clock, milliseconds since 1970; 0 while that is not known, or no deadline has passed by it. */
   readonly nowMs: number;
 }
 

@@ -15,9 +15,6 @@ import { createWatcher } from "./watcher.ts";
 /** How often deadlines are looked at, in milliseconds. */
 const TICK_MS = 15_000;
 
-/** A clock that is so many milliseconds behind where it should be was set back. */
-const SET_BACK_MS = 5_000;
-
 export interface SyncOptions {
   readonly owner: string;
   readonly profile: string;
@@ -113,7 +110,6 @@ export function createSync(options: SyncOptions): Sync {
   const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection });
   let hasGap = false;
   let reloadedAtMs = 0;
-  let tickedAtMs = environment.now();
   let cancelTick = isOpen ? environment.after(TICK_MS, tick) : () => {};
   let reading = store.ready.then(takeTurn);
 
@@ -175,11 +171,6 @@ export function createSync(options: SyncOptions): Sync {
 
   function tick(): void {
     cancelTick = environment.after(TICK_MS, tick);
-    const nowMs = environment.now();
-    const setBackMs = tickedAtMs + TICK_MS - nowMs;
-    tickedAtMs = nowMs;
-    // A clock that was set forward looks like a sleep.
-    if (setBackMs > SET_BACK_MS) link.setBack(setBackMs);
     onCircumstances();
     if (hasGap) onGap();
     void store.heal();
@@ -206,9 +197,14 @@ export function createSync(options: SyncOptions): Sync {
     tabs.tell({ kind: "event", event });
   }
 
+  function tellLink(): void {
+    const { state, serverMs } = link;
+    if (tabs.leads || tabs.watches) tabs.tell({ kind: "link", state, serverMs });
+  }
+
   function onLink(wasUp: boolean): void {
     if (!isOpen) return;
-    if (tabs.leads || tabs.watches) tabs.tell({ kind: "link", state: link.state });
+    tellLink();
     onCircumstances();
     if (link.state.up && !wasUp) {
       // The push may still wait for its retry while the stream is back, and the other way round.
@@ -224,8 +220,8 @@ export function createSync(options: SyncOptions): Sync {
     if (message.kind === "wake" && tabs.leads) void reading.then(() => pusher.wake(message.drafts));
     // Where somebody has just opened a page, somebody may have signed in.
     if (message.kind === "hello" && link.state.signedOut && leads()) watcher.ask();
-    if (message.kind === "hello" && (tabs.leads || tabs.watches)) tabs.tell({ kind: "link", state: link.state });
-    if (message.kind === "link" && !watches()) link.adopt(message.state);
+    if (message.kind === "hello") tellLink();
+    if (message.kind === "link" && !watches()) link.adopt(message.state, message.serverMs);
     // The others of its team are told what it has stored.
     if (message.kind === "event" && tabs.leads && !tabs.watches) watcher.take(message.event);
     if (message.kind === "forgotten") abandon();

@@ -10,7 +10,7 @@ export type TabMessage =
   /** There is something to push, now: commands, and drafts too once there was a pause. */
   | { readonly kind: "wake"; readonly drafts: boolean }
   /** How the connection is, as a tab knows that pushes or watches. */
-  | { readonly kind: "link"; readonly state: LinkState }
+  | { readonly kind: "link"; readonly state: LinkState; readonly serverMs: number | null }
   /** What the stream has brought, for those who read other flows than the tab that holds it. */
   | { readonly kind: "event"; readonly event: WatchEvent }
   /** A tab wants to know how the connection is. */

@@ -133,6 +133,49 @@ test("S7: a deadline that passes while nobody hears the server shows as expired"
   expect(session.state.endedAt).toBe(session.state.expiresAt);
 });
 
+test("S7: on a page that is opened offline no clock makes a session expired, and what is typed goes on", async () => {
+  const server = new ScriptedServer([transfer]);
+  const owner = someone();
+  const before = openTab(server, { owner });
+  const { id } = before.start(transfer);
+  await vi.waitFor(() => expect(before.open(transfer, id).state.revision).toBe(1));
+  before.close();
+  server.faults.away = true;
+  const ahead = { ...quick, now: () => quick.now() + 40 * 86_400_000 };
+  const again = openTab(server, { owner }, ahead);
+  await again.ready;
+  const session = again.open(transfer, id);
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
+  expect(session.state).toMatchObject({ status: "active", provisional: false });
+  const draft = session.draft("amount", { cents: 5 });
+  const submission = session.submit("recipient", recipient);
+  expect(session.state).toMatchObject({ status: "active", data: { recipient }, drafts: { amount: { cents: 5 } } });
+
+  // Only the server says so.
+  server.skewMs = 40 * 86_400_000;
+  server.faults.away = false;
+  dispatchEvent(new Event("online"));
+  expect(await submission).toMatchObject({ refusal: { code: "expired" } });
+  await draft.settled;
+  await vi.waitFor(() => expect(session.state).toMatchObject({ status: "expired", provisional: false }));
+  expect(session.state.shelved.map(({ kind, mine }) => [kind, mine])).toEqual([
+    ["submit", recipient],
+    ["draft", { cents: 5 }],
+  ]);
+});
+
+test("S7: a session that is begun offline on a device whose clock is days behind is not expired", async () => {
+  const server = new ScriptedServer([transfer]);
+  const sessions = openTab(server, { owner: someone() });
+  server.skewMs = 40 * 86_400_000;
+  const known = sessions.start(transfer);
+  await vi.waitFor(() => expect(known.state.revision).toBe(1));
+  server.faults.away = true;
+  server.breakStreams();
+  const session = sessions.start(transfer);
+  expect(session.state).toMatchObject({ status: "active", provisional: true });
+});
+
 test("an id that the server does not know is missing, and one that cannot be an id is not asked for", async () => {
   const server = new ScriptedServer([transfer]);
   const sessions = openTab(server, { owner: someone() });

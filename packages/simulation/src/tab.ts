@@ -64,6 +64,7 @@ export class Tab implements Host {
         { flows: deployment.flows, owner, transport: transportOf(this), deviceName: device.name },
         {
           now,
+          elapsed: () => clock.nowMs,
           random: () => random.next(),
           id: () => this.nextIds.shift() ?? idFrom(random, now()),
           after: (ms, run) => clock.after(ms, () => this.run(run)),

@@ -11,6 +11,7 @@ export function simulatedTime(startMs = Date.UTC(2026, 0, 1)): {
     environment: {
       id: browserEnvironment.id,
       now: () => nowMs,
+      elapsed: () => nowMs - startMs,
       random: () => 0.5,
       after(ms, run) {
         const entry = { atMs: nowMs + ms, run };
