@@ -3,7 +3,7 @@ import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { AnswerError, unknown, type Answer } from "./answer.ts";
-import { openTab, quick, someone } from "./testing/devices.ts";
+import { elsewhere, openTab, quick, someone } from "./testing/devices.ts";
 import { ScriptedServer } from "./testing/scripted-server.ts";
 import { recipient, transfer } from "./testing/transfer.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -77,21 +77,55 @@ test("S26: a firewall that refuses one text shelves that change, and everything 
   expect(faults).toEqual(["answer_unexpected: https://bank.test/trpc/sessions.push answered 403 with a page of HTML."]);
 });
 
-test("S26: a wall that refuses every push shelves nothing", async () => {
-  const { server, sessions } = opened();
-  let refused = 0;
-  server.faults.between = () => {
-    refused += 1;
-    answers({ status: 403 });
-  };
-  const session = sessions.start(transfer);
-  const submission = session.submit("recipient", recipient);
-  await vi.waitFor(() => expect(refused).toBeGreaterThan(8), { timeout: 5_000 });
-  expect(session.state).toMatchObject({ shelved: [], sync: { state: "saving", pending: 2 } });
-  server.faults.between = () => {};
-  dispatchEvent(new Event("online"));
-  expect(await submission).toMatchObject({ outcome: "accepted" });
-});
+test.each([403, 414, 431])(
+  "S26: a wall that refuses every push with %d shelves nothing, and is told once",
+  async (status) => {
+    const { server, sessions, faults } = opened();
+    let refused = 0;
+    server.faults.between = () => {
+      refused += 1;
+      answers({ status });
+    };
+    const session = sessions.start(transfer);
+    const submission = session.submit("recipient", recipient);
+    await vi.waitFor(() => expect(refused).toBeGreaterThan(8), { timeout: 5_000 });
+    expect(session.state).toMatchObject({ shelved: [], sync: { state: "saving", pending: 2 } });
+    expect(faults).toEqual([`answer_unexpected: https://bank.test/trpc/sessions.push answered ${status}.`]);
+    server.faults.between = () => {};
+    dispatchEvent(new Event("online"));
+    expect(await submission).toMatchObject({ outcome: "accepted" });
+  },
+);
+
+test.each([414, 431])(
+  "S26: where an address that names many sessions is refused with %d, fewer are named, and none is missed",
+  async (status) => {
+    const { server, sessions } = opened();
+    const all = Array.from({ length: 40 }, () => sessions.start(transfer));
+    await vi.waitFor(() => expect(all.every(({ state }) => state.sync.state === "saved")).toBe(true));
+    // As a proxy with a limit of 1,200 bytes for what is asked.
+    const { changes, watch } = server.transport;
+    const error = TRPCClientError.from(new AnswerError({ ...unknown, url: "https://bank.test/trpc", status }));
+    const isLong = (known: object) => JSON.stringify(known).length > 1_200;
+    const [asked, watched] = [changes.query, watch.subscribe];
+    const query = vi.spyOn(changes as { query: typeof changes.query }, "query");
+    query.mockImplementation((request) => (isLong(request.known) ? Promise.reject(error) : asked(request)));
+    const subscribe = vi.spyOn(watch as { subscribe: typeof watch.subscribe }, "subscribe");
+    subscribe.mockImplementation((request, observer) => {
+      if (!isLong(request.known)) return watched(request, observer);
+      queueMicrotask(() => observer.onError(error));
+      return { unsubscribe: () => {} };
+    });
+    // Meanwhile the oldest, which is not named then, ends elsewhere.
+    server.breakStreams();
+    server.take(elsewhere(), { kind: "cancel", id: quick.id(), session: all[0]!.id, version: 1 });
+    await vi.waitFor(() => expect(server.streams).toBe(1), { timeout: 5_000 });
+    expect(Object.keys(server.watches.at(-1)!).length).toBeGreaterThan(5);
+    expect(server.watches.at(-1)).not.toHaveProperty(all[0]!.id);
+    await vi.waitFor(() => expect(all[0]!.state.status).toBe("cancelled"));
+    expect(all[1]!.state.sync.state).toBe("saved");
+  },
+);
 
 test("S26: what fails in one session for ever is tried behind everything else", async () => {
   const { server, sessions } = opened();

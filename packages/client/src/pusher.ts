@@ -119,6 +119,7 @@ export function createPusher(options: PusherOptions): Pusher {
   async function push(batch: Batch): Promise<boolean> {
     const { commands, bytes } = batch;
     let reply;
+    const sinceMs = environment.elapsed();
     try {
       // One alone has as long as it needs at 8 kbit/s.
       reply = await server.push(commands, commands.length > 1 ? PUSH_MS : PUSH_MS + bytes);
@@ -128,7 +129,8 @@ export function createPusher(options: PusherOptions): Pusher {
     }
     failures = 0;
     link.heard(reply.now);
-    if (bytes > budget / 2) budget = Math.min(ceiling, budget * 2);
+    // Twice as much would be in time, too.
+    if (bytes > budget / 2 && environment.elapsed() - sinceMs < PUSH_MS / 3) budget = Math.min(ceiling, budget * 2);
     isolation.passed(commands);
     return settle(batch, reply);
   }

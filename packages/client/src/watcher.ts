@@ -216,7 +216,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   /** Some servers refuse a long URL. */
   function shorten(error: unknown): void {
     const { status = 0, isRouters } = answerOf(error) ?? {};
-    if (!isRouters && isFinal(status) && status !== 404) room >>= 1;
+    if (!isRouters && isFinal(status) && status !== 404) room = Math.min(room, active().length) >> 1;
   }
 
   function heard(event: WatchEvent, told?: Set<string>): void {
