@@ -1,5 +1,5 @@
-import { createParser } from "eventsource-parser";
 import { AnswerError, readAnswer } from "./answer.ts";
+import { createEventReader } from "./event-reader.ts";
 
 /** How a stream asks: the page's `fetch` with what the application adds. */
 export type Ask = (
@@ -37,18 +37,16 @@ export class EventStream extends EventTarget {
   async #read(url: string, ask: Ask): Promise<void> {
     const { signal } = this.#closing;
     const response = await ask(url, { signal, headers: { accept: "text/event-stream" } });
-    const type = response.headers.get("content-type") ?? "";
-    if (!response.ok || !type.startsWith("text/event-stream") || response.body === null) {
+    const contentType = response.headers.get("content-type") ?? "";
+    if (!response.ok || !contentType.startsWith("text/event-stream") || response.body === null) {
       throw new AnswerError((await readAnswer(response)).answer);
     }
     this.readyState = EventStream.OPEN;
-    const parser = createParser({
-      onEvent: ({ event = "message", data }) => {
-        if (!signal.aborted) this.dispatchEvent(new MessageEvent(event, { data }));
-      },
+    const read = createEventReader(({ type, data }) => {
+      if (!signal.aborted) this.dispatchEvent(new MessageEvent(type, { data }));
     });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let part = await reader.read(); !part.done; part = await reader.read()) parser.feed(part.value);
+    for (let part = await reader.read(); !part.done; part = await reader.read()) read(part.value);
   }
 
   #fail(why: object): void {

@@ -2,8 +2,8 @@ import { z } from "zod";
 import "./jitless.ts";
 import { idSchema } from "./id.ts";
 import { isWellFormed, type Json } from "./json.ts";
-import { slotSchema } from "./slot.ts";
-import { stampSchema } from "./stamp.ts";
+import { readable } from "./readable.ts";
+import { slotSchema, stampSchema } from "./slot-schema.ts";
 
 /**
  * A record whose parsing stops at the first entry that does not fit: whoever sends thousands of them must not make
@@ -35,11 +35,6 @@ const version = z.int().positive().max(1_000_000);
 
 /** Text that every engine can keep. */
 export const textSchema = z.string().refine((text) => isWellFormed(text) && !text.includes("\0"), "Not storable text.");
-
-/** A name as people may be shown it: without what is no character of it, such as what turns the direction of all that follows. */
-export function readable(name: string): string {
-  return name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, "");
-}
 
 /** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
 export const deviceSchema = z.object({

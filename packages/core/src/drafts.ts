@@ -1,6 +1,7 @@
 import { stepOf, type AnyFlow } from "./flow.ts";
+import { submittedInput } from "./input.ts";
 import { sameJson, storable, type Json, type Storable } from "./json.ts";
-import { submittedInput, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { MAX_SEEN, slotOf, type Slot } from "./slot.ts";
 import { clampStamp, deviceOf, newestOfEach, nextStamp, type Stamp } from "./stamp.ts";
 

@@ -1,7 +1,6 @@
 export {
   commandSchema,
   deviceSchema,
-  readable,
   type CancelCommand,
   type Command,
   type Device,
@@ -36,7 +35,7 @@ export {
   type ValuesOf,
 } from "./flow.ts";
 export { idSchema } from "./id.ts";
-export { notStorable, parse } from "./input.ts";
+export { notStorable, parse, submittedInput } from "./input.ts";
 export { counted } from "./issues.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
 export { liftDrafts, liftInput, liftSession, type Lifted, type Standing } from "./lift.ts";
@@ -63,11 +62,12 @@ export {
   type WatchEvent,
   type WatchRequest,
 } from "./protocol.ts";
+export { readable } from "./readable.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
 export { createParser, type Parser } from "./parser.ts";
 export { progressOf, type Progress } from "./progress.ts";
-export { submittedInput, statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
+export { statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
 export { fieldValues, mergeFields, unsubmitted } from "./drafts.ts";
 export { covers, seenIn, slotOf, type Slot } from "./slot.ts";
 export { deviceOf, newestOfEach, nextStamp, oldest, type Stamp } from "./stamp.ts";

@@ -4,6 +4,7 @@ import { counted } from "./issues.ts";
 import { MAX_INPUT_LENGTH, sameJson, storable, type Json } from "./json.ts";
 import type { Refusal } from "./refusal.ts";
 import { namesIn } from "./schema.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Step } from "./step.ts";
 
 export interface Submittable {
@@ -85,4 +86,9 @@ function known(schema: z.ZodType, input: Json): Json {
 export function notStorable(step: string, found: Exclude<ReturnType<typeof storable>, { ok: true }>): Refusal {
   if (found.tooLarge) return { code: "too_large", atMost: MAX_INPUT_LENGTH };
   return { code: "invalid_input", step, ...counted(found.issues, found.more) };
+}
+
+/** What was submitted to a step as it was typed, for its form; undefined when nothing is. */
+export function submittedInput({ data, inputs }: Pick<Snapshot, "data" | "inputs">, step: string): Json | undefined {
+  return (Object.hasOwn(inputs, step) ? inputs : data)[step];
 }

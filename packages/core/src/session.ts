@@ -2,7 +2,7 @@ import type { CancelCommand, Command, Device, DraftCommand, StartCommand, Submit
 import { draftsAfter, mergeDraft, storableDraft, typedSince } from "./drafts.ts";
 import { SessionsError } from "./error.ts";
 import { dependents, fieldNames, stepOf, type AnyFlow } from "./flow.ts";
-import { notStorable, parse } from "./input.ts";
+import { notStorable, parse, submittedInput } from "./input.ts";
 import { counted } from "./issues.ts";
 import { sameJson, type Json } from "./json.ts";
 import { liftCommand, liftSession, type Continuing, type Lifted } from "./lift.ts";
@@ -10,7 +10,7 @@ import type { Parser } from "./parser.ts";
 import type { Refusal } from "./refusal.ts";
 import { clampStamp, type Stamp } from "./stamp.ts";
 import { progressOf } from "./progress.ts";
-import { submittedInput, type Snapshot, type Status } from "./snapshot.ts";
+import type { Snapshot, Status } from "./snapshot.ts";
 
 /** When and where a command is judged. */
 export interface Circumstances {

@@ -1,18 +1,16 @@
-import { z } from "zod";
 import type { Json } from "./json.ts";
-import { deviceOf, newestOfEach, stampSchema, type Stamp } from "./stamp.ts";
+import { deviceOf, newestOfEach, type Stamp } from "./stamp.ts";
 
 /** How many other devices a slot says that it has seen. */
 export const MAX_SEEN = 8;
 
 /** What was typed in one field, and when. Without `value` the field was emptied, which wins and loses as any value does. */
-export const slotSchema = z.object({
-  value: z.custom<Json>((value) => value !== undefined).optional(),
-  at: stampSchema,
+export interface Slot {
+  value?: Json | undefined;
+  at: Stamp;
   /** What it was typed over: the newest stamp of each other device in this field. What it has not seen, it replaced unseen. */
-  seen: z.array(stampSchema).max(MAX_SEEN).optional(),
-});
-export type Slot = z.infer<typeof slotSchema>;
+  seen?: Stamp[] | undefined;
+}
 
 /** A slot of a value, or of none. */
 export function slotOf(value: Json | undefined, at: Stamp, seen: readonly Stamp[] = []): Slot {

@@ -2,8 +2,7 @@ import { z } from "zod";
 import { deviceSchema } from "./command.ts";
 import { idSchema } from "./id.ts";
 import type { Json } from "./json.ts";
-import { slotSchema } from "./slot.ts";
-import { stampSchema } from "./stamp.ts";
+import { slotSchema, stampSchema } from "./slot-schema.ts";
 
 const json = z.custom<Json>((value) => value !== undefined);
 const time = z.iso.datetime();
@@ -54,8 +53,3 @@ export const snapshotSchema = z.object({
 
 export type Snapshot = z.infer<typeof snapshotSchema>;
 export type Drafts = Snapshot["drafts"];
-
-/** What was submitted to a step as it was typed, for its form; undefined when nothing is. */
-export function submittedInput({ data, inputs }: Pick<Snapshot, "data" | "inputs">, step: string): Json | undefined {
-  return (Object.hasOwn(inputs, step) ? inputs : data)[step];
-}

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clampStamp, MAX_CLOCK_LEAD_MS, nextStamp, stampSchema, type Stamp } from "./stamp.ts";
+import { clampStamp, MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "./stamp.ts";
+import { stampSchema } from "./slot-schema.ts";
 import { DAWN_MS, devices } from "./testing/walk.ts";
 
 const [phone, laptop] = devices.map(({ id }) => id) as [string, string];
