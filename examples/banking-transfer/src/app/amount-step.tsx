@@ -20,14 +20,14 @@ export function AmountStep({ open }: { readonly open: OpenTransfer }) {
         autoComplete="off"
         maxLength={20}
         hint={`Above ${formatCents(SOURCE_ABOVE_CENTS)} we ask for its source`}
-        {...form.field("cents")}
+        {...form.text("cents")}
       />
       <TextField
         label="Reference"
         autoComplete="off"
         maxLength={140}
         hint="Optional: the recipient reads it"
-        {...form.field("reference")}
+        {...form.text("reference")}
       />
     </StepFrame>
   );

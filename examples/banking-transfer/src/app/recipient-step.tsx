@@ -8,7 +8,7 @@ export function RecipientStep({ open }: { readonly open: OpenTransfer }) {
   const form = useStepForm(open, "recipient", { name: "", iban: "" }, (typed) => ({ input: typed }));
   return (
     <StepFrame form={form}>
-      <TextField label="Name" autoComplete="off" maxLength={70} {...form.field("name")} />
+      <TextField label="Name" autoComplete="off" maxLength={70} {...form.text("name")} />
       <TextField
         label="IBAN"
         autoComplete="off"
@@ -16,7 +16,7 @@ export function RecipientStep({ open }: { readonly open: OpenTransfer }) {
         spellCheck={false}
         maxLength={60}
         hint="Such as BE68 5390 0754 7034"
-        {...form.field("iban")}
+        {...form.text("iban")}
       />
     </StepFrame>
   );

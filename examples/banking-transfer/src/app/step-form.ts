@@ -8,10 +8,13 @@ import type { OpenTransfer } from "./open-transfer.ts";
 import { groupedIban, refusalText, type TransferStep } from "./wording.ts";
 
 type FormStep = Exclude<TransferStep, "review">;
+type FieldOf<K extends FormStep> = keyof DraftOf<Transfer, K> & string;
 type Texts<Field extends string = string> = Readonly<Record<Field, string>>;
 
 /** What the texts in a step's fields come to: the step's input, or what is wrong before the schema can look at it. */
 type Read<K extends FormStep> = { readonly input: InputOf<Transfer, K> } | { readonly issues: Partial<Texts> };
+
+type BoundField = UseFormRegisterReturn & { readonly issue: string | undefined };
 
 /** What the fields and the frame of one step's form need. */
 export interface StepForm<Field extends string = string> {
@@ -19,7 +22,9 @@ export interface StepForm<Field extends string = string> {
   readonly refusal: string | undefined;
   readonly busy: boolean;
   /** Ties a field to its draft: shown at once, kept on this device, seen on the others. */
-  field(name: Field): UseFormRegisterReturn & { readonly issue: string | undefined };
+  field(name: Field): BoundField;
+  /** The same for a field of text. */
+  text(name: Field): BoundField & { readonly defaultValue: string };
   onBlur(event: FocusEvent<HTMLFormElement>): void;
   onSubmit(event: FormEvent<HTMLFormElement>): void;
 }
@@ -32,9 +37,9 @@ export interface StepForm<Field extends string = string> {
 export function useStepForm<K extends FormStep>(
   open: OpenTransfer,
   step: K,
-  blank: Texts<keyof DraftOf<Transfer, K> & string>,
+  blank: Texts<FieldOf<K>>,
   read: (texts: typeof blank) => Read<K>,
-): StepForm<keyof DraftOf<Transfer, K> & string> {
+): StepForm<FieldOf<K>> {
   const { values, draft, submit } = useStep(transfer, open.state.id, step);
   const [typedIn, setTypedIn] = useState<string | null>(null);
   const { register, getValues, setValue, setFocus, clearErrors, handleSubmit, formState } = useForm<
@@ -46,14 +51,15 @@ export function useStepForm<K extends FormStep>(
     resolver: resolverOf(step, (texts) => read(texts as typeof blank)),
   });
 
+  const texts = { ...blank, ...textsOf(values) };
   useLayoutEffect(() => {
-    for (const [name, text] of Object.entries({ ...blank, ...textsOf(values) })) {
+    for (const [name, text] of Object.entries(texts)) {
       if (name === typedIn || text === getValues(name)) continue;
       setValue(name, text);
       // It was about what stood there before.
       clearErrors(name);
     }
-    // The fields are the step's own, and stay.
+    // The texts follow from the values, and the fields are the step's own.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [values, typedIn, getValues, setValue, clearErrors]);
 
@@ -69,20 +75,23 @@ export function useStepForm<K extends FormStep>(
     setTypedIn(null);
     open.submit(step, () => submit(input));
   });
+  const field = (name: FieldOf<K>): BoundField => ({
+    ...register(name, {
+      onChange({ target }: { readonly target: HTMLInputElement }) {
+        setTypedIn(name);
+        open.type(step);
+        // A computed key of a generic type is more than the compiler follows: it is one of the step's fields.
+        draft({ [name]: target.value } as DraftOf<Transfer, K>);
+      },
+    }),
+    issue: formState.errors[name]?.message ?? (refused && blamed === name ? refusalText(refused.refusal) : undefined),
+  });
   return {
     refusal: refused && !blamed ? refusalText(refused.refusal) : undefined,
     busy,
-    field: (name) => ({
-      ...register(name, {
-        onChange({ target }: { readonly target: HTMLInputElement }) {
-          setTypedIn(name);
-          open.type(step);
-          // A computed key of a generic type is more than the compiler follows: it is one of the step's fields.
-          draft({ [name]: target.value } as DraftOf<Transfer, K>);
-        },
-      }),
-      issue: formState.errors[name]?.message ?? (refused && blamed === name ? refusalText(refused.refusal) : undefined),
-    }),
+    field,
+    // WebKit resets a field with autocomplete off to this when the back button brings its page back, and tells nobody.
+    text: (name) => ({ ...field(name), defaultValue: name === typedIn ? (getValues(name) ?? "") : texts[name] }),
     onBlur({ relatedTarget, currentTarget }) {
       // Who goes on to the button submits what the field showed, not what another device has typed meanwhile.
       if (relatedTarget instanceof HTMLButtonElement && relatedTarget.form === currentTarget) return;
