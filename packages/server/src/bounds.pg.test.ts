@@ -190,6 +190,9 @@ test("S25: one request for a hundred lists, and lists that nobody reads, leave m
   const replies = await Promise.all(unread);
   const statuses = replies.map(({ status }) => status);
   const text = await (await batch).text();
+  // The node does nothing else while it writes one text of all replies.
+  expect(text.length).toBeGreaterThan(3 * 1024 * 1024);
+  expect(text.length).toBeLessThan(4 * 1024 * 1024 + 100 * 500);
   const told = (JSON.parse(text) as { error?: { data: { httpStatus: number } } }[]).map(
     ({ error }) => error?.data.httpStatus ?? 200,
   );

@@ -31,6 +31,8 @@ export interface Bounds {
   readonly nodeReadsWaiting: number;
   /** What one owner may be told in 15 seconds, in bytes of JSON; requests that bring up to 64 KiB are free. Default 32 MiB. */
   readonly ownerReplyBytes: number;
+  /** What the replies to one request may weigh that batches many calls, in bytes of JSON: at least a page. Default 4 MiB. */
+  readonly requestReplyBytes: number;
 }
 
 export const defaultBounds: Bounds = {
@@ -48,6 +50,7 @@ export const defaultBounds: Bounds = {
   nodeReads: 32,
   nodeReadsWaiting: 10_000,
   ownerReplyBytes: 32 * 1024 * 1024,
+  requestReplyBytes: 4 * 1024 * 1024,
 };
 
 /** The bounds that hold: those that are given, else the defaults. @throws {SessionsError} `configuration_invalid` */

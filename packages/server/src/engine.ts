@@ -165,7 +165,7 @@ export class Engine {
     let bytes = 0;
     const turnedAwayNow = (): Decided | undefined => {
       if (bytes >= bounds.pageBytes) return turnedAway;
-      const waitMs = allowance.waitMs(owner);
+      const waitMs = allowance.waitMs(owner, batch);
       return waitMs > 0 ? awayFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
     };
     const takeAll = async (session: string, placed: readonly Placed[]) => {

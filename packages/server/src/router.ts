@@ -102,14 +102,18 @@ export function createRouter({
     }
   }
 
+  /** Answers a call, together with the others of its request. */
+  const answeringOne = <T>(request: unknown, work: () => Promise<T>): Promise<T> =>
+    allowance.together(request, () => answering(work));
+
   const weightOf = (snapshots: readonly Snapshot[]) => snapshots.reduce((sum, each) => sum + jsonBytes(each), 0);
 
   /** Reads when it is the owner's turn, and the owner may be told more. */
   const readingFor =
-    (owner: string): InTurn =>
+    (owner: string, request: unknown): InTurn =>
     (read) =>
       turns.run(owner, async () => {
-        if (allowance.waitMs(owner) > 0) throw tooMany("bytes were asked for");
+        if (allowance.waitMs(owner, request) > 0) throw tooMany("bytes were asked for");
         return read();
       });
 
@@ -120,9 +124,16 @@ export function createRouter({
     read: () => Promise<T>,
     among: (found: T) => readonly Snapshot[],
   ): Promise<T> {
-    const found = await readingFor(owner)(read);
-    allowance.take(owner, weightOf(among(found)), request);
+    const found = await readingFor(owner, request)(read);
+    tell(owner, request, among(found));
     return found;
+  }
+
+  /** What others of the same request have left no room for is not told: the host holds all replies until the last. */
+  function tell(owner: string, request: unknown, snapshots: readonly Snapshot[]): void {
+    const bytes = weightOf(snapshots);
+    if (!allowance.hasRoom(request, bytes)) throw tooMany("bytes were asked for");
+    allowance.take(owner, bytes, request);
   }
 
   const iso = () => new Date(now()).toISOString();
@@ -135,14 +146,14 @@ export function createRouter({
 
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((given): Promise<PushReply> =>
-      answering(async () => {
+      answeringOne(given.ctx, async () => {
         const reply = await engine.push(await signedIn(given), given.input, given.ctx);
         return { ...reply, snapshots: reply.snapshots.map(told) };
       }),
     ),
 
     read: t.procedure.input(readRequestSchema).query((given): Promise<ReadReply> =>
-      answering(async () => {
+      answeringOne(given.ctx, async () => {
         const owner = await signedIn(given);
         const read = () => reader.read(owner, given.input.session);
         const session = await reading(owner, given.ctx, read, (found) => (found === null ? [] : [found]));
@@ -151,7 +162,7 @@ export function createRouter({
     ),
 
     list: t.procedure.input(listRequestSchema).query((given): Promise<ListReply> =>
-      answering(async () => {
+      answeringOne(given.ctx, async () => {
         const owner = await signedIn(given);
         const list = () => reader.list(owner, given.input);
         const reply = await reading(owner, given.ctx, list, ({ active, ended }) => [...active, ...ended]);
@@ -160,7 +171,7 @@ export function createRouter({
     ),
 
     receipt: t.procedure.input(receiptRequestSchema).query((given): Promise<ReceiptReply> =>
-      answering(async () => {
+      answeringOne(given.ctx, async () => {
         const owner = await signedIn(given);
         const { session, command } = given.input;
         const outcome = await reading(
@@ -175,7 +186,7 @@ export function createRouter({
 
     // What a stream's first event would bring, for a client whose streams bring nothing.
     changes: t.procedure.input(watchRequestSchema).query((given): Promise<WatchEvent> =>
-      answering(async () => {
+      answeringOne(given.ctx, async () => {
         const { known, after } = given.input;
         const owner = await signedIn(given);
         const { snapshots, more } = await new Beginning({
@@ -184,9 +195,9 @@ export function createRouter({
           known: knownOf(known),
           after,
           listing: (list) => turns.run(owner, list),
-          reading: readingFor(owner),
+          reading: readingFor(owner, given.ctx),
         }).next();
-        allowance.take(owner, weightOf(snapshots), given.ctx);
+        tell(owner, given.ctx, snapshots);
         return event(snapshots, more);
       }),
     ),

@@ -137,7 +137,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
   };
   const telemetry = new Telemetry();
-  const allowance = new Allowance(bounds.ownerReplyBytes, now);
+  const allowance = new Allowance(bounds.ownerReplyBytes, now, Math.max(bounds.requestReplyBytes, bounds.pageBytes));
   const reader = new Reader({ court, partitions, publish });
   const engine = new Engine({
     ...court,

@@ -88,3 +88,23 @@ test.each([undefined, null, "ada"])("S25: a host may have no context (%s): each 
   allowance.take("ada", 10_000, context);
   expect(allowance.waitMs("ada")).toBeGreaterThan(0);
 });
+
+test("S25: the replies to one request have a size together, and the next request has its own", async () => {
+  const allowance = new Allowance(1_000_000_000, () => 0, 1_000);
+  const context = {};
+  const ends: (() => void)[] = [];
+  const call = () => allowance.together(context, () => new Promise<void>((resolve) => ends.push(resolve)));
+  const calls = [call(), call()];
+  expect(allowance.hasRoom(context, 5_000)).toBe(true);
+  allowance.take("ada", 600, context);
+  expect([allowance.hasRoom(context, 400), allowance.hasRoom(context, 401)]).toEqual([true, false]);
+  ends[0]!();
+  await calls[0];
+  allowance.take("ada", 400, context);
+  expect(allowance.waitMs("ada", context)).toBeGreaterThan(0);
+  expect([allowance.waitMs("ada"), allowance.waitMs("ada", {}), allowance.waitMs("ada", undefined)]).toEqual([0, 0, 0]);
+  ends[1]!();
+  await calls[1];
+  // A host may have the same context for all.
+  expect(allowance.waitMs("ada", context)).toBe(0);
+});
