@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { chooseChromium } from "./scripts/chromium.ts";
+import { MixingSequencer } from "./scripts/sequencer.ts";
 
 const source = {
   resolve: { conditions: ["@sessions/source"] },
@@ -14,12 +15,14 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
     provide: { mode },
     // Most of what they wait for is another process.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: MixingSequencer },
     projects: [
       {
         ...source,
         test: {
           name: "repository",
           include: ["scripts/**/*.test.ts"],
+          testTimeout: 30_000,
         },
       },
       {
@@ -28,6 +31,12 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
           name: "pure",
           include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts"],
           exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "packages/simulation/**"],
+          // A process for each file takes twice the time. What a test stubs is put back.
+          isolate: false,
+          restoreMocks: true,
+          unstubGlobals: true,
+          unstubEnvs: true,
+          testTimeout: 30_000,
           typecheck: { enabled: true, include: ["packages/*/src/**/*.test-d.ts"], ignoreSourceErrors: false },
         },
       },
@@ -68,6 +77,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         test: {
           name: "browser",
           include: ["packages/*/src/**/*.browser.test.{ts,tsx}"],
+          testTimeout: 30_000,
           browser: {
             enabled: true,
             headless: true,
