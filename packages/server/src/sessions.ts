@@ -6,6 +6,7 @@ import { Allowance } from "./allowance.ts";
 import { boundsFrom, type Bounds } from "./bounds.ts";
 import type { Bus } from "./bus/bus.ts";
 import { Engine } from "./engine.ts";
+import { logFault } from "./fault-log.ts";
 import {
   databaseFault,
   engineKindOf,
@@ -298,22 +299,4 @@ async function withFaults<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw databaseFault(error) ?? error;
   }
-}
-
-function logFault(error: SessionsError): void {
-  console.error([error.message, ...framesOf(error), ...causeOf(error)].join("\n"));
-}
-
-/** What an application or a driver threw. Its message may quote what a person typed: it is for development alone. */
-function causeOf({ cause }: SessionsError): readonly string[] {
-  if (!(cause instanceof Error)) return [];
-  const message =
-    process.env["NODE_ENV"] === "development"
-      ? `: ${cause.message}`
-      : " (its message is shown where NODE_ENV is development: it may quote what a person typed)";
-  return [`  caused by ${cause.name}${message}`, ...framesOf(cause)];
-}
-
-function framesOf({ stack = "" }: Error): readonly string[] {
-  return stack.split("\n").filter((line) => line.startsWith("    at "));
 }
