@@ -134,6 +134,40 @@ test("S25: an owner may have so many sessions open, and as many again once they 
   await few.close();
 });
 
+test.for([
+  ["a flow without limits", "notes"],
+  ["one with some", "transfer"],
+])("S25: starts of %s that are under way at once, on two nodes, do not exceed it", async ([, flow]) => {
+  const nodes = [1, 2].map(() => createBank(pool, { bounds: { ownerSessions: 5 } }));
+  const owner = uuidv7();
+  const tellers = Array.from({ length: 24 }, (_, nth) => new Teller(nodes[nth % 2]!, owner));
+  const outcomes = await Promise.all(tellers.map((teller) => teller.one(start(uuidv7(), flow))));
+  const codes = outcomes.map((outcome) => (outcome.outcome === "accepted" ? "accepted" : outcome.refusal.code));
+  expect(codes.toSorted()).toEqual([
+    ...Array.from({ length: 5 }, () => "accepted"),
+    ...Array.from({ length: 19 }, () => "limit_reached"),
+  ]);
+  expect((await tellers[0]!.list()).active).toHaveLength(5);
+  for (const each of nodes) await each.close();
+});
+
+test("S25: nor do they where an owner may have many, and has nearly as many", async () => {
+  const [few, other] = [1, 2].map(() => createBank(pool, { bounds: { ownerSessions: 1_003 } }));
+  const owner = uuidv7();
+  const ada = new Teller(few!, owner);
+  await ada.one(start(uuidv7(), "notes"));
+  await pool.query(
+    `insert into sessions.session
+    select (jsonb_populate_record(session, jsonb_build_object('id', '01900000-0000-7000-8000-' || lpad(nth::text, 12, '0')))).*
+    from sessions.session session, generate_series(1, 999) nth where owner_id = $1`,
+    [owner],
+  );
+  const nodes = Array.from({ length: 12 }, (_, nth) => (nth % 2 === 0 ? few! : other!));
+  const outcomes = await Promise.all(nodes.map((each) => new Teller(each, owner).one(start(uuidv7(), "notes"))));
+  expect(outcomes.filter(({ outcome }) => outcome === "accepted")).toHaveLength(3);
+  await Promise.all([few!.close(), other!.close()]);
+});
+
 test("S25: an owner's commands under way are bounded, and another's are taken", async () => {
   const few = createBank(pool, { bounds: { ownerCommands: 10 } });
   const ada = new Teller(few, uuidv7());

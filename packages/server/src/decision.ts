@@ -14,7 +14,7 @@ import { insertArchived, loadArchived } from "./postgres/archive.ts";
 import { isDataError } from "./postgres/database.ts";
 import { boundStatements } from "./postgres/bound-statements.ts";
 import { insertHistory } from "./postgres/history.ts";
-import { deleteHot, insertHot, loadHot } from "./postgres/hot.ts";
+import { deleteHot, hasOpen, insertHot, loadHot } from "./postgres/hot.ts";
 import type { KeyedQueue } from "./postgres/keyed-queue.ts";
 import { lockOwner } from "./postgres/owner.ts";
 import type { Tables } from "./postgres/tables.ts";
@@ -40,6 +40,12 @@ export interface Court {
   readonly turns: KeyedQueue;
   readonly report: (error: SessionsError) => void;
 }
+
+/**
+ * How near an owner is to `ownerSessions` when starts begin to be counted under the owner's lock. Those that are under
+ * way without it have a connection each: nodes together have fewer.
+ */
+const NEAR_SESSIONS = 1_000;
 
 /** How a command is judged, but for the time. */
 export type Judging = Omit<Circumstances, "nowMs">;
@@ -72,7 +78,7 @@ export async function decide(
 ): Promise<Decided | null> {
   const deciding = () => court.db.transaction().execute((tx) => decideWithin(tx, court, owner, given, command, served));
   try {
-    return await (served.limits.length > 0 ? court.turns.run(owner, deciding) : deciding());
+    return await (alwaysLocks(court, command, served) ? court.turns.run(owner, deciding) : deciding());
   } catch (error) {
     if (error instanceof CameFirst) return null;
     if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
@@ -104,8 +110,13 @@ async function decideWithin(
 ): Promise<Decided | null> {
   const ours = tx.withSchema(court.schema);
   await boundStatements(ours, court.bounds.handlerMs);
+  const since = new Date(court.now()).toISOString();
+  const { ownerSessions } = court.bounds;
+  const isLocked =
+    alwaysLocks(court, command, served) ||
+    (command.kind === "start" && (await hasOpen(ours, owner, ownerSessions - NEAR_SESSIONS, since)));
   // The owner before the session, always: two transactions that took them crosswise would deadlock.
-  if (served.limits.length > 0) await lockOwner(ours, owner, new Date(court.now()).toISOString());
+  if (isLocked) await lockOwner(ours, owner, since);
   const before = await loadHot(ours, owner, command.session, true);
   if (before === null && command.kind !== "start") return null;
   // Read after the locks: what limits count is then ordered as it was decided.
@@ -115,6 +126,14 @@ async function decideWithin(
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
   const { advanced } = judgement;
 
+  if (
+    command.kind === "start" &&
+    isLocked &&
+    (await hasOpen(ours, owner, ownerSessions, new Date(nowMs).toISOString()))
+  ) {
+    const limit = { limit: "open sessions of one owner", atMost: ownerSessions, resetsAt: null };
+    return { outcome: refused({ code: "limit_reached", ...limit }), stored: before };
+  }
   const using = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
   for (const limit of served.limits.filter(({ on }) => on === using)) {
     const refusal = await limit.check({ tx: ours, owner, flow: served.flow.name, nowMs });
@@ -132,6 +151,11 @@ async function decideWithin(
   // A start that was held up while its repeat began and ended the session finds it only now, in the archive.
   if (before === null && (await loadArchived(ours, owner, command.session)) !== null) throw new CameFirst();
   return { outcome: { outcome: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
+}
+
+/** Whether a command is decided under its owner's lock, however few sessions the owner has. */
+function alwaysLocks({ bounds }: Court, command: Command, served: Served): boolean {
+  return served.limits.length > 0 || (command.kind === "start" && bounds.ownerSessions <= NEAR_SESSIONS);
 }
 
 /** Writes a session's next revision where it belongs. False when another writer came first. */

@@ -24,7 +24,6 @@ import { judge, refused, type Judgement } from "./judgement.ts";
 import { inLanes } from "./lanes.ts";
 import { OwnerCount } from "./owner-count.ts";
 import { databaseFault, isDataError, isTimedOut, isTransient, type EngineKind } from "./postgres/database.ts";
-import { hasOpen } from "./postgres/hot.ts";
 import { TurnTimedOut } from "./postgres/keyed-queue.ts";
 import type { OwnerShares } from "./postgres/owner-shares.ts";
 import { noteDevice } from "./postgres/owner.ts";
@@ -345,11 +344,6 @@ export class Engine {
         return { outcome: judgement.outcome, stored };
       }
 
-      if (stored === null && (await this.#hasAllItMay(owner, nowMs))) {
-        const { ownerSessions } = this.#options.bounds;
-        const limit = { code: "limit_reached", limit: "open sessions of one owner", atMost: ownerSessions } as const;
-        return { outcome: refused({ ...limit, resetsAt: null }), stored };
-      }
       await this.#options.partitions.ensure(nowMs);
       try {
         const decided =
@@ -370,11 +364,6 @@ export class Engine {
       if (attempt >= MAX_ATTEMPTS) throw new SessionsError("internal", `Gave up after ${attempt} attempts.`);
       stored = undefined;
     }
-  }
-
-  /** Whether an owner has as many open sessions as one may. Starts that are under way at once may exceed it. */
-  async #hasAllItMay(owner: string, nowMs: number): Promise<boolean> {
-    return hasOpen(this.#db, owner, this.#options.bounds.ownerSessions, new Date(nowMs).toISOString());
   }
 
   /** One command must not fail its neighbours, nor come back for ever: only what a retry may mend is thrown. */
