@@ -459,3 +459,30 @@ test("S12: a field that was emptied is empty at the next version too, under the 
   const same = defineFlow({ name: "t", version: 2, steps: before.steps, migrate: { 1: {} } });
   expect(liftDrafts(same, 1, emptied)).toStrictEqual(emptied);
 });
+
+test("S25: a draft of thousands of fields is lifted in a moment, and what nobody typed is as old as can be", () => {
+  const any = step({ input: z.record(z.string(), z.json()) });
+  const flow = defineFlow({
+    name: "large",
+    version: 2,
+    steps: { a: any },
+    migrate: {
+      1: { a: ({ first, ...others }) => ({ ...others, renamed: first, made: 1, emptied: others["emptied"] }) },
+    },
+  });
+  const [phone] = devices;
+  const stamps = Array.from({ length: 4_000 }, (_, nth) => nextStamp(phone.id, DAWN_MS + nth));
+  const fields = Object.fromEntries(stamps.map((at, nth) => [`f${nth}`, { value: nth, at }]));
+  const before = process.cpuUsage();
+  const lifted = liftDrafts(flow, 1, {
+    a: { ...fields, first: { value: "x", at: stamps[0]! }, emptied: { at: stamps[1]! } },
+  })["a"]!;
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
+  expect(lifted).toMatchObject({
+    f7: fields["f7"],
+    made: { value: 1, at: oldest(stamps[0]!) },
+    // Of so many it is not tried of which it is made.
+    renamed: { value: "x", at: stamps.at(-1) },
+  });
+  expect(lifted["emptied"]).toEqual({ at: stamps[1] });
+});

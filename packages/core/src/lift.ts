@@ -171,6 +171,9 @@ function standing(session: Standing | undefined, version: number, step: string):
   return { ...(submittedInput(session, step) as OldFields | null), ...fieldValues(session.drafts[step] ?? {}) };
 }
 
+/** For how long a draft each of its fields is tried by itself: fields times characters. */
+const MAX_TRIED = 300_000;
+
 /** A field is as new as the newest that it is made of: tried without each of them, to see which those are. */
 function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDrafts {
   const entries = Object.entries(fields);
@@ -183,17 +186,30 @@ function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDraf
   // What a migration adds of its own must not win over what somebody typed.
   const never = oldest(first[1].at);
   const newest = new Map<string, Slot>(Object.keys(made).map((field) => [field, { at: never }]));
-  for (const [source, slot] of entries) {
-    const { value, at } = slot;
-    const { [source]: _, ...others } = typed;
+  /** What comes out otherwise without what was typed in some of the fields is made of those. */
+  function tryWithout(sources: FieldDrafts, slotFor: (field: string) => Slot): void {
+    const emptied = Object.entries(sources).filter(([, { value }]) => value === undefined);
+    const rest = Object.fromEntries(Object.entries(typed).filter(([field]) => !Object.hasOwn(sources, field)));
     // Of an emptied field nothing may be made: what is made of some values in it shows what it is part of.
-    const tries = value === undefined ? [beside[source], "x", 1, true] : [];
-    const rests = [others, ...tries.map((other) => ({ ...others, [source]: other }))];
-    for (const rest of rests.map((fields) => attempt(way, fields))) {
-      for (const field of Object.keys(value === undefined ? { ...made, ...rest } : made)) {
-        if (at > (newest.get(field)?.at ?? never) && !sameJson(rest[field], made[field])) newest.set(field, slot);
+    const others = [(field: string) => beside[field], () => "x", () => 1, () => true];
+    const tries =
+      emptied.length === 0
+        ? []
+        : others.map((other) => Object.fromEntries(emptied.map(([field]) => [field, other(field)])));
+    for (const tried of [{}, ...tries]) {
+      const got = attempt(way, { ...rest, ...tried });
+      for (const field of Object.keys(emptied.length > 0 ? { ...made, ...got } : made)) {
+        const slot = slotFor(field);
+        if (slot.at > (newest.get(field)?.at ?? never) && !sameJson(got[field], made[field])) newest.set(field, slot);
       }
     }
+  }
+  if (entries.length * JSON.stringify(typed).length <= MAX_TRIED) {
+    for (const [source, slot] of entries) tryWithout({ [source]: slot }, () => slot);
+  } else {
+    // All at once: a field of a name that was typed is taken for that one, and any other may be made of the newest.
+    const last = entries.map(([, slot]) => slot).reduce((left, right) => (left.at > right.at ? left : right));
+    tryWithout(fields, (field) => (Object.hasOwn(fields, field) ? fields[field]! : last));
   }
   // Over what stands there already, only what was typed is new.
   const isNew = ([, { at }]: [string, Slot]) => at > never || Object.keys(beside).length === 0;
@@ -234,8 +250,9 @@ export function wayOf(flow: AnyFlow, version: number, from: string): Way | null 
   }
   const definition = stepOf(flow, step);
   const rewritten = rewrites.length > 0;
-  const known = definition && fieldNames(definition);
-  const has = (field: string) => known?.includes(field) ?? true;
+  const names = definition && fieldNames(definition);
+  const known = names && new Set(names);
+  const has = (field: string) => known?.has(field) ?? true;
 
   function carry(old: OldFields): Record<string, Json> {
     let made: unknown;
