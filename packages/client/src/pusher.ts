@@ -21,6 +21,9 @@ const LEAST_BYTES = 2_000;
 /** So many failures in a row look like a bad moment; then something is what fails. */
 const MOMENTS = 2;
 
+/** When to send again what took effect in a session for which the reply had no room, in milliseconds. */
+const UNTOLD_MS = 1_000;
+
 /** How long a server's wish to be left alone is respected, in milliseconds. */
 const LONGEST_WISH_MS = 300_000;
 
@@ -138,10 +141,17 @@ export function createPusher(options: PusherOptions): Pusher {
   function settle({ commands, drafts }: Batch, reply: PushReply): boolean {
     const outcomes = new Map(commands.map(({ id }, index) => [id, reply.outcomes[index]!]));
     const snapshots = new Map(reply.snapshots.map((snapshot) => [snapshot.id, snapshot]));
+    let untold = false;
     for (const session of new Set(commands.map((command) => command.session))) {
       const answer = { snapshot: snapshots.get(session), outcomes, drafts: drafts.get(session) ?? new Map() };
       const flow = flows.get(store.records.get(session)?.flow ?? "");
       if (flow === undefined) continue;
+      const isUntold = ({ id, session: of }: Command) => of === session && outcomes.get(id)!.outcome === "accepted";
+      // There was no room for its session: what the screen shows would go back. Sent again, it is told.
+      if (answer.snapshot === undefined && commands.some(isUntold)) {
+        untold = true;
+        continue;
+      }
       try {
         void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
       } catch {
@@ -152,10 +162,10 @@ export function createPusher(options: PusherOptions): Pusher {
       else if (store.records.get(session)?.outdated) leaveAlone(session);
     }
     // What was refused is in its form again, and nobody types it.
-    draftsWanted ||= reply.outcomes.some(({ outcome }) => outcome === "refused");
+    draftsWanted ||= untold || reply.outcomes.some(({ outcome }) => outcome === "refused");
     const busyMs = reply.outcomes
       .map((outcome) => busyMsOf(outcome) ?? 0)
-      .reduce((left, right) => Math.max(left, right));
+      .reduce((left, right) => Math.max(left, right), untold ? UNTOLD_MS : 0);
     if (busyMs === 0) return true;
     retryIn(busyMs);
     return false;

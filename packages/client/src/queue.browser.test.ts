@@ -63,6 +63,28 @@ test("S2: a reply lost after the commit settles as accepted on the retry, under 
   expect(server.snapshot(session.id).revision).toBe(2);
 });
 
+test("S2: what took effect in a session for which the reply had no room is sent again, and the screen does not go back", async () => {
+  const { server, sessions, session } = device();
+  const other = sessions.start(transfer);
+  await vi.waitFor(() => expect([session, other].map(({ state }) => state.revision)).toEqual([1, 1]));
+  server.faults.away = true;
+  const submissions = [session, other].map((each) => each.submit("recipient", recipient));
+  other.draft("amount", { cents: 5 });
+  const seen: (string | undefined)[] = [];
+  other.subscribe(() => seen.push(JSON.stringify(other.state.data.recipient)));
+  await Promise.all(submissions.map(({ stored }) => stored));
+  server.faults.room = 1;
+  server.faults.away = false;
+  server.faults.streamsAway = true;
+  server.breakStreams();
+  expect(await Promise.all(submissions)).toEqual([2, 2].map((revision) => ({ outcome: "accepted", revision })));
+  expect(new Set(seen)).toEqual(new Set([JSON.stringify(recipient)]));
+  await vi.waitFor(() => expect(other.state.sync.state).toBe("saved"));
+  expect(other.state).toMatchObject({ revision: 3, data: { recipient } });
+  const sent = server.pushes.flatMap(({ commands }) => commands.map(({ id }) => id));
+  expect(sent.filter((id) => submissions.some((each) => each.id === id)).length).toBe(3);
+});
+
 test("S3: a conflict is shelved with base, mine and theirs, and can be retried on what is seen now", async () => {
   const { server, session } = device();
   await session.submit("recipient", recipient);

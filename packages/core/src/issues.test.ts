@@ -25,6 +25,14 @@ test("S25: so many issues are told, each of a bounded length, and none is left u
   );
 });
 
+test("S25: of a long path the beginning is told", () => {
+  const path = Array.from({ length: 30 }, (_, at) => (at % 2 === 0 ? "k".repeat(150) : at));
+  const [issue] = counted([{ path, message: "No." }]).issues;
+  expect(issue!.path).toEqual(path.slice(0, issue!.path.length));
+  expect(issue!.path.join("").length).toBeLessThanOrEqual(1_000);
+  expect(issue!.path.length).toBeGreaterThan(10);
+});
+
 test("S25: what cannot be kept is looked through once, and its issues are counted", () => {
   expect(storable(Array.from({ length: 10_000 }, () => "\0"))).toMatchObject({
     ok: false,

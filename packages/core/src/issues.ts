@@ -4,17 +4,26 @@ export const MAX_ISSUES = 20;
 /** The longest text in an issue: its message, or one part of its path. */
 const MAX_TEXT = 200;
 
+/** The longest path of an issue, in characters: of one that is longer, its beginning. */
+const MAX_PATH = 1_000;
+
 /** Issues as a refusal carries them: so many, each cut to a bounded length, and how many `more` there are. */
 export function counted(
   found: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
   others = 0,
 ): { issues: { path: (string | number)[]; message: string }[]; more?: number } {
   const issues = found.slice(0, MAX_ISSUES).map(({ path, message }) => ({
-    path: path.map((part) => (typeof part === "number" ? part : cut(String(part)))),
+    path: cutPath(path),
     message: cut(message),
   }));
   const more = found.length - issues.length + others;
   return { issues, ...(more > 0 && { more }) };
+}
+
+function cutPath(path: readonly PropertyKey[]): (string | number)[] {
+  let left = MAX_PATH;
+  const parts = path.map((part) => (typeof part === "number" ? part : cut(String(part))));
+  return parts.filter((part) => (left -= String(part).length) >= 0);
 }
 
 function cut(text: string): string {

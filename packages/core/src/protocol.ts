@@ -46,7 +46,10 @@ export const pushReplySchema = z.object({
   now: time,
   /** One for each command, in their order. A push that is too large as a whole gets a single one for all of it. */
   outcomes: z.array(outcomeSchema),
-  /** The newest snapshot of each session that the commands name and the owner has. */
+  /**
+   * The newest snapshot of each session that the commands name and the owner has, as many as there is room for. What
+   * was accepted in another one took effect: sent again, it is answered with its session.
+   */
   snapshots: z.array(snapshotSchema),
 });
 

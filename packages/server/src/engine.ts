@@ -33,7 +33,7 @@ import type { Update } from "./postgres/updates.ts";
 import type { Reader } from "./reader.ts";
 import { Processor } from "./processor.ts";
 import { NO_RECEIPTS } from "./receipts.ts";
-import { jsonBytes } from "./size.ts";
+import { ReplyRoom } from "./reply-room.ts";
 import { follow, type Stored } from "./stored.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -161,12 +161,17 @@ export class Engine {
     }
 
     const snapshots: Snapshot[] = [];
-    let bytes = 0;
-    const turnedAwayNow = (): Decided | undefined => {
-      if (bytes >= bounds.pageBytes) return turnedAway;
+    const room = new ReplyRoom(bounds.pageBytes);
+    const tell = (told: object, first = false): boolean => {
+      const bytes = room.take(told, first);
+      if (bytes !== null) allowance.take(owner, bytes, batch);
+      return bytes !== null;
+    };
+    const outOfAllowance = (): Decided | undefined => {
       const waitMs = allowance.waitMs(owner, batch);
       return waitMs > 0 ? awayFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
     };
+    const turnedAwayNow = () => (room.isFull ? turnedAway : outOfAllowance());
     const takeAll = async (session: string, placed: readonly Placed[]) => {
       let stored: Stored | undefined;
       // What the reply has no room for comes again.
@@ -179,10 +184,13 @@ export class Engine {
               turn.map(({ command }) => this.#failed(command, error)),
             );
         for (const [nth, { index, command }] of turn.entries()) {
-          outcomes[index] = decided[nth]!.outcome;
+          const { outcome } = decided[nth]!;
+          // A refusal has changed nothing, and may quote as much as a step holds.
+          const isLeft = outcome.outcome === "refused" && !isBusy(outcome) && !tell(outcome);
+          outcomes[index] = isLeft ? turnedAway.outcome : outcome;
           telemetry.outcome(command.kind, outcomes[index]);
         }
-        busy = decided.some(({ outcome }) => isBusy(outcome)) ? turnedAway : undefined;
+        busy = turn.some(({ index }) => isBusy(outcomes[index]!)) ? turnedAway : turnedAwayNow();
         // One that was turned away has changed nothing: what was written before it is told.
         const taken = decided.filter(({ outcome }) => !isBusy(outcome)).at(-1);
         if (taken !== undefined) stored = taken.stored ?? undefined;
@@ -192,16 +200,12 @@ export class Engine {
       // Whoever is turned away costs the database nothing.
       const told = written ?? (busy ? null : await reader.read(owner, session));
       if (told === null) return;
-      const late = turnedAwayNow();
-      // Others took what was left meanwhile. What changed nothing can be asked again; what did is told.
-      if (late && !placed.some(({ index }) => isNew(outcomes[index]!))) {
-        for (const { index } of placed) outcomes[index] = late.outcome;
-        return;
-      }
-      snapshots.push(told);
-      const weight = jsonBytes(told);
-      bytes += weight;
-      allowance.take(owner, weight, batch);
+      // Others took what was left meanwhile. What changed nothing is asked again; what did stands, and its session is
+      // told when it is sent again.
+      const isNews = placed.some(({ index }) => isNew(outcomes[index]!));
+      const late = isNews ? undefined : outOfAllowance();
+      if (late === undefined && tell(told, snapshots.length === 0)) snapshots.push(told);
+      else if (!isNews) for (const { index } of placed) outcomes[index] = (late ?? turnedAway).outcome;
     };
     await inLanes(bySession, PUSH_LANES, ([session, placed]) => takeAll(session, placed));
     if (outcomes.some(isNew)) await this.#noteDevice(owner, device);

@@ -49,7 +49,7 @@ test("S11: neither are those of a message or a name that was changed", () => {
   emptied.message = "";
   renamed.name = first!;
   const cycle: Error & { cause?: unknown } = new Error(first);
-  cycle.cause = new AggregateError([cycle, worded, inside, emptied, renamed], first!);
+  cycle.cause = new AggregateError([cycle, worded, inside, emptied, renamed], first);
   expect(logged(cycle)).not.toMatch(/secret/i);
   for (const odd of [Object.assign(new Error("x"), { stack: 5 }), "a text", null])
     expect(logged(odd)).toMatch(/^hook_failed/);

@@ -1,12 +1,10 @@
-import type { Snapshot } from "@sessions/core";
+const known = new WeakMap<object, number>();
 
-const known = new WeakMap<Snapshot, number>();
-
-/** What a snapshot takes as JSON, in bytes: measured once, however many it is sent to. */
-export function jsonBytes(snapshot: Snapshot): number {
-  const before = known.get(snapshot);
+/** What a snapshot or an outcome takes as JSON, in bytes: measured once, however many it is sent to. */
+export function jsonBytes(told: object): number {
+  const before = known.get(told);
   if (before !== undefined) return before;
-  const bytes = Buffer.byteLength(JSON.stringify(snapshot));
-  known.set(snapshot, bytes);
+  const bytes = Buffer.byteLength(JSON.stringify(told));
+  known.set(told, bytes);
   return bytes;
 }

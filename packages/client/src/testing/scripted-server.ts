@@ -37,6 +37,8 @@ export interface Faults {
   failOn: (command: Command) => boolean;
   /** Something between the page and the server, which may throw what it answers to a push. */
   between: (request: PushRequest) => void;
+  /** For how many sessions a reply to a push has room. */
+  room: number;
   /** Runs before a push is taken, and may hold it up. */
   beforePush: () => Promise<void>;
 }
@@ -51,6 +53,7 @@ export class ScriptedServer {
     refuse: () => undefined,
     failOn: () => false,
     between: () => {},
+    room: Infinity,
     beforePush: () => Promise.resolve(),
   };
   /** Every push that reached the server, in order. */
@@ -157,7 +160,7 @@ export class ScriptedServer {
     this.pushes.push(request);
     const outcomes = request.commands.map((command) => this.#decide(request.device, command));
     const touched = [...new Set(request.commands.map(({ session }) => session))];
-    const snapshots = touched.flatMap((id) => this.#read(id) ?? []);
+    const snapshots = touched.flatMap((id) => this.#read(id) ?? []).slice(0, this.faults.room);
     if (this.faults.dropReplies > 0) {
       this.faults.dropReplies -= 1;
       throw new Error("The reply was lost.");
