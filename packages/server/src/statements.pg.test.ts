@@ -87,6 +87,14 @@ test.each([
     "a batch",
     "update sessions.session s set revision = i.r from unnest($1::text[], $2::int[]) as i (o, r) where owner_id = o",
   ],
+  [
+    "a time made of a text after a conflict",
+    "insert into sessions.device (owner_id, id) values ($1, $2) on conflict (owner_id, id) do update set last_seen_at = $3::text::timestamptz",
+  ],
+  [
+    "a time made of a column",
+    "update sessions.session set revision = 2 where owner_id = $1 and flow::timestamptz < $2::text::timestamptz",
+  ],
 ])("the check finds %s", async (_, text) => {
   expect(await violations(text, rules(false))).not.toEqual([]);
 });

@@ -32,6 +32,7 @@ export async function violations(text: string, options: RulesOptions): Promise<r
       found.push(`the volatile function ${lastName(fields["funcname"])}`);
     }
     if (kind === "TypeCast" && /"interval"/.test(JSON.stringify(fields["typeName"]))) found.push("an interval");
+    if (/^(Insert|Update|Delete)Stmt$/.test(kind)) found.push(...castViolations(fields));
   }
   const isBatch = nodes.some(([kind, fields]) => kind === "FuncCall" && lastName(fields["funcname"]) === "unnest");
   if (isBatch && options.batches) return found;
@@ -47,6 +48,24 @@ export async function violations(text: string, options: RulesOptions): Promise<r
 export async function isHot(text: string, schema: string): Promise<boolean> {
   const nodes = [...nodesIn((await parse(text)).stmts ?? [])];
   return touchesTables(nodes, schema);
+}
+
+/**
+ * Where a write makes a time of a text, which depends on settings: of a parameter it is done once, where the statement
+ * is planned; of a column it is refused, and so is any behind RETURNING or ON CONFLICT.
+ */
+function castViolations(write: Fields): readonly string[] {
+  const castsIn = (value: unknown) =>
+    [...nodesIn(value)].filter(
+      ([kind, { typeName }]) =>
+        kind === "TypeCast" && /"(timestamptz|timestamp|date|time)"/.test(JSON.stringify(typeName)),
+    );
+  const after = [write["returningClause"], write["returningList"], write["onConflictClause"]];
+  const within = castsIn([write["targetList"], write["whereClause"]]).filter(([, { arg }]) => !isParameter(arg));
+  return [
+    ...castsIn(after).map(() => "a time made behind RETURNING or ON CONFLICT"),
+    ...within.map(() => "a time made of a column"),
+  ];
 }
 
 type Part = "SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt";
