@@ -124,3 +124,25 @@ test("S12: a page that is older than the bank’s says so, and a press reloads i
   await page.getByText("All changes saved").first().waitFor();
   expect(await page.getByLabel("Reference").inputValue()).toBe("Rent for May");
 });
+
+test("a transfer and a list that something refuses to look up say so, and come as soon as they may", async () => {
+  const [phone, laptop] = [await profile({ person: "grace", width: 375 }), await profile({ person: "grace" })];
+  const there = await phone.open("/");
+  await there.getByRole("button", { name: "New transfer" }).click();
+  await there.getByRole("button", { name: "Cancel this transfer" }).click();
+  await there.getByRole("button", { name: "Cancel it" }).click();
+  await there.getByText("No money was sent").waitFor();
+  await laptop.context.route("**/sessions.{read,list}*", (route) => route.fulfill({ status: 403 }));
+  const here = await laptop.open(new URL(there.url()).pathname);
+  await here.getByText("This transfer cannot be shown just now").waitFor();
+  await passesAxe(here);
+  await home(here);
+  await here.getByText("refuses to list your transfers").waitFor();
+  expect(await here.getByText("None yet").count()).toBe(0);
+  await passesAxe(here);
+
+  await laptop.context.unrouteAll();
+  await here.getByText("refuses to list your transfers").waitFor({ state: "detached" });
+  await here.getByRole("link", { name: "Details" }).first().click();
+  await here.getByText("No money was sent").waitFor();
+});

@@ -38,6 +38,10 @@ test("a list starts offline with what is on this device", async () => {
   await vi.waitFor(() =>
     expect(list.state.active).toMatchObject([{ id: session.id, data: { recipient }, revision: 0 }]),
   );
+  // There may be more, which only the server knows.
+  expect(list.state.loading).toBe(true);
+  server.faults.away = false;
+  await vi.waitFor(() => expect(list.state.loading).toBe(false));
 });
 
 test("a list that could not be had is asked for again, though the stream is well", async () => {

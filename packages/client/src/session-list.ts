@@ -16,6 +16,7 @@ export interface SessionListState<F extends AnyFlow = AnyFlow> {
   readonly ended: readonly SessionState<F>[];
   /** Whether the server has older ended ones. */
   readonly more: boolean;
+  /** Whether a page is on its way. Until the first one has come, there may be more than is listed, offline too. */
   readonly loading: boolean;
   /** Whether the server, or something before it, refuses to list them, again and again: what is missing is not known. */
   readonly blocked: boolean;
@@ -64,7 +65,7 @@ export function createSessionList(
       active: states.filter(isActive).sort(newest("startedAt")),
       ended: states.filter((session) => !isActive(session)).sort(newest("endedAt")),
       more: next !== null && next !== undefined,
-      loading: loading || !store.loaded,
+      loading: loading || !store.loaded || next === undefined,
       blocked: refusals >= BLOCKED_TRIES,
     };
     if (isSame(made, state)) return;

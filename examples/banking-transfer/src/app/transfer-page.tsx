@@ -105,12 +105,12 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
 
 /** Nothing is known of it yet. Where what is asked is refused, only somebody else can mend that. */
 function Looking({ blocked }: { readonly blocked: boolean }) {
+  if (!blocked) return <p className="hint">Looking for this transfer…</p>;
   return (
-    <p className="hint" role="status">
-      {blocked
-        ? "This transfer cannot be shown just now: something between this device and the bank refuses to look it up. This page goes on asking. What you have entered is not lost."
-        : "Looking for this transfer…"}
-    </p>
+    <article className="card missing">
+      <h1>This transfer cannot be shown just now</h1>
+      <p role="status">Something between this device and the bank refuses to look it up. This page goes on asking.</p>
+    </article>
   );
 }
 
