@@ -192,6 +192,28 @@ test("S25: two hundred thousand wrong entries cost a moment", async () => {
   expect(performance.now() - started).toBeLessThan(1_000);
 });
 
+const hostile = [
+  ["200 kB of NULs", JSON.stringify("\0".repeat(200_000 / 6))],
+  ["ten thousand levels", `${"[".repeat(10_000)}1${"]".repeat(10_000)}`],
+  ["ten thousand objects in one another", deep(10_000)],
+  ["a hundred thousand keys", JSON.stringify(Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [at, 1])))],
+  ["__proto__", '{"__proto__":{"a":1},"a":{"__proto__":1}}'],
+  ["a field __proto__", '{"__proto__":{"value":1,"at":"000000000000001-0000-01900000-0000-7000-8000-000000000000"}}'],
+] as const;
+test.for(
+  hostile.flatMap(([name, text]) =>
+    ["input", "seen", "typed", "fields", "step"].map((place) => [name, place, text] as const),
+  ),
+)("S25: %s as %s is refused in a moment", async ([, place, text]) => {
+  const kind = place === "fields" ? { kind: "draft", seen: undefined } : {};
+  const command = raw({ ...kind, [place]: "PLACE" }).replace('"PLACE"', () => text);
+  const before = process.cpuUsage();
+  const [refusal] = await refusalsOf(command);
+  expect(process.cpuUsage(before).user).toBeLessThan(500_000);
+  expect(refusal!["code"]).toMatch(/^(invalid_input|too_large|malformed|unknown_step)$/);
+  await nothingChanged();
+});
+
 test("a flow or protocol version from the future is refused as outdated", async () => {
   const future = { ...submit(session, "right", {}), version: 2 };
   expect(await ada.one(future)).toEqual({ outcome: "refused", refusal: { code: "outdated", given: 2, current: 1 } });

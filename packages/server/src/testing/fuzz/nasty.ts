@@ -49,6 +49,15 @@ export const nasty: fc.Arbitrary<unknown> = fc.oneof(
     for (let level = 0; level < levels; level += 1) value = level % 2 === 0 ? [value] : { a: value };
     return value;
   }),
+  fc
+    .constantFrom<() => unknown>(
+      () => "\0".repeat(200_000),
+      () => Array.from({ length: 21_000 }, () => ({})),
+      () => Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`k${at}`, at])),
+      () => Array.from({ length: 3_000 }).reduce((inner) => [inner], 1),
+      () => JSON.parse(`{"__proto__":{"a":1},"a":[{"__proto__":1}]}`),
+    )
+    .map((make) => make()),
   fc.dictionary(fc.string({ unit: "binary", maxLength: 10 }), fc.jsonValue()),
   fc.jsonValue(),
   fc.double(),

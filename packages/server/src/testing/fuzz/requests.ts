@@ -53,7 +53,17 @@ const command = fc.oneof(
     session: id,
     version,
     step,
-    fields: fc.dictionary(fc.constantFrom("text", "cents", "name", "a"), fc.record({ value: input, at: stamp })),
+    fields: fc.oneof(
+      fc.dictionary(
+        fc.constantFrom("text", "cents", "name", "a"),
+        fc.record({ value: input, at: stamp, seen: fc.array(stamp) }, { requiredKeys: ["value", "at"] }),
+      ),
+      fc
+        .tuple(fc.integer({ min: 1, max: 6_000 }), stamp)
+        .map(([count, at]) =>
+          Object.fromEntries(Array.from({ length: count }, (_, nth) => [`k${nth}`, { value: nth, at }])),
+        ),
+    ),
   }),
   fc.record({ kind: fc.constant("cancel"), id, session: id, version }),
 );
