@@ -109,7 +109,9 @@ test("a file that does not exist is noticed", () => {
     [],
   );
   expect(
-    ["packages/core/src/session.ts", "session.ts", "packages/*/package.json", "{session,flow}.ts"].every(exists),
+    ["packages/core/src/session/session.ts", "session.ts", "packages/*/package.json", "{session,flow}.ts"].every(
+      exists,
+    ),
   ).toBe(true);
   expect(["application/json", "@sessions/core", "Europe/Brussels", "/trpc"].some(looksLikeFile)).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { MAX_COMMANDS } from "@sessions/core";
-import { Person, SUBMITS_PER_SESSION } from "./application.ts";
+import { Person, SUBMITS_PER_SESSION } from "./hosts/application.ts";
 import { throughput } from "./rounds.ts";
-import { Wire } from "./wire.ts";
+import { Wire } from "./hosts/raw-http.ts";
 
 /** What the load process is asked for: requests of a kind for a time. */
 export interface LoadRequest {

@@ -1,10 +1,10 @@
 import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
-import { startDurablePostgres } from "./database.ts";
+import { startDurablePostgres } from "./hosts/database.ts";
 import { measurements } from "./measurements.ts";
-import { publish } from "./report.ts";
-import type { Extent, Measured } from "./result.ts";
-import { tableOf } from "./table.ts";
+import { publish } from "./report/report.ts";
+import type { Extent, Measured } from "./report/result.ts";
+import { tableOf } from "./report/table.ts";
 
 const program = new Command("bench")
   .description("Measures the server side by side with what it is compared to.")

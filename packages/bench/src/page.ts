@@ -2,7 +2,7 @@
 import { createStore, get } from "idb-keyval";
 import { createSessions, type SessionTransport } from "@sessions/client";
 import { advance, PROTOCOL_VERSION, type Command, type Device, type Snapshot } from "@sessions/core";
-import { inputs, transfer } from "./flow.ts";
+import { inputs, transfer } from "./hosts/flow.ts";
 
 declare global {
   interface Window {

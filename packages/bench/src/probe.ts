@@ -1,7 +1,7 @@
 import { MAX_COMMANDS } from "@sessions/core";
-import { Person } from "./application.ts";
+import { Person } from "./hosts/application.ts";
 import { latency } from "./rounds.ts";
-import { listen, Wire } from "./wire.ts";
+import { listen, Wire } from "./hosts/raw-http.ts";
 
 /** Two devices of one owner: what one sends to an address, the other hears at another. */
 export interface Probe {

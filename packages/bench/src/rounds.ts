@@ -1,5 +1,5 @@
-import { median } from "./statistics.ts";
-import type { Row } from "./result.ts";
+import { median } from "./report/statistics.ts";
+import type { Row } from "./report/result.ts";
 
 /** One of those that are compared. */
 export interface Contestant {

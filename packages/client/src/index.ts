@@ -1,8 +1,8 @@
-export { deviceName } from "./device.ts";
-export type { Settlement } from "./record.ts";
-export type { SessionList, SessionListState } from "./session-list.ts";
-export type { Session } from "./session.ts";
+export { deviceName } from "./device-name.ts";
+export type { Settlement } from "./record/record.ts";
+export type { SessionList, SessionListState } from "./session/session-list.ts";
+export type { Session } from "./session/session.ts";
 export { createSessions, type Sessions, type SessionsOptions } from "./sessions.ts";
-export type { Conflict, FieldConflict, Refused, SessionState, Shelved, Sync } from "./state.ts";
-export type { Draft, Submission } from "./submission.ts";
-export type { SessionTransport, WatchObserver } from "./transport.ts";
+export type { Conflict, FieldConflict, Refused, SessionState, Shelved, Sync } from "./session/state.ts";
+export type { Draft, Submission } from "./session/submission.ts";
+export type { SessionTransport, WatchObserver } from "./sync/transport.ts";

@@ -1,11 +1,11 @@
 import { readable, SessionsError, storable, type AnyFlow, type Device, type Outcome } from "@sessions/core";
-import { deviceName } from "./device.ts";
+import { deviceName } from "./device-name.ts";
 import { browserEnvironment, type Environment } from "./environment.ts";
-import { enqueued } from "./queue.ts";
-import { createSessionList, type LiveList, type SessionList } from "./session-list.ts";
-import { createSession, type LiveSession, type Session, type SessionContext } from "./session.ts";
-import { createSync, syncs } from "./sync.ts";
-import { httpTransport, type RequestHeaders, type SessionTransport } from "./transport.ts";
+import { enqueued } from "./record/queue.ts";
+import { createSessionList, type LiveList, type SessionList } from "./session/session-list.ts";
+import { createSession, type LiveSession, type Session, type SessionContext } from "./session/session.ts";
+import { createSync, syncs } from "./sync/sync.ts";
+import { httpTransport, type RequestHeaders, type SessionTransport } from "./sync/transport.ts";
 
 /** Below the 100 kB at which bodies are refused most often. */
 const MAX_PUSH_BYTES = 90_000;

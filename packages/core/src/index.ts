@@ -7,7 +7,7 @@ export {
   type DraftCommand,
   type StartCommand,
   type SubmitCommand,
-} from "./command.ts";
+} from "./protocol/command.ts";
 export { durationMs, type Duration } from "./duration.ts";
 export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
 export {
@@ -33,13 +33,13 @@ export {
   type ToldInputs,
   type Typed,
   type ValuesOf,
-} from "./flow.ts";
+} from "./flow/flow.ts";
 export { idSchema } from "./id.ts";
-export { notStorable, parse, submittedInput } from "./input.ts";
+export { notStorable, parse, submittedInput } from "./session/input.ts";
 export { counted } from "./issues.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
-export { liftDrafts, liftInput, liftSession, type Lifted, type Standing } from "./lift.ts";
-export type { MigrationsInto, OldFields, StepMigration } from "./migration.ts";
+export { liftDrafts, liftInput, liftSession, type Lifted, type Standing } from "./session/lift.ts";
+export type { MigrationsInto, OldFields, StepMigration } from "./flow/migration.ts";
 export {
   listRequestSchema,
   MAX_COMMANDS,
@@ -61,15 +61,15 @@ export {
   type ReceiptRequest,
   type WatchEvent,
   type WatchRequest,
-} from "./protocol.ts";
-export { readable } from "./readable.ts";
+} from "./protocol/protocol.ts";
+export { readable } from "./protocol/readable.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
-export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session.ts";
-export { createParser, type Parser } from "./parser.ts";
-export { progressOf, type Progress } from "./progress.ts";
-export { statuses, type Drafts, type Snapshot, type Status } from "./snapshot.ts";
-export { fieldValues, mergeFields, unsubmitted } from "./drafts.ts";
-export { covers, seenIn, slotOf, type Slot } from "./slot.ts";
-export { deviceOf, newestOfEach, nextStamp, oldest, type Stamp } from "./stamp.ts";
-export { withheld } from "./withheld.ts";
-export { step, type Fields, type Step, type StepOptions, type Steps } from "./step.ts";
+export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session/session.ts";
+export { createParser, type Parser } from "./session/parser.ts";
+export { progressOf, type Progress } from "./session/progress.ts";
+export { statuses, type Drafts, type Snapshot, type Status } from "./protocol/snapshot.ts";
+export { fieldValues, mergeFields, unsubmitted } from "./session/drafts.ts";
+export { covers, seenIn, slotOf, type Slot } from "./protocol/slot.ts";
+export { deviceOf, newestOfEach, nextStamp, oldest, type Stamp } from "./protocol/stamp.ts";
+export { withheld } from "./session/redact.ts";
+export { step, type Fields, type Step, type StepOptions, type Steps } from "./flow/step.ts";

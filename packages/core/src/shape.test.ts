@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { defineFlow, type AnyFlow } from "./flow.ts";
+import { defineFlow, type AnyFlow } from "./flow/flow.ts";
 import { checkShape, shapeOf, type RecordedShapes } from "./shape.ts";
-import { step } from "./step.ts";
+import { step } from "./flow/step.ts";
 
 const payee = step({ input: z.object({ name: z.string().trim() }) });
 const amount = step({ input: z.object({ cents: z.int().positive() }) });

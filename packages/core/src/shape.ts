@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { SessionsError } from "./error.ts";
-import { stepOf, type AnyFlow } from "./flow.ts";
+import { stepOf, type AnyFlow } from "./flow/flow.ts";
 import { sameJson, type Json } from "./json.ts";
-import { wayOf } from "./lift.ts";
+import { wayOf } from "./session/lift.ts";
 
 /** What a flow's version makes of people's data: JSON schemas (draft 2020-12) of each step, and how steps hang together. */
 export interface FlowShape {

@@ -1,7 +1,13 @@
-export type { Bounds } from "./bounds.ts";
+export type { Bounds } from "./flows/served/bounds.ts";
 export type { Bus, BusListener, Notice } from "./bus/bus.ts";
-export { postgresBus, type ListeningClient, type PostgresBusOptions } from "./bus/postgres.ts";
-export { completions, openSessions, type CompletionsOptions, type Limit, type LimitCheck } from "./limits.ts";
+export { postgresBus, type ListeningClient, type PostgresBusOptions } from "./bus/postgres-bus.ts";
+export {
+  completions,
+  openSessions,
+  type CompletionsOptions,
+  type Limit,
+  type LimitCheck,
+} from "./flows/served/limits.ts";
 export type { Database, EngineKind } from "./postgres/database.ts";
 export {
   serve,
@@ -11,15 +17,15 @@ export {
   type Served,
   type ServeOptions,
   type StepGiven,
-} from "./serve.ts";
+} from "./flows/served/served-flow.ts";
 export {
   createSessions,
   type Identified,
   type Sessions,
   type SessionsOptions,
   type SessionsRouter,
-} from "./sessions.ts";
-export type { SweepOptions } from "./sweeper.ts";
+} from "./flows/sessions.ts";
+export type { SweepOptions } from "./flows/sweeper.ts";
 export {
   sql,
   type ColumnType,

@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { hosts } from "./hosts.ts";
-import { Tab } from "./tab.ts";
+import { Tab } from "./browser/tab.ts";
 
 /**
  * Gives timers and a browser's globals to whoever runs: those of the simulated clock, and of the tab whose code it is.

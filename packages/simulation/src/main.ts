@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { openDatabase } from "./database.ts";
+import { openDatabase } from "./nodes/database.ts";
 import { scriptOf, shrink, simulate } from "./simulate.ts";
 import { START_MS } from "./world.ts";
 import { startPostgres } from "../../server/src/testing/postgres-server.ts";
@@ -30,7 +30,7 @@ const server = given.postgres === true ? await startPostgres() : undefined;
 const database = await openDatabase(START_MS, server?.url ?? (given.postgres as string | undefined));
 try {
   if (given.mutants) {
-    const { hunt } = await import("./hunt.ts");
+    const { hunt } = await import("./mutants/hunt.ts");
     process.exitCode = (await hunt(database, given.mutants === true ? undefined : given.mutants)) ? 0 : 1;
   } else {
     process.exitCode = (await runSeeds()) ? 0 : 1;

@@ -3,8 +3,8 @@ import type { SessionTransport, WatchObserver } from "@sessions/client";
 import type { Random } from "../../server/src/testing/random.ts";
 import type { Clock } from "./clock.ts";
 import { hosts } from "./hosts.ts";
-import type { ServerNode } from "./node.ts";
-import type { Tab } from "./tab.ts";
+import type { ServerNode } from "./nodes/node.ts";
+import type { Tab } from "./browser/tab.ts";
 
 /** How a device's connection is. Shares are from 0 to 1. */
 export interface Weather {

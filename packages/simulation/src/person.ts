@@ -3,9 +3,9 @@ import type { SessionState } from "@sessions/client";
 import { inputFor } from "./flows.ts";
 import { short, type Journal } from "./journal.ts";
 import type { PersonDeed } from "./plan.ts";
-import type { Promises } from "./promises.ts";
-import type { Screens } from "./screens.ts";
-import type { Tab } from "./tab.ts";
+import type { Promises } from "./checks/durability.ts";
+import type { Screens } from "./checks/screens.ts";
+import type { Tab } from "./browser/tab.ts";
 
 interface AnySession {
   readonly id: string;

@@ -1,9 +1,9 @@
 import fc from "fast-check";
-import type { DiskState } from "./disk.ts";
+import type { DiskState } from "./browser/disk.ts";
 import { OPEN } from "./flows.ts";
-import type { Mishap } from "./node.ts";
+import type { Mishap } from "./nodes/node.ts";
 import type { Weather } from "./network.ts";
-import type { Sleep } from "./tab.ts";
+import type { Sleep } from "./browser/tab.ts";
 
 /** What a person does. Numbers choose among what there is when it happens. */
 export interface PersonDeed {

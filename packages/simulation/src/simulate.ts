@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { SimulatedDatabase } from "./database.ts";
+import type { SimulatedDatabase } from "./nodes/database.ts";
 import { plans, type Plan } from "./plan.ts";
 import { World } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { openDatabase } from "./database.ts";
+import { openDatabase } from "./nodes/database.ts";
 import { scriptOf, shrink, simulate } from "./simulate.ts";
 import { START_MS } from "./world.ts";
 

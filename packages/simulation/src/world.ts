@@ -1,15 +1,15 @@
 import type { Snapshot } from "@sessions/core";
-import { Books } from "./books.ts";
+import { Books } from "./checks/database.ts";
 import { Clock } from "./clock.ts";
-import type { SimulatedDatabase } from "./database.ts";
+import type { SimulatedDatabase } from "./nodes/database.ts";
 import { inputFor, today } from "./flows.ts";
 import { installGlobals } from "./globals.ts";
 import { hosts } from "./hosts.ts";
 import type { Journal } from "./journal.ts";
 import { act, rush } from "./person.ts";
 import type { Deed, Plan } from "./plan.ts";
-import { ABSENCE_MS, nodeNames, owners, Stage } from "./stage.ts";
-import type { Tab } from "./tab.ts";
+import { ABSENCE_MS, nodeNames, owners, Stage } from "./cluster.ts";
+import type { Tab } from "./browser/tab.ts";
 
 /** When every world begins, in milliseconds since 1970. */
 export const START_MS = Date.UTC(2026, 2, 2, 9);

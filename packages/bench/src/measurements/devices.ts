@@ -2,12 +2,12 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Client } from "pg";
 import { postgresBus } from "@sessions/server";
-import { createNode } from "../application.ts";
-import type { DurablePostgres } from "../database.ts";
+import { createNode } from "../hosts/application.ts";
+import type { DurablePostgres } from "../hosts/database.ts";
 import type { Probe } from "../probe.ts";
-import type { Extent, Measured } from "../result.ts";
+import type { Extent, Measured } from "../report/result.ts";
 import { compare, medianOf, type Contestant } from "../rounds.ts";
-import { serveRelay, serveTrpc } from "../site.ts";
+import { serveRelay, serveTrpc } from "../hosts/host.ts";
 
 /** 5: how long it takes from one device to another. */
 export async function measureDevices(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {

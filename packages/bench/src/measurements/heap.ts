@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
-import { Crowd } from "../crowd.ts";
-import { createNode } from "../application.ts";
-import type { DurablePostgres } from "../database.ts";
-import { fillHistory, ONE_TABLE } from "../past.ts";
-import type { Extent, Measured } from "../result.ts";
+import { Crowd } from "../virtual-users.ts";
+import { createNode } from "../hosts/application.ts";
+import type { DurablePostgres } from "../hosts/database.ts";
+import { fillHistory, ONE_TABLE } from "../seeded-history.ts";
+import type { Extent, Measured } from "../report/result.ts";
 import { throughput } from "../rounds.ts";
 
 const CALLERS = 64;

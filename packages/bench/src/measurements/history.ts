@@ -1,10 +1,10 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
-import { Crowd } from "../crowd.ts";
-import { createNode } from "../application.ts";
-import type { DurablePostgres } from "../database.ts";
-import { fillHistory, ONE_TABLE, SESSIONS_PER_OWNER } from "../past.ts";
-import type { Extent, Measured } from "../result.ts";
+import { Crowd } from "../virtual-users.ts";
+import { createNode } from "../hosts/application.ts";
+import type { DurablePostgres } from "../hosts/database.ts";
+import { fillHistory, ONE_TABLE, SESSIONS_PER_OWNER } from "../seeded-history.ts";
+import type { Extent, Measured } from "../report/result.ts";
 import { compare, latency, medianOf, type Contestant } from "../rounds.ts";
 
 const PEOPLE = 16;

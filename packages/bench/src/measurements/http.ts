@@ -1,11 +1,11 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createNode } from "../application.ts";
-import type { DurablePostgres } from "../database.ts";
+import { createNode } from "../hosts/application.ts";
+import type { DurablePostgres } from "../hosts/database.ts";
 import type { LoadRequest } from "../load.ts";
-import type { Extent, Measured } from "../result.ts";
+import type { Extent, Measured } from "../report/result.ts";
 import { compare, medianOf, type Contestant } from "../rounds.ts";
-import { serveExpress, serveTrpc } from "../site.ts";
+import { serveExpress, serveTrpc } from "../hosts/host.ts";
 
 const CALLERS = [1, 16, 64];
 

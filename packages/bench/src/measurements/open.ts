@@ -1,9 +1,9 @@
 import { startBrowser } from "../browser.ts";
-import type { DurablePostgres } from "../database.ts";
+import type { DurablePostgres } from "../hosts/database.ts";
 import type { Kept } from "../page.ts";
-import type { Extent, Measured } from "../result.ts";
+import type { Extent, Measured } from "../report/result.ts";
 import { compare, medianOf, type Contestant } from "../rounds.ts";
-import { median } from "../statistics.ts";
+import { median } from "../report/statistics.ts";
 
 /** How many sessions the browser keeps. */
 const KEPT = [1, 50, 500];

@@ -1,10 +1,10 @@
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import connectPgSimple from "connect-pg-simple";
 import session, { type SessionData } from "express-session";
-import { Crowd } from "../crowd.ts";
-import { createNode } from "../application.ts";
-import type { DurablePostgres } from "../database.ts";
-import type { Extent, Measured } from "../result.ts";
+import { Crowd } from "../virtual-users.ts";
+import { createNode } from "../hosts/application.ts";
+import type { DurablePostgres } from "../hosts/database.ts";
+import type { Extent, Measured } from "../report/result.ts";
 import { compare, medianOf, throughput, type Contestant } from "../rounds.ts";
 
 const CALLERS = [1, 8, 64, 256];

@@ -1,10 +1,10 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { createNode, Person } from "../application.ts";
-import type { DurablePostgres } from "../database.ts";
-import type { Extent, Measured, Row } from "../result.ts";
-import { median } from "../statistics.ts";
-import { listen, Wire } from "../wire.ts";
+import { createNode, Person } from "../hosts/application.ts";
+import type { DurablePostgres } from "../hosts/database.ts";
+import type { Extent, Measured, Row } from "../report/result.ts";
+import { median } from "../report/statistics.ts";
+import { listen, Wire } from "../hosts/raw-http.ts";
 
 const FAN_OUTS = 10;
 /** How many streams are opened at once. */
@@ -18,7 +18,7 @@ export async function measureWatchers(postgres: DurablePostgres, { watchers }: E
   await createNode(pool).migrate();
   const rows: Row[] = [];
   for (const count of watchers) {
-    const host = fork(new URL("../watcher-host.ts", import.meta.url), [databaseUrl], {
+    const host = fork(new URL("../hosts/watcher-host.ts", import.meta.url), [databaseUrl], {
       execArgv: ["--conditions=@sessions/source", "--expose-gc"],
     });
     const [origin] = (await once(host, "message")) as [string];

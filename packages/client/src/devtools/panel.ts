@@ -1,5 +1,5 @@
 import { element } from "./element.ts";
-import type { Badge, Glance } from "./glance.ts";
+import type { Badge, Glance } from "./panel-model.ts";
 import { resizeBy } from "./resize.ts";
 import { style } from "./style.ts";
 import { tableOf } from "./table.ts";

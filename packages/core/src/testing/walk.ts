@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { z } from "zod";
-import type { Command, Device } from "../command.ts";
-import { defineFlow, type AnyFlow } from "../flow.ts";
-import { advance, seenBy, type Advanced, type Circumstances } from "../session.ts";
-import { progressOf } from "../progress.ts";
-import type { Snapshot } from "../snapshot.ts";
-import { nextStamp } from "../stamp.ts";
-import { step, type Steps } from "../step.ts";
+import type { Command, Device } from "../protocol/command.ts";
+import { defineFlow, type AnyFlow } from "../flow/flow.ts";
+import { advance, seenBy, type Advanced, type Circumstances } from "../session/session.ts";
+import { progressOf } from "../session/progress.ts";
+import type { Snapshot } from "../protocol/snapshot.ts";
+import { nextStamp } from "../protocol/stamp.ts";
+import { step, type Steps } from "../flow/step.ts";
 
 /** One command met by one session. */
 export interface Turn {

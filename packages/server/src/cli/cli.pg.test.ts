@@ -8,7 +8,7 @@ import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { kyselyOver } from "../postgres/database.ts";
 import { cancel, createBank, createLedger, start, submit, Teller } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { verify } from "../verify.ts";
+import { verify } from "../flows/verify.ts";
 import { Interrupted } from "./exit-code.ts";
 import { runCli } from "./program.ts";
 

@@ -3,7 +3,7 @@ import { SessionsError } from "@sessions/core";
 import { kyselyOver } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import type { Tables } from "../postgres/tables.ts";
-import { createSessions, type Sessions } from "../sessions.ts";
+import { createSessions, type Sessions } from "../flows/sessions.ts";
 
 /** How long a connection may take to come about, in milliseconds. */
 const CONNECT_MS = 10_000;

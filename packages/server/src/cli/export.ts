@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
-import { exportMonth } from "../export.ts";
+import { exportMonth } from "../flows/export.ts";
 import type { Run } from "./run.ts";
 
 export function addExport(program: Command, run: Run): void {

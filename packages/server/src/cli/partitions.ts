@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
-import { monthsOf, notKept, retentionForm, type Retention } from "../retention.ts";
+import { monthsOf, notKept, retentionForm, type Retention } from "../postgres/retention.ts";
 import type { Run } from "./run.ts";
 import { countText } from "./status.ts";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { verify } from "../verify.ts";
+import { verify } from "../flows/verify.ts";
 import type { Run } from "./run.ts";
 
 export function addVerify(program: Command, run: Run): void {

@@ -7,10 +7,10 @@ import {
   type PostgresPool,
 } from "kysely";
 import { SessionsError } from "@sessions/core";
-import { withOwnSettings, type OwnSettingsOptions } from "./own-settings.ts";
-import { connectionProblem } from "./connection-problem.ts";
-import { preparing } from "./prepared.ts";
-import { survivingPool } from "./surviving-pool.ts";
+import { withOwnSettings, type OwnSettingsOptions } from "./connection/own-settings.ts";
+import { connectionProblem } from "./connection/connection-problem.ts";
+import { preparing } from "./connection/prepared.ts";
+import { survivingPool } from "./connection/surviving-pool.ts";
 import type { Tables } from "./tables.ts";
 
 type PGlite = Exclude<PGliteDialectConfig["pglite"], undefined | (() => unknown)>;

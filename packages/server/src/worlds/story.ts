@@ -7,7 +7,7 @@ import { completions, createSessions, openSessions, serve, type Bus, type Databa
 import { kyselyOver } from "../postgres/database.ts";
 import type { Tables } from "../postgres/tables.ts";
 import { cancel, draft, start, submit, Teller, type Context } from "../testing/bank.ts";
-import { verify } from "../verify.ts";
+import { verify } from "../flows/verify.ts";
 
 const AT_MOST = 3;
 

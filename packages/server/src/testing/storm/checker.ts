@@ -1,10 +1,10 @@
 import type { Kysely } from "kysely";
-import { loadHistory } from "../../postgres/history.ts";
-import { columns, fromRow, ownerColumn } from "../../postgres/row.ts";
+import { loadHistory } from "../../flows/rows/history.ts";
+import { columns, fromRow, ownerColumn } from "../../flows/rows/row.ts";
 import type { Tables } from "../../postgres/tables.ts";
-import { findReceipt } from "../../receipts.ts";
-import type { Stored } from "../../stored.ts";
-import { verify } from "../../verify.ts";
+import { findReceipt } from "../../flows/rows/receipts.ts";
+import type { Stored } from "../../flows/rows/stored.ts";
+import { verify } from "../../flows/verify.ts";
 import type { LedgerRow } from "../bank.ts";
 import type { Answered } from "./caller.ts";
 

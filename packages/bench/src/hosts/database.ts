@@ -1,0 +1,41 @@
+import { Client, Pool } from "pg";
+// The server's tests have it; it is not for applications, so the package does not export it.
+import { startPostgres } from "../../../server/src/testing/postgres-server.ts";
+
+/** What differs from PostgreSQL's own defaults: `fsync`, `full_page_writes` and `synchronous_commit` stay on. */
+export const settings = ["shared_buffers=1GB", "max_wal_size=8GB", "max_connections=300"];
+
+/** How many connections every contestant's pool has: the `pg` driver's default. */
+export const POOL_SIZE = 10;
+
+/** A PostgreSQL 18 that waits for the disk, as in production. */
+export interface DurablePostgres {
+  /** An empty database of this name. */
+  create(name: string): Promise<{ readonly pool: Pool; readonly url: string }>;
+  /** What the server's connection pools are closed with. */
+  stop(): Promise<void>;
+}
+
+export async function startDurablePostgres(): Promise<DurablePostgres> {
+  const server = await startPostgres(settings);
+  const pools: Pool[] = [];
+  return {
+    create: async (name) => {
+      const client = new Client({ connectionString: server.url });
+      await client.connect();
+      await client.query(`create database ${name} template template0`);
+      await client.end();
+      const url = new URL(server.url);
+      url.pathname = `/${name}`;
+      const pool = new Pool({ connectionString: url.href, max: POOL_SIZE });
+      // Stopping the server ends idle connections.
+      pool.on("error", () => {});
+      pools.push(pool);
+      return { pool, url: url.href };
+    },
+    stop: async () => {
+      await Promise.all(pools.map((pool) => pool.end()));
+      await server.stop();
+    },
+  };
+}

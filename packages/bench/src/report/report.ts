@@ -1,0 +1,74 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { cpus, totalmem } from "node:os";
+import { settings, POOL_SIZE } from "../hosts/database.ts";
+import { costAgainstHistory, throughputAgainstCallers } from "./plots.ts";
+import type { Measured } from "./result.ts";
+import { ratiosOf, tableOf } from "./table.ts";
+
+const docs = new URL("../../../../docs/", import.meta.url);
+/** What people wrote below this line stays when the page is made anew. */
+const READING = "## Reading them";
+
+/** Writes the numbers as JSON, the page that is made from them and its plots. Measurements not made now are kept. */
+export async function publish(found: readonly Measured[], cores: number): Promise<void> {
+  const folder = new URL("benchmarks/", docs);
+  await mkdir(folder, { recursive: true });
+  const results = new URL("results.json", folder);
+  const before = await textOf(results);
+  // Written by this function.
+  const kept = before === "" ? [] : (JSON.parse(before) as { measured: readonly Measured[] }).measured;
+  const measured = [...kept.filter(({ name }) => !found.some((each) => each.name === name)), ...found].toSorted(
+    (a, b) => order.indexOf(a.name) - order.indexOf(b.name),
+  );
+  const machine = {
+    cores,
+    processor: cpus()[0]?.model ?? "unknown",
+    memoryGb: Math.round(totalmem() / 1e9),
+    node: process.version,
+    postgres: "18, from npm, on loopback",
+    settings,
+    poolSize: POOL_SIZE,
+  };
+  await writeFile(results, `${JSON.stringify({ machine, measured }, null, 2)}\n`);
+
+  const callers = measured.find(({ name }) => name === "submits");
+  const history = measured.find(({ name }) => name === "history");
+  if (callers) await writeFile(new URL("throughput.svg", folder), throughputAgainstCallers(callers));
+  if (history) await writeFile(new URL("history.svg", folder), costAgainstHistory(history));
+
+  const page = new URL("benchmarks.md", docs);
+  const old = await textOf(page);
+  const reading = old.includes(READING) ? old.slice(old.indexOf(READING)) : `${READING}\n`;
+  const pictures: Readonly<Record<string, string>> = {
+    submits: "\n\n![Submissions a second against callers](benchmarks/throughput.svg)",
+    history: "\n\n![Latency against ended sessions](benchmarks/history.svg)",
+  };
+  const sections = measured.map((each) => `${tableOf(each)}${pictures[each.name] ?? ""}`);
+  await writeFile(
+    page,
+    [
+      "# Benchmarks",
+      "`pnpm bench` makes this page down to its last heading, and [the numbers behind it](benchmarks/results.json). All that is compared runs in turns in " +
+        "one run, in rounds, the first of which is not counted; each number is the median of the others.",
+      `Made on ${machine.cores} cores (${machine.processor}, ${machine.memoryGb} GB), which the server, Postgres and ` +
+        `whatever makes the load share. Node ${machine.node}, PostgreSQL ${machine.postgres}, pools of ${POOL_SIZE}. Postgres ` +
+        `waits for the disk: \`fsync\`, \`full_page_writes\` and \`synchronous_commit\` are on; ` +
+        `what was set is ${settings.map((setting) => `\`${setting}\``).join(", ")}.`,
+      ["## Targets", "", ...ratiosOf(measured.flatMap(({ ratios }) => ratios.filter(({ target }) => target)))].join(
+        "\n",
+      ),
+      ...sections,
+      reading.trimEnd(),
+    ].join("\n\n") + "\n",
+  );
+}
+
+const order = ["submits", "http", "history", "heap", "devices", "watchers", "open"];
+
+async function textOf(file: URL): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch {
+    return "";
+  }
+}

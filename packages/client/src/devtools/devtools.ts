@@ -1,0 +1,90 @@
+import { SessionsError } from "@sessions/core";
+import { deleteDatabase } from "../store/database.ts";
+import { glanceAt, type Named } from "./panel-model.ts";
+import { createPanel } from "./panel.ts";
+import { tapServer } from "./interceptor.ts";
+import type { Sessions } from "../sessions.ts";
+import { syncs, type Sync } from "../sync/sync.ts";
+
+const opened = new WeakMap<Sessions, () => void>();
+
+/**
+ * Shows a panel for developers on this page: sessions, the queue, drafts, this tab's part, the disk and the clock; with
+ * buttons to go offline, to drop a reply and to evict the store. What a person typed is hidden until it is asked for.
+ * It opens at any time, once for each `sessions`, and goes with `sessions.close()`. Returns what takes it away, and
+ * undoes what it did to the connection.
+ *
+ * @throws {SessionsError} `configuration_invalid`: another copy of the package made these sessions.
+ * @example
+ * if (import.meta.env.DEV) {
+ *   const { openDevtools } = await import("@sessions/client/devtools");
+ *   openDevtools(sessions);
+ * }
+ */
+export function openDevtools(sessions: Sessions): () => void {
+  const known = opened.get(sessions);
+  if (known !== undefined) return known;
+  const sync = syncOf(sessions);
+  const { store, link, tabs } = sync;
+  const tap = tapServer(sync.server);
+  const seen = new Map<string, Named>();
+  const elsewhere = () => (tabs.leads ? "" : " But another tab leads, and sends for this one, too.");
+  let revealed = false;
+  let basis: readonly unknown[] = [];
+  let frame = 0;
+
+  const panel = createPanel({
+    onOffline() {
+      if (tap.isCut) tap.mend();
+      else tap.cut();
+      sync.reconnect();
+      return tap.isCut ? `Offline: nothing is sent or heard.${elsewhere()}` : "Online: what waited is sent now.";
+    },
+    onDrop() {
+      tap.dropReply(!tap.drops);
+      return tap.drops
+        ? `The reply to the next push is dropped, after the server has acted on it.${elsewhere()}`
+        : "No reply is dropped.";
+    },
+    async onEvict() {
+      await deleteDatabase(store.name);
+      return "The store was deleted, as by a browser that is short of space. What this page knows is written again.";
+    },
+    onReveal() {
+      revealed = !revealed;
+      return revealed ? "What was typed is shown." : "What was typed is hidden.";
+    },
+  });
+
+  // A look at each frame that is painted costs less than telling would cost every page that has no devtools.
+  function look(): void {
+    if (!sync.isOpen) return close();
+    frame = requestAnimationFrame(look);
+    const { loaded, storage, device, lost } = store;
+    const circumstances = [loaded, storage, device, lost, link.state, link.offline, tabs.leads];
+    const now = [...store.records.values(), ...circumstances, tap.sending, tap.isCut, tap.drops, revealed];
+    if (now.length === basis.length && now.every((value, index) => value === basis[index])) return;
+    basis = now;
+    panel.show(glanceAt(sync, tap, seen), { isCut: tap.isCut, drops: tap.drops, revealed });
+  }
+
+  function close(): void {
+    // Not another panel's, opened since.
+    if (opened.get(sessions) !== close) return;
+    cancelAnimationFrame(frame);
+    opened.delete(sessions);
+    panel.remove();
+    tap.remove();
+    if (sync.isOpen) sync.reconnect();
+  }
+
+  opened.set(sessions, close);
+  look();
+  return close;
+}
+
+function syncOf(sessions: Sessions): Sync {
+  const sync = syncs.get(sessions);
+  if (sync !== undefined) return sync;
+  throw new SessionsError("configuration_invalid", "The devtools and createSessions are of two copies of the package.");
+}

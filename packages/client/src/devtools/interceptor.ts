@@ -1,0 +1,103 @@
+import type { Command } from "@sessions/core";
+import { createDeferred } from "../deferred.ts";
+import type { Server } from "../sync/api.ts";
+
+/** What a command is, without what a person typed. */
+export interface CommandName {
+  readonly kind: Command["kind"];
+  readonly session: string;
+  /** Null for a start and a cancellation. */
+  readonly step: string | null;
+}
+
+/** Stands between a tab and its server. */
+export interface Tap {
+  /** The commands that were sent and are not answered, by id: another map after every change. */
+  readonly sending: ReadonlyMap<string, CommandName>;
+  readonly isCut: boolean;
+  readonly drops: boolean;
+  /** Nothing gets through in either direction, what is under way included. */
+  cut(): void;
+  mend(): void;
+  /** Whether the reply to the next push is lost once it comes. */
+  dropReply(drops: boolean): void;
+  /** Takes itself out. */
+  remove(): void;
+}
+
+/** Everything that asks the server holds this one object, so that its methods can be replaced under them. */
+export function tapServer(server: Server): Tap {
+  const real = { ...server };
+  let sending: ReadonlyMap<string, CommandName> = new Map();
+  let isCut = false;
+  // Rejects when the way is cut.
+  let severed = createDeferred<never>();
+  let drops = false;
+
+  function through<Reply>(call: () => Promise<Reply>): Promise<Reply> {
+    return isCut ? severed.promise : Promise.race([call(), severed.promise]);
+  }
+
+  function cut(): void {
+    isCut = true;
+    // Nobody may be waiting just now.
+    severed.promise.catch(() => {});
+    severed.reject(new Error("Offline by the devtools."));
+  }
+
+  function mend(): void {
+    if (isCut) severed = createDeferred();
+    isCut = false;
+  }
+
+  async function push(...[commands, ms]: Parameters<Server["push"]>): ReturnType<Server["push"]> {
+    const names = new Map(commands.map((command) => [command.id, nameOf(command)]));
+    sending = new Map([...sending, ...names]);
+    try {
+      const reply = await real.push(commands, ms);
+      if (!drops) return reply;
+    } finally {
+      sending = new Map([...sending].filter(([id]) => !names.has(id)));
+    }
+    drops = false;
+    throw new Error("The devtools dropped the reply.");
+  }
+
+  Object.assign(server, {
+    push: (commands, ms) => through(() => push(commands, ms)),
+    read: (session, ms) => through(() => real.read(session, ms)),
+    list: (request) => through(() => real.list(request)),
+    receipt: (request, ms) => through(() => real.receipt(request, ms)),
+    changes: (known, after) => through(() => real.changes(known, after)),
+    watch(known, observer) {
+      if (!isCut) return real.watch(known, observer);
+      severed.promise.catch(observer.onError);
+      return () => {};
+    },
+  } satisfies Server);
+
+  return {
+    get sending() {
+      return sending;
+    },
+    get isCut() {
+      return isCut;
+    },
+    get drops() {
+      return drops;
+    },
+    cut,
+    mend,
+    dropReply(next) {
+      drops = next;
+    },
+    remove() {
+      mend();
+      Object.assign(server, real);
+    },
+  };
+}
+
+export function nameOf(command: Command): CommandName {
+  return { kind: command.kind, session: command.session, step: "step" in command ? command.step : null };
+}

@@ -1,0 +1,179 @@
+import { deviceOf, type Drafts, type Json } from "@sessions/core";
+import { isUnsent, type SessionRecord, type Settlement } from "../record/record.ts";
+import type { Sync } from "../sync/sync.ts";
+import { nameOf, type CommandName, type Tap } from "./interceptor.ts";
+
+/** How many lines of each kind are shown, the newest. */
+const SHOWN = 50;
+
+/** How pressing what a line says is. */
+export type Tone = "calm" | "busy" | "alarming";
+
+/** A word and how pressing it is. */
+export interface Badge {
+  readonly text: string;
+  readonly tone: Tone;
+}
+
+export interface SessionLine {
+  readonly id: string;
+  readonly flow: string;
+  readonly revision: number;
+  readonly status: Badge;
+  readonly sync: Badge;
+}
+
+export interface CommandLine {
+  readonly id: string;
+  readonly session: string;
+  /** Its kind and step, unless this page first saw it when it was settled. */
+  readonly name: string;
+  readonly state: Badge;
+}
+
+export interface DraftLine {
+  readonly session: string;
+  readonly field: string;
+  readonly place: string;
+  /** Milliseconds since 1970, by the clock of the device that typed it. */
+  readonly typedMs: number;
+  readonly here: boolean;
+  /** What a person typed. */
+  /** Undefined where the field was emptied. */
+  readonly value: Json | undefined;
+}
+
+/** What a command is called, by its kind and step. */
+export type Named = Pick<CommandName, "kind" | "step">;
+
+/** All that the panel shows, at one moment. */
+export interface Glance {
+  /** Short facts of this tab, by what they are about. */
+  readonly facts: Readonly<Record<string, Badge>>;
+  readonly sessions: readonly SessionLine[];
+  readonly commands: readonly CommandLine[];
+  readonly drafts: readonly DraftLine[];
+}
+
+type Source = Pick<Sync, "store" | "link" | "tabs" | "device">;
+
+/** `seen` are the names of commands from earlier glances, and takes those of this one: an outcome has only an id. */
+export function glanceAt(sync: Source, tap: Tap, seen: Map<string, Named>): Glance {
+  const records = [...sync.store.records].sort(([left], [right]) => (left < right ? 1 : -1));
+  const device = sync.device();
+  return {
+    facts: factsOf(sync, tap),
+    sessions: records.slice(0, SHOWN).map(sessionLine),
+    commands: records
+      .flatMap(([id, record]) => commandsOf(id, record, tap, seen))
+      .concat(draftsUnderWay(tap))
+      // Ids are UUIDv7: the newest is the greatest.
+      .sort((left, right) => (left.id < right.id ? 1 : -1))
+      .slice(0, SHOWN),
+    drafts: records
+      .flatMap(([id, record]) => draftsOf(id, record, device.id))
+      .sort((left, right) => right.typedMs - left.typedMs)
+      .slice(0, SHOWN),
+  };
+}
+
+function factsOf({ store, link, tabs, device }: Source, tap: Tap): Glance["facts"] {
+  const { outdated, signedOut, offsetMs } = link.state;
+  const network = (): Badge => {
+    if (tap.isCut) return alarming("offline, by the devtools");
+    if (outdated) return alarming("outdated");
+    if (signedOut) return alarming("signed out");
+    return link.offline ? alarming("offline") : calm("online");
+  };
+  const hasLocks = typeof BroadcastChannel !== "undefined" && globalThis.navigator?.locks !== undefined;
+  const disk = store.storage === "disk" ? calm("disk") : alarming("memory only");
+  const clock = `${offsetMs < 0 ? "−" : "+"}${Math.abs(offsetMs).toLocaleString("en")} ms`;
+  return {
+    Server: network(),
+    Tab: calm(`${tabs.leads ? "leading" : "following"}${hasLocks ? "" : ", no locks"}`),
+    Store: store.loaded ? disk : busy("loading"),
+    "Server’s clock": calm(clock),
+    Device: calm(device().name),
+    ...(store.lost && { Lost: alarming("unsent changes, to an eviction") }),
+  };
+}
+
+function sessionLine([id, record]: readonly [string, SessionRecord]): SessionLine {
+  const { flow, snapshot } = record;
+  return {
+    id,
+    flow,
+    revision: snapshot?.revision ?? 0,
+    status: snapshot ? calm(snapshot.status) : busy("only here"),
+    sync: syncBadge(record),
+  };
+}
+
+function syncBadge(record: SessionRecord): Badge {
+  if (record.outdated) return alarming("outdated");
+  if (record.shelved.length > 0) return alarming("conflict");
+  return isUnsent(record) || record.asked ? busy("saving") : calm("saved");
+}
+
+function commandsOf(
+  session: string,
+  record: SessionRecord,
+  { sending }: Tap,
+  seen: Map<string, Named>,
+): readonly CommandLine[] {
+  const lines = new Map<string, CommandLine>();
+  const put = (id: string, named: Named | undefined, state: Badge) => {
+    if (named) seen.set(id, named);
+    lines.set(id, { id, session, name: textOf(named), state });
+  };
+  for (const [step, { command }] of Object.entries(record.snapshot?.submissions ?? {})) {
+    seen.set(command, { kind: "submit", step });
+  }
+  for (const { id, settlement } of record.settled) put(id, seen.get(id), settlementBadge(settlement));
+  for (const { command } of record.pending) {
+    put(command.id, nameOf(command), sending.has(command.id) ? busy("sending") : busy("waiting"));
+  }
+  if (record.asked) put(record.asked.id, { kind: "submit", step: record.asked.step }, busy("asked"));
+  for (const { id, kind, step, refusal } of record.shelved)
+    put(id, { kind, step }, alarming(`shelved: ${refusal.code}`));
+  return [...lines.values()];
+}
+
+function textOf(named: Named | undefined): string {
+  if (named === undefined) return "not seen by this page";
+  return named.step === null ? named.kind : `${named.kind} ${named.step}`;
+}
+
+/** They become commands when they are pushed, and leave no outcome. */
+function draftsUnderWay({ sending }: Tap): readonly CommandLine[] {
+  return [...sending].flatMap(([id, { kind, session, step }]) =>
+    kind === "draft" ? [{ id, session, name: `draft ${step}`, state: busy("sending") }] : [],
+  );
+}
+
+function settlementBadge(settlement: Settlement): Badge {
+  if (settlement.outcome === "accepted") return calm(`accepted, revision ${settlement.revision}`);
+  return settlement.outcome === "superseded" ? calm("superseded") : alarming(`refused: ${settlement.refusal.code}`);
+}
+
+function draftsOf(session: string, record: SessionRecord, device: string): DraftLine[] {
+  const { snapshot, drafts, aside } = record;
+  const line = (step: string, slots: Drafts[string], place: string): DraftLine[] =>
+    Object.entries(slots).map(([field, { value, at }]) => ({
+      session,
+      field: `${step}.${field}`,
+      place,
+      typedMs: Number(at.slice(0, 15)),
+      here: deviceOf(at) === device,
+      value,
+    }));
+  return [
+    ...Object.entries(drafts).flatMap(([step, slots]) => line(step, slots, "unsent")),
+    ...aside.flatMap(({ step, slots, version }) => line(step, slots, `unsent, of version ${version}`)),
+    ...Object.entries(snapshot?.drafts ?? {}).flatMap(([step, slots]) => line(step, slots, "on the server")),
+  ];
+}
+
+const calm = (text: string): Badge => ({ text, tone: "calm" });
+const busy = (text: string): Badge => ({ text, tone: "busy" });
+const alarming = (text: string): Badge => ({ text, tone: "alarming" });

@@ -1,0 +1,91 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { mergeDrafts } from "./drafts.ts";
+import { emptyRecord, type SessionRecord } from "./record.ts";
+import { reunited } from "./merge.ts";
+
+const id = (index: number) => `0190b2f4-0000-7000-8000-${String(index).padStart(12, "0")}`;
+const session = id(0);
+
+function pendingOf(index: number): SessionRecord["pending"][number] {
+  return { command: { kind: "cancel", id: id(index), session, version: 1 }, base: null };
+}
+
+/** Steps of the record's life: a command is queued, settled or shelved, or a field is typed. Ids are made here alone. */
+const steps = (firstId: number) =>
+  fc.array(
+    fc
+      .record({
+        command: fc.integer({ min: 1, max: 9 }),
+        fate: fc.constantFrom("queued", "settled", "shelved", "typed"),
+        ours: fc.boolean(),
+      })
+      .map(({ command, fate, ours }) => ({
+        command: fate === "queued" || (ours && fate !== "typed") ? firstId + command : command,
+        fate,
+      })),
+    { maxLength: 25 },
+  );
+type Step = { readonly command: number; readonly fate: string };
+
+function stepped(record: SessionRecord, { command, fate }: Step): SessionRecord {
+  const has = record.pending.some((entry) => entry.command.id === id(command));
+  const known = has || record.settled.some((entry) => entry.id === id(command));
+  if (fate === "queued") return known ? record : { ...record, pending: [...record.pending, pendingOf(command)] };
+  if (fate === "typed") {
+    const at = `00000000000000${command}-0000-${session}`;
+    return { ...record, drafts: mergeDrafts(record.drafts, { amount: { cents: { value: command, at } } }) };
+  }
+  if (!has) return record;
+  const refusal = { code: "failed" } as const;
+  const shelved = { id: id(command), kind: "cancel", step: null, refusal, base: null, mine: null } as const;
+  return {
+    ...record,
+    pending: record.pending.filter((entry) => entry.command.id !== id(command)),
+    settled: [...record.settled, { id: id(command), settlement: { outcome: "refused", refusal } }],
+    shelved: fate === "shelved" ? [...record.shelved, shelved] : record.shelved,
+  };
+}
+
+const lived = (record: SessionRecord, life: readonly Step[]) => life.reduce(stepped, record);
+const commandsOf = ({ pending, settled }: SessionRecord) =>
+  [...pending.map(({ command }) => command.id), ...settled.map((entry) => entry.id)].toSorted();
+
+test("S4: two views of one record together lose nothing, double nothing, keep order and wait for nothing settled", () => {
+  fc.assert(
+    fc.property(steps(0), steps(20), steps(10), (before, here, there) => {
+      const common = lived(emptyRecord, before);
+      const [mine, theirs] = [lived(common, here), lived(common, there)];
+      const both = reunited(mine, theirs);
+      const all = new Set([...commandsOf(mine), ...commandsOf(theirs)]);
+      expect(commandsOf(both)).toEqual([...all].toSorted());
+      for (const { id: settled } of [...mine.settled, ...theirs.settled]) {
+        expect(both.pending.map(({ command }) => command.id)).not.toContain(settled);
+      }
+      // Whatever their ids say: a clock may have been set back.
+      for (const view of [mine, theirs]) {
+        const left = view.pending.filter((entry) => both.pending.includes(entry));
+        expect(both.pending.filter((entry) => left.includes(entry))).toEqual(left);
+      }
+      const shelved = both.shelved.map((entry) => entry.id);
+      expect(new Set(shelved)).toEqual(new Set([...mine.shelved, ...theirs.shelved].map((entry) => entry.id)));
+      expect(shelved).toHaveLength(new Set(shelved).size);
+      expect(both.drafts).toEqual(mergeDrafts(mine.drafts, theirs.drafts));
+      // Again, the other way round too, it is the same.
+      expect(reunited(both, theirs)).toEqual(both);
+      expect(commandsOf(reunited(theirs, mine))).toEqual(commandsOf(both));
+    }),
+  );
+});
+
+test("S2: of two views the irreversible step stays asked for until one of them knows what became of it", () => {
+  const asked = { id: id(1), step: "review", atMs: 1 };
+  const told = (settlement: SessionRecord["settled"][number]["settlement"]): SessionRecord => ({
+    ...emptyRecord,
+    settled: [{ id: asked.id, settlement }],
+  });
+  const mine = { ...emptyRecord, asked };
+  const unknown = told({ outcome: "refused", refusal: { code: "unconfirmed" } });
+  expect([reunited(mine, unknown).asked, reunited(unknown, mine).asked]).toEqual([asked, asked]);
+  expect(reunited(mine, told({ outcome: "accepted", revision: 4 })).asked).toBeNull();
+});

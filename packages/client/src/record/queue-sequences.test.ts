@@ -1,0 +1,230 @@
+import { advance, seenBy, type Command, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { repetitions } from "../../../../scripts/repetitions.ts";
+import { newestTyped, stampFields, typed } from "./drafts.ts";
+import { adopted } from "./snapshot.ts";
+import { enqueued, unshelved } from "./queue.ts";
+import { answered, type Answer } from "./reply.ts";
+import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
+import { transfer } from "../testing/transfer.ts";
+import { viewOf } from "./view.ts";
+
+const here: Device = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Here" };
+const elsewhere: Device = { id: "0190b2f4-0000-7000-8000-00000000000b", name: "Elsewhere" };
+const session = "0190b2f4-0000-7000-8000-0000000000ff";
+
+const steps = fc.constantFrom("amount", "recipient");
+const values = fc.integer({ min: 1, max: 3 });
+const refusals = fc.constantFrom<Refusal>({ code: "failed" }, { code: "busy", retryAfterMs: 1 }, { code: "not_found" });
+const deeds = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant("submit"), step: steps, value: values }) },
+  { weight: 9, arbitrary: fc.record({ kind: fc.constant("type"), step: steps, value: values }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel") }) },
+  { weight: 9, arbitrary: fc.record({ kind: fc.constant("submit elsewhere"), step: steps, value: values }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("type elsewhere"), step: steps, value: values }) },
+  {
+    weight: 15,
+    arbitrary: fc.record({ kind: fc.constant("push"), commands: fc.nat(4), refusal: fc.option(refusals, { freq: 4 }) }),
+  },
+  { weight: 15, arbitrary: fc.record({ kind: fc.constant("hear"), which: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("lose"), which: fc.nat(9) }) },
+  { weight: 9, arbitrary: fc.record({ kind: fc.constant("watch"), which: fc.nat(9) }) },
+  { weight: 9, arbitrary: fc.record({ kind: fc.constant("decide"), again: fc.boolean() }) },
+);
+type Deed = typeof deeds extends fc.Arbitrary<infer T> ? T : never;
+
+/** One device's record of a session, the server that decides by core's rules, and what is between them. */
+class World {
+  record: SessionRecord = emptyRecord;
+  /** Every command that the person was not refused at once, and what the person decided of those on the shelf. */
+  readonly taken = new Set<string>();
+  readonly decided = new Set<string>();
+  readonly receipts = new Map<string, number>();
+  readonly #told: Snapshot[] = [];
+  readonly #replies: Answer[] = [];
+  #server: Snapshot | null = null;
+  #count = 0;
+
+  constructor() {
+    this.#take({ kind: "start", id: this.#id(), session, version: 1, flow: "transfer" });
+    this.#submit("recipient", 1);
+  }
+
+  do(deed: Deed): void {
+    if (deed.kind === "submit") this.#submit(deed.step, deed.value);
+    else if (deed.kind === "type") this.#type(deed.step, deed.value);
+    else if (deed.kind === "cancel") this.#judged({ kind: "cancel", id: this.#id(), session, version: 1 });
+    else if (deed.kind === "submit elsewhere")
+      this.#decide(this.#submission(this.#server, deed.step, deed.value), elsewhere);
+    else if (deed.kind === "type elsewhere") this.#decide(this.#drafted(emptyRecord, deed.step, deed.value), elsewhere);
+    else if (deed.kind === "push") this.#push(deed.commands, deed.refusal ?? undefined);
+    else if (deed.kind === "hear") this.#hear(deed.which);
+    else if (deed.kind === "lose") this.#replies.splice(deed.which, 1);
+    else if (deed.kind === "watch") this.#watch(this.#told[this.#told.length - 1 - deed.which]);
+    else this.#resolve(deed.again);
+  }
+
+  /** Everything is sent and heard of. */
+  settle(): void {
+    while (this.#replies.length > 0) this.#hear(0);
+    for (let round = 0; round < 3; round += 1) {
+      this.#push(99, undefined);
+      this.#hear(0);
+    }
+  }
+
+  get server(): Snapshot | null {
+    return this.#server;
+  }
+
+  get screen(): Snapshot | null {
+    return viewOf(transfer, this.record, here);
+  }
+
+  #id(): string {
+    return `0190b2f4-0000-7000-8000-${String((this.#count += 1)).padStart(12, "0")}`;
+  }
+
+  #take(command: QueuedCommand, instead?: string): void {
+    const base = command.kind === "submit" ? (this.screen?.data[command.step] ?? null) : null;
+    this.taken.add(command.id);
+    this.record = enqueued(command, base, instead)(this.record);
+  }
+
+  /** As a session's actions do: what the rules refuse on what is seen is not taken. */
+  #judged(command: QueuedCommand, instead?: string): boolean {
+    const { accepted } = advance(transfer, this.screen, command, { device: here, nowMs: this.#count });
+    if (accepted) this.#take(command, instead);
+    return accepted;
+  }
+
+  #submit(step: string, value: number): void {
+    this.#judged(this.#submission(this.screen, step, value));
+  }
+
+  #submission(seen: Snapshot | null, step: string, value: number): QueuedCommand {
+    const input = step === "amount" ? { cents: value } : { name: `Name ${value}`, iban: "BE" };
+    return {
+      kind: "submit",
+      id: this.#id(),
+      session,
+      version: 1,
+      step,
+      input,
+      seen: seen ? seenBy(transfer, seen, step) : {},
+      typed: newestTyped(this.record, step),
+    };
+  }
+
+  #drafted(record: SessionRecord, step: string, value: number): Command {
+    const device = record === emptyRecord ? elsewhere : here;
+    const fields = step === "amount" ? { cents: value } : { name: `Name ${value}` };
+    const id = this.#id();
+    return {
+      kind: "draft",
+      id,
+      session,
+      version: 1,
+      step,
+      fields: stampFields(record, fields, device.id, this.#count),
+    };
+  }
+
+  #type(step: string, value: number): void {
+    const command = this.#drafted(this.record, step, value);
+    const { accepted } = advance(transfer, this.screen, command, { device: here, nowMs: this.#count });
+    if (accepted && command.kind === "draft") this.record = typed(step, command.fields, 1)(this.record);
+  }
+
+  #decide(command: Command, device: Device): Outcome {
+    const known = this.receipts.get(command.id);
+    if (known !== undefined) return { outcome: "accepted", revision: known, replayed: true };
+    const advanced = advance(transfer, this.#server, command, { device, nowMs: this.#count });
+    if (!advanced.accepted) return { outcome: "refused", refusal: advanced.refusal };
+    this.#server = advanced.session;
+    this.#told.push(advanced.session);
+    if (command.kind !== "draft") this.receipts.set(command.id, advanced.session.revision);
+    return { outcome: "accepted", revision: advanced.session.revision, replayed: false };
+  }
+
+  #push(count: number, refusal: Refusal | undefined): void {
+    const commands: Command[] = this.record.pending.map(({ command }) => command).slice(0, count);
+    const drafts = new Map<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>();
+    for (const [step, slots] of commands.length < count ? Object.entries(this.record.drafts) : []) {
+      const id = this.#id();
+      const seen = { [step]: this.record.snapshot?.submissions[step]?.command ?? null };
+      drafts.set(id, { step, slots });
+      commands.push({ kind: "draft", id, session, version: 1, step, seen, fields: slots });
+    }
+    // The application or the engine refuses the first of them, whatever the rules say, and the rest is judged without it.
+    const [first] = commands;
+    const outcomes = commands.map((command): [string, Outcome] => {
+      const refused = command === first && refusal && !this.receipts.has(command.id);
+      return [command.id, refused ? { outcome: "refused", refusal } : this.#decide(command, here)];
+    });
+    this.#replies.push({ snapshot: this.#server ?? undefined, outcomes: new Map(outcomes), drafts });
+  }
+
+  #hear(which: number): void {
+    const [answer] = this.#replies.splice(which, 1);
+    if (answer) this.record = answered(answer, { flow: transfer, device: here, nowMs: this.#count })(this.record);
+  }
+
+  #watch(snapshot: Snapshot | undefined): void {
+    if (snapshot) this.record = adopted(snapshot, here, transfer)(this.record);
+  }
+
+  #resolve(again: boolean): void {
+    const [entry] = this.record.shelved;
+    if (entry === undefined || (again && entry.kind !== "submit")) return;
+    if (again) {
+      const submission = { ...this.#submission(this.screen, entry.step!, 1), input: entry.mine } as QueuedCommand;
+      if (!this.#judged(submission, entry.id)) return;
+    } else this.record = unshelved(entry.id)(this.record);
+    this.decided.add(entry.id);
+  }
+}
+
+function fatesOf({ record, decided, receipts }: World, id: string): readonly string[] {
+  const settlement = record.settled.find((entry) => entry.id === id)?.settlement;
+  // Nobody is told that something was applied which was not.
+  if (settlement?.outcome === "accepted") expect(receipts.get(id)).toBe(settlement.revision);
+  return [
+    ...(record.pending.some(({ command }) => command.id === id) ? ["pending"] : []),
+    ...(settlement?.outcome === "accepted" ? ["applied"] : []),
+    ...(settlement?.outcome === "superseded" ? ["superseded"] : []),
+    ...(record.shelved.some((entry) => entry.id === id && entry.kind !== "draft") ? ["shelved"] : []),
+    ...(decided.has(id) ? ["decided"] : []),
+  ];
+}
+
+test("S4, S2: whatever is done here and elsewhere, and in whatever order replies come, each command has one fate", () => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(fc.array(deeds, { minLength: 10, maxLength: 60, size: "max" }), (script) => {
+      const world = new World();
+      let revision = 0;
+      for (const deed of script) {
+        world.do(deed);
+        for (const id of world.taken) {
+          const fates = fatesOf(world, id);
+          expect(fates).toHaveLength(1);
+          seen.add(fates[0]!);
+        }
+        // S10: what is heard never runs backwards.
+        const now = world.record.snapshot?.revision ?? 0;
+        expect(now).toBeGreaterThanOrEqual(revision);
+        revision = now;
+      }
+      world.settle();
+      expect(world.record.pending).toEqual([]);
+      expect(world.record.drafts).toEqual({});
+      for (const id of world.taken) expect(fatesOf(world, id)).toHaveLength(1);
+      expect(world.screen).toEqual(world.server);
+    }),
+    { numRuns: repetitions({ few: 150, many: 5_000 }) },
+  );
+  // Else nothing was tried.
+  expect([...seen].toSorted()).toEqual(["applied", "decided", "pending", "shelved", "superseded"]);
+}, 300_000);

@@ -1,0 +1,224 @@
+import { advance, seenBy, type AnyFlow, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { stampFields, typed } from "./drafts.ts";
+import { liftRecord } from "./lift.ts";
+import { adopted } from "./snapshot.ts";
+import { enqueued } from "./queue.ts";
+import { answered, type Given } from "./reply.ts";
+import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
+import { transfer } from "../testing/transfer.ts";
+import { viewOf } from "./view.ts";
+
+const device: Device = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Here" };
+const elsewhere: Device = { id: "0190b2f4-0000-7000-8000-00000000000b", name: "Elsewhere" };
+const session = "0190b2f4-0000-7000-8000-0000000000ff";
+const given: Given = { flow: transfer, device, nowMs: 1_000 };
+const id = (index: number) => `0190b2f4-0000-7000-8000-${String(index).padStart(12, "0")}`;
+
+const start: QueuedCommand = { kind: "start", id: id(0), session, version: 1, flow: "transfer" };
+
+function submitting(index: number, step: string, input: object): QueuedCommand {
+  return { kind: "submit", id: id(index), session, version: 1, step, input: input as never, seen: {} };
+}
+
+function snapshotAt(revision: number, data: Snapshot["data"] = {}, changes: Partial<Snapshot> = {}): Snapshot {
+  const begun = advance(transfer, null, start, { device: elsewhere, nowMs: 0 });
+  if (!begun.accepted) throw new Error("A start is accepted.");
+  const submissions = Object.fromEntries(
+    Object.keys(data).map((step) => [step, { command: id(900), at: begun.session.startedAt, device: elsewhere }]),
+  );
+  return { ...begun.session, revision, data, submissions, ...changes };
+}
+
+const refusals = fc.constantFrom<Refusal>(
+  { code: "conflict", step: "amount", changed: ["amount"], theirs: null },
+  { code: "rejected", step: "amount", reason: "No." },
+  { code: "ended", status: "completed" },
+  { code: "not_found" },
+  { code: "outdated", given: 1, current: 2 },
+  { code: "unknown_step", step: "amount" },
+  { code: "failed" },
+  { code: "malformed", issues: [] },
+  { code: "limit_reached", limit: "completions", atMost: 20, resetsAt: null },
+  { code: "busy", retryAfterMs: 1_000 },
+  { code: "expired", at: "1970-01-02T00:00:00.000Z" },
+);
+const outcomes = fc.oneof(
+  fc.constant<Outcome>({ outcome: "accepted", revision: 7, replayed: false }),
+  refusals.map((refusal): Outcome => ({ outcome: "refused", refusal })),
+);
+const inputs = fc.integer({ min: 1, max: 3 }).map((cents) => ({ cents }));
+
+const queues = fc.record({
+  withStart: fc.boolean(),
+  submits: fc.array(
+    fc.record({ step: fc.constantFrom("amount", "recipient"), input: inputs, outcome: fc.option(outcomes) }),
+    { maxLength: 6 },
+  ),
+  startOutcome: outcomes,
+  standing: fc.option(inputs),
+  status: fc.constantFrom<Snapshot["status"]>("active", "completed", "cancelled"),
+  typed: fc.option(fc.record({ input: inputs, outcome: fc.option(outcomes) })),
+});
+
+const later: AnyFlow = { ...transfer, version: 2, migrate: { 1: { amount: (old) => ({ ...old }) } } };
+
+test.for([
+  ["on the same page", transfer],
+  ["on the page after a deploy", later],
+] as const)("S4, S12: accepted = applied + superseded + shelved + pending, whatever is answered %s", ([, flow]) => {
+  fc.assert(
+    fc.property(queues, (queue) => {
+      const commands = queue.submits.map(({ step, input }, index) => submitting(index + 1, step, input));
+      if (queue.withStart) commands.unshift(start);
+      let record: SessionRecord = queue.withStart ? emptyRecord : adopted(snapshotAt(1), device, transfer)(emptyRecord);
+      for (const command of commands) record = enqueued(command, null)(record);
+
+      const drafts = new Map();
+      const answers = new Map<string, Outcome>();
+      if (queue.withStart) answers.set(start.id, queue.startOutcome);
+      for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(id(index + 1), outcome);
+      if (queue.typed) {
+        const slots = stampFields(record, queue.typed.input, device.id, 1);
+        record = typed("amount", slots, 1)(record);
+        drafts.set(id(50), { step: "amount", slots });
+        if (queue.typed.outcome) answers.set(id(50), queue.typed.outcome);
+      }
+      const startRefused = queue.withStart && queue.startOutcome.outcome === "refused";
+      const snapshot = startRefused
+        ? undefined
+        : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
+      const answer = answered({ snapshot, outcomes: answers, drafts }, { ...given, flow });
+      const after = answer(liftRecord(flow, record));
+      expect(after.version).toBe(flow.version);
+
+      for (const { id: command } of commands) {
+        const settlement = after.settled.find((entry) => entry.id === command)?.settlement;
+        const fates = [
+          after.pending.some((entry) => entry.command.id === command),
+          settlement?.outcome === "accepted",
+          settlement?.outcome === "superseded",
+          after.shelved.some((entry) => entry.id === command),
+        ];
+        expect(fates.filter(Boolean)).toHaveLength(1);
+        // Whoever waits hears of it when it is no longer pending, and only then.
+        expect(settlement === undefined).toBe(fates[0]);
+      }
+      if (queue.typed) {
+        const draftAccepted = queue.typed.outcome?.outcome === "accepted";
+        const stands = queue.standing?.cents === queue.typed.input.cents;
+        const kept =
+          after.drafts["amount"]?.["cents"] !== undefined || after.shelved.some(({ kind }) => kind === "draft");
+        expect(draftAccepted || stands || kept).toBe(true);
+      }
+      // The same answer again, as two tabs without a lock get it, changes nothing.
+      expect(answer(after)).toEqual(after);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("S10: an older snapshot is not adopted, and of one revision the newer version of the flow stands", () => {
+  const record = adopted(snapshotAt(5, { amount: { cents: 5 } }), device, transfer)(emptyRecord);
+  expect(adopted(snapshotAt(4), device, transfer)(record)).toBe(record);
+  const lifted = adopted(snapshotAt(5, {}, { version: 2 }), device, transfer)(record);
+  expect(lifted.snapshot).toMatchObject({ version: 2, data: {} });
+  expect(adopted(snapshotAt(5), device, transfer)(lifted)).toBe(lifted);
+  expect(adopted(snapshotAt(6), device, transfer)(record).snapshot!.revision).toBe(6);
+});
+
+test("S4: a command that is queued again, after its answer too, is there once", () => {
+  const queue = enqueued(submitting(1, "amount", { cents: 1 }), null);
+  const once = queue(adopted(snapshotAt(1), device, transfer)(emptyRecord));
+  expect(queue(once)).toBe(once);
+  // Nor does it leave what it had taken up, when that is written with it again.
+  const at = `000000000000001-0000-${device.id}`;
+  const type = typed("amount", { cents: { value: 1, at } }, 1);
+  const submit = enqueued({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);
+  const record = submit(type(adopted(snapshotAt(1), device, transfer)(emptyRecord)));
+  expect(submit(type(record))).toEqual(record);
+  const outcomes = new Map<string, Outcome>([[id(1), { outcome: "accepted", revision: 2, replayed: false }]]);
+  const settled = answered({ snapshot: undefined, outcomes, drafts: new Map() }, given)(once);
+  expect(queue(settled)).toBe(settled);
+});
+
+test("S4: what another tab typed in a step stays with the submission that had not seen it", () => {
+  const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
+  const submit = enqueued({ ...submitting(1, "amount", { cents: 1 }), typed: [seen] } as QueuedCommand, null);
+  const begun = adopted(snapshotAt(1), device, transfer)(emptyRecord);
+  const both = typed("amount", { cents: { value: 1, at: seen }, reference: { value: "June", at: unseen } }, 1)(begun);
+  expect(submit(both).drafts).toEqual({ amount: { reference: { value: "June", at: unseen } } });
+});
+
+test("S4: what one tab typed and sent while another's submission was under way is typed on, and not lost with it", () => {
+  const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
+  const sent = { amount: { cents: { value: 2, at: unseen } } };
+  const before = adopted(snapshotAt(2, {}, { drafts: sent }), device, transfer)(emptyRecord);
+  const submission = { command: id(1), at: new Date(1).toISOString(), device };
+  const taken = (typedThen: readonly string[]) =>
+    snapshotAt(3, { amount: { cents: 1 } }, { submissions: { amount: { ...submission, typed: [...typedThen] } } });
+  expect(adopted(taken([seen]), device, transfer)(before)).toMatchObject({ drafts: sent, shelved: [] });
+  expect(adopted(taken([unseen]), device, transfer)(before)).toMatchObject({ drafts: {}, shelved: [] });
+});
+
+test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
+  const drafts = { amount: { cents: { value: 1, at: `000000000000001-0000-${device.id}` } } };
+  const record: SessionRecord = { ...adopted(snapshotAt(1), device, transfer)(emptyRecord), drafts };
+  const ended = (by: Device) =>
+    adopted(snapshotAt(2, {}, { status: "cancelled", device: by }), device, transfer)(record);
+  expect(ended(device).drafts).toEqual({});
+  expect(ended(elsewhere).drafts).toEqual(drafts);
+});
+
+test("the view has what is pending on top, and is no different when the server has it already", () => {
+  const seen = { amount: null };
+  const recipient = { name: "Ada", iban: "BE" };
+  const base = adopted(snapshotAt(2, { recipient }), device, transfer)(emptyRecord);
+  const command = { ...submitting(1, "amount", { cents: 5 }), seen } as QueuedCommand;
+  const record = enqueued(command, null)(base);
+  expect(viewOf(transfer, record, device)!.data).toEqual({ recipient, amount: { cents: 5 } });
+
+  // The stream was faster than the reply.
+  const applied = advance(transfer, base.snapshot, command, { device, nowMs: 0 });
+  if (!applied.accepted) throw new Error("The submission is accepted.");
+  const heard = adopted(applied.session, device, transfer)(record);
+  expect(viewOf(transfer, heard, device)).toEqual(applied.session);
+});
+
+test("a pending submission of a session whose deadline passed here is still shown: another device may have extended it", () => {
+  const late = adopted(snapshotAt(2, {}, { expiresAt: "1971-01-01T00:00:00.000Z" }), device, transfer)(emptyRecord);
+  const view = viewOf(transfer, late, device)!;
+  const command = {
+    ...submitting(1, "recipient", { name: "Ada", iban: "BE" }),
+    seen: seenBy(transfer, view, "recipient"),
+  } as QueuedCommand;
+  expect(viewOf(transfer, enqueued(command, null)(late), device)!.data).toHaveProperty("recipient");
+});
+
+test("what the server is too busy for stays pending, and so does everything behind it", () => {
+  const queued = [submitting(1, "amount", { cents: 1 }), submitting(2, "recipient", { name: "Ada", iban: "BE" })];
+  const record = queued.reduce(
+    (before, command) => enqueued(command, null)(before),
+    adopted(snapshotAt(1), device, transfer)(emptyRecord),
+  );
+  const refusal: Refusal = { code: "busy", retryAfterMs: 1_000 };
+  const answers = new Map<string, Outcome>([
+    [id(1), { outcome: "refused", refusal }],
+    [id(2), { outcome: "refused", refusal: { code: "failed" } }],
+  ]);
+  const after = answered({ snapshot: undefined, outcomes: answers, drafts: new Map() }, given)(record);
+  expect(after).toMatchObject({ shelved: [], settled: [], outdated: false });
+  expect(after.pending).toEqual(record.pending);
+});
+
+test("S2: what another tab's irreversible step is found before is refused, unless it may have been sent by then", () => {
+  const asked = { id: id(1), step: "review", atMs: 0 };
+  const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1, snapshot: snapshotAt(1), asked };
+  const command = submitting(2, "recipient", { name: "Ada", iban: "BE68" });
+  expect(enqueued(command, null)(record)).toMatchObject({
+    pending: [],
+    settled: [{ id: id(2), settlement: { outcome: "refused", refusal: { code: "unsettled" } } }],
+  });
+  expect(enqueued(command, null, undefined, () => true)(record)).toMatchObject({ pending: [{ command }], settled: [] });
+});

@@ -1,0 +1,190 @@
+import {
+  deviceOf,
+  parse,
+  sameJson,
+  submittedInput,
+  unsubmitted,
+  type AnyFlow,
+  type Device,
+  type Outcome,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core";
+import { adopted } from "./snapshot.ts";
+import { shelvedDraft } from "./displaced.ts";
+import { stampFields, typed, untyped, type Fields } from "./drafts.ts";
+import { liftSnapshot, liftSubmission } from "./lift.ts";
+import { settled, wasUnsettled } from "./queue.ts";
+import {
+  inOrder,
+  unchanged,
+  type Change,
+  type PendingCommand,
+  type QueuedCommand,
+  type SessionRecord,
+  type ShelvedChange,
+} from "./record.ts";
+
+/** What the server said of what was pushed for one session. */
+export interface Answer {
+  readonly snapshot: Snapshot | undefined;
+  /** By command id. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** The drafts that were pushed, by the id that they were pushed under. */
+  readonly drafts: ReadonlyMap<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>;
+}
+
+/** After these a form would lie, or send again what cannot be sent. */
+const FORMLESS: readonly string[] = ["conflict", "expired", "unknown_step", "too_large", "blocked"];
+
+export interface Given {
+  readonly flow: AnyFlow;
+  readonly device: Device;
+  readonly nowMs: number;
+}
+
+/**
+ * Settles what the server answered: applied, superseded or shelved. What it is too old, too new or too busy for
+ * stays pending, and so does everything queued behind it.
+ */
+export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): Change {
+  return (before) => {
+    const { version } = given.flow;
+    const told = snapshot && liftSnapshot(given.flow, snapshot);
+    // Whatever became of it, only another version of this page can tell: it sends everything again.
+    if (before.version !== version || (told && told.version !== version)) return { ...before, outdated: true };
+    let record = told ? adopted(told, given.device, given.flow)(before) : before;
+    let held = false;
+    let outdated = false;
+    const hold = ({ code }: Refusal) => {
+      outdated ||= code === "outdated";
+      held ||= code === "outdated" || code === "busy";
+    };
+    // Without a start there is no session, whatever the answer to the rest was or would be.
+    let lost: Refusal | undefined;
+
+    for (const { command } of before.pending) {
+      const { id, kind } = command;
+      const outcome: Outcome | undefined = outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
+      if (outcome === undefined) continue;
+      if (outcome.outcome === "accepted") {
+        record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
+        continue;
+      }
+      hold(outcome.refusal);
+      if (held) continue;
+      if (kind === "start") lost = outcome.refusal;
+      record = refused(id, lost ?? outcome.refusal, given)(record);
+    }
+    // What took effect was not refused here, though another tab's irreversible step was there first.
+    for (const { id, settlement } of before.settled) {
+      const outcome = wasUnsettled(settlement) ? outcomes.get(id) : undefined;
+      if (outcome?.outcome === "accepted") {
+        record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
+      }
+    }
+
+    for (const [id, { step, slots }] of drafts) {
+      const outcome = outcomes.get(id);
+      if (outcome?.outcome === "accepted") record = untyped(step, slots)(record);
+      else if (outcome !== undefined) {
+        hold(outcome.refusal);
+        if (!held) record = draftRefused(id, step, slots, lost ?? outcome.refusal, given)(record);
+      }
+    }
+    return { ...record, outdated };
+  };
+}
+
+/** How long the server wants to be left alone, in milliseconds; undefined when it decided. */
+export function busyMsOf(outcome: Outcome): number | undefined {
+  if (outcome.outcome === "accepted" || outcome.refusal.code !== "busy") return undefined;
+  return Math.max(1, outcome.refusal.retryAfterMs);
+}
+
+function refused(id: string, refusal: Refusal, given: Given): Change {
+  return (record) => {
+    const entry = record.pending.find(({ command }) => command.id === id)!;
+    const command = inCurrentWords(entry.command, given.flow);
+    const by = supersededBy(record, { ...entry, command }, given.flow);
+    if (by !== undefined) return inOrder(settled(id, { outcome: "superseded", by }), inherited(entry, by))(record);
+
+    const step = command.kind === "submit" ? command.step : null;
+    const mine = command.kind === "submit" ? command.input : null;
+    const isSecret = step !== null && given.flow.steps[step]?.sensitive === true;
+    const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
+    return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);
+  };
+}
+
+/** A command that was queued at an earlier version of the flow, as it would be queued now. */
+function inCurrentWords(command: QueuedCommand, flow: AnyFlow): QueuedCommand {
+  if (command.kind !== "submit") return command;
+  return { ...command, ...liftSubmission(flow, command.version, command.step, command.input) };
+}
+
+/** What says the same as a refused command or replaces it: a later submission here, or what stands on the server. */
+function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: AnyFlow): string | null | undefined {
+  const { snapshot } = record;
+  if (command.kind === "cancel") return snapshot?.status === "cancelled" ? null : undefined;
+  if (command.kind === "start") return undefined;
+
+  const { step } = command;
+  const behind = record.pending.slice(record.pending.findIndex((entry) => entry.command.id === command.id) + 1);
+  const later = behind.find((entry) => entry.command.kind === "submit" && entry.command.step === step);
+  if (later) return later.command.id;
+
+  const parsed = Object.hasOwn(flow.steps, step) && parse(flow.steps[step], step, command.input);
+  if (!parsed || !parsed.ok || !sameJson(parsed.value, snapshot?.data[step])) return undefined;
+  return snapshot?.submissions[step]?.command;
+}
+
+/** A submission that replaces a refused one is compared with what that one was compared with. */
+function inherited({ base }: PendingCommand, by: string | null): Change {
+  return (record) => ({
+    ...record,
+    pending: record.pending.map((entry) => (entry.command.id === by ? { ...entry, base } : entry)),
+  });
+}
+
+function shelve(change: ShelvedChange): Change {
+  return (record) => ({ ...record, shelved: [...record.shelved, change] });
+}
+
+/** Gives a refused input back to its form, unless something stands there now, or nothing may be typed any more. */
+function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
+  return (record) => {
+    if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
+    if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
+    const shown = record.snapshot.drafts[command.step] ?? {};
+    const unseen = unsubmitted(shown, command.typed);
+    // What stood or was typed there, and was not submitted with the rest, is empty.
+    const stood = Object.keys((submittedInput(record.snapshot, command.step) ?? {}) as object);
+    const typedThen = Object.keys(shown).filter((field) => !Object.hasOwn(unseen, field));
+    const empty = Object.fromEntries([...stood, ...typedThen].map((field) => [field, undefined]));
+    const input: Fields = { ...empty, ...(command.input as Fields) };
+    // What the server has of it need not be sent again.
+    const stands = Object.entries(shown).filter(
+      ([field, { value, at }]) =>
+        sameJson(value, input[field]) || (deviceOf(at) !== device.id && Object.hasOwn(unseen, field)),
+    );
+    const newer = { ...Object.fromEntries(stands), ...record.drafts[command.step] };
+    const left = Object.fromEntries(Object.entries(input).filter(([field]) => !Object.hasOwn(newer, field)));
+    const slots = stampFields(record, left, device.id, nowMs, shown);
+    return Object.keys(slots).length > 0 ? typed(command.step, slots, flow.version)(record) : record;
+  };
+}
+
+function draftRefused(
+  id: string,
+  step: string,
+  sent: Snapshot["drafts"][string],
+  refusal: Refusal,
+  { flow }: Given,
+): Change {
+  return (record) => {
+    const lost = Object.entries(record.drafts[step] ?? {}).filter(([field, { at }]) => sent[field]?.at === at);
+    const left = untyped(step, sent)(record);
+    return flow.steps[step]?.sensitive ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
+  };
+}

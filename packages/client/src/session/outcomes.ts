@@ -1,0 +1,55 @@
+import { sameJson, type Outcome } from "@sessions/core";
+import type { Fields } from "../record/drafts.ts";
+import type { SessionRecord, Settlement } from "../record/record.ts";
+
+/** Those who wait for what becomes of their commands, whichever tab settles them. */
+export interface Waiting {
+  submission(id: string): Promise<Settlement>;
+  draft(step: string, fields: Fields): Promise<Outcome>;
+  /** Tells everyone whose answer is in the record by now. */
+  look(): void;
+}
+
+export function createWaiting(record: () => SessionRecord): Waiting {
+  const waiting = new Set<(record: SessionRecord) => boolean>();
+
+  function until<T>(answer: (record: SessionRecord) => T | undefined): Promise<T> {
+    return new Promise((resolve) => {
+      const tell = (now: SessionRecord) => {
+        const found = answer(now);
+        if (found !== undefined) resolve(found);
+        return found !== undefined;
+      };
+      if (!tell(record())) waiting.add(tell);
+    });
+  }
+
+  return {
+    submission: (id) => until(({ settled }) => settled.find((entry) => entry.id === id)?.settlement),
+    draft: (step, fields) => until((now) => draftOutcome(now, step, fields)),
+    look() {
+      for (const tell of waiting) {
+        if (tell(record())) waiting.delete(tell);
+      }
+    },
+  };
+}
+
+/** Undefined while one of the fields, as typed then or since, is not on the server. */
+function draftOutcome(
+  { drafts, aside, shelved, snapshot }: SessionRecord,
+  step: string,
+  fields: Fields,
+): Outcome | undefined {
+  const names = Object.keys(fields);
+  const unsent = [drafts[step] ?? {}, ...aside.flatMap((typed) => (typed.step === step ? [typed.slots] : []))];
+  if (names.some((field) => unsent.some((slots) => Object.hasOwn(slots, field)))) return undefined;
+  const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {
+    if (kind !== "draft" || shelvedStep !== step) return false;
+    return names.some(
+      (field) => Object.hasOwn(mine as Fields, field) && sameJson((mine as Fields)[field], fields[field]),
+    );
+  });
+  if (lost) return { outcome: "refused", refusal: lost.refusal };
+  return { outcome: "accepted", revision: snapshot?.revision ?? 0, replayed: false };
+}

@@ -1,0 +1,137 @@
+import type { AnyFlow, ListReply, Snapshot } from "@sessions/core";
+import { BLOCKED_TRIES, isRefused } from "../sync/answer.ts";
+import { backoffMs, later } from "../environment.ts";
+import { createListeners } from "../listeners.ts";
+import { adopted } from "../record/snapshot.ts";
+import { isUnknown, type LiveSession, type SessionContext } from "./session.ts";
+import type { SessionState } from "./state.ts";
+
+/** Ended sessions in one page. */
+const PAGE = 20;
+
+/** The owner's sessions of one flow, newest first. Immutable: a change makes another object. */
+export interface SessionListState<F extends AnyFlow = AnyFlow> {
+  /** Those that can be continued, and those whose start waits or was refused. */
+  readonly active: readonly SessionState<F>[];
+  readonly ended: readonly SessionState<F>[];
+  /** Whether the server has older ended ones. */
+  readonly more: boolean;
+  /** Whether a page is on its way. Until the first one has come, there may be more than is listed, offline too. */
+  readonly loading: boolean;
+  /** Whether the server, or something before it, refuses to list them, again and again: what is missing is not known. */
+  readonly blocked: boolean;
+}
+
+/** A live list: what is started or ended on any device moves without being asked for. */
+export interface SessionList<F extends AnyFlow = AnyFlow> {
+  readonly state: SessionListState<F>;
+  /** The state before anything is known: what a server renders. */
+  readonly blank: SessionListState<F>;
+  /** Calls the listener after every change of `state`. Returns what ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  /** Asks for the next page of ended sessions. Never rejects; offline it changes nothing. */
+  loadMore(): Promise<void>;
+}
+
+export interface LiveList extends SessionList {
+  refresh(): void;
+  /** Something may have been missed: asks for the first page again. */
+  reload(): Promise<void>;
+}
+
+export function createSessionList(
+  flow: AnyFlow,
+  { store, server, link, environment, device, isOpen }: SessionContext,
+  sessionOf: (id: string) => LiveSession,
+): LiveList {
+  const listeners = createListeners();
+  const blank: SessionListState = { active: [], ended: [], more: false, loading: true, blocked: false };
+  let state = blank;
+  // Undefined until the first page has come.
+  let next: ListReply["next"] | undefined;
+  let loading = false;
+  let failures = 0;
+  // In a row, of those.
+  let refusals = 0;
+  const reload = () => load(null);
+
+  function refresh(): void {
+    const ids = [...store.records].filter(([, record]) => record.flow === flow.name && !isUnknown(record));
+    const states = ids.map(([id]) => sessionOf(id).state);
+    const isActive = ({ status }: SessionState) => status === "active" || status === "missing" || status === "loading";
+    const newest = (at: "startedAt" | "endedAt") => (left: SessionState, right: SessionState) =>
+      (right[at] ?? "").localeCompare(left[at] ?? "") || right.id.localeCompare(left.id);
+    const made: SessionListState = {
+      active: states.filter(isActive).sort(newest("startedAt")),
+      ended: states.filter((session) => !isActive(session)).sort(newest("endedAt")),
+      more: next !== null && next !== undefined,
+      loading: loading || !store.loaded || next === undefined,
+      blocked: refusals >= BLOCKED_TRIES,
+    };
+    if (isSame(made, state)) return;
+    state = made;
+    listeners.notify();
+  }
+
+  async function load(after: NonNullable<ListReply["next"]> | null): Promise<void> {
+    if (loading || !isOpen()) return;
+    loading = true;
+    refresh();
+    try {
+      await store.ready;
+      let reply = await take(after, PAGE);
+      // The active ones are shown whole, and the ended ones begin behind them.
+      while (reply.ended.length === 0 && reply.next?.endedAt === null && isOpen()) reply = await take(reply.next, 100);
+      // Reloading the first page keeps the place of those after it, unless more has ended meanwhile than it holds.
+      const oldest = reply.ended.at(-1);
+      const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
+      if (after !== null || next === undefined || !reaches) next = reply.next;
+      adopt(reply.ended);
+      failures = refusals = 0;
+    } catch (error) {
+      failures += 1;
+      refusals = isRefused(error, link.offline) ? refusals + 1 : 0;
+      // More is asked for by the person again.
+      if (after === null && !link.state.signedOut)
+        void later(backoffMs(failures, environment), environment).then(reload);
+    }
+    loading = false;
+    if (isOpen()) refresh();
+  }
+
+  async function take(after: ListReply["next"], limit: number): Promise<ListReply> {
+    const reply = await server.list({ flow: flow.name, limit, after });
+    link.heard(reply.now);
+    adopt(reply.active);
+    return reply;
+  }
+
+  function adopt(snapshots: readonly Snapshot[]): void {
+    for (const snapshot of snapshots) void store.change(snapshot.id, adopted(snapshot, device(), flow));
+  }
+
+  refresh();
+  void reload();
+  return {
+    get state() {
+      return state;
+    },
+    blank,
+    subscribe: listeners.subscribe,
+    loadMore: async () => (next === null ? undefined : load(next ?? null)),
+    refresh,
+    reload,
+  };
+}
+
+function isSame(left: SessionListState, right: SessionListState): boolean {
+  const same = (a: readonly unknown[], b: readonly unknown[]) =>
+    a.length === b.length && a.every((value, index) => value === b[index]);
+  return (
+    left.more === right.more &&
+    left.loading === right.loading &&
+    left.blocked === right.blocked &&
+    same(left.active, right.active) &&
+    same(left.ended, right.ended)
+  );
+}

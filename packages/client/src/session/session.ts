@@ -1,0 +1,241 @@
+import {
+  fieldValues,
+  idSchema,
+  type AnyFlow,
+  type Device,
+  type DraftOf,
+  type InputOf,
+  type StepsOf,
+} from "@sessions/core";
+import { BLOCKED_TRIES, isRefused } from "../sync/answer.ts";
+import { createDeferred } from "../deferred.ts";
+import { backoffMs, isServer, later, type Environment } from "../environment.ts";
+import type { Link } from "../sync/connection.ts";
+import { createListeners, report } from "../listeners.ts";
+import { recalled } from "./confirmation.ts";
+import { adopted } from "../record/snapshot.ts";
+import { settled, untaken } from "../record/queue.ts";
+import { withoutContents } from "../record/lift.ts";
+import { emptyRecord, inOrder, type SessionRecord } from "../record/record.ts";
+import { createActions } from "./actions.ts";
+import { blankState, stateOf, type SessionState, type Sync } from "./state.ts";
+import type { Server } from "../sync/api.ts";
+import { createShelf } from "./shelf.ts";
+import type { Store } from "../store/store.ts";
+import { settlementOf, type Draft, type Submission } from "./submission.ts";
+import { viewOf } from "../record/view.ts";
+import { createWaiting } from "./outcomes.ts";
+
+/** One session of a flow, live. */
+export interface Session<F extends AnyFlow = AnyFlow> {
+  readonly id: string;
+  /** Another object whenever something has changed, the same one otherwise. */
+  readonly state: SessionState<F>;
+  /** The state before anything is known: what a server renders. */
+  readonly blank: SessionState<F>;
+  /** Calls the listener after every change of `state`. Returns what ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  /**
+   * Keeps what has been typed in a step, valid or not, field by field; the owner's other devices see it after
+   * a pause. Fields that are not named stay as they are.
+   */
+  draft<K extends StepsOf<F>>(step: K, fields: DraftOf<F, K>): Draft;
+  /**
+   * Submits a step: shown at once, queued, and sent when the server can be reached. What the rules refuse
+   * here settles at once, and stays as the step's draft. A `confirm` or `sensitive` step is never queued: it needs a
+   * connection and nothing pending (`unsettled`), and settles as `unconfirmed` when nothing answers: it stays
+   * `confirming`, and the client goes on asking, until the server has said what became of it.
+   */
+  submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;
+  /**
+   * Ends the session without completing it, and lets go of what is typed in it. Like `submit`, it is refused as
+   * `unsettled` while an irreversible step is unanswered (`confirming`): nobody knows yet what it would cancel.
+   */
+  cancel(): Submission;
+}
+
+/** What a session works with. */
+export interface SessionContext {
+  readonly store: Store;
+  readonly link: Link;
+  readonly server: Server;
+  readonly environment: Environment;
+  readonly device: () => Device;
+  /** There is a command to push. */
+  readonly queued: () => void;
+  /** There is a draft to push, after a pause. */
+  readonly typed: () => void;
+  /** Not after `close` or `forget`. */
+  readonly isOpen: () => boolean;
+}
+
+/** A session as the sessions object drives it. */
+export interface LiveSession extends Omit<Session, "draft" | "submit"> {
+  draft(step: string, fields: object): Draft;
+  submit(step: string, input: unknown): Submission;
+  /** Whether something that was done here waits, in memory alone, until the session is known. */
+  readonly isWaiting: boolean;
+  /** Looks at the record and the connection again, and at the server when the session is unknown here. */
+  refresh(): void;
+}
+
+export function createSession(flow: AnyFlow, id: string, context: SessionContext): LiveSession {
+  const { store, link, server, environment } = context;
+  const listeners = createListeners();
+  const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
+  const known = createDeferred<void>();
+  const untilKnown = () => (state.status === "loading" ? known.promise : undefined);
+  const actions = createActions(flow, id, context, waiting, untilKnown, refresh);
+  const offered = createShelf(flow, id, store, actions);
+  const blank = blankState(flow, id);
+  let state = blank;
+  let basis: readonly unknown[] = [];
+  // What is not an id need not be asked for.
+  let absence: "loading" | "missing" =
+    (context.isOpen() || isServer()) && idSchema.safeParse(id).success ? "loading" : "missing";
+  let reading = false;
+  let recalling = false;
+  let failures = 0;
+  // In a row, of those.
+  let refusals = 0;
+
+  function refresh(): void {
+    const found = store.records.get(id);
+    const foreign = found !== undefined && found.flow !== "" && found.flow !== flow.name;
+    const record = foreign ? undefined : found;
+    if (foreign) absence = "missing";
+    else if (store.loaded && isUnknown(record) && absence === "loading" && !link.state.signedOut) void read();
+
+    if (record?.asked) void recall(record.asked);
+
+    const { serverMs } = link;
+    const { snapshot } = record ?? emptyRecord;
+    // By the server's clock alone: this device's may have been set, and what is typed meanwhile would have no place.
+    const due = snapshot?.status === "active" && serverMs !== null && Date.parse(snapshot.expiresAt) <= serverMs;
+    const sync = syncOf(record);
+    const next = [record, due, absence, store.device, sync.state, sync.pending, sync.storage, actions.early];
+    if (next.length === basis.length && next.every((value, index) => value === basis[index])) return;
+    basis = next;
+
+    try {
+      state = withEarly(shown(record, sync, due ? serverMs : 0));
+    } catch (error) {
+      // The flow's own code threw: what it showed before stays.
+      state = { ...state, sync };
+      report(error);
+    }
+    if (state.status !== "loading") known.resolve();
+    waiting.look();
+    listeners.notify();
+  }
+
+  function shown(record: SessionRecord | undefined, sync: Sync, nowMs: number): SessionState {
+    const other = isOfAnotherVersion(record);
+    const isBehind = (record?.snapshot?.revision ?? 0) < state.revision;
+    // What this page cannot read any more stays on the screen as it was.
+    const stays = isBehind || (other && state.status === "active");
+    if (stays && sync.state === "outdated") return withTyped({ ...state, sync }, record);
+    const view = other
+      ? record.snapshot && withoutContents(record.snapshot)
+      : viewOf(flow, record ?? emptyRecord, context.device());
+    const shelved = (record?.shelved ?? []).map(offered);
+    // What is known and cannot be shown is a session whose start was refused.
+    const without = isUnknown(record) ? absence : "missing";
+    const now = stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
+    return other ? withTyped(now, record) : now;
+  }
+
+  /** What is typed in words that the session is not in stays in its form. */
+  function withTyped(shows: SessionState, record: SessionRecord | undefined): SessionState {
+    const drafts: Record<string, object | undefined> = { ...shows.drafts };
+    for (const { version, step, slots } of record?.aside ?? []) {
+      if (version === flow.version) drafts[step] = { ...drafts[step], ...fieldValues(slots) };
+    }
+    return { ...shows, drafts } as SessionState;
+  }
+
+  /** What is typed before the session is known is on the screen at once. */
+  function withEarly(shows: SessionState): SessionState {
+    if (actions.early.length === 0 || (shows.status !== "loading" && shows.status !== "active")) return shows;
+    const drafts: Record<string, object | undefined> = { ...shows.drafts };
+    for (const { step, fields } of actions.early) {
+      if (step !== null && Object.keys(fields).length > 0) drafts[step] = { ...drafts[step], ...fields };
+    }
+    return { ...shows, drafts } as SessionState;
+  }
+
+  /** When nothing had answered, after a reload, or in another tab than that which asked. */
+  async function recall(asked: NonNullable<SessionRecord["asked"]>): Promise<void> {
+    if (recalling || !store.loaded || asked.id === actions.confirming) return;
+    recalling = true;
+    const isOpen = () => context.isOpen() && store.records.get(id)?.asked?.id === asked.id;
+    const found = await recalled({ ...asked, session: id }, isOpen, context);
+    recalling = false;
+    if (found === undefined || !isOpen()) return;
+    const { outcome, snapshot } = found;
+    const take = snapshot ? [adopted(snapshot, context.device(), flow)] : [];
+    await store.change(id, inOrder(...take, settled(asked.id, settlementOf(outcome)), untaken(asked.id)));
+  }
+
+  function isOfAnotherVersion(record: SessionRecord | undefined): record is SessionRecord {
+    return record !== undefined && record.version !== 0 && record.version !== flow.version;
+  }
+
+  function syncOf(record: SessionRecord | undefined): Sync {
+    const typedEarly = actions.early.flatMap(({ step }) => step ?? []);
+    const drafts = new Set([...Object.keys(record?.drafts ?? {}), ...typedEarly]).size + (record?.aside.length ?? 0);
+    const commands = (record?.pending.length ?? 0) + actions.early.filter(({ step }) => step === null).length;
+    const pending = commands + drafts + (record?.asked ? 1 : 0);
+    const otherVersion = isOfAnotherVersion(record) && !record.snapshot?.endedAt;
+    const is = (): Sync["state"] => {
+      if (link.state.outdated || record?.outdated || otherVersion) return "outdated";
+      if (link.state.signedOut) return "signed_out";
+      if (refusals >= BLOCKED_TRIES && isUnknown(record)) return "blocked";
+      if (record && record.shelved.length > 0) return "conflict";
+      if (link.offline) return "offline";
+      return pending > 0 ? "saving" : "saved";
+    };
+    return { state: is(), pending, storage: store.storage };
+  }
+
+  async function read(): Promise<void> {
+    if (reading) return;
+    reading = true;
+    try {
+      const reply = await server.read(id);
+      link.heard(reply.now);
+      failures = refusals = 0;
+      if (reply.session?.flow === flow.name) await store.change(id, adopted(reply.session, context.device(), flow));
+      else absence = "missing";
+    } catch (error) {
+      failures += 1;
+      refusals = isRefused(error, link.offline) ? refusals + 1 : 0;
+      refresh();
+      await later(Math.min(5_000, backoffMs(failures, environment)), environment);
+    }
+    reading = false;
+    if (context.isOpen()) refresh();
+  }
+
+  refresh();
+  return {
+    id,
+    blank,
+    get state() {
+      return state;
+    },
+    subscribe: listeners.subscribe,
+    draft: (step, fields) => actions.draft(step, fields as Parameters<typeof actions.draft>[1]),
+    submit: (step, input) => actions.submit(step, input),
+    cancel: () => actions.cancel(),
+    get isWaiting() {
+      return actions.early.length > 0;
+    },
+    refresh,
+  };
+}
+
+/** Whether nothing local says that the session exists. */
+export function isUnknown(record: SessionRecord | undefined): boolean {
+  return record === undefined || (record.snapshot === null && record.pending.length + record.shelved.length === 0);
+}

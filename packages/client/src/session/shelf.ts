@@ -1,0 +1,71 @@
+import type { AnyFlow, Json } from "@sessions/core";
+import { differing, standing } from "../record/conflict.ts";
+import type { Fields } from "../record/drafts.ts";
+import { unshelved } from "../record/queue.ts";
+import type { ShelvedChange } from "../record/record.ts";
+import type { SessionActions } from "./actions.ts";
+import type { Shelved } from "./state.ts";
+import type { Store } from "../store/store.ts";
+import type { Draft, Submission } from "./submission.ts";
+
+/** Gives a session's shelved changes their ways out. */
+export function createShelf(
+  flow: AnyFlow,
+  session: string,
+  store: Store,
+  actions: SessionActions,
+): (entry: ShelvedChange) => Shelved {
+  // A button is pressed twice more easily than once.
+  const decided = new Map<string, Submission | Draft>();
+
+  const shelved = () => store.records.get(session)?.shelved ?? [];
+
+  function again(entry: ShelvedChange): Submission | Draft {
+    switch (entry.kind) {
+      case "start": {
+        const others = shelved().filter(({ id }) => id !== entry.id);
+        const started = actions.start(entry);
+        // What was shelved with the start needed it, in this order.
+        for (const other of others) retry(other);
+        return started;
+      }
+      case "submit":
+        return actions.submit(entry.step!, entry.mine, entry);
+      case "cancel":
+        return actions.cancel(entry);
+      case "draft":
+        return actions.draft(entry.step!, entry.mine as Fields, entry);
+    }
+  }
+
+  function retry(entry: ShelvedChange): Submission | Draft {
+    actions.assertOpen();
+    const before = decided.get(entry.id);
+    if (before !== undefined && !shelved().some(({ id }) => id === entry.id)) return before;
+    const submission = again(entry);
+    decided.set(entry.id, submission);
+    return submission;
+  }
+
+  function discard({ id, kind }: ShelvedChange): Promise<void> {
+    actions.assertOpen();
+    // Without its start there is no session for the rest.
+    return store.change(session, kind === "start" ? (record) => ({ ...record, shelved: [] }) : unshelved(id));
+  }
+
+  return (entry) => {
+    const { over = null, ...rest } = entry;
+    const snapshot = store.records.get(session)?.snapshot ?? null;
+    const theirs = standing(entry, snapshot);
+    const keepMine = () => retry(entry);
+    const takeTheirs = () => discard(entry);
+    if (entry.refusal.code !== "conflict") {
+      return { ...rest, conflict: false, theirs, retry: keepMine, discard: takeTheirs } as Shelved;
+    }
+    const merge = (value: Json) => retry({ ...entry, mine: value });
+    const fields = differing(flow, entry, snapshot);
+    const typedOver = over && { device: over.device, at: over.at };
+    // The flow's own schemas made the values.
+    return { ...rest, conflict: true, typedOver, theirs, fields, keepMine, takeTheirs, merge } as Shelved<AnyFlow>;
+  };
+}

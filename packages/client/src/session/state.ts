@@ -1,0 +1,241 @@
+import {
+  atTime,
+  progressOf,
+  type AnyFlow,
+  type Device,
+  type DraftOf,
+  type InputOf,
+  type Json,
+  type Outputs,
+  type Progress,
+  type Refusal,
+  type ResultOf,
+  type Snapshot,
+  type StepsOf,
+  type ToldData,
+  type ToldInputs,
+} from "@sessions/core";
+import { draftValues } from "../record/drafts.ts";
+import type { Overtyped, SessionRecord, ShelvedChange } from "../record/record.ts";
+import type { Draft, Submission } from "./submission.ts";
+
+/** How far what is shown has come. */
+export interface Sync {
+  /**
+   * The most urgent of:
+   * - `outdated`: this page or the server needs another version. Nothing is sent, everything is kept: offer a reload.
+   * - `signed_out`: nobody, or another person, is signed in here. Nothing is sent.
+   * - `blocked`: the server, or something before it, refuses to say anything of the session, again and again. It is
+   *   `loading`, and the client goes on asking.
+   * - `conflict`: something is shelved, for a conflict or another refusal.
+   * - `offline`: the server cannot be reached.
+   * - `saving`: something is not on the server yet.
+   * - `saved`: everything is, or nothing is known of the session yet.
+   */
+  readonly state: "saved" | "saving" | "offline" | "conflict" | "blocked" | "signed_out" | "outdated";
+  /** How many commands are not on the server yet; the drafts of a step count as one. */
+  readonly pending: number;
+  /** "memory": the browser refuses to store, so closing the page loses what is pending. */
+  readonly storage: "disk" | "memory";
+}
+
+/** One field as it was, as it was changed here, and as it stands on the server; undefined where it is missing. */
+export interface FieldConflict<Mine = Json, Theirs = Json> {
+  readonly base: Theirs | undefined;
+  readonly mine: Mine | undefined;
+  readonly theirs: Theirs | undefined;
+}
+
+interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends object> {
+  readonly conflict: true;
+  readonly id: string;
+  /** `draft`: typed here and not submitted, where another device submitted or typed something else without having seen it. */
+  readonly kind: Kind;
+  readonly step: K;
+  readonly refusal: Refusal;
+  /** What was submitted to the step, as it was typed, when the change was made; null for nothing. */
+  readonly base: InputOf<F, K> | null;
+  /** What was changed here; of a draft the fields that would be lost. */
+  readonly mine: Mine;
+  /**
+   * What is submitted to the step on the server now, as it was typed, and to a draft what is typed there, too; null for
+   * nothing.
+   */
+  readonly theirs: InputOf<F, K> | null;
+  /** The fields in which `mine` and `theirs` differ. */
+  readonly fields: {
+    readonly [Field in keyof DraftOf<F, K>]?: FieldConflict<
+      Field extends keyof Mine ? Mine[Field] : never,
+      Field extends keyof InputOf<F, K> ? InputOf<F, K>[Field] : never
+    >;
+  };
+  /** Of a draft that another device typed over without having seen it: which device, and when. Else null. */
+  readonly typedOver: Overtyped | null;
+  /** Makes the change again over what stands now; a draft becomes the step's draft. */
+  keepMine(): Kind extends "draft" ? Draft : Submission;
+  /** Gives the change up. Resolves when that is stored. */
+  takeTheirs(): Promise<void>;
+  /** Makes another change instead, of both: submitted for a submission, typed for a draft. */
+  merge(value: Mine): Kind extends "draft" ? Draft : Submission;
+}
+
+/** A change here and another elsewhere of one step. Both are kept until the person decides. */
+export type Conflict<F extends AnyFlow = AnyFlow> = {
+  [K in StepsOf<F>]: ConflictIn<F, K, "submit", InputOf<F, K> & object> | ConflictIn<F, K, "draft", DraftOf<F, K>>;
+}[StepsOf<F>];
+
+/** A local change that could not be applied. It stays here until the person decides. */
+export type Shelved<F extends AnyFlow = AnyFlow> = Conflict<F> | Refused<F>;
+
+/** A local change that was refused, not because of another one. */
+export interface Refused<F extends AnyFlow = AnyFlow> {
+  readonly conflict: false;
+  readonly id: string;
+  readonly kind: ShelvedChange["kind"];
+  readonly step: StepsOf<F> | null;
+  readonly refusal: Refusal;
+  /** What the step held when the change was made; null for nothing. */
+  readonly base: Json | null;
+  /** What was changed here; null for a start or a cancellation. */
+  readonly mine: Json;
+  /** What the step holds on the server now; null for nothing. */
+  readonly theirs: Json | null;
+  /** Makes the change again, knowing what is seen now. Retrying a start retries what was shelved with it. */
+  retry(): Submission | Draft;
+  /** Gives the change up. Resolves when that is stored. */
+  discard(): Promise<void>;
+}
+
+interface Visible<F extends AnyFlow> {
+  readonly id: string;
+  /** The flow's name. */
+  readonly flow: F["name"];
+  /** The flow's version, or another while this page cannot read the session: `drafts` then has what is typed here alone. */
+  readonly version: number;
+  /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
+  readonly revision: number;
+  /** What has been submitted, by step; what is pending included. Null for what a sensitive step holds. */
+  readonly data: ToldData<F>;
+  /**
+   * The same as it was typed, before the steps' schemas parsed it: what a form is offered, with `drafts` on top. Null for
+   * what a sensitive step holds.
+   */
+  readonly inputs: ToldInputs<F>;
+  /** What the server computed, by step. */
+  readonly outputs: Outputs<F>;
+  /** What has been typed and not submitted, here or on another device, by step and field. */
+  readonly drafts: { readonly [K in StepsOf<F>]?: DraftOf<F, K> };
+  readonly submissions: Snapshot["submissions"];
+  readonly progress: Progress<StepsOf<F>>;
+  /**
+   * Whether `status` is what this device expects and the server has not said: the start, the last submission or the
+   * cancellation waits to be sent, or the deadline has passed by the server's clock as it was last heard on this page. The
+   * server may yet say otherwise.
+   */
+  readonly provisional: boolean;
+  /**
+   * The irreversible step that was sent and of which the server has not said what became, also before a reload; null for
+   * none. Nobody knows yet whether it happened.
+   */
+  readonly confirming: StepsOf<F> | null;
+  readonly sync: Sync;
+  readonly shelved: readonly Shelved<F>[];
+}
+
+interface Begun {
+  /** Where the last change was made. */
+  readonly device: Device;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly expiresAt: string;
+}
+
+/** Whether the session exists is not known yet, or it does not: then `shelved` may hold the start that was refused. */
+interface Absent<Status> {
+  readonly status: Status;
+  readonly device: null;
+  readonly startedAt: null;
+  readonly updatedAt: null;
+  readonly expiresAt: null;
+  readonly endedAt: null;
+  readonly result: null;
+}
+
+interface Active extends Begun {
+  readonly status: "active";
+  readonly endedAt: null;
+  readonly result: null;
+}
+
+interface Ended extends Begun {
+  readonly status: "cancelled" | "expired";
+  readonly endedAt: string;
+  readonly result: null;
+}
+
+interface Completed<F extends AnyFlow> extends Begun {
+  readonly status: "completed";
+  readonly endedAt: string;
+  /**
+   * What the application returned. Null without a `result` schema, while the last step is pending here, and where this
+   * page cannot read the session's version.
+   */
+  readonly result: ResultOf<F> | null;
+}
+
+/**
+ * Everything visible of a session; `status` says what else is known. Immutable: a change makes another object. Times
+ * are ISO 8601 in UTC.
+ */
+export type SessionState<F extends AnyFlow = AnyFlow> = Visible<F> &
+  (Absent<"loading"> | Absent<"missing"> | Active | Ended | Completed<F>);
+
+export interface StateInput {
+  readonly flow: AnyFlow;
+  readonly id: string;
+  readonly record: SessionRecord | undefined;
+  /** The record as it is shown; null when there is no session. */
+  readonly view: Snapshot | null;
+  readonly absence: "loading" | "missing";
+  readonly sync: Sync;
+  readonly shelved: readonly Shelved[];
+  /** By the server's clock, milliseconds since 1970; 0 while that is not known, or no deadline has passed by it. */
+  readonly nowMs: number;
+}
+
+/** A session's state before anything is known of it, on a server too. */
+export function blankState(flow: AnyFlow, id: string): SessionState {
+  const sync: Sync = { state: "saved", pending: 0, storage: "disk" };
+  return stateOf({ flow, id, record: undefined, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
+}
+
+export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
+  // An end that is only due shows; the server takes it as a revision of its own.
+  const shown = view && atTime(view, nowMs);
+  const state = {
+    id,
+    flow: flow.name,
+    version: shown?.version ?? flow.version,
+    revision: record?.snapshot?.revision ?? 0,
+    status: shown?.status ?? absence,
+    provisional: shown !== null && shown.status !== record?.snapshot?.status,
+    data: shown?.data ?? {},
+    inputs: { ...shown?.data, ...shown?.inputs },
+    outputs: shown?.outputs ?? {},
+    drafts: draftValues(shown?.drafts ?? {}),
+    submissions: shown?.submissions ?? {},
+    // Another version's data may be more than this path function can read.
+    progress: progressOf(flow, shown?.version === flow.version ? shown.data : {}),
+    device: shown?.device ?? null,
+    startedAt: shown?.startedAt ?? null,
+    updatedAt: shown?.updatedAt ?? null,
+    expiresAt: shown?.expiresAt ?? null,
+    endedAt: shown?.endedAt ?? null,
+    result: shown?.result ?? null,
+    confirming: record?.asked?.step ?? null,
+    sync,
+    shelved,
+  };
+  // A snapshot has what its status goes with, and the flow's own schemas made what it holds.
+  return state as SessionState;
+}

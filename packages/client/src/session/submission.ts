@@ -1,0 +1,73 @@
+import type { Outcome, Refusal } from "@sessions/core";
+import type { Settlement } from "../record/record.ts";
+
+/** How far a submission has come. Awaiting it awaits `settled`. */
+export interface Submission extends PromiseLike<Settlement> {
+  /** The command's id: ask `receipt` with it whether it happened. */
+  readonly id: string;
+  /** It is on this device's disk, or known to be in memory only, or refused. Never rejects. */
+  readonly stored: Promise<void>;
+  /** The server has answered, or it was refused here. Never rejects; offline it waits. */
+  readonly settled: Promise<Settlement>;
+}
+
+/** How far a draft has come. */
+export interface Draft {
+  /** It is on this device's disk, or known to be in memory only, or refused. Never rejects. */
+  readonly stored: Promise<void>;
+  /**
+   * The server has it, or something newer typed in its place; refused when a field of it could not be kept. Never
+   * rejects; offline it waits.
+   */
+  readonly settled: Promise<Outcome>;
+  /** Why it, or a field of it, could not be kept at all; null when it is kept. Never rejects, and waits for nobody. */
+  readonly refused: Promise<Refusal | null>;
+}
+
+/** What was begun for a command, perhaps only once the store has been read. */
+export interface Begun<Result> {
+  readonly stored: Promise<void>;
+  readonly settled: Promise<Result>;
+}
+
+/** Nobody waits for most drafts to reach the server: there is one for every keystroke. */
+export interface BegunDraft {
+  readonly stored: Promise<void>;
+  readonly refused: Refusal | null;
+  readonly settled: () => Promise<Outcome>;
+}
+
+export function draftOf(begun: BegunDraft | Promise<BegunDraft>): Draft {
+  const soon = Promise.resolve(begun);
+  let settled: Promise<Outcome> | undefined;
+  return {
+    stored: soon.then(({ stored }) => stored),
+    get settled() {
+      return (settled ??= soon.then((it) => (it.refused ? { outcome: "refused", refusal: it.refused } : it.settled())));
+    },
+    refused: soon.then(({ refused }) => refused),
+  };
+}
+
+export function submissionOf(id: string, begun: Begun<Settlement> | Promise<Begun<Settlement>>): Submission {
+  const soon = Promise.resolve(begun);
+  const settled = soon.then((it) => it.settled);
+  return {
+    id,
+    stored: soon.then((it) => it.stored),
+    settled,
+    // Awaitable on purpose: most callers want to know how it ended.
+    // oxlint-disable-next-line unicorn/no-thenable
+    then: (onFulfilled, onRejected) => settled.then(onFulfilled, onRejected),
+  };
+}
+
+/** An outcome as a submission tells it. */
+export function settlementOf(outcome: Outcome): Settlement {
+  return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
+}
+
+/** Something that has ended before it began. */
+export function endedAtOnce<Result>(result: Result): Begun<Result> {
+  return { stored: Promise.resolve(), settled: Promise.resolve(result) };
+}

@@ -1,0 +1,172 @@
+import { promisifyRequest, type UseStore } from "idb-keyval";
+import { within, type Environment } from "../environment.ts";
+
+const STORE = "records";
+
+/** The key of the device's id. It is "" once the owner has been forgotten. */
+export const DEVICE_KEY = "device";
+
+/** How long the disk may take, in milliseconds: a tab that fell asleep in a transaction holds up all others. */
+const DISK_MS = 3_000;
+
+/** An IndexedDB database with one object store, opened when it is first used and again whenever that is needed. */
+export interface Database {
+  /** Fails after {@link DISK_MS}; what had not completed by then never will. May run its callback twice. */
+  readonly transact: UseStore;
+  /** Reads, changes and writes in one transaction. Resolves when that has completed; when `strict`, on the disk itself. */
+  update<T>(key: string, step: (value: T | undefined) => T, durability?: IDBTransactionDurability): Promise<void>;
+  /** Lets go of the database, so that it can be deleted. Using it opens it again. */
+  release(): void;
+  /** Lets go of the database for good: what still wants it fails, and makes it no more. */
+  close(): void;
+}
+
+export interface DatabaseEvents {
+  /** Another tab forgets the owner. */
+  readonly onForgotten: () => void;
+  /** The browser or a person has closed or deleted it: what was in it may be gone. */
+  readonly onGone: () => void;
+}
+
+export function openDatabase(name: string, environment: Environment, events: Partial<DatabaseEvents> = {}): Database {
+  const { onForgotten, onGone } = events;
+  let opening: Promise<IDBDatabase> | undefined;
+  let wasOpen = false;
+  let closed = false;
+  // Nothing is opened while it is not known whose deletion it is that runs.
+  let verdict = Promise.resolve();
+
+  function drop(connection: typeof opening): void {
+    connection?.then((database) => database.close()).catch(() => {});
+    if (opening === connection) opening = undefined;
+  }
+
+  function close(): void {
+    closed = true;
+    drop(opening);
+  }
+
+  function open(): Promise<IDBDatabase> {
+    if (opening !== undefined) return opening;
+    const connection: Promise<IDBDatabase> = verdict.then(() => connect(() => drop(connection)));
+    return (opening = connection);
+  }
+
+  function connect(onEnd: () => void): Promise<IDBDatabase> {
+    return new Promise<IDBDatabase>((resolve, reject) => {
+      if (closed) throw new Error("The database was let go of.");
+      const request = indexedDB.open(name, 1);
+      let isNew = false;
+      request.onupgradeneeded = () => {
+        isNew = true;
+        // What waited behind the deletion must not undo it.
+        if (closed) request.transaction!.abort();
+        else request.result.createObjectStore(STORE);
+      };
+      request.onerror = () => reject(request.error);
+      request.onsuccess = () => {
+        const database = request.result;
+        // Browsers close a database on their own: Safari in the background, any when site data is cleared.
+        database.onclose = () => {
+          onEnd();
+          onGone?.();
+        };
+        // The version never changes, its number is in the name: this is a deletion.
+        database.onversionchange = () => {
+          const device = database.transaction(STORE).objectStore(STORE).get(DEVICE_KEY);
+          verdict = new Promise((resolve) => {
+            device.onerror = () => resolve();
+            device.onsuccess = () => {
+              const isForgotten = device.result === "";
+              if (isForgotten) close();
+              resolve();
+              (isForgotten ? onForgotten : onGone)?.();
+            };
+          });
+          onEnd();
+        };
+        resolve(database);
+        if (isNew && wasOpen) onGone?.();
+        wasOpen = true;
+      };
+    });
+  }
+
+  const transact = <T>(
+    mode: IDBTransactionMode,
+    callback: (store: IDBObjectStore) => T | PromiseLike<T>,
+    durability: IDBTransactionDurability = "default",
+  ): Promise<T> =>
+    within(DISK_MS, environment, async (signal) => {
+      for (let attempt = 1; ; attempt += 1) {
+        const connection = open();
+        try {
+          const transaction = (await connection).transaction(STORE, mode, { durability });
+          signal.onabort = () => abort(transaction);
+          signal.throwIfAborted();
+          return await callback(transaction.objectStore(STORE));
+        } catch (error) {
+          // A handle goes stale without a `close` event, and WebKit loses its database process ("UnknownError").
+          drop(connection);
+          if (attempt > 1 || signal.aborted) throw error;
+        }
+      }
+    });
+
+  return {
+    transact,
+    update: <T>(key: string, step: (value: T | undefined) => T, durability?: IDBTransactionDurability) =>
+      transact(
+        "readwrite",
+        async (store) => {
+          const { transaction } = store;
+          const completed = promisifyRequest(transaction);
+          const reading = store.get(key);
+          reading.onsuccess = () => {
+            store.put(step(reading.result as T | undefined), key);
+            // Were the page to fall asleep now, the transaction would wait for it, and every other tab with it.
+            transaction.commit();
+          };
+          await completed;
+        },
+        durability,
+      ),
+    release: () => drop(opening),
+    close,
+  };
+}
+
+function abort(transaction: IDBTransaction): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has completed, and its event comes late.
+  }
+}
+
+/** Deletes every database whose name begins so. Emptied first, since a frozen tab can hold a deletion up for long. */
+export async function forgetDatabases(name: string, prefix: string, environment: Environment): Promise<void> {
+  const found = (await indexedDB.databases?.()) ?? [];
+  const others = found.map((database) => database.name ?? "").filter((other) => other.startsWith(prefix));
+  await Promise.all([...new Set([name, ...others])].map((one) => forgetDatabase(one, environment)));
+}
+
+async function forgetDatabase(name: string, environment: Environment): Promise<void> {
+  const database = openDatabase(name, environment);
+  await database.transact("readwrite", (store) => {
+    store.clear();
+    store.put("", DEVICE_KEY);
+    return promisifyRequest(store.transaction);
+  });
+  database.release();
+  await deleteDatabase(name);
+}
+
+/** Resolves when it is deleted, or goes as soon as the last tab lets go of it. */
+export function deleteDatabase(name: string): Promise<unknown> {
+  const request = indexedDB.deleteDatabase(name);
+  return new Promise((resolve, reject) => {
+    request.onsuccess = request.onblocked = resolve;
+    request.onerror = () => reject(request.error);
+  });
+}

@@ -1,0 +1,217 @@
+import { sameJson, type Json } from "@sessions/core";
+import { entries, get } from "idb-keyval";
+import { DEVICE_KEY, type Database } from "./database.ts";
+import { emptyRecord, isUnsettled, type Change, type SessionRecord } from "../record/record.ts";
+import { reunited } from "../record/merge.ts";
+
+export interface RecordsOptions {
+  readonly database: Database;
+  /** Nothing is written before. */
+  readonly ready: Promise<void>;
+  /** Whether the owner was forgotten: nothing is read or written any more. */
+  readonly isGone: () => boolean;
+  /** A record as this page's code reads it. */
+  readonly lift: (record: SessionRecord) => SessionRecord;
+  /** Whether what `lift` leaves out of it must not stay on the disk. */
+  readonly conceals: (record: SessionRecord) => boolean;
+  /** These records have changed. */
+  readonly onChange: (ids: readonly string[]) => void;
+  /** They are kept elsewhere from now on. */
+  readonly onStorage: () => void;
+  /** A record has reached the disk, for other tabs to read. `met`: what another tab had put there came along. */
+  readonly onStored: (id: string, met: boolean) => void;
+}
+
+/**
+ * The records of a database. A change is applied in memory at once, then persisted by one transaction that reads,
+ * changes and writes: tabs that share a record never lose one another's changes. What is shown is what was
+ * persisted, with the changes that are not yet persisted on top.
+ */
+export interface Records {
+  readonly all: ReadonlyMap<string, SessionRecord>;
+  /** "memory" while IndexedDB refuses. */
+  readonly storage: "disk" | "memory";
+  /** Whether something that was done here is not on the disk, and would be lost with the page. */
+  readonly unstored: boolean;
+  /** Resolves when the change's transaction has completed, or is known to be in memory only; never rejects. */
+  change(id: string, change: Change): Promise<void>;
+  /** Reads what is on the disk: these records, or all. Never rejects. */
+  refresh(ids?: readonly string[]): Promise<void>;
+  /** Tries again to write what is in memory alone: it says "disk" once all of that is written. Never rejects. */
+  heal(): Promise<void>;
+  /** Writes everything that is known here; what is on the disk by then stays. */
+  restore(): void;
+  /** Says where they are kept. */
+  keepIn(storage: Records["storage"]): void;
+  /** Makes a change of whatever is not persisted yet, without a word. */
+  apply(change: Change): void;
+  /** Lets go of these in memory. */
+  release(ids: readonly string[]): void;
+  /** Resolves when nothing is being written. */
+  written(): Promise<unknown>;
+  /**
+   * Whether a pending command may be sent. One on its way to the disk waits: there another tab's irreversible step may
+   * be found, for which it is refused. While records are in memory alone nothing is found, so that it goes at once.
+   */
+  isSendable(id: string, command: string): boolean;
+  /** Whether a command may have been sent before it was on the disk: then only the server can refuse it. */
+  mayBeSent(command: string): boolean;
+}
+
+interface Row {
+  persisted: SessionRecord | undefined;
+  unpersisted: readonly Change[];
+  writing: Promise<void>;
+  /** A write that has yet to begin, and takes along what comes until then. */
+  next: Promise<void> | undefined;
+}
+
+export function createRecords(options: RecordsOptions): Records {
+  const { database, ready, isGone, lift, conceals, onChange } = options;
+  const rows = new Map<string, Row>();
+  const all = new Map<string, SessionRecord>();
+  const sentEarly = new Set<string>();
+  let storage: Records["storage"] = "disk";
+
+  function rowOf(id: string): Row {
+    const row = rows.get(id) ?? { persisted: undefined, unpersisted: [], writing: ready, next: undefined };
+    rows.set(id, row);
+    return row;
+  }
+
+  /** What the disk does not have any more is kept here. */
+  function takePersisted(id: string, persisted: SessionRecord | undefined): boolean {
+    if (persisted === undefined) return false;
+    const row = rowOf(id);
+    row.persisted = persisted;
+    const lifted = lift(persisted);
+    const record = row.unpersisted.reduce((before, change) => change(before), lifted);
+    if (lifted !== persisted && conceals(persisted)) {
+      row.unpersisted = [(before) => before, ...row.unpersisted];
+      void write(id, row);
+    }
+    // Another object would be another render.
+    if (sameRecord(record, all.get(id))) return false;
+    all.set(id, record);
+    return true;
+  }
+
+  async function refresh(ids?: readonly string[]): Promise<void> {
+    if (isGone()) return;
+    try {
+      const found = ids
+        ? await Promise.all(ids.map(async (id) => [id, await get<SessionRecord>(id, database.transact)] as const))
+        : await entries<string, SessionRecord>(database.transact);
+      for (const [id, persisted] of found) if (id !== DEVICE_KEY) takePersisted(id, persisted);
+    } catch {
+      keepIn("memory");
+      return;
+    }
+    if (unpersisted().length === 0) keepIn("disk");
+    onChange(ids ?? [...all.keys()]);
+  }
+
+  function change(id: string, next: Change): Promise<void> {
+    const row = rowOf(id);
+    const record = next(all.get(id) ?? emptyRecord);
+    if (sameRecord(record, all.get(id))) return row.writing;
+    row.unpersisted = [...row.unpersisted, next];
+    all.set(id, record);
+    // Before anyone is told: whatever they do with it, it is written.
+    const written = write(id, row);
+    onChange([id]);
+    return written;
+  }
+
+  function write(id: string, row: Row): Promise<void> {
+    row.next ??= row.writing = row.writing.then(() => {
+      row.next = undefined;
+      return persist(id, row);
+    });
+    return row.next;
+  }
+
+  async function persist(id: string, row: Row): Promise<void> {
+    if (row.unpersisted.length === 0 || isGone()) return;
+    let persisted = emptyRecord;
+    // One transaction for everything that came while the last one ran.
+    const batch = row.unpersisted;
+    const step = (before = row.persisted ?? emptyRecord) =>
+      (persisted = batch.reduce((record, change) => change(record), lift(before)));
+    try {
+      // Browsers call written what is not yet on the disk. For what the server has, that is enough.
+      const durability = isUnsettled(all.get(id) ?? emptyRecord) ? "strict" : "relaxed";
+      await database.update<SessionRecord>(id, step, durability);
+    } catch {
+      keepIn("memory");
+      return;
+    }
+    row.unpersisted = row.unpersisted.filter((step) => !batch.includes(step));
+    const met = takePersisted(id, persisted);
+    if (met) onChange([id]);
+    options.onStored(id, met);
+    await heal();
+  }
+
+  const unpersisted = () => [...rows].filter(([, row]) => row.unpersisted.length > 0);
+
+  async function heal(): Promise<void> {
+    if (storage === "disk") return;
+    const waiting = unpersisted();
+    // Behind what a row is writing, and not awaited: rows never wait for one another.
+    for (const [id, row] of waiting) void write(id, row);
+    if (waiting.length === 0) await refresh();
+  }
+
+  function keepIn(next: Records["storage"]): void {
+    if (storage === next) return;
+    storage = next;
+    options.onStorage();
+  }
+
+  return {
+    all,
+    get storage() {
+      return storage;
+    },
+    get unstored() {
+      return unpersisted().some(([id]) => isUnsettled(all.get(id) ?? emptyRecord));
+    },
+    change,
+    refresh,
+    heal,
+    keepIn,
+    restore() {
+      for (const [id, mine] of all) {
+        const row = rowOf(id);
+        row.unpersisted = [(record) => reunited(mine, record), ...row.unpersisted];
+        void write(id, row);
+      }
+    },
+    apply(change) {
+      for (const [id, row] of rows) {
+        if (row.unpersisted.length === 0) continue;
+        row.unpersisted = [...row.unpersisted, change];
+        all.set(id, change(all.get(id)!));
+      }
+    },
+    release(ids) {
+      for (const id of ids) {
+        rows.delete(id);
+        all.delete(id);
+      }
+    },
+    written: () => Promise.all([...rows.values()].map((row) => row.writing)),
+    isSendable(id, command) {
+      const isStored = rows.get(id)?.persisted?.pending.some((entry) => entry.command.id === command) ?? false;
+      if (!isStored && storage === "memory") sentEarly.add(command);
+      return isStored || storage === "memory";
+    },
+    mayBeSent: (command) => sentEarly.has(command),
+  };
+}
+
+function sameRecord(left: SessionRecord, right: SessionRecord | undefined): boolean {
+  // A record is plain JSON but for its interfaces, which have no index signature.
+  return sameJson(left as unknown as Json, right as unknown as Json | undefined);
+}

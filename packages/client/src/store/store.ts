@@ -1,0 +1,186 @@
+import { delMany, entries, get } from "idb-keyval";
+import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
+import { createDeferred } from "../deferred.ts";
+import { isServer, type Environment } from "../environment.ts";
+import { eraseMarks, readMark, writeMark } from "./device-cookie.ts";
+import { emptyRecord, isUnsent, isUnsettled, type SessionRecord } from "../record/record.ts";
+import { createRecords, type Records, type RecordsOptions } from "./records.ts";
+import { reunited } from "../record/merge.ts";
+
+/** Raised when records get another shape. It is part of the database's name. */
+const SCHEMA_VERSION = 1;
+
+/** How many ended sessions with nothing left to settle are kept for reading offline. */
+const ENDED_KEPT = 50;
+
+export interface StoreOptions extends Pick<
+  RecordsOptions,
+  "lift" | "conceals" | "onChange" | "onStorage" | "onStored"
+> {
+  readonly owner: string;
+  readonly profile: string;
+  readonly environment: Environment;
+  readonly schemaVersion?: number;
+  /** Another tab forgets the owner: abandon the store. */
+  readonly onForgotten: () => void;
+}
+
+/** What is kept of one owner and profile: the sessions' records, and who the device is. */
+export interface Store extends Pick<
+  Records,
+  "storage" | "unstored" | "change" | "refresh" | "heal" | "written" | "isSendable" | "mayBeSent"
+> {
+  /** Unique to the owner, the profile and the shape of the records. */
+  readonly name: string;
+  readonly records: Records["all"];
+  readonly loaded: boolean;
+  /** Resolves when what was persisted is in memory; never rejects. */
+  readonly ready: Promise<void>;
+  /** The device's id, for good once it is `loaded`: a browser without the cookie may have another one on its disk. */
+  readonly device: string;
+  /** Whether the browser has deleted what this device had not yet sent. */
+  readonly lost: boolean;
+  /** The person knows of it. */
+  dismissLost(): void;
+  /** Deletes everything local of this owner, in every profile. Nothing is kept from now on. */
+  forget(): Promise<void>;
+  /** Writes nothing any more: another tab deleted everything. */
+  abandon(): void;
+  /** Lets go of the database until it is used again. */
+  release(): void;
+  /** Finishes what is being written, then lets go of the database. Never rejects. */
+  close(): Promise<void>;
+}
+
+export function createStore(options: StoreOptions): Store {
+  const { owner, profile, environment, onForgotten, schemaVersion = SCHEMA_VERSION } = options;
+  const prefix = `sessions:${encodeURIComponent(owner)}:`;
+  const nameAt = (version: number) => `${prefix}${encodeURIComponent(profile)}:${version}`;
+  const name = nameAt(schemaVersion);
+  let mark = readMark(owner, profile);
+  let device = mark.device ?? environment.id();
+  let lost = false;
+  let loaded = false;
+  let gone = false;
+
+  const { promise: ready, resolve } = createDeferred<void>();
+  const database = openDatabase(name, environment, { onForgotten, onGone });
+  const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
+  // A session that is opened meanwhile is read first.
+  if (!isServer()) queueMicrotask(() => void load().then(resolve));
+
+  async function load(): Promise<void> {
+    try {
+      for (let version = 1; version < schemaVersion; version += 1) await copyFrom(nameAt(version));
+      let known = await get<string>(DEVICE_KEY, database.transact);
+      if (!known) await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
+      const issued = device;
+      device = known || device;
+      // What was typed until now was stamped with another id.
+      if (device !== issued) records.apply((record) => renamed(record, issued, device));
+      await records.refresh();
+      await prune();
+      // Another tab may have noticed just now.
+      lost = readMark(owner, profile).lost || (known === undefined && mark.unsent);
+    } catch {
+      records.keepIn("memory");
+    }
+    loaded = true;
+    changed([...records.all.keys()]);
+  }
+
+  /** A tab of an older version may still be open, and writes there again what it finds deleted. */
+  async function copyFrom(older: string): Promise<void> {
+    const from = openDatabase(older, environment);
+    for (const [key, value] of await entries<string, SessionRecord | string>(from.transact)) {
+      await database.update<SessionRecord | string>(key, (before) => {
+        if (typeof value === "string") return before || value;
+        return reunited((before as SessionRecord | undefined) ?? emptyRecord, { ...emptyRecord, ...value });
+      });
+    }
+    from.release();
+    await deleteDatabase(older);
+  }
+
+  async function prune(): Promise<void> {
+    const settled = [...records.all].filter(([, record]) => record.snapshot?.endedAt && !isUnsettled(record));
+    const surplus = settled
+      .map(([id]) => id)
+      .sort()
+      .slice(0, -ENDED_KEPT);
+    if (surplus.length > 0) await delMany(surplus, database.transact);
+    records.release(surplus);
+  }
+
+  function changed(ids: readonly string[]): void {
+    if (loaded && !gone) {
+      const unsent = [...records.all.values()].some(isUnsent);
+      // A device that has done nothing yet needs no cookie.
+      if (unsent !== mark.unsent || lost !== mark.lost) writeMark(owner, profile, (mark = { device, unsent, lost }));
+    }
+    options.onChange(ids);
+  }
+
+  /** Every tab writes what it knows. */
+  function onGone(): void {
+    if (gone || !loaded) return;
+    database.update<string>(DEVICE_KEY, (known) => known || device).catch(() => records.keepIn("memory"));
+    records.restore();
+  }
+
+  return {
+    name,
+    records: records.all,
+    written: records.written,
+    isSendable: records.isSendable,
+    mayBeSent: records.mayBeSent,
+    get storage() {
+      return records.storage;
+    },
+    get loaded() {
+      return loaded;
+    },
+    get device() {
+      return device;
+    },
+    get lost() {
+      return lost;
+    },
+    get unstored() {
+      return records.unstored;
+    },
+    ready,
+    change: records.change,
+    refresh: records.refresh,
+    heal: records.heal,
+    dismissLost() {
+      lost = false;
+      changed([]);
+    },
+    async forget() {
+      gone = true;
+      records.release([...records.all.keys()]);
+      eraseMarks(owner);
+      await ready;
+      records.release([...records.all.keys()]);
+      database.close();
+      await forgetDatabases(name, prefix, environment);
+    },
+    abandon() {
+      gone = true;
+      database.close();
+    },
+    release: database.release,
+    async close() {
+      await ready;
+      await records.written();
+      database.close();
+    },
+  };
+}
+
+/** A record in which another device id stands wherever the first did. */
+function renamed(record: SessionRecord, from: string, to: string): SessionRecord {
+  // It is in stamps alone, which lie deep.
+  return JSON.parse(JSON.stringify(record).replaceAll(from, to)) as SessionRecord;
+}

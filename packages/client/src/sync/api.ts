@@ -1,0 +1,153 @@
+import {
+  PROTOCOL_VERSION,
+  SessionsError,
+  type Command,
+  type Device,
+  type ListReply,
+  type ListRequest,
+  type PushReply,
+  type ReadReply,
+  type ReceiptReply,
+  type ReceiptRequest,
+  type WatchEvent,
+  type WatchRequest,
+} from "@sessions/core";
+import { answerOf, AnswerError, unknown, type Answer } from "./answer.ts";
+import { within, type Environment } from "../environment.ts";
+import type { SessionTransport, WatchObserver } from "./transport.ts";
+
+/** How long one push may take, in milliseconds. */
+export const PUSH_MS = 20_000;
+
+/** How long any other call may take, in milliseconds. */
+const CALL_MS = 10_000;
+
+export interface ServerOptions {
+  readonly transport: SessionTransport;
+  readonly owner: string;
+  readonly device: () => Device;
+  readonly environment: Environment;
+  /** Nobody, or another person, is signed in. */
+  readonly onSignedOut: () => void;
+  /** Something answers that is not the router, or nothing can: each kind is told once. */
+  readonly onError: (fault: SessionsError) => void;
+}
+
+/**
+ * The server as one owner reaches it. Every request names whose it is, so that the server refuses what one person
+ * left in this browser once another is signed in. A call that takes longer than `ms` milliseconds is aborted, and
+ * rejects.
+ */
+export interface Server {
+  push(commands: readonly Command[], ms?: number): Promise<PushReply>;
+  read(session: string, ms?: number): Promise<ReadReply>;
+  list(request: ListRequest): Promise<ListReply>;
+  receipt(request: ReceiptRequest, ms?: number): Promise<ReceiptReply>;
+  /** What a stream that is opened with these revisions would bring first; `after` is the last session of the page before. */
+  changes(known: WatchRequest["known"], after?: string): Promise<WatchEvent>;
+  /** Opens the stream; `known` are the revisions that this device has, by session. Returns what ends it. */
+  watch(known: WatchRequest["known"], observer: WatchObserver): () => void;
+}
+
+export function createServer(options: ServerOptions): Server {
+  const { transport, owner, device, environment, onSignedOut } = options;
+  const told = new Set<string>();
+  // Whether the router has answered, by which it is known to be there.
+  let heard = false;
+
+  function look(error: unknown): void {
+    const answer = answerOf(error);
+    if (isSignedOut(error, answer, heard)) return onSignedOut();
+    const fault = faultOf(error, answer, heard);
+    heard ||= answer?.isRouters === true;
+    const kind = `${fault?.code} ${answer?.status}`;
+    if (fault === undefined || told.has(kind)) return;
+    told.add(kind);
+    options.onError(fault);
+  }
+
+  async function ask<Reply>(
+    ms = CALL_MS,
+    call: (options: { readonly signal: AbortSignal }) => Promise<Reply>,
+  ): Promise<Reply> {
+    try {
+      const reply = await within(ms, environment, (signal) => call({ signal }));
+      assertOurs(reply);
+      heard = true;
+      return reply;
+    } catch (error) {
+      look(error);
+      throw error;
+    }
+  }
+
+  const protocol = PROTOCOL_VERSION;
+  return {
+    push: (commands, ms = PUSH_MS) =>
+      ask(ms, (options) =>
+        transport.push.mutate({ owner, protocol, device: device(), commands: [...commands] }, options),
+      ),
+    read: (session, ms) => ask(ms, (options) => transport.read.query({ owner, session }, options)),
+    list: (request) => ask(undefined, (options) => transport.list.query({ ...request, owner }, options)),
+    receipt: (request, ms) => ask(ms, (options) => transport.receipt.query({ ...request, owner }, options)),
+    changes: (known, after) =>
+      ask(undefined, (options) =>
+        transport.changes.query({ owner, protocol, known, ...(after !== undefined && { after }) }, options),
+      ),
+    watch(known, observer) {
+      const onError = (error: unknown) => {
+        look(error);
+        observer.onError(error);
+      };
+      const onData = (event: WatchEvent) => {
+        try {
+          assertOurs(event);
+        } catch (error) {
+          return onError(error);
+        }
+        observer.onData(event);
+      };
+      const subscription = transport.watch.subscribe({ owner, protocol, known }, { ...observer, onData, onError });
+      return () => subscription.unsubscribe();
+    },
+  };
+}
+
+/** Whatever the router says has its clock. JSON of another shape may come from somebody else, or through a transformer. */
+function assertOurs(reply: unknown): void {
+  const { now } = (reply ?? {}) as { readonly now?: unknown };
+  if (typeof now !== "string" || Number.isNaN(Date.parse(now))) {
+    throw new Error("Not the router's.", { cause: new AnswerError({ ...unknown, status: 200 }) });
+  }
+}
+
+/** Who is asked to sign in gets a 401, or is sent to a page, or finds a page where the router was. */
+function isSignedOut(error: unknown, answer: Answer | undefined, heard: boolean): boolean {
+  if (codeOf(error) === "UNAUTHORIZED" || answer?.status === 401) return true;
+  return answer !== undefined && answer.isHtml && (answer.redirected || (answer.status === 200 && heard));
+}
+
+/** The router's, by its shape: the application's tRPC client may come from another copy of the package. */
+function codeOf(error: unknown): string | undefined {
+  return (error as { readonly data?: { readonly code?: string } | null } | null)?.data?.code;
+}
+
+/** What a developer should look at; undefined for what passes, or is told elsewhere. */
+function faultOf(error: unknown, answer: Answer | undefined, heard: boolean): SessionsError | undefined {
+  if (answer === undefined) {
+    const { unanswered } = ((error as Error | undefined)?.cause ?? {}) as { readonly unanswered?: string };
+    const isOthers = unanswered !== undefined && new URL(unanswered, location.href).origin !== location.origin;
+    if (!isOthers || heard || globalThis.navigator?.onLine === false) return undefined;
+    return new SessionsError("origin_refused", `${unanswered} does not answer ${location.origin}.`);
+  }
+  const { status, isRouters, isHtml, url } = answer;
+  // Of what fails in itself the server's own `onError` is told.
+  if (isRouters && (status >= 500 || status === 429)) return undefined;
+  const kind = isHtml ? " with a page of HTML" : "";
+  const detail = `${url || "The server"} answered ${status || "something"}${kind}.`;
+  return new SessionsError(
+    status === 404 || (!heard && url !== "" && status < 300) ? "router_not_found" : "answer_unexpected",
+    // Never its message, which may quote what it was sent.
+    isRouters ? `${detail} The router says ${codeOf(error)}.` : detail,
+  );
+}

@@ -1,0 +1,101 @@
+import {
+  MAX_COMMANDS,
+  type AnyFlow,
+  type Command,
+  type DraftCommand,
+  type Drafts,
+  type Snapshot,
+} from "@sessions/core";
+import type { SessionRecord } from "../record/record.ts";
+
+type Slots = Snapshot["drafts"][string];
+
+/** What is sent as one push. */
+export interface Batch {
+  readonly commands: Command[];
+  /** The drafts among them, by session and command id. */
+  readonly drafts: Map<string, Map<string, { readonly step: string; readonly slots: Drafts[string] }>>;
+  /** How much the commands weigh, in bytes of JSON. */
+  bytes: number;
+  /** Whether something had no room. */
+  full: boolean;
+  /** Whether something is on its way to the disk first. */
+  waits: boolean;
+}
+
+export interface BatchOptions {
+  readonly records: ReadonlyMap<string, SessionRecord>;
+  readonly flows: ReadonlyMap<string, AnyFlow>;
+  /** How much the commands may weigh; one alone may always go. */
+  readonly maxBytes: number;
+  /** Whether a pending command may go. */
+  readonly isSendable: (session: string, command: string) => boolean;
+  /** A new command's id. */
+  readonly id: () => string;
+}
+
+export function emptyBatch(): Batch {
+  return { commands: [], drafts: new Map(), bytes: 0, full: false, waits: false };
+}
+
+/** Puts a session's commands into a batch, then its drafts, since a draft may need the start before it. */
+export function fill(
+  batch: Batch,
+  session: string,
+  { records, maxBytes, isSendable, id }: BatchOptions,
+  { withDrafts, atMost }: { readonly withDrafts: boolean; readonly atMost: number },
+): void {
+  const { version, snapshot, pending, drafts } = records.get(session)!;
+  let room = atMost;
+
+  function put(command: Command): boolean {
+    const bytes = bytesOf(command) + 1;
+    const { commands } = batch;
+    batch.full ||= commands.length >= MAX_COMMANDS || (commands.length > 0 && batch.bytes + bytes > maxBytes);
+    if (batch.full || room === 0) return false;
+    room -= 1;
+    commands.push(command);
+    batch.bytes += bytes;
+    return true;
+  }
+
+  for (const { command } of pending) {
+    if (!isSendable(session, command.id)) {
+      batch.waits = true;
+      return;
+    }
+    if (!put(command)) return;
+  }
+  if (!withDrafts) return;
+  const sent = new Map<string, { readonly step: string; readonly slots: Slots }>();
+  batch.drafts.set(session, sent);
+  for (const [step, all] of Object.entries(drafts)) {
+    const seen = { [step]: snapshot?.submissions[step]?.command ?? null };
+    for (const slots of portionsOf(all, maxBytes)) {
+      const command: DraftCommand = { kind: "draft", id: id(), session, version, step, seen, fields: slots };
+      if (!put(command)) return;
+      sent.set(command.id, { step, slots });
+    }
+  }
+}
+
+/** A step's fields, in as many parts as they need; a field is never cut. */
+function portionsOf(slots: Slots, maxBytes: number): readonly Slots[] {
+  const portions: Record<string, Slots[string]>[] = [{}];
+  let bytes = 0;
+  for (const [field, slot] of Object.entries(slots)) {
+    const more = bytesOf({ [field]: slot });
+    if (bytes > 0 && bytes + more > maxBytes / 2) {
+      portions.push({});
+      bytes = 0;
+    }
+    portions.at(-1)![field] = slot;
+    bytes += more;
+  }
+  return portions;
+}
+
+/** Of its JSON in UTF-8, as it travels. */
+function bytesOf(value: object): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
+}

@@ -1,0 +1,84 @@
+import { PROTOCOL_VERSION } from "@sessions/core";
+import type { Clock } from "../store/clock-offset.ts";
+import type { Environment } from "../environment.ts";
+
+/** By how much a clock's difference must change, in milliseconds, to be kept. */
+const NOTABLE_MS = 1_000;
+
+/** What is known of the connection to the server. */
+export interface LinkState {
+  /** Whether the server was heard last; true until a call or the browser says otherwise. */
+  readonly up: boolean;
+  /** Nobody, or another person, is signed in here: nothing is sent until that changes. */
+  readonly signedOut: boolean;
+  /** The server speaks another protocol: this page must be reloaded, or the server upgraded. */
+  readonly outdated: boolean;
+  /** The server's clock less this device's, in milliseconds. */
+  readonly offsetMs: number;
+}
+
+export interface Link {
+  readonly state: LinkState;
+  readonly offline: boolean;
+  /**
+   * The server's clock as it was heard since this page was opened, carried on by one that nobody sets: milliseconds since
+   * 1970, late rather than early. Null while it was not heard: then nothing tells a long time from a clock that was set.
+   */
+  readonly serverMs: number | null;
+  /** Milliseconds since 1970, by the server's clock as far as it is known. */
+  now(): number;
+  /** The server answered: `at` is its clock, an ISO time; `protocol` its version, where it says so. */
+  heard(at: string, protocol?: number): void;
+  failed(): void;
+  /** The server answered that this owner is not the one who is signed in. */
+  signedOut(): void;
+  /** Takes over what another tab knows, its `serverMs` too. */
+  adopt(state: LinkState, serverMs: number | null): void;
+}
+
+export function createLink({ now, elapsed }: Environment, clock: Clock, onChange: (wasUp: boolean) => void): Link {
+  let state: LinkState = {
+    up: globalThis.navigator?.onLine !== false,
+    signedOut: false,
+    outdated: false,
+    offsetMs: clock.read(),
+  };
+  // What the server's clock was by this one's difference, or as it was heard.
+  let base = { serverMs: now() + state.offsetMs, atMs: elapsed(), isHeard: false };
+
+  const carriedOn = () => base.serverMs + elapsed() - base.atMs;
+
+  function become(next: LinkState, serverMs: number | null = null): void {
+    const { up, signedOut, outdated, offsetMs } = state;
+    state = next;
+    if (serverMs !== null) base = { serverMs, atMs: elapsed(), isHeard: true };
+    if (Math.abs(next.offsetMs - offsetMs) > NOTABLE_MS) clock.write(next.offsetMs);
+    if (next.up !== up || next.signedOut !== signedOut || next.outdated !== outdated) onChange(up);
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    get offline() {
+      return !state.up;
+    },
+    get serverMs() {
+      return base.isHeard ? carriedOn() : null;
+    },
+    now() {
+      const setBackMs = carriedOn() - now() - state.offsetMs;
+      // This device's clock was set back. One that was set forward looks like a sleep.
+      if (setBackMs > NOTABLE_MS) become({ ...state, offsetMs: state.offsetMs + setBackMs });
+      return now() + state.offsetMs;
+    },
+    heard(at, protocol) {
+      const outdated = protocol === undefined ? state.outdated : protocol !== PROTOCOL_VERSION;
+      const serverMs = Date.parse(at);
+      become({ up: true, signedOut: false, outdated, offsetMs: serverMs - now() }, serverMs);
+    },
+    failed: () => become({ ...state, up: false }),
+    signedOut: () => become({ ...state, up: false, signedOut: true }),
+    adopt: become,
+  };
+}

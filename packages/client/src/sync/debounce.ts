@@ -1,0 +1,42 @@
+import type { Environment } from "../environment.ts";
+
+/** How long a person must have stopped typing, in milliseconds, before a draft is sent. */
+const PAUSE_MS = 400;
+
+/** How long a draft waits at most for a person who never stops, in milliseconds. */
+const LONGEST_MS = 2_000;
+
+export interface Pause {
+  /** Something was typed: `onEnd` runs after a pause. */
+  begin(): void;
+  /** Ends the pause now, if there is one. */
+  end(): void;
+  cancel(): void;
+}
+
+export function createPause(environment: Environment, onEnd: () => void): Pause {
+  let sinceMs: number | undefined;
+  let cancelTimer = () => {};
+
+  function cancel(): void {
+    cancelTimer();
+    sinceMs = undefined;
+  }
+
+  function end(): void {
+    if (sinceMs === undefined) return;
+    cancel();
+    onEnd();
+  }
+
+  return {
+    begin() {
+      const nowMs = environment.now();
+      sinceMs ??= nowMs;
+      cancelTimer();
+      cancelTimer = environment.after(Math.max(0, Math.min(PAUSE_MS, sinceMs + LONGEST_MS - nowMs)), end);
+    },
+    end,
+    cancel,
+  };
+}

@@ -1,0 +1,112 @@
+import type { Command } from "@sessions/core";
+import { backoffMs, type Environment } from "../environment.ts";
+
+interface Entry {
+  /** How often its one command failed in a row. */
+  failures: number;
+  untilMs: number;
+  /** How many of its commands are sent together. */
+  atMost: number;
+  /** Whether it has failed without others beside it. */
+  alone: boolean;
+}
+
+/**
+ * The sessions among which something fails, in the order in which they are tried. They are sent in halves until the
+ * session is found, and its commands in halves until the command is.
+ */
+export interface Isolation {
+  has(session: string): boolean;
+  /** What may be tried now, with how many of its commands. */
+  next(): readonly { readonly session: string; readonly atMost: number }[];
+  /** Whether these are of one session that has failed without others beside it. */
+  isAlone(commands: readonly Command[]): boolean;
+  /** These failed together, and one session rests for `restMs` at least. Returns the command when it is one. */
+  narrow(commands: readonly Command[], restMs: number): Command | undefined;
+  /** These got through. */
+  passed(commands: readonly Command[]): void;
+  failuresOf(session: string): number;
+  /** It is like all others again. */
+  release(session: string): void;
+  /** Nothing is tried for so many milliseconds. */
+  rest(ms: number): void;
+  /** Everything may be tried now. */
+  hurry(): void;
+  /** Calls once something may be tried again. */
+  wait(): void;
+  close(): void;
+}
+
+export function createIsolation(environment: Environment, onDue: () => void): Isolation {
+  const line = new Map<string, Entry>();
+  // How many sessions are sent together.
+  let together = Infinity;
+  let restsUntilMs = 0;
+  let cancelTimer: (() => void) | undefined;
+
+  function release(session: string): void {
+    line.delete(session);
+    if (line.size === 0) together = Infinity;
+  }
+
+  return {
+    has: (session) => line.has(session),
+    next() {
+      const nowMs = environment.now();
+      if (nowMs < restsUntilMs) return [];
+      const due = [...line].filter(([, { untilMs }]) => untilMs <= nowMs);
+      const first = due[0];
+      const some = first?.[1].alone ? [first] : due.filter(([, { alone }]) => !alone).slice(0, together);
+      return some.map(([session, { atMost }]) => ({ session, atMost }));
+    },
+    isAlone: (commands) => commands.every(({ session }) => line.get(session)?.alone),
+    narrow(commands, restMs) {
+      const sessions = new Set(commands.map(({ session }) => session));
+      if (sessions.size > 1) together = Math.floor(sessions.size / 2);
+      for (const session of sessions) {
+        const entry = line.get(session) ?? { failures: 0, untilMs: 0, atMost: Infinity, alone: false };
+        // To the end of the line.
+        line.delete(session);
+        line.set(session, entry);
+        if (sessions.size > 1) continue;
+        entry.alone = true;
+        let ms = restMs;
+        if (commands.length > 1) entry.atMost = Math.floor(commands.length / 2);
+        else {
+          entry.failures += 1;
+          ms = Math.max(restMs, 200, backoffMs(entry.failures, environment));
+        }
+        if (ms > 0) entry.untilMs = environment.now() + ms;
+      }
+      return commands.length === 1 ? commands[0] : undefined;
+    },
+    passed(commands) {
+      together *= 2;
+      for (const { session } of commands) {
+        const entry = line.get(session);
+        if (entry === undefined) continue;
+        const sent = commands.filter((command) => command.session === session).length;
+        // Behind these there may be what fails.
+        if (sent >= entry.atMost) Object.assign(entry, { failures: 0, untilMs: 0 });
+        else release(session);
+      }
+    },
+    failuresOf: (session) => line.get(session)?.failures ?? 0,
+    release,
+    rest(ms) {
+      restsUntilMs = environment.now() + ms;
+    },
+    hurry() {
+      restsUntilMs = 0;
+      for (const entry of line.values()) entry.untilMs = 0;
+    },
+    wait() {
+      cancelTimer?.();
+      cancelTimer = undefined;
+      if (line.size === 0) return;
+      const untilMs = Math.max(restsUntilMs, Math.min(...[...line.values()].map((entry) => entry.untilMs)));
+      cancelTimer = environment.after(Math.max(0, untilMs - environment.now()), onDue);
+    },
+    close: () => cancelTimer?.(),
+  };
+}

@@ -1,0 +1,126 @@
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import { createElection, isHidden } from "./election.ts";
+import { isServer, type Environment } from "../environment.ts";
+import type { LinkState } from "./connection.ts";
+
+/** What tabs of one owner and profile tell one another. */
+export type TabMessage =
+  /** These records have other content on the disk. */
+  | { readonly kind: "stored"; readonly ids: readonly string[] }
+  /** There is something to push, now: commands, and drafts too once there was a pause. */
+  | { readonly kind: "wake"; readonly drafts: boolean }
+  /** How the connection is, as a tab knows that pushes or watches. */
+  | { readonly kind: "link"; readonly state: LinkState; readonly serverMs: number | null }
+  /** What the stream has brought, for those who read other flows than the tab that holds it. */
+  | { readonly kind: "event"; readonly event: WatchEvent }
+  /** A tab wants to know how the connection is. */
+  | { readonly kind: "hello" }
+  /** The owner signed out. */
+  | { readonly kind: "forgotten" };
+
+/** How long a hidden tab goes on leading where tabs cannot elect one, in milliseconds. */
+const HIDDEN_MS = 10_000;
+
+export interface Tabs {
+  /** Whether this tab pushes for all of its team. */
+  readonly leads: boolean;
+  /** Whether this tab holds the stream for all tabs, whatever they can read. */
+  readonly watches: boolean;
+  tell(message: TabMessage): void;
+  /** Asks those who push and watch how the connection is. One that does not answer has fallen asleep, and is replaced. */
+  ask(): void;
+  /** The page is seen or awake again. */
+  back(): void;
+  /** The page is not seen any more. */
+  hidden(): void;
+  /** The page falls asleep: another tab's turn. */
+  leave(): void;
+  close(): void;
+}
+
+export interface TabsOptions {
+  /** Unique to the owner and profile. */
+  readonly name: string;
+  readonly environment: Environment;
+  /** What this tab can read. Each such group of tabs has a leader: after a deploy, old and new code lie in one browser. */
+  readonly team: string;
+  readonly onMessage: (message: TabMessage) => void;
+  /** `leads` or `watches` has changed. */
+  readonly onTurn: () => void;
+}
+
+/**
+ * Elects who pushes for each team, and which of those holds the stream for all. An election is an optimisation; a
+ * browser without Web Locks, or without a channel to reach the leader, lets every tab lead that is seen, and the
+ * server's receipts keep that correct.
+ */
+export function openTabs({ name, environment, team, onMessage, onTurn }: TabsOptions): Tabs {
+  const channel = isServer() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
+  const locks = channel && globalThis.navigator?.locks;
+  const watching = createElection({ name: `${name} stream ${PROTOCOL_VERSION}`, environment, locks, onTurn });
+  const leading = createElection({
+    name: `${name} ${team}`,
+    environment,
+    locks,
+    onTurn() {
+      if (leading.won) watching.enter();
+      else watching.leave();
+      onTurn();
+    },
+  });
+  const elections = [leading, watching];
+  let closed = false;
+  let cancelTimer: (() => void) | undefined;
+
+  function enter(): void {
+    if (closed) return;
+    leading.enter();
+    if (leading.won) watching.enter();
+  }
+
+  function leave(): void {
+    cancelTimer?.();
+    leading.leave();
+  }
+
+  function tell(message: TabMessage): void {
+    const won = elections.filter((election) => election.won).map((election) => election.name);
+    if (!closed) channel?.postMessage({ ...message, won });
+  }
+
+  // The channel is same-origin and its name holds the owner: only these tabs speak on it.
+  channel?.addEventListener("message", ({ data }: MessageEvent<TabMessage & { readonly won: readonly string[] }>) => {
+    if (data.kind === "link")
+      for (const election of elections) if (data.won.includes(election.name)) election.answered();
+    onMessage(data);
+  });
+  // Not before whoever opens has what it opens.
+  queueMicrotask(enter);
+
+  return {
+    get leads() {
+      return leading.won;
+    },
+    get watches() {
+      return watching.won;
+    },
+    tell,
+    ask() {
+      if (leading.won && watching.won) return;
+      tell({ kind: "hello" });
+      for (const election of elections) election.expectAnswer();
+    },
+    back: enter,
+    hidden() {
+      if (leading.isElected) return;
+      cancelTimer?.();
+      cancelTimer = environment.after(HIDDEN_MS, () => isHidden() && leave());
+    },
+    leave,
+    close() {
+      leave();
+      closed = true;
+      channel?.close();
+    },
+  };
+}

@@ -1,0 +1,283 @@
+import type { z } from "zod";
+import "../jitless.ts";
+import { durationMs, type Duration } from "../duration.ts";
+import { SessionsError } from "../error.ts";
+import type { Json } from "../json.ts";
+import type { Migrations, MigrationsInto } from "./migration.ts";
+import { namesIn, unlikeJson } from "./schema.ts";
+import type { FieldNames, Step, Steps } from "./step.ts";
+
+type StepName<S> = Extract<keyof S, string>;
+/** What a path may depend on: what the browser knows as well as the server. */
+type Told<S extends Steps> = {
+  readonly [K in keyof S as S[K]["sensitive"] extends true ? never : K]: z.output<S[K]["input"]>;
+};
+type Partially<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** The steps that every path a path function can return has: those at fixed places of its tuples. */
+type Fixed<P extends readonly string[]> = P extends readonly [
+  infer Head extends string,
+  ...infer Rest extends readonly string[],
+]
+  ? Head | Fixed<Rest>
+  : P extends readonly [...infer Rest extends readonly string[], infer Last extends string]
+    ? Last | Fixed<Rest>
+    : never;
+type LackingInSome<All extends string, P extends readonly string[]> = P extends unknown
+  ? Exclude<All, Fixed<P>>
+  : never;
+type OnEveryPath<All extends string, P extends readonly string[]> = Exclude<All, LackingInSome<All, P>>;
+
+export interface FlowOptions<
+  Name extends string,
+  S extends Steps,
+  Path extends readonly StepName<S>[],
+  Result extends z.ZodType<Json> | undefined,
+  Version extends number,
+  M,
+> {
+  /** Unique among the flows of an application. */
+  readonly name: Name;
+  /** A positive integer; raise it when the shape of a step changes, and say in `migrate` what becomes of what was. */
+  readonly version: Version;
+  /** The steps, in their default order. A step may depend only on steps of this flow. */
+  readonly steps: S & { readonly [K in keyof S]: Step<S[K]["input"], S[K]["output"], StepName<S>> };
+  /**
+   * The steps on a session's way, in order, given what has been submitted. Pure and total: the browser and
+   * the server both run it; of sensitive steps it is told nothing. Defaults to all steps, in order.
+   */
+  readonly path?: (data: Partially<Told<S>>) => Path;
+  /** What `complete` on the server returns when the last step is submitted. */
+  readonly result?: Result;
+  /** Deadlines: since the last change, and since the start. Defaults: 72 hours and 30 days. */
+  readonly expires?: { readonly idle?: Duration; readonly absolute?: Duration };
+  /**
+   * For each earlier version, what becomes of its steps in the next one: a function from the old fields to the new
+   * ones, `null` for a step that is gone, or `{ to, fields, again }`. A step that is not named stays as it is, and
+   * `{}` says that all do. Sessions of a version without an entry are kept, refused as `outdated`.
+   *
+   * @example
+   * migrate: { 1: { recipient: (old) => ({ ...old, country: "BE" }), purpose: null, origin: { to: "source" } } }
+   */
+  readonly migrate?: MigrationsInto<Version, S, M>;
+}
+
+/** The definition of a multi-step task, shared by browser and server. Made by {@link defineFlow}. */
+export interface Flow<
+  Name extends string = string,
+  S extends Steps = Steps,
+  Always extends string = string,
+  Result extends z.ZodType<Json> | undefined = z.ZodType<Json> | undefined,
+> {
+  readonly name: Name;
+  readonly version: number;
+  readonly steps: S;
+  readonly stepNames: readonly StepName<S>[];
+  readonly result: Result;
+  readonly idleMs: number;
+  readonly absoluteMs: number;
+  readonly migrate: Migrations;
+  /** The path for what has been submitted. Throws `path_invalid` when the flow's own function misbehaves. */
+  pathOf(data: Readonly<Record<string, Json>>): readonly StepName<S>[];
+  /** The steps that every completed session has. Present in types only. */
+  readonly always?: Always;
+}
+
+// Any flow. The type parameters stand in both directions, so `unknown` would fit none.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyFlow = Flow<string, any, any, any>;
+
+/** The names of a flow's steps. */
+export type StepsOf<F extends AnyFlow> = StepName<F["steps"]>;
+/** What a person may hand to `submit` for a step: the schema's input. */
+export type InputOf<F extends AnyFlow, K extends StepsOf<F>> = z.input<F["steps"][K]["input"]>;
+/** A step's submitted data: the schema's parsed value. */
+export type DataOf<F extends AnyFlow, K extends StepsOf<F>> = z.output<F["steps"][K]["input"]>;
+/** Whether an optional schema is there; of any flow it is. Without `strictNullChecks` a missing one extends everything. */
+export type IsGiven<Schema> = [Schema] extends [undefined] ? (0 extends 1 & Schema ? true : false) : true;
+/** What the server computed for a step. */
+export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> =
+  IsGiven<F["steps"][K]["output"]> extends true ? z.output<F["steps"][K]["output"]> : never;
+/** What has been submitted so far, by step. */
+export type Data<F extends AnyFlow> = { readonly [K in StepsOf<F>]?: DataOf<F, K> };
+/** What has been submitted so far as a device is told it: null for what a sensitive step holds. */
+export type ToldData<F extends AnyFlow> = {
+  readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : DataOf<F, K>;
+};
+/** What has been submitted so far as it was typed, as a device is told it: what a form may be offered. */
+export type ToldInputs<F extends AnyFlow> = {
+  readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : InputOf<F, K>;
+};
+/** What a completed session has: every step that is always on the path, and perhaps the others. */
+export type CompleteData<F extends AnyFlow> = {
+  readonly [K in Extract<StepsOf<F>, NonNullable<F["always"]>>]: DataOf<F, K>;
+} & { readonly [K in Exclude<StepsOf<F>, NonNullable<F["always"]>>]?: DataOf<F, K> };
+/** The steps for which the server computes an output. */
+export type StepsWithOutput<F extends AnyFlow> = {
+  [K in StepsOf<F>]: IsGiven<F["steps"][K]["output"]> extends true ? K : never;
+}[StepsOf<F>];
+/** What the server computed so far, by step. */
+export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: OutputOf<F, K> };
+/** What the server computed for a completed session: of every step that is always on the path, and perhaps of others. */
+export type CompleteOutputs<F extends AnyFlow> = {
+  readonly [K in Extract<StepsWithOutput<F>, NonNullable<F["always"]>>]: OutputOf<F, K>;
+} & { readonly [K in Exclude<StepsWithOutput<F>, NonNullable<F["always"]>>]?: OutputOf<F, K> };
+/** A step's fields as typed so far: any JSON, valid or not, `undefined` where one was emptied; never any of a sensitive step. */
+// Looked up in an object, so that an error shows the fields and not the whole flow.
+export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
+  readonly [Step in K]: {
+    readonly [Field in FieldNames<InputOf<F, Step>>]?: F["steps"][Step]["sensitive"] extends true
+      ? never
+      : Json | undefined;
+  };
+}[K];
+/** What a form holds of a value while it is typed: the value, or text, or nothing; of an object or a list as much as there is. */
+export type Typed<T> = unknown extends T
+  ? Json
+  : T extends readonly (infer Item)[]
+    ? readonly Typed<Item>[] | string | null
+    : T extends object
+      ? { readonly [Name in keyof T]?: Typed<T[Name]> } | string | null
+      : T | string | null;
+/** What the form of a step shows, by field: what is typed, else what was submitted; never anything of a sensitive step. */
+export type ValuesOf<F extends AnyFlow, K extends StepsOf<F>> = {
+  readonly [Step in K]: {
+    readonly [Field in FieldNames<InputOf<F, Step>>]?:
+      | (F["steps"][Step]["sensitive"] extends true ? never : Typed<FieldOf<InputOf<F, Step>, Field>>)
+      | undefined;
+  };
+}[K];
+type FieldOf<T, Field extends string> = unknown extends T
+  ? unknown
+  : T extends { readonly [Name in Field]?: infer Value }
+    ? Value
+    : never;
+/** The names of a step's fields and of all within them, joined by dots: `"lines.0.amount"`. */
+export type PathsOf<F extends AnyFlow, K extends StepsOf<F>> = PathsIn<InputOf<F, K>>;
+type PathsIn<T, Depth extends readonly unknown[] = []> = Depth["length"] extends 6
+  ? string
+  : unknown extends T
+    ? string
+    : T extends readonly (infer Item)[]
+      ? `${number}` | `${number}.${PathsIn<Item, [...Depth, T]>}`
+      : T extends object
+        ? { [Name in keyof T & (string | number)]: `${Name}` | `${Name}.${PathsIn<T[Name], [...Depth, T]>}` }[keyof T &
+            (string | number)]
+        : never;
+/** What a completed session returned; null for a flow without a `result` schema. */
+export type ResultOf<F extends AnyFlow> = IsGiven<F["result"]> extends true ? z.output<F["result"]> : null;
+
+/**
+ * Describes a multi-step task once, for browser and server.
+ *
+ * @throws {SessionsError} `flow_invalid` when the definition contradicts itself.
+ * @example
+ * const transfer = defineFlow({
+ *   name: "transfer",
+ *   version: 1,
+ *   steps: {
+ *     amount: step({ input: z.object({ cents: z.int().positive() }) }),
+ *     review: step({ input: z.object({ accepted: z.literal(true) }), dependsOn: ["amount"], confirm: true }),
+ *   },
+ * });
+ */
+export function defineFlow<
+  const Name extends string,
+  S extends Steps,
+  const Path extends readonly StepName<S>[] = never,
+  Result extends z.ZodType<Json> | undefined = undefined,
+  const Version extends number = number,
+  M = unknown,
+>(
+  options: FlowOptions<Name, S, Path, Result, Version, M>,
+): Flow<Name, S, [Path] extends [never] ? StepName<S> : OnEveryPath<StepName<S>, Path>, Result> {
+  const { name, version, path } = options;
+  const steps: S = options.steps;
+  const stepNames = Object.keys(steps) as StepName<S>[];
+  const idleMs = durationMs(options.expires?.idle ?? "72h");
+  const absoluteMs = durationMs(options.expires?.absolute ?? "30d");
+
+  const invalid = (detail: string) => new SessionsError("flow_invalid", `Flow ${name}: ${detail}`);
+  if (!/^[A-Za-z][\w-]{0,99}$/.test(name)) {
+    throw invalid("a name starts with a letter and has up to 100 letters, digits, _ and -.");
+  }
+  if (!Number.isSafeInteger(version) || version < 1 || version > 1_000_000) {
+    throw invalid("the version is a whole number from 1 to 1,000,000.");
+  }
+  if (stepNames.length === 0) throw invalid("there are no steps.");
+  if (idleMs === undefined || absoluteMs === undefined) {
+    throw invalid('a duration is a whole number and m, h or d, such as "72h".');
+  }
+  for (const [stepName, { dependsOn, input, output }] of Object.entries<Step>(steps)) {
+    // Sessions keep what they know of a step under its name: one that every object inherits would be found there unasked.
+    if (!/^[A-Za-z][\w-]{0,99}$/.test(stepName) || stepName in Object.prototype) {
+      throw invalid(`the step name ${stepName} is not allowed.`);
+    }
+    const unknown = dependsOn.find((other) => !Object.hasOwn(steps, other));
+    if (unknown !== undefined) throw invalid(`step ${stepName} cannot depend on ${unknown}.`);
+    const odd = unlikeJson(input, "in") ?? unlikeJson(input, "out") ?? (output && unlikeJson(output, "out"));
+    if (odd !== undefined) {
+      const where = odd.path.join(".") || "all of it";
+      throw invalid(
+        `step ${stepName} holds JSON, and a ${odd.type} is none (${where}): z.iso.datetime() is a date as text.`,
+      );
+    }
+  }
+  for (const stepName of stepNames) {
+    if (dependents({ steps }, stepName).has(stepName)) {
+      throw invalid(`step ${stepName} depends on itself, perhaps through others.`);
+    }
+  }
+
+  // The browser does not know what a sensitive step holds, and must come to the same path.
+  const told = ([stepName]: [string, Json]) => !stepOf({ steps }, stepName)?.sensitive;
+
+  return {
+    name,
+    version,
+    steps,
+    stepNames,
+    result: options.result as Result,
+    idleMs,
+    absoluteMs,
+    migrate: options.migrate ?? {},
+    pathOf(data) {
+      if (path === undefined) return stepNames;
+      let found: readonly StepName<S>[];
+      try {
+        found = path(Object.fromEntries(Object.entries(data).filter(told)) as Partially<Told<S>>);
+      } catch (cause) {
+        throw new SessionsError("path_invalid", `Flow ${name}: the path function threw.`, { cause });
+      }
+      const wellFormed =
+        Array.isArray(found) &&
+        found.length > 0 &&
+        new Set(found).size === found.length &&
+        found.every((stepName) => Object.hasOwn(steps, stepName));
+      if (!wellFormed) {
+        throw new SessionsError("path_invalid", `Flow ${name}: a path lists one or more of its steps, each once.`);
+      }
+      return found;
+    },
+  };
+}
+
+/** Every step that depends on this one, directly or through another. */
+export function dependents({ steps }: Pick<AnyFlow, "steps">, step: string): ReadonlySet<string> {
+  const on = (cause: string) =>
+    Object.entries<Step>(steps).flatMap(([name, { dependsOn }]) => (dependsOn.includes(cause) ? [name] : []));
+  const found = new Set(on(step));
+  // A set's iteration also meets what is added on the way.
+  for (const name of found) for (const next of on(name)) found.add(next);
+  return found;
+}
+
+/** The names of the fields that a step's input has; undefined when its schema takes any. */
+export function fieldNames(step: Step): readonly string[] | undefined {
+  return namesIn(step.input);
+}
+
+/** A flow's step of this name; undefined when it has none. */
+export function stepOf(flow: Pick<AnyFlow, "steps">, name: string): Step | undefined {
+  return Object.hasOwn(flow.steps, name) ? (flow.steps as Record<string, Step>)[name] : undefined;
+}

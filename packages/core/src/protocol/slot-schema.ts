@@ -1,0 +1,13 @@
+import { z } from "zod";
+import type { Json } from "../json.ts";
+import { MAX_SEEN, type Slot } from "./slot.ts";
+
+// Apart from what works with slots and stamps: a browser sends them, and never checks any.
+
+export const stampSchema = z.string().regex(/^\d{15}-[0-9a-f]{4}-[0-9a-f-]{36}$/, "Not a stamp.");
+
+export const slotSchema = z.object({
+  value: z.custom<Json>((value) => value !== undefined).optional(),
+  at: stampSchema,
+  seen: z.array(stampSchema).max(MAX_SEEN).optional(),
+}) satisfies z.ZodType<Slot>;

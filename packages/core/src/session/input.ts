@@ -1,0 +1,94 @@
+import type { z } from "zod";
+import { SessionsError } from "../error.ts";
+import { counted } from "../issues.ts";
+import { MAX_INPUT_LENGTH, sameJson, storable, type Json } from "../json.ts";
+import type { Refusal } from "../refusal.ts";
+import { namesIn } from "../flow/schema.ts";
+import type { Snapshot } from "../protocol/snapshot.ts";
+import type { Step } from "../flow/step.ts";
+
+export interface Submittable {
+  /** As the step's schema parsed it. */
+  readonly value: Json;
+  /** As it was typed, where the schema made something else of it; null for a sensitive step. */
+  readonly input?: Json;
+}
+
+export type Parsed = ({ readonly ok: true } & Submittable) | { readonly ok: false; readonly refusal: Refusal };
+
+/** What a schema made of a value, or what is wrong with it: `more` issues than these, where so many were not worded. */
+export type Checked =
+  | { readonly success: true; readonly data: unknown }
+  | { readonly success: false; readonly error: { readonly issues: z.core.$ZodIssue[]; readonly more?: number } };
+
+type Check = (schema: z.ZodType, value: Json) => Checked;
+const safeParse: Check = (schema, value) => schema.safeParse(value);
+
+/**
+ * Checks a step's input as `advance` does, and gives what would be kept.
+ *
+ * @throws {SessionsError} `flow_invalid` when the schema throws, is asynchronous, or parses one input to different values.
+ */
+export function parse(definition: Step, step: string, input: unknown, check: Check = safeParse): Parsed {
+  const raw = storable(input);
+  if (!raw.ok) return { ok: false, refusal: notStorable(step, raw) };
+  const parsed = parsedBy(check, definition.input, step, raw.value);
+  if (!parsed.success) {
+    const { issues, more } = parsed.error;
+    return { ok: false, refusal: { code: "invalid_input", step, ...counted(issues, more) } };
+  }
+  const value = storable(parsed.data);
+  if (!value.ok) return { ok: false, refusal: notStorable(step, value) };
+  const typed = known(definition.input, raw.value);
+  if (sameJson(typed, value.value)) return value;
+  const again = parsedBy(check, definition.input, step, typed);
+  if (!again.success || !sameJson(again.data as Json, value.value)) {
+    throw misbehaving(step, "gives another value each time. What it makes of an input must depend on the input alone");
+  }
+  return { ...value, input: definition.sensitive ? null : typed };
+}
+
+function parsedBy(check: Check, schema: z.ZodType, step: string, raw: Json): Checked {
+  try {
+    return check(schema, raw);
+  } catch (cause) {
+    if (isAsync(schema, raw)) throw misbehaving(step, "is asynchronous. Do it in the step's handler");
+    // Its message may quote what a person typed.
+    throw misbehaving(step, `threw ${(cause as Error | undefined)?.name}. Let it add an issue instead`, cause);
+  }
+}
+
+/** Of an asynchronous schema zod's compiled parser throws whatever it stumbles over. */
+function isAsync(schema: z.ZodType, raw: Json): boolean {
+  try {
+    const running = schema._zod.run({ value: raw, issues: [] }, { async: true });
+    if (!(running instanceof Promise)) return false;
+    running.catch(() => {});
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function misbehaving(step: string, how: string, cause?: unknown): SessionsError {
+  return new SessionsError("flow_invalid", `Step ${step}: its schema ${how}.`, { cause });
+}
+
+/** Without the fields that the schema knows nothing of. */
+function known(schema: z.ZodType, input: Json): Json {
+  const names = namesIn(schema);
+  if (names === undefined || input === null || typeof input !== "object" || Array.isArray(input)) return input;
+  const has = new Set(names);
+  return Object.fromEntries(Object.entries(input).filter(([name]) => has.has(name)));
+}
+
+/** What a person is told of a value that cannot be kept. */
+export function notStorable(step: string, found: Exclude<ReturnType<typeof storable>, { ok: true }>): Refusal {
+  if (found.tooLarge) return { code: "too_large", atMost: MAX_INPUT_LENGTH };
+  return { code: "invalid_input", step, ...counted(found.issues, found.more) };
+}
+
+/** What was submitted to a step as it was typed, for its form; undefined when nothing is. */
+export function submittedInput({ data, inputs }: Pick<Snapshot, "data" | "inputs">, step: string): Json | undefined {
+  return (Object.hasOwn(inputs, step) ? inputs : data)[step];
+}

@@ -1,0 +1,134 @@
+import { Client, Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { postgresBus, type Sessions } from "../index.ts";
+import { createBank, draft, start, submit, Teller } from "../testing/bank.ts";
+import { duplicatingBus } from "../testing/bus/duplicating-bus.ts";
+import { freshDatabase } from "../testing/postgres.ts";
+import { Random } from "../testing/random.ts";
+import { proxied, type TcpProxy } from "../testing/tcp-proxy.ts";
+import { watching } from "../testing/watcher.ts";
+
+interface Node {
+  readonly sessions: Sessions;
+  readonly pool: Pool;
+  /** Between the node's bus and Postgres. */
+  readonly proxy: TcpProxy;
+}
+
+const { url } = await freshDatabase();
+const random = new Random(8);
+const nodes = await Promise.all([makeNode(), makeNode(), makeNode()]);
+
+async function makeNode(): Promise<Node> {
+  const pool = new Pool({ connectionString: url, max: 5 });
+  const { proxy, url: through } = await proxied(url);
+  const bus = postgresBus({ client: () => new Client({ connectionString: through }) });
+  return { sessions: createBank(pool, { bus: duplicatingBus(bus, random) }), pool, proxy };
+}
+
+beforeAll(() => nodes[0].sessions.migrate());
+afterAll(async () => {
+  for (const { sessions, pool, proxy } of nodes) {
+    await sessions.close();
+    await pool.end();
+    await proxy.close();
+  }
+});
+
+/** Breaks some node's bus, or lets it be. */
+function disturb(): void {
+  const { proxy } = random.pick(nodes);
+  const chance = random.next();
+  if (chance < 0.2) proxy.cut();
+  else if (chance < 0.5) proxy.delayMs = random.between(1, 60);
+  else proxy.delayMs = 0;
+  if (chance > 0.95) {
+    proxy.refusing = true;
+    proxy.cut();
+  } else if (chance > 0.8) proxy.refusing = false;
+}
+
+function heal(): void {
+  for (const { proxy } of nodes) {
+    proxy.refusing = false;
+    proxy.delayMs = 0;
+  }
+}
+
+test(
+  "S8: with the bus cut, delayed and doubled, three nodes write one session without a gap, and every watcher ends at the newest",
+  { timeout: 60_000 },
+  async () => {
+    const owner = uuidv7();
+    const session = uuidv7();
+    const tellers = nodes.map(({ sessions }) => new Teller(sessions, owner));
+    await tellers[0]!.one(start(session, "notes"));
+    const watchers = await Promise.all(nodes.map(({ sessions }) => watching(sessions, owner)));
+    const writes = tellers.map(async (teller, who) => {
+      const revisions: number[] = [];
+      for (let index = 0; index < 100; index += 1) {
+        const outcome = await teller.one(draft(session, "right", `field${who}_${index}`, index));
+        if (outcome.outcome === "accepted") revisions.push(outcome.revision);
+        disturb();
+      }
+      return revisions;
+    });
+    const revisions = (await Promise.all(writes)).flat();
+    expect(revisions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, index) => index + 2));
+    heal();
+    for (const watcher of watchers) {
+      await watcher.reach(301);
+      await watcher.stop();
+    }
+    const read = await Promise.all(tellers.map((teller) => teller.read(session)));
+    expect(Object.keys(read[0]!.drafts["right"]!)).toHaveLength(300);
+    expect(read).toEqual([read[0], read[0], read[0]]);
+  },
+);
+
+test(
+  "S3: with the bus cut, delayed and doubled, of two devices on two of three nodes that change one step, one wins and the other is told its value",
+  { timeout: 60_000 },
+  async () => {
+    const owner = uuidv7();
+    const session = uuidv7();
+    const tellers = nodes.map(({ sessions }) => new Teller(sessions, owner));
+    await tellers[0]!.one(start(session, "notes"));
+    let seen: string | null = null;
+    for (let round = 0; round < 50; round += 1) {
+      disturb();
+      // One stays out of it, and remembers what was.
+      const [one, other] = random
+        .pick([
+          [0, 1],
+          [1, 2],
+          [2, 0],
+        ] as const)
+        .map((who) => tellers[who]!) as [Teller, Teller];
+      const commands = [0, 1].map((who) => submit(session, "left", { text: `${round} of ${who}` }, { left: seen }));
+      const outcomes = await Promise.all([one.one(commands[0]!), other.one(commands[1]!)]);
+      const winner = outcomes.findIndex(({ outcome }) => outcome === "accepted");
+      const lost = { outcome: "refused", refusal: { code: "conflict", theirs: { text: `${round} of ${winner}` } } };
+      const won = { outcome: "accepted", revision: round + 2 };
+      expect(outcomes).toMatchObject([0, 1].map((who) => (who === winner ? won : lost)));
+      seen = commands[winner]!.id;
+    }
+    heal();
+  },
+);
+
+test("S10: what a node commits while its bus is cut, the watchers of another are sent once it is back", async () => {
+  const owner = uuidv7();
+  const session = uuidv7();
+  const [cutOff, other] = nodes;
+  const teller = new Teller(cutOff.sessions, owner);
+  await teller.one(start(session, "notes"));
+  const watcher = await watching(other.sessions, owner);
+  cutOff.proxy.refusing = true;
+  cutOff.proxy.cut();
+  await teller.one(submit(session, "left", { text: "unheard" }));
+  cutOff.proxy.refusing = false;
+  await watcher.reach(2);
+  await watcher.stop();
+});

@@ -1,0 +1,53 @@
+import {
+  advance,
+  MAX_SESSION_COMMANDS,
+  type Advanced,
+  type Circumstances,
+  type Command,
+  type Outcome,
+  type Refusal,
+  type SessionsError,
+} from "@sessions/core";
+import type { Served } from "../served/served-flow.ts";
+import { receiptOf, type Stored } from "../rows/stored.ts";
+
+/**
+ * What a command makes of a session: an outcome already, or a change that is yet to be written. `fault`: what the
+ * application is told of it.
+ */
+export type Judgement =
+  | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
+  | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: Served };
+
+export const refused = (refusal: Refusal): Outcome => ({ outcome: "refused", refusal });
+
+/** Judges a command by its receipt, else by the rules. Pure. */
+export function judge(
+  flows: ReadonlyMap<string, Served>,
+  stored: Stored | null,
+  command: Command,
+  given: Circumstances,
+): Judgement {
+  const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
+
+  const receipt = stored && receiptOf(stored, command);
+  if (receipt === "mismatch") return settle(refused({ code: "command_mismatch" }));
+  if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });
+
+  const flow = stored?.snapshot.flow ?? (command.kind === "start" ? command.flow : undefined);
+  if (flow === undefined) return settle(refused({ code: "not_found" }));
+  const served = flows.get(flow);
+  if (served === undefined) return settle(refused({ code: "unknown_flow", flow }));
+
+  const advanced = advance(served.flow, stored?.snapshot ?? null, command, given);
+  if (!advanced.accepted) return { settled: true, outcome: refused(advanced.refusal), fault: advanced.fault };
+  if (stored !== null && advanced.session === stored.snapshot) {
+    return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
+  }
+  // What ends a session is always possible.
+  const isFull = stored !== null && stored.entry >= MAX_SESSION_COMMANDS && advanced.session.status === "active";
+  if (isFull && advanced.change?.kind === "submit") {
+    return settle(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
+  }
+  return { settled: false, advanced, served };
+}

@@ -1,0 +1,33 @@
+import { sql, type Kysely } from "kysely";
+import { columns, fromRow, ownerColumn } from "./rows/row.ts";
+import type { Tables } from "../postgres/tables.ts";
+import { time } from "../postgres/values.ts";
+
+const PAGE_SIZE = 1_000;
+
+/** The ended sessions of a month ("2026-11"), oldest first, each as one line of JSON: its owner and its snapshot. */
+export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGenerator<string, void, undefined> {
+  const [year, number] = month.split("-").map(Number) as [number, number];
+  const from = new Date(Date.UTC(year, number - 1)).toISOString();
+  const to = new Date(Date.UTC(year, number)).toISOString();
+  let after = { endedAt: from, owner: "", id: "00000000-0000-0000-0000-000000000000" };
+  for (;;) {
+    const rows = await db
+      .selectFrom("session_archive")
+      .select([...columns, ownerColumn])
+      .where("ended_at", ">=", time(from))
+      .where("ended_at", "<", time(to))
+      .where(sql<boolean>`(ended_at, owner_id, id) > (${time(after.endedAt)}, ${after.owner}, ${after.id}::uuid)`)
+      .orderBy("ended_at")
+      .orderBy("owner_id")
+      .orderBy("id")
+      .limit(PAGE_SIZE)
+      .execute();
+    for (const row of rows) {
+      const { snapshot } = fromRow(row);
+      yield `${JSON.stringify({ owner: row.owner, ...snapshot })}\n`;
+      after = { endedAt: snapshot.endedAt ?? to, owner: row.owner, id: snapshot.id };
+    }
+    if (rows.length < PAGE_SIZE) return;
+  }
+}

@@ -1,0 +1,192 @@
+import type { Kysely } from "kysely";
+import { atTime, type ListReply, type ListRequest, type Outcome, type Snapshot } from "@sessions/core";
+import { endDue, type Court } from "../commands/decision.ts";
+import { archivedRevisionsOf, listArchived, listEndedSince, loadArchived, pageOfEither } from "../rows/archive.ts";
+import { listHot, listRevisions, loadHot } from "../rows/active.ts";
+import type { Page } from "../rows/page.ts";
+import type { Partitions } from "../../postgres/partitions.ts";
+import type { Tables } from "../../postgres/tables.ts";
+import { findReceipt, NO_RECEIPTS } from "../rows/receipts.ts";
+import { SharedRuns } from "./shared-runs.ts";
+import type { Stored } from "../rows/stored.ts";
+
+/** The most sessions that one statement names. */
+const PAGE_SESSIONS = 100;
+
+/** The most sessions that are listed at once, by id and revision: what a stream holds of them while it is not read. */
+const LISTED_SESSIONS = 1_000;
+
+const NOTHING: Page = { stored: [], bytes: 0, more: false };
+
+export interface ReaderOptions {
+  readonly court: Court;
+  readonly partitions: Partitions;
+  readonly publish: (owner: string, snapshot: Snapshot) => void;
+}
+
+/** Does some work when it is its turn. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** What somebody lacks of a stretch of an owner's sessions, the newest ids first. */
+export interface Lack {
+  readonly ids: readonly string[];
+  /** What is active and known as it is. */
+  readonly same: readonly string[];
+  /** The last id of the stretch; null when nothing is older. */
+  readonly end: string | null;
+}
+
+/** Answers questions from the database, never from memory. */
+export class Reader {
+  readonly #options: ReaderOptions;
+  readonly #db: Kysely<Tables>;
+  /** One listing of an owner's for all who ask at once. */
+  readonly #listings = new SharedRuns();
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#db = options.court.db.withSchema(options.court.schema);
+  }
+
+  /** A session as it is kept. The hot table first: one that is moved between the two reads is found in the second. */
+  async load(owner: string, session: string): Promise<Stored | null> {
+    return (await loadHot(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
+  }
+
+  /** One session of the owner, active or ended; null when there is none. */
+  async read(owner: string, session: string): Promise<Snapshot | null> {
+    for (;;) {
+      const stored = await this.load(owner, session);
+      const snapshot = stored && (await this.#told(owner, stored));
+      if (snapshot !== undefined) return snapshot;
+    }
+  }
+
+  /** The outcome of an accepted command; null when there is none of that id. */
+  async receipt(owner: string, session: string, command: string): Promise<Outcome | null> {
+    const receipt = findReceipt((await this.load(owner, session))?.receipts ?? NO_RECEIPTS, command);
+    return receipt ? { outcome: "accepted", revision: receipt.revision, replayed: true } : null;
+  }
+
+  /** One page of the owner's sessions: the active ones by id, then the ended ones, both newest first. */
+  async list(owner: string, { flow, limit, after }: ListRequest): Promise<ListReply> {
+    const room = { limit, bytes: this.#options.court.bounds.pageBytes };
+    const isAmongActive = after === null || after.endedAt === null;
+    const hot = isAmongActive ? await listHot(this.#db, owner, { ...room, flow, after: after && after.id }) : NOTHING;
+    const active = (await this.#tellEach(owner, hot.stored)).filter(({ status }) => status === "active");
+    const lastActive = hot.stored.at(-1)?.snapshot.id ?? after?.id;
+    const stay = () => ({ endedAt: null, id: lastActive! });
+    const reply = { now: this.#iso(), active };
+    if (hot.more) return { ...reply, ended: [], next: stay() };
+
+    const left = { limit: limit - active.length, bytes: room.bytes - hot.bytes };
+    // One that there is no room for is asked for all the same: whether there is a next page depends on it.
+    const archived = await listArchived(this.#db, owner, {
+      limit: Math.max(1, left.limit),
+      bytes: left.bytes,
+      flow,
+      after: isAmongActive ? null : { endedAt: after.endedAt!, id: after.id },
+    });
+    const isFull = active.length > 0 && (left.limit < 1 || archived.bytes > left.bytes);
+    const ended = isFull ? [] : archived.stored.map(({ snapshot }) => snapshot);
+    const endedMeanwhile = new Set(ended.map(({ id }) => id));
+    const last = ended.at(-1);
+    const next = isFull ? stay() : last && archived.more ? { endedAt: last.endedAt, id: last.id } : null;
+    return {
+      ...reply,
+      active: active.filter(({ id }) => !endedMeanwhile.has(id)),
+      ended,
+      next: archived.stored.length === 0 ? null : next,
+    };
+  }
+
+  /**
+   * The ids of what one who has these revisions lacks: active sessions that are newer, and known ones that have ended.
+   * With `sinceMs` (milliseconds since 1970) whatever has ended since then too, but for what is in `ended`: it may have
+   * begun and ended between two looks. Newest first.
+   */
+  async lacking(
+    owner: string,
+    known: ReadonlyMap<string, number>,
+    { sinceMs, ended }: { readonly sinceMs: number; readonly ended: ReadonlyMap<string, number> },
+  ): Promise<readonly string[]> {
+    const ids = new Set<string>();
+    for (let after: string | null | undefined; after !== null;) {
+      const lack: Lack = await this.lackedAfter(owner, known, after);
+      for (const id of lack.ids) ids.add(id);
+      after = lack.end;
+    }
+    for (const { id } of await listEndedSince(this.#db, owner, sinceMs)) if (!ended.has(id)) ids.add(id);
+    return [...ids].toSorted().toReversed();
+  }
+
+  /** What one who has these revisions lacks of the newest ids, or of those older than `after`. `inTurn` does each piece. */
+  async lackedAfter(
+    owner: string,
+    known: ReadonlyMap<string, number>,
+    after: string | undefined,
+    inTurn: InTurn = (work) => work(),
+  ): Promise<Lack> {
+    const active = await this.#listings.run(`${after} ${owner}`, () =>
+      inTurn(() => listRevisions(this.#db, owner, this.#iso(), { limit: LISTED_SESSIONS, after })),
+    );
+    const end = active.length < LISTED_SESSIONS ? null : active.at(-1)!.id;
+    const isNews = (id: string, revision: number) => revision > (known.get(id) ?? 0);
+    const ids = active.filter(({ id, revision, due }) => due || isNews(id, revision)).map(({ id }) => id);
+    const lacked = new Set(ids);
+    const same = active.map(({ id }) => id).filter((id) => known.has(id) && !lacked.has(id));
+
+    const stillActive = new Set(active.map(({ id }) => id));
+    const isListed = (id: string) => (after === undefined || id < after) && (end === null || id > end);
+    const gone = [...known.keys()].filter((id) => isListed(id) && !stillActive.has(id));
+    for (let at = 0; at < gone.length; at += PAGE_SESSIONS) {
+      const some = gone.slice(at, at + PAGE_SESSIONS);
+      for (const { id, revision } of await inTurn(() => archivedRevisionsOf(this.#db, owner, some)))
+        if (isNews(id, revision)) lacked.add(id);
+    }
+    return { ids: [...lacked].toSorted().toReversed(), same, end };
+  }
+
+  /** As many of these sessions as there is room for, active or ended, in the order of `ids`: newest first. `rest`: those to ask for next. */
+  async page(
+    owner: string,
+    ids: readonly string[],
+  ): Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }> {
+    const asked = ids.slice(0, PAGE_SESSIONS);
+    if (asked.length === 0) return { snapshots: [], rest: [] };
+    const { stored, more } = await pageOfEither(this.#db, owner, asked, this.#options.court.bounds.pageBytes);
+    const last = stored.at(-1)?.snapshot.id;
+    return {
+      snapshots: await this.#tellEach(owner, stored),
+      rest: more ? ids.filter((id) => id < last!) : ids.slice(PAGE_SESSIONS),
+    };
+  }
+
+  /** What may be told of each; one that moves on meanwhile is told as it is by then. */
+  async #tellEach(owner: string, all: readonly Stored[]): Promise<readonly Snapshot[]> {
+    const told: Snapshot[] = [];
+    for (const stored of all) {
+      const snapshot = (await this.#told(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
+      if (snapshot !== null) told.push(snapshot);
+    }
+    return told;
+  }
+
+  /**
+   * What may be told of a session. One whose deadline has passed is ended first: until that is committed, a
+   * command that was judged in time may still take its next revision. Undefined when it moved on meanwhile.
+   */
+  async #told(owner: string, stored: Stored): Promise<Snapshot | undefined> {
+    const { court, partitions, publish } = this.#options;
+    const snapshot = atTime(stored.snapshot, court.now());
+    if (snapshot === stored.snapshot) return snapshot;
+    await partitions.ensure(Date.parse(stored.snapshot.expiresAt));
+    if (!(await endDue(court, owner, stored, snapshot))) return undefined;
+    publish(owner, snapshot);
+    return snapshot;
+  }
+
+  #iso(): string {
+    return new Date(this.#options.court.now()).toISOString();
+  }
+}

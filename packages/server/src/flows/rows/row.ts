@@ -1,0 +1,61 @@
+import { sql } from "kysely";
+import type { Stored } from "./stored.ts";
+import type { State } from "../../postgres/tables.ts";
+import { bytesOf } from "../../postgres/values.ts";
+
+/**
+ * What the hot table and the archive have in common. Each name is one lower-case word, which no driver's
+ * transformation of names changes, and none but a column's own where that is what is read.
+ */
+export const columns = [
+  sql<string>`id::text`.as("session"),
+  "flow",
+  "version",
+  "revision",
+  sql<string>`state::text`.as("json"),
+  sql<string>`encode(receipts, 'hex')`.as("receiptbytes"),
+  "entry",
+  sql<string>`encode(hash, 'hex')`.as("hashbytes"),
+] as const;
+
+/** The columns themselves that {@link columns} read. */
+export const kept = ["id", "flow", "version", "revision", "state", "receipts", "entry", "hash"] as const;
+
+/** At which revision a session is. */
+export interface Revision {
+  readonly id: string;
+  readonly revision: number;
+}
+
+export const revisionColumns = [sql<string>`id::text`.as("session"), "revision"] as const;
+
+export function revisionOf({ session, revision }: Pick<Row, "session" | "revision">): Revision {
+  return { id: session, revision: Number(revision) };
+}
+
+/** Whose row it is, where that is not known. */
+export const ownerColumn = sql<string>`owner_id`.as("owner");
+
+export interface Row {
+  readonly session: string;
+  readonly flow: string;
+  readonly version: number;
+  readonly revision: number;
+  readonly json: string;
+  readonly receiptbytes: string;
+  readonly entry: number;
+  readonly hashbytes: string;
+}
+
+export function fromRow(row: Row): Stored {
+  const { session: id, flow } = row;
+  // Written by this package, as State.
+  const state = JSON.parse(row.json) as State;
+  const [version, revision, entry] = [Number(row.version), Number(row.revision), Number(row.entry)];
+  return {
+    snapshot: { id, flow, version, revision, ...state },
+    receipts: bytesOf(row.receiptbytes),
+    entry,
+    hash: bytesOf(row.hashbytes),
+  };
+}

@@ -1,0 +1,155 @@
+import { CompiledQuery, type Kysely, type Transaction } from "kysely";
+import { stateOf, type Following } from "./stored.ts";
+import { hourOf } from "./active.ts";
+import type { Tables } from "../../postgres/tables.ts";
+import { hexOf } from "../../postgres/values.ts";
+
+type Executor = Kysely<Tables> | Transaction<Tables>;
+
+/** A session of the hot table as it goes on, to be written if the revision before it is still the newest. */
+export interface Update extends Following {
+  readonly owner: string;
+}
+
+/**
+ * The statements that move sessions to their next revision, each with its history entry, by compare-and-set. They
+ * wait for nobody: a session that a transaction holds is left as it is, as one that another writer came first to.
+ */
+export class Updates {
+  readonly #textForOne: string;
+  readonly #textForMany: string;
+
+  constructor(schema: string) {
+    this.#textForOne = textForOne(schema);
+    this.#textForMany = textForMany(schema);
+  }
+
+  /** Writes one session by its key, so that a distributed engine sends it to one shard. False when another came first. */
+  async writeOne(db: Executor, update: Update): Promise<boolean> {
+    const row = rowOf(update);
+    const parameters = columnNames.map((name) => row[name]);
+    return (await send(db, this.#textForOne, parameters)).length === 1;
+  }
+
+  /**
+   * Writes many sessions of many owners in one statement, and says for each whether it was made. At most one update
+   * of a session. For one PostgreSQL: a distributed one would run it as a two-phase commit over all shards.
+   */
+  async writeMany(db: Executor, updates: readonly Update[]): Promise<readonly boolean[]> {
+    const rows = updates.map(rowOf);
+    const parameters = columnNames.map((name) => listOf(name, rows));
+    const made = new Set(await send(db, this.#textForMany, parameters));
+    return updates.map((_, index) => made.has(index + 1));
+  }
+}
+
+/** The positions of those that were made. */
+async function send(db: Executor, text: string, parameters: unknown[]): Promise<readonly number[]> {
+  const { rows } = await db.executeQuery<{ position: number | string }>(CompiledQuery.raw(text, parameters));
+  return rows.map(({ position }) => Number(position));
+}
+
+/** Bytes go as hex. */
+const columnTypes = {
+  owner_id: "text",
+  id: "uuid",
+  version: "integer",
+  revision: "integer",
+  state: "json",
+  receipt: "bytea",
+  entry: "integer",
+  hash: "bytea",
+  expires_at: "timestamptz",
+  expires_bucket: "timestamptz",
+  body: "json",
+  at: "timestamptz",
+} as const;
+type Column = keyof typeof columnTypes;
+const columnNames = Object.keys(columnTypes) as Column[];
+
+function rowOf({ owner, stored, entry, receipt }: Update) {
+  const { snapshot } = stored;
+  return {
+    owner_id: owner,
+    id: snapshot.id,
+    version: snapshot.version,
+    revision: snapshot.revision,
+    state: JSON.stringify(stateOf(snapshot)),
+    receipt: hexOf(receipt),
+    entry: stored.entry,
+    hash: hexOf(stored.hash),
+    expires_at: snapshot.expiresAt,
+    expires_bucket: hourOf(snapshot.expiresAt),
+    body: entry && entry.text,
+    at: entry && entry.body.at,
+  };
+}
+
+/** Between the values of a column: JSON escapes it, and no other value but an owner's id can hold it. */
+const SEPARATOR = "\u001f";
+
+/** A column of many rows as one text: drivers differ in how they send arrays. */
+function listOf(name: Column, rows: readonly ReturnType<typeof rowOf>[]): string {
+  const values = rows.map((row) => row[name]);
+  return name === "owner_id" ? JSON.stringify(values) : values.join(SEPARATOR);
+}
+
+const changed = ["version", "revision", "state", "entry", "hash", "expires_at", "expires_bucket"] as const;
+const noted = ["entry", "revision", "at", "body", "hash"] as const;
+
+/** A plan of its own, by the row's key. */
+function textForOne(schema: string): string {
+  const given = (name: Column) => {
+    const place = `$${columnNames.indexOf(name) + 1}`;
+    const type = columnTypes[name];
+    if (type === "bytea") return `decode(${place}::text, 'hex')`;
+    return type === "json" || type === "timestamptz" ? `${place}::text::${type}` : `${place}::${type}`;
+  };
+  return `
+    with moved as (
+      update "${schema}"."session"
+      set ${changed.map((name) => `${name} = ${given(name)}`).join(", ")}, receipts = receipts || ${given("receipt")}
+      where owner_id = ${given("owner_id")} and revision = ${given("revision")} - 1 and id = (
+        select id from "${schema}"."session" where owner_id = ${given("owner_id")} and id = ${given("id")}
+        for no key update skip locked
+      )
+      returning owner_id, id
+    ), noted as (
+      insert into "${schema}"."session_event" (owner_id, session_id, ${noted.join(", ")})
+      select owner_id, id, ${noted.map(given).join(", ")} from moved
+      where owner_id = ${given("owner_id")} and ${given("body")} is not null
+    )
+    select 0 as position from moved where owner_id = ${given("owner_id")}`;
+}
+
+/** For any number of sessions; positions count from 1. */
+function textForMany(schema: string): string {
+  const lists = columnNames.map((name, index) => {
+    const given = `$${index + 1}::text`;
+    if (name === "owner_id") return `array(select json_array_elements_text(${given}::json))`;
+    const type = columnTypes[name] === "bytea" ? "text" : columnTypes[name];
+    return `string_to_array(${given}, '${SEPARATOR}', '')::${type}[]`;
+  });
+  const input = (name: Column) => (columnTypes[name] === "bytea" ? `decode(input.${name}, 'hex')` : `input.${name}`);
+  const told = ["owner_id", "id", ...noted] as const;
+  return `
+    with input (${columnNames.join(", ")}, position) as (
+      select * from unnest(${lists.join(", ")}) with ordinality
+    ), free as (
+      select input.position, session.ctid as place
+      from input join "${schema}"."session" as session using (owner_id, id)
+      where session.revision = input.revision - 1
+      for no key update of session skip locked
+    ), made as (
+      update "${schema}"."session" as session
+      set ${changed.map((name) => `${name} = ${input(name)}`).join(", ")},
+        receipts = session.receipts || coalesce(${input("receipt")}, '')
+      from input join free using (position)
+      where session.ctid = free.place
+      returning input.position, ${told.map((name) => `${input(name)} as ${name}`).join(", ")}
+    ), noted as (
+      insert into "${schema}"."session_event" (owner_id, session_id, ${noted.join(", ")})
+      select owner_id, id, ${noted.join(", ")} from made where body is not null
+    )
+    select position::text as position from made`;
+}

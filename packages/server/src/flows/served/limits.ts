@@ -1,0 +1,125 @@
+import type { Transaction } from "kysely";
+import { Temporal } from "temporal-polyfill";
+import { durationMs, SessionsError, type Duration, type Refusal } from "@sessions/core";
+import { nthNewestCompletion } from "../rows/archive.ts";
+import { countOpen } from "../rows/active.ts";
+import type { Tables } from "../../postgres/tables.ts";
+
+/**
+ * A usage rule, checked by counting inside the transaction that would use it up, under the owner's lock.
+ * Made by {@link completions} and {@link openSessions}.
+ */
+export interface Limit {
+  /** What is limited: shown in the refusal. */
+  readonly name: string;
+  /** Whether it is checked when a session starts or when it completes. */
+  readonly on: "start" | "complete";
+  /** The refusal when one more would be too many. The owner's row is locked. */
+  check(given: LimitCheck): Promise<Refusal | null>;
+}
+
+export interface LimitCheck {
+  readonly tx: Transaction<Tables>;
+  readonly owner: string;
+  readonly flow: string;
+  readonly nowMs: number;
+}
+
+export interface CompletionsOptions {
+  /** How many sessions of the flow one owner may complete within the window. */
+  readonly atMost: number;
+  /** A calendar window, or a rolling one that reaches back this far. Weeks begin on Monday. */
+  readonly per: "day" | "week" | "month" | { readonly rolling: Duration };
+  /** The IANA time zone in which calendar windows begin. Default `"UTC"`. */
+  readonly timeZone?: string;
+}
+
+/**
+ * Limits how many sessions of a flow one owner completes within a window.
+ *
+ * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
+ * @example
+ * completions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" })
+ */
+export function completions({ atMost, per, timeZone = "UTC" }: CompletionsOptions): Limit {
+  requireCount("completions", atMost);
+  const rollingMs = typeof per === "string" ? undefined : durationMs(per.rolling);
+  if (typeof per !== "string" && rollingMs === undefined) {
+    throw new SessionsError(
+      "configuration_invalid",
+      'completions: `rolling` is a whole number and m, h or d, such as "30d".',
+    );
+  }
+  if (typeof per === "string" && !["day", "week", "month"].includes(per)) {
+    throw new SessionsError(
+      "configuration_invalid",
+      'completions: `per` is "day", "week", "month" or { rolling: "30d" }.',
+    );
+  }
+  requireTimeZone(timeZone);
+
+  const name = typeof per === "string" ? `completions per ${per}` : `completions per ${per.rolling}`;
+  return {
+    name,
+    on: "complete",
+    async check({ tx, owner, flow, nowMs }) {
+      const window =
+        typeof per === "string"
+          ? calendarWindow(nowMs, per, timeZone)
+          : // A rolling window excludes the moment at its far end, at which the oldest one has left it.
+            { fromMs: nowMs - rollingMs! + 1, toMs: null };
+      const reached = await nthNewestCompletion(tx, owner, flow, atMost, window.fromMs);
+      if (reached === null) return null;
+      const resetsMs = window.toMs ?? reached + rollingMs!;
+      return { code: "limit_reached", limit: name, atMost, resetsAt: new Date(resetsMs).toISOString() };
+    },
+  };
+}
+
+/**
+ * Limits how many sessions of a flow one owner has open at a time.
+ *
+ * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
+ */
+export function openSessions({ atMost }: { readonly atMost: number }): Limit {
+  requireCount("openSessions", atMost);
+  return {
+    name: "open sessions",
+    on: "start",
+    async check({ tx, owner, flow, nowMs }) {
+      const open = await countOpen(tx, owner, flow, new Date(nowMs).toISOString());
+      return open < atMost ? null : { code: "limit_reached", limit: "open sessions", atMost, resetsAt: null };
+    },
+  };
+}
+
+/**
+ * The calendar day, week or month of a moment in a time zone, whatever its clocks do meanwhile: from, up to but not
+ * with, to. Where clocks fall back over midnight, a date comes again for a while: by then the next window has begun.
+ */
+export function calendarWindow(
+  nowMs: number,
+  unit: "day" | "week" | "month",
+  timeZone: string,
+): { readonly fromMs: number; readonly toMs: number } {
+  const today = Temporal.Instant.fromEpochMilliseconds(nowMs).toZonedDateTimeISO(timeZone).toPlainDate();
+  const first =
+    unit === "month" ? today.with({ day: 1 }) : unit === "week" ? today.subtract({ days: today.dayOfWeek - 1 }) : today;
+  const start = (units: number) => first.add({ [`${unit}s`]: units }).toZonedDateTime(timeZone).epochMilliseconds;
+  const [fromMs, nextMs] = [start(0), start(1)];
+  return nowMs < nextMs ? { fromMs, toMs: nextMs } : { fromMs: nextMs, toMs: start(2) };
+}
+
+function requireCount(limit: string, atMost: number): void {
+  if (!Number.isSafeInteger(atMost) || atMost < 1) {
+    throw new SessionsError("configuration_invalid", `${limit}: \`atMost\` is a whole number of 1 or more.`);
+  }
+}
+
+function requireTimeZone(timeZone: string): void {
+  try {
+    Temporal.Now.zonedDateTimeISO(timeZone);
+  } catch (cause) {
+    throw new SessionsError("configuration_invalid", "completions: `timeZone` is no IANA time zone.", { cause });
+  }
+}

@@ -1,0 +1,302 @@
+import { TRPCError } from "@trpc/server";
+import type { Kysely } from "kysely";
+import { sql } from "kysely";
+import { SessionsError, storable, withheld, type Snapshot } from "@sessions/core";
+import { Allowance } from "./reads/allowance.ts";
+import { boundsFrom, type Bounds } from "./served/bounds.ts";
+import type { Bus } from "../bus/bus.ts";
+import { Engine } from "./commands/engine.ts";
+import { logFault } from "../report.ts";
+import {
+  databaseFault,
+  engineKindOf,
+  kyselyOver,
+  poolSizeOf,
+  type Database,
+  type EngineKind,
+} from "../postgres/database.ts";
+import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
+import { checkMigrated, migrate } from "../postgres/migrations.ts";
+import { OwnerShares, shareOf } from "../postgres/connection/owner-shares.ts";
+import { Partitions } from "../postgres/partitions.ts";
+import type { Tables } from "../postgres/tables.ts";
+import { leavePool } from "../postgres/connection/surviving-pool.ts";
+import { Updates } from "./rows/updates.ts";
+import { Reader } from "./reads/reader.ts";
+import { Relay } from "./watch/relay.ts";
+import { createRouter } from "./router.ts";
+import type { Served } from "./served/served-flow.ts";
+import { Sweeper, type SweepOptions } from "./sweeper.ts";
+import { Telemetry } from "../telemetry.ts";
+import { within } from "../time-limit.ts";
+import { WatchHub } from "./watch/watch-hub.ts";
+
+/** How much memory remembered sessions take by default, roughly. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+/** How often a node sweeps, in milliseconds; each waits up to half as long again, so that nodes drift apart. */
+const SWEEP_MS = 300_000;
+
+/** How long a command waits until it is its owner's turn, in milliseconds, before it is refused as busy. */
+const TURN_MS = 10_000;
+
+/** How much longer than a handler may run `close()` waits, in milliseconds. */
+const CLOSE_MS = 5_000;
+
+/** How many months of partitions `migrate` makes ahead. */
+const MONTHS_AHEAD = 3;
+
+export interface SessionsOptions<Context extends object> {
+  /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. It stays yours to close. */
+  readonly database: Database;
+  /**
+   * Whose request this is, from the host router's context: an opaque id of up to 200 characters. Nothing when
+   * nobody is signed in: every procedure then answers UNAUTHORIZED.
+   */
+  readonly identify: (context: Context) => Identified | Promise<Identified>;
+  /** The flows that are served, each made by `serve`. */
+  readonly flows: readonly Served[];
+  /** What kind of Postgres `database` is. Default: `"pglite"` for a PGlite, else `"postgres"`. */
+  readonly engine?: EngineKind;
+  /** The Postgres schema that holds the tables. Default `"sessions"`. */
+  readonly schema?: string;
+  /**
+   * Whether connections prepare the package's statements by name. Default true. Behind a pooler in transaction mode
+   * that does not know of them, such as PgBouncer before 1.21, set it to false.
+   */
+  readonly prepare?: boolean;
+  /** How this node hears of other nodes' commits, such as `postgresBus`. Without one, watchers see this node's only. */
+  readonly bus?: Bus;
+  /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines hold without it. */
+  readonly sweeps?: boolean;
+  /** How much memory the sessions that a node remembers may take, in bytes, roughly. Default 64 MiB. */
+  readonly cacheBytes?: number;
+  /** What one owner, one request and one node may take at most, where it is not the default. */
+  readonly bounds?: Partial<Bounds>;
+  /** The clock, in milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Told every fault. Default: to `console.error`; the message of what caused it only where `NODE_ENV` is `development`. */
+  readonly onError?: (error: SessionsError) => void;
+}
+
+export type Identified = { readonly owner: string } | null | undefined | false | "" | 0;
+
+export type SessionsRouter = ReturnType<typeof createRouter>;
+
+export interface Sessions {
+  /** Mount it: `t.router({ sessions: sessions.router })`. */
+  readonly router: SessionsRouter;
+  /** Creates the tables, or brings them up to date. Safe from many nodes at once. */
+  migrate(): Promise<void>;
+  /**
+   * Whether the database answers and fits this version.
+   *
+   * @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`.
+   */
+  check(): Promise<void>;
+  /** Ends the sessions whose deadline has passed, and moves them to the archive. Gives how many. Any node may. */
+  sweep(options?: SweepOptions): Promise<number>;
+  /**
+   * Ends every stream, so that clients reconnect elsewhere, answers what was taken, and refuses what comes after
+   * as temporarily unavailable. The database stays open: it is the application's.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the server side: a tRPC router over sessions kept in Postgres.
+ *
+ * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
+ * @example
+ * const sessions = createSessions({ database: pool, identify: (ctx) => ctx.user && { owner: ctx.user.id }, flows: [served] });
+ * await sessions.migrate();
+ * const appRouter = t.router({ sessions: sessions.router });
+ */
+export function createSessions<Context extends object>(options: SessionsOptions<Context>): Sessions {
+  const { schema = "sessions", now = Date.now, onError = logFault, bus } = options;
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
+    throw new SessionsError("configuration_invalid", "`schema` is a lower-case Postgres name.");
+  }
+  const flows = new Map(options.flows.map((served) => [served.flow.name, served]));
+  if (flows.size < options.flows.length) {
+    throw new SessionsError("configuration_invalid", "Two flows have the same name.");
+  }
+
+  const { database } = options;
+  const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
+  const bounds = boundsFrom({ ownerConnections: shareOf(poolSize), ...options.bounds });
+  const shares = new OwnerShares({ connections: bounds.ownerConnections, waitMs: TURN_MS });
+  const db = kyselyOver(database, options.prepare === false ? undefined : { schema }, { shares });
+  const partitions = new Partitions(db, schema);
+  const hub = new WatchHub(bounds.pageBytes);
+  const report = (error: unknown) =>
+    onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
+  const turns = new KeyedQueue({ atOnce: 1, waitMs: TURN_MS });
+  const court = { db, schema, flows, now, bounds, turns, updates: new Updates(schema), report: onError };
+  const publish = (owner: string, snapshot: Snapshot) => {
+    hub.publish(owner, snapshot);
+    bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
+  };
+  const telemetry = new Telemetry();
+  const allowance = new Allowance(bounds.ownerReplyBytes, now, Math.max(bounds.requestReplyBytes, bounds.pageBytes));
+  const reader = new Reader({ court, partitions, publish });
+  const engine = new Engine({
+    ...court,
+    reader,
+    telemetry,
+    shares,
+    allowance,
+    kind: options.engine ?? engineKindOf(database),
+    partitions,
+    cacheBytes: options.cacheBytes ?? CACHE_BYTES,
+    publish,
+  });
+  const sweeper = new Sweeper({ court, partitions, publish, telemetry });
+  const relay =
+    bus &&
+    new Relay({
+      bus,
+      hub,
+      page: (owner, ids) => reader.page(owner, ids),
+      lacking: (owner, { active, ended }, sinceMs) => reader.lacking(owner, active, { sinceMs, ended }),
+      now,
+      forget: (notice) => engine.forget(notice),
+      report,
+    });
+  relay?.open();
+  const stopSweeping =
+    options.sweeps === false
+      ? () => Promise.resolve()
+      : repeat((signal) => sweeper.sweep({ signal }).then(() => {}, report));
+  const stopObserving = telemetry.observe(
+    () => hub.size,
+    () => engine.queued,
+  );
+  const underWay = new Set<Promise<unknown>>();
+  let closed = false;
+  let closing: Promise<void> | undefined;
+
+  const router = createRouter({
+    engine,
+    reader,
+    hub,
+    bounds,
+    allowance,
+    now,
+    told: (snapshot) => withheld(flows.get(snapshot.flow)?.flow, snapshot),
+    report: onError,
+    shares,
+    underWay,
+    ownerOf: async (context) => {
+      // The host's context type is not checked against a nested router's: what it holds is the host's word.
+      const identified = await identifiedBy(async () => options.identify(context as Context), bounds.handlerMs);
+      if (closed) throw new SessionsError("closed", "Try another node.");
+      const owner = ownerFrom(identified);
+      if (owner !== undefined) shares.name(owner);
+      return owner;
+    },
+  });
+
+  return {
+    router,
+    migrate: () =>
+      withFaults(async () => {
+        await migrate(db, schema);
+        await partitions.ensureAhead(now(), MONTHS_AHEAD);
+      }),
+    check: () =>
+      withFaults(async () => {
+        await ping(db);
+        await checkMigrated(db, schema);
+      }),
+    sweep: (sweepOptions) => withFaults(() => sweeper.sweep(sweepOptions)),
+    close: () => (closing ??= end()),
+  };
+
+  async function end(): Promise<void> {
+    closed = true;
+    stopObserving();
+    hub.close();
+    const ending = async () => {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      await stopSweeping();
+      await relay?.close();
+      return true;
+    };
+    // Whatever hangs, in a handler or on the network, is given up then: a process that is told to stop has to.
+    const closeMs = bounds.handlerMs + CLOSE_MS;
+    const ended = await within(closeMs, ending());
+    if (typeof database === "object") leavePool(database);
+    if (ended) return;
+    onError(
+      new SessionsError(
+        "closed",
+        `After ${closeMs} ms ${underWay.size} requests were still under way, and are given up.`,
+      ),
+    );
+  }
+}
+
+async function identifiedBy(identify: () => Promise<Identified>, timeMs: number): Promise<Identified> {
+  let identified: readonly [Identified] | undefined;
+  try {
+    identified = await within(
+      timeMs,
+      identify().then((given) => [given] as const),
+    );
+  } catch (cause) {
+    if (cause instanceof TRPCError) throw cause;
+    throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
+  }
+  if (identified === undefined) {
+    throw new SessionsError(
+      "identify_failed",
+      `\`identify\` did not answer within ${timeMs} ms. Nothing was read or written.`,
+    );
+  }
+  return identified[0];
+}
+
+function ownerFrom(identified: Identified): string | undefined {
+  if (!identified) return undefined;
+  const { owner } = identified;
+  if (typeof owner !== "string" || owner === "" || owner.length > 200 || !storable(owner).ok) {
+    throw new SessionsError("context_invalid", "`identify` returns { owner }, a text of 1 to 200 characters.");
+  }
+  return owner;
+}
+
+async function ping(db: Kysely<Tables>): Promise<void> {
+  await sql`select 1`.execute(db);
+}
+
+/**
+ * Does something again and again, never twice at once and never alone keeping the process alive. Gives how to
+ * stop: what is under way is told by its signal, and waited for.
+ */
+function repeat(work: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let running = Promise.resolve();
+  const schedule = () => {
+    if (stop.signal.aborted) return;
+    const run = () => {
+      running = work(stop.signal).finally(schedule);
+    };
+    timer = setTimeout(run, SWEEP_MS * (1 + Math.random() / 2)).unref();
+  };
+  schedule();
+  return async () => {
+    stop.abort();
+    clearTimeout(timer);
+    await running;
+  };
+}
+
+async function withFaults<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw databaseFault(error) ?? error;
+  }
+}

@@ -1,0 +1,221 @@
+import { sql, type Kysely } from "kysely";
+import { sameJson, type Json } from "@sessions/core";
+import { loadArchived } from "./rows/archive.ts";
+import { loadHot } from "./rows/active.ts";
+import { loadHistory } from "./rows/history.ts";
+import { columns, fromRow, ownerColumn } from "./rows/row.ts";
+import type { Tables } from "../postgres/tables.ts";
+import { time } from "../postgres/values.ts";
+import { listReceipts } from "./rows/receipts.ts";
+import { chainHash, type HistoryEntry, type Stored } from "./rows/stored.ts";
+
+/** A row that contradicts another. */
+export interface Broken {
+  readonly owner: string;
+  readonly session: string;
+  /** What is wrong, in ids and numbers. */
+  readonly reason: string;
+}
+
+export interface VerifyOptions {
+  readonly onProgress?: (sessions: number) => void;
+  /** The first month of the archive, as in "2026-11": older histories may outlive their sessions by its retention. */
+  readonly firstMonth?: string | undefined;
+}
+
+const PAGE_SIZE = 500;
+
+/**
+ * Walks every session, active and ended, with its history: entries numbered without gaps, hashes chained, the
+ * row agreeing with them, a receipt for each entry, no session in two places and no history without one. Gives the first
+ * that is broken, by owner and id, and how many were looked at.
+ */
+export async function verify(
+  db: Kysely<Tables>,
+  { onProgress, firstMonth = "1970-01" }: VerifyOptions = {},
+): Promise<{ readonly sessions: number; readonly broken: Broken | null }> {
+  let sessions = 0;
+  for (const table of ["session", "session_archive"] as const) {
+    let after = { owner: "", id: "00000000-0000-0000-0000-000000000000" };
+    for (;;) {
+      const page = await pageOf(db, table, after);
+      for (const { owner, stored } of page) {
+        const seemsWrong = (await whatIsWrong(db, owner, stored, table)) !== null;
+        const wrong = seemsWrong ? await whatIsWrongAtOnce(db, owner, stored.snapshot.id) : null;
+        if (wrong !== null) return { sessions, broken: { owner, session: stored.snapshot.id, reason: wrong } };
+        sessions += 1;
+      }
+      onProgress?.(sessions);
+      const last = page.at(-1);
+      if (page.length < PAGE_SIZE || last === undefined) break;
+      after = { owner: last.owner, id: last.stored.snapshot.id };
+    }
+  }
+  return { sessions, broken: await orphan(db, `${firstMonth}-01T00:00:00Z`) };
+}
+
+type Table = "session" | "session_archive";
+
+async function whatIsWrong(db: Kysely<Tables>, owner: string, stored: Stored, table: Table): Promise<string | null> {
+  const copies = await copiesInArchive(db, owner, stored);
+  if (table === "session" && copies > 0) return "is active and archived";
+  if (copies > 1) return "is archived twice";
+  return contradiction(db, owner, stored, table === "session_archive");
+}
+
+/** The same at one moment: a session that is changed between two statements contradicts itself in passing. */
+async function whatIsWrongAtOnce(db: Kysely<Tables>, owner: string, id: string): Promise<string | null> {
+  if (!db.isTransaction) {
+    const moment = db.transaction().setIsolationLevel("repeatable read");
+    return moment.execute((tx) => whatIsWrongAtOnce(tx, owner, id));
+  }
+  for (const table of ["session", "session_archive"] as const) {
+    const stored = await (table === "session" ? loadHot : loadArchived)(db, owner, id);
+    const wrong = stored && (await whatIsWrong(db, owner, stored, table));
+    if (wrong !== null) return wrong;
+  }
+  return null;
+}
+
+async function pageOf(db: Kysely<Tables>, table: Table, after: { readonly owner: string; readonly id: string }) {
+  const rows = await db
+    .selectFrom(table)
+    .select([...columns, ownerColumn])
+    .where(sql<boolean>`(owner_id, id) > (${after.owner}, ${after.id}::uuid)`)
+    .orderBy("owner_id")
+    .orderBy("id")
+    .limit(PAGE_SIZE)
+    .execute();
+  return rows.map((row) => ({ owner: row.owner, stored: fromRow(row) }));
+}
+
+async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: Stored): Promise<number> {
+  const query = db
+    .selectFrom("session_archive")
+    .select("id")
+    .where("owner_id", "=", owner)
+    .where("id", "=", snapshot.id);
+  return (await query.execute()).length;
+}
+
+async function contradiction(
+  db: Kysely<Tables>,
+  owner: string,
+  stored: Stored,
+  archived: boolean,
+): Promise<string | null> {
+  const { snapshot, receipts } = stored;
+  const history = await loadHistory(db, owner, snapshot.id);
+  const broken = brokenEntry(history, snapshot.id);
+  if (broken !== null) return broken;
+
+  const last = history.at(-1);
+  if (last === undefined) return "has no history";
+  if (last.entry !== stored.entry) return `ends at entry ${stored.entry}, its history at ${last.entry}`;
+  if (!sameBytes(last.hash, stored.hash)) return `has another hash than its entry ${last.entry}`;
+  if (last.body.revision > snapshot.revision) {
+    return `is at revision ${snapshot.revision}, its history at ${last.body.revision}`;
+  }
+  const { change } = last.body;
+  const ended =
+    change.kind === "end" ? change.status : archived ? (change.kind === "submit" ? "completed" : null) : "active";
+  if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.entry}`;
+  const told = unlikeHistory(snapshot, history);
+  if (told !== null) return told;
+  const noted = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
+  for (const { entry, body } of history) {
+    if (body.command !== null && noted.get(body.command) !== body.revision)
+      return `lacks the receipt of its entry ${entry}`;
+  }
+  const commands = history.filter(({ body }) => body.command !== null).length;
+  return noted.size === commands ? null : "has a receipt without an entry";
+}
+
+function brokenEntry(history: readonly HistoryEntry[], session: string): string | null {
+  let hash: Uint8Array | null = null;
+  let revision = 0;
+  for (const [index, { entry, hash: kept, body, text }] of history.entries()) {
+    if (entry !== index + 1 || body.entry !== entry || body.session !== session) return `lacks entry ${index + 1}`;
+    hash = chainHash(hash, text);
+    if (!sameBytes(hash, kept)) return `has an entry ${entry} that was changed`;
+    if (body.revision <= revision) return `has an entry ${entry} that goes back to revision ${body.revision}`;
+    if (index < history.length - 1 && body.change.kind === "end") return `goes on after its end at entry ${entry}`;
+    revision = body.revision;
+  }
+  return null;
+}
+
+/** What a session shows was submitted, computed and returned, and its history does not say. */
+function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEntry[]): string | null {
+  let version = 0;
+  let told = new Map<
+    string,
+    { readonly data: Json; readonly input?: Json | undefined; readonly output: Json; readonly command: string | null }
+  >();
+  for (const { entry, body } of history) {
+    const { change } = body;
+    if (change.kind === "start") version = change.version;
+    if (change.lifted !== undefined) {
+      const { data, inputs, outputs, submissions } = change.lifted;
+      const submitted = new Set([...told.values()].map(({ command }) => command));
+      told = new Map();
+      for (const [step, value] of Object.entries(data)) {
+        const command = submissions[step]?.command ?? null;
+        if (!submitted.has(command)) return `lifts at entry ${entry} what was not submitted`;
+        told.set(step, { data: value, input: inputs[step], output: outputs[step] ?? null, command });
+      }
+      if (change.lifted.version <= version) return `lifts at entry ${entry} to version ${change.lifted.version}`;
+      version = change.lifted.version;
+    }
+    if (change.kind === "submit") {
+      told.set(change.step, { data: change.data, input: change.input, output: body.output, command: body.command });
+    }
+  }
+  if (snapshot.version !== version) return `is at version ${snapshot.version}, its history at ${version}`;
+  for (const [step, data] of Object.entries(snapshot.data)) {
+    const last = told.get(step);
+    if (last === undefined || !sameJson(last.data, data)) return "has other data than its history";
+    if (!sameJson(last.input, snapshot.inputs[step])) return "has another input than its history";
+    if (!sameJson(last.output, snapshot.outputs[step] ?? null)) return "has another output than its history";
+    if (last.command !== snapshot.submissions[step]?.command) return "names another submission than its history";
+  }
+  return sameJson(history.at(-1)?.body.result ?? null, snapshot.result) ? null : "has another result than its history";
+}
+
+/** The first history, by owner and id, that began at this moment or later and belongs to no session. */
+async function orphan(db: Kysely<Tables>, from: string): Promise<Broken | null> {
+  const row = await db
+    .selectFrom("session_event as event")
+    .select([sql<string>`event.owner_id`.as("owner"), sql<string>`event.session_id::text`.as("session")])
+    .where("event.entry", "=", 1)
+    .where("event.at", ">=", time(from))
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("session")
+            .select("session.id")
+            .whereRef("session.owner_id", "=", "event.owner_id")
+            .whereRef("session.id", "=", "event.session_id"),
+        ),
+      ),
+    )
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("session_archive")
+            .select("session_archive.id")
+            .whereRef("session_archive.owner_id", "=", "event.owner_id")
+            .whereRef("session_archive.id", "=", "event.session_id"),
+        ),
+      ),
+    )
+    .orderBy("event.owner_id")
+    .orderBy("event.session_id")
+    .limit(1)
+    .executeTakeFirst();
+  return row ? { owner: row.owner, session: row.session, reason: "is gone, and its history stays" } : null;
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0;
+}

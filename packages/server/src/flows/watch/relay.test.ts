@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Snapshot } from "@sessions/core";
+import type { BusListener } from "../../bus/bus.ts";
+import { Relay } from "./relay.ts";
+import { WatchHub } from "./watch-hub.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+// Of a snapshot, the relay and the hub look at nothing else.
+const snapshot = { id: "s", revision: 2, status: "active" } as Snapshot;
+
+interface Looking {
+  readonly lacking: (owner: string) => Promise<readonly string[]>;
+  readonly page: (
+    owner: string,
+  ) => Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }>;
+}
+
+function relaying(looking: Partial<Looking> = {}) {
+  let listener: BusListener | undefined;
+  const bus = { open: (opened: BusListener) => (listener = opened), publish: () => {}, close: () => Promise.resolve() };
+  const hub = new WatchHub(1_000_000);
+  const reported: unknown[] = [];
+  const relay = new Relay({
+    bus,
+    hub,
+    now: Date.now,
+    lacking: () => Promise.resolve([]),
+    page: () => Promise.resolve({ snapshots: [], rest: [] }),
+    forget: () => {},
+    report: (error) => reported.push(error),
+    ...looking,
+  });
+  relay.open();
+  return { relay, hub, reported, hearing: (hears: boolean) => listener!.hearing(hears) };
+}
+
+test("S10: a watcher learns of a commit of which no notice ever came, though the bus hears", async () => {
+  const committed: Snapshot[] = [];
+  const { relay, hub, hearing } = relaying({
+    lacking: () => Promise.resolve(committed.map(({ id }) => id)),
+    page: () => Promise.resolve({ snapshots: committed, rest: [] }),
+  });
+  const inbox = hub.join("ada");
+  hub.note("ada", [["s", 1]]);
+  hearing(true);
+  await vi.advanceTimersByTimeAsync(1_000);
+  committed.push(snapshot);
+  const taken = inbox.take(300_000, undefined);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await taken).toEqual({ snapshots: [snapshot], owed: [] });
+  await relay.close();
+});
+
+test("a relay whose bus turns deaf and hearing again and again polls once at a time, and leaves no timer", async () => {
+  const lacking = vi.fn(() => Promise.resolve([]));
+  const { relay, hub, hearing } = relaying({ lacking });
+  hub.join("ada");
+  for (let index = 0; index < 10; index += 1) hearing(index % 2 === 0);
+  await vi.advanceTimersByTimeAsync(0);
+  lacking.mockClear();
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(lacking).toHaveBeenCalledTimes(10);
+  await relay.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("S25: an owner whose look-up fails is looked up again later, and the others meanwhile", async () => {
+  const asked: string[] = [];
+  const { relay, hub, reported } = relaying({
+    lacking: (owner) => {
+      asked.push(owner);
+      return owner === "mallory" ? Promise.reject(new Error("08P01")) : Promise.resolve([]);
+    },
+  });
+  const owners = ["mallory", ...Array.from({ length: 20 }, (_, index) => `owner ${index}`)];
+  for (const owner of owners) hub.join(owner);
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(asked.toSorted()).toEqual([...owners, ...owners].toSorted());
+  expect(reported).toHaveLength(2);
+  await relay.close();
+});
+
+test("a database that is away costs a few look-ups, not one for each owner", async () => {
+  const lacking = vi.fn(() => Promise.reject(new Error("away")));
+  const { relay, hub, reported } = relaying({ lacking });
+  for (let index = 0; index < 1_000; index += 1) hub.join(`owner ${index}`);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(reported.length).toBeLessThan(10);
+  await relay.close();
+});

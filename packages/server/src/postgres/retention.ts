@@ -1,0 +1,38 @@
+import { SessionsError } from "@sessions/core";
+import type { Partition, Partitions } from "./partitions.ts";
+
+/** How long ended sessions and their history are kept: for ever, or a number of whole months. */
+export type Retention = "forever" | `${number} month${"s" | ""}`;
+
+/** What a retention may say, for messages. */
+export const retentionForm = '"forever" or a whole number of months, from "1 month" to "9999 months"';
+
+/** How many months a retention keeps; undefined for all. */
+export function monthsOf(keep: Retention): number | undefined {
+  if (keep === "forever") return undefined;
+  const months = Number(/^([1-9]\d{0,3}) months?$/.exec(keep)?.[1]);
+  if (Number.isNaN(months)) {
+    throw new SessionsError("configuration_invalid", `\`keep\` is ${retentionForm}.`);
+  }
+  return months;
+}
+
+/**
+ * The months that a retention does not keep. A session's history begins before its end: its table is kept as long as
+ * any session that it may belong to, `longestMs` milliseconds more.
+ */
+export async function notKept(
+  partitions: Partitions,
+  keep: Retention,
+  nowMs: number,
+  longestMs: number,
+): Promise<readonly Partition[]> {
+  const months = monthsOf(keep);
+  if (months === undefined) return [];
+  const now = new Date(nowMs);
+  const keptFromMs = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months);
+  return (await partitions.list()).filter(({ of, month }) => {
+    const endMs = Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5)));
+    return endMs + (of === "session_event" ? longestMs : 0) <= keptFromMs;
+  });
+}

@@ -1,0 +1,23 @@
+import type { Bus, BusListener, Notice } from "../../index.ts";
+import type { Random } from "../random.ts";
+
+/** A bus that says many things twice, some of them late, and not in their order. */
+export function duplicatingBus(bus: Bus, random: Random): Bus {
+  const late: Notice[] = [];
+  const listening = ({ heard, hearing }: BusListener): BusListener => ({
+    hearing,
+    heard(notices) {
+      if (random.next() < 0.5) late.push(...notices);
+      heard([...notices, ...notices.toReversed()]);
+      if (late.length > 0 && random.next() < 0.3) heard(late.splice(0).toReversed());
+    },
+  });
+  return {
+    open: (listener) => bus.open(listening(listener)),
+    publish: (notice) => {
+      bus.publish(notice);
+      if (random.next() < 0.3) bus.publish(notice);
+    },
+    close: () => bus.close(),
+  };
+}

@@ -1,0 +1,67 @@
+import { PROTOCOL_VERSION, type Command } from "@sessions/core";
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
+import { createSessions } from "../../index.ts";
+import { createLedger, ledgerOf, start, submit, Teller, type Context } from "../bank.ts";
+import { sendMails, served, type Mail } from "./outbox.ts";
+import { freshDatabase } from "../postgres.ts";
+
+// The README lifts its code from that file: scripts/documents.test.ts compares them.
+const { url } = await freshDatabase();
+vi.stubEnv("DATABASE_URL", url);
+const { appRouter, pool, sessions } = await import("./router.ts");
+await createLedger(pool);
+afterAll(async () => {
+  await sessions.close();
+  await pool.end();
+});
+
+test("what the README shows takes a transfer to its end, and writes what the application writes", async () => {
+  const caller = appRouter.createCaller({ user: { id: "ada" } });
+  const device = { id: uuidv7(), name: "Test device" };
+  const push = async (...commands: Command[]) =>
+    (await caller.sessions.push({ protocol: PROTOCOL_VERSION, device, commands })).outcomes;
+
+  const session = uuidv7();
+  const recipient = submit(session, "recipient", { name: "Grace", iban: "BE71096123456769" });
+  const [, , refused] = await push(start(session), recipient, submit(session, "amount", { cents: 5_000_001 }));
+  expect(refused).toMatchObject({ refusal: { code: "rejected", reason: "Above the daily ceiling." } });
+
+  const amount = submit(session, "amount", { cents: 12_300 });
+  const seen = { review: null, recipient: recipient.id, amount: amount.id };
+  const outcomes = await push(amount, submit(session, "review", { accepted: true }, seen));
+  expect(outcomes).toMatchObject([{ outcome: "accepted" }, { outcome: "accepted" }]);
+  expect((await caller.sessions.read({ session })).session).toMatchObject({
+    status: "completed",
+    outputs: { amount: { feeCents: 25 } },
+    result: { reference: `R-${session}` },
+  });
+  expect(await ledgerOf(pool, "ada")).toMatchObject([{ session_id: session }]);
+  await expect(appRouter.createCaller({ user: null }).sessions.read({ session })).rejects.toThrow("Sign in first.");
+});
+
+test("what the page on effects shows sends one mail for a completed transfer, and tries again what failed", async () => {
+  await pool.query(`create table outbox (
+    id bigint generated always as identity primary key, owner text not null, subject text not null, sent_at timestamptz
+  )`);
+  const bank = createSessions<Context>({
+    database: pool,
+    identify: ({ user }) => user !== undefined && { owner: user },
+    flows: [served],
+    sweeps: false,
+  });
+  onTestFinished(() => bank.close());
+  const teller = new Teller(bank, "grace");
+  const { review } = await teller.untilReview();
+
+  const send = vi.fn<(mail: Mail) => Promise<void>>().mockRejectedValueOnce(new Error("The mail server is away."));
+  expect(await sendMails(pool, send)).toBe(0);
+  expect(await teller.one(review)).toMatchObject({ outcome: "accepted" });
+  expect(await teller.one(review)).toMatchObject({ outcome: "accepted", replayed: true });
+  await expect(sendMails(pool, send)).rejects.toThrow("away");
+  expect(await Promise.all([sendMails(pool, send), sendMails(pool, send)])).toContain(1);
+  expect(await sendMails(pool, send)).toBe(0);
+  // Twice, under one id: by that the receiver knows it again.
+  const mail = { id: "1", owner: "grace", subject: "You have sent money to Grace." };
+  expect(send.mock.calls).toEqual([[mail], [mail]]);
+});

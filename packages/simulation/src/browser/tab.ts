@@ -1,0 +1,127 @@
+import type { Sessions, SessionTransport } from "@sessions/client";
+import { assembleSessions } from "../../../client/src/sessions.ts";
+import type { Random } from "../../../server/src/testing/random.ts";
+import type { BrowserShare } from "./browser.ts";
+import { idFrom } from "../chance.ts";
+import type { Clock } from "../clock.ts";
+import type { Disk } from "./disk.ts";
+import type { Deployment } from "../flows.ts";
+import { hosts, type Host } from "../hosts.ts";
+import type { Weather } from "../network.ts";
+import { Page, type Cookies } from "./page.ts";
+
+/** A browser profile: what its tabs share. */
+export interface SimulatedDevice {
+  readonly name: string;
+  readonly disk: Disk;
+  readonly cookies: Cookies;
+  readonly share: BrowserShare;
+  readonly tabs: Set<Tab>;
+  /** Whether its browser has Web Locks. */
+  readonly hasLocks: boolean;
+  /** The device's clock less the world's, in milliseconds. */
+  readonly skewMs: number;
+  weather: Weather;
+}
+
+export interface TabOptions {
+  readonly name: string;
+  readonly owner: string;
+  readonly device: SimulatedDevice;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly deployment: Deployment;
+  readonly transportOf: (tab: Tab) => SessionTransport;
+}
+
+/** How a tab falls asleep: the machine stops, or the browser tells the page that it stops it, or keeps it for the back button. */
+export type Sleep = "stopped" | "frozen" | "kept";
+
+/** A page of one owner: the project's own client, with everything around it simulated. */
+export class Tab implements Host {
+  readonly name: string;
+  readonly owner: string;
+  readonly device: SimulatedDevice;
+  readonly deployment: Deployment;
+  readonly sessions: Sessions;
+  /** The ids that it makes next, before others. */
+  readonly nextIds: string[] = [];
+  readonly #page: Page;
+  readonly #connections = new Set<IDBDatabase>();
+  readonly #held: (() => void)[] = [];
+  #is: "awake" | Sleep | "gone" = "awake";
+
+  constructor({ name, owner, device, clock, random, deployment, transportOf }: TabOptions) {
+    this.name = name;
+    this.owner = owner;
+    this.device = device;
+    this.deployment = deployment;
+    this.#page = new Page(device.cookies);
+    device.tabs.add(this);
+    const now = () => clock.nowMs + device.skewMs;
+    this.sessions = hosts.run(this, () =>
+      assembleSessions(
+        { flows: deployment.flows, owner, transport: transportOf(this), deviceName: device.name },
+        {
+          now,
+          elapsed: () => clock.nowMs,
+          random: () => random.next(),
+          id: () => this.nextIds.shift() ?? idFrom(random, now()),
+          after: (ms, run) => clock.after(ms, () => this.run(run)),
+        },
+      ),
+    );
+  }
+
+  get alive(): boolean {
+    return this.#is !== "gone";
+  }
+
+  /** What the globals of a page are for it. */
+  get browser(): {
+    readonly indexedDB: IDBFactory | undefined;
+    readonly navigator: object;
+    readonly BroadcastChannel: object;
+    readonly document: EventTarget;
+    readonly window: EventTarget;
+    readonly location: object;
+  } {
+    const { disk, share, hasLocks } = this.device;
+    const indexedDB = this.alive ? disk.openFor(this, (connection) => this.#connections.add(connection)) : undefined;
+    const navigator = { onLine: !this.device.weather.away, ...(hasLocks && { locks: share.locksOf(this) }) };
+    const { document, window, location } = this.#page;
+    return { indexedDB, navigator, BroadcastChannel: share.channelsOf(this), document, window, location };
+  }
+
+  run(work: () => void): void {
+    if (this.#is === "awake") hosts.run(this, work);
+    else if (this.alive) this.#held.push(work);
+  }
+
+  /** Its device has or has no connection now. */
+  connect(isOnline: boolean): void {
+    this.run(() => this.#page.connect(isOnline));
+  }
+
+  sleep(how: Sleep): void {
+    if (this.#is !== "awake") return;
+    if (how !== "stopped") hosts.run(this, () => (how === "frozen" ? this.#page.freeze() : this.#page.hide()));
+    this.#is = how;
+  }
+
+  wake(): void {
+    const slept = this.#is;
+    if (slept === "awake" || slept === "gone") return;
+    this.#is = "awake";
+    if (slept !== "stopped") hosts.run(this, () => (slept === "frozen" ? this.#page.resume() : this.#page.comeBack()));
+    for (const work of this.#held.splice(0)) this.run(work);
+  }
+
+  /** The process is gone at this instant. What it asked the disk for and is not committed is undone. */
+  crash(): void {
+    this.#is = "gone";
+    this.device.tabs.delete(this);
+    this.device.share.release(this);
+    for (const connection of this.#connections) connection.close();
+  }
+}

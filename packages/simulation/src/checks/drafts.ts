@@ -1,0 +1,144 @@
+import { covers, sameJson, type Json, type Slot, type Snapshot } from "@sessions/core";
+import type { SessionRecord } from "../../../client/src/record/record.ts";
+import { Broken, short } from "../journal.ts";
+import type { SimulatedDevice, Tab } from "../browser/tab.ts";
+
+/** A field that somebody typed, and that was on the device's disk. */
+interface Typing {
+  readonly device: SimulatedDevice;
+  readonly owner: string;
+  readonly session: string;
+  readonly step: string;
+  readonly field: string;
+  readonly value: Json;
+  readonly at: string;
+  readonly moment: number;
+}
+
+/** What people typed and had stored, and where it is: nothing of it goes without a word. */
+export class Typings {
+  /** The newest of each device in each field. */
+  readonly #newest = new Map<string, Typing>();
+  /** By owner, session, step and field: every slot that stood, and every value that was submitted, as nodes told them. */
+  readonly #told = new Map<string, { readonly slots: Map<string, Slot>; readonly submitted: Set<string> }>();
+  /** By owner, session and step: what submissions have seen. */
+  readonly #seen = new Map<string, Set<string>>();
+  /** By device, owner, session and step: when somebody there submitted, decided, or gave the session up. */
+  readonly #decided = new Map<string, number>();
+  /** By device, and by owner or for all: when what was there was let go of. */
+  readonly #gone = new Map<string, number>();
+  #moments = 0;
+
+  /** Somebody types; counts once it is stored. */
+  typed(
+    { device, owner }: Tab,
+    session: string,
+    step: string,
+    fields: Readonly<Record<string, Json>>,
+    stored: Promise<void>,
+  ): void {
+    const moment = (this.#moments += 1);
+    void stored.then(() => {
+      const gone = [this.#gone.get(`${device.name} ${owner}`) ?? 0, this.#gone.get(`${device.name} `) ?? 0];
+      if (Math.max(...gone) > moment) return;
+      const record = device.disk.recordOf(owner, session);
+      for (const [field, value] of Object.entries(fields)) {
+        const slot = slotsOf(record, step)?.[field];
+        // Sent already, typed over, or in memory alone.
+        if (slot === undefined || !sameJson(slot.value, value)) continue;
+        const key = `${device.name} ${owner} ${session} ${nameNow(step)} ${field}`;
+        if ((this.#newest.get(key)?.at ?? "") >= slot.at) continue;
+        this.#newest.set(key, { device, owner, session, step, field, value, at: slot.at, moment });
+      }
+    });
+  }
+
+  /** Somebody submits a step there, or takes what is shelved of it from the shelf; of every step, without one. */
+  decided({ device, owner }: Tab, session: string, step = ""): void {
+    this.#decided.set(`${device.name} ${owner} ${session} ${nameNow(step)}`, (this.#moments += 1));
+  }
+
+  /** What a device had on its disk is gone, with everybody's knowledge. */
+  letGo(device: SimulatedDevice, owner?: string): void {
+    this.#gone.set(`${device.name} ${owner ?? ""}`, (this.#moments += 1));
+    for (const [key, typing] of this.#newest) {
+      if (typing.device === device && (owner === undefined || typing.owner === owner)) this.#newest.delete(key);
+    }
+  }
+
+  /** A node tells a session. */
+  told(owner: string, { id, data, drafts, submissions }: Snapshot): void {
+    for (const [step, fields] of Object.entries(drafts)) {
+      for (const [field, slot] of Object.entries(fields)) this.#of(owner, id, step, field).slots.set(slot.at, slot);
+    }
+    for (const [step, { typed = [] }] of Object.entries(submissions)) {
+      for (const [field, value] of Object.entries(data[step] as object)) {
+        this.#of(owner, id, step, field).submitted.add(JSON.stringify(value));
+      }
+      const key = `${owner} ${id} ${nameNow(step)}`;
+      const seen = this.#seen.get(key) ?? new Set();
+      for (const at of typed) seen.add(at);
+      this.#seen.set(key, seen);
+    }
+  }
+
+  /** Everything at rest: what was typed is on the server, was taken up or replaced, or is on its device's shelf. */
+  close(owner: string, truth: readonly Snapshot[]): void {
+    for (const typing of this.#newest.values()) {
+      if (typing.owner !== owner) continue;
+      const snapshot = truth.find(({ id }) => id === typing.session);
+      if (this.#isSafe(typing, snapshot)) continue;
+      const { device, session, step, field } = typing;
+      throw new Broken("S4", `${step}.${field} typed in ${short(session)} on ${device.name} is gone`);
+    }
+  }
+
+  #isSafe({ device, owner, session, step, field, value, at, moment }: Typing, truth: Snapshot | undefined): boolean {
+    const place = `${owner} ${session} ${nameNow(step)}`;
+    const decidedAt = (of: string) => this.#decided.get(`${device.name} ${owner} ${session} ${of}`) ?? 0;
+    if (Math.max(decidedAt(nameNow(step)), decidedAt("")) > moment) return true;
+    const record = device.disk.recordOf(owner, session);
+    const mine = at.slice(21);
+    const { slots, submitted } = this.#of(owner, session, step, field);
+    if (submitted.has(JSON.stringify(value))) return true;
+    // It was seen by whoever typed over it, or says the same.
+    const newer = [...slots.values()].filter((slot) => slot.at > at);
+    if (newer.some((slot) => covers(slot, at) || sameJson(slot.value, value))) return true;
+    if ([...(this.#seen.get(place) ?? [])].some((seen) => seen.slice(21) === mine && seen >= at)) return true;
+    if (slotsOf(record, step)?.[field] !== undefined) return true;
+    const onShelf = record?.shelved.some(
+      (entry) => nameNow(entry.step ?? "") === nameNow(step) && Object.hasOwn((entry.mine ?? {}) as object, field),
+    );
+    if (onShelf) return true;
+    // What the server had, ended with the session, and what is typed where it was ended is let go of.
+    if (truth !== undefined && truth.status !== "active")
+      return newer.length > 0 || slots.has(at) || truth.device.id === mine;
+    return newer.length === 0 && [step, nameNow(step)].some((name) => truth?.drafts[name]?.[field] !== undefined);
+  }
+
+  #of(owner: string, session: string, step: string, field: string) {
+    const key = `${owner} ${session} ${nameNow(step)} ${field}`;
+    const found = this.#told.get(key) ?? { slots: new Map<string, Slot>(), submitted: new Set<string>() };
+    this.#told.set(key, found);
+    return found;
+  }
+}
+
+/** The step's name in the flows' last version. */
+function nameNow(step: string): string {
+  return step === "body" ? "content" : step;
+}
+
+/** What is unsent on a disk of a step, in whichever version's words. */
+function slotsOf(record: SessionRecord | undefined, step: string): SessionRecord["drafts"][string] | undefined {
+  if (record === undefined) return undefined;
+  const apart = record.aside.filter((typed) => nameNow(typed.step) === nameNow(step)).map(({ slots }) => slots);
+  const all = [record.drafts[step] ?? {}, record.drafts[nameNow(step)] ?? {}, ...apart];
+  const newest: Record<string, SessionRecord["drafts"][string][string]> = {};
+  for (const slots of all) {
+    for (const [field, slot] of Object.entries(slots)) {
+      if ((newest[field]?.at ?? "") < slot.at) newest[field] = slot;
+    }
+  }
+  return newest;
+}

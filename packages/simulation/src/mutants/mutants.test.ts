@@ -1,0 +1,13 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { mutants } from "./mutants.ts";
+
+test.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
+  "the code that it breaks is there: %s",
+  (_name, mutant) => {
+    for (const { file, find } of mutant.patches) {
+      const text = readFileSync(new URL(`../../../${file}`, import.meta.url), "utf8");
+      expect(text.split(find).length - 1, `${file}: ${find}`).toBe(1);
+    }
+  },
+);

@@ -1,0 +1,261 @@
+/** A textual change to a source file, given from `packages/`. What is found must be there exactly once. */
+export interface Patch {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A way to break the code that the simulation must notice. */
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+const one = (name: string, file: string, find: string, replace: string): Mutant => ({
+  name,
+  patches: [{ file, find, replace }],
+});
+
+export const mutants: readonly Mutant[] = [
+  one(
+    "acknowledge before the commit",
+    "server/src/postgres/committer.ts",
+    "const made = await this.#options.commit(batch.map(({ write }) => write));",
+    "for (const { settle } of batch) settle.resolve(true); const made = await this.#options.commit(batch.map(({ write }) => write));",
+  ),
+  one(
+    "resolve on a request's success instead of its transaction's completion",
+    "client/src/store/database.ts",
+    "await completed;",
+    'completed.catch(() => {}); await new Promise((resolve) => reading.addEventListener("success", resolve));',
+  ),
+  one(
+    "skip the receipt",
+    "server/src/flows/commands/judgement.ts",
+    'if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });',
+    "",
+  ),
+  one(
+    "drop what is refused",
+    "client/src/record/reply.ts",
+    'return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);',
+    'return inOrder(settled(id, { outcome: "refused", refusal }))(record);',
+  ),
+  {
+    name: "elect a leader once, and never again",
+    patches: [
+      {
+        file: "client/src/sync/election.ts",
+        find: "const hold = () => {\n      if (mine === place) become(true);",
+        replace: "const hold = (lock?: unknown) => {\n      if (lock && mine === place) become(true);",
+      },
+      { file: "client/src/sync/election.ts", find: "steal ? { steal } : { signal }", replace: "{ ifAvailable: true }" },
+      { file: "client/src/sync/election.ts", find: "if (!isHidden()) enter(true);", replace: "" },
+    ],
+  },
+  one(
+    "run the snapshot backwards",
+    "client/src/record/snapshot.ts",
+    "if (isOlder(snapshot, record.snapshot)) return record;",
+    "",
+  ),
+  one(
+    "forget the owner in the store's name",
+    "client/src/store/store.ts",
+    "const prefix = `sessions:${encodeURIComponent(owner)}:`;",
+    "const prefix = `sessions:anybody:`;",
+  ),
+  one(
+    "forget the owner when a session is loaded",
+    "server/src/flows/rows/active.ts",
+    'let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "=", id);',
+    'let query = db.selectFrom("session").select(columns).where("id", "=", id);',
+  ),
+  {
+    name: "update a session whatever its revision",
+    patches: [
+      { file: "server/src/flows/rows/updates.ts", find: "where session.revision = input.revision - 1", replace: "" },
+      { file: "server/src/flows/rows/updates.ts", find: 'and revision = ${given("revision")} - 1 and', replace: "and" },
+    ],
+  },
+  one(
+    "send again under a new id",
+    "client/src/sync/batch.ts",
+    "if (!put(command)) return;\n  }\n  if (!withDrafts)",
+    "if (!put({ ...command, id: id() })) return;\n  }\n  if (!withDrafts)",
+  ),
+  one(
+    "merge drafts by their arrival",
+    "core/src/session/drafts.ts",
+    "if (!Object.hasOwn(after, field) || after[field]!.at < edit.at) after[field] = edit;",
+    "after[field] = edit;",
+  ),
+  one(
+    "clear the queue before the reply",
+    "client/src/sync/pusher.ts",
+    "let reply;",
+    "let reply; for (const { session } of commands) void store.change(session, (record) => ({ ...record, pending: [] }));",
+  ),
+  one(
+    "forget what the disk refused",
+    "client/src/store/records.ts",
+    '      keepIn("memory");\n      return;\n    }\n    row.unpersisted = ',
+    '      keepIn("memory");\n      row.unpersisted = [];\n      return;\n    }\n    row.unpersisted = ',
+  ),
+  {
+    name: "count the limit outside the transaction",
+    patches: [
+      {
+        file: "server/src/flows/commands/decision.ts",
+        find: "  const deciding = () =>",
+        replace: `  const counted = new Map();
+  for (const limit of served.limits) {
+    const tx = court.db.withSchema(court.schema);
+    counted.set(limit, await limit.check({ tx, owner, flow: served.flow.name, nowMs: court.now() }));
+  }
+  early.set(command, counted);
+  const deciding = () =>`,
+      },
+      {
+        file: "server/src/flows/commands/decision.ts",
+        find: "const refusal = await limit.check({ tx: ours, owner, flow: served.flow.name, nowMs });",
+        replace: "const refusal = early.get(command).get(limit);",
+      },
+      {
+        file: "server/src/flows/commands/decision.ts",
+        find: "/** Another writer came first, and what the transaction has written must go. */",
+        replace: "const early = new WeakMap();",
+      },
+    ],
+  },
+  one(
+    "accept what comes after the deadline",
+    "core/src/session/session.ts",
+    "const { status, expiresAt } = atTime(session, given.nowMs);",
+    "const { status, expiresAt } = session;",
+  ),
+  one(
+    "tell watchers before the commit",
+    "server/src/flows/commands/engine.ts",
+    "const made = await this.#committer.commit({",
+    "this.#options.publish(owner, next.stored.snapshot); const made = await this.#committer.commit({",
+  ),
+  one(
+    "refuse from memory",
+    "server/src/flows/commands/engine.ts",
+    "if (judgement.settled && !fresh) {",
+    'if (judgement.settled && !fresh && judgement.outcome.outcome === "accepted") {',
+  ),
+  one(
+    "drop what is shelved at the next write",
+    "client/src/store/records.ts",
+    "batch.reduce((record, change) => change(record), lift(before))",
+    "batch.reduce((record, change) => change(record), { ...lift(before), shelved: [] })",
+  ),
+  one(
+    "archive without moving",
+    "server/src/flows/commands/decision.ts",
+    "if (!(await deleteHot(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;",
+    "",
+  ),
+  one(
+    "never ask for what the bus has lost",
+    "server/src/flows/watch/relay.ts",
+    "const owners = hub.owners().toSorted(",
+    "const owners = ([] as string[]).toSorted(",
+  ),
+  {
+    name: "leave a broken stream alone",
+    patches: [
+      {
+        file: "client/src/sync/watcher.ts",
+        find: "const wasLive = brought > 0;\n    end();",
+        replace: "const wasLive = brought > 0;\n    end();\n    if (!closed) return;",
+      },
+      {
+        file: "client/src/sync/watcher.ts",
+        find: "function ask(): void {",
+        replace: "function ask(): void {\n    if (!closed) return;",
+      },
+      {
+        file: "client/src/sync/watcher.ts",
+        find: "if (isFine && !asked) return;",
+        replace: "return;",
+      },
+    ],
+  },
+  one(
+    "confirm again under a new id",
+    "client/src/session/confirmation.ts",
+    "server.push([command], ",
+    "server.push([{ ...command, id: environment.id() }], ",
+  ),
+  one(
+    "never ask what became of a confirmation",
+    "client/src/session/session.ts",
+    "if (record?.asked) void recall(record.asked);",
+    "",
+  ),
+  one(
+    "give up what waits for another version",
+    "client/src/record/reply.ts",
+    'held ||= code === "outdated" || code === "busy";',
+    'held ||= code === "busy";',
+  ),
+  one(
+    "read an earlier version's step as this one's",
+    "core/src/session/lift.ts",
+    "parse(definition, step, carryInput(way, typed))",
+    "({ ok: true as const, value: old })",
+  ),
+  one("keep a step's old name", "core/src/session/lift.ts", "step = way.to ?? step;", ""),
+  one(
+    "drop what is queued in another version's words",
+    "client/src/record/lift.ts",
+    "      version,\n      snapshot:",
+    "      version,\n      pending: [],\n      snapshot:",
+  ),
+  one(
+    "take what the browser deleted for a new device",
+    "client/src/store/store.ts",
+    "lost = readMark(owner, profile).lost || (known === undefined && mark.unsent);",
+    "lost = readMark(owner, profile).lost;",
+  ),
+  one("leave something behind after the sign-out", "client/src/store/database.ts", "    store.clear();\n", ""),
+  one(
+    "call an unknown commit a refusal",
+    "server/src/flows/commands/engine.ts",
+    'if (fault?.code.startsWith("database_") && !isDataError(error)) throw error;',
+    "",
+  ),
+  one(
+    "withhold what an earlier version does not know",
+    "core/src/session/redact.ts",
+    "if (flow === undefined || version >= flow.version) return false;",
+    "if (flow === undefined || !Object.hasOwn(flow.steps, step)) return true;",
+  ),
+  one(
+    "let a snapshot take what is typed along",
+    "client/src/record/snapshot.ts",
+    "const drafts = endedHere ? {} : record.drafts;",
+    "const drafts = {};",
+  ),
+  one(
+    "drop what another device's submission displaces",
+    "client/src/record/snapshot.ts",
+    "inOrder(displaced(record.snapshot, device), overtyped",
+    "inOrder(unchanged, overtyped",
+  ),
+  one(
+    "lose what another device typed over unseen",
+    "client/src/record/snapshot.ts",
+    "overtyped(typed), seenSince",
+    "seenSince",
+  ),
+  one(
+    "take up what a submission has not seen",
+    "client/src/record/queue.ts",
+    "const left = unsubmitted(slots, command.typed);",
+    "const left: typeof slots = {};",
+  ),
+];

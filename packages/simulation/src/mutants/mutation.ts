@@ -1,0 +1,45 @@
+import { registerHooks } from "node:module";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Mutant, Patch } from "./mutants.ts";
+import type { simulate } from "../simulate.ts";
+
+const packages = new URL("../../../", import.meta.url);
+
+/** A source file with patches in it. @throws {Error} when what one replaces is not there exactly once. */
+export function patched(file: string, patches: readonly Patch[]): string {
+  const source = readFileSync(new URL(file, packages), "utf8");
+  return patches.reduce((text, { find, replace }) => {
+    if (text.split(find).length !== 2) throw new Error(`${file} does not hold this exactly once: ${find}`);
+    return text.replace(find, () => replace);
+  }, source);
+}
+
+interface Simulation {
+  readonly simulate: typeof simulate;
+}
+
+/** The project's own modules as a mutant has them: copies of their own, beside the sound ones. */
+export async function importMutated(mutant: Mutant): Promise<Simulation> {
+  const tag = `?mutant=${mutant.name.replaceAll(/\W/g, "-")}`;
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      const found = next(specifier, context);
+      const own = found.url.startsWith(packages.href) && found.url.includes("/src/") && found.url.endsWith(".ts");
+      const isMutated = specifier.endsWith(tag) || (context.parentURL?.endsWith(tag) ?? false);
+      return own && isMutated ? { ...found, url: `${found.url}${tag}` } : found;
+    },
+    load(url, context, next) {
+      const loaded = next(url, context);
+      if (!url.endsWith(tag)) return loaded;
+      const path = fileURLToPath(url.slice(0, -tag.length));
+      const patches = mutant.patches.filter(({ file }) => path === fileURLToPath(new URL(file, packages)));
+      return patches.length > 0 ? { ...loaded, source: patched(patches[0]!.file, patches) } : loaded;
+    },
+  });
+  try {
+    return (await import(`./simulate.ts${tag}`)) as Simulation;
+  } finally {
+    hooks.deregister();
+  }
+}
