@@ -6,7 +6,7 @@ import { Person, SUBMITS_PER_SESSION } from "./hosts/application.ts";
 const BEGIN_AT_ONCE = 32;
 
 /** People who submit through a node's router, within the process. */
-export class Crowd {
+export class VirtualUsers {
   readonly people: readonly Person[];
   readonly #push: readonly ((request: PushRequest) => Promise<PushReply>)[];
 

@@ -27,7 +27,7 @@ export const browserEnvironment: Environment = {
 };
 
 /** Whether this is a server that renders a page: it keeps nothing, and calls nobody. */
-export function isServer(): boolean {
+export function isServerRender(): boolean {
   return globalThis.document === undefined && globalThis.indexedDB === undefined;
 }
 

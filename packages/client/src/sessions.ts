@@ -1,9 +1,9 @@
 import { readable, SessionsError, storable, type AnyFlow, type Device, type Outcome } from "@sessions/core";
 import { deviceName } from "./device-name.ts";
 import { browserEnvironment, type Environment } from "./environment.ts";
-import { enqueued } from "./record/queue.ts";
+import { enqueue } from "./record/queue.ts";
 import { createSessionList, type LiveList, type SessionList } from "./session/session-list.ts";
-import { createSession, type LiveSession, type Session, type SessionContext } from "./session/session.ts";
+import { createSession, type LiveSession, type Session } from "./session/session.ts";
 import { createSync, syncs } from "./sync/sync.ts";
 import { httpTransport, type RequestHeaders, type SessionTransport } from "./sync/transport.ts";
 
@@ -141,23 +141,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       for (const list of lists.values()) void list.reload();
     },
   });
-  const { store, link, server, device } = sync;
-  const context: SessionContext = {
-    store,
-    link,
-    server,
-    environment,
-    device,
-    queued() {
-      sync.keep();
-      sync.queued();
-    },
-    typed() {
-      sync.keep();
-      sync.typed();
-    },
-    isOpen: () => sync.isOpen,
-  };
+  const { store, server, device } = sync;
 
   function known({ name }: AnyFlow): AnyFlow {
     const flow = flows.get(name);
@@ -169,7 +153,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     const key = keyOf(flow.name, id);
     const found = live.get(key);
     if (found) return found;
-    const session = createSession(known(flow), id, context);
+    const session = createSession(known(flow), id, sync);
     live.set(key, session);
     // What somebody waits for comes before all that is kept.
     if (!store.loaded) void store.refresh([id]);
@@ -177,7 +161,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
   }
 
   function listOf(flow: AnyFlow): LiveList {
-    const list = lists.get(flow.name) ?? createSessionList(known(flow), context, (id) => sessionOf(flow, id));
+    const list = lists.get(flow.name) ?? createSessionList(known(flow), sync, (id) => sessionOf(flow, id));
     lists.set(flow.name, list);
     return list;
   }
@@ -202,7 +186,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
         version: flow.version,
         flow: flow.name,
       } as const;
-      void store.change(id, enqueued(command, null)).then(sync.queued);
+      void store.change(id, enqueue(command, null)).then(sync.queued);
       return sessionOf(flow, id) as unknown as Session<F>;
     },
     // Only at run time do they know their flow, whose own schemas made what they hold.

@@ -29,8 +29,8 @@ export {
   type ResultOf,
   type StepsOf,
   type StepsWithOutput,
-  type ToldData,
-  type ToldInputs,
+  type VisibleData,
+  type VisibleInputs,
   type Typed,
   type ValuesOf,
 } from "./flow/flow.ts";
@@ -38,7 +38,7 @@ export { idSchema } from "./id.ts";
 export { notStorable, parse, submittedInput } from "./session/input.ts";
 export { counted } from "./issues.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
-export { liftDrafts, liftInput, liftSession, type Lifted, type Standing } from "./session/lift.ts";
+export { liftDrafts, liftInput, liftSession, type Lifted, type ShownSession } from "./session/lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./flow/migration.ts";
 export {
   listRequestSchema,
@@ -64,12 +64,12 @@ export {
 } from "./protocol/protocol.ts";
 export { readable } from "./protocol/readable.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
-export { advance, apply, atTime, seenBy, type Advanced, type Change, type Circumstances } from "./session/session.ts";
+export { advance, apply, atTime, seenBy, type Advanced, type Change, type AdvanceContext } from "./session/session.ts";
 export { createParser, type Parser } from "./session/parser.ts";
 export { progressOf, type Progress } from "./session/progress.ts";
 export { statuses, type Drafts, type Snapshot, type Status } from "./protocol/snapshot.ts";
-export { fieldValues, mergeFields, unsubmitted } from "./session/drafts.ts";
+export { fieldValues, mergeFields, dropSubmitted } from "./session/drafts.ts";
 export { covers, seenIn, slotOf, type Slot } from "./protocol/slot.ts";
 export { deviceOf, newestOfEach, nextStamp, oldest, type Stamp } from "./protocol/stamp.ts";
-export { withheld } from "./session/redact.ts";
+export { redact } from "./session/redact.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./flow/step.ts";

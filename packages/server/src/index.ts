@@ -12,11 +12,11 @@ export type { Database, EngineKind } from "./postgres/database.ts";
 export {
   serve,
   type ApplicationTables,
-  type CompleteGiven,
+  type CompleteContext,
   type Rejection,
   type Served,
   type ServeOptions,
-  type StepGiven,
+  type StepContext,
 } from "./flows/served/served-flow.ts";
 export {
   createSessions,

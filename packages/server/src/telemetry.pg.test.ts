@@ -105,11 +105,11 @@ test("a push that is under way is answered when the node closes, and the next is
   });
   const ada = new Teller(closing, "last");
   const { review } = await ada.untilReview();
-  const underWay = ada.one(review);
+  const inFlight = ada.one(review);
   await entered.promise;
   const closed = closing.close();
   await expect(ada.one(review)).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
   gate.resolve();
-  expect(await underWay).toMatchObject({ outcome: "accepted" });
+  expect(await inFlight).toMatchObject({ outcome: "accepted" });
   await closed;
 });

@@ -15,11 +15,12 @@ import { Disk } from "./browser/disk.ts";
 import { today, tomorrow } from "./flows.ts";
 import { hosts } from "./hosts.ts";
 import { Broken, Journal } from "./journal.ts";
-import { fair, Network } from "./network.ts";
-import { ServerNode, Wire } from "./nodes/node.ts";
-import { Promises } from "./checks/durability.ts";
-import { Replies } from "./checks/replies.ts";
-import { Screens } from "./checks/screens.ts";
+import { Network } from "./network.ts";
+import { fair } from "./network-conditions.ts";
+import { ServerNode, SimulatedBus } from "./nodes/node.ts";
+import { DurabilityChecks } from "./checks/durability.ts";
+import { ReplyChecks } from "./checks/replies.ts";
+import { ScreenChecks } from "./checks/screens.ts";
 import { Tab, type SimulatedDevice, type Sleep } from "./browser/tab.ts";
 
 /** How long a dead node stays away, in milliseconds. */
@@ -29,12 +30,12 @@ export const owners = ["ada", "bob"] as const;
 export const nodeNames = ["node 1", "node 2", "node 3"] as const;
 
 /** Devices with their tabs, a network, nodes over a database, those who watch them, and what can be done to each. */
-export class Stage {
+export class Cluster {
   readonly journal: Journal;
-  readonly replies = new Replies();
-  readonly promises: Promises;
-  readonly screens: Screens;
-  readonly wire: Wire;
+  readonly replies = new ReplyChecks();
+  readonly promises: DurabilityChecks;
+  readonly screens: ScreenChecks;
+  readonly wire: SimulatedBus;
   readonly network: Network;
   readonly nodes = new Map<string, ServerNode>();
   readonly devices: readonly SimulatedDevice[];
@@ -54,9 +55,9 @@ export class Stage {
     this.#chance = chance;
     this.#database = database;
     this.journal = new Journal(clock);
-    this.promises = new Promises(this.journal, this.replies);
-    this.screens = new Screens(this.promises, (error) => this.#fail(error));
-    this.wire = new Wire(clock, chanceOf(chance, "bus"));
+    this.promises = new DurabilityChecks(this.journal, this.replies);
+    this.screens = new ScreenChecks(this.promises, (error) => this.#fail(error));
+    this.wire = new SimulatedBus(clock, chanceOf(chance, "bus"));
     this.network = new Network({
       clock,
       random: chanceOf(chance, "network"),
@@ -89,7 +90,7 @@ export class Stage {
       tabs: new Set<Tab>(),
       hasLocks: name !== "old",
       skewMs: [0, 20_000, -15_000][index]!,
-      weather: fair,
+      conditions: fair,
     }));
   }
 
@@ -199,7 +200,7 @@ export class Stage {
     for (const node of this.nodes.values()) node.recover();
     for (const device of this.devices) {
       device.disk.become("fine");
-      device.weather = fair;
+      device.conditions = fair;
       for (const tab of device.tabs) {
         tab.wake();
         tab.connect(true);
@@ -220,7 +221,7 @@ export class Stage {
   #hear(owner: string, snapshot: Snapshot): void {
     this.replies.snapshot(owner, snapshot);
     this.promises.read(owner, snapshot);
-    this.promises.typings.told(owner, snapshot);
+    this.promises.draftChecks.told(owner, snapshot);
   }
 
   #requireTold(tab: Tab): void {

@@ -6,17 +6,6 @@ import { hosts } from "./hosts.ts";
 import type { ServerNode } from "./nodes/node.ts";
 import type { Tab } from "./browser/tab.ts";
 
-/** How a device's connection is. Shares are from 0 to 1. */
-export interface Weather {
-  readonly away: boolean;
-  readonly requestsLost: number;
-  readonly repliesLost: number;
-  readonly duplicated: number;
-  readonly slowestMs: number;
-}
-
-export const fair: Weather = { away: false, requestsLost: 0, repliesLost: 0, duplicated: 0, slowestMs: 60 };
-
 export interface NetworkOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -66,12 +55,12 @@ export class Network {
     reject: (error: Error) => void,
   ): void {
     const { clock, random, onRequest } = this.#options;
-    const { weather } = tab.device;
-    const delay = () => random.between(5, weather.slowestMs);
+    const { conditions } = tab.device;
+    const delay = () => random.between(5, conditions.slowestMs);
     const fail = () => clock.after(delay(), () => tab.run(() => reject(new Error("No connection."))));
-    if (weather.away || random.next() < weather.requestsLost) return void fail();
+    if (conditions.away || random.next() < conditions.requestsLost) return void fail();
 
-    const times = random.next() < weather.duplicated ? 2 : 1;
+    const times = random.next() < conditions.duplicated ? 2 : 1;
     for (let time = 0; time < times; time += 1) {
       clock.after(delay(), () => {
         const node = this.#anyNode();
@@ -86,7 +75,7 @@ export class Network {
               if (!node.alive) return void fail();
               const text = JSON.stringify(reply);
               onReply(JSON.parse(text));
-              const isLost = tab.device.weather.away || random.next() < weather.repliesLost;
+              const isLost = tab.device.conditions.away || random.next() < conditions.repliesLost;
               if (isLost) return void fail();
               clock.after(delay(), () => tab.run(() => resolve(JSON.parse(text) as never)));
             },
@@ -103,15 +92,15 @@ export class Network {
     let arrivesMs = clock.nowMs;
     const arrive = (run: () => void) => {
       // A stream keeps its order.
-      arrivesMs = Math.max(arrivesMs, clock.nowMs + random.between(5, tab.device.weather.slowestMs));
+      arrivesMs = Math.max(arrivesMs, clock.nowMs + random.between(5, tab.device.conditions.slowestMs));
       clock.after(arrivesMs - clock.nowMs, () => tab.run(() => stop.signal.aborted || run()));
     };
     const broken = () => arrive(() => observer.onError(new Error("The stream broke.")));
 
-    clock.after(random.between(5, tab.device.weather.slowestMs), () => {
+    clock.after(random.between(5, tab.device.conditions.slowestMs), () => {
       const node = this.#anyNode();
       if (stop.signal.aborted) return;
-      if (tab.device.weather.away || node === undefined) return broken();
+      if (tab.device.conditions.away || node === undefined) return broken();
       const leave = new AbortController();
       const stream = {
         tab,

@@ -2,23 +2,23 @@ import type { Json } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
 import { inputFor } from "./flows.ts";
 import { short, type Journal } from "./journal.ts";
-import type { PersonDeed } from "./plan.ts";
-import type { Promises } from "./checks/durability.ts";
-import type { Screens } from "./checks/screens.ts";
+import type { PersonAction } from "./plan.ts";
+import type { DurabilityChecks } from "./checks/durability.ts";
+import type { ScreenChecks } from "./checks/screens.ts";
 import type { Tab } from "./browser/tab.ts";
 
 interface AnySession {
   readonly id: string;
   readonly state: SessionState;
   draft(step: string, fields: Readonly<Record<string, Json>>): { readonly stored: Promise<void> };
-  submit(step: string, input: unknown): Parameters<Promises["submitted"]>[2];
-  cancel(): Parameters<Promises["submitted"]>[2];
+  submit(step: string, input: unknown): Parameters<DurabilityChecks["submitted"]>[2];
+  cancel(): Parameters<DurabilityChecks["submitted"]>[2];
 }
 
 export interface PersonOptions {
   readonly journal: Journal;
-  readonly promises: Promises;
-  readonly screens: Screens;
+  readonly promises: DurabilityChecks;
+  readonly screens: ScreenChecks;
   /** Ids of another owner's sessions. */
   readonly foreign: readonly string[];
 }
@@ -41,9 +41,9 @@ export function rush(tab: Tab, { journal, promises, screens }: PersonOptions): v
 }
 
 /** Does in a tab what a person does there, with what its screen shows. */
-export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, foreign }: PersonOptions): void {
+export function act(tab: Tab, action: PersonAction, { journal, promises, screens, foreign }: PersonOptions): void {
   const { flows, version } = tab.deployment;
-  const { session: nth, does, value } = deed;
+  const { session: nth, does, value } = action;
   const flow = flows[(nth + (does === "start" ? value : 0)) % flows.length]!;
   const note = (what: string) => journal.note(tab.name, what);
 
@@ -79,7 +79,7 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
     const input = inputFor(step, value, version);
     const submission = session.submit(step, input);
     note(`submits ${step} (${value}) of ${short(session.id)} as ${short(submission.id)}`);
-    promises.typings.decided(tab, session.id, step);
+    promises.draftChecks.decided(tab, session.id, step);
     promises.given.set(submission.id, { owner: tab.owner, version, step, input });
     promises.submitted(tab, session, submission, chosen.flow.steps[step].confirm);
   };
@@ -94,13 +94,13 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
       const step = steps[value % steps.length]!;
       note(`types ${step} (${value}) in ${short(session.id)}`);
       const fields = inputFor(step, value + 100, version);
-      promises.typings.typed(tab, session.id, step, fields, session.draft(step, fields).stored);
+      promises.draftChecks.typed(tab, session.id, step, fields, session.draft(step, fields).stored);
       return;
     }
     case "cancel": {
       const cancellation = session.cancel();
       note(`cancels ${short(session.id)} as ${short(cancellation.id)}`);
-      promises.typings.decided(tab, session.id);
+      promises.draftChecks.decided(tab, session.id);
       promises.submitted(tab, session, cancellation, false);
       return;
     }
@@ -109,7 +109,7 @@ export function act(tab: Tab, deed: PersonDeed, { journal, promises, screens, fo
       const [entry] = state.shelved;
       if (entry === undefined) return;
       note(`${does === "retry" ? "retries" : "discards"} ${short(entry.id)} of ${short(session.id)}`);
-      promises.typings.decided(tab, session.id, entry.kind === "start" ? undefined : (entry.step ?? undefined));
+      promises.draftChecks.decided(tab, session.id, entry.kind === "start" ? undefined : (entry.step ?? undefined));
       // What was shelved with a start goes its way.
       for (const { id } of entry.kind === "start" ? state.shelved : [entry]) promises.tookFromShelf(id);
       if (does === "discard") return void (entry.conflict ? entry.takeTheirs() : entry.discard());

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import type { DiskState } from "./browser/disk.ts";
 import { OPEN } from "./flows.ts";
-import type { Mishap } from "./nodes/node.ts";
-import type { Weather } from "./network.ts";
+import type { NodeFault } from "./nodes/node.ts";
+import type { NetworkConditions } from "./network-conditions.ts";
 import type { Sleep } from "./browser/tab.ts";
 
 /** What a person does. Numbers choose among what there is when it happens. */
-export interface PersonDeed {
+export interface PersonAction {
   readonly kind: "person";
   readonly tab: number;
   readonly session: number;
@@ -15,8 +15,8 @@ export interface PersonDeed {
 }
 
 /** One thing that happens, so long after the one before. */
-export type Deed = { readonly afterMs: number } & (
-  | PersonDeed
+export type Action = { readonly afterMs: number } & (
+  | PersonAction
   | { readonly kind: "tab"; readonly tab: number; readonly does: TabDeed }
   /** Every tab of an owner sends what it can send of what cannot be undone, at one moment. */
   | { readonly kind: "rush"; readonly owner: number }
@@ -25,8 +25,8 @@ export type Deed = { readonly afterMs: number } & (
   /** The next version of the flows: nodes restart one after another, pages have it when they are loaded. */
   | { readonly kind: "deploy"; readonly what: "nodes" | "pages" }
   | { readonly kind: "disk"; readonly device: number; readonly does: DiskState | "close" | "evict" | "clear" }
-  | { readonly kind: "weather"; readonly device: number; readonly weather: Weather }
-  | { readonly kind: "node"; readonly node: number; readonly mishap: Mishap }
+  | { readonly kind: "network"; readonly device: number; readonly conditions: NetworkConditions }
+  | { readonly kind: "node"; readonly node: number; readonly fault: NodeFault }
   | { readonly kind: "death"; readonly node: number }
   | { readonly kind: "bus"; readonly loss: number }
   | { readonly kind: "sweep"; readonly node: number }
@@ -41,7 +41,7 @@ export interface Plan {
   readonly chance: number;
   /** How many transfers wait for their review when it begins. */
   readonly reviews: number;
-  readonly deeds: readonly Deed[];
+  readonly actions: readonly Action[];
 }
 
 /** How many things happen in one world. */
@@ -73,7 +73,7 @@ const person = fc.record({
   value: number,
 });
 
-const weather = fc.record({
+const conditions = fc.record({
   away: fc.boolean(),
   requestsLost: share,
   repliesLost: share,
@@ -81,7 +81,7 @@ const weather = fc.record({
   slowestMs: fc.constantFrom(20, 60, 400, 3_000),
 });
 
-const mishap = fc.record({
+const fault = fc.record({
   kind: fc.constantFrom("statement" as const, "commit" as const),
   after: fc.nat(4),
   fate: fc.constantFrom("never arrives" as const, "answer lost" as const),
@@ -118,13 +118,13 @@ const tab = fc.oneof(
 
 const minutes = fc.constantFrom(1, 5, 29, 31, 31);
 
-const deed = fc.oneof(
+const action = fc.oneof(
   { weight: 60, arbitrary: person },
   { weight: 12, arbitrary: fc.record({ kind: fc.constant("tab" as const), tab: number, does: tab }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("rush" as const), owner: number }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("disk" as const), device: number, does: disk }) },
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("weather" as const), device: number, weather }) },
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant("node" as const), node: number, mishap }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("network" as const), device: number, conditions }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant("node" as const), node: number, fault }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("death" as const), node: number }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("bus" as const), loss: fc.constantFrom(0, 0.5, 1) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("sweep" as const), node: number }) },
@@ -147,8 +147,8 @@ export const plans: fc.Arbitrary<Plan> = fc.noBias(
   fc.record({
     chance: fc.noShrink(fc.nat(0x7fffffff)),
     reviews: fc.constantFrom(0, 0, 0, OPEN),
-    deeds: fc.array(
-      fc.tuple(afterMs, deed).map(([ms, what]): Deed => ({ afterMs: ms, ...what })),
+    actions: fc.array(
+      fc.tuple(afterMs, action).map(([ms, what]): Action => ({ afterMs: ms, ...what })),
       { minLength: 0, maxLength: DEEDS, size: "max" },
     ),
   }),

@@ -1,5 +1,5 @@
 import type { Snapshot } from "@sessions/core";
-import { Books } from "./checks/database.ts";
+import { DatabaseChecks } from "./checks/database.ts";
 import { Clock } from "./clock.ts";
 import type { SimulatedDatabase } from "./nodes/database.ts";
 import { inputFor, today } from "./flows.ts";
@@ -7,8 +7,8 @@ import { installGlobals } from "./globals.ts";
 import { hosts } from "./hosts.ts";
 import type { Journal } from "./journal.ts";
 import { act, rush } from "./person.ts";
-import type { Deed, Plan } from "./plan.ts";
-import { ABSENCE_MS, nodeNames, owners, Stage } from "./cluster.ts";
+import type { Action, Plan } from "./plan.ts";
+import { ABSENCE_MS, nodeNames, owners, Cluster } from "./cluster.ts";
 import type { Tab } from "./browser/tab.ts";
 
 /** When every world begins, in milliseconds since 1970. */
@@ -24,15 +24,15 @@ const HEALING_MS = 20_000;
 export class World {
   readonly #plan: Plan;
   readonly #clock: Clock;
-  readonly #stage: Stage;
-  readonly #books: Books;
+  readonly #stage: Cluster;
+  readonly #books: DatabaseChecks;
   #waitMs = 0;
 
   constructor(plan: Plan, database: SimulatedDatabase) {
     this.#plan = plan;
     this.#clock = new Clock(START_MS, database.rest);
-    this.#stage = new Stage(this.#clock, plan.chance, database);
-    this.#books = new Books(database.db);
+    this.#stage = new Cluster(this.#clock, plan.chance, database);
+    this.#books = new DatabaseChecks(database.db);
   }
 
   get journal(): Journal {
@@ -41,29 +41,29 @@ export class World {
 
   /** Lets everything happen, and looks at every step whether all that must hold does. @throws {Broken} */
   async run(): Promise<void> {
-    const stage = this.#stage;
+    const cluster = this.#stage;
     const uninstall = installGlobals(this.#clock, () => 1);
     try {
-      for (const name of nodeNames) stage.startNode(name);
-      const [phone, laptop, old] = stage.devices;
-      const first = stage.openTab(phone!, "ada");
-      stage.openTab(phone!, "ada");
-      for (const owner of owners) stage.openTab(laptop!, owner);
-      stage.openTab(old!, "ada");
+      for (const name of nodeNames) cluster.startNode(name);
+      const [phone, laptop, old] = cluster.devices;
+      const first = cluster.openTab(phone!, "ada");
+      cluster.openTab(phone!, "ada");
+      for (const owner of owners) cluster.openTab(laptop!, owner);
+      cluster.openTab(old!, "ada");
       await this.#pass(500);
       await this.#prepare(first);
-      for (const [index, deed] of this.#plan.deeds.entries()) {
-        await this.#pass(deed.afterMs);
-        this.#do(deed);
+      for (const [index, action] of this.#plan.actions.entries()) {
+        await this.#pass(action.afterMs);
+        this.#do(action);
         await this.#pass(0);
-        stage.promises.look();
+        cluster.promises.look();
         // The triggers' notes keep: they need not be read each time.
         if (index % 5 === 0) await this.#readBooks();
       }
       await this.#heal();
       await this.#close();
     } finally {
-      stage.end();
+      cluster.end();
       // What was begun comes to its end, so that nothing of this world reaches into the next one.
       await this.#clock.pass(ABSENCE_MS);
       uninstall();
@@ -89,75 +89,76 @@ export class World {
     if (this.#plan.reviews > 0) await this.#pass(3_000);
   }
 
-  #do(deed: Deed): void {
+  #do(action: Action): void {
     const { journal, promises, screens, tabs, devices, nodes, wire, network } = this.#stage;
-    const node = "node" in deed ? nodes.get(pick(nodeNames, deed.node)!)! : undefined;
-    const device = "device" in deed ? pick(devices, deed.device)! : undefined;
-    switch (deed.kind) {
+    const node = "node" in action ? nodes.get(pick(nodeNames, action.node)!)! : undefined;
+    const device = "device" in action ? pick(devices, action.device)! : undefined;
+    switch (action.kind) {
       case "person": {
-        const tab = pick(tabs, deed.tab);
+        const tab = pick(tabs, action.tab);
         if (tab === undefined) return;
         const foreign = [...promises.sessions].flatMap(([owner, ids]) => (owner === tab.owner ? [] : [...ids]));
-        return tab.run(() => promises.isLeft(tab) || act(tab, deed, { journal, promises, screens, foreign }));
+        return tab.run(() => promises.isLeft(tab) || act(tab, action, { journal, promises, screens, foreign }));
       }
       case "rush":
-        for (const tab of tabs.filter(({ owner }) => owner === pick(owners, deed.owner))) {
+        for (const tab of tabs.filter(({ owner }) => owner === pick(owners, action.owner))) {
           tab.run(() => promises.isLeft(tab) || rush(tab, { journal, promises, screens, foreign: [] }));
         }
         return;
       case "tab":
-        return this.#doToTab(deed.does, deed.tab);
+        return this.#doToTab(action.does, action.tab);
       case "disk":
-        journal.note(device!.name, `its disk: ${deed.does}`);
-        if (deed.does === "close") return device!.disk.closeAll();
-        if (deed.does === "evict" || deed.does === "clear") return this.#stage.evict(device!, deed.does === "clear");
-        return device!.disk.become(deed.does);
-      case "weather":
-        device!.weather = deed.weather;
-        journal.note(device!.name, `its network: ${JSON.stringify(deed.weather)}`);
-        if (deed.weather.away) network.cut(({ tab }) => tab.device === device);
-        for (const tab of device!.tabs) tab.connect(!deed.weather.away);
+        journal.note(device!.name, `its disk: ${action.does}`);
+        if (action.does === "close") return device!.disk.closeAll();
+        if (action.does === "evict" || action.does === "clear")
+          return this.#stage.evict(device!, action.does === "clear");
+        return device!.disk.become(action.does);
+      case "network":
+        device!.conditions = action.conditions;
+        journal.note(device!.name, `its network: ${JSON.stringify(action.conditions)}`);
+        if (action.conditions.away) network.cut(({ tab }) => tab.device === device);
+        for (const tab of device!.tabs) tab.connect(!action.conditions.away);
         return;
       case "node": {
-        const { kind, after, fate, dies } = deed.mishap;
+        const { kind, after, fate, dies } = action.fault;
         journal.note(node!.name, `${dies ? "dies" : "fails"} at a ${kind} to come (${after}): ${fate}`);
-        return node!.await(deed.mishap);
+        return node!.await(action.fault);
       }
       case "death":
         return node!.die();
       case "bus":
-        journal.note("bus", `loses ${deed.loss}`);
-        return wire.lose(deed.loss);
+        journal.note("bus", `loses ${action.loss}`);
+        return wire.lose(action.loss);
       case "sweep":
         journal.note(node!.name, "sweeps");
         return node!.run(() => void node!.sessions.sweep().catch(() => {}));
       case "deploy":
-        return this.#stage.deploy(deed.what);
+        return this.#stage.deploy(action.what);
       case "night":
-        journal.note("everybody", `sleeps for ${deed.minutes} minutes`);
-        for (const tab of tabs) this.#stage.sleep(tab, "stopped", deed.minutes * 60_000);
-        this.#waitMs = deed.minutes * 60_000;
+        journal.note("everybody", `sleeps for ${action.minutes} minutes`);
+        for (const tab of tabs) this.#stage.sleep(tab, "stopped", action.minutes * 60_000);
+        this.#waitMs = action.minutes * 60_000;
         return;
       case "wait":
-        journal.note("everybody", `waits ${deed.minutes} minutes`);
-        this.#waitMs = deed.minutes * 60_000;
+        journal.note("everybody", `waits ${action.minutes} minutes`);
+        this.#waitMs = action.minutes * 60_000;
     }
   }
 
-  #doToTab(does: Extract<Deed, { kind: "tab" }>["does"], nth: number): void {
-    const stage = this.#stage;
-    const tab = pick(stage.tabs, nth);
+  #doToTab(does: Extract<Action, { kind: "tab" }>["does"], nth: number): void {
+    const cluster = this.#stage;
+    const tab = pick(cluster.tabs, nth);
     if (tab === undefined || does === "open") {
-      const device = pick(stage.devices, nth)!;
-      if (device.tabs.size < 4) stage.openTab(device, device.name === "laptop" ? pick(owners, nth)! : "ada");
+      const device = pick(cluster.devices, nth)!;
+      if (device.tabs.size < 4) cluster.openTab(device, device.name === "laptop" ? pick(owners, nth)! : "ada");
       return;
     }
-    stage.journal.note(tab.name, `is to ${does}`);
-    if (does === "stopped" || does === "frozen" || does === "kept") return stage.sleep(tab, does, ABSENCE_MS);
-    if (does === "sign out") return tab.run(() => void stage.signOut(tab));
+    cluster.journal.note(tab.name, `is to ${does}`);
+    if (does === "stopped" || does === "frozen" || does === "kept") return cluster.sleep(tab, does, ABSENCE_MS);
+    if (does === "sign out") return tab.run(() => void cluster.signOut(tab));
     if (does === "close") tab.run(() => tab.sessions.close());
     tab.crash();
-    if (does === "reload") stage.openTab(tab.device, tab.owner);
+    if (does === "reload") cluster.openTab(tab.device, tab.owner);
   }
 
   async #pass(ms: number): Promise<void> {
@@ -173,17 +174,17 @@ export class World {
 
   /** From now on nobody does anything; a deployment that has begun is finished. */
   async #heal(): Promise<void> {
-    const stage = this.#stage;
-    stage.journal.note("everybody", "rests, and nothing fails any more");
-    stage.heal();
-    if (stage.isDeploying) {
-      stage.deploy("nodes");
-      stage.deploy("pages");
+    const cluster = this.#stage;
+    cluster.journal.note("everybody", "rests, and nothing fails any more");
+    cluster.heal();
+    if (cluster.isDeploying) {
+      cluster.deploy("nodes");
+      cluster.deploy("pages");
       await this.#pass(HEALING_MS);
-      stage.reloadOld();
+      cluster.reloadOld();
     }
     await this.#pass(REST_MS);
-    stage.promises.look();
+    cluster.promises.look();
     await this.#readBooks();
   }
 
@@ -197,7 +198,7 @@ export class World {
       const listed = await this.#clock.until(hosts.run(node!, () => caller.list(request)));
       const truth: Snapshot[] = [...listed.active, ...listed.ended];
       for (const tab of tabs) if (tab.owner === owner) screens.requireAgreement(tab, truth);
-      promises.typings.close(owner, truth);
+      promises.draftChecks.close(owner, truth);
     }
   }
 }

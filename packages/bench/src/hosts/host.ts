@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION, pushRequestSchema } from "@sessions/core";
 import type { Sessions } from "@sessions/server";
 import type { Context } from "./application.ts";
 
-export interface Site {
+export interface Host {
   readonly url: string;
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ declare module "express-session" {
  * The sessions router; beside it a mutation that does nothing with the same input (`/noop`), a subscription that says
  * one word (`/idle`), and the same of Node's own making (`/bare`).
  */
-export function serveTrpc(sessions: Sessions): Promise<Site> {
+export function serveTrpc(sessions: Sessions): Promise<Host> {
   const t = initTRPC.context<Context>().create();
   const router = t.router({
     sessions: sessions.router,
@@ -48,7 +48,7 @@ export function serveTrpc(sessions: Sessions): Promise<Site> {
 }
 
 /** The classic: a cookie, and a session that is loaded and stored with each request. */
-export function serveExpress(pool: Pool): Promise<Site> {
+export function serveExpress(pool: Pool): Promise<Host> {
   const PgStore = connectPgSimple(session);
   const store = new PgStore({ pool, createTableIfMissing: true, pruneSessionInterval: false });
   const app = express();
@@ -61,7 +61,7 @@ export function serveExpress(pool: Pool): Promise<Site> {
 }
 
 /** The least that can bring word from one device to another: NOTIFY, LISTEN and an event stream. */
-export async function serveRelay(pool: Pool, listener: Client): Promise<Site> {
+export async function serveRelay(pool: Pool, listener: Client): Promise<Host> {
   const streams = new Set<ServerResponse>();
   listener.on("notification", ({ payload = "" }) => {
     for (const stream of streams) stream.write(`data: ${payload}\n\n`);
@@ -83,7 +83,7 @@ export async function serveRelay(pool: Pool, listener: Client): Promise<Site> {
   return listening(server);
 }
 
-async function listening(server: Server): Promise<Site> {
+async function listening(server: Server): Promise<Host> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 4_096, resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

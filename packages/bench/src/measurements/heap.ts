@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { Crowd } from "../virtual-users.ts";
+import { VirtualUsers } from "../virtual-users.ts";
 import { createNode } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import { fillHistory, ONE_TABLE } from "../seeded-history.ts";
@@ -15,7 +15,7 @@ export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }
   const { pool } = await postgres.create("heap");
   const node = createNode(pool);
   await node.migrate();
-  const crowd = new Crowd(node, CALLERS, "owner");
+  const crowd = new VirtualUsers(node, CALLERS, "owner");
   const ms = rounds * roundMs;
   await crowd.begin(CALLERS, Math.ceil((ms * 24) / CALLERS));
   await fillHistory(pool, await crowd.snapshotAfter(0), 0);

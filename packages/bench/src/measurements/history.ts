@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
-import { Crowd } from "../virtual-users.ts";
+import { VirtualUsers } from "../virtual-users.ts";
 import { createNode } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import { fillHistory, ONE_TABLE, SESSIONS_PER_OWNER } from "../seeded-history.ts";
@@ -18,7 +18,7 @@ export async function measureHistory(postgres: DurablePostgres, extent: Extent):
     const node = createNode(pool);
     await node.migrate();
     closing.push(() => node.close());
-    const crowd = new Crowd(node, PEOPLE, "owner");
+    const crowd = new VirtualUsers(node, PEOPLE, "owner");
     await crowd.begin(PEOPLE, 8);
     const snapshot = await crowd.snapshotAfter(0);
     const session = snapshot.id;
@@ -50,7 +50,7 @@ export async function measureHistory(postgres: DurablePostgres, extent: Extent):
 }
 
 function ours(
-  crowd: Crowd,
+  crowd: VirtualUsers,
   node: ReturnType<typeof createNode>,
   session: string,
   ended: number,

@@ -1,7 +1,7 @@
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import connectPgSimple from "connect-pg-simple";
 import session, { type SessionData } from "express-session";
-import { Crowd } from "../virtual-users.ts";
+import { VirtualUsers } from "../virtual-users.ts";
 import { createNode } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import type { Extent, Measured } from "../report/result.ts";
@@ -16,7 +16,7 @@ export async function measureSubmits(postgres: DurablePostgres, { rounds, roundM
   const steps = await postgres.create("steps");
   const node = createNode(pool);
   await node.migrate();
-  const crowd = new Crowd(node, Math.max(...CALLERS), "owner");
+  const crowd = new VirtualUsers(node, Math.max(...CALLERS), "owner");
   await crowd.begin(1, 8);
   let snapshot = await crowd.snapshotAfter(0);
   for (let count = 1; count < 8; count += 1) snapshot = await crowd.snapshotAfter(0);

@@ -1,8 +1,8 @@
 import { SessionsError } from "@sessions/core";
 import { deleteDatabase } from "../store/database.ts";
-import { glanceAt, type Named } from "./panel-model.ts";
+import { panelModelOf, type Named } from "./panel-model.ts";
 import { createPanel } from "./panel.ts";
-import { tapServer } from "./interceptor.ts";
+import { interceptApi } from "./interceptor.ts";
 import type { Sessions } from "../sessions.ts";
 import { syncs, type Sync } from "../sync/sync.ts";
 
@@ -25,24 +25,26 @@ export function openDevtools(sessions: Sessions): () => void {
   const known = opened.get(sessions);
   if (known !== undefined) return known;
   const sync = syncOf(sessions);
-  const { store, link, tabs } = sync;
-  const tap = tapServer(sync.server);
+  const { store, connection, tabs } = sync;
+  const interceptor = interceptApi(sync.server);
   const seen = new Map<string, Named>();
-  const elsewhere = () => (tabs.leads ? "" : " But another tab leads, and sends for this one, too.");
+  const elsewhere = () => (tabs.isLeader ? "" : " But another tab leads, and sends for this one, too.");
   let revealed = false;
   let basis: readonly unknown[] = [];
   let frame = 0;
 
   const panel = createPanel({
     onOffline() {
-      if (tap.isCut) tap.mend();
-      else tap.cut();
+      if (interceptor.isCut) interceptor.mend();
+      else interceptor.cut();
       sync.reconnect();
-      return tap.isCut ? `Offline: nothing is sent or heard.${elsewhere()}` : "Online: what waited is sent now.";
+      return interceptor.isCut
+        ? `Offline: nothing is sent or heard.${elsewhere()}`
+        : "Online: what waited is sent now.";
     },
     onDrop() {
-      tap.dropReply(!tap.drops);
-      return tap.drops
+      interceptor.dropReply(!interceptor.drops);
+      return interceptor.drops
         ? `The reply to the next push is dropped, after the server has acted on it.${elsewhere()}`
         : "No reply is dropped.";
     },
@@ -61,11 +63,18 @@ export function openDevtools(sessions: Sessions): () => void {
     if (!sync.isOpen) return close();
     frame = requestAnimationFrame(look);
     const { loaded, storage, device, lost } = store;
-    const circumstances = [loaded, storage, device, lost, link.state, link.offline, tabs.leads];
-    const now = [...store.records.values(), ...circumstances, tap.sending, tap.isCut, tap.drops, revealed];
+    const circumstances = [loaded, storage, device, lost, connection.state, connection.offline, tabs.isLeader];
+    const now = [
+      ...store.records.values(),
+      ...circumstances,
+      interceptor.sending,
+      interceptor.isCut,
+      interceptor.drops,
+      revealed,
+    ];
     if (now.length === basis.length && now.every((value, index) => value === basis[index])) return;
     basis = now;
-    panel.show(glanceAt(sync, tap, seen), { isCut: tap.isCut, drops: tap.drops, revealed });
+    panel.show(panelModelOf(sync, interceptor, seen), { isCut: interceptor.isCut, drops: interceptor.drops, revealed });
   }
 
   function close(): void {
@@ -74,7 +83,7 @@ export function openDevtools(sessions: Sessions): () => void {
     cancelAnimationFrame(frame);
     opened.delete(sessions);
     panel.remove();
-    tap.remove();
+    interceptor.remove();
     if (sync.isOpen) sync.reconnect();
   }
 

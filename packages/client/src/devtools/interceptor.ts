@@ -1,6 +1,6 @@
 import type { Command } from "@sessions/core";
 import { createDeferred } from "../deferred.ts";
-import type { Server } from "../sync/api.ts";
+import type { Api } from "../sync/api.ts";
 
 /** What a command is, without what a person typed. */
 export interface CommandName {
@@ -11,7 +11,7 @@ export interface CommandName {
 }
 
 /** Stands between a tab and its server. */
-export interface Tap {
+export interface Interceptor {
   /** The commands that were sent and are not answered, by id: another map after every change. */
   readonly sending: ReadonlyMap<string, CommandName>;
   readonly isCut: boolean;
@@ -26,7 +26,7 @@ export interface Tap {
 }
 
 /** Everything that asks the server holds this one object, so that its methods can be replaced under them. */
-export function tapServer(server: Server): Tap {
+export function interceptApi(server: Api): Interceptor {
   const real = { ...server };
   let sending: ReadonlyMap<string, CommandName> = new Map();
   let isCut = false;
@@ -50,7 +50,7 @@ export function tapServer(server: Server): Tap {
     isCut = false;
   }
 
-  async function push(...[commands, ms]: Parameters<Server["push"]>): ReturnType<Server["push"]> {
+  async function push(...[commands, ms]: Parameters<Api["push"]>): ReturnType<Api["push"]> {
     const names = new Map(commands.map((command) => [command.id, nameOf(command)]));
     sending = new Map([...sending, ...names]);
     try {
@@ -74,7 +74,7 @@ export function tapServer(server: Server): Tap {
       severed.promise.catch(observer.onError);
       return () => {};
     },
-  } satisfies Server);
+  } satisfies Api);
 
   return {
     get sending() {

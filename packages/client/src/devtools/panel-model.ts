@@ -1,18 +1,18 @@
 import { deviceOf, type Drafts, type Json } from "@sessions/core";
 import { isUnsent, type SessionRecord, type Settlement } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
-import { nameOf, type CommandName, type Tap } from "./interceptor.ts";
+import { nameOf, type CommandName, type Interceptor } from "./interceptor.ts";
 
 /** How many lines of each kind are shown, the newest. */
 const SHOWN = 50;
 
 /** How pressing what a line says is. */
-export type Tone = "calm" | "busy" | "alarming";
+export type Severity = "calm" | "busy" | "alarming";
 
 /** A word and how pressing it is. */
 export interface Badge {
   readonly text: string;
-  readonly tone: Tone;
+  readonly severity: Severity;
 }
 
 export interface SessionLine {
@@ -47,7 +47,7 @@ export interface DraftLine {
 export type Named = Pick<CommandName, "kind" | "step">;
 
 /** All that the panel shows, at one moment. */
-export interface Glance {
+export interface PanelModel {
   /** Short facts of this tab, by what they are about. */
   readonly facts: Readonly<Record<string, Badge>>;
   readonly sessions: readonly SessionLine[];
@@ -55,18 +55,18 @@ export interface Glance {
   readonly drafts: readonly DraftLine[];
 }
 
-type Source = Pick<Sync, "store" | "link" | "tabs" | "device">;
+type Source = Pick<Sync, "store" | "connection" | "tabs" | "device">;
 
 /** `seen` are the names of commands from earlier glances, and takes those of this one: an outcome has only an id. */
-export function glanceAt(sync: Source, tap: Tap, seen: Map<string, Named>): Glance {
+export function panelModelOf(sync: Source, interceptor: Interceptor, seen: Map<string, Named>): PanelModel {
   const records = [...sync.store.records].sort(([left], [right]) => (left < right ? 1 : -1));
   const device = sync.device();
   return {
-    facts: factsOf(sync, tap),
+    facts: factsOf(sync, interceptor),
     sessions: records.slice(0, SHOWN).map(sessionLine),
     commands: records
-      .flatMap(([id, record]) => commandsOf(id, record, tap, seen))
-      .concat(draftsUnderWay(tap))
+      .flatMap(([id, record]) => commandsOf(id, record, interceptor, seen))
+      .concat(draftsUnderWay(interceptor))
       // Ids are UUIDv7: the newest is the greatest.
       .sort((left, right) => (left.id < right.id ? 1 : -1))
       .slice(0, SHOWN),
@@ -77,20 +77,20 @@ export function glanceAt(sync: Source, tap: Tap, seen: Map<string, Named>): Glan
   };
 }
 
-function factsOf({ store, link, tabs, device }: Source, tap: Tap): Glance["facts"] {
-  const { outdated, signedOut, offsetMs } = link.state;
+function factsOf({ store, connection, tabs, device }: Source, interceptor: Interceptor): PanelModel["facts"] {
+  const { outdated, signedOut, offsetMs } = connection.state;
   const network = (): Badge => {
-    if (tap.isCut) return alarming("offline, by the devtools");
+    if (interceptor.isCut) return alarming("offline, by the devtools");
     if (outdated) return alarming("outdated");
     if (signedOut) return alarming("signed out");
-    return link.offline ? alarming("offline") : calm("online");
+    return connection.offline ? alarming("offline") : calm("online");
   };
   const hasLocks = typeof BroadcastChannel !== "undefined" && globalThis.navigator?.locks !== undefined;
   const disk = store.storage === "disk" ? calm("disk") : alarming("memory only");
   const clock = `${offsetMs < 0 ? "−" : "+"}${Math.abs(offsetMs).toLocaleString("en")} ms`;
   return {
     Server: network(),
-    Tab: calm(`${tabs.leads ? "leading" : "following"}${hasLocks ? "" : ", no locks"}`),
+    Tab: calm(`${tabs.isLeader ? "leading" : "following"}${hasLocks ? "" : ", no locks"}`),
     Store: store.loaded ? disk : busy("loading"),
     "Server’s clock": calm(clock),
     Device: calm(device().name),
@@ -112,13 +112,13 @@ function sessionLine([id, record]: readonly [string, SessionRecord]): SessionLin
 function syncBadge(record: SessionRecord): Badge {
   if (record.outdated) return alarming("outdated");
   if (record.shelved.length > 0) return alarming("conflict");
-  return isUnsent(record) || record.asked ? busy("saving") : calm("saved");
+  return isUnsent(record) || record.confirmation ? busy("saving") : calm("saved");
 }
 
 function commandsOf(
   session: string,
   record: SessionRecord,
-  { sending }: Tap,
+  { sending }: Interceptor,
   seen: Map<string, Named>,
 ): readonly CommandLine[] {
   const lines = new Map<string, CommandLine>();
@@ -133,7 +133,8 @@ function commandsOf(
   for (const { command } of record.pending) {
     put(command.id, nameOf(command), sending.has(command.id) ? busy("sending") : busy("waiting"));
   }
-  if (record.asked) put(record.asked.id, { kind: "submit", step: record.asked.step }, busy("asked"));
+  if (record.confirmation)
+    put(record.confirmation.id, { kind: "submit", step: record.confirmation.step }, busy("asked"));
   for (const { id, kind, step, refusal } of record.shelved)
     put(id, { kind, step }, alarming(`shelved: ${refusal.code}`));
   return [...lines.values()];
@@ -145,7 +146,7 @@ function textOf(named: Named | undefined): string {
 }
 
 /** They become commands when they are pushed, and leave no outcome. */
-function draftsUnderWay({ sending }: Tap): readonly CommandLine[] {
+function draftsUnderWay({ sending }: Interceptor): readonly CommandLine[] {
   return [...sending].flatMap(([id, { kind, session, step }]) =>
     kind === "draft" ? [{ id, session, name: `draft ${step}`, state: busy("sending") }] : [],
   );
@@ -157,7 +158,7 @@ function settlementBadge(settlement: Settlement): Badge {
 }
 
 function draftsOf(session: string, record: SessionRecord, device: string): DraftLine[] {
-  const { snapshot, drafts, aside } = record;
+  const { snapshot, drafts, otherVersionDrafts } = record;
   const line = (step: string, slots: Drafts[string], place: string): DraftLine[] =>
     Object.entries(slots).map(([field, { value, at }]) => ({
       session,
@@ -169,11 +170,11 @@ function draftsOf(session: string, record: SessionRecord, device: string): Draft
     }));
   return [
     ...Object.entries(drafts).flatMap(([step, slots]) => line(step, slots, "unsent")),
-    ...aside.flatMap(({ step, slots, version }) => line(step, slots, `unsent, of version ${version}`)),
+    ...otherVersionDrafts.flatMap(({ step, slots, version }) => line(step, slots, `unsent, of version ${version}`)),
     ...Object.entries(snapshot?.drafts ?? {}).flatMap(([step, slots]) => line(step, slots, "on the server")),
   ];
 }
 
-const calm = (text: string): Badge => ({ text, tone: "calm" });
-const busy = (text: string): Badge => ({ text, tone: "busy" });
-const alarming = (text: string): Badge => ({ text, tone: "alarming" });
+const calm = (text: string): Badge => ({ text, severity: "calm" });
+const busy = (text: string): Badge => ({ text, severity: "busy" });
+const alarming = (text: string): Badge => ({ text, severity: "alarming" });

@@ -1,5 +1,5 @@
 import { element } from "./element.ts";
-import type { Badge, Glance } from "./panel-model.ts";
+import type { Badge, PanelModel } from "./panel-model.ts";
 import { resizeBy } from "./resize.ts";
 import { style } from "./style.ts";
 import { tableOf } from "./table.ts";
@@ -20,7 +20,7 @@ export interface PanelSwitches {
 
 /** The panel on the page, in a shadow root: neither's style reaches the other. */
 export interface Panel {
-  show(glance: Glance, switches: PanelSwitches): void;
+  show(model: PanelModel, switches: PanelSwitches): void;
   remove(): void;
 }
 
@@ -124,8 +124,8 @@ function fact(name: string, badge: Badge): HTMLElement {
   return made;
 }
 
-function chip({ text, tone }: Badge): HTMLElement {
-  const made = element("span", { class: tone });
+function chip({ text, severity }: Badge): HTMLElement {
+  const made = element("span", { class: severity });
   made.textContent = text;
   return made;
 }

@@ -1,7 +1,13 @@
 import { fieldValues, parse, sameJson, submittedInput, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
 import type { Fields } from "./drafts.ts";
 import type { ShelvedChange } from "./record.ts";
-import type { FieldConflict } from "../session/state.ts";
+
+/** One field as it was, as it was changed here, and as it stands on the server; undefined where it is missing. */
+export interface FieldConflict<Mine = Json, Theirs = Json> {
+  readonly base: Theirs | undefined;
+  readonly mine: Mine | undefined;
+  readonly theirs: Theirs | undefined;
+}
 
 /**
 /** What a conflict is looked at with. */
@@ -11,7 +17,7 @@ type Standing = Pick<Snapshot, "data" | "inputs" | "drafts">;
  * What stands in a step as it was typed: what was submitted; for a draft that was kept aside, what is typed there since,
  * on top. Null for nothing.
  */
-export function standing({ kind, step }: ShelvedChange, snapshot: Standing | null): Fields | null {
+export function shownFields({ kind, step }: ShelvedChange, snapshot: Standing | null): Fields | null {
   if (snapshot === null || step === null) return null;
   const submitted = (submittedInput(snapshot, step) ?? null) as Fields | null;
   const typed = kind === "draft" ? snapshot.drafts[step] : undefined;
@@ -31,7 +37,7 @@ export function differing(
   if (step === null) return {};
   const given = mine as Fields;
   const before = base as Fields | null;
-  const theirs = standing(entry, snapshot);
+  const theirs = shownFields(entry, snapshot);
   const stands = theirs === null ? undefined : asItWouldStand(flow, step, theirs);
   const meant = asItWouldStand(flow, step, kind === "draft" ? { ...theirs, ...given } : mine);
   if (meant !== undefined && sameJson(meant, stands)) return {};

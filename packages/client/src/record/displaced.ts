@@ -3,21 +3,21 @@ import {
   mergeFields,
   sameJson,
   submittedInput,
-  unsubmitted,
+  dropSubmitted,
   type Device,
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
-import { mergeDrafts, untyped, type Fields } from "./drafts.ts";
-import type { Change, SessionRecord, ShelvedChange } from "./record.ts";
+import { mergeDrafts, dropDraft, type Fields } from "./drafts.ts";
+import type { RecordUpdate, SessionRecord, ShelvedChange } from "./record.ts";
 
-type Slots = Snapshot["drafts"][string];
+type FieldDrafts = Snapshot["drafts"][string];
 
 /**
  * Keeps aside what was typed here, sent or not, in a step that another device submitted without having seen it, and
  * that says something else. `before` is the snapshot before the record's own.
  */
-export function displaced(before: Snapshot | null, device: Device): Change {
+export function conflictingDrafts(before: Snapshot | null, device: Device): RecordUpdate {
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
@@ -35,7 +35,7 @@ export function displaced(before: Snapshot | null, device: Device): Change {
         const typedOn = { [step]: Object.fromEntries(lost) };
         return lost.length > 0 ? { ...kept, drafts: mergeDrafts(kept.drafts, typedOn) } : kept;
       }
-      return shelvedDraft({ id: command, step, refusal, base }, lost)(untyped(step)(kept));
+      return shelvedDraft({ id: command, step, refusal, base }, lost)(dropDraft(step)(kept));
     }, record);
   };
 }
@@ -50,11 +50,16 @@ export function typedBefore(record: SessionRecord, before: Snapshot | null, devi
 }
 
 /** What neither their submission nor one of this device's that is pending has taken up. */
-function unseen(record: SessionRecord, step: string, slots: Slots, theirs: readonly string[] | undefined): Slots {
+function unseen(
+  record: SessionRecord,
+  step: string,
+  slots: FieldDrafts,
+  theirs: readonly string[] | undefined,
+): FieldDrafts {
   const mine = record.pending.flatMap(({ command }) =>
     command.kind === "submit" && command.step === step ? (command.typed ?? []) : [],
   );
-  return unsubmitted(unsubmitted(slots, theirs), mine);
+  return dropSubmitted(dropSubmitted(slots, theirs), mine);
 }
 
 /**
@@ -69,8 +74,8 @@ export function shelvedDraft(
     readonly base: Snapshot["data"][string] | null;
     readonly over?: NonNullable<ShelvedChange["over"]>;
   },
-  slots: readonly (readonly [string, Slots[string]])[],
-): Change {
+  slots: readonly (readonly [string, FieldDrafts[string]])[],
+): RecordUpdate {
   return (record) => {
     const { step } = entry;
     const stands = record.snapshot && (submittedInput(record.snapshot, step) as Fields | null | undefined);

@@ -1,7 +1,7 @@
 import { nextStamp, type Drafts } from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { changedFields, draftValues, mergeDrafts, newestTyped, stampFields, typed, untyped } from "./drafts.ts";
+import { changedFields, draftValues, mergeDrafts, newestTyped, stampFields, keepDraft, dropDraft } from "./drafts.ts";
 import { emptyRecord } from "./record.ts";
 
 const begun = { ...emptyRecord, version: 1 };
@@ -56,21 +56,21 @@ test("S3: drafts merge to the same whatever the order, the grouping and the repe
 });
 
 test("what is typed is newer than everything that the record has seen, even from a clock that runs ahead", () => {
-  const ahead = nextStamp(devices[1], 5_000);
-  const record = { ...begun, drafts: { amount: { cents: { value: 1, at: ahead } } } };
+  const newerOnServer = nextStamp(devices[1], 5_000);
+  const record = { ...begun, drafts: { amount: { cents: { value: 1, at: newerOnServer } } } };
   const slots = stampFields(record, { cents: 2 }, devices[0], 1_000);
-  expect(slots["cents"]!.at > ahead).toBe(true);
-  expect(draftValues(typed("amount", slots, 1)(record).drafts)).toEqual({ amount: { cents: 2 } });
+  expect(slots["cents"]!.at > newerOnServer).toBe(true);
+  expect(draftValues(keepDraft("amount", slots, 1)(record).drafts)).toEqual({ amount: { cents: 2 } });
 });
 
 test("an acknowledged field is forgotten only as it was sent", () => {
   const sent = stampFields(begun, { name: "A", iban: "B" }, devices[0], 1);
-  const before = typed("recipient", sent, 1)(begun);
-  const since = typed("recipient", stampFields(before, { name: "Ada" }, devices[0], 2), 1)(before);
-  const after = untyped("recipient", sent)(since);
+  const before = keepDraft("recipient", sent, 1)(begun);
+  const since = keepDraft("recipient", stampFields(before, { name: "Ada" }, devices[0], 2), 1)(before);
+  const after = dropDraft("recipient", sent)(since);
   expect(draftValues(after.drafts)).toEqual({ recipient: { name: "Ada" } });
-  expect(untyped("recipient", after.drafts["recipient"])(after).drafts).toEqual({});
-  expect(untyped("recipient")(since).drafts).toEqual({});
+  expect(dropDraft("recipient", after.drafts["recipient"])(after).drafts).toEqual({});
+  expect(dropDraft("recipient")(since).drafts).toEqual({});
 });
 
 test("what a draft shows already is not typed again", () => {
@@ -89,7 +89,7 @@ test("S2: a submission names the newest stamp of this device, and what is typed 
   const [phone, laptop] = devices;
   const mine = { cents: { value: "1", at: nextStamp(phone, 50) } };
   const theirs = { note: { value: "x", at: nextStamp(laptop, 70) } };
-  const before = typed("amount", { ...mine, ...theirs }, 1)(begun);
+  const before = keepDraft("amount", { ...mine, ...theirs }, 1)(begun);
   const until = newestTyped(before, "amount");
   expect(until.sort()).toEqual([mine.cents.at, theirs.note.at].sort());
   expect(newestTyped(before, "recipient")).toEqual([]);

@@ -14,9 +14,9 @@ import {
   type Slot,
   type Stamp,
 } from "@sessions/core";
-import type { Change, SessionRecord } from "./record.ts";
+import type { RecordUpdate, SessionRecord } from "./record.ts";
 
-type Slots = Drafts[string];
+type FieldDrafts = Drafts[string];
 /** A step's fields as somebody gave them. */
 export type Fields = Readonly<Record<string, Json | undefined>>;
 
@@ -40,16 +40,16 @@ export function stampFields(
   fields: Fields,
   device: string,
   nowMs: number,
-  shown: Slots = {},
-): Slots {
+  shown: FieldDrafts = {},
+): FieldDrafts {
   const at = nextStamp(device, nowMs, newestStamp(record));
   return Object.fromEntries(
-    Object.entries(fields).map(([field, value]) => [field, slotOf(value, at, seenIn(own(shown, field), device))]),
+    Object.entries(fields).map(([field, value]) => [field, slotOf(value, at, seenIn(ownSlot(shown, field), device))]),
   );
 }
 
 /** A field's slot: its name may be one that every object has. */
-export function own(slots: Slots | undefined, field: string): Slot | undefined {
+export function ownSlot(slots: FieldDrafts | undefined, field: string): Slot | undefined {
   return slots && Object.hasOwn(slots, field) ? slots[field] : undefined;
 }
 
@@ -57,7 +57,7 @@ export function own(slots: Slots | undefined, field: string): Slot | undefined {
  * Keeps fields until the server has them, which were typed at this version of the flow. They replace what was typed
  * in them before and is kept aside.
  */
-export function typed(step: string, slots: Slots, version: number): Change {
+export function keepDraft(step: string, slots: FieldDrafts, version: number): RecordUpdate {
   return (record) =>
     record.version === version
       ? {
@@ -72,11 +72,11 @@ export function typed(step: string, slots: Slots, version: number): Change {
             return left.length > 0 ? [{ ...entry, mine: Object.fromEntries(left) }] : [];
           }),
         }
-      : { ...record, aside: [...record.aside, { version, step, slots }] };
+      : { ...record, otherVersionDrafts: [...record.otherVersionDrafts, { version, step, slots }] };
 }
 
 /** Forgets unsent fields of a step: those that are as given, or all. */
-export function untyped(step: string, slots?: Slots): Change {
+export function dropDraft(step: string, slots?: FieldDrafts): RecordUpdate {
   return (record) => {
     const { [step]: mine = {}, ...others } = record.drafts;
     const kept = Object.entries(mine).filter(([field, { at }]) => slots !== undefined && slots[field]?.at !== at);
@@ -85,9 +85,9 @@ export function untyped(step: string, slots?: Slots): Change {
 }
 
 /** Leaves out what a draft shows already: that a field is empty, it shows where nothing stands. */
-export function changedFields(fields: Fields, shown: Slots | undefined, data?: Fields | null): Fields {
+export function changedFields(fields: Fields, shown: FieldDrafts | undefined, data?: Fields | null): Fields {
   const isShown = (field: string, value: Json | undefined) => {
-    const slot = own(shown, field);
+    const slot = ownSlot(shown, field);
     return slot ? sameJson(value, slot.value) : value === undefined && data?.[field] === undefined;
   };
   return Object.fromEntries(Object.entries(fields).filter(([field, value]) => !isShown(field, value)));
@@ -110,11 +110,11 @@ export function newestTyped({ snapshot, drafts }: SessionRecord, step: string): 
 }
 
 /** What was typed before a submission has left the drafts, and still what is typed next must be newer. */
-function newestStamp({ snapshot, drafts, aside, pending }: SessionRecord): Stamp | undefined {
+function newestStamp({ snapshot, drafts, otherVersionDrafts, pending }: SessionRecord): Stamp | undefined {
   const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
-    Object.values(all).flatMap(Object.values<Slots[string]>),
+    Object.values(all).flatMap(Object.values<FieldDrafts[string]>),
   );
-  const beside = aside.flatMap(({ slots: typedThen }) => Object.values(typedThen));
+  const beside = otherVersionDrafts.flatMap(({ slots: typedThen }) => Object.values(typedThen));
   const submitted = [
     ...Object.values(snapshot?.submissions ?? {}),
     ...pending.flatMap(({ command }) => (command.kind === "submit" ? [command] : [])),

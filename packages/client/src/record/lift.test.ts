@@ -1,6 +1,6 @@
 import { advance, nextStamp, type AnyFlow, type Refusal } from "@sessions/core";
 import { expect, test } from "vitest";
-import { typed } from "./drafts.ts";
+import { keepDraft } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
 import { transfer } from "../testing/transfer.ts";
@@ -28,23 +28,23 @@ test("S12: what tabs of two versions typed in one field ends as the newest, whic
     [1, 2],
     [2, 1],
   ] as const) {
-    const lifted = liftRecord(later, typed("recipient", { name: slot("Old", old) }, 1)(record));
+    const lifted = liftRecord(later, keepDraft("recipient", { name: slot("Old", old) }, 1)(record));
     const both = [
-      typed("recipient", { name: slot("New", now) }, 2),
-      typed("recipient", { name: slot("Old", old) }, 1),
+      keepDraft("recipient", { name: slot("New", now) }, 2),
+      keepDraft("recipient", { name: slot("Old", old) }, 1),
     ].reduce((before, change) => change(before), lifted);
-    expect(both.aside).toHaveLength(1);
+    expect(both.otherVersionDrafts).toHaveLength(1);
     const folded = liftRecord(later, both);
     expect(folded.drafts["recipient"]?.["name"]?.value).toBe(old > now ? "Old" : "New");
-    expect(folded.aside).toEqual([]);
+    expect(folded.otherVersionDrafts).toEqual([]);
   }
 });
 
 test("S12: what is typed at a later version than the record waits for a page that can read both", () => {
   const stranded = { ...later, migrate: {} };
-  const before = typed("recipient", { name: slot("Old", 1) }, 1)(record);
+  const before = keepDraft("recipient", { name: slot("Old", 1) }, 1)(record);
   expect(liftRecord(stranded, before)).toBe(before);
-  const kept = typed("recipient", { iban: slot("New", 2) }, 2)(before);
+  const kept = keepDraft("recipient", { iban: slot("New", 2) }, 2)(before);
   expect(liftRecord(stranded, kept)).toBe(kept);
   expect(liftRecord(transfer, kept)).toBe(kept);
   expect(liftRecord(later, kept)).toMatchObject({
@@ -55,8 +55,8 @@ test("S12: what is typed at a later version than the record waits for a page tha
 });
 
 test("S12: a record of a later version, or of a flow that the page does not know, stays as it is", () => {
-  const ahead = { ...record, version: 3 };
-  expect(liftRecord(later, ahead)).toBe(ahead);
+  const newerOnServer = { ...record, version: 3 };
+  expect(liftRecord(later, newerOnServer)).toBe(newerOnServer);
   expect(liftRecord(undefined, record)).toBe(record);
   expect(liftRecord(later, emptyRecord)).toBe(emptyRecord);
 });

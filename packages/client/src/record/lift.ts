@@ -8,7 +8,7 @@ import {
   type AnyFlow,
   type Json,
   type Snapshot,
-  type Standing,
+  type ShownSession,
 } from "@sessions/core";
 import type { Fields } from "./drafts.ts";
 import type { SessionRecord, ShelvedChange } from "./record.ts";
@@ -21,8 +21,8 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
   if (flow === undefined || record.version === 0 || record.version > flow.version) return record;
   const { version } = flow;
   const [readable, others] = [
-    record.aside.filter((typed) => typed.version <= version),
-    record.aside.filter((typed) => typed.version > version),
+    record.otherVersionDrafts.filter((typed) => typed.version <= version),
+    record.otherVersionDrafts.filter((typed) => typed.version > version),
   ];
   if (record.version === version && readable.length === 0) return record;
   const { data = {}, inputs = {}, drafts = {} } = record.snapshot ?? {};
@@ -34,12 +34,12 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
     return {
       ...record,
       version,
-      snapshot: record.snapshot && concealed(flow, liftSession(flow, record.snapshot)),
+      snapshot: record.snapshot && redactSteps(flow, liftSession(flow, record.snapshot)),
       drafts: readable.reduce(
         (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.slots }, drafts, standing),
         liftDrafts(flow, record.version, record.drafts, {}, standing),
       ),
-      aside: others,
+      otherVersionDrafts: others,
       shelved: record.shelved
         .map((entry) => liftShelved(flow, record.version, entry, standing))
         .filter(({ step }) => !isSensitive(flow, step)),
@@ -62,7 +62,7 @@ export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Sna
 }
 
 /** What a step held before it became sensitive is let go of. */
-function concealed(flow: AnyFlow, snapshot: Snapshot): Snapshot {
+function redactSteps(flow: AnyFlow, snapshot: Snapshot): Snapshot {
   const told = (values: Snapshot["data"]) =>
     Object.fromEntries(Object.entries(values).map(([step, value]) => [step, isSensitive(flow, step) ? null : value]));
   return { ...snapshot, data: told(snapshot.data), inputs: told(snapshot.inputs) };
@@ -80,20 +80,20 @@ export function withoutContents(snapshot: Snapshot): Snapshot {
 /** What was to be submitted, in the words of this page's version where there are any. */
 export function liftSubmission(flow: AnyFlow, version: number, step: string, input: Json) {
   try {
-    return inCurrentWords(flow, version, step, input);
+    return liftStep(flow, version, step, input);
   } catch {
     return { step, input };
   }
 }
 
-function inCurrentWords(flow: AnyFlow, version: number, step: string, input: Json) {
+function liftStep(flow: AnyFlow, version: number, step: string, input: Json) {
   return version === flow.version ? { step, input } : (liftInput(flow, version, step, input) ?? { step, input });
 }
 
-function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange, session: Standing): ShelvedChange {
+function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange, session: ShownSession): ShelvedChange {
   if (entry.step === null) return entry;
-  const { step, input } = inCurrentWords(flow, version, entry.step, entry.mine);
-  const lifted = { ...entry, step, base: entry.base && inCurrentWords(flow, version, entry.step, entry.base).input };
+  const { step, input } = liftStep(flow, version, entry.step, entry.mine);
+  const lifted = { ...entry, step, base: entry.base && liftStep(flow, version, entry.step, entry.base).input };
   return entry.kind === "draft"
     ? { ...lifted, ...liftTyped(flow, version, entry, session) }
     : { ...lifted, mine: input };
@@ -104,7 +104,7 @@ function liftTyped(
   flow: AnyFlow,
   version: number,
   { id, step, mine, over }: ShelvedChange,
-  session: Standing,
+  session: ShownSession,
 ): Pick<ShelvedChange, "mine" | "over"> {
   const typedAt = over?.typed ?? {};
   // When it was typed is not known of all: later than never.

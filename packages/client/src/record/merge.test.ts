@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { mergeDrafts } from "./drafts.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
-import { reunited } from "./merge.ts";
+import { mergeRecords } from "./merge.ts";
 
 const id = (index: number) => `0190b2f4-0000-7000-8000-${String(index).padStart(12, "0")}`;
 const session = id(0);
@@ -56,7 +56,7 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
     fc.property(steps(0), steps(20), steps(10), (before, here, there) => {
       const common = lived(emptyRecord, before);
       const [mine, theirs] = [lived(common, here), lived(common, there)];
-      const both = reunited(mine, theirs);
+      const both = mergeRecords(mine, theirs);
       const all = new Set([...commandsOf(mine), ...commandsOf(theirs)]);
       expect(commandsOf(both)).toEqual([...all].toSorted());
       for (const { id: settled } of [...mine.settled, ...theirs.settled]) {
@@ -72,8 +72,8 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
       expect(shelved).toHaveLength(new Set(shelved).size);
       expect(both.drafts).toEqual(mergeDrafts(mine.drafts, theirs.drafts));
       // Again, the other way round too, it is the same.
-      expect(reunited(both, theirs)).toEqual(both);
-      expect(commandsOf(reunited(theirs, mine))).toEqual(commandsOf(both));
+      expect(mergeRecords(both, theirs)).toEqual(both);
+      expect(commandsOf(mergeRecords(theirs, mine))).toEqual(commandsOf(both));
     }),
   );
 });
@@ -86,6 +86,6 @@ test("S2: of two views the irreversible step stays asked for until one of them k
   });
   const mine = { ...emptyRecord, asked };
   const unknown = told({ outcome: "refused", refusal: { code: "unconfirmed" } });
-  expect([reunited(mine, unknown).asked, reunited(unknown, mine).asked]).toEqual([asked, asked]);
-  expect(reunited(mine, told({ outcome: "accepted", revision: 4 })).asked).toBeNull();
+  expect([mergeRecords(mine, unknown).confirmation, mergeRecords(unknown, mine).confirmation]).toEqual([asked, asked]);
+  expect(mergeRecords(mine, told({ outcome: "accepted", revision: 4 })).confirmation).toBeNull();
 });

@@ -1,5 +1,5 @@
 import { mergeDrafts } from "./drafts.ts";
-import { overtyped } from "./overwritten.ts";
+import { keepOverwritten } from "./overwritten.ts";
 import { isUnknownOutcome } from "./queue.ts";
 import { isOlder, type SessionRecord } from "./record.ts";
 
@@ -7,7 +7,7 @@ import { isOlder, type SessionRecord } from "./record.ts";
  * Two views of one session that come from one record: nothing that either has is lost, nothing is there twice,
  * and what either knows to be settled does not wait any more.
  */
-export function reunited(left: SessionRecord, right: SessionRecord): SessionRecord {
+export function mergeRecords(left: SessionRecord, right: SessionRecord): SessionRecord {
   const settled = union(left.settled, right.settled, ({ id }) => id);
   const shelved = union(left.shelved, right.shelved, ({ id }) => id);
   const done = new Set([...settled, ...shelved].map(({ id }) => id));
@@ -22,15 +22,17 @@ export function reunited(left: SessionRecord, right: SessionRecord): SessionReco
   const apart = record.version === other.version ? {} : other.drafts;
   const aside = Object.entries(apart).map(([step, slots]) => ({ version: other.version, step, slots }));
   // What either typed may have been replaced in what the other has heard.
-  return overtyped()({
+  return keepOverwritten()({
     ...record,
     flow: left.flow || right.flow,
     pending,
     drafts: aside.length > 0 ? record.drafts : mergeDrafts(left.drafts, right.drafts),
-    aside: union([...left.aside, ...right.aside], aside, (typed) => JSON.stringify(typed)),
+    otherVersionDrafts: union([...left.otherVersionDrafts, ...right.otherVersionDrafts], aside, (typed) =>
+      JSON.stringify(typed),
+    ),
     shelved,
     settled,
-    asked: [left.asked, right.asked].find((asked) => asked && !answered.has(asked.id)) ?? null,
+    confirmation: [left.confirmation, right.confirmation].find((asked) => asked && !answered.has(asked.id)) ?? null,
   });
 }
 

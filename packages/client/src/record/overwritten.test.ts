@@ -15,13 +15,13 @@ import {
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { adopted } from "./snapshot.ts";
-import { changedFields, newestTyped, stampFields, typed } from "./drafts.ts";
-import { overtyped } from "./overwritten.ts";
-import { enqueued } from "./queue.ts";
-import { emptyRecord, inOrder, type SessionRecord } from "./record.ts";
-import { reunited } from "./merge.ts";
-import { answered } from "./reply.ts";
+import { applySnapshot } from "./snapshot.ts";
+import { changedFields, newestTyped, stampFields, keepDraft } from "./drafts.ts";
+import { keepOverwritten } from "./overwritten.ts";
+import { enqueue } from "./queue.ts";
+import { emptyRecord, sequence, type SessionRecord } from "./record.ts";
+import { mergeRecords } from "./merge.ts";
+import { applyReply } from "./reply.ts";
 import { viewOf } from "./view.ts";
 
 const poem = defineFlow({
@@ -47,14 +47,14 @@ class World {
   #ids = 100;
   #nowMs = 1_000_000;
 
-  constructor(ahead: readonly number[]) {
+  constructor(newerOnServer: readonly number[]) {
     const start = { kind: "start", id: idOf(0), session, version: 1, flow: "poem" } as const;
     const begun = advance(poem, null, start, { device: { id: idOf(1), name: "Device 1" }, nowMs: this.#nowMs });
     if (!begun.accepted) throw new Error("A start is accepted.");
     this.snapshot = begun.session;
-    this.devices = ahead.map((aheadMs, index) => {
+    this.devices = newerOnServer.map((aheadMs, index) => {
       const device = { id: idOf(index + 1), name: `Device ${index + 1}` };
-      return { device, aheadMs, record: adopted(this.snapshot, device, poem)(emptyRecord) };
+      return { device, aheadMs, record: applySnapshot(this.snapshot, device, poem)(emptyRecord) };
     });
   }
 
@@ -65,7 +65,7 @@ class World {
     const changed = changedFields({ [field]: value }, shown, view.data["text"] as never);
     if (Object.keys(changed).length === 0) return;
     const slots = stampFields(one.record, changed, one.device.id, (this.#nowMs += 10) + one.aheadMs, shown);
-    one.record = inOrder(typed("text", slots, 1), overtyped())(one.record);
+    one.record = sequence(keepDraft("text", slots, 1), keepOverwritten())(one.record);
     this.#of(one.device, field).push(slots[field]!);
   }
 
@@ -91,7 +91,7 @@ class World {
       seen: seenBy(poem, view, "text"),
       ...(until.length > 0 && { typed: until }),
     } as const;
-    one.record = enqueued(command, null)(one.record);
+    one.record = enqueue(command, null)(one.record);
     for (const field of fields) this.#of(device, field).push(null);
   }
 
@@ -120,12 +120,12 @@ class World {
       );
     }
     const answer = { snapshot: structuredClone(this.snapshot), outcomes, drafts };
-    one.record = answered(answer, { flow: poem, device: one.device, nowMs: this.#nowMs })(one.record);
+    one.record = applyReply(answer, { flow: poem, device: one.device, nowMs: this.#nowMs })(one.record);
   }
 
   hear(nth: number): void {
     const one = this.devices[nth % this.devices.length]!;
-    one.record = adopted(structuredClone(this.snapshot), one.device, poem)(one.record);
+    one.record = applySnapshot(structuredClone(this.snapshot), one.device, poem)(one.record);
   }
 
   /** Everything at rest: what nobody has seen is where it was typed, once. */
@@ -192,8 +192,8 @@ test.for([
       fc.property(
         fc.array(all, { maxLength: 30, size: "max" }),
         fc.tuple(fc.constant(0), fc.constantFrom(0, -5_000, 5_000), fc.constantFrom(0, 200)),
-        (done, ahead) => {
-          const world = new World(ahead);
+        (done, newerOnServer) => {
+          const world = new World(newerOnServer);
           for (const { does, device: nth, typed: what } of done) {
             if (does === "type") world.type(nth, what.field, what.value);
             if (does === "submit") world.submit(nth);
@@ -272,8 +272,8 @@ test("what one tab typed before it heard what another tab had heard already is k
   const mine = world.devices[0]!.record;
   world.type(1, "title", "theirs");
   world.push(1);
-  const heard = adopted(world.snapshot, world.devices[0]!.device, poem)(before);
-  for (const record of [reunited(mine, heard), reunited(heard, mine)]) {
+  const heard = applySnapshot(world.snapshot, world.devices[0]!.device, poem)(before);
+  for (const record of [mergeRecords(mine, heard), mergeRecords(heard, mine)]) {
     expect(record).toMatchObject({ drafts: {}, shelved: [{ mine: { title: "mine" } }] });
   }
 });

@@ -12,22 +12,22 @@ import {
   type Stamp,
 } from "@sessions/core";
 import { shelvedDraft } from "./displaced.ts";
-import { own, untyped } from "./drafts.ts";
-import type { Change, Overtyped, SessionRecord } from "./record.ts";
+import { ownSlot, dropDraft } from "./drafts.ts";
+import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";
 
 /**
  * Keeps aside what was typed here, `mine` or unsent, and that a newer value of another device has replaced without
  * having seen it, when that says something else. One entry a step: typing live on two devices makes no pile.
  */
-export function overtyped(mine: Drafts = {}): Change {
+export function keepOverwritten(mine: Drafts = {}): RecordUpdate {
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
     return Object.entries(snapshot.drafts).reduce((kept, [step, stands]) => {
       const slots = mergeFields(mine[step] ?? {}, record.drafts[step] ?? {});
-      const lost = Object.entries(slots).filter(([field, slot]) => isReplacedUnseen(slot, own(stands, field)));
+      const lost = Object.entries(slots).filter(([field, slot]) => isReplacedUnseen(slot, ownSlot(stands, field)));
       const told = lost.filter(([field, { value }]) => !isBlank(value) && !sameJson(value, stands[field]!.value));
-      const left = untyped(step, Object.fromEntries(lost))(kept);
+      const left = dropDraft(step, Object.fromEntries(lost))(kept);
       if (told.length === 0) return left;
       const [[, first]] = told as [(typeof told)[number]];
       const newest = told
@@ -54,7 +54,7 @@ export function seenSince(record: SessionRecord): SessionRecord {
     const stands = record.snapshot?.drafts[entry.step ?? ""];
     const { typed } = entry.over;
     const left = Object.entries(entry.mine as Record<string, Json>).filter(([field]) => {
-      const slot = own(stands, field);
+      const slot = ownSlot(stands, field);
       return !(slot && Object.hasOwn(typed, field) && covers(slot, typed[field]!));
     });
     return left.length > 0 ? [{ ...entry, mine: Object.fromEntries(left) }] : [];
@@ -72,7 +72,7 @@ function isBlank(value: Json | undefined): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 
-function typedBy(at: Stamp, { device, submissions }: Snapshot): Overtyped {
+function typedBy(at: Stamp, { device, submissions }: Snapshot): Overwritten {
   const id = deviceOf(at);
   const known = [device, ...Object.values(submissions).map((submission) => submission.device)];
   const name = known.find((one) => one.id === id)?.name ?? null;

@@ -2,10 +2,10 @@ import { advance, seenBy, type Command, type Device, type Outcome, type Refusal,
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { repetitions } from "../../../../scripts/repetitions.ts";
-import { newestTyped, stampFields, typed } from "./drafts.ts";
-import { adopted } from "./snapshot.ts";
-import { enqueued, unshelved } from "./queue.ts";
-import { answered, type Answer } from "./reply.ts";
+import { newestTyped, stampFields, keepDraft } from "./drafts.ts";
+import { applySnapshot } from "./snapshot.ts";
+import { enqueue, unshelved } from "./queue.ts";
+import { applyReply, type Answer } from "./reply.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "../testing/transfer.ts";
 import { viewOf } from "./view.ts";
@@ -89,7 +89,7 @@ class World {
   #take(command: QueuedCommand, instead?: string): void {
     const base = command.kind === "submit" ? (this.screen?.data[command.step] ?? null) : null;
     this.taken.add(command.id);
-    this.record = enqueued(command, base, instead)(this.record);
+    this.record = enqueue(command, base, instead)(this.record);
   }
 
   /** As a session's actions do: what the rules refuse on what is seen is not taken. */
@@ -134,7 +134,7 @@ class World {
   #type(step: string, value: number): void {
     const command = this.#drafted(this.record, step, value);
     const { accepted } = advance(transfer, this.screen, command, { device: here, nowMs: this.#count });
-    if (accepted && command.kind === "draft") this.record = typed(step, command.fields, 1)(this.record);
+    if (accepted && command.kind === "draft") this.record = keepDraft(step, command.fields, 1)(this.record);
   }
 
   #decide(command: Command, device: Device): Outcome {
@@ -168,11 +168,11 @@ class World {
 
   #hear(which: number): void {
     const [answer] = this.#replies.splice(which, 1);
-    if (answer) this.record = answered(answer, { flow: transfer, device: here, nowMs: this.#count })(this.record);
+    if (answer) this.record = applyReply(answer, { flow: transfer, device: here, nowMs: this.#count })(this.record);
   }
 
   #watch(snapshot: Snapshot | undefined): void {
-    if (snapshot) this.record = adopted(snapshot, here, transfer)(this.record);
+    if (snapshot) this.record = applySnapshot(snapshot, here, transfer)(this.record);
   }
 
   #resolve(again: boolean): void {

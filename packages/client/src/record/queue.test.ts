@@ -1,11 +1,11 @@
 import { advance, seenBy, type AnyFlow, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { stampFields, typed } from "./drafts.ts";
+import { stampFields, keepDraft } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
-import { adopted } from "./snapshot.ts";
-import { enqueued } from "./queue.ts";
-import { answered, type Given } from "./reply.ts";
+import { applySnapshot } from "./snapshot.ts";
+import { enqueue } from "./queue.ts";
+import { applyReply, type Given } from "./reply.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "../testing/transfer.ts";
 import { viewOf } from "./view.ts";
@@ -72,8 +72,10 @@ test.for([
     fc.property(queues, (queue) => {
       const commands = queue.submits.map(({ step, input }, index) => submitting(index + 1, step, input));
       if (queue.withStart) commands.unshift(start);
-      let record: SessionRecord = queue.withStart ? emptyRecord : adopted(snapshotAt(1), device, transfer)(emptyRecord);
-      for (const command of commands) record = enqueued(command, null)(record);
+      let record: SessionRecord = queue.withStart
+        ? emptyRecord
+        : applySnapshot(snapshotAt(1), device, transfer)(emptyRecord);
+      for (const command of commands) record = enqueue(command, null)(record);
 
       const drafts = new Map();
       const answers = new Map<string, Outcome>();
@@ -81,7 +83,7 @@ test.for([
       for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(id(index + 1), outcome);
       if (queue.typed) {
         const slots = stampFields(record, queue.typed.input, device.id, 1);
-        record = typed("amount", slots, 1)(record);
+        record = keepDraft("amount", slots, 1)(record);
         drafts.set(id(50), { step: "amount", slots });
         if (queue.typed.outcome) answers.set(id(50), queue.typed.outcome);
       }
@@ -89,7 +91,7 @@ test.for([
       const snapshot = startRefused
         ? undefined
         : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
-      const answer = answered({ snapshot, outcomes: answers, drafts }, { ...given, flow });
+      const answer = applyReply({ snapshot, outcomes: answers, drafts }, { ...given, flow });
       const after = answer(liftRecord(flow, record));
       expect(after.version).toBe(flow.version);
 
@@ -120,53 +122,57 @@ test.for([
 });
 
 test("S10: an older snapshot is not adopted, and of one revision the newer version of the flow stands", () => {
-  const record = adopted(snapshotAt(5, { amount: { cents: 5 } }), device, transfer)(emptyRecord);
-  expect(adopted(snapshotAt(4), device, transfer)(record)).toBe(record);
-  const lifted = adopted(snapshotAt(5, {}, { version: 2 }), device, transfer)(record);
+  const record = applySnapshot(snapshotAt(5, { amount: { cents: 5 } }), device, transfer)(emptyRecord);
+  expect(applySnapshot(snapshotAt(4), device, transfer)(record)).toBe(record);
+  const lifted = applySnapshot(snapshotAt(5, {}, { version: 2 }), device, transfer)(record);
   expect(lifted.snapshot).toMatchObject({ version: 2, data: {} });
-  expect(adopted(snapshotAt(5), device, transfer)(lifted)).toBe(lifted);
-  expect(adopted(snapshotAt(6), device, transfer)(record).snapshot!.revision).toBe(6);
+  expect(applySnapshot(snapshotAt(5), device, transfer)(lifted)).toBe(lifted);
+  expect(applySnapshot(snapshotAt(6), device, transfer)(record).snapshot!.revision).toBe(6);
 });
 
 test("S4: a command that is queued again, after its answer too, is there once", () => {
-  const queue = enqueued(submitting(1, "amount", { cents: 1 }), null);
-  const once = queue(adopted(snapshotAt(1), device, transfer)(emptyRecord));
+  const queue = enqueue(submitting(1, "amount", { cents: 1 }), null);
+  const once = queue(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord));
   expect(queue(once)).toBe(once);
   // Nor does it leave what it had taken up, when that is written with it again.
   const at = `000000000000001-0000-${device.id}`;
-  const type = typed("amount", { cents: { value: 1, at } }, 1);
-  const submit = enqueued({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);
-  const record = submit(type(adopted(snapshotAt(1), device, transfer)(emptyRecord)));
+  const type = keepDraft("amount", { cents: { value: 1, at } }, 1);
+  const submit = enqueue({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);
+  const record = submit(type(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord)));
   expect(submit(type(record))).toEqual(record);
   const outcomes = new Map<string, Outcome>([[id(1), { outcome: "accepted", revision: 2, replayed: false }]]);
-  const settled = answered({ snapshot: undefined, outcomes, drafts: new Map() }, given)(once);
+  const settled = applyReply({ snapshot: undefined, outcomes, drafts: new Map() }, given)(once);
   expect(queue(settled)).toBe(settled);
 });
 
 test("S4: what another tab typed in a step stays with the submission that had not seen it", () => {
   const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
-  const submit = enqueued({ ...submitting(1, "amount", { cents: 1 }), typed: [seen] } as QueuedCommand, null);
-  const begun = adopted(snapshotAt(1), device, transfer)(emptyRecord);
-  const both = typed("amount", { cents: { value: 1, at: seen }, reference: { value: "June", at: unseen } }, 1)(begun);
+  const submit = enqueue({ ...submitting(1, "amount", { cents: 1 }), typed: [seen] } as QueuedCommand, null);
+  const begun = applySnapshot(snapshotAt(1), device, transfer)(emptyRecord);
+  const both = keepDraft(
+    "amount",
+    { cents: { value: 1, at: seen }, reference: { value: "June", at: unseen } },
+    1,
+  )(begun);
   expect(submit(both).drafts).toEqual({ amount: { reference: { value: "June", at: unseen } } });
 });
 
 test("S4: what one tab typed and sent while another's submission was under way is typed on, and not lost with it", () => {
   const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
   const sent = { amount: { cents: { value: 2, at: unseen } } };
-  const before = adopted(snapshotAt(2, {}, { drafts: sent }), device, transfer)(emptyRecord);
+  const before = applySnapshot(snapshotAt(2, {}, { drafts: sent }), device, transfer)(emptyRecord);
   const submission = { command: id(1), at: new Date(1).toISOString(), device };
   const taken = (typedThen: readonly string[]) =>
     snapshotAt(3, { amount: { cents: 1 } }, { submissions: { amount: { ...submission, typed: [...typedThen] } } });
-  expect(adopted(taken([seen]), device, transfer)(before)).toMatchObject({ drafts: sent, shelved: [] });
-  expect(adopted(taken([unseen]), device, transfer)(before)).toMatchObject({ drafts: {}, shelved: [] });
+  expect(applySnapshot(taken([seen]), device, transfer)(before)).toMatchObject({ drafts: sent, shelved: [] });
+  expect(applySnapshot(taken([unseen]), device, transfer)(before)).toMatchObject({ drafts: {}, shelved: [] });
 });
 
 test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
   const drafts = { amount: { cents: { value: 1, at: `000000000000001-0000-${device.id}` } } };
-  const record: SessionRecord = { ...adopted(snapshotAt(1), device, transfer)(emptyRecord), drafts };
+  const record: SessionRecord = { ...applySnapshot(snapshotAt(1), device, transfer)(emptyRecord), drafts };
   const ended = (by: Device) =>
-    adopted(snapshotAt(2, {}, { status: "cancelled", device: by }), device, transfer)(record);
+    applySnapshot(snapshotAt(2, {}, { status: "cancelled", device: by }), device, transfer)(record);
   expect(ended(device).drafts).toEqual({});
   expect(ended(elsewhere).drafts).toEqual(drafts);
 });
@@ -174,51 +180,55 @@ test("what is typed goes with the session that was ended here, and stays for the
 test("the view has what is pending on top, and is no different when the server has it already", () => {
   const seen = { amount: null };
   const recipient = { name: "Ada", iban: "BE" };
-  const base = adopted(snapshotAt(2, { recipient }), device, transfer)(emptyRecord);
+  const base = applySnapshot(snapshotAt(2, { recipient }), device, transfer)(emptyRecord);
   const command = { ...submitting(1, "amount", { cents: 5 }), seen } as QueuedCommand;
-  const record = enqueued(command, null)(base);
+  const record = enqueue(command, null)(base);
   expect(viewOf(transfer, record, device)!.data).toEqual({ recipient, amount: { cents: 5 } });
 
   // The stream was faster than the reply.
   const applied = advance(transfer, base.snapshot, command, { device, nowMs: 0 });
   if (!applied.accepted) throw new Error("The submission is accepted.");
-  const heard = adopted(applied.session, device, transfer)(record);
+  const heard = applySnapshot(applied.session, device, transfer)(record);
   expect(viewOf(transfer, heard, device)).toEqual(applied.session);
 });
 
 test("a pending submission of a session whose deadline passed here is still shown: another device may have extended it", () => {
-  const late = adopted(snapshotAt(2, {}, { expiresAt: "1971-01-01T00:00:00.000Z" }), device, transfer)(emptyRecord);
+  const late = applySnapshot(
+    snapshotAt(2, {}, { expiresAt: "1971-01-01T00:00:00.000Z" }),
+    device,
+    transfer,
+  )(emptyRecord);
   const view = viewOf(transfer, late, device)!;
   const command = {
     ...submitting(1, "recipient", { name: "Ada", iban: "BE" }),
     seen: seenBy(transfer, view, "recipient"),
   } as QueuedCommand;
-  expect(viewOf(transfer, enqueued(command, null)(late), device)!.data).toHaveProperty("recipient");
+  expect(viewOf(transfer, enqueue(command, null)(late), device)!.data).toHaveProperty("recipient");
 });
 
 test("what the server is too busy for stays pending, and so does everything behind it", () => {
   const queued = [submitting(1, "amount", { cents: 1 }), submitting(2, "recipient", { name: "Ada", iban: "BE" })];
   const record = queued.reduce(
-    (before, command) => enqueued(command, null)(before),
-    adopted(snapshotAt(1), device, transfer)(emptyRecord),
+    (before, command) => enqueue(command, null)(before),
+    applySnapshot(snapshotAt(1), device, transfer)(emptyRecord),
   );
   const refusal: Refusal = { code: "busy", retryAfterMs: 1_000 };
   const answers = new Map<string, Outcome>([
     [id(1), { outcome: "refused", refusal }],
     [id(2), { outcome: "refused", refusal: { code: "failed" } }],
   ]);
-  const after = answered({ snapshot: undefined, outcomes: answers, drafts: new Map() }, given)(record);
+  const after = applyReply({ snapshot: undefined, outcomes: answers, drafts: new Map() }, given)(record);
   expect(after).toMatchObject({ shelved: [], settled: [], outdated: false });
   expect(after.pending).toEqual(record.pending);
 });
 
 test("S2: what another tab's irreversible step is found before is refused, unless it may have been sent by then", () => {
-  const asked = { id: id(1), step: "review", atMs: 0 };
-  const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1, snapshot: snapshotAt(1), asked };
+  const confirmation = { id: id(1), step: "review", atMs: 0 };
+  const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1, snapshot: snapshotAt(1), confirmation };
   const command = submitting(2, "recipient", { name: "Ada", iban: "BE68" });
-  expect(enqueued(command, null)(record)).toMatchObject({
+  expect(enqueue(command, null)(record)).toMatchObject({
     pending: [],
     settled: [{ id: id(2), settlement: { outcome: "refused", refusal: { code: "unsettled" } } }],
   });
-  expect(enqueued(command, null, undefined, () => true)(record)).toMatchObject({ pending: [{ command }], settled: [] });
+  expect(enqueue(command, null, undefined, () => true)(record)).toMatchObject({ pending: [{ command }], settled: [] });
 });

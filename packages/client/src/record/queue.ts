@@ -1,6 +1,6 @@
-import { unsubmitted, type Json, type Refusal } from "@sessions/core";
-import { untyped } from "./drafts.ts";
-import type { Change, QueuedCommand, SessionRecord, Settlement } from "./record.ts";
+import { dropSubmitted, type Json, type Refusal } from "@sessions/core";
+import { dropDraft } from "./drafts.ts";
+import type { RecordUpdate, QueuedCommand, SessionRecord, Settlement } from "./record.ts";
 
 /** How many outcomes a record remembers: as many as a session takes commands in its life. */
 const SETTLED_KEPT = 1_000;
@@ -10,50 +10,53 @@ const SETTLED_KEPT = 1_000;
  * While an irreversible step is unanswered it is refused: another tab may have sent that just now. What may have been sent
  * itself (`mayBeSent`) only the server can refuse.
  */
-export function enqueued(
+export function enqueue(
   command: QueuedCommand,
   base: Json | null,
   instead?: string,
   mayBeSent: (id: string) => boolean = () => false,
-): Change {
+): RecordUpdate {
   return (before) => {
     const settlement = before.settled.find(({ id }) => id === command.id)?.settlement;
     if (settlement && wasUnsettled(settlement)) return before;
     const record = instead === undefined ? before : unshelved(instead)(before);
-    if (settlement || record.pending.some((entry) => entry.command.id === command.id)) return takenUp(command)(record);
-    if (before.asked && !mayBeSent(command.id))
+    if (settlement || record.pending.some((entry) => entry.command.id === command.id))
+      return consumeDrafts(command)(record);
+    if (before.confirmation && !mayBeSent(command.id))
       return settled(command.id, { outcome: "refused", refusal: unsettled(before) })(before);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
-    return record.version === command.version ? takenUp(command)(queued) : queued;
+    return record.version === command.version ? consumeDrafts(command)(queued) : queued;
   };
 }
 
 /** Forgets what a submission has taken up. What was typed since, or in another tab without its having seen it, stays. */
-export function takenUp(command: QueuedCommand): Change {
+export function consumeDrafts(command: QueuedCommand): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit") return record;
     const slots = record.drafts[command.step] ?? {};
-    const left = unsubmitted(slots, command.typed);
+    const left = dropSubmitted(slots, command.typed);
     const taken = Object.entries(slots).filter(([field]) => !Object.hasOwn(left, field));
-    return taken.length > 0 ? untyped(command.step, Object.fromEntries(taken))(record) : record;
+    return taken.length > 0 ? dropDraft(command.step, Object.fromEntries(taken))(record) : record;
   };
 }
 
 /** Takes a shelved change away: it was retried or discarded. */
-export function unshelved(id: string): Change {
+export function unshelved(id: string): RecordUpdate {
   return (record) => ({ ...record, shelved: record.shelved.filter((entry) => entry.id !== id) });
 }
 
 /** Remembers what is about to be sent and must not be sent again, unless its answer is known or another is awaited. */
-export function asking(asked: NonNullable<SessionRecord["asked"]>): Change {
+export function noteConfirmation(asked: NonNullable<SessionRecord["confirmation"]>): RecordUpdate {
   return (record) =>
-    record.settled.some(({ id }) => id === asked.id) ? record : { ...record, asked: record.asked ?? asked };
+    record.settled.some(({ id }) => id === asked.id)
+      ? record
+      : { ...record, confirmation: record.confirmation ?? asked };
 }
 
 /** Forgets an irreversible step: the server has not taken it, and the page that sent it does not any more. */
-export function untaken(id: string): Change {
-  return (record) => (record.asked?.id === id ? { ...record, asked: null } : record);
+export function untaken(id: string): RecordUpdate {
+  return (record) => (record.confirmation?.id === id ? { ...record, confirmation: null } : record);
 }
 
 /** Whether something was refused because of an irreversible step, or is one that was. */
@@ -67,18 +70,18 @@ export function isUnknownOutcome(settlement: Settlement): boolean {
 }
 
 /** Why a command is not taken now. */
-export function unsettled({ pending, asked }: SessionRecord): Refusal {
-  return { code: "unsettled", pending: pending.length + (asked ? 1 : 0) };
+export function unsettled({ pending, confirmation }: SessionRecord): Refusal {
+  return { code: "unsettled", pending: pending.length + (confirmation ? 1 : 0) };
 }
 
 /**
  * Tells what became of a command, to those who wait for it in any tab. An irreversible step of which nobody knows it is
  * still asked for, after a reload too.
  */
-export function settled(id: string, settlement: Settlement): Change {
+export function settled(id: string, settlement: Settlement): RecordUpdate {
   return (record) => ({
     ...record,
-    asked: record.asked?.id === id && !isUnknownOutcome(settlement) ? null : record.asked,
+    confirmation: record.confirmation?.id === id && !isUnknownOutcome(settlement) ? null : record.confirmation,
     pending: record.pending.filter(({ command }) => command.id !== id),
     settled: [...record.settled.filter((known) => known.id !== id), { id, settlement }].slice(-SETTLED_KEPT),
   });

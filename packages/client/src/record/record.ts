@@ -19,11 +19,11 @@ export interface ShelvedChange {
   readonly base: Json | null;
   readonly mine: Json;
   /** Of a draft that another device typed over: the newest there, and when each field was typed here. */
-  readonly over?: Overtyped & { readonly typed: { readonly [field: string]: Stamp } };
+  readonly over?: Overwritten & { readonly typed: { readonly [field: string]: Stamp } };
 }
 
 /** Another device typed over a draft without having seen it. */
-export interface Overtyped {
+export interface Overwritten {
   /** Its name is null where it is not known here. */
   readonly device: { readonly id: string; readonly name: string | null };
   /** When, by that device's clock: ISO 8601 in UTC. */
@@ -52,14 +52,14 @@ export interface SessionRecord {
   /** What was typed here and is not yet on the server. */
   readonly drafts: Snapshot["drafts"];
   /** What was typed by a tab that runs another version than the record is of, until one comes that can read both. */
-  readonly aside: readonly {
+  readonly otherVersionDrafts: readonly {
     readonly version: number;
     readonly step: string;
     readonly slots: Snapshot["drafts"][string];
   }[];
   readonly shelved: readonly ShelvedChange[];
   /** The irreversible step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */
-  readonly asked: { readonly id: string; readonly step: string; readonly atMs: number } | null;
+  readonly confirmation: { readonly id: string; readonly step: string; readonly atMs: number } | null;
   /** Client and server run different versions of the flow: what is pending waits for one of them to change. */
   readonly outdated: boolean;
   /** How the latest commands ended, for those who still wait in any tab. */
@@ -70,9 +70,9 @@ export interface SessionRecord {
  * A pure step from one record to the next. It may run again, on another tab's newer record or on one that has it
  * already, and then changes nothing more.
  */
-export type Change = (record: SessionRecord) => SessionRecord;
+export type RecordUpdate = (record: SessionRecord) => SessionRecord;
 
-export const unchanged: Change = (record) => record;
+export const unchanged: RecordUpdate = (record) => record;
 
 export const emptyRecord: SessionRecord = {
   flow: "",
@@ -80,9 +80,9 @@ export const emptyRecord: SessionRecord = {
   snapshot: null,
   pending: [],
   drafts: {},
-  aside: [],
+  otherVersionDrafts: [],
   shelved: [],
-  asked: null,
+  confirmation: null,
   outdated: false,
   settled: [],
 };
@@ -94,16 +94,21 @@ export function isOlder(snapshot: Snapshot | null, other: Snapshot | null): bool
 }
 
 /** Whether a record has something that the server lacks. */
-export function isUnsent({ pending, drafts, aside }: SessionRecord): boolean {
-  return pending.length + aside.length + Object.keys(drafts).length > 0;
+export function isUnsent({ pending, drafts, otherVersionDrafts }: SessionRecord): boolean {
+  return pending.length + otherVersionDrafts.length + Object.keys(drafts).length > 0;
 }
 
 /** Several changes as one. */
-export function inOrder(...changes: readonly Change[]): Change {
+export function sequence(...changes: readonly RecordUpdate[]): RecordUpdate {
   return (record) => changes.reduce((before, change) => change(before), record);
 }
 
 /** Whether something local is not yet the server's, or waits for the person. */
 export function isUnsettled(record: SessionRecord): boolean {
-  return isUnsent(record) || record.shelved.length > 0 || record.asked !== null;
+  return isUnsent(record) || record.shelved.length > 0 || record.confirmation !== null;
+}
+
+/** Whether nothing local says that the session exists. */
+export function isUnknown(record: SessionRecord | undefined): boolean {
+  return record === undefined || (record.snapshot === null && record.pending.length + record.shelved.length === 0);
 }

@@ -3,22 +3,22 @@ import {
   parse,
   sameJson,
   submittedInput,
-  unsubmitted,
+  dropSubmitted,
   type AnyFlow,
   type Device,
   type Outcome,
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
-import { adopted } from "./snapshot.ts";
+import { applySnapshot } from "./snapshot.ts";
 import { shelvedDraft } from "./displaced.ts";
-import { stampFields, typed, untyped, type Fields } from "./drafts.ts";
+import { stampFields, keepDraft, dropDraft, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import { settled, wasUnsettled } from "./queue.ts";
 import {
-  inOrder,
+  sequence,
   unchanged,
-  type Change,
+  type RecordUpdate,
   type PendingCommand,
   type QueuedCommand,
   type SessionRecord,
@@ -47,13 +47,13 @@ export interface Given {
  * Settles what the server answered: applied, superseded or shelved. What it is too old, too new or too busy for
  * stays pending, and so does everything queued behind it.
  */
-export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): Change {
+export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given): RecordUpdate {
   return (before) => {
     const { version } = given.flow;
     const told = snapshot && liftSnapshot(given.flow, snapshot);
     // Whatever became of it, only another version of this page can tell: it sends everything again.
     if (before.version !== version || (told && told.version !== version)) return { ...before, outdated: true };
-    let record = told ? adopted(told, given.device, given.flow)(before) : before;
+    let record = told ? applySnapshot(told, given.device, given.flow)(before) : before;
     let held = false;
     let outdated = false;
     const hold = ({ code }: Refusal) => {
@@ -74,7 +74,7 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
       hold(outcome.refusal);
       if (held) continue;
       if (kind === "start") lost = outcome.refusal;
-      record = refused(id, lost ?? outcome.refusal, given)(record);
+      record = applyRefusal(id, lost ?? outcome.refusal, given)(record);
     }
     // What took effect was not refused here, though another tab's irreversible step was there first.
     for (const { id, settlement } of before.settled) {
@@ -86,10 +86,10 @@ export function answered({ snapshot, outcomes, drafts }: Answer, given: Given): 
 
     for (const [id, { step, slots }] of drafts) {
       const outcome = outcomes.get(id);
-      if (outcome?.outcome === "accepted") record = untyped(step, slots)(record);
+      if (outcome?.outcome === "accepted") record = dropDraft(step, slots)(record);
       else if (outcome !== undefined) {
         hold(outcome.refusal);
-        if (!held) record = draftRefused(id, step, slots, lost ?? outcome.refusal, given)(record);
+        if (!held) record = applyDraftRefusal(id, step, slots, lost ?? outcome.refusal, given)(record);
       }
     }
     return { ...record, outdated };
@@ -102,23 +102,27 @@ export function busyMsOf(outcome: Outcome): number | undefined {
   return Math.max(1, outcome.refusal.retryAfterMs);
 }
 
-function refused(id: string, refusal: Refusal, given: Given): Change {
+function applyRefusal(id: string, refusal: Refusal, given: Given): RecordUpdate {
   return (record) => {
     const entry = record.pending.find(({ command }) => command.id === id)!;
-    const command = inCurrentWords(entry.command, given.flow);
+    const command = liftQueued(entry.command, given.flow);
     const by = supersededBy(record, { ...entry, command }, given.flow);
-    if (by !== undefined) return inOrder(settled(id, { outcome: "superseded", by }), inherited(entry, by))(record);
+    if (by !== undefined) return sequence(settled(id, { outcome: "superseded", by }), inherited(entry, by))(record);
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
     const isSecret = step !== null && given.flow.steps[step]?.sensitive === true;
     const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
-    return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);
+    return sequence(
+      settled(id, { outcome: "refused", refusal }),
+      change,
+      restoreDraft(command, refusal, given),
+    )(record);
   };
 }
 
 /** A command that was queued at an earlier version of the flow, as it would be queued now. */
-function inCurrentWords(command: QueuedCommand, flow: AnyFlow): QueuedCommand {
+function liftQueued(command: QueuedCommand, flow: AnyFlow): QueuedCommand {
   if (command.kind !== "submit") return command;
   return { ...command, ...liftSubmission(flow, command.version, command.step, command.input) };
 }
@@ -140,24 +144,24 @@ function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: 
 }
 
 /** A submission that replaces a refused one is compared with what that one was compared with. */
-function inherited({ base }: PendingCommand, by: string | null): Change {
+function inherited({ base }: PendingCommand, by: string | null): RecordUpdate {
   return (record) => ({
     ...record,
     pending: record.pending.map((entry) => (entry.command.id === by ? { ...entry, base } : entry)),
   });
 }
 
-function shelve(change: ShelvedChange): Change {
+function shelve(change: ShelvedChange): RecordUpdate {
   return (record) => ({ ...record, shelved: [...record.shelved, change] });
 }
 
 /** Gives a refused input back to its form, unless something stands there now, or nothing may be typed any more. */
-function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): Change {
+function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
     const shown = record.snapshot.drafts[command.step] ?? {};
-    const unseen = unsubmitted(shown, command.typed);
+    const unseen = dropSubmitted(shown, command.typed);
     // What stood or was typed there, and was not submitted with the rest, is empty.
     const stood = Object.keys((submittedInput(record.snapshot, command.step) ?? {}) as object);
     const typedThen = Object.keys(shown).filter((field) => !Object.hasOwn(unseen, field));
@@ -171,20 +175,20 @@ function retyped(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs
     const newer = { ...Object.fromEntries(stands), ...record.drafts[command.step] };
     const left = Object.fromEntries(Object.entries(input).filter(([field]) => !Object.hasOwn(newer, field)));
     const slots = stampFields(record, left, device.id, nowMs, shown);
-    return Object.keys(slots).length > 0 ? typed(command.step, slots, flow.version)(record) : record;
+    return Object.keys(slots).length > 0 ? keepDraft(command.step, slots, flow.version)(record) : record;
   };
 }
 
-function draftRefused(
+function applyDraftRefusal(
   id: string,
   step: string,
   sent: Snapshot["drafts"][string],
   refusal: Refusal,
   { flow }: Given,
-): Change {
+): RecordUpdate {
   return (record) => {
     const lost = Object.entries(record.drafts[step] ?? {}).filter(([field, { at }]) => sent[field]?.at === at);
-    const left = untyped(step, sent)(record);
+    const left = dropDraft(step, sent)(record);
     return flow.steps[step]?.sensitive ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
   };
 }

@@ -6,7 +6,7 @@ import {
   SessionsError,
   storable,
   submittedInput,
-  unsubmitted,
+  dropSubmitted,
   type AnyFlow,
   type Command,
   type Json,
@@ -17,32 +17,40 @@ import {
   type SubmitCommand,
 } from "@sessions/core";
 import { confirm, refused } from "./confirmation.ts";
-import { changedFields, newestTyped, own, stampFields, typed, type Fields } from "../record/drafts.ts";
-import { adopted } from "../record/snapshot.ts";
-import { overtyped } from "../record/overwritten.ts";
-import { asking, enqueued, settled, takenUp, unsettled, unshelved, wasUnsettled } from "../record/queue.ts";
+import { changedFields, newestTyped, ownSlot, stampFields, keepDraft, type Fields } from "../record/drafts.ts";
+import { applySnapshot } from "../record/snapshot.ts";
+import { keepOverwritten } from "../record/overwritten.ts";
+import {
+  noteConfirmation,
+  enqueue,
+  settled,
+  consumeDrafts,
+  unsettled,
+  unshelved,
+  wasUnsettled,
+} from "../record/queue.ts";
 import {
   emptyRecord,
-  inOrder,
+  sequence,
   unchanged,
   type QueuedCommand,
   type SessionRecord,
   type Settlement,
   type ShelvedChange,
 } from "../record/record.ts";
-import type { SessionContext } from "./session.ts";
+import type { Sync } from "../sync/sync.ts";
 import {
   draftOf,
   endedAtOnce,
   settlementOf,
   submissionOf,
-  type Begun,
-  type BegunDraft,
+  type PendingSubmission,
+  type PendingDraft,
   type Draft,
   type Submission,
 } from "./submission.ts";
 import { judgedAtMs, viewOf } from "../record/view.ts";
-import type { Waiting } from "./outcomes.ts";
+import type { Outcomes } from "./outcomes.ts";
 
 /**
  * What a person does in one session, judged by the rules first on what the person sees. What is done `instead`
@@ -72,12 +80,12 @@ export interface Early {
 export function createActions(
   flow: AnyFlow,
   session: string,
-  context: SessionContext,
-  waiting: Waiting,
+  sync: Sync,
+  waiting: Outcomes,
   untilKnown: () => Promise<void> | undefined,
   onEarly: () => void,
 ): SessionActions {
-  const { store, link, environment } = context;
+  const { store, connection, environment } = sync;
   const { version } = flow;
   let confirming: string | undefined;
   let early: readonly Early[] = [];
@@ -105,24 +113,24 @@ export function createActions(
   }
 
   function assertOpen(): void {
-    if (!context.isOpen()) throw new SessionsError("closed", `Session ${session}.`);
+    if (!sync.isOpen) throw new SessionsError("closed", `Session ${session}.`);
   }
 
   function judge(view: Snapshot | null, command: Command) {
-    return advance(flow, view, command, { device: context.device(), nowMs: judgedAtMs(view, link.now()) });
+    return advance(flow, view, command, { device: sync.device(), nowMs: judgedAtMs(view, connection.now()) });
   }
 
   /** Why it is refused at once. Nothing may contradict an irreversible step whose outcome only the server knows. */
   function refusalNow(view: Snapshot | null, command: Command): Refusal | null {
     const record = recordNow();
-    if (record.asked) return unsettled(record);
+    if (record.confirmation) return unsettled(record);
     const verdict = judge(view, command);
     return verdict.accepted ? null : verdict.refusal;
   }
 
-  function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedChange): Begun<Settlement> {
-    const stored = store.change(session, enqueued(command, base, instead?.id, store.mayBeSent));
-    void stored.then(context.queued);
+  function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedChange): PendingSubmission<Settlement> {
+    const stored = store.change(session, enqueue(command, base, instead?.id, store.mayBeSent));
+    void stored.then(sync.queued);
     return { stored, settled: waiting.submission(command.id) };
   }
 
@@ -131,8 +139,8 @@ export function createActions(
     // As it is now, whatever becomes of the application's object.
     const plain = storable(input);
     const form = formOf(input, plain);
-    const begin = (): Begun<Settlement> => {
-      const view = viewOf(flow, recordNow(), context.device());
+    const begin = (): PendingSubmission<Settlement> => {
+      const view = viewOf(flow, recordNow(), sync.device());
       const seen = view ? seenBy(flow, view, step) : {};
       // What is not JSON goes to the judge as it is, who says what is wrong with it.
       const given = plain.ok ? plain.value : (input as Json);
@@ -166,37 +174,37 @@ export function createActions(
   function keepTyped(step: string, form: Fields | null, until: readonly Stamp[]): void {
     if (form === null || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
     const known = fieldNames(flow.steps[step]);
-    const view = viewOf(flow, recordNow(), context.device());
+    const view = viewOf(flow, recordNow(), sync.device());
     // What stood or was typed there, was not typed since, and was not submitted with the rest, is empty.
     const stood = Object.keys((view && (submittedInput(view, step) as Fields | null | undefined)) ?? {});
     const shown = view?.drafts[step] ?? {};
-    const since = unsubmitted(shown, until);
-    const empty = [...stood, ...Object.keys(shown)].filter((field) => own(since, field) === undefined);
+    const since = dropSubmitted(shown, until);
+    const empty = [...stood, ...Object.keys(shown)].filter((field) => ownSlot(since, field) === undefined);
     const whole = { ...Object.fromEntries(empty.map((field) => [field, undefined])), ...form };
     // Some schemas take fields that they drop.
     draft(step, Object.fromEntries(Object.entries(whole).filter(([field]) => known?.includes(field) ?? true)));
   }
 
-  function unqueued(command: SubmitCommand): Begun<Settlement> {
+  function unqueued(command: SubmitCommand): PendingSubmission<Settlement> {
     if (recordNow().pending.length > 0) return refusedAtOnce(unsettled(recordNow()));
     const { id, step } = command;
     confirming = id;
     // Its id only: a page that comes back asks what became of it, and never sends it.
-    const stored = store.change(session, asking({ id, step, atMs: environment.now() }));
+    const stored = store.change(session, noteConfirmation({ id, step, atMs: environment.now() }));
     return { stored, settled: stored.then(() => confirmed(command)) };
   }
 
   async function confirmed(command: SubmitCommand): Promise<Settlement> {
-    const device = context.device();
+    const device = sync.device();
     const record = recordNow();
     // Another tab was faster.
-    const isLate = record.pending.length > 0 || (record.asked !== null && record.asked.id !== command.id);
-    const { outcome, snapshot } = isLate ? refused(unsettled(record)) : await confirm(command, context);
+    const isLate = record.pending.length > 0 || (record.confirmation !== null && record.confirmation.id !== command.id);
+    const { outcome, snapshot } = isLate ? refused(unsettled(record)) : await confirm(command, sync);
     confirming = undefined;
     const settlement = settlementOf(outcome);
-    const change = inOrder(
-      snapshot ? adopted(snapshot, device, flow) : unchanged,
-      settlement.outcome === "accepted" ? takenUp(command) : unchanged,
+    const change = sequence(
+      snapshot ? applySnapshot(snapshot, device, flow) : unchanged,
+      settlement.outcome === "accepted" ? consumeDrafts(command) : unchanged,
       settled(command.id, settlement),
     );
     await store.change(session, change);
@@ -207,26 +215,27 @@ export function createActions(
     // As it is now, whatever becomes of the application's object.
     const { plain, unkept } = plainFields(step, fields);
     const isShown = untilKnown() === undefined;
-    const begin = (): BegunDraft => {
+    const begin = (): PendingDraft => {
       const record = recordNow();
-      const { id: device } = context.device();
-      const view = viewOf(flow, record, context.device());
+      const { id: device } = sync.device();
+      const view = viewOf(flow, record, sync.device());
       const changed = changedFields(
         plain,
         view?.drafts[step],
         view && (submittedInput(view, step) as Fields | null | undefined),
       );
       const over = isShown ? view?.drafts[step] : undefined;
-      const slots = stampFields(record, changed, device, link.now(), over);
+      const slots = stampFields(record, changed, device, connection.now(), over);
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
       const settled = () => waiting.draft(step, plain);
       if (!verdict.accepted && !isKept(verdict.refusal, step, record)) {
         return { stored: Promise.resolve(), refused: verdict.refusal, settled };
       }
       // Another tab may have heard of something newer.
-      const keep = Object.keys(slots).length > 0 ? inOrder(typed(step, slots, version), overtyped()) : unchanged;
-      const stored = store.change(session, inOrder(instead ? unshelved(instead.id) : unchanged, keep));
-      void stored.then(context.typed);
+      const keep =
+        Object.keys(slots).length > 0 ? sequence(keepDraft(step, slots, version), keepOverwritten()) : unchanged;
+      const stored = store.change(session, sequence(instead ? unshelved(instead.id) : unchanged, keep));
+      void stored.then(sync.typed);
       return { stored, refused: unkept, settled };
     };
     const hasDraft = Object.hasOwn(flow.steps, step) && !flow.steps[step].sensitive;
@@ -241,9 +250,9 @@ export function createActions(
 
   function cancel(instead?: ShelvedChange): Submission {
     const id = environment.id();
-    const begin = (): Begun<Settlement> => {
+    const begin = (): PendingSubmission<Settlement> => {
       const command = { kind: "cancel", id, session, version } as const;
-      const refusal = refusalNow(viewOf(flow, recordNow(), context.device()), command);
+      const refusal = refusalNow(viewOf(flow, recordNow(), sync.device()), command);
       return refusal ? refusedAtOnce(refusal) : queue(command, null, instead);
     };
     return submissionOf(id, whenKnown(begin));
@@ -293,6 +302,6 @@ function formOf(input: unknown, plain: Storable): Fields | null {
   return { ...Object.fromEntries(empty), ...(plain.value as Fields) };
 }
 
-function refusedAtOnce(refusal: Refusal): Begun<Settlement> {
+function refusedAtOnce(refusal: Refusal): PendingSubmission<Settlement> {
   return endedAtOnce<Settlement>({ outcome: "refused", refusal });
 }

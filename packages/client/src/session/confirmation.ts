@@ -2,8 +2,8 @@ import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core";
 import { answerOf, BLOCKED_TRIES, isFinal } from "../sync/answer.ts";
 import { backoffMs, later, type Environment } from "../environment.ts";
 import { busyMsOf } from "../record/reply.ts";
-import type { Link } from "../sync/connection.ts";
-import type { Server } from "../sync/api.ts";
+import type { Connection } from "../sync/connection.ts";
+import type { Api } from "../sync/api.ts";
 
 /** How long the page waits for an irreversible step, in milliseconds. */
 const PATIENCE_MS = 15_000;
@@ -23,7 +23,7 @@ export interface Confirmed {
 }
 
 interface Means {
-  readonly server: Server;
+  readonly server: Api;
   readonly environment: Environment;
 }
 
@@ -39,16 +39,16 @@ export const refused = (refusal: Refusal): Confirmed => ({
  */
 export async function confirm(
   command: SubmitCommand,
-  { server, link, environment }: Means & { readonly link: Link },
+  { server, connection, environment }: Means & { readonly connection: Connection },
 ): Promise<Confirmed> {
   const sinceMs = environment.now();
   const { session, id } = command;
 
-  if (link.offline) {
+  if (connection.offline) {
     // The stream may be broken where calls get through.
     const heard = await server.read(session, ATTEMPT_MS).catch(() => undefined);
     if (heard === undefined) return refused({ code: "unsettled", pending: 0 });
-    link.heard(heard.now);
+    connection.heard(heard.now);
   }
 
   let blocked = 0;
@@ -56,7 +56,7 @@ export async function confirm(
     let pauseMs = Math.min(2_000, backoffMs(failures, environment));
     try {
       const reply = await server.push([command], ATTEMPT_MS);
-      link.heard(reply.now);
+      connection.heard(reply.now);
       const [outcome] = reply.outcomes;
       const busyMs = outcome && busyMsOf(outcome);
       if (busyMs !== undefined) pauseMs = busyMs;
@@ -85,7 +85,7 @@ export async function confirm(
  * What became of an irreversible step that nobody waits for any more: asks for its receipt, until there is one, or the
  * server has none and nothing is under way. `isOpen`: whether anybody still wants to know. Undefined when nobody does.
  */
-export async function recalled(
+export async function askReceipt(
   { session, id, atMs }: { readonly session: string; readonly id: string; readonly atMs: number },
   isOpen: () => boolean,
   { server, environment }: Means,
@@ -108,7 +108,7 @@ function passed(sinceMs: number, { now }: Environment): number {
   return Math.abs(now() - sinceMs);
 }
 
-async function receiptOf(session: string, command: string, server: Server): Promise<Confirmed | undefined> {
+async function receiptOf(session: string, command: string, server: Api): Promise<Confirmed | undefined> {
   const { outcome } = await server.receipt({ session, command }, ATTEMPT_MS);
   if (outcome === null) return undefined;
   const reply = await server.read(session, ATTEMPT_MS).catch(() => undefined);

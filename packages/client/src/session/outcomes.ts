@@ -3,14 +3,14 @@ import type { Fields } from "../record/drafts.ts";
 import type { SessionRecord, Settlement } from "../record/record.ts";
 
 /** Those who wait for what becomes of their commands, whichever tab settles them. */
-export interface Waiting {
+export interface Outcomes {
   submission(id: string): Promise<Settlement>;
   draft(step: string, fields: Fields): Promise<Outcome>;
   /** Tells everyone whose answer is in the record by now. */
-  look(): void;
+  resolveKnown(): void;
 }
 
-export function createWaiting(record: () => SessionRecord): Waiting {
+export function createOutcomes(record: () => SessionRecord): Outcomes {
   const waiting = new Set<(record: SessionRecord) => boolean>();
 
   function until<T>(answer: (record: SessionRecord) => T | undefined): Promise<T> {
@@ -27,7 +27,7 @@ export function createWaiting(record: () => SessionRecord): Waiting {
   return {
     submission: (id) => until(({ settled }) => settled.find((entry) => entry.id === id)?.settlement),
     draft: (step, fields) => until((now) => draftOutcome(now, step, fields)),
-    look() {
+    resolveKnown() {
       for (const tell of waiting) {
         if (tell(record())) waiting.delete(tell);
       }
@@ -37,12 +37,15 @@ export function createWaiting(record: () => SessionRecord): Waiting {
 
 /** Undefined while one of the fields, as typed then or since, is not on the server. */
 function draftOutcome(
-  { drafts, aside, shelved, snapshot }: SessionRecord,
+  { drafts, otherVersionDrafts, shelved, snapshot }: SessionRecord,
   step: string,
   fields: Fields,
 ): Outcome | undefined {
   const names = Object.keys(fields);
-  const unsent = [drafts[step] ?? {}, ...aside.flatMap((typed) => (typed.step === step ? [typed.slots] : []))];
+  const unsent = [
+    drafts[step] ?? {},
+    ...otherVersionDrafts.flatMap((typed) => (typed.step === step ? [typed.slots] : [])),
+  ];
   if (names.some((field) => unsent.some((slots) => Object.hasOwn(slots, field)))) return undefined;
   const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {
     if (kind !== "draft" || shelvedStep !== step) return false;

@@ -2,8 +2,10 @@ import type { AnyFlow, ListReply, Snapshot } from "@sessions/core";
 import { BLOCKED_TRIES, isRefused } from "../sync/answer.ts";
 import { backoffMs, later } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
-import { adopted } from "../record/snapshot.ts";
-import { isUnknown, type LiveSession, type SessionContext } from "./session.ts";
+import { applySnapshot } from "../record/snapshot.ts";
+import type { LiveSession } from "./session.ts";
+import { isUnknown } from "../record/record.ts";
+import type { Sync } from "../sync/sync.ts";
 import type { SessionState } from "./state.ts";
 
 /** Ended sessions in one page. */
@@ -39,11 +41,8 @@ export interface LiveList extends SessionList {
   reload(): Promise<void>;
 }
 
-export function createSessionList(
-  flow: AnyFlow,
-  { store, server, link, environment, device, isOpen }: SessionContext,
-  sessionOf: (id: string) => LiveSession,
-): LiveList {
+export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: string) => LiveSession): LiveList {
+  const { store, server, connection, environment, device } = sync;
   const listeners = createListeners();
   const blank: SessionListState = { active: [], ended: [], more: false, loading: true, blocked: false };
   let state = blank;
@@ -74,14 +73,15 @@ export function createSessionList(
   }
 
   async function load(after: NonNullable<ListReply["next"]> | null): Promise<void> {
-    if (loading || !isOpen()) return;
+    if (loading || !sync.isOpen) return;
     loading = true;
     refresh();
     try {
       await store.ready;
       let reply = await take(after, PAGE);
       // The active ones are shown whole, and the ended ones begin behind them.
-      while (reply.ended.length === 0 && reply.next?.endedAt === null && isOpen()) reply = await take(reply.next, 100);
+      while (reply.ended.length === 0 && reply.next?.endedAt === null && sync.isOpen)
+        reply = await take(reply.next, 100);
       // Reloading the first page keeps the place of those after it, unless more has ended meanwhile than it holds.
       const oldest = reply.ended.at(-1);
       const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
@@ -90,24 +90,24 @@ export function createSessionList(
       failures = refusals = 0;
     } catch (error) {
       failures += 1;
-      refusals = isRefused(error, link.offline) ? refusals + 1 : 0;
+      refusals = isRefused(error, connection.offline) ? refusals + 1 : 0;
       // More is asked for by the person again.
-      if (after === null && !link.state.signedOut)
+      if (after === null && !connection.state.signedOut)
         void later(backoffMs(failures, environment), environment).then(reload);
     }
     loading = false;
-    if (isOpen()) refresh();
+    if (sync.isOpen) refresh();
   }
 
   async function take(after: ListReply["next"], limit: number): Promise<ListReply> {
     const reply = await server.list({ flow: flow.name, limit, after });
-    link.heard(reply.now);
+    connection.heard(reply.now);
     adopt(reply.active);
     return reply;
   }
 
   function adopt(snapshots: readonly Snapshot[]): void {
-    for (const snapshot of snapshots) void store.change(snapshot.id, adopted(snapshot, device(), flow));
+    for (const snapshot of snapshots) void store.change(snapshot.id, applySnapshot(snapshot, device(), flow));
   }
 
   refresh();

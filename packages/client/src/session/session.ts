@@ -1,30 +1,20 @@
-import {
-  fieldValues,
-  idSchema,
-  type AnyFlow,
-  type Device,
-  type DraftOf,
-  type InputOf,
-  type StepsOf,
-} from "@sessions/core";
+import { fieldValues, idSchema, type AnyFlow, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
 import { BLOCKED_TRIES, isRefused } from "../sync/answer.ts";
 import { createDeferred } from "../deferred.ts";
-import { backoffMs, isServer, later, type Environment } from "../environment.ts";
-import type { Link } from "../sync/connection.ts";
+import { backoffMs, isServerRender, later } from "../environment.ts";
 import { createListeners, report } from "../listeners.ts";
-import { recalled } from "./confirmation.ts";
-import { adopted } from "../record/snapshot.ts";
+import { askReceipt } from "./confirmation.ts";
+import { applySnapshot } from "../record/snapshot.ts";
 import { settled, untaken } from "../record/queue.ts";
 import { withoutContents } from "../record/lift.ts";
-import { emptyRecord, inOrder, type SessionRecord } from "../record/record.ts";
+import { emptyRecord, isUnknown, sequence, type SessionRecord } from "../record/record.ts";
 import { createActions } from "./actions.ts";
-import { blankState, stateOf, type SessionState, type Sync } from "./state.ts";
-import type { Server } from "../sync/api.ts";
+import { blankState, sessionStateOf, type SessionState, type SyncState } from "./state.ts";
 import { createShelf } from "./shelf.ts";
-import type { Store } from "../store/store.ts";
+import type { Sync } from "../sync/sync.ts";
 import { settlementOf, type Draft, type Submission } from "./submission.ts";
 import { viewOf } from "../record/view.ts";
-import { createWaiting } from "./outcomes.ts";
+import { createOutcomes } from "./outcomes.ts";
 
 /** One session of a flow, live. */
 export interface Session<F extends AnyFlow = AnyFlow> {
@@ -54,21 +44,6 @@ export interface Session<F extends AnyFlow = AnyFlow> {
   cancel(): Submission;
 }
 
-/** What a session works with. */
-export interface SessionContext {
-  readonly store: Store;
-  readonly link: Link;
-  readonly server: Server;
-  readonly environment: Environment;
-  readonly device: () => Device;
-  /** There is a command to push. */
-  readonly queued: () => void;
-  /** There is a draft to push, after a pause. */
-  readonly typed: () => void;
-  /** Not after `close` or `forget`. */
-  readonly isOpen: () => boolean;
-}
-
 /** A session as the sessions object drives it. */
 export interface LiveSession extends Omit<Session, "draft" | "submit"> {
   draft(step: string, fields: object): Draft;
@@ -79,20 +54,20 @@ export interface LiveSession extends Omit<Session, "draft" | "submit"> {
   refresh(): void;
 }
 
-export function createSession(flow: AnyFlow, id: string, context: SessionContext): LiveSession {
-  const { store, link, server, environment } = context;
+export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSession {
+  const { store, connection, server, environment } = sync;
   const listeners = createListeners();
-  const waiting = createWaiting(() => store.records.get(id) ?? emptyRecord);
+  const waiting = createOutcomes(() => store.records.get(id) ?? emptyRecord);
   const known = createDeferred<void>();
   const untilKnown = () => (state.status === "loading" ? known.promise : undefined);
-  const actions = createActions(flow, id, context, waiting, untilKnown, refresh);
+  const actions = createActions(flow, id, sync, waiting, untilKnown, refresh);
   const offered = createShelf(flow, id, store, actions);
   const blank = blankState(flow, id);
   let state = blank;
   let basis: readonly unknown[] = [];
   // What is not an id need not be asked for.
   let absence: "loading" | "missing" =
-    (context.isOpen() || isServer()) && idSchema.safeParse(id).success ? "loading" : "missing";
+    (sync.isOpen || isServerRender()) && idSchema.safeParse(id).success ? "loading" : "missing";
   let reading = false;
   let recalling = false;
   let failures = 0;
@@ -104,11 +79,11 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     const foreign = found !== undefined && found.flow !== "" && found.flow !== flow.name;
     const record = foreign ? undefined : found;
     if (foreign) absence = "missing";
-    else if (store.loaded && isUnknown(record) && absence === "loading" && !link.state.signedOut) void read();
+    else if (store.loaded && isUnknown(record) && absence === "loading" && !connection.state.signedOut) void read();
 
-    if (record?.asked) void recall(record.asked);
+    if (record?.confirmation) void recall(record.confirmation);
 
-    const { serverMs } = link;
+    const { serverMs } = connection;
     const { snapshot } = record ?? emptyRecord;
     // By the server's clock alone: this device's may have been set, and what is typed meanwhile would have no place.
     const due = snapshot?.status === "active" && serverMs !== null && Date.parse(snapshot.expiresAt) <= serverMs;
@@ -125,30 +100,30 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
       report(error);
     }
     if (state.status !== "loading") known.resolve();
-    waiting.look();
+    waiting.resolveKnown();
     listeners.notify();
   }
 
-  function shown(record: SessionRecord | undefined, sync: Sync, nowMs: number): SessionState {
+  function shown(record: SessionRecord | undefined, syncState: SyncState, nowMs: number): SessionState {
     const other = isOfAnotherVersion(record);
     const isBehind = (record?.snapshot?.revision ?? 0) < state.revision;
     // What this page cannot read any more stays on the screen as it was.
     const stays = isBehind || (other && state.status === "active");
-    if (stays && sync.state === "outdated") return withTyped({ ...state, sync }, record);
+    if (stays && syncState.state === "outdated") return withTyped({ ...state, sync: syncState }, record);
     const view = other
       ? record.snapshot && withoutContents(record.snapshot)
-      : viewOf(flow, record ?? emptyRecord, context.device());
+      : viewOf(flow, record ?? emptyRecord, sync.device());
     const shelved = (record?.shelved ?? []).map(offered);
     // What is known and cannot be shown is a session whose start was refused.
     const without = isUnknown(record) ? absence : "missing";
-    const now = stateOf({ flow, id, record, view, absence: without, sync, shelved, nowMs });
+    const now = sessionStateOf({ flow, id, record, view, absence: without, sync: syncState, shelved, nowMs });
     return other ? withTyped(now, record) : now;
   }
 
   /** What is typed in words that the session is not in stays in its form. */
   function withTyped(shows: SessionState, record: SessionRecord | undefined): SessionState {
     const drafts: Record<string, object | undefined> = { ...shows.drafts };
-    for (const { version, step, slots } of record?.aside ?? []) {
+    for (const { version, step, slots } of record?.otherVersionDrafts ?? []) {
       if (version === flow.version) drafts[step] = { ...drafts[step], ...fieldValues(slots) };
     }
     return { ...shows, drafts } as SessionState;
@@ -165,34 +140,35 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
   }
 
   /** When nothing had answered, after a reload, or in another tab than that which asked. */
-  async function recall(asked: NonNullable<SessionRecord["asked"]>): Promise<void> {
+  async function recall(asked: NonNullable<SessionRecord["confirmation"]>): Promise<void> {
     if (recalling || !store.loaded || asked.id === actions.confirming) return;
     recalling = true;
-    const isOpen = () => context.isOpen() && store.records.get(id)?.asked?.id === asked.id;
-    const found = await recalled({ ...asked, session: id }, isOpen, context);
+    const isOpen = () => sync.isOpen && store.records.get(id)?.confirmation?.id === asked.id;
+    const found = await askReceipt({ ...asked, session: id }, isOpen, sync);
     recalling = false;
     if (found === undefined || !isOpen()) return;
     const { outcome, snapshot } = found;
-    const take = snapshot ? [adopted(snapshot, context.device(), flow)] : [];
-    await store.change(id, inOrder(...take, settled(asked.id, settlementOf(outcome)), untaken(asked.id)));
+    const take = snapshot ? [applySnapshot(snapshot, sync.device(), flow)] : [];
+    await store.change(id, sequence(...take, settled(asked.id, settlementOf(outcome)), untaken(asked.id)));
   }
 
   function isOfAnotherVersion(record: SessionRecord | undefined): record is SessionRecord {
     return record !== undefined && record.version !== 0 && record.version !== flow.version;
   }
 
-  function syncOf(record: SessionRecord | undefined): Sync {
+  function syncOf(record: SessionRecord | undefined): SyncState {
     const typedEarly = actions.early.flatMap(({ step }) => step ?? []);
-    const drafts = new Set([...Object.keys(record?.drafts ?? {}), ...typedEarly]).size + (record?.aside.length ?? 0);
+    const drafts =
+      new Set([...Object.keys(record?.drafts ?? {}), ...typedEarly]).size + (record?.otherVersionDrafts.length ?? 0);
     const commands = (record?.pending.length ?? 0) + actions.early.filter(({ step }) => step === null).length;
-    const pending = commands + drafts + (record?.asked ? 1 : 0);
+    const pending = commands + drafts + (record?.confirmation ? 1 : 0);
     const otherVersion = isOfAnotherVersion(record) && !record.snapshot?.endedAt;
-    const is = (): Sync["state"] => {
-      if (link.state.outdated || record?.outdated || otherVersion) return "outdated";
-      if (link.state.signedOut) return "signed_out";
+    const is = (): SyncState["state"] => {
+      if (connection.state.outdated || record?.outdated || otherVersion) return "outdated";
+      if (connection.state.signedOut) return "signed_out";
       if (refusals >= BLOCKED_TRIES && isUnknown(record)) return "blocked";
       if (record && record.shelved.length > 0) return "conflict";
-      if (link.offline) return "offline";
+      if (connection.offline) return "offline";
       return pending > 0 ? "saving" : "saved";
     };
     return { state: is(), pending, storage: store.storage };
@@ -203,18 +179,18 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     reading = true;
     try {
       const reply = await server.read(id);
-      link.heard(reply.now);
+      connection.heard(reply.now);
       failures = refusals = 0;
-      if (reply.session?.flow === flow.name) await store.change(id, adopted(reply.session, context.device(), flow));
+      if (reply.session?.flow === flow.name) await store.change(id, applySnapshot(reply.session, sync.device(), flow));
       else absence = "missing";
     } catch (error) {
       failures += 1;
-      refusals = isRefused(error, link.offline) ? refusals + 1 : 0;
+      refusals = isRefused(error, connection.offline) ? refusals + 1 : 0;
       refresh();
       await later(Math.min(5_000, backoffMs(failures, environment)), environment);
     }
     reading = false;
-    if (context.isOpen()) refresh();
+    if (sync.isOpen) refresh();
   }
 
   refresh();
@@ -233,9 +209,4 @@ export function createSession(flow: AnyFlow, id: string, context: SessionContext
     },
     refresh,
   };
-}
-
-/** Whether nothing local says that the session exists. */
-export function isUnknown(record: SessionRecord | undefined): boolean {
-  return record === undefined || (record.snapshot === null && record.pending.length + record.shelved.length === 0);
 }

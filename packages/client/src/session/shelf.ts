@@ -1,5 +1,5 @@
 import type { AnyFlow, Json } from "@sessions/core";
-import { differing, standing } from "../record/conflict.ts";
+import { differing, shownFields } from "../record/conflict.ts";
 import type { Fields } from "../record/drafts.ts";
 import { unshelved } from "../record/queue.ts";
 import type { ShelvedChange } from "../record/record.ts";
@@ -56,7 +56,7 @@ export function createShelf(
   return (entry) => {
     const { over = null, ...rest } = entry;
     const snapshot = store.records.get(session)?.snapshot ?? null;
-    const theirs = standing(entry, snapshot);
+    const theirs = shownFields(entry, snapshot);
     const keepMine = () => retry(entry);
     const takeTheirs = () => discard(entry);
     if (entry.refusal.code !== "conflict") {

@@ -1,9 +1,9 @@
 import { advance, defineFlow, step, type Command, type Device, type Snapshot } from "@sessions/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { enqueued } from "../record/queue.ts";
+import { enqueue } from "../record/queue.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "../record/record.ts";
-import { stateOf } from "./state.ts";
+import { sessionStateOf } from "./state.ts";
 import { viewOf } from "../record/view.ts";
 
 const device: Device = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Here" };
@@ -33,7 +33,7 @@ test.for<readonly [string, SessionRecord, number, { status: string; provisional:
 ] as const)("a status is provisional until the server has said it: %s", ([, record, nowMs, expected]) => {
   const view = viewOf(note, record, device);
   const sync = { state: "saved", pending: 0, storage: "disk" } as const;
-  expect(stateOf({ flow: note, id, record, view, absence: "loading", sync, shelved: [], nowMs })).toMatchObject(
+  expect(sessionStateOf({ flow: note, id, record, view, absence: "loading", sync, shelved: [], nowMs })).toMatchObject(
     expected,
   );
 });
@@ -44,7 +44,7 @@ function told(snapshot: Snapshot): SessionRecord {
 
 function queued(snapshot: Snapshot | null, command: Command): SessionRecord {
   const record = snapshot === null ? emptyRecord : told(snapshot);
-  return enqueued(command as QueuedCommand, null)(record);
+  return enqueue(command as QueuedCommand, null)(record);
 }
 
 function completed() {

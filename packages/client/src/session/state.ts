@@ -12,15 +12,16 @@ import {
   type ResultOf,
   type Snapshot,
   type StepsOf,
-  type ToldData,
-  type ToldInputs,
+  type VisibleData,
+  type VisibleInputs,
 } from "@sessions/core";
+import type { FieldConflict } from "../record/conflict.ts";
 import { draftValues } from "../record/drafts.ts";
-import type { Overtyped, SessionRecord, ShelvedChange } from "../record/record.ts";
+import type { Overwritten, SessionRecord, ShelvedChange } from "../record/record.ts";
 import type { Draft, Submission } from "./submission.ts";
 
 /** How far what is shown has come. */
-export interface Sync {
+export interface SyncState {
   /**
    * The most urgent of:
    * - `outdated`: this page or the server needs another version. Nothing is sent, everything is kept: offer a reload.
@@ -37,13 +38,6 @@ export interface Sync {
   readonly pending: number;
   /** "memory": the browser refuses to store, so closing the page loses what is pending. */
   readonly storage: "disk" | "memory";
-}
-
-/** One field as it was, as it was changed here, and as it stands on the server; undefined where it is missing. */
-export interface FieldConflict<Mine = Json, Theirs = Json> {
-  readonly base: Theirs | undefined;
-  readonly mine: Mine | undefined;
-  readonly theirs: Theirs | undefined;
 }
 
 interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends object> {
@@ -70,7 +64,7 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
     >;
   };
   /** Of a draft that another device typed over without having seen it: which device, and when. Else null. */
-  readonly typedOver: Overtyped | null;
+  readonly typedOver: Overwritten | null;
   /** Makes the change again over what stands now; a draft becomes the step's draft. */
   keepMine(): Kind extends "draft" ? Draft : Submission;
   /** Gives the change up. Resolves when that is stored. */
@@ -115,12 +109,12 @@ interface Visible<F extends AnyFlow> {
   /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
   readonly revision: number;
   /** What has been submitted, by step; what is pending included. Null for what a sensitive step holds. */
-  readonly data: ToldData<F>;
+  readonly data: VisibleData<F>;
   /**
    * The same as it was typed, before the steps' schemas parsed it: what a form is offered, with `drafts` on top. Null for
    * what a sensitive step holds.
    */
-  readonly inputs: ToldInputs<F>;
+  readonly inputs: VisibleInputs<F>;
   /** What the server computed, by step. */
   readonly outputs: Outputs<F>;
   /** What has been typed and not submitted, here or on another device, by step and field. */
@@ -138,11 +132,11 @@ interface Visible<F extends AnyFlow> {
    * none. Nobody knows yet whether it happened.
    */
   readonly confirming: StepsOf<F> | null;
-  readonly sync: Sync;
+  readonly sync: SyncState;
   readonly shelved: readonly Shelved<F>[];
 }
 
-interface Begun {
+interface ExistingSession {
   /** Where the last change was made. */
   readonly device: Device;
   readonly startedAt: string;
@@ -151,7 +145,7 @@ interface Begun {
 }
 
 /** Whether the session exists is not known yet, or it does not: then `shelved` may hold the start that was refused. */
-interface Absent<Status> {
+interface MissingSession<Status> {
   readonly status: Status;
   readonly device: null;
   readonly startedAt: null;
@@ -161,19 +155,19 @@ interface Absent<Status> {
   readonly result: null;
 }
 
-interface Active extends Begun {
+interface ActiveSession extends ExistingSession {
   readonly status: "active";
   readonly endedAt: null;
   readonly result: null;
 }
 
-interface Ended extends Begun {
+interface EndedSession extends ExistingSession {
   readonly status: "cancelled" | "expired";
   readonly endedAt: string;
   readonly result: null;
 }
 
-interface Completed<F extends AnyFlow> extends Begun {
+interface CompletedSession<F extends AnyFlow> extends ExistingSession {
   readonly status: "completed";
   readonly endedAt: string;
   /**
@@ -188,7 +182,7 @@ interface Completed<F extends AnyFlow> extends Begun {
  * are ISO 8601 in UTC.
  */
 export type SessionState<F extends AnyFlow = AnyFlow> = Visible<F> &
-  (Absent<"loading"> | Absent<"missing"> | Active | Ended | Completed<F>);
+  (MissingSession<"loading"> | MissingSession<"missing"> | ActiveSession | EndedSession | CompletedSession<F>);
 
 export interface StateInput {
   readonly flow: AnyFlow;
@@ -197,7 +191,7 @@ export interface StateInput {
   /** The record as it is shown; null when there is no session. */
   readonly view: Snapshot | null;
   readonly absence: "loading" | "missing";
-  readonly sync: Sync;
+  readonly sync: SyncState;
   readonly shelved: readonly Shelved[];
   /** By the server's clock, milliseconds since 1970; 0 while that is not known, or no deadline has passed by it. */
   readonly nowMs: number;
@@ -205,11 +199,11 @@ export interface StateInput {
 
 /** A session's state before anything is known of it, on a server too. */
 export function blankState(flow: AnyFlow, id: string): SessionState {
-  const sync: Sync = { state: "saved", pending: 0, storage: "disk" };
-  return stateOf({ flow, id, record: undefined, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
+  const sync: SyncState = { state: "saved", pending: 0, storage: "disk" };
+  return sessionStateOf({ flow, id, record: undefined, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
 }
 
-export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
+export function sessionStateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
   // An end that is only due shows; the server takes it as a revision of its own.
   const shown = view && atTime(view, nowMs);
   const state = {
@@ -232,7 +226,7 @@ export function stateOf({ flow, id, record, view, absence, sync, shelved, nowMs 
     expiresAt: shown?.expiresAt ?? null,
     endedAt: shown?.endedAt ?? null,
     result: shown?.result ?? null,
-    confirming: record?.asked?.step ?? null,
+    confirming: record?.confirmation?.step ?? null,
     sync,
     shelved,
   };

@@ -25,19 +25,19 @@ export interface Draft {
 }
 
 /** What was begun for a command, perhaps only once the store has been read. */
-export interface Begun<Result> {
+export interface PendingSubmission<Result> {
   readonly stored: Promise<void>;
   readonly settled: Promise<Result>;
 }
 
 /** Nobody waits for most drafts to reach the server: there is one for every keystroke. */
-export interface BegunDraft {
+export interface PendingDraft {
   readonly stored: Promise<void>;
   readonly refused: Refusal | null;
   readonly settled: () => Promise<Outcome>;
 }
 
-export function draftOf(begun: BegunDraft | Promise<BegunDraft>): Draft {
+export function draftOf(begun: PendingDraft | Promise<PendingDraft>): Draft {
   const soon = Promise.resolve(begun);
   let settled: Promise<Outcome> | undefined;
   return {
@@ -49,7 +49,10 @@ export function draftOf(begun: BegunDraft | Promise<BegunDraft>): Draft {
   };
 }
 
-export function submissionOf(id: string, begun: Begun<Settlement> | Promise<Begun<Settlement>>): Submission {
+export function submissionOf(
+  id: string,
+  begun: PendingSubmission<Settlement> | Promise<PendingSubmission<Settlement>>,
+): Submission {
   const soon = Promise.resolve(begun);
   const settled = soon.then((it) => it.settled);
   return {
@@ -68,6 +71,6 @@ export function settlementOf(outcome: Outcome): Settlement {
 }
 
 /** Something that has ended before it began. */
-export function endedAtOnce<Result>(result: Result): Begun<Result> {
+export function endedAtOnce<Result>(result: Result): PendingSubmission<Result> {
   return { stored: Promise.resolve(), settled: Promise.resolve(result) };
 }

@@ -1,14 +1,14 @@
 const KEY = "sessions:clock";
 
 /** Keeps by how much the server's clock differs from this device's, in milliseconds: a page that opens offline needs it too. */
-export interface Clock {
+export interface ClockOffset {
   /** 0 while it is not known. */
   read(): number;
   write(offsetMs: number): void;
 }
 
 /** Of a device, whoever uses it: it says nothing of anyone. */
-export const deviceClock: Clock = {
+export const storedClockOffset: ClockOffset = {
   read() {
     try {
       return Number(localStorage.getItem(KEY)) || 0;

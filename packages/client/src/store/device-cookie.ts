@@ -1,5 +1,5 @@
 /** What a browser keeps of a device when it deletes IndexedDB: a cookie. */
-export interface Mark {
+export interface DeviceCookie {
   /** The device's id; undefined when the browser knows none. */
   readonly device: string | undefined;
   /** Whether the device had something that the server lacks. */
@@ -11,17 +11,17 @@ export interface Mark {
 // The longest that browsers allow, in seconds.
 const LONGEST = 400 * 24 * 3_600;
 
-export function readMark(owner: string, profile: string): Mark {
+export function readDeviceCookie(owner: string, profile: string): DeviceCookie {
   const [, device, ...words] = cookies().find(([name]) => name === nameOf(owner, profile)) ?? [];
   return { device, unsent: words.includes("unsent"), lost: words.includes("lost") };
 }
 
-export function writeMark(owner: string, profile: string, { device, unsent, lost }: Mark): void {
+export function writeDeviceCookie(owner: string, profile: string, { device, unsent, lost }: DeviceCookie): void {
   put(nameOf(owner, profile), `${device}${unsent ? ".unsent" : ""}${lost ? ".lost" : ""}`, LONGEST);
 }
 
 /** Of every profile. */
-export function eraseMarks(owner: string): void {
+export function eraseDeviceCookies(owner: string): void {
   for (const [name = ""] of cookies()) if (name.startsWith(nameOf(owner, ""))) put(name, "", 0);
 }
 

@@ -1,8 +1,8 @@
 import { sameJson, type Json } from "@sessions/core";
 import { entries, get } from "idb-keyval";
 import { DEVICE_KEY, type Database } from "./database.ts";
-import { emptyRecord, isUnsettled, type Change, type SessionRecord } from "../record/record.ts";
-import { reunited } from "../record/merge.ts";
+import { emptyRecord, isUnsettled, type RecordUpdate, type SessionRecord } from "../record/record.ts";
+import { mergeRecords } from "../record/merge.ts";
 
 export interface RecordsOptions {
   readonly database: Database;
@@ -34,7 +34,7 @@ export interface Records {
   /** Whether something that was done here is not on the disk, and would be lost with the page. */
   readonly unstored: boolean;
   /** Resolves when the change's transaction has completed, or is known to be in memory only; never rejects. */
-  change(id: string, change: Change): Promise<void>;
+  change(id: string, change: RecordUpdate): Promise<void>;
   /** Reads what is on the disk: these records, or all. Never rejects. */
   refresh(ids?: readonly string[]): Promise<void>;
   /** Tries again to write what is in memory alone: it says "disk" once all of that is written. Never rejects. */
@@ -44,7 +44,7 @@ export interface Records {
   /** Says where they are kept. */
   keepIn(storage: Records["storage"]): void;
   /** Makes a change of whatever is not persisted yet, without a word. */
-  apply(change: Change): void;
+  apply(change: RecordUpdate): void;
   /** Lets go of these in memory. */
   release(ids: readonly string[]): void;
   /** Resolves when nothing is being written. */
@@ -60,7 +60,7 @@ export interface Records {
 
 interface Row {
   persisted: SessionRecord | undefined;
-  unpersisted: readonly Change[];
+  unpersisted: readonly RecordUpdate[];
   writing: Promise<void>;
   /** A write that has yet to begin, and takes along what comes until then. */
   next: Promise<void> | undefined;
@@ -111,7 +111,7 @@ export function createRecords(options: RecordsOptions): Records {
     onChange(ids ?? [...all.keys()]);
   }
 
-  function change(id: string, next: Change): Promise<void> {
+  function change(id: string, next: RecordUpdate): Promise<void> {
     const row = rowOf(id);
     const record = next(all.get(id) ?? emptyRecord);
     if (sameRecord(record, all.get(id))) return row.writing;
@@ -184,7 +184,7 @@ export function createRecords(options: RecordsOptions): Records {
     restore() {
       for (const [id, mine] of all) {
         const row = rowOf(id);
-        row.unpersisted = [(record) => reunited(mine, record), ...row.unpersisted];
+        row.unpersisted = [(record) => mergeRecords(mine, record), ...row.unpersisted];
         void write(id, row);
       }
     },

@@ -1,6 +1,6 @@
 import type { Command } from "@sessions/core";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { enqueued } from "../record/queue.ts";
+import { enqueue } from "../record/queue.ts";
 import { createStore, type Store } from "./store.ts";
 import { openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
@@ -299,14 +299,14 @@ test("S13: records of an older shape are taken along, and a tab of the older ver
   const owner = someone();
   const [one, two] = [quick.id(), quick.id()];
   const older = bareStore(owner, 1);
-  await older.change(one, enqueued(started(one), null));
+  await older.change(one, enqueue(started(one), null));
   const newer = bareStore(owner, 2);
   await newer.ready;
   expect([...newer.records.keys()]).toEqual([one]);
   expect(newer.device).toBe(older.device);
   expect(newer.lost).toBe(false);
 
-  await older.change(two, enqueued(started(two), null));
+  await older.change(two, enqueue(started(two), null));
   expect(older.storage).toBe("disk");
   await newer.close();
   await older.close();

@@ -1,11 +1,11 @@
 import { delMany, entries, get } from "idb-keyval";
 import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
 import { createDeferred } from "../deferred.ts";
-import { isServer, type Environment } from "../environment.ts";
-import { eraseMarks, readMark, writeMark } from "./device-cookie.ts";
+import { isServerRender, type Environment } from "../environment.ts";
+import { eraseDeviceCookies, readDeviceCookie, writeDeviceCookie } from "./device-cookie.ts";
 import { emptyRecord, isUnsent, isUnsettled, type SessionRecord } from "../record/record.ts";
 import { createRecords, type Records, type RecordsOptions } from "./records.ts";
-import { reunited } from "../record/merge.ts";
+import { mergeRecords } from "../record/merge.ts";
 
 /** Raised when records get another shape. It is part of the database's name. */
 const SCHEMA_VERSION = 1;
@@ -57,7 +57,7 @@ export function createStore(options: StoreOptions): Store {
   const prefix = `sessions:${encodeURIComponent(owner)}:`;
   const nameAt = (version: number) => `${prefix}${encodeURIComponent(profile)}:${version}`;
   const name = nameAt(schemaVersion);
-  let mark = readMark(owner, profile);
+  let mark = readDeviceCookie(owner, profile);
   let device = mark.device ?? environment.id();
   let lost = false;
   let loaded = false;
@@ -67,7 +67,7 @@ export function createStore(options: StoreOptions): Store {
   const database = openDatabase(name, environment, { onForgotten, onGone });
   const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
   // A session that is opened meanwhile is read first.
-  if (!isServer()) queueMicrotask(() => void load().then(resolve));
+  if (!isServerRender()) queueMicrotask(() => void load().then(resolve));
 
   async function load(): Promise<void> {
     try {
@@ -81,7 +81,7 @@ export function createStore(options: StoreOptions): Store {
       await records.refresh();
       await prune();
       // Another tab may have noticed just now.
-      lost = readMark(owner, profile).lost || (known === undefined && mark.unsent);
+      lost = readDeviceCookie(owner, profile).lost || (known === undefined && mark.unsent);
     } catch {
       records.keepIn("memory");
     }
@@ -95,7 +95,7 @@ export function createStore(options: StoreOptions): Store {
     for (const [key, value] of await entries<string, SessionRecord | string>(from.transact)) {
       await database.update<SessionRecord | string>(key, (before) => {
         if (typeof value === "string") return before || value;
-        return reunited((before as SessionRecord | undefined) ?? emptyRecord, { ...emptyRecord, ...value });
+        return mergeRecords((before as SessionRecord | undefined) ?? emptyRecord, { ...emptyRecord, ...value });
       });
     }
     from.release();
@@ -116,7 +116,8 @@ export function createStore(options: StoreOptions): Store {
     if (loaded && !gone) {
       const unsent = [...records.all.values()].some(isUnsent);
       // A device that has done nothing yet needs no cookie.
-      if (unsent !== mark.unsent || lost !== mark.lost) writeMark(owner, profile, (mark = { device, unsent, lost }));
+      if (unsent !== mark.unsent || lost !== mark.lost)
+        writeDeviceCookie(owner, profile, (mark = { device, unsent, lost }));
     }
     options.onChange(ids);
   }
@@ -160,7 +161,7 @@ export function createStore(options: StoreOptions): Store {
     async forget() {
       gone = true;
       records.release([...records.all.keys()]);
-      eraseMarks(owner);
+      eraseDeviceCookies(owner);
       await ready;
       records.release([...records.all.keys()]);
       database.close();

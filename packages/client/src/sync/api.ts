@@ -22,7 +22,7 @@ export const PUSH_MS = 20_000;
 /** How long any other call may take, in milliseconds. */
 const CALL_MS = 10_000;
 
-export interface ServerOptions {
+export interface ApiOptions {
   readonly transport: SessionTransport;
   readonly owner: string;
   readonly device: () => Device;
@@ -38,7 +38,7 @@ export interface ServerOptions {
  * left in this browser once another is signed in. A call that takes longer than `ms` milliseconds is aborted, and
  * rejects.
  */
-export interface Server {
+export interface Api {
   push(commands: readonly Command[], ms?: number): Promise<PushReply>;
   read(session: string, ms?: number): Promise<ReadReply>;
   list(request: ListRequest): Promise<ListReply>;
@@ -49,7 +49,7 @@ export interface Server {
   watch(known: WatchRequest["known"], observer: WatchObserver): () => void;
 }
 
-export function createServer(options: ServerOptions): Server {
+export function createApi(options: ApiOptions): Api {
   const { transport, owner, device, environment, onSignedOut } = options;
   const told = new Set<string>();
   // Whether the router has answered, by which it is known to be there.

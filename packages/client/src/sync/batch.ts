@@ -8,7 +8,7 @@ import {
 } from "@sessions/core";
 import type { SessionRecord } from "../record/record.ts";
 
-type Slots = Snapshot["drafts"][string];
+type FieldDrafts = Snapshot["drafts"][string];
 
 /** What is sent as one push. */
 export interface Batch {
@@ -67,7 +67,7 @@ export function fill(
     if (!put(command)) return;
   }
   if (!withDrafts) return;
-  const sent = new Map<string, { readonly step: string; readonly slots: Slots }>();
+  const sent = new Map<string, { readonly step: string; readonly slots: FieldDrafts }>();
   batch.drafts.set(session, sent);
   for (const [step, all] of Object.entries(drafts)) {
     const seen = { [step]: snapshot?.submissions[step]?.command ?? null };
@@ -80,8 +80,8 @@ export function fill(
 }
 
 /** A step's fields, in as many parts as they need; a field is never cut. */
-function portionsOf(slots: Slots, maxBytes: number): readonly Slots[] {
-  const portions: Record<string, Slots[string]>[] = [{}];
+function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[] {
+  const portions: Record<string, FieldDrafts[string]>[] = [{}];
   let bytes = 0;
   for (const [field, slot] of Object.entries(slots)) {
     const more = bytesOf({ [field]: slot });

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import type { Clock } from "../store/clock-offset.ts";
+import type { ClockOffset } from "../store/clock-offset.ts";
 import { browserEnvironment } from "../environment.ts";
-import { createLink, type Link } from "./connection.ts";
+import { createConnection, type Connection } from "./connection.ts";
 
 const DAYS_MS = 3 * 86_400_000;
 const SERVER_MS = Date.parse("2026-11-28T07:00:00Z");
@@ -9,9 +9,9 @@ const SERVER_MS = Date.parse("2026-11-28T07:00:00Z");
 afterEach(() => vi.unstubAllGlobals());
 
 /** A page of a device whose clock is wrong by so much; `kept` is what the device knows from pages before. */
-function openedLink(wrongByMs: number, kept: { offsetMs: number }): Link {
-  const clock: Clock = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
-  return createLink({ ...browserEnvironment, now: () => SERVER_MS + wrongByMs }, clock, () => {});
+function openedLink(wrongByMs: number, kept: { offsetMs: number }): Connection {
+  const clock: ClockOffset = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
+  return createConnection({ ...browserEnvironment, now: () => SERVER_MS + wrongByMs }, clock, () => {});
 }
 
 test.each([DAYS_MS, -DAYS_MS, 0])(
@@ -28,18 +28,18 @@ test.each([DAYS_MS, -DAYS_MS, 0])(
 function settable(told = true) {
   const at = { setByMs: 0, elapsedMs: 0 };
   const kept = { offsetMs: 0 };
-  const clock: Clock = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
+  const clock: ClockOffset = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
   const now = () => SERVER_MS + at.setByMs + at.elapsedMs;
-  const link = createLink({ ...browserEnvironment, now, elapsed: () => 7 + at.elapsedMs }, clock, () => {});
-  if (told) link.heard(new Date(SERVER_MS).toISOString());
-  return { link, at, kept };
+  const connection = createConnection({ ...browserEnvironment, now, elapsed: () => 7 + at.elapsedMs }, clock, () => {});
+  if (told) connection.heard(new Date(SERVER_MS).toISOString());
+  return { connection, at, kept };
 }
 
 test("a clock that was set back while the page is open leaves the time as it was, on the next page too", () => {
   for (const told of [true, false]) {
-    const { link, at, kept } = settable(told);
+    const { connection, at, kept } = settable(told);
     Object.assign(at, { setByMs: -DAYS_MS, elapsedMs: 60_000 });
-    expect(link.now()).toBe(SERVER_MS + 60_000);
+    expect(connection.now()).toBe(SERVER_MS + 60_000);
     expect(kept.offsetMs).toBe(DAYS_MS);
   }
 });
@@ -47,39 +47,39 @@ test("a clock that was set back while the page is open leaves the time as it was
 test.each([DAYS_MS, -DAYS_MS])(
   "S7: a clock that is set by %d ms while the page is open brings no deadline nearer",
   (setByMs) => {
-    const { link, at } = settable();
+    const { connection, at } = settable();
     Object.assign(at, { setByMs, elapsedMs: 60_000 });
-    link.now();
-    expect(link.serverMs).toBe(SERVER_MS + 60_000);
+    connection.now();
+    expect(connection.serverMs).toBe(SERVER_MS + 60_000);
     // Another tab is told so.
     const other = settable(false);
-    other.link.adopt(link.state, link.serverMs);
+    other.connection.adopt(connection.state, connection.serverMs);
     other.at.elapsedMs = 1_000;
-    expect(other.link.serverMs).toBe(SERVER_MS + 61_000);
+    expect(other.connection.serverMs).toBe(SERVER_MS + 61_000);
   },
 );
 
 test("S7: a page that has not heard the server knows no time by which a session could have expired", () => {
-  const { link, at } = settable(false);
+  const { connection, at } = settable(false);
   at.elapsedMs = DAYS_MS;
-  link.failed();
-  link.adopt(link.state, null);
-  expect(link.serverMs).toBeNull();
+  connection.failed();
+  connection.adopt(connection.state, null);
+  expect(connection.serverMs).toBeNull();
 });
 
 test("an answer outranks a browser that says it is offline", () => {
   vi.stubGlobal("navigator", { onLine: false });
-  const link = openedLink(0, { offsetMs: 0 });
-  expect(link.offline).toBe(true);
-  link.heard(new Date(SERVER_MS).toISOString());
-  expect(link.offline).toBe(false);
+  const connection = openedLink(0, { offsetMs: 0 });
+  expect(connection.offline).toBe(true);
+  connection.heard(new Date(SERVER_MS).toISOString());
+  expect(connection.offline).toBe(false);
 });
 
 test("what differs by less than a second is not written again and again", () => {
   const written: number[] = [];
-  const clock: Clock = { read: () => 0, write: (offsetMs) => void written.push(offsetMs) };
-  const link = createLink({ ...browserEnvironment, now: () => SERVER_MS }, clock, () => {});
-  for (const ms of [400, -300, 900, 5_000, 5_400]) link.heard(new Date(SERVER_MS + ms).toISOString());
+  const clock: ClockOffset = { read: () => 0, write: (offsetMs) => void written.push(offsetMs) };
+  const connection = createConnection({ ...browserEnvironment, now: () => SERVER_MS }, clock, () => {});
+  for (const ms of [400, -300, 900, 5_000, 5_400]) connection.heard(new Date(SERVER_MS + ms).toISOString());
   // Of two that lie apart: 900 is 1,200 after -300.
   expect(written).toEqual([900, 5_000]);
 });

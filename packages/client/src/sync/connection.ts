@@ -1,12 +1,12 @@
 import { PROTOCOL_VERSION } from "@sessions/core";
-import type { Clock } from "../store/clock-offset.ts";
+import type { ClockOffset } from "../store/clock-offset.ts";
 import type { Environment } from "../environment.ts";
 
 /** By how much a clock's difference must change, in milliseconds, to be kept. */
 const NOTABLE_MS = 1_000;
 
 /** What is known of the connection to the server. */
-export interface LinkState {
+export interface ConnectionState {
   /** Whether the server was heard last; true until a call or the browser says otherwise. */
   readonly up: boolean;
   /** Nobody, or another person, is signed in here: nothing is sent until that changes. */
@@ -17,8 +17,8 @@ export interface LinkState {
   readonly offsetMs: number;
 }
 
-export interface Link {
-  readonly state: LinkState;
+export interface Connection {
+  readonly state: ConnectionState;
   readonly offline: boolean;
   /**
    * The server's clock as it was heard since this page was opened, carried on by one that nobody sets: milliseconds since
@@ -33,11 +33,15 @@ export interface Link {
   /** The server answered that this owner is not the one who is signed in. */
   signedOut(): void;
   /** Takes over what another tab knows, its `serverMs` too. */
-  adopt(state: LinkState, serverMs: number | null): void;
+  adopt(state: ConnectionState, serverMs: number | null): void;
 }
 
-export function createLink({ now, elapsed }: Environment, clock: Clock, onChange: (wasUp: boolean) => void): Link {
-  let state: LinkState = {
+export function createConnection(
+  { now, elapsed }: Environment,
+  clock: ClockOffset,
+  onChange: (wasUp: boolean) => void,
+): Connection {
+  let state: ConnectionState = {
     up: globalThis.navigator?.onLine !== false,
     signedOut: false,
     outdated: false,
@@ -48,7 +52,7 @@ export function createLink({ now, elapsed }: Environment, clock: Clock, onChange
 
   const carriedOn = () => base.serverMs + elapsed() - base.atMs;
 
-  function become(next: LinkState, serverMs: number | null = null): void {
+  function become(next: ConnectionState, serverMs: number | null = null): void {
     const { up, signedOut, outdated, offsetMs } = state;
     state = next;
     if (serverMs !== null) base = { serverMs, atMs: elapsed(), isHeard: true };

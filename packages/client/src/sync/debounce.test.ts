@@ -1,11 +1,11 @@
 import { expect, test, vi } from "vitest";
-import { createPause } from "./debounce.ts";
+import { createDebounce } from "./debounce.ts";
 import { simulatedTime } from "../testing/simulated-time.ts";
 
 test("a pause ends 400 ms after the last keystroke", () => {
   const time = simulatedTime();
   const onEnd = vi.fn<() => void>();
-  const pause = createPause(time.environment, onEnd);
+  const pause = createDebounce(time.environment, onEnd);
   for (let key = 0; key < 3; key += 1) {
     pause.begin();
     time.pass(300);
@@ -20,7 +20,7 @@ test("a pause ends 400 ms after the last keystroke", () => {
 test("a person who never stops typing is sent every two seconds", () => {
   const time = simulatedTime();
   const onEnd = vi.fn<() => void>();
-  const pause = createPause(time.environment, onEnd);
+  const pause = createDebounce(time.environment, onEnd);
   for (let key = 0; key < 40; key += 1) {
     pause.begin();
     time.pass(100);
@@ -31,7 +31,7 @@ test("a person who never stops typing is sent every two seconds", () => {
 test("a pause is ended once when the page goes away", () => {
   const time = simulatedTime();
   const onEnd = vi.fn<() => void>();
-  const pause = createPause(time.environment, onEnd);
+  const pause = createDebounce(time.environment, onEnd);
   pause.end();
   expect(onEnd).not.toHaveBeenCalled();
   pause.begin();

@@ -6,7 +6,7 @@ const PAUSE_MS = 400;
 /** How long a draft waits at most for a person who never stops, in milliseconds. */
 const LONGEST_MS = 2_000;
 
-export interface Pause {
+export interface Debounce {
   /** Something was typed: `onEnd` runs after a pause. */
   begin(): void;
   /** Ends the pause now, if there is one. */
@@ -14,7 +14,7 @@ export interface Pause {
   cancel(): void;
 }
 
-export function createPause(environment: Environment, onEnd: () => void): Pause {
+export function createDebounce(environment: Environment, onEnd: () => void): Debounce {
   let sinceMs: number | undefined;
   let cancelTimer = () => {};
 

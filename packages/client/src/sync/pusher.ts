@@ -3,10 +3,10 @@ import { answerOf, isFinal } from "./answer.ts";
 import { emptyBatch, fill, type Batch } from "./batch.ts";
 import { backoffMs, TimeoutError, type Environment } from "../environment.ts";
 import { createIsolation } from "./isolation.ts";
-import type { Link } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { emptyRecord } from "../record/record.ts";
-import { PUSH_MS, type Server } from "./api.ts";
-import { answered, busyMsOf } from "../record/reply.ts";
+import { PUSH_MS, type Api } from "./api.ts";
+import { applyReply, busyMsOf } from "../record/reply.ts";
 import type { Store } from "../store/store.ts";
 
 /** How long to leave alone what needs another version of client or server, in milliseconds. */
@@ -30,14 +30,14 @@ const LONGEST_WISH_MS = 300_000;
 export interface PusherOptions {
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly store: Store;
-  readonly server: Server;
-  readonly link: Link;
+  readonly server: Api;
+  readonly connection: Connection;
   readonly environment: Environment;
   readonly device: () => Device;
   /** How much one push may weigh, in bytes: hosts limit the bodies that they read. */
   readonly maxPushBytes: number;
   /** Whether it is this tab's turn. */
-  readonly leads: () => boolean;
+  readonly isLeader: () => boolean;
   /** Something failed, or nothing is left to send, by which it would be heard whether the server is there: asks. */
   readonly askServer: () => void;
 }
@@ -55,10 +55,10 @@ export interface Pusher {
 }
 
 export function createPusher(options: PusherOptions): Pusher {
-  const { flows, store, server, link, environment, device, leads, askServer } = options;
+  const { flows, store, server, connection, environment, device, isLeader, askServer } = options;
   const outdated = new Set<string>();
   // The server is ahead of this page: whatever it took, only another page can be told.
-  const ahead = new Set<string>();
+  const newerOnServer = new Set<string>();
   const isolation = createIsolation(environment, () => wake(true));
   let ceiling = Math.max(LEAST_BYTES, options.maxPushBytes - ENVELOPE_BYTES);
   // What gets through in time.
@@ -74,24 +74,24 @@ export function createPusher(options: PusherOptions): Pusher {
 
   function wake(drafts: boolean): void {
     draftsWanted ||= drafts;
-    if (link.state.signedOut && !drafts) askServer();
-    if (!running && cancelRetry === undefined && !link.state.signedOut) void run();
+    if (connection.state.signedOut && !drafts) askServer();
+    if (!running && cancelRetry === undefined && !connection.state.signedOut) void run();
   }
 
   async function run(): Promise<void> {
     running = true;
     try {
-      while (!closed && store.loaded && leads()) {
+      while (!closed && store.loaded && isLeader()) {
         const batch = collect();
         if (batch.waits) void store.written().then(() => wake(false));
-        if (batch.commands.length === 0 && !link.state.up) askServer();
+        if (batch.commands.length === 0 && !connection.state.up) askServer();
         hurried = false;
         if (batch.commands.length === 0 || !((await push(batch)) || hurried)) break;
       }
     } finally {
       running = false;
     }
-    if (!closed && leads()) isolation.wait();
+    if (!closed && isLeader()) isolation.wait();
   }
 
   /** What is isolated comes after everything else. */
@@ -116,7 +116,7 @@ export function createPusher(options: PusherOptions): Pusher {
   /** What is of another version, a tab of that version sends. */
   function isReadable(session: string): boolean {
     const { flow, version } = store.records.get(session) ?? emptyRecord;
-    return version === flows.get(flow)?.version && !outdated.has(session) && !ahead.has(session);
+    return version === flows.get(flow)?.version && !outdated.has(session) && !newerOnServer.has(session);
   }
 
   async function push(batch: Batch): Promise<boolean> {
@@ -131,7 +131,7 @@ export function createPusher(options: PusherOptions): Pusher {
       return !closed && (await failed(error, batch));
     }
     failures = 0;
-    link.heard(reply.now);
+    connection.heard(reply.now);
     // Twice as much would be in time, too.
     if (bytes > budget / 2 && environment.elapsed() - sinceMs < PUSH_MS / 3) budget = Math.min(ceiling, budget * 2);
     isolation.passed(commands);
@@ -153,12 +153,12 @@ export function createPusher(options: PusherOptions): Pusher {
         continue;
       }
       try {
-        void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
+        void store.change(session, applyReply(answer, { flow, device: device(), nowMs: connection.now() }));
       } catch {
         // The flow's own code threw: the others are not held up.
         leaveAlone(session);
       }
-      if ((snapshots.get(session)?.version ?? 0) > flow.version) ahead.add(session);
+      if ((snapshots.get(session)?.version ?? 0) > flow.version) newerOnServer.add(session);
       else if (store.records.get(session)?.outdated) leaveAlone(session);
     }
     // What was refused is in its form again, and nobody types it.
@@ -180,7 +180,7 @@ export function createPusher(options: PusherOptions): Pusher {
     draftsWanted = true;
     // It may be there for all that, or tell who is signed in.
     askServer();
-    if (link.state.signedOut) return false;
+    if (connection.state.signedOut) return false;
 
     const wishMs = Math.min(answer?.retryAfterMs ?? 0, LONGEST_WISH_MS);
     // Of what is known to fail by itself the wish is no word about the rest.
@@ -227,7 +227,7 @@ export function createPusher(options: PusherOptions): Pusher {
     const answer = { snapshot: undefined, outcomes, drafts: drafts.get(session) ?? new Map() };
     failures = 0;
     isolation.release(session);
-    void store.change(session, answered(answer, { flow, device: device(), nowMs: link.now() }));
+    void store.change(session, applyReply(answer, { flow, device: device(), nowMs: connection.now() }));
   }
 
   function later(ms: number): boolean {

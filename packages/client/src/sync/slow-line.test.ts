@@ -1,13 +1,13 @@
 import { defineFlow, step } from "@sessions/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { adopted } from "../record/snapshot.ts";
-import type { Clock } from "../store/clock-offset.ts";
-import { stampFields, typed } from "../record/drafts.ts";
-import { createLink } from "./connection.ts";
+import { applySnapshot } from "../record/snapshot.ts";
+import type { ClockOffset } from "../store/clock-offset.ts";
+import { stampFields, keepDraft } from "../record/drafts.ts";
+import { createConnection } from "./connection.ts";
 import { createPusher } from "./pusher.ts";
-import { emptyRecord, type Change, type SessionRecord } from "../record/record.ts";
-import { createServer } from "./api.ts";
+import { emptyRecord, type RecordUpdate, type SessionRecord } from "../record/record.ts";
+import { createApi } from "./api.ts";
 import type { Store } from "../store/store.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { simulatedTime } from "../testing/simulated-time.ts";
@@ -19,7 +19,7 @@ const notes = defineFlow({
   steps: { text: step({ input: z.object({ value: z.string() }) }) },
 });
 const device = { id: crypto.randomUUID(), name: "Phone" };
-const clock: Clock = { read: () => 0, write: () => {} };
+const clock: ClockOffset = { read: () => 0, write: () => {} };
 
 /** A line that takes its time: bytes go one after the other, and those of a request that is given up are lost. */
 function line(server: ScriptedServer, bytesPerMs: number, { environment }: ReturnType<typeof simulatedTime>) {
@@ -58,16 +58,16 @@ async function sent(drafts: readonly number[], kilobits: number, maxPushBytes: n
   const far = new ScriptedServer([notes]);
   const { transport, used } = line(far, kilobits / 8, time);
   const records = new Map<string, SessionRecord>();
-  const change = (id: string, step: Change) => {
+  const change = (id: string, step: RecordUpdate) => {
     records.set(id, step(records.get(id) ?? emptyRecord));
     return Promise.resolve();
   };
   for (const bytes of drafts) {
     const session = environment.id();
     far.take(device, { kind: "start", id: environment.id(), session, version: 1, flow: "notes" });
-    void change(session, adopted(far.snapshot(session), device, notes));
+    void change(session, applySnapshot(far.snapshot(session), device, notes));
     const slots = stampFields(records.get(session)!, { value: "x".repeat(bytes) }, device.id, environment.now());
-    void change(session, typed("text", slots, 1));
+    void change(session, keepDraft("text", slots, 1));
   }
   const store = { records, change, loaded: true, isSendable: () => true, written: () => Promise.resolve([]) };
   const options = { transport, owner: "somebody", device: () => device, environment };
@@ -76,10 +76,10 @@ async function sent(drafts: readonly number[], kilobits: number, maxPushBytes: n
     flows: new Map([["notes", notes]]),
     // Of a store it needs no more.
     store: store as unknown as Store,
-    server: createServer({ ...options, onSignedOut: () => {}, onError: () => {} }),
-    link: createLink(environment, clock, () => {}),
+    server: createApi({ ...options, onSignedOut: () => {}, onError: () => {} }),
+    connection: createConnection(environment, clock, () => {}),
     maxPushBytes,
-    leads: () => true,
+    isLeader: () => true,
     askServer: () => {},
   });
   pusher.wake(true);

@@ -1,12 +1,12 @@
 import type { AnyFlow, Device, SessionsError, Step, WatchEvent } from "@sessions/core";
-import { deviceClock } from "../store/clock-offset.ts";
-import { isServer, type Environment } from "../environment.ts";
+import { storedClockOffset } from "../store/clock-offset.ts";
+import { isServerRender, type Environment } from "../environment.ts";
 import { liftRecord } from "../record/lift.ts";
-import { createLink, type Link } from "./connection.ts";
+import { createConnection, type Connection } from "./connection.ts";
 import { onPageEvents } from "./page-events.ts";
-import { createPause } from "./debounce.ts";
+import { createDebounce } from "./debounce.ts";
 import { createPusher } from "./pusher.ts";
-import { createServer, type Server } from "./api.ts";
+import { createApi, type Api } from "./api.ts";
 import { createStore, type Store } from "../store/store.ts";
 import { openTabs, type TabMessage, type Tabs } from "./tabs.ts";
 import type { SessionTransport } from "./transport.ts";
@@ -35,18 +35,17 @@ export interface SyncOptions {
 
 /** Keeps the records of one owner and profile in step with the disk, the other tabs and the server. */
 export interface Sync {
+  readonly environment: Environment;
   readonly store: Store;
-  readonly link: Link;
-  readonly server: Server;
-  readonly tabs: Pick<Tabs, "leads">;
+  readonly connection: Connection;
+  readonly server: Api;
+  readonly tabs: Pick<Tabs, "isLeader">;
   readonly isOpen: boolean;
   device(): Device;
   /** There is a command to push. */
   queued(): void;
   /** There is a draft to push, after a pause. */
   typed(): void;
-  /** Asks the browser, once, not to evict what a person does here. */
-  keep(): void;
   /** Opens the stream anew, if it is this tab's turn. */
   reconnect(): void;
   forget(): Promise<void>;
@@ -58,7 +57,7 @@ export const syncs = new WeakMap<object, Sync>();
 
 export function createSync(options: SyncOptions): Sync {
   const { owner, profile, flows, environment, onRecords, onCircumstances, onReconnected } = options;
-  let isOpen = !isServer();
+  let isOpen = !isServerRender();
 
   const store = createStore({
     owner,
@@ -67,7 +66,7 @@ export function createSync(options: SyncOptions): Sync {
     lift: (record) => liftRecord(flows.get(record.flow), record),
     conceals: ({ flow }) => Object.values<Step>(flows.get(flow)?.steps ?? {}).some(({ sensitive }) => sensitive),
     onChange: onRecords,
-    onStorage: takeTurn,
+    onStorage: onLeaderChange,
     onStored(id, met) {
       tabs.tell({ kind: "stored", ids: [id] });
       // Where tabs cannot tell one another, nobody else says that there is something to push; nor of what came to be
@@ -77,55 +76,55 @@ export function createSync(options: SyncOptions): Sync {
     onForgotten: abandon,
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
-  const link = createLink(environment, deviceClock, onLink);
-  const server = createServer({ ...options, device, onSignedOut: link.signedOut });
+  const connection = createConnection(environment, storedClockOffset, onLink);
+  const server = createApi({ ...options, device, onSignedOut: connection.signedOut });
   const tabs = openTabs({
     name: store.name,
     environment,
-    team: [...flows.values()]
+    codeVersion: [...flows.values()]
       .map(({ name, version }) => `${name}@${version}`)
       .sort()
       .join(),
     onMessage,
     // The leader before may have stored what it could not tell any more.
-    onTurn: () => (tabs.leads ? lookAround() : takeTurn()),
+    onTurn: () => (tabs.isLeader ? lookAround() : onLeaderChange()),
   });
   let kept = false;
   // What only this tab has in memory, no other tab can push.
-  const leads = () => tabs.leads || store.storage === "memory";
+  const isLeader = () => tabs.isLeader || store.storage === "memory";
   const watches = () => tabs.watches || store.storage === "memory";
   const pusher = createPusher({
     flows,
     store,
     server,
-    link,
+    connection,
     environment,
     device,
-    leads,
+    isLeader,
     maxPushBytes: options.maxPushBytes,
     askServer: () => watcher.ask(),
   });
-  const watcher = createWatcher({ flows, store, server, environment, link, device, onEvent, onGap });
-  const pause = createPause(environment, () => wake(true));
+  const watcher = createWatcher({ flows, store, server, environment, connection, device, onEvent, onGap });
+  const pause = createDebounce(environment, () => wake(true));
   const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection });
   let hasGap = false;
   let reloadedAtMs = 0;
   let cancelTick = isOpen ? environment.after(TICK_MS, tick) : () => {};
-  let reading = store.ready.then(takeTurn);
+  let reading = store.ready.then(onLeaderChange);
 
   /** Pushes and watches if it is this tab's turn. */
-  function takeTurn(): void {
+  function onLeaderChange(): void {
     if (!isOpen || !store.loaded) return;
     onCircumstances();
     if (watches()) watcher.start();
     else watcher.stop();
-    if (leads()) pusher.wake(true);
+    if (isLeader()) pusher.wake(true);
     tabs.ask();
   }
 
   function wake(drafts: boolean): void {
     if (!isOpen) return;
-    if (leads()) pusher.wake(drafts);
+    if (isLeader()) pusher.wake(drafts);
     else {
       tabs.tell({ kind: "wake", drafts });
       tabs.ask();
@@ -166,7 +165,7 @@ export function createSync(options: SyncOptions): Sync {
 
   /** What was missed: a tab may die between storing something and telling it. */
   function lookAround(): void {
-    void store.refresh().then(takeTurn);
+    void store.refresh().then(onLeaderChange);
   }
 
   function tick(): void {
@@ -174,13 +173,13 @@ export function createSync(options: SyncOptions): Sync {
     onCircumstances();
     if (hasGap) onGap();
     void store.heal();
-    if (leads()) lookAround();
+    if (isLeader()) lookAround();
     else tabs.ask();
   }
 
   /** What the browser says may be wrong either way: the next answer decides. */
   function onConnection(): void {
-    if (globalThis.navigator?.onLine === false) link.failed();
+    if (globalThis.navigator?.onLine === false) connection.failed();
     onCircumstances();
     if (watches()) watcher.ask();
   }
@@ -198,15 +197,15 @@ export function createSync(options: SyncOptions): Sync {
   }
 
   function tellLink(): void {
-    const { state, serverMs } = link;
-    if (tabs.leads || tabs.watches) tabs.tell({ kind: "link", state, serverMs });
+    const { state, serverMs } = connection;
+    if (tabs.isLeader || tabs.watches) tabs.tell({ kind: "link", state, serverMs });
   }
 
   function onLink(wasUp: boolean): void {
     if (!isOpen) return;
     tellLink();
     onCircumstances();
-    if (link.state.up && !wasUp) {
+    if (connection.state.up && !wasUp) {
       // The push may still wait for its retry while the stream is back, and the other way round.
       retry();
       onReconnected();
@@ -217,13 +216,13 @@ export function createSync(options: SyncOptions): Sync {
     if (!isOpen) return;
     if (message.kind === "stored") reading = reading.then(() => store.refresh(message.ids));
     // What the other tab stored before it called is read first.
-    if (message.kind === "wake" && tabs.leads) void reading.then(() => pusher.wake(message.drafts));
+    if (message.kind === "wake" && tabs.isLeader) void reading.then(() => pusher.wake(message.drafts));
     // Where somebody has just opened a page, somebody may have signed in.
-    if (message.kind === "hello" && link.state.signedOut && leads()) watcher.ask();
+    if (message.kind === "hello" && connection.state.signedOut && isLeader()) watcher.ask();
     if (message.kind === "hello") tellLink();
-    if (message.kind === "link" && !watches()) link.adopt(message.state, message.serverMs);
+    if (message.kind === "link" && !watches()) connection.adopt(message.state, message.serverMs);
     // The others of its team are told what it has stored.
-    if (message.kind === "event" && tabs.leads && !tabs.watches) watcher.take(message.event);
+    if (message.kind === "event" && tabs.isLeader && !tabs.watches) watcher.take(message.event);
     if (message.kind === "forgotten") abandon();
   }
 
@@ -241,22 +240,28 @@ export function createSync(options: SyncOptions): Sync {
     tabs.close();
     store.abandon();
     // What is still on a screen says why it does not move any more.
-    link.signedOut();
+    connection.signedOut();
     onCircumstances();
   }
 
   return {
+    environment,
     store,
-    link,
+    connection,
     server,
     tabs,
     get isOpen() {
       return isOpen;
     },
     device,
-    queued: () => wake(false),
-    typed: pause.begin,
-    keep,
+    queued() {
+      keep();
+      wake(false);
+    },
+    typed() {
+      keep();
+      pause.begin();
+    },
     reconnect,
     async forget() {
       tabs.tell({ kind: "forgotten" });

@@ -1,7 +1,7 @@
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
 import { createElection, isHidden } from "./election.ts";
-import { isServer, type Environment } from "../environment.ts";
-import type { LinkState } from "./connection.ts";
+import { isServerRender, type Environment } from "../environment.ts";
+import type { ConnectionState } from "./connection.ts";
 
 /** What tabs of one owner and profile tell one another. */
 export type TabMessage =
@@ -10,7 +10,7 @@ export type TabMessage =
   /** There is something to push, now: commands, and drafts too once there was a pause. */
   | { readonly kind: "wake"; readonly drafts: boolean }
   /** How the connection is, as a tab knows that pushes or watches. */
-  | { readonly kind: "link"; readonly state: LinkState; readonly serverMs: number | null }
+  | { readonly kind: "link"; readonly state: ConnectionState; readonly serverMs: number | null }
   /** What the stream has brought, for those who read other flows than the tab that holds it. */
   | { readonly kind: "event"; readonly event: WatchEvent }
   /** A tab wants to know how the connection is. */
@@ -23,7 +23,7 @@ const HIDDEN_MS = 10_000;
 
 export interface Tabs {
   /** Whether this tab pushes for all of its team. */
-  readonly leads: boolean;
+  readonly isLeader: boolean;
   /** Whether this tab holds the stream for all tabs, whatever they can read. */
   readonly watches: boolean;
   tell(message: TabMessage): void;
@@ -43,7 +43,7 @@ export interface TabsOptions {
   readonly name: string;
   readonly environment: Environment;
   /** What this tab can read. Each such group of tabs has a leader: after a deploy, old and new code lie in one browser. */
-  readonly team: string;
+  readonly codeVersion: string;
   readonly onMessage: (message: TabMessage) => void;
   /** `leads` or `watches` has changed. */
   readonly onTurn: () => void;
@@ -54,12 +54,12 @@ export interface TabsOptions {
  * browser without Web Locks, or without a channel to reach the leader, lets every tab lead that is seen, and the
  * server's receipts keep that correct.
  */
-export function openTabs({ name, environment, team, onMessage, onTurn }: TabsOptions): Tabs {
-  const channel = isServer() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
+export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: TabsOptions): Tabs {
+  const channel = isServerRender() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
   const locks = channel && globalThis.navigator?.locks;
   const watching = createElection({ name: `${name} stream ${PROTOCOL_VERSION}`, environment, locks, onTurn });
   const leading = createElection({
-    name: `${name} ${team}`,
+    name: `${name} ${codeVersion}`,
     environment,
     locks,
     onTurn() {
@@ -98,7 +98,7 @@ export function openTabs({ name, environment, team, onMessage, onTurn }: TabsOpt
   queueMicrotask(enter);
 
   return {
-    get leads() {
+    get isLeader() {
       return leading.won;
     },
     get watches() {

@@ -1,9 +1,9 @@
 import { PROTOCOL_VERSION, type AnyFlow, type Device, type Snapshot, type WatchEvent } from "@sessions/core";
 import { answerOf, isFinal } from "./answer.ts";
 import { backoffMs, type Environment } from "../environment.ts";
-import type { Link } from "./connection.ts";
-import { adopted } from "../record/snapshot.ts";
-import type { Server } from "./api.ts";
+import type { Connection } from "./connection.ts";
+import { applySnapshot } from "../record/snapshot.ts";
+import type { Api } from "./api.ts";
 import type { Store } from "../store/store.ts";
 
 /** A stream's first event comes at once. After this silence, in milliseconds, something is holding it back. */
@@ -25,9 +25,9 @@ const ASK_MS = 4_000;
 const LONGEST_MS = 300_000;
 
 export interface WatcherOptions {
-  readonly server: Server;
+  readonly server: Api;
   readonly environment: Environment;
-  readonly link: Link;
+  readonly connection: Connection;
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly store: Store;
   readonly device: () => Device;
@@ -55,7 +55,7 @@ export interface Watcher {
 }
 
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { flows, store, server, environment, link, device, onEvent, onGap } = options;
+  const { flows, store, server, environment, connection, device, onEvent, onGap } = options;
   // What an older stream still says counts no more.
   let stream = 0;
   let unsubscribe: (() => void) | undefined;
@@ -195,9 +195,9 @@ export function createWatcher(options: WatcherOptions): Watcher {
         asking = false;
         failures += 1;
         shorten(error);
-        link.failed();
+        connection.failed();
         // Whether somebody has signed in again is heard in the same way.
-        if (started || link.state.signedOut) set("ask", backoffMs(failures, environment), ask);
+        if (started || connection.state.signedOut) set("ask", backoffMs(failures, environment), ask);
       },
     );
   }
@@ -221,7 +221,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
   function heard(event: WatchEvent, told?: Set<string>): void {
     heardAtMs = environment.now();
-    link.heard(event.now, event.protocol);
+    connection.heard(event.now, event.protocol);
     if (event.protocol !== PROTOCOL_VERSION) return;
     take(event.snapshots, told, event.more);
     if (event.snapshots.length > 0) onEvent(event);
@@ -240,7 +240,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   }
 
   function adopt(snapshot: Snapshot): void {
-    void store.change(snapshot.id, adopted(snapshot, device(), flows.get(snapshot.flow)));
+    void store.change(snapshot.id, applySnapshot(snapshot, device(), flows.get(snapshot.flow)));
   }
 
   /** `told`: what the beginning of the stream has named; while `more` of it follows, what is missing is not known yet. */
@@ -267,7 +267,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     retry(asked = false) {
       if (!started) return;
       const nowMs = environment.now();
-      const isFine = isLive() && link.state.up && nowMs - heardAtMs < QUIET_MS;
+      const isFine = isLive() && connection.state.up && nowMs - heardAtMs < QUIET_MS;
       if (isFine && !asked) return;
       failures = 0;
       mute = 0;
@@ -276,7 +276,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     },
     ask,
     take: ({ now, protocol, snapshots }) => {
-      link.heard(now, protocol);
+      connection.heard(now, protocol);
       if (protocol === PROTOCOL_VERSION) take(snapshots, undefined, false);
     },
     stop() {

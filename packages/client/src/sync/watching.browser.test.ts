@@ -141,8 +141,8 @@ test("S7: on a page that is opened offline no clock makes a session expired, and
   await vi.waitFor(() => expect(before.open(transfer, id).state.revision).toBe(1));
   before.close();
   server.faults.away = true;
-  const ahead = { ...quick, now: () => quick.now() + 40 * 86_400_000 };
-  const again = openTab(server, { owner }, ahead);
+  const newerOnServer = { ...quick, now: () => quick.now() + 40 * 86_400_000 };
+  const again = openTab(server, { owner }, newerOnServer);
   await again.ready;
   const session = again.open(transfer, id);
   await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));

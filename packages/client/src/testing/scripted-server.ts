@@ -3,7 +3,7 @@ import {
   atTime,
   PROTOCOL_VERSION,
   sameJson,
-  withheld,
+  redact,
   type AnyFlow,
   type Command,
   type Device,
@@ -205,7 +205,7 @@ export class ScriptedServer {
   }
 
   #told(snapshot: Snapshot): Snapshot {
-    return structuredClone(withheld(this.#flows.get(snapshot.flow), snapshot));
+    return structuredClone(redact(this.#flows.get(snapshot.flow), snapshot));
   }
 
   #isRefused(owner: string | undefined): boolean {

@@ -8,7 +8,7 @@ import {
   type InputOf,
   type Outputs,
   type ResultOf,
-  type ToldData,
+  type VisibleData,
 } from "./flow.ts";
 import type { Json } from "../json.ts";
 import { step } from "./step.ts";
@@ -118,8 +118,8 @@ test("what a sensitive step holds is known to the server alone, and no path can 
     },
   });
   expectTypeOf<CompleteData<typeof payment>["card"]>().toEqualTypeOf<{ number: string }>();
-  expectTypeOf<ToldData<typeof payment>["card"]>().toEqualTypeOf<null | undefined>();
-  expectTypeOf<ToldData<typeof payment>["amount"]>().toEqualTypeOf<{ cents: number } | undefined>();
+  expectTypeOf<VisibleData<typeof payment>["card"]>().toEqualTypeOf<null | undefined>();
+  expectTypeOf<VisibleData<typeof payment>["amount"]>().toEqualTypeOf<{ cents: number } | undefined>();
   expectTypeOf<DraftOf<typeof payment, "card">>().toEqualTypeOf<{ readonly number?: never }>();
   expectTypeOf<DraftOf<typeof payment, "amount">>().toEqualTypeOf<{ readonly cents?: Json | undefined }>();
 });

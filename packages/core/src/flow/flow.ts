@@ -9,24 +9,24 @@ import type { FieldNames, Step, Steps } from "./step.ts";
 
 type StepName<S> = Extract<keyof S, string>;
 /** What a path may depend on: what the browser knows as well as the server. */
-type Told<S extends Steps> = {
+type VisibleSteps<S extends Steps> = {
   readonly [K in keyof S as S[K]["sensitive"] extends true ? never : K]: z.output<S[K]["input"]>;
 };
 type Partially<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** The steps that every path a path function can return has: those at fixed places of its tuples. */
-type Fixed<P extends readonly string[]> = P extends readonly [
+type StepsAtFixedPlaces<P extends readonly string[]> = P extends readonly [
   infer Head extends string,
   ...infer Rest extends readonly string[],
 ]
-  ? Head | Fixed<Rest>
+  ? Head | StepsAtFixedPlaces<Rest>
   : P extends readonly [...infer Rest extends readonly string[], infer Last extends string]
-    ? Last | Fixed<Rest>
+    ? Last | StepsAtFixedPlaces<Rest>
     : never;
-type LackingInSome<All extends string, P extends readonly string[]> = P extends unknown
-  ? Exclude<All, Fixed<P>>
+type MissingOnSomePath<All extends string, P extends readonly string[]> = P extends unknown
+  ? Exclude<All, StepsAtFixedPlaces<P>>
   : never;
-type OnEveryPath<All extends string, P extends readonly string[]> = Exclude<All, LackingInSome<All, P>>;
+type OnEveryPath<All extends string, P extends readonly string[]> = Exclude<All, MissingOnSomePath<All, P>>;
 
 export interface FlowOptions<
   Name extends string,
@@ -46,7 +46,7 @@ export interface FlowOptions<
    * The steps on a session's way, in order, given what has been submitted. Pure and total: the browser and
    * the server both run it; of sensitive steps it is told nothing. Defaults to all steps, in order.
    */
-  readonly path?: (data: Partially<Told<S>>) => Path;
+  readonly path?: (data: Partially<VisibleSteps<S>>) => Path;
   /** What `complete` on the server returns when the last step is submitted. */
   readonly result?: Result;
   /** Deadlines: since the last change, and since the start. Defaults: 72 hours and 30 days. */
@@ -101,11 +101,11 @@ export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> =
 /** What has been submitted so far, by step. */
 export type Data<F extends AnyFlow> = { readonly [K in StepsOf<F>]?: DataOf<F, K> };
 /** What has been submitted so far as a device is told it: null for what a sensitive step holds. */
-export type ToldData<F extends AnyFlow> = {
+export type VisibleData<F extends AnyFlow> = {
   readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : DataOf<F, K>;
 };
 /** What has been submitted so far as it was typed, as a device is told it: what a form may be offered. */
-export type ToldInputs<F extends AnyFlow> = {
+export type VisibleInputs<F extends AnyFlow> = {
   readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : InputOf<F, K>;
 };
 /** What a completed session has: every step that is always on the path, and perhaps the others. */
@@ -245,7 +245,7 @@ export function defineFlow<
       if (path === undefined) return stepNames;
       let found: readonly StepName<S>[];
       try {
-        found = path(Object.fromEntries(Object.entries(data).filter(told)) as Partially<Told<S>>);
+        found = path(Object.fromEntries(Object.entries(data).filter(told)) as Partially<VisibleSteps<S>>);
       } catch (cause) {
         throw new SessionsError("path_invalid", `Flow ${name}: the path function threw.`, { cause });
       }

@@ -23,7 +23,7 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
 }
 
 /** The fields without those that a submission has seen; `typed` is the last stamp that it saw of each device. */
-export function unsubmitted(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
+export function dropSubmitted(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
   const last = lastOfEach(typed);
   const isLate = ({ at }: Slot) => at <= (last.get(deviceOf(at)) ?? "");
   return Object.fromEntries(Object.entries(fields).filter(([, field]) => !isLate(field)));
@@ -37,7 +37,7 @@ export function typedSince(fields: FieldDrafts, session: Snapshot, step: string,
   // A clock that runs ahead says nothing of what came first: that it says the same does.
   const isSame = ([field, { value, at }]: [string, Slot]) =>
     clampStamp(at, nowMs) !== at && last.has(deviceOf(at)) && sameJson(value, stands?.[field]);
-  const since = Object.entries(unsubmitted(fields, typed));
+  const since = Object.entries(dropSubmitted(fields, typed));
   return Object.fromEntries(since.filter((entry) => !isSame(entry)));
 }
 
@@ -61,21 +61,21 @@ export function draftsAfter(
   cleared: ReadonlySet<string>,
 ): Snapshot["drafts"] {
   const { [step]: _submitted, ...drafts } = session.drafts;
-  return offered(flow, { ...session, drafts }, cleared);
+  return restoreDrafts(flow, { ...session, drafts }, cleared);
 }
 
 /** The drafts with what cleared steps held, but for steps of which nothing is kept. */
-export function offered(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<string>): Snapshot["drafts"] {
+export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<string>): Snapshot["drafts"] {
   const drafts = { ...session.drafts };
   for (const name of cleared) {
     if (!stepOf(flow, name)!.kept || session.submissions[name] === undefined) continue;
-    drafts[name] = mergeFields(drafts[name] ?? {}, held(session, name));
+    drafts[name] = mergeFields(drafts[name] ?? {}, asDraft(session, name));
   }
   return drafts;
 }
 
 /** What was typed for a submitted step as a draft, as old as its submission: what has been typed there since is newer, whenever it arrives. */
-export function held(session: Snapshot, step: string): FieldDrafts {
+export function asDraft(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
   const others = (submission.typed ?? []).filter((typed) => deviceOf(typed) !== submission.device.id);

@@ -1,5 +1,5 @@
 import type { Command, StartCommand } from "../protocol/command.ts";
-import { fieldValues, held, mergeFields, offered, type FieldDrafts } from "./drafts.ts";
+import { fieldValues, asDraft, mergeFields, restoreDrafts, type FieldDrafts } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
 import { dependents, fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
 import { parse, submittedInput } from "./input.ts";
@@ -16,13 +16,13 @@ import type { Step } from "../flow/step.ts";
 export type Lifted = Pick<Snapshot, "version" | "data" | "inputs" | "outputs" | "submissions">;
 
 /** What a person sees of a session whose drafts are lifted. */
-export type Standing = Pick<Snapshot, "version" | "data" | "inputs" | "drafts">;
+export type ShownSession = Pick<Snapshot, "version" | "data" | "inputs" | "drafts">;
 
 /** A command to a session that there is. */
 export type Continuing = Exclude<Command, StartCommand>;
 
 /** Where a step of an earlier version is now. */
-export interface Way {
+export interface StepPlan {
   readonly step: string;
   /** Undefined when the flow has no step of that name. */
   readonly definition: Step | undefined;
@@ -32,7 +32,7 @@ export interface Way {
   /** Whether a step has a field of this name, as far as its schema says. */
   has(field: string): boolean;
   /** Its fields as they are now. */
-  carry(old: OldFields): Record<string, Json>;
+  migrateFields(old: OldFields): Record<string, Json>;
   fault(detail: string): SessionsError;
 }
 
@@ -52,32 +52,32 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   let drafts = liftDrafts(flow, version, session.drafts, {}, { ...session, drafts: {} });
 
   for (const [from, old] of Object.entries(session.data)) {
-    const way = wayOf(flow, version, from);
-    if (way === null) continue;
-    const { step, definition } = way;
-    if (definition === undefined) throw way.fault("the flow has no such step.");
+    const plan = planFor(flow, version, from);
+    if (plan === null) continue;
+    const { step, definition } = plan;
+    if (definition === undefined) throw plan.fault("the flow has no such step.");
     const submission = session.submissions[from]!;
     const { sensitive } = submission;
     const typed = submittedInput(session, from)!;
     // A secret is kept as it was parsed alone, and is not parsed again.
     const isLost = sensitive && typed === null && Object.hasOwn(session.inputs, from);
     // What a device was never told, it could not show.
-    if (way.again || isLost || (sensitive && !definition.sensitive)) {
+    if (plan.again || isLost || (sensitive && !definition.sensitive)) {
       for (const name of dependents(flow, step)) cleared.add(name);
       if (active && definition.kept && !sensitive) {
-        drafts = liftDrafts(flow, version, { [from]: held(session, from) }, drafts);
+        drafts = liftDrafts(flow, version, { [from]: asDraft(session, from) }, drafts);
       }
       continue;
     }
     // What was not sent back stays where it is.
     const isWithheld = definition.sensitive && old === null;
-    const parsed = isWithheld ? { ok: true as const, value: old } : parse(definition, step, carryInput(way, typed));
-    if (!parsed.ok) throw way.fault("the schema refuses what it holds.");
-    if (Object.hasOwn(lifted.data, step)) throw way.fault("another step became the same.");
+    const parsed = isWithheld ? { ok: true as const, value: old } : parse(definition, step, carryInput(plan, typed));
+    if (!parsed.ok) throw plan.fault("the schema refuses what it holds.");
+    if (Object.hasOwn(lifted.data, step)) throw plan.fault("another step became the same.");
     if (definition.output !== undefined) {
       const output = session.outputs[from];
       if (!sameJson(definition.output.safeParse(output).data, output ?? null))
-        throw way.fault("its output does not fit.");
+        throw plan.fault("its output does not fit.");
       lifted.outputs[step] = output!;
     }
     lifted.data[step] = parsed.value;
@@ -99,7 +99,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     inputs: left(now.inputs),
     outputs: left(now.outputs),
     submissions: left(now.submissions),
-    drafts: offered(flow, now, cleared),
+    drafts: restoreDrafts(flow, now, cleared),
   };
 }
 
@@ -114,17 +114,17 @@ export function liftCommand(flow: AnyFlow, command: Continuing, session: Snapsho
   if (version === flow.version) return command;
   const now = { ...command, version: flow.version };
   if (now.kind === "cancel") return now;
-  const way = wayOf(flow, version, now.step);
-  if (way?.definition === undefined) return { code: "unknown_step", step: now.step };
-  const { step } = way;
-  const seen = Object.entries(now.seen ?? {}).map(([name, by]) => [wayOf(flow, version, name)?.step ?? name, by]);
+  const plan = planFor(flow, version, now.step);
+  if (plan?.definition === undefined) return { code: "unknown_step", step: now.step };
+  const { step } = plan;
+  const seen = Object.entries(now.seen ?? {}).map(([name, by]) => [planFor(flow, version, name)?.step ?? name, by]);
   const lifted = { ...now, step, ...(now.seen && { seen: Object.fromEntries(seen) }) };
   if (lifted.kind === "draft")
-    return { ...lifted, fields: liftFields(way, lifted.fields, standing(session, version, now.step)) };
+    return { ...lifted, fields: liftFields(plan, lifted.fields, shownFields(session, version, now.step)) };
   // Whoever confirms something must see it as it is now.
-  if (way.definition.confirm) return { code: "outdated", given: version, current: flow.version };
-  if (way.again) return { code: "invalid_input", step, issues: [] };
-  return { ...lifted, input: carryInput(way, lifted.input) };
+  if (plan.definition.confirm) return { code: "outdated", given: version, current: flow.version };
+  if (plan.again) return { code: "invalid_input", step, issues: [] };
+  return { ...lifted, input: carryInput(plan, lifted.input) };
 }
 
 /**
@@ -138,8 +138,8 @@ export function liftInput(
   from: string,
   input: Json,
 ): { readonly step: string; readonly input: Json } | null {
-  const way = wayOf(flow, version, from);
-  return way && { step: way.step, input: carryInput(way, input) };
+  const plan = planFor(flow, version, from);
+  return plan && { step: plan.step, input: carryInput(plan, input) };
 }
 
 /**
@@ -153,20 +153,20 @@ export function liftDrafts(
   version: number,
   drafts: Drafts,
   others: Drafts = {},
-  session?: Standing,
+  session?: ShownSession,
 ): Drafts {
   const lifted = { ...others };
   for (const [from, fields] of Object.entries(drafts)) {
-    const way = wayOf(flow, version, from);
-    if (way === null || way.definition?.sensitive) continue;
-    const found = liftFields(way, fields, standing(session, version, from));
-    lifted[way.step] = mergeFields(lifted[way.step] ?? {}, found);
+    const plan = planFor(flow, version, from);
+    if (plan === null || plan.definition?.sensitive) continue;
+    const found = liftFields(plan, fields, shownFields(session, version, from));
+    lifted[plan.step] = mergeFields(lifted[plan.step] ?? {}, found);
   }
   return lifted;
 }
 
 /** What a step's form shows in a session of that version. */
-function standing(session: Standing | undefined, version: number, step: string): OldFields {
+function shownFields(session: ShownSession | undefined, version: number, step: string): OldFields {
   if (session?.version !== version) return {};
   return { ...(submittedInput(session, step) as OldFields | null), ...fieldValues(session.drafts[step] ?? {}) };
 }
@@ -175,13 +175,13 @@ function standing(session: Standing | undefined, version: number, step: string):
 const MAX_TRIED = 300_000;
 
 /** A field is as new as the newest that it is made of: tried without each of them, to see which those are. */
-function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDrafts {
+function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): FieldDrafts {
   const entries = Object.entries(fields);
   const typed: OldFields = { ...beside, ...fieldValues(fields) };
-  const made = way.carry(typed);
+  const made = plan.migrateFields(typed);
   const [first] = entries;
   if (first === undefined) return fields;
-  if (!way.rewritten) return Object.fromEntries(entries.filter(([field]) => way.has(field)));
+  if (!plan.rewritten) return Object.fromEntries(entries.filter(([field]) => plan.has(field)));
 
   // What a migration adds of its own must not win over what somebody typed.
   const never = oldest(first[1].at);
@@ -197,7 +197,7 @@ function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDraf
         ? []
         : others.map((other) => Object.fromEntries(emptied.map(([field]) => [field, other(field)])));
     for (const tried of [{}, ...tries]) {
-      const got = attempt(way, { ...rest, ...tried });
+      const got = attempt(plan, { ...rest, ...tried });
       for (const field of Object.keys(emptied.length > 0 ? { ...made, ...got } : made)) {
         const slot = slotFor(field);
         if (slot.at > (newest.get(field)?.at ?? never) && !sameJson(got[field], made[field])) newest.set(field, slot);
@@ -219,9 +219,9 @@ function liftFields(way: Way, fields: FieldDrafts, beside: OldFields): FieldDraf
 }
 
 /** What a migration makes of other fields; nothing when it cannot do with them. */
-function attempt(way: Way, fields: OldFields): Record<string, Json> {
+function attempt(plan: StepPlan, fields: OldFields): Record<string, Json> {
   try {
-    return way.carry(fields);
+    return plan.migrateFields(fields);
   } catch {
     return {};
   }
@@ -232,7 +232,7 @@ function attempt(way: Way, fields: OldFields): Record<string, Json> {
  *
  * @throws {SessionsError} `migration_failed` when a version has no migration.
  */
-export function wayOf(flow: AnyFlow, version: number, from: string): Way | null {
+export function planFor(flow: AnyFlow, version: number, from: string): StepPlan | null {
   const rewrites: ((old: OldFields) => OldFields)[] = [];
   const fault = (detail: string) =>
     new SessionsError("migration_failed", `Flow ${flow.name} ${version} to ${flow.version}, step ${from}: ${detail}`);
@@ -243,10 +243,10 @@ export function wayOf(flow: AnyFlow, version: number, from: string): Way | null 
     if (steps === undefined) throw fault(`version ${number} has no migration.`);
     const given = Object.hasOwn(steps, step) ? steps[step] : {};
     if (given === null) return null;
-    const way = typeof given === "function" ? { fields: given } : given!;
-    if (way.fields) rewrites.push(way.fields);
-    again ||= way.again === true;
-    step = way.to ?? step;
+    const plan = typeof given === "function" ? { fields: given } : given!;
+    if (plan.fields) rewrites.push(plan.fields);
+    again ||= plan.again === true;
+    step = plan.to ?? step;
   }
   const definition = stepOf(flow, step);
   const rewritten = rewrites.length > 0;
@@ -254,7 +254,7 @@ export function wayOf(flow: AnyFlow, version: number, from: string): Way | null 
   const known = names && new Set(names);
   const has = (field: string) => known?.has(field) ?? true;
 
-  function carry(old: OldFields): Record<string, Json> {
+  function migrateFields(old: OldFields): Record<string, Json> {
     let made: unknown;
     try {
       made = rewrites.reduce((fields, rewrite) => rewrite(fields), old);
@@ -270,11 +270,11 @@ export function wayOf(flow: AnyFlow, version: number, from: string): Way | null 
     return Object.fromEntries(ours);
   }
 
-  return { step, definition, again, rewritten, has, carry, fault };
+  return { step, definition, again, rewritten, has, migrateFields, fault };
 }
 
-function carryInput(way: Way, input: Json): Json {
-  return isFields(input) ? way.carry(input) : input;
+function carryInput(plan: StepPlan, input: Json): Json {
+  return isFields(input) ? plan.migrateFields(input) : input;
 }
 
 function isFields(value: Json): value is Record<string, Json> {

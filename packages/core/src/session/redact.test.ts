@@ -8,7 +8,7 @@ import { advance } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
 import { DAWN_MS, devices, idOf, walks } from "../testing/walk.ts";
-import { withheld } from "./redact.ts";
+import { redact } from "./redact.ts";
 
 const given = { nowMs: DAWN_MS, device: devices[0] };
 const card = z.object({ number: z.string() });
@@ -43,15 +43,15 @@ test("S11: a device that is not told what sensitive steps hold comes to the same
   fc.assert(
     fc.property(walks, ({ flow, turns }) => {
       for (const { before, command, given: circumstances, result } of turns) {
-        const told = before && withheld(flow, before);
+        const told = before && redact(flow, before);
         const judged = advance(flow, told, command, circumstances);
         expect(judged.accepted).toBe(result.accepted);
         if (!judged.accepted && !result.accepted) expect(judged.refusal).toEqual(result.refusal);
         if (!judged.accepted || !result.accepted) continue;
         const { session } = result;
-        expect(withheld(flow, judged.session)).toEqual(withheld(flow, session));
-        expect(progressOf(flow, withheld(flow, session).data)).toEqual(progressOf(flow, session.data));
-        for (const [name, value] of Object.entries(withheld(flow, session).data)) {
+        expect(redact(flow, judged.session)).toEqual(redact(flow, session));
+        expect(progressOf(flow, redact(flow, session).data)).toEqual(progressOf(flow, session.data));
+        for (const [name, value] of Object.entries(redact(flow, session).data)) {
           expect(value).toEqual(flow.steps[name].sensitive ? null : session.data[name]);
         }
         // Nothing of it is typed either, nor offered again once it is cleared.
@@ -84,9 +84,9 @@ test("S11: what was withheld of an earlier version is lifted as withheld", () =>
     },
     migrate: { 1: { card: { to: "means", fields: (old) => ({ ...old, holder: "" }) } } },
   });
-  const told = withheld(later, withCard);
+  const told = redact(later, withCard);
   expect(told.data).toEqual({ amount: { cents: 1 }, card: null });
-  expect(liftSession(later, told)).toEqual(withheld(later, liftSession(later, withCard)));
+  expect(liftSession(later, told)).toEqual(redact(later, liftSession(later, withCard)));
   expect(liftSession(later, withCard).data["means"]).toEqual({ number: "4111", holder: "" });
 });
 
@@ -97,10 +97,10 @@ test("S11: a step is as secret as the session's own version has it, also where t
     steps: { amount: payment.steps.amount, review: payment.steps.review },
     migrate: { 1: { card: null } },
   });
-  expect(withheld(without, withCard).data).toEqual({ amount: { cents: 1 }, card: null });
-  expect(withheld({ ...without, migrate: {} }, withCard).data).toEqual({ amount: null, card: null });
-  expect(withheld(undefined, withCard).data).toEqual({ amount: { cents: 1 }, card: null });
-  expect(withheld(payment, withAmount)).toBe(withAmount);
+  expect(redact(without, withCard).data).toEqual({ amount: { cents: 1 }, card: null });
+  expect(redact({ ...without, migrate: {} }, withCard).data).toEqual({ amount: null, card: null });
+  expect(redact(undefined, withCard).data).toEqual({ amount: { cents: 1 }, card: null });
+  expect(redact(payment, withAmount)).toBe(withAmount);
 });
 
 const inTheOpen: AnyFlow = defineFlow({
@@ -118,8 +118,8 @@ test("S11: a node of an earlier version tells of a later one's session what the 
   const lifted = liftSession(inTheOpen, withAmount);
   const drafts = { card: { number: { value: "41", at: `000000000000001-0000-${devices[0].id}` } } };
   const session = { ...lifted, drafts };
-  expect(withheld(payment, session)).toEqual({ ...session, data: { cost: null } });
-  expect(withheld(inTheOpen, session)).toEqual(withheld(payment, session));
+  expect(redact(payment, session)).toEqual({ ...session, data: { cost: null } });
+  expect(redact(inTheOpen, session)).toEqual(redact(payment, session));
 });
 
 test("S11: a step that is sensitive no more is asked again, and what it held is not offered", () => {
@@ -127,6 +127,6 @@ test("S11: a step that is sensitive no more is asked again, and what it held is 
   expect(lifted.data).toEqual({ cost: { cents: 1 } });
   expect(lifted.drafts).toEqual({});
   expect(lifted.submissions).toMatchObject({ cost: { sensitive: true } });
-  expect(liftSession(inTheOpen, withheld(payment, withCard)).drafts).toEqual({});
+  expect(liftSession(inTheOpen, redact(payment, withCard)).drafts).toEqual({});
   expect(progressOf(inTheOpen, lifted.data).current).toBe("card");
 });

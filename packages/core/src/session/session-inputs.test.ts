@@ -11,7 +11,7 @@ import type { Snapshot } from "../protocol/snapshot.ts";
 import { nextStamp } from "../protocol/stamp.ts";
 import { step, type Step } from "../flow/step.ts";
 import { DAWN_MS, devices, idOf } from "../testing/walk.ts";
-import { withheld } from "./redact.ts";
+import { redact } from "./redact.ts";
 
 const [phone, laptop] = devices;
 const cents = z
@@ -215,7 +215,7 @@ test("S11: what was typed in a sensitive step is kept nowhere, and asked again w
   const { session } = submitted(secret, { pin: " 1234 " });
   expect(session).toMatchObject({ data: { second: { pin: "1234" } }, inputs: { second: null } });
   expect(JSON.stringify(session)).not.toContain(" 1234 ");
-  const told = withheld(secret, session!);
+  const told = redact(secret, session!);
   expect(told).toMatchObject({ data: { second: null }, inputs: { second: null } });
   const next = flowOf(z.object({ pin: z.string().trim() }), { sensitive: true, version: 2 });
   for (const known of [session!, told])
@@ -228,7 +228,7 @@ test("S11: what was typed in a sensitive step is kept nowhere, and asked again w
 test("S11: what was typed in a step that a later version calls sensitive is told no more", () => {
   const { session } = submitted(flowOf(z.object({ pin: z.string().trim() })), { pin: " 1234 " });
   const next = flowOf(z.object({ pin: z.string().trim() }), { sensitive: true, version: 2 });
-  for (const told of [withheld(next, session!), liftSession(next, session!)])
+  for (const told of [redact(next, session!), liftSession(next, session!)])
     expect(told.inputs).toEqual({ second: null });
 });
 

@@ -13,7 +13,7 @@ import { progressOf } from "./progress.ts";
 import type { Snapshot, Status } from "../protocol/snapshot.ts";
 
 /** When and where a command is judged. */
-export interface Circumstances {
+export interface AdvanceContext {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
   readonly device: Device;
@@ -53,13 +53,13 @@ const refuse = (refusal: Refusal): Advanced => ({ accepted: false, refusal });
  *
  * @throws {SessionsError} `path_invalid` when the flow's own path function misbehaves.
  */
-export function advance(flow: AnyFlow, session: Snapshot | null, command: Command, given: Circumstances): Advanced {
+export function advance(flow: AnyFlow, session: Snapshot | null, command: Command, context: AdvanceContext): Advanced {
   // Its id is taken, whatever flow and version the start is of.
   if (command.kind === "start" && session !== null) return refuse({ code: "command_mismatch" });
   if (command.version > flow.version) return outdated(flow, command.version);
-  if (command.kind === "start") return start(flow, command, given);
+  if (command.kind === "start") return start(flow, command, context);
   if (session === null) return refuse({ code: "not_found" });
-  const { status, expiresAt } = atTime(session, given.nowMs);
+  const { status, expiresAt } = atTime(session, context.nowMs);
   if (status === "expired") return refuse({ code: "expired", at: expiresAt });
   if (status !== "active") return refuse({ code: "ended", status });
   if (session.version > flow.version) return outdated(flow, session.version);
@@ -67,7 +67,7 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
     const lifted = liftSession(flow, session);
     const now = liftCommand(flow, command, session);
     if ("code" in now) return refuse(now);
-    const advanced = judge(flow, lifted, now, given);
+    const advanced = judge(flow, lifted, now, context);
     return lifted === session || !advanced.accepted ? advanced : afterLift(session, lifted, advanced);
   } catch (error) {
     const fault = error instanceof SessionsError && error.code === "migration_failed" ? error : undefined;
@@ -88,14 +88,14 @@ function afterLift(session: Snapshot, lifted: Snapshot, advanced: Extract<Advanc
   return { ...advanced, change: { ...change, lifted: { version, data, inputs, outputs, submissions } } };
 }
 
-function judge(flow: AnyFlow, session: Snapshot, command: Continuing, given: Circumstances): Advanced {
+function judge(flow: AnyFlow, session: Snapshot, command: Continuing, context: AdvanceContext): Advanced {
   switch (command.kind) {
     case "submit":
-      return submit(flow, session, command, given);
+      return submit(flow, session, command, context);
     case "draft":
-      return draft(flow, session, command, given);
+      return draft(flow, session, command, context);
     case "cancel":
-      return cancel(flow, session, command, given);
+      return cancel(flow, session, command, context);
   }
 }
 
@@ -123,32 +123,32 @@ export function apply(
   flow: AnyFlow,
   before: Snapshot | null,
   change: Change,
-  given: Circumstances & { readonly command: string; readonly session: string },
+  context: AdvanceContext & { readonly command: string; readonly session: string },
 ): Snapshot {
-  if (change.kind === "start") return begin(flow, given.session, given);
+  if (change.kind === "start") return begin(flow, context.session, context);
   if (before === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
   const session = { ...before, ...change.lifted };
-  if (change.kind === "lift") return touch(flow, session, given);
+  if (change.kind === "lift") return touch(flow, session, context);
   if (change.kind === "end" && change.status === "expired") return expired(session);
-  if (change.kind === "end") return end(touch(flow, session, given), change.status);
-  return submitted(flow, session, change, given);
+  if (change.kind === "end") return end(touch(flow, session, context), change.status);
+  return submitted(flow, session, change, context);
 }
 
-function start(flow: AnyFlow, command: StartCommand, given: Circumstances): Advanced {
+function start(flow: AnyFlow, command: StartCommand, context: AdvanceContext): Advanced {
   if (command.flow !== flow.name) return refuse({ code: "unknown_flow", flow: command.flow });
   return {
     accepted: true,
-    session: begin(flow, command.session, given),
+    session: begin(flow, command.session, context),
     change: { kind: "start", version: flow.version },
   };
 }
 
-function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given: Circumstances): Advanced {
+function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, context: AdvanceContext): Advanced {
   const { step } = command;
   const definition = stepOf(flow, step);
   if (definition === undefined) return refuse({ code: "unknown_step", step });
 
-  const parsed = (given.parse ?? parse)(definition, step, command.input);
+  const parsed = (context.parse ?? parse)(definition, step, command.input);
   if (!parsed.ok) return refuse(parsed.refusal);
 
   const changed = [step, ...definition.dependsOn].filter(
@@ -169,12 +169,12 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, given:
     data: parsed.value,
     ...(parsed.input !== undefined && { input: parsed.input }),
     // A stamp from a clock that runs ahead must not make what is typed afterwards late, for ever.
-    ...(typed !== undefined && { typed: typed.map((at) => clampStamp(at, given.nowMs)) }),
+    ...(typed !== undefined && { typed: typed.map((at) => clampStamp(at, context.nowMs)) }),
   } as const;
-  return { accepted: true, session: submitted(flow, session, change, { ...given, command: command.id }), change };
+  return { accepted: true, session: submitted(flow, session, change, { ...context, command: command.id }), change };
 }
 
-function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: Circumstances): Advanced {
+function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, context: AdvanceContext): Advanced {
   const { step } = command;
   const definition = stepOf(flow, step);
   if (definition === undefined) return refuse({ code: "unknown_step", step });
@@ -194,31 +194,31 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, given: C
 
   const seen = command.seen && (command.seen[step] ?? null);
   const stands = session.submissions[step];
-  const fields = typedSince(command.fields, session, step, given.nowMs);
-  const unseen = seen !== undefined && stands && stands.command !== seen && stands.device.id !== given.device.id;
+  const fields = typedSince(command.fields, session, step, context.nowMs);
+  const unseen = seen !== undefined && stands && stands.command !== seen && stands.device.id !== context.device.id;
   if (unseen && Object.keys(fields).length > 0) {
     return refuse({ code: "conflict", step, changed: [step], theirs: submittedInput(session, step)! });
   }
   const before = session.drafts[step] ?? {};
-  const merged = mergeDraft(before, fields, given.nowMs);
+  const merged = mergeDraft(before, fields, context.nowMs);
   const whole = storableDraft(merged);
   if (!whole.ok) return refuse(notStorable(step, whole));
   if (sameJson(before, merged)) return { accepted: true, session, change: null };
 
   const drafts = { ...session.drafts, [step]: merged };
-  return { accepted: true, session: touch(flow, { ...session, drafts }, given), change: null };
+  return { accepted: true, session: touch(flow, { ...session, drafts }, context), change: null };
 }
 
-function cancel(flow: AnyFlow, session: Snapshot, _command: CancelCommand, given: Circumstances): Advanced {
+function cancel(flow: AnyFlow, session: Snapshot, _command: CancelCommand, context: AdvanceContext): Advanced {
   return {
     accepted: true,
-    session: end(touch(flow, session, given), "cancelled"),
+    session: end(touch(flow, session, context), "cancelled"),
     change: { kind: "end", status: "cancelled" },
   };
 }
 
-function begin(flow: AnyFlow, id: string, given: Circumstances): Snapshot {
-  const at = iso(given.nowMs);
+function begin(flow: AnyFlow, id: string, context: AdvanceContext): Snapshot {
+  const at = iso(context.nowMs);
   return {
     id,
     flow: flow.name,
@@ -230,10 +230,10 @@ function begin(flow: AnyFlow, id: string, given: Circumstances): Snapshot {
     outputs: {},
     submissions: {},
     drafts: {},
-    device: given.device,
+    device: context.device,
     startedAt: at,
     updatedAt: at,
-    expiresAt: iso(given.nowMs + Math.min(flow.idleMs, flow.absoluteMs)),
+    expiresAt: iso(context.nowMs + Math.min(flow.idleMs, flow.absoluteMs)),
     endedAt: null,
     result: null,
   };
@@ -243,7 +243,7 @@ function submitted(
   flow: AnyFlow,
   session: Snapshot,
   change: Extract<Change, { kind: "submit" }>,
-  given: Circumstances & { readonly command: string },
+  context: AdvanceContext & { readonly command: string },
 ): Snapshot {
   const { step } = change;
   const cleared = dependents(flow, step);
@@ -251,7 +251,7 @@ function submitted(
     Object.fromEntries(Object.entries(record).filter(([name]) => name !== step && !cleared.has(name)));
 
   const data = { ...keep(session.data), [step]: change.data };
-  const touched = touch(flow, session, given);
+  const touched = touch(flow, session, context);
   const next: Snapshot = {
     ...touched,
     data,
@@ -260,9 +260,9 @@ function submitted(
     submissions: {
       ...keep(session.submissions),
       [step]: {
-        command: given.command,
-        at: iso(given.nowMs),
-        device: given.device,
+        command: context.command,
+        at: iso(context.nowMs),
+        device: context.device,
         ...(change.typed !== undefined && { typed: [...change.typed] }),
         ...(stepOf(flow, step)?.sensitive && { sensitive: true }),
       },
@@ -290,14 +290,14 @@ function expired(session: Snapshot): Snapshot {
   return { ...session, revision: session.revision + 1, status: "expired", endedAt: session.expiresAt, drafts: {} };
 }
 
-function touch(flow: AnyFlow, session: Snapshot, given: Circumstances): Snapshot {
+function touch(flow: AnyFlow, session: Snapshot, context: AdvanceContext): Snapshot {
   // A clock that steps back must not move a session's times back with it.
-  const nowMs = Math.max(given.nowMs, Date.parse(session.updatedAt));
+  const nowMs = Math.max(context.nowMs, Date.parse(session.updatedAt));
   const latestMs = Date.parse(session.startedAt) + flow.absoluteMs;
   return {
     ...session,
     revision: session.revision + 1,
-    device: given.device,
+    device: context.device,
     updatedAt: iso(nowMs),
     expiresAt: iso(Math.min(nowMs + flow.idleMs, latestMs)),
   };

@@ -24,7 +24,7 @@ import { TurnTimedOut } from "../postgres/connection/keyed-queue.ts";
 import type { OwnerShares } from "../postgres/connection/owner-shares.ts";
 import type { InTurn, Reader } from "./reads/reader.ts";
 import { jsonBytes } from "../size.ts";
-import { TurnedAway, Turns } from "./reads/turns.ts";
+import { TooManyReads, Turns } from "./reads/turns.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
 /** How long a stream stays silent, in milliseconds, before a heartbeat is sent. */
@@ -44,7 +44,7 @@ export interface RouterOptions {
   readonly report: (error: SessionsError) => void;
   readonly shares: OwnerShares;
   /** What is being answered. */
-  readonly underWay: Set<Promise<unknown>>;
+  readonly inFlight: Set<Promise<unknown>>;
 }
 
 /** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
@@ -59,7 +59,7 @@ export function createRouter({
   ownerOf,
   report,
   shares,
-  underWay,
+  inFlight,
 }: RouterOptions) {
   const t = initTRPC.context<object>().create();
   const turns = new Turns(bounds);
@@ -77,13 +77,13 @@ export function createRouter({
   /** Answers, or fails without quoting what a driver said: it may hold what a person typed. */
   async function answering<T>(work: () => Promise<T>, owner?: string): Promise<T> {
     const answer = shares.within(work, owner);
-    underWay.add(answer);
+    inFlight.add(answer);
     try {
       return await answer;
     } catch (error) {
       if (error instanceof TRPCError) throw error;
       if (error instanceof TurnTimedOut) throw tooMany("reads wait");
-      if (error instanceof TurnedAway) {
+      if (error instanceof TooManyReads) {
         throw error.owner
           ? tooMany("reads wait")
           : new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "Too many reads wait. Try again later." });
@@ -98,7 +98,7 @@ export function createRouter({
         cause: fault,
       });
     } finally {
-      underWay.delete(answer);
+      inFlight.delete(answer);
     }
   }
 

@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import { SessionsError, storable, withheld, type Snapshot } from "@sessions/core";
+import { SessionsError, storable, redact, type Snapshot } from "@sessions/core";
 import { Allowance } from "./reads/allowance.ts";
 import { boundsFrom, type Bounds } from "./served/bounds.ts";
 import type { Bus } from "../bus/bus.ts";
@@ -22,6 +22,7 @@ import { Partitions } from "../postgres/partitions.ts";
 import type { Tables } from "../postgres/tables.ts";
 import { leavePool } from "../postgres/connection/surviving-pool.ts";
 import { Updates } from "./rows/updates.ts";
+import { Expiry } from "./expiry.ts";
 import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
@@ -132,16 +133,17 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
   const turns = new KeyedQueue({ atOnce: 1, waitMs: TURN_MS });
-  const court = { db, schema, flows, now, bounds, turns, updates: new Updates(schema), report: onError };
+  const context = { db, schema, flows, now, bounds, turns, updates: new Updates(schema), report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
   };
   const telemetry = new Telemetry();
   const allowance = new Allowance(bounds.ownerReplyBytes, now, Math.max(bounds.requestReplyBytes, bounds.pageBytes));
-  const reader = new Reader({ court, partitions, publish });
+  const expiry = new Expiry({ ...context, partitions, publish });
+  const reader = new Reader({ ...context, expiry });
   const engine = new Engine({
-    ...court,
+    ...context,
     reader,
     telemetry,
     shares,
@@ -151,7 +153,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
     publish,
   });
-  const sweeper = new Sweeper({ court, partitions, publish, telemetry });
+  const sweeper = new Sweeper({ ...context, expiry, telemetry });
   const relay =
     bus &&
     new Relay({
@@ -172,7 +174,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     () => hub.size,
     () => engine.queued,
   );
-  const underWay = new Set<Promise<unknown>>();
+  const inFlight = new Set<Promise<unknown>>();
   let closed = false;
   let closing: Promise<void> | undefined;
 
@@ -183,10 +185,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     bounds,
     allowance,
     now,
-    told: (snapshot) => withheld(flows.get(snapshot.flow)?.flow, snapshot),
+    told: (snapshot) => redact(flows.get(snapshot.flow)?.flow, snapshot),
     report: onError,
     shares,
-    underWay,
+    inFlight,
     ownerOf: async (context) => {
       // The host's context type is not checked against a nested router's: what it holds is the host's word.
       const identified = await identifiedBy(async () => options.identify(context as Context), bounds.handlerMs);
@@ -218,7 +220,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     stopObserving();
     hub.close();
     const ending = async () => {
-      while (underWay.size > 0) await Promise.allSettled(underWay);
+      while (inFlight.size > 0) await Promise.allSettled(inFlight);
       await stopSweeping();
       await relay?.close();
       return true;
@@ -231,7 +233,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     onError(
       new SessionsError(
         "closed",
-        `After ${closeMs} ms ${underWay.size} requests were still under way, and are given up.`,
+        `After ${closeMs} ms ${inFlight.size} requests were still under way, and are given up.`,
       ),
     );
   }

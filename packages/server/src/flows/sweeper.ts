@@ -1,9 +1,8 @@
 import type { Kysely } from "kysely";
-import { atTime, SessionsError, type Snapshot } from "@sessions/core";
-import { endDue, type Court } from "./commands/decision.ts";
+import { SessionsError } from "@sessions/core";
+import type { Expiry } from "./expiry.ts";
 import { isDataError } from "../postgres/database.ts";
 import { listDue } from "./rows/active.ts";
-import type { Partitions } from "../postgres/partitions.ts";
 import type { Tables } from "../postgres/tables.ts";
 import type { Stored } from "./rows/stored.ts";
 import type { Telemetry } from "../telemetry.ts";
@@ -12,10 +11,13 @@ import type { Telemetry } from "../telemetry.ts";
 const BATCH_SIZE = 200;
 
 export interface SweeperOptions {
-  readonly court: Court;
-  readonly partitions: Partitions;
-  readonly publish: (owner: string, snapshot: Snapshot) => void;
+  readonly db: Kysely<Tables>;
+  readonly schema: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly expiry: Pick<Expiry, "endIfDue">;
   readonly telemetry: Telemetry;
+  readonly report: (error: SessionsError) => void;
 }
 
 export interface SweepOptions {
@@ -35,23 +37,19 @@ export class Sweeper {
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    this.#db = options.court.db.withSchema(options.court.schema);
+    this.#db = options.db.withSchema(options.schema);
   }
 
   /** Sweeps until nothing is due. Gives how many sessions it ended. */
   async sweep({ onProgress, signal }: SweepOptions = {}): Promise<number> {
-    const { court, partitions, publish, telemetry } = this.#options;
+    const { now, telemetry } = this.#options;
     let ended = 0;
     for (;;) {
-      const dueMs = court.now();
+      const dueMs = now();
       const due = await listDue(this.#db, new Date(dueMs).toISOString(), BATCH_SIZE);
       let moved = 0;
       for (const { owner, stored } of due) {
-        const expired = atTime(stored.snapshot, dueMs);
-        if (expired.status !== "expired") continue;
-        await partitions.ensure(Date.parse(stored.snapshot.expiresAt));
-        if (!(await this.#end(owner, stored, expired))) continue;
-        publish(owner, expired);
+        if (!(await this.#end(owner, stored))) continue;
         telemetry.swept(dueMs - Date.parse(stored.snapshot.expiresAt));
         moved += 1;
       }
@@ -63,13 +61,14 @@ export class Sweeper {
   }
 
   /** One that cannot be ended must not keep the others. */
-  async #end(owner: string, stored: Stored, expired: Snapshot): Promise<boolean> {
-    const { court } = this.#options;
+  async #end(owner: string, stored: Stored): Promise<boolean> {
     try {
-      return await endDue(court, owner, stored, expired);
+      return await this.#options.expiry.endIfDue(owner, stored);
     } catch (cause) {
       if (!isDataError(cause)) throw cause;
-      court.report(new SessionsError("database_failed", `Session ${stored.snapshot.id} was not ended.`, { cause }));
+      this.#options.report(
+        new SessionsError("database_failed", `Session ${stored.snapshot.id} was not ended.`, { cause }),
+      );
       return false;
     }
   }

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { sameJson, type Json } from "@sessions/core";
 import { loadArchived } from "./rows/archive.ts";
-import { loadHot } from "./rows/active.ts";
+import { loadActive } from "./rows/active.ts";
 import { loadHistory } from "./rows/history.ts";
 import { columns, fromRow, ownerColumn } from "./rows/row.ts";
 import type { Tables } from "../postgres/tables.ts";
@@ -70,7 +70,7 @@ async function whatIsWrongAtOnce(db: Kysely<Tables>, owner: string, id: string):
     return moment.execute((tx) => whatIsWrongAtOnce(tx, owner, id));
   }
   for (const table of ["session", "session_archive"] as const) {
-    const stored = await (table === "session" ? loadHot : loadArchived)(db, owner, id);
+    const stored = await (table === "session" ? loadActive : loadArchived)(db, owner, id);
     const wrong = stored && (await whatIsWrong(db, owner, stored, table));
     if (wrong !== null) return wrong;
   }

@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { Disk } from "./disk.ts";
 import type { Deployment } from "../flows.ts";
 import { hosts, type Host } from "../hosts.ts";
-import type { Weather } from "../network.ts";
+import type { NetworkConditions } from "../network-conditions.ts";
 import { Page, type Cookies } from "./page.ts";
 
 /** A browser profile: what its tabs share. */
@@ -21,7 +21,7 @@ export interface SimulatedDevice {
   readonly hasLocks: boolean;
   /** The device's clock less the world's, in milliseconds. */
   readonly skewMs: number;
-  weather: Weather;
+  conditions: NetworkConditions;
 }
 
 export interface TabOptions {
@@ -88,7 +88,7 @@ export class Tab implements Host {
   } {
     const { disk, share, hasLocks } = this.device;
     const indexedDB = this.alive ? disk.openFor(this, (connection) => this.#connections.add(connection)) : undefined;
-    const navigator = { onLine: !this.device.weather.away, ...(hasLocks && { locks: share.locksOf(this) }) };
+    const navigator = { onLine: !this.device.conditions.away, ...(hasLocks && { locks: share.locksOf(this) }) };
     const { document, window, location } = this.#page;
     return { indexedDB, navigator, BroadcastChannel: share.channelsOf(this), document, window, location };
   }

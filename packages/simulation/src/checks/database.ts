@@ -3,7 +3,7 @@ import type { Tables } from "../../../server/src/postgres/tables.ts";
 import { verify } from "../../../server/src/flows/verify.ts";
 import { COMPLETIONS, OPEN } from "../flows.ts";
 import { Broken, short } from "../journal.ts";
-import type { Replies } from "./replies.ts";
+import type { ReplyChecks } from "./replies.ts";
 
 interface Counts {
   readonly ledger: number;
@@ -24,7 +24,7 @@ interface Entry {
 }
 
 /** What the database holds, as its own triggers noted it. */
-export class Books {
+export class DatabaseChecks {
   readonly #db: Kysely<Tables>;
   readonly #sessions = new Map<string, { revision: number; place: "session" | "between" | "session_archive" }>();
   #read = "0";
@@ -81,7 +81,7 @@ export class Books {
    * The whole history, and that everything which was acknowledged is in it, and nothing that nobody asked for. Returns
    * what took effect, by owner and command.
    */
-  async close(replies: Replies, asked: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
+  async close(replies: ReplyChecks, asked: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
     const { broken } = await verify(this.#db.withSchema("sessions"));
     if (broken !== null) throw new Broken("S15", `session ${short(broken.session)} ${broken.reason}`);
     const { rows } = await sql<{ owner: string; command: string | null; kind: string; revision: number }>`

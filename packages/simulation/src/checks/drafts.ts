@@ -16,7 +16,7 @@ interface Typing {
 }
 
 /** What people typed and had stored, and where it is: nothing of it goes without a word. */
-export class Typings {
+export class DraftChecks {
   /** The newest of each device in each field. */
   readonly #newest = new Map<string, Typing>();
   /** By owner, session, step and field: every slot that stood, and every value that was submitted, as nodes told them. */
@@ -132,7 +132,9 @@ function nameNow(step: string): string {
 /** What is unsent on a disk of a step, in whichever version's words. */
 function slotsOf(record: SessionRecord | undefined, step: string): SessionRecord["drafts"][string] | undefined {
   if (record === undefined) return undefined;
-  const apart = record.aside.filter((typed) => nameNow(typed.step) === nameNow(step)).map(({ slots }) => slots);
+  const apart = record.otherVersionDrafts
+    .filter((typed) => nameNow(typed.step) === nameNow(step))
+    .map(({ slots }) => slots);
   const all = [record.drafts[step] ?? {}, record.drafts[nameNow(step)] ?? {}, ...apart];
   const newest: Record<string, SessionRecord["drafts"][string][string]> = {};
   for (const slots of all) {

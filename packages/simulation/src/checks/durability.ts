@@ -2,9 +2,9 @@ import type { SessionState, Submission } from "@sessions/client";
 import { sameJson, type Snapshot } from "@sessions/core";
 import { readAt, type Given } from "../flows.ts";
 import { Broken, short, type Journal } from "../journal.ts";
-import type { Replies } from "./replies.ts";
+import type { ReplyChecks } from "./replies.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
-import { Typings } from "./drafts.ts";
+import { DraftChecks } from "./drafts.ts";
 
 type Settled = Awaited<Submission["settled"]>;
 
@@ -25,21 +25,21 @@ interface SubmittedIn {
 }
 
 /** What people did, what the client promised them of it, and where it is. */
-export class Promises {
+export class DurabilityChecks {
   /** Every command's id that a person was given. */
   readonly asked = new Set<string>();
   /** What was submitted under each. */
   readonly given = new Map<string, Given>();
   readonly sessions = new Map<string, Set<string>>();
-  readonly typings = new Typings();
+  readonly draftChecks = new DraftChecks();
   readonly #promised: Promised[] = [];
   readonly #taken = new Set<string>();
   /** Pages of somebody who has signed out there. */
   readonly #left = new Set<Tab>();
   readonly #journal: Journal;
-  readonly #replies: Replies;
+  readonly #replies: ReplyChecks;
 
-  constructor(journal: Journal, replies: Replies) {
+  constructor(journal: Journal, replies: ReplyChecks) {
     this.#journal = journal;
     this.#replies = replies;
   }
@@ -72,7 +72,7 @@ export class Promises {
    * Returns whose unsent work is.
    */
   evicted(device: SimulatedDevice): readonly string[] {
-    this.typings.letGo(device);
+    this.draftChecks.letGo(device);
     const lost = new Set<string>();
     for (const promised of this.#promised) {
       if (promised.tab.device !== device) continue;
@@ -91,7 +91,7 @@ export class Promises {
   /** Who signs out of a device, by one of these pages, takes along what is there. */
   signedOut(device: SimulatedDevice, owner: string, pages: readonly Tab[]): void {
     for (const page of pages) this.#left.add(page);
-    this.typings.letGo(device, owner);
+    this.draftChecks.letGo(device, owner);
     for (const promised of this.#promised) {
       if (promised.tab.device === device && promised.tab.owner === owner) promised.onDisk = false;
     }

@@ -11,7 +11,7 @@ import {
 import { Broken, short } from "../journal.ts";
 
 /** What nodes have told, whether or not it arrived, and what must not contradict itself. */
-export class Replies {
+export class ReplyChecks {
   /** By owner and command: the revision that it was accepted at. */
   readonly accepted = new Map<string, number>();
   readonly #byRevision = new Map<string, string>();

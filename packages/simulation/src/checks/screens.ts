@@ -2,7 +2,7 @@ import { liftSession, sameJson, type AnyFlow, type Json, type Snapshot } from "@
 import type { SessionState } from "@sessions/client";
 import { hosts } from "../hosts.ts";
 import { Broken, short } from "../journal.ts";
-import type { Promises } from "./durability.ts";
+import type { DurabilityChecks } from "./durability.ts";
 import type { Tab } from "../browser/tab.ts";
 
 interface Screen {
@@ -13,12 +13,12 @@ interface Screen {
 }
 
 /** What every tab shows. */
-export class Screens {
+export class ScreenChecks {
   readonly #screens = new Map<Tab, Map<string, Screen>>();
-  readonly #promises: Promises;
+  readonly #promises: DurabilityChecks;
   readonly #fail: (error: Broken) => void;
 
-  constructor(promises: Promises, fail: (error: Broken) => void) {
+  constructor(promises: DurabilityChecks, fail: (error: Broken) => void) {
     this.#promises = promises;
     this.#fail = fail;
   }

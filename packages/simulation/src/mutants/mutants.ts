@@ -38,8 +38,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop what is refused",
     "client/src/record/reply.ts",
-    'return inOrder(settled(id, { outcome: "refused", refusal }), change, retyped(command, refusal, given))(record);',
-    'return inOrder(settled(id, { outcome: "refused", refusal }))(record);',
+    "      change,\n      restoreDraft(command, refusal, given),\n",
+    "",
   ),
   {
     name: "elect a leader once, and never again",
@@ -131,7 +131,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "accept what comes after the deadline",
     "core/src/session/session.ts",
-    "const { status, expiresAt } = atTime(session, given.nowMs);",
+    "const { status, expiresAt } = atTime(session, context.nowMs);",
     "const { status, expiresAt } = session;",
   ),
   one(
@@ -154,8 +154,8 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "archive without moving",
-    "server/src/flows/commands/decision.ts",
-    "if (!(await deleteHot(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;",
+    "server/src/flows/rows/archive.ts",
+    "if (!(await deleteActive(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;",
     "",
   ),
   one(
@@ -193,7 +193,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "never ask what became of a confirmation",
     "client/src/session/session.ts",
-    "if (record?.asked) void recall(record.asked);",
+    "if (record?.confirmation) void recall(record.confirmation);",
     "",
   ),
   one(
@@ -205,10 +205,10 @@ export const mutants: readonly Mutant[] = [
   one(
     "read an earlier version's step as this one's",
     "core/src/session/lift.ts",
-    "parse(definition, step, carryInput(way, typed))",
+    "parse(definition, step, carryInput(plan, typed))",
     "({ ok: true as const, value: old })",
   ),
-  one("keep a step's old name", "core/src/session/lift.ts", "step = way.to ?? step;", ""),
+  one("keep a step's old name", "core/src/session/lift.ts", "step = plan.to ?? step;", ""),
   one(
     "drop what is queued in another version's words",
     "client/src/record/lift.ts",
@@ -218,8 +218,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "take what the browser deleted for a new device",
     "client/src/store/store.ts",
-    "lost = readMark(owner, profile).lost || (known === undefined && mark.unsent);",
-    "lost = readMark(owner, profile).lost;",
+    "lost = readDeviceCookie(owner, profile).lost || (known === undefined && mark.unsent);",
+    "lost = readDeviceCookie(owner, profile).lost;",
   ),
   one("leave something behind after the sign-out", "client/src/store/database.ts", "    store.clear();\n", ""),
   one(
@@ -243,19 +243,19 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop what another device's submission displaces",
     "client/src/record/snapshot.ts",
-    "inOrder(displaced(record.snapshot, device), overtyped",
-    "inOrder(unchanged, overtyped",
+    "sequence(conflictingDrafts(record.snapshot, device), keepOverwritten",
+    "sequence(unchanged, keepOverwritten",
   ),
   one(
     "lose what another device typed over unseen",
     "client/src/record/snapshot.ts",
-    "overtyped(typed), seenSince",
+    "keepOverwritten(typed), seenSince",
     "seenSince",
   ),
   one(
     "take up what a submission has not seen",
     "client/src/record/queue.ts",
-    "const left = unsubmitted(slots, command.typed);",
+    "const left = dropSubmitted(slots, command.typed);",
     "const left: typeof slots = {};",
   ),
 ];

@@ -7,7 +7,7 @@ import type { Random } from "../../../server/src/testing/random.ts";
 import { withFates, type Fate } from "./statements.ts";
 
 /** What happens to a node at one of its next statements. */
-export interface Mishap {
+export interface NodeFault {
   readonly kind: "statement" | "commit";
   /** How many of them pass before. */
   readonly after: number;
@@ -22,7 +22,7 @@ export interface NodeOptions {
   readonly random: Random;
   readonly database: SimulatedDatabase;
   readonly deployment: Deployment;
-  readonly bus: Wire;
+  readonly bus: SimulatedBus;
   readonly onDeath: () => void;
 }
 
@@ -32,7 +32,7 @@ export class ServerNode implements Host {
   readonly sessions: Sessions;
   readonly #options: NodeOptions;
   #alive = true;
-  #mishap: Mishap | undefined;
+  #mishap: NodeFault | undefined;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -67,8 +67,8 @@ export class ServerNode implements Host {
   }
 
   /** Something goes wrong at one of its next statements. */
-  await(mishap: Mishap): void {
-    this.#mishap = mishap;
+  await(fault: NodeFault): void {
+    this.#mishap = fault;
   }
 
   die(): void {
@@ -83,20 +83,20 @@ export class ServerNode implements Host {
 
   #fateOf(kind: "statement" | "commit"): Fate {
     if (!this.#alive) return "never arrives";
-    const mishap = this.#mishap;
-    if (mishap === undefined || mishap.kind !== kind) return "runs";
-    if (mishap.after > 0) {
-      this.#mishap = { ...mishap, after: mishap.after - 1 };
+    const fault = this.#mishap;
+    if (fault === undefined || fault.kind !== kind) return "runs";
+    if (fault.after > 0) {
+      this.#mishap = { ...fault, after: fault.after - 1 };
       return "runs";
     }
     this.#mishap = undefined;
-    if (mishap.dies) this.die();
-    return mishap.fate;
+    if (fault.dies) this.die();
+    return fault.fate;
   }
 }
 
 /** What nodes tell one another of, in its own time, and not always. */
-export class Wire {
+export class SimulatedBus {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #listeners = new Map<ServerNode, BusListener>();

@@ -88,12 +88,12 @@ test("S7: nobody is told expired of a session that completes by a command judged
   const ada = new Teller(node, "late");
   const { session, review } = await ada.untilReview();
   nowMs += 72 * 3_600_000 - 10;
-  const underWay = ada.one(review);
+  const inFlight = ada.one(review);
   await reached.promise;
   nowMs += 20;
   const told = ada.read(session);
   gate.resolve();
-  expect(await underWay).toMatchObject({ outcome: "accepted" });
+  expect(await inFlight).toMatchObject({ outcome: "accepted" });
   expect(await told).toMatchObject({ status: "completed", revision: 4 });
 });
 

@@ -1,26 +1,18 @@
 import type { Kysely, Transaction } from "kysely";
-import {
-  SessionsError,
-  type Circumstances,
-  type Command,
-  type Outcome,
-  type Refusal,
-  type Snapshot,
-} from "@sessions/core";
+import { SessionsError, type AdvanceContext, type Command, type Outcome, type Refusal } from "@sessions/core";
 import type { Bounds } from "../served/bounds.ts";
-import { HookFailed, runHooks } from "./handlers.ts";
+import { HandlerFailed, runHandlers } from "./handlers.ts";
 import { judge, refused } from "./judgement.ts";
-import { insertArchived, loadArchived } from "../rows/archive.ts";
+import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/database.ts";
 import { boundStatements } from "../rows/bound-statements.ts";
-import { insertHistory } from "../rows/history.ts";
-import { deleteHot, hasOpen, insertHot, loadHot } from "../rows/active.ts";
+import { hasOpen, insertActive, loadActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../../postgres/tables.ts";
 import type { Updates } from "../rows/updates.ts";
 import type { ApplicationTables, Served } from "../served/served-flow.ts";
-import { follow, type Following, type HistoryEntry, type Stored } from "../rows/stored.ts";
+import { nextStored, type NextStored, type Stored } from "../rows/stored.ts";
 
 /** What became of a command, and the session as it is afterwards. */
 export interface Decided {
@@ -29,7 +21,7 @@ export interface Decided {
 }
 
 /** Where decisions are made. */
-export interface Court {
+export interface FlowContext {
   readonly db: Kysely<Tables>;
   readonly schema: string;
   readonly updates: Updates;
@@ -48,10 +40,10 @@ export interface Court {
 const NEAR_SESSIONS = 1_000;
 
 /** How a command is judged, but for the time. */
-export type Judging = Omit<Circumstances, "nowMs">;
+export type Judging = Omit<AdvanceContext, "nowMs">;
 
 /** Another writer came first, and what the transaction has written must go. */
-class CameFirst extends Error {}
+class RevisionConflict extends Error {}
 
 /** A refusal that must undo what the transaction has written. */
 class RolledBack extends Error {
@@ -70,23 +62,24 @@ class RolledBack extends Error {
  * archive, all or nothing. Null when another writer came first: judge again.
  */
 export async function decide(
-  court: Court,
+  context: FlowContext,
   owner: string,
   given: Judging,
   command: Command,
   served: Served,
 ): Promise<Decided | null> {
-  const deciding = () => court.db.transaction().execute((tx) => decideWithin(tx, court, owner, given, command, served));
+  const deciding = () =>
+    context.db.transaction().execute((tx) => decideWithin(tx, context, owner, given, command, served));
   try {
-    return await (alwaysLocks(court, command, served) ? court.turns.run(owner, deciding) : deciding());
+    return await (alwaysLocks(context, command, served) ? context.turns.run(owner, deciding) : deciding());
   } catch (error) {
-    if (error instanceof CameFirst) return null;
+    if (error instanceof RevisionConflict) return null;
     if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
     // A hook may leave its transaction broken, or a deferred constraint that fails at the commit.
-    if (!(error instanceof HookFailed || isDataError(error))) throw error;
+    if (!(error instanceof HandlerFailed || isDataError(error))) throw error;
     const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
-    court.report(
-      error instanceof HookFailed
+    context.report(
+      error instanceof HandlerFailed
         ? new SessionsError(error.code, `${error.message} ${where}`, { cause: error.cause })
         : new SessionsError("hook_failed", where, { cause: error }),
     );
@@ -94,35 +87,29 @@ export async function decide(
   }
 }
 
-/** Ends a session whose deadline has passed. False when somebody else ended or touched it first. */
-export async function endDue(court: Court, owner: string, due: Stored, expired: Snapshot): Promise<boolean> {
-  const { stored, entry } = follow(due, expired, { kind: "end", status: "expired" }, null);
-  return court.db.transaction().execute((tx) => move(tx.withSchema(court.schema), owner, due, stored, entry));
-}
-
 async function decideWithin(
   tx: Transaction<Tables>,
-  court: Court,
+  context: FlowContext,
   owner: string,
   given: Judging,
   command: Command,
   served: Served,
 ): Promise<Decided | null> {
-  const ours = tx.withSchema(court.schema);
-  await boundStatements(ours, court.bounds.handlerMs);
-  const since = new Date(court.now()).toISOString();
-  const { ownerSessions } = court.bounds;
+  const ours = tx.withSchema(context.schema);
+  await boundStatements(ours, context.bounds.handlerMs);
+  const since = new Date(context.now()).toISOString();
+  const { ownerSessions } = context.bounds;
   const isLocked =
-    alwaysLocks(court, command, served) ||
+    alwaysLocks(context, command, served) ||
     (command.kind === "start" && (await hasOpen(ours, owner, ownerSessions - NEAR_SESSIONS, since)));
   // The owner before the session, always: two transactions that took them crosswise would deadlock.
   if (isLocked) await lockOwner(ours, owner, since);
-  const before = await loadHot(ours, owner, command.session, true);
+  const before = await loadActive(ours, owner, command.session, true);
   if (before === null && command.kind !== "start") return null;
   // Read after the locks: what limits count is then ordered as it was decided.
-  const nowMs = court.now();
+  const nowMs = context.now();
 
-  const judgement = judge(court.flows, before, command, { nowMs, ...given });
+  const judgement = judge(context.flows, before, command, { nowMs, ...given });
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
   const { advanced } = judgement;
 
@@ -142,19 +129,19 @@ async function decideWithin(
 
   // The application's own tables are typed by its declaration; its statements carry no schema of ours.
   const theirs = tx as unknown as Transaction<ApplicationTables>;
-  const hooked = await runHooks(served, advanced, owner, theirs, court.bounds.handlerMs);
+  const hooked = await runHandlers(served, advanced, owner, theirs, context.bounds.handlerMs);
   if (!hooked.ok) throw new RolledBack(hooked.refusal, before);
 
-  const following = follow(before, hooked.session, advanced.change, command);
+  const following = nextStored(before, hooked.session, advanced.change, command);
   const { stored } = following;
-  if (!(await write(ours, court.updates, owner, before, following))) return null;
+  if (!(await write(ours, context.updates, owner, before, following))) return null;
   // A start that was held up while its repeat began and ended the session finds it only now, in the archive.
-  if (before === null && (await loadArchived(ours, owner, command.session)) !== null) throw new CameFirst();
+  if (before === null && (await loadArchived(ours, owner, command.session)) !== null) throw new RevisionConflict();
   return { outcome: { outcome: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
 
 /** Whether a command is decided under its owner's lock, however few sessions the owner has. */
-function alwaysLocks({ bounds }: Court, command: Command, served: Served): boolean {
+function alwaysLocks({ bounds }: FlowContext, command: Command, served: Served): boolean {
   return served.limits.length > 0 || (command.kind === "start" && bounds.ownerSessions <= NEAR_SESSIONS);
 }
 
@@ -164,24 +151,10 @@ async function write(
   updates: Updates,
   owner: string,
   before: Stored | null,
-  following: Following,
+  following: NextStored,
 ): Promise<boolean> {
   const { stored, entry } = following;
-  if (before === null) return entry !== null && insertHot(db, owner, stored, entry);
+  if (before === null) return entry !== null && insertActive(db, owner, stored, entry);
   if (stored.snapshot.status === "active") return updates.writeOne(db, { owner, ...following });
-  return move(db, owner, before, stored, entry);
-}
-
-/** Moves a session to the archive. Within a transaction: two statements of one owner, so that each stays on its shard. */
-async function move(
-  tx: Kysely<Tables>,
-  owner: string,
-  before: Stored,
-  stored: Stored,
-  entry: HistoryEntry | null,
-): Promise<boolean> {
-  if (!(await deleteHot(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;
-  await insertArchived(tx, owner, stored);
-  if (entry !== null) await insertHistory(tx, owner, entry);
-  return true;
+  return moveToArchive(db, owner, before, stored, entry);
 }

@@ -18,7 +18,7 @@ import type { Allowance } from "../reads/allowance.ts";
 import type { Notice } from "../../bus/bus.ts";
 import { SessionCache } from "./cache.ts";
 import { Committer, QueueFull, type Write } from "../../postgres/committer.ts";
-import { decide, type Court, type Decided, type Judging } from "./decision.ts";
+import { decide, type FlowContext, type Decided, type Judging } from "./decision.ts";
 import { excessOf, sorted, turnsOf, type Placed } from "./intake.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
 import { inLanes } from "../../lanes.ts";
@@ -34,7 +34,7 @@ import type { Reader } from "../reads/reader.ts";
 import { Processor } from "./processor.ts";
 import { NO_RECEIPTS } from "../rows/receipts.ts";
 import { ReplyRoom } from "./reply-room.ts";
-import { follow, type Stored } from "../rows/stored.ts";
+import { nextStored, type Stored } from "../rows/stored.ts";
 import type { Telemetry } from "../../telemetry.ts";
 
 /** How often a command races others for its session before it takes the row's lock and waits its turn. */
@@ -66,9 +66,9 @@ const awayFor = (retryAfterMs: number): Decided => ({
   outcome: refused({ code: "busy", retryAfterMs }),
   stored: null,
 });
-const turnedAway = awayFor(RETRY_AFTER_MS);
+const overloaded = awayFor(RETRY_AFTER_MS);
 
-export interface EngineOptions extends Court {
+export interface EngineOptions extends FlowContext {
   readonly kind: EngineKind;
   readonly partitions: Partitions;
   /** How much memory the sessions that are remembered may take, roughly. */
@@ -140,7 +140,7 @@ export class Engine {
     const isFull =
       this.#underWay + commands.length > MAX_UNDER_WAY ||
       this.#ofOwner.of(owner) + commands.length > bounds.ownerCommands;
-    if (isFull) return refusedAtOnce(turnedAway.outcome);
+    if (isFull) return refusedAtOnce(overloaded.outcome);
     this.#underWay += commands.length;
     this.#ofOwner.add(owner, commands.length);
     try {
@@ -171,7 +171,7 @@ export class Engine {
       const waitMs = allowance.waitMs(owner, batch);
       return waitMs > 0 ? awayFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
     };
-    const turnedAwayNow = () => (room.isFull ? turnedAway : outOfAllowance());
+    const turnedAwayNow = () => (room.isFull ? overloaded : outOfAllowance());
     const takeAll = async (session: string, placed: readonly Placed[]) => {
       let stored: Stored | undefined;
       // What the reply has no room for comes again.
@@ -187,10 +187,10 @@ export class Engine {
           const { outcome } = decided[nth]!;
           // A refusal has changed nothing, and may quote as much as a step holds.
           const isLeft = outcome.outcome === "refused" && !isBusy(outcome) && !tell(outcome);
-          outcomes[index] = isLeft ? turnedAway.outcome : outcome;
+          outcomes[index] = isLeft ? overloaded.outcome : outcome;
           telemetry.outcome(command.kind, outcomes[index]);
         }
-        busy = turn.some(({ index }) => isBusy(outcomes[index]!)) ? turnedAway : turnedAwayNow();
+        busy = turn.some(({ index }) => isBusy(outcomes[index]!)) ? overloaded : turnedAwayNow();
         // One that was turned away has changed nothing: what was written before it is told.
         const taken = decided.filter(({ outcome }) => !isBusy(outcome)).at(-1);
         if (taken !== undefined) stored = taken.stored ?? undefined;
@@ -205,7 +205,7 @@ export class Engine {
       const isNews = placed.some(({ index }) => isNew(outcomes[index]!));
       const late = isNews ? undefined : outOfAllowance();
       if (late === undefined && tell(told, snapshots.length === 0)) snapshots.push(told);
-      else if (!isNews) for (const { index } of placed) outcomes[index] = (late ?? turnedAway).outcome;
+      else if (!isNews) for (const { index } of placed) outcomes[index] = (late ?? overloaded).outcome;
     };
     await inLanes(bySession, PUSH_LANES, ([session, placed]) => takeAll(session, placed));
     if (outcomes.some(isNew)) await this.#noteDevice(owner, device);
@@ -230,7 +230,7 @@ export class Engine {
       drafts.length > 0
         ? await this.#takeDrafts(owner, device, drafts, before).catch((error: unknown) => {
             if (!isTurnedAway(error)) throw error;
-            return drafts.map(() => turnedAway);
+            return drafts.map(() => overloaded);
           })
         : null;
     if (together !== null) return together;
@@ -239,7 +239,7 @@ export class Engine {
       const last = decided.at(-1);
       const isHeld = last !== undefined && isBusy(last.outcome);
       const after = last ? (last.stored ?? undefined) : before;
-      decided.push(isHeld ? turnedAway : await this.#takeOne(owner, device, command, after));
+      decided.push(isHeld ? overloaded : await this.#takeOne(owner, device, command, after));
     }
     return decided;
   }
@@ -249,7 +249,7 @@ export class Engine {
       return await this.#take(owner, device, command, before);
     } catch (error) {
       if (!isTurnedAway(error)) throw error;
-      return turnedAway;
+      return overloaded;
     }
   }
 
@@ -278,7 +278,7 @@ export class Engine {
       const judgeNext = (draft: DraftCommand) => {
         const judgement = judge(flows, session, draft, { nowMs, device });
         if (judgement.settled) return { judgement, made: null, outcome: judgement.outcome };
-        const advanced = follow(session, judgement.advanced.session, judgement.advanced.change, draft);
+        const advanced = nextStored(session, judgement.advanced.session, judgement.advanced.change, draft);
         const revision = base!.snapshot.revision + 1;
         const made = {
           ...advanced,
@@ -394,7 +394,7 @@ export class Engine {
     command: Command,
     { advanced }: Extract<Judgement, { settled: false }>,
   ): Promise<Decided | null> {
-    const next = follow(stored, advanced.session, advanced.change, command);
+    const next = nextStored(stored, advanced.session, advanced.change, command);
     const made = await this.#committer.commit({
       key: `${owner} ${command.session}`,
       owner,

@@ -4,13 +4,13 @@ import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { defineFlow, step, type SessionsError } from "@sessions/core";
-import { createSessions, serve, type CompleteGiven, type SessionsOptions } from "../../index.ts";
+import { createSessions, serve, type CompleteContext, type SessionsOptions } from "../../index.ts";
 import { createBank, start, submit, Teller, type Context } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool: plain, url } = await freshDatabase();
 const one = defineFlow({ name: "one", version: 1, steps: { only: step({ input: z.object({ n: z.int() }) }) } });
-type Given = CompleteGiven<typeof one>;
+type Given = CompleteContext<typeof one>;
 
 beforeAll(async () => {
   await createBank(plain, { sweeps: false }).migrate();

@@ -2,11 +2,11 @@ import type { Transaction } from "kysely";
 import type { z } from "zod";
 import { storable, type Advanced, type FaultCode, type Json, type Refusal, type Snapshot } from "@sessions/core";
 import { errorCode, isTransient } from "../../postgres/database.ts";
-import type { ApplicationTables, Hook, Rejection, Served } from "../served/served-flow.ts";
+import type { ApplicationTables, Handler, Rejection, Served } from "../served/served-flow.ts";
 import { within } from "../../time-limit.ts";
 
 /** The application's own code threw, ran out of time or returned what it must not. The message says which code. */
-export class HookFailed extends Error {
+export class HandlerFailed extends Error {
   override readonly name = "HookFailed";
   readonly code: FaultCode;
 
@@ -21,7 +21,7 @@ export type Hooked =
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** Runs the step's handler and, when the session completes by it, `complete`; adds what they return to the session. */
-export async function runHooks(
+export async function runHandlers(
   served: Served,
   advanced: Extract<Advanced, { accepted: true }>,
   owner: string,
@@ -35,7 +35,7 @@ export async function runHooks(
   const { id, flow, startedAt, data } = session;
 
   /** `name`: how the application knows it, as in "the handler of step amount". */
-  const call = async (hook: Hook, schema: z.ZodType<Json> | undefined, name: string): Promise<Json | Rejection> => {
+  const call = async (hook: Handler, schema: z.ZodType<Json> | undefined, name: string): Promise<Json | Rejection> => {
     const given = { owner, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs, tx };
     const where = `Flow ${flow}, ${name}`;
     const refuse = (reason: string) => ({ [REJECTED]: true, rejected: reason });
@@ -81,14 +81,14 @@ async function guarded(run: () => unknown, where: string, timeMs: number): Promi
     if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
     // A statement of its own that was cancelled for the same reason may be told first.
     if (errorCode(cause) !== "57014" || performance.now() - startMs < timeMs) {
-      throw new HookFailed("hook_failed", `${where} threw.`, { cause });
+      throw new HandlerFailed("hook_failed", `${where} threw.`, { cause });
     }
   }
   if (returned !== undefined) return returned[0];
   const why = `${where} was not done within ${timeMs} ms, and is rolled back.`;
   const likely =
     "Send its statements through `tx`: one that asks the pool for another connection may wait for those that handlers hold.";
-  throw new HookFailed("handler_timed_out", `${why} ${likely}`);
+  throw new HandlerFailed("handler_timed_out", `${why} ${likely}`);
 }
 
 function outputOf(schema: z.ZodType<Json>, returned: unknown, where: string): Json {
@@ -98,5 +98,5 @@ function outputOf(schema: z.ZodType<Json>, returned: unknown, where: string): Js
   // Where it differs, and never the value.
   const at = parsed.error?.issues[0]?.path.join(".") ?? "";
   const what = at === "" ? "something" : `at ${at} something`;
-  throw new HookFailed("output_invalid", `${where} returned ${what} that its schema does not allow.`);
+  throw new HandlerFailed("output_invalid", `${where} returned ${what} that its schema does not allow.`);
 }

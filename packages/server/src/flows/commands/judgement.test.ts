@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { advance, MAX_SESSION_COMMANDS, type Command, type Json } from "@sessions/core";
 import { judge, refused } from "./judgement.ts";
 import { serve } from "../served/served-flow.ts";
-import { follow, type Stored } from "../rows/stored.ts";
+import { nextStored, type Stored } from "../rows/stored.ts";
 import { cancel, notes, start, submit } from "../../testing/bank.ts";
 
 const flows = new Map([["notes", serve(notes, {})]]);
@@ -13,7 +13,7 @@ const given = { nowMs: Date.parse("2026-03-01T00:00:00Z"), device };
 function taken(before: Stored | null, command: Command): Stored {
   const advanced = advance(notes, before?.snapshot ?? null, command, given);
   if (!advanced.accepted) throw new Error(advanced.refusal.code);
-  return follow(before, advanced.session, advanced.change, command).stored;
+  return nextStored(before, advanced.session, advanced.change, command).stored;
 }
 
 const session = uuidv7();

@@ -2,7 +2,7 @@ import {
   advance,
   MAX_SESSION_COMMANDS,
   type Advanced,
-  type Circumstances,
+  type AdvanceContext,
   type Command,
   type Outcome,
   type Refusal,
@@ -26,7 +26,7 @@ export function judge(
   flows: ReadonlyMap<string, Served>,
   stored: Stored | null,
   command: Command,
-  given: Circumstances,
+  given: AdvanceContext,
 ): Judgement {
   const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
 

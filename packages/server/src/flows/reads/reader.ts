@@ -1,10 +1,10 @@
 import type { Kysely } from "kysely";
-import { atTime, type ListReply, type ListRequest, type Outcome, type Snapshot } from "@sessions/core";
-import { endDue, type Court } from "../commands/decision.ts";
+import type { ListReply, ListRequest, Outcome, Snapshot } from "@sessions/core";
 import { archivedRevisionsOf, listArchived, listEndedSince, loadArchived, pageOfEither } from "../rows/archive.ts";
-import { listHot, listRevisions, loadHot } from "../rows/active.ts";
+import { listActive, listRevisions, loadActive } from "../rows/active.ts";
 import type { Page } from "../rows/page.ts";
-import type { Partitions } from "../../postgres/partitions.ts";
+import type { Expiry } from "../expiry.ts";
+import type { Bounds } from "../served/bounds.ts";
 import type { Tables } from "../../postgres/tables.ts";
 import { findReceipt, NO_RECEIPTS } from "../rows/receipts.ts";
 import { SharedRuns } from "./shared-runs.ts";
@@ -19,9 +19,12 @@ const LISTED_SESSIONS = 1_000;
 const NOTHING: Page = { stored: [], bytes: 0, more: false };
 
 export interface ReaderOptions {
-  readonly court: Court;
-  readonly partitions: Partitions;
-  readonly publish: (owner: string, snapshot: Snapshot) => void;
+  readonly db: Kysely<Tables>;
+  readonly schema: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly bounds: Pick<Bounds, "pageBytes">;
+  readonly expiry: Pick<Expiry, "current">;
 }
 
 /** Does some work when it is its turn. */
@@ -45,19 +48,19 @@ export class Reader {
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    this.#db = options.court.db.withSchema(options.court.schema);
+    this.#db = options.db.withSchema(options.schema);
   }
 
   /** A session as it is kept. The hot table first: one that is moved between the two reads is found in the second. */
   async load(owner: string, session: string): Promise<Stored | null> {
-    return (await loadHot(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
+    return (await loadActive(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
   }
 
   /** One session of the owner, active or ended; null when there is none. */
   async read(owner: string, session: string): Promise<Snapshot | null> {
     for (;;) {
       const stored = await this.load(owner, session);
-      const snapshot = stored && (await this.#told(owner, stored));
+      const snapshot = stored && (await this.#options.expiry.current(owner, stored));
       if (snapshot !== undefined) return snapshot;
     }
   }
@@ -70,10 +73,12 @@ export class Reader {
 
   /** One page of the owner's sessions: the active ones by id, then the ended ones, both newest first. */
   async list(owner: string, { flow, limit, after }: ListRequest): Promise<ListReply> {
-    const room = { limit, bytes: this.#options.court.bounds.pageBytes };
+    const room = { limit, bytes: this.#options.bounds.pageBytes };
     const isAmongActive = after === null || after.endedAt === null;
-    const hot = isAmongActive ? await listHot(this.#db, owner, { ...room, flow, after: after && after.id }) : NOTHING;
-    const active = (await this.#tellEach(owner, hot.stored)).filter(({ status }) => status === "active");
+    const hot = isAmongActive
+      ? await listActive(this.#db, owner, { ...room, flow, after: after && after.id })
+      : NOTHING;
+    const active = (await this.#currentOf(owner, hot.stored)).filter(({ status }) => status === "active");
     const lastActive = hot.stored.at(-1)?.snapshot.id ?? after?.id;
     const stay = () => ({ endedAt: null, id: lastActive! });
     const reply = { now: this.#iso(), active };
@@ -154,39 +159,26 @@ export class Reader {
   ): Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }> {
     const asked = ids.slice(0, PAGE_SESSIONS);
     if (asked.length === 0) return { snapshots: [], rest: [] };
-    const { stored, more } = await pageOfEither(this.#db, owner, asked, this.#options.court.bounds.pageBytes);
+    const { stored, more } = await pageOfEither(this.#db, owner, asked, this.#options.bounds.pageBytes);
     const last = stored.at(-1)?.snapshot.id;
     return {
-      snapshots: await this.#tellEach(owner, stored),
+      snapshots: await this.#currentOf(owner, stored),
       rest: more ? ids.filter((id) => id < last!) : ids.slice(PAGE_SESSIONS),
     };
   }
 
-  /** What may be told of each; one that moves on meanwhile is told as it is by then. */
-  async #tellEach(owner: string, all: readonly Stored[]): Promise<readonly Snapshot[]> {
+  /** Each as it may be shown now. One that changes meanwhile is read again. */
+  async #currentOf(owner: string, all: readonly Stored[]): Promise<readonly Snapshot[]> {
     const told: Snapshot[] = [];
     for (const stored of all) {
-      const snapshot = (await this.#told(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
+      const snapshot =
+        (await this.#options.expiry.current(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
       if (snapshot !== null) told.push(snapshot);
     }
     return told;
   }
 
-  /**
-   * What may be told of a session. One whose deadline has passed is ended first: until that is committed, a
-   * command that was judged in time may still take its next revision. Undefined when it moved on meanwhile.
-   */
-  async #told(owner: string, stored: Stored): Promise<Snapshot | undefined> {
-    const { court, partitions, publish } = this.#options;
-    const snapshot = atTime(stored.snapshot, court.now());
-    if (snapshot === stored.snapshot) return snapshot;
-    await partitions.ensure(Date.parse(stored.snapshot.expiresAt));
-    if (!(await endDue(court, owner, stored, snapshot))) return undefined;
-    publish(owner, snapshot);
-    return snapshot;
-  }
-
   #iso(): string {
-    return new Date(this.#options.court.now()).toISOString();
+    return new Date(this.#options.now()).toISOString();
   }
 }

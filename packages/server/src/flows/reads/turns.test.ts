@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Allowance } from "./allowance.ts";
-import { TurnedAway, Turns } from "./turns.ts";
+import { TooManyReads, Turns } from "./turns.ts";
 
 const bounds = { ownerReads: 2, ownerReadsWaiting: 3, nodeReads: 3, nodeReadsWaiting: 5 };
 
@@ -32,9 +32,9 @@ test("S25: what waits is bounded for an owner and for the node, and nothing is l
   const turns = new Turns(bounds);
   const { running, read } = reading(turns);
   const all = Array.from({ length: 5 }, () => read("ada"));
-  await expect(read("ada")).rejects.toEqual(new TurnedAway(true));
+  await expect(read("ada")).rejects.toEqual(new TooManyReads(true));
   all.push(read("eve"), read("eve"), read("eve"));
-  await expect(read("joe")).rejects.toEqual(new TurnedAway(false));
+  await expect(read("joe")).rejects.toEqual(new TooManyReads(false));
   for (let index = 0; index < all.length; index += 1) {
     await settle();
     running[index]!.end();

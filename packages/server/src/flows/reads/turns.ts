@@ -1,7 +1,7 @@
 import type { Bounds } from "../served/bounds.ts";
 
 /** Thrown when too much waits already. `owner`: it is this owner's own, and not the node's. */
-export class TurnedAway extends Error {
+export class TooManyReads extends Error {
   override readonly name = "TurnedAway";
   readonly owner: boolean;
 
@@ -11,7 +11,7 @@ export class TurnedAway extends Error {
   }
 }
 
-interface Own {
+interface OwnerTurns {
   running: number;
   readonly waiting: (() => void)[];
 }
@@ -21,7 +21,7 @@ type TurnsBounds = Pick<Bounds, "ownerReads" | "ownerReadsWaiting" | "nodeReads"
 /** Work of many owners, so much at once for each and for all. What is more waits, and owners take turns. */
 export class Turns {
   readonly #bounds: TurnsBounds;
-  readonly #owners = new Map<string, Own>();
+  readonly #owners = new Map<string, OwnerTurns>();
   #running = 0;
   #waiting = 0;
 
@@ -29,14 +29,14 @@ export class Turns {
     this.#bounds = bounds;
   }
 
-  /** Does the work when it is the owner's turn. @throws {TurnedAway} */
+  /** Does the work when it is the owner's turn. @throws {TooManyReads} */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
     const own = this.#owners.get(owner) ?? { running: 0, waiting: [] };
     this.#owners.set(owner, own);
     if (this.#running < this.#bounds.nodeReads && this.#mayRun(own)) this.#begin(own);
     else {
-      if (own.waiting.length >= this.#bounds.ownerReadsWaiting) throw new TurnedAway(true);
-      if (this.#waiting >= this.#bounds.nodeReadsWaiting) throw new TurnedAway(false);
+      if (own.waiting.length >= this.#bounds.ownerReadsWaiting) throw new TooManyReads(true);
+      if (this.#waiting >= this.#bounds.nodeReadsWaiting) throw new TooManyReads(false);
       this.#waiting += 1;
       await new Promise<void>((resolve) => own.waiting.push(resolve));
     }
@@ -50,11 +50,11 @@ export class Turns {
     }
   }
 
-  #mayRun(own: Own): boolean {
+  #mayRun(own: OwnerTurns): boolean {
     return own.running < this.#bounds.ownerReads;
   }
 
-  #begin(own: Own): void {
+  #begin(own: OwnerTurns): void {
     own.running += 1;
     this.#running += 1;
   }

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import { stateOf, type HistoryEntry, type Stored } from "./stored.ts";
+import { toState, type HistoryEntry, type Stored } from "./stored.ts";
 import { historyRow } from "./history.ts";
 import { pageOf, paged, type Page, type Room } from "./page.ts";
 import { columns, fromRow, ownerColumn, revisionColumns, revisionOf, type Revision } from "./row.ts";
@@ -10,7 +10,7 @@ type Executor = Kysely<Tables> | Transaction<Tables>;
 
 /** The hot table: the sessions that are active, each changed at every command. */
 
-export async function loadHot(db: Executor, owner: string, id: string, lock = false): Promise<Stored | null> {
+export async function loadActive(db: Executor, owner: string, id: string, lock = false): Promise<Stored | null> {
   let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "=", id);
   if (lock) query = query.forUpdate();
   const row = await query.executeTakeFirst();
@@ -18,7 +18,7 @@ export async function loadHot(db: Executor, owner: string, id: string, lock = fa
 }
 
 /** A page of the hot table, the newest ids first, due sessions too: those of ids older than `after`. */
-export async function listHot(
+export async function listActive(
   db: Executor,
   owner: string,
   { flow, after, ...room }: Room & { readonly flow: string | null; readonly after: string | null },
@@ -92,7 +92,7 @@ export async function hasOpen(db: Executor, owner: string, count: number, at: st
 }
 
 /** Inserts a started session and its first entry in one statement. False when the owner has one of that id. */
-export async function insertHot(db: Executor, owner: string, stored: Stored, entry: HistoryEntry): Promise<boolean> {
+export async function insertActive(db: Executor, owner: string, stored: Stored, entry: HistoryEntry): Promise<boolean> {
   const rows = await db
     .with("moved", (cte) =>
       cte
@@ -116,7 +116,7 @@ export async function insertHot(db: Executor, owner: string, stored: Stored, ent
 }
 
 /** Takes a session out of the hot table. False when its revision is another by now. */
-export async function deleteHot(db: Executor, owner: string, id: string, expected: number): Promise<boolean> {
+export async function deleteActive(db: Executor, owner: string, id: string, expected: number): Promise<boolean> {
   const rows = await db
     .deleteFrom("session")
     .where("owner_id", "=", owner)
@@ -133,7 +133,7 @@ function changing(stored: Stored) {
   return {
     version: snapshot.version,
     revision: snapshot.revision,
-    state: json(JSON.stringify(stateOf(snapshot))),
+    state: json(JSON.stringify(toState(snapshot))),
     entry: stored.entry,
     hash: bytes(stored.hash),
     expires_at: time(snapshot.expiresAt),

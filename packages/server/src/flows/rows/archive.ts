@@ -1,6 +1,8 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import type { ListRequest } from "@sessions/core";
-import { stateOf, type Stored } from "./stored.ts";
+import { toState, type HistoryEntry, type Stored } from "./stored.ts";
+import { deleteActive } from "./active.ts";
+import { insertHistory } from "./history.ts";
 import { pageOf, paged, type Page, type Room } from "./page.ts";
 import { columns, fromRow, revisionColumns, revisionOf, type Revision } from "./row.ts";
 import type { Tables } from "../../postgres/tables.ts";
@@ -88,7 +90,7 @@ export async function insertArchived(db: Executor, owner: string, stored: Stored
       version,
       revision,
       status,
-      state: json(JSON.stringify(stateOf(stored.snapshot))),
+      state: json(JSON.stringify(toState(stored.snapshot))),
       receipts: bytes(stored.receipts),
       entry: stored.entry,
       hash: bytes(stored.hash),
@@ -128,4 +130,20 @@ export async function pageOfEither(db: Executor, owner: string, ids: readonly st
   const ended = db.selectFrom("session_archive").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
   const rows = sql`(${active} union all ${ended} order by id desc)`;
   return pageOf(db, rows, sql`id desc`, { limit: ids.length, bytes: atMost });
+}
+
+/**
+ * Moves a session to the archive, unless another writer came first: false then. Within a transaction: two statements of one owner, so that each stays on its shard.
+ */
+export async function moveToArchive(
+  tx: Kysely<Tables>,
+  owner: string,
+  before: Stored,
+  stored: Stored,
+  entry: HistoryEntry | null,
+): Promise<boolean> {
+  if (!(await deleteActive(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;
+  await insertArchived(tx, owner, stored);
+  if (entry !== null) await insertHistory(tx, owner, entry);
+  return true;
 }

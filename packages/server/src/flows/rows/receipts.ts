@@ -30,13 +30,13 @@ export function receiptFor({ command, revision, hash }: Receipt): Receipts {
 
 /** Every receipt there is, in their order. */
 export function* listReceipts(receipts: Receipts): Generator<Receipt, void, undefined> {
-  const bytes = viewOf(receipts);
+  const bytes = bufferOver(receipts);
   for (let at = 0; at < bytes.length; at += RECEIPT_BYTES) yield receiptAt(bytes, at);
 }
 
 /** The receipt of a command; undefined when there is none. */
 export function findReceipt(receipts: Receipts, command: string): Receipt | undefined {
-  const bytes = viewOf(receipts);
+  const bytes = bufferOver(receipts);
   const id = Buffer.from(command.replaceAll("-", ""), "hex");
   for (let at = 0; at < bytes.length; at += RECEIPT_BYTES) {
     if (id.compare(bytes, at, at + ID_BYTES) === 0) return receiptAt(bytes, at);
@@ -53,6 +53,6 @@ function receiptAt(bytes: Buffer, at: number): Receipt {
   };
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Receipts): Buffer {
+function bufferOver({ buffer, byteOffset, byteLength }: Receipts): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -40,19 +40,19 @@ export interface HistoryBody {
 }
 
 /** What an accepted command makes of a session: the session after it, and what it adds. Drafts add nothing. */
-export interface Following {
+export interface NextStored {
   readonly stored: Stored;
   readonly entry: HistoryEntry | null;
   /** The receipt that it adds. */
   readonly receipt: Receipts;
 }
 
-export function follow(
+export function nextStored(
   before: Stored | null,
   snapshot: Snapshot,
   change: Change | null,
   by: Command | null,
-): Following {
+): NextStored {
   const receipts = before?.receipts ?? NO_RECEIPTS;
   if (change === null) {
     return {
@@ -118,7 +118,7 @@ function canonical(command: Command): string {
   }
 }
 
-export function stateOf(snapshot: Snapshot): State {
+export function toState(snapshot: Snapshot): State {
   const { id: _id, flow: _flow, version: _version, revision: _revision, ...state } = snapshot;
   return state;
 }

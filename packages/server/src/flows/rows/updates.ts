@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely, type Transaction } from "kysely";
-import { stateOf, type Following } from "./stored.ts";
+import { toState, type NextStored } from "./stored.ts";
 import { hourOf } from "./active.ts";
 import type { Tables } from "../../postgres/tables.ts";
 import { hexOf } from "../../postgres/values.ts";
@@ -7,7 +7,7 @@ import { hexOf } from "../../postgres/values.ts";
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
 /** A session of the hot table as it goes on, to be written if the revision before it is still the newest. */
-export interface Update extends Following {
+export interface Update extends NextStored {
   readonly owner: string;
 }
 
@@ -74,7 +74,7 @@ function rowOf({ owner, stored, entry, receipt }: Update) {
     id: snapshot.id,
     version: snapshot.version,
     revision: snapshot.revision,
-    state: JSON.stringify(stateOf(snapshot)),
+    state: JSON.stringify(toState(snapshot)),
     receipt: hexOf(receipt),
     entry: stored.entry,
     hash: hexOf(stored.hash),

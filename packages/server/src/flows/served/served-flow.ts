@@ -32,7 +32,7 @@ export interface Rejection {
   readonly rejected: string;
 }
 
-interface HookGiven<F extends AnyFlow> {
+interface HandlerContext<F extends AnyFlow> {
   readonly owner: string;
   readonly session: { readonly id: string; readonly flow: F["name"]; readonly startedAt: string };
   /** The transaction that also writes the session: what is written here commits with it, or not at all. */
@@ -42,7 +42,7 @@ interface HookGiven<F extends AnyFlow> {
 }
 
 /** What a step handler is given. `data` holds what is submitted, this step included. */
-export interface StepGiven<F extends AnyFlow, K extends StepsOf<F>> extends HookGiven<F> {
+export interface StepContext<F extends AnyFlow, K extends StepsOf<F>> extends HandlerContext<F> {
   readonly input: DataOf<F, K>;
   readonly data: Data<F>;
   /** What the server computed so far, by step. */
@@ -50,7 +50,7 @@ export interface StepGiven<F extends AnyFlow, K extends StepsOf<F>> extends Hook
 }
 
 /** What `complete` is given: every step that is on all paths is there. */
-export interface CompleteGiven<F extends AnyFlow> extends HookGiven<F> {
+export interface CompleteContext<F extends AnyFlow> extends HandlerContext<F> {
   readonly data: CompleteData<F>;
   readonly outputs: CompleteOutputs<F>;
 }
@@ -58,7 +58,7 @@ export interface CompleteGiven<F extends AnyFlow> extends HookGiven<F> {
 type Eventually<T> = T | Promise<T>;
 
 type StepHandler<F extends AnyFlow, K extends StepsOf<F>> = (
-  given: StepGiven<F, K>,
+  given: StepContext<F, K>,
 ) => Eventually<(IsGiven<F["steps"][K]["output"]> extends true ? OutputOf<F, K> : void) | Rejection>;
 
 type StepHandlers<F extends AnyFlow> = {
@@ -66,7 +66,7 @@ type StepHandlers<F extends AnyFlow> = {
 } & { readonly [K in Exclude<StepsOf<F>, StepsWithOutput<F>>]?: StepHandler<F, K> };
 
 type CompleteHandler<F extends AnyFlow> = (
-  given: CompleteGiven<F>,
+  given: CompleteContext<F>,
 ) => Eventually<(IsGiven<F["result"]> extends true ? ResultOf<F> : void) | Rejection>;
 
 /**
@@ -92,7 +92,7 @@ interface NeedsComplete {
 }
 
 /** A hook as the engine calls it. */
-export type Hook = (given: {
+export type Handler = (given: {
   readonly owner: string;
   readonly session: { readonly id: string; readonly flow: string; readonly startedAt: string };
   readonly input: Json;
@@ -106,8 +106,8 @@ export type Hook = (given: {
 export interface Served {
   readonly flow: AnyFlow;
   readonly limits: readonly Limit[];
-  handlerOf(step: string): Hook | undefined;
-  readonly complete: Hook | undefined;
+  handlerOf(step: string): Handler | undefined;
+  readonly complete: Handler | undefined;
 }
 
 /**
@@ -123,8 +123,8 @@ export interface Served {
  */
 export function serve<F extends AnyFlow>(flow: F, options: ServeOptions<F>): Served {
   // The typed handlers as the engine calls them: it hands each what the flow's own schemas have parsed.
-  const handlers = (options.steps ?? {}) as Readonly<Record<string, Hook | undefined>>;
-  const complete = options.complete as Hook | undefined;
+  const handlers = (options.steps ?? {}) as Readonly<Record<string, Handler | undefined>>;
+  const complete = options.complete as Handler | undefined;
   for (const name of flow.stepNames) {
     if (flow.steps[name].output !== undefined && !Object.hasOwn(handlers, name)) {
       throw new SessionsError(

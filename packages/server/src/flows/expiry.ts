@@ -1,0 +1,48 @@
+import type { Kysely } from "kysely";
+import { atTime, type Snapshot } from "@sessions/core";
+import type { Partitions } from "../postgres/partitions.ts";
+import type { Tables } from "../postgres/tables.ts";
+import { moveToArchive } from "./rows/archive.ts";
+import { nextStored, type Stored } from "./rows/stored.ts";
+
+export interface ExpiryOptions {
+  readonly db: Kysely<Tables>;
+  readonly schema: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly partitions: Partitions;
+  readonly publish: (owner: string, snapshot: Snapshot) => void;
+}
+
+/** Ends sessions whose deadline has passed: when the sweeper finds them, and when somebody reads them before it does. */
+export class Expiry {
+  readonly #options: ExpiryOptions;
+
+  constructor(options: ExpiryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A session as it may be shown now. One that is due is ended first: until that is committed, a command that was judged
+   * in time may still take its next revision. Undefined when another writer changed it meanwhile.
+   */
+  async current(owner: string, stored: Stored): Promise<Snapshot | undefined> {
+    const snapshot = atTime(stored.snapshot, this.#options.now());
+    if (snapshot === stored.snapshot) return snapshot;
+    return (await this.endIfDue(owner, stored)) ? snapshot : undefined;
+  }
+
+  /** Ends a session whose deadline has passed. False when it has not, or when another writer changed it first. */
+  async endIfDue(owner: string, before: Stored): Promise<boolean> {
+    const { db, schema, now, partitions, publish } = this.#options;
+    const expired = atTime(before.snapshot, now());
+    if (expired === before.snapshot) return false;
+    await partitions.ensure(Date.parse(before.snapshot.expiresAt));
+    const { stored, entry } = nextStored(before, expired, { kind: "end", status: "expired" }, null);
+    const isEnded = await db
+      .transaction()
+      .execute((tx) => moveToArchive(tx.withSchema(schema), owner, before, stored, entry));
+    if (isEnded) publish(owner, expired);
+    return isEnded;
+  }
+}
