@@ -30,11 +30,12 @@ function causesOf(fault: Error): readonly Error[] {
 /** Where an error comes from. Its message stands in its stack too, and may have lines that look like these. */
 export function framesOf({ stack, name, message }: Error): readonly string[] {
   if (typeof stack !== "string") return [];
-  const start = message === "" ? stack.indexOf("\n") : stack.indexOf(message);
-  const head = stack.slice(0, Math.max(0, start));
+  const [head] = /^(?:[\w$.]+(?: \[\w+\])?: )?/.exec(stack)!;
+  const heads = message === "" ? [name, `${name}: `] : [head, ""];
   // Anything else is of an error that was renamed or worded anew, and its first words may still stand there.
-  const isHead = message === "" ? head === name || head === `${name}: ` : /^(?:[\w$.]+(?: \[\w+\])?: )?$/.test(head);
-  if (start < 0 || !isHead) return [];
+  const found = heads.find((before) => stack.startsWith(`${before}${message}\n`));
+  if (found === undefined) return [];
+  const start = found.length;
   const lines = stack.slice(start + message.length).split("\n");
   return lines.filter((line) => /^ {4}at .*(?::\d+:\d+|<anonymous>|native|index \d+)\)?$/.test(line));
 }

@@ -57,14 +57,12 @@ export function SignedIn(props: {
   );
 }
 
-/** Asks who is signed in once the bank has refused this person's transfers, or may have refused the list of them. */
+/** Asks who is signed in once the bank has said that this person is not. */
 function SignedOutHere({ onDoubted }: { onDoubted(): Promise<void> }) {
-  const { active, ended, loading } = useSessions(transfer);
-  const signedOut = [...active, ...ended].some(({ sync }) => sync.state === "signed_out");
-  const unheard = !loading && active.length + ended.length === 0;
+  const { signedOut } = useSessions(transfer);
   useEffect(() => {
-    if (signedOut || unheard) void onDoubted();
-  }, [signedOut, unheard, onDoubted]);
+    if (signedOut) void onDoubted();
+  }, [signedOut, onDoubted]);
   return null;
 }
 

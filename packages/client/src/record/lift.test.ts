@@ -50,7 +50,7 @@ test("S12: what is typed at a later version than the record waits for a page tha
   expect(liftRecord(later, kept)).toMatchObject({
     version: 2,
     drafts: { recipient: { name: { value: "Old" }, iban: { value: "New" } } },
-    aside: [],
+    otherVersionDrafts: [],
   });
 });
 

@@ -79,13 +79,16 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
 });
 
 test("S2: of two views the irreversible step stays asked for until one of them knows what became of it", () => {
-  const asked = { id: id(1), step: "review", atMs: 1 };
+  const confirmation = { id: id(1), step: "review", atMs: 1 };
   const told = (settlement: SessionRecord["settled"][number]["settlement"]): SessionRecord => ({
     ...emptyRecord,
-    settled: [{ id: asked.id, settlement }],
+    settled: [{ id: confirmation.id, settlement }],
   });
-  const mine = { ...emptyRecord, asked };
+  const mine = { ...emptyRecord, confirmation };
   const unknown = told({ outcome: "refused", refusal: { code: "unconfirmed" } });
-  expect([mergeRecords(mine, unknown).confirmation, mergeRecords(unknown, mine).confirmation]).toEqual([asked, asked]);
+  expect([mergeRecords(mine, unknown).confirmation, mergeRecords(unknown, mine).confirmation]).toEqual([
+    confirmation,
+    confirmation,
+  ]);
   expect(mergeRecords(mine, told({ outcome: "accepted", revision: 4 })).confirmation).toBeNull();
 });

@@ -22,6 +22,8 @@ export interface SessionListState<F extends AnyFlow = AnyFlow> {
   readonly loading: boolean;
   /** Whether the server, or something before it, refuses to list them, again and again: what is missing is not known. */
   readonly blocked: boolean;
+  /** Whether nobody, or another person, is signed in here: nothing is listed before that changes. */
+  readonly signedOut: boolean;
 }
 
 /** A live list: what is started or ended on any device moves without being asked for. */
@@ -44,7 +46,14 @@ export interface LiveList extends SessionList {
 export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: string) => LiveSession): LiveList {
   const { store, server, connection, environment, device } = sync;
   const listeners = createListeners();
-  const blank: SessionListState = { active: [], ended: [], more: false, loading: true, blocked: false };
+  const blank: SessionListState = {
+    active: [],
+    ended: [],
+    more: false,
+    loading: true,
+    blocked: false,
+    signedOut: false,
+  };
   let state = blank;
   // Undefined until the first page has come.
   let next: ListReply["next"] | undefined;
@@ -66,6 +75,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
       more: next !== null && next !== undefined,
       loading: loading || !store.loaded || next === undefined,
       blocked: refusals >= BLOCKED_TRIES,
+      signedOut: connection.state.signedOut,
     };
     if (isSame(made, state)) return;
     state = made;
@@ -131,6 +141,7 @@ function isSame(left: SessionListState, right: SessionListState): boolean {
     left.more === right.more &&
     left.loading === right.loading &&
     left.blocked === right.blocked &&
+    left.signedOut === right.signedOut &&
     same(left.active, right.active) &&
     same(left.ended, right.ended)
   );
