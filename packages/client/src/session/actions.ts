@@ -130,7 +130,10 @@ export function createActions(
 
   function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedChange): PendingSubmission<Settlement> {
     const stored = store.change(session, enqueue(command, base, instead?.id, store.mayBeSent));
-    void stored.then(sync.queued);
+    void stored.then(() => {
+      sync.requestPersistence();
+      sync.queued();
+    });
     return { stored, settled: waiting.submission(command.id) };
   }
 
@@ -235,7 +238,10 @@ export function createActions(
       const keep =
         Object.keys(slots).length > 0 ? sequence(keepDraft(step, slots, version), keepOverwritten()) : unchanged;
       const stored = store.change(session, sequence(instead ? unshelved(instead.id) : unchanged, keep));
-      void stored.then(sync.typed);
+      void stored.then(() => {
+        sync.requestPersistence();
+        sync.typed();
+      });
       return { stored, refused: unkept, settled };
     };
     const hasDraft = Object.hasOwn(flow.steps, step) && !flow.steps[step].sensitive;

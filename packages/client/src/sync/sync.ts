@@ -46,6 +46,8 @@ export interface Sync {
   queued(): void;
   /** There is a draft to push, after a pause. */
   typed(): void;
+  /** Asks the browser, once, not to evict what a person does here. */
+  requestPersistence(): void;
   /** Opens the stream anew, if it is this tab's turn. */
   reconnect(): void;
   forget(): Promise<void>;
@@ -131,7 +133,7 @@ export function createSync(options: SyncOptions): Sync {
     }
   }
 
-  function keep(): void {
+  function requestPersistence(): void {
     if (kept) return;
     kept = true;
     void globalThis.navigator?.storage?.persist?.().catch(() => {});
@@ -254,14 +256,9 @@ export function createSync(options: SyncOptions): Sync {
       return isOpen;
     },
     device,
-    queued() {
-      keep();
-      wake(false);
-    },
-    typed() {
-      keep();
-      pause.begin();
-    },
+    queued: () => wake(false),
+    typed: pause.begin,
+    requestPersistence,
     reconnect,
     async forget() {
       tabs.tell({ kind: "forgotten" });
