@@ -168,6 +168,18 @@ test("S4: what one tab typed and sent while another's submission was under way i
   expect(applySnapshot(taken([unseen]), device, transfer)(before)).toMatchObject({ drafts: {}, shelved: [] });
 });
 
+test("S1: an irreversible step is not asked for any more once the session shows it, or has ended", () => {
+  const confirmation = { id: id(1), step: "review", atMs: 0 };
+  const asking = { ...applySnapshot(snapshotAt(1), device, transfer)(emptyRecord), confirmation };
+  const heard = (changes: Partial<Snapshot>) =>
+    applySnapshot(snapshotAt(2, {}, changes), device, transfer)(asking).confirmation;
+  const submissionOf = (command: string) => ({
+    submissions: { review: { command, at: new Date(0).toISOString(), device } },
+  });
+  expect([heard({}), heard(submissionOf(id(2)))]).toEqual([confirmation, confirmation]);
+  expect([heard(submissionOf(id(1))), heard({ status: "completed" })]).toEqual([null, null]);
+});
+
 test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
   const drafts = { amount: { cents: { value: 1, at: `000000000000001-0000-${device.id}` } } };
   const record: SessionRecord = { ...applySnapshot(snapshotAt(1), device, transfer)(emptyRecord), drafts };

@@ -21,9 +21,9 @@ export function applySnapshot(given: Snapshot, device: Device, flow: AnyFlow | u
     // What was asked is answered by the session itself once it shows, or has ended.
     const open = (asked: NonNullable<SessionRecord["confirmation"]>) =>
       snapshot.status === "active" && snapshot.submissions[asked.step]?.command !== asked.id;
-    const asked = record.confirmation && open(record.confirmation) ? record.confirmation : null;
+    const confirmation = record.confirmation && open(record.confirmation) ? record.confirmation : null;
     const drafts = endedHere ? {} : record.drafts;
-    const taken = { ...record, flow: snapshot.flow, version, snapshot, asked, drafts };
+    const taken: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
     const typed = typedBefore(taken, record.snapshot, device);
     const kept = sequence(conflictingDrafts(record.snapshot, device), keepOverwritten(typed), seenSince);
     return sequence(kept, flow ? undisputed(flow) : unchanged)(taken);
