@@ -141,7 +141,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       for (const list of lists.values()) void list.reload();
     },
   });
-  const { store, server, device } = sync;
+  const { store, api, device } = sync;
 
   function known({ name }: AnyFlow): AnyFlow {
     const flow = flows.get(name);
@@ -192,7 +192,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     // Only at run time do they know their flow, whose own schemas made what they hold.
     open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(flow, id) as unknown as Session<F>,
     list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
-    receipt: async (request) => (await server.receipt(request)).outcome,
+    receipt: async (request) => (await api.receipt(request)).outcome,
     guardUnload() {
       const isUnstored = () => store.unstored || [...live.values()].some(({ isWaiting }) => isWaiting);
       const guard = (event: Event) => isUnstored() && event.preventDefault();

@@ -26,7 +26,7 @@ export function openDevtools(sessions: Sessions): () => void {
   if (known !== undefined) return known;
   const sync = syncOf(sessions);
   const { store, connection, tabs } = sync;
-  const interceptor = interceptApi(sync.server);
+  const interceptor = interceptApi(sync.api);
   const seen = new Map<string, Named>();
   const elsewhere = () => (tabs.isLeader ? "" : " But another tab leads, and sends for this one, too.");
   let revealed = false;

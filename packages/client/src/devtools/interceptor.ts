@@ -26,8 +26,8 @@ export interface Interceptor {
 }
 
 /** Everything that asks the server holds this one object, so that its methods can be replaced under them. */
-export function interceptApi(server: Api): Interceptor {
-  const real = { ...server };
+export function interceptApi(api: Api): Interceptor {
+  const real = { ...api };
   let sending: ReadonlyMap<string, CommandName> = new Map();
   let isCut = false;
   // Rejects when the way is cut.
@@ -63,7 +63,7 @@ export function interceptApi(server: Api): Interceptor {
     throw new Error("The devtools dropped the reply.");
   }
 
-  Object.assign(server, {
+  Object.assign(api, {
     push: (commands, ms) => through(() => push(commands, ms)),
     read: (session, ms) => through(() => real.read(session, ms)),
     list: (request) => through(() => real.list(request)),
@@ -93,7 +93,7 @@ export function interceptApi(server: Api): Interceptor {
     },
     remove() {
       mend();
-      Object.assign(server, real);
+      Object.assign(api, real);
     },
   };
 }

@@ -78,11 +78,11 @@ export function panelModelOf(sync: Source, interceptor: Interceptor, seen: Map<s
 }
 
 function factsOf({ store, connection, tabs, device }: Source, interceptor: Interceptor): PanelModel["facts"] {
-  const { outdated, signedOut, offsetMs } = connection.state;
+  const { outdated, offsetMs } = connection.state;
   const network = (): Badge => {
     if (interceptor.isCut) return alarming("offline, by the devtools");
     if (outdated) return alarming("outdated");
-    if (signedOut) return alarming("signed out");
+    if (connection.isSignedOut) return alarming("signed out");
     return connection.offline ? alarming("offline") : calm("online");
   };
   const hasLocks = typeof BroadcastChannel !== "undefined" && globalThis.navigator?.locks !== undefined;

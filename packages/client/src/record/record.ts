@@ -1,4 +1,13 @@
-import type { CancelCommand, Json, Refusal, Snapshot, Stamp, StartCommand, SubmitCommand } from "@sessions/core";
+import type {
+  AnyFlow,
+  CancelCommand,
+  Json,
+  Refusal,
+  Snapshot,
+  Stamp,
+  StartCommand,
+  SubmitCommand,
+} from "@sessions/core";
 
 /** What is queued. Drafts are not: they are slots, and become commands when they are pushed. */
 export type QueuedCommand = StartCommand | SubmitCommand | CancelCommand;
@@ -111,4 +120,9 @@ export function isUnsettled(record: SessionRecord): boolean {
 /** Whether nothing local says that the session exists. */
 export function isUnknown(record: SessionRecord | undefined): boolean {
   return record === undefined || (record.snapshot === null && record.pending.length + record.shelved.length === 0);
+}
+
+/** Whether a record is of another flow's session. For this flow no such session exists. */
+export function isOfOtherFlow(record: SessionRecord | undefined, flow: AnyFlow): boolean {
+  return record !== undefined && record.flow !== "" && record.flow !== flow.name;
 }

@@ -18,10 +18,10 @@ export function applySnapshot(given: Snapshot, device: Device, flow: AnyFlow | u
     if (record.version !== version && isUnsettled(record)) return { ...record, outdated: true };
     // Whoever ends a session lets go of what is typed in it. On another device it would be shelved.
     const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);
-    // What was asked is answered by the session itself once it shows, or has ended.
-    const open = (asked: NonNullable<SessionRecord["confirmation"]>) =>
-      snapshot.status === "active" && snapshot.submissions[asked.step]?.command !== asked.id;
-    const confirmation = record.confirmation && open(record.confirmation) ? record.confirmation : null;
+    // The session itself answers an irreversible step, once it has the step's submission or has ended.
+    const isOpen = ({ id, step }: NonNullable<SessionRecord["confirmation"]>) =>
+      snapshot.status === "active" && snapshot.submissions[step]?.command !== id;
+    const confirmation = record.confirmation && isOpen(record.confirmation) ? record.confirmation : null;
     const drafts = endedHere ? {} : record.drafts;
     const taken: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
     const typed = typedBefore(taken, record.snapshot, device);

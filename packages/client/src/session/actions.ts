@@ -16,21 +16,11 @@ import {
   type Storable,
   type SubmitCommand,
 } from "@sessions/core";
-import { confirm, refused } from "./confirmation.ts";
+import type { Confirmation } from "./confirmation.ts";
 import { changedFields, newestTyped, ownSlot, stampFields, keepDraft, type Fields } from "../record/drafts.ts";
-import { applySnapshot } from "../record/snapshot.ts";
 import { keepOverwritten } from "../record/overwritten.ts";
+import { enqueue, unsettled, unshelved, wasUnsettled } from "../record/queue.ts";
 import {
-  noteConfirmation,
-  enqueue,
-  settled,
-  consumeDrafts,
-  unsettled,
-  unshelved,
-  wasUnsettled,
-} from "../record/queue.ts";
-import {
-  emptyRecord,
   sequence,
   unchanged,
   type QueuedCommand,
@@ -42,7 +32,6 @@ import type { Sync } from "../sync/sync.ts";
 import {
   draftOf,
   endedAtOnce,
-  settlementOf,
   submissionOf,
   type PendingSubmission,
   type PendingDraft,
@@ -65,8 +54,6 @@ export interface SessionActions {
   start(instead: ShelvedChange): Submission;
   /** @throws {SessionsError} `closed` */
   assertOpen(): void;
-  /** The command of the irreversible step that this tab waits for; undefined for none. */
-  readonly confirming: string | undefined;
   /** What was done before the session was known, in order: it is in memory alone. */
   readonly early: readonly Early[];
 }
@@ -81,20 +68,15 @@ export function createActions(
   flow: AnyFlow,
   session: string,
   sync: Sync,
+  recordNow: () => SessionRecord,
+  confirmation: Confirmation,
   waiting: Outcomes,
   untilKnown: () => Promise<void> | undefined,
   onEarly: () => void,
 ): SessionActions {
   const { store, connection, environment } = sync;
   const { version } = flow;
-  let confirming: string | undefined;
   let early: readonly Early[] = [];
-
-  /** Another flow's session does not exist here. */
-  function recordNow(): SessionRecord {
-    const record = store.records.get(session);
-    return record === undefined || (record.flow !== "" && record.flow !== flow.name) ? emptyRecord : record;
-  }
 
   function whenKnown<T>(run: () => T, entry: Early = { step: null, fields: {} }): T | Promise<T> {
     assertOpen();
@@ -164,7 +146,7 @@ export function createActions(
         if (instead === undefined) keepTyped(step, form, until);
         return refusedAtOnce(refusal);
       }
-      if (!flow.steps[step].kept) return unqueued(command);
+      if (!flow.steps[step].kept) return confirmation.send(command);
       const begun = queue(command, (view && submittedInput(view, step)) ?? null, instead);
       if (instead === undefined)
         void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, form, until));
@@ -186,32 +168,6 @@ export function createActions(
     const whole = { ...Object.fromEntries(empty.map((field) => [field, undefined])), ...form };
     // Some schemas take fields that they drop.
     draft(step, Object.fromEntries(Object.entries(whole).filter(([field]) => known?.includes(field) ?? true)));
-  }
-
-  function unqueued(command: SubmitCommand): PendingSubmission<Settlement> {
-    if (recordNow().pending.length > 0) return refusedAtOnce(unsettled(recordNow()));
-    const { id, step } = command;
-    confirming = id;
-    // Its id only: a page that comes back asks what became of it, and never sends it.
-    const stored = store.change(session, noteConfirmation({ id, step, atMs: environment.now() }));
-    return { stored, settled: stored.then(() => confirmed(command)) };
-  }
-
-  async function confirmed(command: SubmitCommand): Promise<Settlement> {
-    const device = sync.device();
-    const record = recordNow();
-    // Another tab was faster.
-    const isLate = record.pending.length > 0 || (record.confirmation !== null && record.confirmation.id !== command.id);
-    const { outcome, snapshot } = isLate ? refused(unsettled(record)) : await confirm(command, sync);
-    confirming = undefined;
-    const settlement = settlementOf(outcome);
-    const change = sequence(
-      snapshot ? applySnapshot(snapshot, device, flow) : unchanged,
-      settlement.outcome === "accepted" ? consumeDrafts(command) : unchanged,
-      settled(command.id, settlement),
-    );
-    await store.change(session, change);
-    return settlement;
   }
 
   function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
@@ -276,9 +232,6 @@ export function createActions(
     cancel,
     start,
     assertOpen,
-    get confirming() {
-      return confirming;
-    },
     get early() {
       return early;
     },

@@ -44,7 +44,7 @@ export interface LiveList extends SessionList {
 }
 
 export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: string) => LiveSession): LiveList {
-  const { store, server, connection, environment, device } = sync;
+  const { store, api, connection, environment, device } = sync;
   const listeners = createListeners();
   const blank: SessionListState = {
     active: [],
@@ -75,7 +75,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
       more: next !== null && next !== undefined,
       loading: loading || !store.loaded || next === undefined,
       blocked: refusals >= BLOCKED_TRIES,
-      signedOut: connection.state.signedOut,
+      signedOut: connection.isSignedOut,
     };
     if (isSame(made, state)) return;
     state = made;
@@ -102,7 +102,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
       failures += 1;
       refusals = isRefused(error, connection.offline) ? refusals + 1 : 0;
       // More is asked for by the person again.
-      if (after === null && !connection.state.signedOut)
+      if (after === null && !connection.isSignedOut)
         void later(backoffMs(failures, environment), environment).then(reload);
     }
     loading = false;
@@ -110,7 +110,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
   }
 
   async function take(after: ListReply["next"], limit: number): Promise<ListReply> {
-    const reply = await server.list({ flow: flow.name, limit, after });
+    const reply = await api.list({ flow: flow.name, limit, after });
     connection.heard(reply.now);
     adopt(reply.active);
     return reply;

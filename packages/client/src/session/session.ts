@@ -3,16 +3,15 @@ import { BLOCKED_TRIES, isRefused } from "../sync/answer.ts";
 import { createDeferred } from "../deferred.ts";
 import { backoffMs, isServerRender, later } from "../environment.ts";
 import { createListeners, report } from "../listeners.ts";
-import { askReceipt } from "./confirmation.ts";
+import { createConfirmation } from "./confirmation.ts";
 import { applySnapshot } from "../record/snapshot.ts";
-import { settled, untaken } from "../record/queue.ts";
 import { withoutContents } from "../record/lift.ts";
-import { emptyRecord, isUnknown, sequence, type SessionRecord } from "../record/record.ts";
+import { emptyRecord, isOfOtherFlow, isUnknown, type SessionRecord } from "../record/record.ts";
 import { createActions } from "./actions.ts";
 import { blankState, sessionStateOf, type SessionState, type SyncState } from "./state.ts";
 import { createShelf } from "./shelf.ts";
 import type { Sync } from "../sync/sync.ts";
-import { settlementOf, type Draft, type Submission } from "./submission.ts";
+import type { Draft, Submission } from "./submission.ts";
 import { viewOf } from "../record/view.ts";
 import { createOutcomes } from "./outcomes.ts";
 
@@ -55,12 +54,13 @@ export interface LiveSession extends Omit<Session, "draft" | "submit"> {
 }
 
 export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSession {
-  const { store, connection, server, environment } = sync;
+  const { store, connection, api, environment } = sync;
   const listeners = createListeners();
   const waiting = createOutcomes(() => store.records.get(id) ?? emptyRecord);
   const known = createDeferred<void>();
   const untilKnown = () => (state.status === "loading" ? known.promise : undefined);
-  const actions = createActions(flow, id, sync, waiting, untilKnown, refresh);
+  const confirmation = createConfirmation(flow, id, sync, recordNow);
+  const actions = createActions(flow, id, sync, recordNow, confirmation, waiting, untilKnown, refresh);
   const offered = createShelf(flow, id, store, actions);
   const blank = blankState(flow, id);
   let state = blank;
@@ -69,19 +69,23 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
   let absence: "loading" | "missing" =
     (sync.isOpen || isServerRender()) && idSchema.safeParse(id).success ? "loading" : "missing";
   let reading = false;
-  let recalling = false;
   let failures = 0;
   // In a row, of those.
   let refusals = 0;
 
+  function recordNow(): SessionRecord {
+    const record = store.records.get(id);
+    return record === undefined || isOfOtherFlow(record, flow) ? emptyRecord : record;
+  }
+
   function refresh(): void {
     const found = store.records.get(id);
-    const foreign = found !== undefined && found.flow !== "" && found.flow !== flow.name;
-    const record = foreign ? undefined : found;
-    if (foreign) absence = "missing";
-    else if (store.loaded && isUnknown(record) && absence === "loading" && !connection.state.signedOut) void read();
+    const isForeign = isOfOtherFlow(found, flow);
+    const record = isForeign ? undefined : found;
+    if (isForeign) absence = "missing";
+    else if (store.loaded && isUnknown(record) && absence === "loading" && !connection.isSignedOut) void read();
 
-    if (record?.confirmation) void recall(record.confirmation);
+    confirmation.recover();
 
     const { serverMs } = connection;
     const { snapshot } = record ?? emptyRecord;
@@ -139,19 +143,6 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
     return { ...shows, drafts } as SessionState;
   }
 
-  /** When nothing had answered, after a reload, or in another tab than that which asked. */
-  async function recall(asked: NonNullable<SessionRecord["confirmation"]>): Promise<void> {
-    if (recalling || !store.loaded || asked.id === actions.confirming) return;
-    recalling = true;
-    const isOpen = () => sync.isOpen && store.records.get(id)?.confirmation?.id === asked.id;
-    const found = await askReceipt({ ...asked, session: id }, isOpen, sync);
-    recalling = false;
-    if (found === undefined || !isOpen()) return;
-    const { outcome, snapshot } = found;
-    const take = snapshot ? [applySnapshot(snapshot, sync.device(), flow)] : [];
-    await store.change(id, sequence(...take, settled(asked.id, settlementOf(outcome)), untaken(asked.id)));
-  }
-
   function isOfAnotherVersion(record: SessionRecord | undefined): record is SessionRecord {
     return record !== undefined && record.version !== 0 && record.version !== flow.version;
   }
@@ -165,7 +156,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
     const otherVersion = isOfAnotherVersion(record) && !record.snapshot?.endedAt;
     const is = (): SyncState["state"] => {
       if (connection.state.outdated || record?.outdated || otherVersion) return "outdated";
-      if (connection.state.signedOut) return "signed_out";
+      if (connection.isSignedOut) return "signed_out";
       if (refusals >= BLOCKED_TRIES && isUnknown(record)) return "blocked";
       if (record && record.shelved.length > 0) return "conflict";
       if (connection.offline) return "offline";
@@ -178,7 +169,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
     if (reading) return;
     reading = true;
     try {
-      const reply = await server.read(id);
+      const reply = await api.read(id);
       connection.heard(reply.now);
       failures = refusals = 0;
       if (reply.session?.flow === flow.name) await store.change(id, applySnapshot(reply.session, sync.device(), flow));

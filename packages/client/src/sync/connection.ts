@@ -20,6 +20,8 @@ export interface ConnectionState {
 export interface Connection {
   readonly state: ConnectionState;
   readonly offline: boolean;
+  /** Whether nobody, or another person, is signed in here. Nothing is sent while that is so. */
+  readonly isSignedOut: boolean;
   /**
    * The server's clock as it was heard since this page was opened, carried on by one that nobody sets: milliseconds since
    * 1970, late rather than early. Null while it was not heard: then nothing tells a long time from a clock that was set.
@@ -66,6 +68,9 @@ export function createConnection(
     },
     get offline() {
       return !state.up;
+    },
+    get isSignedOut() {
+      return state.signedOut;
     },
     get serverMs() {
       return base.isHeard ? carriedOn() : null;

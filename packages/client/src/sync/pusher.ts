@@ -30,7 +30,7 @@ const LONGEST_WISH_MS = 300_000;
 export interface PusherOptions {
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly store: Store;
-  readonly server: Api;
+  readonly api: Api;
   readonly connection: Connection;
   readonly environment: Environment;
   readonly device: () => Device;
@@ -55,7 +55,7 @@ export interface Pusher {
 }
 
 export function createPusher(options: PusherOptions): Pusher {
-  const { flows, store, server, connection, environment, device, isLeader, askServer } = options;
+  const { flows, store, api, connection, environment, device, isLeader, askServer } = options;
   const outdated = new Set<string>();
   // The server is ahead of this page: whatever it took, only another page can be told.
   const newerOnServer = new Set<string>();
@@ -74,8 +74,8 @@ export function createPusher(options: PusherOptions): Pusher {
 
   function wake(drafts: boolean): void {
     draftsWanted ||= drafts;
-    if (connection.state.signedOut && !drafts) askServer();
-    if (!running && cancelRetry === undefined && !connection.state.signedOut) void run();
+    if (connection.isSignedOut && !drafts) askServer();
+    if (!running && cancelRetry === undefined && !connection.isSignedOut) void run();
   }
 
   async function run(): Promise<void> {
@@ -125,7 +125,7 @@ export function createPusher(options: PusherOptions): Pusher {
     const sinceMs = environment.elapsed();
     try {
       // One alone has as long as it needs at 8 kbit/s.
-      reply = await server.push(commands, commands.length > 1 ? PUSH_MS : PUSH_MS + bytes);
+      reply = await api.push(commands, commands.length > 1 ? PUSH_MS : PUSH_MS + bytes);
       if (reply.outcomes.length !== commands.length) throw new Error("Not an outcome for each command.");
     } catch (error) {
       return !closed && (await failed(error, batch));
@@ -180,7 +180,7 @@ export function createPusher(options: PusherOptions): Pusher {
     draftsWanted = true;
     // It may be there for all that, or tell who is signed in.
     askServer();
-    if (connection.state.signedOut) return false;
+    if (connection.isSignedOut) return false;
 
     const wishMs = Math.min(answer?.retryAfterMs ?? 0, LONGEST_WISH_MS);
     // Of what is known to fail by itself the wish is no word about the rest.
@@ -214,7 +214,7 @@ export function createPusher(options: PusherOptions): Pusher {
 
   /** Whether a push without anything is let in: else it is not the command that is refused. */
   function getsThrough(): Promise<boolean> {
-    return server.push([]).then(
+    return api.push([]).then(
       () => true,
       () => false,
     );

@@ -76,7 +76,7 @@ async function sent(drafts: readonly number[], kilobits: number, maxPushBytes: n
     flows: new Map([["notes", notes]]),
     // Of a store it needs no more.
     store: store as unknown as Store,
-    server: createApi({ ...options, onSignedOut: () => {}, onError: () => {} }),
+    api: createApi({ ...options, onSignedOut: () => {}, onError: () => {} }),
     connection: createConnection(environment, clock, () => {}),
     maxPushBytes,
     isLeader: () => true,

@@ -38,7 +38,7 @@ export interface Sync {
   readonly environment: Environment;
   readonly store: Store;
   readonly connection: Connection;
-  readonly server: Api;
+  readonly api: Api;
   readonly tabs: Pick<Tabs, "isLeader">;
   readonly isOpen: boolean;
   device(): Device;
@@ -79,7 +79,7 @@ export function createSync(options: SyncOptions): Sync {
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
   const connection = createConnection(environment, storedClockOffset, onLink);
-  const server = createApi({ ...options, device, onSignedOut: connection.signedOut });
+  const api = createApi({ ...options, device, onSignedOut: connection.signedOut });
   const tabs = openTabs({
     name: store.name,
     environment,
@@ -98,7 +98,7 @@ export function createSync(options: SyncOptions): Sync {
   const pusher = createPusher({
     flows,
     store,
-    server,
+    api,
     connection,
     environment,
     device,
@@ -106,7 +106,7 @@ export function createSync(options: SyncOptions): Sync {
     maxPushBytes: options.maxPushBytes,
     askServer: () => watcher.ask(),
   });
-  const watcher = createWatcher({ flows, store, server, environment, connection, device, onEvent, onGap });
+  const watcher = createWatcher({ flows, store, api, environment, connection, device, onEvent, onGap });
   const pause = createDebounce(environment, () => wake(true));
   const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection });
   let hasGap = false;
@@ -220,7 +220,7 @@ export function createSync(options: SyncOptions): Sync {
     // What the other tab stored before it called is read first.
     if (message.kind === "wake" && tabs.isLeader) void reading.then(() => pusher.wake(message.drafts));
     // Where somebody has just opened a page, somebody may have signed in.
-    if (message.kind === "hello" && connection.state.signedOut && isLeader()) watcher.ask();
+    if (message.kind === "hello" && connection.isSignedOut && isLeader()) watcher.ask();
     if (message.kind === "hello") tellLink();
     if (message.kind === "link" && !watches()) connection.adopt(message.state, message.serverMs);
     // The others of its team are told what it has stored.
@@ -250,7 +250,7 @@ export function createSync(options: SyncOptions): Sync {
     environment,
     store,
     connection,
-    server,
+    api,
     tabs,
     get isOpen() {
       return isOpen;

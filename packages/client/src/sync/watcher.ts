@@ -25,7 +25,7 @@ const ASK_MS = 4_000;
 const LONGEST_MS = 300_000;
 
 export interface WatcherOptions {
-  readonly server: Api;
+  readonly api: Api;
   readonly environment: Environment;
   readonly connection: Connection;
   readonly flows: ReadonlyMap<string, AnyFlow>;
@@ -55,7 +55,7 @@ export interface Watcher {
 }
 
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { flows, store, server, environment, connection, device, onEvent, onGap } = options;
+  const { flows, store, api, environment, connection, device, onEvent, onGap } = options;
   // What an older stream still says counts no more.
   let stream = 0;
   let unsubscribe: (() => void) | undefined;
@@ -136,7 +136,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     set("silence", SILENCE_MS, ended);
     let asked: Record<string, number> | undefined = known();
     const told = new Set(Object.keys(asked));
-    const unsubscribeThis = server.watch(asked, {
+    const unsubscribeThis = api.watch(asked, {
       onData: (event) =>
         current(() => {
           brought += 1;
@@ -197,7 +197,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
         shorten(error);
         connection.failed();
         // Whether somebody has signed in again is heard in the same way.
-        if (started || connection.state.signedOut) set("ask", backoffMs(failures, environment), ask);
+        if (started || connection.isSignedOut) set("ask", backoffMs(failures, environment), ask);
       },
     );
   }
@@ -206,7 +206,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   async function changes(asked: Record<string, number>): Promise<void> {
     const told = new Set(Object.keys(asked));
     for (let after: string | undefined, more = true; more && !closed;) {
-      const event = await server.changes(asked, after);
+      const event = await api.changes(asked, after);
       heard(event, told);
       after = event.snapshots.at(-1)?.id;
       more = event.more && after !== undefined;
@@ -253,7 +253,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   /** Active here, not asked about for want of room, and not told of among all that are active: they have ended. */
   async function readEach(ended: readonly Snapshot[]): Promise<void> {
     for (const { id } of ended) {
-      const reply = await server.read(id).catch(() => undefined);
+      const reply = await api.read(id).catch(() => undefined);
       if (reply?.session) adopt(reply.session);
     }
   }

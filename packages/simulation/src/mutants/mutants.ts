@@ -186,16 +186,11 @@ export const mutants: readonly Mutant[] = [
   },
   one(
     "confirm again under a new id",
-    "client/src/session/confirmation.ts",
-    "server.push([command], ",
-    "server.push([{ ...command, id: environment.id() }], ",
+    "client/src/sync/irreversible.ts",
+    "api.push([command], ",
+    "api.push([{ ...command, id: environment.id() }], ",
   ),
-  one(
-    "never ask what became of a confirmation",
-    "client/src/session/session.ts",
-    "if (record?.confirmation) void recall(record.confirmation);",
-    "",
-  ),
+  one("never ask what became of a confirmation", "client/src/session/session.ts", "confirmation.recover();", ""),
   one(
     "give up what waits for another version",
     "client/src/record/reply.ts",
