@@ -113,7 +113,9 @@ export class DraftChecks {
     // What the server had, ended with the session, and what is typed where it was ended is let go of.
     if (truth !== undefined && truth.status !== "active")
       return newer.length > 0 || slots.has(at) || truth.device.id === mine;
-    return newer.length === 0 && [step, nameNow(step)].some((name) => truth?.drafts[name]?.[field] !== undefined);
+    // It stands: a newer one may have come first, and gone with a submission since.
+    const standing = truth?.drafts[step]?.[field] ?? truth?.drafts[nameNow(step)]?.[field];
+    return standing !== undefined && (standing.at === at || sameJson(standing.value, value));
   }
 
   #of(owner: string, session: string, step: string, field: string) {

@@ -110,8 +110,8 @@ export const mutants: readonly Mutant[] = [
         find: "  const deciding = () =>",
         replace: `  const counted = new Map();
   for (const limit of served.limits) {
-    const tx = court.db.withSchema(court.schema);
-    counted.set(limit, await limit.check({ tx, owner, flow: served.flow.name, nowMs: court.now() }));
+    const tx = context.db.withSchema(context.schema);
+    counted.set(limit, await limit.check({ tx, owner, flow: served.flow.name, nowMs: context.now() }));
   }
   early.set(command, counted);
   const deciding = () =>`,
