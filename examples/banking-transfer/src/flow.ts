@@ -5,7 +5,7 @@ import { z } from "zod";
 /** Above this amount, in cents, the bank asks where the money comes from. */
 export const SOURCE_ABOVE_CENTS = 1_000_000;
 
-/** Where the money of a large transfer can come from, as a person reads it. */
+/** The possible sources of the money of a large transfer, as texts for a person. */
 export const origins = {
   salary: "Salary or pension",
   savings: "Savings",
@@ -21,7 +21,7 @@ const Iban = z
   .transform((text) => electronicFormatIBAN(text) ?? "")
   .refine((iban) => isValidIBAN(iban), NOT_AN_IBAN);
 
-/** A bank transfer: to whom, how much, for a large one where the money comes from, and the person's yes. */
+/** A bank transfer: the recipient, the amount, the source of a large amount, and the confirmation. */
 export const transfer = defineFlow({
   name: "transfer",
   version: 1,

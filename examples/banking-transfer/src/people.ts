@@ -1,4 +1,4 @@
-/** The two customers of the demonstration. The sign-in page names them, so that anybody can be one. */
+/** The two customers of the demonstration. The sign-in page names them, so that everybody can try both. */
 export const people = [
   { id: "ada", name: "Ada Lovelace", iban: "BE44735181512145", openingCents: 25_000_00 },
   { id: "grace", name: "Grace Hopper", iban: "BE95735190612058", openingCents: 4_800_00 },

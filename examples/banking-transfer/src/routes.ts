@@ -3,7 +3,7 @@ export type Route =
   | { readonly page: "home" | "side-by-side" }
   | { readonly page: "transfer"; readonly id: string; readonly step: string | undefined };
 
-/** The page at a path; null where there is none. Browser and server share it, so that the server can say so too. */
+/** The page at a path; null for no page. The browser and the server share it, so that the server can answer 404. */
 export function routeOf(path: string): Route | null {
   if (path === "/") return { page: "home" };
   if (path === "/side-by-side") return { page: "side-by-side" };

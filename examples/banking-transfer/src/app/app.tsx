@@ -1,30 +1,31 @@
 import { routeOf } from "../routes.ts";
-import { HomePage } from "./home-page.tsx";
-import { NotFound } from "./not-found.tsx";
-import { usePath } from "./route.tsx";
-import { SideBySidePage } from "./side-by-side-page.tsx";
-import { SignInPage } from "./sign-in-page.tsx";
-import { SignedIn, type DeviceNaming } from "./signed-in.tsx";
-import { TransferPage } from "./transfer-page.tsx";
-import { useTitle } from "./title.ts";
-import { useVisit } from "./visit.ts";
+import { HomePage } from "./pages/home-page.tsx";
+import { NotFound } from "./pages/not-found.tsx";
+import { usePath } from "./elements/navigation.tsx";
+import { SideBySidePage } from "./pages/side-by-side-page.tsx";
+import { SignInPage } from "./pages/sign-in-page.tsx";
+import { SignedIn } from "./signed-in.tsx";
+import { TransferPage } from "./pages/transfer-page.tsx";
+import { useTitle } from "./elements/title.ts";
+import { useCurrentUser } from "./person/current-user.ts";
+import type { DeviceNaming } from "./person/device-name.ts";
 
 /** Every page of the bank. */
 export function App() {
-  const { visit, ask, end } = useVisit();
+  const { current, refresh, signedOut } = useCurrentUser();
   const path = usePath();
 
-  switch (visit.kind) {
-    case "asking":
+  switch (current.kind) {
+    case "loading":
       return null;
     case "unreachable":
       return <Unreachable />;
-    case "nobody":
-      return <SignInPage unasked={visit.unasked} onSignedIn={ask} />;
-    case "someone":
-      if (path === "/side-by-side") return <SideBySidePage user={visit.user} />;
+    case "signed_out":
+      return <SignInPage byBank={current.byBank} onSignedIn={refresh} />;
+    case "signed_in":
+      if (path === "/side-by-side") return <SideBySidePage user={current.user} />;
       return (
-        <SignedIn key={visit.user.id} user={visit.user} onDoubted={ask} onSignedOut={end}>
+        <SignedIn key={current.user.id} user={current.user} onRefused={refresh} onSignedOut={signedOut}>
           {(device) => <Page path={path} device={device} />}
         </SignedIn>
       );

@@ -1,7 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
-import { profile } from "./device.ts";
+import { profile } from "./person/device.ts";
 import "./styles/index.css";
 
 document.documentElement.dataset["profile"] = profile;

@@ -2,37 +2,32 @@ import { createSessions, type Sessions } from "@sessions/client";
 import { SessionsProvider, useSessions } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
-import { profile } from "./device.ts";
-import { forgetDeviceName, useDeviceName } from "./device-name.ts";
+import { profile } from "./person/device.ts";
+import { forgetDeviceName, useDeviceName, type DeviceNaming } from "./person/device-name.ts";
 import { offerDevtools } from "./devtools.ts";
-import { LostWork } from "./lost-work.tsx";
-import { Link } from "./route.tsx";
-import { SignOut } from "./sign-out.tsx";
-import type { User } from "./visit.ts";
+import { LostWork } from "./changes/lost-work.tsx";
+import { Link } from "./elements/navigation.tsx";
+import { SignOut } from "./person/sign-out.tsx";
+import type { User } from "./person/current-user.ts";
 
-export interface DeviceNaming {
-  readonly name: string;
-  rename(name: string): void;
-}
-
-/** The frame of every page that needs a person, with that person's sessions. */
+/** The frame of every page that needs a person who is signed in. It opens that person's sessions. */
 export function SignedIn(props: {
   readonly user: User;
-  /** The bank may have ended the sign-in. */
-  onDoubted(): Promise<void>;
-  /** The person has, and this device keeps nothing. */
+  /** The bank refused a request of this person: the sign-in may have ended. */
+  onRefused(): Promise<void>;
+  /** The person signed out, and this device keeps nothing. */
   onSignedOut(): void;
-  /** The page, given what this device is called and what renames it. */
+  /** The page, for a device with this name. */
   readonly children: (device: DeviceNaming) => ReactNode;
 }) {
-  const { user, onDoubted, onSignedOut } = props;
-  const [name, rename] = useDeviceName(user);
-  const sessions = useSessionsOf(user.id, name);
+  const { user, onRefused, onSignedOut } = props;
+  const device = useDeviceName(user);
+  const sessions = useSessionsOf(user.id, device.name);
   const [leaving, setLeaving] = useState(false);
   if (!sessions || leaving) return null;
 
   async function wipe(opened: Sessions) {
-    // No page may ask for a transfer while they are wiped.
+    // No page may open a transfer during the wipe.
     setLeaving(true);
     try {
       await opened.forget();
@@ -47,22 +42,22 @@ export function SignedIn(props: {
         <Link to="/" className="brand">
           Harbour Bank
         </Link>
-        <span className="person">{profile ? name : user.name}</span>
+        <span className="person">{profile ? device.name : user.name}</span>
         <SignOut onSignedOut={() => wipe(sessions)} />
       </header>
       <LostWork />
-      <SignedOutHere onDoubted={onDoubted} />
-      {props.children({ name, rename })}
+      <SignedOutHere onRefused={onRefused} />
+      {props.children(device)}
     </SessionsProvider>
   );
 }
 
-/** Asks who is signed in once the bank has said that this person is not. */
-function SignedOutHere({ onDoubted }: { onDoubted(): Promise<void> }) {
+/** Asks the bank who is signed in when it has refused the sessions' requests. */
+function SignedOutHere({ onRefused }: { onRefused(): Promise<void> }) {
   const { signedOut } = useSessions(transfer);
   useEffect(() => {
-    if (signedOut) void onDoubted();
-  }, [signedOut, onDoubted]);
+    if (signedOut) void onRefused();
+  }, [signedOut, onRefused]);
   return null;
 }
 
@@ -78,7 +73,7 @@ function useSessionsOf(owner: string, deviceName: string): Sessions | null {
     });
     return () => {
       closed = true;
-      // Renamed, it is opened again: nothing may be begun on what is closed.
+      // A new name opens the sessions again. Nothing may start on closed sessions.
       setSessions(null);
       stopGuarding();
       opened.close();

@@ -9,39 +9,39 @@ import { BANK_TIME_ZONE, COMPLETED_AT_MOST, OPEN_AT_MOST } from "../limits.ts";
 import { DEMO_PASSWORD } from "../people.ts";
 import type { Database } from "./database.ts";
 import { accountOf, feeCents, obstacle, pay, type BankTables } from "./ledger.ts";
-import { openStreams } from "./open-streams.ts";
-import { hashPassword } from "./passwords.ts";
-import { servePages } from "./pages.ts";
-import { keptNowhere, protect } from "./protect.ts";
-import { createSignIn, type Browser, type SignIn, type User } from "./sign-in.ts";
+import { openStreams } from "./http/open-streams.ts";
+import { hashPassword } from "./sign-in/passwords.ts";
+import { servePages } from "./http/pages.ts";
+import { forbidCaching, setSecurityHeaders } from "./http/headers.ts";
+import { createSignIn, type Browser, type SignIn, type User } from "./sign-in/sign-in.ts";
 import { migrateBank } from "./tables.ts";
 
-/** Calls that one request can make: the pages make one. */
-const BATCH_AT_MOST = 5;
+/** The most calls in one request. The pages make one. */
+const MAX_BATCH_SIZE = 5;
 
-/** How long a request's body may be, in bytes: a parcel of the sessions is below 100 kB. */
-const BODY_AT_MOST = 256 * 1024;
+/** The greatest size of a request's body. A push of the sessions has less than 100 kB. */
+const MAX_BODY_BYTES = 256 * 1024;
 
 interface Context {
   readonly user: User | null;
   readonly browser: Browser;
   /** Gives the browser this cookie (`Set-Cookie`). */
-  remember(cookie: string): void;
-  /** Ends what the browser hears with the cookie that it came with. */
+  setCookie(cookie: string): void;
+  /** Ends the open streams of the cookie that this request carries. */
   endStreams(): void;
 }
 
 export interface AppOptions {
   readonly database: Database;
-  /** Where the built pages lie. */
+  /** The folder of the built pages. */
   readonly pages: string;
 }
 
 export interface App {
   readonly handle: RequestListener;
-  /** Makes the tables, the bank's and its sessions', where they are missing or older. */
+  /** Makes or updates the tables of the bank and of its sessions. */
   migrate(): Promise<void>;
-  /** @throws {SessionsError} when the database is not fit to serve from. */
+  /** @throws {SessionsError} if the database cannot serve the sessions. */
   check(): Promise<void>;
   /** Ends open streams. */
   close(): Promise<void>;
@@ -49,7 +49,7 @@ export interface App {
 
 export type AppRouter = ReturnType<typeof createRouter>;
 
-/** The bank: its pages, its own few procedures, and its sessions beside them. */
+/** The bank: its pages, its own procedures, and its sessions. */
 export function createApp({ database, pages }: AppOptions): App {
   const db = new Kysely<BankTables>({ dialect: database.dialect });
   const sessions = createTransfers(database);
@@ -63,14 +63,14 @@ export function createApp({ database, pages }: AppOptions): App {
       return {
         user: await signIn.userOf(browser),
         browser,
-        remember(cookie) {
+        setCookie(cookie) {
           res.setHeader("set-cookie", cookie);
         },
         endStreams: () => streams.end(browser.cookies),
       };
     },
-    maxBatchSize: BATCH_AT_MOST,
-    maxBodySize: BODY_AT_MOST,
+    maxBatchSize: MAX_BATCH_SIZE,
+    maxBodySize: MAX_BODY_BYTES,
     onError({ error, path }) {
       if (error.code === "INTERNAL_SERVER_ERROR")
         console.error(`${path ?? "A procedure"} failed: ${error.cause?.name ?? error.code}.`);
@@ -80,10 +80,10 @@ export function createApp({ database, pages }: AppOptions): App {
 
   return {
     handle(req, res) {
-      protect(res);
+      setSecurityHeaders(res);
       if (!methods.has(req.method)) return void res.writeHead(405, { allow: [...methods].join(", ") }).end();
       if (!req.url?.startsWith("/trpc/")) return files(req, res);
-      keptNowhere(res);
+      forbidCaching(res);
       if (isForm(req)) return void res.writeHead(415).end();
       streams.add(req.headers.cookie, res);
       procedures(req, res);
@@ -148,12 +148,12 @@ function createRouter(sessions: ReturnType<typeof createTransfers>, signIn: Sign
       .mutation(async ({ ctx, input }) => {
         const signedIn = await signIn.enter(input.id, input.password, ctx.browser);
         if (!signedIn) return null;
-        ctx.remember(signedIn.cookie);
+        ctx.setCookie(signedIn.cookie);
         ctx.endStreams();
         return signedIn.user;
       }),
     signOut: t.procedure.mutation(async ({ ctx }) => {
-      ctx.remember(await signIn.leave(ctx.browser));
+      ctx.setCookie(await signIn.leave(ctx.browser));
       ctx.endStreams();
     }),
     account: t.procedure.query(({ ctx }) => {
@@ -165,7 +165,7 @@ function createRouter(sessions: ReturnType<typeof createTransfers>, signIn: Sign
 
 const methods: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "POST"]);
 
-/** Procedures are called with JSON. A form, which another site could send, is not one. */
+/** Procedures take JSON only. Another site could send a form. */
 function isForm(req: IncomingMessage): boolean {
   return req.method === "POST" && !req.headers["content-type"]?.startsWith("application/json");
 }

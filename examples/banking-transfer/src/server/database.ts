@@ -5,20 +5,20 @@ import { PGliteDialect, PostgresDialect, type Dialect } from "kysely";
 import { Pool } from "pg";
 
 export interface Database {
-  /** What `createSessions` takes, so that the bank and its sessions share one database. */
+  /** For `createSessions`: the bank and its sessions share one database. */
   readonly source: Pool | PGlite;
   readonly dialect: Dialect;
   close(): Promise<void>;
 }
 
-/** Opens the PostgreSQL at `url`, or without one a PGlite that keeps its files in `directory`. */
+/** Opens the PostgreSQL at `url`. Without a `url`, opens a PGlite with its files in `directory`. */
 export async function openDatabase(url: string | undefined, directory: string): Promise<Database> {
   return url ? openPostgres(url) : openPGlite(directory);
 }
 
 function openPostgres(url: string): Database {
   const pool = new Pool({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  // An idle connection that the server ends is no news: the next query opens another.
+  // The database may end an idle connection. The next query opens another.
   pool.on("error", () => {});
   return { source: pool, dialect: new PostgresDialect({ pool }), close: () => pool.end() };
 }
@@ -42,7 +42,7 @@ async function openPGlite(directory: string): Promise<Database> {
   }
 }
 
-/** PGlite does not notice a second process on its files, and two would ruin them. */
+/** Keeps a second process from the same files. PGlite does not notice one, and two would destroy them. */
 async function claim(path: string): Promise<() => Promise<void>> {
   const holder = Number(await readFile(path, "utf8").catch(() => ""));
   if (holder && holder !== process.pid && isRunning(holder)) {

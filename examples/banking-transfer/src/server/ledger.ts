@@ -12,7 +12,7 @@ export interface BankTables {
   };
   "bank.ledger": {
     entry: GeneratedAlways<number>;
-    /** Unique: whatever happens, one session pays once. */
+    /** Unique: one session pays at most once. */
     session: string;
     owner: string;
     recipient: string;
@@ -55,11 +55,11 @@ export function feeCents(cents: number): number {
 }
 
 /**
- * Writes the ledger's row and moves the balance, in the transaction of the caller: all of it or nothing.
- * Money for an account of this bank arrives there; anything else has left the bank.
+ * Writes the ledger's row and moves the balance, in the transaction of the caller: both or neither. Money for an
+ * account of this bank arrives there. Other money leaves the bank.
  */
 export async function pay(tx: Transaction<BankTables>, payment: Payment): Promise<Paid> {
-  // Both accounts in one order, or two people who pay each other would wait for each other.
+  // Locked in the order of owners. Else two people who pay each other would wait for each other.
   const accounts = await tx
     .selectFrom("bank.account")
     .select(["owner", "iban", "balance_cents"])
@@ -94,7 +94,7 @@ export async function pay(tx: Transaction<BankTables>, payment: Payment): Promis
   return { paid: true, reference: `TR-${String(entry).padStart(6, "0")}` };
 }
 
-/** Why a transfer of `cents` would be refused as things are; null when it would not. */
+/** Why the account cannot pay `cents` now; null if it can. */
 export async function obstacle(tx: Transaction<BankTables>, owner: string, cents: number): Promise<string | null> {
   const account = await accountOf(tx, owner);
   return account.balanceCents < cents + feeCents(cents) ? NOT_COVERED : null;
@@ -102,7 +102,7 @@ export async function obstacle(tx: Transaction<BankTables>, owner: string, cents
 
 const NOT_COVERED = "Your balance does not cover this amount and its fee.";
 
-/** Someone's account: its IBAN and balance. */
+/** The IBAN and the balance of an account. */
 export async function accountOf(
   db: Kysely<BankTables>,
   owner: string,

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { createApp, type App } from "./app.ts";
 import { openDatabase, type Database } from "./database.ts";
-import { finisher } from "./stop.ts";
+import { finisher } from "./http/stop.ts";
 
 const {
   PORT = "4000",
@@ -16,10 +16,10 @@ const {
 const data = DATA_DIRECTORY ?? fileURLToPath(new URL("../../.data", import.meta.url));
 const pages = PAGES_DIRECTORY ?? fileURLToPath(new URL("../../dist/app", import.meta.url));
 
-/** In milliseconds: how long a request may take to arrive, its body included. */
+/** How long a request with its body may take to arrive, in milliseconds. */
 const timeouts = { headersTimeout: 10_000, requestTimeout: 60_000 } as const;
 
-/** How long a connection may move nothing, in milliseconds. A stream has a heartbeat every 15 seconds. */
+/** How long a connection may be silent, in milliseconds. A stream has a heartbeat every 15 seconds. */
 const SILENT_MS = 60_000;
 
 try {
@@ -35,7 +35,7 @@ async function start(): Promise<void> {
   const server = createServer(timeouts, (req, res) => handle(req, res));
   server.setTimeout(SILENT_MS);
   const finish = finisher(server);
-  // The port first: a second start of the example must not get as far as the first one's data.
+  // The port first, so that a second start of the example never opens the data of the first one.
   await listen(server);
 
   const database = await openDatabase(DATABASE_URL, data);
@@ -45,7 +45,7 @@ async function start(): Promise<void> {
   });
   handle = app.handle;
   const stop = async () => {
-    // Pages that are still open ask again at once: they are told to come back, on a connection that ends.
+    // Open pages ask again at once. They get a 503, on a connection that ends.
     handle = (_req, res) => res.writeHead(503, { "retry-after": "1", connection: "close" }).end();
     server.close();
     await app.close();
@@ -75,7 +75,7 @@ function listen(server: Server): Promise<void> {
   });
 }
 
-/** What stops the start and what to do about it, in one sentence. */
+/** The cause of a failed start and its remedy, in one sentence. */
 function sentence(error: unknown): string {
   if (!(error instanceof Error)) return "Something unknown went wrong.";
   const code = "code" in error ? error.code : undefined;

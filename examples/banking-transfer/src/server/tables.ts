@@ -2,11 +2,11 @@ import { sql, type Kysely } from "kysely";
 import { people } from "../people.ts";
 import type { BankTables } from "./ledger.ts";
 
-/** Makes the bank's own tables and opens the demonstration's accounts, where they are missing. */
+/** Makes the missing tables of the bank, and the missing accounts of the demonstration. */
 export async function migrateBank(db: Kysely<BankTables>, demoPasswordHash: () => Promise<string>): Promise<void> {
   const passwordHash = await demoPasswordHash();
   await db.transaction().execute(async (tx) => {
-    // Two servers that start at once would race: CREATE … IF NOT EXISTS alone does not prevent that.
+    // Two servers can start at once. CREATE … IF NOT EXISTS alone does not prevent a race.
     await sql`select pg_advisory_xact_lock(hashtext('bank'))`.execute(tx);
     await sql`create schema if not exists bank`.execute(tx);
     await sql`
@@ -37,7 +37,7 @@ export async function migrateBank(db: Kysely<BankTables>, demoPasswordHash: () =
         until timestamptz not null
       )`.execute(tx);
     await sql`create index if not exists sign_in_owner on bank.sign_in (owner, began_at)`.execute(tx);
-    // As rate-limiter-flexible has it. What is there is of minutes, and may go with a crash.
+    // As rate-limiter-flexible needs it. The counts are of minutes, so a crash may lose them.
     await sql`
       create unlogged table if not exists bank.sign_in_try (
         key varchar(255) primary key,

@@ -1,5 +1,0 @@
-import { createTRPCClient, httpLink } from "@trpc/client";
-import type { AppRouter } from "../server/app.ts";
-
-/** The bank's own procedures, beside its sessions: who is signed in, and the account. */
-export const bank = createTRPCClient<AppRouter>({ links: [httpLink({ url: "/trpc" })] });
