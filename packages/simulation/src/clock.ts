@@ -1,20 +1,20 @@
-/** How long something may take to come about, in simulated milliseconds. */
-const PATIENCE_MS = 60 * 60_000;
+/** How long `until` waits at most, in simulated milliseconds. */
+const MOST_WAIT_MS = 60 * 60_000;
 
 interface Due {
   readonly atMs: number;
   readonly run: () => void;
 }
 
-/** The one clock of a simulated world: an event happens, everything that follows from it comes to rest, time moves on. */
+/** The one clock of a world. It runs one event, waits until all work that follows from it has finished, then runs the next. */
 export class Clock {
   #nowMs: number;
-  /** The soonest last; of those due at one moment, the first that was asked for. */
+  /** The next event last. Of events at one moment, the first that was added runs first. */
   readonly #due: Due[] = [];
 
   readonly #rest: () => Promise<void>;
 
-  /** `rest` resolves when what has happened has no more consequences before time moves on. */
+  /** `rest` resolves when all work that follows from the last event has finished. */
   constructor(startMs: number, rest: () => Promise<void>) {
     this.#nowMs = startMs;
     this.#rest = rest;
@@ -45,9 +45,9 @@ export class Clock {
     this.#nowMs = untilMs;
   }
 
-  /** Lets time pass until something has come about, an hour at most. */
+  /** Lets time pass until a promise is settled, an hour at most. */
   async until<T>(work: Promise<T>): Promise<T> {
-    const untilMs = this.#nowMs + PATIENCE_MS;
+    const untilMs = this.#nowMs + MOST_WAIT_MS;
     let settled = false;
     const look = async () => {
       await work.catch(() => {});
@@ -56,7 +56,7 @@ export class Clock {
     void look();
     await this.#rest();
     while (!settled && this.#due.length > 0 && this.#nowMs < untilMs) await this.#next();
-    if (!settled) throw new Error("It never comes about.");
+    if (!settled) throw new Error("It is not settled within an hour.");
     return work;
   }
 

@@ -8,15 +8,15 @@ import type {
   Snapshot,
 } from "@sessions/core";
 import { BrowserShare } from "./browser/browser.ts";
-import { chanceOf } from "./chance.ts";
+import { randomOf } from "./random.ts";
 import type { Clock } from "./clock.ts";
 import type { SimulatedDatabase } from "./nodes/database.ts";
 import { Disk } from "./browser/disk.ts";
-import { today, tomorrow } from "./flows.ts";
-import { hosts } from "./hosts.ts";
+import { firstDeployment, nextDeployment } from "./flows.ts";
+import { currentHost } from "./host.ts";
 import { Broken, Journal } from "./journal.ts";
 import { Network } from "./network.ts";
-import { fair } from "./network-conditions.ts";
+import { goodConnection } from "./network-conditions.ts";
 import { ServerNode, SimulatedBus } from "./nodes/node.ts";
 import { DurabilityChecks } from "./checks/durability.ts";
 import { ReplyChecks } from "./checks/replies.ts";
@@ -29,57 +29,69 @@ export const ABSENCE_MS = 8_000;
 export const owners = ["ada", "bob"] as const;
 export const nodeNames = ["node 1", "node 2", "node 3"] as const;
 
-/** Devices with their tabs, a network, nodes over a database, those who watch them, and what can be done to each. */
+/**
+ * All parts of a world: devices and their tabs, the network, the server nodes, the bus and the checks. It connects the
+ * checks with the parts that they watch, and has a method for each event of a plan.
+ *
+ * For example, a tab pushes a command:
+ *
+ * 1. `Tab` calls its transport, and `Network` delays, repeats or loses the request.
+ * 2. A `ServerNode` answers it with the project's own router.
+ * 3. `onRequest` gives the answer to `ReplyChecks` and `DurabilityChecks`, even if the answer is lost on its way back.
+ *
+ * A check may fail in the middle of such a call. The client would catch that error, so the cluster stores the first one,
+ * and `throwIfBroken` throws it between two events.
+ */
 export class Cluster {
   readonly journal: Journal;
   readonly replies = new ReplyChecks();
-  readonly promises: DurabilityChecks;
+  readonly durability: DurabilityChecks;
   readonly screens: ScreenChecks;
-  readonly wire: SimulatedBus;
+  readonly bus: SimulatedBus;
   readonly network: Network;
   readonly nodes = new Map<string, ServerNode>();
   readonly devices: readonly SimulatedDevice[];
   readonly #clock: Clock;
-  readonly #chance: number;
+  readonly #randomSeed: number;
   readonly #database: SimulatedDatabase;
-  /** What nodes and pages are started with. */
-  readonly #deployed = { nodes: today, pages: today };
-  /** Devices whose owner lost something to their browser, and must be told. */
-  readonly #bereft = new Set<string>();
+  /** The version that new nodes and pages get. */
+  readonly #deployed = { nodes: firstDeployment, pages: firstDeployment };
+  /** Owners and devices whose browser deleted unsent work. The next page must report that. */
+  readonly #unreportedLosses = new Set<string>();
   #opened = 0;
   #isOver = false;
   #broken: Broken | undefined;
 
-  constructor(clock: Clock, chance: number, database: SimulatedDatabase) {
+  constructor(clock: Clock, randomSeed: number, database: SimulatedDatabase) {
     this.#clock = clock;
-    this.#chance = chance;
+    this.#randomSeed = randomSeed;
     this.#database = database;
     this.journal = new Journal(clock);
-    this.promises = new DurabilityChecks(this.journal, this.replies);
-    this.screens = new ScreenChecks(this.promises, (error) => this.#fail(error));
-    this.wire = new SimulatedBus(clock, chanceOf(chance, "bus"));
+    this.durability = new DurabilityChecks(this.journal, this.replies);
+    this.screens = new ScreenChecks(this.durability, (error) => this.#fail(error));
+    this.bus = new SimulatedBus(clock, randomOf(randomSeed, "bus"));
     this.network = new Network({
       clock,
-      random: chanceOf(chance, "network"),
+      random: randomOf(randomSeed, "network"),
       nodes: () => [...this.nodes.values()].filter((node) => node.alive),
       onRequest: (owner, procedure, request) => {
         const { commands = [], session } = request as Partial<PushRequest & { readonly session: string }>;
         const asked = [...commands.map((command) => command.session), ...(session === undefined ? [] : [session])];
         const newest = this.replies.newest(owner, asked);
         return (reply) =>
-          this.#noting(() => {
+          this.#recordFailure(() => {
             if (procedure === "push") this.replies.push(owner, request as PushRequest, reply as PushReply);
             if (procedure === "receipt") this.replies.receipt(owner, request as ReceiptRequest, reply as ReceiptReply);
-            // Whichever it is, these are where it holds sessions.
+            // These fields hold sessions, in whichever kind of reply.
             const told = reply as Partial<PushReply & ReadReply & ListReply>;
             const all = [told.session ?? [], told.active ?? [], told.ended ?? [], told.snapshots ?? []].flat();
-            for (const one of all) this.#hear(owner, one);
+            for (const one of all) this.#checkSnapshot(owner, one);
             this.replies.requireNew(all, newest);
           });
       },
       onSnapshots: (owner, { snapshots }) =>
-        this.#noting(() => {
-          for (const snapshot of snapshots) this.#hear(owner, snapshot);
+        this.#recordFailure(() => {
+          for (const snapshot of snapshots) this.#checkSnapshot(owner, snapshot);
         }),
     });
     this.devices = ["phone", "laptop", "old"].map((name, index) => ({
@@ -90,7 +102,7 @@ export class Cluster {
       tabs: new Set<Tab>(),
       hasLocks: name !== "old",
       skewMs: [0, 20_000, -15_000][index]!,
-      conditions: fair,
+      conditions: goodConnection,
     }));
   }
 
@@ -98,8 +110,8 @@ export class Cluster {
     return this.devices.flatMap(({ tabs }) => [...tabs]);
   }
 
-  /** What once held and does not any more, if anything. @throws {Broken} */
-  requireWhole(): void {
+  /** Throws the first failure of a check, if there is one. @throws {Broken} */
+  throwIfBroken(): void {
     if (this.#broken) throw this.#broken;
   }
 
@@ -107,10 +119,10 @@ export class Cluster {
     const node = new ServerNode({
       name,
       clock: this.#clock,
-      random: chanceOf(this.#chance, `${name} ${this.#clock.nowMs}`),
+      random: randomOf(this.#randomSeed, `${name} ${this.#clock.nowMs}`),
       database: this.#database,
       deployment: this.#deployed.nodes,
-      bus: this.wire,
+      bus: this.bus,
       onDeath: () => {
         this.journal.note(name, "dies");
         this.network.cut((stream) => stream.node === node);
@@ -129,13 +141,14 @@ export class Cluster {
       owner,
       device,
       clock: this.#clock,
-      random: chanceOf(this.#chance, name),
+      random: randomOf(this.#randomSeed, name),
       deployment: this.#deployed.pages,
       transportOf: (one) => this.network.transportOf(one),
     });
-    // A page lists what there is.
-    hosts.run(tab, () => tab.deployment.flows.map((flow) => tab.sessions.list(flow)));
-    if (this.#bereft.has(`${owner} ${device.name}`)) void tab.sessions.ready.then(() => this.#requireTold(tab));
+    // A page lists the sessions of every flow.
+    currentHost.run(tab, () => tab.deployment.flows.map((flow) => tab.sessions.list(flow)));
+    if (this.#unreportedLosses.has(`${owner} ${device.name}`))
+      void tab.sessions.ready.then(() => this.#requireTold(tab));
     return tab;
   }
 
@@ -145,25 +158,25 @@ export class Cluster {
     this.#clock.after(ms, () => tab.wake());
   }
 
-  /** The browser deletes what it keeps of a device, whose tabs are closed then if `isClosed`. */
+  /** The browser deletes the data of a device. `isClosed`: it closes the tabs first. */
   evict(device: SimulatedDevice, isClosed: boolean): void {
     if (isClosed) for (const tab of device.tabs) tab.crash();
-    for (const owner of this.promises.evicted(device)) this.#bereft.add(`${owner} ${device.name}`);
+    for (const owner of this.durability.onEvicted(device)) this.#unreportedLosses.add(`${owner} ${device.name}`);
     device.disk.evict();
   }
 
-  /** Every page of the owner on the device ends with it. */
+  /** Signs an owner out of a device. This closes all of their pages there. */
   async signOut(tab: Tab): Promise<void> {
     const { device, owner } = tab;
     const pages = [...device.tabs].filter((one) => one.owner === owner);
     this.screens.leave(pages);
-    this.promises.signedOut(device, owner, pages);
-    this.#bereft.delete(`${owner} ${device.name}`);
+    this.durability.onSignedOut(device, owner, pages);
+    this.#unreportedLosses.delete(`${owner} ${device.name}`);
     const isWiped = await tab.sessions.forget().then(
       () => true,
       () => false,
     );
-    this.#noting(() => {
+    this.#recordFailure(() => {
       if (isWiped && tab.alive && device.disk.holds(owner)) {
         throw new Broken("S9", `${device.name} still has something of ${owner}'s after the sign-out`);
       }
@@ -174,15 +187,15 @@ export class Cluster {
 
   /** The next version of the flows: nodes restart with it one after another, pages have it when they are loaded. */
   deploy(what: "nodes" | "pages"): void {
-    if (this.#deployed[what] === tomorrow) return;
-    this.#deployed[what] = tomorrow;
+    if (this.#deployed[what] === nextDeployment) return;
+    this.#deployed[what] = nextDeployment;
     this.journal.note("everybody", `the next version of ${what} is deployed`);
     if (what === "pages") return;
     for (const [index, node] of [...this.nodes.values()].entries()) this.#clock.after(index * 3_000, () => node.die());
   }
 
   get isDeploying(): boolean {
-    return this.#deployed.nodes === tomorrow || this.#deployed.pages === tomorrow;
+    return this.#deployed.nodes === nextDeployment || this.#deployed.pages === nextDeployment;
   }
 
   /** Every page that runs an earlier version is loaded again. */
@@ -196,17 +209,17 @@ export class Cluster {
 
   /** From now on nothing fails, and every owner has a page on each of their devices. */
   heal(): void {
-    this.wire.lose(0);
+    this.bus.lose(0);
     for (const node of this.nodes.values()) node.recover();
     for (const device of this.devices) {
       device.disk.become("fine");
-      device.conditions = fair;
+      device.conditions = goodConnection;
       for (const tab of device.tabs) {
         tab.wake();
         tab.connect(true);
       }
       const used = device.name === "laptop" ? owners : (["ada"] as const);
-      // Who still has a page open opens no other: one of those must do the work.
+      // An owner who still has a page gets no second one: an old page must do the work.
       const closed = used.filter((owner) => ![...device.tabs].some((tab) => tab.owner === owner));
       for (const owner of closed) this.openTab(device, owner);
     }
@@ -218,24 +231,24 @@ export class Cluster {
     for (const node of this.nodes.values()) node.die();
   }
 
-  #hear(owner: string, snapshot: Snapshot): void {
+  #checkSnapshot(owner: string, snapshot: Snapshot): void {
     this.replies.snapshot(owner, snapshot);
-    this.promises.read(owner, snapshot);
-    this.promises.draftChecks.told(owner, snapshot);
+    this.durability.checkData(owner, snapshot);
+    this.durability.drafts.onSnapshot(owner, snapshot);
   }
 
   #requireTold(tab: Tab): void {
     const { alive, device, owner, sessions } = tab;
-    // A page without a disk cannot know.
-    if (!alive || device.disk.state !== "fine" || !this.#bereft.delete(`${owner} ${device.name}`)) return;
-    this.#noting(() => {
+    // A page without a disk cannot know that data was lost.
+    if (!alive || device.disk.state !== "fine" || !this.#unreportedLosses.delete(`${owner} ${device.name}`)) return;
+    this.#recordFailure(() => {
       if (!sessions.lost) throw new Broken("S13", `${tab.name} takes what the browser deleted for nothing`);
     });
   }
 
-  #noting(look: () => void): void {
+  #recordFailure(check: () => void): void {
     try {
-      look();
+      check();
     } catch (error) {
       this.#fail(error as Broken);
     }

@@ -26,7 +26,7 @@ const transfer = defineFlow({
   expires,
 });
 
-/** Without hooks or limits: what is about revisions alone. */
+/** Without handlers and limits: it tries the revisions alone. */
 const notes = defineFlow({ name: "notes", version: 1, steps: { title, body, end }, expires });
 
 /** A recipient has a country. */
@@ -52,7 +52,7 @@ const nextNotes = defineFlow({
   expires,
 });
 
-/** What a page or a node was deployed with. */
+/** The flows that a page or a node was deployed with. */
 export interface Deployment {
   readonly version: number;
   readonly flows: readonly AnyFlow[];
@@ -68,7 +68,7 @@ function deploymentOf(
   ofTransfer: typeof transfer | typeof nextTransfer,
   ofNotes: typeof notes | typeof nextNotes,
 ): Deployment {
-  // The versions' hooks are the same, and look at nothing in which they differ.
+  // Both versions have the same handlers, which read no data that differs.
   const served = serve(ofTransfer as typeof transfer, {
     limits: [completions({ atMost: COMPLETIONS, per: "day" }), openSessions({ atMost: OPEN })],
     steps: {
@@ -76,7 +76,7 @@ function deploymentOf(
     },
     complete: async ({ owner, session, tx }) => {
       const reference = `R-${session.id}`;
-      // The simulation's own table, which the server's types know nothing of.
+      // The simulation's own table, which the server's types do not have.
       const ledger = tx as unknown as Ledger;
       await ledger.insertInto("ledger").values({ session_id: session.id, owner, reference }).execute();
       return { reference };
@@ -85,11 +85,11 @@ function deploymentOf(
   return { version, flows: [ofTransfer, ofNotes], served: [serve(ofNotes as typeof notes, {}), served] };
 }
 
-export const today = deploymentOf(1, transfer, notes);
-export const tomorrow = deploymentOf(2, nextTransfer, nextNotes);
+export const firstDeployment = deploymentOf(1, transfer, notes);
+export const nextDeployment = deploymentOf(2, nextTransfer, nextNotes);
 
-/** What somebody submitted, in the words of the version that they saw. */
-export interface Given {
+/** An input that a person submitted, in the words of the version that they saw. */
+export interface SubmittedInput {
   readonly owner: string;
   readonly version: number;
   readonly step: string;
@@ -110,8 +110,11 @@ export function inputFor(stepName: string, value: number, version: number): Reco
   }
 }
 
-/** What was submitted, as a later version must have it: said once more, and not by the flows' own migrations. */
-export function readAt(version: number, { step: name, input, version: given }: Given): readonly [string, Json] {
+/** The step and input as a later version must have them. Written by hand, so that it also checks the flows' migrations. */
+export function inputAtVersion(
+  version: number,
+  { step: name, input, version: given }: SubmittedInput,
+): readonly [string, Json] {
   if (given >= version) return [name, input];
   if (name === "recipient") return [name, { ...(input as object), country: "BE" }];
   return [name === "body" ? "content" : name, input];

@@ -1,14 +1,14 @@
 import type { Clock } from "./clock.ts";
-import { hosts } from "./hosts.ts";
+import { currentHost } from "./host.ts";
 import { Tab } from "./browser/tab.ts";
 
 /**
- * Gives timers and a browser's globals to whoever runs: those of the simulated clock, and of the tab whose code it is.
- * Returns what puts the real ones back.
+ * Replaces timers by those of the simulated clock, and the browser's globals by those of the tab whose code runs. Returns
+ * a function that puts the real ones back.
  */
 export function installGlobals(clock: Clock, diskLatencyMs: () => number): () => void {
   const later = (ms: number, run: () => void) => {
-    const host = hosts.getStore();
+    const host = currentHost.getStore();
     return clock.after(ms, () => (host ? host.run(run) : run()));
   };
   class Timer {
@@ -21,17 +21,17 @@ export function installGlobals(clock: Clock, diskLatencyMs: () => number): () =>
     }
   }
   const browser = () => {
-    const host = hosts.getStore();
+    const host = currentHost.getStore();
     return host instanceof Tab ? host.browser : undefined;
   };
 
   const replaced: PropertyDescriptorMap = {
     setTimeout: { value: (run: () => void, ms = 0) => new Timer(ms, run) },
     clearTimeout: { value: (timer: unknown) => timer instanceof Timer && timer.cancel() },
-    // IndexedDB's own tasks: the disk outlives the tab that asked it for something.
+    // The tasks of IndexedDB: the disk finishes them although their tab has crashed.
     setImmediate: {
       value(run: () => void) {
-        const host = hosts.getStore();
+        const host = currentHost.getStore();
         const disk = host instanceof Tab ? host.device.disk : undefined;
         clock.after(diskLatencyMs(), () => (disk ? disk.run(run) : run()));
       },

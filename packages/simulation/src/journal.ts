@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 
-/** Thrown when something holds no more. */
+/** Thrown when an invariant is broken. */
 export class Broken extends Error {
   override readonly name = "Broken";
   /** Which invariant of SPEC.md. */
@@ -12,7 +12,7 @@ export class Broken extends Error {
   }
 }
 
-/** What happened in a world, a line each. */
+/** The events of a world, a line each. */
 export class Journal {
   readonly lines: string[] = [];
   readonly #clock: Clock;

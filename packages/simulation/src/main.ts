@@ -10,18 +10,13 @@ const whole = (text: string): number => {
 };
 
 const program = new Command("simulate")
-  .description(
-    "Runs whole worlds of devices, nodes and a database, and looks at every step whether all that must hold does.",
-  )
+  .description("Runs whole worlds of devices, nodes and a database, and checks the invariants after every event.")
   .option("--seeds <count>", "how many worlds", whole, 1_000)
   .option("--seed <seed>", "the first world's seed", whole)
-  .option(
-    "--postgres [url]",
-    "a real PostgreSQL instead of the embedded one: that at the url, in a database of its own, or one that is started",
-  )
+  .option("--postgres [url]", "uses a real PostgreSQL: a new database at the url, or a server that it starts")
   .option(
     "--mutants [name]",
-    "breaks the code in each known way, or in those of this name, and looks whether that is found",
+    "breaks the code in each known way, or in those with this name, and requires that a world fails",
   )
   .parse();
 const given = program.opts<{ seeds: number; seed?: number; postgres?: true | string; mutants?: true | string }>();
@@ -30,8 +25,8 @@ const server = given.postgres === true ? await startPostgres() : undefined;
 const database = await openDatabase(START_MS, server?.url ?? (given.postgres as string | undefined));
 try {
   if (given.mutants) {
-    const { hunt } = await import("./mutants/hunt.ts");
-    process.exitCode = (await hunt(database, given.mutants === true ? undefined : given.mutants)) ? 0 : 1;
+    const { runMutants } = await import("./mutants/run-mutants.ts");
+    process.exitCode = (await runMutants(database, given.mutants === true ? undefined : given.mutants)) ? 0 : 1;
   } else {
     process.exitCode = (await runSeeds()) ? 0 : 1;
   }

@@ -7,4 +7,10 @@ export interface NetworkConditions {
   readonly slowestMs: number;
 }
 
-export const fair: NetworkConditions = { away: false, requestsLost: 0, repliesLost: 0, duplicated: 0, slowestMs: 60 };
+export const goodConnection: NetworkConditions = {
+  away: false,
+  requestsLost: 0,
+  repliesLost: 0,
+  duplicated: 0,
+  slowestMs: 60,
+};

@@ -2,23 +2,23 @@ import type { WatchEvent } from "@sessions/core";
 import type { SessionTransport, WatchObserver } from "@sessions/client";
 import type { Random } from "../../server/src/testing/random.ts";
 import type { Clock } from "./clock.ts";
-import { hosts } from "./hosts.ts";
+import { currentHost } from "./host.ts";
 import type { ServerNode } from "./nodes/node.ts";
 import type { Tab } from "./browser/tab.ts";
 
 export interface NetworkOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** The nodes that live, for a balancer to choose from. */
+  /** The nodes that run, for the load balancer to choose from. */
   readonly nodes: () => readonly ServerNode[];
-  /** A node is asked. What it returns hears what the node answered, whether or not that arrives. */
+  /** Called when a request reaches a node. The returned function gets the reply, even if the network loses it. */
   readonly onRequest: (owner: string, procedure: string, request: unknown) => (reply: unknown) => void;
   readonly onSnapshots: (owner: string, event: WatchEvent) => void;
 }
 
 type Procedure = "push" | "read" | "list" | "receipt" | "changes";
 
-/** Between tabs and nodes: everything arrives as JSON, in its own time, sometimes twice, sometimes never. */
+/** The network between tabs and nodes. It sends JSON, and delays, repeats or loses it. */
 export class Network {
   readonly #options: NetworkOptions;
   readonly #streams = new Set<{ readonly tab: Tab; readonly node: ServerNode; readonly cut: () => void }>();
@@ -27,7 +27,7 @@ export class Network {
     this.#options = options;
   }
 
-  /** Streams of a device, or from a node, break. */
+  /** Breaks the chosen streams. */
   cut(isCut: (stream: { readonly tab: Tab; readonly node: ServerNode }) => boolean): void {
     for (const stream of this.#streams) if (isCut(stream)) stream.cut();
   }
@@ -107,14 +107,14 @@ export class Network {
         node,
         cut: () => {
           this.#streams.delete(stream);
-          hosts.run(node, () => leave.abort());
+          currentHost.run(node, () => leave.abort());
           broken();
         },
       };
       this.#streams.add(stream);
       stop.signal.addEventListener("abort", () => {
         this.#streams.delete(stream);
-        hosts.run(node, () => leave.abort());
+        currentHost.run(node, () => leave.abort());
       });
       node.run(() => {
         const read = async () => {

@@ -11,20 +11,20 @@ interface AnySession {
   readonly id: string;
   readonly state: SessionState;
   draft(step: string, fields: Readonly<Record<string, Json>>): { readonly stored: Promise<void> };
-  submit(step: string, input: unknown): Parameters<DurabilityChecks["submitted"]>[2];
-  cancel(): Parameters<DurabilityChecks["submitted"]>[2];
+  submit(step: string, input: unknown): Parameters<DurabilityChecks["onSubmitted"]>[2];
+  cancel(): Parameters<DurabilityChecks["onSubmitted"]>[2];
 }
 
-export interface PersonOptions {
+export interface PersonContext {
   readonly journal: Journal;
-  readonly promises: DurabilityChecks;
+  readonly durability: DurabilityChecks;
   readonly screens: ScreenChecks;
   /** Ids of another owner's sessions. */
   readonly foreign: readonly string[];
 }
 
-/** Sends what a tab shows to be ready for what cannot be undone, all at once. */
-export function rush(tab: Tab, { journal, promises, screens }: PersonOptions): void {
+/** Submits the irreversible step of every session in a tab that is ready for it, at one moment. */
+export function confirmAll(tab: Tab, { journal, durability, screens }: PersonContext): void {
   const { flows, version } = tab.deployment;
   for (const flow of flows) {
     for (const { id, progress } of tab.sessions.list(flow).state.active) {
@@ -34,14 +34,14 @@ export function rush(tab: Tab, { journal, promises, screens }: PersonOptions): v
       const input = inputFor("review", 0, version);
       const submission = session.submit("review", input);
       journal.note(tab.name, `confirms ${short(id)} as ${short(submission.id)}`);
-      promises.given.set(submission.id, { owner: tab.owner, version, step: "review", input });
-      promises.submitted(tab, session, submission, true);
+      durability.inputs.set(submission.id, { owner: tab.owner, version, step: "review", input });
+      durability.onSubmitted(tab, session, submission, true);
     }
   }
 }
 
-/** Does in a tab what a person does there, with what its screen shows. */
-export function act(tab: Tab, action: PersonAction, { journal, promises, screens, foreign }: PersonOptions): void {
+/** Does one action of a person in a tab, with the sessions that its screen shows. */
+export function act(tab: Tab, action: PersonAction, { journal, durability, screens, foreign }: PersonContext): void {
   const { flows, version } = tab.deployment;
   const { session: nth, does, value } = action;
   const flow = flows[(nth + (does === "start" ? value : 0)) % flows.length]!;
@@ -55,18 +55,18 @@ export function act(tab: Tab, action: PersonAction, { journal, promises, screens
     return;
   }
   if (does === "claim") {
-    // Its own, of the same id.
+    // A session of its own with an id that another owner uses.
     const id = foreign[value % Math.max(1, foreign.length)];
-    if (id === undefined || promises.sessions.get(tab.owner)?.has(id)) return;
+    if (id === undefined || durability.sessions.get(tab.owner)?.has(id)) return;
     tab.nextIds.push(id);
-    promises.started(tab, id);
+    durability.onStarted(tab, id);
   }
   const shown = flows.flatMap((one) => tab.sessions.list(one).state.active.map(({ id }) => ({ flow: one, id })));
   const chosen = shown[nth % Math.max(1, shown.length)];
   if (does === "start" || does === "claim" || chosen === undefined) {
     const { id } = tab.sessions.start(flow);
     note(`starts ${flow.name} ${short(id)}`);
-    promises.started(tab, id);
+    durability.onStarted(tab, id);
     screens.follow(tab, flow, id);
     return;
   }
@@ -79,9 +79,9 @@ export function act(tab: Tab, action: PersonAction, { journal, promises, screens
     const input = inputFor(step, value, version);
     const submission = session.submit(step, input);
     note(`submits ${step} (${value}) of ${short(session.id)} as ${short(submission.id)}`);
-    promises.draftChecks.decided(tab, session.id, step);
-    promises.given.set(submission.id, { owner: tab.owner, version, step, input });
-    promises.submitted(tab, session, submission, chosen.flow.steps[step].confirm);
+    durability.drafts.onDecided(tab, session.id, step);
+    durability.inputs.set(submission.id, { owner: tab.owner, version, step, input });
+    durability.onSubmitted(tab, session, submission, chosen.flow.steps[step].confirm);
   };
   const steps: readonly string[] = chosen.flow.stepNames;
   switch (does) {
@@ -94,14 +94,14 @@ export function act(tab: Tab, action: PersonAction, { journal, promises, screens
       const step = steps[value % steps.length]!;
       note(`types ${step} (${value}) in ${short(session.id)}`);
       const fields = inputFor(step, value + 100, version);
-      promises.draftChecks.typed(tab, session.id, step, fields, session.draft(step, fields).stored);
+      durability.drafts.onTyped(tab, session.id, step, fields, session.draft(step, fields).stored);
       return;
     }
     case "cancel": {
       const cancellation = session.cancel();
       note(`cancels ${short(session.id)} as ${short(cancellation.id)}`);
-      promises.draftChecks.decided(tab, session.id);
-      promises.submitted(tab, session, cancellation, false);
+      durability.drafts.onDecided(tab, session.id);
+      durability.onSubmitted(tab, session, cancellation, false);
       return;
     }
     case "retry":
@@ -109,17 +109,17 @@ export function act(tab: Tab, action: PersonAction, { journal, promises, screens
       const [entry] = state.shelved;
       if (entry === undefined) return;
       note(`${does === "retry" ? "retries" : "discards"} ${short(entry.id)} of ${short(session.id)}`);
-      promises.draftChecks.decided(tab, session.id, entry.kind === "start" ? undefined : (entry.step ?? undefined));
-      // What was shelved with a start goes its way.
-      for (const { id } of entry.kind === "start" ? state.shelved : [entry]) promises.tookFromShelf(id);
+      durability.drafts.onDecided(tab, session.id, entry.kind === "start" ? undefined : (entry.step ?? undefined));
+      // All changes of a refused start leave the shelf together.
+      for (const { id } of entry.kind === "start" ? state.shelved : [entry]) durability.onTakenFromShelf(id);
       if (does === "discard") return void (entry.conflict ? entry.takeTheirs() : entry.discard());
       const again = entry.conflict ? entry.keepMine() : entry.retry();
       if (entry.kind === "start" || !("id" in again)) return;
       const confirms = entry.step !== null && chosen.flow.steps[entry.step].confirm;
       if (entry.kind === "submit") {
-        promises.given.set(again.id, { owner: tab.owner, version, step: entry.step!, input: entry.mine as Json });
+        durability.inputs.set(again.id, { owner: tab.owner, version, step: entry.step!, input: entry.mine as Json });
       }
-      promises.submitted(tab, session, again, confirms);
+      durability.onSubmitted(tab, session, again, confirms);
       return;
     }
   }

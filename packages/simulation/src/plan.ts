@@ -5,7 +5,7 @@ import type { NodeFault } from "./nodes/node.ts";
 import type { NetworkConditions } from "./network-conditions.ts";
 import type { Sleep } from "./browser/tab.ts";
 
-/** What a person does. Numbers choose among what there is when it happens. */
+/** An action of a person. The numbers choose among the tabs, sessions and steps that exist at that moment. */
 export interface PersonAction {
   readonly kind: "person";
   readonly tab: number;
@@ -14,38 +14,38 @@ export interface PersonAction {
   readonly value: number;
 }
 
-/** One thing that happens, so long after the one before. */
+/** One event, and how long after the event before it. */
 export type Action = { readonly afterMs: number } & (
   | PersonAction
-  | { readonly kind: "tab"; readonly tab: number; readonly does: TabDeed }
-  /** Every tab of an owner sends what it can send of what cannot be undone, at one moment. */
-  | { readonly kind: "rush"; readonly owner: number }
+  | { readonly kind: "tab"; readonly tab: number; readonly does: TabAction }
+  /** Every tab of an owner submits all irreversible steps that it can, at one moment. */
+  | { readonly kind: "confirm all"; readonly owner: number }
   /** Every device sleeps. */
-  | { readonly kind: "night"; readonly minutes: number }
+  | { readonly kind: "sleep"; readonly minutes: number }
   /** The next version of the flows: nodes restart one after another, pages have it when they are loaded. */
   | { readonly kind: "deploy"; readonly what: "nodes" | "pages" }
   | { readonly kind: "disk"; readonly device: number; readonly does: DiskState | "close" | "evict" | "clear" }
   | { readonly kind: "network"; readonly device: number; readonly conditions: NetworkConditions }
   | { readonly kind: "node"; readonly node: number; readonly fault: NodeFault }
-  | { readonly kind: "death"; readonly node: number }
+  | { readonly kind: "crash node"; readonly node: number }
   | { readonly kind: "bus"; readonly loss: number }
   | { readonly kind: "sweep"; readonly node: number }
   | { readonly kind: "wait"; readonly minutes: number }
 );
 
-type TabDeed = "open" | "reload" | "close" | "crash" | "sign out" | Sleep;
+type TabAction = "open" | "reload" | "close" | "crash" | "sign out" | Sleep;
 
-/** Everything that is going to happen in a world. */
+/** All events of a world. */
 export interface Plan {
-  /** Of what the plan does not say: how long things take, which node is asked. */
-  readonly chance: number;
+  /** Seeds what the plan does not say: how long things take, which node is asked. */
+  readonly randomSeed: number;
   /** How many transfers wait for their review when it begins. */
   readonly reviews: number;
   readonly actions: readonly Action[];
 }
 
-/** How many things happen in one world. */
-const DEEDS = 40;
+/** The largest number of events in one world. */
+const MOST_ACTIONS = 40;
 
 const number = fc.nat(11);
 const share = fc.constantFrom(0, 0, 0.2, 0.5);
@@ -84,7 +84,7 @@ const conditions = fc.record({
 const fault = fc.record({
   kind: fc.constantFrom("statement" as const, "commit" as const),
   after: fc.nat(4),
-  fate: fc.constantFrom("never arrives" as const, "answer lost" as const),
+  result: fc.constantFrom("never arrives" as const, "answer lost" as const),
   dies: fc.boolean(),
 });
 
@@ -101,7 +101,7 @@ const disk = fc.constantFrom<DiskState | "close" | "evict" | "clear">(
 const tab = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.constantFrom<TabDeed>(
+    arbitrary: fc.constantFrom<TabAction>(
       "open",
       "open",
       "reload",
@@ -113,7 +113,7 @@ const tab = fc.oneof(
       "kept",
     ),
   },
-  { weight: 1, arbitrary: fc.constant<TabDeed>("sign out") },
+  { weight: 1, arbitrary: fc.constant<TabAction>("sign out") },
 );
 
 const minutes = fc.constantFrom(1, 5, 29, 31, 31);
@@ -121,11 +121,11 @@ const minutes = fc.constantFrom(1, 5, 29, 31, 31);
 const action = fc.oneof(
   { weight: 60, arbitrary: person },
   { weight: 12, arbitrary: fc.record({ kind: fc.constant("tab" as const), tab: number, does: tab }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("rush" as const), owner: number }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("confirm all" as const), owner: number }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("disk" as const), device: number, does: disk }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("network" as const), device: number, conditions }) },
   { weight: 12, arbitrary: fc.record({ kind: fc.constant("node" as const), node: number, fault }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("death" as const), node: number }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("crash node" as const), node: number }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("bus" as const), loss: fc.constantFrom(0, 0.5, 1) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("sweep" as const), node: number }) },
   {
@@ -133,7 +133,7 @@ const action = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("deploy" as const), what: fc.constantFrom("nodes", "pages") }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("wait" as const), minutes: minutes }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("night" as const), minutes: minutes }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("sleep" as const), minutes: minutes }) },
 );
 
 const afterMs = fc.oneof(
@@ -142,14 +142,14 @@ const afterMs = fc.oneof(
   { weight: 1, arbitrary: fc.nat(8_000) },
 );
 
-/** Plans of which any part can be left out: what fails is shrunk so. */
+/** Plans from which any part can be left out: a failing one is shrunk so. */
 export const plans: fc.Arbitrary<Plan> = fc.noBias(
   fc.record({
-    chance: fc.noShrink(fc.nat(0x7fffffff)),
+    randomSeed: fc.noShrink(fc.nat(0x7fffffff)),
     reviews: fc.constantFrom(0, 0, 0, OPEN),
     actions: fc.array(
       fc.tuple(afterMs, action).map(([ms, what]): Action => ({ afterMs: ms, ...what })),
-      { minLength: 0, maxLength: DEEDS, size: "max" },
+      { minLength: 0, maxLength: MOST_ACTIONS, size: "max" },
     ),
   }),
 );

@@ -6,12 +6,12 @@ import { World } from "./world.ts";
 /** How long a failing plan is shrunk at most, in milliseconds. */
 const SHRINK_MS = 30_000;
 
-/** What came of a world. */
+/** How a world ended. */
 export interface Result {
   readonly seed: number;
-  /** What held no more; undefined when all did. */
+  /** The invariant that was broken; undefined if all held. */
   readonly error: Error | undefined;
-  /** What happened, a line each. */
+  /** The events, a line each. */
   readonly script: readonly string[];
 }
 

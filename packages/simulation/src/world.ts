@@ -2,11 +2,11 @@ import type { Snapshot } from "@sessions/core";
 import { DatabaseChecks } from "./checks/database.ts";
 import { Clock } from "./clock.ts";
 import type { SimulatedDatabase } from "./nodes/database.ts";
-import { inputFor, today } from "./flows.ts";
+import { inputFor, firstDeployment } from "./flows.ts";
 import { installGlobals } from "./globals.ts";
-import { hosts } from "./hosts.ts";
+import { currentHost } from "./host.ts";
 import type { Journal } from "./journal.ts";
-import { act, rush } from "./person.ts";
+import { act, confirmAll } from "./person.ts";
 import type { Action, Plan } from "./plan.ts";
 import { ABSENCE_MS, nodeNames, owners, Cluster } from "./cluster.ts";
 import type { Tab } from "./browser/tab.ts";
@@ -14,34 +14,44 @@ import type { Tab } from "./browser/tab.ts";
 /** When every world begins, in milliseconds since 1970. */
 export const START_MS = Date.UTC(2026, 2, 2, 9);
 
-/** How long everything is given to come to rest once nothing fails any more: longer than the slowest poll. */
+/** How long a world may take to settle after the last fault, in milliseconds: longer than the slowest poll. */
 const REST_MS = 150_000;
 
-/** How long until what was in memory alone is written, in milliseconds: longer than the client's tick. */
+/** How long a client may take to write a record that is only in memory, in milliseconds: longer than its timer. */
 const HEALING_MS = 20_000;
 
-/** A stage, and everything that the plan says happens on it. */
+/**
+ * One simulated world: a cluster, and the plan that says which events happen in it. A world always runs in this order:
+ *
+ * 1. Three nodes start and five tabs open.
+ * 2. Each action of the plan runs after its pause. All checks run after each action.
+ * 3. The faults end: disks work, networks work, and a deployment that has begun is finished.
+ * 4. After `REST_MS` without new actions, every tab and the database must agree.
+ *
+ * For example, the plan `[{ kind: "person", does: "go on", … }, { kind: "crash node", … }]` submits a step in one tab and
+ * then crashes the node that may be working on it. The run throws `Broken` if the step is then lost or applied twice.
+ */
 export class World {
   readonly #plan: Plan;
   readonly #clock: Clock;
-  readonly #stage: Cluster;
-  readonly #books: DatabaseChecks;
+  readonly #cluster: Cluster;
+  readonly #databaseChecks: DatabaseChecks;
   #waitMs = 0;
 
   constructor(plan: Plan, database: SimulatedDatabase) {
     this.#plan = plan;
     this.#clock = new Clock(START_MS, database.rest);
-    this.#stage = new Cluster(this.#clock, plan.chance, database);
-    this.#books = new DatabaseChecks(database.db);
+    this.#cluster = new Cluster(this.#clock, plan.randomSeed, database);
+    this.#databaseChecks = new DatabaseChecks(database.db);
   }
 
   get journal(): Journal {
-    return this.#stage.journal;
+    return this.#cluster.journal;
   }
 
-  /** Lets everything happen, and looks at every step whether all that must hold does. @throws {Broken} */
+  /** Runs the plan. Checks every invariant after each action. @throws {Broken} */
   async run(): Promise<void> {
-    const cluster = this.#stage;
+    const cluster = this.#cluster;
     const uninstall = installGlobals(this.#clock, () => 1);
     try {
       for (const name of nodeNames) cluster.startNode(name);
@@ -56,33 +66,33 @@ export class World {
         await this.#pass(action.afterMs);
         this.#do(action);
         await this.#pass(0);
-        cluster.promises.look();
-        // The triggers' notes keep: they need not be read each time.
-        if (index % 5 === 0) await this.#readBooks();
+        cluster.durability.check();
+        // The database keeps the notes of its triggers, so that every fifth action is enough.
+        if (index % 5 === 0) await this.#checkDatabase();
       }
       await this.#heal();
       await this.#close();
     } finally {
       cluster.end();
-      // What was begun comes to its end, so that nothing of this world reaches into the next one.
+      // Started work must end here. Otherwise it would continue in the next world.
       await this.#clock.pass(ABSENCE_MS);
       uninstall();
     }
   }
 
-  /** Transfers that only wait for what cannot be undone. */
+  /** Starts transfers of which only the irreversible step is left. */
   async #prepare(tab: Tab): Promise<void> {
-    const { promises } = this.#stage;
-    const [flow] = today.flows;
+    const { durability } = this.#cluster;
+    const [flow] = firstDeployment.flows;
     for (let number = 0; number < this.#plan.reviews; number += 1) {
-      hosts.run(tab, () => {
+      currentHost.run(tab, () => {
         const session = tab.sessions.start(flow!);
-        promises.started(tab, session.id);
+        durability.onStarted(tab, session.id);
         for (const step of ["recipient", "amount"]) {
-          const input = inputFor(step, number, today.version);
+          const input = inputFor(step, number, firstDeployment.version);
           const submission = session.submit(step, input);
-          promises.given.set(submission.id, { owner: tab.owner, version: today.version, step, input });
-          promises.submitted(tab, session, submission, false);
+          durability.inputs.set(submission.id, { owner: tab.owner, version: firstDeployment.version, step, input });
+          durability.onSubmitted(tab, session, submission, false);
         }
       });
     }
@@ -90,19 +100,21 @@ export class World {
   }
 
   #do(action: Action): void {
-    const { journal, promises, screens, tabs, devices, nodes, wire, network } = this.#stage;
+    const { journal, durability, screens, tabs, devices, nodes, bus, network } = this.#cluster;
     const node = "node" in action ? nodes.get(pick(nodeNames, action.node)!)! : undefined;
     const device = "device" in action ? pick(devices, action.device)! : undefined;
     switch (action.kind) {
       case "person": {
         const tab = pick(tabs, action.tab);
         if (tab === undefined) return;
-        const foreign = [...promises.sessions].flatMap(([owner, ids]) => (owner === tab.owner ? [] : [...ids]));
-        return tab.run(() => promises.isLeft(tab) || act(tab, action, { journal, promises, screens, foreign }));
+        const foreign = [...durability.sessions].flatMap(([owner, ids]) => (owner === tab.owner ? [] : [...ids]));
+        return tab.run(
+          () => durability.isSignedOut(tab) || act(tab, action, { journal, durability, screens, foreign }),
+        );
       }
-      case "rush":
+      case "confirm all":
         for (const tab of tabs.filter(({ owner }) => owner === pick(owners, action.owner))) {
-          tab.run(() => promises.isLeft(tab) || rush(tab, { journal, promises, screens, foreign: [] }));
+          tab.run(() => durability.isSignedOut(tab) || confirmAll(tab, { journal, durability, screens, foreign: [] }));
         }
         return;
       case "tab":
@@ -111,7 +123,7 @@ export class World {
         journal.note(device!.name, `its disk: ${action.does}`);
         if (action.does === "close") return device!.disk.closeAll();
         if (action.does === "evict" || action.does === "clear")
-          return this.#stage.evict(device!, action.does === "clear");
+          return this.#cluster.evict(device!, action.does === "clear");
         return device!.disk.become(action.does);
       case "network":
         device!.conditions = action.conditions;
@@ -120,23 +132,23 @@ export class World {
         for (const tab of device!.tabs) tab.connect(!action.conditions.away);
         return;
       case "node": {
-        const { kind, after, fate, dies } = action.fault;
-        journal.note(node!.name, `${dies ? "dies" : "fails"} at a ${kind} to come (${after}): ${fate}`);
-        return node!.await(action.fault);
+        const { kind, after, result, dies } = action.fault;
+        journal.note(node!.name, `${dies ? "dies" : "fails"} at a ${kind} to come (${after}): ${result}`);
+        return node!.failLater(action.fault);
       }
-      case "death":
+      case "crash node":
         return node!.die();
       case "bus":
         journal.note("bus", `loses ${action.loss}`);
-        return wire.lose(action.loss);
+        return bus.lose(action.loss);
       case "sweep":
         journal.note(node!.name, "sweeps");
         return node!.run(() => void node!.sessions.sweep().catch(() => {}));
       case "deploy":
-        return this.#stage.deploy(action.what);
-      case "night":
+        return this.#cluster.deploy(action.what);
+      case "sleep":
         journal.note("everybody", `sleeps for ${action.minutes} minutes`);
-        for (const tab of tabs) this.#stage.sleep(tab, "stopped", action.minutes * 60_000);
+        for (const tab of tabs) this.#cluster.sleep(tab, "stopped", action.minutes * 60_000);
         this.#waitMs = action.minutes * 60_000;
         return;
       case "wait":
@@ -146,7 +158,7 @@ export class World {
   }
 
   #doToTab(does: Extract<Action, { kind: "tab" }>["does"], nth: number): void {
-    const cluster = this.#stage;
+    const cluster = this.#cluster;
     const tab = pick(cluster.tabs, nth);
     if (tab === undefined || does === "open") {
       const device = pick(cluster.devices, nth)!;
@@ -164,17 +176,17 @@ export class World {
   async #pass(ms: number): Promise<void> {
     await this.#clock.pass(ms + this.#waitMs);
     this.#waitMs = 0;
-    this.#stage.requireWhole();
+    this.#cluster.throwIfBroken();
   }
 
-  async #readBooks(): Promise<void> {
-    await this.#clock.until(this.#books.look(this.#clock.nowMs));
-    this.#stage.requireWhole();
+  async #checkDatabase(): Promise<void> {
+    await this.#clock.until(this.#databaseChecks.check(this.#clock.nowMs));
+    this.#cluster.throwIfBroken();
   }
 
-  /** From now on nobody does anything; a deployment that has begun is finished. */
+  /** Ends all faults, finishes a deployment that has begun, and waits. */
   async #heal(): Promise<void> {
-    const cluster = this.#stage;
+    const cluster = this.#cluster;
     cluster.journal.note("everybody", "rests, and nothing fails any more");
     cluster.heal();
     if (cluster.isDeploying) {
@@ -184,21 +196,24 @@ export class World {
       cluster.reloadOld();
     }
     await this.#pass(REST_MS);
-    cluster.promises.look();
-    await this.#readBooks();
+    cluster.durability.check();
+    await this.#checkDatabase();
   }
 
   async #close(): Promise<void> {
-    const { promises, replies, screens, nodes, tabs } = this.#stage;
-    promises.close(tabs, await this.#clock.until(this.#books.close(replies, promises.asked)));
+    const { durability, replies, screens, nodes, tabs } = this.#cluster;
+    durability.checkAtRest(
+      tabs,
+      await this.#clock.until(this.#databaseChecks.checkAtRest(replies, durability.commandIds)),
+    );
     const [node] = nodes.values();
     for (const owner of owners) {
       const request = { flow: null, limit: 100, after: null };
       const caller = node!.sessions.router.createCaller({ user: owner });
-      const listed = await this.#clock.until(hosts.run(node!, () => caller.list(request)));
+      const listed = await this.#clock.until(currentHost.run(node!, () => caller.list(request)));
       const truth: Snapshot[] = [...listed.active, ...listed.ended];
       for (const tab of tabs) if (tab.owner === owner) screens.requireAgreement(tab, truth);
-      promises.draftChecks.close(owner, truth);
+      durability.drafts.checkAtRest(owner, truth);
     }
   }
 }

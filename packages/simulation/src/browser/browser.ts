@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
-import type { Host } from "../hosts.ts";
+import type { Host } from "../host.ts";
 
-/** How long tabs' messages and locks take, in milliseconds. */
+/** How long a message between tabs or a lock takes, in milliseconds. */
 const HOP_MS = 2;
 
 interface Request {
@@ -58,7 +58,7 @@ export class BrowserShare {
     };
   }
 
-  /** A tab is gone, and what it held with it. */
+  /** A tab has closed: its locks and channels are free. */
   release(host: Host): void {
     for (const channel of this.#channels) if (channel.host === host) this.#channels.delete(channel);
     for (const [name, queue] of this.#queues) {

@@ -1,15 +1,15 @@
 import { IDBFactory } from "fake-indexeddb";
 import type { SessionRecord } from "../../../client/src/record/record.ts";
-import type { Host } from "../hosts.ts";
+import type { Host } from "../host.ts";
 
 /** How a device's IndexedDB is. */
 export type DiskState = "fine" | "refused" | "full" | "frozen" | "absent";
 
-/** A device's IndexedDB, that its tabs share and that fails as told. */
+/** The IndexedDB of a device. Its tabs share it, and it fails as `state` says. */
 export class Disk {
   #factory = new IDBFactory();
   readonly #connections = new Map<IDBDatabase, Host>();
-  readonly #held: (() => void)[] = [];
+  readonly #delayed: (() => void)[] = [];
   #state: DiskState = "fine";
 
   get state(): DiskState {
@@ -18,12 +18,12 @@ export class Disk {
 
   become(state: DiskState): void {
     this.#state = state;
-    if (state !== "frozen") for (const run of this.#held.splice(0)) run();
+    if (state !== "frozen") for (const run of this.#delayed.splice(0)) run();
   }
 
   /** Runs a task of IndexedDB's, once the disk is not frozen. */
   run(task: () => void): void {
-    if (this.#state === "frozen") this.#held.push(task);
+    if (this.#state === "frozen") this.#delayed.push(task);
     else task();
   }
 
@@ -53,7 +53,7 @@ export class Disk {
         const connection = request.result;
         this.#prepare(connection, host);
         opened(connection);
-        // What it opened is deleted meanwhile. Whoever asked has its answer first.
+        // The opened database was deleted meanwhile. The caller gets its answer first.
         if (factory !== this.#factory) queueMicrotask(() => this.closeAll());
       });
       return request;
@@ -61,7 +61,7 @@ export class Disk {
     return new Proxy(this.#factory, {
       get: (_, key) => {
         if (key === "open") return open;
-        // After an eviction it is another one.
+        // After an eviction there is another factory.
         const value: unknown = Reflect.get(this.#factory, key);
         return typeof value === "function" ? value.bind(this.#factory) : value;
       },
@@ -71,7 +71,7 @@ export class Disk {
   #prepare(connection: IDBDatabase, host: Host): void {
     this.#connections.set(connection, host);
     const dispatch = connection.dispatchEvent.bind(connection);
-    // A page that sleeps hears of nothing.
+    // A page that sleeps gets no events.
     connection.dispatchEvent = (event) => {
       host.run(() => dispatch(event));
       return true;
@@ -101,7 +101,7 @@ export class Disk {
     };
   }
 
-  /** Whether something on the disk is an owner's. */
+  /** Whether the disk has data of an owner. */
   holds(owner: string): boolean {
     return this.#databases().some(([name, { rawObjectStores }]) => {
       const { records } = rawObjectStores.get("records") ?? {};
@@ -109,7 +109,7 @@ export class Disk {
     });
   }
 
-  /** What is on the disk of an owner's session; undefined when there is nothing. */
+  /** The record of an owner's session on the disk; undefined when there is none. */
   recordOf(owner: string, session: string): SessionRecord | undefined {
     for (const [name, { rawObjectStores }] of this.#databases()) {
       if (!name.startsWith(`sessions:${owner}:`)) continue;
@@ -119,7 +119,7 @@ export class Disk {
     return undefined;
   }
 
-  /** The library keeps its databases where only it should look: reading through its interface would take time. */
+  /** Reads a private field of the library: its interface would take simulated time. */
   #databases() {
     const { _databases: databases } = this.#factory as unknown as { _databases: Map<string, RawDatabase> };
     return [...databases];

@@ -1,7 +1,7 @@
-/** What a browser keeps of a site beside its databases: cookies, by their names. */
+/** The cookies of a site, by their names. */
 export type Cookies = Map<string, string>;
 
-/** A tab's document, as far as a client looks at it. */
+/** The parts of a document that the client uses. */
 class PageDocument extends EventTarget {
   hidden = false;
   readonly #cookies: Cookies;
@@ -23,7 +23,7 @@ class PageDocument extends EventTarget {
   }
 }
 
-/** What happens to a page in a browser's life: its document's events and its window's. */
+/** The events that a browser sends to a page. */
 export class Page {
   readonly document: PageDocument;
   readonly window = new EventTarget();

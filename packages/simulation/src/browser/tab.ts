@@ -2,15 +2,15 @@ import type { Sessions, SessionTransport } from "@sessions/client";
 import { assembleSessions } from "../../../client/src/sessions.ts";
 import type { Random } from "../../../server/src/testing/random.ts";
 import type { BrowserShare } from "./browser.ts";
-import { idFrom } from "../chance.ts";
+import { idFrom } from "../random.ts";
 import type { Clock } from "../clock.ts";
 import type { Disk } from "./disk.ts";
 import type { Deployment } from "../flows.ts";
-import { hosts, type Host } from "../hosts.ts";
+import { currentHost, type Host } from "../host.ts";
 import type { NetworkConditions } from "../network-conditions.ts";
 import { Page, type Cookies } from "./page.ts";
 
-/** A browser profile: what its tabs share. */
+/** A browser profile, with the things that its tabs share. */
 export interface SimulatedDevice {
   readonly name: string;
   readonly disk: Disk;
@@ -34,21 +34,27 @@ export interface TabOptions {
   readonly transportOf: (tab: Tab) => SessionTransport;
 }
 
-/** How a tab falls asleep: the machine stops, or the browser tells the page that it stops it, or keeps it for the back button. */
+/** Why a tab sleeps: the machine sleeps, the browser freezes the page, or it keeps the page for the back button. */
 export type Sleep = "stopped" | "frozen" | "kept";
 
-/** A page of one owner: the project's own client, with everything around it simulated. */
+/**
+ * A page of one owner: the project's own client in a simulated browser. The client's code runs only by `run`, and gets
+ * this tab's `indexedDB`, `navigator` and `document` as its globals (`globals.ts`).
+ *
+ * For example, `sleep("frozen")` stops the page as a phone does: timers and replies wait in `#delayed` until `wake`. After
+ * `crash` they never run, and a transaction that is not committed is undone.
+ */
 export class Tab implements Host {
   readonly name: string;
   readonly owner: string;
   readonly device: SimulatedDevice;
   readonly deployment: Deployment;
   readonly sessions: Sessions;
-  /** The ids that it makes next, before others. */
+  /** Ids that this tab uses next, instead of new ones. */
   readonly nextIds: string[] = [];
   readonly #page: Page;
   readonly #connections = new Set<IDBDatabase>();
-  readonly #held: (() => void)[] = [];
+  readonly #delayed: (() => void)[] = [];
   #is: "awake" | Sleep | "gone" = "awake";
 
   constructor({ name, owner, device, clock, random, deployment, transportOf }: TabOptions) {
@@ -59,7 +65,7 @@ export class Tab implements Host {
     this.#page = new Page(device.cookies);
     device.tabs.add(this);
     const now = () => clock.nowMs + device.skewMs;
-    this.sessions = hosts.run(this, () =>
+    this.sessions = currentHost.run(this, () =>
       assembleSessions(
         { flows: deployment.flows, owner, transport: transportOf(this), deviceName: device.name },
         {
@@ -77,7 +83,7 @@ export class Tab implements Host {
     return this.#is !== "gone";
   }
 
-  /** What the globals of a page are for it. */
+  /** The globals that the code of this page gets. */
   get browser(): {
     readonly indexedDB: IDBFactory | undefined;
     readonly navigator: object;
@@ -94,18 +100,18 @@ export class Tab implements Host {
   }
 
   run(work: () => void): void {
-    if (this.#is === "awake") hosts.run(this, work);
-    else if (this.alive) this.#held.push(work);
+    if (this.#is === "awake") currentHost.run(this, work);
+    else if (this.alive) this.#delayed.push(work);
   }
 
-  /** Its device has or has no connection now. */
+  /** Tells the page whether its device is online. */
   connect(isOnline: boolean): void {
     this.run(() => this.#page.connect(isOnline));
   }
 
   sleep(how: Sleep): void {
     if (this.#is !== "awake") return;
-    if (how !== "stopped") hosts.run(this, () => (how === "frozen" ? this.#page.freeze() : this.#page.hide()));
+    if (how !== "stopped") currentHost.run(this, () => (how === "frozen" ? this.#page.freeze() : this.#page.hide()));
     this.#is = how;
   }
 
@@ -113,11 +119,12 @@ export class Tab implements Host {
     const slept = this.#is;
     if (slept === "awake" || slept === "gone") return;
     this.#is = "awake";
-    if (slept !== "stopped") hosts.run(this, () => (slept === "frozen" ? this.#page.resume() : this.#page.comeBack()));
-    for (const work of this.#held.splice(0)) this.run(work);
+    if (slept !== "stopped")
+      currentHost.run(this, () => (slept === "frozen" ? this.#page.resume() : this.#page.comeBack()));
+    for (const work of this.#delayed.splice(0)) this.run(work);
   }
 
-  /** The process is gone at this instant. What it asked the disk for and is not committed is undone. */
+  /** Kills the page. Its transactions that are not committed are undone. */
   crash(): void {
     this.#is = "gone";
     this.device.tabs.delete(this);

@@ -23,7 +23,12 @@ interface Entry {
   readonly late: boolean | null;
 }
 
-/** What the database holds, as its own triggers noted it. */
+/**
+ * Checks the database. Triggers note every write of a session's row, because a faulty node may report something else.
+ *
+ * For example, the notes "UPDATE 3 → 4, UPDATE 3 → 4" mean that two nodes gave the same revision: S3. At rest the whole
+ * history must verify, and hold every command that a node has acknowledged.
+ */
 export class DatabaseChecks {
   readonly #db: Kysely<Tables>;
   readonly #sessions = new Map<string, { revision: number; place: "session" | "between" | "session_archive" }>();
@@ -33,8 +38,8 @@ export class DatabaseChecks {
     this.#db = db;
   }
 
-  /** Follows every write since the last look. */
-  async look(nowMs: number): Promise<void> {
+  /** Checks every write since the last call. @throws {Broken} */
+  async check(nowMs: number): Promise<void> {
     const { rows } = await sql<Entry>`
       select n::text, place, op, owner, session, before, after, judged >= due as late
       from audit where n > ${this.#read}::bigint order by audit.n`.execute(this.#db);
@@ -78,10 +83,10 @@ export class DatabaseChecks {
   }
 
   /**
-   * The whole history, and that everything which was acknowledged is in it, and nothing that nobody asked for. Returns
-   * what took effect, by owner and command.
+   * At rest: verifies the whole history. It must have every acknowledged command, and none that no person gave. Returns
+   * the revision of each command that took effect, by owner and command.
    */
-  async close(replies: ReplyChecks, asked: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
+  async checkAtRest(replies: ReplyChecks, commandIds: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
     const { broken } = await verify(this.#db.withSchema("sessions"));
     if (broken !== null) throw new Broken("S15", `session ${short(broken.session)} ${broken.reason}`);
     const { rows } = await sql<{ owner: string; command: string | null; kind: string; revision: number }>`
@@ -91,7 +96,8 @@ export class DatabaseChecks {
     for (const { owner, command, kind, revision } of rows) {
       if (command === null) continue;
       if (revisions.has(`${owner} ${command}`)) throw new Broken("S2", `${short(command)} took effect twice`);
-      if (kind !== "start" && !asked.has(command)) throw new Broken("S2", `${short(command)} was asked for by nobody`);
+      if (kind !== "start" && !commandIds.has(command))
+        throw new Broken("S2", `${short(command)} was asked for by nobody`);
       revisions.set(`${owner} ${command}`, revision);
     }
     for (const [key, revision] of replies.accepted) {

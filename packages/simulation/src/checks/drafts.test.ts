@@ -36,7 +36,7 @@ async function typedOnPhone(): Promise<DraftChecks> {
   // The checks look at no more of a device than this.
   const device = { name: "phone", disk } as unknown as SimulatedDevice;
   const stored = Promise.resolve();
-  checks.typed({ owner, device } as Tab, session, "amount", { cents: 5 }, stored);
+  checks.onTyped({ owner, device } as Tab, session, "amount", { cents: 5 }, stored);
   await stored;
   drafts = {};
   return checks;
@@ -45,17 +45,17 @@ async function typedOnPhone(): Promise<DraftChecks> {
 test("a draft that stands on the server is not reported as gone, whatever stood there before it came", async () => {
   const checks = await typedOnPhone();
   // A newer one of another device, which the phone's own submission has taken away.
-  checks.told(owner, snapshotWith({ drafts: draftsOf(9, stampOf(laptop, 3)) }));
+  checks.onSnapshot(owner, snapshotWith({ drafts: draftsOf(9, stampOf(laptop, 3)) }));
   const truth = snapshotWith({ drafts: draftsOf(5, stampOf(phone, 2)) });
-  checks.told(owner, truth);
-  expect(() => checks.close(owner, [truth])).not.toThrow();
+  checks.onSnapshot(owner, truth);
+  expect(() => checks.checkAtRest(owner, [truth])).not.toThrow();
 });
 
 test("a draft is reported as gone if something else stands in its place, or nothing", async () => {
   for (const drafts of [{}, draftsOf(9, stampOf(laptop, 1)), draftsOf(9, stampOf(laptop, 3))]) {
     const checks = await typedOnPhone();
     const truth = snapshotWith({ drafts });
-    checks.told(owner, truth);
-    expect(() => checks.close(owner, [truth])).toThrow(/amount.cents typed in 00ff on phone is gone/);
+    checks.onSnapshot(owner, truth);
+    expect(() => checks.checkAtRest(owner, [truth])).toThrow(/amount.cents typed in 00ff on phone is gone/);
   }
 });

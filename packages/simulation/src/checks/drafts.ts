@@ -3,7 +3,7 @@ import type { SessionRecord } from "../../../client/src/record/record.ts";
 import { Broken, short } from "../journal.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
 
-/** A field that somebody typed, and that was on the device's disk. */
+/** The value of a field that a person typed, and that was on the disk of the device. */
 interface Typing {
   readonly device: SimulatedDevice;
   readonly owner: string;
@@ -15,22 +15,28 @@ interface Typing {
   readonly moment: number;
 }
 
-/** What people typed and had stored, and where it is: nothing of it goes without a word. */
+/**
+ * Follows every typed field that was stored. At rest its value stands on the server, was submitted, was replaced by a
+ * person who had seen it, or is on the shelf of its device.
+ *
+ * For example, the phone types 5 offline while the laptop submits 9 in the same field. When the phone is online again, it
+ * must show 5 on its shelf. If it shows 9 alone, then nobody decided about the 5: S4.
+ */
 export class DraftChecks {
-  /** The newest of each device in each field. */
+  /** The newest value of each device in each field. */
   readonly #newest = new Map<string, Typing>();
-  /** By owner, session, step and field: every slot that stood, and every value that was submitted, as nodes told them. */
+  /** By owner, session, step and field: every draft and every submitted value that nodes have reported. */
   readonly #told = new Map<string, { readonly slots: Map<string, Slot>; readonly submitted: Set<string> }>();
-  /** By owner, session and step: what submissions have seen. */
+  /** By owner, session and step: the drafts that submissions have seen. */
   readonly #seen = new Map<string, Set<string>>();
-  /** By device, owner, session and step: when somebody there submitted, decided, or gave the session up. */
+  /** By device, owner, session and step: when a person there last submitted, discarded or cancelled. */
   readonly #decided = new Map<string, number>();
-  /** By device, and by owner or for all: when what was there was let go of. */
+  /** By device, and by owner or for all: when the data there was last erased. */
   readonly #gone = new Map<string, number>();
   #moments = 0;
 
-  /** Somebody types; counts once it is stored. */
-  typed(
+  /** A person types. The value counts when it is stored. */
+  onTyped(
     { device, owner }: Tab,
     session: string,
     step: string,
@@ -44,7 +50,7 @@ export class DraftChecks {
       const record = device.disk.recordOf(owner, session);
       for (const [field, value] of Object.entries(fields)) {
         const slot = slotsOf(record, step)?.[field];
-        // Sent already, typed over, or in memory alone.
+        // Sent already, typed over, or only in memory.
         if (slot === undefined || !sameJson(slot.value, value)) continue;
         const key = `${device.name} ${owner} ${session} ${nameNow(step)} ${field}`;
         if ((this.#newest.get(key)?.at ?? "") >= slot.at) continue;
@@ -53,21 +59,21 @@ export class DraftChecks {
     });
   }
 
-  /** Somebody submits a step there, or takes what is shelved of it from the shelf; of every step, without one. */
-  decided({ device, owner }: Tab, session: string, step = ""): void {
+  /** A person submits a step, or decides about a shelved change of it. Without `step`: of every step. */
+  onDecided({ device, owner }: Tab, session: string, step = ""): void {
     this.#decided.set(`${device.name} ${owner} ${session} ${nameNow(step)}`, (this.#moments += 1));
   }
 
-  /** What a device had on its disk is gone, with everybody's knowledge. */
-  letGo(device: SimulatedDevice, owner?: string): void {
+  /** The data of a device was erased: by its browser, or by a sign-out. */
+  onErased(device: SimulatedDevice, owner?: string): void {
     this.#gone.set(`${device.name} ${owner ?? ""}`, (this.#moments += 1));
     for (const [key, typing] of this.#newest) {
       if (typing.device === device && (owner === undefined || typing.owner === owner)) this.#newest.delete(key);
     }
   }
 
-  /** A node tells a session. */
-  told(owner: string, { id, data, drafts, submissions }: Snapshot): void {
+  /** A node has sent a session. */
+  onSnapshot(owner: string, { id, data, drafts, submissions }: Snapshot): void {
     for (const [step, fields] of Object.entries(drafts)) {
       for (const [field, slot] of Object.entries(fields)) this.#of(owner, id, step, field).slots.set(slot.at, slot);
     }
@@ -82,8 +88,8 @@ export class DraftChecks {
     }
   }
 
-  /** Everything at rest: what was typed is on the server, was taken up or replaced, or is on its device's shelf. */
-  close(owner: string, truth: readonly Snapshot[]): void {
+  /** At rest: looks for every typed value. `truth`: the sessions as the server has them. @throws {Broken} */
+  checkAtRest(owner: string, truth: readonly Snapshot[]): void {
     for (const typing of this.#newest.values()) {
       if (typing.owner !== owner) continue;
       const snapshot = truth.find(({ id }) => id === typing.session);
@@ -101,7 +107,7 @@ export class DraftChecks {
     const mine = at.slice(21);
     const { slots, submitted } = this.#of(owner, session, step, field);
     if (submitted.has(JSON.stringify(value))) return true;
-    // It was seen by whoever typed over it, or says the same.
+    // The person who typed over it had seen it, or typed the same value.
     const newer = [...slots.values()].filter((slot) => slot.at > at);
     if (newer.some((slot) => covers(slot, at) || sameJson(slot.value, value))) return true;
     if ([...(this.#seen.get(place) ?? [])].some((seen) => seen.slice(21) === mine && seen >= at)) return true;
@@ -110,7 +116,7 @@ export class DraftChecks {
       (entry) => nameNow(entry.step ?? "") === nameNow(step) && Object.hasOwn((entry.mine ?? {}) as object, field),
     );
     if (onShelf) return true;
-    // What the server had, ended with the session, and what is typed where it was ended is let go of.
+    // A session's end ends its drafts on the server, and on the device that ended it.
     if (truth !== undefined && truth.status !== "active")
       return newer.length > 0 || slots.has(at) || truth.device.id === mine;
     // It stands: a newer one may have come first, and gone with a submission since.
@@ -131,7 +137,7 @@ function nameNow(step: string): string {
   return step === "body" ? "content" : step;
 }
 
-/** What is unsent on a disk of a step, in whichever version's words. */
+/** The unsent drafts of a step on a disk, of any version. */
 function slotsOf(record: SessionRecord | undefined, step: string): SessionRecord["drafts"][string] | undefined {
   if (record === undefined) return undefined;
   const apart = record.otherVersionDrafts

@@ -1,6 +1,6 @@
 import type { SessionState, Submission } from "@sessions/client";
 import { sameJson, type Snapshot } from "@sessions/core";
-import { readAt, type Given } from "../flows.ts";
+import { inputAtVersion, type SubmittedInput } from "../flows.ts";
 import { Broken, short, type Journal } from "../journal.ts";
 import type { ReplyChecks } from "./replies.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
@@ -8,11 +8,12 @@ import { DraftChecks } from "./drafts.ts";
 
 type Settled = Awaited<Submission["settled"]>;
 
-interface Promised {
+/** A command that a person was given an id for. */
+interface TrackedCommand {
   readonly tab: Tab;
   readonly session: string;
   readonly id: string;
-  /** It is on the disk, as the client said. */
+  /** The client has said that the command is on the disk. */
   onDisk: boolean;
   /** The disk was emptied while it was being written. */
   isDoubtful: boolean;
@@ -24,18 +25,25 @@ interface SubmittedIn {
   readonly state: SessionState;
 }
 
-/** What people did, what the client promised them of it, and where it is. */
+/**
+ * Follows every command from the moment when a person gave it. At each moment a stored command is in exactly one place:
+ * pending, accepted, superseded, or refused and on the shelf.
+ *
+ * For example, Ada submits a step on her phone and `stored` resolves. From then on the phone's disk must hold the command
+ * as pending. When the server has refused it, the disk must show the refusal and shelve the input. A disk that has neither
+ * has lost the command: S4.
+ */
 export class DurabilityChecks {
-  /** Every command's id that a person was given. */
-  readonly asked = new Set<string>();
-  /** What was submitted under each. */
-  readonly given = new Map<string, Given>();
+  /** The ids of all commands that people gave. */
+  readonly commandIds = new Set<string>();
+  /** The input of each submission, by its command. */
+  readonly inputs = new Map<string, SubmittedInput>();
   readonly sessions = new Map<string, Set<string>>();
-  readonly draftChecks = new DraftChecks();
-  readonly #promised: Promised[] = [];
-  readonly #taken = new Set<string>();
-  /** Pages of somebody who has signed out there. */
-  readonly #left = new Set<Tab>();
+  readonly drafts = new DraftChecks();
+  readonly #commands: TrackedCommand[] = [];
+  readonly #takenFromShelf = new Set<string>();
+  /** Pages whose owner has signed out. */
+  readonly #signedOutTabs = new Set<Tab>();
   readonly #journal: Journal;
   readonly #replies: ReplyChecks;
 
@@ -44,84 +52,91 @@ export class DurabilityChecks {
     this.#replies = replies;
   }
 
-  started({ owner }: Tab, session: string): void {
+  onStarted({ owner }: Tab, session: string): void {
     this.sessions.set(owner, (this.sessions.get(owner) ?? new Set()).add(session));
   }
 
-  submitted(tab: Tab, session: SubmittedIn, submission: Submission, confirms: boolean): void {
+  onSubmitted(tab: Tab, session: SubmittedIn, submission: Submission, confirms: boolean): void {
     const { id, stored, settled } = submission;
-    this.asked.add(id);
-    const promised: Promised = { tab, session: session.id, id, onDisk: false, isDoubtful: false, settled: undefined };
+    this.commandIds.add(id);
+    const tracked: TrackedCommand = {
+      tab,
+      session: session.id,
+      id,
+      onDisk: false,
+      isDoubtful: false,
+      settled: undefined,
+    };
     void settled.then((settlement) => {
-      promised.settled = settlement;
+      tracked.settled = settlement;
       if (!tab.alive) return;
       const told = settlement.outcome === "refused" ? settlement.refusal.code : settlement.outcome;
       this.#journal.note(tab.name, `hears of ${short(id)}: ${told}`);
     });
-    if (confirms) return void this.#promised.push(promised);
+    if (confirms) return void this.#commands.push(tracked);
     void stored.then(() => {
-      // What was refused at once was never taken.
-      if (!tab.alive || this.#left.has(tab) || promised.settled !== undefined || promised.isDoubtful) return;
-      promised.onDisk = session.state.sync.storage === "disk";
+      // A command that was refused at once was never stored.
+      if (!tab.alive || this.#signedOutTabs.has(tab) || tracked.settled !== undefined || tracked.isDoubtful) return;
+      tracked.onDisk = session.state.sync.storage === "disk";
     });
-    this.#promised.push(promised);
+    this.#commands.push(tracked);
   }
 
   /**
-   * A browser deleted what a device had on its disk. What an open tab has in memory it writes again; else it is lost.
-   * Returns whose unsent work is.
+   * A browser deleted the data of a device. An open tab writes its records again from memory. Without one they are lost.
+   * Returns the owners who lost unsent work.
    */
-  evicted(device: SimulatedDevice): readonly string[] {
-    this.draftChecks.letGo(device);
+  onEvicted(device: SimulatedDevice): readonly string[] {
+    this.drafts.onErased(device);
     const lost = new Set<string>();
-    for (const promised of this.#promised) {
-      if (promised.tab.device !== device) continue;
-      promised.isDoubtful = !promised.onDisk;
-      if (!promised.onDisk) continue;
-      const { owner } = promised.tab;
+    for (const tracked of this.#commands) {
+      if (tracked.tab.device !== device) continue;
+      tracked.isDoubtful = !tracked.onDisk;
+      if (!tracked.onDisk) continue;
+      const { owner } = tracked.tab;
       const isOpen = [...device.tabs].some((tab) => tab.owner === owner);
-      promised.onDisk = false;
-      const { pending } = device.disk.recordOf(owner, promised.session) ?? { pending: [] };
-      if (!isOpen && promised.settled === undefined && pending.some(({ command }) => command.id === promised.id))
+      tracked.onDisk = false;
+      const { pending } = device.disk.recordOf(owner, tracked.session) ?? { pending: [] };
+      if (!isOpen && tracked.settled === undefined && pending.some(({ command }) => command.id === tracked.id))
         lost.add(owner);
     }
     return [...lost];
   }
 
-  /** Who signs out of a device, by one of these pages, takes along what is there. */
-  signedOut(device: SimulatedDevice, owner: string, pages: readonly Tab[]): void {
-    for (const page of pages) this.#left.add(page);
-    this.draftChecks.letGo(device, owner);
-    for (const promised of this.#promised) {
-      if (promised.tab.device === device && promised.tab.owner === owner) promised.onDisk = false;
+  /** An owner signs out of a device, which deletes their records there. `pages`: their pages on it. */
+  onSignedOut(device: SimulatedDevice, owner: string, pages: readonly Tab[]): void {
+    for (const page of pages) this.#signedOutTabs.add(page);
+    this.drafts.onErased(device, owner);
+    for (const tracked of this.#commands) {
+      if (tracked.tab.device === device && tracked.tab.owner === owner) tracked.onDisk = false;
     }
   }
 
-  /** Whether it is a page of somebody who has signed out. */
-  isLeft(tab: Tab): boolean {
-    return this.#left.has(tab);
+  /** Whether the owner of this page has signed out. */
+  isSignedOut(tab: Tab): boolean {
+    return this.#signedOutTabs.has(tab);
   }
 
-  /** Nothing is misread: what a session says was submitted is what its own person gave, in its version's words. */
-  read(owner: string, { id, version, data, submissions }: Snapshot): void {
+  /** The data of a session is the input that its own person gave, in the words of the session's version. */
+  checkData(owner: string, { id, version, data, submissions }: Snapshot): void {
     for (const [step, { command }] of Object.entries(submissions)) {
-      const given = this.given.get(command);
+      const given = this.inputs.get(command);
       if (given === undefined) continue;
       if (given.owner !== owner) throw new Broken("S9", `${short(id)} has ${short(command)}, which is somebody else's`);
-      const [name, input] = readAt(version, given);
+      const [name, input] = inputAtVersion(version, given);
       if (name !== step || !sameJson(input, data[step])) {
         throw new Broken("S12", `${short(id)} at version ${version} says other than ${short(command)} in ${step}`);
       }
     }
   }
 
-  tookFromShelf(id: string): void {
-    this.#taken.add(id);
+  onTakenFromShelf(id: string): void {
+    this.#takenFromShelf.add(id);
   }
 
   /** accepted = applied + superseded + shelved + pending, on every device. */
-  look(): void {
-    for (const { tab, session, id, onDisk, settled } of this.#promised) {
+  check(): void {
+    for (const { tab, session, id, onDisk, settled } of this.#commands) {
       if (settled?.outcome === "accepted") {
         if (this.#replies.accepted.get(`${tab.owner} ${id}`) !== settled.revision)
           throw new Broken("S1", `${short(id)} was said to be saved and is not`);
@@ -136,25 +151,25 @@ export class DurabilityChecks {
       if (record?.shelved.some(({ refusal }) => refusal.code === "outdated")) {
         throw new Broken("S12", `${tab.device.name} gave up what another version can send`);
       }
-      if (ended?.outcome === "refused" && !shelved && !this.#taken.has(id)) {
+      if (ended?.outcome === "refused" && !shelved && !this.#takenFromShelf.has(id)) {
         throw new Broken("S4", `${short(id)} was refused on ${tab.device.name} and is not shown`);
       }
     }
   }
 
-  /** Nothing is left undecided, and what took effect (by owner and command) is shown to nobody as refused. */
-  close(tabs: readonly Tab[], effects: ReadonlyMap<string, number>): void {
+  /** At rest: every command has an outcome, and none that took effect is shown as refused. `effects`: by owner and command. */
+  checkAtRest(tabs: readonly Tab[], effects: ReadonlyMap<string, number>): void {
     for (const { owner, device } of tabs) {
       for (const session of this.sessions.get(owner) ?? []) {
         for (const { id, kind } of device.disk.recordOf(owner, session)?.shelved ?? []) {
-          // A draft is kept aside under the id of what it contradicts.
+          // A shelved draft has the id of the command that it is in conflict with.
           if (kind === "draft" || !effects.has(`${owner} ${id}`)) continue;
           throw new Broken("S2", `${short(id)} took effect, and is shelved on ${device.name}`);
         }
       }
     }
-    for (const { tab, id, settled } of this.#promised) {
-      if (tab.alive && !this.#left.has(tab) && settled === undefined)
+    for (const { tab, id, settled } of this.#commands) {
+      if (tab.alive && !this.#signedOutTabs.has(tab) && settled === undefined)
         throw new Broken("S4", `${short(id)} was never decided`);
       if (settled?.outcome === "refused" && settled.refusal.code !== "unconfirmed") {
         if (effects.has(`${tab.owner} ${id}`))

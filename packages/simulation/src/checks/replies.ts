@@ -10,7 +10,12 @@ import {
 } from "@sessions/core";
 import { Broken, short } from "../journal.ts";
 
-/** What nodes have told, whether or not it arrived, and what must not contradict itself. */
+/**
+ * Compares the replies of all nodes, including the ones that the network loses. They must not contradict each other.
+ *
+ * For example, one node has sent a session at revision 5. If a later request is answered with revision 4, then that node
+ * has read from an old memory: S8.
+ */
 export class ReplyChecks {
   /** By owner and command: the revision that it was accepted at. */
   readonly accepted = new Map<string, number>();
@@ -39,12 +44,12 @@ export class ReplyChecks {
     if (outcome?.outcome === "accepted") this.#accept(owner, command, outcome.revision);
   }
 
-  /** The newest revision that anybody was told of these sessions: whoever asks now is told no older one. */
+  /** The newest revision of each session that a node has sent. A request that begins now must get no older one. */
   newest(owner: string, sessions: readonly string[]): ReadonlyMap<string, number> {
     return new Map(sessions.map((session) => [session, this.#newest.get(`${owner} ${session}`) ?? 0]));
   }
 
-  /** Of two that are told, the later asked for is no older. */
+  /** A reply must be no older than `newest`, which was read when its request began. */
   requireNew(told: readonly Snapshot[], newest: ReadonlyMap<string, number>): void {
     for (const { id, revision } of told) {
       const known = newest.get(id) ?? 0;
@@ -52,7 +57,7 @@ export class ReplyChecks {
     }
   }
 
-  /** A revision is one state of a session, whoever tells it. */
+  /** A revision is one state of a session, whichever node sends it. */
   snapshot(owner: string, snapshot: Snapshot): void {
     const session = `${owner} ${snapshot.id}`;
     this.#newest.set(session, Math.max(snapshot.revision, this.#newest.get(session) ?? 0));

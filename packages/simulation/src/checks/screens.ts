@@ -1,6 +1,6 @@
 import { liftSession, sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
-import { hosts } from "../hosts.ts";
+import { currentHost } from "../host.ts";
 import { Broken, short } from "../journal.ts";
 import type { DurabilityChecks } from "./durability.ts";
 import type { Tab } from "../browser/tab.ts";
@@ -12,23 +12,28 @@ interface Screen {
   last: SessionState;
 }
 
-/** What every tab shows. */
+/**
+ * Checks the states that tabs show: no older revision after a newer one, no session of another owner, and at rest the
+ * same data as the database.
+ *
+ * For example, a tab shows revision 7 and then, after a reconnect, revision 6: S10.
+ */
 export class ScreenChecks {
   readonly #screens = new Map<Tab, Map<string, Screen>>();
-  readonly #promises: DurabilityChecks;
+  readonly #durability: DurabilityChecks;
   readonly #fail: (error: Broken) => void;
 
-  constructor(promises: DurabilityChecks, fail: (error: Broken) => void) {
-    this.#promises = promises;
+  constructor(durability: DurabilityChecks, fail: (error: Broken) => void) {
+    this.#durability = durability;
     this.#fail = fail;
   }
 
-  /** Looks at every state of a session that a tab shows from now on. */
+  /** Checks every state of a session that a tab shows from now on. */
   follow(tab: Tab, flow: AnyFlow, id: string): void {
     const ofTab = this.#screens.get(tab) ?? new Map<string, Screen>();
     this.#screens.set(tab, ofTab);
     if (ofTab.has(id)) return;
-    hosts.run(tab, () => {
+    currentHost.run(tab, () => {
       const session = tab.sessions.open(flow, id);
       const screen = { tab, id, stateOf: () => session.state, last: session.state };
       ofTab.set(id, screen);
@@ -37,7 +42,7 @@ export class ScreenChecks {
     });
   }
 
-  /** What these still show is nobody's any more. */
+  /** The owner of these tabs has signed out: their screens are not checked any more. */
   leave(tabs: readonly Tab[]): void {
     for (const tab of tabs) this.#screens.delete(tab);
   }
@@ -50,14 +55,14 @@ export class ScreenChecks {
     const wrong = (invariant: string, what: string) =>
       this.#fail(new Broken(invariant, `${tab.name} shows ${short(id)} ${what}`));
     if (state.revision < last.revision) wrong("S10", `at ${state.revision} after ${last.revision}`);
-    // An end that still waits to be sent may yet be refused.
+    // The server may still refuse an end that waits to be sent.
     const isFinal = last.sync.pending === 0 && (last.status === "completed" || last.status === "cancelled");
     if (isFinal && state.status !== last.status) wrong("S6", `${state.status} after its end`);
-    const own = this.#promises.sessions.get(tab.owner)?.has(id) ?? false;
+    const own = this.#durability.sessions.get(tab.owner)?.has(id) ?? false;
     if (!own && state.status !== "loading" && state.status !== "missing") wrong("S9", "which is somebody else's");
   }
 
-  /** Every tab shows what the database holds, and has nothing left to send. */
+  /** At rest: a tab shows the sessions as the database has them, and has nothing left to send. */
   requireAgreement(tab: Tab, truth: readonly Snapshot[]): void {
     const wrong = (id: string, what: string) => {
       throw new Broken("S1", `at rest, ${tab.name} shows ${short(id)} ${what}`);

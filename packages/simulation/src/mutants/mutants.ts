@@ -1,4 +1,4 @@
-/** A textual change to a source file, given from `packages/`. What is found must be there exactly once. */
+/** A change of text in a source file below `packages/`. The file must have `find` exactly once. */
 export interface Patch {
   readonly file: string;
   readonly find: string;

@@ -6,7 +6,7 @@ import type { simulate } from "../simulate.ts";
 
 const packages = new URL("../../../", import.meta.url);
 
-/** A source file with patches in it. @throws {Error} when what one replaces is not there exactly once. */
+/** The text of a source file after the patches. @throws {Error} if a replaced text is not there exactly once. */
 export function patched(file: string, patches: readonly Patch[]): string {
   const source = readFileSync(new URL(file, packages), "utf8");
   return patches.reduce((text, { find, replace }) => {
@@ -19,7 +19,7 @@ interface Simulation {
   readonly simulate: typeof simulate;
 }
 
-/** The project's own modules as a mutant has them: copies of their own, beside the sound ones. */
+/** Imports the project's modules with a mutant's patches: copies beside the unchanged ones. */
 export async function importMutated(mutant: Mutant): Promise<Simulation> {
   const tag = `?mutant=${mutant.name.replaceAll(/\W/g, "-")}`;
   const hooks = registerHooks({

@@ -11,7 +11,7 @@ export interface SimulatedDatabase {
   /** A connection of a node's own. */
   dialect(): Dialect;
   readonly db: Kysely<Tables>;
-  /** Resolves when it has answered everything that it can answer now, and what follows has come to rest. */
+  /** Resolves when it has answered all that it can answer now, and all work that follows has finished. */
   readonly rest: () => Promise<void>;
   /** Empties it. */
   reset(): Promise<void>;
@@ -24,7 +24,7 @@ const CONNECTIONS = 40;
 /** How long emptying takes at most, in real milliseconds. */
 const RESET_MS = 20_000;
 
-/** Every write of a session's row, as a trigger noted it: what nodes say of themselves is not believed. */
+/** Triggers that note every write of a session's row: a faulty node may report something else. */
 const auditStatements = [
   "create table ledger (owner text, session_id uuid, reference text, primary key (owner, session_id))",
   `create table audit (n bigserial primary key, place text, op text, owner text, session uuid,
@@ -88,7 +88,7 @@ async function served(url: string): Promise<Engine> {
   const own = new URL(url);
   own.pathname = `/${name}`;
   const traffic = new Traffic();
-  // Of all nodes together, so that those who die leave none behind. No timers: they would be the simulated clock's.
+  // One pool for all nodes, so that a crashed node leaves no connections. No timers: they would use the simulated clock.
   const pool = new Pool({ connectionString: own.href, max: CONNECTIONS, idleTimeoutMillis: 0 });
   pool.on("error", () => {});
   const lent = { options: pool.options, connect: () => pool.connect(), end: () => Promise.resolve() };

@@ -2,17 +2,17 @@ import { createSessions, type Bus, type BusListener, type Notice, type Sessions 
 import type { Clock } from "../clock.ts";
 import type { SimulatedDatabase } from "./database.ts";
 import type { Deployment } from "../flows.ts";
-import { hosts, type Host } from "../hosts.ts";
+import { currentHost, type Host } from "../host.ts";
 import type { Random } from "../../../server/src/testing/random.ts";
-import { withFates, type Fate } from "./statements.ts";
+import { withFaults, type StatementResult } from "./statements.ts";
 
-/** What happens to a node at one of its next statements. */
+/** A fault of a node at one of its next statements. */
 export interface NodeFault {
   readonly kind: "statement" | "commit";
-  /** How many of them pass before. */
+  /** How many of them run before. */
   readonly after: number;
-  readonly fate: Exclude<Fate, "runs">;
-  /** Whether the node dies of it. */
+  readonly result: Exclude<StatementResult, "runs">;
+  /** Whether the node crashes with it. */
   readonly dies: boolean;
 }
 
@@ -26,24 +26,24 @@ export interface NodeOptions {
   readonly onDeath: () => void;
 }
 
-/** A server process: when it dies, its memory is gone, and it starts again with none. */
+/** A server process. After a crash it starts again with an empty memory. */
 export class ServerNode implements Host {
   readonly name: string;
   readonly sessions: Sessions;
   readonly #options: NodeOptions;
   #alive = true;
-  #mishap: NodeFault | undefined;
+  #fault: NodeFault | undefined;
 
   constructor(options: NodeOptions) {
     this.#options = options;
     this.name = options.name;
     const { clock, random, database, deployment, bus } = options;
-    const dialect = withFates(database.dialect(), {
+    const dialect = withFaults(database.dialect(), {
       latencyMs: () => random.between(1, 12),
       sleep: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
-      fate: (kind) => this.#fateOf(kind),
+      resultOf: (kind) => this.#resultOf(kind),
     });
-    this.sessions = hosts.run(this, () =>
+    this.sessions = currentHost.run(this, () =>
       createSessions<{ readonly user: string }>({
         database: dialect,
         // Some nodes write batches, some row by row, as on the engines that need it.
@@ -63,12 +63,12 @@ export class ServerNode implements Host {
   }
 
   run(work: () => void): void {
-    if (this.#alive) hosts.run(this, work);
+    if (this.#alive) currentHost.run(this, work);
   }
 
-  /** Something goes wrong at one of its next statements. */
-  await(fault: NodeFault): void {
-    this.#mishap = fault;
+  /** Makes one of its next statements fail. */
+  failLater(fault: NodeFault): void {
+    this.#fault = fault;
   }
 
   die(): void {
@@ -78,24 +78,24 @@ export class ServerNode implements Host {
   }
 
   recover(): void {
-    this.#mishap = undefined;
+    this.#fault = undefined;
   }
 
-  #fateOf(kind: "statement" | "commit"): Fate {
+  #resultOf(kind: "statement" | "commit"): StatementResult {
     if (!this.#alive) return "never arrives";
-    const fault = this.#mishap;
+    const fault = this.#fault;
     if (fault === undefined || fault.kind !== kind) return "runs";
     if (fault.after > 0) {
-      this.#mishap = { ...fault, after: fault.after - 1 };
+      this.#fault = { ...fault, after: fault.after - 1 };
       return "runs";
     }
-    this.#mishap = undefined;
+    this.#fault = undefined;
     if (fault.dies) this.die();
-    return fault.fate;
+    return fault.result;
   }
 }
 
-/** What nodes tell one another of, in its own time, and not always. */
+/** The bus between the nodes. It delays, repeats and loses notices. */
 export class SimulatedBus {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -107,7 +107,7 @@ export class SimulatedBus {
     this.#random = random;
   }
 
-  /** How much of what is said is lost, from 0 to 1. */
+  /** The share of notices that are lost, from 0 to 1. */
   lose(share: number): void {
     this.#loss = share;
   }

@@ -1,36 +1,41 @@
 import type { DatabaseConnection, Dialect, Driver } from "kysely";
 
-/** What becomes of a statement: it runs, it never arrives, or it takes effect and nobody hears of it. */
-export type Fate = "runs" | "never arrives" | "answer lost";
+/** How a statement ends: it runs, it never reaches the database, or it takes effect and its answer is lost. */
+export type StatementResult = "runs" | "never arrives" | "answer lost";
 
 export interface StatementOptions {
   /** How long the next statement takes, in milliseconds. */
   readonly latencyMs: () => number;
   readonly sleep: (ms: number) => Promise<void>;
-  readonly fate: (kind: "statement" | "commit") => Fate;
+  readonly resultOf: (kind: "statement" | "commit") => StatementResult;
 }
 
-/** A dialect whose every statement takes simulated time and may fail. */
-export function withFates(dialect: Dialect, options: StatementOptions): Dialect {
+/**
+ * A dialect whose statements and commits take simulated time and may fail, as on a broken connection.
+ *
+ * For example, a node commits a submission and `resultOf("commit")` is `"answer lost"`: the database has the submission,
+ * and the node gets an error. It must not report a refusal then, and a repeat must get the first outcome.
+ */
+export function withFaults(dialect: Dialect, options: StatementOptions): Dialect {
   return {
     createAdapter: () => dialect.createAdapter(),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver: () => driverWithFates(dialect.createDriver(), options),
+    createDriver: () => driverWithFaults(dialect.createDriver(), options),
   };
 }
 
-function driverWithFates(driver: Driver, { latencyMs, sleep, fate }: StatementOptions): Driver {
+function driverWithFaults(driver: Driver, { latencyMs, sleep, resultOf }: StatementOptions): Driver {
   const originals = new WeakMap<DatabaseConnection, DatabaseConnection>();
   const of = (connection: DatabaseConnection) => originals.get(connection) ?? connection;
 
-  async function meet<T>(kind: "statement" | "commit", run: () => Promise<T>): Promise<T> {
+  async function execute<T>(kind: "statement" | "commit", run: () => Promise<T>): Promise<T> {
     await sleep(latencyMs());
-    const met = fate(kind);
-    if (met === "never arrives") throw lost();
-    const result = await run();
-    if (met === "answer lost") throw lost();
-    return result;
+    const result = resultOf(kind);
+    if (result === "never arrives") throw lost();
+    const answer = await run();
+    if (result === "answer lost") throw lost();
+    return answer;
   }
 
   return {
@@ -39,11 +44,11 @@ function driverWithFates(driver: Driver, { latencyMs, sleep, fate }: StatementOp
     releaseConnection: (connection) => driver.releaseConnection(of(connection)),
     rollbackTransaction: (connection) => driver.rollbackTransaction(of(connection)),
     beginTransaction: (connection, settings) => driver.beginTransaction(of(connection), settings),
-    commitTransaction: (connection) => meet("commit", () => driver.commitTransaction(of(connection))),
+    commitTransaction: (connection) => execute("commit", () => driver.commitTransaction(of(connection))),
     async acquireConnection(options) {
       const original = await driver.acquireConnection(options);
       const connection: DatabaseConnection = {
-        executeQuery: (query) => meet("statement", () => original.executeQuery(query)),
+        executeQuery: (query) => execute("statement", () => original.executeQuery(query)),
         streamQuery: (...given) => original.streamQuery(...given),
       };
       originals.set(connection, original);
@@ -52,7 +57,7 @@ function driverWithFates(driver: Driver, { latencyMs, sleep, fate }: StatementOp
   };
 }
 
-/** As `pg` says it. */
+/** The error that `pg` gives for a broken connection. */
 function lost(): Error {
   return Object.assign(new Error("Connection terminated unexpectedly"), { code: "08006" });
 }

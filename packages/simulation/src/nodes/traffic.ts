@@ -3,7 +3,7 @@ import type { DatabaseConnection, Dialect, Driver } from "kysely";
 /** Taken before anything replaces it: one turn of the real event loop. */
 const nextTurn = globalThis.setImmediate;
 
-/** How long nothing may begin or end, in real milliseconds, until what is under way counts as waiting for a lock. */
+/** If no call begins or ends for so long, in real milliseconds, the calls in flight are taken to wait for a lock. */
 const QUIET_MS = 25;
 
 /** One turn of the event loop: enough where everything is answered within microtasks. */
@@ -11,14 +11,14 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => void nextTurn(resolve));
 }
 
-/** What is under way to a database that answers in its own time. */
+/** The calls in flight to a database that answers in its own time. */
 export class Traffic {
   readonly #underWay = new Set<Promise<unknown>>();
   #changedMs = 0;
 
   /**
-   * Resolves when everything has been answered, and what follows from that has come to rest. What waits for a lock is
-   * not waited for: who holds it may wait for simulated time.
+   * Resolves when every call has its answer, and all work that follows has finished. It does not wait for calls that wait
+   * for a lock: the holder of the lock may wait for simulated time.
    */
   async rest(): Promise<void> {
     await turn();

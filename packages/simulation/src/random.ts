@@ -1,8 +1,8 @@
 import { v7 } from "uuid";
 import { Random } from "../../server/src/testing/random.ts";
 
-/** Chance of one thing in one world: what else happens there draws from others. */
-export function chanceOf(seed: number, name: string): Random {
+/** The random numbers of one part of a world. Each part has its own, so that a change in one changes no other. */
+export function randomOf(seed: number, name: string): Random {
   let hash = seed | 0;
   for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193);
   return new Random(hash);

@@ -3,15 +3,15 @@ import type { SimulatedDatabase } from "../nodes/database.ts";
 import { importMutated } from "./mutation.ts";
 import { mutants } from "./mutants.ts";
 
-/** How many worlds a mutant may live through. */
+/** How many worlds may pass before a mutant counts as not found. */
 const WORLDS = 200;
 
 /**
- * Breaks the code in each known way, and tells in docs/mutants.md after how many worlds it is found; in those whose
- * names hold `name`, and tells nowhere, when that is given. False when one lives.
+ * Breaks the code in each known way, and writes to docs/mutants.md after how many worlds the simulation finds it. With
+ * `name` it runs only the mutants whose names contain it, and writes nothing. False if it did not find one of them.
  */
-export async function hunt(database: SimulatedDatabase, name?: string): Promise<boolean> {
-  // What a mutant breaks may throw where nobody listens.
+export async function runMutants(database: SimulatedDatabase, name?: string): Promise<boolean> {
+  // A mutant's errors may be caught by nobody.
   process.on("unhandledRejection", () => {});
   process.on("uncaughtException", () => {});
   const rows: string[] = [];
