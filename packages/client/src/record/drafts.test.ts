@@ -1,6 +1,7 @@
 import { nextStamp, type Drafts } from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { submit } from "../../../core/src/testing/commands.ts";
 import { changedFields, draftValues, mergeDrafts, newestTyped, stampFields, keepDraft, dropDraft } from "./drafts.ts";
 import { emptyRecord } from "./record.ts";
 
@@ -94,16 +95,7 @@ test("S2: a submission names the newest stamp of this device, and what is typed 
   expect(until.sort()).toEqual([mine.cents.at, theirs.note.at].sort());
   expect(newestTyped(before, "recipient")).toEqual([]);
 
-  const command = {
-    kind: "submit",
-    id: phone,
-    session: phone,
-    version: 1,
-    step: "amount",
-    input: {},
-    seen: {},
-  } as const;
-  const queued = { ...begun, pending: [{ command: { ...command, typed: until }, base: null }] };
+  const queued = { ...begun, pending: [{ command: submit(phone, "amount", {}, { typed: until }), base: null }] };
   const [next] = Object.values(stampFields(queued, { cents: "12" }, phone, 10));
   expect(until.every((seen) => next!.at > seen)).toBe(true);
 });

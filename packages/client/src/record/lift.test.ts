@@ -1,5 +1,6 @@
 import { advance, nextStamp, type AnyFlow, type Refusal } from "@sessions/core";
 import { expect, test } from "vitest";
+import { start } from "../../../core/src/testing/commands.ts";
 import { keepDraft } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
@@ -14,12 +15,7 @@ const later: AnyFlow = {
 };
 const submission = { command: device, at: "2026-11-28T00:00:00.000Z", device: { id: device, name: "Phone" } };
 const flow: AnyFlow = transfer;
-const begun = advance(
-  flow,
-  null,
-  { kind: "start", id: device, session: device, version: 1, flow: "transfer" },
-  { device: submission.device, nowMs: 1_000 },
-);
+const begun = advance(flow, null, start(device, "transfer"), { device: submission.device, nowMs: 1_000 });
 const emptySession = (begun as Extract<typeof begun, { accepted: true }>).session;
 const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1 };
 

@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { cancel, idOf } from "../../../core/src/testing/commands.ts";
 import { mergeDrafts } from "./drafts.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
 import { mergeRecords } from "./merge.ts";
 
-const id = (index: number) => `0190b2f4-0000-7000-8000-${String(index).padStart(12, "0")}`;
-const session = id(0);
+const session = idOf(0);
 
 function pendingOf(index: number): SessionRecord["pending"][number] {
-  return { command: { kind: "cancel", id: id(index), session, version: 1 }, base: null };
+  return { command: cancel(session, { id: idOf(index) }), base: null };
 }
 
 /** Steps of the record's life: a command is queued, settled or shelved, or a field is typed. Ids are made here alone. */
@@ -29,8 +29,8 @@ const steps = (firstId: number) =>
 type Step = { readonly command: number; readonly fate: string };
 
 function stepped(record: SessionRecord, { command, fate }: Step): SessionRecord {
-  const has = record.pending.some((entry) => entry.command.id === id(command));
-  const known = has || record.settled.some((entry) => entry.id === id(command));
+  const has = record.pending.some((entry) => entry.command.id === idOf(command));
+  const known = has || record.settled.some((entry) => entry.id === idOf(command));
   if (fate === "queued") return known ? record : { ...record, pending: [...record.pending, pendingOf(command)] };
   if (fate === "typed") {
     const at = `00000000000000${command}-0000-${session}`;
@@ -38,11 +38,11 @@ function stepped(record: SessionRecord, { command, fate }: Step): SessionRecord 
   }
   if (!has) return record;
   const refusal = { code: "failed" } as const;
-  const shelved = { id: id(command), kind: "cancel", step: null, refusal, base: null, mine: null } as const;
+  const shelved = { id: idOf(command), kind: "cancel", step: null, refusal, base: null, mine: null } as const;
   return {
     ...record,
-    pending: record.pending.filter((entry) => entry.command.id !== id(command)),
-    settled: [...record.settled, { id: id(command), settlement: { outcome: "refused", refusal } }],
+    pending: record.pending.filter((entry) => entry.command.id !== idOf(command)),
+    settled: [...record.settled, { id: idOf(command), settlement: { outcome: "refused", refusal } }],
     shelved: fate === "shelved" ? [...record.shelved, shelved] : record.shelved,
   };
 }
@@ -79,7 +79,7 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
 });
 
 test("S2: of two views the irreversible step stays asked for until one of them knows what became of it", () => {
-  const confirmation = { id: id(1), step: "review", atMs: 1 };
+  const confirmation = { id: idOf(1), step: "review", atMs: 1 };
   const told = (settlement: SessionRecord["settled"][number]["settlement"]): SessionRecord => ({
     ...emptyRecord,
     settled: [{ id: confirmation.id, settlement }],

@@ -1,6 +1,7 @@
 import { advance, seenBy, type Command, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { cancel, draft, start, submit } from "../../../core/src/testing/commands.ts";
 import { repetitions } from "../../../../scripts/repetitions.ts";
 import { newestTyped, stampFields, keepDraft } from "./drafts.ts";
 import { applySnapshot } from "./snapshot.ts";
@@ -47,14 +48,14 @@ class World {
   #count = 0;
 
   constructor() {
-    this.#take({ kind: "start", id: this.#id(), session, version: 1, flow: "transfer" });
+    this.#take(start(session, "transfer", { id: this.#id() }));
     this.#submit("recipient", 1);
   }
 
   do(deed: Deed): void {
     if (deed.kind === "submit") this.#submit(deed.step, deed.value);
     else if (deed.kind === "type") this.#type(deed.step, deed.value);
-    else if (deed.kind === "cancel") this.#judged({ kind: "cancel", id: this.#id(), session, version: 1 });
+    else if (deed.kind === "cancel") this.#judged(cancel(session, { id: this.#id() }));
     else if (deed.kind === "submit elsewhere")
       this.#decide(this.#submission(this.#server, deed.step, deed.value), elsewhere);
     else if (deed.kind === "type elsewhere") this.#decide(this.#drafted(emptyRecord, deed.step, deed.value), elsewhere);
@@ -105,30 +106,18 @@ class World {
 
   #submission(seen: Snapshot | null, step: string, value: number): QueuedCommand {
     const input = step === "amount" ? { cents: value } : { name: `Name ${value}`, iban: "BE" };
-    return {
-      kind: "submit",
+    return submit(session, step, input, {
       id: this.#id(),
-      session,
-      version: 1,
-      step,
-      input,
       seen: seen ? seenBy(transfer, seen, step) : {},
       typed: newestTyped(this.record, step),
-    };
+    });
   }
 
   #drafted(record: SessionRecord, step: string, value: number): Command {
     const device = record === emptyRecord ? elsewhere : here;
     const fields = step === "amount" ? { cents: value } : { name: `Name ${value}` };
     const id = this.#id();
-    return {
-      kind: "draft",
-      id,
-      session,
-      version: 1,
-      step,
-      fields: stampFields(record, fields, device.id, this.#count),
-    };
+    return draft(session, step, stampFields(record, fields, device.id, this.#count), { id });
   }
 
   #type(step: string, value: number): void {
@@ -155,7 +144,7 @@ class World {
       const id = this.#id();
       const seen = { [step]: this.record.snapshot?.submissions[step]?.command ?? null };
       drafts.set(id, { step, slots });
-      commands.push({ kind: "draft", id, session, version: 1, step, seen, fields: slots });
+      commands.push(draft(session, step, slots, { id, seen }));
     }
     // The application or the engine refuses the first of them, whatever the rules say, and the rest is judged without it.
     const [first] = commands;

@@ -1,6 +1,7 @@
 import { advance, seenBy, type AnyFlow, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { idOf, start as startOf, submit } from "../../../core/src/testing/commands.ts";
 import { stampFields, keepDraft } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { applySnapshot } from "./snapshot.ts";
@@ -14,19 +15,18 @@ const device: Device = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Here
 const elsewhere: Device = { id: "0190b2f4-0000-7000-8000-00000000000b", name: "Elsewhere" };
 const session = "0190b2f4-0000-7000-8000-0000000000ff";
 const given: Given = { flow: transfer, device, nowMs: 1_000 };
-const id = (index: number) => `0190b2f4-0000-7000-8000-${String(index).padStart(12, "0")}`;
 
-const start: QueuedCommand = { kind: "start", id: id(0), session, version: 1, flow: "transfer" };
+const start = startOf(session, "transfer", { id: idOf(0) });
 
 function submitting(index: number, step: string, input: object): QueuedCommand {
-  return { kind: "submit", id: id(index), session, version: 1, step, input: input as never, seen: {} };
+  return submit(session, step, input as never, { id: idOf(index) });
 }
 
 function snapshotAt(revision: number, data: Snapshot["data"] = {}, changes: Partial<Snapshot> = {}): Snapshot {
   const begun = advance(transfer, null, start, { device: elsewhere, nowMs: 0 });
   if (!begun.accepted) throw new Error("A start is accepted.");
   const submissions = Object.fromEntries(
-    Object.keys(data).map((step) => [step, { command: id(900), at: begun.session.startedAt, device: elsewhere }]),
+    Object.keys(data).map((step) => [step, { command: idOf(900), at: begun.session.startedAt, device: elsewhere }]),
   );
   return { ...begun.session, revision, data, submissions, ...changes };
 }
@@ -80,12 +80,12 @@ test.for([
       const drafts = new Map();
       const answers = new Map<string, Outcome>();
       if (queue.withStart) answers.set(start.id, queue.startOutcome);
-      for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(id(index + 1), outcome);
+      for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(idOf(index + 1), outcome);
       if (queue.typed) {
         const slots = stampFields(record, queue.typed.input, device.id, 1);
         record = keepDraft("amount", slots, 1)(record);
-        drafts.set(id(50), { step: "amount", slots });
-        if (queue.typed.outcome) answers.set(id(50), queue.typed.outcome);
+        drafts.set(idOf(50), { step: "amount", slots });
+        if (queue.typed.outcome) answers.set(idOf(50), queue.typed.outcome);
       }
       const startRefused = queue.withStart && queue.startOutcome.outcome === "refused";
       const snapshot = startRefused
@@ -140,7 +140,7 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   const submit = enqueue({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);
   const record = submit(type(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord)));
   expect(submit(type(record))).toEqual(record);
-  const outcomes = new Map<string, Outcome>([[id(1), { outcome: "accepted", revision: 2, replayed: false }]]);
+  const outcomes = new Map<string, Outcome>([[idOf(1), { outcome: "accepted", revision: 2, replayed: false }]]);
   const settled = applyReply({ snapshot: undefined, outcomes, drafts: new Map() }, given)(once);
   expect(queue(settled)).toBe(settled);
 });
@@ -161,7 +161,7 @@ test("S4: what one tab typed and sent while another's submission was under way i
   const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
   const sent = { amount: { cents: { value: 2, at: unseen } } };
   const before = applySnapshot(snapshotAt(2, {}, { drafts: sent }), device, transfer)(emptyRecord);
-  const submission = { command: id(1), at: new Date(1).toISOString(), device };
+  const submission = { command: idOf(1), at: new Date(1).toISOString(), device };
   const taken = (typedThen: readonly string[]) =>
     snapshotAt(3, { amount: { cents: 1 } }, { submissions: { amount: { ...submission, typed: [...typedThen] } } });
   expect(applySnapshot(taken([seen]), device, transfer)(before)).toMatchObject({ drafts: sent, shelved: [] });
@@ -169,15 +169,15 @@ test("S4: what one tab typed and sent while another's submission was under way i
 });
 
 test("S1: an irreversible step is not asked for any more once the session shows it, or has ended", () => {
-  const confirmation = { id: id(1), step: "review", atMs: 0 };
+  const confirmation = { id: idOf(1), step: "review", atMs: 0 };
   const asking = { ...applySnapshot(snapshotAt(1), device, transfer)(emptyRecord), confirmation };
   const heard = (changes: Partial<Snapshot>) =>
     applySnapshot(snapshotAt(2, {}, changes), device, transfer)(asking).confirmation;
   const submissionOf = (command: string) => ({
     submissions: { review: { command, at: new Date(0).toISOString(), device } },
   });
-  expect([heard({}), heard(submissionOf(id(2)))]).toEqual([confirmation, confirmation]);
-  expect([heard(submissionOf(id(1))), heard({ status: "completed" })]).toEqual([null, null]);
+  expect([heard({}), heard(submissionOf(idOf(2)))]).toEqual([confirmation, confirmation]);
+  expect([heard(submissionOf(idOf(1))), heard({ status: "completed" })]).toEqual([null, null]);
 });
 
 test("what is typed goes with the session that was ended here, and stays for the one that was ended elsewhere", () => {
@@ -226,8 +226,8 @@ test("what the server is too busy for stays pending, and so does everything behi
   );
   const refusal: Refusal = { code: "busy", retryAfterMs: 1_000 };
   const answers = new Map<string, Outcome>([
-    [id(1), { outcome: "refused", refusal }],
-    [id(2), { outcome: "refused", refusal: { code: "failed" } }],
+    [idOf(1), { outcome: "refused", refusal }],
+    [idOf(2), { outcome: "refused", refusal: { code: "failed" } }],
   ]);
   const after = applyReply({ snapshot: undefined, outcomes: answers, drafts: new Map() }, given)(record);
   expect(after).toMatchObject({ shelved: [], settled: [], outdated: false });
@@ -235,12 +235,12 @@ test("what the server is too busy for stays pending, and so does everything behi
 });
 
 test("S2: what another tab's irreversible step is found before is refused, unless it may have been sent by then", () => {
-  const confirmation = { id: id(1), step: "review", atMs: 0 };
+  const confirmation = { id: idOf(1), step: "review", atMs: 0 };
   const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1, snapshot: snapshotAt(1), confirmation };
   const command = submitting(2, "recipient", { name: "Ada", iban: "BE68" });
   expect(enqueue(command, null)(record)).toMatchObject({
     pending: [],
-    settled: [{ id: id(2), settlement: { outcome: "refused", refusal: { code: "unsettled" } } }],
+    settled: [{ id: idOf(2), settlement: { outcome: "refused", refusal: { code: "unsettled" } } }],
   });
   expect(enqueue(command, null, undefined, () => true)(record)).toMatchObject({ pending: [{ command }], settled: [] });
 });

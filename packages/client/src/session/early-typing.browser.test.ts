@@ -1,6 +1,7 @@
-import { defineFlow, seenBy, step, type Command } from "@sessions/core";
+import { defineFlow, seenBy, step } from "@sessions/core";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
+import { submit } from "../../../core/src/testing/commands.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { slowStore } from "../testing/slow-store.ts";
@@ -133,15 +134,6 @@ test("S4: what is typed before the device's id was read is this device's all the
   expect(sessions.device.id).toBe(id);
   expect(server.snapshot(session.id).drafts["recipient"]!["name"]!.at).toContain(id);
   const seen = seenBy(transfer, server.snapshot(session.id), "recipient");
-  const command = {
-    kind: "submit",
-    id: quick.id(),
-    session: session.id,
-    version: 1,
-    step: "recipient",
-    input: recipient,
-    seen,
-  };
-  server.take(elsewhere(), command as Command);
+  server.take(elsewhere(), submit(session.id, "recipient", recipient, { seen }));
   await vi.waitFor(() => expect(session.state.shelved).toMatchObject([{ kind: "draft", mine: { name: "Mine" } }]));
 });

@@ -1,7 +1,8 @@
-import { defineFlow, seenBy, step, type Command } from "@sessions/core";
+import { defineFlow, seenBy, step } from "@sessions/core";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
-import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
+import { submit } from "../../../core/src/testing/commands.ts";
+import { elsewhere, openTab, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 
 const payment = defineFlow({
@@ -65,8 +66,7 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   server.faults.streamsAway = true;
   server.breakStreams();
   const seen = seenBy(payment, server.snapshot(session.id), "card");
-  const command = { kind: "submit", id: quick.id(), session: session.id, version: 1, step: "card", seen };
-  server.take(elsewhere(), { ...command, input: { number: "SECRET-elsewhere" } } as Command);
+  server.take(elsewhere(), submit(session.id, "card", { number: "SECRET-elsewhere" }, { seen }));
   expect(await session.submit("card", { number: "SECRET-late" })).toMatchObject({
     outcome: "refused",
     refusal: { code: "conflict", theirs: null },

@@ -2,6 +2,7 @@ import { defineFlow, step } from "@sessions/core";
 import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
 import { expect, test, vi } from "vitest";
+import { cancel, start } from "../../../core/src/testing/commands.ts";
 import { elsewhere, openTab, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
@@ -87,12 +88,7 @@ test("sessions that ended elsewhere while this device was away can all be reache
   const device = elsewhere();
   for (let count = 0; count < 30; count += 1) {
     const session = uuidv7();
-    const command = { session, version: 1 } as const;
-    server.take(
-      device,
-      { ...command, kind: "start", id: uuidv7(), flow: transfer.name },
-      { ...command, kind: "cancel", id: uuidv7() },
-    );
+    server.take(device, start(session, transfer.name), cancel(session));
   }
   server.faults.away = false;
   await vi.waitFor(() => expect(list.state.ended.length).toBeGreaterThanOrEqual(20), 10_000);

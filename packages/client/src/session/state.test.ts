@@ -1,6 +1,7 @@
 import { advance, defineFlow, step, type Command, type Device, type Snapshot } from "@sessions/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { cancel as cancelOf, start, submit as submitOf } from "../../../core/src/testing/commands.ts";
 import { enqueue } from "../record/queue.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "../record/record.ts";
 import { sessionStateOf } from "./state.ts";
@@ -9,9 +10,9 @@ import { viewOf } from "../record/view.ts";
 const device: Device = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Here" };
 const id = "0190b2f4-0000-7000-8000-0000000000ff";
 const note = defineFlow({ name: "note", version: 1, steps: { text: step({ input: z.object({ body: z.string() }) }) } });
-const begin = { kind: "start", id, session: id, version: 1, flow: "note" } as const;
-const submit: Command = { kind: "submit", id, session: id, version: 1, step: "text", input: { body: "a" }, seen: {} };
-const cancel: Command = { kind: "cancel", id, session: id, version: 1 };
+const begin = start(id, "note");
+const submit = submitOf(id, "text", { body: "a" });
+const cancel = cancelOf(id);
 
 function after(...commands: Command[]): Snapshot {
   return commands.reduce<Snapshot | null>((session, command) => {

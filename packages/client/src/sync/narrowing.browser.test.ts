@@ -2,6 +2,7 @@ import { defineFlow, step } from "@sessions/core";
 import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
+import { cancel } from "../../../core/src/testing/commands.ts";
 import { AnswerError, unknown, type Answer } from "./answer.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
@@ -118,7 +119,7 @@ test.each([414, 431])(
     });
     // Meanwhile the oldest, which is not named then, ends elsewhere.
     server.breakStreams();
-    server.take(elsewhere(), { kind: "cancel", id: quick.id(), session: all[0]!.id, version: 1 });
+    server.take(elsewhere(), cancel(all[0]!.id));
     await vi.waitFor(() => expect(server.streams).toBe(1), { timeout: 5_000 });
     expect(Object.keys(server.watches.at(-1)!).length).toBeGreaterThan(5);
     expect(server.watches.at(-1)).not.toHaveProperty(all[0]!.id);

@@ -1,7 +1,8 @@
-import { defineFlow, step, type Command } from "@sessions/core";
+import { defineFlow, step } from "@sessions/core";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
-import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
+import { cancel } from "../../../core/src/testing/commands.ts";
+import { elsewhere, openTab, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
 
@@ -29,10 +30,7 @@ test("S26: tabs of different flows hold one stream, each pushes its own, and all
   expect(server.streams).toBe(1);
   expect(server.watches).toHaveLength(1);
 
-  for (const { id } of sessions) {
-    const command: Command = { kind: "cancel", id: quick.id(), session: id, version: 1 };
-    server.take(elsewhere(), command);
-  }
+  for (const { id } of sessions) server.take(elsewhere(), cancel(id));
   for (const session of sessions) await vi.waitFor(() => expect(session.state.status).toBe("cancelled"));
 });
 
@@ -44,6 +42,6 @@ test("S26: when the tab that holds the stream goes, a tab of other flows takes i
   await last.submit("recipient", recipient);
   for (const tab of tabs.slice(0, -1)) tab.close();
   await vi.waitFor(() => expect([server.streams, server.watches.at(-1)]).toEqual([1, { [last.id]: 2 }]));
-  server.take(elsewhere(), { kind: "cancel", id: quick.id(), session: last.id, version: 1 });
+  server.take(elsewhere(), cancel(last.id));
   await vi.waitFor(() => expect(last.state.status).toBe("cancelled"));
 });

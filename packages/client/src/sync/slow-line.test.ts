@@ -1,6 +1,7 @@
 import { defineFlow, step } from "@sessions/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { start } from "../../../core/src/testing/commands.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import type { ClockOffset } from "../store/clock-offset.ts";
 import { stampFields, keepDraft } from "../record/drafts.ts";
@@ -64,7 +65,7 @@ async function sent(drafts: readonly number[], kilobits: number, maxPushBytes: n
   };
   for (const bytes of drafts) {
     const session = environment.id();
-    far.take(device, { kind: "start", id: environment.id(), session, version: 1, flow: "notes" });
+    far.take(device, start(session, "notes"));
     void change(session, applySnapshot(far.snapshot(session), device, notes));
     const slots = stampFields(records.get(session)!, { value: "x".repeat(bytes) }, device.id, environment.now());
     void change(session, keepDraft("text", slots, 1));

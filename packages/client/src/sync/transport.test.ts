@@ -2,6 +2,7 @@ import { PROTOCOL_VERSION, pushRequestSchema, readRequestSchema, type PushReply,
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { draft, typedBy } from "../../../core/src/testing/commands.ts";
 import { browserEnvironment } from "../environment.ts";
 import { httpTransport } from "./transport.ts";
 
@@ -48,8 +49,7 @@ test("calls reach the router where it is mounted", async () => {
 test("a small push outlives its page, and a large one is sent without that promise", async () => {
   const transport = at("flows.sessions");
   const push = (value: string) => {
-    const fields = { name: { value, at: `000000000000001-0000-${device.id}` } };
-    const command = { kind: "draft", id: device.id, session: device.id, version: 1, step: "a", fields } as const;
+    const command = draft(device.id, "a", typedBy(device, { name: value }, 1));
     return transport.push.mutate({ protocol: PROTOCOL_VERSION, device, commands: [command] });
   };
   await push("small");

@@ -1,7 +1,8 @@
-import { seenBy, type Command } from "@sessions/core";
 import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
+import { cancel } from "../../../core/src/testing/commands.ts";
 import { AnswerError, unknown as somebody } from "./answer.ts";
+import { submitElsewhere } from "../testing/begun-transfer.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
@@ -40,17 +41,7 @@ test("S10: a broken stream is opened again with the revisions of now, and misses
   server.faults.away = true;
   server.breakStreams();
   await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
-  const seen = seenBy(transfer, server.snapshot(session.id), "amount");
-  const command: Command = {
-    kind: "submit",
-    id: quick.id(),
-    session: session.id,
-    version: 1,
-    step: "amount",
-    input: { cents: 1 },
-    seen,
-  };
-  server.take(elsewhere(), command);
+  submitElsewhere(server, session.id, "amount", { cents: 1 });
   server.faults.away = false;
   await vi.waitFor(() => expect(session.state).toMatchObject({ revision: 3, sync: { state: "saved" } }));
   // By then a call may have brought it.
@@ -85,7 +76,7 @@ test("S10: of more sessions than a stream can ask about, those that ended meanwh
   server.faults.away = true;
   server.breakStreams();
   const [oldest] = all.toSorted((left, right) => (left.id < right.id ? -1 : 1));
-  server.take(elsewhere(), { kind: "cancel", id: quick.id(), session: oldest!.id, version: 1 });
+  server.take(elsewhere(), cancel(oldest!.id));
   server.faults.away = false;
   await vi.waitFor(() => expect(oldest!.state.status).toBe("cancelled"));
   expect(server.watches.at(-1)).not.toHaveProperty(oldest!.id);

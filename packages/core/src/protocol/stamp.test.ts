@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { clampStamp, MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "./stamp.ts";
 import { stampSchema } from "./slot-schema.ts";
-import { DAWN_MS, devices } from "../testing/walk.ts";
+import { START_MS, devices } from "../testing/commands.ts";
 
 const [phone, laptop] = devices.map(({ id }) => id) as [string, string];
-const clock = fc.double({ min: 0, max: 2 * DAWN_MS, noNaN: true });
+const clock = fc.double({ min: 0, max: 2 * START_MS, noNaN: true });
 const stamps = fc
-  .tuple(fc.constantFrom(phone, laptop), fc.nat(DAWN_MS), fc.nat(0xffff))
+  .tuple(fc.constantFrom(phone, laptop), fc.nat(START_MS), fc.nat(0xffff))
   .map(([device, ms, counter]) => `${String(ms).padStart(15, "0")}-${counter.toString(16).padStart(4, "0")}-${device}`);
 
 test("a device's next stamp is after every stamp it has seen, whatever its clock says", () => {
@@ -34,8 +34,8 @@ test("a device's stamps rise under a clock that stands still, jumps and runs bac
 });
 
 test("a stamp whose counter is full moves on to the next millisecond", () => {
-  const full = `${String(DAWN_MS).padStart(15, "0")}-ffff-${phone}`;
-  expect(nextStamp(phone, DAWN_MS, full)).toBe(`${String(DAWN_MS + 1).padStart(15, "0")}-0000-${phone}`);
+  const full = `${String(START_MS).padStart(15, "0")}-ffff-${phone}`;
+  expect(nextStamp(phone, START_MS, full)).toBe(`${String(START_MS + 1).padStart(15, "0")}-0000-${phone}`);
 });
 
 test("two devices never issue the same stamp", () => {
@@ -48,7 +48,7 @@ test("two devices never issue the same stamp", () => {
 
 test("a stamp up to the allowed lead is kept, and one beyond it is pulled back to the reader's clock", () => {
   const at = (ms: number) => nextStamp(laptop, ms);
-  expect(clampStamp(at(DAWN_MS + MAX_CLOCK_LEAD_MS), DAWN_MS)).toBe(at(DAWN_MS + MAX_CLOCK_LEAD_MS));
-  expect(clampStamp(at(DAWN_MS + MAX_CLOCK_LEAD_MS + 1), DAWN_MS)).toBe(at(DAWN_MS));
-  expect(clampStamp(at(DAWN_MS - 1e9), DAWN_MS)).toBe(at(DAWN_MS - 1e9));
+  expect(clampStamp(at(START_MS + MAX_CLOCK_LEAD_MS), START_MS)).toBe(at(START_MS + MAX_CLOCK_LEAD_MS));
+  expect(clampStamp(at(START_MS + MAX_CLOCK_LEAD_MS + 1), START_MS)).toBe(at(START_MS));
+  expect(clampStamp(at(START_MS - 1e9), START_MS)).toBe(at(START_MS - 1e9));
 });

@@ -1,16 +1,20 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import type { SubmitCommand } from "../protocol/command.ts";
 import { defineFlow, type AnyFlow } from "../flow/flow.ts";
+import type { Json } from "../json.ts";
 import { liftSession } from "./lift.ts";
 import { progressOf } from "./progress.ts";
 import { advance } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
-import { DAWN_MS, devices, idOf, walks } from "../testing/walk.ts";
+import { accepted } from "../testing/accepted.ts";
+import { START_MS, devices, draft, idOf, start, submit, typedBy } from "../testing/commands.ts";
+import { walks } from "../testing/walk.ts";
 import { redact } from "./redact.ts";
 
-const given = { nowMs: DAWN_MS, device: devices[0] };
+const given = { nowMs: START_MS, device: devices[0] };
 const card = z.object({ number: z.string() });
 const payment = defineFlow({
   name: "payment",
@@ -22,19 +26,11 @@ const payment = defineFlow({
   },
 });
 
-function submitted(flow: AnyFlow, session: Snapshot, name: string, input: object, seen: object = {}): Snapshot {
-  const command = { kind: "submit", id: idOf(9), session: idOf(0), version: 1, step: name, input, seen } as never;
-  const advanced = advance(flow, session, command, given);
-  if (!advanced.accepted) throw new Error(advanced.refusal.code);
-  return advanced.session;
+function submitted(flow: AnyFlow, session: Snapshot, name: string, input: Json, seen: SubmitCommand["seen"] = {}) {
+  return accepted(advance(flow, session, submit(idOf(0), name, input, { id: idOf(9), seen }), given));
 }
 
-function begun(flow: AnyFlow): Snapshot {
-  const start = { kind: "start", id: idOf(1), session: idOf(0), flow: flow.name, version: 1 } as const;
-  const advanced = advance(flow, null, start, given);
-  if (!advanced.accepted) throw new Error(advanced.refusal.code);
-  return advanced.session;
-}
+const begun = (flow: AnyFlow) => accepted(advance(flow, null, start(idOf(0), flow.name), given));
 
 const withAmount = submitted(payment, begun(payment), "amount", { cents: 1 });
 const withCard = submitted(payment, withAmount, "card", { number: "4111" }, { amount: idOf(9) });
@@ -63,12 +59,10 @@ test("S11: a device that is not told what sensitive steps hold comes to the same
 });
 
 test("S11: a conflict over a sensitive step quotes nothing, and a draft of it is refused", () => {
-  const again = { kind: "submit", id: idOf(10), session: idOf(0), version: 1, step: "card" } as const;
-  const stale = { ...again, input: { number: "4222" }, seen: { amount: idOf(9), card: null } };
+  const stale = submit(idOf(0), "card", { number: "4222" }, { seen: { amount: idOf(9), card: null } });
   expect(advance(payment, withCard, stale, given)).toMatchObject({ refusal: { code: "conflict", theirs: null } });
-  const fields = { number: { value: "4333", at: `000000000000001-0000-${devices[0].id}` } };
-  const draft = { kind: "draft", id: idOf(11), session: idOf(0), version: 1, step: "card", fields } as const;
-  const refused = advance(payment, withAmount, draft, given);
+  const typed = draft(idOf(0), "card", typedBy(devices[0], { number: "4333" }, START_MS));
+  const refused = advance(payment, withAmount, typed, given);
   expect(refused).toMatchObject({ accepted: false, refusal: { code: "invalid_input", step: "card" } });
   expect(JSON.stringify(refused)).not.toContain("4333");
 });

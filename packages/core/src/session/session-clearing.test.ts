@@ -6,7 +6,8 @@ import type { Json } from "../json.ts";
 import { advance, seenBy } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
-import { DAWN_MS, devices, idOf } from "../testing/walk.ts";
+import { accepted } from "../testing/accepted.ts";
+import { devices, draft, idOf, start, START_MS, submit, typedBy } from "../testing/commands.ts";
 
 const input = z.object({ n: z.int() });
 const flow = defineFlow({
@@ -34,42 +35,19 @@ const flow = defineFlow({
 type Name = keyof typeof flow.steps;
 const [phone, laptop] = devices;
 
-let commands = 0;
-const started = accepted(
-  advance(
-    flow,
-    null,
-    { kind: "start", id: idOf(1), session: idOf(0), flow: "chain", version: 1 },
-    { nowMs: DAWN_MS, device: phone },
-  ),
-);
+const started = accepted(advance(flow, null, start(idOf(0), "chain"), { nowMs: START_MS, device: phone }));
 
-function accepted(result: ReturnType<typeof advance>): Snapshot {
-  if (!result.accepted) throw new Error(result.refusal.code);
-  return result.session;
-}
-
-function submit(
+function submitBy(
   session: Snapshot,
   name: Name,
   value: number,
-  { nowMs = DAWN_MS, device = phone, seen = seenBy(flow, session, name) } = {},
+  { nowMs = START_MS, device = phone, seen = seenBy(flow, session, name) } = {},
 ) {
-  commands += 1;
-  const command = {
-    kind: "submit",
-    id: idOf(commands + 100),
-    session: session.id,
-    version: 1,
-    step: name,
-    input: { n: value },
-    seen,
-  } as const;
-  return advance(flow, session, command, { nowMs, device });
+  return advance(flow, session, submit(session.id, name, { n: value }, { seen }), { nowMs, device });
 }
 
 const submitted = (session: Snapshot, ...values: readonly (readonly [Name, number])[]): Snapshot =>
-  values.reduce((before, [name, value]) => accepted(submit(before, name, value)), session);
+  values.reduce((before, [name, value]) => accepted(submitBy(before, name, value)), session);
 
 const filled = submitted(started, ["who", 1], ["amount", 2], ["fees", 3], ["note", 4], ["agree", 5]);
 const offered = (session: Snapshot) =>
@@ -86,16 +64,8 @@ test("what is cleared is offered again as a draft, but for a step that confirms"
 });
 
 test("a value of a cleared step does not displace what has been typed there since", () => {
-  const at = `${String(DAWN_MS + 1).padStart(15, "0")}-0000-${laptop.id}`;
-  const draft = {
-    kind: "draft",
-    id: idOf(2),
-    session: filled.id,
-    version: 1,
-    step: "amount",
-    fields: { n: { value: 99, at } },
-  } as const;
-  const typed = accepted(advance(flow, filled, draft, { nowMs: DAWN_MS + 1, device: laptop }));
+  const drafted = draft(filled.id, "amount", typedBy(laptop, { n: 99 }, START_MS + 1));
+  const typed = accepted(advance(flow, filled, drafted, { nowMs: START_MS + 1, device: laptop }));
   expect(offered(submitted(typed, ["who", 10]))).toEqual({ amount: 99, fees: 3 });
 });
 
@@ -109,7 +79,7 @@ test("a confirming step is refused when what it depends on has changed since the
   const ready = submitted(started, ["who", 1], ["amount", 2], ["fees", 3], ["note", 4]);
   const looked = seenBy(flow, ready, "agree");
   const changed = submitted(ready, ["fees", 30]);
-  expect(submit(changed, "agree", 5, { seen: looked })).toEqual({
+  expect(submitBy(changed, "agree", 5, { seen: looked })).toEqual({
     accepted: false,
     refusal: { code: "conflict", step: "agree", changed: ["fees"], theirs: null },
   });
@@ -134,7 +104,7 @@ test("what the server computed for a step goes with the step's data, when it is 
 
 test("a change that puts a new step before the last one leaves the session active", () => {
   const longer = submitted(filled, ["who", 101], ["amount", 2], ["fees", 3], ["agree", 5]);
-  expect(submit(longer, "review", 6)).toMatchObject({
+  expect(submitBy(longer, "review", 6)).toMatchObject({
     refusal: { code: "step_unreachable", step: "review", current: "extra" },
   });
 });
@@ -147,8 +117,8 @@ test("S3: submissions of two steps that do not depend on each other never confli
   const seen = Object.fromEntries(names.map((name) => [name, seenBy(flow, filled, name)]));
   fc.assert(
     fc.property(independent, fc.integer(), fc.integer(), ([one, other], mine, theirs) => {
-      const first = (session: Snapshot) => submit(session, one, mine, { seen: seen[one]!, device: phone });
-      const second = (session: Snapshot) => submit(session, other, theirs, { seen: seen[other]!, device: laptop });
+      const first = (session: Snapshot) => submitBy(session, one, mine, { seen: seen[one]!, device: phone });
+      const second = (session: Snapshot) => submitBy(session, other, theirs, { seen: seen[other]!, device: laptop });
       const forth = second(accepted(first(filled)));
       const back = first(accepted(second(filled)));
       for (const result of [forth, back]) if (!result.accepted) expect(result.refusal.code).toBe("step_unreachable");

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { SubmitCommand } from "../protocol/command.ts";
 import { defineFlow } from "../flow/flow.ts";
 import { advance, atTime } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
-import { DAWN_MS, devices, idOf } from "../testing/walk.ts";
+import { accepted } from "../testing/accepted.ts";
+import { START_MS, devices, idOf, start, submit } from "../testing/commands.ts";
 
 const HOUR_MS = 3_600_000;
 const input = z.object({ n: z.int() });
@@ -17,40 +17,18 @@ const flow = defineFlow({
 });
 const at = (nowMs: number) => ({ nowMs, device: devices[0] });
 
-function started(nowMs: number): Snapshot {
-  const result = advance(
-    flow,
-    null,
-    { kind: "start", id: idOf(1), session: idOf(0), flow: "timed", version: 1 },
-    at(nowMs),
-  );
-  if (!result.accepted) throw new Error(result.refusal.code);
-  return result.session;
-}
+const started = (nowMs: number) => accepted(advance(flow, null, start(idOf(0), "timed"), at(nowMs)));
 
 const submitted = (session: Snapshot, name: "first" | "last", n: number, nowMs: number) => {
   const seen = { [name]: session.submissions[name]?.command ?? null };
-  const command: SubmitCommand = {
-    kind: "submit",
-    id: idOf(n + 10),
-    session: session.id,
-    version: 1,
-    step: name,
-    input: { n },
-    seen,
-  };
-  return advance(flow, session, command, at(nowMs));
+  return advance(flow, session, submit(session.id, name, { n }, { seen }), at(nowMs));
 };
 
-function touched(session: Snapshot, n: number, nowMs: number): Snapshot {
-  const result = submitted(session, "first", n, nowMs);
-  if (!result.accepted) throw new Error(result.refusal.code);
-  return result.session;
-}
+const touched = (session: Snapshot, n: number, nowMs: number) => accepted(submitted(session, "first", n, nowMs));
 
 test("S7: a session takes commands until the millisecond before its deadline, and none at it", () => {
-  const session = started(DAWN_MS);
-  const deadlineMs = DAWN_MS + 2 * HOUR_MS;
+  const session = started(START_MS);
+  const deadlineMs = START_MS + 2 * HOUR_MS;
   expect(Date.parse(session.expiresAt)).toBe(deadlineMs);
 
   expect(submitted(session, "first", 1, deadlineMs - 1).accepted).toBe(true);
@@ -61,7 +39,7 @@ test("S7: a session takes commands until the millisecond before its deadline, an
 });
 
 test("S7: a session reads as expired from its deadline on, whether or not a sweep has seen it", () => {
-  const session = started(DAWN_MS);
+  const session = started(START_MS);
   const deadlineMs = Date.parse(session.expiresAt);
   expect(atTime(session, deadlineMs - 1)).toBe(session);
 
@@ -72,18 +50,18 @@ test("S7: a session reads as expired from its deadline on, whether or not a swee
 });
 
 test("S7: an expired session refuses alike before and after it is stored as expired", () => {
-  const session = started(DAWN_MS);
+  const session = started(START_MS);
   const lateMs = Date.parse(session.expiresAt) + 1;
   expect(submitted(atTime(session, lateMs), "first", 1, lateMs)).toEqual(submitted(session, "first", 1, lateMs));
 });
 
 test("S7: each change moves the idle deadline, up to the absolute one", () => {
-  let session = started(DAWN_MS);
-  session = touched(session, 1, DAWN_MS + 1.5 * HOUR_MS);
-  expect(Date.parse(session.expiresAt)).toBe(DAWN_MS + 3.5 * HOUR_MS);
-  session = touched(session, 2, DAWN_MS + 3.4 * HOUR_MS);
-  expect(Date.parse(session.expiresAt)).toBe(DAWN_MS + 5 * HOUR_MS);
-  expect(submitted(session, "last", 3, DAWN_MS + 5 * HOUR_MS)).toMatchObject({ refusal: { code: "expired" } });
+  let session = started(START_MS);
+  session = touched(session, 1, START_MS + 1.5 * HOUR_MS);
+  expect(Date.parse(session.expiresAt)).toBe(START_MS + 3.5 * HOUR_MS);
+  session = touched(session, 2, START_MS + 3.4 * HOUR_MS);
+  expect(Date.parse(session.expiresAt)).toBe(START_MS + 5 * HOUR_MS);
+  expect(submitted(session, "last", 3, START_MS + 5 * HOUR_MS)).toMatchObject({ refusal: { code: "expired" } });
 });
 
 test("S7: an absolute deadline shorter than the idle one holds from the start", () => {
@@ -93,14 +71,13 @@ test("S7: an absolute deadline shorter than the idle one holds from the start", 
     steps: { only: step({ input }) },
     expires: { idle: "2h", absolute: "30m" },
   });
-  const start = { kind: "start", id: idOf(1), session: idOf(0), flow: "timed", version: 1 } as const;
-  const result = advance(short, null, start, at(DAWN_MS));
-  expect(result.accepted && Date.parse(result.session.expiresAt)).toBe(DAWN_MS + HOUR_MS / 2);
+  const result = advance(short, null, start(idOf(0), "timed"), at(START_MS));
+  expect(result.accepted && Date.parse(result.session.expiresAt)).toBe(START_MS + HOUR_MS / 2);
 });
 
 test("S7: a clock that steps back moves neither the deadline nor the last change", () => {
-  const session = touched(started(DAWN_MS), 1, DAWN_MS + HOUR_MS);
-  const later = touched(session, 2, DAWN_MS + HOUR_MS / 2);
+  const session = touched(started(START_MS), 1, START_MS + HOUR_MS);
+  const later = touched(session, 2, START_MS + HOUR_MS / 2);
   expect(later.updatedAt).toBe(session.updatedAt);
   expect(later.expiresAt).toBe(session.expiresAt);
 });

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { apply, atTime } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
-import { devices, walks, type Walk } from "../testing/walk.ts";
+import { devices } from "../testing/commands.ts";
+import { walks, type Walk } from "../testing/walk.ts";
 
 function replayed({ flow, turns }: Walk): Snapshot | null {
   let session: Snapshot | null = null;

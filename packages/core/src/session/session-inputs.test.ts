@@ -8,9 +8,8 @@ import type { Json } from "../json.ts";
 import { liftSession } from "./lift.ts";
 import { advance, apply, seenBy, type Change } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
-import { nextStamp } from "../protocol/stamp.ts";
 import { step, type Step } from "../flow/step.ts";
-import { DAWN_MS, devices, idOf } from "../testing/walk.ts";
+import { START_MS, devices, draft, idOf, start, submit, typedBy } from "../testing/commands.ts";
 import { redact } from "./redact.ts";
 
 const [phone, laptop] = devices;
@@ -103,17 +102,17 @@ class Run {
 
   constructor(flow: AnyFlow) {
     this.flow = flow;
-    this.take({ kind: "start", flow: flow.name });
+    this.take(start(idOf(0), flow.name));
   }
 
-  judge(command: object, device = phone) {
+  judge(command: Command, device = phone) {
     const id = idOf((this.#next += 1));
-    const given = { nowMs: DAWN_MS + this.#next, device };
-    const whole = { id, session: idOf(0), version: this.flow.version, ...command } as Command;
+    const given = { nowMs: START_MS + this.#next, device };
+    const whole = { ...command, id, version: this.flow.version };
     return { id, given, result: advance(this.flow, this.session, whole, given) };
   }
 
-  take(command: object): Snapshot {
+  take(command: Command): Snapshot {
     const { id, given, result } = this.judge(command);
     if (!result.accepted) throw new Error(JSON.stringify(result.refusal));
     this.session = result.session;
@@ -125,7 +124,7 @@ class Run {
   }
 
   submit(name: string, input: Json): Snapshot {
-    return this.take({ kind: "submit", step: name, input, seen: seenBy(this.flow, this.session!, name) });
+    return this.take(submit(idOf(0), name, input, { seen: seenBy(this.flow, this.session!, name) }));
   }
 }
 
@@ -152,12 +151,11 @@ test.for(schemas)(
     expect(run.session!.data["second"]).toEqual(made);
 
     // Another device is told what was typed, not what was made of it.
-    const late = { kind: "submit", step: "second", input: typed, seen: { first: null, second: null } };
+    const late = submit(idOf(0), "second", typed, { seen: { first: null, second: null } });
     expect(run.judge(late, laptop).result).toMatchObject({ refusal: { code: "conflict", theirs: typed } });
-    const at = nextStamp(laptop.id, DAWN_MS + 99);
-    const drafted = { kind: "draft", step: "second", fields: offer(typed, at), seen: { second: null } };
-    const conflict = run.judge(drafted, laptop).result;
-    if (Object.keys(offer(typed, at)).length > 0) expect(conflict).toMatchObject({ refusal: { theirs: typed } });
+    const fields = typedBy(laptop, typed as Record<string, Json>, START_MS + 99);
+    const conflict = run.judge(draft(idOf(0), "second", fields, { seen: { second: null } }), laptop).result;
+    if (Object.keys(fields).length > 0) expect(conflict).toMatchObject({ refusal: { theirs: typed } });
 
     run.submit("last", {});
     expect(run.session).toMatchObject({ status: "completed", data: { second: made } });
@@ -167,13 +165,10 @@ test.for(schemas)(
   },
 );
 
-const offer = (fields: Json, at: string) =>
-  Object.fromEntries(Object.entries(fields as object).map(([field, value]: [string, Json]) => [field, { value, at }]));
-
 test.for(schemas)("a step may be drafted as it may be submitted: %s", ([, schema, typed]) => {
   const run = new Run(flowOf(schema));
-  const fields = offer(typed, nextStamp(phone.id, DAWN_MS));
-  expect(fieldValues(run.take({ kind: "draft", step: "second", fields }).drafts["second"] ?? {})).toEqual(typed);
+  const fields = typedBy(phone, typed as Record<string, Json>, START_MS);
+  expect(fieldValues(run.take(draft(idOf(0), "second", fields)).drafts["second"] ?? {})).toEqual(typed);
 });
 
 test.for(schemas)(

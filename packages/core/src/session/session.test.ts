@@ -7,7 +7,8 @@ import { refusalSchema } from "../refusal.ts";
 import { advance, atTime, seenBy } from "./session.ts";
 import { progressOf } from "./progress.ts";
 import { snapshotSchema, type Snapshot } from "../protocol/snapshot.ts";
-import { devices, idOf, walks, type Turn } from "../testing/walk.ts";
+import { cancel, devices, idOf } from "../testing/commands.ts";
+import { walks, type Turn } from "../testing/walk.ts";
 
 const ofTurns = (law: (turn: Turn, flow: Parameters<typeof advance>[0]) => void) => {
   fc.assert(
@@ -93,7 +94,7 @@ test("S6: an ended session stays as it ended, whatever is sent and however late"
     if (before === null || before.status === "active") return;
     expect(result.accepted).toBe(false);
     expect(atTime(before, given.nowMs + 1e12)).toBe(before);
-    const ownCommand = { kind: "cancel", id: command.id, session: before.id, version: flow.version } as const;
+    const ownCommand = cancel(before.id, { id: command.id, version: flow.version });
     expect(advance(flow, before, ownCommand, given)).toMatchObject({
       refusal: { code: "ended", status: before.status },
     });

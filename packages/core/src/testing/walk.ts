@@ -7,6 +7,7 @@ import { progressOf } from "../session/progress.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { nextStamp } from "../protocol/stamp.ts";
 import { step, type Steps } from "../flow/step.ts";
+import { cancel, devices, draft, idOf, start, START_MS, submit } from "./commands.ts";
 
 /** One command met by one session. */
 export interface Turn {
@@ -23,18 +24,7 @@ export interface Walk {
   readonly session: Snapshot | null;
 }
 
-/** When walks begin, in milliseconds since 1970. */
-export const DAWN_MS = Date.parse("2026-03-01T00:00:00Z");
-
 export const stepNames = ["a", "b", "c", "d", "e"] as const;
-export const devices: readonly [Device, Device] = [
-  { id: "01900000-0000-7000-8000-00000000aaaa", name: "Phone" },
-  { id: "01900000-0000-7000-8000-00000000bbbb", name: "Laptop" },
-];
-
-/** A distinct UUIDv7 for each number. */
-export const idOf = (n: number): string => `01900000-0000-7000-9000-${n.toString(16).padStart(12, "0")}`;
-
 const input = z.object({ value: z.int(), note: z.string().optional() });
 
 /**
@@ -86,13 +76,7 @@ const sessionId = idOf(0);
 /** A step by its place, or null for the session's current one. */
 const target = fc.option(fc.nat(stepNames.length - 1), { freq: 2 });
 
-const starting = fc.constant<Making>(({ id }) => ({
-  kind: "start",
-  id,
-  session: sessionId,
-  flow: "generated",
-  version: 1,
-}));
+const starting = fc.constant<Making>(({ id }) => start(sessionId, "generated", { id }));
 
 /** `age`: how many snapshots ago the person looked. */
 const submitting = fc
@@ -105,7 +89,7 @@ const submitting = fc
     const name = aim(flow, session, at);
     const looked = past[past.length - 1 - age] ?? session;
     const seen = looked === null ? {} : seenBy(flow, looked, name);
-    return { kind: "submit", id, session: sessionId, version: 1, step: name, input: { value }, seen };
+    return submit(sessionId, name, { value }, { id, seen });
   });
 
 const drafting = fc
@@ -115,16 +99,12 @@ const drafting = fc
     value: fc.jsonValue(),
     lagMs: fc.integer({ min: -200_000, max: 200_000 }),
   })
-  .map<Making>(({ at, field, value, lagMs }) => ({ flow, session, id, nowMs, device }) => ({
-    kind: "draft",
-    id,
-    session: sessionId,
-    version: 1,
-    step: aim(flow, session, at),
-    fields: { [field]: { value, at: nextStamp(device.id, nowMs - lagMs) } },
-  }));
+  .map<Making>(({ at, field, value, lagMs }) => ({ flow, session, id, nowMs, device }) => {
+    const fields = { [field]: { value, at: nextStamp(device.id, nowMs - lagMs) } };
+    return draft(sessionId, aim(flow, session, at), fields, { id });
+  });
 
-const cancelling = fc.constant<Making>(({ id }) => ({ kind: "cancel", id, session: sessionId, version: 1 }));
+const cancelling = fc.constant<Making>(({ id }) => cancel(sessionId, { id }));
 
 const strangeName = fc.oneof(
   fc.string({ minLength: 1, maxLength: 8 }),
@@ -175,7 +155,7 @@ export const walks: fc.Arbitrary<Walk> = fc
     const turns: Turn[] = [];
     const past: Snapshot[] = [];
     let session: Snapshot | null = null;
-    let nowMs = DAWN_MS;
+    let nowMs = START_MS;
     for (const [index, { making, device, elapsedMs }] of [...first, ...moves].entries()) {
       nowMs += elapsedMs;
       const given = { nowMs, device };

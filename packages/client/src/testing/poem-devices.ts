@@ -1,0 +1,160 @@
+import {
+  advance,
+  covers,
+  defineFlow,
+  sameJson,
+  seenBy,
+  step,
+  type Device,
+  type DraftCommand,
+  type Json,
+  type Outcome,
+  type Slot,
+  type Snapshot,
+} from "@sessions/core";
+import { z } from "zod";
+import { draft, idOf, start, submit } from "../../../core/src/testing/commands.ts";
+import { applySnapshot } from "../record/snapshot.ts";
+import { changedFields, newestTyped, stampFields, keepDraft } from "../record/drafts.ts";
+import { keepOverwritten } from "../record/overwritten.ts";
+import { enqueue } from "../record/queue.ts";
+import { emptyRecord, sequence, type SessionRecord } from "../record/record.ts";
+import { applyReply } from "../record/reply.ts";
+import { viewOf } from "../record/view.ts";
+
+export const poem = defineFlow({
+  name: "poem",
+  version: 1,
+  steps: {
+    text: step({ input: z.object({ title: z.string().optional(), lines: z.array(z.string()).optional() }) }),
+    end: step({ input: z.object({}), dependsOn: ["text"] }),
+  },
+});
+
+export const session = idOf(255);
+
+export const fields = ["title", "lines"] as const;
+
+/** Some devices of one owner, whose clocks differ, and the server that they reach when they push or hear. */
+export class World {
+  snapshot: Snapshot;
+  readonly devices: { readonly device: Device; readonly aheadMs: number; record: SessionRecord }[];
+  /** Whatever was typed, by device and field, in its order; null where its person has decided on it. */
+  readonly typed = new Map<string, (Slot | null)[]>();
+  /** Every value that was ever submitted in a field. */
+  readonly submitted = new Set<string>();
+  #nowMs = 1_000_000;
+
+  constructor(newerOnServer: readonly number[]) {
+    const begun = advance(poem, null, start(session, "poem"), {
+      device: { id: idOf(1), name: "Device 1" },
+      nowMs: this.#nowMs,
+    });
+    if (!begun.accepted) throw new Error("A start is accepted.");
+    this.snapshot = begun.session;
+    this.devices = newerOnServer.map((aheadMs, index) => {
+      const device = { id: idOf(index + 1), name: `Device ${index + 1}` };
+      return { device, aheadMs, record: applySnapshot(this.snapshot, device, poem)(emptyRecord) };
+    });
+  }
+
+  type(nth: number, field: string, value: Json | undefined): void {
+    const one = this.devices[nth % this.devices.length]!;
+    const view = viewOf(poem, one.record, one.device)!;
+    const shown = view.drafts["text"];
+    const changed = changedFields({ [field]: value }, shown, view.data["text"] as never);
+    if (Object.keys(changed).length === 0) return;
+    const slots = stampFields(one.record, changed, one.device.id, (this.#nowMs += 10) + one.aheadMs, shown);
+    one.record = sequence(keepDraft("text", slots, 1), keepOverwritten())(one.record);
+    this.#of(one.device, field).push(slots[field]!);
+  }
+
+  submit(nth: number): void {
+    const { device } = this.devices[nth % this.devices.length]!;
+    const one = this.devices[nth % this.devices.length]!;
+    const view = viewOf(poem, one.record, device)!;
+    const input = Object.fromEntries(
+      fields.flatMap((field) => {
+        const value =
+          view.drafts["text"]?.[field]?.value ?? (view.data["text"] as { title?: Json } | undefined)?.["title"];
+        return (field === "lines" ? Array.isArray(value) : typeof value === "string") ? [[field, value]] : [];
+      }),
+    );
+    const until = newestTyped(one.record, "text");
+    const seen = seenBy(poem, view, "text");
+    const command = submit(session, "text", input, { seen, ...(until.length > 0 && { typed: until }) });
+    one.record = enqueue(command, null)(one.record);
+    for (const field of fields) this.#of(device, field).push(null);
+  }
+
+  push(nth: number): void {
+    const one = this.devices[nth % this.devices.length]!;
+    const outcomes = new Map<string, Outcome>();
+    const drafts = new Map<string, { step: string; slots: SessionRecord["drafts"][string] }>();
+    const seen = { text: one.record.snapshot?.submissions["text"]?.command ?? null };
+    const typedNow = Object.entries(one.record.drafts).map(([name, slots]): DraftCommand => {
+      const command = draft(session, name, slots, { seen });
+      drafts.set(command.id, { step: name, slots });
+      return command;
+    });
+    for (const command of [...one.record.pending.map((entry) => entry.command), ...typedNow]) {
+      const advanced = advance(poem, this.snapshot, command, { device: one.device, nowMs: this.#nowMs });
+      if (advanced.accepted) this.snapshot = advanced.session;
+      for (const entry of Object.entries((this.snapshot.data["text"] ?? {}) as object)) {
+        this.submitted.add(JSON.stringify(entry));
+      }
+      const { revision } = this.snapshot;
+      outcomes.set(
+        command.id,
+        advanced.accepted
+          ? { outcome: "accepted", revision, replayed: false }
+          : { outcome: "refused", refusal: advanced.refusal },
+      );
+    }
+    const answer = { snapshot: structuredClone(this.snapshot), outcomes, drafts };
+    one.record = applyReply(answer, { flow: poem, device: one.device, nowMs: this.#nowMs })(one.record);
+  }
+
+  hear(nth: number): void {
+    const one = this.devices[nth % this.devices.length]!;
+    one.record = applySnapshot(structuredClone(this.snapshot), one.device, poem)(one.record);
+  }
+
+  /** Everything at rest: what nobody has seen is where it was typed, once. */
+  requireNothingLost(): void {
+    for (let round = 0; round < 3; round += 1) for (const index of this.devices.keys()) this.push(index);
+    for (const index of this.devices.keys()) this.hear(index);
+    for (const { device, record } of this.devices) {
+      if (Object.keys(record.drafts).length > 0) throw new Error(`${device.name} has something to send.`);
+      if (record.shelved.filter(({ kind }) => kind === "draft").length > 1) throw new Error("There is a pile.");
+      for (const field of fields) {
+        const slot = this.#of(device, field).at(-1);
+        if (slot === undefined || slot === null || this.#isSafe(slot, field, record)) continue;
+        throw new Error(`${field} ${JSON.stringify(slot)} of ${device.name} is gone: ${JSON.stringify(record)}`);
+      }
+    }
+  }
+
+  #isSafe(slot: Slot, field: string, record: SessionRecord): boolean {
+    const { value, at } = slot;
+    if (value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return true;
+    const others = [...this.typed].flatMap(([key, slots]) =>
+      key.endsWith(field) ? slots.filter(Boolean) : [],
+    ) as Slot[];
+    // Somebody typed over it, or submitted, with it or the same on the screen.
+    if (others.some((other) => other.at !== at && covers(other, at))) return true;
+    if (others.some((other) => other.at !== at && sameJson(other.value, value))) return true;
+    const stands = this.snapshot.drafts["text"]?.[field];
+    const submission = this.snapshot.submissions["text"];
+    if (sameJson(stands?.value, value) || this.submitted.has(JSON.stringify([field, value]))) return true;
+    if (submission?.typed?.some((seen) => covers({ at: seen }, at))) return true;
+    return record.shelved.some(({ mine }) => sameJson((mine as Record<string, Json>)?.[field], value));
+  }
+
+  #of({ id }: Device, field: string): (Slot | null)[] {
+    const key = `${id} ${field}`;
+    const slots = this.typed.get(key) ?? [];
+    this.typed.set(key, slots);
+    return slots;
+  }
+}
