@@ -55,7 +55,9 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         test: {
           // What is sent to a distributed Postgres, on a plain one.
           name: "postgres-citus-flags",
-          include: ["packages/server/src/flows/{sessions,served/limits,commands/cache,watch/watch}.pg.test.ts"],
+          include: [
+            "packages/server/src/flows/{sessions,rows/archive,rows/history,served/limits,commands/{cache,engine},watch/watch}.pg.test.ts",
+          ],
           env: { SESSIONS_TEST_ENGINE: "citus" },
           globalSetup: "packages/server/src/testing/global-setup.ts",
           testTimeout: 30_000,

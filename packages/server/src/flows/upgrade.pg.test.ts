@@ -8,8 +8,8 @@ import { kyselyOver } from "../postgres/database.ts";
 import { migrate, migrationsOf } from "../postgres/migrations.ts";
 import { createBank, createLedger, draft, start, submit, Teller, type LedgerRow } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import type { Answered } from "../testing/storm/caller.ts";
-import { breaches } from "../testing/storm/checker.ts";
+import type { Answered } from "../testing/crash/caller.ts";
+import { breaches } from "../testing/crash/checker.ts";
 
 const { pool, url } = await freshDatabase();
 const pools = Array.from({ length: 3 }, () => new Pool({ connectionString: url, max: 5 }));

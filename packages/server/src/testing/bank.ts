@@ -1,7 +1,18 @@
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
-import { defineFlow, PROTOCOL_VERSION, step, type Command, type Device, type Json } from "@sessions/core";
+import {
+  defineFlow,
+  PROTOCOL_VERSION,
+  step,
+  type CancelCommand,
+  type Command,
+  type Device,
+  type Json,
+  type StartCommand,
+  type SubmitCommand,
+} from "@sessions/core";
+import * as commands from "../../../core/src/testing/commands.ts";
 import {
   completions,
   createSessions,
@@ -118,7 +129,14 @@ export async function ledgerOf(pool: Pool, owner: string): Promise<readonly Ledg
   return rows;
 }
 
-/** What one device of an owner does on a node. */
+/**
+ * What one device of an owner does on a node.
+ *
+ * @example
+ * const ada = new Teller(node, "ada", "Phone");
+ * const session = uuidv7();
+ * const { outcomes, snapshots } = await ada.push(start(session), submit(session, "amount", { cents: 5 }));
+ */
 export class Teller {
   readonly device: Device;
   readonly caller: ReturnType<Sessions["router"]["createCaller"]>;
@@ -128,8 +146,8 @@ export class Teller {
     this.caller = node.router.createCaller({ user: owner });
   }
 
-  push(...commands: readonly Command[]) {
-    return this.caller.push({ protocol: PROTOCOL_VERSION, device: this.device, commands: [...commands] });
+  push(...sent: readonly Command[]) {
+    return this.caller.push({ protocol: PROTOCOL_VERSION, device: this.device, commands: [...sent] });
   }
 
   /** Pushes one command and gives its outcome. */
@@ -159,8 +177,8 @@ export class Teller {
   }
 }
 
-export function start(session: string, flow = "transfer"): Command & { kind: "start" } {
-  return { kind: "start", id: uuidv7(), session, flow, version: 1 };
+export function start(session: string, flow = "transfer"): StartCommand {
+  return commands.start(session, flow, { id: uuidv7() });
 }
 
 export function submit(
@@ -168,16 +186,16 @@ export function submit(
   stepName: string,
   input: Json,
   seen: Record<string, string | null> = {},
-): Command & { kind: "submit" } {
-  return { kind: "submit", id: uuidv7(), session, version: 1, step: stepName, input, seen };
+): SubmitCommand {
+  return commands.submit(session, stepName, input, { id: uuidv7(), seen });
 }
 
-export function cancel(session: string): Command & { kind: "cancel" } {
-  return { kind: "cancel", id: uuidv7(), session, version: 1 };
+export function cancel(session: string): CancelCommand {
+  return commands.cancel(session, { id: uuidv7() });
 }
 
 /** A draft of one field, typed at a moment (milliseconds since 1970). */
 export function draft(session: string, stepName: string, field: string, value: Json, atMs = Date.now()): Command {
-  const at = `${String(atMs).padStart(15, "0")}-0000-${uuidv7()}`;
-  return { kind: "draft", id: uuidv7(), session, version: 1, step: stepName, fields: { [field]: { value, at } } };
+  const fields = commands.typedBy({ id: uuidv7() }, { [field]: value }, atMs);
+  return commands.draft(session, stepName, fields, { id: uuidv7() });
 }

@@ -5,10 +5,10 @@ import { repetitions } from "../../../../../scripts/repetitions.ts";
 import { kyselyOver } from "../../postgres/database.ts";
 import { createBank, createLedger, type LedgerRow } from "../../testing/bank.ts";
 import { startPostgres, type PostgresServer } from "../../testing/postgres-server.ts";
-import type { Answered } from "../../testing/storm/caller.ts";
-import { breaches } from "../../testing/storm/checker.ts";
-import { Fleet } from "../../testing/storm/fleet.ts";
-import { storm } from "../../testing/storm/storm.ts";
+import type { Answered } from "../../testing/crash/caller.ts";
+import { breaches } from "../../testing/crash/checker.ts";
+import { Fleet } from "../../testing/crash/fleet.ts";
+import { writeThroughCrashes } from "../../testing/crash/crash.ts";
 
 let postgres: PostgresServer;
 let pool: Pool;
@@ -47,11 +47,11 @@ test(
   "S14: a server is killed again and again while all write: what was acknowledged is there, once",
   { timeout: 600_000 },
   async () => {
-    const log = await storm({
+    const log = await writeThroughCrashes({
       seed: 14,
       rounds: SERVERS_KILLED,
       urls: () => fleet.urls,
-      strike: (random) => fleet.killOne(random),
+      crash: (random) => fleet.killOne(random),
     });
     const { found, accepted, completed } = await judged(log);
     expect(found).toEqual([]);
@@ -64,11 +64,11 @@ test(
   "S14: Postgres is killed again and again while all write: what was acknowledged is there, once",
   { timeout: 600_000 },
   async () => {
-    const log = await storm({
+    const log = await writeThroughCrashes({
       seed: 15,
       rounds: POSTGRES_KILLED,
       urls: () => fleet.urls,
-      strike: async (random) => {
+      crash: async (random) => {
         if (random.next() < 0.5) return crashOneBackend();
         await persistently("select 1");
         await postgres.kill();

@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createBank, createLedger, start, submit, Teller } from "../../testing/bank.ts";
-import { runErrands } from "../../testing/errands.ts";
+import { sendEveryStatement } from "../../testing/statements/every-statement.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { recordingPool, type Sent } from "../../testing/statements/statement-recorder.ts";
 import { isHot } from "../../testing/statements/statement-rules.ts";
@@ -29,7 +29,7 @@ describe.each(["postgres", "citus"] as const)("with 100,000 active sessions and 
   const statements: Sent[] = [];
   beforeAll(async () => {
     const recording = recordingPool({ connectionString: url, pipeline: engine === "citus" });
-    await runErrands(recording.pool, { engine, owner: "heavy", startMs: Date.now() });
+    await sendEveryStatement(recording.pool, { engine, owner: "heavy", startMs: Date.now() });
     await recording.pool.end();
     const byText = new Map(recording.sent.map((each) => [each.text, each]));
     for (const each of byText.values()) if (await isHot(each.text, "sessions")) statements.push(each);

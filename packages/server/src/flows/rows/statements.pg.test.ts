@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { createBank, createLedger } from "../../testing/bank.ts";
-import { runErrands } from "../../testing/errands.ts";
+import { sendEveryStatement } from "../../testing/statements/every-statement.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
 import { isHot, violations } from "../../testing/statements/statement-rules.ts";
@@ -27,7 +27,7 @@ const rules = (batches: boolean) => ({
 describe.each(["postgres", "citus"] as const)("with the engine %s", (engine) => {
   test("every hot statement that is sent names its owner in each part, and no clock, volatile function or notification", async () => {
     const recording = recordingPool({ connectionString: url, pipeline: engine === "citus" });
-    await runErrands(recording.pool, { engine, owner: `ada of ${engine}`, startMs: Date.now() });
+    await sendEveryStatement(recording.pool, { engine, owner: `ada of ${engine}`, startMs: Date.now() });
     await recording.pool.end();
 
     const texts = [...new Set(recording.sent.map(({ text }) => text))];

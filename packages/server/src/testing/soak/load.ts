@@ -13,8 +13,8 @@ export interface Done {
   lists: number;
 }
 
-/** Owners come, do this many errands, and go: what is kept of them must go, too. */
-const ERRANDS_PER_OWNER = 25;
+/** Owners come, write this many sessions, and go: what is kept of them must go, too. */
+const SESSIONS_PER_OWNER = 25;
 
 /** One person after another: transfers, notes, lists. Until it is told to stop. */
 export async function write(
@@ -26,7 +26,7 @@ export async function write(
   while (!signal.aborted) {
     const owner = uuidv7();
     const devices = nodes.map((node) => new Teller(node, owner));
-    for (let errand = 0; errand < ERRANDS_PER_OWNER && !signal.aborted; errand += 1) {
+    for (let written = 0; written < SESSIONS_PER_OWNER && !signal.aborted; written += 1) {
       const teller = random.pick(devices);
       if (random.next() < 0.4) {
         const { review } = await teller.untilReview();

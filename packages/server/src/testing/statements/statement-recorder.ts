@@ -8,7 +8,14 @@ export interface Sent {
   rows?: number;
 }
 
-/** A pool that notes what its connections really send, in order. */
+/**
+ * A pool that records every statement that its connections send to Postgres, in order, with its values.
+ *
+ * @example
+ * const { pool, sent } = recordingPool({ connectionString: url });
+ * await pool.query("select $1::int", [7]);
+ * expect(sent).toEqual([{ text: "select $1::int", values: [7], rows: 1 }]);
+ */
 export function recordingPool(config: PoolConfig): { readonly pool: Pool; readonly sent: Sent[] } {
   const sent: Sent[] = [];
   class RecordingClient extends Client {

@@ -25,7 +25,7 @@ server.listen(0, "127.0.0.1", () => {
 });
 process.once("disconnect", () => process.exit());
 
-export type StormRouter = ReturnType<typeof routerOf>;
+export type NodeRouter = ReturnType<typeof routerOf>;
 
 function routerOf(sessions: Sessions) {
   const t = initTRPC.context<Context>().create();

@@ -1,10 +1,10 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
-import type { Bus, BusListener, EngineKind } from "../index.ts";
-import { cancel, createBank, draft, start, submit, Teller } from "./bank.ts";
+import type { Bus, BusListener, EngineKind } from "../../index.ts";
+import { cancel, createBank, draft, start, submit, Teller } from "../bank.ts";
 
-export interface ErrandsOptions {
+export interface EveryStatementOptions {
   readonly engine: EngineKind;
   /** Whose sessions they are. */
   readonly owner: string;
@@ -12,8 +12,16 @@ export interface ErrandsOptions {
   readonly startMs: number;
 }
 
-/** Runs every procedure, each kind of command, the sweep, a watcher and what a bus brings: every statement there is, is sent. */
-export async function runErrands(pool: Pool, { engine, owner, startMs }: ErrandsOptions): Promise<void> {
+/**
+ * Sends every SQL statement that the server has: it calls every procedure, with each kind of command, runs a sweep, opens
+ * a stream, and delivers a bus's message to it. Tests record the statements, and look at each one.
+ *
+ * @example
+ * const recording = recordingPool({ connectionString: url });
+ * await sendEveryStatement(recording.pool, { engine: "citus", owner: "ada", startMs: Date.now() });
+ * for (const { text } of recording.sent) expect(await violations(text, rules)).toEqual([]);
+ */
+export async function sendEveryStatement(pool: Pool, { engine, owner, startMs }: EveryStatementOptions): Promise<void> {
   let nowMs = startMs;
   let listener: BusListener | undefined;
   const bus: Bus = { open: (opened) => (listener = opened), publish: () => {}, close: () => Promise.resolve() };

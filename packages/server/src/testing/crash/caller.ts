@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from "uuid";
 import { PROTOCOL_VERSION, type Command, type Device, type Outcome } from "@sessions/core";
 import { cancel, draft, start, submit } from "../bank.ts";
 import type { Random } from "../random.ts";
-import type { StormRouter } from "./server-process.ts";
+import type { NodeRouter } from "./server-process.ts";
 
 /** A command that was answered for good. */
 export interface Answered {
@@ -27,13 +27,13 @@ export interface CallerOptions {
 /** One device that goes on whatever breaks: it sends a command, with the same id, until it is answered. */
 export class Caller {
   readonly #options: CallerOptions;
-  readonly #device: Device = { id: uuidv7(), name: "Storm" };
+  readonly #device: Device = { id: uuidv7(), name: "Caller" };
 
   constructor(options: CallerOptions) {
     this.#options = options;
   }
 
-  /** Runs errands until it is told to stop, and finishes the last one. */
+  /** Writes until it is told to stop, and finishes the last session. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const chance = this.#options.random.next();
@@ -100,5 +100,5 @@ export class Caller {
 }
 
 function clientOf(url: string, owner: string) {
-  return createTRPCClient<StormRouter>({ links: [httpLink({ url, headers: { "x-user": owner } })] });
+  return createTRPCClient<NodeRouter>({ links: [httpLink({ url, headers: { "x-user": owner } })] });
 }

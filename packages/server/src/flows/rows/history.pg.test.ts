@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { apply, type Snapshot } from "@sessions/core";
+import { loadHistory } from "./history.ts";
+import { kyselyOver } from "../../postgres/database.ts";
+import { chainHash } from "./stored.ts";
+import { draft, Teller, transfer } from "../../testing/bank.ts";
+import { twoNodes } from "../../testing/two-nodes.ts";
+
+const { pool, node } = await twoNodes();
+
+test("S15: the history is gap-free and hash-chained, holds no drafts, and replays to the snapshot", async () => {
+  const ada = new Teller(node, "ada");
+  const { session, review } = await ada.untilReview();
+  await ada.one(draft(session, "recipient", "name", "never submitted"));
+  await ada.one(review);
+  const final = (await ada.read(session))!;
+
+  const history = await loadHistory(kyselyOver(pool).withSchema("sessions"), "ada", session);
+  expect(history.map(({ entry }) => entry)).toEqual([1, 2, 3, 4]);
+  expect(JSON.stringify(history)).not.toContain("never submitted");
+  let hash: Uint8Array | null = null;
+  let replayed: Snapshot | null = null;
+  for (const entry of history) {
+    hash = chainHash(hash, entry.text);
+    expect(Buffer.from(entry.hash).equals(hash)).toBe(true);
+    const { command, at, device, change, output, result } = entry.body;
+    replayed = apply(transfer, replayed, change, { nowMs: Date.parse(at), device, command: command!, session });
+    replayed = { ...replayed, revision: entry.body.revision, result };
+    if (change.kind === "submit" && output !== null) {
+      replayed = { ...replayed, outputs: { ...replayed.outputs, [change.step]: output } };
+    }
+  }
+  expect(replayed).toEqual(final);
+});
