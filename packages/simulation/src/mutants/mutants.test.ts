@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { mutants } from "./mutants.ts";
+import { seedsIn } from "./run-mutants.ts";
 
 test.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
   "the code that it breaks is there: %s",
@@ -11,3 +12,8 @@ test.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
     }
   },
 );
+
+test("the page names a world for each mutant, in which it was found", () => {
+  const page = readFileSync(new URL("../../../../docs/mutants.md", import.meta.url), "utf8");
+  expect([...seedsIn(page).keys()]).toEqual(mutants.map(({ name }) => name));
+});

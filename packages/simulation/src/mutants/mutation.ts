@@ -38,7 +38,7 @@ export async function importMutated(mutant: Mutant): Promise<Simulation> {
     },
   });
   try {
-    return (await import(`./simulate.ts${tag}`)) as Simulation;
+    return (await import(`../simulate.ts${tag}`)) as Simulation;
   } finally {
     hooks.deregister();
   }

@@ -1,0 +1,12 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+
+test("the command breaks the code and finds that", async () => {
+  const given = ["--conditions=@sessions/source", main, "--mutants", "drop what is refused"];
+  const { stdout } = await promisify(execFile)(process.execPath, given);
+  expect(stdout).toMatch(/^drop what is refused: S4, in world \d+\n$/);
+});
