@@ -11,7 +11,7 @@ import {
   type Snapshot,
   type Stamp,
 } from "@sessions/core";
-import { shelvedDraft } from "./displaced.ts";
+import { shelvedDraft } from "./conflict.ts";
 import { ownSlot, dropDraft } from "./drafts.ts";
 import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";
 

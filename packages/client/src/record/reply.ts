@@ -11,7 +11,7 @@ import {
   type Snapshot,
 } from "@sessions/core";
 import { applySnapshot } from "./snapshot.ts";
-import { shelvedDraft } from "./displaced.ts";
+import { shelvedDraft } from "./conflict.ts";
 import { stampFields, keepDraft, dropDraft, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import { settled, wasUnsettled } from "./queue.ts";

@@ -1,6 +1,5 @@
 import type { AnyFlow, Device, Snapshot } from "@sessions/core";
-import { differing } from "./conflict.ts";
-import { conflictingDrafts, typedBefore } from "./displaced.ts";
+import { conflictingDrafts, differing, typedBefore } from "./conflict.ts";
 import { liftSnapshot } from "./lift.ts";
 import { keepOverwritten, seenSince } from "./overwritten.ts";
 import { settled, unshelved } from "./queue.ts";

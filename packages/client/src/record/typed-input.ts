@@ -1,0 +1,176 @@
+/** Where something that a person typed in a field of a form may be. */
+export const places = {
+  unsent: "an unsent draft, in the record's `drafts`",
+  sent: "a sent draft without an answer, still in `drafts`",
+  pending: "a submission in `pending`",
+  server: "the session's drafts on the server",
+  shelved: "a shelved draft",
+  "other version": "a draft of another version, in `otherVersionDrafts`",
+} as const;
+
+export type TypedPlace = keyof typeof places;
+
+/** Where an event leaves it. `submitted`: the step holds it on the server. `gone`: a newer value has replaced it, or nobody needs it. */
+export type TypedOutcome = TypedPlace | "shelved and unsent" | "submitted" | "gone";
+
+export const events = {
+  "typed again here": "the person types something else in the same field",
+  "submitted here": "the person submits a form that shows it",
+  "submitted in another tab": "another tab of this device submits the step without having seen it",
+  "draft accepted": "the server accepts the sent draft",
+  "draft refused": "the server refuses the sent draft",
+  "submission accepted": "the server accepts the pending submission",
+  "submission refused": "the server refuses the pending submission, for another reason than a conflict",
+  "submission in conflict": "the server refuses the pending submission as a conflict",
+  "typed over, seen": "another device types over it and has seen it",
+  "typed over, unseen": "another device types over it and has not seen it",
+  "submitted elsewhere, seen": "another device submits the step and has seen it",
+  "submitted elsewhere, unseen": "another device submits the step and has not seen it",
+  "ended here": "this device cancels or completes the session, and the server says so",
+  "ended elsewhere": "another device ends the session",
+  "newer page": "a page of the next version of the flow opens the record",
+  "records merged": "the record is merged with another tab's record of the same version",
+  "merged with a newer version": "the record is merged with another tab's record of the next version",
+} as const;
+
+export type TypedEvent = keyof typeof events;
+
+/** What becomes of a typed value: the place where it was, and the event. The test takes every cell from the real functions. */
+export const typedInput = {
+  "typed again here": {
+    unsent: "gone",
+    sent: "gone",
+    pending: "pending",
+    server: "server",
+    shelved: "gone",
+    "other version": "other version",
+  },
+  "submitted here": {
+    unsent: "pending",
+    sent: "pending",
+    pending: "pending",
+    server: "pending",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "submitted in another tab": {
+    unsent: "unsent",
+    sent: "sent",
+    pending: "pending",
+    server: "unsent",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "draft accepted": {
+    unsent: "unsent",
+    sent: "server",
+    pending: "pending",
+    server: "server",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "draft refused": {
+    unsent: "unsent",
+    sent: "shelved",
+    pending: "pending",
+    server: "server",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "submission accepted": {
+    unsent: "unsent",
+    sent: "sent",
+    pending: "submitted",
+    server: "unsent",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "submission refused": {
+    unsent: "unsent",
+    sent: "sent",
+    pending: "shelved and unsent",
+    server: "server",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "submission in conflict": {
+    unsent: "shelved",
+    sent: "shelved",
+    pending: "shelved",
+    server: "shelved",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "typed over, seen": {
+    unsent: "unsent",
+    sent: "sent",
+    pending: "pending",
+    server: "gone",
+    shelved: "gone",
+    "other version": "other version",
+  },
+  "typed over, unseen": {
+    unsent: "shelved",
+    sent: "shelved",
+    pending: "pending",
+    server: "shelved",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "submitted elsewhere, seen": {
+    unsent: "gone",
+    sent: "gone",
+    pending: "pending",
+    server: "gone",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "submitted elsewhere, unseen": {
+    unsent: "shelved",
+    sent: "shelved",
+    pending: "pending",
+    server: "shelved",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "ended here": {
+    unsent: "gone",
+    sent: "gone",
+    pending: "pending",
+    server: "gone",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "ended elsewhere": {
+    unsent: "unsent",
+    sent: "sent",
+    pending: "pending",
+    server: "gone",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "newer page": {
+    unsent: "unsent",
+    sent: "sent",
+    pending: "pending",
+    server: "server",
+    shelved: "shelved",
+    "other version": "unsent",
+  },
+  "records merged": {
+    unsent: "unsent",
+    sent: "sent",
+    pending: "pending",
+    server: "server",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+  "merged with a newer version": {
+    unsent: "other version",
+    sent: "other version",
+    pending: "pending",
+    server: "server",
+    shelved: "shelved",
+    "other version": "other version",
+  },
+} as const satisfies Record<TypedEvent, Record<TypedPlace, TypedOutcome>>;
