@@ -56,7 +56,7 @@ export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("command_mismatch") }),
   z.object({ code: z.literal("outdated"), given: z.int(), current: z.int() }),
   z.object({ code: z.literal("too_large"), atMost: z.int() }),
-  /** `status`: what it answered, an HTTP status. */
+  /** `status`: what it answered, an HTTP status; 0 where it sent the page to another origin. */
   z.object({ code: z.literal("blocked"), status: z.int() }),
   z.object({ code: z.literal("too_many_commands"), atMost: z.int() }),
   z.object({ code: z.literal("malformed"), issues, more }),

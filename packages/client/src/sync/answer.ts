@@ -86,6 +86,14 @@ export function isFinal(status: number): boolean {
   return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
 }
 
+/**
+ * Whether it may be the request's content that is answered so: then the same one would be answered so again. A firewall
+ * that refuses a text may answer with a page, with nothing, or by sending elsewhere.
+ */
+export function isBlocking({ status, isRouters }: Answer): boolean {
+  return isFinal(status) || (!isRouters && (status < 400 || status === 401));
+}
+
 /** After so many refusals in a row something is blocked, and no longer a bad moment. */
 export const BLOCKED_TRIES = 3;
 

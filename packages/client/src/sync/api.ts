@@ -55,9 +55,10 @@ export function createApi(options: ApiOptions): Api {
   // Whether the router has answered, by which it is known to be there.
   let heard = false;
 
-  function look(error: unknown): void {
+  /** `isLetIn`: the same request without its content was answered, so that this is no word about who is signed in. */
+  function look(error: unknown, isLetIn = false): void {
     const answer = answerOf(error);
-    if (isSignedOut(error, answer, heard)) return onSignedOut();
+    if (!isLetIn && isSignedOut(error, answer, heard)) return onSignedOut();
     const fault = faultOf(error, answer, heard);
     heard ||= answer?.isRouters === true;
     const kind = `${fault?.code} ${answer?.status}`;
@@ -69,6 +70,7 @@ export function createApi(options: ApiOptions): Api {
   async function ask<Reply>(
     ms = CALL_MS,
     call: (options: { readonly signal: AbortSignal }) => Promise<Reply>,
+    without?: () => Promise<unknown>,
   ): Promise<Reply> {
     try {
       const reply = await within(ms, environment, (signal) => call({ signal }));
@@ -76,17 +78,27 @@ export function createApi(options: ApiOptions): Api {
       heard = true;
       return reply;
     } catch (error) {
-      look(error);
+      const isLetIn =
+        isSignedOut(error, answerOf(error), heard) &&
+        without?.().then(
+          () => true,
+          () => false,
+        );
+      look(error, await isLetIn);
       throw error;
     }
   }
 
   const protocol = PROTOCOL_VERSION;
+
+  function push(commands: readonly Command[], ms = PUSH_MS): Promise<PushReply> {
+    const call = (options: { readonly signal: AbortSignal }) =>
+      transport.push.mutate({ owner, protocol, device: device(), commands: [...commands] }, options);
+    return ask(ms, call, commands.length > 0 ? () => push([], CALL_MS) : undefined);
+  }
+
   return {
-    push: (commands, ms = PUSH_MS) =>
-      ask(ms, (options) =>
-        transport.push.mutate({ owner, protocol, device: device(), commands: [...commands] }, options),
-      ),
+    push,
     read: (session, ms) => ask(ms, (options) => transport.read.query({ owner, session }, options)),
     list: (request) => ask(undefined, (options) => transport.list.query({ ...request, owner }, options)),
     receipt: (request, ms) => ask(ms, (options) => transport.receipt.query({ ...request, owner }, options)),

@@ -78,6 +78,27 @@ test("S26: a firewall that refuses one text shelves that change, and everything 
   expect(faults).toEqual(["answer_unexpected: https://bank.test/trpc/sessions.push answered 403 with a page of HTML."]);
 });
 
+test.each<[string, Partial<Answer>]>([
+  ["a 401", { status: 401 }],
+  ["a page", { status: 200, isHtml: true }],
+  ["nothing", { status: 204 }],
+  ["a page elsewhere", { status: 200, isHtml: true, redirected: true }],
+  ["a way to another origin", { status: 0, isHtml: true, redirected: true }],
+])("S26: a firewall that answers one text with %s signs nobody out and holds up nothing else", async (_, answer) => {
+  const { server, sessions } = opened();
+  const isRefused = (request: object) => JSON.stringify(request).includes("<script>");
+  server.faults.between = (request) => void (isRefused(request) && answers(answer));
+  const [session, drafted, other] = [sessions.start(transfer), sessions.start(transfer), sessions.start(transfer)];
+  await vi.waitFor(() => expect(other.state.sync.state).toBe("saved"));
+  const typed = drafted.draft("amount", { reference: "<script>" });
+  const blocked = session.submit("recipient", { ...recipient, name: "<script>" });
+  expect(await other.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  expect(await blocked).toEqual({ outcome: "refused", refusal: { code: "blocked", status: answer.status } });
+  expect(await typed.settled).toMatchObject({ refusal: { code: "blocked" } });
+  expect(drafted.state.shelved).toMatchObject([{ mine: { reference: "<script>" } }]);
+  expect(other.state.sync.state).toBe("saved");
+});
+
 test.each([403, 414, 431])(
   "S26: a wall that refuses every push with %d shelves nothing, and is told once",
   async (status) => {

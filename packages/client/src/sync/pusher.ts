@@ -1,5 +1,5 @@
 import { type AnyFlow, type Command, type Device, type PushReply, type Refusal } from "@sessions/core";
-import { answerOf, isFinal } from "./answer.ts";
+import { answerOf, isBlocking, type Answer } from "./answer.ts";
 import { emptyBatch, fill, type Batch } from "./batch.ts";
 import { backoffMs, TimeoutError, type Environment } from "../environment.ts";
 import { createIsolation } from "./isolation.ts";
@@ -197,7 +197,7 @@ export function createPusher(options: PusherOptions): Pusher {
 
     const culprit = isolation.narrow(commands, wishMs);
     if (culprit !== undefined && answer !== undefined) {
-      const refusal = refusalOf(culprit, answer.status, bytes);
+      const refusal = refusalOf(culprit, answer, bytes);
       if (refusal !== undefined && (isTooLarge || (await getsThrough()))) tell(batch, culprit, refusal);
     }
     if (wishMs > 0 && !isAlone) return later(wishMs);
@@ -207,9 +207,10 @@ export function createPusher(options: PusherOptions): Pusher {
   }
 
   /** What an answer means that stays the same for this command alone; undefined while it may change. */
-  function refusalOf({ session }: Command, status: number, bytes: number): Refusal | undefined {
+  function refusalOf({ session }: Command, answer: Answer, bytes: number): Refusal | undefined {
+    const { status } = answer;
     if (status === 413) return { code: "too_large", atMost: bytes - 1 };
-    return isFinal(status) && isolation.failuresOf(session) > MOMENTS ? { code: "blocked", status } : undefined;
+    return isBlocking(answer) && isolation.failuresOf(session) > MOMENTS ? { code: "blocked", status } : undefined;
   }
 
   /** Whether a push without anything is let in: else it is not the command that is refused. */

@@ -129,7 +129,9 @@ test.for<[string, z.ZodType, string]>([
     z.object({ lines: z.array(z.object({ at: z.date().nullable() })) }),
     "\\(lines\\.\\[\\]\\.at\\)",
   ],
-  ["a bigint", z.object({ n: z.bigint() }), "bigint"],
+  ["a date among further fields", z.object({ a: z.string() }).catchall(z.date()), "date is none \\(\\[\\]\\)"],
+  ["a date among further items", z.object({ t: z.tuple([z.string()], z.date()) }), "date is none \\(t\\.\\[\\]\\)"],
+  ["a bigint", z.object({ n: z.bigint() }), "bigint is none \\(n\\)\\.$"],
   ["a map", z.object({ m: z.map(z.string(), z.string()) }), "map"],
   ["a set", z.record(z.string(), z.set(z.string())), "set"],
 ])("a step that holds %s is no JSON, and says where", ([, input, message]) => {

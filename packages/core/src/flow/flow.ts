@@ -218,9 +218,8 @@ export function defineFlow<
     const odd = unlikeJson(input, "in") ?? unlikeJson(input, "out") ?? (output && unlikeJson(output, "out"));
     if (odd !== undefined) {
       const where = odd.path.join(".") || "all of it";
-      throw invalid(
-        `step ${stepName} holds JSON, and a ${odd.type} is none (${where}): z.iso.datetime() is a date as text.`,
-      );
+      const instead = odd.type === "date" ? ": z.iso.datetime() is a date as text." : ".";
+      throw invalid(`step ${stepName} holds JSON, and a ${odd.type} is none (${where})${instead}`);
     }
   }
   for (const stepName of stepNames) {

@@ -48,11 +48,14 @@ export function unlikeJson(
     return side === "in" && "coerce" in def && def.coerce ? undefined : { path, type: def.type };
   switch (def.type) {
     case "object":
-      return first(Object.entries(def.shape).map(([name, inner]) => within(inner, name)));
+      return (
+        first(Object.entries(def.shape).map(([name, inner]) => within(inner, name))) ??
+        (def.catchall && within(def.catchall, "[]"))
+      );
     case "array":
       return within(def.element, "[]");
     case "tuple":
-      return first(def.items.map((item) => within(item, "[]")));
+      return first([...def.items, ...(def.rest ? [def.rest] : [])].map((item) => within(item, "[]")));
     case "record":
       return within(def.valueType, "[]");
     case "union": {
