@@ -94,3 +94,19 @@ test("S3, S4: a flow filled in offline meets a device that went ahead: fields me
   await reconnect();
   await phone.getByText(/^Cancelled, /).waitFor();
 });
+
+test("a list or a transfer that the bank has not sent is not said to be empty or missing", async () => {
+  const { context } = await bank.profile({ person: "grace", width: 375, alone: true });
+  const page = await context.newPage();
+  await page.route("**/trpc/sessions.*", (route) => route.abort());
+  await page.goto(bank.url);
+  await page.getByText("Not known yet: the bank has not answered.").first().waitFor();
+  expect(await page.getByText("None").count()).toBe(0);
+  await page.goto(`${bank.url}/transfers/019ac000-0000-7000-8000-000000000001`);
+  await page.getByText("The bank has not answered yet. This page goes on asking.").waitFor();
+
+  await page.unrouteAll();
+  await page.getByRole("heading", { name: "There is no such transfer" }).waitFor({ timeout: 60_000 });
+  await page.getByRole("link", { name: "Harbour Bank" }).click();
+  await page.getByText("None. Begin one here").waitFor();
+});

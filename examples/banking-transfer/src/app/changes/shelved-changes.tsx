@@ -50,7 +50,7 @@ function TypedOver({ at }: { readonly at: string }) {
   const nowMs = useNow();
   return (
     <p>
-      It did so {ago(at, nowMs)}, before what you wrote had reached it. Yours is kept on this device until you choose.
+      It did so {ago(at, nowMs)}, before your text had reached it. Your text is kept on this device until you choose.
     </p>
   );
 }

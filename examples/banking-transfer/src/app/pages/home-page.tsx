@@ -4,7 +4,7 @@ import { OPEN_AT_MOST } from "../../limits.ts";
 import { AccountCard } from "../person/account-card.tsx";
 import type { DeviceNaming } from "../person/device-name.ts";
 import { profile } from "../person/device.ts";
-import { ago, dateAndTime, useNow } from "../text/moment.ts";
+import { ago, dateAndTime, useNow, useWaitsLong } from "../text/moment.ts";
 import { Link, navigate } from "../elements/navigation.tsx";
 import { ThisDevice } from "../person/this-device.tsx";
 import { useTitle } from "../elements/title.ts";
@@ -21,7 +21,12 @@ import {
 export function HomePage({ device }: { readonly device: DeviceNaming }) {
   useTitle("Your account");
   const { active, ended, more, loading, blocked, start, loadMore } = useSessions(transfer);
-  const none = (text: string) => (blocked ? "Not known just now." : loading ? "Looking…" : text);
+  const late = useWaitsLong(loading);
+  const none = (text: string) => {
+    if (blocked) return "Not known just now.";
+    if (loading) return late ? "Not known yet: the bank has not answered." : "Looking…";
+    return text;
+  };
   // The list also holds transfers that the bank refused to open.
   const full = active.filter(({ status }) => status === "active").length >= OPEN_AT_MOST;
 

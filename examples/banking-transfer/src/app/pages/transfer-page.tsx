@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useId, useRef } from "react";
 import { AmountStep } from "../steps/amount-step.tsx";
 import { FinishedTransfer } from "./finished-transfer.tsx";
-import { ago, useNow } from "../text/moment.ts";
+import { ago, useNow, useWaitsLong } from "../text/moment.ts";
 import { NotFound } from "./not-found.tsx";
 import { useNews } from "../changes/news.ts";
 import { useOpenTransfer, type OpenTransfer } from "../transfer/open-transfer.ts";
@@ -92,7 +92,9 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
           yes="Cancel it"
           no="Keep it"
           obstacle={
-            open.confirming ? "The bank is looking at your confirmation. It cannot be cancelled meanwhile." : null
+            open.confirming
+              ? "The bank has not answered your confirmation yet. It cannot be cancelled meanwhile."
+              : null
           }
           onYes={() => open.cancel()}
         >
@@ -105,7 +107,14 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
 
 /** The device does not know this transfer yet. `blocked`: something refuses the requests to the bank. */
 function Loading({ blocked }: { readonly blocked: boolean }) {
-  if (!blocked) return <p className="hint">Looking for this transfer…</p>;
+  const late = useWaitsLong(!blocked);
+  if (!blocked) {
+    return (
+      <p className="hint" role="status">
+        Looking for this transfer…{late && " The bank has not answered yet. This page goes on asking."}
+      </p>
+    );
+  }
   return (
     <article className="card missing">
       <h1>This transfer cannot be shown just now</h1>

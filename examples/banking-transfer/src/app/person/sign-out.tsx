@@ -20,16 +20,15 @@ export function SignOut({ onSignedOut }: { onSignedOut(): Promise<void> }) {
     await onSignedOut();
   }
 
-  const button = unanswered ? "Try to sign out again" : "Sign out";
   return (
     <>
       {unsaved === 0 ? (
         <button type="button" className="button quiet" onClick={() => void leave()}>
-          {button}
+          Sign out
         </button>
       ) : (
         <Question
-          button={button}
+          button="Sign out"
           title="Sign out and lose changes?"
           yes="Sign out"
           no="Stay"
@@ -39,7 +38,7 @@ export function SignOut({ onSignedOut }: { onSignedOut(): Promise<void> }) {
         </Question>
       )}
       <span className={unanswered ? "still-signed-in" : "hidden"} role="status">
-        {unanswered && "The bank does not answer: you are still signed in."}
+        {unanswered && "The bank does not answer: you are still signed in. Try again."}
       </span>
     </>
   );

@@ -115,7 +115,7 @@ function pauseFor(changed: readonly string[]): string | null {
 
 /** Why this page cannot confirm now. Null if nothing prevents it. */
 function obstacleTo({ sync, outputs, confirming }: TransferState): string | null {
-  if (confirming) return "This page asks the bank until it says. The transfer stays as it is meanwhile.";
+  if (confirming) return "This page goes on asking. Until the bank answers, the transfer stays as it is.";
   switch (sync.state) {
     case "offline":
       return "You are offline. Money is sent only while the bank can answer.";

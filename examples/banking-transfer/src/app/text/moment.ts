@@ -24,6 +24,23 @@ export function dateAndTime(iso: string): string {
   return dayAndTime.format(new Date(iso));
 }
 
+/** How long an answer takes before a page says that it is missing, in milliseconds. */
+const LONG_MS = 3_000;
+
+/** Whether this has been waiting for a long time. */
+export function useWaitsLong(waiting: boolean): boolean {
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    if (!waiting) return;
+    const timer = setTimeout(() => setLong(true), LONG_MS);
+    return () => {
+      clearTimeout(timer);
+      setLong(false);
+    };
+  }, [waiting]);
+  return long;
+}
+
 /** The time in milliseconds. It is renewed every ten seconds, so that "just now" becomes "1 minute ago". */
 export function useNow(): number {
   const [nowMs, setNowMs] = useState(() => Date.now());

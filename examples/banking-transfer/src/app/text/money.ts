@@ -13,7 +13,7 @@ export function formatCents(cents: number): string {
 export function parseCents(typed: string): { readonly cents: number } | { readonly issue: string } {
   const text = typed.replaceAll(/[\s€]/g, "");
   if (/^[1-9]\d{0,2}[.,]\d{3}$/.test(text)) {
-    return { issue: "This can mean two amounts: write the cents too, such as 1234.00." };
+    return { issue: "This can mean two amounts: add the cents." };
   }
   const grouped = /^([1-9]\d{0,2}([.,])\d{3}(?:\2\d{3})?)(?:(?!\2)[.,](\d{1,2}))?$/.exec(text);
   const plain = /^(\d{1,9})(?:[.,](\d{1,2}))?$/.exec(text);
