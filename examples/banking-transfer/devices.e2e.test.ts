@@ -64,7 +64,7 @@ test("S3: two devices change one step; the late one is shown both and decides", 
 
     await question.waitFor({ state: "detached" });
     if (stands === mine) {
-      // It changes under the hand that is about to send: the button waits for a moment, and says why.
+      // The amount changes just before a press: the button is off for a moment, and the page says why.
       const send = early.getByRole("button", { name: `Send ${mine}`, disabled: true });
       await send.click({ force: true });
       await early.getByText("Amount changed on another device just now: look at it before you send.").waitFor();
@@ -99,7 +99,7 @@ test("S4: what was typed offline is kept aside when another device types over it
   expect(await violationsOf(late)).toEqual([]);
   // By keyboard alone.
   await question.getByRole("button", { name: "Use what is chosen" }).press("Enter");
-  // It is no longer being typed in.
+  // Nobody types in the field now.
   await expect.poll(() => late.getByLabel("Reference").inputValue()).toBe("Rent for March");
   await late.keyboard.press("Space");
   await question.getByRole("button", { name: "Leave the form as it is" }).waitFor();
@@ -270,7 +270,7 @@ test("the bank's no is shown at the step, with what was typed", async () => {
   await page.getByText("Your balance does not cover this amount and its fee.").waitFor();
   const amount = page.getByLabel("Amount in euros");
   expect(await amount.inputValue()).toMatch(/^999999(\.00)?$/);
-  // At the field that it is about, where the person goes on.
+  // The refusal is at its field, which has the focus.
   await expect
     .poll(() =>
       amount.evaluate((field) => {

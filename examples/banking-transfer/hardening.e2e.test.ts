@@ -104,7 +104,7 @@ test("wrong passwords are bounded by person and address, alike for who exists an
   expect(await late.text()).toMatch(/Too many wrong tries\. Try again in 1[45] minutes\./);
   expect(await cookieOf("grace")).toMatch(/^bank=[\w-]{43}$/);
 
-  // Five are left of this address's thirty, for whomever they are.
+  // Five of this address's thirty attempts are left, for all people together.
   const others = ["a", "b", "c", "d", "e", "f"];
   const statuses: number[] = [];
   for (const id of others) statuses.push((await signIn(id, "wrong")).status);

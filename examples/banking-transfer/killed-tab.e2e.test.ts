@@ -13,7 +13,7 @@ const KILLS = repetitions({ few: 40, many: 400 });
 const TABS = 8;
 
 test("S4, S13: tabs killed while somebody types find all that was told to be stored, once", async () => {
-  // What it would send goes nowhere.
+  // The server refuses all requests of the pages.
   const url = await servePage("typing", (_, response) => void response.writeHead(503).end());
   const directory = await mkdtemp(join(tmpdir(), "typing-profile-"));
   const context = await chromium.launchPersistentContext(directory, await chooseChromium());
@@ -30,7 +30,7 @@ test("S4, S13: tabs killed while somebody types find all that was told to be sto
   });
   const browser = await context.browser()!.newBrowserCDPSession();
 
-  /** Opens a tab; resolves when it is killed, with what it had found. */
+  /** Opens a tab. Resolves when the tab is killed, with the numbers that it found. */
   async function tab(profile: string): Promise<{ opened: Promise<void>; killed: Promise<void> }> {
     const page = await context.newPage();
     const killed = new Promise<void>((resolve) => page.once("crash", () => resolve()));
@@ -53,7 +53,7 @@ test("S4, S13: tabs killed while somebody types find all that was told to be sto
     const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
     for (const { id, type } of processInfo) {
       if (type !== "renderer") continue;
-      // Anywhere within the writing of some numbers.
+      // At any moment while some numbers are written.
       await new Promise((resolve) => setTimeout(resolve, random.next() * 12));
       process.kill(id, "SIGKILL");
     }

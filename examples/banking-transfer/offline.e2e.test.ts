@@ -12,7 +12,7 @@ async function open(url: string, width: number): Promise<Page> {
   return profile.open("/");
 }
 
-/** Takes a page's connection away, as the browser's own tools do it, and a stream along. Returns what gives it back. */
+/** Cuts a page's connection and its stream, as the browser's own tools do. Returns a function that restores it. */
 async function disconnect(page: Page, network: TcpProxy): Promise<() => Promise<unknown>> {
   const session = await page.context().newCDPSession(page);
   const emulate = (offline: boolean) =>
@@ -23,7 +23,7 @@ async function disconnect(page: Page, network: TcpProxy): Promise<() => Promise<
       uploadThroughput: -1,
     });
   await emulate(true);
-  // The tools leave a response alone that has begun.
+  // The tools do not cut a response that has begun.
   network.cut();
   return () => emulate(false);
 }
@@ -82,7 +82,7 @@ test("S3, S4: a flow filled in offline meets a device that went ahead: fields me
   await laptop.getByRole("link", { name: "Resume €30.00 to Begun Offline" }).click();
   await laptop.getByRole("button", { name: "Send €30.00", disabled: false }).waitFor();
 
-  // A cancellation that waits is no end yet: the other device can still send the money.
+  // A cancellation that waits on the device is not the end: the other device can still send the money.
   const reconnect = await disconnect(phone, network);
   await phone.getByRole("button", { name: "Cancel this transfer" }).click();
   await phone.getByRole("button", { name: "Cancel it" }).click();

@@ -27,7 +27,7 @@ test.for([
       const repeated = commands.every(({ id }) => answered.has(id));
       for (const { id } of commands) answered.add(id);
       if (repeated) return route.continue();
-      // The bank has committed and answered; the answer does not arrive.
+      // The bank has committed and answered. The answer does not arrive.
       await route.fetch();
       return route.abort();
     };

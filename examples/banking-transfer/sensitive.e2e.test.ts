@@ -12,7 +12,7 @@ import type { Payment } from "./testing/card/page.ts";
 import { payment } from "./testing/card/payment.ts";
 import { servePage } from "./testing/page-server.ts";
 
-/** The files below a directory that hold a text, in either encoding that a browser keeps one in. */
+/** The files below a directory that hold a text, in one of the two encodings of a browser's storage. */
 async function filesWith(directory: string, text: string): Promise<readonly string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
@@ -47,7 +47,7 @@ test("S11: no file of a browser's profile holds what was typed, submitted or lef
     page.evaluate(([name, fields]) => session.submit(name, fields as never).settled, [step, input] as const);
 
   expect(await submit("amount", { note: "KEPT-note" })).toMatchObject({ outcome: "accepted" });
-  // Its type forbids it.
+  // The type of the step forbids a draft.
   await page.evaluate((number) => session.draft("card", { number } as never).stored, "SECRET-typed");
   await context.setOffline(true);
   expect(await submit("card", { number: "SECRET-offline" })).toMatchObject({ refusal: { code: "unsettled" } });
@@ -56,7 +56,7 @@ test("S11: no file of a browser's profile holds what was typed, submitted or lef
   expect(await submit("card", { number: "SECRET-taken" })).toMatchObject({ outcome: "accepted" });
   expect(await page.evaluate(() => session.state.data.card)).toBeNull();
 
-  // Nothing answers any more, and the page is closed.
+  // No request is answered now, and the page closes.
   await page.route("**/trpc/**", () => {});
   await page.evaluate((number) => session.submit("card", { number }).stored, "SECRET-unanswered");
   await page.waitForFunction(() => session.state.confirming === "card");
@@ -64,6 +64,6 @@ test("S11: no file of a browser's profile holds what was typed, submitted or lef
 
   expect(given).toEqual(["SECRET-taken"]);
   expect(await filesWith(profile, "SECRET")).toEqual([]);
-  // Else nothing was looked at.
+  // At least one file was searched.
   expect(await filesWith(profile, "KEPT-note")).not.toEqual([]);
 });

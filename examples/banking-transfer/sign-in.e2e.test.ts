@@ -41,7 +41,7 @@ test("S9: who is signed out while typing is told so, and goes on where the sign-
 test("a sign-in that is gone is noticed without a transfer, when the list cannot be had and when the page is seen again", async () => {
   const device = await profile("grace");
   const page = await device.context.newPage();
-  // As it is in some embedded browsers: pages cannot tell one another.
+  // Some embedded browsers lack this channel between pages.
   await page.addInitScript("delete globalThis.BroadcastChannel");
   await page.route(
     "**/trpc/sessions.list*",

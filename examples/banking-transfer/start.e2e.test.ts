@@ -6,7 +6,7 @@ import { failToStart, startBank } from "./testing/bank-server.ts";
 const unmigrated = await freshDatabase();
 const newer = await freshDatabase();
 
-/** One line that begins like this and is one sentence. */
+/** One line with this beginning and one sentence. */
 const oneSentence = (text: string) => new RegExp(`^Banking transfer cannot start: ${text}[^\\n]*\\.\\n$`);
 
 test("a database that does not answer is named in one sentence", async () => {
@@ -58,7 +58,7 @@ test("a port in use is named in one sentence", async () => {
 
 async function listening(): Promise<Server> {
   const server = createServer();
-  // The address that the example takes: all of them.
+  // The same address as the example's: all interfaces.
   await new Promise<void>((resolve) => server.listen(0, resolve));
   return server;
 }

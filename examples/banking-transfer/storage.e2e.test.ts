@@ -8,12 +8,12 @@ const bank = await runBank();
 
 const device = () => bank.profile({ alone: true, onDisk: true });
 
-/** The bank does not hear of transfers for now, and still says who is signed in. */
+/** Blocks the requests of the sessions. The bank still tells who is signed in. */
 async function cutOff({ context }: BrowserProfile): Promise<void> {
   await context.route("**/trpc/sessions.*", (route) => route.abort());
 }
 
-/** What a browser does when it needs the space: cookies stay. */
+/** Deletes a page's data as a browser does when it needs space. Cookies stay. */
 async function clearStorage(page: Page): Promise<void> {
   const session = await page.context().newCDPSession(page);
   const origin = new URL(bank.url).origin;
@@ -48,7 +48,7 @@ test("S13: when the browser has deleted unsent work, the person is told so, once
   await after.getByRole("button", { name: "I have read this" }).click();
   await notice(after).waitFor({ state: "detached" });
 
-  // What this device did before is its own still.
+  // Earlier changes still belong to this device.
   await after.getByRole("link", { name: "Resume To Sent Before" }).click();
   expect(await after.getByText("Last change on").count()).toBe(0);
   await after.close();
@@ -65,7 +65,7 @@ test("S13: storage deleted under an open page is written again, and a page that 
   await clearStorage(page);
   await expect.poll(() => page.evaluate(recordsKept)).toContain("Typed Before");
   await page.getByLabel("IBAN").fill("BE68 5390");
-  // One change more in the same step: the page's words are the same before it is stored.
+  // One more change in the same step. The page's text does not change before it is stored.
   await expect.poll(() => page.evaluate(recordsKept)).toContain("BE68 5390");
   await page.close();
 
@@ -82,7 +82,7 @@ test("S13: without room on the disk changes wait in the tab, which says so, unti
   const browser = await openBareBrowser();
   onTestFinished(() => browser.close());
   const page = await browser.open("about:blank");
-  // Before anything is written: for half a minute a browser goes by the room that it once found.
+  // Before any write: for half a minute, a browser uses the free space that it found first.
   const origin = new URL(bank.url).origin;
   await page.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
   await signIn(page, bank.url, "grace");
@@ -106,7 +106,7 @@ test("S13: without room on the disk changes wait in the tab, which says so, unti
   expect(await page.evaluate("document.querySelector('input').value")).toBe("Ada Lovelace");
 });
 
-/** What this browser keeps of its sessions, as text. Runs in the page. */
+/** The stored data of this browser's sessions, as text. Runs in the page. */
 async function recordsKept(): Promise<string> {
   const [found] = await indexedDB.databases();
   if (found === undefined) return "";

@@ -5,7 +5,7 @@ import { runBank } from "./testing/running-bank.ts";
 
 const bank = await runBank();
 
-/** Five tabs of one browser, and the order in which they have opened a stream. */
+/** Five tabs of one browser, and the order in which they opened a stream. */
 async function fiveTabs(): Promise<{ tabs: Page[]; leaders: Page[] }> {
   const device = await bank.profile({ alone: true });
   const leaders: Page[] = [];
@@ -26,7 +26,7 @@ const LISTED = "document.querySelectorAll('.transfers a.button').length";
 test("S10: of five tabs one holds the stream; when it is frozen another takes over, and it follows once it wakes", async () => {
   const browser = await openBareBrowser();
   onTestFinished(() => browser.close());
-  // The tab in which the person signs in is none of the five.
+  // The tab of the sign-in is not one of the five.
   const first = await browser.open("about:blank");
   await signIn(first, bank.url, "grace");
   await first.send("Page.navigate", { url: "about:blank" });
@@ -50,7 +50,7 @@ test("S10: of five tabs one holds the stream; when it is frozen another takes ov
   console.error(`Handed over in ${Math.round(performance.now() - frozenAtMs)} ms.`);
   expect(leaders[1]).not.toBe(leaders[0]);
 
-  // What one of them does, the bank hears, and each of the others shows.
+  // The bank gets a change of one tab, and each other tab shows it.
   await others[0]!.evaluate("document.querySelector('.new button').click()");
   await expect.poll(() => others[0]!.evaluate("document.body.innerText")).toContain("All changes saved");
   for (const tab of others.slice(1)) await expect.poll(() => tab.evaluate(LISTED)).toBe(1);
@@ -69,7 +69,7 @@ test("S4: when the tab that sends is killed, another one sends what was being ty
 
   const crashed = killed!.waitForEvent("crash");
   const session = await killed!.context().newCDPSession(killed!);
-  // It does not answer.
+  // A crashed tab never answers this command.
   session.send("Page.crash").catch(() => {});
   await crashed;
   await typing.getByLabel("Name").pressSequentially("ne Peeters");

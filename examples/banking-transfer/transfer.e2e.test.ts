@@ -59,7 +59,7 @@ describe.each([
     const reference = await page.locator(".receipt strong").innerText();
 
     await phoneHome.getByText(reference).waitFor();
-    // The bank tells two browsers of one system apart.
+    // The bank numbers the browsers of one person.
     await phoneWizard.getByText("Finished on Chrome on Linux 2 just now").waitFor();
     await phoneWizard.getByText(reference).waitFor();
 

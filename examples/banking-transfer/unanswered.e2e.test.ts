@@ -30,7 +30,7 @@ async function readyToSend(server: BankServer): Promise<Page> {
 const unconfirmed = (page: Page) =>
   page.getByText("it is not known yet whether the money was sent").waitFor({ timeout: 60_000 });
 
-/** The page has waited for a minute, until it is loaded again. */
+/** Moves the page's clock forward by a minute, until the next load. */
 const waitAMinute = (page: Page) =>
   page.evaluate(() => {
     const now = Date.now.bind(Date);
@@ -43,7 +43,7 @@ test("S2: the bank dies before its answer arrives; once it is back, the page say
   await page.route(
     "**/sessions.push*",
     async (route) => {
-      // The bank has answered, and so has committed; the answer does not arrive.
+      // The bank has committed and answered. The answer does not arrive.
       await route.fetch();
       await server.remove();
       await route.abort();
@@ -78,7 +78,7 @@ test("S2: of a confirmation that never reached the bank the page says that it is
   await notKnown.waitFor();
   expect(await page.getByText("All changes saved").count()).toBe(0);
 
-  // Who comes back to the page, or loads it again, is told so again.
+  // The page says so again after a return and after a reload.
   await page.getByRole("link", { name: "Harbour Bank" }).click();
   await notKnown.waitFor();
   await page.reload();
@@ -133,7 +133,7 @@ test("S2: while the bank hangs over a confirmation nothing is cancelled or said 
   await cancel.click();
   const dialog = page.getByRole("dialog", { name: "Cancel this transfer?" });
   server.freeze();
-  // Two hands: the question is open when the money is sent.
+  // The question is open when the money is sent.
   await page.evaluate(() => {
     const [send] = [...document.querySelectorAll("button")].filter(({ innerText }) => innerText.startsWith("Send"));
     send?.click();

@@ -16,7 +16,7 @@ const press = (page: WebKitPage, button: string) =>
     `[...document.querySelectorAll("button")].find(({ innerText }) => innerText === ${JSON.stringify(button)}).click()`,
   );
 
-/** Keeps what the document tells of itself, and what goes wrong unseen. */
+/** Records the document's own events, and errors that no page shows. */
 const witness = `
   window.told = [];
   addEventListener("pageshow", ({ persisted }) => told.push(persisted ? "back" : "new"));
@@ -41,7 +41,7 @@ describe.skipIf(!(await hasWebKit()))("WebKit", () => {
     const isAt = (there: string) =>
       until(async () => expect(await page.evaluate("return location.pathname")).toBe(there));
     const leave = async () => {
-      // A page without a script, and with the bank's own policies: with others it is loaded in another process.
+      // A page without a script, with the bank's own policies. Other policies would load it in another process.
       await page.open(`${streams.url}/trpc/me`);
       await isAt("/trpc/me");
       await until(async () => expect(streams.open).toBe(0));

@@ -21,7 +21,7 @@ await pool.query(`
 `);
 const directory = fileURLToPath(new URL("hosts", import.meta.url));
 
-/** A device of somebody who is signed in by a cookie. */
+/** A device with the cookie of a signed-in person. */
 function deviceOf(url: string, user: string | undefined) {
   const headers: Record<string, string> = user === undefined ? {} : { cookie: `user=${user}` };
   const trpc = createTRPCClient<typeof appRouter>({
@@ -93,7 +93,7 @@ test.for(["express", "fastify", "hono"])(
     await once(unused, "connect");
     const { exitCode, ms } = await server.stop();
     expect(exitCode).toBe(0);
-    // Some 50 ms; in other orders the time for which a connection is kept, which is five seconds and more.
+    // About 50 ms. In another order, the stop waits for idle connections: five seconds or more.
     expect(ms).toBeLessThan(2_000);
   },
 );
@@ -130,7 +130,7 @@ test("as the page on Next.js has it, a route handler answers, a page renders, an
   let text = "";
   for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;
-    // The stream ends after it, and with it the loop.
+    // After it, the stream ends, and the loop too.
     if (text.includes(session)) stop.call(process, "SIGTERM");
   }
   const late = await call("read", { session }, "ada");

@@ -14,7 +14,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "tutorial-"));
-  // Vite takes a test for development otherwise.
+  // Else Vite builds for development.
   vi.stubEnv("NODE_ENV", "production");
   await build({
     root,
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** What the page's last line says. */
+/** The text of the page's last line. */
 const status = (page: Page) => page.getByRole("status");
 const saved = (page: Page) => expect.poll(() => status(page).textContent(), { timeout: 30_000 }).toBe("saved");
 const press = (page: Page, name: string) => page.getByRole("button", { name }).click();
@@ -66,7 +66,7 @@ test("what the tutorial makes is one repair on two devices, opens offline, and s
   await press(laptop!, "Hand it in");
   await Promise.all([phone!, laptop!].map((page) => page.getByText("Ticket 1").waitFor()));
 
-  // The page opens without a server, with what was begun on it.
+  // The page opens without a server, and shows the session that began on it.
   await press(phone!, "All repairs");
   await press(phone!, "New repair");
   await phone!.getByLabel("Bike").fill("Tandem");
@@ -104,7 +104,7 @@ test("under script-src 'self' the page works, and nothing is reported as a viola
   await saved(page);
   expect(violations).toEqual([]);
 
-  // The policy holds: what it forbids is noticed.
+  // The policy is in force: the page reports a forbidden action.
   await page.evaluate("document.body.append(Object.assign(document.createElement('script'), { textContent: '0' }))");
   await expect.poll(() => violations).toEqual(["script-src-elem"]);
 });

@@ -13,24 +13,24 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** A running example. */
 export interface BankServer {
   readonly url: string;
-  /** Lets it hang: it takes requests, and answers none until it thaws. */
+  /** Suspends it: it accepts requests, and answers none until `thaw()`. */
   freeze(): void;
   thaw(): void;
-  /** Stops it as Ctrl+C does; resolves with its exit code. */
+  /** Stops it as Ctrl+C does. Resolves with its exit code. */
   stop(): Promise<number | null>;
-  /** What the bank has booked and how much each owner has. The server must have stopped: PGlite has one process. */
+  /** The booked payments, and the balance of each owner. Stop the server first: PGlite has one process. */
   books(): Promise<{ ledger: { session: string; cents: number }[]; balances: Record<string, number> }>;
   /** Kills it and removes its files. */
   remove(): Promise<void>;
 }
 
-/** How a start went that did not come to serving. */
+/** The result of a failed start. */
 export interface Failure {
   readonly exitCode: number | null;
   readonly stderr: string;
 }
 
-/** Starts the example as one process, on PGlite or on the PostgreSQL at `databaseUrl`. The port is any, unless one is given. */
+/** Starts the example as one process, on PGlite or on the PostgreSQL at `databaseUrl`. By default, any free port. */
 export async function startBank(databaseUrl?: string, port = "0"): Promise<BankServer> {
   const data = await mkdtemp(join(tmpdir(), "bank-data-"));
   const process = run({
@@ -68,7 +68,7 @@ export async function startBank(databaseUrl?: string, port = "0"): Promise<BankS
   };
 }
 
-/** Starts the example where it cannot come to serving. */
+/** Starts the example with settings that must make the start fail. */
 export async function failToStart(environment: Record<string, string>): Promise<Failure> {
   return exitOf(run(environment));
 }

@@ -8,16 +8,16 @@ import { expect } from "vitest";
 import { chooseChromium } from "../../../scripts/chromium.ts";
 import { DEMO_PASSWORD } from "../src/people.ts";
 
-/** A tab that is driven by the DevTools protocol alone. */
+/** A tab that only the DevTools protocol controls. */
 export interface BareTab {
   send(method: string, params?: object): Promise<unknown>;
-  /** What an expression comes to in the page, as JSON. */
+  /** The value of an expression in the page, as JSON. */
   evaluate<T>(expression: string): Promise<T>;
 }
 
-/** A Chromium without Playwright, which keeps every page awake. */
+/** A Chromium without Playwright. Playwright never lets a page sleep. */
 export interface BareBrowser {
-  /** `onRequest` hears the URL of whatever the page asks for. */
+  /** `onRequest` gets the URL of each request of the page. */
   open(url: string, onRequest?: (url: string) => void): Promise<BareTab>;
   close(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export async function openBareBrowser(): Promise<BareBrowser> {
     else if (method === "Network.requestWillBeSent") listeners.get(sessionId!)?.(params!.request!.url);
   });
 
-  // The protocol says what each method answers.
+  // The protocol defines the answer of each method.
   function send<T>(method: string, params: object = {}, sessionId?: string): Promise<T> {
     const answer = Promise.withResolvers<unknown>();
     const id = answers.size + 1;

@@ -6,7 +6,7 @@ import { afterAll } from "vitest";
 import { chooseChromium } from "../../../scripts/chromium.ts";
 import { DEMO_PASSWORD } from "../src/people.ts";
 
-/** Cookies and storage of its own, as a person's second device has. */
+/** A browser's own cookies and storage, like those of a person's second device. */
 export interface BrowserProfile {
   readonly context: BrowserContext;
   /** Opens a page of the bank, signed in. */
@@ -16,11 +16,11 @@ export interface BrowserProfile {
 
 interface ProfileOptions {
   readonly person?: "ada" | "grace";
-  /** Of the window, in CSS pixels. */
+  /** The width of the window, in CSS pixels. */
   readonly width?: number;
-  /** Whether no other tab shows the bank: it would send, and hear, for the others. */
+  /** Whether no other tab shows the bank. Such a tab would send and receive for the others. */
   readonly alone?: boolean;
-  /** Whether the profile is kept on disk, in a Chromium of its own; else in the memory of one for all tests of a file. */
+  /** Whether the profile is on disk, in its own Chromium. Else it is in the memory of one Chromium for all tests of a file. */
   readonly onDisk?: boolean;
 }
 

@@ -6,26 +6,26 @@ import { expect, onTestFinished, vi } from "vitest";
 import { chooseChromium } from "../../../scripts/chromium.ts";
 import { DEMO_PASSWORD } from "../src/people.ts";
 
-/** How long a person waits for what they expect to see, in milliseconds. */
+/** How long a test waits for a text or an element, in milliseconds. */
 const PATIENCE_MS = 15_000;
 
 export type BrowserName = "chromium" | "firefox";
 
 /** One page of the bank in a browser of its own, signed in, as a person uses it. */
 export interface Screen {
-  /** Types a text in place of what the field holds. */
+  /** Replaces the text of a field by typing. */
   fill(label: string, text: string): Promise<void>;
-  /** What a field shows, once it shows it. */
+  /** Waits until a field holds this text. */
   shows(label: string, text: string): Promise<void>;
   press(button: string): Promise<void>;
-  /** Waits until the page says something. */
+  /** Waits until the page shows this text. */
   reads(text: string): Promise<void>;
   /** The path that the page is at. */
   path(): Promise<string>;
   open(path: string): Promise<void>;
 }
 
-/** Where a browser is installed; undefined where it is not. */
+/** The path of an installed browser; undefined if it is missing. */
 export async function installed(browser: BrowserName): Promise<string | undefined> {
   if (browser === "chromium") return (await chooseChromium()).executablePath;
   const places = [process.env["FIREFOX"], "/usr/bin/firefox-esr", "/usr/bin/firefox"];
@@ -72,7 +72,7 @@ export async function openScreen(
 }
 
 function screenOf(page: Page, bank: string): Screen {
-  // The page's policy lets nobody make code of text, as a driver's own waiting does.
+  // The driver's own waiting makes code from text, which the page's policy forbids.
   const until = <T>(look: () => Promise<T>) => vi.waitFor(look, { timeout: PATIENCE_MS, interval: 50 });
 
   async function found(xpath: string): Promise<ElementHandle> {

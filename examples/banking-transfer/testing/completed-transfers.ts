@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION, type Command } from "@sessions/core";
 import { DEMO_PASSWORD } from "../src/people.ts";
 import type { AppRouter } from "../src/server/app.ts";
 
-/** Completes transfers of one euro each over the wire, one after the other, without a browser. */
+/** Completes transfers of one euro each over HTTP, one after the other, without a browser. */
 export async function completeTransfers(url: string, owner: string, count: number): Promise<void> {
   const signedIn = await fetch(`${url}/trpc/signIn`, {
     method: "POST",

@@ -2,15 +2,15 @@ import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** A bank as a browser reaches it, with a count of the streams that the browser holds. */
+/** The address of a bank behind a proxy, with a count of a browser's streams. */
 export interface CountingProxy {
   readonly url: string;
-  /** Streams that are open, and all that were ever opened. */
+  /** The open streams, and all streams so far. */
   readonly open: number;
   readonly opened: number;
 }
 
-/** Passes everything on to a bank, for the running test. */
+/** Passes all requests on to a bank, for the running test. */
 export async function countStreams(bank: string): Promise<CountingProxy> {
   let [open, opened] = [0, 0];
   const server = createServer((req, res) => {

@@ -8,7 +8,7 @@ import sirv from "sirv";
 import { build, defaultClientConditions } from "vite";
 import { onTestFinished } from "vitest";
 
-/** Serves a page of this directory for one test; what is no file of it goes to `others`. Returns its address. */
+/** Serves a page of this directory for one test. `others` gets requests for other paths. Returns the address. */
 export async function servePage(name: string, others: RequestListener): Promise<string> {
   const outDir = await mkdtemp(join(tmpdir(), `${name}-`));
   onTestFinished(() => rm(outDir, { recursive: true, force: true }));

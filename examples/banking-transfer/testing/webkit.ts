@@ -12,15 +12,15 @@ import { DEMO_PASSWORD } from "../src/people.ts";
 const python = "/usr/bin/python3";
 const program = fileURLToPath(new URL("webkit-page.py", import.meta.url));
 
-/** How long a page may take to answer, in milliseconds: one that is being left may never do. */
+/** How long a page may take to answer, in milliseconds. A page that is being left may never answer. */
 const ANSWER_MS = 3_000;
 
 /** A page of WebKitGTK in a browser of its own. */
 export interface WebKitPage {
-  /** What every document runs first. */
+  /** Adds a script that every document runs first. */
   before(script: string): Promise<void>;
   open(url: string): Promise<void>;
-  /** What the body of an async function returns in the page, as JSON. */
+  /** Runs the body of an async function in the page. Resolves with its result, which must be JSON. */
   evaluate<T>(body: string): Promise<T>;
   back(): Promise<void>;
   forward(): Promise<void>;
@@ -28,7 +28,7 @@ export interface WebKitPage {
   signIn(bank: string): Promise<void>;
 }
 
-/** Whether there is a WebKitGTK with Python's bindings, and a screen to show it on. */
+/** Whether WebKitGTK, its Python bindings and Xvfb are installed. */
 export async function hasWebKit(): Promise<boolean> {
   const bindings = 'import gi; gi.require_version("Gtk", "3.0"); gi.require_version("WebKit2", "4.1")';
   const run = promisify(execFile);

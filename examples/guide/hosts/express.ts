@@ -16,7 +16,7 @@ app.use(
     maxBodySize: 1024 * 1024,
   }),
 );
-// express.json() and the application's own routes come after it.
+// Add express.json() and the application's own routes after it.
 
 const { PORT = "3000", HOST = "localhost" } = process.env;
 const server = app.listen(Number(PORT), HOST, () => console.log(`Ready at http://${HOST}:${PORT}`));

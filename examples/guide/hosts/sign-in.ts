@@ -1,4 +1,4 @@
-/** Who is signed in. It stands for what your application has: this one believes whatever the cookie says. */
+/** The signed-in user. Replace it by your application's own sign-in: this one believes every cookie. */
 export function userOf(cookies: string | undefined): { readonly id: string } | null {
   const [, id] = /(?:^|; )user=([\w-]+)/.exec(cookies ?? "") ?? [];
   return id === undefined ? null : { id };

@@ -2,7 +2,7 @@ import type { Server, ServerResponse } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { pool, sessions } from "./sessions.ts";
 
-/** Gives a function that ends the streams and waits for the answers that are under way, for five seconds at most. */
+/** Returns a function that ends the streams and waits at most five seconds for unfinished answers. */
 export function finisher(server: Server): () => Promise<void> {
   const answers = new Set<ServerResponse>();
   server.on("request", (_request, answer) => {
@@ -15,7 +15,7 @@ export function finisher(server: Server): () => Promise<void> {
   };
 }
 
-/** Stops the server, and with it the process, on SIGTERM and Ctrl+C. */
+/** Stops the server and its process on SIGTERM and Ctrl+C. */
 export function stopOnSignal(server: Server): void {
   const finish = finisher(server);
   const stop = async () => {

@@ -5,11 +5,11 @@ import { onTestFinished } from "vitest";
 
 export interface RunningServer {
   readonly url: string;
-  /** Sends SIGTERM; resolves once the process has ended by itself, with its exit code and after how many milliseconds. */
+  /** Sends SIGTERM. Resolves when the process has ended by itself, with its exit code and the duration in milliseconds. */
   stop(): Promise<{ readonly exitCode: number | null; readonly ms: number }>;
 }
 
-/** Runs a file of the guide as its page says, from `directory`, until the test has finished. */
+/** Runs a file of the guide from `directory`, as its page tells, until the end of the test. */
 export async function runServer(file: string, directory: string, environment: Record<string, string> = {}) {
   const port = await freePort();
   const server = spawn(process.execPath, ["--conditions=@sessions/source", file], {

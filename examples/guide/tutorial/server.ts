@@ -11,7 +11,7 @@ declare module "@sessions/server" {
   }
 }
 
-// A Postgres within this process, which keeps its files in the folder "data".
+// A Postgres inside this process. Its files are in the folder "data".
 const database = await PGlite.create("data");
 await database.exec(`
   create table if not exists ticket (
@@ -25,7 +25,7 @@ await database.exec(`
 
 const sessions = createSessions({
   database,
-  // Whoever opens the page is Ada. Your application knows who is signed in: say so here.
+  // Every visitor is Ada. Name your signed-in user here.
   identify: () => ({ owner: "ada" }),
   flows: [
     serve(repair, {

@@ -4,7 +4,7 @@ import { payment } from "./payment.ts";
 export type Payment = Session<typeof payment>;
 
 declare global {
-  /** For the test, which types and submits what the page's own text does not hold. */
+  /** For the test. It types and submits values that the page's own text does not hold. */
   var session: Payment;
 }
 

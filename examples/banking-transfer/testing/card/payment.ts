@@ -1,7 +1,7 @@
 import { defineFlow, step } from "@sessions/core";
 import { z } from "zod";
 
-/** A payment by card, whose number nobody but the server may have. */
+/** A payment by card. Only the server may keep the card's number. */
 export const payment = defineFlow({
   name: "payment",
   version: 1,

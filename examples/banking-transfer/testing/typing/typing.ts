@@ -1,14 +1,14 @@
 import { createSessions } from "@sessions/client";
 import { transfer } from "../../src/flow.ts";
 
-/** What has been typed: the last number, and how many of the numbers were submitted. */
+/** The last typed number, and the count of submitted numbers. */
 export interface Typed {
   readonly last: number;
   readonly submissions: number;
 }
 
 declare global {
-  /** Tells the test what is on the disk: what was found there, or what `stored` has promised to be. */
+  /** Tells the test the numbers on the disk: those found at the start, or those that `stored` has confirmed. */
   function tell(profile: string, kind: "found" | "stored", typed: Typed): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// Keeps the page and the files that it names, so that it opens offline. What the page asks of /trpc is not kept here:
+// Keeps the page and its files, so that the page opens offline. It keeps no requests to /trpc:
 // the sessions client has its own store.
 const KEPT = "page";
 
@@ -9,7 +9,7 @@ async function keep() {
   const files = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, file]) => file);
   const cache = await caches.open(KEPT);
   for (const file of files) if (!(await cache.match(file))) await cache.add(file);
-  // The page last: whatever is kept of it is complete.
+  // The page last, so that a kept page has all its files.
   await cache.put("/", page);
   for (const { url } of await cache.keys()) {
     const { pathname } = new URL(url);

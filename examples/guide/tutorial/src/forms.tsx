@@ -1,7 +1,7 @@
 import { useSession, useStep } from "@sessions/react";
 import { repair } from "../flow.ts";
 
-/** What is half typed may be any JSON. */
+/** A draft may hold any JSON. */
 export function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

@@ -6,7 +6,7 @@ import { repair } from "../lib/flow.ts";
 
 const opened = new Map<string, Sessions>();
 
-/** One for each owner in the browser. On the server it opens nothing, and nothing is kept from request to request. */
+/** One for each owner in the browser. On the server it opens nothing and keeps nothing between requests. */
 function sessionsOf(owner: string): Sessions {
   const sessions = opened.get(owner) ?? createSessions({ flows: [repair], url: "/trpc", owner });
   if (typeof document !== "undefined") opened.set(owner, sessions);

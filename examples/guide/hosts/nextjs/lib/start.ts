@@ -5,7 +5,7 @@ await sessions.migrate();
 async function stop(): Promise<void> {
   node.stops = true;
   await sessions.close();
-  // Next.js waits for every connection, also for those that browsers keep for later.
+  // Next.js waits for all connections, also for idle ones.
   setTimeout(() => process.exit(), 1_000).unref();
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());

@@ -9,7 +9,7 @@ function handle(req: Request): Promise<Response> {
     endpoint: "/trpc",
     createContext: () => ({ user: userOf(req.headers.get("cookie") ?? undefined) }),
     maxBatchSize: 10,
-    // A page asks again on the connection that it has, which would keep a node that stops from ending.
+    // Without this, a page asks again on its open connection, and a node that stops cannot end.
     responseMeta: () => (node.stops ? { headers: { connection: "close" } } : {}),
   });
 }
