@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
-import { z } from "zod";
-import { defineFlow, seenBy, step, type AnyFlow, type Command, type Json, type Outcome } from "@sessions/core";
+import { seenBy, type AnyFlow, type Command, type Json, type Outcome } from "@sessions/core";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
 import { kyselyOver } from "../postgres/database.ts";
 import { loadHistory } from "./rows/history.ts";
@@ -9,42 +8,14 @@ import { chainHash } from "./rows/stored.ts";
 import { start, submit, Teller, type Context } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { verify } from "./verify.ts";
+import { first, second } from "../testing/order-versions.ts";
 
 const { pool } = await freshDatabase();
+
 const db = kyselyOver(pool).withSchema("sessions");
 
-const address = z.object({ street: z.string() });
-const first = defineFlow({
-  name: "order",
-  version: 1,
-  steps: {
-    payee: step({ input: z.object({ name: z.string() }) }),
-    address: step({ input: address }),
-    amount: step({ input: z.object({ euros: z.int() }) }),
-    place: step({ input: z.object({ accepted: z.literal(true) }), dependsOn: ["amount"], confirm: true }),
-  },
-});
-const second = defineFlow({
-  name: "order",
-  version: 2,
-  steps: {
-    recipient: step({ input: z.object({ fullName: z.string() }) }),
-    address: step({ input: address }),
-    amount: step({ input: z.object({ cents: z.int() }), output: z.object({ feeCents: z.int() }) }),
-    place: step({ input: z.object({ accepted: z.literal(true) }), dependsOn: ["amount"], confirm: true }),
-  },
-  migrate: {
-    1: {
-      payee: { to: "recipient", fields: ({ name }) => ({ fullName: name }) },
-      amount: {
-        fields: ({ euros }) => ({ cents: typeof euros === "number" ? euros * 100 : undefined }),
-        again: true,
-      },
-    },
-  },
-});
-
 const completed: { version: number; data: unknown }[] = [];
+
 function nodeOf(flow: typeof first | typeof second, options: Partial<SessionsOptions<Context>> = {}): Sessions {
   const complete = ({ data }: { readonly data: unknown }) => void completed.push({ version: flow.version, data });
   return createSessions<Context>({
@@ -62,14 +33,18 @@ function nodeOf(flow: typeof first | typeof second, options: Partial<SessionsOpt
 }
 
 const [oldNode, newNode] = [nodeOf(first), nodeOf(second)];
+
 beforeAll(() => oldNode.migrate());
 
 const typedAt = (ms: number) => `${String(ms).padStart(15, "0")}-0000-${uuidv7()}`;
+
 const drafting = (session: string, version: number, name: string, fields: Record<string, Json>, ms = 1): Command => {
   const typed = Object.entries(fields).map(([field, value]) => [field, { value, at: typedAt(ms) }]);
   return { kind: "draft", id: uuidv7(), session, version, step: name, fields: Object.fromEntries(typed) };
 };
+
 const accepted = (outcomes: readonly Outcome[]) => outcomes.filter(({ outcome }) => outcome === "accepted").length;
+
 const whole = async () => expect((await verify(db)).broken).toBeNull();
 
 /** Submits a step as a device does that runs this flow and sees what the node tells. */
