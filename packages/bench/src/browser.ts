@@ -4,16 +4,16 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright";
 import { build, type Rolldown } from "vite";
 import { chooseChromium } from "../../../scripts/chromium.ts";
-import type { Errand } from "./page.ts";
+import type { PageTask } from "./page.ts";
 
 /** A real Chromium with one window. */
 export interface Browser {
-  /** Loads a fresh page that does something, and says what it came to. */
-  run<T>(errand: Errand): Promise<T>;
+  /** Loads a new page that does a task, and gives its result. */
+  run<T>(task: PageTask): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Serves the page's script as an application would: bundled, minified, from one origin. */
+/** Serves the page's script as an application does: bundled, minified, from one origin. */
 export async function startBrowser(): Promise<Browser> {
   const script = await bundled(fileURLToPath(new URL("page.ts", import.meta.url)));
   const server = createServer(({ url }, response) => {
@@ -29,10 +29,10 @@ export async function startBrowser(): Promise<Browser> {
   const browser = await chromium.launch(await chooseChromium());
   const page = await browser.newPage();
   return {
-    async run<T>(errand: Errand) {
-      await page.goto(`${origin}/?${encodeURIComponent(JSON.stringify(errand))}`);
-      // Each errand says what it comes to.
-      return (await page.evaluate(() => window.made)) as T;
+    async run<T>(task: PageTask) {
+      await page.goto(`${origin}/?${encodeURIComponent(JSON.stringify(task))}`);
+      // Each task has a result of its own type.
+      return (await page.evaluate(() => window.taskResult)) as T;
     },
     async close() {
       await browser.close();

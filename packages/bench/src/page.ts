@@ -1,4 +1,4 @@
-/** Runs in the browser: what the page that loads it is asked for by its query. */
+/** Runs in the browser. The page's query names its task. */
 import { createStore, get } from "idb-keyval";
 import { createSessions, type SessionTransport } from "@sessions/client";
 import { advance, PROTOCOL_VERSION, type Command, type Device, type Snapshot } from "@sessions/core";
@@ -6,32 +6,32 @@ import { inputs, transfer } from "./hosts/flow.ts";
 
 declare global {
   interface Window {
-    /** What it came to: milliseconds, or where the sessions now are. */
-    made: Promise<unknown>;
+    /** The result: milliseconds, or the place of the stored sessions. */
+    taskResult: Promise<unknown>;
   }
 }
 
-/** A session that is on the disk. */
-export interface Kept {
+/** A session in IndexedDB. */
+export interface StoredSession {
   readonly owner: string;
   /** The database's name. */
   readonly database: string;
   readonly session: string;
 }
 
-/** What a page can be asked for. */
-export type Errand =
-  /** Keeps so many sessions of an owner, and says where one of them is. */
+/** A task of a page. */
+export type PageTask =
+  /** Stores `count` sessions of an owner, and gives the place of one of them. */
   | { readonly kind: "keep"; readonly owner: string; readonly count: number }
-  /** How long it takes from opening a session to its first snapshot. */
-  | ({ readonly kind: "open" } & Kept)
-  /** How long it takes to get the same record. */
-  | ({ readonly kind: "get" } & Kept);
+  /** Measures the time from opening a session to its first snapshot. */
+  | ({ readonly kind: "open" } & StoredSession)
+  /** Measures the time to read the same record. */
+  | ({ readonly kind: "get" } & StoredSession);
 
-const errand = JSON.parse(decodeURIComponent(location.search.slice(1))) as Errand;
-window.made = { keep, open, get: getRecord }[errand.kind](errand as never);
+const task = JSON.parse(decodeURIComponent(location.search.slice(1))) as PageTask;
+window.taskResult = { keep, open, get: getRecord }[task.kind](task as never);
 
-async function keep({ owner, count }: Errand & { kind: "keep" }): Promise<Kept> {
+async function keep({ owner, count }: PageTask & { kind: "keep" }): Promise<StoredSession> {
   const device: Device = { id: crypto.randomUUID(), name: "Chrome on Linux" };
   const snapshots = Array.from({ length: count }, () => begun(device));
   const sessions = createSessions({ flows: [transfer], owner, transport: serverOf(snapshots) });
@@ -41,12 +41,12 @@ async function keep({ owner, count }: Errand & { kind: "keep" }): Promise<Kept> 
     last.subscribe(look);
     look();
   });
-  // Finishes what is being written.
+  // It finishes the writes that have begun.
   sessions.close();
   const all = await indexedDB.databases();
   const { name: database = "" } = all.find(({ name = "" }) => name.includes(owner))!;
   const store = createStore(database, "records");
-  // In the middle of what is there.
+  // One from the middle of the store.
   const session = snapshots[Math.floor(count / 2)]!.id;
   while ((await get(session, store)) === undefined || (await get(last.id, store)) === undefined);
   return { owner, database, session };
@@ -69,7 +69,7 @@ function begun(device: Device): Snapshot {
   }, null)!;
 }
 
-/** A server that has these sessions, and nothing else to say. */
+/** A server that sends these sessions once, and answers nothing. */
 function serverOf(snapshots: readonly Snapshot[]): SessionTransport {
   const now = () => new Date().toISOString();
   const silence = new Promise<never>(() => {});
@@ -90,7 +90,7 @@ function serverOf(snapshots: readonly Snapshot[]): SessionTransport {
   };
 }
 
-async function open({ owner, session }: Errand & { kind: "open" }): Promise<number> {
+async function open({ owner, session }: PageTask & { kind: "open" }): Promise<number> {
   const transport = serverOf([]);
   const started = performance.now();
   const sessions = createSessions({ flows: [transfer], owner, transport });
@@ -100,7 +100,7 @@ async function open({ owner, session }: Errand & { kind: "open" }): Promise<numb
   });
 }
 
-async function getRecord({ database, session }: Errand & { kind: "get" }): Promise<number> {
+async function getRecord({ database, session }: PageTask & { kind: "get" }): Promise<number> {
   const started = performance.now();
   const record = await get<object>(session, createStore(database, "records"));
   const ms = performance.now() - started;

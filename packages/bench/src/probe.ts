@@ -1,9 +1,9 @@
 import { MAX_COMMANDS } from "@sessions/core";
-import { Person } from "./hosts/application.ts";
+import { VirtualUser } from "./hosts/application.ts";
 import { latency } from "./rounds.ts";
-import { listen, Wire } from "./hosts/raw-http.ts";
+import { listen, HttpConnection } from "./hosts/raw-http.ts";
 
-/** Two devices of one owner: what one sends to an address, the other hears at another. */
+/** Two devices of one owner. One sends to `from`, and the other listens at `to`. */
 export interface Probe {
   readonly kind: "sessions" | "relay";
   readonly from: string;
@@ -22,13 +22,13 @@ process.on("message", (probe: Probe) => {
 
 /** The median time, in milliseconds. */
 async function run({ kind, from, to, ms }: Probe): Promise<number> {
-  const person = new Person(`probe-${Date.now()}`);
-  const headers = { "x-user": person.owner };
-  const wire = new Wire(from);
+  const user = new VirtualUser(`probe-${Date.now()}`);
+  const headers = { "x-user": user.owner };
+  const connection = new HttpConnection(from);
   const path = kind === "sessions" ? "/sessions.push" : "/";
-  while (person.room < ms * 5) {
-    const begun = person.begin(MAX_COMMANDS);
-    if (kind === "sessions") await wire.post(path, JSON.stringify(begun), headers);
+  while (user.room < ms * 5) {
+    const begun = user.begin(MAX_COMMANDS);
+    if (kind === "sessions") await connection.post(path, JSON.stringify(begun), headers);
   }
 
   let awaited = "HTTP/1.1 200";
@@ -40,7 +40,7 @@ async function run({ kind, from, to, ms }: Probe): Promise<number> {
     if (text.includes(awaited)) heard.resolve();
   });
   await heard.promise;
-  // The first event, with all that was begun, must have come.
+  // Wait for the first event. It has all sessions that were begun.
   if (kind === "sessions") {
     awaited = '"protocol"';
     heard = Promise.withResolvers();
@@ -49,14 +49,14 @@ async function run({ kind, from, to, ms }: Probe): Promise<number> {
   }
 
   const time = await latency(ms, async () => {
-    if (person.room === 0) throw new Error("Too few sessions were begun.");
-    const submission = person.submit();
+    if (user.room === 0) throw new Error("Too few sessions were begun.");
+    const submission = user.submit();
     text = "";
     awaited = submission.commands[0]!.id;
     heard = Promise.withResolvers();
-    await Promise.all([wire.post(path, JSON.stringify(submission), headers), heard.promise]);
+    await Promise.all([connection.post(path, JSON.stringify(submission), headers), heard.promise]);
   });
   end();
-  wire.close();
+  connection.close();
   return time / 1_000;
 }

@@ -1,32 +1,32 @@
 import { median } from "./report/statistics.ts";
 import type { Row } from "./report/result.ts";
 
-/** One of those that are compared. */
-export interface Contestant {
+/** One of the programs that a measurement compares. */
+export interface Variant {
   readonly what: string;
   readonly at: number | null;
   readonly unit: string;
-  /** What must be there before its round, and is not measured. */
+  /** Prepares a round. Its time is not measured. */
   readonly prepare?: () => Promise<void>;
   /** Runs for one round, and gives its figure. */
   readonly round: () => Promise<number>;
 }
 
 /**
- * Lets contestants run in turns, round after round, so that whatever else the machine does meets them all alike.
- * The first round warms up and is not counted.
+ * Runs the variants in turns, round after round, so that other load of the machine slows all of them alike. The first
+ * round warms up and is not counted.
  */
-export async function compare(contestants: readonly Contestant[], rounds: number): Promise<readonly Row[]> {
-  const found = contestants.map((contestant) => ({ contestant, values: [] as number[] }));
+export async function compare(variants: readonly Variant[], rounds: number): Promise<readonly Row[]> {
+  const found = variants.map((variant) => ({ variant, values: [] as number[] }));
   for (let round = 0; round <= rounds; round += 1) {
-    // Every other round backwards: nobody always follows the same neighbour.
-    for (const { contestant, values } of round % 2 === 0 ? found : found.toReversed()) {
-      await contestant.prepare?.();
-      const value = await contestant.round();
+    // Every other round runs backwards, so that no variant always follows the same one.
+    for (const { variant, values } of round % 2 === 0 ? found : found.toReversed()) {
+      await variant.prepare?.();
+      const value = await variant.round();
       if (round > 0) values.push(value);
     }
   }
-  return found.map(({ contestant: { what, at, unit }, values }) => ({
+  return found.map(({ variant: { what, at, unit }, values }) => ({
     what,
     at,
     unit,
@@ -35,7 +35,7 @@ export async function compare(contestants: readonly Contestant[], rounds: number
   }));
 }
 
-/** How often a second callers, each waiting for its answer before it asks again, were answered within a time. */
+/** Answers per second to this many callers. Each waits for its answer before it calls again. */
 export async function throughput(
   callers: number,
   ms: number,
@@ -53,7 +53,7 @@ export async function throughput(
   return (calls * 1_000) / (performance.now() - started);
 }
 
-/** How long a call takes in the middle, in microseconds, one after another for a time. */
+/** The median time of a call, in microseconds. Calls follow one another for `ms` milliseconds. */
 export async function latency(ms: number, call: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   const times: number[] = [];
@@ -65,7 +65,7 @@ export async function latency(ms: number, call: () => Promise<unknown>): Promise
   return median(times);
 }
 
-/** The median of one contestant; it must be there. */
+/** The median of one variant. @throws {Error} if it was not measured. */
 export function medianOf(rows: readonly Row[], what: string, at: number | null = null): number {
   const row = rows.find((each) => each.what === what && each.at === at);
   if (row === undefined) throw new Error(`${what} at ${at} was not measured.`);

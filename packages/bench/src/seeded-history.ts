@@ -1,16 +1,16 @@
 import type { Pool } from "pg";
 import type { Snapshot } from "@sessions/core";
 
-/** The table that keeps everything in one place. */
+/** A table that holds active and ended sessions together. The engine is compared with it. */
 export const ONE_TABLE = "public.one_table";
 
-/** How many sessions an owner has ended. */
+/** How many ended sessions each owner has. */
 export const SESSIONS_PER_OWNER = 100;
 
 /** How many sessions are active in the one table. */
 const ACTIVE = 10_000;
 
-/** Fills the archive, and the one-table design beside it, with ended sessions like this one over two years. */
+/** Fills the archive and the single table with copies of a session that ended over two years. */
 export async function fillHistory(pool: Pool, like: Snapshot, ended: number): Promise<void> {
   const { id: _id, flow, version, revision, ...state } = like;
   const text = JSON.stringify({ ...state, status: "completed", endedAt: state.updatedAt });
@@ -30,7 +30,7 @@ export async function fillHistory(pool: Pool, like: Snapshot, ended: number): Pr
     );
   }
   const owners = Math.max(1, ended / SESSIONS_PER_OWNER);
-  // Oldest first, owners in turns, as years would have written them.
+  // Oldest first and owners in turns, in the order in which two years would have written them.
   const past = "now() - (($1::float8 - n) / $1) * interval '23 months'";
   if (ended > 0) {
     await pool.query(

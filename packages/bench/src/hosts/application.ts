@@ -21,11 +21,11 @@ export function createNode(pool: Pool, options: Partial<SessionsOptions<Context>
   });
 }
 
-/** How many steps a session sees submitted before its owner moves on to the next one. */
+/** How many submissions a session takes before its owner goes on to the next session. */
 export const SUBMITS_PER_SESSION = 8;
 
 /** One owner on one device, who submits step after step in session after session. */
-export class Person {
+export class VirtualUser {
   readonly owner: string;
   readonly device: Device = { id: uuidv7(), name: "Chrome on Linux" };
   readonly #begun: string[] = [];
@@ -65,7 +65,7 @@ export class Person {
     ]);
   }
 
-  /** How many submissions the sessions that were begun still have room for. */
+  /** How many submissions are left in the sessions that were begun. */
   get room(): number {
     return this.#begun.length * SUBMITS_PER_SESSION + SUBMITS_PER_SESSION - this.#submitted;
   }

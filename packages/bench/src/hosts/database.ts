@@ -1,18 +1,18 @@
 import { Client, Pool } from "pg";
-// The server's tests have it; it is not for applications, so the package does not export it.
+// A tool of the server's tests. Applications do not need it, so the package does not export it.
 import { startPostgres } from "../../../server/src/testing/postgres-server.ts";
 
-/** What differs from PostgreSQL's own defaults: `fsync`, `full_page_writes` and `synchronous_commit` stay on. */
+/** Settings other than PostgreSQL's defaults. `fsync`, `full_page_writes` and `synchronous_commit` stay on. */
 export const settings = ["shared_buffers=1GB", "max_wal_size=8GB", "max_connections=300"];
 
-/** How many connections every contestant's pool has: the `pg` driver's default. */
+/** The connections in each variant's pool: the default of the `pg` driver. */
 export const POOL_SIZE = 10;
 
 /** A PostgreSQL 18 that waits for the disk, as in production. */
 export interface DurablePostgres {
   /** An empty database of this name. */
   create(name: string): Promise<{ readonly pool: Pool; readonly url: string }>;
-  /** What the server's connection pools are closed with. */
+  /** Closes all pools, and stops the server. */
   stop(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
 
-/** A task such as an application has: nothing in it needs a hook, so that what is measured is the engine. */
+/** A flow as an application has it. It needs no handler, so that a measurement times the engine alone. */
 export const transfer = defineFlow({
   name: "transfer",
   version: 1,
@@ -13,7 +13,7 @@ export const transfer = defineFlow({
   },
 });
 
-/** What is submitted in its steps. */
+/** The inputs of its steps. */
 export const inputs = {
   recipient: { name: "Grace Hopper", iban: "BE71 0961 2345 6769", bic: "GKCCBEBB" },
   amount: { cents: 123_00, currency: "EUR" },

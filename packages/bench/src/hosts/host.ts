@@ -23,8 +23,8 @@ declare module "express-session" {
 }
 
 /**
- * The sessions router; beside it a mutation that does nothing with the same input (`/noop`), a subscription that says
- * one word (`/idle`), and the same of Node's own making (`/bare`).
+ * Serves the sessions router, and three things to compare it with: a mutation that takes the same input and does nothing
+ * (`/noop`), a subscription that sends one event (`/idle`), and an event stream by Node alone (`/bare`).
  */
 export function serveTrpc(sessions: Sessions): Promise<Host> {
   const t = initTRPC.context<Context>().create();
@@ -47,7 +47,7 @@ export function serveTrpc(sessions: Sessions): Promise<Host> {
   );
 }
 
-/** The classic: a cookie, and a session that is loaded and stored with each request. */
+/** Serves express-session: a cookie, and a session that each request loads and stores. */
 export function serveExpress(pool: Pool): Promise<Host> {
   const PgStore = connectPgSimple(session);
   const store = new PgStore({ pool, createTableIfMissing: true, pruneSessionInterval: false });
@@ -60,7 +60,7 @@ export function serveExpress(pool: Pool): Promise<Host> {
   return listening(createServer(app));
 }
 
-/** The least that can bring word from one device to another: NOTIFY, LISTEN and an event stream. */
+/** Serves the least that carries a message between devices: NOTIFY, LISTEN and an event stream. */
 export async function serveRelay(pool: Pool, listener: Client): Promise<Host> {
   const streams = new Set<ServerResponse>();
   listener.on("notification", ({ payload = "" }) => {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 
-/** A kept-alive HTTP connection that costs its process little: one request at a time, bodies as text. */
-export class Wire {
+/** A kept-alive HTTP connection that needs little processor time. It sends one request at a time, with text as its body. */
+export class HttpConnection {
   readonly #host: string;
   readonly #socket: Socket;
   #received = "";
@@ -16,7 +16,7 @@ export class Wire {
     this.#socket.on("close", () => this.#answered?.reject(new Error("The connection was closed.")));
   }
 
-  /** The whole answer, its head included, once it has come. @throws for an answer that is no success */
+  /** Gives the whole answer with its head. @throws {Error} if its status is not 20x. */
   async post(path: string, body: string, headers: Readonly<Record<string, string>>): Promise<string> {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     this.#answered = Promise.withResolvers();
@@ -49,7 +49,7 @@ export class Wire {
   }
 }
 
-/** A stream of server-sent events that is read as text; gives how to end it. */
+/** Opens a stream of server-sent events, and reads it as text. Gives a function that ends it. */
 export function listen(
   origin: string,
   path: string,
@@ -65,7 +65,7 @@ export function listen(
   socket.on("error", (error) => {
     if (!ended) throw error;
   });
-  // Reset, so that tens of thousands of ports do not wait for a minute before they serve again.
+  // A reset frees the port at once. A plain end would keep tens of thousands of ports for a minute.
   return () => {
     ended = true;
     socket.resetAndDestroy();

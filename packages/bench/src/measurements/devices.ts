@@ -6,7 +6,7 @@ import { createNode } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import type { Probe } from "../probe.ts";
 import type { Extent, Measured } from "../report/result.ts";
-import { compare, medianOf, type Contestant } from "../rounds.ts";
+import { compare, medianOf, type Variant } from "../rounds.ts";
 import { serveRelay, serveTrpc } from "../hosts/host.ts";
 
 /** 5: how long it takes from one device to another. */
@@ -18,11 +18,11 @@ export async function measureDevices(postgres: DurablePostgres, { rounds, roundM
   await alone.migrate();
   const listener = new Client({ connectionString: url });
   await listener.connect();
-  const sites = await Promise.all([serveTrpc(alone), serveTrpc(one), serveTrpc(other), serveRelay(pool, listener)]);
-  const [aloneAt, oneAt, otherAt, relayAt] = sites.map(({ url: origin }) => origin) as [string, string, string, string];
+  const hosts = await Promise.all([serveTrpc(alone), serveTrpc(one), serveTrpc(other), serveRelay(pool, listener)]);
+  const [aloneAt, oneAt, otherAt, relayAt] = hosts.map(({ url: origin }) => origin) as [string, string, string, string];
   const prober = fork(new URL("../probe.ts", import.meta.url), { execArgv: ["--conditions=@sessions/source"] });
 
-  const contestant = (what: string, probe: Omit<Probe, "ms">): Contestant => ({
+  const variant = (what: string, probe: Omit<Probe, "ms">): Variant => ({
     what,
     at: null,
     unit: "ms",
@@ -34,14 +34,14 @@ export async function measureDevices(postgres: DurablePostgres, { rounds, roundM
   });
   const rows = await compare(
     [
-      contestant("one node", { kind: "sessions", from: aloneAt, to: aloneAt }),
-      contestant("two nodes, postgresBus", { kind: "sessions", from: oneAt, to: otherAt }),
-      contestant("bare pg_notify → SSE relay", { kind: "relay", from: relayAt, to: relayAt }),
+      variant("one node", { kind: "sessions", from: aloneAt, to: aloneAt }),
+      variant("two nodes, postgresBus", { kind: "sessions", from: oneAt, to: otherAt }),
+      variant("bare pg_notify → SSE relay", { kind: "relay", from: relayAt, to: relayAt }),
     ],
     rounds,
   );
   prober.kill();
-  for (const site of sites) await site.close();
+  for (const host of hosts) await host.close();
   for (const node of [alone, one, other]) await node.close();
   await listener.end();
 

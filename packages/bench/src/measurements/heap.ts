@@ -7,7 +7,7 @@ import type { Extent, Measured } from "../report/result.ts";
 import { throughput } from "../rounds.ts";
 
 const CALLERS = 64;
-/** How long a backend may keep its counts to itself, in milliseconds. */
+/** How long a backend of Postgres may hold back its counts, in milliseconds. */
 const COUNTS_MS = 1_500;
 
 /** 4: how many updates stay heap-only, and how much log a submission writes. */
@@ -15,13 +15,13 @@ export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }
   const { pool } = await postgres.create("heap");
   const node = createNode(pool);
   await node.migrate();
-  const crowd = new VirtualUsers(node, CALLERS, "owner");
+  const users = new VirtualUsers(node, CALLERS, "owner");
   const ms = rounds * roundMs;
-  await crowd.begin(CALLERS, Math.ceil((ms * 24) / CALLERS));
-  await fillHistory(pool, await crowd.snapshotAfter(0), 0);
+  await users.begin(CALLERS, Math.ceil((ms * 24) / CALLERS));
+  await fillHistory(pool, await users.snapshotAfter(0), 0);
   const { rows: ids } = await pool.query<{ id: string; state: unknown }>(`select id, state from ${ONE_TABLE}`);
 
-  const engine = await counted(pool, "session", ms, (caller) => crowd.submit(caller));
+  const engine = await counted(pool, "session", ms, (caller) => users.submit(caller));
   let next = 0;
   const oneTable = await counted(pool, "one_table", ms, () => {
     const { id, state } = ids[(next = (next + 1) % ids.length)]!;
@@ -66,7 +66,7 @@ async function counted(pool: Pool, table: string, ms: number, call: (caller: num
     return { updates: Number(updates), hot: Number(hot), log: Number(log) };
   };
   await pool.query("checkpoint");
-  // The first change of a page after a checkpoint logs the whole page: what is counted is what follows.
+  // The first change of a page after a checkpoint logs the whole page. Count only the changes after it.
   await throughput(CALLERS, ms, call);
   const before = await read();
   await throughput(CALLERS, ms, call);

@@ -5,28 +5,28 @@ import { createNode } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import { fillHistory, ONE_TABLE, SESSIONS_PER_OWNER } from "../seeded-history.ts";
 import type { Extent, Measured } from "../report/result.ts";
-import { compare, latency, medianOf, type Contestant } from "../rounds.ts";
+import { compare, latency, medianOf, type Variant } from "../rounds.ts";
 
 const PEOPLE = 16;
 
 /** 3: what a submission, a read and a list cost with years of ended sessions behind them. */
 export async function measureHistory(postgres: DurablePostgres, extent: Extent): Promise<Measured> {
-  const contestants: Contestant[] = [];
+  const variants: Variant[] = [];
   const closing: (() => Promise<void>)[] = [];
   for (const ended of extent.histories) {
     const { pool } = await postgres.create(`history_${ended}`);
     const node = createNode(pool);
     await node.migrate();
     closing.push(() => node.close());
-    const crowd = new VirtualUsers(node, PEOPLE, "owner");
-    await crowd.begin(PEOPLE, 8);
-    const snapshot = await crowd.snapshotAfter(0);
+    const users = new VirtualUsers(node, PEOPLE, "owner");
+    await users.begin(PEOPLE, 8);
+    const snapshot = await users.snapshotAfter(0);
     const session = snapshot.id;
     await fillHistory(pool, snapshot, ended);
-    contestants.push(...ours(crowd, node, session, ended, extent), ...(await oneTable(pool, ended, extent)));
+    variants.push(...ours(users, node, session, ended, extent), ...(await oneTable(pool, ended, extent)));
     await pool.query("checkpoint");
   }
-  const rows = await compare(contestants, extent.rounds + 2);
+  const rows = await compare(variants, extent.rounds + 2);
   for (const close of closing) await close();
 
   const most = Math.max(...extent.histories);
@@ -50,21 +50,21 @@ export async function measureHistory(postgres: DurablePostgres, extent: Extent):
 }
 
 function ours(
-  crowd: VirtualUsers,
+  users: VirtualUsers,
   node: ReturnType<typeof createNode>,
   session: string,
   ended: number,
   { roundMs }: Extent,
-): readonly Contestant[] {
-  const caller = node.router.createCaller({ user: crowd.people[0]!.owner });
+): readonly Variant[] {
+  const caller = node.router.createCaller({ user: users.all[0]!.owner });
   let next = 0;
-  const submit = () => crowd.submit((next = (next + 1) % PEOPLE));
+  const submit = () => users.submit((next = (next + 1) % PEOPLE));
   const each = { at: ended, unit: "µs" };
   return [
     {
       ...each,
       what: "submit",
-      prepare: () => crowd.begin(PEOPLE, Math.ceil((roundMs * 4) / PEOPLE)),
+      prepare: () => users.begin(PEOPLE, Math.ceil((roundMs * 4) / PEOPLE)),
       round: () => latency(roundMs / 2, submit),
     },
     { ...each, what: "read", round: () => latency(roundMs / 4, () => caller.read({ session })) },
@@ -76,7 +76,7 @@ function ours(
   ];
 }
 
-async function oneTable(pool: Pool, ended: number, { roundMs }: Extent): Promise<readonly Contestant[]> {
+async function oneTable(pool: Pool, ended: number, { roundMs }: Extent): Promise<readonly Variant[]> {
   const { rows: active } = await pool.query<{ id: string; user_id: string; state: unknown }>(
     `select id, user_id, state from ${ONE_TABLE} where status = 'active' limit 1000`,
   );

@@ -4,7 +4,7 @@ import { createNode } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import type { LoadRequest } from "../load.ts";
 import type { Extent, Measured } from "../report/result.ts";
-import { compare, medianOf, type Contestant } from "../rounds.ts";
+import { compare, medianOf, type Variant } from "../rounds.ts";
 import { serveExpress, serveTrpc } from "../hosts/host.ts";
 
 const CALLERS = [1, 16, 64];
@@ -19,7 +19,7 @@ export async function measureHttp(postgres: DurablePostgres, { rounds, roundMs }
   const load = fork(new URL("../load.ts", import.meta.url), { execArgv: ["--conditions=@sessions/source"] });
 
   const of = (what: string, kind: LoadRequest["kind"], url: string) =>
-    CALLERS.map((callers): Contestant => ({
+    CALLERS.map((callers): Variant => ({
       what,
       at: callers,
       unit: "requests/s",

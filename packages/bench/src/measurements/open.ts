@@ -1,11 +1,11 @@
 import { startBrowser } from "../browser.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
-import type { Kept } from "../page.ts";
+import type { StoredSession } from "../page.ts";
 import type { Extent, Measured } from "../report/result.ts";
-import { compare, medianOf, type Contestant } from "../rounds.ts";
+import { compare, medianOf, type Variant } from "../rounds.ts";
 import { median } from "../report/statistics.ts";
 
-/** How many sessions the browser keeps. */
+/** How many sessions the browser stores. */
 const KEPT = [1, 50, 500];
 
 /** Short rounds, and more of them: a page is loaded anew for each number. */
@@ -17,10 +17,10 @@ const GET = "bare idb-keyval get";
 /** 7: how long it takes to open a session that is in IndexedDB. */
 export async function measureOpen(_postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
   const browser = await startBrowser();
-  const contestants: Contestant[] = [];
+  const variants: Variant[] = [];
   for (const count of KEPT) {
-    const kept = await browser.run<Kept>({ kind: "keep", owner: `owner-${count}`, count });
-    const contestant = (what: string, kind: "open" | "get"): Contestant => ({
+    const kept = await browser.run<StoredSession>({ kind: "keep", owner: `owner-${count}`, count });
+    const variant = (what: string, kind: "open" | "get"): Variant => ({
       what,
       at: count,
       unit: "ms",
@@ -31,9 +31,9 @@ export async function measureOpen(_postgres: DurablePostgres, { rounds, roundMs 
         return median(times);
       },
     });
-    contestants.push(contestant(OPEN, "open"), contestant(GET, "get"));
+    variants.push(variant(OPEN, "open"), variant(GET, "get"));
   }
-  const rows = await compare(contestants, rounds * ROUNDS);
+  const rows = await compare(variants, rounds * ROUNDS);
   await browser.close();
 
   const ratioAt = (count: number) => medianOf(rows, OPEN, count) / medianOf(rows, GET, count);

@@ -5,7 +5,7 @@ import { VirtualUsers } from "../virtual-users.ts";
 import { createNode } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import type { Extent, Measured } from "../report/result.ts";
-import { compare, medianOf, throughput, type Contestant } from "../rounds.ts";
+import { compare, medianOf, throughput, type Variant } from "../rounds.ts";
 
 const CALLERS = [1, 8, 64, 256];
 const PLAIN_ROWS = 20_000;
@@ -16,10 +16,10 @@ export async function measureSubmits(postgres: DurablePostgres, { rounds, roundM
   const steps = await postgres.create("steps");
   const node = createNode(pool);
   await node.migrate();
-  const crowd = new VirtualUsers(node, Math.max(...CALLERS), "owner");
-  await crowd.begin(1, 8);
-  let snapshot = await crowd.snapshotAfter(0);
-  for (let count = 1; count < 8; count += 1) snapshot = await crowd.snapshotAfter(0);
+  const users = new VirtualUsers(node, Math.max(...CALLERS), "owner");
+  await users.begin(1, 8);
+  let snapshot = await users.snapshotAfter(0);
+  for (let count = 1; count < 8; count += 1) snapshot = await users.snapshotAfter(0);
   const state = JSON.stringify(snapshot);
 
   await pool.query(`
@@ -66,19 +66,19 @@ export async function measureSubmits(postgres: DurablePostgres, { rounds, roundM
   };
 
   const unit = "submits/s";
-  const contestants = CALLERS.flatMap((callers): readonly Contestant[] => [
+  const variants = CALLERS.flatMap((callers): readonly Variant[] => [
     {
       what: "engine",
       at: callers,
       unit,
-      prepare: () => crowd.begin(callers, Math.ceil((roundMs * (callers === 1 ? 3 : 16)) / callers)),
-      round: () => throughput(callers, roundMs, (caller) => crowd.submit(caller)),
+      prepare: () => users.begin(callers, Math.ceil((roundMs * (callers === 1 ? 3 : 16)) / callers)),
+      round: () => throughput(callers, roundMs, (caller) => users.submit(caller)),
     },
     { what: "one-row UPDATE", at: callers, unit, round: () => throughput(callers, roundMs, updateOne) },
     { what: "connect-pg-simple set", at: callers, unit, round: () => throughput(callers, roundMs, set) },
     { what: "DBOS step", at: callers, unit, round: () => dbosSteps(callers) },
   ]);
-  const rows = await compare(contestants, rounds);
+  const rows = await compare(variants, rounds);
   await DBOS.shutdown();
   await node.close();
 

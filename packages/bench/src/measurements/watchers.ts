@@ -1,10 +1,10 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { createNode, Person } from "../hosts/application.ts";
+import { createNode, VirtualUser } from "../hosts/application.ts";
 import type { DurablePostgres } from "../hosts/database.ts";
 import type { Extent, Measured, Row } from "../report/result.ts";
 import { median } from "../report/statistics.ts";
-import { listen, Wire } from "../hosts/raw-http.ts";
+import { listen, HttpConnection } from "../hosts/raw-http.ts";
 
 const FAN_OUTS = 10;
 /** How many streams are opened at once. */
@@ -12,7 +12,7 @@ const AT_ONCE = 100;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 const WATCH = `/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
 
-/** 6: what an idle watcher costs, and how long news take to reach many. */
+/** 6: what an idle watcher costs, and how long a change takes to reach many. */
 export async function measureWatchers(postgres: DurablePostgres, { watchers }: Extent): Promise<Measured> {
   const { pool, url: databaseUrl } = await postgres.create("watchers");
   await createNode(pool).migrate();
@@ -26,7 +26,7 @@ export async function measureWatchers(postgres: DurablePostgres, { watchers }: E
       host.send("memory");
       return ((await once(host, "message")) as [{ used: number; rss: number }])[0];
     };
-    // What the first streams load and compile is not theirs.
+    // The first streams load and compile code. Do not count that as their memory.
     await close(
       await open(
         origin,
@@ -90,7 +90,7 @@ async function open(
   for (let from = 0; from < count; from += AT_ONCE) {
     const some = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, index) => {
       const first = Promise.withResolvers<void>();
-      // What is looked for may come in two parts; it never fits the end of a part alone.
+      // A text may arrive in two parts. The kept end of a part is too short to hold it whole.
       let rest = "";
       ends.push(
         listen(origin, path, { "x-user": ownerOf(from + index) }, (part) => {
@@ -109,15 +109,16 @@ async function open(
 
 async function close(ends: readonly (() => void)[]): Promise<void> {
   for (const end of ends) end();
-  // The other process must see them end.
+  // The other process needs time to see their end.
   await new Promise((resolve) => setTimeout(resolve, 1_000 + ends.length / 2));
 }
 
 async function fanOuts(origin: string, count: number): Promise<readonly number[]> {
-  const person = new Person(`crowd-${count}`);
-  const push = (to: Wire, body: object) => to.post("/sessions.push", JSON.stringify(body), { "x-user": person.owner });
-  const first = new Wire(origin);
-  await push(first, person.begin(Math.ceil(FAN_OUTS / 8) + 1));
+  const user = new VirtualUser(`owner-${count}`);
+  const push = (to: HttpConnection, body: object) =>
+    to.post("/sessions.push", JSON.stringify(body), { "x-user": user.owner });
+  const first = new HttpConnection(origin);
+  await push(first, user.begin(Math.ceil(FAN_OUTS / 8) + 1));
   first.close();
   let command = "none yet";
   let left = 0;
@@ -125,27 +126,27 @@ async function fanOuts(origin: string, count: number): Promise<readonly number[]
   const ends = await open(
     origin,
     count,
-    () => person.owner,
+    () => user.owner,
     (text) => {
       if (!text.includes(command)) return;
       left -= 1;
       if (left === 0) done();
     },
   );
-  // A connection of its own: opening the streams takes longer than an idle one is kept.
-  const wire = new Wire(origin);
+  // A new connection: opening the streams takes longer than the server keeps an idle one.
+  const connection = new HttpConnection(origin);
   const times: number[] = [];
-  for (let news = 0; news < FAN_OUTS; news += 1) {
+  for (let sent = 0; sent < FAN_OUTS; sent += 1) {
     const all = Promise.withResolvers<void>();
-    const submission = person.submit();
+    const submission = user.submit();
     command = `"command":"${submission.commands[0]!.id}"`;
     left = count;
     done = () => all.resolve();
     const started = performance.now();
-    await Promise.all([push(wire, submission), all.promise]);
+    await Promise.all([push(connection, submission), all.promise]);
     times.push(performance.now() - started);
   }
-  wire.close();
+  connection.close();
   await close(ends);
   return times;
 }

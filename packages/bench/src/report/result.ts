@@ -35,7 +35,7 @@ export function isMet({ value, target }: Ratio): boolean | null {
 /** How much is measured. */
 export interface Extent {
   readonly rounds: number;
-  /** How long each contestant runs in a round, in milliseconds. */
+  /** How long each variant runs in a round, in milliseconds. */
   readonly roundMs: number;
   /** How many ended sessions lie behind. */
   readonly histories: readonly number[];

@@ -9,7 +9,7 @@ const row = (what: string, at: number | null, median: number) => ({
   rounds: [median],
 });
 
-test("a measurement's table has a line for each contestant, a column for each size, and says which targets are met", () => {
+test("a measurement's table has a line for each variant, a column for each size, and says which targets are met", () => {
   const table = tableOf({
     name: "example",
     title: "An example",
