@@ -100,6 +100,8 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
           ],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // As long as the browser's own waiting: another page shows a change later than a second on a busy machine.
+          expect: { poll: { timeout: 15_000 } },
         },
       },
     ],

@@ -48,7 +48,7 @@ function deviceOf(url: string, user: string | undefined) {
     async watch() {
       const observer = { onData: (event: WatchEvent) => void events.push(event) };
       const stream = trpc.watch.subscribe({ protocol: PROTOCOL_VERSION, known: {} }, observer);
-      await vi.waitFor(() => expect(events).not.toHaveLength(0));
+      await expect.poll(() => events).not.toHaveLength(0);
       return stream;
     },
   };
@@ -72,7 +72,7 @@ test.for(["express", "fastify", "hono"])(
     const contact = submit(session, "contact", { phone: "020 7946 0000" });
     const start = { kind: "start", id: uuidv7(), session, flow: "repair", version: 1 } as const;
     await phone.push(start, bike, contact);
-    await vi.waitFor(() => expect(laptop.events.at(-1)?.snapshots).toMatchObject([{ id: session, revision: 3 }]));
+    await expect.poll(() => laptop.events.at(-1)?.snapshots).toMatchObject([{ id: session, revision: 3 }]);
 
     const seen = { review: null, bike: bike.id, contact: contact.id };
     expect(await laptop.push(submit(session, "review", { accepted: true }, seen))).toMatchObject([
@@ -127,14 +127,21 @@ test("as the page on Next.js has it, a route handler answers, a page renders, an
 
   const stream = await call("watch", { protocol: PROTOCOL_VERSION, known: {} }, "ada");
   const stop = process.listeners("SIGTERM").find((listener) => !others.includes(listener))!;
+  // The test's own process must not end.
+  const exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
+  onTestFinished(() => exit.mockRestore());
   let text = "";
+  let stopped = false;
   for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     // After it, the stream ends, and the loop too.
-    if (text.includes(session)) stop.call(process, "SIGTERM");
+    if (stopped || !text.includes(session)) continue;
+    stopped = true;
+    stop.call(process, "SIGTERM");
   }
   const late = await call("read", { session }, "ada");
   expect([late.status, late.headers.get("connection")]).toEqual([503, "close"]);
 
   expect(renderToString(createElement(Repairs, { owner: "ada" }))).toContain("Looking for what you have begun…");
+  await expect.poll(() => exit.mock.calls).toHaveLength(1);
 });
