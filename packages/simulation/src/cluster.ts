@@ -82,7 +82,7 @@ export class Cluster {
           this.#recordFailure(() => {
             if (procedure === "push") this.replies.push(owner, request as PushRequest, reply as PushReply);
             if (procedure === "receipt") this.replies.receipt(owner, request as ReceiptRequest, reply as ReceiptReply);
-            // These fields hold sessions, in whichever kind of reply.
+            // Each kind of reply has its sessions in one or more of these fields.
             const told = reply as Partial<PushReply & ReadReply & ListReply>;
             const all = [told.session ?? [], told.active ?? [], told.ended ?? [], told.snapshots ?? []].flat();
             for (const one of all) this.#checkSnapshot(owner, one);

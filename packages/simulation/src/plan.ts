@@ -37,7 +37,7 @@ type TabAction = "open" | "reload" | "close" | "crash" | "sign out" | Sleep;
 
 /** All events of a world. */
 export interface Plan {
-  /** Seeds what the plan does not say: how long things take, which node is asked. */
+  /** Seeds all that the plan leaves open: delays, and which node gets a request. */
   readonly randomSeed: number;
   /** How many transfers wait for their review when it begins. */
   readonly reviews: number;

@@ -42,7 +42,7 @@ export class Disk {
     this.#factory = new IDBFactory();
   }
 
-  /** `indexedDB` as a tab sees it; `opened` is told each connection. */
+  /** `indexedDB` as a tab gets it. `opened` is called with each connection. */
   openFor(host: Host, opened: (connection: IDBDatabase) => void): IDBFactory | undefined {
     if (this.#state === "absent") return undefined;
     const open = (name: string, version?: number): IDBOpenDBRequest => {

@@ -81,8 +81,9 @@ export class ReplyChecks {
 }
 
 /**
- * A conflict names what differs from what was seen, and a step cannot be reached for want of what it depends on. A
- * submission that was seen and stands when the reply is made stood all the time: no id comes back.
+ * A refusal must have its reason. A conflict names a step whose submission differs from the one that the person saw. For
+ * an unreachable step, a step that it depends on is missing. Ids of submissions never come back: if the seen one stands
+ * when the reply is made, it stood all the time.
  */
 function requireReason(command: Command, refusal: Refusal, snapshots: readonly Snapshot[]): void {
   if (command.kind !== "submit" || (refusal.code !== "conflict" && refusal.code !== "step_unreachable")) return;

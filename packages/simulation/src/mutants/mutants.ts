@@ -36,7 +36,7 @@ export const mutants: readonly Mutant[] = [
     "",
   ),
   one(
-    "drop what is refused",
+    "drop a refused submission",
     "client/src/record/reply.ts",
     "      change,\n      restoreDraft(command, refusal, given),\n",
     "",
@@ -54,7 +54,7 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   one(
-    "run the snapshot backwards",
+    "take an older snapshot",
     "client/src/record/snapshot.ts",
     "if (isOlder(snapshot, record.snapshot)) return record;",
     "",
@@ -97,7 +97,7 @@ export const mutants: readonly Mutant[] = [
     "let reply; for (const { session } of commands) void store.change(session, (record) => ({ ...record, pending: [] }));",
   ),
   one(
-    "forget what the disk refused",
+    "forget a write that the disk refused",
     "client/src/store/records.ts",
     '      keepIn("memory");\n      return;\n    }\n    row.unpersisted = ',
     '      keepIn("memory");\n      row.unpersisted = [];\n      return;\n    }\n    row.unpersisted = ',
@@ -129,7 +129,7 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   one(
-    "accept what comes after the deadline",
+    "accept a command after the deadline",
     "core/src/session/session.ts",
     "const { status, expiresAt } = atTime(session, context.nowMs);",
     "const { status, expiresAt } = session;",
@@ -147,7 +147,7 @@ export const mutants: readonly Mutant[] = [
     'if (judgement.settled && !fresh && judgement.outcome.outcome === "accepted") {',
   ),
   one(
-    "drop what is shelved at the next write",
+    "empty the shelf at the next write",
     "client/src/store/records.ts",
     "batch.reduce((record, change) => change(record), lift(before))",
     "batch.reduce((record, change) => change(record), { ...lift(before), shelved: [] })",
@@ -159,7 +159,7 @@ export const mutants: readonly Mutant[] = [
     "",
   ),
   one(
-    "never ask for what the bus has lost",
+    "never look for notices that the bus has lost",
     "server/src/flows/watch/relay.ts",
     "const owners = hub.owners().toSorted(",
     "const owners = ([] as string[]).toSorted(",
@@ -190,9 +190,9 @@ export const mutants: readonly Mutant[] = [
     "api.push([command], ",
     "api.push([{ ...command, id: environment.id() }], ",
   ),
-  one("never ask what became of a confirmation", "client/src/session/session.ts", "confirmation.recover();", ""),
+  one("never ask for the outcome of a confirmation", "client/src/session/session.ts", "confirmation.recover();", ""),
   one(
-    "give up what waits for another version",
+    "give up a command that waits for another version",
     "client/src/record/reply.ts",
     'held ||= code === "outdated" || code === "busy";',
     'held ||= code === "busy";',
@@ -205,13 +205,13 @@ export const mutants: readonly Mutant[] = [
   ),
   one("keep a step's old name", "core/src/session/lift.ts", "step = plan.to ?? step;", ""),
   one(
-    "drop what is queued in another version's words",
+    "drop commands that were queued by another version",
     "client/src/record/lift.ts",
     "      version,\n      snapshot:",
     "      version,\n      pending: [],\n      snapshot:",
   ),
   one(
-    "take what the browser deleted for a new device",
+    "take a deleted store for a new device's",
     "client/src/store/store.ts",
     "lost = readDeviceCookie(owner, profile).lost || (known === undefined && mark.unsent);",
     "lost = readDeviceCookie(owner, profile).lost;",
@@ -224,31 +224,31 @@ export const mutants: readonly Mutant[] = [
     "",
   ),
   one(
-    "withhold what an earlier version does not know",
+    "redact the steps that an earlier version does not know",
     "core/src/session/redact.ts",
     "if (flow === undefined || version >= flow.version) return false;",
     "if (flow === undefined || !Object.hasOwn(flow.steps, step)) return true;",
   ),
   one(
-    "let a snapshot take what is typed along",
+    "let a snapshot delete unsent drafts",
     "client/src/record/snapshot.ts",
     "const drafts = endedHere ? {} : record.drafts;",
     "const drafts = {};",
   ),
   one(
-    "drop what another device's submission displaces",
+    "drop a draft that is in conflict with another device's submission",
     "client/src/record/snapshot.ts",
     "sequence(conflictingDrafts(record.snapshot, device), keepOverwritten",
     "sequence(unchanged, keepOverwritten",
   ),
   one(
-    "lose what another device typed over unseen",
+    "drop a draft that another device replaced unseen",
     "client/src/record/snapshot.ts",
     "keepOverwritten(typed), seenSince",
     "seenSince",
   ),
   one(
-    "take up what a submission has not seen",
+    "let a submission take drafts that it has not seen",
     "client/src/record/queue.ts",
     "const left = dropSubmitted(slots, command.typed);",
     "const left: typeof slots = {};",

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 test("the command breaks the code and finds that", async () => {
-  const given = ["--conditions=@sessions/source", main, "--mutants", "drop what is refused"];
+  const given = ["--conditions=@sessions/source", main, "--mutants", "drop a refused submission"];
   const { stdout } = await promisify(execFile)(process.execPath, given);
-  expect(stdout).toMatch(/^drop what is refused: S4, in world \d+\n$/);
+  expect(stdout).toMatch(/^drop a refused submission: S4, in world \d+\n$/);
 });
