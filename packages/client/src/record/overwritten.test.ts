@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { idOf } from "../../../core/src/testing/commands.ts";
 import { applySnapshot } from "./snapshot.ts";
 import { mergeRecords } from "./merge.ts";
-import { World, poem } from "../testing/poem-devices.ts";
+import { PoemDevices, poem } from "../testing/poem-devices.ts";
 
 const device = fc.nat(2);
 
@@ -18,7 +18,7 @@ const values = fc.oneof(
   }),
 );
 
-const deeds = fc.oneof(
+const actions = fc.oneof(
   { weight: 4, arbitrary: fc.record({ does: fc.constant("type"), device, typed: values }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constantFrom("push", "hear"), device, typed: fc.constant(null) }) },
 );
@@ -26,8 +26,8 @@ const deeds = fc.oneof(
 const submits = fc.record({ does: fc.constant("submit"), device, typed: fc.constant(null) });
 
 test.for([
-  ["typed over", deeds],
-  ["typed over and submitted", fc.oneof({ weight: 8, arbitrary: deeds }, { weight: 1, arbitrary: submits })],
+  ["typed over", actions],
+  ["typed over and submitted", fc.oneof({ weight: 8, arbitrary: actions }, { weight: 1, arbitrary: submits })],
 ] as const)(
   "S4: whatever devices type, and in whatever order they are heard, nothing is %s unseen and lost",
   ([, all]) => {
@@ -35,8 +35,8 @@ test.for([
       fc.property(
         fc.array(all, { maxLength: 30, size: "max" }),
         fc.tuple(fc.constant(0), fc.constantFrom(0, -5_000, 5_000), fc.constantFrom(0, 200)),
-        (done, newerOnServer) => {
-          const world = new World(newerOnServer);
+        (done, aheadMs) => {
+          const world = new PoemDevices(aheadMs);
           for (const { does, device: nth, typed: what } of done) {
             if (does === "type") world.type(nth, what.field, what.value);
             if (does === "submit") world.submit(nth);
@@ -51,12 +51,12 @@ test.for([
   },
 );
 
-const draftsOf = (world: World, nth: number) => world.devices[nth]!.record.shelved;
+const draftsOf = (world: PoemDevices, nth: number) => world.devices[nth]!.record.shelved;
 
 test.for(["late", "early"] as const)(
   "S4: a value that was replaced unseen is kept where it was typed: it came %s",
   (came) => {
-    const world = new World([0, 0, 0]);
+    const world = new PoemDevices([0, 0, 0]);
     world.type(0, "lines", ["long", "lines"]);
     if (came === "early") world.push(0);
     // It has not heard of the first.
@@ -83,7 +83,7 @@ test.for(["late", "early"] as const)(
 );
 
 test("what another device says too, has seen, or was empty, is nothing to keep aside", () => {
-  const world = new World([0, 0, 0]);
+  const world = new PoemDevices([0, 0, 0]);
   world.type(0, "title", "");
   world.type(1, "title", "b");
   world.push(1);
@@ -109,7 +109,7 @@ test("what another device says too, has seen, or was empty, is nothing to keep a
 });
 
 test("what one tab typed before it heard what another tab had heard already is kept aside, too", () => {
-  const world = new World([0, 0]);
+  const world = new PoemDevices([0, 0]);
   const before = world.devices[0]!.record;
   world.type(0, "title", "mine");
   const mine = world.devices[0]!.record;

@@ -18,7 +18,7 @@ const session = "0190b2f4-0000-7000-8000-0000000000ff";
 const steps = fc.constantFrom("amount", "recipient");
 const values = fc.integer({ min: 1, max: 3 });
 const refusals = fc.constantFrom<Refusal>({ code: "failed" }, { code: "busy", retryAfterMs: 1 }, { code: "not_found" });
-const deeds = fc.oneof(
+const actions = fc.oneof(
   { weight: 12, arbitrary: fc.record({ kind: fc.constant("submit"), step: steps, value: values }) },
   { weight: 9, arbitrary: fc.record({ kind: fc.constant("type"), step: steps, value: values }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel") }) },
@@ -33,9 +33,18 @@ const deeds = fc.oneof(
   { weight: 9, arbitrary: fc.record({ kind: fc.constant("watch"), which: fc.nat(9) }) },
   { weight: 9, arbitrary: fc.record({ kind: fc.constant("decide"), again: fc.boolean() }) },
 );
-type Deed = typeof deeds extends fc.Arbitrary<infer T> ? T : never;
+type Action = typeof actions extends fc.Arbitrary<infer T> ? T : never;
 
-/** One device's record of a session, the server that decides by core's rules, and what is between them. */
+/**
+ * One device's record of a session, the server, and the replies on their way. The server decides by core's rules. A law
+ * runs random actions, and compares afterwards the commands that were taken with the history of the server.
+ *
+ * @example
+ * const world = new World();
+ * world.do({ kind: "submit", step: "amount", value: 1 });
+ * world.do({ kind: "push", commands: 1, refusal: null });
+ * world.do({ kind: "lose", which: 0 }); // The reply is lost; a later push sends the command again.
+ */
 class World {
   record: SessionRecord = emptyRecord;
   /** Every command that the person was not refused at once, and what the person decided of those on the shelf. */
@@ -52,18 +61,19 @@ class World {
     this.#submit("recipient", 1);
   }
 
-  do(deed: Deed): void {
-    if (deed.kind === "submit") this.#submit(deed.step, deed.value);
-    else if (deed.kind === "type") this.#type(deed.step, deed.value);
-    else if (deed.kind === "cancel") this.#judged(cancel(session, { id: this.#id() }));
-    else if (deed.kind === "submit elsewhere")
-      this.#decide(this.#submission(this.#server, deed.step, deed.value), elsewhere);
-    else if (deed.kind === "type elsewhere") this.#decide(this.#drafted(emptyRecord, deed.step, deed.value), elsewhere);
-    else if (deed.kind === "push") this.#push(deed.commands, deed.refusal ?? undefined);
-    else if (deed.kind === "hear") this.#hear(deed.which);
-    else if (deed.kind === "lose") this.#replies.splice(deed.which, 1);
-    else if (deed.kind === "watch") this.#watch(this.#told[this.#told.length - 1 - deed.which]);
-    else this.#resolve(deed.again);
+  do(action: Action): void {
+    if (action.kind === "submit") this.#submit(action.step, action.value);
+    else if (action.kind === "type") this.#type(action.step, action.value);
+    else if (action.kind === "cancel") this.#judged(cancel(session, { id: this.#id() }));
+    else if (action.kind === "submit elsewhere")
+      this.#decide(this.#submission(this.#server, action.step, action.value), elsewhere);
+    else if (action.kind === "type elsewhere")
+      this.#decide(this.#drafted(emptyRecord, action.step, action.value), elsewhere);
+    else if (action.kind === "push") this.#push(action.commands, action.refusal ?? undefined);
+    else if (action.kind === "hear") this.#hear(action.which);
+    else if (action.kind === "lose") this.#replies.splice(action.which, 1);
+    else if (action.kind === "watch") this.#watch(this.#told[this.#told.length - 1 - action.which]);
+    else this.#resolve(action.again);
   }
 
   /** Everything is sent and heard of. */
@@ -191,11 +201,11 @@ function fatesOf({ record, decided, receipts }: World, id: string): readonly str
 test("S4, S2: whatever is done here and elsewhere, and in whatever order replies come, each command has one fate", () => {
   const seen = new Set<string>();
   fc.assert(
-    fc.property(fc.array(deeds, { minLength: 10, maxLength: 60, size: "max" }), (script) => {
+    fc.property(fc.array(actions, { minLength: 10, maxLength: 60, size: "max" }), (script) => {
       const world = new World();
       let revision = 0;
-      for (const deed of script) {
-        world.do(deed);
+      for (const action of script) {
+        world.do(action);
         for (const id of world.taken) {
           const fates = fatesOf(world, id);
           expect(fates).toHaveLength(1);

@@ -35,8 +35,19 @@ export const session = idOf(255);
 
 export const fields = ["title", "lines"] as const;
 
-/** Some devices of one owner, whose clocks differ, and the server that they reach when they push or hear. */
-export class World {
+/**
+ * Some devices of one owner, and their server. Each device has a clock of its own, and reaches the server only when it
+ * pushes or hears. `requireNothingLost` ends a run: it throws if a typed value is gone that no person had seen.
+ *
+ * @example
+ * const devices = new PoemDevices([0, 5_000]); // The second clock is five seconds ahead.
+ * devices.type(0, "title", "mine");
+ * devices.type(1, "title", "theirs");
+ * devices.push(1);
+ * devices.hear(0);
+ * devices.requireNothingLost();
+ */
+export class PoemDevices {
   snapshot: Snapshot;
   readonly devices: { readonly device: Device; readonly aheadMs: number; record: SessionRecord }[];
   /** Whatever was typed, by device and field, in its order; null where its person has decided on it. */
@@ -45,16 +56,16 @@ export class World {
   readonly submitted = new Set<string>();
   #nowMs = 1_000_000;
 
-  constructor(newerOnServer: readonly number[]) {
+  constructor(aheadMs: readonly number[]) {
     const begun = advance(poem, null, start(session, "poem"), {
       device: { id: idOf(1), name: "Device 1" },
       nowMs: this.#nowMs,
     });
     if (!begun.accepted) throw new Error("A start is accepted.");
     this.snapshot = begun.session;
-    this.devices = newerOnServer.map((aheadMs, index) => {
+    this.devices = aheadMs.map((ahead, index) => {
       const device = { id: idOf(index + 1), name: `Device ${index + 1}` };
-      return { device, aheadMs, record: applySnapshot(this.snapshot, device, poem)(emptyRecord) };
+      return { device, aheadMs: ahead, record: applySnapshot(this.snapshot, device, poem)(emptyRecord) };
     });
   }
 

@@ -21,29 +21,38 @@ interface Stored {
   readonly receipts: Map<string, { readonly command: Command; readonly revision: number }>;
 }
 
-/** What goes wrong, until it is set back. */
+/** The faults of the server and of the network. */
 export interface Faults {
-  /** Nothing reaches the server, and streams break. */
+  /** No call reaches the server, and streams break. */
   away: boolean;
-  /** Who is signed in: null is nobody, undefined whoever asks. */
+  /** The owner who is signed in: null for nobody, undefined for any owner that a request names. */
   signedIn: string | null | undefined;
-  /** Streams break, while calls get through. */
+  /** Streams break, and calls get through. */
   streamsAway: boolean;
-  /** So many pushes take effect and their replies are lost. */
+  /** This many pushes take effect, and their replies are lost. */
   dropReplies: number;
-  /** A refusal of the application's. */
+  /** The application refuses a command. */
   refuse: (command: Command) => Refusal | undefined;
-  /** Commands that the server throws on: whole pushes fail. */
+  /** The server throws on these commands, so that their whole push fails. */
   failOn: (command: Command) => boolean;
-  /** Something between the page and the server, which may throw what it answers to a push. */
+  /** A proxy between page and server. To answer a push itself, it throws. */
   between: (request: PushRequest) => void;
-  /** For how many sessions a reply to a push has room. */
+  /** The number of snapshots that a reply to a push has room for. */
   room: number;
-  /** Runs before a push is taken, and may hold it up. */
+  /** Runs before the server takes a push, and can delay it. */
   beforePush: () => Promise<void>;
 }
 
-/** A server in memory that decides by core's own rules, for one owner. */
+/**
+ * A server in memory that decides by core's own rules, for one owner. A test scripts its faults: each one lasts until the
+ * test sets it back.
+ *
+ * @example
+ * const server = new ScriptedServer([transfer]);
+ * const session = openTab(server, { owner: someone() }).start(transfer);
+ * server.faults.dropReplies = 1; // The next push takes effect, and its reply is lost.
+ * expect(await session.submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
+ */
 export class ScriptedServer {
   readonly faults: Faults = {
     away: false,
@@ -58,11 +67,11 @@ export class ScriptedServer {
   };
   /** Every push that reached the server, in order. */
   readonly pushes: PushRequest[] = [];
-  /** How often it was asked for changes. */
+  /** How often a client asked for changes. */
   asked = 0;
-  /** How many pushes it threw on. */
+  /** How many pushes failed because of `faults.failOn`. */
   failed = 0;
-  /** What each stream was opened with. */
+  /** The known revisions that each stream was opened with. */
   readonly watches: Readonly<Record<string, number>>[] = [];
   readonly sessions = new Map<string, Stored>();
   /** Another server's clock, in milliseconds. */
@@ -125,12 +134,12 @@ export class ScriptedServer {
     },
   };
 
-  /** Another device's commands, taken at once. */
+  /** Takes commands of another device at once. */
   take(device: Device, ...commands: Command[]): Outcome[] {
     return commands.map((command) => this.#decide(device, command));
   }
 
-  /** Tells every stream; without a snapshot it is a heartbeat. */
+  /** Sends a snapshot to every stream, or a heartbeat without one. */
   publish(snapshot?: Snapshot, protocol?: number): void {
     for (const watcher of this.#watchers) watcher.onData(this.#event(snapshot ? [snapshot] : [], protocol));
   }
@@ -165,7 +174,7 @@ export class ScriptedServer {
       this.faults.dropReplies -= 1;
       throw new Error("The reply was lost.");
     }
-    // As over a wire: nobody shares objects.
+    // A copy: over a network, client and server share no objects.
     return structuredClone({ now: this.#iso(), outcomes, snapshots });
   }
 

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { seenBy, type AnyFlow, type Command, type Json, type Outcome } from "@sessions/core";
+import * as commands from "../../../core/src/testing/commands.ts";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
 import { kyselyOver } from "../postgres/database.ts";
 import { loadHistory } from "./rows/history.ts";
@@ -40,7 +41,7 @@ const typedAt = (ms: number) => `${String(ms).padStart(15, "0")}-0000-${uuidv7()
 
 const drafting = (session: string, version: number, name: string, fields: Record<string, Json>, ms = 1): Command => {
   const typed = Object.entries(fields).map(([field, value]) => [field, { value, at: typedAt(ms) }]);
-  return { kind: "draft", id: uuidv7(), session, version, step: name, fields: Object.fromEntries(typed) };
+  return commands.draft(session, name, Object.fromEntries(typed), { id: uuidv7(), version });
 };
 
 const accepted = (outcomes: readonly Outcome[]) => outcomes.filter(({ outcome }) => outcome === "accepted").length;

@@ -103,7 +103,15 @@ const ownTypes = {
 const repeatable: Settings = { default_transaction_isolation: "repeatable read" };
 const serializable: Settings = { default_transaction_isolation: "serializable" };
 
-/** A line each: the world's name, and how its database is opened. */
+/**
+ * The databases, drivers and settings on which the server must work: one line for each, with the function that opens it.
+ * `tellStory` runs the same commands on each, and expects the same results.
+ *
+ * @example
+ * const { database, close } = worlds["pg, serializable"](url);
+ * await tellStory(database, "ada");
+ * await close();
+ */
 export const worlds: Readonly<Record<string, Open>> = {
   "pg, read committed": pg({}),
   "pg, repeatable read": pg(repeatable),

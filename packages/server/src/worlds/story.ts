@@ -25,10 +25,10 @@ const order = defineFlow({
   expires: { idle: "1h", absolute: "2h" },
 });
 
-/** Text that escapes, quotes, separators and other alphabets are in. */
+/** Text with escapes, quotes, separators and other alphabets. */
 const text = `"Grüße" 'n\\' \u001f {1,2} 🦊 \n`;
 
-/** What two nodes do over a database, and what must come of it wherever it is. */
+/** Runs two nodes over a database, through every kind of command, and expects the same results on every database. */
 export async function tellStory(database: Database, owner: string, bus?: Bus): Promise<void> {
   let nowMs = Date.parse("2026-10-25T00:30:00Z");
   const faults: string[] = [];

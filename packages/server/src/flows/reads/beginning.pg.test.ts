@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
-import { createBank, start, Teller } from "../../testing/bank.ts";
+import { cancel, createBank, start, Teller } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
 
@@ -91,7 +91,7 @@ test("what is known and has ended is told in its place, whichever stretch it is 
     await caller.push({
       protocol: PROTOCOL_VERSION,
       device: { id: uuidv7(), name: "Test device" },
-      commands: [{ kind: "cancel", id: uuidv7(), session, version: 1 }],
+      commands: [cancel(session)],
     });
   }
   const told = await beginningOf(known);

@@ -20,8 +20,11 @@ const MAX_CALLS = 8;
 const MAX_REPLY = defaultBounds.pageBytes + 100_000;
 
 /**
- * Sends what no client would to a real router over HTTP. Whatever it is, the schema answers or a refusal does: no 5xx,
- * no fault, no `failed`, no reply above its bound; and another owner is served as if nothing were. Throws what is not so.
+ * Sends invalid requests to a real router over HTTP, made from a seed. The schema or a refusal must answer each one: no
+ * 5xx, no fault, no `failed`, no reply above its bound. Another owner must be served as before. Throws the first breach.
+ *
+ * @example
+ * await fuzz({ database: pool, runs: 300, forMs: 10_000, seed: 1 });
  */
 export async function fuzz({
   database,
