@@ -1,23 +1,17 @@
 import {
   advance,
-  fieldNames,
-  notStorable,
   seenBy,
   SessionsError,
   storable,
-  submittedInput,
-  dropSubmitted,
   type AnyFlow,
   type Command,
   type Json,
   type Refusal,
   type Snapshot,
   type Stamp,
-  type Storable,
   type SubmitCommand,
 } from "@sessions/core";
-import type { Confirmation } from "./confirmation.ts";
-import { changedFields, newestTyped, ownSlot, stampFields, keepDraft, type Fields } from "../record/drafts.ts";
+import { changedFields, keepDraft, newestTyped, stampFields, type Fields } from "../record/drafts.ts";
 import { keepOverwritten } from "../record/overwritten.ts";
 import { enqueue, unsettled, unshelved, wasUnsettled } from "../record/queue.ts";
 import {
@@ -28,23 +22,26 @@ import {
   type Settlement,
   type ShelvedChange,
 } from "../record/record.ts";
+import { judgedAtMs, viewOf } from "../record/view.ts";
 import type { Sync } from "../sync/sync.ts";
+import type { Confirmation } from "./confirmation.ts";
+import type { EarlyAction, EarlyActions } from "./early-actions.ts";
+import { formAsDraft, inputFields, storableFields, submittedFields } from "./form.ts";
+import type { Outcomes } from "./outcomes.ts";
 import {
   draftOf,
   endedAtOnce,
   submissionOf,
-  type PendingSubmission,
-  type PendingDraft,
   type Draft,
+  type PendingDraft,
+  type PendingSubmission,
   type Submission,
 } from "./submission.ts";
-import { judgedAtMs, viewOf } from "../record/view.ts";
-import type { Outcomes } from "./outcomes.ts";
 
 /**
- * What a person does in one session, judged by the rules first on what the person sees. What is done `instead`
- * of a shelved change takes that off the shelf once it is accepted. Whatever is done waits for `untilKnown`: whether
- * there is such a session, and what it holds.
+ * What a person does in one session. The rules judge each action first, on the session that the person sees. `instead` is
+ * the shelved change that an action replaces: it is removed when the action is accepted. An action waits until the session
+ * is known.
  */
 export interface SessionActions {
   draft(step: string, fields: Fields, instead?: ShelvedChange): Draft;
@@ -54,55 +51,39 @@ export interface SessionActions {
   start(instead: ShelvedChange): Submission;
   /** @throws {SessionsError} `closed` */
   assertOpen(): void;
-  /** What was done before the session was known, in order: it is in memory alone. */
-  readonly early: readonly Early[];
 }
 
-/** What waits until its session is known; `fields` of what was typed. */
-export interface Early {
-  readonly step: string | null;
-  readonly fields: Fields;
+export interface ActionsOptions {
+  readonly flow: AnyFlow;
+  readonly session: string;
+  readonly sync: Sync;
+  readonly recordNow: () => SessionRecord;
+  readonly confirmation: Confirmation;
+  readonly outcomes: Outcomes;
+  readonly early: EarlyActions;
 }
 
-export function createActions(
-  flow: AnyFlow,
-  session: string,
-  sync: Sync,
-  recordNow: () => SessionRecord,
-  confirmation: Confirmation,
-  waiting: Outcomes,
-  untilKnown: () => Promise<void> | undefined,
-  onEarly: () => void,
-): SessionActions {
+export function createActions(options: ActionsOptions): SessionActions {
+  const { flow, session, sync, recordNow, confirmation, outcomes, early } = options;
   const { store, connection, environment } = sync;
   const { version } = flow;
-  let early: readonly Early[] = [];
 
-  function whenKnown<T>(run: () => T, entry: Early = { step: null, fields: {} }): T | Promise<T> {
+  function whenKnown<T>(action: () => T, entry?: EarlyAction): T | Promise<T> {
     assertOpen();
-    const known = untilKnown();
-    if (known === undefined) return run();
-    early = [...early, entry];
-    onEarly();
-    return known.then(() => {
-      early = early.filter((other) => other !== entry);
-      try {
-        return run();
-      } finally {
-        onEarly();
-      }
-    });
+    return early.run(action, entry);
   }
 
   function assertOpen(): void {
     if (!sync.isOpen) throw new SessionsError("closed", `Session ${session}.`);
   }
 
+  const viewNow = () => viewOf(flow, recordNow(), sync.device());
+
   function judge(view: Snapshot | null, command: Command) {
     return advance(flow, view, command, { device: sync.device(), nowMs: judgedAtMs(view, connection.now()) });
   }
 
-  /** Why it is refused at once. Nothing may contradict an irreversible step whose outcome only the server knows. */
+  /** Why a command is refused at once. Nothing may contradict an irreversible step whose outcome only the server knows. */
   function refusalNow(view: Snapshot | null, command: Command): Refusal | null {
     const record = recordNow();
     if (record.confirmation) return unsettled(record);
@@ -116,81 +97,65 @@ export function createActions(
       sync.requestPersistence();
       sync.queued();
     });
-    return { stored, settled: waiting.submission(command.id) };
+    return { stored, settled: outcomes.submission(command.id) };
   }
 
   function submit(step: string, input: unknown, instead?: ShelvedChange): Submission {
     const id = environment.id();
-    // As it is now, whatever becomes of the application's object.
+    // A copy: the application may change its object later.
     const plain = storable(input);
-    const form = formOf(input, plain);
+    const form = submittedFields(input, plain);
     const begin = (): PendingSubmission<Settlement> => {
-      const view = viewOf(flow, recordNow(), sync.device());
-      const seen = view ? seenBy(flow, view, step) : {};
-      // What is not JSON goes to the judge as it is, who says what is wrong with it.
-      const given = plain.ok ? plain.value : (input as Json);
-      const until = newestTyped(recordNow(), step);
+      const view = viewNow();
+      const typed = newestTyped(recordNow(), step);
       const command: SubmitCommand = {
         kind: "submit",
         id,
         session,
         version,
         step,
-        input: given,
-        seen,
-        ...(until.length > 0 && { typed: until }),
+        // The rules say what is wrong with input that is not JSON.
+        input: plain.ok ? plain.value : (input as Json),
+        seen: view ? seenBy(flow, view, step) : {},
+        ...(typed.length > 0 && { typed }),
       };
 
       const refusal = refusalNow(view, command);
       if (refusal) {
-        if (instead === undefined) keepTyped(step, form, until);
+        if (instead === undefined) keepForm(step, form, typed);
         return refusedAtOnce(refusal);
       }
       if (!flow.steps[step].kept) return confirmation.send(command);
-      const begun = queue(command, (view && submittedInput(view, step)) ?? null, instead);
+      const queued = queue(command, (inputFields(view, step) as Json) ?? null, instead);
       if (instead === undefined)
-        void begun.settled.then((settlement) => wasUnsettled(settlement) && keepTyped(step, form, until));
-      return begun;
+        void queued.settled.then((settlement) => wasUnsettled(settlement) && keepForm(step, form, typed));
+      return queued;
     };
     return submissionOf(id, whenKnown(begin));
   }
 
-  /** The form keeps what could not be submitted, so far as it can. `until`: what was typed by then it had seen. */
-  function keepTyped(step: string, form: Fields | null, until: readonly Stamp[]): void {
+  /** Keeps a form that could not be submitted as the step's draft. */
+  function keepForm(step: string, form: Fields | null, seenUntil: readonly Stamp[]): void {
     if (form === null || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
-    const known = fieldNames(flow.steps[step]);
-    const view = viewOf(flow, recordNow(), sync.device());
-    // What stood or was typed there, was not typed since, and was not submitted with the rest, is empty.
-    const stood = Object.keys((view && (submittedInput(view, step) as Fields | null | undefined)) ?? {});
-    const shown = view?.drafts[step] ?? {};
-    const since = dropSubmitted(shown, until);
-    const empty = [...stood, ...Object.keys(shown)].filter((field) => ownSlot(since, field) === undefined);
-    const whole = { ...Object.fromEntries(empty.map((field) => [field, undefined])), ...form };
-    // Some schemas take fields that they drop.
-    draft(step, Object.fromEntries(Object.entries(whole).filter(([field]) => known?.includes(field) ?? true)));
+    draft(step, formAsDraft(flow, viewNow(), step, form, seenUntil));
   }
 
   function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
-    // As it is now, whatever becomes of the application's object.
-    const { plain, unkept } = plainFields(step, fields);
-    const isShown = untilKnown() === undefined;
+    // A copy: the application may change its object later.
+    const { stored: plain, refusal } = storableFields(step, fields);
+    const isKnown = early.isKnown;
     const begin = (): PendingDraft => {
       const record = recordNow();
-      const { id: device } = sync.device();
-      const view = viewOf(flow, record, sync.device());
-      const changed = changedFields(
-        plain,
-        view?.drafts[step],
-        view && (submittedInput(view, step) as Fields | null | undefined),
-      );
-      const over = isShown ? view?.drafts[step] : undefined;
-      const slots = stampFields(record, changed, device, connection.now(), over);
+      const view = viewNow();
+      const shown = view?.drafts[step];
+      const changed = changedFields(plain, shown, inputFields(view, step));
+      const slots = stampFields(record, changed, sync.device().id, connection.now(), isKnown ? shown : undefined);
       const verdict = judge(view, { kind: "draft", id: environment.id(), session, version, step, fields: slots });
-      const settled = () => waiting.draft(step, plain);
+      const settled = () => outcomes.draft(step, plain);
       if (!verdict.accepted && !isKept(verdict.refusal, step, record)) {
         return { stored: Promise.resolve(), refused: verdict.refusal, settled };
       }
-      // Another tab may have heard of something newer.
+      // Another tab may know a newer value.
       const keep =
         Object.keys(slots).length > 0 ? sequence(keepDraft(step, slots, version), keepOverwritten()) : unchanged;
       const stored = store.change(session, sequence(instead ? unshelved(instead.id) : unchanged, keep));
@@ -198,13 +163,13 @@ export function createActions(
         sync.requestPersistence();
         sync.typed();
       });
-      return { stored, refused: unkept, settled };
+      return { stored, refused: refusal, settled };
     };
     const hasDraft = Object.hasOwn(flow.steps, step) && !flow.steps[step].sensitive;
     return draftOf(whenKnown(begin, { step, fields: hasDraft ? plain : {} }));
   }
 
-  /** What is typed waits, too, for a page of another version, and for a start that may be made again. */
+  /** Whether a refused draft is kept: for a page of another version, or for a start that may be made again. */
   function isKept({ code }: Refusal, step: string, { shelved }: SessionRecord): boolean {
     if (!Object.hasOwn(flow.steps, step) || flow.steps[step].sensitive) return false;
     return code === "outdated" || (code === "not_found" && shelved.some(({ kind }) => kind === "start"));
@@ -214,7 +179,7 @@ export function createActions(
     const id = environment.id();
     const begin = (): PendingSubmission<Settlement> => {
       const command = { kind: "cancel", id, session, version } as const;
-      const refusal = refusalNow(viewOf(flow, recordNow(), sync.device()), command);
+      const refusal = refusalNow(viewNow(), command);
       return refusal ? refusedAtOnce(refusal) : queue(command, null, instead);
     };
     return submissionOf(id, whenKnown(begin));
@@ -226,39 +191,7 @@ export function createActions(
     return submissionOf(id, queue(command, null, instead));
   }
 
-  return {
-    draft,
-    submit,
-    cancel,
-    start,
-    assertOpen,
-    get early() {
-      return early;
-    },
-  };
-}
-
-/** What can be kept of what is typed, as JSON of its own, and why the rest cannot. `undefined` empties a field. */
-function plainFields(step: string, fields: Fields): { plain: Fields; unkept: Refusal | null } {
-  const plain: Record<string, Json | undefined> = {};
-  const refusals: Refusal[] = [];
-  for (const [field, value] of Object.entries(fields)) {
-    // With its name, which may be a key that somebody typed.
-    const found = storable({ [field]: value ?? null });
-    if (found.ok) plain[field] = value === undefined ? undefined : (found.value as Record<string, Json>)[field]!;
-    else refusals.push(notStorable(step, found));
-  }
-  const issues = refusals.flatMap((refusal) => (refusal.code === "invalid_input" ? refusal.issues : []));
-  const [first = null] = refusals;
-  return { plain, unkept: issues.length > 0 ? { code: "invalid_input", step, issues } : first };
-}
-
-/** What a form held when it was submitted, by field; `undefined` for what was empty. Null for what is no form. */
-function formOf(input: unknown, plain: Storable): Fields | null {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) return null;
-  if (!plain.ok) return input as Fields;
-  const empty = Object.keys(input).map((field) => [field, undefined]);
-  return { ...Object.fromEntries(empty), ...(plain.value as Fields) };
+  return { draft, submit, cancel, start, assertOpen };
 }
 
 function refusedAtOnce(refusal: Refusal): PendingSubmission<Settlement> {

@@ -8,7 +8,9 @@ import { applySnapshot } from "../record/snapshot.ts";
 import { withoutContents } from "../record/lift.ts";
 import { emptyRecord, isOfOtherFlow, isUnknown, type SessionRecord } from "../record/record.ts";
 import { createActions } from "./actions.ts";
-import { blankState, sessionStateOf, type SessionState, type SyncState } from "./state.ts";
+import { blankState, sessionStateOf, withDrafts, type SessionState, type SyncState } from "./state.ts";
+import { isOfOtherVersion, syncStateOf } from "./sync-state.ts";
+import { createEarlyActions } from "./early-actions.ts";
 import { createShelf } from "./shelf.ts";
 import type { Sync } from "../sync/sync.ts";
 import type { Draft, Submission } from "./submission.ts";
@@ -56,12 +58,12 @@ export interface LiveSession extends Omit<Session, "draft" | "submit"> {
 export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSession {
   const { store, connection, api, environment } = sync;
   const listeners = createListeners();
-  const waiting = createOutcomes(() => store.records.get(id) ?? emptyRecord);
+  const outcomes = createOutcomes(() => store.records.get(id) ?? emptyRecord);
   const known = createDeferred<void>();
-  const untilKnown = () => (state.status === "loading" ? known.promise : undefined);
   const confirmation = createConfirmation(flow, id, sync, recordNow);
-  const actions = createActions(flow, id, sync, recordNow, confirmation, waiting, untilKnown, refresh);
-  const offered = createShelf(flow, id, store, actions);
+  const early = createEarlyActions(() => (state.status === "loading" ? known.promise : undefined), refresh);
+  const actions = createActions({ flow, session: id, sync, recordNow, confirmation, outcomes, early });
+  const offer = createShelf(flow, id, store, actions);
   const blank = blankState(flow, id);
   let state = blank;
   let basis: readonly unknown[] = [];
@@ -91,78 +93,43 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
     const { snapshot } = record ?? emptyRecord;
     // By the server's clock alone: this device's may have been set, and what is typed meanwhile would have no place.
     const due = snapshot?.status === "active" && serverMs !== null && Date.parse(snapshot.expiresAt) <= serverMs;
-    const sync = syncOf(record);
-    const next = [record, due, absence, store.device, sync.state, sync.pending, sync.storage, actions.early];
+    const isBlocked = refusals >= BLOCKED_TRIES;
+    const { storage } = store;
+    const sync = syncStateOf({ flow, record, early: early.entries, connection, isBlocked, storage });
+    const next = [record, due, absence, store.device, sync.state, sync.pending, sync.storage, early.entries];
     if (next.length === basis.length && next.every((value, index) => value === basis[index])) return;
     basis = next;
 
     try {
-      state = withEarly(shown(record, sync, due ? serverMs : 0));
+      const next = shown(record, sync, due ? serverMs : 0);
+      state = next.status === "loading" || next.status === "active" ? withDrafts(next, early.entries) : next;
     } catch (error) {
       // The flow's own code threw: what it showed before stays.
       state = { ...state, sync };
       report(error);
     }
     if (state.status !== "loading") known.resolve();
-    waiting.resolveKnown();
+    outcomes.resolveKnown();
     listeners.notify();
   }
 
   function shown(record: SessionRecord | undefined, syncState: SyncState, nowMs: number): SessionState {
-    const other = isOfAnotherVersion(record);
+    const other = isOfOtherVersion(flow, record);
     const isBehind = (record?.snapshot?.revision ?? 0) < state.revision;
     // What this page cannot read any more stays on the screen as it was.
     const stays = isBehind || (other && state.status === "active");
-    if (stays && syncState.state === "outdated") return withTyped({ ...state, sync: syncState }, record);
+    const own = (record?.otherVersionDrafts ?? []).filter(({ version }) => version === flow.version);
+    // Drafts of this page's version, which the record's view does not have.
+    const typed = own.map(({ step, slots }) => ({ step, fields: fieldValues(slots) }));
+    if (stays && syncState.state === "outdated") return withDrafts({ ...state, sync: syncState }, typed);
     const view = other
       ? record.snapshot && withoutContents(record.snapshot)
       : viewOf(flow, record ?? emptyRecord, sync.device());
-    const shelved = (record?.shelved ?? []).map(offered);
+    const shelved = (record?.shelved ?? []).map(offer);
     // What is known and cannot be shown is a session whose start was refused.
     const without = isUnknown(record) ? absence : "missing";
     const now = sessionStateOf({ flow, id, record, view, absence: without, sync: syncState, shelved, nowMs });
-    return other ? withTyped(now, record) : now;
-  }
-
-  /** What is typed in words that the session is not in stays in its form. */
-  function withTyped(shows: SessionState, record: SessionRecord | undefined): SessionState {
-    const drafts: Record<string, object | undefined> = { ...shows.drafts };
-    for (const { version, step, slots } of record?.otherVersionDrafts ?? []) {
-      if (version === flow.version) drafts[step] = { ...drafts[step], ...fieldValues(slots) };
-    }
-    return { ...shows, drafts } as SessionState;
-  }
-
-  /** What is typed before the session is known is on the screen at once. */
-  function withEarly(shows: SessionState): SessionState {
-    if (actions.early.length === 0 || (shows.status !== "loading" && shows.status !== "active")) return shows;
-    const drafts: Record<string, object | undefined> = { ...shows.drafts };
-    for (const { step, fields } of actions.early) {
-      if (step !== null && Object.keys(fields).length > 0) drafts[step] = { ...drafts[step], ...fields };
-    }
-    return { ...shows, drafts } as SessionState;
-  }
-
-  function isOfAnotherVersion(record: SessionRecord | undefined): record is SessionRecord {
-    return record !== undefined && record.version !== 0 && record.version !== flow.version;
-  }
-
-  function syncOf(record: SessionRecord | undefined): SyncState {
-    const typedEarly = actions.early.flatMap(({ step }) => step ?? []);
-    const drafts =
-      new Set([...Object.keys(record?.drafts ?? {}), ...typedEarly]).size + (record?.otherVersionDrafts.length ?? 0);
-    const commands = (record?.pending.length ?? 0) + actions.early.filter(({ step }) => step === null).length;
-    const pending = commands + drafts + (record?.confirmation ? 1 : 0);
-    const otherVersion = isOfAnotherVersion(record) && !record.snapshot?.endedAt;
-    const is = (): SyncState["state"] => {
-      if (connection.state.outdated || record?.outdated || otherVersion) return "outdated";
-      if (connection.isSignedOut) return "signed_out";
-      if (refusals >= BLOCKED_TRIES && isUnknown(record)) return "blocked";
-      if (record && record.shelved.length > 0) return "conflict";
-      if (connection.offline) return "offline";
-      return pending > 0 ? "saving" : "saved";
-    };
-    return { state: is(), pending, storage: store.storage };
+    return other ? withDrafts(now, typed) : now;
   }
 
   async function read(): Promise<void> {
@@ -196,7 +163,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
     submit: (step, input) => actions.submit(step, input),
     cancel: () => actions.cancel(),
     get isWaiting() {
-      return actions.early.length > 0;
+      return early.entries.length > 0;
     },
     refresh,
   };

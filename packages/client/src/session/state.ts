@@ -16,7 +16,7 @@ import {
   type VisibleInputs,
 } from "@sessions/core";
 import type { FieldConflict } from "../record/conflict.ts";
-import { draftValues } from "../record/drafts.ts";
+import { draftValues, type Fields } from "../record/drafts.ts";
 import type { Overwritten, SessionRecord, ShelvedChange } from "../record/record.ts";
 import type { Draft, Submission } from "./submission.ts";
 
@@ -232,4 +232,16 @@ export function sessionStateOf({ flow, id, record, view, absence, sync, shelved,
   };
   // A snapshot has what its status goes with, and the flow's own schemas made what it holds.
   return state as SessionState;
+}
+
+/** A state with more drafts on top: values that are typed here and that its view does not have. */
+export function withDrafts(
+  state: SessionState,
+  more: readonly { readonly step: string | null; readonly fields: Fields }[],
+): SessionState {
+  const drafts: Record<string, object | undefined> = { ...state.drafts };
+  for (const { step, fields } of more) {
+    if (step !== null && Object.keys(fields).length > 0) drafts[step] = { ...drafts[step], ...fields };
+  }
+  return { ...state, drafts } as SessionState;
 }

@@ -1,0 +1,44 @@
+import type { Fields } from "../record/drafts.ts";
+
+/** Something that a person did before the session was known. A draft has a step and fields; a command has no step. */
+export interface EarlyAction {
+  readonly step: string | null;
+  readonly fields: Fields;
+}
+
+/** Actions that wait, in memory alone, until it is known whether there is such a session, and what it holds. */
+export interface EarlyActions {
+  readonly isKnown: boolean;
+  /** The actions that wait, in their order. */
+  readonly entries: readonly EarlyAction[];
+  /** Runs an action as soon as the session is known, at once if it is known already. */
+  run<T>(action: () => T, entry?: EarlyAction): T | Promise<T>;
+}
+
+/** `untilKnown` is undefined once the session is known. `onChange` runs after every change of `entries`. */
+export function createEarlyActions(untilKnown: () => Promise<void> | undefined, onChange: () => void): EarlyActions {
+  let entries: readonly EarlyAction[] = [];
+
+  return {
+    get isKnown() {
+      return untilKnown() === undefined;
+    },
+    get entries() {
+      return entries;
+    },
+    run(action, entry = { step: null, fields: {} }) {
+      const known = untilKnown();
+      if (known === undefined) return action();
+      entries = [...entries, entry];
+      onChange();
+      return known.then(() => {
+        entries = entries.filter((other) => other !== entry);
+        try {
+          return action();
+        } finally {
+          onChange();
+        }
+      });
+    },
+  };
+}

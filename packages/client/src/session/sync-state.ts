@@ -1,0 +1,38 @@
+import type { AnyFlow } from "@sessions/core";
+import { isUnknown, type SessionRecord } from "../record/record.ts";
+import type { Connection } from "../sync/connection.ts";
+import type { EarlyAction } from "./early-actions.ts";
+import type { SyncState } from "./state.ts";
+
+export interface SyncStateInput {
+  readonly flow: AnyFlow;
+  readonly record: SessionRecord | undefined;
+  readonly early: readonly EarlyAction[];
+  readonly connection: Connection;
+  /** Whether the server, or something before it, refuses to say anything of the session, again and again. */
+  readonly isBlocked: boolean;
+  readonly storage: SyncState["storage"];
+}
+
+/** Whether a record is of another version of the flow than this page's. */
+export function isOfOtherVersion(flow: AnyFlow, record: SessionRecord | undefined): record is SessionRecord {
+  return record !== undefined && record.version !== 0 && record.version !== flow.version;
+}
+
+export function syncStateOf({ flow, record, early, connection, isBlocked, storage }: SyncStateInput): SyncState {
+  const typedEarly = early.flatMap(({ step }) => step ?? []);
+  const drafts =
+    new Set([...Object.keys(record?.drafts ?? {}), ...typedEarly]).size + (record?.otherVersionDrafts.length ?? 0);
+  const commands = (record?.pending.length ?? 0) + early.length - typedEarly.length;
+  const pending = commands + drafts + (record?.confirmation ? 1 : 0);
+  const otherVersion = isOfOtherVersion(flow, record) && !record.snapshot?.endedAt;
+  const state = (): SyncState["state"] => {
+    if (connection.state.outdated || record?.outdated || otherVersion) return "outdated";
+    if (connection.isSignedOut) return "signed_out";
+    if (isBlocked && isUnknown(record)) return "blocked";
+    if (record && record.shelved.length > 0) return "conflict";
+    if (connection.offline) return "offline";
+    return pending > 0 ? "saving" : "saved";
+  };
+  return { state: state(), pending, storage };
+}
