@@ -224,7 +224,7 @@ export function createSync(options: SyncOptions): Sync {
     if (message.kind === "hello") tellLink();
     if (message.kind === "link" && !watches()) connection.adopt(message.state, message.serverMs);
     // The others of its team are told what it has stored.
-    if (message.kind === "event" && tabs.isLeader && !tabs.watches) watcher.take(message.event);
+    if (message.kind === "event" && tabs.isLeader && !tabs.watches) watcher.receive(message.event);
     if (message.kind === "forgotten") abandon();
   }
 

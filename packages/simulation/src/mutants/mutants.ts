@@ -169,8 +169,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "client/src/sync/watcher.ts",
-        find: "const wasLive = brought > 0;\n    end();",
-        replace: "const wasLive = brought > 0;\n    end();\n    if (!closed) return;",
+        find: "const wasLive = events > 0;\n    end();",
+        replace: "const wasLive = events > 0;\n    end();\n    if (!closed) return;",
       },
       {
         file: "client/src/sync/watcher.ts",
@@ -179,7 +179,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "client/src/sync/watcher.ts",
-        find: "if (isFine && !asked) return;",
+        find: "if (isFine && !force) return;",
         replace: "return;",
       },
     ],
