@@ -12,7 +12,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
-import { dropDraft, mergeDrafts, type Fields } from "./drafts.ts";
+import { dropDraft, inputFields, mergeDrafts, pickFields, type Fields } from "./drafts.ts";
 import type { RecordUpdate, SessionRecord, ShelvedChange } from "./record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
@@ -25,13 +25,13 @@ export interface FieldConflict<Mine = Json, Theirs = Json> {
 }
 
 /** The parts of a session with which a shelved change is compared. */
-type Standing = Pick<Snapshot, "data" | "inputs" | "drafts">;
+type Compared = Pick<Snapshot, "data" | "inputs" | "drafts">;
 
 /**
- * What stands in a step as it was typed: what was submitted; for a draft that was kept aside, what is typed there since,
+ * The fields of a step on the server, as they were typed: the submitted input. For a shelved draft, the step's drafts are
  * on top. Null for nothing.
  */
-export function shownFields({ kind, step }: ShelvedChange, snapshot: Standing | null): Fields | null {
+export function shownFields({ kind, step }: ShelvedChange, snapshot: Compared | null): Fields | null {
   if (snapshot === null || step === null) return null;
   const submitted = (submittedInput(snapshot, step) ?? null) as Fields | null;
   const typed = kind === "draft" ? snapshot.drafts[step] : undefined;
@@ -39,25 +39,25 @@ export function shownFields({ kind, step }: ShelvedChange, snapshot: Standing | 
 }
 
 /**
- * The fields in which a change that was shelved for a conflict and what stands differ, as both were typed: of a draft,
- * among those it names. What the step's schema makes the same value of does not differ.
+ * The fields in which a change that was shelved for a conflict differs from the server's, as both were typed. A draft is
+ * compared only in the fields that it names. Two inputs of which the step's schema makes the same value do not differ.
  */
 export function differing(
   flow: AnyFlow,
   entry: ShelvedChange,
-  snapshot: Standing | null,
+  snapshot: Compared | null,
 ): Record<string, FieldConflict> {
   const { kind, step, base, mine } = entry;
   if (step === null) return {};
   const given = mine as Fields;
   const before = base as Fields | null;
   const theirs = shownFields(entry, snapshot);
-  const stands = theirs === null ? undefined : asItWouldStand(flow, step, theirs);
-  const meant = asItWouldStand(flow, step, kind === "draft" ? { ...theirs, ...given } : mine);
-  if (meant !== undefined && sameJson(meant, stands)) return {};
+  const theirsParsed = theirs === null ? undefined : parsedValue(flow, step, theirs);
+  const mineParsed = parsedValue(flow, step, kind === "draft" ? { ...theirs, ...given } : mine);
+  if (mineParsed !== undefined && sameJson(mineParsed, theirsParsed)) return {};
   const isSame = (field: string) =>
     sameJson(given[field], theirs?.[field]) ||
-    (has(meant, field) && has(stands, field) && sameJson(meant[field], stands[field]));
+    (has(mineParsed, field) && has(theirsParsed, field) && sameJson(mineParsed[field], theirsParsed[field]));
   const names = Object.keys({ ...given, ...(kind === "draft" ? {} : theirs) });
   return Object.fromEntries(
     names
@@ -70,8 +70,8 @@ function has(value: Json | undefined, field: string): value is { readonly [field
   return typeof value === "object" && value !== null && Object.hasOwn(value, field);
 }
 
-/** What the schema makes of it; undefined when it would be refused. */
-function asItWouldStand(flow: AnyFlow, step: string, input: Json): Json | undefined {
+/** The value that the step's schema makes of an input; undefined if it refuses the input. */
+function parsedValue(flow: AnyFlow, step: string, input: Json): Json | undefined {
   // A page of another version may not know the step.
   if (!Object.hasOwn(flow.steps, step)) return undefined;
   try {
@@ -84,8 +84,8 @@ function asItWouldStand(flow: AnyFlow, step: string, input: Json): Json | undefi
 }
 
 /**
- * Keeps aside what was typed here, sent or not, in a step that another device submitted without having seen it, and
- * that says something else. `before` is the snapshot before the record's own.
+ * Shelves fields that were typed here, sent or not, in a step that another device submitted without having seen them. It
+ * shelves only values that differ from the submitted ones. `before` is the snapshot before the record's own.
  */
 export function conflictingDrafts(before: Snapshot | null, device: Device): RecordUpdate {
   return (record) => {
@@ -96,30 +96,28 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
       if (before?.submissions[step]?.command === command) return kept;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
       const slots = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
-      const mine = Object.entries(unseen(record, step, slots, typed)).filter(
-        ([, { at }]) => deviceOf(at) === device.id,
+      const lost = pickFields(
+        unseen(record, step, slots, typed),
+        (field, { at }) => deviceOf(at) === device.id && (snapshot.drafts[step]?.[field]?.at ?? "") < at,
       );
-      const lost = mine.filter(([field, { at }]) => !((snapshot.drafts[step]?.[field]?.at ?? "") >= at));
-      // Two tabs are one person: what one of them typed after the other's submission is typed on.
-      if (by.id === device.id) {
-        const typedOn = { [step]: Object.fromEntries(lost) };
-        return lost.length > 0 ? { ...kept, drafts: mergeDrafts(kept.drafts, typedOn) } : kept;
-      }
-      return shelvedDraft({ id: command, step, refusal, base }, lost)(dropDraft(step)(kept));
+      // Two tabs are one person. A draft of one tab stays a draft after the other tab's submission.
+      if (by.id === device.id)
+        return Object.keys(lost).length > 0 ? { ...kept, drafts: mergeDrafts(kept.drafts, { [step]: lost }) } : kept;
+      return shelveDraft({ id: command, step, refusal, base }, lost)(dropDraft(step)(kept));
     }, record);
   };
 }
 
-/** What was typed here, sent or not, and no submission that stands or waits here has taken up. */
+/** The drafts that were typed here, sent or not, without the fields that a submission on the server or a pending one has seen. */
 export function typedBefore(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
   const steps = Object.entries(mergeDrafts(before?.drafts ?? {}, record.drafts)).map(([step, slots]) => {
     const left = unseen(record, step, slots, record.snapshot?.submissions[step]?.typed);
-    return [step, Object.fromEntries(Object.entries(left).filter(([, { at }]) => deviceOf(at) === device.id))];
+    return [step, pickFields(left, (_, { at }) => deviceOf(at) === device.id)];
   });
   return Object.fromEntries(steps);
 }
 
-/** What neither their submission nor one of this device's that is pending has taken up. */
+/** The fields that neither `theirs`, a submission's stamps, nor a pending submission of this device has seen. */
 function unseen(
   record: SessionRecord,
   step: string,
@@ -133,10 +131,10 @@ function unseen(
 }
 
 /**
- * Shelves fields of a step's draft, but for those that stand on the server or are empty: one entry a step, the newest
- * value of each field.
+ * Shelves fields of a step's draft. It leaves out empty fields, and fields that the step's submission has with the same
+ * value. A step has one entry, with the newest value of each field.
  */
-export function shelvedDraft(
+export function shelveDraft(
   entry: {
     readonly id: string;
     readonly step: string;
@@ -144,16 +142,16 @@ export function shelvedDraft(
     readonly base: Snapshot["data"][string] | null;
     readonly over?: NonNullable<ShelvedChange["over"]>;
   },
-  slots: readonly (readonly [string, FieldDrafts[string]])[],
+  slots: FieldDrafts,
 ): RecordUpdate {
   return (record) => {
     const { step } = entry;
-    const stands = record.snapshot && (submittedInput(record.snapshot, step) as Fields | null | undefined);
-    const lost = slots.filter(([field, { value }]) => value !== undefined && !sameJson(value, stands?.[field]));
-    if (lost.length === 0) return record;
-    const isSame = ({ kind, step: shelved }: SessionRecord["shelved"][number]) => kind === "draft" && shelved === step;
+    const submitted = inputFields(record.snapshot, step);
+    const lost = pickFields(slots, (field, { value }) => value !== undefined && !sameJson(value, submitted?.[field]));
+    if (Object.keys(lost).length === 0) return record;
+    const isSame = (other: ShelvedChange) => other.kind === "draft" && other.step === step;
     const { id, base, mine, over } = { mine: {}, ...entry, ...record.shelved.find(isSame) };
-    const merged = { ...(mine as Fields), ...Object.fromEntries(lost.map(([field, { value }]) => [field, value])) };
+    const merged = { ...(mine as Fields), ...fieldValues(lost) } as Json;
     const others = record.shelved.filter((other) => !isSame(other));
     const typed = { ...over?.typed, ...entry.over?.typed };
     const by = entry.over && { over: { ...entry.over, typed } };

@@ -12,15 +12,16 @@ import {
   type Drafts,
   type Json,
   type Slot,
+  type Snapshot,
   type Stamp,
 } from "@sessions/core";
-import type { RecordUpdate, SessionRecord } from "./record.ts";
+import type { RecordUpdate, SessionRecord, ShelvedChange } from "./record.ts";
 
 type FieldDrafts = Drafts[string];
 /** A step's fields as somebody gave them. */
 export type Fields = Readonly<Record<string, Json | undefined>>;
 
-/** Two devices' drafts together: in each field the newer stamp stands, whatever the order of merging. */
+/** Two devices' drafts together. In each field the newer stamp wins, in either order of merging. */
 export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
   const merged: Drafts = { ...left };
   for (const [step, slots] of Object.entries(right)) {
@@ -29,12 +30,12 @@ export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
   return merged;
 }
 
-/** What a form shows: the values without their stamps; `undefined` for a field that was emptied. */
+/** The values that a form shows, without their stamps; `undefined` for a field that was emptied. */
 export function draftValues(drafts: Drafts): Record<string, Record<string, Json | undefined>> {
   return mapValues(drafts, fieldValues);
 }
 
-/** Stamps what is typed now over what is shown: newer than everything that this record has seen. */
+/** Stamps the fields that a person types now over the shown ones. The stamp is newer than every stamp in this record. */
 export function stampFields(
   record: SessionRecord,
   fields: Fields,
@@ -48,14 +49,30 @@ export function stampFields(
   );
 }
 
-/** A field's slot: its name may be one that every object has. */
+/** The fields that pass a test. */
+export function pickFields<T>(fields: Readonly<Record<string, T>>, test: (field: string, value: T) => boolean) {
+  return Object.fromEntries(Object.entries(fields).filter(([field, value]) => test(field, value)));
+}
+
+/** A shelved draft with those of its fields that pass a test; nothing if none does. */
+export function keepFields(entry: ShelvedChange, test: (field: string) => boolean): ShelvedChange[] {
+  const mine = pickFields(entry.mine as Record<string, Json>, test);
+  return Object.keys(mine).length > 0 ? [{ ...entry, mine }] : [];
+}
+
+/** The step's submitted input by field, as it was typed; null or undefined for none. */
+export function inputFields(session: Snapshot | null, step: string): Fields | null | undefined {
+  return session && (submittedInput(session, step) as Fields | null | undefined);
+}
+
+/** A field's slot. The field may have a name that every object has, such as "constructor". */
 export function ownSlot(slots: FieldDrafts | undefined, field: string): Slot | undefined {
   return slots && Object.hasOwn(slots, field) ? slots[field] : undefined;
 }
 
 /**
- * Keeps fields until the server has them, which were typed at this version of the flow. They replace what was typed
- * in them before and is kept aside.
+ * Keeps typed fields until the server has them. They replace the same fields of drafts that were shelved for a conflict.
+ * Fields of another version of the flow than the record's are kept apart.
  */
 export function keepDraft(step: string, slots: FieldDrafts, version: number): RecordUpdate {
   return (record) =>
@@ -65,37 +82,37 @@ export function keepDraft(step: string, slots: FieldDrafts, version: number): Re
           drafts: mergeDrafts(record.drafts, { [step]: slots }),
           shelved: record.shelved.flatMap((entry) => {
             if (entry.kind !== "draft" || entry.step !== step || entry.refusal.code !== "conflict") return [entry];
-            const stands = record.snapshot && (submittedInput(record.snapshot, step) as Fields | null | undefined);
-            const left = Object.entries(entry.mine as Fields).filter(
-              ([field]) => !Object.hasOwn(slots, field) || sameJson(slots[field]!.value, stands?.[field]),
+            const submitted = inputFields(record.snapshot, step);
+            return keepFields(
+              entry,
+              (field) => !Object.hasOwn(slots, field) || sameJson(slots[field]!.value, submitted?.[field]),
             );
-            return left.length > 0 ? [{ ...entry, mine: Object.fromEntries(left) }] : [];
           }),
         }
       : { ...record, otherVersionDrafts: [...record.otherVersionDrafts, { version, step, slots }] };
 }
 
-/** Forgets unsent fields of a step: those that are as given, or all. */
+/** Forgets unsent fields of a step: those that still have the stamps of `slots`, or all. */
 export function dropDraft(step: string, slots?: FieldDrafts): RecordUpdate {
   return (record) => {
     const { [step]: mine = {}, ...others } = record.drafts;
-    const kept = Object.entries(mine).filter(([field, { at }]) => slots !== undefined && slots[field]?.at !== at);
-    return { ...record, drafts: kept.length > 0 ? { ...others, [step]: Object.fromEntries(kept) } : others };
+    const kept = pickFields(mine, (field, { at }) => slots !== undefined && slots[field]?.at !== at);
+    return { ...record, drafts: Object.keys(kept).length > 0 ? { ...others, [step]: kept } : others };
   };
 }
 
-/** Leaves out what a draft shows already: that a field is empty, it shows where nothing stands. */
+/** The fields that differ from the shown draft. An empty field does not differ where neither the draft nor `data` has it. */
 export function changedFields(fields: Fields, shown: FieldDrafts | undefined, data?: Fields | null): Fields {
   const isShown = (field: string, value: Json | undefined) => {
     const slot = ownSlot(shown, field);
     return slot ? sameJson(value, slot.value) : value === undefined && data?.[field] === undefined;
   };
-  return Object.fromEntries(Object.entries(fields).filter(([field, value]) => !isShown(field, value)));
+  return pickFields(fields, (field, value) => !isShown(field, value));
 }
 
 /**
- * The newest stamp of each device in a step's drafts as they are seen here, sent or not: older than what is not seen,
- * since something newer that had not seen it stands in its place.
+ * The newest stamp of each device in a step's drafts as they are shown here, sent or not. If a newer value that had not
+ * seen an older one hides it, the older value is not shown: then only stamps from before it count for its device.
  */
 export function newestTyped({ snapshot, drafts }: SessionRecord, step: string): Stamp[] {
   const sent = snapshot?.drafts[step] ?? {};
@@ -109,17 +126,17 @@ export function newestTyped({ snapshot, drafts }: SessionRecord, step: string): 
   );
 }
 
-/** What was typed before a submission has left the drafts, and still what is typed next must be newer. */
+/** The newest stamp in a record. It includes the stamps of submissions: the next stamp must be newer than theirs, too. */
 function newestStamp({ snapshot, drafts, otherVersionDrafts, pending }: SessionRecord): Stamp | undefined {
   const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
     Object.values(all).flatMap(Object.values<FieldDrafts[string]>),
   );
-  const beside = otherVersionDrafts.flatMap(({ slots: typedThen }) => Object.values(typedThen));
+  const otherVersion = otherVersionDrafts.flatMap(({ slots: fields }) => Object.values(fields));
   const submitted = [
     ...Object.values(snapshot?.submissions ?? {}),
     ...pending.flatMap(({ command }) => (command.kind === "submit" ? [command] : [])),
-  ].flatMap(({ typed: until }) => until ?? []);
-  return newest([...[...slots, ...beside].map(({ at }) => at), ...submitted]);
+  ].flatMap(({ typed }) => typed ?? []);
+  return newest([...[...slots, ...otherVersion].map(({ at }) => at), ...submitted]);
 }
 
 function newest(stamps: readonly Stamp[]): Stamp | undefined {

@@ -11,30 +11,33 @@ import {
   type Snapshot,
   type Stamp,
 } from "@sessions/core";
-import { shelvedDraft } from "./conflict.ts";
-import { ownSlot, dropDraft } from "./drafts.ts";
+import { shelveDraft } from "./conflict.ts";
+import { dropDraft, keepFields, ownSlot, pickFields } from "./drafts.ts";
 import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";
 
 /**
- * Keeps aside what was typed here, `mine` or unsent, and that a newer value of another device has replaced without
- * having seen it, when that says something else. One entry a step: typing live on two devices makes no pile.
+ * Shelves fields that were typed here, `mine` or unsent, if another device replaced them with a newer value without having
+ * seen them, and that value differs. A step has one entry, so two people who type at once do not fill the shelf.
  */
 export function keepOverwritten(mine: Drafts = {}): RecordUpdate {
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
-    return Object.entries(snapshot.drafts).reduce((kept, [step, stands]) => {
+    return Object.entries(snapshot.drafts).reduce((kept, [step, theirs]) => {
       const slots = mergeFields(mine[step] ?? {}, record.drafts[step] ?? {});
-      const lost = Object.entries(slots).filter(([field, slot]) => isReplacedUnseen(slot, ownSlot(stands, field)));
-      const told = lost.filter(([field, { value }]) => !isBlank(value) && !sameJson(value, stands[field]!.value));
-      const left = dropDraft(step, Object.fromEntries(lost))(kept);
-      if (told.length === 0) return left;
-      const [[, first]] = told as [(typeof told)[number]];
-      const newest = told
-        .map(([field]) => stands[field]!.at)
+      const replaced = pickFields(slots, (field, slot) => isReplacedUnseen(slot, ownSlot(theirs, field)));
+      const lost = pickFields(
+        replaced,
+        (field, { value }) => !isBlank(value) && !sameJson(value, theirs[field]!.value),
+      );
+      const left = dropDraft(step, replaced)(kept);
+      const [first] = Object.values(lost);
+      if (first === undefined) return left;
+      const newest = Object.keys(lost)
+        .map((field) => theirs[field]!.at)
         .sort()
         .at(-1)!;
-      const typed = Object.fromEntries(told.map(([field, { at }]) => [field, at]));
+      const typed = Object.fromEntries(Object.entries(lost).map(([field, { at }]) => [field, at]));
       const entry = {
         id: first.at,
         step,
@@ -42,31 +45,30 @@ export function keepOverwritten(mine: Drafts = {}): RecordUpdate {
         base: submittedInput(snapshot, step) ?? null,
         over: { ...typedBy(newest, snapshot), typed },
       };
-      return shelvedDraft(entry, told)(left);
+      return shelveDraft(entry, lost)(left);
     }, record);
   };
 }
 
-/** Lets go of what was kept aside and what stands has seen by now. */
-export function seenSince(record: SessionRecord): SessionRecord {
+/** Removes shelved fields that the server's drafts have seen by now. */
+export function dropSeen(record: SessionRecord): SessionRecord {
   const shelved = record.shelved.flatMap((entry) => {
     if (entry.over === undefined) return [entry];
-    const stands = record.snapshot?.drafts[entry.step ?? ""];
+    const theirs = record.snapshot?.drafts[entry.step ?? ""];
     const { typed } = entry.over;
-    const left = Object.entries(entry.mine as Record<string, Json>).filter(([field]) => {
-      const slot = ownSlot(stands, field);
+    return keepFields(entry, (field) => {
+      const slot = ownSlot(theirs, field);
       return !(slot && Object.hasOwn(typed, field) && covers(slot, typed[field]!));
     });
-    return left.length > 0 ? [{ ...entry, mine: Object.fromEntries(left) }] : [];
   });
   return { ...record, shelved };
 }
 
-function isReplacedUnseen({ at }: Slot, stands: Slot | undefined): boolean {
-  return stands !== undefined && stands.at > at && !covers(stands, at);
+function isReplacedUnseen({ at }: Slot, theirs: Slot | undefined): boolean {
+  return theirs !== undefined && theirs.at > at && !covers(theirs, at);
 }
 
-/** An empty field alone is nothing to offer. */
+/** Whether a value is empty: nobody wants it back. */
 function isBlank(value: Json | undefined): boolean {
   if (typeof value === "string") return value.trim() === "";
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0);

@@ -2,7 +2,6 @@ import {
   deviceOf,
   parse,
   sameJson,
-  submittedInput,
   dropSubmitted,
   type AnyFlow,
   type Device,
@@ -11,8 +10,8 @@ import {
   type Snapshot,
 } from "@sessions/core";
 import { applySnapshot } from "./snapshot.ts";
-import { shelvedDraft } from "./conflict.ts";
-import { stampFields, keepDraft, dropDraft, type Fields } from "./drafts.ts";
+import { shelveDraft } from "./conflict.ts";
+import { dropDraft, inputFields, keepDraft, pickFields, stampFields, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import { settled, wasUnsettled } from "./queue.ts";
 import {
@@ -155,25 +154,28 @@ function shelve(change: ShelvedChange): RecordUpdate {
   return (record) => ({ ...record, shelved: [...record.shelved, change] });
 }
 
-/** Gives a refused input back to its form, unless something stands there now, or nothing may be typed any more. */
+/** Makes a refused input the step's draft again, but for fields with a newer draft, and unless the session has ended. */
 function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
     const shown = record.snapshot.drafts[command.step] ?? {};
     const unseen = dropSubmitted(shown, command.typed);
-    // What stood or was typed there, and was not submitted with the rest, is empty.
-    const stood = Object.keys((submittedInput(record.snapshot, command.step) ?? {}) as object);
-    const typedThen = Object.keys(shown).filter((field) => !Object.hasOwn(unseen, field));
-    const empty = Object.fromEntries([...stood, ...typedThen].map((field) => [field, undefined]));
-    const input: Fields = { ...empty, ...(command.input as Fields) };
-    // What the server has of it need not be sent again.
-    const stands = Object.entries(shown).filter(
-      ([field, { value, at }]) =>
+    // A field that the form had seen and did not submit is empty.
+    const seen = pickFields(shown, (field) => !Object.hasOwn(unseen, field));
+    const before = Object.keys({ ...inputFields(record.snapshot, command.step), ...seen });
+    const input: Fields = {
+      ...Object.fromEntries(before.map((field) => [field, undefined])),
+      ...(command.input as Fields),
+    };
+    // The server has these already, or newer ones.
+    const onServer = pickFields(
+      shown,
+      (field, { value, at }) =>
         sameJson(value, input[field]) || (deviceOf(at) !== device.id && Object.hasOwn(unseen, field)),
     );
-    const newer = { ...Object.fromEntries(stands), ...record.drafts[command.step] };
-    const left = Object.fromEntries(Object.entries(input).filter(([field]) => !Object.hasOwn(newer, field)));
+    const newer = { ...onServer, ...record.drafts[command.step] };
+    const left = pickFields(input, (field) => !Object.hasOwn(newer, field));
     const slots = stampFields(record, left, device.id, nowMs, shown);
     return Object.keys(slots).length > 0 ? keepDraft(command.step, slots, flow.version)(record) : record;
   };
@@ -187,8 +189,8 @@ function applyDraftRefusal(
   { flow }: Given,
 ): RecordUpdate {
   return (record) => {
-    const lost = Object.entries(record.drafts[step] ?? {}).filter(([field, { at }]) => sent[field]?.at === at);
+    const lost = pickFields(record.drafts[step] ?? {}, (field, { at }) => sent[field]?.at === at);
     const left = dropDraft(step, sent)(record);
-    return flow.steps[step]?.sensitive ? left : shelvedDraft({ id, step, refusal, base: null }, lost)(left);
+    return flow.steps[step]?.sensitive ? left : shelveDraft({ id, step, refusal, base: null }, lost)(left);
   };
 }

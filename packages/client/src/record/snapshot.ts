@@ -1,36 +1,36 @@
 import type { AnyFlow, Device, Snapshot } from "@sessions/core";
 import { conflictingDrafts, differing, typedBefore } from "./conflict.ts";
 import { liftSnapshot } from "./lift.ts";
-import { keepOverwritten, seenSince } from "./overwritten.ts";
+import { keepOverwritten, dropSeen } from "./overwritten.ts";
 import { settled, unshelved } from "./queue.ts";
 import { sequence, isOlder, isUnsettled, unchanged, type RecordUpdate, type SessionRecord } from "./record.ts";
 
 /**
- * Takes a snapshot, unless the record has a newer one: revisions never run backwards. One of another version of the
- * flow waits until nothing local is in the words of this one.
+ * Puts a snapshot into the record, unless the record has a newer one: revisions never run backwards. A snapshot of another
+ * version of the flow waits until nothing local is of this version.
  */
-export function applySnapshot(given: Snapshot, device: Device, flow: AnyFlow | undefined): RecordUpdate {
+export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow | undefined): RecordUpdate {
   return (record) => {
-    const snapshot = liftSnapshot(flow, given);
+    const snapshot = liftSnapshot(flow, received);
     const { version } = snapshot;
     if (isOlder(snapshot, record.snapshot)) return record;
     if (record.version !== version && isUnsettled(record)) return { ...record, outdated: true };
-    // Whoever ends a session lets go of what is typed in it. On another device it would be shelved.
+    // The device that ends a session gives up its drafts there. On other devices they are shelved.
     const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);
     // The session itself answers an irreversible step, once it has the step's submission or has ended.
     const isOpen = ({ id, step }: NonNullable<SessionRecord["confirmation"]>) =>
       snapshot.status === "active" && snapshot.submissions[step]?.command !== id;
     const confirmation = record.confirmation && isOpen(record.confirmation) ? record.confirmation : null;
     const drafts = endedHere ? {} : record.drafts;
-    const taken: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
-    const typed = typedBefore(taken, record.snapshot, device);
-    const kept = sequence(conflictingDrafts(record.snapshot, device), keepOverwritten(typed), seenSince);
-    return sequence(kept, flow ? undisputed(flow) : unchanged)(taken);
+    const next: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
+    const typed = typedBefore(next, record.snapshot, device);
+    const kept = sequence(conflictingDrafts(record.snapshot, device), keepOverwritten(typed), dropSeen);
+    return sequence(kept, flow ? dropAgreedConflicts(flow) : unchanged)(next);
   };
 }
 
-/** Lets go of conflicts in which nothing differs any more: whoever submitted what stands, it says what was meant here. */
-function undisputed(flow: AnyFlow): RecordUpdate {
+/** Removes conflicts in which nothing differs any more: the server has the value that was meant here. */
+function dropAgreedConflicts(flow: AnyFlow): RecordUpdate {
   return (record) =>
     record.shelved.reduce((left, entry) => {
       const { id, kind, step, refusal } = entry;

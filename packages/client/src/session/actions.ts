@@ -11,7 +11,7 @@ import {
   type Stamp,
   type SubmitCommand,
 } from "@sessions/core";
-import { changedFields, keepDraft, newestTyped, stampFields, type Fields } from "../record/drafts.ts";
+import { changedFields, inputFields, keepDraft, newestTyped, stampFields, type Fields } from "../record/drafts.ts";
 import { keepOverwritten } from "../record/overwritten.ts";
 import { enqueue, unsettled, unshelved, wasUnsettled } from "../record/queue.ts";
 import {
@@ -26,7 +26,7 @@ import { judgedAtMs, viewOf } from "../record/view.ts";
 import type { Sync } from "../sync/sync.ts";
 import type { Confirmation } from "./confirmation.ts";
 import type { EarlyAction, EarlyActions } from "./early-actions.ts";
-import { formAsDraft, inputFields, storableFields, submittedFields } from "./form.ts";
+import { formAsDraft, storableFields, submittedFields } from "./form.ts";
 import type { Outcomes } from "./outcomes.ts";
 import {
   draftOf,

@@ -3,7 +3,6 @@ import {
   fieldNames,
   notStorable,
   storable,
-  submittedInput,
   type AnyFlow,
   type Json,
   type Refusal,
@@ -11,7 +10,7 @@ import {
   type Stamp,
   type Storable,
 } from "@sessions/core";
-import { ownSlot, type Fields } from "../record/drafts.ts";
+import { inputFields, ownSlot, pickFields, type Fields } from "../record/drafts.ts";
 
 /**
  * The typed fields that can be stored, as JSON of their own. `refusal` says why the others cannot; null if there are none.
@@ -39,11 +38,6 @@ export function submittedFields(input: unknown, plain: Storable): Fields | null 
   return { ...Object.fromEntries(empty), ...(plain.value as Fields) };
 }
 
-/** The step's submitted input by field, as it was typed; null or undefined for none. */
-export function inputFields(view: Snapshot | null, step: string): Fields | null | undefined {
-  return view && (submittedInput(view, step) as Fields | null | undefined);
-}
-
 /**
  * A form that could not be submitted, as a draft of its step. A field that the form did not have is emptied, if the step
  * or its drafts have it and the form had seen it: `seenUntil` are the newest stamps that the form had seen.
@@ -63,5 +57,5 @@ export function formAsDraft(
   );
   const whole = { ...Object.fromEntries(empty.map((field) => [field, undefined])), ...form };
   // Some schemas take fields that they drop.
-  return Object.fromEntries(Object.entries(whole).filter(([field]) => known?.includes(field) ?? true));
+  return pickFields(whole, (field) => known?.includes(field) ?? true);
 }

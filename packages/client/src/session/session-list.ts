@@ -135,14 +135,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
 }
 
 function isSame(left: SessionListState, right: SessionListState): boolean {
-  const same = (a: readonly unknown[], b: readonly unknown[]) =>
-    a.length === b.length && a.every((value, index) => value === b[index]);
-  return (
-    left.more === right.more &&
-    left.loading === right.loading &&
-    left.blocked === right.blocked &&
-    left.signedOut === right.signedOut &&
-    same(left.active, right.active) &&
-    same(left.ended, right.ended)
-  );
+  const parts = ({ active, ended, ...flags }: SessionListState) => [...active, null, ...ended, ...Object.values(flags)];
+  const [before, after] = [parts(left), parts(right)];
+  return before.length === after.length && before.every((part, index) => part === after[index]);
 }

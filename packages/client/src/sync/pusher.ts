@@ -7,9 +7,10 @@ import type { Connection } from "./connection.ts";
 import { emptyRecord } from "../record/record.ts";
 import { PUSH_MS, type Api } from "./api.ts";
 import { applyReply, busyMsOf } from "../record/reply.ts";
+import { createTimers } from "./timers.ts";
 import type { Store } from "../store/store.ts";
 
-/** How long to leave alone what needs another version of client or server, in milliseconds. */
+/** How long to wait, in milliseconds, with a session that needs another version of client or server. */
 const OUTDATED_MS = 60_000;
 
 /** How much a request has besides its commands at most, in bytes: whose it is, and from which device. */
@@ -18,13 +19,13 @@ const ENVELOPE_BYTES = 2_000;
 /** How little a batch may weigh on the slowest line, in bytes. */
 const LEAST_BYTES = 2_000;
 
-/** So many failures in a row look like a bad moment; then something is what fails. */
-const MOMENTS = 2;
+/** So many failures in a row may be a bad moment. After them the pusher looks for the command that fails. */
+const BAD_MOMENTS = 2;
 
-/** When to send again what took effect in a session for which the reply had no room, in milliseconds. */
-const UNTOLD_MS = 1_000;
+/** When to send an accepted command again, in milliseconds, because the reply had no room for its session. */
+const NO_ROOM_MS = 1_000;
 
-/** How long a server's wish to be left alone is respected, in milliseconds. */
+/** The longest time, in milliseconds, for which the pusher obeys a server's `retry-after`. */
 const LONGEST_WISH_MS = 300_000;
 
 export interface PusherOptions {
@@ -38,18 +39,18 @@ export interface PusherOptions {
   readonly maxPushBytes: number;
   /** Whether it is this tab's turn. */
   readonly isLeader: () => boolean;
-  /** Something failed, or nothing is left to send, by which it would be heard whether the server is there: asks. */
+  /** Asks whether the server can be reached: a push has failed, or nothing is left to send. */
   readonly askServer: () => void;
 }
 
 /**
- * Sends what is local to the server, one push at a time, until nothing is left. What fails again and again is narrowed
- * to the session and the command that cause it, while all others go on.
+ * Sends local commands and drafts to the server, one push at a time, until nothing is left. If a push fails again and
+ * again, the pusher finds the session and the command that cause it, and goes on with all others.
  */
 export interface Pusher {
-  /** There is something to send. While a retry is due anyway, that one takes it along. */
+  /** There is something to send. If a retry is due anyway, the retry sends it. */
   wake(drafts: boolean): void;
-  /** The connection may be back: tries at once whatever failed before. */
+  /** The connection may be back: tries everything again at once. */
   retry(): void;
   close(): void;
 }
@@ -57,25 +58,24 @@ export interface Pusher {
 export function createPusher(options: PusherOptions): Pusher {
   const { flows, store, api, connection, environment, device, isLeader, askServer } = options;
   const outdated = new Set<string>();
-  // The server is ahead of this page: whatever it took, only another page can be told.
+  // The server has a newer version of these sessions: only a page of that version can apply its answers.
   const newerOnServer = new Set<string>();
   const isolation = createIsolation(environment, () => wake(true));
   let ceiling = Math.max(LEAST_BYTES, options.maxPushBytes - ENVELOPE_BYTES);
-  // What gets through in time.
+  // How much gets through in time.
   let budget = ceiling;
-  let cancelOutdated: (() => void) | undefined;
-  let cancelRetry: (() => void) | undefined;
+  const { set, has, clear } = createTimers<"outdated" | "retry">(environment, () => closed);
   let failures = 0;
   let running = false;
-  // Whether what is under way was asked to go on, whatever becomes of it.
-  let hurried = false;
+  // Whether to push again after the push in flight, even if it fails.
+  let mustGoOn = false;
   let draftsWanted = false;
   let closed = false;
 
   function wake(drafts: boolean): void {
     draftsWanted ||= drafts;
     if (connection.isSignedOut && !drafts) askServer();
-    if (!running && cancelRetry === undefined && !connection.isSignedOut) void run();
+    if (!running && !has("retry") && !connection.isSignedOut) void run();
   }
 
   async function run(): Promise<void> {
@@ -85,8 +85,8 @@ export function createPusher(options: PusherOptions): Pusher {
         const batch = collect();
         if (batch.waits) void store.written().then(() => wake(false));
         if (batch.commands.length === 0 && !connection.state.up) askServer();
-        hurried = false;
-        if (batch.commands.length === 0 || !((await push(batch)) || hurried)) break;
+        mustGoOn = false;
+        if (batch.commands.length === 0 || !((await push(batch)) || mustGoOn)) break;
       }
     } finally {
       running = false;
@@ -94,7 +94,7 @@ export function createPusher(options: PusherOptions): Pusher {
     if (!closed && isLeader()) isolation.wait();
   }
 
-  /** What is isolated comes after everything else. */
+  /** Isolated sessions come after all others. */
   function collect(): Batch {
     const given = { records: store.records, flows, maxBytes: budget, isSendable: store.isSendable, id: environment.id };
     const batch = emptyBatch();
@@ -113,7 +113,7 @@ export function createPusher(options: PusherOptions): Pusher {
     return batch;
   }
 
-  /** What is of another version, a tab of that version sends. */
+  /** A tab of another version sends the sessions of that version. */
   function isReadable(session: string): boolean {
     const { flow, version } = store.records.get(session) ?? emptyRecord;
     return version === flows.get(flow)?.version && !outdated.has(session) && !newerOnServer.has(session);
@@ -124,7 +124,7 @@ export function createPusher(options: PusherOptions): Pusher {
     let reply;
     const sinceMs = environment.elapsed();
     try {
-      // One alone has as long as it needs at 8 kbit/s.
+      // A single command has as long as it needs at 8 kbit/s.
       reply = await api.push(commands, commands.length > 1 ? PUSH_MS : PUSH_MS + bytes);
       if (reply.outcomes.length !== commands.length) throw new Error("Not an outcome for each command.");
     } catch (error) {
@@ -138,37 +138,42 @@ export function createPusher(options: PusherOptions): Pusher {
     return settle(batch, reply);
   }
 
+  /** Applies an answer to a session's record. The flow's own code may throw. */
+  function apply(session: string, flow: AnyFlow, answer: Parameters<typeof applyReply>[0]): void {
+    void store.change(session, applyReply(answer, { flow, device: device(), nowMs: connection.now() }));
+  }
+
+  const flowOf = (session: string) => flows.get(store.records.get(session)?.flow ?? "");
+
   function settle({ commands, drafts }: Batch, reply: PushReply): boolean {
     const outcomes = new Map(commands.map(({ id }, index) => [id, reply.outcomes[index]!]));
     const snapshots = new Map(reply.snapshots.map((snapshot) => [snapshot.id, snapshot]));
-    let untold = false;
+    let lacksSnapshot = false;
     for (const session of new Set(commands.map((command) => command.session))) {
       const answer = { snapshot: snapshots.get(session), outcomes, drafts: drafts.get(session) ?? new Map() };
-      const flow = flows.get(store.records.get(session)?.flow ?? "");
+      const flow = flowOf(session);
       if (flow === undefined) continue;
-      const isUntold = ({ id, session: of }: Command) => of === session && outcomes.get(id)!.outcome === "accepted";
-      // There was no room for its session: what the screen shows would go back. Sent again, it is told.
-      if (answer.snapshot === undefined && commands.some(isUntold)) {
-        untold = true;
+      const isAccepted = ({ id, session: of }: Command) => of === session && outcomes.get(id)!.outcome === "accepted";
+      // The reply had no room for the session, and the screen would go back. Sent again, the command brings it.
+      if (answer.snapshot === undefined && commands.some(isAccepted)) {
+        lacksSnapshot = true;
         continue;
       }
       try {
-        void store.change(session, applyReply(answer, { flow, device: device(), nowMs: connection.now() }));
+        apply(session, flow, answer);
       } catch {
-        // The flow's own code threw: the others are not held up.
+        // The flow's own code threw. Other sessions go on.
         leaveAlone(session);
       }
       if ((snapshots.get(session)?.version ?? 0) > flow.version) newerOnServer.add(session);
       else if (store.records.get(session)?.outdated) leaveAlone(session);
     }
-    // What was refused is in its form again, and nobody types it.
-    draftsWanted ||= untold || reply.outcomes.some(({ outcome }) => outcome === "refused");
+    // A refused input is a draft again, and nobody types it.
+    draftsWanted ||= lacksSnapshot || reply.outcomes.some(({ outcome }) => outcome === "refused");
     const busyMs = reply.outcomes
       .map((outcome) => busyMsOf(outcome) ?? 0)
-      .reduce((left, right) => Math.max(left, right), untold ? UNTOLD_MS : 0);
-    if (busyMs === 0) return true;
-    retryIn(busyMs);
-    return false;
+      .reduce((left, right) => Math.max(left, right), lacksSnapshot ? NO_ROOM_MS : 0);
+    return later(busyMs);
   }
 
   /** Whether to go on at once. */
@@ -178,14 +183,14 @@ export function createPusher(options: PusherOptions): Pusher {
     const isLate = error instanceof TimeoutError;
     failures += 1;
     draftsWanted = true;
-    // It may be there for all that, or tell who is signed in.
+    // The server may still be reached, and may say who is signed in.
     askServer();
     if (connection.isSignedOut) return false;
 
     const wishMs = Math.min(answer?.retryAfterMs ?? 0, LONGEST_WISH_MS);
-    // Of what is known to fail by itself the wish is no word about the rest.
+    // If the session is known to fail by itself, the wish says nothing about the others.
     const isAlone = isolation.isAlone(commands);
-    if (wishMs > 0 && !isAlone && failures <= MOMENTS) return later(wishMs);
+    if (wishMs > 0 && !isAlone && failures <= BAD_MOMENTS) return later(wishMs);
     const isTooLarge = answer?.status === 413;
     if ((isLate || isTooLarge) && commands.length > 1) {
       budget = Math.max(LEAST_BYTES, Math.floor(Math.min(budget, bytes) / 2));
@@ -193,27 +198,27 @@ export function createPusher(options: PusherOptions): Pusher {
       if (budget < bytes) return later(isLate ? backoffMs(failures, environment) : 0);
     }
     const isAnswered = answer !== undefined && answer.status !== 429;
-    if (!isAnswered && wishMs === 0 && failures <= MOMENTS) return later(backoffMs(failures, environment));
+    if (!isAnswered && wishMs === 0 && failures <= BAD_MOMENTS) return later(backoffMs(failures, environment));
 
     const culprit = isolation.narrow(commands, wishMs);
     if (culprit !== undefined && answer !== undefined) {
       const refusal = refusalOf(culprit, answer, bytes);
-      if (refusal !== undefined && (isTooLarge || (await getsThrough()))) tell(batch, culprit, refusal);
+      if (refusal !== undefined && (isTooLarge || (await getsThrough()))) refuse(batch, culprit, refusal);
     }
     if (wishMs > 0 && !isAlone) return later(wishMs);
-    // What is not isolated goes on.
-    if (failures > MOMENTS) isolation.rest(backoffMs(failures - MOMENTS, environment));
+    // Sessions that are not isolated go on.
+    if (failures > BAD_MOMENTS) isolation.rest(backoffMs(failures - BAD_MOMENTS, environment));
     return true;
   }
 
-  /** What an answer means that stays the same for this command alone; undefined while it may change. */
+  /** The refusal of a command that fails alone and always in the same way; undefined while the answer may change. */
   function refusalOf({ session }: Command, answer: Answer, bytes: number): Refusal | undefined {
     const { status } = answer;
     if (status === 413) return { code: "too_large", atMost: bytes - 1 };
-    return isBlocking(answer) && isolation.failuresOf(session) > MOMENTS ? { code: "blocked", status } : undefined;
+    return isBlocking(answer) && isolation.failuresOf(session) > BAD_MOMENTS ? { code: "blocked", status } : undefined;
   }
 
-  /** Whether a push without anything is let in: else it is not the command that is refused. */
+  /** Whether an empty push is let in. If not, the command is not the one that is refused. */
   function getsThrough(): Promise<boolean> {
     return api.push([]).then(
       () => true,
@@ -221,34 +226,25 @@ export function createPusher(options: PusherOptions): Pusher {
     );
   }
 
-  function tell({ drafts }: Batch, { id, session }: Command, refusal: Refusal): void {
-    const flow = flows.get(store.records.get(session)?.flow ?? "");
+  function refuse({ drafts }: Batch, { id, session }: Command, refusal: Refusal): void {
+    const flow = flowOf(session);
     if (flow === undefined) return;
     const outcomes = new Map([[id, { outcome: "refused", refusal } as const]]);
-    const answer = { snapshot: undefined, outcomes, drafts: drafts.get(session) ?? new Map() };
     failures = 0;
     isolation.release(session);
-    void store.change(session, applyReply(answer, { flow, device: device(), nowMs: connection.now() }));
+    apply(session, flow, { snapshot: undefined, outcomes, drafts: drafts.get(session) ?? new Map() });
   }
 
+  /** Goes on after so long. Returns true if it goes on at once. */
   function later(ms: number): boolean {
-    if (ms === 0) return true;
-    retryIn(ms);
-    return false;
-  }
-
-  function retryIn(ms: number): void {
-    cancelRetry?.();
-    cancelRetry = environment.after(ms, () => {
-      cancelRetry = undefined;
-      wake(false);
-    });
+    if (ms > 0) set("retry", ms, () => wake(false));
+    return ms === 0;
   }
 
   function leaveAlone(session: string): void {
     outdated.add(session);
-    cancelOutdated ??= environment.after(OUTDATED_MS, () => {
-      cancelOutdated = undefined;
+    if (has("outdated")) return;
+    set("outdated", OUTDATED_MS, () => {
       outdated.clear();
       wake(true);
     });
@@ -257,19 +253,17 @@ export function createPusher(options: PusherOptions): Pusher {
   return {
     wake,
     retry() {
-      cancelRetry?.();
-      cancelRetry = undefined;
+      clear("retry");
       failures = 0;
       outdated.clear();
       isolation.hurry();
       draftsWanted = true;
-      hurried = true;
+      mustGoOn = true;
       if (!running) void run();
     },
     close() {
       closed = true;
-      cancelRetry?.();
-      cancelOutdated?.();
+      clear("retry", "outdated");
       isolation.close();
     },
   };

@@ -3,6 +3,7 @@ import type { Environment } from "../environment.ts";
 /** Timers with names: setting one replaces the timer of that name. */
 export interface Timers<Name extends string> {
   set(name: Name, ms: number, run: () => void): void;
+  has(name: Name): boolean;
   clear(...names: readonly Name[]): void;
 }
 
@@ -18,6 +19,7 @@ export function createTimers<Name extends string>(environment: Environment, isCl
   }
 
   return {
+    has: (name) => cancels.has(name),
     set(name, ms, run) {
       if (isClosed()) return;
       clear(name);

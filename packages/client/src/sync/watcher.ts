@@ -173,6 +173,12 @@ export function createWatcher(options: WatcherOptions): Watcher {
       );
   }
 
+  function halt(): void {
+    started = false;
+    end();
+    clear("ask");
+  }
+
   return {
     start() {
       if (started) return;
@@ -192,16 +198,11 @@ export function createWatcher(options: WatcherOptions): Watcher {
     ask,
     receive: changes.receiveFromTab,
     stop() {
-      if (!started) return;
-      started = false;
-      end();
-      clear("ask");
+      if (started) halt();
     },
     close() {
-      started = false;
       closed = true;
-      end();
-      clear("ask");
+      halt();
     },
   };
 }

@@ -244,8 +244,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop a draft that another device replaced unseen",
     "client/src/record/snapshot.ts",
-    "keepOverwritten(typed), seenSince",
-    "seenSince",
+    "keepOverwritten(typed), dropSeen",
+    "dropSeen",
   ),
   one(
     "let a submission take drafts that it has not seen",
