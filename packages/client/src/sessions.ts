@@ -133,7 +133,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       for (const id of ids) for (const name of flows.keys()) live.get(keyOf(name, id))?.refresh();
       for (const [name, list] of lists) if (ids.some((id) => store.records.get(id)?.flow === name)) list.refresh();
     },
-    onCircumstances() {
+    onStatusChange() {
       for (const session of live.values()) session.refresh();
       for (const list of lists.values()) list.refresh();
     },

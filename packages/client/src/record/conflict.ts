@@ -12,7 +12,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
-import { dropDraft, inputFields, mergeDrafts, pickFields, type Fields } from "./drafts.ts";
+import { dropDraft, inputFields, mapFields, mergeDrafts, pickFields, type Fields } from "./drafts.ts";
 import type { RecordUpdate, SessionRecord, ShelvedChange } from "./record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
@@ -110,11 +110,10 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
 
 /** The drafts that were typed here, sent or not, without the fields that a submission on the server or a pending one has seen. */
 export function typedBefore(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
-  const steps = Object.entries(mergeDrafts(before?.drafts ?? {}, record.drafts)).map(([step, slots]) => {
+  return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (slots, step) => {
     const left = unseen(record, step, slots, record.snapshot?.submissions[step]?.typed);
-    return [step, pickFields(left, (_, { at }) => deviceOf(at) === device.id)];
+    return pickFields(left, (_, { at }) => deviceOf(at) === device.id);
   });
-  return Object.fromEntries(steps);
 }
 
 /** The fields that neither `theirs`, a submission's stamps, nor a pending submission of this device has seen. */

@@ -32,7 +32,7 @@ export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
 
 /** The values that a form shows, without their stamps; `undefined` for a field that was emptied. */
 export function draftValues(drafts: Drafts): Record<string, Record<string, Json | undefined>> {
-  return mapValues(drafts, fieldValues);
+  return mapFields(drafts, fieldValues);
 }
 
 /** Stamps the fields that a person types now over the shown ones. The stamp is newer than every stamp in this record. */
@@ -44,9 +44,12 @@ export function stampFields(
   shown: FieldDrafts = {},
 ): FieldDrafts {
   const at = nextStamp(device, nowMs, newestStamp(record));
-  return Object.fromEntries(
-    Object.entries(fields).map(([field, value]) => [field, slotOf(value, at, seenIn(ownSlot(shown, field), device))]),
-  );
+  return mapFields(fields, (value, field) => slotOf(value, at, seenIn(ownSlot(shown, field), device)));
+}
+
+/** Fields that are all empty. */
+export function emptyFields(names: readonly string[]): Fields {
+  return Object.fromEntries(names.map((field) => [field, undefined]));
 }
 
 /** The fields that pass a test. */
@@ -139,10 +142,16 @@ function newestStamp({ snapshot, drafts, otherVersionDrafts, pending }: SessionR
   return newest([...[...slots, ...otherVersion].map(({ at }) => at), ...submitted]);
 }
 
-function newest(stamps: readonly Stamp[]): Stamp | undefined {
-  return stamps.reduce<Stamp | undefined>((last, at) => (last === undefined || last < at ? at : last), undefined);
+export function newest(stamps: readonly Stamp[]): Stamp | undefined {
+  return [...stamps].sort().at(-1);
 }
 
-function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+/** When each field was typed. */
+export function stampsOf(slots: FieldDrafts): Record<string, Stamp> {
+  return mapFields(slots, ({ at }) => at);
+}
+
+/** Every field with another value. */
+export function mapFields<T, U>(fields: Readonly<Record<string, T>>, map: (value: T, field: string) => U) {
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, map(value, field)]));
 }

@@ -1,4 +1,5 @@
 import {
+  fieldValues,
   liftDrafts,
   liftInput,
   liftSession,
@@ -10,7 +11,7 @@ import {
   type Snapshot,
   type ShownSession,
 } from "@sessions/core";
-import type { Fields } from "./drafts.ts";
+import { mapFields, pickFields, stampsOf, type Fields } from "./drafts.ts";
 import type { SessionRecord, ShelvedChange } from "./record.ts";
 
 /**
@@ -64,7 +65,7 @@ export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Sna
 /** What a step held before it became sensitive is let go of. */
 function redactSteps(flow: AnyFlow, snapshot: Snapshot): Snapshot {
   const told = (values: Snapshot["data"]) =>
-    Object.fromEntries(Object.entries(values).map(([step, value]) => [step, isSensitive(flow, step) ? null : value]));
+    mapFields(values, (value, step) => (isSensitive(flow, step) ? null : value));
   return { ...snapshot, data: told(snapshot.data), inputs: told(snapshot.inputs) };
 }
 
@@ -109,13 +110,11 @@ function liftTyped(
   const typedAt = over?.typed ?? {};
   // When it was typed is not known of all: later than never.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);
-  const slots = Object.entries(mine as Fields).map(([field, value]) => [field, slotOf(value, typedAt[field] ?? at)]);
-  const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: Object.fromEntries(slots) }, {}, session));
+  const slots = mapFields(mine as Fields, (value, field) => slotOf(value, typedAt[field] ?? at));
+  const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: slots }, {}, session));
   // Of a step that is gone it is kept as it was.
   if (lifted === undefined) return { mine };
   // What a migration adds of its own was not typed.
-  const typed = Object.entries(lifted).filter(([, slot]) => slot.value !== undefined && slot.at !== oldest(slot.at));
-  const values = Object.fromEntries(typed.map(([field, { value }]) => [field, value]));
-  const stamps = Object.fromEntries(typed.map(([field, slot]) => [field, slot.at]));
-  return { mine: values, ...(over && { over: { ...over, typed: stamps } }) };
+  const typed = pickFields(lifted, (_, slot) => slot.value !== undefined && slot.at !== oldest(slot.at));
+  return { mine: fieldValues(typed) as Json, ...(over && { over: { ...over, typed: stampsOf(typed) } }) };
 }

@@ -12,7 +12,7 @@ import {
   type Stamp,
 } from "@sessions/core";
 import { shelveDraft } from "./conflict.ts";
-import { dropDraft, keepFields, ownSlot, pickFields } from "./drafts.ts";
+import { dropDraft, keepFields, newest, ownSlot, pickFields, stampsOf } from "./drafts.ts";
 import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";
 
 /**
@@ -33,17 +33,13 @@ export function keepOverwritten(mine: Drafts = {}): RecordUpdate {
       const left = dropDraft(step, replaced)(kept);
       const [first] = Object.values(lost);
       if (first === undefined) return left;
-      const newest = Object.keys(lost)
-        .map((field) => theirs[field]!.at)
-        .sort()
-        .at(-1)!;
-      const typed = Object.fromEntries(Object.entries(lost).map(([field, { at }]) => [field, at]));
+      const theirNewest = newest(Object.keys(lost).map((field) => theirs[field]!.at))!;
       const entry = {
         id: first.at,
         step,
         refusal: { code: "conflict", step, changed: [step], theirs: null } satisfies Refusal,
         base: submittedInput(snapshot, step) ?? null,
-        over: { ...typedBy(newest, snapshot), typed },
+        over: { ...typedBy(theirNewest, snapshot), typed: stampsOf(lost) },
       };
       return shelveDraft(entry, lost)(left);
     }, record);

@@ -5,7 +5,7 @@ import { cancel, draft, start, submit } from "../../../core/src/testing/commands
 import { repetitions } from "../../../../scripts/repetitions.ts";
 import { newestTyped, stampFields, keepDraft } from "./drafts.ts";
 import { applySnapshot } from "./snapshot.ts";
-import { enqueue, unshelved } from "./queue.ts";
+import { enqueue, unshelve } from "./queue.ts";
 import { applyReply, type Answer } from "./reply.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "../testing/transfer.ts";
@@ -180,7 +180,7 @@ class World {
     if (again) {
       const submission = { ...this.#submission(this.screen, entry.step!, 1), input: entry.mine } as QueuedCommand;
       if (!this.#judged(submission, entry.id)) return;
-    } else this.record = unshelved(entry.id)(this.record);
+    } else this.record = unshelve(entry.id)(this.record);
     this.decided.add(entry.id);
   }
 }

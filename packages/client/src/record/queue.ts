@@ -1,5 +1,5 @@
 import { dropSubmitted, type Json, type Refusal } from "@sessions/core";
-import { dropDraft } from "./drafts.ts";
+import { dropDraft, pickFields } from "./drafts.ts";
 import type { RecordUpdate, QueuedCommand, SessionRecord, Settlement } from "./record.ts";
 
 /** How many outcomes a record remembers: as many as a session takes commands in its life. */
@@ -18,12 +18,12 @@ export function enqueue(
 ): RecordUpdate {
   return (before) => {
     const settlement = before.settled.find(({ id }) => id === command.id)?.settlement;
-    if (settlement && wasUnsettled(settlement)) return before;
-    const record = instead === undefined ? before : unshelved(instead)(before);
+    if (settlement && isUnsettledRefusal(settlement)) return before;
+    const record = instead === undefined ? before : unshelve(instead)(before);
     if (settlement || record.pending.some((entry) => entry.command.id === command.id))
       return consumeDrafts(command)(record);
     if (before.confirmation && !mayBeSent(command.id))
-      return settled(command.id, { outcome: "refused", refusal: unsettled(before) })(before);
+      return settle(command.id, { outcome: "refused", refusal: unsettledRefusal(before) })(before);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     return record.version === command.version ? consumeDrafts(command)(queued) : queued;
@@ -36,13 +36,13 @@ export function consumeDrafts(command: QueuedCommand): RecordUpdate {
     if (command.kind !== "submit") return record;
     const slots = record.drafts[command.step] ?? {};
     const left = dropSubmitted(slots, command.typed);
-    const taken = Object.entries(slots).filter(([field]) => !Object.hasOwn(left, field));
-    return taken.length > 0 ? dropDraft(command.step, Object.fromEntries(taken))(record) : record;
+    const seen = pickFields(slots, (field) => !Object.hasOwn(left, field));
+    return Object.keys(seen).length > 0 ? dropDraft(command.step, seen)(record) : record;
   };
 }
 
 /** Takes a shelved change away: it was retried or discarded. */
-export function unshelved(id: string): RecordUpdate {
+export function unshelve(id: string): RecordUpdate {
   return (record) => ({ ...record, shelved: record.shelved.filter((entry) => entry.id !== id) });
 }
 
@@ -55,12 +55,12 @@ export function noteConfirmation(asked: NonNullable<SessionRecord["confirmation"
 }
 
 /** Forgets an irreversible step: the server has not taken it, and the page that sent it does not any more. */
-export function untaken(id: string): RecordUpdate {
+export function forgetConfirmation(id: string): RecordUpdate {
   return (record) => (record.confirmation?.id === id ? { ...record, confirmation: null } : record);
 }
 
 /** Whether something was refused because of an irreversible step, or is one that was. */
-export function wasUnsettled(settlement: Settlement): boolean {
+export function isUnsettledRefusal(settlement: Settlement): boolean {
   return settlement.outcome === "refused" && settlement.refusal.code === "unsettled";
 }
 
@@ -70,7 +70,7 @@ export function isUnknownOutcome(settlement: Settlement): boolean {
 }
 
 /** Why a command is not taken now. */
-export function unsettled({ pending, confirmation }: SessionRecord): Refusal {
+export function unsettledRefusal({ pending, confirmation }: SessionRecord): Refusal {
   return { code: "unsettled", pending: pending.length + (confirmation ? 1 : 0) };
 }
 
@@ -78,7 +78,7 @@ export function unsettled({ pending, confirmation }: SessionRecord): Refusal {
  * Tells what became of a command, to those who wait for it in any tab. An irreversible step of which nobody knows it is
  * still asked for, after a reload too.
  */
-export function settled(id: string, settlement: Settlement): RecordUpdate {
+export function settle(id: string, settlement: Settlement): RecordUpdate {
   return (record) => ({
     ...record,
     confirmation: record.confirmation?.id === id && !isUnknownOutcome(settlement) ? null : record.confirmation,

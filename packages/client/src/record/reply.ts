@@ -11,9 +11,9 @@ import {
 } from "@sessions/core";
 import { applySnapshot } from "./snapshot.ts";
 import { shelveDraft } from "./conflict.ts";
-import { dropDraft, inputFields, keepDraft, pickFields, stampFields, type Fields } from "./drafts.ts";
+import { dropDraft, emptyFields, inputFields, keepDraft, pickFields, stampFields, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
-import { settled, wasUnsettled } from "./queue.ts";
+import { settle, isUnsettledRefusal } from "./queue.ts";
 import {
   sequence,
   unchanged,
@@ -67,7 +67,7 @@ export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given)
       const outcome: Outcome | undefined = outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
       if (outcome === undefined) continue;
       if (outcome.outcome === "accepted") {
-        record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
+        record = settle(id, { outcome: "accepted", revision: outcome.revision })(record);
         continue;
       }
       hold(outcome.refusal);
@@ -77,9 +77,9 @@ export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given)
     }
     // What took effect was not refused here, though another tab's irreversible step was there first.
     for (const { id, settlement } of before.settled) {
-      const outcome = wasUnsettled(settlement) ? outcomes.get(id) : undefined;
+      const outcome = isUnsettledRefusal(settlement) ? outcomes.get(id) : undefined;
       if (outcome?.outcome === "accepted") {
-        record = settled(id, { outcome: "accepted", revision: outcome.revision })(record);
+        record = settle(id, { outcome: "accepted", revision: outcome.revision })(record);
       }
     }
 
@@ -106,17 +106,13 @@ function applyRefusal(id: string, refusal: Refusal, given: Given): RecordUpdate 
     const entry = record.pending.find(({ command }) => command.id === id)!;
     const command = liftQueued(entry.command, given.flow);
     const by = supersededBy(record, { ...entry, command }, given.flow);
-    if (by !== undefined) return sequence(settled(id, { outcome: "superseded", by }), inherited(entry, by))(record);
+    if (by !== undefined) return sequence(settle(id, { outcome: "superseded", by }), inheritBase(entry, by))(record);
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
     const isSecret = step !== null && given.flow.steps[step]?.sensitive === true;
     const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
-    return sequence(
-      settled(id, { outcome: "refused", refusal }),
-      change,
-      restoreDraft(command, refusal, given),
-    )(record);
+    return sequence(settle(id, { outcome: "refused", refusal }), change, restoreDraft(command, refusal, given))(record);
   };
 }
 
@@ -143,7 +139,7 @@ function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: 
 }
 
 /** A submission that replaces a refused one is compared with what that one was compared with. */
-function inherited({ base }: PendingCommand, by: string | null): RecordUpdate {
+function inheritBase({ base }: PendingCommand, by: string | null): RecordUpdate {
   return (record) => ({
     ...record,
     pending: record.pending.map((entry) => (entry.command.id === by ? { ...entry, base } : entry)),
@@ -165,7 +161,7 @@ function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, 
     const seen = pickFields(shown, (field) => !Object.hasOwn(unseen, field));
     const before = Object.keys({ ...inputFields(record.snapshot, command.step), ...seen });
     const input: Fields = {
-      ...Object.fromEntries(before.map((field) => [field, undefined])),
+      ...emptyFields(before),
       ...(command.input as Fields),
     };
     // The server has these already, or newer ones.

@@ -2,7 +2,7 @@ import type { AnyFlow, Device, Snapshot } from "@sessions/core";
 import { conflictingDrafts, differing, typedBefore } from "./conflict.ts";
 import { liftSnapshot } from "./lift.ts";
 import { keepOverwritten, dropSeen } from "./overwritten.ts";
-import { settled, unshelved } from "./queue.ts";
+import { settle, unshelve } from "./queue.ts";
 import { sequence, isOlder, isUnsettled, unchanged, type RecordUpdate, type SessionRecord } from "./record.ts";
 
 /**
@@ -37,6 +37,6 @@ function dropAgreedConflicts(flow: AnyFlow): RecordUpdate {
       const snapshot = record.snapshot!;
       if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, snapshot)).length > 0) return left;
       const by = snapshot.submissions[step ?? ""]?.command ?? null;
-      return sequence(unshelved(id), kind === "draft" ? unchanged : settled(id, { outcome: "superseded", by }))(left);
+      return sequence(unshelve(id), kind === "draft" ? unchanged : settle(id, { outcome: "superseded", by }))(left);
     }, record);
 }

@@ -13,7 +13,7 @@ import {
 } from "@sessions/core";
 import { changedFields, inputFields, keepDraft, newestTyped, stampFields, type Fields } from "../record/drafts.ts";
 import { keepOverwritten } from "../record/overwritten.ts";
-import { enqueue, unsettled, unshelved, wasUnsettled } from "../record/queue.ts";
+import { enqueue, unsettledRefusal, unshelve, isUnsettledRefusal } from "../record/queue.ts";
 import {
   sequence,
   unchanged,
@@ -86,7 +86,7 @@ export function createActions(options: ActionsOptions): SessionActions {
   /** Why a command is refused at once. Nothing may contradict an irreversible step whose outcome only the server knows. */
   function refusalNow(view: Snapshot | null, command: Command): Refusal | null {
     const record = recordNow();
-    if (record.confirmation) return unsettled(record);
+    if (record.confirmation) return unsettledRefusal(record);
     const verdict = judge(view, command);
     return verdict.accepted ? null : verdict.refusal;
   }
@@ -128,7 +128,7 @@ export function createActions(options: ActionsOptions): SessionActions {
       if (!flow.steps[step].kept) return confirmation.send(command);
       const queued = queue(command, (inputFields(view, step) as Json) ?? null, instead);
       if (instead === undefined)
-        void queued.settled.then((settlement) => wasUnsettled(settlement) && keepForm(step, form, typed));
+        void queued.settled.then((settlement) => isUnsettledRefusal(settlement) && keepForm(step, form, typed));
       return queued;
     };
     return submissionOf(id, whenKnown(begin));
@@ -158,7 +158,7 @@ export function createActions(options: ActionsOptions): SessionActions {
       // Another tab may know a newer value.
       const keep =
         Object.keys(slots).length > 0 ? sequence(keepDraft(step, slots, version), keepOverwritten()) : unchanged;
-      const stored = store.change(session, sequence(instead ? unshelved(instead.id) : unchanged, keep));
+      const stored = store.change(session, sequence(instead ? unshelve(instead.id) : unchanged, keep));
       void stored.then(() => {
         sync.requestPersistence();
         sync.typed();

@@ -1,5 +1,5 @@
 import type { AnyFlow, SubmitCommand } from "@sessions/core";
-import { consumeDrafts, noteConfirmation, settled, unsettled, untaken } from "../record/queue.ts";
+import { consumeDrafts, noteConfirmation, settle, unsettledRefusal, forgetConfirmation } from "../record/queue.ts";
 import { sequence, unchanged, type RecordUpdate, type SessionRecord, type Settlement } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import { askReceipt, refuse, sendOnce, type Verdict } from "../sync/irreversible.ts";
@@ -26,10 +26,14 @@ export function createConfirmation(
   let sending: string | undefined;
   let isRecovering = false;
 
-  async function settle(command: string, { outcome, snapshot }: Verdict, ...more: RecordUpdate[]): Promise<Settlement> {
+  async function applyVerdict(
+    command: string,
+    { outcome, snapshot }: Verdict,
+    ...more: RecordUpdate[]
+  ): Promise<Settlement> {
     const settlement = settlementOf(outcome);
     const apply = snapshot ? applySnapshot(snapshot, sync.device(), flow) : unchanged;
-    await store.change(session, sequence(apply, settled(command, settlement), ...more));
+    await store.change(session, sequence(apply, settle(command, settlement), ...more));
     return settlement;
   }
 
@@ -37,9 +41,13 @@ export function createConfirmation(
     const { pending, confirmation } = recordNow();
     // Another tab was faster.
     const isLate = pending.length > 0 || (confirmation !== null && confirmation.id !== command.id);
-    const verdict = isLate ? refuse(unsettled(recordNow())) : await sendOnce(command, sync);
+    const verdict = isLate ? refuse(unsettledRefusal(recordNow())) : await sendOnce(command, sync);
     sending = undefined;
-    return settle(command.id, verdict, verdict.outcome.outcome === "accepted" ? consumeDrafts(command) : unchanged);
+    return applyVerdict(
+      command.id,
+      verdict,
+      verdict.outcome.outcome === "accepted" ? consumeDrafts(command) : unchanged,
+    );
   }
 
   async function recover(noted: NonNullable<SessionRecord["confirmation"]>): Promise<void> {
@@ -47,14 +55,14 @@ export function createConfirmation(
     const isOpen = () => sync.isOpen && recordNow().confirmation?.id === noted.id;
     const verdict = await askReceipt({ ...noted, session }, isOpen, sync);
     isRecovering = false;
-    if (verdict && isOpen()) await settle(noted.id, verdict, untaken(noted.id));
+    if (verdict && isOpen()) await applyVerdict(noted.id, verdict, forgetConfirmation(noted.id));
   }
 
   return {
     send(command) {
       const { id, step } = command;
       const record = recordNow();
-      if (record.pending.length > 0) return endedAtOnce({ outcome: "refused", refusal: unsettled(record) });
+      if (record.pending.length > 0) return endedAtOnce({ outcome: "refused", refusal: unsettledRefusal(record) });
       sending = id;
       // The record holds the command's id alone: a page that comes back asks for the receipt, and never sends again.
       const stored = store.change(session, noteConfirmation({ id, step, atMs: environment.now() }));

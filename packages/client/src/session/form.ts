@@ -10,7 +10,7 @@ import {
   type Stamp,
   type Storable,
 } from "@sessions/core";
-import { inputFields, ownSlot, pickFields, type Fields } from "../record/drafts.ts";
+import { emptyFields, inputFields, ownSlot, pickFields, type Fields } from "../record/drafts.ts";
 
 /**
  * The typed fields that can be stored, as JSON of their own. `refusal` says why the others cannot; null if there are none.
@@ -34,8 +34,7 @@ export function storableFields(step: string, fields: Fields): { stored: Fields; 
 export function submittedFields(input: unknown, plain: Storable): Fields | null {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return null;
   if (!plain.ok) return input as Fields;
-  const empty = Object.keys(input).map((field) => [field, undefined]);
-  return { ...Object.fromEntries(empty), ...(plain.value as Fields) };
+  return { ...emptyFields(Object.keys(input)), ...(plain.value as Fields) };
 }
 
 /**
@@ -55,7 +54,7 @@ export function formAsDraft(
   const empty = [...Object.keys(inputFields(view, step) ?? {}), ...Object.keys(shown)].filter(
     (field) => ownSlot(typedSince, field) === undefined,
   );
-  const whole = { ...Object.fromEntries(empty.map((field) => [field, undefined])), ...form };
+  const whole = { ...emptyFields(empty), ...form };
   // Some schemas take fields that they drop.
   return pickFields(whole, (field) => known?.includes(field) ?? true);
 }

@@ -1,7 +1,7 @@
 import type { AnyFlow, Json } from "@sessions/core";
 import { differing, shownFields } from "../record/conflict.ts";
 import type { Fields } from "../record/drafts.ts";
-import { unshelved } from "../record/queue.ts";
+import { unshelve } from "../record/queue.ts";
 import type { ShelvedChange } from "../record/record.ts";
 import type { SessionActions } from "./actions.ts";
 import type { Shelved } from "./state.ts";
@@ -50,7 +50,7 @@ export function createShelf(
   function discard({ id, kind }: ShelvedChange): Promise<void> {
     actions.assertOpen();
     // Without its start there is no session for the rest.
-    return store.change(session, kind === "start" ? (record) => ({ ...record, shelved: [] }) : unshelved(id));
+    return store.change(session, kind === "start" ? (record) => ({ ...record, shelved: [] }) : unshelve(id));
   }
 
   return (entry) => {

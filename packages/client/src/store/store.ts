@@ -130,11 +130,9 @@ export function createStore(options: StoreOptions): Store {
   }
 
   return {
+    ...records,
     name,
     records: records.all,
-    written: records.written,
-    isSendable: records.isSendable,
-    mayBeSent: records.mayBeSent,
     get storage() {
       return records.storage;
     },
@@ -151,9 +149,6 @@ export function createStore(options: StoreOptions): Store {
       return records.unstored;
     },
     ready,
-    change: records.change,
-    refresh: records.refresh,
-    heal: records.heal,
     dismissLost() {
       lost = false;
       changed([]);

@@ -31,9 +31,9 @@ export interface Changes {
    */
   receive(event: WatchEvent, listed?: Set<string>): void;
   /** Stores an event that came to another tab. */
-  receiveFromTab(event: WatchEvent): void;
+  accept(event: WatchEvent): void;
   /** Names fewer sessions from now on, if the error says that a request was too long: some servers refuse a long URL. */
-  shortenRequests(error: unknown): void;
+  nameFewer(error: unknown): void;
 }
 
 export function createChanges({
@@ -64,7 +64,7 @@ export function createChanges({
     void store.change(snapshot.id, applySnapshot(snapshot, device(), flows.get(snapshot.flow)));
   }
 
-  function receiveFromTab({ now, protocol, snapshots }: WatchEvent): void {
+  function accept({ now, protocol, snapshots }: WatchEvent): void {
     connection.heard(now, protocol);
     if (protocol === PROTOCOL_VERSION) snapshots.forEach(apply);
   }
@@ -72,7 +72,7 @@ export function createChanges({
   function receive(event: WatchEvent, listed?: Set<string>): void {
     const { protocol, snapshots, more } = event;
     heardAtMs = environment.now();
-    receiveFromTab(event);
+    accept(event);
     if (protocol !== PROTOCOL_VERSION) return;
     for (const { id } of snapshots) listed?.add(id);
     if (listed && !more) void readEach(active().filter(({ id }) => !listed.has(id)));
@@ -103,8 +103,8 @@ export function createChanges({
       }
     },
     receive,
-    receiveFromTab,
-    shortenRequests(error) {
+    accept,
+    nameFewer(error) {
       const { status = 0, isRouters } = answerOf(error) ?? {};
       if (!isRouters && isFinal(status) && status !== 404) maxNamed = Math.min(maxNamed, active().length) >> 1;
     },

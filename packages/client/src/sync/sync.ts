@@ -28,7 +28,7 @@ export interface SyncOptions {
   /** These records may look different now. */
   readonly onRecords: (ids: readonly string[]) => void;
   /** The connection, the storage or the time has changed: anything may look different. */
-  readonly onCircumstances: () => void;
+  readonly onStatusChange: () => void;
   /** The server could not be heard for a while, and now can. */
   readonly onReconnected: () => void;
 }
@@ -58,7 +58,7 @@ export interface Sync {
 export const syncs = new WeakMap<object, Sync>();
 
 export function createSync(options: SyncOptions): Sync {
-  const { owner, profile, flows, environment, onRecords, onCircumstances, onReconnected } = options;
+  const { owner, profile, flows, environment, onRecords, onStatusChange, onReconnected } = options;
   let isOpen = !isServerRender();
 
   const store = createStore({
@@ -117,7 +117,7 @@ export function createSync(options: SyncOptions): Sync {
   /** Pushes and watches if it is this tab's turn. */
   function onLeaderChange(): void {
     if (!isOpen || !store.loaded) return;
-    onCircumstances();
+    onStatusChange();
     if (watches()) watcher.start();
     else watcher.stop();
     if (isLeader()) pusher.wake(true);
@@ -172,7 +172,7 @@ export function createSync(options: SyncOptions): Sync {
 
   function tick(): void {
     cancelTick = environment.after(TICK_MS, tick);
-    onCircumstances();
+    onStatusChange();
     if (hasGap) onGap();
     void store.heal();
     if (isLeader()) lookAround();
@@ -182,7 +182,7 @@ export function createSync(options: SyncOptions): Sync {
   /** What the browser says may be wrong either way: the next answer decides. */
   function onConnection(): void {
     if (globalThis.navigator?.onLine === false) connection.failed();
-    onCircumstances();
+    onStatusChange();
     if (watches()) watcher.ask();
   }
 
@@ -206,7 +206,7 @@ export function createSync(options: SyncOptions): Sync {
   function onLink(wasUp: boolean): void {
     if (!isOpen) return;
     tellLink();
-    onCircumstances();
+    onStatusChange();
     if (connection.state.up && !wasUp) {
       // The push may still wait for its retry while the stream is back, and the other way round.
       retry();
@@ -243,7 +243,7 @@ export function createSync(options: SyncOptions): Sync {
     store.abandon();
     // What is still on a screen says why it does not move any more.
     connection.signedOut();
-    onCircumstances();
+    onStatusChange();
   }
 
   return {

@@ -127,7 +127,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
         }),
       onError: (error) =>
         ifCurrent(() => {
-          changes.shortenRequests(error);
+          changes.nameFewer(error);
           reconnect();
         }),
       onComplete: () => ifCurrent(reconnect),
@@ -165,7 +165,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
         (error: unknown) => {
           isAsking = false;
           failures += 1;
-          changes.shortenRequests(error);
+          changes.nameFewer(error);
           connection.failed();
           // In the same way the client hears that somebody has signed in again.
           if (started || connection.isSignedOut) set("ask", backoffMs(failures, environment), ask);
@@ -196,7 +196,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
       if (!isOpening || force) connect();
     },
     ask,
-    receive: changes.receiveFromTab,
+    receive: changes.accept,
     stop() {
       if (started) halt();
     },

@@ -38,8 +38,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop a refused submission",
     "client/src/record/reply.ts",
-    "      change,\n      restoreDraft(command, refusal, given),\n",
-    "",
+    ", change, restoreDraft(command, refusal, given))(record)",
+    ")(record)",
   ),
   {
     name: "elect a leader once, and never again",
