@@ -15,8 +15,8 @@ import { mapFields, pickFields, stampsOf, type Fields } from "./drafts.ts";
 import type { SessionRecord, ShelvedChange } from "./record.ts";
 
 /**
- * A record as this page's version of the flow has it; as it is when it is of a later version, or cannot be lifted.
- * What is pending stays as it was made: the server knows it by that.
+ * Lifts a record to this page's version of the flow. A record of a later version, or one that cannot be lifted, stays as
+ * it is. Pending commands stay as they were made, because the server compares them with what was sent before.
  */
 export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): SessionRecord {
   if (flow === undefined || record.version === 0 || record.version > flow.version) return record;
@@ -47,12 +47,12 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
       outdated: false,
     };
   } catch {
-    // The server meets the same, and reports it.
+    // The server fails in the same way, and reports it.
     return record;
   }
 }
 
-/** A snapshot as this page's version has it, or as it is. Of an ended session that cannot be lifted the end is left. */
+/** Lifts a snapshot to this page's version, if it can. Of an ended session that cannot be lifted only the end is left. */
 export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Snapshot {
   if (flow === undefined || snapshot.version > flow.version) return snapshot;
   try {
@@ -62,23 +62,23 @@ export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Sna
   }
 }
 
-/** What a step held before it became sensitive is let go of. */
+/** Removes the values of steps that have become sensitive. */
 function redactSteps(flow: AnyFlow, snapshot: Snapshot): Snapshot {
-  const told = (values: Snapshot["data"]) =>
+  const redact = (values: Snapshot["data"]) =>
     mapFields(values, (value, step) => (isSensitive(flow, step) ? null : value));
-  return { ...snapshot, data: told(snapshot.data), inputs: told(snapshot.inputs) };
+  return { ...snapshot, data: redact(snapshot.data), inputs: redact(snapshot.inputs) };
 }
 
 function isSensitive(flow: AnyFlow, step: string | null): boolean {
   return flow.steps[step ?? ""]?.sensitive === true;
 }
 
-/** What can be told of a session of another version. */
+/** The parts of a session of another version that this page can read. */
 export function withoutContents(snapshot: Snapshot): Snapshot {
   return { ...snapshot, data: {}, inputs: {}, outputs: {}, submissions: {}, drafts: {}, result: null };
 }
 
-/** What was to be submitted, in the words of this page's version where there are any. */
+/** A submission's input, lifted to this page's version if possible. */
 export function liftSubmission(flow: AnyFlow, version: number, step: string, input: Json) {
   try {
     return liftStep(flow, version, step, input);
@@ -100,7 +100,7 @@ function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange, sessi
     : { ...lifted, mine: input };
 }
 
-/** What is kept aside of a draft has only some of its step's fields, as a draft has: the rest is what stands there. */
+/** Lifts a shelved draft. It has only some of its step's fields; the session has the others. */
 function liftTyped(
   flow: AnyFlow,
   version: number,
@@ -108,13 +108,13 @@ function liftTyped(
   session: ShownSession,
 ): Pick<ShelvedChange, "mine" | "over"> {
   const typedAt = over?.typed ?? {};
-  // When it was typed is not known of all: later than never.
+  // It is not known when some fields were typed. Any stamp above the oldest does.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);
   const slots = mapFields(mine as Fields, (value, field) => slotOf(value, typedAt[field] ?? at));
   const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: slots }, {}, session));
-  // Of a step that is gone it is kept as it was.
+  // The step is gone: the draft stays as it was.
   if (lifted === undefined) return { mine };
-  // What a migration adds of its own was not typed.
+  // Nobody typed the fields that a migration adds of its own.
   const typed = pickFields(lifted, (_, slot) => slot.value !== undefined && slot.at !== oldest(slot.at));
   return { mine: fieldValues(typed) as Json, ...(over && { over: { ...over, typed: stampsOf(typed) } }) };
 }

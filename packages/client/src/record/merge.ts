@@ -4,35 +4,35 @@ import { isUnknownOutcome } from "./queue.ts";
 import { isOlder, type SessionRecord } from "./record.ts";
 
 /**
- * Two views of one session that come from one record: nothing that either has is lost, nothing is there twice,
- * and what either knows to be settled does not wait any more.
+ * Merges two copies of one session's record. Nothing that either has is lost, and nothing is there twice. A command that
+ * either knows to be settled waits no more.
  */
 export function mergeRecords(left: SessionRecord, right: SessionRecord): SessionRecord {
   const settled = union(left.settled, right.settled, ({ id }) => id);
   const shelved = union(left.shelved, right.shelved, ({ id }) => id);
   const done = new Set([...settled, ...shelved].map(({ id }) => id));
   const answered = new Set(settled.filter(({ settlement }) => !isUnknownOutcome(settlement)).map(({ id }) => id));
-  // Either has what its own commands build on, so that none of the left's waits for one that only the right has.
+  // Each copy has the commands that its own commands need, so no command of the left needs one that only the right has.
   const pending = union(left.pending, right.pending, ({ command }) => command.id).filter(
     ({ command }) => !done.has(command.id),
   );
   const behind = left.version - right.version || (isOlder(left.snapshot, right.snapshot) ? -1 : 0);
   const [record, other] = behind < 0 ? [right, left] : [left, right];
-  // Words of another version are kept apart until they can be lifted.
-  const apart = record.version === other.version ? {} : other.drafts;
-  const aside = Object.entries(apart).map(([step, slots]) => ({ version: other.version, step, slots }));
-  // What either typed may have been replaced in what the other has heard.
+  // Drafts of another version are kept apart until they can be lifted.
+  const others = record.version === other.version ? {} : other.drafts;
+  const otherVersion = Object.entries(others).map(([step, slots]) => ({ version: other.version, step, slots }));
+  // A field that one copy typed may be replaced in the other's newer snapshot.
   return keepOverwritten()({
     ...record,
     flow: left.flow || right.flow,
     pending,
-    drafts: aside.length > 0 ? record.drafts : mergeDrafts(left.drafts, right.drafts),
-    otherVersionDrafts: union([...left.otherVersionDrafts, ...right.otherVersionDrafts], aside, (typed) =>
+    drafts: otherVersion.length > 0 ? record.drafts : mergeDrafts(left.drafts, right.drafts),
+    otherVersionDrafts: union([...left.otherVersionDrafts, ...right.otherVersionDrafts], otherVersion, (typed) =>
       JSON.stringify(typed),
     ),
     shelved,
     settled,
-    confirmation: [left.confirmation, right.confirmation].find((asked) => asked && !answered.has(asked.id)) ?? null,
+    confirmation: [left.confirmation, right.confirmation].find((noted) => noted && !answered.has(noted.id)) ?? null,
   });
 }
 

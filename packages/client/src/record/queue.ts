@@ -6,9 +6,9 @@ import type { RecordUpdate, QueuedCommand, SessionRecord, Settlement } from "./r
 const SETTLED_KEPT = 1_000;
 
 /**
- * Queues a command, instead of a shelved change of that id. What it has seen typed in its step is part of it from now on.
- * While an irreversible step is unanswered it is refused: another tab may have sent that just now. What may have been sent
- * itself (`mayBeSent`) only the server can refuse.
+ * Queues a command. `instead` is the id of the shelved change that it replaces. The command takes the drafts of its step
+ * that the person saw. While an irreversible step is unanswered the command is refused, because another tab may have sent
+ * the step just now. Only the server can refuse a command that may have been sent already (`mayBeSent`).
  */
 export function enqueue(
   command: QueuedCommand,
@@ -30,7 +30,7 @@ export function enqueue(
   };
 }
 
-/** Forgets what a submission has taken up. What was typed since, or in another tab without its having seen it, stays. */
+/** Forgets the drafts that a submission has seen. Fields that were typed later, or in another tab unseen, stay. */
 export function consumeDrafts(command: QueuedCommand): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit") return record;
@@ -41,42 +41,42 @@ export function consumeDrafts(command: QueuedCommand): RecordUpdate {
   };
 }
 
-/** Takes a shelved change away: it was retried or discarded. */
+/** Removes a shelved change: it was retried or discarded. */
 export function unshelve(id: string): RecordUpdate {
   return (record) => ({ ...record, shelved: record.shelved.filter((entry) => entry.id !== id) });
 }
 
-/** Remembers what is about to be sent and must not be sent again, unless its answer is known or another is awaited. */
-export function noteConfirmation(asked: NonNullable<SessionRecord["confirmation"]>): RecordUpdate {
+/** Notes the irreversible step that is about to be sent, unless its answer is known or another step waits for one. */
+export function noteConfirmation(confirmation: NonNullable<SessionRecord["confirmation"]>): RecordUpdate {
   return (record) =>
-    record.settled.some(({ id }) => id === asked.id)
+    record.settled.some(({ id }) => id === confirmation.id)
       ? record
-      : { ...record, confirmation: record.confirmation ?? asked };
+      : { ...record, confirmation: record.confirmation ?? confirmation };
 }
 
-/** Forgets an irreversible step: the server has not taken it, and the page that sent it does not any more. */
+/** Forgets an irreversible step: the server has no receipt of it, and no page sends it any more. */
 export function forgetConfirmation(id: string): RecordUpdate {
   return (record) => (record.confirmation?.id === id ? { ...record, confirmation: null } : record);
 }
 
-/** Whether something was refused because of an irreversible step, or is one that was. */
+/** Whether a command was refused because of an irreversible step, or is a refused one itself. */
 export function isUnsettledRefusal(settlement: Settlement): boolean {
   return settlement.outcome === "refused" && settlement.refusal.code === "unsettled";
 }
 
-/** Whether nobody knows what became of an irreversible step: the server did not answer, and may have taken it. */
+/** Whether the outcome of an irreversible step is unknown: the server did not answer, and may have accepted it. */
 export function isUnknownOutcome(settlement: Settlement): boolean {
   return settlement.outcome === "refused" && settlement.refusal.code === "unconfirmed";
 }
 
-/** Why a command is not taken now. */
+/** The refusal of a command while others, or an irreversible step, wait for an answer. */
 export function unsettledRefusal({ pending, confirmation }: SessionRecord): Refusal {
   return { code: "unsettled", pending: pending.length + (confirmation ? 1 : 0) };
 }
 
 /**
- * Tells what became of a command, to those who wait for it in any tab. An irreversible step of which nobody knows it is
- * still asked for, after a reload too.
+ * Notes how a command ended, for everybody who waits for it in any tab. If the outcome of an irreversible step is unknown,
+ * the client goes on asking for it, after a reload too.
  */
 export function settle(id: string, settlement: Settlement): RecordUpdate {
   return (record) => ({

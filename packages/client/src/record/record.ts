@@ -9,25 +9,25 @@ import type {
   SubmitCommand,
 } from "@sessions/core";
 
-/** What is queued. Drafts are not: they are slots, and become commands when they are pushed. */
+/** A command that is queued. Drafts are no queued commands: they become commands when they are pushed. */
 export type QueuedCommand = StartCommand | SubmitCommand | CancelCommand;
 
 export interface PendingCommand {
   readonly command: QueuedCommand;
-  /** What its step held when the person submitted. */
+  /** The value of its step when the person submitted. */
   readonly base: Json | null;
 }
 
 /** A change that could not be applied, kept until the person decides. */
 export interface ShelvedChange {
-  /** The command's id; of a draft that was kept aside, the first one's that displaced it. */
+  /** The command's id. A shelved draft has the id of the first command that displaced it, or its first stamp. */
   readonly id: string;
   readonly kind: "start" | "submit" | "draft" | "cancel";
   readonly step: string | null;
   readonly refusal: Refusal;
   readonly base: Json | null;
   readonly mine: Json;
-  /** Of a draft that another device typed over: the newest there, and when each field was typed here. */
+  /** Only if another device typed over the draft: the newest value there, and when each field was typed here. */
   readonly over?: Overwritten & { readonly typed: { readonly [field: string]: Stamp } };
 }
 
@@ -40,8 +40,7 @@ export interface Overwritten {
 }
 
 /**
- * What became of a submission. `by`: the command whose submission says the same or replaced it; null when
- * the session's end does.
+ * How a submission ended. `by` is the command that submitted the same value or replaced it; null if the session's end did.
  */
 export type Settlement =
   | { readonly outcome: "accepted"; readonly revision: number }
@@ -52,15 +51,15 @@ export type Settlement =
 export interface SessionRecord {
   /** The flow's name. */
   readonly flow: string;
-  /** The version of the flow that the snapshot, the drafts and what is shelved are of; 0 while there is nothing. */
+  /** The flow's version of the snapshot, the drafts and the shelved changes; 0 while there are none. */
   readonly version: number;
   /** The newest state heard from the server. */
   readonly snapshot: Snapshot | null;
   /** Commands that the server has not answered, in their order. */
   readonly pending: readonly PendingCommand[];
-  /** What was typed here and is not yet on the server. */
+  /** Fields that were typed here and are not yet on the server. */
   readonly drafts: Snapshot["drafts"];
-  /** What was typed by a tab that runs another version than the record is of, until one comes that can read both. */
+  /** Drafts of a tab that runs another version than the record's. A page that can read both versions takes them up. */
   readonly otherVersionDrafts: readonly {
     readonly version: number;
     readonly step: string;
@@ -69,15 +68,15 @@ export interface SessionRecord {
   readonly shelved: readonly ShelvedChange[];
   /** The irreversible step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */
   readonly confirmation: { readonly id: string; readonly step: string; readonly atMs: number } | null;
-  /** Client and server run different versions of the flow: what is pending waits for one of them to change. */
+  /** Client and server run different versions of the flow. Pending commands wait until one of them changes. */
   readonly outdated: boolean;
-  /** How the latest commands ended, for those who still wait in any tab. */
+  /** How the latest commands ended, for everybody who still waits in any tab. */
   readonly settled: readonly { readonly id: string; readonly settlement: Settlement }[];
 }
 
 /**
- * A pure step from one record to the next. It may run again, on another tab's newer record or on one that has it
- * already, and then changes nothing more.
+ * A pure step from one record to the next. It may run again: on another tab's newer record, or on a record that has the
+ * change already. Then it changes nothing more.
  */
 export type RecordUpdate = (record: SessionRecord) => SessionRecord;
 
@@ -96,7 +95,7 @@ export const emptyRecord: SessionRecord = {
   settled: [],
 };
 
-/** Whether a snapshot is older than another one of its session; at one revision the flow's version decides. */
+/** Whether a snapshot is older than another of its session. At equal revisions the flow's version decides. */
 export function isOlder(snapshot: Snapshot | null, other: Snapshot | null): boolean {
   if (snapshot === null || other === null) return other !== null && snapshot === null;
   return (snapshot.revision - other.revision || snapshot.version - other.version) < 0;
@@ -112,7 +111,7 @@ export function sequence(...changes: readonly RecordUpdate[]): RecordUpdate {
   return (record) => changes.reduce((before, change) => change(before), record);
 }
 
-/** Whether something local is not yet the server's, or waits for the person. */
+/** Whether something local is not yet on the server, or waits for the person. */
 export function isUnsettled(record: SessionRecord): boolean {
   return isUnsent(record) || record.shelved.length > 0 || record.confirmation !== null;
 }

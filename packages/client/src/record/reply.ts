@@ -24,7 +24,7 @@ import {
   type ShelvedChange,
 } from "./record.ts";
 
-/** What the server said of what was pushed for one session. */
+/** The server's answer to the pushed commands of one session. */
 export interface Answer {
   readonly snapshot: Snapshot | undefined;
   /** By command id. */
@@ -33,7 +33,7 @@ export interface Answer {
   readonly drafts: ReadonlyMap<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>;
 }
 
-/** After these a form would lie, or send again what cannot be sent. */
+/** After these refusals the input is not a draft again: it would hide the server's value, or be refused again. */
 const FORMLESS: readonly string[] = ["conflict", "expired", "unknown_step", "too_large", "blocked"];
 
 export interface Given {
@@ -43,14 +43,14 @@ export interface Given {
 }
 
 /**
- * Settles what the server answered: applied, superseded or shelved. What it is too old, too new or too busy for
- * stays pending, and so does everything queued behind it.
+ * Applies the server's answer: each command is applied, superseded or shelved. A command stays pending if the server is
+ * too old, too new or too busy for it, and so does every command behind it.
  */
 export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given): RecordUpdate {
   return (before) => {
     const { version } = given.flow;
     const told = snapshot && liftSnapshot(given.flow, snapshot);
-    // Whatever became of it, only another version of this page can tell: it sends everything again.
+    // Only a page of another version can read the answer. It sends everything again.
     if (before.version !== version || (told && told.version !== version)) return { ...before, outdated: true };
     let record = told ? applySnapshot(told, given.device, given.flow)(before) : before;
     let held = false;
@@ -59,7 +59,7 @@ export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given)
       outdated ||= code === "outdated";
       held ||= code === "outdated" || code === "busy";
     };
-    // Without a start there is no session, whatever the answer to the rest was or would be.
+    // Without its start there is no session, so every other command is refused with it.
     let lost: Refusal | undefined;
 
     for (const { command } of before.pending) {
@@ -75,7 +75,7 @@ export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given)
       if (kind === "start") lost = outcome.refusal;
       record = applyRefusal(id, lost ?? outcome.refusal, given)(record);
     }
-    // What took effect was not refused here, though another tab's irreversible step was there first.
+    // The server accepted these, so they were not refused, although another tab's irreversible step came first.
     for (const { id, settlement } of before.settled) {
       const outcome = isUnsettledRefusal(settlement) ? outcomes.get(id) : undefined;
       if (outcome?.outcome === "accepted") {
@@ -95,7 +95,7 @@ export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given)
   };
 }
 
-/** How long the server wants to be left alone, in milliseconds; undefined when it decided. */
+/** How long the server asks to wait, in milliseconds; undefined if it decided. */
 export function busyMsOf(outcome: Outcome): number | undefined {
   if (outcome.outcome === "accepted" || outcome.refusal.code !== "busy") return undefined;
   return Math.max(1, outcome.refusal.retryAfterMs);
@@ -116,13 +116,13 @@ function applyRefusal(id: string, refusal: Refusal, given: Given): RecordUpdate 
   };
 }
 
-/** A command that was queued at an earlier version of the flow, as it would be queued now. */
+/** A command that was queued at an earlier version of the flow, lifted to this version. */
 function liftQueued(command: QueuedCommand, flow: AnyFlow): QueuedCommand {
   if (command.kind !== "submit") return command;
   return { ...command, ...liftSubmission(flow, command.version, command.step, command.input) };
 }
 
-/** What says the same as a refused command or replaces it: a later submission here, or what stands on the server. */
+/** The command that replaces a refused one: a later submission here, or the server's with the same value. Undefined for none. */
 function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: AnyFlow): string | null | undefined {
   const { snapshot } = record;
   if (command.kind === "cancel") return snapshot?.status === "cancelled" ? null : undefined;
@@ -138,7 +138,7 @@ function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: 
   return snapshot?.submissions[step]?.command;
 }
 
-/** A submission that replaces a refused one is compared with what that one was compared with. */
+/** The submission that replaces a refused one gets its base: the value that both are compared with. */
 function inheritBase({ base }: PendingCommand, by: string | null): RecordUpdate {
   return (record) => ({
     ...record,

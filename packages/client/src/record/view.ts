@@ -3,8 +3,8 @@ import { mergeDrafts } from "./drafts.ts";
 import type { SessionRecord } from "./record.ts";
 
 /**
- * What the screen shows: the newest snapshot, with what is pending and typed here on top. A pending command
- * that the rules refuse on this snapshot changes nothing; the server will say what becomes of it.
+ * The session that the screen shows: the newest snapshot, with the pending commands and the drafts of this device on top.
+ * A pending command that the rules refuse on this snapshot changes nothing: the server decides on it.
  */
 export function viewOf(flow: AnyFlow, record: SessionRecord, device: Device): Snapshot | null {
   let view = record.snapshot;
@@ -16,14 +16,14 @@ export function viewOf(flow: AnyFlow, record: SessionRecord, device: Device): Sn
 }
 
 /**
- * A time that cannot refuse wrongly: another device may have extended the deadline since we last heard, so
- * only the server says `expired`.
+ * The time by which a command is judged here: always before the deadline. Another device may have extended the deadline,
+ * so only the server says `expired`.
  */
 export function judgedAtMs(session: Snapshot | null, nowMs: number): number {
   return session === null ? nowMs : Math.min(nowMs, Date.parse(session.expiresAt) - 1);
 }
 
-/** When a command was made: the first 48 bits of a UUIDv7 are milliseconds (RFC 9562). The view so depends on the record alone. */
+/** When a command was made: the first 48 bits of a UUIDv7 are milliseconds (RFC 9562). So the view depends on the record alone. */
 function mintedMs({ id }: Command): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }

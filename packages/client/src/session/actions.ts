@@ -68,7 +68,7 @@ export function createActions(options: ActionsOptions): SessionActions {
   const { store, connection, environment } = sync;
   const { version } = flow;
 
-  function whenKnown<T>(action: () => T, entry?: EarlyAction): T | Promise<T> {
+  function whenKnown<T>(action: (isKnown: boolean) => T, entry?: EarlyAction): T | Promise<T> {
     assertOpen();
     return early.run(action, entry);
   }
@@ -143,8 +143,7 @@ export function createActions(options: ActionsOptions): SessionActions {
   function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
     // A copy: the application may change its object later.
     const { stored: plain, refusal } = storableFields(step, fields);
-    const isKnown = early.isKnown;
-    const begin = (): PendingDraft => {
+    const begin = (isKnown: boolean): PendingDraft => {
       const record = recordNow();
       const view = viewNow();
       const shown = view?.drafts[step];

@@ -8,11 +8,10 @@ export interface EarlyAction {
 
 /** Actions that wait, in memory alone, until it is known whether there is such a session, and what it holds. */
 export interface EarlyActions {
-  readonly isKnown: boolean;
   /** The actions that wait, in their order. */
   readonly entries: readonly EarlyAction[];
-  /** Runs an action as soon as the session is known, at once if it is known already. */
-  run<T>(action: () => T, entry?: EarlyAction): T | Promise<T>;
+  /** Runs an action as soon as the session is known. `isKnown`: it was known already, so the person sees it. */
+  run<T>(action: (isKnown: boolean) => T, entry?: EarlyAction): T | Promise<T>;
 }
 
 /** `untilKnown` is undefined once the session is known. `onChange` runs after every change of `entries`. */
@@ -20,21 +19,18 @@ export function createEarlyActions(untilKnown: () => Promise<void> | undefined, 
   let entries: readonly EarlyAction[] = [];
 
   return {
-    get isKnown() {
-      return untilKnown() === undefined;
-    },
     get entries() {
       return entries;
     },
     run(action, entry = { step: null, fields: {} }) {
       const known = untilKnown();
-      if (known === undefined) return action();
+      if (known === undefined) return action(true);
       entries = [...entries, entry];
       onChange();
       return known.then(() => {
         entries = entries.filter((other) => other !== entry);
         try {
-          return action();
+          return action(false);
         } finally {
           onChange();
         }

@@ -2,11 +2,11 @@ import { sameJson, type Outcome } from "@sessions/core";
 import type { Fields } from "../record/drafts.ts";
 import type { SessionRecord, Settlement } from "../record/record.ts";
 
-/** Those who wait for what becomes of their commands, whichever tab settles them. */
+/** The outcomes that callers wait for, whichever tab settles their commands. */
 export interface Outcomes {
   submission(id: string): Promise<Settlement>;
   draft(step: string, fields: Fields): Promise<Outcome>;
-  /** Tells everyone whose answer is in the record by now. */
+  /** Resolves every promise whose outcome is in the record by now. */
   resolveKnown(): void;
 }
 
@@ -15,12 +15,12 @@ export function createOutcomes(record: () => SessionRecord): Outcomes {
 
   function until<T>(answer: (record: SessionRecord) => T | undefined): Promise<T> {
     return new Promise((resolve) => {
-      const tell = (now: SessionRecord) => {
-        const found = answer(now);
-        if (found !== undefined) resolve(found);
-        return found !== undefined;
+      const resolveIfKnown = (now: SessionRecord) => {
+        const outcome = answer(now);
+        if (outcome !== undefined) resolve(outcome);
+        return outcome !== undefined;
       };
-      if (!tell(record())) waiting.add(tell);
+      if (!resolveIfKnown(record())) waiting.add(resolveIfKnown);
     });
   }
 
@@ -28,14 +28,14 @@ export function createOutcomes(record: () => SessionRecord): Outcomes {
     submission: (id) => until(({ settled }) => settled.find((entry) => entry.id === id)?.settlement),
     draft: (step, fields) => until((now) => draftOutcome(now, step, fields)),
     resolveKnown() {
-      for (const tell of waiting) {
-        if (tell(record())) waiting.delete(tell);
+      for (const resolveIfKnown of waiting) {
+        if (resolveIfKnown(record())) waiting.delete(resolveIfKnown);
       }
     },
   };
 }
 
-/** Undefined while one of the fields, as typed then or since, is not on the server. */
+/** The outcome of a draft; undefined while one of its fields, with this or a later value, is not on the server. */
 function draftOutcome(
   { drafts, otherVersionDrafts, shelved, snapshot }: SessionRecord,
   step: string,

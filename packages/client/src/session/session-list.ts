@@ -39,7 +39,7 @@ export interface SessionList<F extends AnyFlow = AnyFlow> {
 
 export interface LiveList extends SessionList {
   refresh(): void;
-  /** Something may have been missed: asks for the first page again. */
+  /** Asks for the first page again: the client may have missed something. */
   reload(): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
   let next: ListReply["next"] | undefined;
   let loading = false;
   let failures = 0;
-  // In a row, of those.
+  // In a row, among the failures.
   let refusals = 0;
   const reload = () => load(null);
 
@@ -88,20 +88,20 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
     refresh();
     try {
       await store.ready;
-      let reply = await take(after, PAGE);
-      // The active ones are shown whole, and the ended ones begin behind them.
+      let reply = await loadPage(after, PAGE);
+      // All active sessions are shown. The ended ones begin behind them.
       while (reply.ended.length === 0 && reply.next?.endedAt === null && sync.isOpen)
-        reply = await take(reply.next, 100);
-      // Reloading the first page keeps the place of those after it, unless more has ended meanwhile than it holds.
+        reply = await loadPage(reply.next, 100);
+      // A reload of the first page keeps the place of the later pages, unless more sessions have ended than a page holds.
       const oldest = reply.ended.at(-1);
       const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
       if (after !== null || next === undefined || !reaches) next = reply.next;
-      adopt(reply.ended);
+      applySnapshots(reply.ended);
       failures = refusals = 0;
     } catch (error) {
       failures += 1;
       refusals = isRefused(error, connection.offline) ? refusals + 1 : 0;
-      // More is asked for by the person again.
+      // The person asks for more again.
       if (after === null && !connection.isSignedOut)
         void later(backoffMs(failures, environment), environment).then(reload);
     }
@@ -109,14 +109,14 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
     if (sync.isOpen) refresh();
   }
 
-  async function take(after: ListReply["next"], limit: number): Promise<ListReply> {
+  async function loadPage(after: ListReply["next"], limit: number): Promise<ListReply> {
     const reply = await api.list({ flow: flow.name, limit, after });
     connection.heard(reply.now);
-    adopt(reply.active);
+    applySnapshots(reply.active);
     return reply;
   }
 
-  function adopt(snapshots: readonly Snapshot[]): void {
+  function applySnapshots(snapshots: readonly Snapshot[]): void {
     for (const snapshot of snapshots) void store.change(snapshot.id, applySnapshot(snapshot, device(), flow));
   }
 

@@ -49,9 +49,9 @@ export interface Session<F extends AnyFlow = AnyFlow> {
 export interface LiveSession extends Omit<Session, "draft" | "submit"> {
   draft(step: string, fields: object): Draft;
   submit(step: string, input: unknown): Submission;
-  /** Whether something that was done here waits, in memory alone, until the session is known. */
+  /** Whether an action waits, in memory alone, until the session is known. */
   readonly isWaiting: boolean;
-  /** Looks at the record and the connection again, and at the server when the session is unknown here. */
+  /** Reads the record and the connection again, and asks the server if the session is unknown here. */
   refresh(): void;
 }
 
@@ -67,12 +67,12 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
   const blank = blankState(flow, id);
   let state = blank;
   let basis: readonly unknown[] = [];
-  // What is not an id need not be asked for.
+  // The server is not asked for something that is no id.
   let absence: "loading" | "missing" =
     (sync.isOpen || isServerRender()) && idSchema.safeParse(id).success ? "loading" : "missing";
   let reading = false;
   let failures = 0;
-  // In a row, of those.
+  // In a row, among the failures.
   let refusals = 0;
 
   function recordNow(): SessionRecord {
@@ -91,7 +91,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
 
     const { serverMs } = connection;
     const { snapshot } = record ?? emptyRecord;
-    // By the server's clock alone: this device's may have been set, and what is typed meanwhile would have no place.
+    // Only the server's clock decides. Somebody may have set this device's, and a form must not close for that.
     const due = snapshot?.status === "active" && serverMs !== null && Date.parse(snapshot.expiresAt) <= serverMs;
     const isBlocked = refusals >= BLOCKED_TRIES;
     const { storage } = store;
@@ -104,7 +104,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
       const next = shown(record, sync, due ? serverMs : 0);
       state = next.status === "loading" || next.status === "active" ? withDrafts(next, early.entries) : next;
     } catch (error) {
-      // The flow's own code threw: what it showed before stays.
+      // The flow's own code threw: the state before stays.
       state = { ...state, sync };
       report(error);
     }
@@ -116,17 +116,17 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
   function shown(record: SessionRecord | undefined, syncState: SyncState, nowMs: number): SessionState {
     const other = isOfOtherVersion(flow, record);
     const isBehind = (record?.snapshot?.revision ?? 0) < state.revision;
-    // What this page cannot read any more stays on the screen as it was.
-    const stays = isBehind || (other && state.status === "active");
+    // A session that this page cannot read any more stays on the screen as it was.
+    const keepsState = isBehind || (other && state.status === "active");
     const own = (record?.otherVersionDrafts ?? []).filter(({ version }) => version === flow.version);
     // Drafts of this page's version, which the record's view does not have.
     const typed = own.map(({ step, slots }) => ({ step, fields: fieldValues(slots) }));
-    if (stays && syncState.state === "outdated") return withDrafts({ ...state, sync: syncState }, typed);
+    if (keepsState && syncState.state === "outdated") return withDrafts({ ...state, sync: syncState }, typed);
     const view = other
       ? record.snapshot && withoutContents(record.snapshot)
       : viewOf(flow, record ?? emptyRecord, sync.device());
     const shelved = (record?.shelved ?? []).map(offer);
-    // What is known and cannot be shown is a session whose start was refused.
+    // A known session without a view is one whose start was refused.
     const without = isUnknown(record) ? absence : "missing";
     const now = sessionStateOf({ flow, id, record, view, absence: without, sync: syncState, shelved, nowMs });
     return other ? withDrafts(now, typed) : now;

@@ -8,7 +8,7 @@ import type { Shelved } from "./state.ts";
 import type { Store } from "../store/store.ts";
 import type { Draft, Submission } from "./submission.ts";
 
-/** Gives a session's shelved changes their ways out. */
+/** Gives each shelved change of a session its methods: to make it again, or to give it up. */
 export function createShelf(
   flow: AnyFlow,
   session: string,
@@ -25,7 +25,7 @@ export function createShelf(
       case "start": {
         const others = shelved().filter(({ id }) => id !== entry.id);
         const started = actions.start(entry);
-        // What was shelved with the start needed it, in this order.
+        // The changes that were shelved with the start need it, in this order.
         for (const other of others) retry(other);
         return started;
       }

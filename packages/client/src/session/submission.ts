@@ -24,21 +24,21 @@ export interface Draft {
   readonly refused: Promise<Refusal | null>;
 }
 
-/** What was begun for a command, perhaps only once the store has been read. */
+/** The begin of a submission. It may have waited until the store was read. */
 export interface PendingSubmission<Result> {
   readonly stored: Promise<void>;
   readonly settled: Promise<Result>;
 }
 
-/** Nobody waits for most drafts to reach the server: there is one for every keystroke. */
+/** The begin of a draft. `settled` is a function, because each keystroke makes a draft and nobody waits for most of them. */
 export interface PendingDraft {
   readonly stored: Promise<void>;
   readonly refused: Refusal | null;
   readonly settled: () => Promise<Outcome>;
 }
 
-export function draftOf(begun: PendingDraft | Promise<PendingDraft>): Draft {
-  const soon = Promise.resolve(begun);
+export function draftOf(pending: PendingDraft | Promise<PendingDraft>): Draft {
+  const soon = Promise.resolve(pending);
   let settled: Promise<Outcome> | undefined;
   return {
     stored: soon.then(({ stored }) => stored),
@@ -65,12 +65,12 @@ export function submissionOf(
   };
 }
 
-/** An outcome as a submission tells it. */
+/** The settlement of a submission with this outcome. */
 export function settlementOf(outcome: Outcome): Settlement {
   return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
 }
 
-/** Something that has ended before it began. */
+/** A submission that ends before it is queued. */
 export function endedAtOnce<Result>(result: Result): PendingSubmission<Result> {
   return { stored: Promise.resolve(), settled: Promise.resolve(result) };
 }

@@ -2,7 +2,7 @@ import { PROTOCOL_VERSION } from "@sessions/core";
 import type { ClockOffset } from "../store/clock-offset.ts";
 import type { Environment } from "../environment.ts";
 
-/** By how much a clock's difference must change, in milliseconds, to be kept. */
+/** How much a clock's difference must change, in milliseconds, to be written down. */
 const NOTABLE_MS = 1_000;
 
 /** What is known of the connection to the server. */
@@ -23,8 +23,8 @@ export interface Connection {
   /** Whether nobody, or another person, is signed in here. Nothing is sent while that is so. */
   readonly isSignedOut: boolean;
   /**
-   * The server's clock as it was heard since this page was opened, carried on by one that nobody sets: milliseconds since
-   * 1970, late rather than early. Null while it was not heard: then nothing tells a long time from a clock that was set.
+   * The server's clock, as this page heard it, plus the time since then by a clock that nobody sets: milliseconds since
+   * 1970, late rather than early. Null until this page has heard it: a long time and a clock that was set look the same.
    */
   readonly serverMs: number | null;
   /** Milliseconds since 1970, by the server's clock as far as it is known. */
@@ -34,7 +34,7 @@ export interface Connection {
   failed(): void;
   /** The server answered that this owner is not the one who is signed in. */
   signedOut(): void;
-  /** Takes over what another tab knows, its `serverMs` too. */
+  /** Takes over the state that another tab knows, and its `serverMs`. */
   adopt(state: ConnectionState, serverMs: number | null): void;
 }
 
@@ -49,10 +49,10 @@ export function createConnection(
     outdated: false,
     offsetMs: clock.read(),
   };
-  // What the server's clock was by this one's difference, or as it was heard.
+  // The server's clock: as the server said it, or this clock plus the known difference.
   let base = { serverMs: now() + state.offsetMs, atMs: elapsed(), isHeard: false };
 
-  const carriedOn = () => base.serverMs + elapsed() - base.atMs;
+  const serverNow = () => base.serverMs + elapsed() - base.atMs;
 
   function become(next: ConnectionState, serverMs: number | null = null): void {
     const { up, signedOut, outdated, offsetMs } = state;
@@ -73,10 +73,10 @@ export function createConnection(
       return state.signedOut;
     },
     get serverMs() {
-      return base.isHeard ? carriedOn() : null;
+      return base.isHeard ? serverNow() : null;
     },
     now() {
-      const setBackMs = carriedOn() - now() - state.offsetMs;
+      const setBackMs = serverNow() - now() - state.offsetMs;
       // This device's clock was set back. One that was set forward looks like a sleep.
       if (setBackMs > NOTABLE_MS) become({ ...state, offsetMs: state.offsetMs + setBackMs });
       return now() + state.offsetMs;
