@@ -13,7 +13,7 @@ const MAX_PUSH_BYTES = 90_000;
 interface CommonOptions {
   /** The flows that this page knows, each name once. */
   readonly flows: readonly AnyFlow[];
-  /** Whom everything local belongs to: the same id that the server's `identify` gives. */
+  /** The id of the person to whom all local data belongs: the same id that the server's `identify` gives. */
   readonly owner: string;
   /** Several devices within one browser profile: each name has a store, tabs and an id of its own. Default "". */
   readonly profile?: string;
@@ -22,8 +22,8 @@ interface CommonOptions {
   /** How much one request to the server may weigh, in bytes, from 10,000: proxies limit bodies. Default 90,000. */
   readonly maxPushBytes?: number;
   /**
-   * Something between the page and the router is not as it should be: `router_not_found`, `answer_unexpected` or
-   * `origin_refused`. Each is told once. Default: a warning in the console.
+   * Something between the page and the router is wrong: `router_not_found`, `answer_unexpected` or `origin_refused`. Each
+   * is reported once. Default: a warning in the console.
    */
   readonly onError?: (fault: SessionsError) => void;
 }
@@ -34,11 +34,11 @@ interface UrlOptions {
   /** Where the router is mounted at `url`. Default "sessions". */
   readonly mount?: string;
   /**
-   * Whether cookies go along to a `url` of another origin, as `fetch` has it. Default "include", and "same-origin" when
+   * Whether cookies are sent to a `url` of another origin, in the terms of `fetch`. Default "include", and "same-origin" if
    * there are `headers`.
    */
   readonly credentials?: RequestCredentials;
-  /** What every request to `url` has besides, such as `authorization`. A function is asked each time. */
+  /** Headers of every request to `url`, such as `authorization`. A function is called for each request. */
   readonly headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
   readonly transport?: undefined;
 }
@@ -55,27 +55,26 @@ interface TransportOptions {
 export type SessionsOptions = CommonOptions & (UrlOptions | TransportOptions);
 
 /**
- * An owner's sessions on this device. Made by {@link createSessions}. After `close`, and `forget` in any tab, `start`
- * and whatever changes a session throw `closed`; `open` and `list` go on showing what they have. A flow that is not
- * among `flows` is `flow_unknown`. On a server that renders a page nothing is kept or sent: everything is `loading`, and
- * what would change it throws `closed`.
+ * An owner's sessions on this device. {@link createSessions} makes them. After `close`, and after `forget` in any tab,
+ * `start` and every change of a session throw `closed`; `open` and `list` go on showing what they have. A flow that is not
+ * among `flows` throws `flow_unknown`. On a server that renders a page nothing is kept or sent: everything is `loading`,
+ * and every change throws `closed`.
  */
 export interface Sessions {
-  /** Resolves when what is stored on this device is in memory. Never rejects. */
+  /** Resolves when all sessions that are stored on this device are in memory. Never rejects. */
   readonly ready: Promise<void>;
   /** This device. Its id is final once `ready` has resolved. */
   readonly device: Device;
   /**
-   * Whether the browser has deleted changes of this device that the server lacks, as it does when space is short: a
-   * person should be told. It stays so, in every tab that is opened, until `dismissLost`. Known once `ready` has
-   * resolved.
+   * Whether the browser has deleted changes of this device that the server lacks, as it does when space is short. Tell the
+   * person. It stays true in every tab that is opened, until `dismissLost`. It is known once `ready` has resolved.
    */
   readonly lost: boolean;
   /** The person has been told that something was lost. */
   dismissLost(): void;
   /** Starts a session, offline too. */
   start<F extends AnyFlow>(flow: F): Session<F>;
-  /** A session by its id: one object for each id of a flow. Another flow's is `missing`. What is not known here is asked of the server. */
+  /** A session by its id: one object for each id of a flow. A session of another flow is `missing`. If the session is not known here, the client asks the server. */
   open<F extends AnyFlow>(flow: F, id: string): Session<F>;
   /** The owner's sessions of a flow: one object for each flow. */
   list<F extends AnyFlow>(flow: F): SessionList<F>;
@@ -85,16 +84,16 @@ export interface Sessions {
    */
   receipt(request: { readonly session: string; readonly command: string }): Promise<Outcome | null>;
   /**
-   * For signing out: wipes everything local of this owner, what is pending and the device's id included, in
-   * every profile and tab, and closes. Rejects when the browser refuses.
+   * For signing out: deletes all local data of this owner, pending commands and the device's id included, in every profile
+   * and tab, and closes. Rejects if the browser refuses.
    */
   forget(): Promise<void>;
   /**
-   * Lets the browser ask whoever closes or leaves the page while something is only in memory: `beforeunload`, for as
-   * long as the returned function is not called.
+   * Lets the browser ask the person who closes or leaves the page while a change is only in memory (`beforeunload`). The
+   * returned function ends this.
    */
   guardUnload(): () => void;
-  /** Lets go of the store, the stream and the lock. What is pending stays on this device. */
+  /** Closes the store and the stream, and lets go of the lock. Pending commands and drafts stay on this device. */
   close(): void;
 }
 
@@ -155,7 +154,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     if (found) return found;
     const session = createSession(known(flow), id, sync);
     live.set(key, session);
-    // What somebody waits for comes before all that is kept.
+    // A person waits for this session, so it is read before all others.
     if (!store.loaded) void store.refresh([id]);
     return session;
   }
@@ -189,7 +188,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       void store.change(id, enqueue(command, null)).then(sync.queued);
       return sessionOf(flow, id) as unknown as Session<F>;
     },
-    // Only at run time do they know their flow, whose own schemas made what they hold.
+    // They know their flow only at run time. Its own schemas made their values.
     open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(flow, id) as unknown as Session<F>,
     list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
     receipt: async (request) => (await api.receipt(request)).outcome,
@@ -212,7 +211,7 @@ function warn(fault: SessionsError): void {
   console.warn(fault.message);
 }
 
-/** A session asked for as one of another flow is an object of its own, and `missing`. */
+/** A session that is opened with another flow is an object of its own, and `missing`. */
 function keyOf(flow: string, id: string): string {
   return `${flow} ${id}`;
 }

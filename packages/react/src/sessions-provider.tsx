@@ -4,7 +4,7 @@ import { createContext, useContext, type ReactNode } from "react";
 
 const SessionsContext = createContext<Sessions | null>(null);
 
-/** Gives the components below it the owner's sessions. Closing them is up to whoever made them. */
+/** Gives the owner's sessions to the components below it. It does not close them: the code that made them does. */
 export function SessionsProvider({
   sessions,
   children,
@@ -16,7 +16,7 @@ export function SessionsProvider({
 }
 
 /**
- * The provider's sessions, for what has no hook: `receipt`, `device`, `forget`.
+ * The provider's sessions, for methods without a hook: `receipt`, `device`, `forget`.
  *
  * @throws {SessionsError} `configuration_invalid` outside a provider.
  */

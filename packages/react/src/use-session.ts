@@ -5,15 +5,15 @@ import { useSessionsClient } from "./sessions-provider.tsx";
 
 type Actions<F extends AnyFlow> = Pick<Session<F>, "draft" | "submit" | "cancel">;
 
-/** A session's state, and what can be done with it. */
+/** A session's state and its actions. */
 export type UsedSession<F extends AnyFlow> = SessionState<F> & Actions<F>;
 
-/** A session of which it is known whether it exists, and what can be done with it. */
+/** The state and the actions of a session that exists or is `missing`: it is no longer `loading`. */
 export type KnownSession<F extends AnyFlow> = Exclude<SessionState<F>, { readonly status: "loading" }> & Actions<F>;
 
 /**
- * A session by its id, live. The actions stay the same from render to render. On a server, and until the
- * store has been read, its `status` is `loading`.
+ * A session by its id, live. The actions stay the same functions from render to render. On a server, and until the store
+ * has been read, its `status` is `loading`.
  *
  * @example
  * const { data, drafts, progress, sync, submit } = useSession(transfer, id);
@@ -32,13 +32,13 @@ export function useSession<F extends AnyFlow>(flow: F, id: string): UsedSession<
 }
 
 /**
- * {@link useSession} that suspends until it is known whether the session exists: the nearest `<Suspense>` shows its
- * fallback meanwhile, on a server too.
+ * {@link useSession} that suspends until the client knows whether the session exists. Meanwhile the nearest `<Suspense>`
+ * shows its fallback, on a server too.
  */
 export function useSuspenseSession<F extends AnyFlow>(flow: F, id: string): KnownSession<F> {
   const session = useSessionsClient().open(flow, id);
   if (globalThis.document === undefined) throw new Error("What a session holds is known in the browser alone.");
-  // To React a promise that is thrown is one to wait for; `use` would need version 19.
+  // React waits for a promise that is thrown. `use` would need version 19.
   if (session.state.status === "loading") throw untilKnown(session);
   // It never turns to loading again.
   return useSession<F>(flow, id) as KnownSession<F>;

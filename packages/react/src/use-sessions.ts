@@ -3,7 +3,7 @@ import type { AnyFlow } from "@sessions/core";
 import { useMemo, useSyncExternalStore } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 
-/** The owner's sessions of a flow, and how to have more of them. */
+/** The owner's sessions of a flow, with functions to start one and to load more. */
 export type UsedSessions<F extends AnyFlow> = SessionListState<F> &
   Pick<SessionList<F>, "loadMore"> & {
     /** Starts a session, offline too. */
@@ -11,7 +11,7 @@ export type UsedSessions<F extends AnyFlow> = SessionListState<F> &
   };
 
 /**
- * The owner's sessions of a flow, newest first and live. `start` and `loadMore` stay the same from render to
+ * The owner's sessions of a flow, newest first and live. `start` and `loadMore` stay the same functions from render to
  * render.
  *
  * @example

@@ -10,9 +10,9 @@ interface Started<F extends AnyFlow> {
 }
 
 /**
- * Starts a session when the component is first on the page, and only then, however often React renders it or runs its
- * effects (`StrictMode` runs each twice). Null until then, and on a server. Another provider's sessions or another flow
- * have one of their own. To start one by a button, call `start` of `useSessions`.
+ * Starts one session when the component is first on the page. React may render it or run its effects again, as
+ * `StrictMode` does: that starts no other session. The result is null until then, and on a server. With another provider's
+ * sessions or another flow the component starts another session. To start one by a button, call `start` of `useSessions`.
  *
  * @example
  * const session = useStartedSession(transfer);
@@ -26,7 +26,7 @@ export function useStartedSession<F extends AnyFlow>(flow: F): Session<F> | null
   useEffect(() => {
     if (!isFor(last.current)) last.current = { sessions, flow, session: sessions.start(flow) };
     setStarted(last.current);
-    // What it is for is told by these two.
+    // `isFor` depends on these two alone.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [sessions, flow]);
   return started !== null && isFor(started) ? started.session : null;

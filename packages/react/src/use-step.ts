@@ -16,24 +16,24 @@ import { useSession } from "./use-session.ts";
 
 /** One step of a session, for the form that shows it. */
 export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
-  /** What the form shows, by field: what is typed on any device, else what was submitted as it was typed. The same object until one of them changes. */
+  /** The values that the form shows, by field: the draft of any device, or else the submitted input as it was typed. The same object until a value changes. */
   readonly values: ValuesOf<F, K>;
-  /** Keeps what is typed. Fields that are given as `values` has them are left out. */
+  /** Keeps typed fields. It leaves out fields that are the same in `values`. */
   draft(fields: DraftOf<F, K>): Draft;
   submit(input: InputOf<F, K>): Submission;
-  /** Whether the last submission from here waits for the server's answer; offline it waits for long. */
+  /** Whether the last submission of this hook waits for the server's answer. Offline it waits until the device is online. */
   readonly pending: boolean;
   /**
-   * Why the last submission from here was refused, or what was typed last could not be kept, until something is typed,
-   * submitted or decided; null when nothing was.
+   * Why the last submission of this hook was refused, or why the fields that were typed last could not be kept. Null if
+   * nothing was refused, and again once the person types, submits or decides.
    */
   readonly refusal: Refusal | null;
   /**
-   * What was wrong with it: the first message for each field or part of one, by its path, as in `"street"`,
-   * `"address.street"` and `"lines.0.amount"`; that for the whole under `""`.
+   * The refusal's messages: the first one for each field or part of a field, by its path, as in `"street"`,
+   * `"address.street"` and `"lines.0.amount"`. The message for the whole input is under `""`.
    */
   readonly issues: { readonly [Path in PathsOf<F, K> | ""]?: string };
-  /** A change of this step here and another elsewhere, which waits for the person's decision; null for none. */
+  /** A conflict between a change of this step here and one elsewhere. It waits for the person's decision; null for none. */
   readonly conflict: Extract<Conflict<F>, { readonly step: K }> | null;
 }
 
@@ -46,9 +46,8 @@ interface Last {
 }
 
 /**
- * One step of a session, bound to a form: whatever form library holds what is typed, it is given `values`, calls
- * `draft` at every change and `submit` at the end, and shows `issues`. The functions stay the same from render to
- * render.
+ * One step of a session, for a form of any form library. The form shows `values` and `issues`, calls `draft` at every
+ * change, and calls `submit` at the end. The functions stay the same from render to render.
  *
  * @example
  * const { values, draft, submit, issues } = useStep(transfer, id, "amount");
@@ -58,10 +57,10 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   const state = useSession(flow, id);
   const [last, setLast] = useState<Last | null>(null);
 
-  // The flow's own schemas made what was submitted, and a draft may hold any JSON.
+  // The flow's own schemas made the submitted input. A draft may hold any JSON.
   const shown = valuesOf(state, step);
   const [values, setValues] = useState(shown);
-  // Equal ones stay, in whatever order their fields come. React renders again before anybody sees the old ones.
+  // Equal values stay the same object, in any order of fields. React renders again before anybody sees the old values.
   if (!sameJson(values, shown)) setValues(shown);
 
   const draft = useCallback(
@@ -89,13 +88,13 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
     [session, step],
   );
 
-  // What was submitted of another session or step, when the component was given another one.
+  // Null if the component was given another session or step since the last submission.
   const mine = last?.session === session && last.step === step ? last : null;
   const conflict = state.shelved.find((entry) => entry.conflict && entry.step === step) ?? null;
   const refusal = mine?.refusal && !isOver(mine.refusal, step, state, conflict) ? mine.refusal : null;
   return useMemo(
     () => ({
-      // What was typed, by the application's own forms.
+      // The application's own forms typed them.
       values: values as ValuesOf<F, K>,
       draft,
       submit,
@@ -109,12 +108,12 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   );
 }
 
-/** Whether it is for what was typed: a session that has ended says so itself. */
+/** Whether typed fields caused the refusal. A session that has ended says so itself. */
 function isUnkept({ code }: Refusal): boolean {
   return code === "invalid_input" || code === "too_large";
 }
 
-/** Whether what stood in the way is gone: the conflict is decided, the outcome known, or the step can be reached. */
+/** Whether the cause of a refusal is gone: the conflict is decided, the outcome is known, or the step is reachable. */
 function isOver(
   { code }: Refusal,
   step: string,
@@ -141,6 +140,6 @@ function changed<Fields extends Readonly<Record<string, Json | undefined>>>(
 function issuesOf(refusal: Refusal | null): Readonly<Record<string, string>> {
   if (refusal?.code !== "invalid_input") return {};
   const found = refusal.issues.map(({ path, message }) => [path.join("."), message]);
-  // The first of a path stands.
+  // The first message of a path is kept.
   return Object.fromEntries(found.reverse());
 }

@@ -116,5 +116,5 @@ function liftTyped(
   if (lifted === undefined) return { mine };
   // Nobody typed the fields that a migration adds of its own.
   const typed = pickFields(lifted, (_, slot) => slot.value !== undefined && slot.at !== oldest(slot.at));
-  return { mine: fieldValues(typed) as Json, ...(over && { over: { ...over, typed: stampsOf(typed) } }) };
+  return { mine: fieldValues(typed), ...(over && { over: { ...over, typed: stampsOf(typed) } }) };
 }

@@ -27,20 +27,20 @@ export interface Session<F extends AnyFlow = AnyFlow> {
   /** Calls the listener after every change of `state`. Returns what ends the subscription. */
   subscribe(listener: () => void): () => void;
   /**
-   * Keeps what has been typed in a step, valid or not, field by field; the owner's other devices see it after
-   * a pause. Fields that are not named stay as they are.
+   * Keeps the typed fields of a step, valid or not. The owner's other devices see them after a pause. Fields that are not
+   * named stay as they are.
    */
   draft<K extends StepsOf<F>>(step: K, fields: DraftOf<F, K>): Draft;
   /**
-   * Submits a step: shown at once, queued, and sent when the server can be reached. What the rules refuse
-   * here settles at once, and stays as the step's draft. A `confirm` or `sensitive` step is never queued: it needs a
-   * connection and nothing pending (`unsettled`), and settles as `unconfirmed` when nothing answers: it stays
-   * `confirming`, and the client goes on asking, until the server has said what became of it.
+   * Submits a step. It is shown at once, queued, and sent when the server can be reached. If the rules refuse it here, it
+   * settles at once and stays as the step's draft. A `confirm` or `sensitive` step is never queued. It needs a connection
+   * and nothing pending; otherwise it is refused as `unsettled`. If nothing answers, it settles as `unconfirmed`: the
+   * session stays `confirming`, and the client goes on asking until the server has said how the step ended.
    */
   submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;
   /**
-   * Ends the session without completing it, and lets go of what is typed in it. Like `submit`, it is refused as
-   * `unsettled` while an irreversible step is unanswered (`confirming`): nobody knows yet what it would cancel.
+   * Ends the session without completing it, and gives up its drafts. Like `submit`, it is refused as `unsettled` while an
+   * irreversible step is unanswered (`confirming`), because nobody knows yet what it would cancel.
    */
   cancel(): Submission;
 }

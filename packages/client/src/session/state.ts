@@ -20,23 +20,23 @@ import { draftValues, type Fields } from "../record/drafts.ts";
 import type { Overwritten, SessionRecord, ShelvedChange } from "../record/record.ts";
 import type { Draft, Submission } from "./submission.ts";
 
-/** How far what is shown has come. */
+/** How far the shown session is on its way to the server. */
 export interface SyncState {
   /**
    * The most urgent of:
    * - `outdated`: this page or the server needs another version. Nothing is sent, everything is kept: offer a reload.
    * - `signed_out`: nobody, or another person, is signed in here. Nothing is sent.
-   * - `blocked`: the server, or something before it, refuses to say anything of the session, again and again. It is
-   *   `loading`, and the client goes on asking.
+   * - `blocked`: the server, or something before it, refuses every request about the session. The session is `loading`,
+   *   and the client goes on asking.
    * - `conflict`: something is shelved, for a conflict or another refusal.
    * - `offline`: the server cannot be reached.
    * - `saving`: something is not on the server yet.
-   * - `saved`: everything is, or nothing is known of the session yet.
+   * - `saved`: everything is on the server, or nothing is known of the session yet.
    */
   readonly state: "saved" | "saving" | "offline" | "conflict" | "blocked" | "signed_out" | "outdated";
   /** How many commands are not on the server yet; the drafts of a step count as one. */
   readonly pending: number;
-  /** "memory": the browser refuses to store, so closing the page loses what is pending. */
+  /** "memory": the browser refuses to store, so pending commands and drafts are lost when the page is closed. */
   readonly storage: "disk" | "memory";
 }
 
@@ -47,13 +47,13 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
   readonly kind: Kind;
   readonly step: K;
   readonly refusal: Refusal;
-  /** What was submitted to the step, as it was typed, when the change was made; null for nothing. */
+  /** The step's submitted input, as it was typed, at the time of the change; null for none. */
   readonly base: InputOf<F, K> | null;
-  /** What was changed here; of a draft the fields that would be lost. */
+  /** The change that was made here. Of a draft it has the fields that would be lost. */
   readonly mine: Mine;
   /**
-   * What is submitted to the step on the server now, as it was typed, and to a draft what is typed there, too; null for
-   * nothing.
+   * The step's submitted input on the server now, as it was typed. For a draft, the step's drafts there are on top. Null
+   * for none.
    */
   readonly theirs: InputOf<F, K> | null;
   /** The fields in which `mine` and `theirs` differ. */
@@ -63,13 +63,13 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
       Field extends keyof InputOf<F, K> ? InputOf<F, K>[Field] : never
     >;
   };
-  /** Of a draft that another device typed over without having seen it: which device, and when. Else null. */
+  /** If another device typed over the draft without having seen it: which device, and when. Otherwise null. */
   readonly typedOver: Overwritten | null;
   /** Makes the change again over what stands now; a draft becomes the step's draft. */
   keepMine(): Kind extends "draft" ? Draft : Submission;
   /** Gives the change up. Resolves when that is stored. */
   takeTheirs(): Promise<void>;
-  /** Makes another change instead, of both: submitted for a submission, typed for a draft. */
+  /** Makes another change instead of both: it submits the value for a submission, and types it for a draft. */
   merge(value: Mine): Kind extends "draft" ? Draft : Submission;
 }
 
@@ -88,13 +88,13 @@ export interface Refused<F extends AnyFlow = AnyFlow> {
   readonly kind: ShelvedChange["kind"];
   readonly step: StepsOf<F> | null;
   readonly refusal: Refusal;
-  /** What the step held when the change was made; null for nothing. */
+  /** The step's value when the change was made; null for none. */
   readonly base: Json | null;
-  /** What was changed here; null for a start or a cancellation. */
+  /** The change that was made here; null for a start or a cancellation. */
   readonly mine: Json;
-  /** What the step holds on the server now; null for nothing. */
+  /** The step's value on the server now; null for none. */
   readonly theirs: Json | null;
-  /** Makes the change again, knowing what is seen now. Retrying a start retries what was shelved with it. */
+  /** Makes the change again, on the session as the person sees it now. A start retries the changes that were shelved with it. */
   retry(): Submission | Draft;
   /** Gives the change up. Resolves when that is stored. */
   discard(): Promise<void>;
@@ -108,28 +108,28 @@ interface Visible<F extends AnyFlow> {
   readonly version: number;
   /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
   readonly revision: number;
-  /** What has been submitted, by step; what is pending included. Null for what a sensitive step holds. */
+  /** The submitted data by step, pending submissions included. Null for a sensitive step. */
   readonly data: VisibleData<F>;
   /**
-   * The same as it was typed, before the steps' schemas parsed it: what a form is offered, with `drafts` on top. Null for
-   * what a sensitive step holds.
+   * The same as it was typed, before the steps' schemas parsed it. A form shows it with `drafts` on top. Null for a
+   * sensitive step.
    */
   readonly inputs: VisibleInputs<F>;
-  /** What the server computed, by step. */
+  /** The values that the server computed, by step. */
   readonly outputs: Outputs<F>;
-  /** What has been typed and not submitted, here or on another device, by step and field. */
+  /** The input that was typed and not submitted, here or on another device, by step and field. */
   readonly drafts: { readonly [K in StepsOf<F>]?: DraftOf<F, K> };
   readonly submissions: Snapshot["submissions"];
   readonly progress: Progress<StepsOf<F>>;
   /**
-   * Whether `status` is what this device expects and the server has not said: the start, the last submission or the
-   * cancellation waits to be sent, or the deadline has passed by the server's clock as it was last heard on this page. The
-   * server may yet say otherwise.
+   * Whether this device expects `status` and the server has not said it. The start, the last submission or the cancellation
+   * waits to be sent, or the deadline has passed by the server's clock, as this page last heard it. The server may decide
+   * otherwise.
    */
   readonly provisional: boolean;
   /**
-   * The irreversible step that was sent and of which the server has not said what became, also before a reload; null for
-   * none. Nobody knows yet whether it happened.
+   * The irreversible step that was sent, also before a reload, and that the server has not answered; null for none. Nobody
+   * knows yet whether it happened.
    */
   readonly confirming: StepsOf<F> | null;
   readonly sync: SyncState;
@@ -144,7 +144,7 @@ interface ExistingSession {
   readonly expiresAt: string;
 }
 
-/** Whether the session exists is not known yet, or it does not: then `shelved` may hold the start that was refused. */
+/** A session that is not known yet, or that does not exist. If it does not, `shelved` may have its refused start. */
 interface MissingSession<Status> {
   readonly status: Status;
   readonly device: null;
@@ -171,8 +171,8 @@ interface CompletedSession<F extends AnyFlow> extends ExistingSession {
   readonly status: "completed";
   readonly endedAt: string;
   /**
-   * What the application returned. Null without a `result` schema, while the last step is pending here, and where this
-   * page cannot read the session's version.
+   * The application's result. Null without a `result` schema, while the last step is pending here, and if this page cannot
+   * read the session's version.
    */
   readonly result: ResultOf<F> | null;
 }
@@ -204,7 +204,7 @@ export function blankState(flow: AnyFlow, id: string): SessionState {
 }
 
 export function sessionStateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
-  // An end that is only due shows; the server takes it as a revision of its own.
+  // A due end is shown. The server makes a revision of its own for it.
   const shown = view && atTime(view, nowMs);
   const state = {
     id,
@@ -230,7 +230,7 @@ export function sessionStateOf({ flow, id, record, view, absence, sync, shelved,
     sync,
     shelved,
   };
-  // A snapshot has what its status goes with, and the flow's own schemas made what it holds.
+  // A snapshot has the fields of its status, and the flow's own schemas made its values.
   return state as SessionState;
 }
 

@@ -33,7 +33,7 @@ export function openDatabase(name: string, environment: Environment, events: Par
   let opening: Promise<IDBDatabase> | undefined;
   let wasOpen = false;
   let closed = false;
-  // Nothing is opened while it is not known whose deletion it is that runs.
+  // Nothing is opened until it is known why the database is deleted.
   let verdict = Promise.resolve();
 
   function drop(connection: typeof opening): void {
@@ -59,7 +59,7 @@ export function openDatabase(name: string, environment: Environment, events: Par
       let isNew = false;
       request.onupgradeneeded = () => {
         isNew = true;
-        // What waited behind the deletion must not undo it.
+        // An open request that waited for the deletion must not make the database again.
         if (closed) request.transaction!.abort();
         else request.result.createObjectStore(STORE);
       };

@@ -6,52 +6,52 @@ import { mergeRecords } from "../record/merge.ts";
 
 export interface RecordsOptions {
   readonly database: Database;
-  /** Nothing is written before. */
+  /** Nothing is written before this has resolved. */
   readonly ready: Promise<void>;
-  /** Whether the owner was forgotten: nothing is read or written any more. */
+  /** Whether the owner was forgotten. Then nothing is read or written any more. */
   readonly isGone: () => boolean;
-  /** A record as this page's code reads it. */
+  /** Lifts a record to the version of this page's flows. */
   readonly lift: (record: SessionRecord) => SessionRecord;
-  /** Whether what `lift` leaves out of it must not stay on the disk. */
+  /** Whether the values that `lift` removes must not stay on the disk. */
   readonly conceals: (record: SessionRecord) => boolean;
   /** These records have changed. */
   readonly onChange: (ids: readonly string[]) => void;
-  /** They are kept elsewhere from now on. */
+  /** The records are kept elsewhere from now on. */
   readonly onStorage: () => void;
-  /** A record has reached the disk, for other tabs to read. `met`: what another tab had put there came along. */
+  /** A record is on the disk, for other tabs to read. `met` is true if another tab had changed it, so that this tab has read the changes. */
   readonly onStored: (id: string, met: boolean) => void;
 }
 
 /**
- * The records of a database. A change is applied in memory at once, then persisted by one transaction that reads,
- * changes and writes: tabs that share a record never lose one another's changes. What is shown is what was
- * persisted, with the changes that are not yet persisted on top.
+ * The records of a database. A change is applied in memory at once. Then one transaction reads, changes and writes the
+ * stored record, so tabs that share a record never lose one another's changes. A record in memory is the persisted one
+ * with the changes that are not yet persisted on top.
  */
 export interface Records {
   readonly all: ReadonlyMap<string, SessionRecord>;
   /** "memory" while IndexedDB refuses. */
   readonly storage: "disk" | "memory";
-  /** Whether something that was done here is not on the disk, and would be lost with the page. */
+  /** Whether a change of this page is not on the disk, and would be lost with the page. */
   readonly unstored: boolean;
   /** Resolves when the change's transaction has completed, or is known to be in memory only; never rejects. */
   change(id: string, change: RecordUpdate): Promise<void>;
   /** Reads what is on the disk: these records, or all. Never rejects. */
   refresh(ids?: readonly string[]): Promise<void>;
-  /** Tries again to write what is in memory alone: it says "disk" once all of that is written. Never rejects. */
+  /** Tries again to write the changes that are in memory alone. `storage` is "disk" once all are written. Never rejects. */
   heal(): Promise<void>;
-  /** Writes everything that is known here; what is on the disk by then stays. */
+  /** Writes every record of this page's memory, merged with the record on the disk. */
   restore(): void;
   /** Says where they are kept. */
   keepIn(storage: Records["storage"]): void;
-  /** Makes a change of whatever is not persisted yet, without a word. */
+  /** Changes every record that has changes to persist. It calls no listener. */
   apply(change: RecordUpdate): void;
-  /** Lets go of these in memory. */
+  /** Forgets these records in memory. */
   release(ids: readonly string[]): void;
   /** Resolves when nothing is being written. */
   written(): Promise<unknown>;
   /**
-   * Whether a pending command may be sent. One on its way to the disk waits: there another tab's irreversible step may
-   * be found, for which it is refused. While records are in memory alone nothing is found, so that it goes at once.
+   * Whether a pending command may be sent. A command waits until it is on the disk, because another tab's irreversible
+   * step may be there, and refuses it. While records are in memory alone, the command may be sent at once.
    */
   isSendable(id: string, command: string): boolean;
   /** Whether a command may have been sent before it was on the disk: then only the server can refuse it. */
@@ -62,7 +62,7 @@ interface Row {
   persisted: SessionRecord | undefined;
   unpersisted: readonly RecordUpdate[];
   writing: Promise<void>;
-  /** A write that has yet to begin, and takes along what comes until then. */
+  /** A write that has not begun. It includes every change that is made before it begins. */
   next: Promise<void> | undefined;
 }
 
@@ -79,7 +79,7 @@ export function createRecords(options: RecordsOptions): Records {
     return row;
   }
 
-  /** What the disk does not have any more is kept here. */
+  /** A record that is no longer on the disk stays in memory. */
   function takePersisted(id: string, persisted: SessionRecord | undefined): boolean {
     if (persisted === undefined) return false;
     const row = rowOf(id);
@@ -139,7 +139,7 @@ export function createRecords(options: RecordsOptions): Records {
     const step = (before = row.persisted ?? emptyRecord) =>
       (persisted = batch.reduce((record, change) => change(record), lift(before)));
     try {
-      // Browsers call written what is not yet on the disk. For what the server has, that is enough.
+      // Browsers report a relaxed write before it is on the disk. That is enough for a record that the server has.
       const durability = isUnsettled(all.get(id) ?? emptyRecord) ? "strict" : "relaxed";
       await database.update<SessionRecord>(id, step, durability);
     } catch {
@@ -158,7 +158,7 @@ export function createRecords(options: RecordsOptions): Records {
   async function heal(): Promise<void> {
     if (storage === "disk") return;
     const waiting = unpersisted();
-    // Behind what a row is writing, and not awaited: rows never wait for one another.
+    // Each row writes after its own earlier write. Nothing is awaited: rows never wait for one another.
     for (const [id, row] of waiting) void write(id, row);
     if (waiting.length === 0) await refresh();
   }

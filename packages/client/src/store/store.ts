@@ -25,7 +25,7 @@ export interface StoreOptions extends Pick<
   readonly onForgotten: () => void;
 }
 
-/** What is kept of one owner and profile: the sessions' records, and who the device is. */
+/** The stored data of one owner and profile: the sessions' records, and the device's id. */
 export interface Store extends Pick<
   Records,
   "storage" | "unstored" | "change" | "refresh" | "heal" | "written" | "isSendable" | "mayBeSent"
@@ -34,11 +34,11 @@ export interface Store extends Pick<
   readonly name: string;
   readonly records: Records["all"];
   readonly loaded: boolean;
-  /** Resolves when what was persisted is in memory; never rejects. */
+  /** Resolves when all persisted records are in memory; never rejects. */
   readonly ready: Promise<void>;
   /** The device's id, for good once it is `loaded`: a browser without the cookie may have another one on its disk. */
   readonly device: string;
-  /** Whether the browser has deleted what this device had not yet sent. */
+  /** Whether the browser has deleted changes that this device had not sent. */
   readonly lost: boolean;
   /** The person knows of it. */
   dismissLost(): void;
@@ -57,8 +57,8 @@ export function createStore(options: StoreOptions): Store {
   const prefix = `sessions:${encodeURIComponent(owner)}:`;
   const nameAt = (version: number) => `${prefix}${encodeURIComponent(profile)}:${version}`;
   const name = nameAt(schemaVersion);
-  let mark = readDeviceCookie(owner, profile);
-  let device = mark.device ?? environment.id();
+  let cookie = readDeviceCookie(owner, profile);
+  let device = cookie.device ?? environment.id();
   let lost = false;
   let loaded = false;
   let gone = false;
@@ -66,7 +66,7 @@ export function createStore(options: StoreOptions): Store {
   const { promise: ready, resolve } = createDeferred<void>();
   const database = openDatabase(name, environment, { onForgotten, onGone });
   const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
-  // A session that is opened meanwhile is read first.
+  // A session that is opened in the same task is read first.
   if (!isServerRender()) queueMicrotask(() => void load().then(resolve));
 
   async function load(): Promise<void> {
@@ -76,12 +76,12 @@ export function createStore(options: StoreOptions): Store {
       if (!known) await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
       const issued = device;
       device = known || device;
-      // What was typed until now was stamped with another id.
+      // Stamps until now have another device id.
       if (device !== issued) records.apply((record) => renamed(record, issued, device));
       await records.refresh();
       await prune();
       // Another tab may have noticed just now.
-      lost = readDeviceCookie(owner, profile).lost || (known === undefined && mark.unsent);
+      lost = readDeviceCookie(owner, profile).lost || (known === undefined && cookie.unsent);
     } catch {
       records.keepIn("memory");
     }
@@ -89,7 +89,7 @@ export function createStore(options: StoreOptions): Store {
     changed([...records.all.keys()]);
   }
 
-  /** A tab of an older version may still be open, and writes there again what it finds deleted. */
+  /** A tab of an older version may still be open, and may write the older database again. */
   async function copyFrom(older: string): Promise<void> {
     const from = openDatabase(older, environment);
     for (const [key, value] of await entries<string, SessionRecord | string>(from.transact)) {
@@ -116,8 +116,8 @@ export function createStore(options: StoreOptions): Store {
     if (loaded && !gone) {
       const unsent = [...records.all.values()].some(isUnsent);
       // A device that has done nothing yet needs no cookie.
-      if (unsent !== mark.unsent || lost !== mark.lost)
-        writeDeviceCookie(owner, profile, (mark = { device, unsent, lost }));
+      if (unsent !== cookie.unsent || lost !== cookie.lost)
+        writeDeviceCookie(owner, profile, (cookie = { device, unsent, lost }));
     }
     options.onChange(ids);
   }
@@ -175,8 +175,8 @@ export function createStore(options: StoreOptions): Store {
   };
 }
 
-/** A record in which another device id stands wherever the first did. */
+/** A record with another device id in place of the first one. */
 function renamed(record: SessionRecord, from: string, to: string): SessionRecord {
-  // It is in stamps alone, which lie deep.
+  // The id is in stamps alone, at many depths.
   return JSON.parse(JSON.stringify(record).replaceAll(from, to)) as SessionRecord;
 }

@@ -1,19 +1,19 @@
-/** What an HTTP server answered, as far as that says who answered. Never its body: it may hold anything. */
+/** The parts of an HTTP answer that say who answered. Never the body: it may hold anything. */
 export interface Answer {
-  /** 0 where the browser tells none, as of a redirect to another origin. */
+  /** 0 if the browser hides it, as it does for a redirect to another origin. */
   readonly status: number;
-  /** Whether the tRPC router made it. */
+  /** Whether the tRPC router answered. */
   readonly isRouters: boolean;
   readonly isHtml: boolean;
-  /** Whether it came from another address than was asked. */
+  /** Whether another address answered than the one that was called. */
   readonly redirected: boolean;
-  /** The address that answered, without what was asked there. */
+  /** The address that answered, without its query. */
   readonly url: string;
-  /** How long the server wants to be left alone, in milliseconds; 0 where it does not say. */
+  /** How long the server asks to wait, in milliseconds; 0 if it does not say. */
   readonly retryAfterMs: number;
 }
 
-/** Another than the router answered. */
+/** Something else than the router answered. */
 export class AnswerError extends Error {
   readonly answer: Answer;
 
@@ -33,7 +33,7 @@ export class UnansweredError extends Error {
   }
 }
 
-/** Reads an answer. What is not the router's comes without `json`. */
+/** Reads an answer. `json` is undefined if the router did not answer. */
 export async function readAnswer(response: Response): Promise<{ readonly answer: Answer; readonly json?: unknown }> {
   const text = await response.text();
   const about = answerOfResponse(response);
@@ -46,7 +46,7 @@ export async function readAnswer(response: Response): Promise<{ readonly answer:
   return { answer: about };
 }
 
-/** What answered a call that failed; undefined when nobody did. */
+/** The answer to a call that failed; undefined if nobody answered. */
 export function answerOf(error: unknown): Answer | undefined {
   const { data, meta, cause } = (error ?? {}) as {
     readonly data?: { readonly httpStatus?: unknown } | null;
@@ -61,7 +61,7 @@ export function answerOf(error: unknown): Answer | undefined {
   return meta?.response || cause instanceof SyntaxError ? known : undefined;
 }
 
-/** Somebody, of whom nothing is known. */
+/** An answer of which nothing is known. */
 export const unknown: Answer = {
   status: 0,
   isRouters: false,
@@ -94,7 +94,7 @@ export function isBlocking({ status, isRouters }: Answer): boolean {
   return isFinal(status) || (!isRouters && (status < 400 || status === 401));
 }
 
-/** After so many refusals in a row something is blocked, and no longer a bad moment. */
+/** After so many refusals in a row a call is blocked. Fewer may be a bad moment. */
 export const BLOCKED_TRIES = 3;
 
 /**

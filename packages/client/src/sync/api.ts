@@ -29,13 +29,13 @@ export interface ApiOptions {
   readonly environment: Environment;
   /** Nobody, or another person, is signed in. */
   readonly onSignedOut: () => void;
-  /** Something answers that is not the router, or nothing can: each kind is told once. */
+  /** Something else than the router answers, or nothing can. Each kind is reported once. */
   readonly onError: (fault: SessionsError) => void;
 }
 
 /**
- * The server as one owner reaches it. Every request names whose it is, so that the server refuses what one person
- * left in this browser once another is signed in. A call that takes longer than `ms` milliseconds is aborted, and
+ * The server's procedures for one owner. Every request names the owner. So the server refuses the commands that one person
+ * left in this browser once another person is signed in. A call that takes longer than `ms` milliseconds is aborted, and
  * rejects.
  */
 export interface Api {
@@ -43,27 +43,27 @@ export interface Api {
   read(session: string, ms?: number): Promise<ReadReply>;
   list(request: ListRequest): Promise<ListReply>;
   receipt(request: ReceiptRequest, ms?: number): Promise<ReceiptReply>;
-  /** What a stream that is opened with these revisions would bring first; `after` is the last session of the page before. */
+  /** The first events of a stream with these revisions. `after` is the last session of the page before. */
   changes(known: WatchRequest["known"], after?: string): Promise<WatchEvent>;
-  /** Opens the stream; `known` are the revisions that this device has, by session. Returns what ends it. */
+  /** Opens the stream. `known` are this device's revisions by session. Returns a function that ends the stream. */
   watch(known: WatchRequest["known"], observer: WatchObserver): () => void;
 }
 
 export function createApi(options: ApiOptions): Api {
   const { transport, owner, device, environment, onSignedOut } = options;
-  const told = new Set<string>();
+  const reported = new Set<string>();
   // Whether the router has answered, by which it is known to be there.
   let heard = false;
 
   /** `isLetIn`: the same request without its content was answered, so that this is no word about who is signed in. */
-  function look(error: unknown, isLetIn = false): void {
+  function report(error: unknown, isLetIn = false): void {
     const answer = answerOf(error);
     if (!isLetIn && isSignedOut(error, answer, heard)) return onSignedOut();
     const fault = faultOf(error, answer, heard);
     heard ||= answer?.isRouters === true;
     const kind = `${fault?.code} ${answer?.status}`;
-    if (fault === undefined || told.has(kind)) return;
-    told.add(kind);
+    if (fault === undefined || reported.has(kind)) return;
+    reported.add(kind);
     options.onError(fault);
   }
 
@@ -84,7 +84,7 @@ export function createApi(options: ApiOptions): Api {
           () => true,
           () => false,
         );
-      look(error, await isLetIn);
+      report(error, await isLetIn);
       throw error;
     }
   }
@@ -108,7 +108,7 @@ export function createApi(options: ApiOptions): Api {
       ),
     watch(known, observer) {
       const onError = (error: unknown) => {
-        look(error);
+        report(error);
         observer.onError(error);
       };
       const onData = (event: WatchEvent) => {
@@ -125,7 +125,7 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-/** Whatever the router says has its clock. JSON of another shape may come from somebody else, or through a transformer. */
+/** Every reply of the router has its clock. JSON without it comes from something else, or through a transformer. */
 function assertOurs(reply: unknown): void {
   const { now } = (reply ?? {}) as { readonly now?: unknown };
   if (typeof now !== "string" || Number.isNaN(Date.parse(now))) {
@@ -133,7 +133,7 @@ function assertOurs(reply: unknown): void {
   }
 }
 
-/** Who is asked to sign in gets a 401, or is sent to a page, or finds a page where the router was. */
+/** Whether the answer asks to sign in: a 401, a redirect to a page, or a page where the router was. */
 function isSignedOut(error: unknown, answer: Answer | undefined, heard: boolean): boolean {
   if (codeOf(error) === "UNAUTHORIZED" || answer?.status === 401) return true;
   return answer !== undefined && answer.isHtml && (answer.redirected || (answer.status === 200 && heard));

@@ -10,23 +10,23 @@ import type { SessionRecord } from "../record/record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
 
-/** What is sent as one push. */
+/** The commands of one push. */
 export interface Batch {
   readonly commands: Command[];
   /** The drafts among them, by session and command id. */
   readonly drafts: Map<string, Map<string, { readonly step: string; readonly slots: Drafts[string] }>>;
   /** How much the commands weigh, in bytes of JSON. */
   bytes: number;
-  /** Whether something had no room. */
+  /** Whether a command had no room. */
   full: boolean;
-  /** Whether something is on its way to the disk first. */
+  /** Whether a command waits until it is on the disk. */
   waits: boolean;
 }
 
 export interface BatchOptions {
   readonly records: ReadonlyMap<string, SessionRecord>;
   readonly flows: ReadonlyMap<string, AnyFlow>;
-  /** How much the commands may weigh; one alone may always go. */
+  /** How much the commands may weigh. A single command may always go. */
   readonly maxBytes: number;
   /** Whether a pending command may go. */
   readonly isSendable: (session: string, command: string) => boolean;
@@ -38,7 +38,7 @@ export function emptyBatch(): Batch {
   return { commands: [], drafts: new Map(), bytes: 0, full: false, waits: false };
 }
 
-/** Puts a session's commands into a batch, then its drafts, since a draft may need the start before it. */
+/** Puts a session's commands into a batch, then its drafts: a draft may need the start before it. */
 export function fill(
   batch: Batch,
   session: string,
@@ -95,7 +95,7 @@ function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[
   return portions;
 }
 
-/** Of its JSON in UTF-8, as it travels. */
+/** The length of its JSON in UTF-8, as it is sent. */
 function bytesOf(value: object): number {
   return new TextEncoder().encode(JSON.stringify(value)).length;
 }

@@ -3,7 +3,7 @@ import type { Environment } from "../environment.ts";
 /** How long a person must have stopped typing, in milliseconds, before a draft is sent. */
 const PAUSE_MS = 400;
 
-/** How long a draft waits at most for a person who never stops, in milliseconds. */
+/** The longest time that a draft waits while a person goes on typing, in milliseconds. */
 const LONGEST_MS = 2_000;
 
 export interface Debounce {

@@ -1,30 +1,30 @@
 import type { Environment } from "../environment.ts";
 
-/** How long the winner may leave a tab that is seen without an answer, in milliseconds. */
+/** How long the winner may leave a visible tab without an answer, in milliseconds. */
 const SILENCE_MS = 2_000;
 
-/** One tab of many, elected by a Web Lock that it holds while it is awake: being granted it means that the one before is gone. */
+/** Elects one tab of many by a Web Lock, which the tab holds while it is awake. A tab that gets the lock knows that the earlier winner is gone. */
 export interface Election {
   /** The lock's name. */
   readonly name: string;
-  /** Whether it is this tab. */
+  /** Whether this tab is the winner. */
   readonly won: boolean;
-  /** Whether there is a vote: without one every tab wins that is seen. */
+  /** Whether tabs can elect one. If not, every visible tab wins. */
   readonly isElected: boolean;
-  /** Stands for it, unless it does already. */
+  /** Takes part, unless it does already. */
   enter(): void;
-  /** Another tab's turn. */
+  /** Takes part no more. */
   leave(): void;
   /** The winner must answer soon, or it has fallen asleep and is replaced by this tab. */
   expectAnswer(): void;
-  /** It has answered. */
+  /** The winner has answered. */
   answered(): void;
 }
 
 export interface ElectionOptions {
   readonly name: string;
   readonly environment: Environment;
-  /** Undefined where tabs cannot elect one: then every tab wins that is seen. */
+  /** Undefined where tabs cannot elect one: then every visible tab wins. */
   readonly locks: LockManager | undefined;
   /** `won` has changed. */
   readonly onTurn: () => void;
@@ -33,7 +33,7 @@ export interface ElectionOptions {
 export function createElection({ name, environment, onTurn, ...options }: ElectionOptions): Election {
   let { locks } = options;
   let won = false;
-  // The place in the queue; aborting it gives the place up, or the lock once it is held.
+  // The request for the lock. Aborting it leaves the queue, or lets go of the lock once it is held.
   let place: AbortController | undefined;
   let cancelTimer: (() => void) | undefined;
 
@@ -61,7 +61,7 @@ export function createElection({ name, environment, onTurn, ...options }: Electi
     };
     locks.request(name, steal ? { steal } : { signal }, hold).catch((error: unknown) => {
       if (mine !== place) return;
-      // Stolen from a tab that slept; else refused, as in a sandboxed frame.
+      // The lock was stolen from a sleeping tab, or refused, as in a sandboxed frame.
       if (!isAbort(error)) locks = undefined;
       else become(false);
       enter(false);

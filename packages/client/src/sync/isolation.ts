@@ -12,27 +12,27 @@ interface Entry {
 }
 
 /**
- * The sessions among which something fails, in the order in which they are tried. They are sent in halves until the
- * session is found, and its commands in halves until the command is.
+ * The sessions among which something fails, in the order in which the pusher tries them. It sends them in halves until it
+ * finds the session, and the session's commands in halves until it finds the command.
  */
 export interface Isolation {
   has(session: string): boolean;
-  /** What may be tried now, with how many of its commands. */
+  /** The sessions that may be tried now, with how many of their commands. */
   next(): readonly { readonly session: string; readonly atMost: number }[];
-  /** Whether these are of one session that has failed without others beside it. */
+  /** Whether all commands are of a session that has failed alone. */
   isAlone(commands: readonly Command[]): boolean;
-  /** These failed together, and one session rests for `restMs` at least. Returns the command when it is one. */
+  /** These commands failed together. If they are of one session, it rests for at least `restMs`. Returns a single command. */
   narrow(commands: readonly Command[], restMs: number): Command | undefined;
-  /** These got through. */
+  /** These commands got through. */
   passed(commands: readonly Command[]): void;
   failuresOf(session: string): number;
-  /** It is like all others again. */
+  /** The session is treated like all others again. */
   release(session: string): void;
   /** Nothing is tried for so many milliseconds. */
   rest(ms: number): void;
   /** Everything may be tried now. */
   hurry(): void;
-  /** Calls once something may be tried again. */
+  /** Calls `onDue` once something may be tried again. */
   wait(): void;
   close(): void;
 }
@@ -86,7 +86,7 @@ export function createIsolation(environment: Environment, onDue: () => void): Is
         const entry = line.get(session);
         if (entry === undefined) continue;
         const sent = commands.filter((command) => command.session === session).length;
-        // Behind these there may be what fails.
+        // The failing command may be behind these.
         if (sent >= entry.atMost) Object.assign(entry, { failures: 0, untilMs: 0 });
         else release(session);
       }

@@ -12,7 +12,7 @@ import { openTabs, type TabMessage, type Tabs } from "./tabs.ts";
 import type { SessionTransport } from "./transport.ts";
 import { createWatcher } from "./watcher.ts";
 
-/** How often deadlines are looked at, in milliseconds. */
+/** How often the client checks deadlines, in milliseconds. */
 const TICK_MS = 15_000;
 
 export interface SyncOptions {
@@ -25,11 +25,11 @@ export interface SyncOptions {
   readonly environment: Environment;
   /** A developer should look at something. */
   readonly onError: (fault: SessionsError) => void;
-  /** These records may look different now. */
+  /** These records may have changed. */
   readonly onRecords: (ids: readonly string[]) => void;
-  /** The connection, the storage or the time has changed: anything may look different. */
+  /** The connection, the storage or the time has changed, and so may every state. */
   readonly onStatusChange: () => void;
-  /** The server could not be heard for a while, and now can. */
+  /** The server can be reached again after a while. */
   readonly onReconnected: () => void;
 }
 
@@ -48,13 +48,13 @@ export interface Sync {
   typed(): void;
   /** Asks the browser, once, not to evict what a person does here. */
   requestPersistence(): void;
-  /** Opens the stream anew, if it is this tab's turn. */
+  /** Opens another stream, if this tab watches. */
   reconnect(): void;
   forget(): Promise<void>;
   close(): void;
 }
 
-/** What is behind each sessions object, for the devtools. */
+/** The sync of each sessions object, for the devtools. */
 export const syncs = new WeakMap<object, Sync>();
 
 export function createSync(options: SyncOptions): Sync {
@@ -71,14 +71,13 @@ export function createSync(options: SyncOptions): Sync {
     onStorage: onLeaderChange,
     onStored(id, met) {
       tabs.tell({ kind: "stored", ids: [id] });
-      // Where tabs cannot tell one another, nobody else says that there is something to push; nor of what came to be
-      // a draft without being typed.
+      // Nothing else wakes the pusher in two cases: tabs cannot tell one another, or a refused input became a draft.
       if (met || Object.keys(store.records.get(id)?.drafts ?? {}).length > 0) pause.begin();
     },
     onForgotten: abandon,
   });
   const device = (): Device => ({ id: store.device, name: options.deviceName });
-  const connection = createConnection(environment, storedClockOffset, onLink);
+  const connection = createConnection(environment, storedClockOffset, onConnectionState);
   const api = createApi({ ...options, device, onSignedOut: connection.signedOut });
   const tabs = openTabs({
     name: store.name,
@@ -88,11 +87,11 @@ export function createSync(options: SyncOptions): Sync {
       .sort()
       .join(),
     onMessage,
-    // The leader before may have stored what it could not tell any more.
-    onTurn: () => (tabs.isLeader ? lookAround() : onLeaderChange()),
+    // The earlier leader may have stored something that it could not tell any more.
+    onTurn: () => (tabs.isLeader ? readAgain() : onLeaderChange()),
   });
-  let kept = false;
-  // What only this tab has in memory, no other tab can push.
+  let askedForPersistence = false;
+  // No other tab can push records that are in this tab's memory alone.
   const isLeader = () => tabs.isLeader || store.storage === "memory";
   const watches = () => tabs.watches || store.storage === "memory";
   const pusher = createPusher({
@@ -114,7 +113,7 @@ export function createSync(options: SyncOptions): Sync {
   let cancelTick = isOpen ? environment.after(TICK_MS, tick) : () => {};
   let reading = store.ready.then(onLeaderChange);
 
-  /** Pushes and watches if it is this tab's turn. */
+  /** Pushes and watches if this tab is elected. */
   function onLeaderChange(): void {
     if (!isOpen || !store.loaded) return;
     onStatusChange();
@@ -134,8 +133,8 @@ export function createSync(options: SyncOptions): Sync {
   }
 
   function requestPersistence(): void {
-    if (kept) return;
-    kept = true;
+    if (askedForPersistence) return;
+    askedForPersistence = true;
     void globalThis.navigator?.storage?.persist?.().catch(() => {});
   }
 
@@ -161,12 +160,12 @@ export function createSync(options: SyncOptions): Sync {
 
   function onBack(): void {
     tabs.back();
-    lookAround();
+    readAgain();
     retry();
   }
 
-  /** What was missed: a tab may die between storing something and telling it. */
-  function lookAround(): void {
+  /** Reads everything again: a tab may die after it stored something and before it tells the others. */
+  function readAgain(): void {
     void store.refresh().then(onLeaderChange);
   }
 
@@ -175,18 +174,18 @@ export function createSync(options: SyncOptions): Sync {
     onStatusChange();
     if (hasGap) onGap();
     void store.heal();
-    if (isLeader()) lookAround();
+    if (isLeader()) readAgain();
     else tabs.ask();
   }
 
-  /** What the browser says may be wrong either way: the next answer decides. */
+  /** The browser may be wrong about the connection, so the next answer decides. */
   function onConnection(): void {
     if (globalThis.navigator?.onLine === false) connection.failed();
     onStatusChange();
     if (watches()) watcher.ask();
   }
 
-  /** Lists are asked for again, but not at every gap. */
+  /** Loads the lists again, but not at every gap. */
   function onGap(): void {
     hasGap = environment.now() - reloadedAtMs < TICK_MS;
     if (hasGap) return;
@@ -198,17 +197,17 @@ export function createSync(options: SyncOptions): Sync {
     tabs.tell({ kind: "event", event });
   }
 
-  function tellLink(): void {
+  function tellConnection(): void {
     const { state, serverMs } = connection;
     if (tabs.isLeader || tabs.watches) tabs.tell({ kind: "link", state, serverMs });
   }
 
-  function onLink(wasUp: boolean): void {
+  function onConnectionState(wasUp: boolean): void {
     if (!isOpen) return;
-    tellLink();
+    tellConnection();
     onStatusChange();
     if (connection.state.up && !wasUp) {
-      // The push may still wait for its retry while the stream is back, and the other way round.
+      // The stream may be back while the push still waits for its retry, and the other way round.
       retry();
       onReconnected();
     }
@@ -217,13 +216,13 @@ export function createSync(options: SyncOptions): Sync {
   function onMessage(message: TabMessage): void {
     if (!isOpen) return;
     if (message.kind === "stored") reading = reading.then(() => store.refresh(message.ids));
-    // What the other tab stored before it called is read first.
+    // First the records that the other tab stored before it called are read.
     if (message.kind === "wake" && tabs.isLeader) void reading.then(() => pusher.wake(message.drafts));
-    // Where somebody has just opened a page, somebody may have signed in.
+    // Somebody has just opened a page, and may have signed in.
     if (message.kind === "hello" && connection.isSignedOut && isLeader()) watcher.ask();
-    if (message.kind === "hello") tellLink();
+    if (message.kind === "hello") tellConnection();
     if (message.kind === "link" && !watches()) connection.adopt(message.state, message.serverMs);
-    // The others of its team are told what it has stored.
+    // This tab stores the event, and tells the tabs of its version.
     if (message.kind === "event" && tabs.isLeader && !tabs.watches) watcher.receive(message.event);
     if (message.kind === "forgotten") abandon();
   }
@@ -241,7 +240,7 @@ export function createSync(options: SyncOptions): Sync {
     stop();
     tabs.close();
     store.abandon();
-    // What is still on a screen says why it does not move any more.
+    // The screens show why they do not change any more.
     connection.signedOut();
     onStatusChange();
   }

@@ -3,37 +3,37 @@ import { createElection, isHidden } from "./election.ts";
 import { isServerRender, type Environment } from "../environment.ts";
 import type { ConnectionState } from "./connection.ts";
 
-/** What tabs of one owner and profile tell one another. */
+/** The messages among the tabs of one owner and profile. */
 export type TabMessage =
   /** These records have other content on the disk. */
   | { readonly kind: "stored"; readonly ids: readonly string[] }
   /** There is something to push, now: commands, and drafts too once there was a pause. */
   | { readonly kind: "wake"; readonly drafts: boolean }
-  /** How the connection is, as a tab knows that pushes or watches. */
+  /** The state of the connection, from a tab that pushes or watches. */
   | { readonly kind: "link"; readonly state: ConnectionState; readonly serverMs: number | null }
-  /** What the stream has brought, for those who read other flows than the tab that holds it. */
+  /** An event of the stream, for tabs that read other flows than the tab that holds the stream. */
   | { readonly kind: "event"; readonly event: WatchEvent }
   /** A tab wants to know how the connection is. */
   | { readonly kind: "hello" }
   /** The owner signed out. */
   | { readonly kind: "forgotten" };
 
-/** How long a hidden tab goes on leading where tabs cannot elect one, in milliseconds. */
+/** How long a hidden tab leads if tabs cannot elect one, in milliseconds. */
 const HIDDEN_MS = 10_000;
 
 export interface Tabs {
-  /** Whether this tab pushes for all of its team. */
+  /** Whether this tab pushes for all tabs of its code version. */
   readonly isLeader: boolean;
   /** Whether this tab holds the stream for all tabs, whatever they can read. */
   readonly watches: boolean;
   tell(message: TabMessage): void;
-  /** Asks those who push and watch how the connection is. One that does not answer has fallen asleep, and is replaced. */
+  /** Asks the tabs that push and watch for the state of the connection. A tab that does not answer is asleep, and is replaced. */
   ask(): void;
   /** The page is seen or awake again. */
   back(): void;
   /** The page is not seen any more. */
   hidden(): void;
-  /** The page falls asleep: another tab's turn. */
+  /** The page falls asleep: another tab is elected. */
   leave(): void;
   close(): void;
 }
@@ -42,17 +42,17 @@ export interface TabsOptions {
   /** Unique to the owner and profile. */
   readonly name: string;
   readonly environment: Environment;
-  /** What this tab can read. Each such group of tabs has a leader: after a deploy, old and new code lie in one browser. */
+  /** The versions of the flows that this tab reads. Each code version has a leader: after a deploy one browser runs old and new code. */
   readonly codeVersion: string;
   readonly onMessage: (message: TabMessage) => void;
-  /** `leads` or `watches` has changed. */
+  /** `isLeader` or `watches` has changed. */
   readonly onTurn: () => void;
 }
 
 /**
- * Elects who pushes for each team, and which of those holds the stream for all. An election is an optimisation; a
- * browser without Web Locks, or without a channel to reach the leader, lets every tab lead that is seen, and the
- * server's receipts keep that correct.
+ * Elects the tab that pushes for each code version, and which of those tabs holds the stream for all. Elections only save
+ * work. In a browser without Web Locks, or without a channel to the leader, every visible tab leads, and the server's
+ * receipts keep the result correct.
  */
 export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: TabsOptions): Tabs {
   const channel = isServerRender() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
@@ -94,7 +94,7 @@ export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: 
       for (const election of elections) if (data.won.includes(election.name)) election.answered();
     onMessage(data);
   });
-  // Not before whoever opens has what it opens.
+  // Not before the caller has the returned object.
   queueMicrotask(enter);
 
   return {
