@@ -18,13 +18,8 @@ export {
   type ServeOptions,
   type StepContext,
 } from "./flows/served/served-flow.ts";
-export {
-  createSessions,
-  type Identified,
-  type Sessions,
-  type SessionsOptions,
-  type SessionsRouter,
-} from "./flows/sessions.ts";
+export type { Identified } from "./flows/identity.ts";
+export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
 export type { SweepOptions } from "./flows/sweeper.ts";
 export {
   sql,

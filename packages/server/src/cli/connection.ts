@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core";
 import { kyselyOver } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
-import type { Tables } from "../postgres/tables.ts";
+import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
 
 /** How long a connection may take to come about, in milliseconds. */
@@ -42,12 +42,12 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     sweeps: false,
     onError,
   });
-  const db = kyselyOver(pool);
+  const db = kyselyOver<Tables>(pool);
   return {
     schema,
     sessions,
     db: db.withSchema(schema),
-    partitions: new Partitions(db, schema),
+    partitions: new Partitions(db, schema, partitionedTables),
     end: async () => {
       await sessions.close();
       await pool.end();

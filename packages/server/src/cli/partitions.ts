@@ -3,8 +3,9 @@ import { monthsOf, notKept, retentionForm, type Retention } from "../postgres/re
 import type { Run } from "./run.ts";
 import { countText } from "./status.ts";
 
-/** Long enough for any flow: histories are kept this much longer than the sessions that ended in their month. */
+/** Longer than any session. A session's history begins before its end, so a month of the history is kept this much longer. */
 const LONGEST_SESSION_MS = 366 * 86_400_000;
+const longerMs = (table: string) => (table === "session_event" ? LONGEST_SESSION_MS : 0);
 
 interface Options {
   readonly ahead?: number;
@@ -26,7 +27,7 @@ export function addPartitions(program: Command, run: Run): void {
         const made = ahead === undefined ? [] : await partitions.missingAhead(nowMs, ahead);
         if (ahead !== undefined && !dryRun) await partitions.ensureAhead(nowMs, ahead);
 
-        const old = await notKept(partitions, keep, nowMs, LONGEST_SESSION_MS);
+        const old = await notKept(partitions, keep, nowMs, longerMs);
         const dropped = [];
         for (const partition of old) {
           output.progress(`${dropped.length} of ${old.length} dropped`);

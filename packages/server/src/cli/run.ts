@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { SessionsError } from "@sessions/core";
-import { databaseFault } from "../postgres/database.ts";
+import { databaseFault } from "../postgres/errors.ts";
 import { connect, type Connection } from "./connection.ts";
 import { exitCodes, Interrupted } from "./exit-code.ts";
 import { createOutput, type Output } from "./output.ts";

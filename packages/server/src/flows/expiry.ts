@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { atTime, type Snapshot } from "@sessions/core";
 import type { Partitions } from "../postgres/partitions.ts";
-import type { Tables } from "../postgres/tables.ts";
+import type { Tables } from "./rows/tables.ts";
 import { moveToArchive } from "./rows/archive.ts";
 import { nextStored, type Stored } from "./rows/stored.ts";
 

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { columns, fromRow, ownerColumn } from "./rows/row.ts";
-import type { Tables } from "../postgres/tables.ts";
+import type { Tables } from "./rows/tables.ts";
 import { time } from "../postgres/values.ts";
 
 const PAGE_SIZE = 1_000;

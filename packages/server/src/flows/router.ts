@@ -18,8 +18,8 @@ import {
 import type { Allowance } from "./reads/allowance.ts";
 import { Beginning } from "./reads/beginning.ts";
 import type { Bounds } from "./served/bounds.ts";
-import type { Engine } from "./commands/engine.ts";
-import { databaseFault } from "../postgres/database.ts";
+import type { CommandProcessor } from "./commands/command-processor.ts";
+import { databaseFault } from "../postgres/errors.ts";
 import { TurnTimedOut } from "../postgres/connection/keyed-queue.ts";
 import type { OwnerShares } from "../postgres/connection/owner-shares.ts";
 import type { InTurn, Reader } from "./reads/reader.ts";
@@ -31,7 +31,7 @@ import type { WatchHub } from "./watch/watch-hub.ts";
 const HEARTBEAT_MS = 15_000;
 
 export interface RouterOptions {
-  readonly engine: Engine;
+  readonly commands: CommandProcessor;
   readonly reader: Reader;
   readonly hub: WatchHub;
   readonly bounds: Bounds;
@@ -49,7 +49,7 @@ export interface RouterOptions {
 
 /** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
 export function createRouter({
-  engine,
+  commands,
   reader,
   hub,
   bounds,
@@ -147,7 +147,7 @@ export function createRouter({
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((given): Promise<PushReply> =>
       answeringOne(given.ctx, async () => {
-        const reply = await engine.push(await signedIn(given), given.input, given.ctx);
+        const reply = await commands.push(await signedIn(given), given.input, given.ctx);
         return { ...reply, snapshots: reply.snapshots.map(told) };
       }),
     ),

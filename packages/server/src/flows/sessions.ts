@@ -1,25 +1,19 @@
-import { TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import { SessionsError, storable, redact, type Snapshot } from "@sessions/core";
+import { redact, SessionsError, type Snapshot } from "@sessions/core";
 import { Allowance } from "./reads/allowance.ts";
 import { boundsFrom, type Bounds } from "./served/bounds.ts";
 import type { Bus } from "../bus/bus.ts";
-import { Engine } from "./commands/engine.ts";
+import { CommandProcessor } from "./commands/command-processor.ts";
 import { logFault } from "../report.ts";
-import {
-  databaseFault,
-  engineKindOf,
-  kyselyOver,
-  poolSizeOf,
-  type Database,
-  type EngineKind,
-} from "../postgres/database.ts";
+import { engineKindOf, kyselyOver, poolSizeOf, type Database, type EngineKind } from "../postgres/database.ts";
+import { databaseFault } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { OwnerShares, shareOf } from "../postgres/connection/owner-shares.ts";
 import { Partitions } from "../postgres/partitions.ts";
-import type { Tables } from "../postgres/tables.ts";
+import { migrationsOf } from "./rows/migrations.ts";
+import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { leavePool } from "../postgres/connection/surviving-pool.ts";
 import { Updates } from "./rows/updates.ts";
 import { Expiry } from "./expiry.ts";
@@ -27,16 +21,14 @@ import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
 import type { Served } from "./served/served-flow.ts";
-import { Sweeper, type SweepOptions } from "./sweeper.ts";
+import { repeatSweeps, Sweeper, type SweepOptions } from "./sweeper.ts";
+import { identifyOwner, type Identified } from "./identity.ts";
 import { Telemetry } from "../telemetry.ts";
 import { within } from "../time-limit.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
 
 /** How much memory remembered sessions take by default, roughly. */
 const CACHE_BYTES = 64 * 1024 * 1024;
-
-/** How often a node sweeps, in milliseconds; each waits up to half as long again, so that nodes drift apart. */
-const SWEEP_MS = 300_000;
 
 /** How long a command waits until it is its owner's turn, in milliseconds, before it is refused as busy. */
 const TURN_MS = 10_000;
@@ -79,8 +71,6 @@ export interface SessionsOptions<Context extends object> {
   /** Told every fault. Default: to `console.error`; the message of what caused it only where `NODE_ENV` is `development`. */
   readonly onError?: (error: SessionsError) => void;
 }
-
-export type Identified = { readonly owner: string } | null | undefined | false | "" | 0;
 
 export type SessionsRouter = ReturnType<typeof createRouter>;
 
@@ -127,13 +117,13 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
   const bounds = boundsFrom({ ownerConnections: shareOf(poolSize), ...options.bounds });
   const shares = new OwnerShares({ connections: bounds.ownerConnections, waitMs: TURN_MS });
-  const db = kyselyOver(database, options.prepare === false ? undefined : { schema }, { shares });
-  const partitions = new Partitions(db, schema);
+  const db = kyselyOver<Tables>(database, options.prepare === false ? undefined : { schema }, { shares });
+  const partitions = new Partitions(db, schema, partitionedTables);
   const hub = new WatchHub(bounds.pageBytes);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
-  const turns = new KeyedQueue({ atOnce: 1, waitMs: TURN_MS });
-  const context = { db, schema, flows, now, bounds, turns, updates: new Updates(schema), report: onError };
+  const ownerLocks = new KeyedQueue({ atOnce: 1, waitMs: TURN_MS });
+  const context = { db, schema, flows, now, bounds, ownerLocks, updates: new Updates(schema), report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
@@ -142,7 +132,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const allowance = new Allowance(bounds.ownerReplyBytes, now, Math.max(bounds.requestReplyBytes, bounds.pageBytes));
   const expiry = new Expiry({ ...context, partitions, publish });
   const reader = new Reader({ ...context, expiry });
-  const engine = new Engine({
+  const commands = new CommandProcessor({
     ...context,
     reader,
     telemetry,
@@ -162,24 +152,21 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       page: (owner, ids) => reader.page(owner, ids),
       lacking: (owner, { active, ended }, sinceMs) => reader.lacking(owner, active, { sinceMs, ended }),
       now,
-      forget: (notice) => engine.forget(notice),
+      forget: (notice) => commands.forget(notice),
       report,
     });
   relay?.open();
-  const stopSweeping =
-    options.sweeps === false
-      ? () => Promise.resolve()
-      : repeat((signal) => sweeper.sweep({ signal }).then(() => {}, report));
+  const stopSweeping = options.sweeps === false ? () => Promise.resolve() : repeatSweeps(sweeper, report);
   const stopObserving = telemetry.observe(
     () => hub.size,
-    () => engine.queued,
+    () => commands.queued,
   );
   const inFlight = new Set<Promise<unknown>>();
   let closed = false;
   let closing: Promise<void> | undefined;
 
   const router = createRouter({
-    engine,
+    commands,
     reader,
     hub,
     bounds,
@@ -191,9 +178,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     inFlight,
     ownerOf: async (context) => {
       // The host's context type is not checked against a nested router's: what it holds is the host's word.
-      const identified = await identifiedBy(async () => options.identify(context as Context), bounds.handlerMs);
+      const owner = await identifyOwner(async () => options.identify(context as Context), bounds.handlerMs);
       if (closed) throw new SessionsError("closed", "Try another node.");
-      const owner = ownerFrom(identified);
       if (owner !== undefined) shares.name(owner);
       return owner;
     },
@@ -203,13 +189,13 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     router,
     migrate: () =>
       withFaults(async () => {
-        await migrate(db, schema);
+        await migrate(db, schema, migrationsOf(schema));
         await partitions.ensureAhead(now(), MONTHS_AHEAD);
       }),
     check: () =>
       withFaults(async () => {
         await ping(db);
-        await checkMigrated(db, schema);
+        await checkMigrated(db, schema, migrationsOf(schema));
       }),
     sweep: (sweepOptions) => withFaults(() => sweeper.sweep(sweepOptions)),
     close: () => (closing ??= end()),
@@ -239,60 +225,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   }
 }
 
-async function identifiedBy(identify: () => Promise<Identified>, timeMs: number): Promise<Identified> {
-  let identified: readonly [Identified] | undefined;
-  try {
-    identified = await within(
-      timeMs,
-      identify().then((given) => [given] as const),
-    );
-  } catch (cause) {
-    if (cause instanceof TRPCError) throw cause;
-    throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
-  }
-  if (identified === undefined) {
-    throw new SessionsError(
-      "identify_failed",
-      `\`identify\` did not answer within ${timeMs} ms. Nothing was read or written.`,
-    );
-  }
-  return identified[0];
-}
-
-function ownerFrom(identified: Identified): string | undefined {
-  if (!identified) return undefined;
-  const { owner } = identified;
-  if (typeof owner !== "string" || owner === "" || owner.length > 200 || !storable(owner).ok) {
-    throw new SessionsError("context_invalid", "`identify` returns { owner }, a text of 1 to 200 characters.");
-  }
-  return owner;
-}
-
 async function ping(db: Kysely<Tables>): Promise<void> {
   await sql`select 1`.execute(db);
-}
-
-/**
- * Does something again and again, never twice at once and never alone keeping the process alive. Gives how to
- * stop: what is under way is told by its signal, and waited for.
- */
-function repeat(work: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
-  const stop = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let running = Promise.resolve();
-  const schedule = () => {
-    if (stop.signal.aborted) return;
-    const run = () => {
-      running = work(stop.signal).finally(schedule);
-    };
-    timer = setTimeout(run, SWEEP_MS * (1 + Math.random() / 2)).unref();
-  };
-  schedule();
-  return async () => {
-    stop.abort();
-    clearTimeout(timer);
-    await running;
-  };
 }
 
 async function withFaults<T>(work: () => Promise<T>): Promise<T> {

@@ -1,11 +1,14 @@
 import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core";
 import type { Expiry } from "./expiry.ts";
-import { isDataError } from "../postgres/database.ts";
+import { isDataError } from "../postgres/errors.ts";
 import { listDue } from "./rows/active.ts";
-import type { Tables } from "../postgres/tables.ts";
+import type { Tables } from "./rows/tables.ts";
 import type { Stored } from "./rows/stored.ts";
 import type { Telemetry } from "../telemetry.ts";
+
+/** How often a node sweeps, in milliseconds; a random wait of up to half as long is added, so that nodes sweep at different times. */
+const SWEEP_MS = 300_000;
 
 /** How many due sessions are looked up at a time. */
 const BATCH_SIZE = 200;
@@ -72,4 +75,30 @@ export class Sweeper {
       return false;
     }
   }
+}
+
+/**
+ * Sweeps at intervals, one sweep at a time. The timer does not keep the process alive. Gives a function that stops it:
+ * a running sweep ends at its next batch, and the function waits for it.
+ */
+export function repeatSweeps(sweeper: Sweeper, report: (error: unknown) => void): () => Promise<void> {
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let running = Promise.resolve();
+  const schedule = () => {
+    if (stop.signal.aborted) return;
+    const run = () => {
+      running = sweeper
+        .sweep({ signal: stop.signal })
+        .then(() => {}, report)
+        .finally(schedule);
+    };
+    timer = setTimeout(run, SWEEP_MS * (1 + Math.random() / 2)).unref();
+  };
+  schedule();
+  return async () => {
+    stop.abort();
+    clearTimeout(timer);
+    await running;
+  };
 }

@@ -4,7 +4,7 @@ import { loadArchived } from "./rows/archive.ts";
 import { loadActive } from "./rows/active.ts";
 import { loadHistory } from "./rows/history.ts";
 import { columns, fromRow, ownerColumn } from "./rows/row.ts";
-import type { Tables } from "../postgres/tables.ts";
+import type { Tables } from "./rows/tables.ts";
 import { time } from "../postgres/values.ts";
 import { listReceipts } from "./rows/receipts.ts";
 import { chainHash, type HistoryEntry, type Stored } from "./rows/stored.ts";

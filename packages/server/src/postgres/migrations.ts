@@ -1,87 +1,15 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import { SessionsError } from "@sessions/core";
-import type { Tables } from "./tables.ts";
+import type { OwnerTables } from "./tables.ts";
 
 /** The table in which Kysely's Migrator notes what has run; in the configured schema. */
 const MIGRATION_TABLE = "migration";
 
-/** The migrations of the given schema, by name; Kysely runs them in the order of their names. */
-export function migrationsOf(schema: string): Record<string, Migration> {
-  return { "0001_sessions": { up: (db) => createTables(db, schema) } };
-}
+/** Migrations by name. They run in the order of their names. */
+export type Migrations = Record<string, Migration>;
 
-async function createTables(db: Kysely<unknown>, schema: string): Promise<void> {
-  const table = (name: string) => sql.table(`${schema}.${name}`);
-  // No index on a column that commands change, and room left in each page: updates stay heap-only.
-  await sql`
-    create table ${table("session")} (
-      owner_id text collate "C" not null,
-      id uuid not null,
-      flow text not null,
-      version integer not null,
-      revision integer not null,
-      state json not null,
-      receipts bytea not null,
-      entry integer not null,
-      hash bytea not null,
-      expires_at timestamptz not null,
-      expires_bucket timestamptz not null,
-      primary key (owner_id, id)
-    ) with (fillfactor = 20, toast_tuple_target = 4080)`.execute(db);
-  await sql`create index session_expires_bucket on ${table("session")} (expires_bucket)`.execute(db);
-
-  await sql`
-    create table ${table("session_archive")} (
-      owner_id text collate "C" not null,
-      id uuid not null,
-      flow text not null,
-      version integer not null,
-      revision integer not null,
-      status text not null,
-      state json not null,
-      receipts bytea not null,
-      entry integer not null,
-      hash bytea not null,
-      ended_at timestamptz not null,
-      primary key (owner_id, id, ended_at)
-    ) partition by range (ended_at)`.execute(db);
-  await sql`
-    create index session_archive_ended on ${table("session_archive")} (owner_id, ended_at, id)`.execute(db);
-  await sql`
-    create index session_archive_completed on ${table("session_archive")} (owner_id, flow, ended_at)
-    where status = 'completed'`.execute(db);
-
-  await sql`
-    create table ${table("session_event")} (
-      owner_id text collate "C" not null,
-      session_id uuid not null,
-      entry integer not null,
-      revision integer not null,
-      at timestamptz not null,
-      body json not null,
-      hash bytea not null,
-      primary key (owner_id, session_id, entry, at)
-    ) partition by range (at)`.execute(db);
-
-  await sql`
-    create table ${table("owner")} (
-      owner_id text collate "C" primary key,
-      created_at timestamptz not null,
-      revocation_epoch integer not null default 0
-    )`.execute(db);
-  await sql`
-    create table ${table("device")} (
-      owner_id text collate "C" not null,
-      id uuid not null,
-      name text not null,
-      first_seen_at timestamptz not null,
-      last_seen_at timestamptz not null,
-      primary key (owner_id, id)
-    )`.execute(db);
-}
-
-function migratorOf(db: Kysely<Tables>, schema: string, migrations: Record<string, Migration>): Migrator {
+function migratorOf(db: Kysely<OwnerTables>, schema: string, migrations: Migrations): Migrator {
   return new Migrator({
     db,
     provider: { getMigrations: () => Promise.resolve(migrations) },
@@ -92,11 +20,7 @@ function migratorOf(db: Kysely<Tables>, schema: string, migrations: Record<strin
 }
 
 /** Brings the schema up to date. Safe from many nodes at once: the Migrator holds a lock. */
-export async function migrate(
-  db: Kysely<Tables>,
-  schema: string,
-  migrations: Record<string, Migration> = migrationsOf(schema),
-): Promise<void> {
+export async function migrate(db: Kysely<OwnerTables>, schema: string, migrations: Migrations): Promise<void> {
   await checkNotNewer(db, schema, migrations);
   const { error } = await migratorOf(db, schema, migrations).migrateToLatest();
   if (error !== undefined) throw error;
@@ -107,8 +31,8 @@ export async function migrate(
  *
  * @throws {SessionsError} `database_not_migrated` or `database_newer`.
  */
-export async function checkMigrated(db: Kysely<Tables>, schema: string): Promise<void> {
-  const missing = await missingMigrations(db, schema);
+export async function checkMigrated(db: Kysely<OwnerTables>, schema: string, migrations: Migrations): Promise<void> {
+  const missing = await missingMigrations(db, schema, migrations);
   if (missing.length > 0) {
     throw new SessionsError(
       "database_not_migrated",
@@ -122,16 +46,19 @@ export async function checkMigrated(db: Kysely<Tables>, schema: string): Promise
  *
  * @throws {SessionsError} `database_newer`.
  */
-export async function missingMigrations(db: Kysely<Tables>, schema: string): Promise<readonly string[]> {
-  const migrations = migrationsOf(schema);
+export async function missingMigrations(
+  db: Kysely<OwnerTables>,
+  schema: string,
+  migrations: Migrations,
+): Promise<readonly string[]> {
   const done = await checkNotNewer(db, schema, migrations);
   return Object.keys(migrations).filter((name) => !done.includes(name));
 }
 
 async function checkNotNewer(
-  db: Kysely<Tables>,
+  db: Kysely<OwnerTables>,
   schema: string,
-  migrations: Record<string, Migration>,
+  migrations: Migrations,
 ): Promise<readonly string[]> {
   const { rows: tables } = await sql`
     select 1 from information_schema.tables

@@ -1,10 +1,10 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import type { Device } from "@sessions/core";
-import type { Tables } from "./tables.ts";
+import type { OwnerTables } from "./tables.ts";
 import { time } from "./values.ts";
 
 /** Holds the owner's row until the transaction ends, so that what limits count cannot change meanwhile. */
-export async function lockOwner(tx: Transaction<Tables>, owner: string, at: string): Promise<void> {
+export async function lockOwner(tx: Transaction<OwnerTables>, owner: string, at: string): Promise<void> {
   await tx
     .insertInto("owner")
     .values({ owner_id: owner, created_at: time(at) })
@@ -15,7 +15,7 @@ export async function lockOwner(tx: Transaction<Tables>, owner: string, at: stri
 
 /** Notes when a device was seen, and what it calls itself. Of an owner's devices the last `atMost` are kept. */
 export async function noteDevice(
-  db: Kysely<Tables>,
+  db: Kysely<OwnerTables>,
   owner: string,
   device: Device,
   at: string,

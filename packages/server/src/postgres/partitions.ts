@@ -1,7 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Tables } from "./tables.ts";
-
-const partitioned = ["session_archive", "session_event"] as const;
+import type { OwnerTables } from "./tables.ts";
 
 /** How long before a month begins its partitions are made, in milliseconds: longer than any transaction. */
 const AHEAD_MS = 86_400_000;
@@ -9,7 +7,7 @@ const AHEAD_MS = 86_400_000;
 /** One month's table. */
 export interface Partition {
   readonly table: string;
-  /** `session_archive` or `session_event`. */
+  /** The partitioned table that it is a part of. */
   readonly of: string;
   /** As in "2026-11". */
   readonly month: string;
@@ -28,17 +26,20 @@ export interface RowCount {
 /** Larger tables are estimated: counting one reads all of it. */
 const COUNTED_BYTES = 64 * 1024 * 1024;
 
-/** The monthly partitions of the archive and the history: made before a row needs them. */
+/** The monthly partitions of some tables. They are made before a row needs them. */
 export class Partitions {
-  readonly #db: Kysely<Tables>;
+  readonly #db: Kysely<OwnerTables>;
   readonly #schema: string;
+  readonly #parents: readonly string[];
   readonly #present = new Map<string, Promise<void>>();
   /** Moments from which and before which all is known to be there. */
   #ensured = { fromMs: 0, beforeMs: 0 };
 
-  constructor(db: Kysely<Tables>, schema: string) {
+  /** `parents`: the names of the partitioned tables. */
+  constructor(db: Kysely<OwnerTables>, schema: string, parents: readonly string[]) {
     this.#db = db;
     this.#schema = schema;
+    this.#parents = parents;
   }
 
   /** Makes sure that rows of this moment, and of the day after it, have their partitions. Not within a transaction. */
@@ -68,7 +69,7 @@ export class Partitions {
       join pg_class as parent on parent.oid = inhparent
       join pg_class as child on child.oid = inhrelid
       join pg_namespace on pg_namespace.oid = parent.relnamespace
-      where nspname = ${this.#schema} and parent.relname in (${sql.join(partitioned)})
+      where nspname = ${this.#schema} and parent.relname in (${sql.join(this.#parents)})
       order by child.relname`.execute(this.#db);
     return rows.map(({ parent, name, bytes, estimate }) => ({
       table: name,
@@ -89,7 +90,7 @@ export class Partitions {
 
   /** The tables that `ensureAhead` would make. */
   async missingAhead(atMs: number, months: number): Promise<readonly string[]> {
-    const wanted = monthsAhead(atMs, months).flatMap((month) => tablesOf(month));
+    const wanted = monthsAhead(atMs, months).flatMap((month) => this.#tablesOf(month));
     const present = await this.#existing(this.#db, wanted);
     return wanted.filter((table) => !present.includes(table));
   }
@@ -118,14 +119,14 @@ export class Partitions {
   }
 
   async #make(month: string): Promise<void> {
-    const names = tablesOf(month);
+    const names = this.#tablesOf(month);
     if ((await this.#existing(this.#db, names)).length === names.length) return;
 
     const [year, number] = month.split("-").map(Number) as [number, number];
     const from = new Date(Date.UTC(year, number - 1)).toISOString();
     const to = new Date(Date.UTC(year, number)).toISOString();
-    for (const parent of partitioned) {
-      const name = `${parent}_${month.replace("-", "_")}`;
+    for (const parent of this.#parents) {
+      const name = tableOf(parent, month);
       await this.#db.transaction().execute(async (tx) => {
         // It conflicts with itself and with no reader or writer: nodes that make the same partition take turns.
         await sql`lock table ${this.#table(parent)} in share update exclusive mode`.execute(tx);
@@ -139,11 +140,15 @@ export class Partitions {
     }
   }
 
-  async #existing(db: Kysely<Tables>, names: readonly string[]): Promise<readonly string[]> {
+  async #existing(db: Kysely<OwnerTables>, names: readonly string[]): Promise<readonly string[]> {
     const { rows } = await sql<{ name: string }>`
       select table_name as name from information_schema.tables
       where table_schema = ${this.#schema} and table_name in (${sql.join(names)})`.execute(db);
     return rows.map(({ name }) => name);
+  }
+
+  #tablesOf(month: string): readonly string[] {
+    return this.#parents.map((parent) => tableOf(parent, month));
   }
 
   #table(name: string) {
@@ -164,6 +169,6 @@ function monthsAhead(atMs: number, months: number): readonly string[] {
   );
 }
 
-function tablesOf(month: string): readonly string[] {
-  return partitioned.map((parent) => `${parent}_${month.replace("-", "_")}`);
+function tableOf(parent: string, month: string): string {
+  return `${parent}_${month.replace("-", "_")}`;
 }

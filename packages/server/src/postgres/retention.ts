@@ -18,14 +18,14 @@ export function monthsOf(keep: Retention): number | undefined {
 }
 
 /**
- * The months that a retention does not keep. A session's history begins before its end: its table is kept as long as
- * any session that it may belong to, `longestMs` milliseconds more.
+ * The months that a retention does not keep. `longerMs` gives for a partitioned table how many milliseconds longer its
+ * months are kept.
  */
 export async function notKept(
   partitions: Partitions,
   keep: Retention,
   nowMs: number,
-  longestMs: number,
+  longerMs: (table: string) => number,
 ): Promise<readonly Partition[]> {
   const months = monthsOf(keep);
   if (months === undefined) return [];
@@ -33,6 +33,6 @@ export async function notKept(
   const keptFromMs = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months);
   return (await partitions.list()).filter(({ of, month }) => {
     const endMs = Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5)));
-    return endMs + (of === "session_event" ? longestMs : 0) <= keptFromMs;
+    return endMs + longerMs(of) <= keptFromMs;
   });
 }

@@ -1,48 +1,5 @@
-import type { ColumnType, Generated, RawBuilder } from "kysely";
-import type { Snapshot, Status } from "@sessions/core";
-
-/** What a snapshot holds beyond its row's columns. */
-export type State = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
-
-// Of these nothing is read or written as the driver has it: see values.ts.
-type JsonColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
-type TimeColumn = ColumnType<never, RawBuilder<never>, RawBuilder<never>>;
-type BytesColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
-
-interface SessionColumns {
-  owner_id: string;
-  id: string;
-  flow: string;
-  version: number;
-  revision: number;
-  state: JsonColumn;
-  receipts: BytesColumn;
-  /** The number of the newest history entry. */
-  entry: number;
-  /** That entry's hash. */
-  hash: BytesColumn;
-}
-
-export interface SessionTable extends SessionColumns {
-  expires_at: TimeColumn;
-  /** The hour of `expires_at`: what the sweep finds due sessions by. */
-  expires_bucket: TimeColumn;
-}
-
-export interface SessionArchiveTable extends SessionColumns {
-  status: Exclude<Status, "active">;
-  ended_at: TimeColumn;
-}
-
-export interface SessionEventTable {
-  owner_id: string;
-  session_id: string;
-  entry: number;
-  revision: number;
-  at: TimeColumn;
-  body: JsonColumn;
-  hash: BytesColumn;
-}
+import { sql, type Generated, type Kysely } from "kysely";
+import type { TimeColumn } from "./values.ts";
 
 export interface OwnerTable {
   owner_id: string;
@@ -58,10 +15,28 @@ export interface DeviceTable {
   last_seen_at: TimeColumn;
 }
 
-export interface Tables {
-  session: SessionTable;
-  session_archive: SessionArchiveTable;
-  session_event: SessionEventTable;
+/** The tables of the owners and their devices. Each part of the server adds its own tables to these. */
+export interface OwnerTables {
   owner: OwnerTable;
   device: DeviceTable;
+}
+
+/** Creates the tables of {@link OwnerTables}, as one step of a migration. */
+export async function createOwnerTables(db: Kysely<unknown>, schema: string): Promise<void> {
+  const table = (name: string) => sql.table(`${schema}.${name}`);
+  await sql`
+    create table ${table("owner")} (
+      owner_id text collate "C" primary key,
+      created_at timestamptz not null,
+      revocation_epoch integer not null default 0
+    )`.execute(db);
+  await sql`
+    create table ${table("device")} (
+      owner_id text collate "C" not null,
+      id uuid not null,
+      name text not null,
+      first_seen_at timestamptz not null,
+      last_seen_at timestamptz not null,
+      primary key (owner_id, id)
+    )`.execute(db);
 }

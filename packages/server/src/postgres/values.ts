@@ -1,7 +1,12 @@
-import { sql, type RawBuilder } from "kysely";
+import { sql, type ColumnType, type RawBuilder } from "kysely";
 
-// What drivers and their type parsers make of json, times, bytes and large numbers differs, and an application may
-// change it. So all of them go as text and come back as text, with a cast in the statement.
+// Drivers and their type parsers turn json, times, bytes and large numbers into different values, and an application can
+// change the parsers. So statements send and read all of these as text, with a cast in the SQL. The column types below
+// make a query that reads such a column without a cast a type error.
+
+export type JsonColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
+export type TimeColumn = ColumnType<never, RawBuilder<never>, RawBuilder<never>>;
+export type BytesColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
 
 /** JSON as text, to be written to a json column. Sent as json, some drivers would encode it again. */
 export function json(text: string): RawBuilder<string> {

@@ -3,6 +3,7 @@ import { Client, Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { postgresBus } from "../index.ts";
 import { kyselyOver } from "../postgres/database.ts";
+import type { Tables } from "../flows/rows/tables.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { clerk, refused, worlds } from "./databases.ts";
 import { prepare, tellStory } from "./story.ts";
@@ -35,7 +36,7 @@ test.for(Object.entries(worlds))("S26: %s", { timeout: 60_000 }, async ([name, o
 
 test.for(Object.entries(refused))("S26: %s: refused in one sentence", async ([, [open, sentence]]) => {
   const { database, close } = open(url);
-  const db = kyselyOver(database, undefined, { connectionMs: 1_000 });
+  const db = kyselyOver<Tables>(database, undefined, { connectionMs: 1_000 });
   await expect(sql`select 1`.execute(db)).rejects.toThrow(sentence);
   await close();
 });
@@ -60,7 +61,7 @@ test.each(["SQL_ASCII", "LATIN1"])(
 
 test("S26: a synchronous commit is waited for where the default is not to", async () => {
   const world = worlds["a commit that does not wait"]!(url);
-  const db = kyselyOver(world.database);
+  const db = kyselyOver<Tables>(world.database);
   const ask = sql<{ set: string }>`select current_setting('synchronous_commit') as set`;
   expect((await ask.execute(db)).rows).toEqual([{ set: "on" }]);
   expect((await db.transaction().execute((tx) => ask.execute(tx))).rows).toEqual([{ set: "on" }]);

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { defineFlow, PROTOCOL_VERSION, step, type ListReply, type WatchEvent } from "@sessions/core";
 import { completions, createSessions, openSessions, serve, type Bus, type Database } from "../index.ts";
 import { kyselyOver } from "../postgres/database.ts";
-import type { Tables } from "../postgres/tables.ts";
+import type { Tables } from "../flows/rows/tables.ts";
 import { cancel, draft, start, submit, Teller, type Context } from "../testing/bank.ts";
 import { verify } from "../flows/verify.ts";
 

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Tables } from "../../../server/src/postgres/tables.ts";
+import type { Tables } from "../../../server/src/flows/rows/tables.ts";
 import { verify } from "../../../server/src/flows/verify.ts";
 import { COMPLETIONS, OPEN } from "../flows.ts";
 import { Broken, short } from "../journal.ts";

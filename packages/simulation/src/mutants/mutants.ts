@@ -118,12 +118,12 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "server/src/flows/commands/decision.ts",
-        find: "const refusal = await limit.check({ tx: ours, owner, flow: served.flow.name, nowMs });",
+        find: "const refusal = await limit.check({ tx: ownTx, owner, flow: served.flow.name, nowMs });",
         replace: "const refusal = early.get(command).get(limit);",
       },
       {
         file: "server/src/flows/commands/decision.ts",
-        find: "/** Another writer came first, and what the transaction has written must go. */",
+        find: "/** Another writer came first, so the transaction must be rolled back. */",
         replace: "const early = new WeakMap();",
       },
     ],
@@ -136,13 +136,13 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "tell watchers before the commit",
-    "server/src/flows/commands/engine.ts",
-    "const made = await this.#committer.commit({",
-    "this.#options.publish(owner, next.stored.snapshot); const made = await this.#committer.commit({",
+    "server/src/flows/commands/command-execution.ts",
+    "const isWritten = await context.writes.write(owner, next);",
+    "context.publish(owner, next.stored.snapshot); const isWritten = await context.writes.write(owner, next);",
   ),
   one(
     "refuse from memory",
-    "server/src/flows/commands/engine.ts",
+    "server/src/flows/commands/command-execution.ts",
     "if (judgement.settled && !fresh) {",
     'if (judgement.settled && !fresh && judgement.outcome.outcome === "accepted") {',
   ),
@@ -219,7 +219,7 @@ export const mutants: readonly Mutant[] = [
   one("leave something behind after the sign-out", "client/src/store/database.ts", "    store.clear();\n", ""),
   one(
     "call an unknown commit a refusal",
-    "server/src/flows/commands/engine.ts",
+    "server/src/flows/commands/command-execution.ts",
     'if (fault?.code.startsWith("database_") && !isDataError(error)) throw error;',
     "",
   ),

@@ -2,7 +2,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { Kysely, PGliteDialect, PostgresDialect, sql, type Dialect } from "kysely";
 import { Pool } from "pg";
 import { Traffic, turn } from "./traffic.ts";
-import type { Tables } from "../../../server/src/postgres/tables.ts";
+import type { Tables } from "../../../server/src/flows/rows/tables.ts";
 import { within } from "../../../server/src/time-limit.ts";
 import { createSessions } from "@sessions/server";
 

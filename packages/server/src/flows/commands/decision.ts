@@ -4,23 +4,23 @@ import type { Bounds } from "../served/bounds.ts";
 import { HandlerFailed, runHandlers } from "./handlers.ts";
 import { judge, refused } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
-import { isDataError } from "../../postgres/database.ts";
+import { isDataError } from "../../postgres/errors.ts";
 import { boundStatements } from "../rows/bound-statements.ts";
 import { hasOpen, insertActive, loadActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "../rows/tables.ts";
 import type { Updates } from "../rows/updates.ts";
 import type { ApplicationTables, Served } from "../served/served-flow.ts";
 import { nextStored, type NextStored, type Stored } from "../rows/stored.ts";
 
-/** What became of a command, and the session as it is afterwards. */
-export interface Decided {
+/** The outcome of a command, and the session after it. */
+export interface Decision {
   readonly outcome: Outcome;
   readonly stored: Stored | null;
 }
 
-/** Where decisions are made. */
+/** Everything that a decision uses. */
 export interface FlowContext {
   readonly db: Kysely<Tables>;
   readonly schema: string;
@@ -28,24 +28,24 @@ export interface FlowContext {
   readonly flows: ReadonlyMap<string, Served>;
   readonly now: () => number;
   readonly bounds: Bounds;
-  /** Where those wait whose transactions take the owner's lock: in memory, and not on connections. */
-  readonly turns: KeyedQueue;
+  /** Where a command waits before its transaction locks the owner's row: in memory, without a connection. */
+  readonly ownerLocks: KeyedQueue;
   readonly report: (error: SessionsError) => void;
 }
 
 /**
- * How near an owner is to `ownerSessions` when starts begin to be counted under the owner's lock. Those that are under
- * way without it have a connection each: nodes together have fewer.
+ * How far below `ownerSessions` an owner's open sessions must be for a start to be decided without the owner's lock. A
+ * start that is in flight has a connection, and all nodes together have fewer connections than this.
  */
 const NEAR_SESSIONS = 1_000;
 
-/** How a command is judged, but for the time. */
-export type Judging = Omit<AdvanceContext, "nowMs">;
+/** The context of a judgement, without the time. */
+export type JudgingContext = Omit<AdvanceContext, "nowMs">;
 
-/** Another writer came first, and what the transaction has written must go. */
+/** Another writer came first, so the transaction must be rolled back. */
 class RevisionConflict extends Error {}
 
-/** A refusal that must undo what the transaction has written. */
+/** A refusal for which the transaction must be rolled back. */
 class RolledBack extends Error {
   readonly refusal: Refusal;
   readonly stored: Stored | null;
@@ -58,24 +58,24 @@ class RolledBack extends Error {
 }
 
 /**
- * Decides a command in a transaction of its own: locks, limits, the application's hooks and the move to the
- * archive, all or nothing. Null when another writer came first: judge again.
+ * Decides a command in one transaction: it locks, counts limits, runs the application's handlers and moves an ended
+ * session to the archive, all or nothing. Null when another writer came first; then the command is judged again.
  */
 export async function decide(
   context: FlowContext,
   owner: string,
-  given: Judging,
+  judging: JudgingContext,
   command: Command,
   served: Served,
-): Promise<Decided | null> {
+): Promise<Decision | null> {
   const deciding = () =>
-    context.db.transaction().execute((tx) => decideWithin(tx, context, owner, given, command, served));
+    context.db.transaction().execute((tx) => decideWithin(tx, context, owner, judging, command, served));
   try {
-    return await (alwaysLocks(context, command, served) ? context.turns.run(owner, deciding) : deciding());
+    return await (alwaysLocks(context, command, served) ? context.ownerLocks.run(owner, deciding) : deciding());
   } catch (error) {
     if (error instanceof RevisionConflict) return null;
     if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
-    // A hook may leave its transaction broken, or a deferred constraint that fails at the commit.
+    // A handler may leave its transaction broken, or a deferred constraint that fails at the commit.
     if (!(error instanceof HandlerFailed || isDataError(error))) throw error;
     const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
     context.report(
@@ -91,70 +91,70 @@ async function decideWithin(
   tx: Transaction<Tables>,
   context: FlowContext,
   owner: string,
-  given: Judging,
+  judging: JudgingContext,
   command: Command,
   served: Served,
-): Promise<Decided | null> {
-  const ours = tx.withSchema(context.schema);
-  await boundStatements(ours, context.bounds.handlerMs);
-  const since = new Date(context.now()).toISOString();
+): Promise<Decision | null> {
+  const ownTx = tx.withSchema(context.schema);
+  await boundStatements(ownTx, context.bounds.handlerMs);
+  const beforeLocks = new Date(context.now()).toISOString();
   const { ownerSessions } = context.bounds;
   const isLocked =
     alwaysLocks(context, command, served) ||
-    (command.kind === "start" && (await hasOpen(ours, owner, ownerSessions - NEAR_SESSIONS, since)));
-  // The owner before the session, always: two transactions that took them crosswise would deadlock.
-  if (isLocked) await lockOwner(ours, owner, since);
-  const before = await loadActive(ours, owner, command.session, true);
+    (command.kind === "start" && (await hasOpen(ownTx, owner, ownerSessions - NEAR_SESSIONS, beforeLocks)));
+  // Always the owner before the session: two transactions that lock them in different orders would deadlock.
+  if (isLocked) await lockOwner(ownTx, owner, beforeLocks);
+  const before = await loadActive(ownTx, owner, command.session, true);
   if (before === null && command.kind !== "start") return null;
-  // Read after the locks: what limits count is then ordered as it was decided.
+  // The time is read after the locks, so that limits count sessions in the order in which they were decided.
   const nowMs = context.now();
 
-  const judgement = judge(context.flows, before, command, { nowMs, ...given });
+  const judgement = judge(context.flows, before, command, { nowMs, ...judging });
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
   const { advanced } = judgement;
 
   if (
     command.kind === "start" &&
     isLocked &&
-    (await hasOpen(ours, owner, ownerSessions, new Date(nowMs).toISOString()))
+    (await hasOpen(ownTx, owner, ownerSessions, new Date(nowMs).toISOString()))
   ) {
     const limit = { limit: "open sessions of one owner", atMost: ownerSessions, resetsAt: null };
     return { outcome: refused({ code: "limit_reached", ...limit }), stored: before };
   }
-  const using = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
-  for (const limit of served.limits.filter(({ on }) => on === using)) {
-    const refusal = await limit.check({ tx: ours, owner, flow: served.flow.name, nowMs });
+  const event = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
+  for (const limit of served.limits.filter(({ on }) => on === event)) {
+    const refusal = await limit.check({ tx: ownTx, owner, flow: served.flow.name, nowMs });
     if (refusal !== null) return { outcome: refused(refusal), stored: before };
   }
 
-  // The application's own tables are typed by its declaration; its statements carry no schema of ours.
-  const theirs = tx as unknown as Transaction<ApplicationTables>;
-  const hooked = await runHandlers(served, advanced, owner, theirs, context.bounds.handlerMs);
-  if (!hooked.ok) throw new RolledBack(hooked.refusal, before);
+  // The application declares the types of its own tables. Its statements do not use the schema of the sessions.
+  const applicationTx = tx as unknown as Transaction<ApplicationTables>;
+  const handled = await runHandlers(served, advanced, owner, applicationTx, context.bounds.handlerMs);
+  if (!handled.ok) throw new RolledBack(handled.refusal, before);
 
-  const following = nextStored(before, hooked.session, advanced.change, command);
-  const { stored } = following;
-  if (!(await write(ours, context.updates, owner, before, following))) return null;
-  // A start that was held up while its repeat began and ended the session finds it only now, in the archive.
-  if (before === null && (await loadArchived(ours, owner, command.session)) !== null) throw new RevisionConflict();
+  const next = nextStored(before, handled.session, advanced.change, command);
+  const { stored } = next;
+  if (!(await write(ownTx, context.updates, owner, before, next))) return null;
+  // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.
+  if (before === null && (await loadArchived(ownTx, owner, command.session)) !== null) throw new RevisionConflict();
   return { outcome: { outcome: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
 
-/** Whether a command is decided under its owner's lock, however few sessions the owner has. */
+/** Whether a command needs its owner's lock, no matter how few sessions the owner has. */
 function alwaysLocks({ bounds }: FlowContext, command: Command, served: Served): boolean {
   return served.limits.length > 0 || (command.kind === "start" && bounds.ownerSessions <= NEAR_SESSIONS);
 }
 
-/** Writes a session's next revision where it belongs. False when another writer came first. */
+/** Writes a session's next revision to the right table. False when another writer came first. */
 async function write(
   db: Kysely<Tables>,
   updates: Updates,
   owner: string,
   before: Stored | null,
-  following: NextStored,
+  next: NextStored,
 ): Promise<boolean> {
-  const { stored, entry } = following;
+  const { stored, entry } = next;
   if (before === null) return entry !== null && insertActive(db, owner, stored, entry);
-  if (stored.snapshot.status === "active") return updates.writeOne(db, { owner, ...following });
+  if (stored.snapshot.status === "active") return updates.writeOne(db, { owner, ...next });
   return moveToArchive(db, owner, before, stored, entry);
 }

@@ -3,6 +3,7 @@ import { Pool, type QueryResult, type QueryResultRow } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repetitions } from "../../../../../scripts/repetitions.ts";
 import { kyselyOver } from "../../postgres/database.ts";
+import type { Tables } from "../rows/tables.ts";
 import { createBank, createLedger, type LedgerRow } from "../../testing/bank.ts";
 import { startPostgres, type PostgresServer } from "../../testing/postgres-server.ts";
 import type { Answered } from "../../testing/crash/caller.ts";
@@ -38,7 +39,12 @@ const everything: Answered[] = [];
 async function judged(log: readonly Answered[]) {
   everything.push(...log);
   const { rows: ledger } = await persistently<LedgerRow>("select session_id, owner from ledger");
-  const found = await breaches({ db: kyselyOver(pool).withSchema("sessions"), ledger, log: everything, atMost: 20 });
+  const found = await breaches({
+    db: kyselyOver<Tables>(pool).withSchema("sessions"),
+    ledger,
+    log: everything,
+    atMost: 20,
+  });
   const accepted = log.filter(({ outcome }) => outcome.outcome === "accepted").length;
   return { found, accepted, limited: log.length - accepted, completed: ledger.length };
 }

@@ -1,7 +1,7 @@
 import type { Transaction } from "kysely";
 import type { z } from "zod";
 import { storable, type Advanced, type FaultCode, type Json, type Refusal, type Snapshot } from "@sessions/core";
-import { errorCode, isTransient } from "../../postgres/database.ts";
+import { errorCode, isTransient } from "../../postgres/errors.ts";
 import type { ApplicationTables, Handler, Rejection, Served } from "../served/served-flow.ts";
 import { within } from "../../time-limit.ts";
 

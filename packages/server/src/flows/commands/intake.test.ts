@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import type { Command } from "@sessions/core";
 import { defaultBounds } from "../served/bounds.ts";
-import { excessOf, turnsOf } from "./intake.ts";
+import { excessOf, groupDrafts } from "./intake.ts";
 
 const bounds = { ...defaultBounds, pushBytes: 1_000 };
 
@@ -24,10 +24,17 @@ test("S25: weighing what nests a million deep overflows nothing", () => {
   expect(excessOf([nested(1_000_000)], defaultBounds)).toMatchObject({ code: "too_large" });
 });
 
-test("drafts that follow one another are one turn, and everything else one of its own", () => {
+test("drafts that follow one another are one group, and every other command is its own", () => {
   const kinds: Command["kind"][] = ["start", "draft", "draft", "submit", "draft", "cancel", "draft", "draft"];
   const placed = kinds.map((kind, index) => ({ index, command: { kind, id: uuidv7() } as Command }));
-  expect(turnsOf(placed).map((turn) => turn.map(({ index }) => index))).toEqual([[0], [1, 2], [3], [4], [5], [6, 7]]);
+  expect(groupDrafts(placed).map((group) => group.map(({ index }) => index))).toEqual([
+    [0],
+    [1, 2],
+    [3],
+    [4],
+    [5],
+    [6, 7],
+  ]);
 });
 
 function nested(levels: number): unknown {

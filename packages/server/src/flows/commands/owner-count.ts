@@ -1,4 +1,4 @@
-/** Counts what each owner has under way. */
+/** Counts how many commands each owner has in flight. */
 export class OwnerCount {
   readonly #counts = new Map<string, number>();
 

@@ -5,7 +5,7 @@ import { listActive, listRevisions, loadActive } from "../rows/active.ts";
 import type { Page } from "../rows/page.ts";
 import type { Expiry } from "../expiry.ts";
 import type { Bounds } from "../served/bounds.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "../rows/tables.ts";
 import { findReceipt, NO_RECEIPTS } from "../rows/receipts.ts";
 import { SharedRuns } from "./shared-runs.ts";
 import type { Stored } from "../rows/stored.ts";

@@ -3,7 +3,7 @@ import { toState, type HistoryEntry, type Stored } from "./stored.ts";
 import { historyRow } from "./history.ts";
 import { pageOf, paged, type Page, type Room } from "./page.ts";
 import { columns, fromRow, ownerColumn, revisionColumns, revisionOf, type Revision } from "./row.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "./tables.ts";
 import { bytes, json, time } from "../../postgres/values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;

@@ -5,7 +5,7 @@ import { deleteActive } from "./active.ts";
 import { insertHistory } from "./history.ts";
 import { pageOf, paged, type Page, type Room } from "./page.ts";
 import { columns, fromRow, revisionColumns, revisionOf, type Revision } from "./row.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "./tables.ts";
 import { bytes, json, time } from "../../postgres/values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;

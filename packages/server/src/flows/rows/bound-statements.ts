@@ -1,5 +1,5 @@
 import { sql, type Transaction } from "kysely";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "./tables.ts";
 
 /**
  * Bounds what each statement of a transaction may take, in milliseconds, a wait for another's lock with it. A handler

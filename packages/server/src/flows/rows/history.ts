@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import type { HistoryBody, HistoryEntry } from "./stored.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "./tables.ts";
 import { bytes, bytesOf, json, time } from "../../postgres/values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;

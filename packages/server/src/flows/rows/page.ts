@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from "kysely";
 import type { Stored } from "./stored.ts";
 import { columns, fromRow, kept, type Row } from "./row.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "./tables.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Stored } from "./stored.ts";
-import type { State } from "../../postgres/tables.ts";
+import type { State } from "./tables.ts";
 import { bytesOf } from "../../postgres/values.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
 import { storable, type Change, type Command, type Device, type Snapshot } from "@sessions/core";
-import type { State } from "../../postgres/tables.ts";
+import type { State } from "./tables.ts";
 import { findReceipt, NO_RECEIPTS, receiptFor, type Receipts } from "./receipts.ts";
 
 /** A session as it is kept: its snapshot, its receipts and the end of its history. */

@@ -1,7 +1,7 @@
 import { CompiledQuery, type Kysely, type Transaction } from "kysely";
 import { toState, type NextStored } from "./stored.ts";
 import { hourOf } from "./active.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "./tables.ts";
 import { hexOf } from "../../postgres/values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;

@@ -3,7 +3,7 @@ import { Temporal } from "temporal-polyfill";
 import { durationMs, SessionsError, type Duration, type Refusal } from "@sessions/core";
 import { nthNewestCompletion } from "../rows/archive.ts";
 import { countOpen } from "../rows/active.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "../rows/tables.ts";
 
 /**
  * A usage rule, checked by counting inside the transaction that would use it up, under the owner's lock.

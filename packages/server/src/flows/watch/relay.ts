@@ -1,6 +1,6 @@
 import type { Snapshot } from "@sessions/core";
 import type { Bus, Notice } from "../../bus/bus.ts";
-import { inLanes } from "../../lanes.ts";
+import { forEachConcurrently } from "../../concurrency.ts";
 import type { Given, WatchHub } from "./watch-hub.ts";
 
 /** How often watched owners are looked up, in milliseconds, while the bus hears nothing. */
@@ -10,7 +10,7 @@ const HEARING_POLL_MS = 60_000;
 /** How much later than its end, by the clock of its node, a session may be found in the archive, in milliseconds. */
 const LATE_MS = 60_000;
 /** How many owners are looked up at once. */
-const LANES = 4;
+const CONCURRENT_OWNERS = 4;
 /** After so many owners in a row whose look-up failed it is not theirs: the round is given up. */
 const MAX_FAILURES = 3;
 
@@ -88,7 +88,7 @@ export class Relay {
     while (this.#due.size > 0 && !this.#closed) {
       const due = this.#due;
       this.#due = new Map();
-      await inLanes(due, LANES, ([owner, sessions]) =>
+      await forEachConcurrently(due, CONCURRENT_OWNERS, ([owner, sessions]) =>
         this.#bring(owner, [...sessions].toSorted().toReversed()).catch(this.#options.report),
       );
     }
@@ -126,7 +126,7 @@ export class Relay {
     let failures = 0;
     // Whoever failed last comes last.
     const owners = hub.owners().toSorted((one, other) => Number(before.has(one)) - Number(before.has(other)));
-    await inLanes(owners, LANES, async (owner) => {
+    await forEachConcurrently(owners, CONCURRENT_OWNERS, async (owner) => {
       const sinceMs = before.get(owner) ?? looked;
       if (this.#closed || failures >= MAX_FAILURES) return void behind.set(owner, sinceMs);
       try {

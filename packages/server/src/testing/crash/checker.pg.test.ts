@@ -3,14 +3,14 @@ import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import type { Command } from "@sessions/core";
 import { kyselyOver } from "../../postgres/database.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "../../flows/rows/tables.ts";
 import { createBank, createLedger, draft, start, submit, Teller, type LedgerRow } from "../bank.ts";
 import { freshDatabase } from "../postgres.ts";
 import type { Answered } from "./caller.ts";
 import { breaches } from "./checker.ts";
 
 const { pool } = await freshDatabase();
-const db = kyselyOver(pool).withSchema("sessions");
+const db = kyselyOver<Tables>(pool).withSchema("sessions");
 const log: Answered[] = [];
 const note = uuidv7();
 let transfer = "";

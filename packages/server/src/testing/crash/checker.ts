@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { loadHistory } from "../../flows/rows/history.ts";
 import { columns, fromRow, ownerColumn } from "../../flows/rows/row.ts";
-import type { Tables } from "../../postgres/tables.ts";
+import type { Tables } from "../../flows/rows/tables.ts";
 import { findReceipt } from "../../flows/rows/receipts.ts";
 import type { Stored } from "../../flows/rows/stored.ts";
 import { verify } from "../../flows/verify.ts";

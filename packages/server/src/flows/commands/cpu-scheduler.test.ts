@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { Processor } from "./processor.ts";
+import { CpuScheduler } from "./cpu-scheduler.ts";
 
-/** A processor whose pieces take so long, and what happens in which turn of the event loop. */
+/** A scheduler whose pieces take so long, and what happens in which turn of the event loop. */
 function staged(pieceMs: number) {
   let nowMs = 0;
   let turn = 0;
   const done: string[] = [];
-  const processor = new Processor(() => nowMs);
+  const scheduler = new CpuScheduler(() => nowMs);
   const run = (owner: string, name: string) =>
-    processor.run(owner, () => {
+    scheduler.run(owner, () => {
       nowMs += pieceMs;
       done.push(`${turn} ${name}`);
       return name;
@@ -18,7 +18,7 @@ function staged(pieceMs: number) {
     if (turn < 100) setImmediate(tick);
   };
   setImmediate(tick);
-  return { run, done, processor };
+  return { run, done, scheduler };
 }
 
 test("S25: so much is done in one turn of the event loop, and the rest in the next ones, in its order", async () => {
@@ -37,13 +37,13 @@ test("S25: an owner's heavy work does not stand before another's", async () => {
 });
 
 test("what work throws is its caller's alone", async () => {
-  const { run, processor } = staged(20);
+  const { run, scheduler } = staged(20);
   const failing = () => {
     throw new RangeError("no");
   };
   const [first, second, third] = await Promise.allSettled([
     run("ada", "a"),
-    processor.run("ada", failing),
+    scheduler.run("ada", failing),
     run("ada", "c"),
   ]);
   expect([first.status, second.status, third.status]).toEqual(["fulfilled", "rejected", "fulfilled"]);

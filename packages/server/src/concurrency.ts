@@ -1,0 +1,19 @@
+/**
+ * Works through items, up to `concurrency` of them at once. Waits for all, and then throws the first error.
+ */
+export async function forEachConcurrently<T>(
+  items: Iterable<T>,
+  concurrency: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const left = items[Symbol.iterator]();
+  const errors: unknown[] = [];
+  const worker = async () => {
+    // All workers take from the same iterator.
+    for (let next = left.next(); !next.done; next = left.next()) {
+      await work(next.value).catch((error: unknown) => errors.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  if (errors.length > 0) throw errors[0];
+}

@@ -1,0 +1,28 @@
+import type { Outcome } from "@sessions/core";
+import { QueueFull } from "../../postgres/committer.ts";
+import { TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
+import { isTimedOut } from "../../postgres/errors.ts";
+import type { Decision } from "./decision.ts";
+import { refused } from "./judgement.ts";
+
+/** When a client may send a refused push again, in milliseconds. */
+export const RETRY_AFTER_MS = 1_000;
+
+/** The decision on a command that the server has no time for. It has changed nothing. */
+export const busyFor = (retryAfterMs: number): Decision => ({
+  outcome: refused({ code: "busy", retryAfterMs }),
+  stored: null,
+});
+export const overloaded = busyFor(RETRY_AFTER_MS);
+
+export function isBusy(outcome: Outcome): boolean {
+  return outcome.outcome === "refused" && outcome.refusal.code === "busy";
+}
+
+/**
+ * Whether load caused an error, and nothing was written: the queue was full, the owner's turn did not come in time, or
+ * another transaction did not release its lock in time.
+ */
+export function isOverload(error: unknown): boolean {
+  return error instanceof QueueFull || error instanceof TurnTimedOut || isTimedOut(error);
+}

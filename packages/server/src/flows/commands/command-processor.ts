@@ -1,0 +1,99 @@
+import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from "@sessions/core";
+import type { Notice } from "../../bus/bus.ts";
+import type { OwnerShares } from "../../postgres/connection/owner-shares.ts";
+import type { EngineKind } from "../../postgres/database.ts";
+import { overloaded } from "./busy.ts";
+import { SessionCache } from "./cache.ts";
+import { CpuScheduler } from "./cpu-scheduler.ts";
+import { DeviceSightings } from "./device-sightings.ts";
+import { excessOf, parseCommands } from "./intake.ts";
+import { refused } from "./judgement.ts";
+import { OwnerCount } from "./owner-count.ts";
+import { isNew, Push, type PushContext } from "./push.ts";
+import { SessionWrites } from "./session-writes.ts";
+
+/** The most commands that are in flight at once, in this node. */
+const MAX_IN_FLIGHT = 10_000;
+
+export interface CommandProcessorOptions extends Omit<PushContext, "cache" | "cpu" | "writes"> {
+  readonly kind: EngineKind;
+  /** How much memory the cached sessions may take, in bytes, roughly. */
+  readonly cacheBytes: number;
+  readonly shares: OwnerShares;
+}
+
+/** Executes the commands that an owner pushes. Refuses a push at once when it is too large, or too much is in flight. */
+export class CommandProcessor {
+  readonly #context: PushContext;
+  readonly #devices: DeviceSightings;
+  #inFlight = 0;
+  readonly #ofOwner = new OwnerCount();
+
+  constructor({ kind, cacheBytes, shares, ...options }: CommandProcessorOptions) {
+    const { updates, telemetry, now } = options;
+    const db = options.db.withSchema(options.schema);
+    this.#context = {
+      ...options,
+      cache: new SessionCache(cacheBytes),
+      cpu: new CpuScheduler(),
+      writes: new SessionWrites({ db, kind, updates, shares, telemetry, queueSize: MAX_IN_FLIGHT }),
+    };
+    this.#devices = new DeviceSightings({ db, now, ownerDevices: options.bounds.ownerDevices });
+  }
+
+  /** How many writes wait. */
+  get queued(): number {
+    return this.#context.writes.queued;
+  }
+
+  /** Executes the commands of a push. `request` is the same object for all pushes that are answered together. */
+  push(owner: string, pushed: PushRequest, request: object): Promise<PushReply> {
+    const attributes = { "sessions.commands": pushed.commands.length };
+    return this.#context.telemetry.span("sessions.push", attributes, () => this.#push(owner, pushed, request));
+  }
+
+  async #push(owner: string, pushed: PushRequest, request: object): Promise<PushReply> {
+    const { bounds, telemetry } = this.#context;
+    const { protocol, commands } = pushed;
+    const refusedUnread = (outcome: Outcome, outcomes = commands.map(() => outcome)) => {
+      telemetry.outcome("unread", outcome, commands.length);
+      return { now: this.#iso(), outcomes, snapshots: [] };
+    };
+    const excess = excessOf(commands, bounds);
+    if (excess !== null) return refusedUnread(refused(excess), [refused(excess)]);
+    if (protocol !== PROTOCOL_VERSION) {
+      return refusedUnread(refused({ code: "outdated", given: protocol, current: PROTOCOL_VERSION }));
+    }
+    const isFull =
+      this.#inFlight + commands.length > MAX_IN_FLIGHT ||
+      this.#ofOwner.of(owner) + commands.length > bounds.ownerCommands;
+    if (isFull) return refusedUnread(overloaded.outcome);
+    this.#inFlight += commands.length;
+    this.#ofOwner.add(owner, commands.length);
+    try {
+      return await this.#execute(owner, pushed, request);
+    } finally {
+      this.#inFlight -= commands.length;
+      this.#ofOwner.add(owner, -commands.length);
+    }
+  }
+
+  async #execute(owner: string, { device, commands }: PushRequest, request: object): Promise<PushReply> {
+    const { bySession, malformed } = await parseCommands(commands, (work) => this.#context.cpu.run(owner, work));
+    const push = new Push(this.#context, owner, device, request);
+    const { outcomes, snapshots } = await push.execute(bySession, malformed);
+    if (outcomes.some(isNew)) await this.#devices.record(owner, device);
+    return { now: this.#iso(), outcomes, snapshots };
+  }
+
+  /** Drops cached sessions that another node has changed. Without a notice, any session may have changed. */
+  forget(notice: Notice | undefined): void {
+    const { cache } = this.#context;
+    if (notice === undefined) cache.clear();
+    else cache.dropOlder(notice.owner, notice.session, notice.revision);
+  }
+
+  #iso(): string {
+    return new Date(this.#context.now()).toISOString();
+  }
+}

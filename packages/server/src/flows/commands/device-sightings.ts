@@ -1,0 +1,36 @@
+import type { Kysely } from "kysely";
+import { LRUCache } from "lru-cache";
+import type { Device } from "@sessions/core";
+import { noteDevice } from "../../postgres/owner.ts";
+import type { OwnerTables } from "../../postgres/tables.ts";
+
+/** How often the time at which a device was last seen is written, in milliseconds. */
+const WRITE_EVERY_MS = 3_600_000;
+
+export interface DeviceSightingsOptions {
+  /** With the schema of the tables. */
+  readonly db: Kysely<OwnerTables>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** How many devices of one owner are kept. */
+  readonly ownerDevices: number;
+}
+
+/** When each device was last seen, and its name. A device that goes on sending is written once in a while. */
+export class DeviceSightings {
+  readonly #options: DeviceSightingsOptions;
+  /** The name under which each device was last written. */
+  readonly #written = new LRUCache<string, string>({ max: 10_000, ttl: WRITE_EVERY_MS });
+
+  constructor(options: DeviceSightingsOptions) {
+    this.#options = options;
+  }
+
+  async record(owner: string, device: Device): Promise<void> {
+    const { db, now, ownerDevices } = this.#options;
+    const key = `${device.id} ${owner}`;
+    if (this.#written.get(key) === device.name) return;
+    await noteDevice(db, owner, device, new Date(now()).toISOString(), ownerDevices);
+    this.#written.set(key, device.name);
+  }
+}

@@ -1,0 +1,152 @@
+import { atTime, type Device, type DraftCommand, type Outcome, type PushReply, type Snapshot } from "@sessions/core";
+import { forEachConcurrently } from "../../concurrency.ts";
+import type { Allowance } from "../reads/allowance.ts";
+import type { Stored } from "../rows/stored.ts";
+import { busyFor, isBusy, isOverload, overloaded, RETRY_AFTER_MS } from "./busy.ts";
+import { executeCommand, failedDecision, type ExecutionContext } from "./command-execution.ts";
+import type { Decision } from "./decision.ts";
+import { executeDrafts } from "./draft-execution.ts";
+import { groupDrafts, type CommandGroup, type PlacedCommand } from "./intake.ts";
+import { ReplyBudget } from "./reply-budget.ts";
+
+/** How many sessions of one push are worked on at once. */
+const CONCURRENT_SESSIONS = 4;
+
+export interface PushContext extends ExecutionContext {
+  readonly allowance: Allowance;
+}
+
+/** One push of an owner: it executes the commands, and collects the reply within its budget. */
+export class Push {
+  readonly #context: PushContext;
+  readonly #owner: string;
+  readonly #device: Device;
+  /** The request that all pushes answered together share. */
+  readonly #request: object;
+  readonly #budget: ReplyBudget;
+  readonly #outcomes: Outcome[] = [];
+  readonly #snapshots: Snapshot[] = [];
+
+  constructor(context: PushContext, owner: string, device: Device, request: object) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#device = device;
+    this.#request = request;
+    this.#budget = new ReplyBudget(context.bounds.pageBytes);
+  }
+
+  /** Commands of one session run in their order. Those of different sessions do not wait for one another. */
+  async execute(
+    bySession: ReadonlyMap<string, readonly PlacedCommand[]>,
+    malformed: ReadonlyMap<number, Outcome>,
+  ): Promise<Omit<PushReply, "now">> {
+    for (const [index, outcome] of malformed) {
+      this.#outcomes[index] = outcome;
+      this.#context.telemetry.outcome("malformed", outcome);
+    }
+    await forEachConcurrently(bySession, CONCURRENT_SESSIONS, ([session, placed]) =>
+      this.#executeSession(session, placed),
+    );
+    return { outcomes: this.#outcomes, snapshots: this.#snapshots };
+  }
+
+  async #executeSession(session: string, placed: readonly PlacedCommand[]): Promise<void> {
+    const { now, reader } = this.#context;
+    let stored: Stored | undefined;
+    let busy = this.#busyNow();
+    for (const group of groupDrafts(placed)) {
+      // A command may depend on the one before it. If that was refused as busy, this one is too, and both are sent again.
+      const decisions = busy ? group.map(() => busy!) : await this.#decideGroup(group, stored);
+      this.#record(group, decisions);
+      busy = group.some(({ index }) => isBusy(this.#outcomes[index]!)) ? overloaded : this.#busyNow();
+      // A busy command has changed nothing, so the reply holds the session as the command before it left it.
+      const lastDone = decisions.filter(({ outcome }) => !isBusy(outcome)).at(-1);
+      if (lastDone !== undefined) stored = lastDone.stored ?? undefined;
+    }
+    // The reply holds the session as it was just written, unless its deadline has passed since.
+    const written = stored && atTime(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;
+    // A busy reply must not cost a read.
+    const snapshot = written ?? (busy ? null : await reader.read(this.#owner, session));
+    if (snapshot !== null) this.#addSnapshot(snapshot, placed);
+  }
+
+  async #decideGroup(group: CommandGroup, before: Stored | undefined): Promise<readonly Decision[]> {
+    try {
+      return (group.length > 1 && (await this.#decideDrafts(group, before))) || (await this.#decideEach(group, before));
+    } catch (error) {
+      return group.map(({ command }) => failedDecision(this.#context, command, error));
+    }
+  }
+
+  async #decideDrafts(group: CommandGroup, before: Stored | undefined): Promise<readonly Decision[] | null> {
+    // A group of more than one command holds drafts alone.
+    const drafts = group.map(({ command }) => command) as unknown as readonly [DraftCommand, ...DraftCommand[]];
+    try {
+      return await executeDrafts(this.#context, this.#owner, this.#device, drafts, before);
+    } catch (error) {
+      if (!isOverload(error)) throw error;
+      return group.map(() => overloaded);
+    }
+  }
+
+  async #decideEach(group: CommandGroup, before: Stored | undefined): Promise<readonly Decision[]> {
+    const decisions: Decision[] = [];
+    for (const { command } of group) {
+      const last = decisions.at(-1);
+      const current = last ? (last.stored ?? undefined) : before;
+      const decision =
+        last !== undefined && isBusy(last.outcome)
+          ? overloaded
+          : await executeCommand(this.#context, this.#owner, this.#device, command, current).catch((error: unknown) => {
+              if (!isOverload(error)) throw error;
+              return overloaded;
+            });
+      decisions.push(decision);
+    }
+    return decisions;
+  }
+
+  #record(group: CommandGroup, decisions: readonly Decision[]): void {
+    for (const [nth, { index, command }] of group.entries()) {
+      const { outcome } = decisions[nth]!;
+      // A refusal may quote as much as a step holds. It has changed nothing, so it can wait until it is sent again.
+      const isLeftOut = outcome.outcome === "refused" && !isBusy(outcome) && !this.#spend(outcome);
+      this.#outcomes[index] = isLeftOut ? overloaded.outcome : outcome;
+      this.#context.telemetry.outcome(command.kind, this.#outcomes[index]);
+    }
+  }
+
+  /**
+   * Adds a session to the reply. Other requests of the owner may have used the allowance meanwhile. Then commands that
+   * changed nothing are refused as busy, to be sent again. If one changed the session, its outcome stays, and the client
+   * gets the session when it asks again.
+   */
+  #addSnapshot(snapshot: Snapshot, placed: readonly PlacedCommand[]): void {
+    const hasChanged = placed.some(({ index }) => isNew(this.#outcomes[index]!));
+    const busy = hasChanged ? undefined : this.#allowanceUsedUp();
+    if (busy === undefined && this.#spend(snapshot, this.#snapshots.length === 0)) this.#snapshots.push(snapshot);
+    else if (!hasChanged) for (const { index } of placed) this.#outcomes[index] = (busy ?? overloaded).outcome;
+  }
+
+  /** Counts a part of the reply. False when the reply has no room for it. */
+  #spend(part: object, isFirst = false): boolean {
+    const bytes = this.#budget.spend(part, isFirst);
+    if (bytes !== null) this.#context.allowance.take(this.#owner, bytes, this.#request);
+    return bytes !== null;
+  }
+
+  /** The refusal for a command whose outcome the reply has no room for, or the owner no allowance. */
+  #busyNow(): Decision | undefined {
+    return this.#budget.isSpent ? overloaded : this.#allowanceUsedUp();
+  }
+
+  #allowanceUsedUp(): Decision | undefined {
+    const waitMs = this.#context.allowance.waitMs(this.#owner, this.#request);
+    return waitMs > 0 ? busyFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
+  }
+}
+
+/** Whether a command has changed its session just now. */
+export function isNew(outcome: Outcome): boolean {
+  return outcome.outcome === "accepted" && !outcome.replayed;
+}

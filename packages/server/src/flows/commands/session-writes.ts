@@ -1,0 +1,77 @@
+import type { Kysely } from "kysely";
+import { Committer, type Write } from "../../postgres/committer.ts";
+import type { OwnerShares } from "../../postgres/connection/owner-shares.ts";
+import type { EngineKind } from "../../postgres/database.ts";
+import { isDataError, isTransient } from "../../postgres/errors.ts";
+import type { Telemetry } from "../../telemetry.ts";
+import type { NextStored } from "../rows/stored.ts";
+import type { Tables } from "../rows/tables.ts";
+import type { Update, Updates } from "../rows/updates.ts";
+
+/** The most writes in one statement. */
+const BATCH_SIZE = 256;
+
+export interface SessionWritesOptions {
+  /** With the schema of the tables. */
+  readonly db: Kysely<Tables>;
+  readonly kind: EngineKind;
+  readonly updates: Updates;
+  readonly shares: OwnerShares;
+  readonly telemetry: Telemetry;
+  /** The most writes that wait. */
+  readonly queueSize: number;
+}
+
+/** Writes the next revisions of sessions by compare-and-set. Writes that wait at the same time are sent together. */
+export class SessionWrites {
+  readonly #options: SessionWritesOptions;
+  readonly #committer: Committer<Update & Write>;
+
+  constructor(options: SessionWritesOptions) {
+    this.#options = options;
+    const { shares, telemetry, queueSize } = options;
+    this.#committer = new Committer({
+      commit: (writes) => {
+        telemetry.batch(writes.length);
+        const attributes = { "sessions.writes": writes.length };
+        // The writes belong to many owners, and not only to the owner whose request began the batch.
+        return shares.within(() => telemetry.span("sessions.commit", attributes, () => this.#send(writes)));
+      },
+      isTransient,
+      isOneWrites: isDataError,
+      batchSize: BATCH_SIZE,
+      queueSize,
+    });
+  }
+
+  /** How many writes wait. */
+  get queued(): number {
+    return this.#committer.depth;
+  }
+
+  /** Writes a session's next revision. False when another writer came first. @throws {QueueFull} */
+  write(owner: string, next: NextStored): Promise<boolean> {
+    return this.#committer.commit({ key: `${owner} ${next.stored.snapshot.id}`, owner, ...next });
+  }
+
+  /** One PostgreSQL gets one statement. The other kinds get a statement for each owner, on one connection. */
+  async #send(writes: readonly Update[]): Promise<readonly boolean[]> {
+    const { db, kind, updates } = this.#options;
+    const [first, second] = writes;
+    if (first !== undefined && second === undefined) return [await updates.writeOne(db, first)];
+    if (kind === "postgres") return updates.writeMany(db, writes);
+    return db.connection().execute(async (connection) => {
+      if (kind === "citus") {
+        // All at once: a driver that pipelines sends them together. The connection is given back after the last answer.
+        const sent = await Promise.allSettled(writes.map((write) => updates.writeOne(connection, write)));
+        return sent.map((result) => {
+          if (result.status === "rejected") throw result.reason;
+          return result.value;
+        });
+      }
+      const made: boolean[] = [];
+      for (const write of writes) made.push(await updates.writeOne(connection, write));
+      return made;
+    });
+  }
+}

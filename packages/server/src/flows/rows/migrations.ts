@@ -1,0 +1,69 @@
+import { sql, type Kysely } from "kysely";
+import type { Migration } from "kysely/migration";
+import { createOwnerTables } from "../../postgres/tables.ts";
+
+/** The migrations of the given schema, by name; Kysely runs them in the order of their names. */
+export function migrationsOf(schema: string): Record<string, Migration> {
+  return {
+    "0001_sessions": {
+      up: async (db) => {
+        await createSessionTables(db, schema);
+        await createOwnerTables(db, schema);
+      },
+    },
+  };
+}
+
+async function createSessionTables(db: Kysely<unknown>, schema: string): Promise<void> {
+  const table = (name: string) => sql.table(`${schema}.${name}`);
+  // No index on a column that commands change, and room left in each page: updates stay heap-only.
+  await sql`
+    create table ${table("session")} (
+      owner_id text collate "C" not null,
+      id uuid not null,
+      flow text not null,
+      version integer not null,
+      revision integer not null,
+      state json not null,
+      receipts bytea not null,
+      entry integer not null,
+      hash bytea not null,
+      expires_at timestamptz not null,
+      expires_bucket timestamptz not null,
+      primary key (owner_id, id)
+    ) with (fillfactor = 20, toast_tuple_target = 4080)`.execute(db);
+  await sql`create index session_expires_bucket on ${table("session")} (expires_bucket)`.execute(db);
+
+  await sql`
+    create table ${table("session_archive")} (
+      owner_id text collate "C" not null,
+      id uuid not null,
+      flow text not null,
+      version integer not null,
+      revision integer not null,
+      status text not null,
+      state json not null,
+      receipts bytea not null,
+      entry integer not null,
+      hash bytea not null,
+      ended_at timestamptz not null,
+      primary key (owner_id, id, ended_at)
+    ) partition by range (ended_at)`.execute(db);
+  await sql`
+    create index session_archive_ended on ${table("session_archive")} (owner_id, ended_at, id)`.execute(db);
+  await sql`
+    create index session_archive_completed on ${table("session_archive")} (owner_id, flow, ended_at)
+    where status = 'completed'`.execute(db);
+
+  await sql`
+    create table ${table("session_event")} (
+      owner_id text collate "C" not null,
+      session_id uuid not null,
+      entry integer not null,
+      revision integer not null,
+      at timestamptz not null,
+      body json not null,
+      hash bytea not null,
+      primary key (owner_id, session_id, entry, at)
+    ) partition by range (at)`.execute(db);
+}

@@ -1,0 +1,51 @@
+import type { Snapshot, Status } from "@sessions/core";
+import type { OwnerTables } from "../../postgres/tables.ts";
+import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
+
+/** The part of a snapshot that has no column of its own. */
+export type State = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
+
+interface SessionColumns {
+  owner_id: string;
+  id: string;
+  flow: string;
+  version: number;
+  revision: number;
+  state: JsonColumn;
+  receipts: BytesColumn;
+  /** The number of the newest history entry. */
+  entry: number;
+  /** That entry's hash. */
+  hash: BytesColumn;
+}
+
+export interface SessionTable extends SessionColumns {
+  expires_at: TimeColumn;
+  /** The hour of `expires_at`. The sweep finds due sessions by it. */
+  expires_bucket: TimeColumn;
+}
+
+export interface SessionArchiveTable extends SessionColumns {
+  status: Exclude<Status, "active">;
+  ended_at: TimeColumn;
+}
+
+export interface SessionEventTable {
+  owner_id: string;
+  session_id: string;
+  entry: number;
+  revision: number;
+  at: TimeColumn;
+  body: JsonColumn;
+  hash: BytesColumn;
+}
+
+/** The tables of sessions, beside those of their owners. */
+export interface Tables extends OwnerTables {
+  session: SessionTable;
+  session_archive: SessionArchiveTable;
+  session_event: SessionEventTable;
+}
+
+/** The tables that have a partition for each month. */
+export const partitionedTables = ["session_archive", "session_event"] as const;
