@@ -64,7 +64,8 @@ export {
 } from "./protocol/protocol.ts";
 export { readable } from "./protocol/readable.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
-export { advance, apply, atTime, seenBy, type Advanced, type Change, type AdvanceContext } from "./session/session.ts";
+export { apply, atTime, type Change } from "./session/change.ts";
+export { advance, seenBy, type Advanced, type AdvanceContext } from "./session/session.ts";
 export { createParser, type Parser } from "./session/parser.ts";
 export { progressOf, type Progress } from "./session/progress.ts";
 export { statuses, type Drafts, type Snapshot, type Status } from "./protocol/snapshot.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { advance, apply } from "./session.ts";
+import { apply } from "./change.ts";
+import { advance } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { START_MS } from "../testing/commands.ts";
 import { walks, type Turn } from "../testing/walk.ts";

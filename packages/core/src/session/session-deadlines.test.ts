@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow } from "../flow/flow.ts";
-import { advance, atTime } from "./session.ts";
+import { atTime } from "./change.ts";
+import { advance } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
 import { accepted } from "../testing/accepted.ts";

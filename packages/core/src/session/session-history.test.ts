@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { apply, atTime } from "./session.ts";
+import { apply, atTime } from "./change.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { devices } from "../testing/commands.ts";
 import { walks, type Walk } from "../testing/walk.ts";

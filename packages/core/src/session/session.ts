@@ -1,45 +1,25 @@
-import type { CancelCommand, Command, Device, DraftCommand, StartCommand, SubmitCommand } from "../protocol/command.ts";
-import { draftsAfter, mergeDraft, storableDraft, typedSince } from "./drafts.ts";
+import type { CancelCommand, Command, DraftCommand, StartCommand, SubmitCommand } from "../protocol/command.ts";
+import { atTime, begin, end, submitted, touch, type Change, type ChangeContext } from "./change.ts";
+import { mergeDraft, storableDraft, typedSince } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
-import { dependents, fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
+import { fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
 import { notStorable, parse, submittedInput } from "./input.ts";
 import { counted } from "../issues.ts";
-import { sameJson, type Json } from "../json.ts";
-import { liftCommand, liftSession, type Continuing, type Lifted } from "./lift.ts";
+import { sameJson } from "../json.ts";
+import { liftCommand, liftSession, type Continuing } from "./lift.ts";
 import type { Parser } from "./parser.ts";
 import type { Refusal } from "../refusal.ts";
-import { clampStamp, type Stamp } from "../protocol/stamp.ts";
+import { clampStamp } from "../protocol/stamp.ts";
 import { progressOf } from "./progress.ts";
-import type { Snapshot, Status } from "../protocol/snapshot.ts";
+import type { Snapshot } from "../protocol/snapshot.ts";
 
-/** When and where a command is judged. */
-export interface AdvanceContext {
-  /** Milliseconds since 1970. */
-  readonly nowMs: number;
-  readonly device: Device;
-  /** How a submission's input is parsed, where the command may be judged again: `createParser()`. */
+/** When a command is judged, and which device sent it. */
+export interface AdvanceContext extends ChangeContext {
+  /** Parses a submission's input. A command that may be judged again uses `createParser()`, so its input is parsed once. */
   readonly parse?: Parser;
 }
 
-/**
- * What an accepted command leaves in the history. Drafts leave nothing, but the first one that finds the session at
- * an earlier version of its flow leaves a `lift`. `lifted` is the session as the command found it, lifted: the history
- * replays by the migrations' outcome, not by the migrations.
- */
-export type Change = (
-  | { readonly kind: "start"; readonly version: number }
-  | {
-      readonly kind: "submit";
-      readonly step: string;
-      readonly data: Json;
-      readonly input?: Json;
-      readonly typed?: readonly Stamp[];
-    }
-  | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> }
-  | { readonly kind: "lift" }
-) & { readonly lifted?: Lifted };
-
-/** `fault`: why something of an earlier version could not be lifted. */
+/** `fault`: why data of an earlier version could not be lifted. */
 export type Advanced =
   | { readonly accepted: true; readonly session: Snapshot; readonly change: Change | null }
   | { readonly accepted: false; readonly refusal: Refusal; readonly fault?: SessionsError };
@@ -47,14 +27,15 @@ export type Advanced =
 const refuse = (refusal: Refusal): Advanced => ({ accepted: false, refusal });
 
 /**
- * The rules: what a command makes of a session. Pure and total; the browser runs it to render at once, the
- * server to decide. `session` is null when there is none of that id. What is of an earlier version of the flow is
- * lifted first; what cannot be, and what is of a later one, is `outdated`. Never throws for anything a client sends.
+ * The rules: it applies a command to a session, or refuses it. It is pure. The browser runs it to render at once, and
+ * the server runs it to decide. `session` is null when no session has the command's id. A session or command of an
+ * earlier version of the flow is lifted first. If it cannot be lifted, or is of a later version, the command is refused
+ * as `outdated`. No command of a client makes it throw.
  *
  * @throws {SessionsError} `path_invalid` when the flow's own path function misbehaves.
  */
 export function advance(flow: AnyFlow, session: Snapshot | null, command: Command, context: AdvanceContext): Advanced {
-  // Its id is taken, whatever flow and version the start is of.
+  // A session has this id already, so the flow and version of the start do not matter.
   if (command.kind === "start" && session !== null) return refuse({ code: "command_mismatch" });
   if (command.version > flow.version) return outdated(flow, command.version);
   if (command.kind === "start") return start(flow, command, context);
@@ -80,7 +61,7 @@ function outdated(flow: AnyFlow, given: number): Extract<Advanced, { accepted: f
   return { accepted: false, refusal: { code: "outdated", given, current: flow.version } };
 }
 
-/** Lifting alone changes nothing: it is kept with what the first command makes of the session. */
+/** A lift alone is not stored. It is stored with the first change that a command makes. */
 function afterLift(session: Snapshot, lifted: Snapshot, advanced: Extract<Advanced, { accepted: true }>): Advanced {
   if (advanced.session === lifted) return { accepted: true, session, change: null };
   const { version, data, inputs, outputs, submissions } = lifted;
@@ -99,39 +80,10 @@ function judge(flow: AnyFlow, session: Snapshot, command: Continuing, context: A
   }
 }
 
-/**
- * A session as it is at a moment: one whose deadline has passed is expired, at the next revision, whether or
- * not a sweep has seen it. To be shown, not told to others: a command that was judged in time may yet take
- * that revision.
- */
-export function atTime(session: Snapshot, nowMs: number): Snapshot {
-  return session.status === "active" && Date.parse(session.expiresAt) <= nowMs ? expired(session) : session;
-}
-
-/** The commands whose submissions a person sees in a step and in those it depends on. */
+/** The commands whose submissions a person sees in a step and in the steps that it depends on. */
 export function seenBy(flow: AnyFlow, session: Snapshot, step: string): SubmitCommand["seen"] {
   const names = [step, ...(stepOf(flow, step)?.dependsOn ?? [])];
   return Object.fromEntries(names.map((name) => [name, session.submissions[name]?.command ?? null]));
-}
-
-/**
- * Replays a change on the session before it, as {@link advance} did when it was accepted.
- * The history replayed from its start yields the snapshot, drafts aside. `flow` is that of the change's own version:
- * the start's, and from an entry with `lifted` on, its.
- */
-export function apply(
-  flow: AnyFlow,
-  before: Snapshot | null,
-  change: Change,
-  context: AdvanceContext & { readonly command: string; readonly session: string },
-): Snapshot {
-  if (change.kind === "start") return begin(flow, context.session, context);
-  if (before === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
-  const session = { ...before, ...change.lifted };
-  if (change.kind === "lift") return touch(flow, session, context);
-  if (change.kind === "end" && change.status === "expired") return expired(session);
-  if (change.kind === "end") return end(touch(flow, session, context), change.status);
-  return submitted(flow, session, change, context);
 }
 
 function start(flow: AnyFlow, command: StartCommand, context: AdvanceContext): Advanced {
@@ -168,7 +120,7 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, contex
     step,
     data: parsed.value,
     ...(parsed.input !== undefined && { input: parsed.input }),
-    // A stamp from a clock that runs ahead must not make what is typed afterwards late, for ever.
+    // A stamp of a clock that runs ahead must not make all later typing look older.
     ...(typed !== undefined && { typed: typed.map((at) => clampStamp(at, context.nowMs)) }),
   } as const;
   return { accepted: true, session: submitted(flow, session, change, { ...context, command: command.id }), change };
@@ -215,94 +167,4 @@ function cancel(flow: AnyFlow, session: Snapshot, _command: CancelCommand, conte
     session: end(touch(flow, session, context), "cancelled"),
     change: { kind: "end", status: "cancelled" },
   };
-}
-
-function begin(flow: AnyFlow, id: string, context: AdvanceContext): Snapshot {
-  const at = iso(context.nowMs);
-  return {
-    id,
-    flow: flow.name,
-    version: flow.version,
-    revision: 1,
-    status: "active",
-    data: {},
-    inputs: {},
-    outputs: {},
-    submissions: {},
-    drafts: {},
-    device: context.device,
-    startedAt: at,
-    updatedAt: at,
-    expiresAt: iso(context.nowMs + Math.min(flow.idleMs, flow.absoluteMs)),
-    endedAt: null,
-    result: null,
-  };
-}
-
-function submitted(
-  flow: AnyFlow,
-  session: Snapshot,
-  change: Extract<Change, { kind: "submit" }>,
-  context: AdvanceContext & { readonly command: string },
-): Snapshot {
-  const { step } = change;
-  const cleared = dependents(flow, step);
-  const keep = <T>(record: Record<string, T>) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => name !== step && !cleared.has(name)));
-
-  const data = { ...keep(session.data), [step]: change.data };
-  const touched = touch(flow, session, context);
-  const next: Snapshot = {
-    ...touched,
-    data,
-    inputs: { ...keep(session.inputs), ...(change.input !== undefined && { [step]: change.input }) },
-    outputs: keep(session.outputs),
-    submissions: {
-      ...keep(session.submissions),
-      [step]: {
-        command: context.command,
-        at: iso(context.nowMs),
-        device: context.device,
-        ...(change.typed !== undefined && { typed: [...change.typed] }),
-        ...(stepOf(flow, step)?.sensitive && { sensitive: true }),
-      },
-    },
-    drafts: draftsAfter(flow, session, step, cleared),
-  };
-  const { path, current } = progressOf(flow, data);
-  if (current !== null) return next;
-  const onPath = <T>(record: Record<string, T>) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => path.includes(name)));
-  return {
-    ...end(next, "completed"),
-    data: onPath(next.data),
-    inputs: onPath(next.inputs),
-    outputs: onPath(next.outputs),
-    submissions: onPath(next.submissions),
-  };
-}
-
-function end(session: Snapshot, status: Exclude<Status, "active">): Snapshot {
-  return { ...session, status, endedAt: session.updatedAt, drafts: {} };
-}
-
-function expired(session: Snapshot): Snapshot {
-  return { ...session, revision: session.revision + 1, status: "expired", endedAt: session.expiresAt, drafts: {} };
-}
-
-function touch(flow: AnyFlow, session: Snapshot, context: AdvanceContext): Snapshot {
-  // A clock that steps back must not move a session's times back with it.
-  const nowMs = Math.max(context.nowMs, Date.parse(session.updatedAt));
-  const latestMs = Date.parse(session.startedAt) + flow.absoluteMs;
-  return {
-    ...session,
-    revision: session.revision + 1,
-    device: context.device,
-    updatedAt: iso(nowMs),
-    expiresAt: iso(Math.min(nowMs + flow.idleMs, latestMs)),
-  };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }
