@@ -14,7 +14,7 @@ export interface ExpiryOptions {
   readonly publish: (owner: string, snapshot: Snapshot) => void;
 }
 
-/** Ends sessions whose deadline has passed: when the sweeper finds them, and when somebody reads them before it does. */
+/** Ends sessions whose deadline has passed: those that the sweeper finds, and those that are read before that. */
 export class Expiry {
   readonly #options: ExpiryOptions;
 
@@ -23,16 +23,16 @@ export class Expiry {
   }
 
   /**
-   * A session as it may be shown now. One that is due is ended first: until that is committed, a command that was judged
-   * in time may still take its next revision. Undefined when another writer changed it meanwhile.
+   * A session as it may be shown now. If its deadline has passed, it is ended first: until that is committed, a command
+   * that was judged in time may still take its next revision. Undefined when another writer changed it meanwhile.
    */
-  async current(owner: string, stored: Stored): Promise<Snapshot | undefined> {
+  async endOrKeep(owner: string, stored: Stored): Promise<Snapshot | undefined> {
     const snapshot = atTime(stored.snapshot, this.#options.now());
     if (snapshot === stored.snapshot) return snapshot;
     return (await this.endIfDue(owner, stored)) ? snapshot : undefined;
   }
 
-  /** Ends a session whose deadline has passed. False when it has not, or when another writer changed it first. */
+  /** Ends a session whose deadline has passed. False when it has not passed, or another writer changed the session first. */
   async endIfDue(owner: string, before: Stored): Promise<boolean> {
     const { db, schema, now, partitions, publish } = this.#options;
     const expired = atTime(before.snapshot, now());

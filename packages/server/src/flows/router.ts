@@ -5,66 +5,63 @@ import {
   pushRequestSchema,
   readRequestSchema,
   receiptRequestSchema,
-  SessionsError,
   watchRequestSchema,
   type ListReply,
   type PushReply,
   type ReadReply,
   type ReceiptReply,
+  type SessionsError,
   type Snapshot,
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core";
-import type { Allowance } from "./reads/allowance.ts";
-import { Beginning } from "./reads/beginning.ts";
-import type { Bounds } from "./served/bounds.ts";
 import type { CommandProcessor } from "./commands/command-processor.ts";
-import { databaseFault } from "../postgres/errors.ts";
-import { TurnTimedOut } from "../postgres/connection/keyed-queue.ts";
-import type { OwnerShares } from "../postgres/connection/owner-shares.ts";
-import type { InTurn, Reader } from "./reads/reader.ts";
-import { jsonBytes } from "../size.ts";
-import { TooManyReads, Turns } from "./reads/turns.ts";
+import type { OwnerConnections } from "../postgres/connection/owner-connections.ts";
+import { CatchUp } from "./reads/catch-up.ts";
+import { LimitedReads } from "./reads/limited-reads.ts";
+import { ReadQueue } from "./reads/read-queue.ts";
+import type { Reader } from "./reads/reader.ts";
+import type { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
+import type { Bounds } from "./served/bounds.ts";
+import { tooMany, trpcErrorOf } from "./trpc-errors.ts";
+import { streamEvents } from "./watch/event-stream.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
-
-/** How long a stream stays silent, in milliseconds, before a heartbeat is sent. */
-const HEARTBEAT_MS = 15_000;
 
 export interface RouterOptions {
   readonly commands: CommandProcessor;
   readonly reader: Reader;
   readonly hub: WatchHub;
   readonly bounds: Bounds;
-  readonly allowance: Allowance;
+  readonly replyRateLimit: ReplyRateLimit;
   readonly now: () => number;
-  /** A session as its owner may be told it. */
-  readonly told: (snapshot: Snapshot) => Snapshot;
-  /** Whose request this is; undefined when nobody is signed in. */
+  /** Removes sensitive input from a session before it is sent. */
+  readonly redact: (snapshot: Snapshot) => Snapshot;
+  /** The owner of a request; undefined when nobody is signed in. */
   readonly ownerOf: (context: object) => Promise<string | undefined>;
   readonly report: (error: SessionsError) => void;
-  readonly shares: OwnerShares;
-  /** What is being answered. */
+  readonly ownerConnections: OwnerConnections;
+  /** The calls that are not answered yet. */
   readonly inFlight: Set<Promise<unknown>>;
 }
 
-/** The tRPC procedures. They parse and name the owner; the rules are elsewhere. */
+/** The tRPC procedures. They parse a request and find its owner. All rules are elsewhere. */
 export function createRouter({
   commands,
   reader,
   hub,
   bounds,
-  allowance,
+  replyRateLimit,
   now,
-  told,
+  redact,
   ownerOf,
   report,
-  shares,
+  ownerConnections,
   inFlight,
 }: RouterOptions) {
   const t = initTRPC.context<object>().create();
-  const turns = new Turns(bounds);
+  const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
 
-  /** Whose request this is, who must be whom the client takes itself to be, when it says so. */
+  /** The owner of a request. If the client names the owner that it expects, it must be the same. */
   async function signedIn({ ctx, input }: { ctx: object; input: { owner?: string | undefined } }): Promise<string> {
     const owner = await ownerOf(ctx);
     if (owner === undefined) throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first." });
@@ -74,139 +71,89 @@ export function createRouter({
     return owner;
   }
 
-  /** Answers, or fails without quoting what a driver said: it may hold what a person typed. */
-  async function answering<T>(work: () => Promise<T>, owner?: string): Promise<T> {
-    const answer = shares.within(work, owner);
-    inFlight.add(answer);
+  async function answer<T>(work: () => Promise<T>, owner?: string): Promise<T> {
+    const answering = ownerConnections.run(work, owner);
+    inFlight.add(answering);
     try {
-      return await answer;
+      return await answering;
     } catch (error) {
-      if (error instanceof TRPCError) throw error;
-      if (error instanceof TurnTimedOut) throw tooMany("reads wait");
-      if (error instanceof TooManyReads) {
-        throw error.owner
-          ? tooMany("reads wait")
-          : new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "Too many reads wait. Try again later." });
-      }
-      const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
-      // A node that is closing says so to whoever asks; that is no fault of its own.
-      if (fault.code !== "closed") report(fault);
-      const away = fault.code === "database_unreachable" || fault.code === "closed";
-      throw new TRPCError({
-        code: away ? "SERVICE_UNAVAILABLE" : "INTERNAL_SERVER_ERROR",
-        message: fault.message,
-        cause: fault,
-      });
+      throw trpcErrorOf(error, report);
     } finally {
-      inFlight.delete(answer);
+      inFlight.delete(answering);
     }
   }
 
-  /** Answers a call, together with the others of its request. */
-  const answeringOne = <T>(request: unknown, work: () => Promise<T>): Promise<T> =>
-    allowance.together(request, () => answering(work));
-
-  const weightOf = (snapshots: readonly Snapshot[]) => snapshots.reduce((sum, each) => sum + jsonBytes(each), 0);
-
-  /** Reads when it is the owner's turn, and the owner may be told more. */
-  const readingFor =
-    (owner: string, request: unknown): InTurn =>
-    (read) =>
-      turns.run(owner, async () => {
-        if (allowance.waitMs(owner, request) > 0) throw tooMany("bytes were asked for");
-        return read();
-      });
-
-  /** A read of an owner's. `among`: the sessions in what it found, which count against the allowance. */
-  async function reading<T>(
-    owner: string,
-    request: object,
-    read: () => Promise<T>,
-    among: (found: T) => readonly Snapshot[],
-  ): Promise<T> {
-    const found = await readingFor(owner, request)(read);
-    tell(owner, request, among(found));
-    return found;
-  }
-
-  /** What others of the same request have left no room for is not told: the host holds all replies until the last. */
-  function tell(owner: string, request: unknown, snapshots: readonly Snapshot[]): void {
-    const bytes = weightOf(snapshots);
-    if (!allowance.hasRoom(request, bytes)) throw tooMany("bytes were asked for");
-    allowance.take(owner, bytes, request);
-  }
+  /** Answers one call of a request, which may have others. */
+  const answerCall = <T>(request: unknown, work: () => Promise<T>): Promise<T> =>
+    replyRateLimit.answer(request, () => answer(work));
 
   const iso = () => new Date(now()).toISOString();
-  const event = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
+  const eventOf = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
     protocol: PROTOCOL_VERSION,
     now: iso(),
-    snapshots: snapshots.map(told),
+    snapshots: snapshots.map(redact),
     more,
   });
 
   return t.router({
-    push: t.procedure.input(pushRequestSchema).mutation((given): Promise<PushReply> =>
-      answeringOne(given.ctx, async () => {
-        const reply = await commands.push(await signedIn(given), given.input, given.ctx);
-        return { ...reply, snapshots: reply.snapshots.map(told) };
+    push: t.procedure.input(pushRequestSchema).mutation((call): Promise<PushReply> =>
+      answerCall(call.ctx, async () => {
+        const reply = await commands.push(await signedIn(call), call.input, call.ctx);
+        return { ...reply, snapshots: reply.snapshots.map(redact) };
       }),
     ),
 
-    read: t.procedure.input(readRequestSchema).query((given): Promise<ReadReply> =>
-      answeringOne(given.ctx, async () => {
-        const owner = await signedIn(given);
-        const read = () => reader.read(owner, given.input.session);
-        const session = await reading(owner, given.ctx, read, (found) => (found === null ? [] : [found]));
-        return { session: session && told(session), now: iso() };
+    read: t.procedure.input(readRequestSchema).query((call): Promise<ReadReply> =>
+      answerCall(call.ctx, async () => {
+        const owner = await signedIn(call);
+        const read = () => reader.read(owner, call.input.session);
+        const session = await reads.read(owner, call.ctx, read, (found) => (found === null ? [] : [found]));
+        return { session: session && redact(session), now: iso() };
       }),
     ),
 
-    list: t.procedure.input(listRequestSchema).query((given): Promise<ListReply> =>
-      answeringOne(given.ctx, async () => {
-        const owner = await signedIn(given);
-        const list = () => reader.list(owner, given.input);
-        const reply = await reading(owner, given.ctx, list, ({ active, ended }) => [...active, ...ended]);
-        return { ...reply, active: reply.active.map(told), ended: reply.ended.map(told) };
+    list: t.procedure.input(listRequestSchema).query((call): Promise<ListReply> =>
+      answerCall(call.ctx, async () => {
+        const owner = await signedIn(call);
+        const list = () => reader.list(owner, call.input);
+        const reply = await reads.read(owner, call.ctx, list, ({ active, ended }) => [...active, ...ended]);
+        return { ...reply, active: reply.active.map(redact), ended: reply.ended.map(redact) };
       }),
     ),
 
-    receipt: t.procedure.input(receiptRequestSchema).query((given): Promise<ReceiptReply> =>
-      answeringOne(given.ctx, async () => {
-        const owner = await signedIn(given);
-        const { session, command } = given.input;
-        const outcome = await reading(
-          owner,
-          given.ctx,
-          () => reader.receipt(owner, session, command),
-          () => [],
-        );
+    receipt: t.procedure.input(receiptRequestSchema).query((call): Promise<ReceiptReply> =>
+      answerCall(call.ctx, async () => {
+        const owner = await signedIn(call);
+        const { session, command } = call.input;
+        const find = () => reader.receipt(owner, session, command);
+        const outcome = await reads.read(owner, call.ctx, find, () => []);
         return { outcome, now: iso() };
       }),
     ),
 
-    // What a stream's first event would bring, for a client whose streams bring nothing.
-    changes: t.procedure.input(watchRequestSchema).query((given): Promise<WatchEvent> =>
-      answeringOne(given.ctx, async () => {
-        const { known, after } = given.input;
-        const owner = await signedIn(given);
-        const { snapshots, more } = await new Beginning({
+    // The first event of a stream, for a client that gets no events over its streams.
+    changes: t.procedure.input(watchRequestSchema).query((call): Promise<WatchEvent> =>
+      answerCall(call.ctx, async () => {
+        const { known, after } = call.input;
+        const owner = await signedIn(call);
+        const { snapshots, more } = await new CatchUp({
           reader,
           owner,
-          known: knownOf(known),
+          known: revisionsOf(known),
           after,
-          listing: (list) => turns.run(owner, list),
-          reading: readingFor(owner, given.ctx),
+          listing: (list) => reads.inTurn(owner, list),
+          reading: reads.readerFor(owner, call.ctx),
         }).next();
-        tell(owner, given.ctx, snapshots);
-        return event(snapshots, more);
+        reads.count(owner, call.ctx, snapshots);
+        return eventOf(snapshots, more);
       }),
     ),
 
-    watch: t.procedure.input(watchRequestSchema).subscription(async (given) => {
-      // Before the stream begins, so that a stranger's request fails as any other does.
-      const owner = await answering(() => signedIn(given));
+    watch: t.procedure.input(watchRequestSchema).subscription(async (call) => {
+      // Before the stream begins: a request of nobody fails as it does for the other procedures.
+      const owner = await answer(() => signedIn(call));
       requireStream(owner);
-      return eventsFor(owner, given.input, given.signal);
+      return eventsFor(owner, call.input, call.signal);
     }),
   });
 
@@ -216,63 +163,23 @@ export function createRouter({
 
   async function* eventsFor(
     owner: string,
-    { known: given, after }: WatchRequest,
+    { known, after }: WatchRequest,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<WatchEvent, void, undefined> {
-    const known = knownOf(given);
+    // Again: others may have been opened since.
     requireStream(owner);
-    // Attached before the first read: what is committed between the two is in the inbox.
-    const inbox = hub.join(owner);
-    const page: InTurn = (read) => answering(() => turns.run(owner, read), owner);
-    /** Waits until the owner may be told more; false when the stream is to end. */
-    const mayGoOn = async () => {
-      for (let ms = allowance.waitMs(owner); ms > 0 && !inbox.closed && !signal?.aborted; ms = allowance.waitMs(owner))
-        await inbox.pause(ms, signal);
-      return !inbox.closed && !signal?.aborted;
-    };
-    const eventOf = (snapshots: readonly Snapshot[], more: boolean) => {
-      // Each event is a reply of its own: the next is made when this one was taken.
-      allowance.take(owner, weightOf(snapshots), snapshots);
-      return event(snapshots, more);
-    };
-    try {
-      // The first event comes at once, also when there is nothing new: it says that the stream is there. The next
-      // page is read when this one was taken, so that whoever does not read holds one.
-      const beginning = new Beginning({ reader, owner, known, after, listing: page, reading: page });
-      for (let more = true; more;) {
-        if (!(await mayGoOn())) return;
-        const newer = await beginning.next();
-        hub.note(
-          owner,
-          newer.same.map((id) => [id, known.get(id)!]),
-        );
-        more = newer.more;
-        yield eventOf(inbox.admit(newer.snapshots), more);
-      }
-      while (await mayGoOn()) {
-        const taken = await inbox.take(HEARTBEAT_MS, signal);
-        if (taken === null) return;
-        let rest = taken.owed;
-        if (taken.snapshots.length > 0 || rest.length === 0) yield eventOf(taken.snapshots, rest.length > 0);
-        while (rest.length > 0) {
-          if (!(await mayGoOn())) return;
-          const owed = await page(() => reader.page(owner, rest));
-          rest = owed.rest;
-          yield eventOf(inbox.admit(owed.snapshots), rest.length > 0);
-        }
-      }
-    } finally {
-      inbox.leave();
-    }
+    yield* streamEvents<WatchEvent>({
+      owner,
+      known: revisionsOf(known),
+      after,
+      signal,
+      hub,
+      reader,
+      replyRateLimit,
+      inTurn: (read) => answer(() => reads.inTurn(owner, read), owner),
+      eventOf,
+    });
   }
 }
 
-function tooMany(what: string): TRPCError {
-  return new TRPCError({ code: "TOO_MANY_REQUESTS", message: `Too many ${what} for one owner. Try again later.` });
-}
-
-const knownOf = (known: WatchRequest["known"]): ReadonlyMap<string, number> => new Map(Object.entries(known));
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
-}
+const revisionsOf = (known: WatchRequest["known"]): ReadonlyMap<string, number> => new Map(Object.entries(known));

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { redact, SessionsError, type Snapshot } from "@sessions/core";
-import { Allowance } from "./reads/allowance.ts";
+import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import { boundsFrom, type Bounds } from "./served/bounds.ts";
 import type { Bus } from "../bus/bus.ts";
 import { CommandProcessor } from "./commands/command-processor.ts";
@@ -10,11 +10,11 @@ import { engineKindOf, kyselyOver, poolSizeOf, type Database, type EngineKind } 
 import { databaseFault } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
-import { OwnerShares, shareOf } from "../postgres/connection/owner-shares.ts";
+import { OwnerConnections, shareOfPool } from "../postgres/connection/owner-connections.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { migrationsOf } from "./rows/migrations.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
-import { leavePool } from "../postgres/connection/surviving-pool.ts";
+import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { Updates } from "./rows/updates.ts";
 import { Expiry } from "./expiry.ts";
 import { Reader } from "./reads/reader.ts";
@@ -64,7 +64,7 @@ export interface SessionsOptions<Context extends object> {
   readonly sweeps?: boolean;
   /** How much memory the sessions that a node remembers may take, in bytes, roughly. Default 64 MiB. */
   readonly cacheBytes?: number;
-  /** What one owner, one request and one node may take at most, where it is not the default. */
+  /** The bounds of one owner, one request and one node that differ from the defaults. */
   readonly bounds?: Partial<Bounds>;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
@@ -115,29 +115,33 @@ export function createSessions<Context extends object>(options: SessionsOptions<
 
   const { database } = options;
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
-  const bounds = boundsFrom({ ownerConnections: shareOf(poolSize), ...options.bounds });
-  const shares = new OwnerShares({ connections: bounds.ownerConnections, waitMs: TURN_MS });
-  const db = kyselyOver<Tables>(database, options.prepare === false ? undefined : { schema }, { shares });
+  const bounds = boundsFrom({ ownerConnections: shareOfPool(poolSize), ...options.bounds });
+  const ownerConnections = new OwnerConnections({ connections: bounds.ownerConnections, waitMs: TURN_MS });
+  const db = kyselyOver<Tables>(database, options.prepare === false ? undefined : { schema }, { ownerConnections });
   const partitions = new Partitions(db, schema, partitionedTables);
   const hub = new WatchHub(bounds.pageBytes);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
-  const ownerLocks = new KeyedQueue({ atOnce: 1, waitMs: TURN_MS });
+  const ownerLocks = new KeyedQueue({ concurrency: 1, waitMs: TURN_MS });
   const context = { db, schema, flows, now, bounds, ownerLocks, updates: new Updates(schema), report: onError };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
   };
   const telemetry = new Telemetry();
-  const allowance = new Allowance(bounds.ownerReplyBytes, now, Math.max(bounds.requestReplyBytes, bounds.pageBytes));
+  const replyRateLimit = new ReplyRateLimit(
+    bounds.ownerReplyBytes,
+    now,
+    Math.max(bounds.requestReplyBytes, bounds.pageBytes),
+  );
   const expiry = new Expiry({ ...context, partitions, publish });
   const reader = new Reader({ ...context, expiry });
   const commands = new CommandProcessor({
     ...context,
     reader,
     telemetry,
-    shares,
-    allowance,
+    ownerConnections,
+    replyRateLimit,
     kind: options.engine ?? engineKindOf(database),
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
@@ -150,7 +154,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       bus,
       hub,
       page: (owner, ids) => reader.page(owner, ids),
-      lacking: (owner, { active, ended }, sinceMs) => reader.lacking(owner, active, { sinceMs, ended }),
+      missing: (owner, { active, ended }, sinceMs) => reader.missing(owner, active, { sinceMs, ended }),
       now,
       forget: (notice) => commands.forget(notice),
       report,
@@ -170,17 +174,17 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     reader,
     hub,
     bounds,
-    allowance,
+    replyRateLimit,
     now,
-    told: (snapshot) => redact(flows.get(snapshot.flow)?.flow, snapshot),
+    redact: (snapshot) => redact(flows.get(snapshot.flow)?.flow, snapshot),
     report: onError,
-    shares,
+    ownerConnections,
     inFlight,
     ownerOf: async (context) => {
-      // The host's context type is not checked against a nested router's: what it holds is the host's word.
+      // tRPC does not check the type of a host's context against a nested router. The application says that it fits.
       const owner = await identifyOwner(async () => options.identify(context as Context), bounds.handlerMs);
       if (closed) throw new SessionsError("closed", "Try another node.");
-      if (owner !== undefined) shares.name(owner);
+      if (owner !== undefined) ownerConnections.setOwner(owner);
       return owner;
     },
   });
@@ -211,10 +215,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       await relay?.close();
       return true;
     };
-    // Whatever hangs, in a handler or on the network, is given up then: a process that is told to stop has to.
+    // A handler or the network may hang. A process that is told to stop has to stop, so they are not waited for any longer.
     const closeMs = bounds.handlerMs + CLOSE_MS;
     const ended = await within(closeMs, ending());
-    if (typeof database === "object") leavePool(database);
+    if (typeof database === "object") removeClientErrorListeners(database);
     if (ended) return;
     onError(
       new SessionsError(

@@ -7,9 +7,9 @@ import {
   type PostgresPool,
 } from "kysely";
 import { SessionsError } from "@sessions/core";
-import { withOwnSettings, type OwnSettingsOptions } from "./connection/own-settings.ts";
-import { preparing } from "./connection/prepared.ts";
-import { survivingPool } from "./connection/surviving-pool.ts";
+import { withFixedSettings, type FixedSettingsOptions } from "./connection/fixed-settings.ts";
+import { withPreparedStatements } from "./connection/prepared-statements.ts";
+import { withClientErrorListeners } from "./connection/client-errors.ts";
 import type { OwnerTables } from "./tables.ts";
 
 type PGlite = Exclude<PGliteDialectConfig["pglite"], undefined | (() => unknown)>;
@@ -34,9 +34,9 @@ export function engineKindOf(database: Database): EngineKind {
 export function kyselyOver<Tables extends OwnerTables>(
   database: Database,
   prepare?: { readonly schema: string },
-  options?: OwnSettingsOptions,
+  options?: FixedSettingsOptions,
 ): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: withOwnSettings(dialectOf(database, prepare), options) });
+  return new Kysely<Tables>({ dialect: withFixedSettings(dialectOf(database, prepare), options) });
 }
 
 /** How many connections it may have; where it does not say, as many as the drivers have by default. */
@@ -51,8 +51,8 @@ function dialectOf(database: Database, prepare: { readonly schema: string } | un
     if ("createDriver" in database) return database;
     if ("waitReady" in database) return new PGliteDialect({ pglite: database });
     if ("connect" in database) {
-      const pool = survivingPool(database);
-      return new PostgresDialect({ pool: prepare ? preparing(pool, prepare.schema) : pool });
+      const pool = withClientErrorListeners(database);
+      return new PostgresDialect({ pool: prepare ? withPreparedStatements(pool, prepare.schema) : pool });
     }
   }
   throw new SessionsError(

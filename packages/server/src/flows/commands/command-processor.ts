@@ -1,6 +1,6 @@
 import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from "@sessions/core";
 import type { Notice } from "../../bus/bus.ts";
-import type { OwnerShares } from "../../postgres/connection/owner-shares.ts";
+import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
 import type { EngineKind } from "../../postgres/database.ts";
 import { overloaded } from "./busy.ts";
 import { SessionCache } from "./cache.ts";
@@ -19,7 +19,7 @@ export interface CommandProcessorOptions extends Omit<PushContext, "cache" | "cp
   readonly kind: EngineKind;
   /** How much memory the cached sessions may take, in bytes, roughly. */
   readonly cacheBytes: number;
-  readonly shares: OwnerShares;
+  readonly ownerConnections: OwnerConnections;
 }
 
 /** Executes the commands that an owner pushes. Refuses a push at once when it is too large, or too much is in flight. */
@@ -29,14 +29,14 @@ export class CommandProcessor {
   #inFlight = 0;
   readonly #ofOwner = new OwnerCount();
 
-  constructor({ kind, cacheBytes, shares, ...options }: CommandProcessorOptions) {
+  constructor({ kind, cacheBytes, ownerConnections, ...options }: CommandProcessorOptions) {
     const { updates, telemetry, now } = options;
     const db = options.db.withSchema(options.schema);
     this.#context = {
       ...options,
       cache: new SessionCache(cacheBytes),
       cpu: new CpuScheduler(),
-      writes: new SessionWrites({ db, kind, updates, shares, telemetry, queueSize: MAX_IN_FLIGHT }),
+      writes: new SessionWrites({ db, kind, updates, ownerConnections, telemetry, queueSize: MAX_IN_FLIGHT }),
     };
     this.#devices = new DeviceSightings({ db, now, ownerDevices: options.bounds.ownerDevices });
   }

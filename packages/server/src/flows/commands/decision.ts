@@ -5,7 +5,7 @@ import { HandlerFailed, runHandlers } from "./handlers.ts";
 import { judge, refused } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
-import { boundStatements } from "../rows/bound-statements.ts";
+import { setStatementTimeouts } from "../rows/statement-timeouts.ts";
 import { hasOpen, insertActive, loadActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
@@ -96,7 +96,7 @@ async function decideWithin(
   served: Served,
 ): Promise<Decision | null> {
   const ownTx = tx.withSchema(context.schema);
-  await boundStatements(ownTx, context.bounds.handlerMs);
+  await setStatementTimeouts(ownTx, context.bounds.handlerMs);
   const beforeLocks = new Date(context.now()).toISOString();
   const { ownerSessions } = context.bounds;
   const isLocked =

@@ -1,6 +1,6 @@
 import { atTime, type Device, type DraftCommand, type Outcome, type PushReply, type Snapshot } from "@sessions/core";
 import { forEachConcurrently } from "../../concurrency.ts";
-import type { Allowance } from "../reads/allowance.ts";
+import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
 import type { Stored } from "../rows/stored.ts";
 import { busyFor, isBusy, isOverload, overloaded, RETRY_AFTER_MS } from "./busy.ts";
 import { executeCommand, failedDecision, type ExecutionContext } from "./command-execution.ts";
@@ -13,7 +13,7 @@ import { ReplyBudget } from "./reply-budget.ts";
 const CONCURRENT_SESSIONS = 4;
 
 export interface PushContext extends ExecutionContext {
-  readonly allowance: Allowance;
+  readonly replyRateLimit: ReplyRateLimit;
 }
 
 /** One push of an owner: it executes the commands, and collects the reply within its budget. */
@@ -72,7 +72,8 @@ export class Push {
 
   async #decideGroup(group: CommandGroup, before: Stored | undefined): Promise<readonly Decision[]> {
     try {
-      return (group.length > 1 && (await this.#decideDrafts(group, before))) || (await this.#decideEach(group, before));
+      const together = group.length > 1 ? await this.#decideDrafts(group, before) : null;
+      return together ?? (await this.#decideEach(group, before));
     } catch (error) {
       return group.map(({ command }) => failedDecision(this.#context, command, error));
     }
@@ -117,13 +118,13 @@ export class Push {
   }
 
   /**
-   * Adds a session to the reply. Other requests of the owner may have used the allowance meanwhile. Then commands that
+   * Adds a session to the reply. Other requests of the owner may have used up the rate limit meanwhile. Then commands that
    * changed nothing are refused as busy, to be sent again. If one changed the session, its outcome stays, and the client
    * gets the session when it asks again.
    */
   #addSnapshot(snapshot: Snapshot, placed: readonly PlacedCommand[]): void {
     const hasChanged = placed.some(({ index }) => isNew(this.#outcomes[index]!));
-    const busy = hasChanged ? undefined : this.#allowanceUsedUp();
+    const busy = hasChanged ? undefined : this.#rateLimited();
     if (busy === undefined && this.#spend(snapshot, this.#snapshots.length === 0)) this.#snapshots.push(snapshot);
     else if (!hasChanged) for (const { index } of placed) this.#outcomes[index] = (busy ?? overloaded).outcome;
   }
@@ -131,17 +132,17 @@ export class Push {
   /** Counts a part of the reply. False when the reply has no room for it. */
   #spend(part: object, isFirst = false): boolean {
     const bytes = this.#budget.spend(part, isFirst);
-    if (bytes !== null) this.#context.allowance.take(this.#owner, bytes, this.#request);
+    if (bytes !== null) this.#context.replyRateLimit.count(this.#owner, bytes, this.#request);
     return bytes !== null;
   }
 
-  /** The refusal for a command whose outcome the reply has no room for, or the owner no allowance. */
+  /** The refusal of commands when the reply has no room left, or the owner's rate limit is used up. */
   #busyNow(): Decision | undefined {
-    return this.#budget.isSpent ? overloaded : this.#allowanceUsedUp();
+    return this.#budget.isSpent ? overloaded : this.#rateLimited();
   }
 
-  #allowanceUsedUp(): Decision | undefined {
-    const waitMs = this.#context.allowance.waitMs(this.#owner, this.#request);
+  #rateLimited(): Decision | undefined {
+    const waitMs = this.#context.replyRateLimit.waitMs(this.#owner, this.#request);
     return waitMs > 0 ? busyFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { jsonBytes } from "../../size.ts";
+import { jsonBytes } from "../../json-bytes.ts";
 
 /** The size of one reply, in bytes of JSON: how much it may be, and how much is used. */
 export class ReplyBudget {

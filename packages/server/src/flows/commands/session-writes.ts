@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { Committer, type Write } from "../../postgres/committer.ts";
-import type { OwnerShares } from "../../postgres/connection/owner-shares.ts";
+import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
 import type { EngineKind } from "../../postgres/database.ts";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Telemetry } from "../../telemetry.ts";
@@ -16,7 +16,7 @@ export interface SessionWritesOptions {
   readonly db: Kysely<Tables>;
   readonly kind: EngineKind;
   readonly updates: Updates;
-  readonly shares: OwnerShares;
+  readonly ownerConnections: OwnerConnections;
   readonly telemetry: Telemetry;
   /** The most writes that wait. */
   readonly queueSize: number;
@@ -29,13 +29,13 @@ export class SessionWrites {
 
   constructor(options: SessionWritesOptions) {
     this.#options = options;
-    const { shares, telemetry, queueSize } = options;
+    const { ownerConnections, telemetry, queueSize } = options;
     this.#committer = new Committer({
       commit: (writes) => {
         telemetry.batch(writes.length);
         const attributes = { "sessions.writes": writes.length };
         // The writes belong to many owners, and not only to the owner whose request began the batch.
-        return shares.within(() => telemetry.span("sessions.commit", attributes, () => this.#send(writes)));
+        return ownerConnections.run(() => telemetry.span("sessions.commit", attributes, () => this.#send(writes)));
       },
       isTransient,
       isOneWrites: isDataError,

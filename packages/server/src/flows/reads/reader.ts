@@ -7,7 +7,7 @@ import type { Expiry } from "../expiry.ts";
 import type { Bounds } from "../served/bounds.ts";
 import type { Tables } from "../rows/tables.ts";
 import { findReceipt, NO_RECEIPTS } from "../rows/receipts.ts";
-import { SharedRuns } from "./shared-runs.ts";
+import { Coalescer } from "./coalescer.ts";
 import type { Stored } from "../rows/stored.ts";
 
 /** The most sessions that one statement names. */
@@ -24,34 +24,34 @@ export interface ReaderOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly bounds: Pick<Bounds, "pageBytes">;
-  readonly expiry: Pick<Expiry, "current">;
+  readonly expiry: Pick<Expiry, "endOrKeep">;
 }
 
-/** Does some work when it is its turn. */
+/** Runs work when it is its turn. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** What somebody lacks of a stretch of an owner's sessions, the newest ids first. */
-export interface Lack {
+/** The sessions that a client lacks, within a range of the owner's ids. The newest ids come first. */
+export interface Missing {
   readonly ids: readonly string[];
-  /** What is active and known as it is. */
-  readonly same: readonly string[];
-  /** The last id of the stretch; null when nothing is older. */
+  /** Active sessions that the client has at their newest revision. */
+  readonly upToDate: readonly string[];
+  /** The last id of the range; null when no session is older. */
   readonly end: string | null;
 }
 
-/** Answers questions from the database, never from memory. */
+/** Reads sessions from the database, never from the cache. A session whose deadline has passed is ended first, by {@link Expiry}. */
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #db: Kysely<Tables>;
-  /** One listing of an owner's for all who ask at once. */
-  readonly #listings = new SharedRuns();
+  /** Requests of one owner that list at the same time share one listing. */
+  readonly #listings = new Coalescer();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#db = options.db.withSchema(options.schema);
   }
 
-  /** A session as it is kept. The hot table first: one that is moved between the two reads is found in the second. */
+  /** A session as it is stored. The active table is read first: a session that moves meanwhile is found in the archive. */
   async load(owner: string, session: string): Promise<Stored | null> {
     return (await loadActive(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
   }
@@ -60,7 +60,7 @@ export class Reader {
   async read(owner: string, session: string): Promise<Snapshot | null> {
     for (;;) {
       const stored = await this.load(owner, session);
-      const snapshot = stored && (await this.#options.expiry.current(owner, stored));
+      const snapshot = stored && (await this.#options.expiry.endOrKeep(owner, stored));
       if (snapshot !== undefined) return snapshot;
     }
   }
@@ -74,23 +74,21 @@ export class Reader {
   /** One page of the owner's sessions: the active ones by id, then the ended ones, both newest first. */
   async list(owner: string, { flow, limit, after }: ListRequest): Promise<ListReply> {
     const room = { limit, bytes: this.#options.bounds.pageBytes };
-    const isAmongActive = after === null || after.endedAt === null;
-    const hot = isAmongActive
-      ? await listActive(this.#db, owner, { ...room, flow, after: after && after.id })
-      : NOTHING;
-    const active = (await this.#currentOf(owner, hot.stored)).filter(({ status }) => status === "active");
-    const lastActive = hot.stored.at(-1)?.snapshot.id ?? after?.id;
+    const isInActive = after === null || after.endedAt === null;
+    const found = isInActive ? await listActive(this.#db, owner, { ...room, flow, after: after && after.id }) : NOTHING;
+    const active = (await this.#currentOf(owner, found.stored)).filter(({ status }) => status === "active");
+    const lastActive = found.stored.at(-1)?.snapshot.id ?? after?.id;
     const stay = () => ({ endedAt: null, id: lastActive! });
     const reply = { now: this.#iso(), active };
-    if (hot.more) return { ...reply, ended: [], next: stay() };
+    if (found.more) return { ...reply, ended: [], next: stay() };
 
-    const left = { limit: limit - active.length, bytes: room.bytes - hot.bytes };
-    // One that there is no room for is asked for all the same: whether there is a next page depends on it.
+    const left = { limit: limit - active.length, bytes: room.bytes - found.bytes };
+    // A full page asks for one archived session too: it tells whether there is a next page.
     const archived = await listArchived(this.#db, owner, {
       limit: Math.max(1, left.limit),
       bytes: left.bytes,
       flow,
-      after: isAmongActive ? null : { endedAt: after.endedAt!, id: after.id },
+      after: isInActive ? null : { endedAt: after.endedAt!, id: after.id },
     });
     const isFull = active.length > 0 && (left.limit < 1 || archived.bytes > left.bytes);
     const ended = isFull ? [] : archived.stored.map(({ snapshot }) => snapshot);
@@ -106,40 +104,40 @@ export class Reader {
   }
 
   /**
-   * The ids of what one who has these revisions lacks: active sessions that are newer, and known ones that have ended.
-   * With `sinceMs` (milliseconds since 1970) whatever has ended since then too, but for what is in `ended`: it may have
-   * begun and ended between two looks. Newest first.
+   * The ids of the sessions that a client with the revisions `known` lacks: active sessions that are newer, and known
+   * sessions that have ended. The sessions that have ended since `sinceMs` (milliseconds since 1970) are included, unless
+   * they are in `ended`: a session may start and end between two listings. The newest ids come first.
    */
-  async lacking(
+  async missing(
     owner: string,
     known: ReadonlyMap<string, number>,
     { sinceMs, ended }: { readonly sinceMs: number; readonly ended: ReadonlyMap<string, number> },
   ): Promise<readonly string[]> {
     const ids = new Set<string>();
     for (let after: string | null | undefined; after !== null;) {
-      const lack: Lack = await this.lackedAfter(owner, known, after);
-      for (const id of lack.ids) ids.add(id);
-      after = lack.end;
+      const missing: Missing = await this.missingAfter(owner, known, after);
+      for (const id of missing.ids) ids.add(id);
+      after = missing.end;
     }
     for (const { id } of await listEndedSince(this.#db, owner, sinceMs)) if (!ended.has(id)) ids.add(id);
     return [...ids].toSorted().toReversed();
   }
 
-  /** What one who has these revisions lacks of the newest ids, or of those older than `after`. `inTurn` does each piece. */
-  async lackedAfter(
+  /** The sessions that a client with the revisions `known` lacks, among the newest ids or those older than `after`. `inTurn` runs each statement. */
+  async missingAfter(
     owner: string,
     known: ReadonlyMap<string, number>,
     after: string | undefined,
     inTurn: InTurn = (work) => work(),
-  ): Promise<Lack> {
+  ): Promise<Missing> {
     const active = await this.#listings.run(`${after} ${owner}`, () =>
       inTurn(() => listRevisions(this.#db, owner, this.#iso(), { limit: LISTED_SESSIONS, after })),
     );
     const end = active.length < LISTED_SESSIONS ? null : active.at(-1)!.id;
     const isNews = (id: string, revision: number) => revision > (known.get(id) ?? 0);
     const ids = active.filter(({ id, revision, due }) => due || isNews(id, revision)).map(({ id }) => id);
-    const lacked = new Set(ids);
-    const same = active.map(({ id }) => id).filter((id) => known.has(id) && !lacked.has(id));
+    const missing = new Set(ids);
+    const upToDate = active.map(({ id }) => id).filter((id) => known.has(id) && !missing.has(id));
 
     const stillActive = new Set(active.map(({ id }) => id));
     const isListed = (id: string) => (after === undefined || id < after) && (end === null || id > end);
@@ -147,12 +145,12 @@ export class Reader {
     for (let at = 0; at < gone.length; at += PAGE_SESSIONS) {
       const some = gone.slice(at, at + PAGE_SESSIONS);
       for (const { id, revision } of await inTurn(() => archivedRevisionsOf(this.#db, owner, some)))
-        if (isNews(id, revision)) lacked.add(id);
+        if (isNews(id, revision)) missing.add(id);
     }
-    return { ids: [...lacked].toSorted().toReversed(), same, end };
+    return { ids: [...missing].toSorted().toReversed(), upToDate, end };
   }
 
-  /** As many of these sessions as there is room for, active or ended, in the order of `ids`: newest first. `rest`: those to ask for next. */
+  /** As many of these sessions as a page has room for, active or ended, in the order of `ids`: newest first. `rest` holds the ids to ask for next. */
   async page(
     owner: string,
     ids: readonly string[],
@@ -167,15 +165,15 @@ export class Reader {
     };
   }
 
-  /** Each as it may be shown now. One that changes meanwhile is read again. */
+  /** Each session as it may be shown now. A session that changes meanwhile is read again. */
   async #currentOf(owner: string, all: readonly Stored[]): Promise<readonly Snapshot[]> {
-    const told: Snapshot[] = [];
+    const snapshots: Snapshot[] = [];
     for (const stored of all) {
       const snapshot =
-        (await this.#options.expiry.current(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
-      if (snapshot !== null) told.push(snapshot);
+        (await this.#options.expiry.endOrKeep(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
+      if (snapshot !== null) snapshots.push(snapshot);
     }
-    return told;
+    return snapshots;
   }
 
   #iso(): string {

@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 const snapshot = { id: "s", revision: 2, status: "active" } as Snapshot;
 
 interface Looking {
-  readonly lacking: (owner: string) => Promise<readonly string[]>;
+  readonly missing: (owner: string) => Promise<readonly string[]>;
   readonly page: (
     owner: string,
   ) => Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }>;
@@ -26,7 +26,7 @@ function relaying(looking: Partial<Looking> = {}) {
     bus,
     hub,
     now: Date.now,
-    lacking: () => Promise.resolve([]),
+    missing: () => Promise.resolve([]),
     page: () => Promise.resolve({ snapshots: [], rest: [] }),
     forget: () => {},
     report: (error) => reported.push(error),
@@ -39,29 +39,29 @@ function relaying(looking: Partial<Looking> = {}) {
 test("S10: a watcher learns of a commit of which no notice ever came, though the bus hears", async () => {
   const committed: Snapshot[] = [];
   const { relay, hub, hearing } = relaying({
-    lacking: () => Promise.resolve(committed.map(({ id }) => id)),
+    missing: () => Promise.resolve(committed.map(({ id }) => id)),
     page: () => Promise.resolve({ snapshots: committed, rest: [] }),
   });
   const inbox = hub.join("ada");
-  hub.note("ada", [["s", 1]]);
+  hub.recordSent("ada", [["s", 1]]);
   hearing(true);
   await vi.advanceTimersByTimeAsync(1_000);
   committed.push(snapshot);
   const taken = inbox.take(300_000, undefined);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(await taken).toEqual({ snapshots: [snapshot], owed: [] });
+  expect(await taken).toEqual({ snapshots: [snapshot], overflow: [] });
   await relay.close();
 });
 
 test("a relay whose bus turns deaf and hearing again and again polls once at a time, and leaves no timer", async () => {
-  const lacking = vi.fn(() => Promise.resolve([]));
-  const { relay, hub, hearing } = relaying({ lacking });
+  const missing = vi.fn(() => Promise.resolve([]));
+  const { relay, hub, hearing } = relaying({ missing });
   hub.join("ada");
   for (let index = 0; index < 10; index += 1) hearing(index % 2 === 0);
   await vi.advanceTimersByTimeAsync(0);
-  lacking.mockClear();
+  missing.mockClear();
   await vi.advanceTimersByTimeAsync(20_000);
-  expect(lacking).toHaveBeenCalledTimes(10);
+  expect(missing).toHaveBeenCalledTimes(10);
   await relay.close();
   expect(vi.getTimerCount()).toBe(0);
 });
@@ -69,7 +69,7 @@ test("a relay whose bus turns deaf and hearing again and again polls once at a t
 test("S25: an owner whose look-up fails is looked up again later, and the others meanwhile", async () => {
   const asked: string[] = [];
   const { relay, hub, reported } = relaying({
-    lacking: (owner) => {
+    missing: (owner) => {
       asked.push(owner);
       return owner === "mallory" ? Promise.reject(new Error("08P01")) : Promise.resolve([]);
     },
@@ -83,8 +83,8 @@ test("S25: an owner whose look-up fails is looked up again later, and the others
 });
 
 test("a database that is away costs a few look-ups, not one for each owner", async () => {
-  const lacking = vi.fn(() => Promise.reject(new Error("away")));
-  const { relay, hub, reported } = relaying({ lacking });
+  const missing = vi.fn(() => Promise.reject(new Error("away")));
+  const { relay, hub, reported } = relaying({ missing });
   for (let index = 0; index < 1_000; index += 1) hub.join(`owner ${index}`);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(reported.length).toBeLessThan(10);

@@ -1,32 +1,32 @@
 import type { Snapshot } from "@sessions/core";
 import type { Bus, Notice } from "../../bus/bus.ts";
 import { forEachConcurrently } from "../../concurrency.ts";
-import type { Given, WatchHub } from "./watch-hub.ts";
+import type { SentRevisions, WatchHub } from "./watch-hub.ts";
 
-/** How often watched owners are looked up, in milliseconds, while the bus hears nothing. */
+/** How often watched owners are looked up while the bus is not connected, in milliseconds. */
 const POLL_MS = 2_000;
-/** And while it hears: a node that died after its commit has told nobody. */
+/** And while it is connected: a node that dies after its commit sends no notice. */
 const HEARING_POLL_MS = 60_000;
-/** How much later than its end, by the clock of its node, a session may be found in the archive, in milliseconds. */
+/** How much later than its `endedAt`, which its node's clock gives, a session may reach the archive, in milliseconds. */
 const LATE_MS = 60_000;
 /** How many owners are looked up at once. */
 const CONCURRENT_OWNERS = 4;
-/** After so many owners in a row whose look-up failed it is not theirs: the round is given up. */
+/** After so many failed look-ups in a row the round is given up: the fault is not in these owners' data. */
 const MAX_FAILURES = 3;
 
 export interface RelayOptions {
   readonly bus: Bus;
   readonly hub: WatchHub;
-  /** A page of the owner's sessions of these ids, as the database has them now. `rest`: those to ask for next. */
+  /** A page of the owner's sessions of these ids, as the database has them now. `rest` holds the ids to ask for next. */
   readonly page: (
     owner: string,
     sessions: readonly string[],
   ) => Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }>;
-  /** The ids of what watchers that were given this lack, as the database has it now, and of what has ended since then. */
-  readonly lacking: (owner: string, given: Given, sinceMs: number) => Promise<readonly string[]>;
+  /** The ids of the sessions that watchers with these revisions lack now, and of those that have ended since `sinceMs`. */
+  readonly missing: (owner: string, sent: SentRevisions, sinceMs: number) => Promise<readonly string[]>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** A session may have moved on without this node: what is remembered of it is dropped. Undefined: of all. */
+  /** Another node may have changed a session: the cache drops it. Undefined: it drops all sessions. */
   readonly forget: (notice: Notice | undefined) => void;
   readonly report: (error: unknown) => void;
 }
@@ -40,7 +40,7 @@ export class Relay {
   #pollTimer: NodeJS.Timeout | undefined;
   #hears = false;
   #lookedMs: number;
-  /** Since when the owners whose last look-up failed have not been looked up. */
+  /** For each owner whose last look-up failed, the time of the last one that did not. */
   #behind = new Map<string, number>();
   #closed = false;
 
@@ -57,7 +57,7 @@ export class Relay {
         if (this.#closed) return;
         this.#hears = hears;
         clearTimeout(this.#pollTimer);
-        // What was said while nobody listened is made up for by asking once more.
+        // Notices may have been lost while the bus was not connected. So all watched owners are looked up once.
         this.#options.forget(undefined);
         if (hears) void this.#lookUpAll();
         this.#poll();
@@ -76,14 +76,14 @@ export class Relay {
     const { hub, forget } = this.#options;
     for (const notice of notices) {
       forget(notice);
-      if (!hub.wants(notice.owner, notice.session, notice.revision)) continue;
+      if (!hub.isNeeded(notice.owner, notice.session, notice.revision)) continue;
       const sessions = this.#due.get(notice.owner) ?? new Set();
       this.#due.set(notice.owner, sessions.add(notice.session));
     }
     if (this.#due.size > 0) this.#running ??= this.#lookUp();
   }
 
-  /** One look-up an owner at a time: what is heard meanwhile shares the next. */
+  /** Looks up each owner one at a time. Notices that come meanwhile share the next look-up. */
   async #lookUp(): Promise<void> {
     while (this.#due.size > 0 && !this.#closed) {
       const due = this.#due;
@@ -118,19 +118,19 @@ export class Relay {
   }
 
   async #lookUpAll(): Promise<void> {
-    const { hub, lacking, now, report } = this.#options;
+    const { hub, missing, now, report } = this.#options;
     const looked = this.#lookedMs;
     const nowMs = now();
     const before = this.#behind;
     const behind = new Map<string, number>();
     let failures = 0;
-    // Whoever failed last comes last.
+    // Owners whose last look-up failed come last.
     const owners = hub.owners().toSorted((one, other) => Number(before.has(one)) - Number(before.has(other)));
     await forEachConcurrently(owners, CONCURRENT_OWNERS, async (owner) => {
       const sinceMs = before.get(owner) ?? looked;
       if (this.#closed || failures >= MAX_FAILURES) return void behind.set(owner, sinceMs);
       try {
-        await this.#bring(owner, await lacking(owner, hub.given(owner), sinceMs - LATE_MS));
+        await this.#bring(owner, await missing(owner, hub.sentRevisions(owner), sinceMs - LATE_MS));
         failures = 0;
       } catch (error) {
         failures += 1;

@@ -1,24 +1,24 @@
 import type { Snapshot } from "@sessions/core";
-import { jsonBytes } from "../../size.ts";
+import { jsonBytes } from "../../json-bytes.ts";
 
-/** How many ended sessions of an owner are remembered, so that nothing older is told after their end. */
+/** How many ended sessions of an owner are remembered, so that no older revision is sent after their end. */
 const MAX_ENDED = 1_000;
 
-/** What an owner's watchers on this node have been given. */
+/** An owner's watchers on this node, and the revisions that all of them were sent. */
 interface Watched {
   readonly inboxes: Set<Inbox>;
-  /** The newest revision of each active session that went to every watcher. */
+  /** The newest revision of each active session that was sent to all watchers. */
   readonly active: Map<string, number>;
-  /** And of those whose end did: nothing comes after it. */
+  /** The last revision of each session whose end was sent to all watchers. */
   readonly ended: Map<string, number>;
 }
 
-/** What an owner's watchers have, to look up what they lack. */
-export type Given = Pick<Watched, "active" | "ended">;
+/** The revisions that all of an owner's watchers were sent. */
+export type SentRevisions = Pick<Watched, "active" | "ended">;
 
-const GIVEN_NOTHING: Given = { active: new Map(), ended: new Map() };
+const NOTHING_SENT: SentRevisions = { active: new Map(), ended: new Map() };
 
-/** Every watcher of this node, by owner. What one of them has, all of an owner's share: none costs more than its stream. */
+/** Every watcher of this node, by owner. An owner's watchers share the record of sent revisions, so that one more watcher costs only its stream. */
 export class WatchHub {
   readonly #watched = new Map<string, Watched>();
   /** How many bytes of JSON may wait in one inbox. */
@@ -30,7 +30,7 @@ export class WatchHub {
     this.#inboxBytes = inboxBytes;
   }
 
-  /** Attaches a watcher. What is published from now on waits in its inbox. */
+  /** Attaches a watcher. Snapshots that are published from now on wait in its inbox. */
   join(owner: string): Inbox {
     const watched: Watched = this.#watched.get(owner) ?? { inboxes: new Set(), active: new Map(), ended: new Map() };
     const inbox: Inbox = new Inbox(this.#inboxBytes, {
@@ -48,17 +48,17 @@ export class WatchHub {
     this.#publish(owner, snapshot);
   }
 
-  /** An owner's only watcher has these sessions as they are. With more than one they are looked up for all. */
-  note(owner: string, revisions: Iterable<readonly [session: string, revision: number]>): void {
+  /** Records that an owner's only watcher has these revisions. With several watchers nothing is recorded, and the sessions are read for all. */
+  recordSent(owner: string, revisions: Iterable<readonly [session: string, revision: number]>): void {
     const watched = this.#watched.get(owner);
     if (watched?.inboxes.size !== 1) return;
-    for (const [id, revision] of revisions) if (lacks(watched, id, revision)) watched.active.set(id, revision);
+    for (const [id, revision] of revisions) if (isUnsent(watched, id, revision)) watched.active.set(id, revision);
   }
 
   /** Whether a watcher of this owner may lack this revision. */
-  wants(owner: string, session: string, revision: number): boolean {
+  isNeeded(owner: string, session: string, revision: number): boolean {
     const watched = this.#watched.get(owner);
-    return watched !== undefined && lacks(watched, session, revision);
+    return watched !== undefined && isUnsent(watched, session, revision);
   }
 
   /** How many watchers an owner has here. */
@@ -71,9 +71,9 @@ export class WatchHub {
     return [...this.#watched.keys()];
   }
 
-  /** What all of an owner's watchers were given. */
-  given(owner: string): Given {
-    return this.#watched.get(owner) ?? GIVEN_NOTHING;
+  /** The revisions that all of an owner's watchers were sent. */
+  sentRevisions(owner: string): SentRevisions {
+    return this.#watched.get(owner) ?? NOTHING_SENT;
   }
 
   /** How many watchers are attached. */
@@ -81,7 +81,7 @@ export class WatchHub {
     return this.#size;
   }
 
-  /** Ends every stream, and each that is still to come. */
+  /** Ends all streams, and those that begin later. */
   close(): void {
     this.#closed = true;
     for (const { inboxes } of this.#watched.values()) {
@@ -91,7 +91,7 @@ export class WatchHub {
 
   #publish(owner: string, snapshot: Snapshot, except?: Inbox): void {
     const watched = this.#watched.get(owner);
-    if (watched === undefined || !lacks(watched, snapshot.id, snapshot.revision)) return;
+    if (watched === undefined || !isUnsent(watched, snapshot.id, snapshot.revision)) return;
     if (snapshot.status === "active") watched.active.set(snapshot.id, snapshot.revision);
     else {
       watched.active.delete(snapshot.id);
@@ -110,7 +110,7 @@ export class WatchHub {
   }
 }
 
-function lacks({ active, ended }: Watched, session: string, revision: number): boolean {
+function isUnsent({ active, ended }: Watched, session: string, revision: number): boolean {
   return revision > (active.get(session) ?? 0) && !ended.has(session);
 }
 
@@ -120,15 +120,15 @@ interface InboxOptions {
   readonly others: (snapshot: Snapshot) => void;
 }
 
-/** What came for a watcher. `owed`: sessions that there was no room to keep, to be read from the database. */
-export interface Taken {
+/** The content of an inbox. The inbox had no room for the sessions in `overflow`: they are read from the database. */
+export interface InboxContent {
   readonly snapshots: readonly Snapshot[];
-  readonly owed: readonly string[];
+  readonly overflow: readonly string[];
 }
 
 /**
- * What a watcher has yet to be sent: the newest snapshot of each session, up to so many bytes, and of the rest the
- * ids. So a slow reader costs no more than one event.
+ * The snapshots that wait for a watcher: the newest of each session, up to a number of bytes. Of the other sessions only
+ * the ids wait. So a slow reader needs no more memory than one event.
  */
 export class Inbox {
   /** Detaches it from the hub. */
@@ -136,7 +136,7 @@ export class Inbox {
   readonly #others: (snapshot: Snapshot) => void;
   readonly #maxBytes: number;
   readonly #waiting = new Map<string, Snapshot>();
-  readonly #owed = new Set<string>();
+  readonly #overflow = new Set<string>();
   #bytes = 0;
   #wake: (() => void) | undefined;
   #closed = false;
@@ -151,7 +151,7 @@ export class Inbox {
     const { id } = snapshot;
     this.#drop(id);
     const bytes = jsonBytes(snapshot);
-    if (this.#owed.has(id) || this.#bytes + bytes > this.#maxBytes) this.#owed.add(id);
+    if (this.#overflow.has(id) || this.#bytes + bytes > this.#maxBytes) this.#overflow.add(id);
     else {
       this.#waiting.set(id, snapshot);
       this.#bytes += bytes;
@@ -159,7 +159,7 @@ export class Inbox {
     this.#wake?.();
   }
 
-  /** What to send of what was read for this watcher; what is newer is to come anyway. The owner's others have it too. */
+  /** Filters snapshots that were read for this watcher: one that waits at a newer revision is left out. The owner's other watchers get the rest too. */
   admit(read: readonly Snapshot[]): readonly Snapshot[] {
     return read.filter((snapshot) => {
       if ((this.#waiting.get(snapshot.id)?.revision ?? 0) > snapshot.revision) return false;
@@ -169,24 +169,24 @@ export class Inbox {
     });
   }
 
-  /** What has come; nothing after `idleMs` milliseconds; null once it is closed or `signal` aborts. */
-  async take(idleMs: number, signal: AbortSignal | undefined): Promise<Taken | null> {
-    const isEmpty = this.#waiting.size === 0 && this.#owed.size === 0;
+  /** Takes everything that waits. Empty if nothing comes within `idleMs` milliseconds; null when the inbox is closed or `signal` aborts. */
+  async take(idleMs: number, signal: AbortSignal | undefined): Promise<InboxContent | null> {
+    const isEmpty = this.#waiting.size === 0 && this.#overflow.size === 0;
     if (isEmpty && !this.#closed && !signal?.aborted) await this.#wait(idleMs, signal);
     if (this.#closed || signal?.aborted) return null;
-    const taken = { snapshots: [...this.#waiting.values()], owed: [...this.#owed].toSorted().toReversed() };
+    const content = { snapshots: [...this.#waiting.values()], overflow: [...this.#overflow].toSorted().toReversed() };
     this.#waiting.clear();
-    this.#owed.clear();
+    this.#overflow.clear();
     this.#bytes = 0;
-    return taken;
+    return content;
   }
 
-  /** Waits so many milliseconds, or until something comes or the stream is to end. */
+  /** Waits for a time, in milliseconds. It returns earlier when a snapshot comes or the stream has to end. */
   async pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#closed && !signal?.aborted) await this.#wait(ms, signal);
   }
 
-  /** Whether the stream that reads it is to end. */
+  /** Whether the stream that reads it has to end. */
   get closed(): boolean {
     return this.#closed;
   }

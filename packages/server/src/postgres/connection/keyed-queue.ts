@@ -4,9 +4,9 @@ export class TurnTimedOut extends Error {
 }
 
 export interface KeyedQueueOptions {
-  /** How many of one key may have their turn at once. */
-  readonly atOnce: number;
-  /** How long one waits for its turn, in milliseconds. */
+  /** How many of one key may run at once. */
+  readonly concurrency: number;
+  /** How long a caller waits for its turn, in milliseconds. */
   readonly waitMs: number;
 }
 
@@ -15,7 +15,7 @@ interface Line {
   readonly waiting: Set<() => void>;
 }
 
-/** Lets a few of each key go on at once. The others wait in memory, in their order, for a bounded time. */
+/** Lets a few callers of each key run at once. The others wait in memory, in their order, for a limited time. */
 export class KeyedQueue {
   readonly #options: KeyedQueueOptions;
   readonly #lines = new Map<string, Line>();
@@ -24,11 +24,11 @@ export class KeyedQueue {
     this.#options = options;
   }
 
-  /** Waits for a turn, and gives how to end it. @throws {TurnTimedOut} */
+  /** Waits for a turn. Gives a function that ends the turn. @throws {TurnTimedOut} */
   async enter(key: string): Promise<() => void> {
     const line = this.#lines.get(key) ?? { taken: 0, waiting: new Set() };
     this.#lines.set(key, line);
-    if (line.taken < this.#options.atOnce) line.taken += 1;
+    if (line.taken < this.#options.concurrency) line.taken += 1;
     else await this.#turn(line);
     let left = false;
     return () => {
@@ -37,7 +37,7 @@ export class KeyedQueue {
     };
   }
 
-  /** Does something in its turn. @throws {TurnTimedOut} */
+  /** Runs work in its turn. @throws {TurnTimedOut} */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const leave = await this.enter(key);
     try {
@@ -61,7 +61,7 @@ export class KeyedQueue {
     });
   }
 
-  /** Hands the turn on: whoever waits longest has it without a gap that somebody else could slip into. */
+  /** Gives the turn to the caller that has waited longest. No new caller can take it in between. */
   #leave(key: string, line: Line): void {
     for (const next of line.waiting) {
       line.waiting.delete(next);

@@ -1,35 +1,35 @@
 import type { Bounds } from "../served/bounds.ts";
 
-/** Thrown when too much waits already. `owner`: it is this owner's own, and not the node's. */
+/** Thrown when too many reads wait: those of this owner if `owner` is true, else those of the node. */
 export class TooManyReads extends Error {
-  override readonly name = "TurnedAway";
+  override readonly name = "TooManyReads";
   readonly owner: boolean;
 
   constructor(owner: boolean) {
-    super("Too much waits already.");
+    super("Too many reads wait.");
     this.owner = owner;
   }
 }
 
-interface OwnerTurns {
+interface OwnerQueue {
   running: number;
   readonly waiting: (() => void)[];
 }
 
-type TurnsBounds = Pick<Bounds, "ownerReads" | "ownerReadsWaiting" | "nodeReads" | "nodeReadsWaiting">;
+type ReadQueueBounds = Pick<Bounds, "ownerReads" | "ownerReadsWaiting" | "nodeReads" | "nodeReadsWaiting">;
 
-/** Work of many owners, so much at once for each and for all. What is more waits, and owners take turns. */
-export class Turns {
-  readonly #bounds: TurnsBounds;
-  readonly #owners = new Map<string, OwnerTurns>();
+/** Limits how many reads run at once, for each owner and for the node. Other reads wait, and owners take turns. */
+export class ReadQueue {
+  readonly #bounds: ReadQueueBounds;
+  readonly #owners = new Map<string, OwnerQueue>();
   #running = 0;
   #waiting = 0;
 
-  constructor(bounds: TurnsBounds) {
+  constructor(bounds: ReadQueueBounds) {
     this.#bounds = bounds;
   }
 
-  /** Does the work when it is the owner's turn. @throws {TooManyReads} */
+  /** Runs a read when it is the owner's turn. @throws {TooManyReads} */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
     const own = this.#owners.get(owner) ?? { running: 0, waiting: [] };
     this.#owners.set(owner, own);
@@ -50,11 +50,11 @@ export class Turns {
     }
   }
 
-  #mayRun(own: OwnerTurns): boolean {
+  #mayRun(own: OwnerQueue): boolean {
     return own.running < this.#bounds.ownerReads;
   }
 
-  #begin(own: OwnerTurns): void {
+  #begin(own: OwnerQueue): void {
     own.running += 1;
     this.#running += 1;
   }
@@ -64,7 +64,7 @@ export class Turns {
       if (!this.#mayRun(own)) continue;
       const wake = own.waiting.shift();
       if (wake === undefined) continue;
-      // To the end of the line.
+      // The owner goes to the end of the map.
       this.#owners.delete(owner);
       this.#owners.set(owner, own);
       this.#waiting -= 1;

@@ -1,37 +1,43 @@
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from "kysely";
 import { within } from "../../time-limit.ts";
-import { tellsOfDefaults, type Defaults } from "./defaults.ts";
+import { mayComeFromDefaults, type Defaults } from "./defaults.ts";
 import { inTransaction } from "./transaction.ts";
 
 export type Settings = Parameters<Driver["beginTransaction"]>[1];
 
-/** How long a rollback is waited for, in milliseconds: a connection may hang. */
+/** How long the answer to a rollback may take, in milliseconds. A connection may hang. */
 const ROLLBACK_MS = 1_000;
 
-/** A connection of the pool for as long as it is held, and the transaction on it. */
-export class OwnConnection implements DatabaseConnection {
+/** A connection of the pool while it is in use, and the transaction on it. */
+export class PooledConnection implements DatabaseConnection {
   readonly inner: DatabaseConnection;
   readonly #driver: Driver;
   readonly #defaults: Defaults;
-  readonly #leave: () => void;
-  readonly #doubt: () => void;
+  readonly #release: () => void;
+  readonly #invalidateDefaults: () => void;
   #state: "alone" | "begun" | "ended" = "alone";
-  /** Whether it is used beyond one transaction: what comes after that is not the transaction's, late. */
+  /** Whether it is used outside of a transaction too: then a statement after the transaction's end is allowed. */
   #shared = false;
-  /** The statement before, where each takes several. */
+  /** The statement before this one, when each needs a transaction of its own. */
   #last: Promise<unknown> = Promise.resolve();
-  /** What has been sent and not been answered in time. */
+  /** A rollback that was not answered in time. */
   #hanging: Promise<unknown> = Promise.resolve();
 
-  constructor(driver: Driver, inner: DatabaseConnection, defaults: Defaults, leave: () => void, doubt: () => void) {
+  constructor(
+    driver: Driver,
+    inner: DatabaseConnection,
+    defaults: Defaults,
+    release: () => void,
+    invalidateDefaults: () => void,
+  ) {
     this.#driver = driver;
     this.inner = inner;
     this.#defaults = defaults;
-    this.#leave = leave;
-    this.#doubt = doubt;
+    this.#release = release;
+    this.#invalidateDefaults = invalidateDefaults;
   }
 
-  /** Several at once, where the driver pipelines and they are not in a transaction each. */
+  /** Several statements may run at once, if the driver pipelines and none needs a transaction of its own. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (this.#state === "ended") {
       throw new Error(
@@ -39,14 +45,14 @@ export class OwnConnection implements DatabaseConnection {
       );
     }
     if (this.#state === "alone") this.#shared = true;
-    if (this.#state === "alone" && !this.#defaults.fit) return this.#executeAlone<R>(query);
+    if (this.#state === "alone" && !this.#defaults.areSuitable) return this.#executeAlone<R>(query);
     try {
       return await this.inner.executeQuery<R>(query);
     } catch (error) {
-      if (!tellsOfDefaults(error)) throw error;
-      this.#doubt();
+      if (!mayComeFromDefaults(error)) throw error;
+      this.#invalidateDefaults();
       if (this.#state !== "alone") throw error;
-      // The defaults were changed since they were asked for, and nothing was done.
+      // The defaults have changed since they were read, and the statement had no effect.
       return this.#executeAlone<R>(query);
     }
   }
@@ -69,7 +75,7 @@ export class OwnConnection implements DatabaseConnection {
   async rollback(): Promise<void> {
     this.#state = "ended";
     const rolledBack = this.#driver.rollbackTransaction(this.inner);
-    // A statement that still runs is before it on the connection, which is kept until both have been answered.
+    // A statement may still run on the connection before the rollback. The connection is kept until both are answered.
     const answered = rolledBack.then(() => true);
     if ((await within(ROLLBACK_MS, answered)) === undefined) this.#hanging = rolledBack;
     else if (this.#shared) this.#state = "alone";
@@ -81,11 +87,11 @@ export class OwnConnection implements DatabaseConnection {
       try {
         await this.#driver.releaseConnection(this.inner);
       } finally {
-        this.#leave();
+        this.#release();
       }
     };
     const hanging = this.#hanging.catch(() => {}).then(release);
-    // Nobody waits for a connection that hangs.
+    // A connection that hangs is not waited for.
     await within(ROLLBACK_MS, hanging);
   }
 
@@ -99,18 +105,18 @@ export class OwnConnection implements DatabaseConnection {
   }
 
   async #begin(isolationLevel: Settings["isolationLevel"], asked: Settings["accessMode"]): Promise<void> {
-    const { readOnly, settings, obedient } = this.#defaults;
+    const { readOnly, settings, obeysIsolation } = this.#defaults;
     const accessMode = asked ?? (readOnly ? "read write" : undefined);
     await this.#driver.beginTransaction(this.inner, {
       ...(isolationLevel && { isolationLevel }),
       ...(accessMode && { accessMode }),
     });
-    const say = (text: string) => this.inner.executeQuery(CompiledQuery.raw(text));
+    const execute = (text: string) => this.inner.executeQuery(CompiledQuery.raw(text));
     try {
-      if (!obedient)
-        await say(`set transaction isolation level ${isolationLevel}${accessMode ? `, ${accessMode}` : ""}`);
+      if (!obeysIsolation)
+        await execute(`set transaction isolation level ${isolationLevel}${accessMode ? `, ${accessMode}` : ""}`);
       const set = settings.map(([name, value]) => `set_config('${name}', '${value}', true)`);
-      if (set.length > 0) await say(`select ${set.join(", ")}`);
+      if (set.length > 0) await execute(`select ${set.join(", ")}`);
     } catch (error) {
       await this.#driver.rollbackTransaction(this.inner).catch(() => {});
       throw error;
@@ -118,7 +124,7 @@ export class OwnConnection implements DatabaseConnection {
   }
 }
 
-export function own(connection: DatabaseConnection): OwnConnection {
-  if (connection instanceof OwnConnection) return connection;
+export function asPooled(connection: DatabaseConnection): PooledConnection {
+  if (connection instanceof PooledConnection) return connection;
   throw new Error("A connection of another driver.");
 }

@@ -1,11 +1,11 @@
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 
-/** What a `pg` client also is; another driver's may be none. */
+/** A `pg` client also emits events. The client of another driver may not. */
 interface EmittingClient {
   on?(event: "error", listener: () => void): unknown;
 }
 
-/** What a `pg` pool also is. */
+/** A `pg` pool also emits events. */
 interface EmittingPool {
   on?(event: "connect", listener: Listener): unknown;
   off?(event: "connect", listener: Listener): unknown;
@@ -20,15 +20,15 @@ const listen: Listener = (client) => {
   heard.add(client);
 };
 
-/** How many use each pool: however many do, it is listened to once. */
+/** How many nodes use each pool. It gets one listener, no matter how many they are. */
 const users = new WeakMap<object, number>();
 
 /**
- * The pool, with clients that may be lost at any moment. A pool listens to its idle clients alone: one that is
- * lost between two statements of a transaction, or in the moment that it is handed over, says so by an event, which
- * ends the process when nobody listens. The next statement fails by itself.
+ * A pool with a listener for the errors of its clients. Without one, an error event ends the process. A pool itself
+ * listens to its idle clients only: a client may also lose its connection between two statements of a transaction, or
+ * while it is handed over. The listener does nothing, because the next statement fails anyway.
  */
-export function survivingPool(pool: PostgresPool & EmittingPool): PostgresPool {
+export function withClientErrorListeners(pool: PostgresPool & EmittingPool): PostgresPool {
   const others = users.get(pool) ?? 0;
   if (others === 0) pool.on?.("connect", listen);
   users.set(pool, others + 1);
@@ -38,15 +38,15 @@ export function survivingPool(pool: PostgresPool & EmittingPool): PostgresPool {
     end: () => pool.end(),
     connect: async () => {
       const client = await pool.connect();
-      // It may have been connected before anybody listened.
+      // The client may have connected before the pool had a listener.
       listen(client);
       return client;
     },
   };
 }
 
-/** Ends what {@link survivingPool} began: the last of a pool's users leaves no listener on it. */
-export function leavePool(pool: object & EmittingPool): void {
+/** Undoes {@link withClientErrorListeners}: after the last node of a pool, the pool has no listener left. */
+export function removeClientErrorListeners(pool: object & EmittingPool): void {
   const others = (users.get(pool) ?? 1) - 1;
   if (others > 0) users.set(pool, others);
   else if (users.delete(pool)) pool.off?.("connect", listen);

@@ -1,17 +1,17 @@
 interface Run {
   readonly running: Promise<unknown>;
-  /** What begins once `running` has ended. */
+  /** The run that begins after `running` has ended. */
   next: Promise<unknown> | undefined;
 }
 
 /**
- * Work that many ask for at once, done once for all of them. Whoever asks while it runs is given the next run: what
- * was committed before one asked is in the answer.
+ * Runs work once for all callers that ask for it at the same time. A caller that asks during a run gets the result of the
+ * next run, so the result holds everything that was committed before the caller asked.
  */
-export class SharedRuns {
+export class Coalescer {
   readonly #runs = new Map<string, Run>();
 
-  /** `work` is the same, whoever gives it for this key. */
+  /** All callers of one key pass the same `work`. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const run = this.#runs.get(key);
     if (run === undefined) return this.#begin(key, work);

@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
 
-/** The most texts that get a name: a connection keeps what it has prepared until it ends. */
+/** The most statements that get a name: a connection keeps its prepared statements until it ends. */
 const MAX_TEXTS = 100;
 
-/** What a `pg` client takes beside a text with its parameters. */
+/** A `pg` client also takes a query with a name. */
 interface NamedQueries {
   query<R>(query: {
     readonly name: string;
@@ -14,25 +14,25 @@ interface NamedQueries {
 }
 
 /**
- * A pool whose connections parse and plan each statement on the schema's tables once, under a name. Lists of
- * varying length, and what an application sends within its hooks, pass as they are.
+ * A pool whose connections parse and plan each statement on the schema's tables once, under a name. Statements with lists
+ * of varying length, and the statements of an application's handlers, are not prepared.
  */
-export function preparing(pool: PostgresPool, schema: string): PostgresPool {
+export function withPreparedStatements(pool: PostgresPool, schema: string): PostgresPool {
   const runs = new Map<string, { readonly name: string; count: number }>();
   const wrapped = new WeakMap<PostgresPoolClient, PostgresPoolClient>();
 
   function nameOf(text: string): string | undefined {
     let known = runs.get(text);
     if (known === undefined) {
-      const ours = text.includes(`"${schema}"."`);
-      if (!ours || text.includes(" in (") || runs.size === MAX_TEXTS) return undefined;
-      // By the text itself: two nodes of one process may share a pool.
+      const isOwn = text.includes(`"${schema}"."`);
+      if (!isOwn || text.includes(" in (") || runs.size === MAX_TEXTS) return undefined;
+      // The name comes from the text: two nodes of one process may share a pool.
       known = { name: `sessions_${hash("sha256", text).slice(0, 16)}`, count: 0 };
       runs.set(text, known);
     }
     known.count += 1;
-    // A plan that was made while the tables were small may read them from end to end. The name changes at the
-    // 10th, the 100th, the 1,000th run, and with it the plan is made anew.
+    // A plan that was made for small tables may scan them completely. The name changes at the 10th, the 100th and the
+    // 1,000th run, so that Postgres makes a new plan then.
     return `${known.name}_${String(known.count).length}`;
   }
 

@@ -8,7 +8,7 @@ import {
   type Driver,
 } from "kysely";
 import { expect, test } from "vitest";
-import { withOwnSettings } from "./own-settings.ts";
+import { withFixedSettings } from "./fixed-settings.ts";
 
 const usual = {
   level: "repeatable read",
@@ -51,7 +51,7 @@ function losesFirstCommit(supportsMultipleConnections: boolean) {
     createIntrospector: (db: Kysely<never>) => new PostgresIntrospector(db),
     createQueryCompiler: () => new PostgresQueryCompiler(),
   };
-  return { did, db: new Kysely<never>({ dialect: withOwnSettings(dialect) }) };
+  return { did, db: new Kysely<never>({ dialect: withFixedSettings(dialect) }) };
 }
 
 test.each([

@@ -1,0 +1,59 @@
+import type { Snapshot } from "@sessions/core";
+import { jsonBytes } from "../../json-bytes.ts";
+import type { ReadQueue } from "./read-queue.ts";
+import type { InTurn } from "./reader.ts";
+import type { ReplyRateLimit } from "./reply-rate-limit.ts";
+
+/** Thrown when an owner, or a request, has no bytes of replies left. */
+export class RateLimited extends Error {
+  override readonly name = "RateLimited";
+}
+
+/** Runs the reads of owners: each in its owner's turn, and within the rate limit of replies. */
+export class LimitedReads {
+  readonly #queue: ReadQueue;
+  readonly #rateLimit: ReplyRateLimit;
+
+  constructor(queue: ReadQueue, rateLimit: ReplyRateLimit) {
+    this.#queue = queue;
+    this.#rateLimit = rateLimit;
+  }
+
+  /** Runs work when it is the owner's turn. @throws {TooManyReads} */
+  inTurn<T>(owner: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue.run(owner, work);
+  }
+
+  /** Runs reads when it is the owner's turn, if the rate limit allows it. @throws {TooManyReads | RateLimited} */
+  readerFor(owner: string, request: unknown): InTurn {
+    return (read) =>
+      this.#queue.run(owner, async () => {
+        if (this.#rateLimit.waitMs(owner, request) > 0) throw new RateLimited();
+        return read();
+      });
+  }
+
+  /** Reads for an owner. `snapshotsOf` gives the sessions of the result, which count against the rate limit. */
+  async read<T>(
+    owner: string,
+    request: object,
+    read: () => Promise<T>,
+    snapshotsOf: (found: T) => readonly Snapshot[],
+  ): Promise<T> {
+    const found = await this.readerFor(owner, request)(read);
+    this.count(owner, request, snapshotsOf(found));
+    return found;
+  }
+
+  /** Counts sessions that are about to be sent. The host keeps all replies of a request until the last one is ready. @throws {RateLimited} */
+  count(owner: string, request: unknown, snapshots: readonly Snapshot[]): void {
+    const bytes = bytesOf(snapshots);
+    if (!this.#rateLimit.hasRoom(request, bytes)) throw new RateLimited();
+    this.#rateLimit.count(owner, bytes, request);
+  }
+}
+
+/** The size of sessions as JSON, in bytes. */
+export function bytesOf(snapshots: readonly Snapshot[]): number {
+  return snapshots.reduce((sum, each) => sum + jsonBytes(each), 0);
+}

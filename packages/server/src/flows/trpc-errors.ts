@@ -1,0 +1,33 @@
+import { TRPCError } from "@trpc/server";
+import { SessionsError } from "@sessions/core";
+import { TurnTimedOut } from "../postgres/connection/keyed-queue.ts";
+import { databaseFault } from "../postgres/errors.ts";
+import { RateLimited } from "./reads/limited-reads.ts";
+import { TooManyReads } from "./reads/read-queue.ts";
+
+/** Turns an error into the answer for the client, and reports it if it is a fault. The answer never quotes a driver's text, which may hold what a person typed. */
+export function trpcErrorOf(error: unknown, report: (fault: SessionsError) => void): TRPCError {
+  if (error instanceof TRPCError) return error;
+  if (error instanceof RateLimited) return tooMany("bytes were asked for");
+  if (error instanceof TurnTimedOut || (error instanceof TooManyReads && error.owner)) return tooMany("reads wait");
+  if (error instanceof TooManyReads) {
+    return new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "Too many reads wait. Try again later." });
+  }
+  const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
+  // A node that is closing answers so. That is no fault.
+  if (fault.code !== "closed") report(fault);
+  const isAway = fault.code === "database_unreachable" || fault.code === "closed";
+  return new TRPCError({
+    code: isAway ? "SERVICE_UNAVAILABLE" : "INTERNAL_SERVER_ERROR",
+    message: fault.message,
+    cause: fault,
+  });
+}
+
+export function tooMany(what: string): TRPCError {
+  return new TRPCError({ code: "TOO_MANY_REQUESTS", message: `Too many ${what} for one owner. Try again later.` });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

@@ -1,0 +1,81 @@
+import type { Snapshot } from "@sessions/core";
+import { CatchUp } from "../reads/catch-up.ts";
+import { bytesOf } from "../reads/limited-reads.ts";
+import type { InTurn, Reader } from "../reads/reader.ts";
+import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
+import type { WatchHub } from "./watch-hub.ts";
+
+/** How long a stream stays silent before it sends a heartbeat, in milliseconds. */
+const HEARTBEAT_MS = 15_000;
+
+export interface EventStreamOptions<Event> {
+  readonly owner: string;
+  /** The revisions that the client has, by session id. */
+  readonly known: ReadonlyMap<string, number>;
+  /** Catch up only with sessions whose ids are older than this. */
+  readonly after?: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly hub: WatchHub;
+  readonly reader: Reader;
+  readonly replyRateLimit: ReplyRateLimit;
+  /** Runs a read when it is the owner's turn. */
+  readonly inTurn: InTurn;
+  readonly eventOf: (snapshots: readonly Snapshot[], more: boolean) => Event;
+}
+
+/** The events of one stream: first the sessions that the client lacks, then each change, and heartbeats in between. */
+export async function* streamEvents<Event>({
+  owner,
+  known,
+  after,
+  signal,
+  hub,
+  reader,
+  replyRateLimit,
+  inTurn,
+  eventOf,
+}: EventStreamOptions<Event>): AsyncGenerator<Event, void, undefined> {
+  // Attached before the first read: a change that is committed meanwhile waits in the inbox.
+  const inbox = hub.join(owner);
+  /** Waits until the rate limit allows the next event. False when the stream has to end. */
+  const mayContinue = async () => {
+    const isOver = () => inbox.closed || signal?.aborted === true;
+    for (let ms = replyRateLimit.waitMs(owner); ms > 0 && !isOver(); ms = replyRateLimit.waitMs(owner))
+      await inbox.pause(ms, signal);
+    return !isOver();
+  };
+  const send = (snapshots: readonly Snapshot[], more: boolean) => {
+    // Each event counts as a reply of its own. The next one is made after the host has taken this one.
+    replyRateLimit.count(owner, bytesOf(snapshots), snapshots);
+    return eventOf(snapshots, more);
+  };
+  try {
+    // The first event is sent at once, even if it is empty: it shows that the stream is open. A page is read after the
+    // host has taken the page before it, so a client that does not read costs one page of memory.
+    const catchUp = new CatchUp({ reader, owner, known, after, listing: inTurn, reading: inTurn });
+    for (let more = true; more;) {
+      if (!(await mayContinue())) return;
+      const page = await catchUp.next();
+      hub.recordSent(
+        owner,
+        page.upToDate.map((id) => [id, known.get(id)!]),
+      );
+      more = page.more;
+      yield send(inbox.admit(page.snapshots), more);
+    }
+    while (await mayContinue()) {
+      const content = await inbox.take(HEARTBEAT_MS, signal);
+      if (content === null) return;
+      let rest = content.overflow;
+      if (content.snapshots.length > 0 || rest.length === 0) yield send(content.snapshots, rest.length > 0);
+      while (rest.length > 0) {
+        if (!(await mayContinue())) return;
+        const page = await inTurn(() => reader.page(owner, rest));
+        rest = page.rest;
+        yield send(inbox.admit(page.snapshots), rest.length > 0);
+      }
+    }
+  } finally {
+    inbox.leave();
+  }
+}
