@@ -1,10 +1,10 @@
 const known = new WeakMap<object, number>();
 
-/** What a snapshot or an outcome takes as JSON, in bytes: measured once, however many it is sent to. */
-export function jsonBytes(told: object): number {
-  const before = known.get(told);
+/** The size of an object as JSON, in bytes. It is measured once for each object, no matter how often it is sent. */
+export function jsonBytes(value: object): number {
+  const before = known.get(value);
   if (before !== undefined) return before;
-  const bytes = Buffer.byteLength(JSON.stringify(told));
-  known.set(told, bytes);
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  known.set(value, bytes);
   return bytes;
 }

@@ -1,15 +1,15 @@
 import type { SessionsError } from "@sessions/core";
 
-/** How many errors that caused a fault, or caused those, are told. */
+/** How many of the errors that caused a fault, directly or not, are logged. */
 const MAX_CAUSES = 10;
 
-/** Tells the console of a fault, and of what caused it. */
+/** Logs a fault and its causes to the console. */
 export function logFault(fault: SessionsError): void {
-  console.error([fault.message, ...framesOf(fault), ...causesOf(fault).flatMap(told)].join("\n"));
+  console.error([fault.message, ...framesOf(fault), ...causesOf(fault).flatMap(linesOf)].join("\n"));
 }
 
-/** What an application or a driver threw. Its message may quote what a person typed: it is for development alone. */
-function told(cause: Error): readonly string[] {
+/** The lines for an error of an application or a driver. Its message may quote what a person typed, so it is shown in development only. */
+function linesOf(cause: Error): readonly string[] {
   const message =
     process.env["NODE_ENV"] === "development"
       ? `: ${cause.message}`
@@ -19,7 +19,7 @@ function told(cause: Error): readonly string[] {
 
 function causesOf(fault: Error): readonly Error[] {
   const found = new Set<Error>([fault]);
-  // A set's iteration also meets what is added on the way.
+  // The loop also reaches errors that are added to the set meanwhile.
   for (const error of found) {
     const causes: unknown[] = [error.cause, ...(error instanceof AggregateError ? error.errors : [])];
     for (const cause of causes) if (cause instanceof Error && found.size <= MAX_CAUSES) found.add(cause);
@@ -27,12 +27,12 @@ function causesOf(fault: Error): readonly Error[] {
   return [...found].slice(1);
 }
 
-/** Where an error comes from. Its message stands in its stack too, and may have lines that look like these. */
+/** The stack frames of an error. Its stack holds its message too, which may have lines that look like frames. */
 export function framesOf({ stack, name, message }: Error): readonly string[] {
   if (typeof stack !== "string") return [];
   const [head] = /^(?:[\w$.]+(?: \[\w+\])?: )?/.exec(stack)!;
   const heads = message === "" ? [name, `${name}: `] : [head, ""];
-  // Anything else is of an error that was renamed or worded anew, and its first words may still stand there.
+  // In any other case the error was renamed or its message was changed, and the stack may still hold the old message.
   const found = heads.find((before) => stack.startsWith(`${before}${message}\n`));
   if (found === undefined) return [];
   const start = found.length;

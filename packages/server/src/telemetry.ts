@@ -3,12 +3,12 @@ import type { Command, Outcome } from "@sessions/core";
 
 const name = "@sessions/server";
 const tracer = trace.getTracer(name);
-// Looked up when first used: an application may set its meter provider after this module is loaded.
+// It is looked up at its first use: an application may set its meter provider after this module is loaded.
 const meter = () => metrics.getMeter(name);
 
 /**
- * What is measured, through `@opentelemetry/api`: nothing is recorded unless the application sets an SDK up.
- * Attributes hold kinds, codes and counts; never an id of a person, and nothing that one typed.
+ * The metrics and spans of the server, through `@opentelemetry/api`. Nothing is recorded unless the application sets up an
+ * SDK. Attributes hold kinds, codes and counts. They never hold the id of a person, or anything that a person typed.
  */
 export class Telemetry {
   readonly #commands = meter().createCounter("sessions.commands", {
@@ -26,7 +26,7 @@ export class Telemetry {
     unit: "ms",
   });
 
-  /** `unread`: the push was refused before anything of it was looked at. */
+  /** `unread`: the push was refused before its commands were parsed. */
   outcome(kind: Command["kind"] | "malformed" | "unread", outcome: Outcome, commands = 1): void {
     const code = outcome.outcome === "refused" ? outcome.refusal.code : outcome.replayed ? "replayed" : "accepted";
     this.#commands.add(commands, { kind, outcome: outcome.outcome, code });
@@ -45,7 +45,7 @@ export class Telemetry {
     this.#sweepLag.record(lagMs);
   }
 
-  /** Reports how many watchers there are and how many writes wait, whenever the application collects. Gives how to stop. */
+  /** Reports the number of watchers and of waiting writes whenever the application collects metrics. Gives a function that stops it. */
   observe(watchers: () => number, queued: () => number): () => void {
     const watcherGauge = meter().createObservableGauge("sessions.watchers", {
       description: "Open streams of this node.",
@@ -63,7 +63,7 @@ export class Telemetry {
     };
   }
 
-  /** Runs work within a span. An error marks it failed, by its name alone: its message may quote what was typed. */
+  /** Runs work within a span. An error marks the span as failed with the error's name only: its message may quote what a person typed. */
   span<T>(spanName: string, attributes: Attributes, work: () => Promise<T>): Promise<T> {
     return tracer.startActiveSpan(spanName, { attributes }, async (span) => {
       try {

@@ -1,4 +1,4 @@
-/** What a promise gives within a time, in milliseconds; undefined when it takes longer. */
+/** The result of a promise within a time, in milliseconds; undefined when it takes longer. */
 export async function within<T>(timeMs: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, timeMs, undefined)));

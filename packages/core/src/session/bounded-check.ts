@@ -3,7 +3,7 @@ import type { Checked } from "./input.ts";
 import { MAX_ISSUES } from "../issues.ts";
 import type { Json } from "../json.ts";
 
-/** How many issues are looked for, roughly. Where there could be more, the search ends at the first. */
+/** How many issues a check may find, roughly. If there could be more, it stops at the first. */
 const MAX_FOUND = 25_000;
 
 const ONLY_FIRST: z.core.$ZodIssue = {
@@ -13,12 +13,12 @@ const ONLY_FIRST: z.core.$ZodIssue = {
 };
 
 /**
- * What a schema makes of a value, or what is wrong with it, in bounded time. zod makes an issue of everything that is
- * wrong, which takes a hundred times as long as sending it; a union even words each.
+ * Parses a value in bounded time. zod makes an issue for each problem, which takes a hundred times as long as sending the
+ * value. A union even makes a text for each.
  */
 export function boundedCheck(schema: z.ZodType, value: Json): Checked {
   if (valuesIn(value) * sizeOf(schema) > MAX_FOUND) {
-    // As `z.validate` does. What a version of zod that cannot stop finds is all told.
+    // As `z.validate` does. A version of zod that cannot stop early finds all issues.
     const { issues } = run(schema, value, { async: false, abortEarly: true });
     if (issues.length > 0) return { success: false, error: worded(issues, [ONLY_FIRST]) };
   }
@@ -26,11 +26,11 @@ export function boundedCheck(schema: z.ZodType, value: Json): Checked {
   return issues.length === 0 ? { success: true, data } : { success: false, error: worded(issues) };
 }
 
-/** The issues that a refusal names, and a count of the others: words for those are never made. */
+/** The issues that a refusal names, and a count of the others, which get no text. */
 function worded(found: readonly z.core.$ZodRawIssue[], besides: readonly z.core.$ZodIssue[] = []) {
   const named = found.slice(0, MAX_ISSUES - besides.length);
-  const told = named.map((issue) => z.core.util.finalizeIssue(issue, { async: false }, z.config()));
-  return { issues: [...told, ...besides], more: found.length - named.length };
+  const finalized = named.map((issue) => z.core.util.finalizeIssue(issue, { async: false }, z.config()));
+  return { issues: [...finalized, ...besides], more: found.length - named.length };
 }
 
 function run(schema: z.ZodType, value: Json, context: z.core.ParseContextInternal): z.core.ParsePayload {
@@ -47,11 +47,11 @@ function valuesIn(value: Json | undefined): number {
 
 const sizes = new WeakMap<z.core.$ZodType, number>();
 
-/** Of how many schemas and checks a schema is made: one value brings no more issues than that. */
+/** The number of schemas and checks in a schema. One value gives no more issues than that. */
 function sizeOf(schema: z.core.$ZodType): number {
   const known = sizes.get(schema);
   if (known !== undefined) return known;
-  // A schema may be within itself.
+  // A schema may contain itself.
   sizes.set(schema, 1);
   const { def } = schema._zod as z.core.$ZodTypes["_zod"];
   const own = 1 + (def.checks?.length ?? 0) + (def.type === "record" ? (def.keyType._zod.values?.size ?? 0) : 0);
@@ -60,7 +60,7 @@ function sizeOf(schema: z.core.$ZodType): number {
   return size;
 }
 
-/** Whatever kind it is of, a schema's definition holds those that it is made of, by themselves or in a list. */
+/** The schemas inside a schema. Every kind of definition holds them directly, or in a list. */
 function partsOf(def: z.core.$ZodTypes["_zod"]["def"]): readonly z.core.$ZodType[] {
   if (def.type === "lazy") return [def.getter()];
   const held = def.type === "object" ? [def.shape, def.catchall] : [def];

@@ -6,8 +6,8 @@ import { MAX_SEEN, slotOf, type Slot } from "../protocol/slot.ts";
 import { clampStamp, deviceOf, newestOfEach, nextStamp, type Stamp } from "../protocol/stamp.ts";
 
 /**
- * A step's draft with what came in, field by field the newest. A stamp that runs ahead of the clock is pulled back to
- * it, but not behind what it was typed over.
+ * Merges fields into a step's draft: the newest stamp of each field wins. A stamp that is ahead of the clock is set back to
+ * the clock, but not before the stamp of the value that it replaces.
  */
 export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: number): FieldDrafts {
   const edits = Object.entries(fields).map(([field, { value, at, seen }]) => {
@@ -15,26 +15,26 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
     const stands = Object.hasOwn(before, field) ? before[field] : undefined;
     const isBehind = clamped !== at && stands !== undefined && stands.at > clamped;
     if (!isBehind) return [field, slotOf(value, clamped, seen)] as const;
-    // It has come before.
+    // The same field has arrived before.
     if (deviceOf(stands.at) === deviceOf(at) && sameJson(stands.value, value)) return [field, stands] as const;
     return [field, slotOf(value, nextStamp(deviceOf(at), nowMs, stands.at), seen)] as const;
   });
   return mergeFields(before, Object.fromEntries(edits));
 }
 
-/** The fields without those that a submission has seen; `typed` is the last stamp that it saw of each device. */
+/** The fields without those that a submission has seen. `typed` holds the last stamp of each device that it saw. */
 export function dropSubmitted(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
   const last = lastOfEach(typed);
   const isLate = ({ at }: Slot) => at <= (last.get(deviceOf(at)) ?? "");
   return Object.fromEntries(Object.entries(fields).filter(([, field]) => !isLate(field)));
 }
 
-/** Of a draft that comes after a submission of its step: what that has not taken up. */
+/** The fields of a draft that the last submission of its step does not hold yet. */
 export function typedSince(fields: FieldDrafts, session: Snapshot, step: string, nowMs: number): FieldDrafts {
   const { typed = [] } = session.submissions[step] ?? {};
   const last = lastOfEach(typed);
   const stands = submittedInput(session, step) as Readonly<Record<string, Json>> | null | undefined;
-  // A clock that runs ahead says nothing of what came first: that it says the same does.
+  // A stamp of a clock that runs ahead does not tell what came first. An equal value tells that it was submitted.
   const isSame = ([field, { value, at }]: [string, Slot]) =>
     clampStamp(at, nowMs) !== at && last.has(deviceOf(at)) && sameJson(value, stands?.[field]);
   const since = Object.entries(dropSubmitted(fields, typed));
@@ -46,14 +46,14 @@ function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
 }
 
 /**
- * A step's draft as it can be kept: names and values are JSON. Its size is what was typed, as that of an input is; an
- * emptied field counts as one that holds null.
+ * A step's draft as plain JSON, if it can be stored. Its size is the size of the typed values, as for an input. An emptied
+ * field counts as null.
  */
 export function storableDraft(fields: FieldDrafts): Storable {
   return storable(Object.fromEntries(Object.entries(fields).map(([field, { value = null }]) => [field, value])));
 }
 
-/** The drafts after a submission: its own are gone, and what cleared steps held is offered again. */
+/** The drafts after a submission: those of its step are gone, and the input of cleared steps is a draft again. */
 export function draftsAfter(
   flow: AnyFlow,
   session: Snapshot,
@@ -64,7 +64,7 @@ export function draftsAfter(
   return restoreDrafts(flow, { ...session, drafts }, cleared);
 }
 
-/** The drafts with what cleared steps held, but for steps of which nothing is kept. */
+/** The drafts with the input of cleared steps. Steps whose input is not kept are left out. */
 export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<string>): Snapshot["drafts"] {
   const drafts = { ...session.drafts };
   for (const name of cleared) {
@@ -74,7 +74,7 @@ export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: Readonl
   return drafts;
 }
 
-/** What was typed for a submitted step as a draft, as old as its submission: what has been typed there since is newer, whenever it arrives. */
+/** The input of a submitted step as a draft. It has the time of the submission, so that all later typing is newer, no matter when it arrives. */
 export function asDraft(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
@@ -84,15 +84,15 @@ export function asDraft(session: Snapshot, step: string): FieldDrafts {
   return Object.fromEntries(fields.map(([field, value]) => [field, slotOf(value, at, seen)]));
 }
 
-/** What has been typed in one step, by field. */
+/** The typed input of one step, by field. */
 export type FieldDrafts = Snapshot["drafts"][string];
 
-/** What a form shows of them: the values without their stamps; `undefined` for a field that was emptied. */
+/** The values of the fields without their stamps; `undefined` for a field that was emptied. */
 export function fieldValues(fields: FieldDrafts): Record<string, Json | undefined> {
   return Object.fromEntries(Object.entries(fields).map(([field, { value }]) => [field, value]));
 }
 
-/** Field by field, the newest stands. */
+/** Merges edits into drafts: the newest stamp of each field wins. */
 export function mergeFields(drafts: FieldDrafts, edits: FieldDrafts): FieldDrafts {
   const after = { ...drafts };
   for (const [field, edit] of Object.entries(edits)) {

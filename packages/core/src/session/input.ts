@@ -8,15 +8,15 @@ import type { Snapshot } from "../protocol/snapshot.ts";
 import type { Step } from "../flow/step.ts";
 
 export interface Submittable {
-  /** As the step's schema parsed it. */
+  /** The value that the step's schema parsed. */
   readonly value: Json;
-  /** As it was typed, where the schema made something else of it; null for a sensitive step. */
+  /** The input as it was typed, if the schema changed it; null for a sensitive step. */
   readonly input?: Json;
 }
 
 export type Parsed = ({ readonly ok: true } & Submittable) | { readonly ok: false; readonly refusal: Refusal };
 
-/** What a schema made of a value, or what is wrong with it: `more` issues than these, where so many were not worded. */
+/** The value that a schema parsed, or its issues. `more` counts the issues that have no text. */
 export type Checked =
   | { readonly success: true; readonly data: unknown }
   | { readonly success: false; readonly error: { readonly issues: z.core.$ZodIssue[]; readonly more?: number } };
@@ -25,7 +25,7 @@ type Check = (schema: z.ZodType, value: Json) => Checked;
 const safeParse: Check = (schema, value) => schema.safeParse(value);
 
 /**
- * Checks a step's input as `advance` does, and gives what would be kept.
+ * Checks a step's input as `advance` does, and gives the value to store.
  *
  * @throws {SessionsError} `flow_invalid` when the schema throws, is asynchronous, or parses one input to different values.
  */
@@ -58,7 +58,7 @@ function parsedBy(check: Check, schema: z.ZodType, step: string, raw: Json): Che
   }
 }
 
-/** Of an asynchronous schema zod's compiled parser throws whatever it stumbles over. */
+/** Whether a schema is asynchronous. The error of zod's compiled parser does not tell. */
 function isAsync(schema: z.ZodType, raw: Json): boolean {
   try {
     const running = schema._zod.run({ value: raw, issues: [] }, { async: true });
@@ -74,7 +74,7 @@ function misbehaving(step: string, how: string, cause?: unknown): SessionsError 
   return new SessionsError("flow_invalid", `Step ${step}: its schema ${how}.`, { cause });
 }
 
-/** Without the fields that the schema knows nothing of. */
+/** The input without the fields that the schema does not have. */
 function known(schema: z.ZodType, input: Json): Json {
   const names = namesIn(schema);
   if (names === undefined || input === null || typeof input !== "object" || Array.isArray(input)) return input;
@@ -82,13 +82,13 @@ function known(schema: z.ZodType, input: Json): Json {
   return Object.fromEntries(Object.entries(input).filter(([name]) => has.has(name)));
 }
 
-/** What a person is told of a value that cannot be kept. */
+/** The refusal of a value that cannot be stored. */
 export function notStorable(step: string, found: Exclude<ReturnType<typeof storable>, { ok: true }>): Refusal {
   if (found.tooLarge) return { code: "too_large", atMost: MAX_INPUT_LENGTH };
   return { code: "invalid_input", step, ...counted(found.issues, found.more) };
 }
 
-/** What was submitted to a step as it was typed, for its form; undefined when nothing is. */
+/** The submitted input of a step as it was typed, for its form; undefined when nothing was submitted. */
 export function submittedInput({ data, inputs }: Pick<Snapshot, "data" | "inputs">, step: string): Json | undefined {
   return (Object.hasOwn(inputs, step) ? inputs : data)[step];
 }

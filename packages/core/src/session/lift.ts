@@ -12,36 +12,37 @@ import { slotOf, type Slot } from "../protocol/slot.ts";
 import { oldest } from "../protocol/stamp.ts";
 import type { Step } from "../flow/step.ts";
 
-/** What lifting makes of a session, drafts aside. */
+/** The parts of a session that a lift changes, without the drafts. */
 export type Lifted = Pick<Snapshot, "version" | "data" | "inputs" | "outputs" | "submissions">;
 
-/** What a person sees of a session whose drafts are lifted. */
+/** The part of a session that a person sees in its forms. */
 export type ShownSession = Pick<Snapshot, "version" | "data" | "inputs" | "drafts">;
 
-/** A command to a session that there is. */
+/** A command to a session that exists already. */
 export type Continuing = Exclude<Command, StartCommand>;
 
-/** Where a step of an earlier version is now. */
+/** The place of an earlier version's step in this version. */
 export interface StepPlan {
   readonly step: string;
   /** Undefined when the flow has no step of that name. */
   readonly definition: Step | undefined;
   readonly again: boolean;
-  /** Whether a migration makes its fields; otherwise they stay as they are. */
+  /** Whether a migration makes its fields. Otherwise they stay as they are. */
   readonly rewritten: boolean;
   /** Whether a step has a field of this name, as far as its schema says. */
   has(field: string): boolean;
-  /** Its fields as they are now. */
+  /** Its fields in this version. */
   migrateFields(old: OldFields): Record<string, Json>;
   fault(detail: string): SessionsError;
 }
 
 /**
- * A session of an earlier version as one of the flow's own: what was submitted fits the schemas, or is asked again
- * where a migration says so, or a step is sensitive no more. One that has ended stays as it ended, without the steps
- * that would be asked again.
+ * Lifts a session of an earlier version to the flow's version. Its submitted data then fits the schemas. A step is asked
+ * again if a migration says so, or if the step is no longer sensitive. A session that has ended stays as it is, without
+ * the steps that would be asked again.
  *
- * @throws {SessionsError} `migration_failed` when no migrations lead here, one throws, or a schema refuses what it made.
+ * @throws {SessionsError} `migration_failed` when a version has no migration, a migration throws, or a schema refuses its
+ *   result.
  */
 export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   const { version } = session;
@@ -59,9 +60,9 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     const submission = session.submissions[from]!;
     const { sensitive } = submission;
     const typed = submittedInput(session, from)!;
-    // A secret is kept as it was parsed alone, and is not parsed again.
+    // Of a sensitive step only the parsed value is kept, and a parsed value is never parsed again.
     const isLost = sensitive && typed === null && Object.hasOwn(session.inputs, from);
-    // What a device was never told, it could not show.
+    // Sensitive data was never sent to a device, so a form could not show it.
     if (plan.again || isLost || (sensitive && !definition.sensitive)) {
       for (const name of dependents(flow, step)) cleared.add(name);
       if (active && definition.kept && !sensitive) {
@@ -69,7 +70,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
       }
       continue;
     }
-    // What was not sent back stays where it is.
+    // On a device, null stands for sensitive data. It stays null.
     const isWithheld = definition.sensitive && old === null;
     const parsed = isWithheld ? { ok: true as const, value: old } : parse(definition, step, carryInput(plan, typed));
     if (!parsed.ok) throw plan.fault("the schema refuses what it holds.");
@@ -91,7 +92,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   const left = <T>(record: Readonly<Record<string, T>>) =>
     Object.fromEntries(Object.entries(record).filter(([name]) => !cleared.has(name)));
   const { path, current } = progressOf(flow, left(now.data));
-  // Only a submission completes a session: when nothing is left to do, the last step is asked again.
+  // Only a submission completes a session. So if no step is left, the last step is asked again.
   if (current === null) cleared.add(path.at(-1)!);
   return {
     ...now,
@@ -104,8 +105,8 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
 }
 
 /**
- * A command of an earlier version as one of the flow's own, or why it cannot be one. `session` is what it finds, not
- * lifted.
+ * Lifts a command of an earlier version to the flow's version, or gives the refusal if it cannot be lifted. `session` is
+ * the session of the command before the lift.
  *
  * @throws {SessionsError} `migration_failed`
  */
@@ -121,14 +122,14 @@ export function liftCommand(flow: AnyFlow, command: Continuing, session: Snapsho
   const lifted = { ...now, step, ...(now.seen && { seen: Object.fromEntries(seen) }) };
   if (lifted.kind === "draft")
     return { ...lifted, fields: liftFields(plan, lifted.fields, shownFields(session, version, now.step)) };
-  // Whoever confirms something must see it as it is now.
+  // A person who confirms a step must have seen it in this version.
   if (plan.definition.confirm) return { code: "outdated", given: version, current: flow.version };
   if (plan.again) return { code: "invalid_input", step, issues: [] };
   return { ...lifted, input: carryInput(plan, lifted.input) };
 }
 
 /**
- * What was to be submitted to a step at an earlier version, and to which step now; null when that is gone.
+ * Lifts an input that was made for a step of an earlier version, and gives its step now; null when the step is gone.
  *
  * @throws {SessionsError} `migration_failed`
  */
@@ -143,8 +144,8 @@ export function liftInput(
 }
 
 /**
- * Drafts of an earlier version as the flow's own, on top of others. They may have only some of a step's fields: the
- * rest is what stands in `session`, not lifted, in which they were typed.
+ * Lifts drafts of an earlier version to the flow's version, and merges them into `others`. They may have only some of a
+ * step's fields. The other fields come from `session`, in which they were typed, before the lift.
  *
  * @throws {SessionsError} `migration_failed`
  */
@@ -165,16 +166,16 @@ export function liftDrafts(
   return lifted;
 }
 
-/** What a step's form shows in a session of that version. */
+/** The fields that a step's form shows in a session of that version. */
 function shownFields(session: ShownSession | undefined, version: number, step: string): OldFields {
   if (session?.version !== version) return {};
   return { ...(submittedInput(session, step) as OldFields | null), ...fieldValues(session.drafts[step] ?? {}) };
 }
 
-/** For how long a draft each of its fields is tried by itself: fields times characters. */
+/** The largest draft whose fields are tried one by one, as number of fields times number of characters. */
 const MAX_TRIED = 300_000;
 
-/** A field is as new as the newest that it is made of: tried without each of them, to see which those are. */
+/** A new field gets the newest stamp of the fields that it is made of. The migration runs without each field, to find those. */
 function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): FieldDrafts {
   const entries = Object.entries(fields);
   const typed: OldFields = { ...beside, ...fieldValues(fields) };
@@ -183,14 +184,14 @@ function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): Fie
   if (first === undefined) return fields;
   if (!plan.rewritten) return Object.fromEntries(entries.filter(([field]) => plan.has(field)));
 
-  // What a migration adds of its own must not win over what somebody typed.
+  // A field that a migration adds must not win over typed input.
   const never = oldest(first[1].at);
   const newest = new Map<string, Slot>(Object.keys(made).map((field) => [field, { at: never }]));
-  /** What comes out otherwise without what was typed in some of the fields is made of those. */
+  /** A new field that changes when some of the old fields are missing is made of those. */
   function tryWithout(sources: FieldDrafts, slotFor: (field: string) => Slot): void {
     const emptied = Object.entries(sources).filter(([, { value }]) => value === undefined);
     const rest = Object.fromEntries(Object.entries(typed).filter(([field]) => !Object.hasOwn(sources, field)));
-    // Of an emptied field nothing may be made: what is made of some values in it shows what it is part of.
+    // A migration may make nothing of an emptied field. So some values are put into it, to see which new fields change.
     const others = [(field: string) => beside[field], () => "x", () => 1, () => true];
     const tries =
       emptied.length === 0
@@ -207,18 +208,18 @@ function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): Fie
   if (entries.length * JSON.stringify(typed).length <= MAX_TRIED) {
     for (const [source, slot] of entries) tryWithout({ [source]: slot }, () => slot);
   } else {
-    // All at once: a field of a name that was typed is taken for that one, and any other may be made of the newest.
+    // All fields at once: a new field with the name of a typed field gets its stamp, and any other gets the newest stamp.
     const last = entries.map(([, slot]) => slot).reduce((left, right) => (left.at > right.at ? left : right));
     tryWithout(fields, (field) => (Object.hasOwn(fields, field) ? fields[field]! : last));
   }
-  // Over what stands there already, only what was typed is new.
+  // If the form shows other fields already, only fields made of typed input are part of the draft.
   const isNew = ([, { at }]: [string, Slot]) => at > never || Object.keys(beside).length === 0;
   return Object.fromEntries(
     [...newest].filter(isNew).map(([field, { at, seen }]) => [field, slotOf(made[field], at, seen)]),
   );
 }
 
-/** What a migration makes of other fields; nothing when it cannot do with them. */
+/** The result of a migration for other fields; no fields if it throws. */
 function attempt(plan: StepPlan, fields: OldFields): Record<string, Json> {
   try {
     return plan.migrateFields(fields);
@@ -228,7 +229,7 @@ function attempt(plan: StepPlan, fields: OldFields): Record<string, Json> {
 }
 
 /**
- * Follows a step through the versions; null when it was removed on the way.
+ * Follows a step through the migrations of all versions; null when one of them removed it.
  *
  * @throws {SessionsError} `migration_failed` when a version has no migration.
  */

@@ -6,8 +6,8 @@ import type { Step } from "../flow/step.ts";
 export type Parser = (definition: Step, step: string, input: unknown) => Parsed;
 
 /**
- * Parses the input of one command, which may be judged again and again: against what is remembered, what the database
- * holds, and what a transaction finds. It is parsed once for each step that it might be meant for, in bounded time.
+ * Makes a parser for the input of one command. The command may be judged several times: against the cache, the database
+ * and inside a transaction. Its input is parsed once for each step, in bounded time.
  */
 export function createParser(): Parser {
   const made = new Map<Step, Parsed>();

@@ -3,7 +3,7 @@ import type { Snapshot } from "../protocol/snapshot.ts";
 
 /** Where a person is in a flow. */
 export interface Progress<Step extends string = string> {
-  /** The steps on this session's way, in order. */
+  /** The steps that the session goes through, in order. */
   readonly path: readonly Step[];
   /** The first step on the path that is not submitted; null when all are. */
   readonly current: Step | null;
@@ -14,7 +14,7 @@ export interface Progress<Step extends string = string> {
   readonly total: number;
 }
 
-/** Where a session is on its path, from what has been submitted. */
+/** Where a session is on its path, computed from its submitted data. */
 export function progressOf(flow: AnyFlow, data: Snapshot["data"]): Progress {
   const path: readonly string[] = flow.pathOf(data);
   const submitted = path.findIndex((step) => !Object.hasOwn(data, step));

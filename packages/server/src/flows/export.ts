@@ -5,7 +5,7 @@ import { time } from "../postgres/values.ts";
 
 const PAGE_SIZE = 1_000;
 
-/** The ended sessions of a month ("2026-11"), oldest first, each as one line of JSON: its owner and its snapshot. */
+/** The ended sessions of a month ("2026-11"), the oldest first. Each is one line of JSON: its owner and its snapshot. */
 export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGenerator<string, void, undefined> {
   const [year, number] = month.split("-").map(Number) as [number, number];
   const from = new Date(Date.UTC(year, number - 1)).toISOString();

@@ -4,6 +4,7 @@ import { seenBy, type AnyFlow, type Command, type Json, type Outcome } from "@se
 import * as commands from "../../../core/src/testing/commands.ts";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
 import { kyselyOver } from "../postgres/database.ts";
+import type { Tables } from "./rows/tables.ts";
 import { loadHistory } from "./rows/history.ts";
 import { chainHash } from "./rows/stored.ts";
 import { start, submit, Teller, type Context } from "../testing/bank.ts";
@@ -13,7 +14,7 @@ import { first, second } from "../testing/order-versions.ts";
 
 const { pool } = await freshDatabase();
 
-const db = kyselyOver(pool).withSchema("sessions");
+const db = kyselyOver<Tables>(pool).withSchema("sessions");
 
 const completed: { version: number; data: unknown }[] = [];
 

@@ -24,15 +24,15 @@ export interface SweeperOptions {
 }
 
 export interface SweepOptions {
-  /** Told after each batch how many sessions have been ended so far. */
+  /** Called after each batch with the number of sessions that have been ended so far. */
   readonly onProgress?: (ended: number) => void;
   /** Stops between two batches. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Ends sessions whose deadline has passed. Any number of nodes may sweep at once: a session moves only if its
- * revision is still the one that was found due, so none is moved twice, and none that was touched in time.
+ * Ends sessions whose deadline has passed. Any number of nodes may sweep at once. A session moves only if it still has the
+ * revision that was found due. So none is moved twice, and none that was changed in time is moved.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -58,12 +58,12 @@ export class Sweeper {
       }
       ended += moved;
       onProgress?.(ended);
-      // What is left of a short batch, or of one that others moved, is another sweeper's or the next sweep's.
+      // Sessions that are left of a short batch, or that others moved, belong to another sweeper or to the next sweep.
       if (due.length < BATCH_SIZE || moved === 0 || signal?.aborted) return ended;
     }
   }
 
-  /** One that cannot be ended must not keep the others. */
+  /** A session that cannot be ended must not stop the others from being ended. */
   async #end(owner: string, stored: Stored): Promise<boolean> {
     try {
       return await this.#options.expiry.endIfDue(owner, stored);

@@ -13,7 +13,7 @@ import { chainHash, type HistoryEntry, type Stored } from "./rows/stored.ts";
 export interface Broken {
   readonly owner: string;
   readonly session: string;
-  /** What is wrong, in ids and numbers. */
+  /** The problem, in ids and numbers. */
   readonly reason: string;
 }
 
@@ -26,9 +26,9 @@ export interface VerifyOptions {
 const PAGE_SIZE = 500;
 
 /**
- * Walks every session, active and ended, with its history: entries numbered without gaps, hashes chained, the
- * row agreeing with them, a receipt for each entry, no session in two places and no history without one. Gives the first
- * that is broken, by owner and id, and how many were looked at.
+ * Checks every session, active and ended, against its history: the entries have no gaps and their hashes are chained, the
+ * row agrees with them, each entry has a receipt, no session is in two tables, and no history is without a session. Gives
+ * the first broken session, by owner and id, and how many were checked.
  */
 export async function verify(
   db: Kysely<Tables>,
@@ -63,7 +63,7 @@ async function whatIsWrong(db: Kysely<Tables>, owner: string, stored: Stored, ta
   return contradiction(db, owner, stored, table === "session_archive");
 }
 
-/** The same at one moment: a session that is changed between two statements contradicts itself in passing. */
+/** Checks a session again at one moment. A session that changes between two statements seems to contradict its history. */
 async function whatIsWrongAtOnce(db: Kysely<Tables>, owner: string, id: string): Promise<string | null> {
   if (!db.isTransaction) {
     const moment = db.transaction().setIsolationLevel("repeatable read");
@@ -120,15 +120,15 @@ async function contradiction(
   const ended =
     change.kind === "end" ? change.status : archived ? (change.kind === "submit" ? "completed" : null) : "active";
   if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.entry}`;
-  const told = unlikeHistory(snapshot, history);
-  if (told !== null) return told;
-  const noted = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
+  const difference = unlikeHistory(snapshot, history);
+  if (difference !== null) return difference;
+  const receiptRevisions = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
   for (const { entry, body } of history) {
-    if (body.command !== null && noted.get(body.command) !== body.revision)
+    if (body.command !== null && receiptRevisions.get(body.command) !== body.revision)
       return `lacks the receipt of its entry ${entry}`;
   }
   const commands = history.filter(({ body }) => body.command !== null).length;
-  return noted.size === commands ? null : "has a receipt without an entry";
+  return receiptRevisions.size === commands ? null : "has a receipt without an entry";
 }
 
 function brokenEntry(history: readonly HistoryEntry[], session: string): string | null {
@@ -145,10 +145,10 @@ function brokenEntry(history: readonly HistoryEntry[], session: string): string 
   return null;
 }
 
-/** What a session shows was submitted, computed and returned, and its history does not say. */
+/** The first difference between a session's data, outputs and result and those of its history. */
 function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEntry[]): string | null {
   let version = 0;
-  let told = new Map<
+  let submittedSteps = new Map<
     string,
     { readonly data: Json; readonly input?: Json | undefined; readonly output: Json; readonly command: string | null }
   >();
@@ -157,23 +157,28 @@ function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEn
     if (change.kind === "start") version = change.version;
     if (change.lifted !== undefined) {
       const { data, inputs, outputs, submissions } = change.lifted;
-      const submitted = new Set([...told.values()].map(({ command }) => command));
-      told = new Map();
+      const submitted = new Set([...submittedSteps.values()].map(({ command }) => command));
+      submittedSteps = new Map();
       for (const [step, value] of Object.entries(data)) {
         const command = submissions[step]?.command ?? null;
         if (!submitted.has(command)) return `lifts at entry ${entry} what was not submitted`;
-        told.set(step, { data: value, input: inputs[step], output: outputs[step] ?? null, command });
+        submittedSteps.set(step, { data: value, input: inputs[step], output: outputs[step] ?? null, command });
       }
       if (change.lifted.version <= version) return `lifts at entry ${entry} to version ${change.lifted.version}`;
       version = change.lifted.version;
     }
     if (change.kind === "submit") {
-      told.set(change.step, { data: change.data, input: change.input, output: body.output, command: body.command });
+      submittedSteps.set(change.step, {
+        data: change.data,
+        input: change.input,
+        output: body.output,
+        command: body.command,
+      });
     }
   }
   if (snapshot.version !== version) return `is at version ${snapshot.version}, its history at ${version}`;
   for (const [step, data] of Object.entries(snapshot.data)) {
-    const last = told.get(step);
+    const last = submittedSteps.get(step);
     if (last === undefined || !sameJson(last.data, data)) return "has other data than its history";
     if (!sameJson(last.input, snapshot.inputs[step])) return "has another input than its history";
     if (!sameJson(last.output, snapshot.outputs[step] ?? null)) return "has another output than its history";

@@ -1,18 +1,18 @@
-/** A write that waits for its turn. At most one of a key is in a batch. */
+/** A write that waits for its batch. A batch holds at most one write of a key. */
 export interface Write {
   readonly key: string;
 }
 
 export interface CommitterOptions<W extends Write> {
-  /** Commits a batch, sorted by key; says for each write whether it was made. Throws when none was. */
+  /** Commits a batch that is sorted by key, and gives for each write whether it was made. It throws if none was made. */
   readonly commit: (batch: readonly W[]) => Promise<readonly boolean[]>;
   /** Whether committing the same batch again may succeed. */
   readonly isTransient: (error: unknown) => boolean;
-  /** Whether one write may be to blame for a batch's error, so that the others are worth trying without it. */
+  /** Whether one write of a batch may have caused the error. Then the writes are tried one by one. */
   readonly isOneWrites: (error: unknown) => boolean;
   /** The most writes in one batch. */
   readonly batchSize: number;
-  /** The most writes that wait; one more is turned away. */
+  /** The most writes that wait. One more is refused with {@link QueueFull}. */
   readonly queueSize: number;
 }
 
@@ -26,15 +26,15 @@ interface Waiting<W> {
   readonly settle: PromiseWithResolvers<boolean>;
 }
 
-/** How many writes must wait for a second batch to be committed beside the first: it overlaps Node's work with Postgres'. */
+/** How many writes must wait before a second batch is committed at the same time: Node then works while Postgres works. */
 const SECOND_BATCH_SIZE = 24;
 
 /** How often a batch is committed again after a deadlock, before its writes are tried one by one. */
 const MAX_BATCH_ATTEMPTS = 3;
 
 /**
- * Group commit: what comes while a batch is being committed forms the next one. There are no timers, so that a
- * lone write never waits, and a caller is answered only after the commit.
+ * Group commit: the writes that come while a batch is committed form the next batch. There are no timers, so a single
+ * write never waits. A caller is answered only after the commit.
  */
 export class Committer<W extends Write> {
   readonly #options: CommitterOptions<W>;
@@ -61,19 +61,19 @@ export class Committer<W extends Write> {
     return settle.promise;
   }
 
-  /** Resolves when everything that waits has been settled. */
+  /** Resolves when no write waits any more. */
   async drain(): Promise<void> {
     while (this.#running > 0) await this.#idle.promise;
   }
 
-  /** The first batch takes what there is. Beside it a second one is worth its statement once it is large. */
+  /** A first batch starts with any number of writes. A second one starts beside it only if many writes wait. */
   #isWorthARun(): boolean {
     return this.#running === 0 || (this.#running === 1 && this.#queue.length >= SECOND_BATCH_SIZE);
   }
 
   async #run(): Promise<void> {
     this.#running += 1;
-    // Callers of the same turn of the event loop share the first batch.
+    // Writes of the same turn of the event loop share the first batch.
     await Promise.resolve();
     for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
       await this.#commit(batch);
@@ -99,7 +99,7 @@ export class Committer<W extends Write> {
       this.#inFlight.add(key);
     }
     this.#queue = [...later, ...this.#queue.slice(looked)];
-    // Rows are locked in the order of their keys: two nodes' batches then wait for, and do not deadlock, each other.
+    // Rows are locked in the order of their keys, so that the batches of two nodes wait for each other and do not deadlock.
     return batch.toSorted((a, b) => (a.write.key < b.write.key ? -1 : 1));
   }
 
@@ -112,13 +112,13 @@ export class Committer<W extends Write> {
       } catch (error) {
         const transient = this.#options.isTransient(error);
         if (transient && attempt < MAX_BATCH_ATTEMPTS) continue;
-        // In an outage every write would fail alone as it does together: receipts make it safe to say so at once.
+        // In an outage each write would also fail alone. All fail at once: a command that is sent again finds its receipt.
         if (batch.length > 1 && (transient || this.#options.isOneWrites(error))) break;
         for (const { settle } of batch) settle.reject(error);
         return;
       }
     }
-    // One bad write must not take its neighbours with it.
+    // One bad write must not make the others fail.
     for (const waiting of batch) await this.#commit([waiting]);
   }
 }

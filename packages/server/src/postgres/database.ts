@@ -18,8 +18,8 @@ type PGlite = Exclude<PGliteDialectConfig["pglite"], undefined | (() => unknown)
 export type Database = PostgresPool | PGlite | Dialect;
 
 /**
- * What kind of Postgres it is. Every difference in how statements are sent follows from it: one PostgreSQL gets
- * many sessions' writes in one statement; the others get one-owner statements.
+ * The kind of Postgres. It decides how statements are sent: one PostgreSQL gets the writes of many sessions in one
+ * statement, and the others get a statement for each owner.
  */
 export type EngineKind = "postgres" | "citus" | "pglite";
 
@@ -28,8 +28,8 @@ export function engineKindOf(database: Database): EngineKind {
 }
 
 /**
- * Kysely over what the application gave. What it gave stays the application's to close. With `prepare`, a pool's
- * connections prepare the statements on this schema's tables.
+ * Kysely over the application's database. The application closes that database. With `prepare`, the connections of a pool
+ * prepare the statements on the tables of this schema.
  */
 export function kyselyOver<Tables extends OwnerTables>(
   database: Database,
@@ -39,7 +39,7 @@ export function kyselyOver<Tables extends OwnerTables>(
   return new Kysely<Tables>({ dialect: withFixedSettings(dialectOf(database, prepare), options) });
 }
 
-/** How many connections it may have; where it does not say, as many as the drivers have by default. */
+/** How many connections a database may have. If it does not say, the default of the drivers. */
 export function poolSizeOf(database: Database): number {
   if ("waitReady" in database) return 1;
   const max = "connect" in database ? (database.options as { readonly max?: unknown } | undefined)?.max : undefined;

@@ -3,7 +3,7 @@ import { Migrator, type Migration } from "kysely/migration";
 import { SessionsError } from "@sessions/core";
 import type { OwnerTables } from "./tables.ts";
 
-/** The table in which Kysely's Migrator notes what has run; in the configured schema. */
+/** The table in which Kysely's Migrator records the migrations that have run. It is in the configured schema. */
 const MIGRATION_TABLE = "migration";
 
 /** Migrations by name. They run in the order of their names. */
@@ -27,7 +27,7 @@ export async function migrate(db: Kysely<OwnerTables>, schema: string, migration
 }
 
 /**
- * Whether this version can work on the schema as it is.
+ * Checks that this version can work on the schema as it is.
  *
  * @throws {SessionsError} `database_not_migrated` or `database_newer`.
  */

@@ -3,7 +3,7 @@ import type { Device } from "@sessions/core";
 import type { OwnerTables } from "./tables.ts";
 import { time } from "./values.ts";
 
-/** Holds the owner's row until the transaction ends, so that what limits count cannot change meanwhile. */
+/** Locks the owner's row until the transaction ends, so that the numbers that limits count cannot change meanwhile. */
 export async function lockOwner(tx: Transaction<OwnerTables>, owner: string, at: string): Promise<void> {
   await tx
     .insertInto("owner")
@@ -13,7 +13,7 @@ export async function lockOwner(tx: Transaction<OwnerTables>, owner: string, at:
   await tx.selectFrom("owner").select("owner_id").where("owner_id", "=", owner).forUpdate().execute();
 }
 
-/** Notes when a device was seen, and what it calls itself. Of an owner's devices the last `atMost` are kept. */
+/** Records when a device was seen, and its name. Of an owner's devices, the `atMost` that were seen last are kept. */
 export async function noteDevice(
   db: Kysely<OwnerTables>,
   owner: string,

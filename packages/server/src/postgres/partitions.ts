@@ -11,13 +11,13 @@ export interface Partition {
   readonly of: string;
   /** As in "2026-11". */
   readonly month: string;
-  /** How much it takes on the disk, without its indexes. */
+  /** Its size on the disk, without its indexes. */
   readonly bytes: number;
-  /** How many rows Postgres believes it has, from its size; null where it never looked. */
+  /** Postgres' own estimate of its rows, from its size; null if Postgres never analyzed it. */
   readonly estimate: number | null;
 }
 
-/** How many rows a month has, and whether they were counted. */
+/** The number of rows of a month, and whether they were counted or estimated. */
 export interface RowCount {
   readonly rows: number;
   readonly exact: boolean;
@@ -32,7 +32,7 @@ export class Partitions {
   readonly #schema: string;
   readonly #parents: readonly string[];
   readonly #present = new Map<string, Promise<void>>();
-  /** Moments from which and before which all is known to be there. */
+  /** All partitions are there for moments from `fromMs` to before `beforeMs`. */
   #ensured = { fromMs: 0, beforeMs: 0 };
 
   /** `parents`: the names of the partitioned tables. */
@@ -42,7 +42,7 @@ export class Partitions {
     this.#parents = parents;
   }
 
-  /** Makes sure that rows of this moment, and of the day after it, have their partitions. Not within a transaction. */
+  /** Makes sure that rows of this moment, and of the day after it, have their partitions. Do not call it within a transaction. */
   async ensure(atMs: number): Promise<void> {
     if (atMs >= this.#ensured.fromMs && atMs < this.#ensured.beforeMs) return;
     await this.#ensureMonth(monthOf(atMs));
@@ -128,10 +128,10 @@ export class Partitions {
     for (const parent of this.#parents) {
       const name = tableOf(parent, month);
       await this.#db.transaction().execute(async (tx) => {
-        // It conflicts with itself and with no reader or writer: nodes that make the same partition take turns.
+        // This lock does not block readers or writers. Nodes that make the same partition wait for each other.
         await sql`lock table ${this.#table(parent)} in share update exclusive mode`.execute(tx);
         if ((await this.#existing(tx, [name])).length > 0) return;
-        // Attaching takes a weaker lock on the parent than creating it in place.
+        // Attaching a table needs a weaker lock on the parent than creating a partition in place.
         await sql`create table ${this.#table(name)} (like ${this.#table(parent)} including all)`.execute(tx);
         await sql`
           alter table ${this.#table(parent)} attach partition ${this.#table(name)}

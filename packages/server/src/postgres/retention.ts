@@ -4,10 +4,10 @@ import type { Partition, Partitions } from "./partitions.ts";
 /** How long ended sessions and their history are kept: for ever, or a number of whole months. */
 export type Retention = "forever" | `${number} month${"s" | ""}`;
 
-/** What a retention may say, for messages. */
+/** The allowed values of a retention, for messages. */
 export const retentionForm = '"forever" or a whole number of months, from "1 month" to "9999 months"';
 
-/** How many months a retention keeps; undefined for all. */
+/** How many months a retention keeps; undefined for all months. */
 export function monthsOf(keep: Retention): number | undefined {
   if (keep === "forever") return undefined;
   const months = Number(/^([1-9]\d{0,3}) months?$/.exec(keep)?.[1]);

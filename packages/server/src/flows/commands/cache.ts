@@ -3,8 +3,8 @@ import type { Json } from "@sessions/core";
 import type { Stored } from "../rows/stored.ts";
 
 /**
- * Active sessions as this node last saw them. Only ever the base of a write, which its revision check guards;
- * what is answered to a reader, and every refusal, comes from the database. A stale entry costs a retry.
+ * Active sessions as this node last saw them. A cached session is used only as the base of a write, whose revision check
+ * guards it. Every answer to a reader and every refusal comes from the database. An old entry costs a retry.
  */
 export class SessionCache {
   readonly #sessions: LRUCache<string, Stored>;
@@ -18,7 +18,7 @@ export class SessionCache {
     return this.#sessions.get(keyOf(owner, session));
   }
 
-  /** Notes a session as it is now; one that has ended is let go. */
+  /** Caches a session as it is now. A session that has ended is dropped. */
   put(owner: string, stored: Stored): void {
     const key = keyOf(owner, stored.snapshot.id);
     if (stored.snapshot.status !== "active") this.#sessions.delete(key);
@@ -26,22 +26,22 @@ export class SessionCache {
       this.#sessions.set(key, stored);
   }
 
-  /** Lets go of a session that is at this revision elsewhere, unless that is known here. */
+  /** Drops a session if its cached revision is older than this one. */
   dropOlder(owner: string, session: string, revision: number): void {
     const key = keyOf(owner, session);
     if ((this.#sessions.peek(key)?.snapshot.revision ?? revision) < revision) this.#sessions.delete(key);
   }
 
-  /** Lets go of everything: what happened meanwhile is not known. */
+  /** Drops all sessions: notices of changes may have been lost. */
   clear(): void {
     this.#sessions.clear();
   }
 }
 
-// An id has a fixed length, so no owner can be spelled to look like another's key.
+// An id has a fixed length, so the keys of two owners are never equal.
 const keyOf = (owner: string, session: string) => `${session}${owner}`;
 
-/** What a session takes beside its values, and what each history entry's receipt takes, in bytes, roughly. */
+/** The memory of a session beside its values, and of the receipt of each history entry, in bytes, roughly. */
 const SESSION_BYTES = 2_000;
 const ENTRY_BYTES = 200;
 
@@ -50,7 +50,7 @@ function sizeOf({ snapshot, entry }: Stored): number {
   return SESSION_BYTES + ENTRY_BYTES * entry + weigh(data) + weigh(outputs) + weigh(submissions) + weigh(drafts);
 }
 
-/** Text takes up to two bytes a character; a field or item its slot and what wraps it. Cheaper than writing it out. */
+/** The memory of a value, in bytes, roughly. Text takes up to two bytes for each character. It is cheaper than `JSON.stringify`. */
 function weigh(value: Json | undefined): number {
   if (typeof value === "string") return 16 + 2 * value.length;
   if (typeof value !== "object" || value === null) return 8;

@@ -5,9 +5,9 @@ import { errorCode, isTransient } from "../../postgres/errors.ts";
 import type { ApplicationTables, Handler, Rejection, Served } from "../served/served-flow.ts";
 import { within } from "../../time-limit.ts";
 
-/** The application's own code threw, ran out of time or returned what it must not. The message says which code. */
+/** The application's own code threw, took too long, or returned a value that is not allowed. The message names the handler. */
 export class HandlerFailed extends Error {
-  override readonly name = "HookFailed";
+  override readonly name = "HandlerFailed";
   readonly code: FaultCode;
 
   constructor(code: FaultCode, message: string, options?: { readonly cause: unknown }) {
@@ -16,34 +16,34 @@ export class HandlerFailed extends Error {
   }
 }
 
-export type Hooked =
+export type HandlerResult =
   | { readonly ok: true; readonly session: Snapshot }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** Runs the step's handler and, when the session completes by it, `complete`; adds what they return to the session. */
+/** Runs the step's handler and, if the submission completes the session, `complete`. Adds their results to the session. */
 export async function runHandlers(
   served: Served,
   advanced: Extract<Advanced, { accepted: true }>,
   owner: string,
   tx: Transaction<ApplicationTables>,
   timeMs: number,
-): Promise<Hooked> {
+): Promise<HandlerResult> {
   const { change } = advanced;
   let { session } = advanced;
   if (change?.kind !== "submit") return { ok: true, session };
   const { step } = change;
   const { id, flow, startedAt, data } = session;
 
-  /** `name`: how the application knows it, as in "the handler of step amount". */
-  const call = async (hook: Handler, schema: z.ZodType<Json> | undefined, name: string): Promise<Json | Rejection> => {
-    const given = { owner, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs, tx };
+  /** `name` is the handler's name in errors, such as "the handler of step amount". */
+  const call = async (run: Handler, schema: z.ZodType<Json> | undefined, name: string): Promise<Json | Rejection> => {
+    const context = { owner, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs, tx };
     const where = `Flow ${flow}, ${name}`;
     const refuse = (reason: string) => ({ [REJECTED]: true, rejected: reason });
-    const returned = await guarded(() => hook({ ...given, refuse }), where, timeMs);
+    const returned = await guarded(() => run({ ...context, refuse }), where, timeMs);
     if (isRejection(returned)) return returned;
     return schema === undefined ? null : outputOf(schema, returned, where);
   };
-  const rejected = ({ rejected: reason }: Rejection): Hooked => ({
+  const rejected = ({ rejected: reason }: Rejection): HandlerResult => ({
     ok: false,
     refusal: { code: "rejected", step, reason },
   });
@@ -64,14 +64,14 @@ export async function runHandlers(
   return { ok: true, session };
 }
 
-// A symbol, so that no output of an application can be taken for a rejection.
+// A symbol, so that no output of an application looks like a rejection.
 const REJECTED = Symbol("rejected");
 
 function isRejection(value: unknown): value is Rejection {
   return typeof value === "object" && value !== null && REJECTED in value;
 }
 
-/** A serialization failure or a lost connection is the database's to answer for, wherever it showed. */
+/** Runs a handler. A serialization failure or a lost connection is the database's fault, and is thrown as it is. */
 async function guarded(run: () => unknown, where: string, timeMs: number): Promise<unknown> {
   let returned: readonly [unknown] | undefined;
   const startMs = performance.now();
@@ -79,7 +79,7 @@ async function guarded(run: () => unknown, where: string, timeMs: number): Promi
     returned = await within(timeMs, (async () => [await run()] as const)());
   } catch (cause) {
     if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
-    // A statement of its own that was cancelled for the same reason may be told first.
+    // Postgres cancels the handler's statement after the same time, and its error may come first.
     if (errorCode(cause) !== "57014" || performance.now() - startMs < timeMs) {
       throw new HandlerFailed("hook_failed", `${where} threw.`, { cause });
     }
@@ -95,7 +95,7 @@ function outputOf(schema: z.ZodType<Json>, returned: unknown, where: string): Js
   const parsed = schema.safeParse(returned);
   const plain = parsed.success ? storable(parsed.data) : undefined;
   if (plain?.ok) return plain.value;
-  // Where it differs, and never the value.
+  // The path of the value, and never the value itself.
   const at = parsed.error?.issues[0]?.path.join(".") ?? "";
   const what = at === "" ? "something" : `at ${at} something`;
   throw new HandlerFailed("output_invalid", `${where} returned ${what} that its schema does not allow.`);

@@ -12,8 +12,7 @@ import type { Served } from "../served/served-flow.ts";
 import { receiptOf, type Stored } from "../rows/stored.ts";
 
 /**
- * What a command makes of a session: an outcome already, or a change that is yet to be written. `fault`: what the
- * application is told of it.
+ * The result of judging a command: an outcome, or a change that is not written yet. `fault` is reported to the application.
  */
 export type Judgement =
   | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
@@ -26,7 +25,7 @@ export function judge(
   flows: ReadonlyMap<string, Served>,
   stored: Stored | null,
   command: Command,
-  given: AdvanceContext,
+  context: AdvanceContext,
 ): Judgement {
   const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
 
@@ -39,12 +38,12 @@ export function judge(
   const served = flows.get(flow);
   if (served === undefined) return settle(refused({ code: "unknown_flow", flow }));
 
-  const advanced = advance(served.flow, stored?.snapshot ?? null, command, given);
+  const advanced = advance(served.flow, stored?.snapshot ?? null, command, context);
   if (!advanced.accepted) return { settled: true, outcome: refused(advanced.refusal), fault: advanced.fault };
   if (stored !== null && advanced.session === stored.snapshot) {
     return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
   }
-  // What ends a session is always possible.
+  // A command that ends the session is always possible.
   const isFull = stored !== null && stored.entry >= MAX_SESSION_COMMANDS && advanced.session.status === "active";
   if (isFull && advanced.change?.kind === "submit") {
     return settle(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));

@@ -8,7 +8,7 @@ import { bytes, json, time } from "../../postgres/values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
-/** The hot table: the sessions that are active, each changed at every command. */
+/** The table of active sessions. Every command changes a row. */
 
 export async function loadActive(db: Executor, owner: string, id: string, lock = false): Promise<Stored | null> {
   let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "=", id);
@@ -17,7 +17,7 @@ export async function loadActive(db: Executor, owner: string, id: string, lock =
   return row ? fromRow(row) : null;
 }
 
-/** A page of the hot table, the newest ids first, due sessions too: those of ids older than `after`. */
+/** A page of active sessions with ids older than `after`, the newest ids first. It includes sessions whose deadline has passed. */
 export async function listActive(
   db: Executor,
   owner: string,
@@ -31,8 +31,8 @@ export async function listActive(
 }
 
 /**
- * At which revision the owner's sessions in the hot table are, and whether their deadline has passed at `at`: the
- * newest ids first, those older than `after`.
+ * The revisions of the owner's active sessions with ids older than `after`, the newest ids first. `due` tells whether a
+ * session's deadline has passed at `at`.
  */
 export async function listRevisions(
   db: Executor,
@@ -49,7 +49,7 @@ export async function listRevisions(
   return rows.map((row) => ({ ...revisionOf(row), due: row.due === "true" }));
 }
 
-/** Sessions of any owner whose deadline has passed at `at`, those of the longest past hour first. */
+/** Sessions of any owner whose deadline has passed at `at`. Those with the oldest hour come first. */
 export async function listDue(
   db: Executor,
   at: string,
@@ -66,7 +66,7 @@ export async function listDue(
   return rows.map((row) => ({ owner: row.owner, stored: fromRow(row) }));
 }
 
-/** How many sessions of a flow are open at a moment; those past their deadline are not. */
+/** How many sessions of a flow are open at a moment. A session whose deadline has passed is not open. */
 export async function countOpen(db: Executor, owner: string, flow: string, at: string): Promise<number> {
   const { count } = await db
     .selectFrom("session")
@@ -78,7 +78,7 @@ export async function countOpen(db: Executor, owner: string, flow: string, at: s
   return Number(count);
 }
 
-/** Whether an owner has so many open sessions, of whatever flow. */
+/** Whether an owner has at least `count` open sessions, of all flows. */
 export async function hasOpen(db: Executor, owner: string, count: number, at: string): Promise<boolean> {
   const rows = await db
     .selectFrom("session")
@@ -115,7 +115,7 @@ export async function insertActive(db: Executor, owner: string, stored: Stored, 
   return rows.length === 1;
 }
 
-/** Takes a session out of the hot table. False when its revision is another by now. */
+/** Deletes an active session. False when it has another revision now. */
 export async function deleteActive(db: Executor, owner: string, id: string, expected: number): Promise<boolean> {
   const rows = await db
     .deleteFrom("session")
@@ -127,7 +127,7 @@ export async function deleteActive(db: Executor, owner: string, id: string, expe
   return rows.length === 1;
 }
 
-/** The columns that a command changes, but for the receipts. */
+/** The columns that a command changes, without the receipts. */
 function changing(stored: Stored) {
   const { snapshot } = stored;
   return {
@@ -141,7 +141,7 @@ function changing(stored: Stored) {
   };
 }
 
-/** Coarse on purpose: the indexed value changes only when the hour does, so most updates stay heap-only. */
+/** The start of a moment's hour. The indexed value changes only with the hour, so most updates stay heap-only. */
 export function hourOf(iso: string): string {
   return `${iso.slice(0, "2026-11-21T05".length)}:00:00Z`;
 }

@@ -10,7 +10,7 @@ import { bytes, json, time } from "../../postgres/values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
-/** The archive: ended sessions, written once. */
+/** The archive of ended sessions. Each row is written once. */
 
 export async function loadArchived(db: Executor, owner: string, id: string): Promise<Stored | null> {
   const row = await db
@@ -43,13 +43,13 @@ export async function listArchived(
   return pageOf(db, sql`${rows}`, sql`ended_at desc, id desc`, room);
 }
 
-/** Where an ended session stands among the owner's. */
+/** The position of an ended session in the list of the owner's. */
 export interface Ended {
   readonly endedAt: string;
   readonly id: string;
 }
 
-/** What has ended since then, in milliseconds since 1970: the newest of it, by id and revision. */
+/** The ids and revisions of the newest sessions that have ended since `sinceMs`, in milliseconds since 1970. */
 export async function listEndedSince(db: Executor, owner: string, sinceMs: number): Promise<readonly Revision[]> {
   const rows = await db
     .selectFrom("session_archive")
@@ -62,7 +62,7 @@ export async function listEndedSince(db: Executor, owner: string, sinceMs: numbe
   return rows.map(revisionOf);
 }
 
-/** Those of these sessions that are archived, by id and revision. */
+/** The ids and revisions of those of these sessions that are archived. */
 export async function archivedRevisionsOf(
   db: Executor,
   owner: string,
@@ -77,7 +77,7 @@ export async function archivedRevisionsOf(
   return rows.map(revisionOf);
 }
 
-/** Writes an ended session. `endedAt` and a status other than active are set in its snapshot. */
+/** Writes an ended session. Its snapshot has `endedAt`, and a status other than active. */
 export async function insertArchived(db: Executor, owner: string, stored: Stored): Promise<void> {
   const { id, flow, version, revision, status, endedAt } = stored.snapshot;
   if (status === "active" || endedAt === null) throw new Error("Only an ended session is archived.");
@@ -124,7 +124,7 @@ export async function nthNewestCompletion(
   return row ? Number(row.ended) : null;
 }
 
-/** A page of these sessions, active or ended, the newest ids first. One statement: none is missed on its way to the archive. */
+/** A page of these sessions, active or ended, the newest ids first. One statement reads both tables, so it misses no session that moves to the archive. */
 export async function pageOfEither(db: Executor, owner: string, ids: readonly string[], atMost: number): Promise<Page> {
   const active = db.selectFrom("session").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
   const ended = db.selectFrom("session_archive").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
@@ -133,7 +133,8 @@ export async function pageOfEither(db: Executor, owner: string, ids: readonly st
 }
 
 /**
- * Moves a session to the archive, unless another writer came first: false then. Within a transaction: two statements of one owner, so that each stays on its shard.
+ * Moves a session to the archive. False when another writer came first. It runs within a transaction, and each statement
+ * names the owner, so that a distributed Postgres sends it to one shard.
  */
 export async function moveToArchive(
   tx: Kysely<Tables>,

@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { createOwnerTables } from "../../postgres/tables.ts";
 
-/** The migrations of the given schema, by name; Kysely runs them in the order of their names. */
+/** The migrations of the sessions' tables, by name. They run in the order of their names. */
 export function migrationsOf(schema: string): Record<string, Migration> {
   return {
     "0001_sessions": {
@@ -16,7 +16,7 @@ export function migrationsOf(schema: string): Record<string, Migration> {
 
 async function createSessionTables(db: Kysely<unknown>, schema: string): Promise<void> {
   const table = (name: string) => sql.table(`${schema}.${name}`);
-  // No index on a column that commands change, and room left in each page: updates stay heap-only.
+  // Updates stay heap-only: no index is on a column that commands change, and each page has free space.
   await sql`
     create table ${table("session")} (
       owner_id text collate "C" not null,

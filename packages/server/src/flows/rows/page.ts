@@ -5,31 +5,31 @@ import type { Tables } from "./tables.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
-/** What a snapshot weighs beside its state, in bytes of JSON, roughly. */
+/** The size of a snapshot without its state, in bytes of JSON, roughly. */
 const FRAME_BYTES = 300;
 
-/** How much may come at once. */
+/** The most that a page may hold. */
 export interface Room {
-  /** Sessions at most. */
+  /** The number of sessions. */
   readonly limit: number;
-  /** Bytes of JSON at most, but for a single session that is larger: it comes alone. */
+  /** The bytes of JSON. A single session that is larger has a page of its own. */
   readonly bytes: number;
 }
 
 export interface Page {
   readonly stored: readonly Stored[];
-  /** Bytes of JSON that they take. */
+  /** Their size in bytes of JSON. */
   readonly bytes: number;
   /** Whether more follow. */
   readonly more: boolean;
 }
 
-/** What {@link pageOf} needs of each row. */
+/** The columns that {@link pageOf} needs. */
 export const paged = [...kept, sql<number>`octet_length(state::text) + ${sql.lit(FRAME_BYTES)}`.as("bytes")] as const;
 
 /**
- * The first of these rows that there is room for: what there is no room for does not leave the database. `rows` select
- * {@link paged}, in the order `order`, and one more than `room.limit`.
+ * The first of these rows that fit into a page. The other rows do not leave the database. `rows` select {@link paged} in
+ * the order `order`, and one row more than `room.limit`.
  */
 export async function pageOf(
   db: Executor,
@@ -37,9 +37,9 @@ export async function pageOf(
   order: RawBuilder<unknown>,
   { limit, bytes }: Room,
 ): Promise<Page> {
-  const told = sql.join(columns.map((column) => (typeof column === "string" ? sql.ref(column) : sql`${column}`)));
+  const selected = sql.join(columns.map((column) => (typeof column === "string" ? sql.ref(column) : sql`${column}`)));
   const found = await sql<Row & { readonly total: string; readonly more: string }>`
-    select ${told}, total::text, more::text from (
+    select ${selected}, total::text, more::text from (
       select page.*, sum(bytes) over (order by ${order}) as total, row_number() over (order by ${order}) as position,
         lead(id) over (order by ${order}) is not null as more
       from ${rows} as page

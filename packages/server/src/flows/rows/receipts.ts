@@ -1,12 +1,12 @@
 /**
- * A session's receipts: of each accepted command but drafts its id (16 bytes), the revision it made (4) and the hash
- * of its body (16), one after another. A session adds one at each submission, so they are kept as they are stored.
+ * A session's receipts, one after another. Each accepted command that is not a draft has one: the command's id (16 bytes),
+ * its revision (4) and the hash of its body (16). In memory they are kept as they are stored.
  */
 export type Receipts = Uint8Array;
 
 export const NO_RECEIPTS: Receipts = new Uint8Array();
 
-/** What one receipt says. */
+/** The content of one receipt. */
 export interface Receipt {
   /** The command's id. */
   readonly command: string;
@@ -28,7 +28,7 @@ export function receiptFor({ command, revision, hash }: Receipt): Receipts {
   return bytes;
 }
 
-/** Every receipt there is, in their order. */
+/** All receipts, in their order. */
 export function* listReceipts(receipts: Receipts): Generator<Receipt, void, undefined> {
   const bytes = bufferOver(receipts);
   for (let at = 0; at < bytes.length; at += RECEIPT_BYTES) yield receiptAt(bytes, at);

@@ -4,8 +4,8 @@ import type { State } from "./tables.ts";
 import { bytesOf } from "../../postgres/values.ts";
 
 /**
- * What the hot table and the archive have in common. Each name is one lower-case word, which no driver's
- * transformation of names changes, and none but a column's own where that is what is read.
+ * The columns that the tables of active and of archived sessions share. Each name is one lower-case word, so that no driver
+ * that renames columns changes it. A name of a column is used only for that column as it is.
  */
 export const columns = [
   sql<string>`id::text`.as("session"),
@@ -21,7 +21,7 @@ export const columns = [
 /** The columns themselves that {@link columns} read. */
 export const kept = ["id", "flow", "version", "revision", "state", "receipts", "entry", "hash"] as const;
 
-/** At which revision a session is. */
+/** The revision of a session. */
 export interface Revision {
   readonly id: string;
   readonly revision: number;
@@ -33,7 +33,7 @@ export function revisionOf({ session, revision }: Pick<Row, "session" | "revisio
   return { id: session, revision: Number(revision) };
 }
 
-/** Whose row it is, where that is not known. */
+/** The owner of a row, for a query over many owners. */
 export const ownerColumn = sql<string>`owner_id`.as("owner");
 
 export interface Row {

@@ -4,7 +4,7 @@ import { storable, type Change, type Command, type Device, type Snapshot } from 
 import type { State } from "./tables.ts";
 import { findReceipt, NO_RECEIPTS, receiptFor, type Receipts } from "./receipts.ts";
 
-/** A session as it is kept: its snapshot, its receipts and the end of its history. */
+/** A session as it is stored: its snapshot, its receipts and the end of its history. */
 export interface Stored {
   readonly snapshot: Snapshot;
   readonly receipts: Receipts;
@@ -20,7 +20,7 @@ export interface HistoryEntry {
   /** Covers `text` and the hash before it. */
   readonly hash: Uint8Array;
   readonly body: HistoryBody;
-  /** The body as JSON, as it is kept. */
+  /** The body as JSON, as it is stored. */
   readonly text: string;
 }
 
@@ -28,18 +28,18 @@ export interface HistoryBody {
   readonly session: string;
   readonly entry: number;
   readonly revision: number;
-  /** The command that made it; null for an end by deadline, and for a lift. */
+  /** The command that made the entry; null for an end by deadline, and for a lift. */
   readonly command: string | null;
   readonly at: string;
   readonly device: Device;
   readonly change: Change;
-  /** What the step handler returned for a submission; null when there is none. */
+  /** The output of the step handler for a submission; null without one. */
   readonly output: Snapshot["outputs"][string];
-  /** What `complete` returned, when this entry completed the session; else null. */
+  /** The result of `complete` if this entry completed the session; else null. */
   readonly result: Snapshot["result"];
 }
 
-/** What an accepted command makes of a session: the session after it, and what it adds. Drafts add nothing. */
+/** A session after an accepted command, with the history entry and the receipt that the command adds. A draft adds neither. */
 export interface NextStored {
   readonly stored: Stored;
   readonly entry: HistoryEntry | null;
@@ -61,7 +61,7 @@ export function nextStored(
       receipt: NO_RECEIPTS,
     };
   }
-  // A draft leaves no receipt, nor does the lift that it brings about.
+  // A draft leaves no receipt, and the lift that a draft causes leaves none either.
   const command = change.kind === "lift" ? null : by;
   const number = (before?.entry ?? 0) + 1;
   const step = change.kind === "submit" ? change.step : null;
@@ -95,7 +95,7 @@ export function chainHash(before: Uint8Array | null, text: string): Uint8Array {
   return digest("sha256", before === null ? bytes : Buffer.concat([before, bytes]), "buffer");
 }
 
-/** What the receipt of this command says, if there is one: its revision, or that the id stands for another body. */
+/** The receipt of this command: its revision, or "mismatch" if the id belongs to a command with another body. Null without a receipt. */
 export function receiptOf(stored: Stored, command: Command): { readonly revision: number } | "mismatch" | null {
   const receipt = findReceipt(stored.receipts, command.id);
   if (receipt === undefined) return null;
@@ -103,17 +103,17 @@ export function receiptOf(stored: Stored, command: Command): { readonly revision
   return receipt.hash.equals(commandHash(command)) ? receipt : "mismatch";
 }
 
-/** 128 bits of SHA-256 over the command as canonical JSON (RFC 8785): the same whatever the order of its keys. */
+/** 128 bits of SHA-256 over the command as canonical JSON (RFC 8785): the order of its keys does not matter. */
 function commandHash(command: Command): Buffer {
   return digest("sha256", canonical(command), "buffer").subarray(0, 16);
 }
 
 function canonical(command: Command): string {
   try {
-    // Undefined only for what JSON cannot hold, and a command is an object.
+    // It is undefined only for values that JSON cannot hold, and a command is an object.
     return canonicalize(command)!;
   } catch {
-    // Half of a surrogate pair, or a number that is none: the same text for the same body, and no other command's.
+    // The command holds half of a surrogate pair, or a number that JSON does not have. Equal bodies still give equal texts.
     return `not canonical: ${JSON.stringify(command)}`;
   }
 }

@@ -6,14 +6,14 @@ import { hexOf } from "../../postgres/values.ts";
 
 type Executor = Kysely<Tables> | Transaction<Tables>;
 
-/** A session of the hot table as it goes on, to be written if the revision before it is still the newest. */
+/** The next revision of an active session. It is written only if the revision before it is still the newest. */
 export interface Update extends NextStored {
   readonly owner: string;
 }
 
 /**
- * The statements that move sessions to their next revision, each with its history entry, by compare-and-set. They
- * wait for nobody: a session that a transaction holds is left as it is, as one that another writer came first to.
+ * The statements that move sessions to their next revision by compare-and-set, each with its history entry. They never
+ * wait: a session that a transaction has locked is skipped, as if another writer had come first.
  */
 export class Updates {
   readonly #textForOne: string;
@@ -24,7 +24,7 @@ export class Updates {
     this.#textForMany = textForMany(schema);
   }
 
-  /** Writes one session by its key, so that a distributed engine sends it to one shard. False when another came first. */
+  /** Writes one session by its key, so that a distributed Postgres uses one shard. False when another writer came first. */
   async writeOne(db: Executor, update: Update): Promise<boolean> {
     const row = rowOf(update);
     const parameters = columnNames.map((name) => row[name]);
@@ -32,8 +32,8 @@ export class Updates {
   }
 
   /**
-   * Writes many sessions of many owners in one statement, and says for each whether it was made. At most one update
-   * of a session. For one PostgreSQL: a distributed one would run it as a two-phase commit over all shards.
+   * Writes sessions of many owners in one statement, and gives for each whether it was written. There is at most one
+   * update of a session. A distributed Postgres would need a two-phase commit over all shards, so this is not used there.
    */
   async writeMany(db: Executor, updates: readonly Update[]): Promise<readonly boolean[]> {
     const rows = updates.map(rowOf);
@@ -43,13 +43,13 @@ export class Updates {
   }
 }
 
-/** The positions of those that were made. */
+/** The positions of the updates that were written. */
 async function send(db: Executor, text: string, parameters: unknown[]): Promise<readonly number[]> {
   const { rows } = await db.executeQuery<{ position: number | string }>(CompiledQuery.raw(text, parameters));
   return rows.map(({ position }) => Number(position));
 }
 
-/** Bytes go as hex. */
+/** The types of the parameters. Bytes are sent as hex. */
 const columnTypes = {
   owner_id: "text",
   id: "uuid",
@@ -85,10 +85,10 @@ function rowOf({ owner, stored, entry, receipt }: Update) {
   };
 }
 
-/** Between the values of a column: JSON escapes it, and no other value but an owner's id can hold it. */
+/** Separates the values of a column. JSON escapes it, and of all other values only an owner's id can hold it. */
 const SEPARATOR = "\u001f";
 
-/** A column of many rows as one text: drivers differ in how they send arrays. */
+/** A column of many rows as one text, because drivers send arrays in different ways. */
 function listOf(name: Column, rows: readonly ReturnType<typeof rowOf>[]): string {
   const values = rows.map((row) => row[name]);
   return name === "owner_id" ? JSON.stringify(values) : values.join(SEPARATOR);
@@ -97,7 +97,7 @@ function listOf(name: Column, rows: readonly ReturnType<typeof rowOf>[]): string
 const changed = ["version", "revision", "state", "entry", "hash", "expires_at", "expires_bucket"] as const;
 const noted = ["entry", "revision", "at", "body", "hash"] as const;
 
-/** A plan of its own, by the row's key. */
+/** For one session, by the row's key. */
 function textForOne(schema: string): string {
   const given = (name: Column) => {
     const place = `$${columnNames.indexOf(name) + 1}`;
@@ -122,7 +122,7 @@ function textForOne(schema: string): string {
     select 0 as position from moved where owner_id = ${given("owner_id")}`;
 }
 
-/** For any number of sessions; positions count from 1. */
+/** For any number of sessions. Positions count from 1. */
 function textForMany(schema: string): string {
   const lists = columnNames.map((name, index) => {
     const given = `$${index + 1}::text`;

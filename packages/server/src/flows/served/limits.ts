@@ -6,16 +6,16 @@ import { countOpen } from "../rows/active.ts";
 import type { Tables } from "../rows/tables.ts";
 
 /**
- * A usage rule, checked by counting inside the transaction that would use it up, under the owner's lock.
- * Made by {@link completions} and {@link openSessions}.
+ * A usage rule. The transaction that decides the command counts it, while it holds the owner's lock. Made by
+ * {@link completions} and {@link openSessions}.
  */
 export interface Limit {
-  /** What is limited: shown in the refusal. */
+  /** The name of the limit in the refusal. */
   readonly name: string;
   /** Whether it is checked when a session starts or when it completes. */
   readonly on: "start" | "complete";
   /** The refusal when one more would be too many. The owner's row is locked. */
-  check(given: LimitCheck): Promise<Refusal | null>;
+  check(context: LimitCheck): Promise<Refusal | null>;
 }
 
 export interface LimitCheck {
@@ -66,7 +66,7 @@ export function completions({ atMost, per, timeZone = "UTC" }: CompletionsOption
       const window =
         typeof per === "string"
           ? calendarWindow(nowMs, per, timeZone)
-          : // A rolling window excludes the moment at its far end, at which the oldest one has left it.
+          : // A rolling window does not include its first moment: then the oldest completion no longer counts.
             { fromMs: nowMs - rollingMs! + 1, toMs: null };
       const reached = await nthNewestCompletion(tx, owner, flow, atMost, window.fromMs);
       if (reached === null) return null;
@@ -94,8 +94,8 @@ export function openSessions({ atMost }: { readonly atMost: number }): Limit {
 }
 
 /**
- * The calendar day, week or month of a moment in a time zone, whatever its clocks do meanwhile: from, up to but not
- * with, to. Where clocks fall back over midnight, a date comes again for a while: by then the next window has begun.
+ * The calendar day, week or month of a moment in a time zone. It includes `fromMs`, and not `toMs`. If clocks are set back
+ * over midnight, the old date comes again for a while. It then belongs to the next window, which has begun already.
  */
 export function calendarWindow(
   nowMs: number,

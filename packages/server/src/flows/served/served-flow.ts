@@ -24,10 +24,10 @@ import type { Limit } from "./limits.ts";
  *   interface ApplicationTables { ledger: LedgerTable }
  * }
  */
-// An interface without members is what an application can add its tables to.
+// It has no members: an application adds its tables to it.
 export interface ApplicationTables {}
 
-/** What `refuse(reason)` makes: return it, and nothing is changed. */
+/** The value of `refuse(reason)`. A handler that returns it changes nothing. */
 export interface Rejection {
   readonly rejected: string;
 }
@@ -35,21 +35,21 @@ export interface Rejection {
 interface HandlerContext<F extends AnyFlow> {
   readonly owner: string;
   readonly session: { readonly id: string; readonly flow: F["name"]; readonly startedAt: string };
-  /** The transaction that also writes the session: what is written here commits with it, or not at all. */
+  /** The transaction that also writes the session. Everything that a handler writes with it commits with the session, or not at all. */
   readonly tx: Transaction<ApplicationTables>;
-  /** Says no, with a reason for the person. */
+  /** Refuses the command, with a reason for the person. */
   refuse(reason: string): Rejection;
 }
 
-/** What a step handler is given. `data` holds what is submitted, this step included. */
+/** The argument of a step handler. `data` holds all submitted data, that of this step included. */
 export interface StepContext<F extends AnyFlow, K extends StepsOf<F>> extends HandlerContext<F> {
   readonly input: DataOf<F, K>;
   readonly data: Data<F>;
-  /** What the server computed so far, by step. */
+  /** The outputs that the server has computed so far, by step. */
   readonly outputs: Outputs<F>;
 }
 
-/** What `complete` is given: every step that is on all paths is there. */
+/** The argument of `complete`. It has every step that is on all paths. */
 export interface CompleteContext<F extends AnyFlow> extends HandlerContext<F> {
   readonly data: CompleteData<F>;
   readonly outputs: CompleteOutputs<F>;
@@ -58,7 +58,7 @@ export interface CompleteContext<F extends AnyFlow> extends HandlerContext<F> {
 type Eventually<T> = T | Promise<T>;
 
 type StepHandler<F extends AnyFlow, K extends StepsOf<F>> = (
-  given: StepContext<F, K>,
+  context: StepContext<F, K>,
 ) => Eventually<(IsGiven<F["steps"][K]["output"]> extends true ? OutputOf<F, K> : void) | Rejection>;
 
 type StepHandlers<F extends AnyFlow> = {
@@ -66,13 +66,13 @@ type StepHandlers<F extends AnyFlow> = {
 } & { readonly [K in Exclude<StepsOf<F>, StepsWithOutput<F>>]?: StepHandler<F, K> };
 
 type CompleteHandler<F extends AnyFlow> = (
-  given: CompleteContext<F>,
+  context: CompleteContext<F>,
 ) => Eventually<(IsGiven<F["result"]> extends true ? ResultOf<F> : void) | Rejection>;
 
 /**
- * How a flow is served. `steps` has a handler for each step with an `output`, and `complete` is there for a
- * flow with a `result`. Both run inside the deciding transaction and may run again when it is retried: keep
- * effects outside the database out of them.
+ * The options of {@link serve}. `steps` must have a handler for each step with an `output`, and a flow with a `result` must
+ * have `complete`. All of them run inside the transaction that decides the command. They may run again when it is retried,
+ * so they must have no effects outside of the database.
  */
 export type ServeOptions<F extends AnyFlow> = {
   readonly limits?: readonly Limit[];
@@ -81,18 +81,18 @@ export type ServeOptions<F extends AnyFlow> = {
 } & ([StepsWithOutput<F>] extends [never] ? unknown : NeedsSteps) &
   (IsGiven<F["result"]> extends true ? NeedsComplete : unknown);
 
-// Named, and of no flow: an error that one is missing is as short as this.
+// These have names and do not depend on a flow, so that the type error for a missing one is short.
 interface NeedsSteps {
   /** A handler for each step that has an `output`. */
   readonly steps: object;
 }
 interface NeedsComplete {
-  /** What is done when a session completes: its flow has a `result`. */
+  /** Runs when a session completes. It is required because the flow has a `result`. */
   readonly complete: object;
 }
 
-/** A hook as the engine calls it. */
-export type Handler = (given: {
+/** A handler of any flow, as the server calls it. */
+export type Handler = (context: {
   readonly owner: string;
   readonly session: { readonly id: string; readonly flow: string; readonly startedAt: string };
   readonly input: Json;
@@ -102,7 +102,7 @@ export type Handler = (given: {
   refuse(reason: string): Rejection;
 }) => Eventually<unknown>;
 
-/** A flow with what the server adds to it. Made by {@link serve}. */
+/** A flow with its limits and handlers. Made by {@link serve}. */
 export interface Served {
   readonly flow: AnyFlow;
   readonly limits: readonly Limit[];
@@ -111,7 +111,7 @@ export interface Served {
 }
 
 /**
- * Says how a flow is served: its limits, what is computed for its steps, and what completing it does.
+ * Adds the server's part to a flow: its limits, the handlers of its steps and the handler of its completion.
  *
  * @throws {SessionsError} `configuration_invalid` when a handler that the flow needs is missing.
  * @example
@@ -122,7 +122,7 @@ export interface Served {
  * })
  */
 export function serve<F extends AnyFlow>(flow: F, options: ServeOptions<F>): Served {
-  // The typed handlers as the engine calls them: it hands each what the flow's own schemas have parsed.
+  // The server calls each handler with data that the flow's own schemas have parsed, so the types fit.
   const handlers = (options.steps ?? {}) as Readonly<Record<string, Handler | undefined>>;
   const complete = options.complete as Handler | undefined;
   for (const name of flow.stepNames) {
