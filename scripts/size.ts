@@ -9,7 +9,7 @@ import { build, minify, type Rolldown } from "vite";
 import { root } from "./repository.ts";
 
 /** Bytes. What was reached: lowered with every change that takes something away. The target is 8,000. */
-const BUDGET = 27_320;
+const BUDGET = 27_360;
 
 const ENTRY = "\0application";
 

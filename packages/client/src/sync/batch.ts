@@ -96,6 +96,6 @@ function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[
 }
 
 /** The length of its JSON in UTF-8, as it is sent. */
-function bytesOf(value: object): number {
+export function bytesOf(value: object): number {
   return new TextEncoder().encode(JSON.stringify(value)).length;
 }

@@ -2,6 +2,7 @@ import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core";
 import { backoffMs, later, type Environment } from "../environment.ts";
 import { busyMsOf } from "../record/reply.ts";
 import { answerOf, BLOCKED_TRIES, isFinal } from "./answer.ts";
+import { bytesOf } from "./batch.ts";
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 
@@ -64,7 +65,7 @@ export async function sendOnce(
     } catch (error) {
       // The stream tells whether the server can be reached.
       const { status = 0, isRouters, retryAfterMs = 0 } = answerOf(error) ?? {};
-      if (status === 413) return refuse({ code: "too_large", atMost: JSON.stringify(command).length - 1 });
+      if (status === 413) return refuse({ code: "too_large", atMost: bytesOf(command) - 1 });
       blocked = !isRouters && isFinal(status) ? status : 0;
       if (blocked > 0 && failures === BLOCKED_TRIES) break;
       // The server's wish does not make the person wait longer.

@@ -99,6 +99,45 @@ test.each<[string, Partial<Answer>]>([
   expect(other.state.sync.state).toBe("saved");
 });
 
+test.each([500, 502, 429])(
+  "S26: a proxy that answers one text with %d for ever shelves that change, unless it took effect",
+  async (status) => {
+    const { server, sessions } = opened();
+    const [session, other] = [sessions.start(transfer), sessions.start(transfer)];
+    await vi.waitFor(() => expect(other.state.sync.state).toBe("saved"));
+    let failed = 0;
+    server.faults.between = (request) => {
+      if (!JSON.stringify(request).includes("<script>")) return;
+      failed += 1;
+      answers({ status });
+    };
+    const blocked = session.submit("recipient", { ...recipient, name: "<script>" });
+    expect(await other.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+    await vi.waitFor(() => expect(failed).toBeGreaterThan(4), { timeout: 15_000 });
+    expect(session.state.shelved).toEqual([]);
+    expect(await blocked).toEqual({ outcome: "refused", refusal: { code: "blocked", status } });
+  },
+);
+
+test("S2: a change of which a proxy keeps the replies alone from the page is never shown as refused", async () => {
+  const { server, sessions } = opened();
+  const session = sessions.start(transfer);
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("saved"));
+  let failed = 0;
+  server.faults.between = (request) => {
+    const submission = request.commands.find(({ kind }) => kind === "submit");
+    if (submission === undefined) return;
+    failed += 1;
+    server.take(request.device, submission);
+    answers({ status: 502 });
+  };
+  const submission = session.submit("recipient", recipient);
+  await vi.waitFor(() => expect(failed).toBeGreaterThan(10), { timeout: 15_000 });
+  expect(session.state.shelved).toEqual([]);
+  server.faults.between = () => {};
+  expect(await submission).toMatchObject({ outcome: "accepted" });
+});
+
 test.each([403, 414, 431])(
   "S26: a wall that refuses every push with %d shelves nothing, and is told once",
   async (status) => {

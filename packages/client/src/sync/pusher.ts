@@ -19,6 +19,9 @@ const ENVELOPE_BYTES = 2_000;
 /** How little a batch may weigh on the slowest line, in bytes. */
 const LEAST_BYTES = 2_000;
 
+/** After so many failures of one command alone, a minute or more, a proxy's 500 or 429 is no bad moment any more. */
+const STUBBORN_FAILURES = 8;
+
 /** So many failures in a row may be a bad moment. After them the pusher looks for the command that fails. */
 const BAD_MOMENTS = 2;
 
@@ -203,7 +206,8 @@ export function createPusher(options: PusherOptions): Pusher {
     const culprit = isolation.narrow(commands, wishMs);
     if (culprit !== undefined && answer !== undefined) {
       const refusal = refusalOf(culprit, answer, bytes);
-      if (refusal !== undefined && (isTooLarge || (await getsThrough()))) refuse(batch, culprit, refusal);
+      if (refusal !== undefined && (isTooLarge || ((await getsThrough()) && (await isUnknown(culprit)))))
+        refuse(batch, culprit, refusal);
     }
     if (wishMs > 0 && !isAlone) return later(wishMs);
     // Sessions that are not isolated go on.
@@ -215,7 +219,17 @@ export function createPusher(options: PusherOptions): Pusher {
   function refusalOf({ session }: Command, answer: Answer, bytes: number): Refusal | undefined {
     const { status } = answer;
     if (status === 413) return { code: "too_large", atMost: bytes - 1 };
-    return isBlocking(answer) && isolation.failuresOf(session) > BAD_MOMENTS ? { code: "blocked", status } : undefined;
+    const failures = isolation.failuresOf(session);
+    const isBlocked = isBlocking(answer) ? failures > BAD_MOMENTS : !answer.isRouters && failures >= STUBBORN_FAILURES;
+    return isBlocked ? { code: "blocked", status } : undefined;
+  }
+
+  /** Whether the server has no receipt of a command. A proxy may keep the replies alone from the page. */
+  function isUnknown({ session, id: command }: Command): Promise<boolean> {
+    return api.receipt({ session, command }).then(
+      ({ outcome }) => outcome === null,
+      () => false,
+    );
   }
 
   /** Whether an empty push is let in. If not, the command is not the one that is refused. */

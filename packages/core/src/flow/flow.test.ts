@@ -132,6 +132,7 @@ test.for<[string, z.ZodType, string]>([
   ["a date among further fields", z.object({ a: z.string() }).catchall(z.date()), "date is none \\(\\[\\]\\)"],
   ["a date among further items", z.object({ t: z.tuple([z.string()], z.date()) }), "date is none \\(t\\.\\[\\]\\)"],
   ["a bigint", z.object({ n: z.bigint() }), "bigint is none \\(n\\)\\.$"],
+  ["no number", z.object({ n: z.nan() }), "nan"],
   ["a map", z.object({ m: z.map(z.string(), z.string()) }), "map"],
   ["a set", z.record(z.string(), z.set(z.string())), "set"],
 ])("a step that holds %s is no JSON, and says where", ([, input, message]) => {

@@ -1,7 +1,17 @@
 import type { z } from "zod";
 
 /** What zod calls kinds of schemas whose values JSON does not have. */
-const notJson: ReadonlySet<string> = new Set(["date", "bigint", "map", "set", "symbol", "function", "file", "promise"]);
+const notJson: ReadonlySet<string> = new Set([
+  "date",
+  "bigint",
+  "map",
+  "set",
+  "symbol",
+  "function",
+  "file",
+  "promise",
+  "nan",
+]);
 
 const isIn = (schema: z.core.$ZodType): schema is z.core.$ZodTypes => "def" in schema._zod;
 
