@@ -1,7 +1,7 @@
 /**
- * Packs every public package as it would be published, and checks what is in the tarball: that its exports
- * resolve (publint), that its types do (attw), that its README links to nothing outside it, and that what was built
- * runs on the oldest Node that the package promises. Build first. Exits with 1 when one of them does not.
+ * Packs every public package as for a release, and checks the tarball. Its exports must resolve (publint), and its types
+ * too (attw). Its README must not link to a file outside it. The built code must run on the oldest Node that the package
+ * promises. Build first. Exits with 1 if one of these checks fails.
  */
 import { execFile } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
@@ -21,7 +21,7 @@ interface Manifest {
   readonly engines: { readonly node: string };
 }
 
-/** What is run of each package: its entry loads, and the server's serves an embedded Postgres. */
+/** The programs that run on the oldest Node. The server's serves an embedded Postgres. Others only load their entry. */
 const programs: Record<string, string> = {
   "@sessions/server": `
     import { PGlite } from "@electric-sql/pglite";
@@ -82,7 +82,7 @@ function oldest(range: string): string {
   return `${major}.${minor}.0`;
 }
 
-/** In the package's folder, where its name stands for what was built. */
+/** Runs a program in the package's folder, where the package's name imports the built code. */
 async function problemOnNode(version: string, program: string, cwd: string): Promise<string | undefined> {
   try {
     const node = ["-y", `--package=node@${version}`, "node"];

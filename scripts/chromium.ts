@@ -1,6 +1,6 @@
 import chromium from "@sparticuz/chromium";
 
-/** Which Chromium the browser tests drive, and how it is started. */
+/** The Chromium that the browser tests drive, and how it is started. */
 export interface ChromiumChoice {
   /** Undefined: Playwright looks for its own browser, or for an installed Chrome (`channel`). */
   readonly executablePath?: string;
@@ -8,7 +8,7 @@ export interface ChromiumChoice {
   readonly args: string[];
 }
 
-// The browser stays silent towards the network, and must start in a container too.
+// The browser sends no requests of its own, and must start in a container too.
 const quiet = [
   "--disable-background-networking",
   "--disable-component-update",
@@ -19,8 +19,8 @@ const quiet = [
 ];
 
 /**
- * A real Chromium from npm on Linux x64, so that a fresh machine needs nothing else; elsewhere Playwright's
- * own browser, or an installed Chrome when `CHROMIUM=chrome` is set.
+ * Chooses a real Chromium from npm on Linux x64, so that a new machine needs nothing else. On other systems it chooses
+ * Playwright's own browser, or an installed Chrome if `CHROMIUM=chrome` is set.
  */
 export async function chooseChromium(): Promise<ChromiumChoice> {
   if (process.env["CHROMIUM"] === "chrome") return { channel: "chrome", args: quiet };

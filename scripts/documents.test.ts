@@ -84,7 +84,7 @@ test("the code that a document lifts from a file stands in that file", () => {
 });
 
 test("a package's README links to nothing outside its tarball", () => {
-  // What is packed beside what is built; scripts/check-packages.ts looks into the tarballs themselves.
+  // The files that are packed beside the built ones. scripts/check-packages.ts looks into the tarballs themselves.
   const published = all.filter((file) => /^packages\/\w+\/README\.md$/.test(file) && isPublished(dirname(file)));
   expect(published).toContain("packages/server/README.md");
   const broken = published.flatMap((file) => {

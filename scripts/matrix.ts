@@ -1,4 +1,4 @@
-/** Writes docs/tests.md: which tests try to break which promise of SPEC.md. It reads the tests' titles and runs no test. */
+/** Writes docs/tests.md: the tests that try to break each promise of SPEC.md. It reads titles and runs no test. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { files, read, root } from "./repository.ts";
@@ -34,7 +34,7 @@ export function titlesIn(file: string, source: string): readonly Title[] {
   }));
 }
 
-/** The titles of all tests, but for those in scripts/, which quote titles as examples. */
+/** The titles of all tests, except those in scripts/, which quote titles as examples. */
 export function allTitles(): readonly Title[] {
   return files()
     .filter((file) => /\.test\.tsx?$/.test(file) && !file.startsWith("scripts/"))

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { files, read } from "./repository.ts";
 
-// What the project must not know: where one machine keeps its things, and from where it installs.
+// The project must not name the folders of one machine, or the place from which it installs.
 const forbidden = [
   {
     what: "a path of one machine",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 /** Where the repository is checked out. */
 export const root = join(import.meta.dirname, "..");
 
-/** The files that a commit would hold: all but what is ignored. Paths from the root. */
+/** The files that a commit would hold: all except the ignored ones. Paths from the root. */
 export function files(): readonly string[] {
   const listed = execFileSync(
     "git",

@@ -1,11 +1,11 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Projects that take the processor most, then those whose files are short: they fill what is left at the end. */
+/** First the projects that use the processor most, then those with short files: these fill the time at the end. */
 const order = ["simulation", "postgres", "postgres-citus-flags", "repository", "pure", "browser"];
 
 /**
- * Begins one end-to-end file for every two others: it waits for most of its time, and they work. By their names, the
- * end-to-end files would begin together, and the longest simulation run alone at the end.
+ * Begins one end-to-end file for every two others. An end-to-end file waits for most of its time, while the others work.
+ * In the order of names, all end-to-end files would begin together, and the longest simulation would run alone at the end.
  */
 export class MixingSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,14 +1,14 @@
 /**
- * Bundles what an application imports of the client and the core, as vite does for it, and prints what that
- * weighs minified and compressed, without the peer dependencies. Exits with 1 above the budget, and when the
- * devtools are in it.
+ * Bundles the parts of client and core that an application imports, as vite does for it. Prints the bundle's size,
+ * minified and compressed, without the peer dependencies. Exits with 1 if the size is above the budget, or if the
+ * devtools are in the bundle.
  */
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build, minify, type Rolldown } from "vite";
 import { root } from "./repository.ts";
 
-/** Bytes. What was reached: lowered with every change that takes something away. The target is 8,000. */
+/** The size that was reached, in bytes. Lower it with every change that makes the bundle smaller. The target is 8,000. */
 const BUDGET = 27_360;
 
 const ENTRY = "\0application";
@@ -28,7 +28,7 @@ const outputs = (await build({
       name: "application",
       resolveId: (id, importer) => {
         if (id === ENTRY) return id;
-        // The client's own dependency, as every application's.
+        // Only the application's own imports need this. The client's imports resolve as in every application.
         return importer === ENTRY ? join(root, "packages", id.replace("@sessions/", ""), "src/index.ts") : undefined;
       },
       load: (id) => (id === ENTRY ? application : undefined),
@@ -50,7 +50,7 @@ const chunks = outputs.output.filter((output) => output.type === "chunk");
 const modules = chunks.flatMap((chunk) => Object.entries(chunk.modules));
 const size = gzipSync(chunks.map(({ code }) => code).join(""), { level: 9 }).length;
 
-// Each by itself, so they add up to more than the whole, in which they share names and phrases.
+// Each module is compressed alone, so the sizes add up to more than the bundle, in which they share text.
 const weights = await Promise.all(
   modules.map(async ([id, { code }]) => {
     const { code: minified } = await minify(id, code ?? "");

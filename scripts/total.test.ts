@@ -9,7 +9,7 @@ interface Total {
   readonly exitCode: number | null;
 }
 
-/** What scripts/total.ts prints of a run in which these stages failed. */
+/** The line that scripts/total.ts prints for a run in which these stages failed. */
 async function totalOf(report: object | null, ...stages: string[]): Promise<Total> {
   const directory = await mkdtemp(join(tmpdir(), "sessions-total-"));
   onTestFinished(() => rm(directory, { recursive: true }));

@@ -1,7 +1,7 @@
 /**
- * Prints the last line of a run, `N passed, N failed[, N skipped]`, from the tests' JSON report and the names of
- * the stages that failed: each is a failure, but for the tests, whose failures are in the report. A test file that
- * did not load is one too. Exits with 1 when there is a failure, or no test that passed.
+ * Prints the last line of a run, `N passed, N failed[, N skipped]`, from the tests' JSON report and the names of the
+ * stages that failed. Each of these stages counts as a failure, except "tests", whose failures are in the report. A test
+ * file that did not load counts as one, too. Exits with 1 if there is a failure, or if no test passed.
  */
 import { existsSync, readFileSync } from "node:fs";
 
@@ -27,7 +27,7 @@ function tally(file: string | undefined, stages: readonly string[]) {
     const inFile = assertionResults.filter((test) => test.status === "failed").length;
     return sum + (status === "failed" ? Math.max(1, inFile) : inFile);
   }, 0);
-  // An error outside of every test, such as an unhandled rejection, fails the run and is in no result.
+  // An error outside of every test, such as an unhandled rejection, fails the run, but the report does not have it.
   const outside = stages.includes("tests") && failedTests === 0 ? 1 : 0;
   return {
     passed: report.numPassedTests,

@@ -1,11 +1,11 @@
-/** A promise that is settled from outside. */
+/** A promise with the functions that settle it. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   resolve(value: T): void;
   reject(reason: Error): void;
 }
 
-/** As `Promise.withResolvers`, which Node 20 and the oldest browsers lack. */
+/** Does the same as `Promise.withResolvers`, which Node 20 and the oldest browsers lack. */
 export function createDeferred<T>(): Deferred<T> {
   let resolve!: (value: T) => void;
   let reject!: (reason: Error) => void;

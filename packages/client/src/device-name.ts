@@ -3,7 +3,7 @@ interface UserAgentData {
   readonly platform: string;
 }
 
-// The more specific before what they also claim to be.
+// Many browsers also name another browser in their user agent. The more specific names come first.
 const browsers = [
   [/Edg/, "Edge"],
   [/OPR|Opera/, "Opera"],
@@ -23,15 +23,15 @@ const systems = [
 ] as const;
 
 /**
- * What a person calls this device: "Chrome on Linux", "Safari on iPhone". The default of `createSessions`.
- * Two of a person's devices can have the same: add to it to tell them apart.
+ * The name of this device for people: "Chrome on Linux", "Safari on iPhone". It is the default of `createSessions`. Two
+ * devices of a person can have the same name: add a word to tell them apart.
  *
  * @example
  * createSessions({ flows, url: "/trpc", owner: user.id, deviceName: `${deviceName()} in the kitchen` });
  */
 export function deviceName(navigator: Partial<Navigator> = globalThis.navigator ?? {}): string {
   const { userAgent = "" } = navigator;
-  // Chromium's own way to say it, which TypeScript's DOM library lacks.
+  // Only Chromium has this, and TypeScript's DOM library lacks it.
   const data = (navigator as { readonly userAgentData?: UserAgentData }).userAgentData;
   const brand = data?.brands.map((entry) => entry.brand).join(" ") || userAgent;
   const browser = browsers.find(([pattern]) => pattern.test(brand))?.[1] ?? "Browser";

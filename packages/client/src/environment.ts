@@ -1,17 +1,17 @@
 import { createDeferred } from "./deferred.ts";
 import { newId } from "./id.ts";
 
-/** Time, chance and ids, so that tests and simulations can give their own. */
+/** Time, random numbers and ids. Tests and simulations give their own. */
 export interface Environment {
   /** Milliseconds since 1970, by this device's clock. */
   now(): number;
-  /** Milliseconds since some moment of this page, by a clock that nobody sets. It may stand still while the device sleeps. */
+  /** Milliseconds since some moment of this page, by a clock that nobody can set. It may stop while the device sleeps. */
   elapsed(): number;
   /** From 0 up to, not including, 1. */
   random(): number;
   /** A new UUIDv7. */
   id(): string;
-  /** Runs something later, unless the returned function is called before. */
+  /** Calls `run` after `ms` milliseconds, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void;
 }
 
@@ -26,12 +26,12 @@ export const browserEnvironment: Environment = {
   },
 };
 
-/** Whether this is a server that renders a page: it keeps nothing, and calls nobody. */
+/** Whether this is a server that renders a page. It stores nothing, and sends nothing. */
 export function isServerRender(): boolean {
   return globalThis.document === undefined && globalThis.indexedDB === undefined;
 }
 
-/** How long to wait before the next attempt: exponential with full jitter, at most 30 seconds. */
+/** How long to wait before the next attempt, in milliseconds: exponential with full jitter, at most 30 seconds. */
 export function backoffMs(failures: number, { random }: Environment): number {
   return random() * Math.min(30_000, 500 * 2 ** Math.min(failures, 10));
 }
@@ -41,10 +41,10 @@ export function later(ms: number, environment: Environment): Promise<void> {
   return new Promise((resolve) => environment.after(ms, resolve));
 }
 
-/** Something took longer than it may. */
+/** A call took longer than it may. */
 export class TimeoutError extends Error {}
 
-/** Runs something that may hang: after `ms` it is aborted, and rejects. */
+/** Calls a function that may never end. After `ms` milliseconds its signal aborts it, and `within` rejects. */
 export async function within<T>(
   ms: number,
   environment: Environment,

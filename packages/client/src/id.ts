@@ -2,8 +2,8 @@ let newestMs = 0;
 let counter = 0;
 
 /**
- * A new UUIDv7 that sorts after every one that this page made before (RFC 9562, section 6.2, method 1). Not of
- * `crypto.randomUUID`, which plain `http` lacks, nor of a library, which weighs three times this.
+ * A new UUIDv7 that sorts after every one that this page made before (RFC 9562, section 6.2, method 1). It does not use
+ * `crypto.randomUUID`, which pages of plain `http` lack, or a library, which has three times as many bytes.
  */
 export function newId(): string {
   const nowMs = Date.now();

@@ -1,6 +1,6 @@
 /** Functions to call when something has changed. */
 export interface Listeners {
-  /** Returns what ends the subscription. */
+  /** The returned function ends the subscription. */
   subscribe(listener: () => void): () => void;
   notify(): void;
 }
@@ -26,7 +26,7 @@ export function createListeners(): Listeners {
   };
 }
 
-/** The page hears of an error in the application's own code; what else there is to do goes on. */
+/** Throws an error of the application's own code later: the page reports the error, and the client goes on. */
 export function report(error: unknown): void {
   queueMicrotask(() => {
     throw error;

@@ -19,7 +19,7 @@ test("on a server that renders a page everything is loading, and nothing is kept
   expect(session.blank).toBe(session.blank);
   expect(() => sessions.start(transfer)).toThrow("closed: ");
   expect(() => session.draft("amount", { cents: 1 })).toThrow("closed: ");
-  // What was to happen soon would have begun, and nothing would let the process end.
+  // Work that was to begin soon would have begun, and would keep the process running.
   await vi.advanceTimersByTimeAsync(0);
   expect(vi.getTimerCount()).toBe(0);
   expect(channels).not.toHaveBeenCalled();

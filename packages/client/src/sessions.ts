@@ -7,7 +7,7 @@ import { createSession, type LiveSession, type Session } from "./session/session
 import { createSync, syncs } from "./sync/sync.ts";
 import { httpTransport, type RequestHeaders, type SessionTransport } from "./sync/transport.ts";
 
-/** Below the 100 kB at which bodies are refused most often. */
+/** Below 100 kB: many servers refuse a longer body. */
 const MAX_PUSH_BYTES = 90_000;
 
 interface CommonOptions {
@@ -15,27 +15,27 @@ interface CommonOptions {
   readonly flows: readonly AnyFlow[];
   /** The id of the person to whom all local data belongs: the same id that the server's `identify` gives. */
   readonly owner: string;
-  /** Several devices within one browser profile: each name has a store, tabs and an id of its own. Default "". */
+  /** Makes several devices within one browser profile: each name has its own store, tabs and id. Default "". */
   readonly profile?: string;
-  /** The device's readable name, cut at 100 characters. Default: from the browser, "Chrome on Linux". */
+  /** The device's readable name, cut at 100 characters. Default: the browser and the system, as in "Chrome on Linux". */
   readonly deviceName?: string;
-  /** How much one request to the server may weigh, in bytes, from 10,000: proxies limit bodies. Default 90,000. */
+  /** The most bytes in one request to the server, because proxies limit bodies: 10,000 or more. Default 90,000. */
   readonly maxPushBytes?: number;
   /**
-   * Something between the page and the router is wrong: `router_not_found`, `answer_unexpected` or `origin_refused`. Each
-   * is reported once. Default: a warning in the console.
+   * Called for a fault between the page and the router: `router_not_found`, `answer_unexpected` or `origin_refused`. Each
+   * kind is reported once. Default: a warning in the console.
    */
   readonly onError?: (fault: SessionsError) => void;
 }
 
 interface UrlOptions {
-  /** The tRPC endpoint, such as "/trpc", of a host without a transformer. Exactly one of `url` and `transport`. */
+  /** The tRPC endpoint, such as "/trpc", of a host without a transformer. Give exactly one of `url` and `transport`. */
   readonly url: string;
   /** Where the router is mounted at `url`. Default "sessions". */
   readonly mount?: string;
   /**
-   * Whether cookies are sent to a `url` of another origin, in the terms of `fetch`. Default "include", and "same-origin" if
-   * there are `headers`.
+   * Whether the browser sends cookies to a `url` of another origin: the option of `fetch`. Default "include", and
+   * "same-origin" if there are `headers`.
    */
   readonly credentials?: RequestCredentials;
   /** Headers of every request to `url`, such as `authorization`. A function is called for each request. */
@@ -44,7 +44,7 @@ interface UrlOptions {
 }
 
 interface TransportOptions {
-  /** The mounted router on the application's own tRPC client: `trpc.sessions`. Exactly one of `url` and `transport`. */
+  /** The mounted router on the application's tRPC client: `trpc.sessions`. Give exactly one of `url` and `transport`. */
   readonly transport: SessionTransport;
   readonly url?: undefined;
   readonly mount?: undefined;
@@ -56,9 +56,9 @@ export type SessionsOptions = CommonOptions & (UrlOptions | TransportOptions);
 
 /**
  * An owner's sessions on this device. {@link createSessions} makes them. After `close`, and after `forget` in any tab,
- * `start` and every change of a session throw `closed`; `open` and `list` go on showing what they have. A flow that is not
- * among `flows` throws `flow_unknown`. On a server that renders a page nothing is kept or sent: everything is `loading`,
- * and every change throws `closed`.
+ * `start` and every change of a session throw `closed`; `open` and `list` still show the sessions in memory. A method with
+ * a flow that is not among `flows` throws `flow_unknown`. A server that renders a page stores and sends nothing: there all
+ * sessions and lists are `loading`, and every change throws `closed`.
  */
 export interface Sessions {
   /** Resolves when all sessions that are stored on this device are in memory. Never rejects. */
@@ -66,11 +66,12 @@ export interface Sessions {
   /** This device. Its id is final once `ready` has resolved. */
   readonly device: Device;
   /**
-   * Whether the browser has deleted changes of this device that the server lacks, as it does when space is short. Tell the
-   * person. It stays true in every tab that is opened, until `dismissLost`. It is known once `ready` has resolved.
+   * Whether the browser has deleted changes of this device that the server lacks. Browsers do so when space is short. Tell
+   * the person. `lost` is known once `ready` has resolved. It stays true, in every tab that opens later too, until
+   * `dismissLost`.
    */
   readonly lost: boolean;
-  /** The person has been told that something was lost. */
+  /** Call this once the person knows that changes were lost. It makes `lost` false. */
   dismissLost(): void;
   /** Starts a session, offline too. */
   start<F extends AnyFlow>(flow: F): Session<F>;
@@ -79,27 +80,27 @@ export interface Sessions {
   /** The owner's sessions of a flow: one object for each flow. */
   list<F extends AnyFlow>(flow: F): SessionList<F>;
   /**
-   * Asks the server whether a command took effect; null when no accepted command of that id is known.
-   * Rejects when the server does not answer.
+   * Asks the server whether a command took effect. Resolves with null if the server knows no accepted command of that
+   * id. Rejects if the server does not answer.
    */
   receipt(request: { readonly session: string; readonly command: string }): Promise<Outcome | null>;
   /**
-   * For signing out: deletes all local data of this owner, pending commands and the device's id included, in every profile
-   * and tab, and closes. Rejects if the browser refuses.
+   * Call this when the person signs out. It deletes all local data of this owner in every profile and tab, with the
+   * pending commands and the device's id, and it closes. Rejects if the browser refuses.
    */
   forget(): Promise<void>;
   /**
-   * Lets the browser ask the person who closes or leaves the page while a change is only in memory (`beforeunload`). The
-   * returned function ends this.
+   * From now on, while a change is only in memory, the browser asks the person who closes or leaves the page
+   * (`beforeunload`). The returned function ends this.
    */
   guardUnload(): () => void;
-  /** Closes the store and the stream, and lets go of the lock. Pending commands and drafts stay on this device. */
+  /** Closes the store and the stream, and releases the lock. Pending commands and drafts stay on this device. */
   close(): void;
 }
 
 /**
- * Opens an owner's sessions on this device: kept in IndexedDB, shown at once, sent when the server can be
- * reached.
+ * Opens an owner's sessions on this device. The client stores them in IndexedDB, shows every change at once, and sends it
+ * when it can reach the server.
  *
  * @throws {SessionsError} `configuration_invalid`
  * @example
@@ -111,7 +112,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   return assembleSessions(options, browserEnvironment);
 }
 
-/** {@link createSessions} with time, chance and ids from outside. */
+/** {@link createSessions} with time, random numbers and ids from the caller. */
 export function assembleSessions(options: SessionsOptions, environment: Environment): Sessions {
   const flows = new Map(options.flows.map((flow) => [flow.name, flow]));
   const live = new Map<string, LiveSession>();
@@ -188,7 +189,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
       void store.change(id, enqueue(command, null)).then(sync.queued);
       return sessionOf(flow, id) as unknown as Session<F>;
     },
-    // They know their flow only at run time. Its own schemas made their values.
+    // These objects know their flow only at run time. The flow's own schemas made their values.
     open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(flow, id) as unknown as Session<F>,
     list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
     receipt: async (request) => (await api.receipt(request)).outcome,
@@ -205,18 +206,18 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
   return sessions;
 }
 
-/** The page goes on, so it is no error. */
+/** Warns of a fault. The page goes on, so this is no error in the console. */
 function warn(fault: SessionsError): void {
   // oxlint-disable-next-line no-console
   console.warn(fault.message);
 }
 
-/** A session that is opened with another flow is an object of its own, and `missing`. */
+/** The key has the flow, too: a session that is opened with another flow is another object, and `missing`. */
 function keyOf(flow: string, id: string): string {
   return `${flow} ${id}`;
 }
 
-/** Text that names a store on every browser's disk. Untyped callers give anything. */
+/** Whether a value can name a store in every browser. Callers without types may give anything. */
 function isName(name: unknown): name is string {
   return typeof name === "string" && name.length <= 200 && storable(name).ok;
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { bundle } from "./bundle.ts";
 import { newerFeatures } from "./newer-features.ts";
 
-/** What is named and does no harm where it is not there, and why. */
+/** Newer features that the packages name, and why an older browser without them does no harm. */
 const harmless: Record<string, string> = {
   ".asyncDispose": "tRPC makes it where it is not there",
   ".canParse": "zod asks whether it is there",

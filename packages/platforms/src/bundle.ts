@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { build, type Rolldown } from "vite";
 
 /**
- * One file of a program of this folder and everything that it imports, the packages from their sources, as it was
- * written: nothing is lowered to an older syntax.
+ * Bundles a program of this folder and everything that it imports into one file. The packages come from their sources.
+ * The syntax stays as it was written: the bundler does not change it for older browsers.
  */
 export async function bundle(program: string, platform: "browser" | "node"): Promise<string> {
   const forNode = platform === "node";

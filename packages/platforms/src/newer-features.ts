@@ -2,12 +2,13 @@ import compatData, { type CompatStatement, type Identifier } from "@mdn/browser-
 import { parseAst } from "vite";
 import { oldestBrowsers, type Browser } from "./floor.ts";
 
-/** The interfaces whose members are looked for by name; those of others are words that a program may use itself. */
+/** The interfaces whose members are found by name. Members of other interfaces are words that a program may use itself. */
 const looked =
   /^(Abort\w+|BroadcastChannel|Crypto|Document|DOMException|Element|Event(Source|Target)?|Headers|HTML\w+|IDB\w+|Location|Lock\w*|MessageEvent|Navigator|Node|Performance|ReadableStream|Request|Response|ShadowRoot|StorageManager|URL\w*|Window)$/;
 
-/** By a member's name, everything that has one; by `Owner.name` or a global's name, the one that it is. */
+/** By a member's name: every feature that has this name. */
 const byMember = new Map<string, { readonly owner: string; readonly compat: CompatStatement }[]>();
+/** By `Owner.name`, or by a global's name: the one feature. */
 const byPath = new Map<string, CompatStatement>();
 
 for (const group of [compatData.javascript.builtins!, compatData.api]) {
@@ -26,9 +27,9 @@ function note(name: string, owner: string, compat: CompatStatement | undefined):
 }
 
 /**
- * What a program names that one of the oldest browsers lacks: globals, what hangs on one (`.canParse` of `URL.canParse`),
- * and members (`.isWellFormed`), unless the program itself or something that all of those browsers have has a member
- * of that name. (In the packages' own code, the compiler finds those too.)
+ * The features in a program that one of the oldest browsers lacks: globals, members of a global (`.canParse` of
+ * `URL.canParse`), and other members (`.isWellFormed`). It leaves out a member's name if the program itself, or a feature
+ * of all those browsers, has a member of that name. (In the packages' own code, the compiler finds those too.)
  */
 export function newerFeatures(code: string): readonly string[] {
   const { paths, members, own } = namesIn(code);
@@ -62,7 +63,7 @@ const numberOf = (version: string) => Number.parseFloat(version.replace("≤", "
 interface Names {
   readonly paths: Set<string>;
   readonly members: Set<string>;
-  /** What the program itself calls a property or method of its own. */
+  /** The names of properties and methods that the program itself defines. */
   readonly own: Set<string>;
 }
 
@@ -72,7 +73,7 @@ function namesIn(code: string): Names {
   return names;
 }
 
-/** Any node of a syntax tree, by what is asked of it. */
+/** Any node of a syntax tree, with the properties that this file reads. */
 interface Syntax {
   readonly type?: string;
   readonly name?: string;

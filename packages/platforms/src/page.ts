@@ -1,4 +1,4 @@
-/** Everything that a page may load of the packages; zod and tRPC's client come along. */
+/** Everything that a page may load of the packages, with zod and tRPC's client. */
 export * as core from "@sessions/core";
 export * as client from "@sessions/client";
 export * as devtools from "@sessions/client/devtools";

@@ -11,7 +11,7 @@ import { NewTransfer } from "./testing/documented/new-transfer.tsx";
 import { Recipient } from "./testing/documented/recipient.tsx";
 import { render } from "./testing/page.tsx";
 
-// What the READMEs show stands in these files: scripts/documents.test.ts compares them.
+// The READMEs show the code of these files. scripts/documents.test.ts compares them.
 
 /** Answers at "/trpc" as a mounted router does, but for the stream. */
 function mount({ transport }: ScriptedServer): void {
@@ -21,7 +21,7 @@ function mount({ transport }: ScriptedServer): void {
     const url = new URL(input, location.href);
     const name = url.pathname.replace("/trpc/sessions.", "") as keyof typeof procedures;
     const text = init.method === "POST" ? init.body : url.searchParams.get("input");
-    // tRPC sends text, and each procedure what it takes.
+    // tRPC sends text, and each procedure gets its own input.
     const data = await procedures[name](JSON.parse(text as string) as never);
     return Response.json({ result: { data } });
   });

@@ -38,7 +38,7 @@ test("a session that is started with its page is started once, in StrictMode and
   await sessions.open(transfer, id).submit("recipient", recipient);
   expect(startsOf(server)).toHaveLength(1);
   expect(sessions.list(transfer).state.active).toHaveLength(1);
-  // Else React was not strict.
+  // If this fails, React was not strict.
   expect(effects).toBe(2);
 });
 
@@ -118,10 +118,10 @@ function Known({ id, onWait }: { readonly id: string; readonly onWait: (waitedFo
   return <p>{`${status} ${progress.current}`}</p>;
 }
 
-/** What is thrown to React passes by here. */
+/** Records the values that are thrown to React. */
 function useNoticed(id: string, onWait: (waitedFor: unknown) => void) {
   try {
-    // It is called at every render; what it throws is thrown on.
+    // The hook is called at every render, and this throws its errors on.
     // oxlint-disable-next-line react-hooks/rules-of-hooks
     return useSuspenseSession(transfer, id);
   } catch (thrown) {
@@ -151,7 +151,7 @@ test("a component suspends until it is known whether its session exists", async 
   );
   await vi.waitFor(() => expect(element.innerText).toBe("active amount\n\nmissing recipient"));
   expect([...shown].filter(Boolean)).toEqual(["Looking…", "active amount\n\nmissing recipient"]);
-  // However often it was rendered meanwhile, each session was waited for once.
+  // React rendered many times, but waited for each session once.
   expect(onWait.mock.calls.length).toBeGreaterThan(2);
   expect(new Set(onWait.mock.calls.flat()).size).toBe(2);
   // Once known it is shown at once.
@@ -173,6 +173,6 @@ test("what a server rendered becomes the session, and React has nothing to compl
   await vi.waitFor(() => expect(element.innerText).toBe("2 false\n\nactive text saved\n\nbegun\n\nactive once"));
   expect(element.querySelector("input")!.value).toBe("…");
   expect(complaints).not.toHaveBeenCalled();
-  // What suspends is rendered in the browser alone, and React says so.
+  // React renders a component that suspends only in the browser, and says so.
   expect(recovered.map(String)).toEqual([expect.stringContaining("Switched to client rendering")]);
 });

@@ -9,7 +9,7 @@ function page() {
   return createElement(ServerPage, { sessions, id: "0190b2f4-0000-7000-8000-0000000000ff" });
 }
 
-/** Without the trace of what suspends. */
+/** Removes the trace of the component that suspends. */
 const plain = (html: string) => html.replace(/<template[^>]*>/, "<template>");
 
 test("a server renders the same page every time: nothing is known there, and what would wait shows its fallback", () => {

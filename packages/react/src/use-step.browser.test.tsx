@@ -104,7 +104,7 @@ test("what the schema refuses is told by field until something is typed, and wha
   await vi.waitFor(() => expect(output.textContent).toBe("false undefined undefined undefined"));
   expect(input.value).toBe("5");
 
-  // Nothing of the step has changed: a form library need not look again.
+  // The step has not changed, so a form library need not read it again.
   const { values, draft, submit: submitting } = renders.at(-1)!;
   await session.submit("recipient", { ...recipient, name: "Grace" });
   await vi.waitFor(() => expect(session.state.data.recipient).toMatchObject({ name: "Grace" }));

@@ -33,7 +33,7 @@ test("a step's form knows its fields, what it takes and what its conflict holds"
   expectTypeOf(amount.values.reference).toEqualTypeOf<string | null | undefined>();
   expectTypeOf(amount.issues.reference).toEqualTypeOf<string | undefined>();
   expectTypeOf(amount.submit).toBeCallableWith({ cents: 1 });
-  // What is typed may be no valid value yet.
+  // A typed value may not be valid yet.
   expectTypeOf(amount.draft).toBeCallableWith({ cents: "12," });
   // @ts-expect-error Not what the step takes.
   amount.submit({ cents: "12," });

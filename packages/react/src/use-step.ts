@@ -94,14 +94,14 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
   const refusal = mine?.refusal && !isOver(mine.refusal, step, state, conflict) ? mine.refusal : null;
   return useMemo(
     () => ({
-      // The application's own forms typed them.
+      // The application's own forms made these values.
       values: values as ValuesOf<F, K>,
       draft,
       submit,
       pending: mine?.pending ?? false,
       refusal,
       issues: issuesOf(refusal) as UsedStep<F, K>["issues"],
-      // Found by its step.
+      // The conflict was found by its step.
       conflict: conflict as UsedStep<F, K>["conflict"],
     }),
     [values, draft, submit, mine?.pending, refusal, conflict],

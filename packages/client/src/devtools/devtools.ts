@@ -9,10 +9,10 @@ import { syncs, type Sync } from "../sync/sync.ts";
 const opened = new WeakMap<Sessions, () => void>();
 
 /**
- * Shows a panel for developers on this page: sessions, the queue, drafts, this tab's part, the disk and the clock; with
- * buttons to go offline, to drop a reply and to evict the store. What a person typed is hidden until it is asked for.
- * It opens at any time, once for each `sessions`, and goes with `sessions.close()`. Returns what takes it away, and
- * undoes what it did to the connection.
+ * Shows a panel for developers on this page. The panel shows sessions, the queue, drafts, the part of this tab, the disk
+ * and the clock. Its buttons go offline, drop a reply and evict the store. Typed values are hidden until the developer
+ * asks for them. The panel can open at any time, once for each `sessions`, and `sessions.close()` removes it. The returned
+ * function removes the panel, and undoes what it did to the connection.
  *
  * @throws {SessionsError} `configuration_invalid`: another copy of the package made these sessions.
  * @example
@@ -58,7 +58,7 @@ export function openDevtools(sessions: Sessions): () => void {
     },
   });
 
-  // A look at each frame that is painted costs less than telling would cost every page that has no devtools.
+  // A look at each painted frame costs only this page. Events for the panel would cost every page without devtools.
   function look(): void {
     if (!sync.isOpen) return close();
     frame = requestAnimationFrame(look);
@@ -78,7 +78,7 @@ export function openDevtools(sessions: Sessions): () => void {
   }
 
   function close(): void {
-    // Not another panel's, opened since.
+    // Another panel may have opened since then. Leave it.
     if (opened.get(sessions) !== close) return;
     cancelAnimationFrame(frame);
     opened.delete(sessions);

@@ -2,7 +2,7 @@ import type { Command } from "@sessions/core";
 import { createDeferred } from "../deferred.ts";
 import type { Api } from "../sync/api.ts";
 
-/** What a command is, without what a person typed. */
+/** A command's kind, session and step, without the values that a person typed. */
 export interface CommandName {
   readonly kind: Command["kind"];
   readonly session: string;
@@ -16,21 +16,21 @@ export interface Interceptor {
   readonly sending: ReadonlyMap<string, CommandName>;
   readonly isCut: boolean;
   readonly drops: boolean;
-  /** Nothing gets through in either direction, what is under way included. */
+  /** From now on no call and no reply passes, not even one that is under way. */
   cut(): void;
   mend(): void;
-  /** Whether the reply to the next push is lost once it comes. */
+  /** Sets whether the reply to the next push is lost when it comes. */
   dropReply(drops: boolean): void;
-  /** Takes itself out. */
+  /** Restores the connection and the methods of the `Api`. */
   remove(): void;
 }
 
-/** Everything that asks the server holds this one object, so that its methods can be replaced under them. */
+/** Replaces the methods of `api`. All code that asks the server holds this one object, so it calls the new methods. */
 export function interceptApi(api: Api): Interceptor {
   const real = { ...api };
   let sending: ReadonlyMap<string, CommandName> = new Map();
   let isCut = false;
-  // Rejects when the way is cut.
+  // Rejects when the connection is cut.
   let severed = createDeferred<never>();
   let drops = false;
 
@@ -40,7 +40,7 @@ export function interceptApi(api: Api): Interceptor {
 
   function cut(): void {
     isCut = true;
-    // Nobody may be waiting just now.
+    // A rejection is no error if no code waits for it now.
     severed.promise.catch(() => {});
     severed.reject(new Error("Offline by the devtools."));
   }

@@ -3,13 +3,13 @@ import { isUnsent, type SessionRecord, type Settlement } from "../record/record.
 import type { Sync } from "../sync/sync.ts";
 import { nameOf, type CommandName, type Interceptor } from "./interceptor.ts";
 
-/** How many lines of each kind are shown, the newest. */
+/** The panel shows at most this many lines of each kind: the newest. */
 const SHOWN = 50;
 
-/** How pressing what a line says is. */
+/** How urgent a line is. */
 export type Severity = "calm" | "busy" | "alarming";
 
-/** A word and how pressing it is. */
+/** A word, and how urgent it is. */
 export interface Badge {
   readonly text: string;
   readonly severity: Severity;
@@ -38,17 +38,16 @@ export interface DraftLine {
   /** Milliseconds since 1970, by the clock of the device that typed it. */
   readonly typedMs: number;
   readonly here: boolean;
-  /** What a person typed. */
-  /** Undefined where the field was emptied. */
+  /** The value that a person typed; undefined if the person emptied the field. */
   readonly value: Json | undefined;
 }
 
-/** What a command is called, by its kind and step. */
+/** The kind and the step that name a command. */
 export type Named = Pick<CommandName, "kind" | "step">;
 
-/** All that the panel shows, at one moment. */
+/** All contents of the panel at one moment. */
 export interface PanelModel {
-  /** Short facts of this tab, by what they are about. */
+  /** Short facts of this tab, by their subject. */
   readonly facts: Readonly<Record<string, Badge>>;
   readonly sessions: readonly SessionLine[];
   readonly commands: readonly CommandLine[];
@@ -57,7 +56,7 @@ export interface PanelModel {
 
 type Source = Pick<Sync, "store" | "connection" | "tabs" | "device">;
 
-/** `seen` are the names of commands from earlier glances, and takes those of this one: an outcome has only an id. */
+/** `seen` holds the names of commands from earlier calls, because an outcome has only an id. This call adds its own. */
 export function panelModelOf(sync: Source, interceptor: Interceptor, seen: Map<string, Named>): PanelModel {
   const records = [...sync.store.records].sort(([left], [right]) => (left < right ? 1 : -1));
   const device = sync.device();
@@ -145,7 +144,7 @@ function textOf(named: Named | undefined): string {
   return named.step === null ? named.kind : `${named.kind} ${named.step}`;
 }
 
-/** They become commands when they are pushed, and leave no outcome. */
+/** The drafts that are being sent. A draft becomes a command when it is pushed, and leaves no outcome. */
 function draftsUnderWay({ sending }: Interceptor): readonly CommandLine[] {
   return [...sending].flatMap(([id, { kind, session, step }]) =>
     kind === "draft" ? [{ id, session, name: `draft ${step}`, state: busy("sending") }] : [],

@@ -4,7 +4,7 @@ import { resizeBy } from "./resize.ts";
 import { style } from "./style.ts";
 import { tableOf } from "./table.ts";
 
-/** What its buttons do. Each says what it has done. */
+/** The actions of the panel's buttons. Each returns a sentence that says what it did. */
 export interface PanelActions {
   readonly onOffline: () => string;
   readonly onDrop: () => string;
@@ -18,7 +18,7 @@ export interface PanelSwitches {
   readonly revealed: boolean;
 }
 
-/** The panel on the page, in a shadow root: neither's style reaches the other. */
+/** The panel on the page. It is in a shadow root, so the styles of the panel and of the page do not change each other. */
 export interface Panel {
   show(model: PanelModel, switches: PanelSwitches): void;
   remove(): void;
@@ -28,7 +28,7 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
   const host = element("div");
   host.dataset["sessionsDevtools"] = "";
   const root = host.attachShadow({ mode: "open" });
-  // Not an element: a page's policy may forbid those.
+  // A page's content security policy may forbid <style> elements.
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
   root.adoptedStyleSheets = [sheet];
@@ -48,7 +48,7 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
   panel.append(...edges, toggle, content);
   root.append(panel);
   toggle.setAttribute("aria-controls", "content");
-  // It would lie over what it is to show.
+  // An open panel would cover the page that the developer wants to see.
   expand(false);
   panel.addEventListener("keydown", ({ key }) => {
     if (key !== "Escape") return;
@@ -106,7 +106,7 @@ export function createPanel({ onOffline, onDrop, onEvict, onReveal }: PanelActio
   };
 }
 
-/** The end of an id, which differs most; all of it on hovering. */
+/** Shows the end of an id, which differs most. The whole id appears when the pointer is over it. */
 function idCell(id: string, flow?: string): HTMLElement {
   const made = element("span", { title: id });
   made.append(...(flow ? [`${flow} `] : []), element("code"));

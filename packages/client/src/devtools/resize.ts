@@ -4,15 +4,15 @@ import { element } from "./element.ts";
 const LEAST = { height: 160, width: 280 } as const;
 const KEY_STEP = 40;
 
-/** The keys that make the panel larger or smaller: it grows from its corner, upwards and to the left. */
+/** The keys that make the panel larger or smaller. The panel grows from its corner, upwards and to the left. */
 const keys: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   height: { ArrowUp: KEY_STEP, ArrowDown: -KEY_STEP, Home: -Infinity, End: Infinity },
   width: { ArrowLeft: KEY_STEP, ArrowRight: -KEY_STEP, Home: -Infinity, End: Infinity },
 };
 
 /**
- * An edge of the panel that is dragged, or moved with the arrow keys, Home and End: a focusable separator (WAI-ARIA,
- * window splitter).
+ * An edge of the panel. A person drags it, or moves it with the arrow keys, Home and End. It is a focusable separator
+ * (WAI-ARIA, window splitter).
  */
 export function resizeBy(side: "height" | "width", panel: HTMLElement): HTMLElement {
   const isHeight = side === "height";
@@ -52,7 +52,7 @@ export function resizeBy(side: "height" | "width", panel: HTMLElement): HTMLElem
     edge.onpointermove = (moved) => resize(from - (isHeight ? moved.clientY : moved.clientX));
     edge.onlostpointercapture = () => (edge.onpointermove = null);
   });
-  // A splitter has a value from the beginning.
+  // WAI-ARIA wants a value from the beginning.
   tell(LEAST[side]);
   return edge;
 }

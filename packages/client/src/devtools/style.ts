@@ -1,4 +1,4 @@
-/** The panel's own. It is dark on every page, so that it is not taken for a part of it. */
+/** The panel's style. The panel is dark on every page, so that nobody takes it for a part of the page. */
 export const style = `
 :host {
   all: initial;

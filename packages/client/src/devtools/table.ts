@@ -1,9 +1,9 @@
 import { element } from "./element.ts";
 
-/** What stands in a cell. */
+/** The content of a cell. */
 type Cell = string | HTMLElement;
 
-/** A table with a caption; of no lines it says so. */
+/** A table with a caption. If there are no lines, it says so. */
 export function tableOf(title: string, columns: readonly string[], lines: readonly (readonly Cell[])[]): HTMLElement {
   const made = element("table");
   const caption = element("caption");

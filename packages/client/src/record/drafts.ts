@@ -18,10 +18,10 @@ import {
 import type { RecordUpdate, SessionRecord, ShelvedChange } from "./record.ts";
 
 type FieldDrafts = Drafts[string];
-/** A step's fields as somebody gave them. */
+/** A step's fields as a person or a caller gave them. */
 export type Fields = Readonly<Record<string, Json | undefined>>;
 
-/** Two devices' drafts together. In each field the newer stamp wins, in either order of merging. */
+/** Merges two devices' drafts. Each field keeps the value with the newer stamp, in either order of merging. */
 export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
   const merged: Drafts = { ...left };
   for (const [step, slots] of Object.entries(right)) {
@@ -57,7 +57,7 @@ export function pickFields<T>(fields: Readonly<Record<string, T>>, test: (field:
   return Object.fromEntries(Object.entries(fields).filter(([field, value]) => test(field, value)));
 }
 
-/** A shelved draft with those of its fields that pass a test; nothing if none does. */
+/** A shelved draft with only the fields that pass a test; an empty list if no field passes. */
 export function keepFields(entry: ShelvedChange, test: (field: string) => boolean): ShelvedChange[] {
   const mine = pickFields(entry.mine as Record<string, Json>, test);
   return Object.keys(mine).length > 0 ? [{ ...entry, mine }] : [];

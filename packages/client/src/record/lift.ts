@@ -52,7 +52,7 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
   }
 }
 
-/** Lifts a snapshot to this page's version, if it can. Of an ended session that cannot be lifted only the end is left. */
+/** Lifts a snapshot to this page's version, if possible. An ended session that cannot be lifted keeps only its end. */
 export function liftSnapshot(flow: AnyFlow | undefined, snapshot: Snapshot): Snapshot {
   if (flow === undefined || snapshot.version > flow.version) return snapshot;
   try {
@@ -108,7 +108,7 @@ function liftTyped(
   session: ShownSession,
 ): Pick<ShelvedChange, "mine" | "over"> {
   const typedAt = over?.typed ?? {};
-  // It is not known when some fields were typed. Any stamp above the oldest does.
+  // Some fields may have no stamp. Any stamp above the oldest is enough for them.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);
   const slots = mapFields(mine as Fields, (value, field) => slotOf(value, typedAt[field] ?? at));
   const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: slots }, {}, session));

@@ -62,7 +62,7 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
       for (const { id: settled } of [...mine.settled, ...theirs.settled]) {
         expect(both.pending.map(({ command }) => command.id)).not.toContain(settled);
       }
-      // Whatever their ids say: a clock may have been set back.
+      // The order of their ids does not count: a clock may have been set back.
       for (const view of [mine, theirs]) {
         const left = view.pending.filter((entry) => both.pending.includes(entry));
         expect(both.pending.filter((entry) => left.includes(entry))).toEqual(left);
@@ -71,7 +71,7 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
       expect(new Set(shelved)).toEqual(new Set([...mine.shelved, ...theirs.shelved].map((entry) => entry.id)));
       expect(shelved).toHaveLength(new Set(shelved).size);
       expect(both.drafts).toEqual(mergeDrafts(mine.drafts, theirs.drafts));
-      // Again, the other way round too, it is the same.
+      // A second merge, in either order, gives the same record.
       expect(mergeRecords(both, theirs)).toEqual(both);
       expect(commandsOf(mergeRecords(theirs, mine))).toEqual(commandsOf(both));
     }),

@@ -47,7 +47,7 @@ type Action = typeof actions extends fc.Arbitrary<infer T> ? T : never;
  */
 class World {
   record: SessionRecord = emptyRecord;
-  /** Every command that the person was not refused at once, and what the person decided of those on the shelf. */
+  /** Every command that was not refused at once, and the person's decisions on the shelved ones. */
   readonly taken = new Set<string>();
   readonly decided = new Set<string>();
   readonly receipts = new Map<string, number>();
@@ -76,7 +76,7 @@ class World {
     else this.#resolve(action.again);
   }
 
-  /** Everything is sent and heard of. */
+  /** Sends every command, and hears every reply. */
   settle(): void {
     while (this.#replies.length > 0) this.#hear(0);
     for (let round = 0; round < 3; round += 1) {
@@ -103,7 +103,7 @@ class World {
     this.record = enqueue(command, base, instead)(this.record);
   }
 
-  /** As a session's actions do: what the rules refuse on what is seen is not taken. */
+  /** Takes a command as a session's actions do, unless the rules refuse it on the view. */
   #judged(command: QueuedCommand, instead?: string): boolean {
     const { accepted } = advance(transfer, this.screen, command, { device: here, nowMs: this.#count });
     if (accepted) this.#take(command, instead);
@@ -156,7 +156,7 @@ class World {
       drafts.set(id, { step, slots });
       commands.push(draft(session, step, slots, { id, seen }));
     }
-    // The application or the engine refuses the first of them, whatever the rules say, and the rest is judged without it.
+    // The application or the engine refuses the first one, even if the rules allow it. The others are judged without it.
     const [first] = commands;
     const outcomes = commands.map((command): [string, Outcome] => {
       const refused = command === first && refusal && !this.receipts.has(command.id);
@@ -187,7 +187,7 @@ class World {
 
 function fatesOf({ record, decided, receipts }: World, id: string): readonly string[] {
   const settlement = record.settled.find((entry) => entry.id === id)?.settlement;
-  // Nobody is told that something was applied which was not.
+  // No command is reported as applied if it was not.
   if (settlement?.outcome === "accepted") expect(receipts.get(id)).toBe(settlement.revision);
   return [
     ...(record.pending.some(({ command }) => command.id === id) ? ["pending"] : []),
@@ -211,7 +211,7 @@ test("S4, S2: whatever is done here and elsewhere, and in whatever order replies
           expect(fates).toHaveLength(1);
           seen.add(fates[0]!);
         }
-        // S10: what is heard never runs backwards.
+        // S10: revisions that a device hears never run backwards.
         const now = world.record.snapshot?.revision ?? 0;
         expect(now).toBeGreaterThanOrEqual(revision);
         revision = now;
@@ -224,6 +224,6 @@ test("S4, S2: whatever is done here and elsewhere, and in whatever order replies
     }),
     { numRuns: repetitions({ few: 150, many: 5_000 }) },
   );
-  // Else nothing was tried.
+  // If this fails, the search tried nothing.
   expect([...seen].toSorted()).toEqual(["applied", "decided", "pending", "shelved", "superseded"]);
 }, 300_000);

@@ -104,7 +104,7 @@ test.for([
           after.shelved.some((entry) => entry.id === command),
         ];
         expect(fates.filter(Boolean)).toHaveLength(1);
-        // Whoever waits hears of it when it is no longer pending, and only then.
+        // A waiting caller hears of a command when it is no longer pending, and only then.
         expect(settlement === undefined).toBe(fates[0]);
       }
       if (queue.typed) {
@@ -134,7 +134,7 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   const queue = enqueue(submitting(1, "amount", { cents: 1 }), null);
   const once = queue(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord));
   expect(queue(once)).toBe(once);
-  // Nor does it leave what it had taken up, when that is written with it again.
+  // If the draft that the submission took is written again with it, no draft is left.
   const at = `000000000000001-0000-${device.id}`;
   const type = keepDraft("amount", { cents: { value: 1, at } }, 1);
   const submit = enqueue({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);

@@ -46,7 +46,7 @@ export function unshelve(id: string): RecordUpdate {
   return (record) => ({ ...record, shelved: record.shelved.filter((entry) => entry.id !== id) });
 }
 
-/** Notes the irreversible step that is about to be sent, unless its answer is known or another step waits for one. */
+/** Notes the irreversible step that is sent next, unless its answer is known or another step waits for an answer. */
 export function noteConfirmation(confirmation: NonNullable<SessionRecord["confirmation"]>): RecordUpdate {
   return (record) =>
     record.settled.some(({ id }) => id === confirmation.id)

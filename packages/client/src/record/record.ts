@@ -18,7 +18,7 @@ export interface PendingCommand {
   readonly base: Json | null;
 }
 
-/** A change that could not be applied, kept until the person decides. */
+/** A change that could not be applied. It is kept until the person decides. */
 export interface ShelvedChange {
   /** The command's id. A shelved draft has the id of the first command that displaced it, or its first stamp. */
   readonly id: string;

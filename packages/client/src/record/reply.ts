@@ -29,7 +29,7 @@ export interface Answer {
   readonly snapshot: Snapshot | undefined;
   /** By command id. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
-  /** The drafts that were pushed, by the id that they were pushed under. */
+  /** The drafts that were pushed, by the ids of their commands. */
   readonly drafts: ReadonlyMap<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>;
 }
 
@@ -150,7 +150,7 @@ function shelve(change: ShelvedChange): RecordUpdate {
   return (record) => ({ ...record, shelved: [...record.shelved, change] });
 }
 
-/** Makes a refused input the step's draft again, but for fields with a newer draft, and unless the session has ended. */
+/** Makes a refused input the step's draft again, except fields with a newer draft. In an ended session it does nothing. */
 function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;

@@ -29,7 +29,7 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
   };
 }
 
-/** Removes conflicts in which nothing differs any more: the server has the value that was meant here. */
+/** Removes conflicts in which no field differs any more: the server has the value of this device. */
 function dropAgreedConflicts(flow: AnyFlow): RecordUpdate {
   return (record) =>
     record.shelved.reduce((left, entry) => {

@@ -148,7 +148,7 @@ function submit(record: SessionRecord, words: Json, typed: string[]): SessionRec
   return enqueue(submission(viewOf(flow, record, here), 10, words, typed), null)(record);
 }
 
-/** With a submission that waits for its answer; one that has not seen what is typed, unless there is one already. */
+/** Adds a submission that waits for its answer and has not seen the typed value, unless there is a submission already. */
 function submitted(world: World): World {
   return world.record.pending.length > 0 ? world : { ...world, record: submit(world.record, earlier, []) };
 }

@@ -1,4 +1,4 @@
-/** Where something that a person typed in a field of a form may be. */
+/** The places in which a value that a person typed in a form may be. */
 export const places = {
   unsent: "an unsent draft, in the record's `drafts`",
   sent: "a sent draft without an answer, still in `drafts`",
@@ -10,7 +10,7 @@ export const places = {
 
 export type TypedPlace = keyof typeof places;
 
-/** Where an event leaves it. `submitted`: the step holds it on the server. `gone`: a newer value has replaced it, or nobody needs it. */
+/** The place of the value after an event. `submitted`: the step holds it on the server. `gone`: a newer value has replaced it, or nobody needs it. */
 export type TypedOutcome = TypedPlace | "shelved and unsent" | "submitted" | "gone";
 
 export const events = {
@@ -35,7 +35,7 @@ export const events = {
 
 export type TypedEvent = keyof typeof events;
 
-/** What becomes of a typed value: the place where it was, and the event. The test takes every cell from the real functions. */
+/** The place of a typed value after an event, by the event and the place before. The test takes every cell from the real functions. */
 export const typedInput = {
   "typed again here": {
     unsent: "gone",

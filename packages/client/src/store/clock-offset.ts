@@ -1,19 +1,19 @@
 const KEY = "sessions:clock";
 
-/** Keeps by how much the server's clock differs from this device's, in milliseconds: a page that opens offline needs it too. */
+/** Keeps the difference of the server's clock from this device's, in milliseconds. A page that opens offline needs it. */
 export interface ClockOffset {
-  /** 0 while it is not known. */
+  /** 0 if it is not known. */
   read(): number;
   write(offsetMs: number): void;
 }
 
-/** Of a device, whoever uses it: it says nothing of anyone. */
+/** The offset of the device, for all owners. It tells nothing about a person. */
 export const storedClockOffset: ClockOffset = {
   read() {
     try {
       return Number(localStorage.getItem(KEY)) || 0;
     } catch {
-      // A sandboxed frame may have none, nor has a server.
+      // A sandboxed frame may have no `localStorage`, and a server has none.
       return 0;
     }
   },
@@ -21,7 +21,7 @@ export const storedClockOffset: ClockOffset = {
     try {
       localStorage.setItem(KEY, String(Math.round(offsetMs)));
     } catch {
-      // As above: then it is known again once the server is heard.
+      // There is no `localStorage`, as above. The next reply of the server tells the offset again.
     }
   },
 };

@@ -82,7 +82,7 @@ test("S13: a transaction that completed although its failure was told doubles no
   await session.draft("recipient", { name: "A" }).stored;
   const { commit } = IDBTransaction.prototype;
   vi.spyOn(IDBTransaction.prototype, "commit").mockImplementationOnce(function (this: IDBTransaction) {
-    // It hears of an end that is none.
+    // The page gets an `abort` event, although the transaction completes.
     this.dispatchEvent(new Event("abort"));
     commit.call(this);
   });

@@ -6,25 +6,25 @@ const STORE = "records";
 /** The key of the device's id. It is "" once the owner has been forgotten. */
 export const DEVICE_KEY = "device";
 
-/** How long the disk may take, in milliseconds: a tab that fell asleep in a transaction holds up all others. */
+/** How long the disk may take, in milliseconds. All other tabs wait for a tab that sleeps in a transaction. */
 const DISK_MS = 3_000;
 
-/** An IndexedDB database with one object store, opened when it is first used and again whenever that is needed. */
+/** An IndexedDB database with one object store. The first use opens it, and a later use opens it again if needed. */
 export interface Database {
-  /** Fails after {@link DISK_MS}; what had not completed by then never will. May run its callback twice. */
+  /** Fails after {@link DISK_MS}: a transaction that has not completed by then never will. May call its callback twice. */
   readonly transact: UseStore;
-  /** Reads, changes and writes in one transaction. Resolves when that has completed; when `strict`, on the disk itself. */
+  /** Reads, changes and writes in one transaction. Resolves when it has completed: if `strict`, on the disk itself. */
   update<T>(key: string, step: (value: T | undefined) => T, durability?: IDBTransactionDurability): Promise<void>;
-  /** Lets go of the database, so that it can be deleted. Using it opens it again. */
+  /** Closes the connection, so that the database can be deleted. The next use opens it again. */
   release(): void;
-  /** Lets go of the database for good: what still wants it fails, and makes it no more. */
+  /** Closes the connection for ever. Later uses fail, and do not make the database again. */
   close(): void;
 }
 
 export interface DatabaseEvents {
   /** Another tab forgets the owner. */
   readonly onForgotten: () => void;
-  /** The browser or a person has closed or deleted it: what was in it may be gone. */
+  /** The browser or a person has closed or deleted the database. Its contents may be gone. */
   readonly onGone: () => void;
 }
 
@@ -33,7 +33,7 @@ export function openDatabase(name: string, environment: Environment, events: Par
   let opening: Promise<IDBDatabase> | undefined;
   let wasOpen = false;
   let closed = false;
-  // Nothing is opened until it is known why the database is deleted.
+  // While it is not known why the database is deleted, nothing opens it.
   let verdict = Promise.resolve();
 
   function drop(connection: typeof opening): void {
@@ -66,12 +66,12 @@ export function openDatabase(name: string, environment: Environment, events: Par
       request.onerror = () => reject(request.error);
       request.onsuccess = () => {
         const database = request.result;
-        // Browsers close a database on their own: Safari in the background, any when site data is cleared.
+        // Safari closes a database of a page in the background. Every browser closes it when a person clears site data.
         database.onclose = () => {
           onEnd();
           onGone?.();
         };
-        // The version never changes, its number is in the name: this is a deletion.
+        // This event is a deletion: the database's version never changes, because the number is in the name.
         database.onversionchange = () => {
           const device = database.transaction(STORE).objectStore(STORE).get(DEVICE_KEY);
           verdict = new Promise((resolve) => {
@@ -106,7 +106,7 @@ export function openDatabase(name: string, environment: Environment, events: Par
           signal.throwIfAborted();
           return await callback(transaction.objectStore(STORE));
         } catch (error) {
-          // A handle goes stale without a `close` event, and WebKit loses its database process ("UnknownError").
+          // A connection can fail without a `close` event, and WebKit's database process can crash ("UnknownError").
           drop(connection);
           if (attempt > 1 || signal.aborted) throw error;
         }
@@ -124,7 +124,7 @@ export function openDatabase(name: string, environment: Environment, events: Par
           const reading = store.get(key);
           reading.onsuccess = () => {
             store.put(step(reading.result as T | undefined), key);
-            // Were the page to fall asleep now, the transaction would wait for it, and every other tab with it.
+            // Without this, the transaction waits for a page that falls asleep now, and so does every other tab.
             transaction.commit();
           };
           await completed;
@@ -140,11 +140,11 @@ function abort(transaction: IDBTransaction): void {
   try {
     transaction.abort();
   } catch {
-    // It has completed, and its event comes late.
+    // The transaction has completed already, and its event comes later.
   }
 }
 
-/** Deletes every database whose name begins so. Emptied first, since a frozen tab can hold a deletion up for long. */
+/** Deletes every database whose name begins with `prefix`. It empties each first: a frozen tab can delay a deletion. */
 export async function forgetDatabases(name: string, prefix: string, environment: Environment): Promise<void> {
   const found = (await indexedDB.databases?.()) ?? [];
   const others = found.map((database) => database.name ?? "").filter((other) => other.startsWith(prefix));
@@ -162,7 +162,7 @@ async function forgetDatabase(name: string, environment: Environment): Promise<v
   await deleteDatabase(name);
 }
 
-/** Resolves when it is deleted, or goes as soon as the last tab lets go of it. */
+/** Resolves when the database is deleted, or when its deletion waits only for other tabs to close it. */
 export function deleteDatabase(name: string): Promise<unknown> {
   const request = indexedDB.deleteDatabase(name);
   return new Promise((resolve, reject) => {

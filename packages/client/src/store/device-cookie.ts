@@ -1,14 +1,14 @@
-/** What a browser keeps of a device when it deletes IndexedDB: a cookie. */
+/** The facts of a device that are in a cookie. The browser keeps the cookie when it deletes IndexedDB. */
 export interface DeviceCookie {
-  /** The device's id; undefined when the browser knows none. */
+  /** The device's id; undefined if there is no cookie. */
   readonly device: string | undefined;
-  /** Whether the device had something that the server lacks. */
+  /** Whether the device had changes that the server lacks. */
   readonly unsent: boolean;
-  /** Whether the browser has deleted such a thing, and nobody has been told. */
+  /** Whether the browser has deleted such changes, and the person has not been told. */
   readonly lost: boolean;
 }
 
-// The longest that browsers allow, in seconds.
+// The longest life that browsers allow, in seconds.
 const LONGEST = 400 * 24 * 3_600;
 
 export function readDeviceCookie(owner: string, profile: string): DeviceCookie {
@@ -20,7 +20,7 @@ export function writeDeviceCookie(owner: string, profile: string, { device, unse
   put(nameOf(owner, profile), `${device}${unsent ? ".unsent" : ""}${lost ? ".lost" : ""}`, LONGEST);
 }
 
-/** Of every profile. */
+/** Deletes the cookies of every profile of the owner. */
 export function eraseDeviceCookies(owner: string): void {
   for (const [name = ""] of cookies()) if (name.startsWith(nameOf(owner, ""))) put(name, "", 0);
 }
@@ -30,7 +30,7 @@ function cookies(): string[][] {
   try {
     return document.cookie.split("; ").map((cookie) => cookie.split(/[=.]/));
   } catch {
-    // A sandboxed frame may have none, a server has no document.
+    // A sandboxed frame may have no cookies, and a server has no document.
     return [];
   }
 }
@@ -40,11 +40,11 @@ function put(name: string, value: string, seconds: number): void {
     const secure = location.protocol === "https:" ? ";secure" : "";
     document.cookie = `${name}=${value};path=/;samesite=lax;max-age=${seconds}${secure}`;
   } catch {
-    // As above: without a mark a lost store looks like a new device.
+    // There are no cookies, as above. Without a cookie a lost store looks like a new device.
   }
 }
 
-/** Cookies travel, so they name nobody. */
+/** The cookie's name. The browser sends cookies to the server, so it holds hashes of the owner and the profile. */
 function nameOf(owner: string, profile: string): string {
   return `sessions-${hash(owner)}-${profile && hash(profile)}`;
 }

@@ -48,7 +48,7 @@ test("S1: what was stored is on the disk when `stored` resolves", async () => {
   expect(session.state.data).toEqual({ recipient });
   await stored;
 
-  // A page that dies now closes nothing: another one reads what there is.
+  // A page that dies closes nothing. Another page reads the disk.
   const other = openTab(server, { owner });
   await other.ready;
   expect(other.open(transfer, session.id).state.data).toEqual({ recipient });

@@ -16,7 +16,7 @@ export interface RecordsOptions {
   readonly conceals: (record: SessionRecord) => boolean;
   /** These records have changed. */
   readonly onChange: (ids: readonly string[]) => void;
-  /** The records are kept elsewhere from now on. */
+  /** `storage` has changed. */
   readonly onStorage: () => void;
   /** A record is on the disk, for other tabs to read. `met` is true if another tab had changed it, so that this tab has read the changes. */
   readonly onStored: (id: string, met: boolean) => void;
@@ -29,19 +29,19 @@ export interface RecordsOptions {
  */
 export interface Records {
   readonly all: ReadonlyMap<string, SessionRecord>;
-  /** "memory" while IndexedDB refuses. */
+  /** "memory" while IndexedDB refuses to read or write. */
   readonly storage: "disk" | "memory";
-  /** Whether a change of this page is not on the disk, and would be lost with the page. */
+  /** Whether a change is in this page's memory alone, and is lost if the page closes. */
   readonly unstored: boolean;
-  /** Resolves when the change's transaction has completed, or is known to be in memory only; never rejects. */
+  /** Resolves when the change's transaction has completed, or the change is in memory alone. Never rejects. */
   change(id: string, change: RecordUpdate): Promise<void>;
-  /** Reads what is on the disk: these records, or all. Never rejects. */
+  /** Reads these records, or all, from the disk. Never rejects. */
   refresh(ids?: readonly string[]): Promise<void>;
   /** Tries again to write the changes that are in memory alone. `storage` is "disk" once all are written. Never rejects. */
   heal(): Promise<void>;
   /** Writes every record of this page's memory, merged with the record on the disk. */
   restore(): void;
-  /** Says where they are kept. */
+  /** Sets `storage`. */
   keepIn(storage: Records["storage"]): void;
   /** Changes every record that has changes to persist. It calls no listener. */
   apply(change: RecordUpdate): void;
@@ -90,7 +90,7 @@ export function createRecords(options: RecordsOptions): Records {
       row.unpersisted = [(before) => before, ...row.unpersisted];
       void write(id, row);
     }
-    // Another object would be another render.
+    // A new object would render the page again.
     if (sameRecord(record, all.get(id))) return false;
     all.set(id, record);
     return true;
@@ -117,7 +117,7 @@ export function createRecords(options: RecordsOptions): Records {
     if (sameRecord(record, all.get(id))) return row.writing;
     row.unpersisted = [...row.unpersisted, next];
     all.set(id, record);
-    // Before anyone is told: whatever they do with it, it is written.
+    // The write begins before a listener is called, so nothing that a listener does can prevent it.
     const written = write(id, row);
     onChange([id]);
     return written;
@@ -134,7 +134,7 @@ export function createRecords(options: RecordsOptions): Records {
   async function persist(id: string, row: Row): Promise<void> {
     if (row.unpersisted.length === 0 || isGone()) return;
     let persisted = emptyRecord;
-    // One transaction for everything that came while the last one ran.
+    // One transaction writes all changes that came while the last one ran.
     const batch = row.unpersisted;
     const step = (before = row.persisted ?? emptyRecord) =>
       (persisted = batch.reduce((record, change) => change(record), lift(before)));
@@ -212,6 +212,6 @@ export function createRecords(options: RecordsOptions): Records {
 }
 
 function sameRecord(left: SessionRecord, right: SessionRecord | undefined): boolean {
-  // A record is plain JSON but for its interfaces, which have no index signature.
+  // A record is plain JSON. Only its interfaces have no index signature.
   return sameJson(left as unknown as Json, right as unknown as Json | undefined);
 }

@@ -32,7 +32,7 @@ test("S13: an owner who signs out is forgotten by tabs that no channel reaches, 
   await first.forget();
   await vi.waitFor(() => expect(session.state.sync.state).toBe("signed_out"));
   expect(() => second.start(transfer)).toThrow("closed: ");
-  // A screen may render once more, also what it has not shown before.
+  // A screen may render once more, and may open a session that it has not shown before.
   expect(second.open(transfer, quick.id()).state.status).toBe("missing");
   expect(first.list(transfer).state.active).toEqual([]);
   expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain(nameOf(owner));

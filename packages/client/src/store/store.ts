@@ -7,10 +7,10 @@ import { emptyRecord, isUnsent, isUnsettled, type SessionRecord } from "../recor
 import { createRecords, type Records, type RecordsOptions } from "./records.ts";
 import { mergeRecords } from "../record/merge.ts";
 
-/** Raised when records get another shape. It is part of the database's name. */
+/** Raise it when records get another shape. It is part of the database's name. */
 const SCHEMA_VERSION = 1;
 
-/** How many ended sessions with nothing left to settle are kept for reading offline. */
+/** How many ended sessions stay on the disk to be read offline, if nothing in them is unsettled. */
 const ENDED_KEPT = 50;
 
 export interface StoreOptions extends Pick<
@@ -21,7 +21,7 @@ export interface StoreOptions extends Pick<
   readonly profile: string;
   readonly environment: Environment;
   readonly schemaVersion?: number;
-  /** Another tab forgets the owner: abandon the store. */
+  /** Called when another tab forgets the owner. It must abandon the store. */
   readonly onForgotten: () => void;
 }
 
@@ -36,19 +36,19 @@ export interface Store extends Pick<
   readonly loaded: boolean;
   /** Resolves when all persisted records are in memory; never rejects. */
   readonly ready: Promise<void>;
-  /** The device's id, for good once it is `loaded`: a browser without the cookie may have another one on its disk. */
+  /** The device's id. It is final once `loaded` is true: a browser without the cookie may have another id on its disk. */
   readonly device: string;
   /** Whether the browser has deleted changes that this device had not sent. */
   readonly lost: boolean;
-  /** The person knows of it. */
+  /** The person knows that changes were lost. */
   dismissLost(): void;
-  /** Deletes everything local of this owner, in every profile. Nothing is kept from now on. */
+  /** Deletes all local data of this owner, in every profile. From now on the store keeps nothing. */
   forget(): Promise<void>;
-  /** Writes nothing any more: another tab deleted everything. */
+  /** From now on the store writes nothing, because another tab deleted all data. */
   abandon(): void;
-  /** Lets go of the database until it is used again. */
+  /** Closes the database until the next use. */
   release(): void;
-  /** Finishes what is being written, then lets go of the database. Never rejects. */
+  /** Waits for the writes that have begun, and then closes the database. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export function createStore(options: StoreOptions): Store {
   const { promise: ready, resolve } = createDeferred<void>();
   const database = openDatabase(name, environment, { onForgotten, onGone });
   const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
-  // A session that is opened in the same task is read first.
+  // `load` begins after this task, so a session that is opened in the task is read first.
   if (!isServerRender()) queueMicrotask(() => void load().then(resolve));
 
   async function load(): Promise<void> {
@@ -76,11 +76,11 @@ export function createStore(options: StoreOptions): Store {
       if (!known) await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
       const issued = device;
       device = known || device;
-      // Stamps until now have another device id.
+      // The stamps that were made until now have the other id.
       if (device !== issued) records.apply((record) => renamed(record, issued, device));
       await records.refresh();
       await prune();
-      // Another tab may have noticed just now.
+      // Another tab may have noticed the loss just now.
       lost = readDeviceCookie(owner, profile).lost || (known === undefined && cookie.unsent);
     } catch {
       records.keepIn("memory");
@@ -89,7 +89,7 @@ export function createStore(options: StoreOptions): Store {
     changed([...records.all.keys()]);
   }
 
-  /** A tab of an older version may still be open, and may write the older database again. */
+  /** Merges an older database into this one. A tab of the older version may still be open, and may write that again. */
   async function copyFrom(older: string): Promise<void> {
     const from = openDatabase(older, environment);
     for (const [key, value] of await entries<string, SessionRecord | string>(from.transact)) {
@@ -122,7 +122,7 @@ export function createStore(options: StoreOptions): Store {
     options.onChange(ids);
   }
 
-  /** Every tab writes what it knows. */
+  /** Writes the device's id and all records again. Every tab does this with its own memory. */
   function onGone(): void {
     if (gone || !loaded) return;
     database.update<string>(DEVICE_KEY, (known) => known || device).catch(() => records.keepIn("memory"));
@@ -177,6 +177,6 @@ export function createStore(options: StoreOptions): Store {
 
 /** A record with another device id in place of the first one. */
 function renamed(record: SessionRecord, from: string, to: string): SessionRecord {
-  // The id is in stamps alone, at many depths.
+  // The id is only in stamps, and stamps are at many depths.
   return JSON.parse(JSON.stringify(record).replaceAll(from, to)) as SessionRecord;
 }

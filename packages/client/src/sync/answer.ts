@@ -1,4 +1,4 @@
-/** The parts of an HTTP answer that say who answered. Never the body: it may hold anything. */
+/** The parts of an HTTP answer that say who answered. The body is left out, because it may hold anything. */
 export interface Answer {
   /** 0 if the browser hides it, as it does for a redirect to another origin. */
   readonly status: number;
@@ -13,7 +13,7 @@ export interface Answer {
   readonly retryAfterMs: number;
 }
 
-/** Something else than the router answered. */
+/** Another program than the router answered. */
 export class AnswerError extends Error {
   readonly answer: Answer;
 
@@ -41,7 +41,7 @@ export async function readAnswer(response: Response): Promise<{ readonly answer:
     const json: unknown = JSON.parse(text);
     if (isEnvelope(json)) return { answer: { ...about, isRouters: true }, json };
   } catch {
-    // A page, or nothing.
+    // The body is no JSON: a page, or nothing.
   }
   return { answer: about };
 }
@@ -53,7 +53,7 @@ export function answerOf(error: unknown): Answer | undefined {
     readonly meta?: { readonly response?: Response };
     readonly cause?: unknown;
   };
-  // By shapes: the application's tRPC client may come from another copy of the package.
+  // This goes by shapes: the application's tRPC client may come from another copy of tRPC.
   const { answer } = (cause ?? {}) as { readonly answer?: Answer };
   if (answer !== undefined) return answer;
   const known = meta?.response ? answerOfResponse(meta.response) : unknown;
@@ -81,25 +81,25 @@ export function isHtml({ headers }: Response): boolean {
   return /html/.test(headers.get("content-type") ?? "");
 }
 
-/** Whether the same request would be refused again: neither for who asks nor for how busy somebody is. */
+/** Whether the same request would be refused again. The reason is not who asks, and not that a server is busy. */
 export function isFinal(status: number): boolean {
   return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
 }
 
 /**
- * Whether it may be the request's content that is answered so: then the same one would be answered so again. A firewall
- * that refuses a text may answer with a page, with nothing, or by sending elsewhere.
+ * Whether the request's content may be the reason for the answer: then the same request gets the same answer again. A
+ * firewall that refuses a text may answer with a page, with nothing, or with a redirect.
  */
 export function isBlocking({ status, isRouters }: Answer): boolean {
   return isFinal(status) || (!isRouters && (status < 400 || status === 401));
 }
 
-/** After so many refusals in a row a call is blocked. Fewer may be a bad moment. */
+/** A call is blocked after so many refusals in a row. Fewer refusals may have a cause that passes. */
 export const BLOCKED_TRIES = 3;
 
 /**
- * Whether a call was refused for what it asks, by the router or by something before it. `isOffline`: whether others fail
- * too, so that a server's own failure says nothing of this call.
+ * Whether the router, or a program before it, refused a call for its content. `isOffline`: whether other calls fail too.
+ * Then a failure of the server is no refusal of this call.
  */
 export function isRefused(error: unknown, isOffline: boolean): boolean {
   const answer = answerOf(error);
@@ -111,7 +111,7 @@ export function withoutQuery(url: string): string {
   return url.replace(/[?#].*/s, "");
 }
 
-/** Seconds, or a date (RFC 9110, 10.2.3). */
+/** The value of `retry-after` in milliseconds: it is a number of seconds, or a date (RFC 9110, 10.2.3). */
 function retryAfterMsOf(value: string): number {
   const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
   return ms > 0 ? ms : 0;

@@ -27,9 +27,9 @@ export interface ApiOptions {
   readonly owner: string;
   readonly device: () => Device;
   readonly environment: Environment;
-  /** Nobody, or another person, is signed in. */
+  /** Nobody is signed in, or another person is. */
   readonly onSignedOut: () => void;
-  /** Something else than the router answers, or nothing can. Each kind is reported once. */
+  /** Another program than the router answers, or the browser lets no answer through. Each kind is reported once. */
   readonly onError: (fault: SessionsError) => void;
 }
 
@@ -52,10 +52,10 @@ export interface Api {
 export function createApi(options: ApiOptions): Api {
   const { transport, owner, device, environment, onSignedOut } = options;
   const reported = new Set<string>();
-  // Whether the router has answered, by which it is known to be there.
+  // Whether the router has answered: then the address is right.
   let heard = false;
 
-  /** `isLetIn`: the same request without its content was answered, so that this is no word about who is signed in. */
+  /** `isLetIn`: the router answered the same request without its content, so the person is still signed in. */
   function report(error: unknown, isLetIn = false): void {
     const answer = answerOf(error);
     if (!isLetIn && isSignedOut(error, answer, heard)) return onSignedOut();
@@ -125,7 +125,7 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-/** Every reply of the router has its clock. JSON without it comes from something else, or through a transformer. */
+/** Every reply of the router has its time. JSON without a time comes from another program, or through a transformer. */
 function assertOurs(reply: unknown): void {
   const { now } = (reply ?? {}) as { readonly now?: unknown };
   if (typeof now !== "string" || Number.isNaN(Date.parse(now))) {
@@ -133,18 +133,18 @@ function assertOurs(reply: unknown): void {
   }
 }
 
-/** Whether the answer asks to sign in: a 401, a redirect to a page, or a page where the router was. */
+/** Whether the answer asks the person to sign in: a 401, a redirect to a page, or a page where the router was. */
 function isSignedOut(error: unknown, answer: Answer | undefined, heard: boolean): boolean {
   if (codeOf(error) === "UNAUTHORIZED" || answer?.status === 401) return true;
   return answer !== undefined && answer.isHtml && (answer.redirected || (answer.status === 200 && heard));
 }
 
-/** The router's, by its shape: the application's tRPC client may come from another copy of the package. */
+/** The code of the router's error. It goes by the error's shape: the tRPC client may come from another copy of tRPC. */
 function codeOf(error: unknown): string | undefined {
   return (error as { readonly data?: { readonly code?: string } | null } | null)?.data?.code;
 }
 
-/** What a developer should look at; undefined for what passes, or is told elsewhere. */
+/** The fault that a developer should know; undefined if it passes by itself, or is reported elsewhere. */
 function faultOf(error: unknown, answer: Answer | undefined, heard: boolean): SessionsError | undefined {
   if (answer === undefined) {
     const { unanswered } = ((error as Error | undefined)?.cause ?? {}) as { readonly unanswered?: string };
@@ -153,13 +153,13 @@ function faultOf(error: unknown, answer: Answer | undefined, heard: boolean): Se
     return new SessionsError("origin_refused", `${unanswered} does not answer ${location.origin}.`);
   }
   const { status, isRouters, isHtml, url } = answer;
-  // Of what fails in itself the server's own `onError` is told.
+  // The server reports its own failures to its own `onError`.
   if (isRouters && (status >= 500 || status === 429)) return undefined;
   const kind = isHtml ? " with a page of HTML" : "";
   const detail = `${url || "The server"} answered ${status || "something"}${kind}.`;
   return new SessionsError(
     status === 404 || (!heard && url !== "" && status < 300) ? "router_not_found" : "answer_unexpected",
-    // Never its message, which may quote what it was sent.
+    // Leave out the router's message: it may quote the request.
     isRouters ? `${detail} The router says ${codeOf(error)}.` : detail,
   );
 }

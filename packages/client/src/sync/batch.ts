@@ -15,7 +15,7 @@ export interface Batch {
   readonly commands: Command[];
   /** The drafts among them, by session and command id. */
   readonly drafts: Map<string, Map<string, { readonly step: string; readonly slots: Drafts[string] }>>;
-  /** How much the commands weigh, in bytes of JSON. */
+  /** The size of the commands, in bytes of JSON. */
   bytes: number;
   /** Whether a command had no room. */
   full: boolean;
@@ -26,9 +26,9 @@ export interface Batch {
 export interface BatchOptions {
   readonly records: ReadonlyMap<string, SessionRecord>;
   readonly flows: ReadonlyMap<string, AnyFlow>;
-  /** How much the commands may weigh. A single command may always go. */
+  /** The most bytes of JSON that the commands may have. A single command may always have more. */
   readonly maxBytes: number;
-  /** Whether a pending command may go. */
+  /** Whether a pending command may be sent. */
   readonly isSendable: (session: string, command: string) => boolean;
   /** A new command's id. */
   readonly id: () => string;
@@ -38,7 +38,7 @@ export function emptyBatch(): Batch {
   return { commands: [], drafts: new Map(), bytes: 0, full: false, waits: false };
 }
 
-/** Puts a session's commands into a batch, then its drafts: a draft may need the start before it. */
+/** Puts a session's commands into a batch, and then its drafts: a draft may need the start before it. */
 export function fill(
   batch: Batch,
   session: string,
@@ -79,7 +79,7 @@ export function fill(
   }
 }
 
-/** A step's fields, in as many parts as they need; a field is never cut. */
+/** Divides a step's fields into as many parts as they need. It never divides a field. */
 function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[] {
   const portions: Record<string, FieldDrafts[string]>[] = [{}];
   let bytes = 0;
@@ -95,7 +95,7 @@ function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[
   return portions;
 }
 
-/** The length of its JSON in UTF-8, as it is sent. */
+/** The length of a value's JSON in UTF-8, as it is sent. */
 export function bytesOf(value: object): number {
   return new TextEncoder().encode(JSON.stringify(value)).length;
 }

@@ -4,7 +4,7 @@ import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
 
 afterEach(() => {
-  // Back to the prototype's own.
+  // Restores the prototype's own property.
   delete (navigator as { locks?: LockManager }).locks;
 });
 
@@ -61,7 +61,7 @@ test("a page that falls asleep lets go of its lock, its stream and its database,
     const { held } = await navigator.locks.query();
     expect(held!.filter(({ name }) => name!.includes(owner))).toEqual([]);
   });
-  // Nobody is asked to let go of it.
+  // No tab has to close the database first.
   const gone = indexedDB.deleteDatabase(`sessions:${owner}::1`);
   await new Promise((resolve, reject) => {
     gone.onsuccess = resolve;
@@ -134,7 +134,7 @@ test("S4: what a tab stored before it died without a word is sent by another one
     },
   );
   await vi.waitFor(() => expect(server.streams).toBe(1));
-  // It can tell nobody, and is gone at once.
+  // A closed tab can tell no other tab, and is gone at once.
   const post = vi.spyOn(BroadcastChannel.prototype, "postMessage").mockImplementation(() => {});
   const dying = openTab(server, { owner });
   const session = dying.start(transfer);

@@ -11,11 +11,11 @@ export interface Election {
   readonly won: boolean;
   /** Whether tabs can elect one. If not, every visible tab wins. */
   readonly isElected: boolean;
-  /** Takes part, unless it does already. */
+  /** This tab takes part from now on, if it does not already. */
   enter(): void;
-  /** Takes part no more. */
+  /** This tab no longer takes part. If it is the winner, another tab can win. */
   leave(): void;
-  /** The winner must answer soon, or it has fallen asleep and is replaced by this tab. */
+  /** Waits for the winner's answer. If none comes soon, the winner is asleep. Then this tab replaces it, if it is visible. */
   expectAnswer(): void;
   /** The winner has answered. */
   answered(): void;
@@ -33,7 +33,7 @@ export interface ElectionOptions {
 export function createElection({ name, environment, onTurn, ...options }: ElectionOptions): Election {
   let { locks } = options;
   let won = false;
-  // The request for the lock. Aborting it leaves the queue, or lets go of the lock once it is held.
+  // The request for the lock. To abort it is to leave the queue, or to release the lock if this tab has it.
   let place: AbortController | undefined;
   let cancelTimer: (() => void) | undefined;
 
@@ -96,7 +96,7 @@ export function createElection({ name, environment, onTurn, ...options }: Electi
   };
 }
 
-/** Outside a browser nothing is ever hidden. */
+/** Whether the page is hidden. Outside a browser it never is. */
 export function isHidden(): boolean {
   return globalThis.document?.hidden ?? false;
 }

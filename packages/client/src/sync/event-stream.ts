@@ -1,15 +1,15 @@
 import { AnswerError, readAnswer } from "./answer.ts";
 import { createEventReader } from "./event-reader.ts";
 
-/** How a stream asks: the page's `fetch` with what the application adds. */
+/** How a stream sends its request: the page's `fetch` with the headers and credentials of the application. */
 export type Ask = (
   url: string,
   init: Omit<RequestInit, "headers"> & { readonly headers?: Readonly<Record<string, string>> },
 ) => Promise<Response>;
 
 /**
- * An `EventSource` over `fetch`. Unlike the browser's it tells what answered instead of a stream, takes headers, never
- * connects again by itself, and says nothing once it is closed.
+ * An `EventSource` over `fetch`. The browser's own differs in four ways. This one tells which answer came instead of a
+ * stream. It takes headers. It never connects again by itself. Once it is closed, it dispatches no event.
  */
 export class EventStream extends EventTarget {
   static readonly CONNECTING = 0;

@@ -2,12 +2,12 @@ import type { Command } from "@sessions/core";
 import { backoffMs, type Environment } from "../environment.ts";
 
 interface Entry {
-  /** How often its one command failed in a row. */
+  /** How often a single command of the session failed in a row. */
   failures: number;
   untilMs: number;
-  /** How many of its commands are sent together. */
+  /** How many of the session's commands are sent together. */
   atMost: number;
-  /** Whether it has failed without others beside it. */
+  /** Whether the session has failed without other sessions in the same push. */
   alone: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface Isolation {
   /** These commands got through. */
   passed(commands: readonly Command[]): void;
   failuresOf(session: string): number;
-  /** The session is treated like all others again. */
+  /** From now on the session is treated like all others. */
   release(session: string): void;
   /** Nothing is tried for so many milliseconds. */
   rest(ms: number): void;
@@ -65,7 +65,7 @@ export function createIsolation(environment: Environment, onDue: () => void): Is
       if (sessions.size > 1) together = Math.floor(sessions.size / 2);
       for (const session of sessions) {
         const entry = line.get(session) ?? { failures: 0, untilMs: 0, atMost: Infinity, alone: false };
-        // To the end of the line.
+        // The session moves to the end of the order.
         line.delete(session);
         line.set(session, entry);
         if (sessions.size > 1) continue;
@@ -86,7 +86,7 @@ export function createIsolation(environment: Environment, onDue: () => void): Is
         const entry = line.get(session);
         if (entry === undefined) continue;
         const sent = commands.filter((command) => command.session === session).length;
-        // The failing command may be behind these.
+        // The command that fails may come after these.
         if (sent >= entry.atMost) Object.assign(entry, { failures: 0, untilMs: 0 });
         else release(session);
       }

@@ -1,19 +1,19 @@
-/** What happens to a page and its connection. */
+/** Functions to call when something happens to the page or its connection. */
 export interface PageEvents {
-  /** The page is hidden or goes away: the last chance to send something. */
+  /** The page is hidden or goes away. It may be unable to send anything later. */
   readonly onHidden: () => void;
-  /** The page falls asleep, frozen or kept for the back button: it may not hold up others. */
+  /** The browser freezes the page, or keeps it for the back button. Other tabs must not wait for it. */
   readonly onAsleep: () => void;
-  /** The page is seen or awake again, or the device has a connection again. */
+  /** The page is visible or awake again, or the device has a connection again. */
   readonly onBack: () => void;
-  /** The device has or has no connection now. */
+  /** The device has lost its connection, or has one again. */
   readonly onConnection: () => void;
 }
 
-/** Listens to the page, where there is one. Returns what ends it. */
+/** Listens to the page, if there is one. The returned function ends this. */
 export function onPageEvents({ onHidden, onAsleep, onBack, onConnection }: PageEvents): () => void {
   const page = globalThis.document;
-  // Outside a browser there is nothing to hear.
+  // Outside a browser there are no such events.
   if (page === undefined) return () => {};
   const closing = new AbortController();
   const { signal } = closing;

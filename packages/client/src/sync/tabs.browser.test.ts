@@ -4,7 +4,7 @@ import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
 
 afterEach(() => {
-  // Back to the prototype's own.
+  // Restores the prototype's own property.
   delete (navigator as { locks?: LockManager }).locks;
 });
 

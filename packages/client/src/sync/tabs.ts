@@ -7,13 +7,13 @@ import type { ConnectionState } from "./connection.ts";
 export type TabMessage =
   /** These records have other content on the disk. */
   | { readonly kind: "stored"; readonly ids: readonly string[] }
-  /** There is something to push, now: commands, and drafts too once there was a pause. */
+  /** There are commands to push now. `drafts`: drafts too, because the person has paused. */
   | { readonly kind: "wake"; readonly drafts: boolean }
-  /** The state of the connection, from a tab that pushes or watches. */
+  /** The state of the connection. A tab that pushes or watches sends it. */
   | { readonly kind: "link"; readonly state: ConnectionState; readonly serverMs: number | null }
   /** An event of the stream, for tabs that read other flows than the tab that holds the stream. */
   | { readonly kind: "event"; readonly event: WatchEvent }
-  /** A tab wants to know how the connection is. */
+  /** A tab asks for the state of the connection. */
   | { readonly kind: "hello" }
   /** The owner signed out. */
   | { readonly kind: "forgotten" };
@@ -24,14 +24,14 @@ const HIDDEN_MS = 10_000;
 export interface Tabs {
   /** Whether this tab pushes for all tabs of its code version. */
   readonly isLeader: boolean;
-  /** Whether this tab holds the stream for all tabs, whatever they can read. */
+  /** Whether this tab holds the stream for all tabs, of every code version. */
   readonly watches: boolean;
   tell(message: TabMessage): void;
   /** Asks the tabs that push and watch for the state of the connection. A tab that does not answer is asleep, and is replaced. */
   ask(): void;
-  /** The page is seen or awake again. */
+  /** The page is visible or awake again. */
   back(): void;
-  /** The page is not seen any more. */
+  /** The page is hidden now. */
   hidden(): void;
   /** The page falls asleep: another tab is elected. */
   leave(): void;
@@ -88,13 +88,13 @@ export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: 
     if (!closed) channel?.postMessage({ ...message, won });
   }
 
-  // The channel is same-origin and its name holds the owner: only these tabs speak on it.
+  // The channel is of this origin and its name holds the owner, so only these tabs send on it.
   channel?.addEventListener("message", ({ data }: MessageEvent<TabMessage & { readonly won: readonly string[] }>) => {
     if (data.kind === "link")
       for (const election of elections) if (data.won.includes(election.name)) election.answered();
     onMessage(data);
   });
-  // Not before the caller has the returned object.
+  // `onTurn` may be called only after the caller has the returned object.
   queueMicrotask(enter);
 
   return {

@@ -27,8 +27,8 @@ export interface WatchObserver {
 }
 
 /**
- * The mounted router as the client calls it: `trpc.sessions` of a tRPC v11 client fits, and stops fitting
- * when the wire schemas drift apart. Procedures are properties, so that their inputs are compared too.
+ * The mounted router as the client calls it. `trpc.sessions` of a tRPC v11 client has this type, unless the schemas of
+ * client and server differ. Procedures are properties, so that TypeScript compares their inputs too.
  */
 export interface SessionTransport {
   readonly push: { readonly mutate: (request: PushRequest, options?: CallOptions) => Promise<PushReply> };
@@ -52,12 +52,12 @@ export interface HttpOptions {
 
 export type RequestHeaders = Readonly<Record<string, string>>;
 
-/** How long a request's body may be, in characters, to be sent on while its page closes. A browser's limit is 64 KiB. */
+/** A request with a shorter body, in characters, goes on while its page closes. The browser's limit is 64 KiB. */
 const KEEPALIVE_LENGTH = 20_000;
 
-/** A transport of its own for a host without a transformer: calls over HTTP, the stream as server-sent events. */
+/** The transport for a `url`, on a host without a transformer. It calls over HTTP, and streams server-sent events. */
 export function httpTransport({ url, mount, credentials, headers }: HttpOptions): SessionTransport {
-  // Whether the router is behind a redirect.
+  // Whether requests reach the router through a redirect.
   let follows = false;
 
   const ask: Ask = async (address, { headers: own, ...init }) => {
@@ -70,7 +70,7 @@ export function httpTransport({ url, mount, credentials, headers }: HttpOptions)
     if (response.type !== "opaqueredirect") return response;
     const followed = await get("follow").catch((error: unknown) => {
       if (init.signal?.aborted) throw error;
-      // A page of another origin, such as one to sign in at, which this page may not read.
+      // The redirect leads to another origin, such as a page to sign in at. This page may not read its answer.
       throw new AnswerError({ ...unknown, isHtml: true, redirected: true, url: withoutQuery(address) });
     });
     follows = followed.ok && !isHtml(followed);
@@ -85,7 +85,7 @@ export function httpTransport({ url, mount, credentials, headers }: HttpOptions)
     return Object.defineProperty(response, "json", { value: async () => json });
   }
 
-  // tRPC's own type of `fetch` allows an explicit `undefined` in its options, which the platform's ignores too.
+  // tRPC's type of `fetch` allows an explicit `undefined` in its options. The browser's `fetch` ignores it.
   type FetchEsque = NonNullable<Parameters<typeof httpLink>[0]["fetch"]>;
   const client = createTRPCUntypedClient<AnyRouter>({
     links: [
@@ -96,7 +96,8 @@ export function httpTransport({ url, mount, credentials, headers }: HttpOptions)
       }),
     ],
   });
-  // The untyped client gives unknown; both ends take the shapes from core, and the protocol's version guards them.
+  // The untyped client gives `unknown`. Client and server take the types from core, and the server checks the
+  // protocol's version.
   const query =
     <Request, Reply>(name: string) =>
     (request: Request, options?: CallOptions) =>

@@ -12,7 +12,7 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-/** An element of the page, which the test leaves as it found it. */
+/** An element of the page. It is removed after the test. */
 export function container(html = ""): HTMLElement {
   const element = document.createElement("div");
   element.innerHTML = html;
@@ -20,7 +20,7 @@ export function container(html = ""): HTMLElement {
   return element;
 }
 
-/** Unmounts it after the test. */
+/** Unmounts a root after the test. */
 export function kept(root: Root): Root {
   roots.add(root);
   return root;
@@ -37,9 +37,9 @@ export function render(sessions: Sessions, children: ReactNode): HTMLElement {
   return element;
 }
 
-/** A person types over what an input holds. */
+/** Types as a person does: the text replaces the value of an input. */
 export function type(input: HTMLInputElement, text: string): void {
-  // React listens to the prototype's setter being bypassed.
+  // React replaces the element's own setter. The prototype's setter bypasses it, as typing does.
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")!.set!.call(input, text);
   input.dispatchEvent(new Event("input", { bubbles: true }));
 }

@@ -11,7 +11,7 @@ export const note = defineFlow({
   steps: { text: step({ input: z.object({ text: z.string() }) }) },
 });
 
-/** A page that a server renders first, with every way to a session. */
+/** A page that a server renders first. It uses every hook that gives a session. */
 export function ServerPage({ sessions, id }: { readonly sessions: Sessions; readonly id: string }) {
   return (
     <SessionsProvider sessions={sessions}>
@@ -26,7 +26,7 @@ export function ServerPage({ sessions, id }: { readonly sessions: Sessions; read
   );
 }
 
-/** What a server makes of it: what differs from run to run, an error's trace, is left out. */
+/** The HTML that a server makes of the page, without the trace of an error, which differs from run to run. */
 export const serverHtml =
   '<p>0 true</p><p>loading text saved</p><p>not begun</p><input readOnly="" value=""/>' +
   "<!--$!--><template></template>Looking…<!--/$-->";

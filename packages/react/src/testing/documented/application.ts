@@ -2,7 +2,7 @@ import type { SessionState } from "@sessions/client";
 import type { Refusal } from "@sessions/core";
 import { vi } from "vitest";
 
-// What the documents' code takes from the application that it stands in.
+// The parts of an application that the documents' code uses.
 
 export const user = { id: `owner-${crypto.randomUUID()}` };
 export const element = document.body.appendChild(document.createElement("main"));

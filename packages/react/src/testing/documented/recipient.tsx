@@ -9,7 +9,7 @@ export function Recipient({ id }: { id: string }) {
   const [typedIn, setTypedIn] = useState<string | null>(null);
   const { register, handleSubmit, setValue } = useForm({ defaultValues: { name: "", iban: "" } });
 
-  // What other devices type shows in every field but the one that is being typed in here.
+  // Every field shows the values of other devices, except the field in which the person types here.
   useLayoutEffect(() => {
     for (const field of ["name", "iban"] as const) {
       const value = values[field];
