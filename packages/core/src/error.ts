@@ -1,4 +1,4 @@
-/** Every fault that the packages raise, and what it means. docs/errors.md has a heading for each. */
+/** Every fault that the packages raise, with its meaning. docs/errors.md has a heading for each. */
 export const faultCodes = {
   flow_invalid: "A flow's definition contradicts itself.",
   path_invalid: "A flow's path function threw, or returned something that is not a list of its own steps.",
@@ -24,8 +24,8 @@ export const faultCodes = {
 export type FaultCode = keyof typeof faultCodes;
 
 /**
- * A fault: a bug, a misconfiguration or an outage. What is expected is a refusal instead, returned as data.
- * Messages hold ids, codes and counts, never what a person typed.
+ * A fault: a bug, a misconfiguration or an outage. An expected "no" is a refusal instead, returned as data.
+ * Messages hold ids, codes and counts. They never hold text that a person typed.
  */
 export class SessionsError extends Error {
   override readonly name = "SessionsError";

@@ -4,10 +4,10 @@ export const MAX_ISSUES = 20;
 /** The longest text in an issue: its message, or one part of its path. */
 const MAX_TEXT = 200;
 
-/** The longest path of an issue, in characters: of one that is longer, its beginning. */
+/** The longest path of an issue, in characters. A longer path is cut at its end. */
 const MAX_PATH = 1_000;
 
-/** Issues as a refusal carries them: so many, each cut to a bounded length, and how many `more` there are. */
+/** Issues for a refusal: the first ones, each cut to a limited length. `more` counts the others. */
 export function counted(
   found: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
   others = 0,
@@ -28,6 +28,6 @@ function cutPath(path: readonly PropertyKey[]): (string | number)[] {
 
 function cut(text: string): string {
   if (text.length <= MAX_TEXT) return text;
-  // Not through the middle of a character.
+  // A cut must not leave one half of a surrogate pair.
   return `${text.slice(0, MAX_TEXT - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

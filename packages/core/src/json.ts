@@ -3,7 +3,7 @@ import { MAX_ISSUES } from "./issues.ts";
 /** A JSON value. Objects may hold `undefined`, as zod's optional fields do; it is dropped before anything is stored. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
-/** As `String.prototype.isWellFormed`, which the oldest browsers lack: a pair is one character here, and a half is none. */
+/** Like `String.prototype.isWellFormed`, which the oldest browsers lack. A surrogate without its pair is not well formed. */
 export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
@@ -11,10 +11,10 @@ export function isWellFormed(text: string): boolean {
 /** The longest value that one command may carry, in characters of its JSON text. */
 export const MAX_INPUT_LENGTH = 65_536;
 
-/** How deep a value may nest. */
+/** How many levels of objects and lists a value may have. */
 export const MAX_DEPTH = 32;
 
-/** Why a value was not taken: where in it, and what is wrong there. Never the value itself. */
+/** A reason for refusing a value: the place in the value, and the problem there. It never holds the value itself. */
 export interface Issue {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -23,13 +23,13 @@ export interface Issue {
 export type Storable =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly tooLarge: true }
-  /** `more`: how many issues there are beside these. */
+  /** `more`: the number of further issues. */
   | { readonly ok: false; readonly tooLarge: false; readonly issues: readonly Issue[]; readonly more: number };
 
 /**
- * Checks that a value is plain JSON that every engine can keep, and copies it without its
- * `undefined` fields. Postgres refuses NUL and lone surrogates in jsonb; a `__proto__` key
- * would change an object instead of filling it; a deep value would overflow a recursive reader.
+ * Checks that a value is plain JSON that every kind of Postgres can store, and copies it without its `undefined` fields.
+ * Postgres refuses NUL and lone surrogates in jsonb. A `__proto__` key would change the prototype of an object. A deep value
+ * would overflow the stack of a recursive reader.
  */
 export function storable(value: unknown): Storable {
   const issues: Issue[] = [];
@@ -69,7 +69,7 @@ export function storable(value: unknown): Storable {
       budget -= String(part).length;
       return part;
     }
-    // Not `map`, which would leave the holes of a sparse array as they are.
+    // `map` would skip the missing items of a sparse array.
     if (Array.isArray(part)) return Array.from(part, (item, index) => within(index, item));
     if (typeof part === "object" && isPlain(part)) {
       const result: Record<string, Json> = {};

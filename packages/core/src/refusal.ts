@@ -2,7 +2,7 @@ import { z } from "zod";
 import "./jitless.ts";
 import type { Json } from "./json.ts";
 
-/** Every expected "no", and what it means to the person. docs/errors.md has a heading for each. */
+/** Every expected "no", with its meaning for the person. docs/errors.md has a heading for each. */
 export const refusalCodes = {
   invalid_input: "What was entered does not fit the step's schema.",
   conflict: "The step, or one that it depends on, was changed elsewhere meanwhile.",
@@ -31,17 +31,20 @@ export type RefusalCode = keyof typeof refusalCodes;
 const json = z.custom<Json>(() => true);
 const issues = z.array(z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() }));
 
-/** How many issues there are beside those that are named. */
+/** The number of further issues, which are not named. */
 const more = z.int().optional();
 
 /** An expected "no", returned as data. `code` is one of {@link refusalCodes}. */
 export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("invalid_input"), step: z.string(), issues, more }),
-  /** `theirs` is the value that stands; null when the step is not submitted any more. `changed` names the steps that differ from what was seen. */
+  /**
+   * `theirs` is the current value; null if the step is not submitted any more. `changed` names the steps that have changed
+   * since the person saw them.
+   */
   z.object({ code: z.literal("conflict"), step: z.string(), changed: z.array(z.string()), theirs: json }),
   z.object({ code: z.literal("step_unreachable"), step: z.string(), current: z.string() }),
   z.object({ code: z.literal("rejected"), step: z.string(), reason: z.string() }),
-  /** `resetsAt`: the instant from which it is possible again (ISO 8601), or null when that depends on the person. */
+  /** `resetsAt`: the time from which it is possible again (ISO 8601). It is null if that depends on the person. */
   z.object({
     code: z.literal("limit_reached"),
     limit: z.string(),
@@ -56,11 +59,11 @@ export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("command_mismatch") }),
   z.object({ code: z.literal("outdated"), given: z.int(), current: z.int() }),
   z.object({ code: z.literal("too_large"), atMost: z.int() }),
-  /** `status`: what it answered, an HTTP status; 0 where it sent the page to another origin. */
+  /** `status`: the HTTP status of the answer. It is 0 if the answer redirected the page to another origin. */
   z.object({ code: z.literal("blocked"), status: z.int() }),
   z.object({ code: z.literal("too_many_commands"), atMost: z.int() }),
   z.object({ code: z.literal("malformed"), issues, more }),
-  /** `retryAfterMs`: when to try again, in milliseconds. */
+  /** `retryAfterMs`: how long to wait before the next try, in milliseconds. */
   z.object({ code: z.literal("busy"), retryAfterMs: z.int() }),
   z.object({ code: z.literal("failed") }),
   z.object({ code: z.literal("unsettled"), pending: z.int() }),

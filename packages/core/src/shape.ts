@@ -4,7 +4,7 @@ import { stepOf, type AnyFlow } from "./flow/flow.ts";
 import { sameJson, type Json } from "./json.ts";
 import { planFor } from "./session/lift.ts";
 
-/** What a flow's version makes of people's data: JSON schemas (draft 2020-12) of each step, and how steps hang together. */
+/** The shape of the data of a flow's version: JSON schemas (draft 2020-12) of each step, and the steps that it depends on. */
 export interface FlowShape {
   readonly steps: { readonly [step: string]: StepShape };
   readonly result: Json;
@@ -21,7 +21,7 @@ interface StepShape {
 /** The shapes of a flow's released versions, by their numbers: keep them in a file beside the flow. */
 export type RecordedShapes = { readonly [version: string]: FlowShape };
 
-/** What is to be recorded of a flow's current version. Refinements and transforms have no shape. */
+/** The shape of a flow's current version, to be recorded. It leaves out refinements and transforms. */
 export function shapeOf(flow: AnyFlow): FlowShape {
   const steps = flow.stepNames.map((name): [string, StepShape] => {
     const { input, output, dependsOn, confirm, sensitive } = stepOf(flow, name)!;
@@ -32,10 +32,10 @@ export function shapeOf(flow: AnyFlow): FlowShape {
 }
 
 /**
- * Compares a flow with what was recorded of its versions. For a test: a change that would strand what people have
- * begun is found before it is deployed.
+ * Compares a flow with the recorded shapes of its versions. Call it in a test: it finds, before you deploy, a change that
+ * sessions begun at an earlier version cannot follow.
  *
- * @returns What is wrong and what to write, or null.
+ * @returns The problem and the code to write, or null.
  * @example
  * import recorded from "./flow-shapes.json" with { type: "json" };
  * test("the flow fits what was released of it", () => expect(checkShape(transfer, recorded.transfer)).toBeNull());
@@ -66,7 +66,7 @@ export function checkShape(flow: AnyFlow, recorded: RecordedShapes): string | nu
   return same === undefined ? `Record version ${version} of flow ${name} beside the others:\n${toRecord}` : null;
 }
 
-/** What of a recorded version the migrations leave behind. */
+/** A message about the parts of a recorded version that the migrations do not lift; null if they lift all. */
 function unlifted(flow: AnyFlow, shape: FlowShape, version: number, recorded: FlowShape): string | null {
   const needed: string[] = [];
   try {
@@ -90,7 +90,7 @@ function unlifted(flow: AnyFlow, shape: FlowShape, version: number, recorded: Fl
   ].join("\n");
 }
 
-/** What a migration lacks for a step, as code; null when it lacks nothing. */
+/** The code that a migration lacks for a step; null if it lacks nothing. */
 function missing(
   shape: FlowShape,
   from: string,
@@ -115,7 +115,7 @@ function missing(
   return [`${from}: ${alone ? rewrite : `{ ${parts.join(", ")} }`},`];
 }
 
-/** Whether every field that there was is one still. */
+/** Whether the step still has each of its earlier fields. */
 function fits(before: Json, after: Json): boolean {
   const names = propertiesOf(after);
   return propertiesOf(before).every((name) => names.includes(name));
@@ -134,6 +134,6 @@ function migration(version: number, lines: readonly string[]): string {
 function schemaOf(schema: z.ZodType | undefined, io: "input" | "output"): Json {
   if (schema === undefined) return null;
   const { $schema: _, ...shape } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  // Through text, as it is recorded: what JSON cannot hold is left out.
+  // The record is JSON text. This drops values that JSON text cannot hold.
   return JSON.parse(JSON.stringify(shape)) as Json;
 }

@@ -10,7 +10,7 @@ import { step, type Step } from "./step.ts";
 const input = z.object({ n: z.int() });
 const steps = { a: step({ input }), b: step({ input }), c: step({ input }) };
 
-/** A definition as untyped code may write it. */
+/** Defines a flow with options that have no types. */
 function defining(options: object): () => unknown {
   return () => defineFlow({ name: "flow", version: 1, steps, ...options });
 }

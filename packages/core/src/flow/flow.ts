@@ -8,13 +8,13 @@ import { namesIn, unlikeJson } from "./schema.ts";
 import type { FieldNames, Step, Steps } from "./step.ts";
 
 type StepName<S> = Extract<keyof S, string>;
-/** What a path may depend on: what the browser knows as well as the server. */
+/** The data that a path may depend on: the browser knows it as well as the server. */
 type VisibleSteps<S extends Steps> = {
   readonly [K in keyof S as S[K]["sensitive"] extends true ? never : K]: z.output<S[K]["input"]>;
 };
 type Partially<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
-/** The steps that every path a path function can return has: those at fixed places of its tuples. */
+/** The steps that are on each path that a path function can return: those at fixed places of its tuples. */
 type StepsAtFixedPlaces<P extends readonly string[]> = P extends readonly [
   infer Head extends string,
   ...infer Rest extends readonly string[],
@@ -38,23 +38,23 @@ export interface FlowOptions<
 > {
   /** Unique among the flows of an application. */
   readonly name: Name;
-  /** A positive integer; raise it when the shape of a step changes, and say in `migrate` what becomes of what was. */
+  /** A positive integer. Raise it when the shape of a step changes, and say in `migrate` how to lift the earlier data. */
   readonly version: Version;
   /** The steps, in their default order. A step may depend only on steps of this flow. */
   readonly steps: S & { readonly [K in keyof S]: Step<S[K]["input"], S[K]["output"], StepName<S>> };
   /**
-   * The steps on a session's way, in order, given what has been submitted. Pure and total: the browser and
-   * the server both run it; of sensitive steps it is told nothing. Defaults to all steps, in order.
+   * Returns the steps on a session's path, in order, for the submitted data. It must be pure and never throw: the browser
+   * and the server both run it. `data` has no sensitive steps. Defaults to all steps, in order.
    */
   readonly path?: (data: Partially<VisibleSteps<S>>) => Path;
-  /** What `complete` on the server returns when the last step is submitted. */
+  /** The schema of the value that `complete` on the server returns when the last step is submitted. */
   readonly result?: Result;
   /** Deadlines: since the last change, and since the start. Defaults: 72 hours and 30 days. */
   readonly expires?: { readonly idle?: Duration; readonly absolute?: Duration };
   /**
-   * For each earlier version, what becomes of its steps in the next one: a function from the old fields to the new
-   * ones, `null` for a step that is gone, or `{ to, fields, again }`. A step that is not named stays as it is, and
-   * `{}` says that all do. Sessions of a version without an entry are kept, refused as `outdated`.
+   * Says for each earlier version how its steps change in the next one. For a step, write a function from the old fields to
+   * the new ones, `null` if the step is removed, or `{ to, fields, again }`. A step that is not named stays the same, and
+   * `{}` says that all do. Sessions of a version without an entry are kept, but their commands are refused as `outdated`.
    *
    * @example
    * migrate: { 1: { recipient: (old) => ({ ...old, country: "BE" }), purpose: null, origin: { to: "source" } } }
@@ -77,38 +77,38 @@ export interface Flow<
   readonly idleMs: number;
   readonly absoluteMs: number;
   readonly migrate: Migrations;
-  /** The path for what has been submitted. Throws `path_invalid` when the flow's own function misbehaves. */
+  /** The path for the submitted data. Throws `path_invalid` if the flow's own function throws or returns no valid path. */
   pathOf(data: Readonly<Record<string, Json>>): readonly StepName<S>[];
   /** The steps that every completed session has. Present in types only. */
   readonly always?: Always;
 }
 
-// Any flow. The type parameters stand in both directions, so `unknown` would fit none.
+// Any flow. Its type parameters are used as inputs and as outputs, so no flow would fit `unknown`.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyFlow = Flow<string, any, any, any>;
 
 /** The names of a flow's steps. */
 export type StepsOf<F extends AnyFlow> = StepName<F["steps"]>;
-/** What a person may hand to `submit` for a step: the schema's input. */
+/** The input that `submit` takes for a step: the schema's input. */
 export type InputOf<F extends AnyFlow, K extends StepsOf<F>> = z.input<F["steps"][K]["input"]>;
 /** A step's submitted data: the schema's parsed value. */
 export type DataOf<F extends AnyFlow, K extends StepsOf<F>> = z.output<F["steps"][K]["input"]>;
-/** Whether an optional schema is there; of any flow it is. Without `strictNullChecks` a missing one extends everything. */
+/** Whether an optional schema is given; true for `AnyFlow`. Without `strictNullChecks` a missing one extends everything. */
 export type IsGiven<Schema> = [Schema] extends [undefined] ? (0 extends 1 & Schema ? true : false) : true;
-/** What the server computed for a step. */
+/** The output that the server computed for a step. */
 export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> =
   IsGiven<F["steps"][K]["output"]> extends true ? z.output<F["steps"][K]["output"]> : never;
-/** What has been submitted so far, by step. */
+/** The data submitted so far, by step. */
 export type Data<F extends AnyFlow> = { readonly [K in StepsOf<F>]?: DataOf<F, K> };
-/** What has been submitted so far as a device is told it: null for what a sensitive step holds. */
+/** The data submitted so far, as devices see it: null for a sensitive step. */
 export type VisibleData<F extends AnyFlow> = {
   readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : DataOf<F, K>;
 };
-/** What has been submitted so far as it was typed, as a device is told it: what a form may be offered. */
+/** The inputs submitted so far, as devices see them: as they were typed, so a form can show them. */
 export type VisibleInputs<F extends AnyFlow> = {
   readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : InputOf<F, K>;
 };
-/** What a completed session has: every step that is always on the path, and perhaps the others. */
+/** The data of a completed session: it has every step that is on all paths, and perhaps others. */
 export type CompleteData<F extends AnyFlow> = {
   readonly [K in Extract<StepsOf<F>, NonNullable<F["always"]>>]: DataOf<F, K>;
 } & { readonly [K in Exclude<StepsOf<F>, NonNullable<F["always"]>>]?: DataOf<F, K> };
@@ -116,14 +116,14 @@ export type CompleteData<F extends AnyFlow> = {
 export type StepsWithOutput<F extends AnyFlow> = {
   [K in StepsOf<F>]: IsGiven<F["steps"][K]["output"]> extends true ? K : never;
 }[StepsOf<F>];
-/** What the server computed so far, by step. */
+/** The outputs that the server has computed so far, by step. */
 export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: OutputOf<F, K> };
-/** What the server computed for a completed session: of every step that is always on the path, and perhaps of others. */
+/** The outputs of a completed session: of every step with an output that is on all paths, and perhaps of others. */
 export type CompleteOutputs<F extends AnyFlow> = {
   readonly [K in Extract<StepsWithOutput<F>, NonNullable<F["always"]>>]: OutputOf<F, K>;
 } & { readonly [K in Exclude<StepsWithOutput<F>, NonNullable<F["always"]>>]?: OutputOf<F, K> };
-/** A step's fields as typed so far: any JSON, valid or not, `undefined` where one was emptied; never any of a sensitive step. */
-// Looked up in an object, so that an error shows the fields and not the whole flow.
+/** A step's fields as typed so far: any JSON, valid or not, `undefined` for an emptied field. A sensitive step has none. */
+// The type is taken from an object, so that an error shows the fields and not the whole flow.
 export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
   readonly [Step in K]: {
     readonly [Field in FieldNames<InputOf<F, Step>>]?: F["steps"][Step]["sensitive"] extends true
@@ -131,7 +131,7 @@ export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
       : Json | undefined;
   };
 }[K];
-/** What a form holds of a value while it is typed: the value, or text, or nothing; of an object or a list as much as there is. */
+/** A value while a person types it: the value, or text, or nothing. An object or a list may have only some of its parts. */
 export type Typed<T> = unknown extends T
   ? Json
   : T extends readonly (infer Item)[]
@@ -139,7 +139,7 @@ export type Typed<T> = unknown extends T
     : T extends object
       ? { readonly [Name in keyof T]?: Typed<T[Name]> } | string | null
       : T | string | null;
-/** What the form of a step shows, by field: what is typed, else what was submitted; never anything of a sensitive step. */
+/** The values that the form of a step shows, by field: the draft, else the submitted input. A sensitive step has none. */
 export type ValuesOf<F extends AnyFlow, K extends StepsOf<F>> = {
   readonly [Step in K]: {
     readonly [Field in FieldNames<InputOf<F, Step>>]?:
@@ -152,7 +152,7 @@ type FieldOf<T, Field extends string> = unknown extends T
   : T extends { readonly [Name in Field]?: infer Value }
     ? Value
     : never;
-/** The names of a step's fields and of all within them, joined by dots: `"lines.0.amount"`. */
+/** The names of a step's fields and of the values within them, joined by dots: `"lines.0.amount"`. */
 export type PathsOf<F extends AnyFlow, K extends StepsOf<F>> = PathsIn<InputOf<F, K>>;
 type PathsIn<T, Depth extends readonly unknown[] = []> = Depth["length"] extends 6
   ? string
@@ -164,7 +164,7 @@ type PathsIn<T, Depth extends readonly unknown[] = []> = Depth["length"] extends
         ? { [Name in keyof T & (string | number)]: `${Name}` | `${Name}.${PathsIn<T[Name], [...Depth, T]>}` }[keyof T &
             (string | number)]
         : never;
-/** What a completed session returned; null for a flow without a `result` schema. */
+/** The result of a completed session; null for a flow without a `result` schema. */
 export type ResultOf<F extends AnyFlow> = IsGiven<F["result"]> extends true ? z.output<F["result"]> : null;
 
 /**
@@ -209,7 +209,7 @@ export function defineFlow<
     throw invalid('a duration is a whole number and m, h or d, such as "72h".');
   }
   for (const [stepName, { dependsOn, input, output }] of Object.entries<Step>(steps)) {
-    // Sessions keep what they know of a step under its name: one that every object inherits would be found there unasked.
+    // A step's name is a key of the session's objects. A name that every object inherits would be found in all of them.
     if (!/^[A-Za-z][\w-]{0,99}$/.test(stepName) || stepName in Object.prototype) {
       throw invalid(`the step name ${stepName} is not allowed.`);
     }
@@ -228,7 +228,7 @@ export function defineFlow<
     }
   }
 
-  // The browser does not know what a sensitive step holds, and must come to the same path.
+  // The browser does not have a sensitive step's data, and must compute the same path.
   const told = ([stepName]: [string, Json]) => !stepOf({ steps }, stepName)?.sensitive;
 
   return {
@@ -266,7 +266,7 @@ export function dependents({ steps }: Pick<AnyFlow, "steps">, step: string): Rea
   const on = (cause: string) =>
     Object.entries<Step>(steps).flatMap(([name, { dependsOn }]) => (dependsOn.includes(cause) ? [name] : []));
   const found = new Set(on(step));
-  // A set's iteration also meets what is added on the way.
+  // The loop also reaches names that are added to the set meanwhile.
   for (const name of found) for (const next of on(name)) found.add(next);
   return found;
 }

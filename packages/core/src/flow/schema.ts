@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-/** What zod calls kinds of schemas whose values JSON does not have. */
+/** Zod's names for the kinds of schemas whose values JSON does not have. */
 const notJson: ReadonlySet<string> = new Set([
   "date",
   "bigint",
@@ -41,7 +41,7 @@ function allOf(names: readonly (readonly string[] | undefined)[]): readonly stri
   return names.includes(undefined) ? undefined : [...new Set(names.flatMap((some) => some ?? []))];
 }
 
-/** What in a schema can never be JSON as it is taken (`in`) or as it is parsed (`out`): where, and what it is. */
+/** The first part of a schema that can never be JSON before parsing (`in`) or after it (`out`): its path and its type. */
 export function unlikeJson(
   schema: z.core.$ZodType,
   side: "in" | "out",
@@ -53,7 +53,7 @@ export function unlikeJson(
   const within = (inner: z.core.$ZodType, ...names: string[]) =>
     unlikeJson(inner, side, [...path, ...names], [...above, schema]);
   const first = (found: readonly ReturnType<typeof within>[]) => found.find((each) => each !== undefined);
-  // A date may be made of text.
+  // A coerced schema can make its value, such as a date, from text.
   if (notJson.has(def.type))
     return side === "in" && "coerce" in def && def.coerce ? undefined : { path, type: def.type };
   switch (def.type) {

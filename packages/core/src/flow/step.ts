@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import type { Json } from "../json.ts";
 
-/** A JSON object: what a step's input is made of, so that drafts can be kept field by field. */
+/** A JSON object. A step's input is one, so that drafts can be kept field by field. */
 export type Fields = { readonly [field: string]: Json | undefined };
 
-/** The names that any member of a union has. */
+/** The field names of all members of a union. */
 export type FieldNames<T> = unknown extends T ? string : T extends unknown ? Extract<keyof T, string> : never;
 
 export interface StepOptions<
@@ -13,18 +13,20 @@ export interface StepOptions<
   DependsOn extends string,
   Sensitive extends boolean,
 > {
-  /** What a person submits. Synchronous, and its parsed value is plain JSON. */
+  /** The schema of the submitted input. It must be synchronous, and its parsed value must be plain JSON. */
   readonly input: Input;
-  /** What the server computes from the input for the person to see. Needs a step handler on the server. */
+  /** The schema of the output that the server computes for the person to see. It needs a step handler on the server. */
   readonly output?: Output;
-  /** Steps whose change clears this one, and which must be as the person saw them when this one is submitted. */
+  /**
+   * A change of one of these steps clears this step. A submission of this step conflicts if one of them has changed since
+   * the person saw it.
+   */
   readonly dependsOn?: readonly DependsOn[];
   /** An irreversible step: it is never queued offline and never sent again without the person. Default false. */
   readonly confirm?: boolean;
   /**
-   * What is entered stays secret: never on the browser's disk, no draft, and not sent back, so that a session shows
-   * `null` for it. It is sent while the person waits, as a step that confirms is, and a path cannot depend on it.
-   * Default false.
+   * The input stays secret. It is never on the browser's disk, has no draft, and is not sent back: a session shows `null`
+   * for it. It is sent while the person waits, like a step with `confirm`. A path cannot depend on it. Default false.
    */
   readonly sensitive?: Sensitive;
 }
@@ -42,8 +44,8 @@ export interface Step<
   readonly confirm: boolean;
   readonly sensitive: Sensitive;
   /**
-   * Whether what is submitted waits on the device until the server has it, and is offered again where it is cleared: not
-   * if the step confirms or is sensitive.
+   * Whether the device keeps a submission until the server has it, and offers it again if the step is cleared. False if the
+   * step has `confirm` or is sensitive.
    */
   readonly kept: boolean;
 }
@@ -68,7 +70,7 @@ export function step<
     output: options.output as Output,
     dependsOn: options.dependsOn ?? [],
     confirm,
-    // Left out, it is what its type says by default.
+    // If it is left out, the type parameter has its default.
     sensitive: sensitive as Sensitive,
     kept: !confirm && !sensitive,
   };

@@ -6,8 +6,8 @@ import { readable } from "./readable.ts";
 import { slotSchema, stampSchema } from "./slot-schema.ts";
 
 /**
- * A record whose parsing stops at the first entry that does not fit: whoever sends thousands of them must not make
- * thousands of issues. What zod's record would leave out in silence does not fit either.
+ * A record whose parsing stops at the first entry that does not fit: a request with thousands of such entries must not make
+ * thousands of issues. It also refuses the entries that zod's record would leave out without an issue.
  */
 function recordOf<Value>(
   key: z.ZodType<string, string>,
@@ -22,7 +22,7 @@ function recordOf<Value>(
   return z.custom<Record<string, unknown>>(fits, message).pipe(z.record(key, value));
 }
 
-/** As {@link recordOf}, for a list. */
+/** Like {@link recordOf}, for a list. */
 function listOf<Item>(item: z.ZodType<Item>, atMost: number): z.ZodType<Item[]> {
   const fits = (given: unknown) =>
     Array.isArray(given) && given.length <= atMost && given.every((each) => item.safeParse(each).success);
@@ -33,7 +33,7 @@ const json = z.custom<Json>((value) => value !== undefined);
 const name = z.string().min(1).max(100);
 const version = z.int().positive().max(1_000_000);
 
-/** Text that every engine can keep. */
+/** Text that every kind of Postgres can store. */
 export const textSchema = z.string().refine((text) => isWellFormed(text) && !text.includes("\0"), "Not storable text.");
 
 /** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
@@ -60,11 +60,11 @@ const submit = z.object({
   version,
   step: name,
   input: json,
-  /** For the step and each that it depends on: the command whose submission the person saw there; null for none. */
+  /** For the step and each step that it depends on: the command of the submission that the person saw; null for none. */
   seen,
   /**
-   * The newest stamp of each device in the drafts of the step that the person saw: what was typed until then was
-   * decided on with `input`, and a draft of it that arrives later changes nothing.
+   * The newest stamp of each device in the drafts of the step that the person saw. `input` replaces everything typed up to
+   * these stamps: a draft with such a stamp changes nothing if it arrives later.
    */
   typed: listOf(stampSchema, 100).optional(),
 });
@@ -75,15 +75,15 @@ const draft = z.object({
   session: idSchema,
   version,
   step: name,
-  /** As in a submission. What another device submitted in the step meanwhile is a conflict, unless it has seen the draft. */
+  /** As in a submission. The draft conflicts if another device submitted the step meanwhile without having seen the draft. */
   seen: seen.optional(),
-  /** Its fields by their names, which may be any text that a submission may have as keys. */
+  /** Its fields by their names. A name may be any text that a submission may have as a key. */
   fields: recordOf(textSchema, slotSchema, "Not what was typed, by field."),
 });
 
 const cancel = z.object({ kind: z.literal("cancel"), id: idSchema, session: idSchema, version });
 
-/** One thing that a client asks for. Every write is a command. */
+/** One request of a client to change a session. Every write is a command. */
 export const commandSchema = z.discriminatedUnion("kind", [start, submit, draft, cancel]);
 
 export type Command = z.infer<typeof commandSchema>;

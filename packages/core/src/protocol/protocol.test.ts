@@ -18,7 +18,7 @@ function hashOf(schemas: readonly (readonly [string, z.ZodType])[]): string {
     .digest("hex");
 }
 
-/** With keys, and lists of names such as `required`, in order: moving a field is no change. */
+/** Sorts keys, and lists of names such as `required`: moving a field is no change. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value))
     return value.every((item) => typeof item === "string") ? value.toSorted() : value.map(ordered);
@@ -82,7 +82,7 @@ test("a device's name has nothing that changes how the text around it is read", 
   const id = "01900000-0000-7000-8000-000000000001";
   const name = "\u202Ephone\u202C\n of \u2066Ada\u2069\u200F\u2028";
   expect(deviceSchema.parse({ id, name })).toEqual({ id, name: "phone of Ada" });
-  // Letters of every script, and what joins them, stay.
+  // Letters of every script stay, and so do the characters that join them.
   for (const name of ["טלפון של עדה", "هاتف آدا", "👩‍💻 Ada's", "می‌خواهم", "Zoë"]) {
     expect(deviceSchema.parse({ id, name })).toEqual({ id, name });
   }

@@ -19,14 +19,14 @@ export const MAX_SESSION_COMMANDS = 1_000;
 const time = z.iso.datetime();
 
 /**
- * Whom the client takes itself to be. When somebody else is signed in by then, in another tab of the same browser,
+ * The owner that the client believes is signed in. Another tab of the same browser may have signed in somebody else. Then
  * the request is refused as UNAUTHORIZED: one person's queue must not be pushed as another's.
  */
 const owner = z.string().min(1).max(200).optional();
 
 /**
- * What became of a command. `replayed`: it made no revision of its own. It had been accepted before, and this is that
- * first outcome; or it is a draft that was written with the one before it.
+ * The outcome of a command. `replayed`: it made no revision of its own. Either it had been accepted before, and this is its
+ * first outcome, or it is a draft that was written together with the one before it.
  */
 export const outcomeSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("accepted"), revision: z.int(), replayed: z.boolean() }),
@@ -38,17 +38,17 @@ export const pushRequestSchema = z.object({
   owner,
   protocol: z.int(),
   device: deviceSchema,
-  // Each command is parsed by itself, so that a malformed one does not block its neighbours, and none before they are counted.
+  // The server counts the commands, then parses each by itself: a malformed one does not block the others.
   commands: z.custom<readonly Command[]>(Array.isArray, "A list of commands."),
 });
 export const pushReplySchema = z.object({
   /** The server's clock. */
   now: time,
-  /** One for each command, in their order. A push that is too large as a whole gets a single one for all of it. */
+  /** One outcome for each command, in their order. A push that is too large as a whole gets a single outcome. */
   outcomes: z.array(outcomeSchema),
   /**
-   * The newest snapshot of each session that the commands name and the owner has, as many as there is room for. What
-   * was accepted in another one took effect: sent again, it is answered with its session.
+   * The newest snapshot of each of the owner's sessions that the commands name, as many as there is room for. An accepted
+   * command took effect even if its session is missing here. The client gets the session when it sends the command again.
    */
   snapshots: z.array(snapshotSchema),
 });
@@ -57,17 +57,17 @@ export const readRequestSchema = z.object({ owner, session: idSchema });
 export const readReplySchema = z.object({ now: time, session: snapshotSchema.nullable() });
 
 /**
- * Where a page of a list ended. The owner's sessions form one sequence: the active ones by id, newest first, then the
- * ended ones, newest first. `endedAt` is null while the page ended among the active ones.
+ * The place where a page of a list ended. The owner's sessions form one sequence: the active ones by id, newest first, then
+ * the ended ones, newest first. `endedAt` is null if the page ended among the active ones.
  */
 const cursor = z.object({ endedAt: time.nullable(), id: idSchema });
 
 export const listRequestSchema = z.object({
   owner,
   flow: textSchema.max(100).nullable(),
-  /** Sessions to return at most. Fewer come when they are large: a page ends by bytes as well. */
+  /** The most sessions to return. A page also has a limit in bytes, so fewer come if they are large. */
   limit: z.int().min(1).max(100),
-  /** Where the page before ended, as its `next`; null for the first page. */
+  /** The `next` of the page before; null for the first page. */
   after: cursor
     .extend({
       endedAt: time
@@ -88,19 +88,19 @@ export const listReplySchema = z.object({
 export const watchRequestSchema = z.object({
   owner,
   protocol: z.int(),
-  /** The revisions that the client has, by session: it is sent only what is newer. */
+  /** The revisions that the client has, by session. The server sends only newer ones. */
   known: z
     .custom<Readonly<Record<string, number>>>(
       (known) => typeof known === "object" && known !== null && Object.keys(known).length <= MAX_KNOWN,
       `Up to ${MAX_KNOWN} revisions by session.`,
     )
     .pipe(z.record(idSchema, z.int())),
-  /** Only sessions of older ids: those that `changes` had no room for. The last snapshot of the reply before names it. */
+  /** Asks only for sessions with older ids, for which `changes` had no room. It is the id of that reply's last snapshot. */
   after: idSchema.optional(),
 });
 /**
- * A stream begins with everything newer than `known`, in as many events as that takes: `more` says that another
- * follows at once. Later events hold what changed; one without snapshots is a heartbeat.
+ * A stream begins with all snapshots newer than `known`, in as many events as they need. `more` says that another event
+ * follows at once. Later events hold the changed sessions. An event without snapshots is a heartbeat.
  */
 export const watchEventSchema = z.object({
   protocol: z.int(),

@@ -1,4 +1,4 @@
-/** A name as people may be shown it: without what is no character of it, such as what turns the direction of all that follows. */
+/** Makes a name safe to show: it removes line breaks and control characters, such as those that change the text's direction. */
 export function readable(name: string): string {
   return name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, "");
 }

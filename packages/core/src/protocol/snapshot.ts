@@ -18,16 +18,16 @@ export const snapshotSchema = z.object({
   /** 1, 2, 3, …: one per accepted command. */
   revision: z.int(),
   status: z.enum(statuses),
-  /** What was submitted, by step, as the step's schema parsed it. */
+  /** The submitted data, by step, as the step's schema parsed it. */
   data: z.record(z.string(), json),
   /**
-   * What was typed for it, by step, where the schema made something else of it; null for a sensitive step. It is what a
-   * form is offered: a schema must not parse what it has parsed.
+   * The submitted inputs as they were typed, by step, if the schema's parsed value differs; null for a sensitive step.
+   * Forms show these, because a schema must not parse its own parsed value again.
    */
   inputs: z.record(z.string(), json),
-  /** What the server computed, by step. */
+  /** The outputs that the server computed, by step. */
   outputs: z.record(z.string(), json),
-  /** By which command, when and where each step was last submitted, and whether it was a sensitive one. */
+  /** The last submission of each step: its command, time and device, and whether the step was sensitive. */
   submissions: z.record(
     z.string(),
     z.object({
@@ -38,16 +38,16 @@ export const snapshotSchema = z.object({
       sensitive: z.literal(true).optional(),
     }),
   ),
-  /** What has been typed and not yet submitted, by step and field. */
+  /** The fields that were typed and are not submitted yet, by step and field. */
   drafts: z.record(z.string(), z.record(z.string(), slotSchema)),
-  /** Where the last change was made. */
+  /** The device that made the last change. */
   device: deviceSchema,
   startedAt: time,
   updatedAt: time,
-  /** When the session ends by itself unless something happens before. */
+  /** The time at which the session ends by itself if nobody changes it before. */
   expiresAt: time,
   endedAt: time.nullable(),
-  /** What the application returned on completion. */
+  /** The value that the application returned on completion. */
   result: json.nullable(),
 });
 

@@ -1,13 +1,13 @@
 /**
- * When and where a draft's field was typed: a hybrid logical clock (Kulkarni et al., 2014) as text that
+ * The time and device at which a draft's field was typed: a hybrid logical clock (Kulkarni et al., 2014) as text that
  * sorts, `milliseconds-counter-device`. A device that has seen a stamp never issues an older one.
  */
 export type Stamp = string;
 
-/** How far ahead of the reader's clock a stamp may lie, in milliseconds, before it is pulled back to it. */
+/** How far a stamp may be ahead of the reader's clock, in milliseconds. A stamp further ahead is set back to that clock. */
 export const MAX_CLOCK_LEAD_MS = 60_000;
 
-/** The next stamp of a device: after its clock (`nowMs`, milliseconds since 1970) and after every stamp it has seen. */
+/** The next stamp of a device: after its clock (`nowMs`, milliseconds since 1970) and after each stamp it has seen. */
 export function nextStamp(device: string, nowMs: number, newest?: Stamp): Stamp {
   const seenMs = newest === undefined ? -1 : Number(newest.slice(0, 15));
   if (Math.trunc(nowMs) > seenMs) return encode(nowMs, 0, device);
@@ -15,7 +15,7 @@ export function nextStamp(device: string, nowMs: number, newest?: Stamp): Stamp 
   return counter > 0xffff ? encode(seenMs + 1, 0, device) : encode(seenMs, counter, device);
 }
 
-/** A stamp of the same device that is older than every other: whatever anybody typed wins over it. */
+/** A stamp of the same device that is older than all others: any typed value wins over it. */
 export function oldest(stamp: Stamp): Stamp {
   return encode(0, 0, deviceOf(stamp));
 }
@@ -30,7 +30,7 @@ export function newestOfEach(stamps: readonly Stamp[]): Stamp[] {
   return Object.values(Object.fromEntries([...stamps].sort().map((at) => [deviceOf(at), at]))).sort();
 }
 
-/** A stamp as the reader accepts it: one from a clock that runs ahead must not win for ever. */
+/** The stamp that the reader accepts: a stamp from a clock that runs ahead must not win for ever. */
 export function clampStamp(stamp: Stamp, nowMs: number): Stamp {
   return Number(stamp.slice(0, 15)) > nowMs + MAX_CLOCK_LEAD_MS ? encode(nowMs, 0, deviceOf(stamp)) : stamp;
 }

@@ -36,7 +36,7 @@ afterAll(async () => {
   }
 });
 
-/** Breaks some node's bus, or lets it be. */
+/** Breaks the bus of a random node, or does nothing. */
 function disturb(): void {
   const { proxy } = random.pick(nodes);
   const chance = random.next();
@@ -98,7 +98,7 @@ test(
     let seen: string | null = null;
     for (let round = 0; round < 50; round += 1) {
       disturb();
-      // One stays out of it, and remembers what was.
+      // One node does not take part, and keeps the earlier state.
       const [one, other] = random
         .pick([
           [0, 1],

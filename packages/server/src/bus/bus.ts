@@ -1,4 +1,4 @@
-/** That a session has a new revision. It says where to look, never what is there: readers ask the database. */
+/** A message that a session has a new revision. It never holds the session's data: readers ask the database. */
 export interface Notice {
   readonly owner: string;
   readonly session: string;
@@ -6,22 +6,22 @@ export interface Notice {
 }
 
 export interface BusListener {
-  /** Notices of any node, this one's too, perhaps more than once and in any order. */
+  /** Called with notices of any node, this one included. They may come more than once and in any order. */
   heard(notices: readonly Notice[]): void;
-  /** Whether notices arrive. Whoever turns from deaf to hearing may have missed some. */
+  /** Called with whether notices arrive. After a change from false to true, some may have been missed. */
   hearing(hears: boolean): void;
 }
 
 /**
- * Tells the nodes of an application of one another's commits. A lost notice costs time, never truth, so an
- * implementation may lose some as long as it says `hearing(false)`, and `hearing(true)` once it hears again.
- * The suite in `testing/bus-contract.ts` says what one must do.
+ * Tells the nodes of an application about each other's commits. A lost notice makes readers late, never wrong. So an
+ * implementation may lose some, if it calls `hearing(false)`, and `hearing(true)` once notices arrive again. The suite in
+ * `testing/bus/bus-contract.ts` tests an implementation.
  */
 export interface Bus {
-  /** Begins to listen. Called once; resolves at once, also when the other end cannot be reached yet. */
+  /** Begins to listen. Called once. It returns at once, even if the other end cannot be reached yet. */
   open(listener: BusListener): void;
   /** Sends a notice, soon. Never throws. */
   publish(notice: Notice): void;
-  /** Sends what waits, if it can, and lets go of every connection and timer. */
+  /** Sends the waiting notices if it can, and closes every connection and timer. */
   close(): Promise<void>;
 }

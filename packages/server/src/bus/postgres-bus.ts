@@ -1,7 +1,7 @@
 import { SessionsError } from "@sessions/core";
 import type { Bus, BusListener, Notice } from "./bus.ts";
 
-/** What is used of a `pg` Client. */
+/** The part of a `pg` Client that the bus uses. */
 export interface ListeningClient {
   connect(): Promise<unknown>;
   query(text: string, values?: unknown[]): Promise<unknown>;
@@ -12,8 +12,8 @@ export interface ListeningClient {
 
 export interface PostgresBusOptions {
   /**
-   * Makes a `pg` Client of its own for the bus. It must reach Postgres directly: behind a pooler in transaction
-   * mode a listener hears nothing.
+   * Makes a `pg` Client for the bus alone. It must reach Postgres directly: behind a pooler in transaction mode a
+   * listener gets no notices.
    */
   readonly client: () => ListeningClient;
   /** The notification channel. Default `"sessions"`. */
@@ -22,18 +22,18 @@ export interface PostgresBusOptions {
 
 /** How long notices are collected, in milliseconds: one NOTIFY takes a lock that all commits of the cluster share. */
 const COLLECT_MS = 5;
-/** How often a silent connection is asked whether it is still there, and how long it may take, in milliseconds. */
+/** How often the bus checks that its connection still answers, and how long the answer may take, in milliseconds. */
 const PROBE_MS = 10_000;
 const PROBE_ANSWER_MS = 5_000;
-/** The most sessions whose notices wait for a connection; of more, the oldest are left to the listeners' own asking. */
+/** The most sessions whose notices wait for a connection. Above it the oldest are dropped: listeners ask the database too. */
 const MAX_WAITING = 10_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 
 /**
- * A bus over Postgres' LISTEN and NOTIFY, on one connection of its own.
+ * A bus over Postgres' LISTEN and NOTIFY, on a separate connection.
  *
- * @throws {SessionsError} `configuration_invalid` for a channel that is no lower-case name.
+ * @throws {SessionsError} `configuration_invalid` if the channel is not a lower-case name.
  * @example
  * postgresBus({ client: () => new Client({ connectionString: process.env.DIRECT_DATABASE_URL }) })
  */
@@ -50,7 +50,7 @@ class PostgresBus implements Bus {
   readonly #waiting = new Map<string, Notice>();
   #listener: BusListener | undefined;
   #client: ListeningClient | undefined;
-  /** The statement before: a client runs one at a time. */
+  /** The last statement. A client runs one statement at a time. */
   #last: Promise<unknown> = Promise.resolve();
   #flushTimer: NodeJS.Timeout | undefined;
   #probeTimer: NodeJS.Timeout | undefined;
@@ -75,7 +75,7 @@ class PostgresBus implements Bus {
   }
 
   #keep(notice: Notice): void {
-    // Ids are an owner's own: another may have a session of the same one.
+    // An id is unique within one owner only: another owner may have a session with the same id.
     const key = `${notice.session} ${notice.owner}`;
     const waiting = this.#waiting.get(key);
     if (waiting === undefined || waiting.revision < notice.revision) this.#waiting.set(key, notice);
@@ -135,11 +135,11 @@ class PostgresBus implements Bus {
     if (this.#closed) return;
     const atMost = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries);
     this.#retries += 1;
-    // Half fixed, half chance: nodes that lost the same server do not come back in step.
+    // Half of the wait is fixed and half is random, so nodes that lost the same server do not all return at once.
     this.#retryTimer = setTimeout(() => void this.#connect(), (atMost * (1 + Math.random())) / 2);
   }
 
-  /** A connection whose other end vanished without a word looks like one on which nothing happens. */
+  /** Asks the other end whether it is there: a connection that was lost without a message looks like an idle one. */
   #probeLater(client: ListeningClient): void {
     this.#probeTimer = setTimeout(() => {
       const answer = setTimeout(() => this.#lose(client), PROBE_ANSWER_MS);
@@ -161,7 +161,7 @@ class PostgresBus implements Bus {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
     const client = this.#client;
-    // While the connection is down, notices wait: the other nodes hear, and do not know that this one is dumb.
+    // Notices wait while the connection is down: the other nodes do not know that this node cannot send.
     if (client === undefined || this.#waiting.size === 0) return;
     const notices = [...this.#waiting.values()];
     this.#waiting.clear();
@@ -188,7 +188,7 @@ class PostgresBus implements Bus {
       const [session, revision, owner] = JSON.parse(payload) as [string, number, string];
       this.#listener?.heard([{ session, revision, owner }]);
     } catch {
-      // Somebody else's message on our channel.
+      // The message comes from another program on this channel.
     }
   }
 }

@@ -73,7 +73,7 @@ test("what is wrong with a database is told in one sentence", async () => {
     sessionsOn(missing.href, "status"),
     sessionsOn("postgres://nobody:hidden@127.0.0.1:1/none", "sweep"),
     sessionsOn("postgres://ada:hidden#/hidden@127.0.0.1/none", "migrate"),
-    // In the wrong place it is not repeated.
+    // The program does not print a URL that stands in the wrong place.
     sessions("postgres://ada:hidden@127.0.0.1/none", "status"),
   ]);
   expect(told.map(({ code, stderr }) => [code, stderr])).toEqual([

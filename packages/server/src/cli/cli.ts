@@ -6,11 +6,11 @@ import { processTerminal } from "./terminal.ts";
 /** How long a command may take to stop by itself, in milliseconds. */
 const STOPPING_MS = 2_000;
 
-// The driver's warnings are for those who write its options in code.
+// The driver's warnings are for developers who set its options in code.
 process.removeAllListeners("warning");
 
 process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  // Whoever reads may have had enough, as `head` has: no fault, and nobody is left to be told.
+  // The reader may stop early, as `head` does. That is no fault, and nobody reads a message.
   if (code === "EPIPE") process.exit(exitCodes.pipeClosed);
   process.stderr.write(`Nothing more can be written (${code}).\n`);
   process.exit(exitCodes.failed);
@@ -27,7 +27,7 @@ for (const [signal, code] of signals) {
     if (stop.signal.aborted) process.exit(code);
     const reason = new Interrupted(code);
     stop.abort(reason);
-    // What cannot be stopped in between is not waited for: Postgres takes back what is not committed.
+    // A command that does not stop in time is ended: Postgres rolls back its uncommitted transactions.
     const leave = () => {
       process.stderr.write(`${reason.message}\n`);
       process.exit(code);
@@ -37,5 +37,5 @@ for (const [signal, code] of signals) {
 }
 
 process.exitCode = await runCli(process.argv.slice(2), processTerminal(stop.signal));
-// A connection that failed while it came about is left open by the driver.
+// The driver leaves a connection open if it failed while it was being made.
 setTimeout(() => process.exit(), 200).unref();

@@ -4,7 +4,7 @@ import { connect } from "./connection.ts";
 
 const { url } = await freshDatabase();
 
-/** What a check of this database says. */
+/** The message of a check of this database. */
 async function faultOf(databaseUrl: string): Promise<string> {
   try {
     const connection = await connect({ databaseUrl, schema: "sessions" });
@@ -16,7 +16,7 @@ async function faultOf(databaseUrl: string): Promise<string> {
   }
 }
 
-/** A URL of the test's database, in which something is different. */
+/** The URL of the test's database, with a change. */
 function urlWith(change: (url: URL) => void): string {
   const other = new URL(url);
   change(other);

@@ -5,13 +5,13 @@ import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
 
-/** How long a connection may take to come about, in milliseconds. */
+/** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
 
 export interface ConnectionOptions {
   readonly databaseUrl: string | undefined;
   readonly schema: string;
-  /** Told of what failed without ending the command. */
+  /** Called with each fault that does not end the command. */
   readonly onError?: (error: SessionsError) => void;
 }
 
@@ -24,7 +24,7 @@ export interface Connection {
   end(): Promise<void>;
 }
 
-/** @throws {SessionsError} `configuration_invalid`, with a sentence for whoever gave the options. */
+/** @throws {SessionsError} `configuration_invalid`, with a sentence for the person who gave the options. */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { databaseUrl: url, schema, onError = () => {} } = options;
   if (!url) throw new SessionsError("configuration_invalid", "Set DATABASE_URL, or give --database-url.");
@@ -55,12 +55,12 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   };
 }
 
-/** What the driver throws for a URL that it cannot read holds all of the URL. */
+/** Checks that the driver can read a URL. The driver's own error is not shown, because it holds the whole URL. */
 function checkUrl(url: string, read: () => unknown): void {
   try {
     if (/^(postgres(ql)?|socket):|^\//i.test(url)) return void read();
   } catch {
-    // As for one that is something else.
+    // The error below is the same as for another kind of URL.
   }
   throw new SessionsError(
     "configuration_invalid",

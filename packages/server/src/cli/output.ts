@@ -1,18 +1,18 @@
 import type { Terminal } from "./terminal.ts";
 
-/** How a command speaks while it works. */
+/** A command's output while it works. */
 export interface Output {
   /** Writes a part of the result. */
   write(text: string): Promise<void>;
-  /** Says something that is no result, on standard error. */
+  /** Writes a line that is not part of the result, to standard error. */
   note(line: string): void;
   /**
-   * Says how far a long work has come, on standard error, and only to somebody who watches.
+   * Writes the progress of long work to standard error, only if a person watches it.
    *
-   * @throws what the work was stopped with: call it where nothing is half done.
+   * @throws the reason for which the work was stopped. Call it where no work is half done.
    */
   progress(text: string): void;
-  /** Takes away what `progress` said. */
+  /** Removes the text of `progress`. */
   clear(): void;
 }
 

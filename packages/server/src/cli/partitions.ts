@@ -3,7 +3,7 @@ import { monthsOf, notKept, retentionForm, type Retention } from "../postgres/re
 import type { Run } from "./run.ts";
 import { countText } from "./status.ts";
 
-/** Longer than any session. A session's history begins before its end, so a month of the history is kept this much longer. */
+/** Longer than any session. A session's history begins before its end, so each month of history is kept this much longer. */
 const LONGEST_SESSION_MS = 366 * 86_400_000;
 const longerMs = (table: string) => (table === "session_event" ? LONGEST_SESSION_MS : 0);
 

@@ -17,7 +17,7 @@ test("as a process it says the same, and ends with the same code", async () => {
     ending(begin("status", "--database-url", "postgres://ada:hidden#/hidden@127.0.0.1/none")),
   ]);
   expect(status).toEqual(await sessions("status", "--json"));
-  // A Postgres that is given may ask for no password.
+  // The Postgres of `DATABASE_URL` may accept any password.
   if (!process.env["DATABASE_URL"]) expect(locked.stderr).toContain("refuses the user or the password");
   expect(missing).toEqual(await sessions("export", "1999-12"));
   expect(unreadable.code).toBe(2);
@@ -31,7 +31,7 @@ test("whoever stops reading ends an export quietly", async () => {
 });
 
 test("Ctrl-C ends a command that waits, with one sentence", async () => {
-  // It takes connections, and says nothing.
+  // It accepts connections and never answers.
   const silent = createServer().listen(0, "127.0.0.1");
   await once(silent, "listening");
   onTestFinished(() => void silent.close());

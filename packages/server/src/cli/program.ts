@@ -10,12 +10,12 @@ import { addSweep } from "./sweep.ts";
 import type { Terminal } from "./terminal.ts";
 import { addVerify } from "./verify.ts";
 
-/** Of the package: beside its `src` and its `dist` alike. */
+/** The package's version. Its `package.json` stands beside both `src` and `dist`. */
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
 
-/** Runs the command that these words say. Gives its exit code. */
+/** Runs the command that these words name. Returns its exit code. */
 export async function runCli(words: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
   const program = new Command("sessions")
@@ -27,7 +27,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => void terminal.write(text),
-      // A URL in the wrong place is not repeated: it holds a password.
+      // A URL in the wrong place is not printed: it holds a password.
       writeErr: (text) => terminal.writeError(text.replaceAll(/:\/\/[^\s']*/g, "://…")),
     })
     .exitOverride()

@@ -6,15 +6,15 @@ import { exitCodes, Interrupted } from "./exit-code.ts";
 import { createOutput, type Output } from "./output.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What a command has to say: as lines, and as one JSON value. */
+/** The result of a command: as lines, and as one JSON value. */
 export interface Report {
   readonly lines: readonly string[];
   readonly json: object;
-  /** Whether it found something wrong. */
+  /** Whether the command found a problem. */
   readonly failed?: boolean;
 }
 
-/** Runs a command on the database that the options name, and says how it went; nothing for null. */
+/** Runs a command on the database that the options name, and prints its report. It prints nothing for null. */
 export type Run = (work: (connection: Connection, output: Output) => Promise<Report | null>) => Promise<void>;
 
 interface GlobalOptions {
@@ -58,7 +58,7 @@ function exitCodeOf(error: unknown): number {
     : exitCodes.failed;
 }
 
-/** One line for somebody at a shell, without a stack and without what the driver says. */
+/** One line for a person at a shell, without a stack and without the driver's message. */
 function sentenceOf(error: unknown, schema: string): string {
   if (error instanceof Interrupted) return error.message;
   const fault = databaseFault(error);

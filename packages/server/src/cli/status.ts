@@ -52,7 +52,7 @@ export async function countActive(
   return { active: Number(rows[0]?.active), due: Number(rows[0]?.due) };
 }
 
-/** Of a table that is too large to be counted in passing, Postgres' own estimate. */
+/** A count as text. For a table that is too large to count quickly, it is Postgres' own estimate. */
 export function countText({ rows, exact }: RowCount): string {
   return exact ? String(rows) : `about ${rows}`;
 }

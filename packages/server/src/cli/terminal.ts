@@ -1,16 +1,16 @@
 import { once } from "node:events";
 
-/** What a command is run with: a process's own streams, or a test's. */
+/** The streams and settings of a command: those of a process, or those of a test. */
 export interface Terminal {
   /** The environment's DATABASE_URL. */
   readonly databaseUrl: string | undefined;
   /** Aborted by Ctrl-C. */
   readonly stop: AbortSignal;
-  /** Writes to standard output, as fast as whoever reads takes it. */
+  /** Writes to standard output. It waits while the reader is slower. */
   write(text: string): Promise<void>;
   /** Writes to standard error. */
   writeError(text: string): void;
-  /** Whether somebody watches standard error. */
+  /** Whether a person watches standard error. */
   readonly isWatched: boolean;
 }
 

@@ -27,48 +27,51 @@ import { Telemetry } from "../telemetry.ts";
 import { within } from "../time-limit.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
 
-/** How much memory remembered sessions take by default, roughly. */
+/** The memory that cached sessions may take by default, in bytes, roughly. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 
-/** How long a command waits until it is its owner's turn, in milliseconds, before it is refused as busy. */
+/** How long a command waits for its owner's turn, in milliseconds. After that it is refused as `busy`. */
 const TURN_MS = 10_000;
 
-/** How much longer than a handler may run `close()` waits, in milliseconds. */
+/** How long `close()` waits beyond the time that a handler may run, in milliseconds. */
 const CLOSE_MS = 5_000;
 
 /** How many months of partitions `migrate` makes ahead. */
 const MONTHS_AHEAD = 3;
 
 export interface SessionsOptions<Context extends object> {
-  /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. It stays yours to close. */
+  /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. The application closes it, not `close()`. */
   readonly database: Database;
   /**
-   * Whose request this is, from the host router's context: an opaque id of up to 200 characters. Nothing when
-   * nobody is signed in: every procedure then answers UNAUTHORIZED.
+   * Returns the owner of a request, from the host router's context: an opaque id of up to 200 characters. It returns no
+   * owner if nobody is signed in. Every procedure then answers UNAUTHORIZED.
    */
   readonly identify: (context: Context) => Identified | Promise<Identified>;
-  /** The flows that are served, each made by `serve`. */
+  /** The flows that the server serves, each made by `serve`. */
   readonly flows: readonly Served[];
-  /** What kind of Postgres `database` is. Default: `"pglite"` for a PGlite, else `"postgres"`. */
+  /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
   readonly engine?: EngineKind;
   /** The Postgres schema that holds the tables. Default `"sessions"`. */
   readonly schema?: string;
   /**
-   * Whether connections prepare the package's statements by name. Default true. Behind a pooler in transaction mode
-   * that does not know of them, such as PgBouncer before 1.21, set it to false.
+   * Whether connections prepare the package's statements by name. Default true. Set it to false behind a pooler in
+   * transaction mode that does not support prepared statements, such as PgBouncer before 1.21.
    */
   readonly prepare?: boolean;
-  /** How this node hears of other nodes' commits, such as `postgresBus`. Without one, watchers see this node's only. */
+  /** Tells this node about other nodes' commits, as `postgresBus` does. Without it, watchers see only this node's commits. */
   readonly bus?: Bus;
-  /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines hold without it. */
+  /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines also hold if it is false. */
   readonly sweeps?: boolean;
-  /** How much memory the sessions that a node remembers may take, in bytes, roughly. Default 64 MiB. */
+  /** The memory that a node's cached sessions may take, in bytes, roughly. Default 64 MiB. */
   readonly cacheBytes?: number;
-  /** The bounds of one owner, one request and one node that differ from the defaults. */
+  /** The bounds of one owner, one request and one node, where they differ from the defaults. */
   readonly bounds?: Partial<Bounds>;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
-  /** Told every fault. Default: to `console.error`; the message of what caused it only where `NODE_ENV` is `development`. */
+  /**
+   * Called with every fault. Default: it logs the fault to `console.error`. It logs the messages of the causes only if
+   * `NODE_ENV` is `development`.
+   */
   readonly onError?: (error: SessionsError) => void;
 }
 
@@ -77,25 +80,25 @@ export type SessionsRouter = ReturnType<typeof createRouter>;
 export interface Sessions {
   /** Mount it: `t.router({ sessions: sessions.router })`. */
   readonly router: SessionsRouter;
-  /** Creates the tables, or brings them up to date. Safe from many nodes at once. */
+  /** Creates the tables, or brings them up to date. Many nodes may call it at once. */
   migrate(): Promise<void>;
   /**
-   * Whether the database answers and fits this version.
+   * Checks that the database answers and fits this version.
    *
    * @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`.
    */
   check(): Promise<void>;
-  /** Ends the sessions whose deadline has passed, and moves them to the archive. Gives how many. Any node may. */
+  /** Ends the sessions whose deadline has passed, and moves them to the archive. Returns their number. Any node may. */
   sweep(options?: SweepOptions): Promise<number>;
   /**
-   * Ends every stream, so that clients reconnect elsewhere, answers what was taken, and refuses what comes after
-   * as temporarily unavailable. The database stays open: it is the application's.
+   * Ends every stream, so that clients reconnect to another node. It answers the commands that it has received, and
+   * refuses later requests as temporarily unavailable. The database stays open: the application closes it.
    */
   close(): Promise<void>;
 }
 
 /**
- * Makes the server side: a tRPC router over sessions kept in Postgres.
+ * Makes the server side: a tRPC router for sessions that are kept in Postgres.
  *
  * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
  * @example

@@ -46,7 +46,7 @@ export const transfer = defineFlow({
   expires: { idle: "72h", absolute: "30d" },
 });
 
-/** A flow without hooks or limits, for what is about revisions alone. */
+/** A flow without handlers or limits, for tests that are about revisions alone. */
 export const notes = defineFlow({
   name: "notes",
   version: 1,
@@ -58,7 +58,7 @@ export const notes = defineFlow({
   },
 });
 
-/** The engine whose flags are forced on plain PostgreSQL, when a run of the suite says so. */
+/** The kind of Postgres whose flags are used on plain PostgreSQL, if a run of the suite sets it. */
 const engineUnderTest = process.env["SESSIONS_TEST_ENGINE"] as EngineKind | undefined;
 
 export interface Context {
@@ -79,7 +79,7 @@ export function createBank(
     identify: ({ user }) => user !== undefined && { owner: user },
     onError: () => {},
     ...(engineUnderTest && { engine: engineUnderTest }),
-    // The pooler's version may know of no prepared statements.
+    // The pooler's version may not support prepared statements.
     ...(direct !== undefined && { prepare: false }),
     ...options,
     flows: [
@@ -107,7 +107,7 @@ export function createBank(
   return direct === undefined ? sessions : { ...sessions, migrate: () => migrateAt(direct) };
 }
 
-/** Migrates as one does behind a pooler: at the address of Postgres itself. */
+/** Migrates at the address of Postgres itself, as an application behind a pooler must. */
 async function migrateAt(directUrl: string): Promise<void> {
   const pool = new Pool({ connectionString: directUrl, max: 1 });
   await createBank(pool, { sweeps: false }).migrate();
@@ -130,7 +130,7 @@ export async function ledgerOf(pool: Pool, owner: string): Promise<readonly Ledg
 }
 
 /**
- * What one device of an owner does on a node.
+ * One device of an owner, which calls a node.
  *
  * @example
  * const ada = new Teller(node, "ada", "Phone");
@@ -164,7 +164,7 @@ export class Teller {
     return this.caller.list({ flow, limit: 100, after: null });
   }
 
-  /** Starts a transfer and submits all but the review; gives the id and the command that would complete it. */
+  /** Starts a transfer and submits all but the review; returns the id and the command that would complete it. */
   async untilReview(): Promise<{ readonly session: string; readonly review: Command }> {
     const session = uuidv7();
     const recipient = submit(session, "recipient", { name: "Grace", iban: "BE71096123456769" });

@@ -1,2 +1,2 @@
-/** Where the Postgres is that a pool reaches through a pooler; nothing for a pool without one. */
+/** The direct URL of the Postgres that a pool reaches through a pooler. A pool without a pooler has no entry. */
 export const directUrls = new WeakMap<object, string>();

@@ -8,12 +8,12 @@ declare module "vitest" {
   }
 }
 
-// Each vitest project loads this file anew; in a global they find the one server of the run.
+// Each vitest project loads this file again. They share the run's one server through a global.
 declare global {
   var sessionsPostgres: { readonly server: Promise<PostgresServer>; users: number } | undefined;
 }
 
-/** Gives the tests `postgresUrl`: of `DATABASE_URL`, else of a server started once for all projects of the run. */
+/** Gives the tests `postgresUrl`: `DATABASE_URL`, else the URL of a server started once for all projects of the run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env["DATABASE_URL"];
   if (given) {

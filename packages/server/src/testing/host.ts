@@ -13,7 +13,7 @@ import fastify from "fastify";
 import superjson from "superjson";
 import type { Sessions } from "../index.ts";
 
-/** A host application's context: not the one that the sessions router was made with. */
+/** A host application's context. It differs from the context of the sessions router. */
 interface HostContext {
   readonly user: string | undefined;
   readonly requestedAt: Date;
@@ -33,7 +33,7 @@ export function createHost(sessions: Sessions) {
 
 export type Host = ReturnType<typeof createHost>;
 
-/** A host without a transformer: the bodies on its wire are the procedures' own. */
+/** A host without a transformer: it sends the procedures' bodies unchanged. */
 export function createPlainHost(sessions: Sessions) {
   const t = initTRPC.context<HostContext>().create();
   return t.router({ sessions: sessions.router });
@@ -46,7 +46,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** What each host sets, as docs/hardening.md says. */
+/** The settings of each host, as docs/hardening.md says. */
 const HARDENED = { maxBatchSize: 10, maxBodySize: 6_500_000 };
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
 
@@ -124,7 +124,7 @@ export function clientOf(url: string, user: string | undefined) {
 const isTaken = (method = "") => METHODS.includes(method);
 
 async function listening(server: Server): Promise<Running> {
-  // Closes what nothing moves on: a stream says something every 15 seconds.
+  // Closes idle connections: a stream sends something every 15 seconds.
   server.timeout = 60_000;
   server.headersTimeout = 10_000;
   server.requestTimeout = 60_000;

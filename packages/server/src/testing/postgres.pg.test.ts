@@ -64,7 +64,7 @@ test("a server ends with the run that started it, also one that is killed, and n
   const run = spawn(process.execPath, ["--input-type=module", "--eval", program]);
   await once(run.stdout, "data");
   const [home] = await readdir(folder);
-  // The password's file is gone. Copied binaries may be there.
+  // The password's file is deleted. Copied binaries may be there.
   expect((await readdir(join(folder, home!))).filter((file) => file !== "native")).toEqual(["data"]);
   expect((await stat(join(folder, home!))).mode & 0o777).toBe(0o700);
 

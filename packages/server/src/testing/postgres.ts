@@ -6,7 +6,7 @@ import { startPgbouncer } from "./pgbouncer.ts";
 
 /** An empty database that no other test file sees. */
 export interface FreshDatabase {
-  /** Postgres' own, also where the pool goes through a pooler. */
+  /** The URL of Postgres itself, even if the pool goes through a pooler. */
   readonly url: string;
   readonly pool: Pool;
 }
@@ -35,8 +35,8 @@ export async function freshDatabase(): Promise<FreshDatabase> {
   afterAll(async () => {
     await pool.end();
     await pooler?.stop();
-    // A pool has ended before its connections are closed: Postgres waits some seconds for them. Forced at once, one
-    // that is closing would be told so when nobody listens to it any more, and end the run.
+    // `end()` of a pool resolves before its connections are closed. This drop waits some seconds for them. If it were forced
+    // at once, a closing connection would get an error that nothing handles, and end the run.
     await administer(`DROP DATABASE IF EXISTS ${name}`).catch(() =>
       administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
     );

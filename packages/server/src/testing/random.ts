@@ -1,4 +1,4 @@
-/** Numbers that only look like chance: the same seed gives the same ones (mulberry32). */
+/** Pseudorandom numbers: the same seed gives the same ones (mulberry32). */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed;
   }
 
-  /** From 0 up to, but not with, 1. */
+  /** A number from 0 up to 1, without 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** A network between a client and a server, to be broken: it cuts, refuses and delays. */
+/** A network between a client and a server that tests can break: it cuts, refuses and delays. */
 export class TcpProxy {
-  /** Milliseconds that each piece of data is on its way, from now on. */
+  /** How long each piece of data is delayed from now on, in milliseconds. */
   delayMs = 0;
-  /** Whether new connections are turned away. */
+  /** Whether new connections are refused. */
   refusing = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -33,7 +33,7 @@ export class TcpProxy {
     return this.#sockets.size;
   }
 
-  /** Cuts every connection, with what is on its way. */
+  /** Cuts every connection. Data that has not arrived is lost. */
   cut(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
@@ -57,7 +57,7 @@ export class TcpProxy {
       let last = Promise.resolve();
       from.on("data", (data) => {
         const arrival = this.#arrival();
-        // One piece after the other, however the delay changes meanwhile.
+        // Pieces keep their order even if the delay changes meanwhile.
         last = last.then(() => arrival).then(() => void to.write(data));
       });
       from.on("error", () => {});
@@ -73,7 +73,7 @@ export class TcpProxy {
   }
 }
 
-/** A Postgres' URL by way of a proxy. */
+/** Starts a proxy before a Postgres. Returns it, and the URL through it. */
 export async function proxied(url: string): Promise<{ readonly proxy: TcpProxy; readonly url: string }> {
   const through = new URL(url);
   const proxy = await TcpProxy.to(through.hostname, Number(through.port || 5432));

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { PROTOCOL_VERSION, type Snapshot, type WatchEvent } from "@sessions/core";
 import type { Sessions } from "../index.ts";
 
-/** Every snapshot that a watcher on a node was sent, in order. Resolves when its stream has begun. */
+/** Collects every snapshot that a node sends to a watcher, in order. Resolves when the stream has begun. */
 export async function watching(on: Sessions, owner: string) {
   const controller = new AbortController();
   const caller = on.router.createCaller({ user: owner }, { signal: controller.signal });
@@ -20,7 +20,7 @@ export async function watching(on: Sessions, owner: string) {
   await first.promise;
   return {
     seen,
-    /** Resolves when this revision has come, after none that was newer. */
+    /** Resolves when this revision has come. No newer one may come before it. */
     async reach(revision: number) {
       while ((seen.at(-1)?.revision ?? 0) < revision) await new Promise<void>((resolve) => (wake = resolve));
       const revisions = seen.map((snapshot) => snapshot.revision);

@@ -5,17 +5,17 @@ import { Pool, types, type PoolConfig } from "pg";
 import postgres from "postgres";
 import type { Database } from "../index.ts";
 
-/** A database that is open, as an application would give it. */
+/** An open database, as an application would pass it. */
 export interface World {
   readonly database: Database;
   close(): Promise<unknown>;
-  /** Whether it is one of its own, and empty. */
+  /** Whether the database belongs to this world alone, and is empty. */
   readonly own?: true;
 }
 
 type Open = (url: string) => World;
 
-/** Settings as a role, a database or a connection may have them by default. */
+/** Settings that a role, a database or a connection may have as defaults. */
 type Settings = Readonly<Record<string, string>>;
 
 const pg =
@@ -27,7 +27,7 @@ const pg =
     return { database: pool, close: () => pool.end() };
   };
 
-/** Through Kysely's own dialect, which the package does not make. */
+/** Opens a database through Kysely's own dialect, which the package does not make. */
 const dialect =
   (settings: Settings): Open =>
   (url) => {
@@ -46,13 +46,13 @@ const pglite =
   (settings: Settings): Open =>
   () => {
     const database = new PGlite({ parsers: { 114: (value) => value, 3802: (value) => value, 20: BigInt } });
-    // One connection: what is set on it holds.
+    // With one connection, its settings hold for all statements.
     const set = Object.entries(settings).map(([name, value]) => `set ${name} to '${value}';`);
     const ready = database.exec(set.join("\n"));
     return { database, own: true, close: () => ready.then(() => database.close()) };
   };
 
-/** As a role that may read and write rows, and create nothing: the test's database has it. */
+/** A role of the test's database that may read and write rows, and create nothing. */
 export const clerk = { name: "sessions_test_clerk", password: "clerk" };
 
 const asClerk =
@@ -63,7 +63,7 @@ const asClerk =
     return open(own.href);
   };
 
-/** With every type parser that an application might change, changed for the whole process. */
+/** Opens a database after changing, for the whole process, each type parser that an application might change. */
 const parsersChanged =
   (open: Open): Open =>
   (url) => {
@@ -77,10 +77,10 @@ const parsersChanged =
     return { ...world, close: () => world.close().finally(restore) };
   };
 
-/** A client's own parsers: everything is text. */
+/** Parsers of one client that leave all values as text. */
 const asText: PoolConfig = { types: { getTypeParser: () => (value: string) => value } };
 
-/** Times and json as classes and texts of the application's own, both ways. */
+/** Types of the application for times and json, for reading and for writing. */
 const ownTypes = {
   types: {
     date: {
@@ -173,7 +173,7 @@ export const worlds: Readonly<Record<string, Open>> = {
   "postgres.js, St. John's, SQL dates": postgresJs({ TimeZone: "America/St_Johns", DateStyle: "SQL,DMY" }),
 };
 
-/** A line each: what cannot hold the promises, and how that is said. */
+/** Databases that cannot keep the promises: one line for each, with the message that refuses it. */
 export const refused: Readonly<Record<string, readonly [Open, RegExp]>> = {
   "names that become other words": [postgresJs({}, { transform: postgres.pascal }), /renames the columns/],
   "a connection in another encoding": [postgresJs({ client_encoding: "LATIN1" }), /`client_encoding` is LATIN1/],

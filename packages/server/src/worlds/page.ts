@@ -3,7 +3,7 @@ import { build, defaultClientConditions, type Rolldown } from "vite";
 
 const ENTRY = "\0page";
 
-// The page of an application: what it has stands on `lab`, for a test to use.
+// The page of an application. Its parts are on `lab`, for a test to use.
 const page = `
   import { createSessions } from "@sessions/client";
   import { defineFlow, step } from "@sessions/core";
@@ -24,7 +24,7 @@ const page = `
   globalThis.lab = { notes, open, faults };
 `;
 
-/** The client in a page, as a bundler makes it of the sources. */
+/** The page's script: the client, bundled from the sources. */
 export async function pageScript(): Promise<string> {
   const made = (await build({
     configFile: false,

@@ -10,7 +10,7 @@ import { createBank } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { pageScript } from "./page.ts";
 
-/** A session of the client's, which this package may not name. */
+/** A session of the client. This package may not import its type. */
 interface Session {
   readonly id: string;
   readonly state: {
@@ -23,7 +23,7 @@ interface Session {
   draft(step: string, fields: object): void;
 }
 
-// What the page has: see `page.ts`.
+// The globals of the page: see `page.ts`.
 declare const lab: {
   open(
     url: string,
@@ -32,13 +32,13 @@ declare const lab: {
   readonly notes: unknown;
   readonly faults: string[];
 };
-// What a test puts there.
+// A test puts this there.
 declare const session: Session;
 declare const states: Set<string>;
 
 const isStream: (url: string) => boolean = (url) => url.includes("sessions.watch");
 
-/** Keeps what is written until it ends. */
+/** Keeps all written parts until the answer ends. */
 const buffering: RequestHandler = (_req, res, next) => {
   const kept: Buffer[] = [];
   const end = res.end.bind(res) as (all: Buffer) => typeof res;
@@ -79,7 +79,7 @@ const redirecting: RequestHandler = (req, res, next) =>
     ? next()
     : res.redirect(307, `${req.originalUrl}${req.url.includes("?") ? "&" : "?"}moved=1`);
 
-/** One line for each thing that may stand between a page and the router, in spite of which all is well. */
+/** Things between a page and the router that break nothing: one line for each. */
 const through: Readonly<Record<string, readonly RequestHandler[]>> = {
   nothing: [],
   "a proxy that keeps every answer until it ends": [buffering],
@@ -91,7 +91,7 @@ const through: Readonly<Record<string, readonly RequestHandler[]>> = {
   "a router that has moved": [redirecting],
 };
 
-/** One line for each thing after which nothing gets through: what the state says, and what a developer is told. */
+/** Things that let nothing through: one line for each, with the state that the page shows and the fault for developers. */
 const told: Readonly<Record<string, readonly [RequestHandler, string, string | undefined]>> = {
   "a plain 401": [(_req, res) => void res.status(401).send("Unauthorized"), "signed_out", undefined],
   "a redirect to a page": [(_req, res) => res.redirect("/"), "signed_out", undefined],
@@ -108,7 +108,7 @@ const app = express();
 const server = createServer(app);
 let browser: Browser;
 let origin = "";
-// The worlds in which nothing gets through any more.
+// The worlds that let nothing through any more.
 const shut = new Set<string>();
 
 function mount(name: string, handlers: readonly RequestHandler[]): void {
@@ -141,7 +141,7 @@ afterAll(async () => {
   await bank.close();
 });
 
-/** A device of its own. */
+/** Opens a page of a new device. */
 async function device(at = origin): Promise<Page> {
   const page = await (await browser.newContext()).newPage();
   await page.goto(at);
@@ -172,7 +172,7 @@ test.concurrent.for(Object.keys(through))(
       [url, name, id] as const,
     );
     await laptop.waitForFunction(() => session.state.revision > 0);
-    // More than one body may weigh.
+    // It is larger than one body may be.
     await phone.evaluate(() => {
       for (const field of ["a", "b", "c"]) session.draft("right", { [field]: "x".repeat(20_000) });
       session.draft("end", {});
@@ -209,7 +209,7 @@ test.concurrent.for(Object.entries(told))(
       timeout: 10_000,
     });
     expect(await page.evaluate(() => lab.faults)).toEqual(code === undefined ? [] : [code]);
-    // And goes on by itself, with everything that waited.
+    // The page continues by itself, and sends all waiting commands.
     shut.delete(name);
     await page.waitForFunction(() => session.state.sync.state === "saved", undefined, {
       timeout: 20_000,

@@ -54,7 +54,7 @@ export async function tellStory(database: Database, owner: string, bus?: Bus): P
         }),
       ],
     });
-  // Each takes turns in memory: only between two do locks in the database decide.
+  // A node orders its own commands in memory. Only with two nodes do the database's locks decide.
   const [node, other] = [nodeOver(bus ? { bus } : {}), nodeOver({})];
   const [ada, elsewhere] = [new Teller(node, owner), new Teller(other, owner)];
   const db = kyselyOver(database).withSchema("sessions");
@@ -83,7 +83,7 @@ export async function tellStory(database: Database, owner: string, bus?: Bus): P
     watching.abort();
     await events.return?.();
 
-    // As many complete as may, and the application's rows say the same.
+    // As many sessions complete as the limit allows, and the application's rows agree.
     const sure = ids.map((id, at) => submit(id, "sure", {}, { what: seenIn(begun[at]!.snapshots[0]), sure: null }));
     const outcomes = await Promise.all(sure.map((command, at) => (at % 2 ? elsewhere : ada).one(command)));
     const completed = ids.filter((_, at) => outcomes[at]!.outcome === "accepted");
@@ -94,7 +94,7 @@ export async function tellStory(database: Database, owner: string, bus?: Bus): P
     const again = sure[ids.indexOf(completed[0]!)]!;
     expect(await ada.one(again)).toEqual({ outcome: "accepted", revision: 4, replayed: true });
 
-    // Asked for a page at a time.
+    // The list is read one page at a time.
     const [active, ended]: string[][] = [[], []];
     for (let after: ListReply["next"] | undefined; after !== null;) {
       const page = await caller.list({ flow: "order", limit: 2, after: after ?? null });
@@ -109,7 +109,7 @@ export async function tellStory(database: Database, owner: string, bus?: Bus): P
     const left = ids.filter((id) => !completed.includes(id));
     expect(await ada.one(cancel(left[0]!))).toMatchObject({ outcome: "accepted" });
 
-    // What nobody goes on with is swept, by both at once.
+    // Both nodes sweep the abandoned sessions at once.
     nowMs += 2 * 3_600_000;
     await Promise.all([node.sweep(), other.sweep()]);
     for (const id of left.slice(1)) expect(await ada.read(id)).toMatchObject({ status: "expired", revision: 4 });
@@ -120,7 +120,7 @@ export async function tellStory(database: Database, owner: string, bus?: Bus): P
   }
 }
 
-/** What the screen showed of the step. */
+/** The command of the submission that the screen showed, or an empty text. */
 function seenIn(
   snapshot: { readonly submissions: Readonly<Record<string, { readonly command: string }>> } | undefined,
 ): string {
@@ -135,7 +135,7 @@ async function bought(db: Kysely<Tables>, owner: string): Promise<readonly strin
   return rows[0]!.sessions.split(" ").filter((id) => id !== "");
 }
 
-/** What the story needs, once in a database. */
+/** Creates the tables that the story needs, once in a database. */
 export async function prepare(database: Database): Promise<void> {
   await createSessions<Context>({
     database,

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { v7 as uuidv7 } from "uuid";
 import type { Bus, Notice } from "../../bus/bus.ts";
 
-/** What the contract needs to know of an implementation. */
+/** The functions that the contract needs from an implementation. */
 export interface BusUnderTest {
   /** Makes one node's end of the bus. */
   make(): Bus;
@@ -10,7 +10,7 @@ export interface BusUnderTest {
   cut(): Promise<void>;
 }
 
-/** What every bus must do. Call it in a test file of the implementation. */
+/** Tests that a bus does all that a bus must do. Call it in a test file of the implementation. */
 export function busContract({ make, cut }: BusUnderTest): void {
   const opened: Bus[] = [];
   afterEach(async () => {

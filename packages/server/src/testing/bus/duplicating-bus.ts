@@ -1,7 +1,7 @@
 import type { Bus, BusListener, Notice } from "../../index.ts";
 import type { Random } from "../random.ts";
 
-/** A bus that says many things twice, some of them late, and not in their order. */
+/** A bus that sends many notices twice, some of them late and out of order. */
 export function duplicatingBus(bus: Bus, random: Random): Bus {
   const late: Notice[] = [];
   const listening = ({ heard, hearing }: BusListener): BusListener => ({

@@ -6,7 +6,7 @@ import { cancel, draft, start, submit } from "../bank.ts";
 import type { Random } from "../random.ts";
 import type { NodeRouter } from "./server-process.ts";
 
-/** A command that was answered for good. */
+/** A command with its final answer. */
 export interface Answered {
   readonly owner: string;
   readonly command: Command;
@@ -18,13 +18,13 @@ export interface CallerOptions {
   /** A session of the owner that all of the owner's callers write. */
   readonly shared: string;
   readonly random: Random;
-  /** Where to call, now. */
+  /** The addresses that callers may use now. */
   readonly urls: () => readonly string[];
-  /** What was answered, in the order of the answers. */
+  /** The answered commands, in the order of the answers. */
   readonly log: Answered[];
 }
 
-/** One device that goes on whatever breaks: it sends a command, with the same id, until it is answered. */
+/** One device that continues through all failures: it sends a command, with the same id, until it is answered. */
 export class Caller {
   readonly #options: CallerOptions;
   readonly #device: Device = { id: uuidv7(), name: "Caller" };
@@ -92,7 +92,7 @@ export class Caller {
         const found = urls();
         if (found.length > 0) return await work(clientOf(random.pick(found), owner));
       } catch {
-        // Killed, cut off, or without its database: what became of the command is not known.
+        // The server was killed, cut off, or without its database, so the outcome of the command is not known.
       }
       await setTimeout(random.between(5, 25));
     }

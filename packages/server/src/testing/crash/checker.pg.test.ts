@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 class RolledBack extends Error {}
 
-/** What the checker says of the database after a fault was planted in it, and of the log after one was planted there. */
+/** The checker's findings after a test puts a fault into the database or into the log. */
 async function breachesAfter(plant: (tx: Transaction<Tables>) => Promise<unknown>, told: readonly Answered[] = log) {
   let found: readonly string[] = [];
   const work = db.transaction().execute(async (tx) => {

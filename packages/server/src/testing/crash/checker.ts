@@ -10,7 +10,7 @@ import type { Answered } from "./caller.ts";
 
 export interface Evidence {
   readonly db: Kysely<Tables>;
-  /** What the application wrote with each completion. */
+  /** The rows that the application wrote with each completion. */
   readonly ledger: readonly LedgerRow[];
   /** Every command that was sent, each with its last answer. */
   readonly log: readonly Answered[];
@@ -24,8 +24,8 @@ interface Found {
 }
 
 /**
- * Decides from what clients were told and what the database holds whether the promises were kept. Gives each
- * breach, in ids and numbers; none when all is well.
+ * Compares the answers that clients got with the rows of the database, to decide whether the promises were kept. Returns
+ * each breach, in ids and numbers.
  */
 export async function breaches({ db, ledger, log, atMost }: Evidence): Promise<readonly string[]> {
   const breached: string[] = [];
@@ -42,7 +42,7 @@ export async function breaches({ db, ledger, log, atMost }: Evidence): Promise<r
   return [...breached, ...completionBreaches([...sessions.values()], ledger, log, atMost)];
 }
 
-/** Every accepted command is in the session once, at the revision that was told, and nothing else is. */
+/** Each accepted command must be in the session once, at the revision of its answer. Nothing else may be in it. */
 async function breachesOf(
   db: Kysely<Tables>,
   id: string,
@@ -64,7 +64,7 @@ async function breachesOf(
     if (command.kind === "draft") {
       const kept = Object.keys(command.fields).every((field) => field in (drafts[command.step] ?? {}));
       if (status === "active" && !kept) breached.push(`draft ${command.id} is lost`);
-      // A repeated draft is told the session's revision: its own may be an older one.
+      // The answer to a repeated draft has the session's revision: the draft's own may be an older one.
       if (outcome.replayed) continue;
     } else if (entries.length !== 1) {
       breached.push(`command ${command.id} is in the history ${entries.length} times`);
@@ -89,7 +89,7 @@ async function breachesOf(
   return breached;
 }
 
-/** Completions that were told = archived = rows of the application, and never above the limit. */
+/** The answered completions, the archived ones and the application's rows must agree, and never be above the limit. */
 function completionBreaches(
   sessions: readonly Found[],
   ledger: readonly LedgerRow[],

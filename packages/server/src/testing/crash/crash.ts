@@ -6,7 +6,7 @@ import { Caller, type Answered } from "./caller.ts";
 export interface CrashOptions {
   readonly seed: number;
   readonly rounds: number;
-  /** Where to call, now. */
+  /** The addresses that callers may use now. */
   readonly urls: () => readonly string[];
   /** Kills a part while callers write. Resolves when callers may be answered again. */
   readonly crash: (random: Random) => Promise<void>;
@@ -22,7 +22,7 @@ const EARLIEST_MS = 20;
 const LATEST_MS = 350;
 
 /**
- * Writes without pause while parts are killed at random moments. Gives every answer, once all have come. `breaches`
+ * Writes without pause while parts are killed at random moments. Returns every answer, once all have come. `breaches`
  * compares the answers with the database afterwards.
  *
  * @example

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { Random } from "../random.ts";
 
-/** Server processes over one database. Whichever is killed is replaced at once, by one that was started before. */
+/** Server processes over one database. A killed one is replaced at once by a process that was started before. */
 export class Fleet {
   readonly #databaseUrl: string;
   readonly #serving = new Map<string, ChildProcess>();
@@ -19,12 +19,12 @@ export class Fleet {
     await Promise.all(this.#starting);
   }
 
-  /** Where the servers are that have not been killed. */
+  /** The addresses of the servers that have not been killed. */
   get urls(): readonly string[] {
     return [...this.#serving.keys()];
   }
 
-  /** Kills a server in the middle of what it does. */
+  /** Kills a server in the middle of its work. */
   async killOne(random: Random): Promise<void> {
     while (this.#serving.size < 2) await Promise.race(this.#starting);
     const [url, child] = random.pick([...this.#serving]);

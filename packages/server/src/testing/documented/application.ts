@@ -1,6 +1,6 @@
 import { initTRPC } from "@trpc/server";
 
-// What the README's code takes from the application that it stands in.
+// The parts of an application that the README's code imports.
 
 export interface Context {
   readonly user: { readonly id: string } | null;

@@ -6,7 +6,7 @@ import { createLedger, ledgerOf, start, submit, Teller, type Context } from "../
 import { sendMails, served, type Mail } from "./outbox.ts";
 import { freshDatabase } from "../postgres.ts";
 
-// The README lifts its code from that file: scripts/documents.test.ts compares them.
+// The README copies its code from that file: scripts/documents.test.ts compares them.
 const { url } = await freshDatabase();
 vi.stubEnv("DATABASE_URL", url);
 const { appRouter, pool, sessions } = await import("./router.ts");
@@ -61,7 +61,7 @@ test("what the page on effects shows sends one mail for a completed transfer, an
   await expect(sendMails(pool, send)).rejects.toThrow("away");
   expect(await Promise.all([sendMails(pool, send), sendMails(pool, send)])).toContain(1);
   expect(await sendMails(pool, send)).toBe(0);
-  // Twice, under one id: by that the receiver knows it again.
+  // The mail is sent twice with the same id. The receiver recognizes it by the id.
   const mail = { id: "1", owner: "grace", subject: "You have sent money to Grace." };
   expect(send.mock.calls).toEqual([[mail], [mail]]);
 });

@@ -9,13 +9,13 @@ import { sent, type Sent } from "./requests.ts";
 
 export interface FuzzOptions {
   readonly database: Parameters<typeof createBank>[0];
-  /** How many requests, and after how many milliseconds no more. */
+  /** The number of requests, and the time in milliseconds after which no more are sent. */
   readonly runs: number;
   readonly forMs: number;
   readonly seed: number;
 }
 
-/** How many calls a batch of the fuzzer holds at most. */
+/** The most calls in one batch of the fuzzer. */
 const MAX_CALLS = 8;
 const MAX_REPLY = defaultBounds.pageBytes + 100_000;
 
@@ -67,7 +67,7 @@ export async function fuzz({
   return { statuses };
 }
 
-/** What comes back; of a stream its first event. */
+/** Reads the reply, or the first event of a stream. */
 function answer(url: string, { method, path, headers, body }: Sent): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const asked = request(

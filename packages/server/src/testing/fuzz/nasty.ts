@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** Moments that are none, or hardly. */
+/** Texts that are not valid times, or are at the edge of it. */
 export const oddTime = fc.constantFrom(
   "1970-01-01T00:00:00Z",
   "0000-01-01T00:00:00Z",
@@ -13,7 +13,7 @@ export const oddTime = fc.constantFrom(
   "infinity",
 );
 
-/** What no honest client sends, at the size of one value. */
+/** Single values that no honest client sends. */
 export const nasty: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -64,7 +64,7 @@ export const nasty: fc.Arbitrary<unknown> = fc.oneof(
 );
 
 export interface Mutation {
-  /** Which of the value's parts, counted through. */
+  /** The number of the part within the value. */
   readonly at: number;
   readonly how: "replace" | "remove" | "add" | "rename";
   readonly by: unknown;
@@ -103,7 +103,7 @@ type Parent = Record<string, unknown>;
 
 const keyOf = (by: unknown) => (typeof by === "string" ? by : (JSON.stringify(by) ?? "")).slice(0, 300);
 
-/** As JSON.parse would: `__proto__` too is a key like any other. */
+/** Sets a key as JSON.parse does: `__proto__` is a key like any other. */
 function define(parent: Parent, key: string, value: unknown): void {
   Object.defineProperty(parent, key, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { mutated, mutations, nasty, oddTime } from "./nasty.ts";
 
-/** A request as it goes over the wire. */
+/** A request as it is sent. */
 export interface Sent {
   readonly method: string;
-  /** What follows the mount, with its query. */
+  /** The part of the URL after the mount, with the query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
 }
 
-// Few, so that requests meet: some are sessions, some commands, some nothing yet.
+// There are few ids, so that requests use the same ones: some are sessions, some commands, some not used yet.
 const idOf = (nth: number) => `01900000-0000-7000-8000-${String(nth).padStart(12, "0")}`;
 const ids = Array.from({ length: 12 }, (_, nth) => idOf(nth));
 const id = fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...ids) }, fc.nat(1_000_000).map(idOf));
@@ -97,7 +97,7 @@ const call = fc
   .chain((name) => fc.record({ name: fc.constant(name), given: inputs[name]!, changes: mutations }))
   .map(({ name, given, changes }) => ({ name, text: JSON.stringify(mutated(given, changes)) ?? "" }));
 
-/** What happens to a text between here and there. */
+/** Damages a text, as a network might. */
 const garbling = fc.oneof(
   { weight: 12, arbitrary: fc.constant((text: string) => text) },
   fc.nat(1_000).map((at) => (text: string) => text.slice(0, at)),
@@ -164,10 +164,10 @@ const odd = fc
     body: ["GET", "HEAD", "TRACE", "OPTIONS"].includes(method) ? undefined : body,
   }));
 
-/** Anything that may reach the router's address: mostly what is nearly right. */
+/** A request that may reach the router's address. Most are nearly valid. */
 export const sent: fc.Arbitrary<Sent> = fc
   .oneof({ weight: 8, arbitrary: single }, { weight: 3, arbitrary: batch }, { weight: 1, arbitrary: odd })
-  // Node itself refuses longer heads.
+  // Node itself refuses longer headers.
   .filter(({ path }) => path.length < 12_000);
 
 function encoded(text: string): string {

@@ -5,7 +5,7 @@ import type { Sessions } from "../../index.ts";
 import { cancel, draft, start, submit, Teller } from "../bank.ts";
 import type { Random } from "../random.ts";
 
-/** What was done so far. */
+/** The work done so far. */
 export interface Done {
   pushes: number;
   completed: number;
@@ -13,10 +13,10 @@ export interface Done {
   lists: number;
 }
 
-/** Owners come, write this many sessions, and go: what is kept of them must go, too. */
+/** Each owner writes this many sessions and never returns. The server must then free the memory of that owner. */
 const SESSIONS_PER_OWNER = 25;
 
-/** One person after another: transfers, notes, lists. Until it is told to stop. */
+/** Acts as one person after another, with transfers, notes and lists, until it is stopped. */
 export async function write(
   nodes: readonly Sessions[],
   random: Random,
@@ -49,7 +49,7 @@ export async function write(
   }
 }
 
-/** One watcher after another, each for a moment, of an owner whose session changes meanwhile. */
+/** Opens one watcher after another, each for a short time. The session of its owner changes meanwhile. */
 export async function watch(
   nodes: readonly Sessions[],
   random: Random,

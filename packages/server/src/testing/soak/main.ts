@@ -8,14 +8,14 @@ import { Random } from "../random.ts";
 import { watch, write, type Done } from "./load.ts";
 import { sample, slope, type Sample } from "./memory.ts";
 
-// A mixed load for some minutes: `pnpm soak -- --minutes 30`. It fails when memory grows, or something is left at the end.
+// A mixed load for some minutes: `pnpm soak -- --minutes 30`. It fails if memory grows, or if resources are left at the end.
 
 const WRITERS = 8;
 const WATCHERS = 50;
 const SAMPLES = 60;
-/** Small, so that it is full long before the memory is judged. */
+/** Small, so that the cache is full long before the memory is measured. */
 const CACHE_BYTES = 4 * 1024 * 1024;
-/** What the collector's own habits come to, in bytes a minute and in all. */
+/** The growth that garbage collection alone may cause, in bytes a minute and in all. */
 const TOLERATED_SLOPE = 512 * 1024;
 const TOLERATED_GROWTH = 4 * 1024 * 1024;
 
@@ -60,7 +60,7 @@ const pooled = pools.reduce((sum, pool) => sum + pool.totalCount, 0);
 await Promise.all(pools.map((pool) => pool.end()));
 await postgres.stop();
 
-// The first half fills caches, and compiles.
+// In the first half, caches fill and code is compiled.
 const judged = samples.slice(SAMPLES / 2);
 const perMinute = slope(judged);
 const growth = (perMinute * (judged.at(-1)!.atMs - judged[0]!.atMs)) / 60_000;
@@ -82,7 +82,7 @@ Left at the end      ${left.length === 0 ? "nothing" : left.join(", ")}
 `);
 if ((perMinute > TOLERATED_SLOPE && growth > TOLERATED_GROWTH) || left.length > 0 || stray !== 0) process.exitCode = 1;
 
-/** Timers, sockets and servers that keep the process, or wait in it. */
+/** The timers, sockets and servers that keep the process running or wait in it. */
 function resources(): readonly string[] {
   return process.getActiveResourcesInfo().filter((kind) => /Timeout|TCP|Immediate/.test(kind));
 }

@@ -5,7 +5,7 @@ export interface Sample {
 }
 
 export function sample(atMs: number): Sample {
-  // There with `--expose-gc` alone: without it, what is garbage would be counted.
+  // `gc` exists only with `--expose-gc`. Without it, garbage would be counted.
   if (typeof gc !== "function") throw new Error("Run it with --expose-gc.");
   gc();
   return { atMs, heapBytes: process.memoryUsage().heapUsed };

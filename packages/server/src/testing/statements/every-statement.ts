@@ -6,9 +6,9 @@ import { cancel, createBank, draft, start, submit, Teller } from "../bank.ts";
 
 export interface EveryStatementOptions {
   readonly engine: EngineKind;
-  /** Whose sessions they are. */
+  /** The owner of the sessions. */
   readonly owner: string;
-  /** Milliseconds since 1970 at which they begin; at their end it is four days later. */
+  /** The time at which the statements begin, in milliseconds since 1970. They end four days later. */
   readonly startMs: number;
 }
 

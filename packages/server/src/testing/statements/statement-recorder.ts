@@ -4,7 +4,7 @@ import { Client, Pool, type PoolConfig } from "pg";
 export interface Sent {
   readonly text: string;
   readonly values: readonly unknown[];
-  /** How many rows came back, once they have. */
+  /** The number of rows that came back. It is missing until they have. */
   rows?: number;
 }
 
@@ -19,7 +19,7 @@ export interface Sent {
 export function recordingPool(config: PoolConfig): { readonly pool: Pool; readonly sent: Sent[] } {
   const sent: Sent[] = [];
   class RecordingClient extends Client {
-    // The driver's own overloads end in this one call; what it is given passes through untouched.
+    // All overloads of the driver end in this one call. Its arguments are passed on unchanged.
     override query = ((...given: unknown[]) => {
       const [query, values] = given;
       const each: Sent =

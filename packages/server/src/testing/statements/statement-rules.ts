@@ -6,16 +6,16 @@ type Fields = Readonly<Record<string, unknown>>;
 export interface RulesOptions {
   /** The schema whose tables are distributed by `owner_id`. */
   readonly schema: string;
-  /** Whether Postgres calls this function volatile, or it is a clock. */
+  /** Whether Postgres marks this function as volatile, or it is a clock. */
   readonly isVolatile: (name: string) => boolean;
-  /** Whether one statement may write the sessions of many owners: on one PostgreSQL. */
+  /** Whether one statement may write the sessions of many owners, as on a single PostgreSQL. */
   readonly batches: boolean;
 }
 
 /**
- * What a statement does that a distributed Postgres would refuse, or answer by asking every shard. A statement
- * that touches none of the schema's tables breaks nothing. Two may look beyond one owner: the batch, where it
- * is allowed, and the sweep's look for what is due.
+ * Lists the parts of a statement that a distributed Postgres would refuse, or answer by asking every shard. A statement
+ * that touches none of the schema's tables may do anything, except be several statements at once. Two kinds of statement
+ * may read beyond one owner: the batch, where it is allowed, and the sweep's query for due sessions.
  */
 export async function violations(text: string, options: RulesOptions): Promise<readonly string[]> {
   const { stmts = [] } = await parse(text);
@@ -44,15 +44,15 @@ export async function violations(text: string, options: RulesOptions): Promise<r
   return found;
 }
 
-/** Whether it reads or writes a table of the schema; creating, locking and attaching tables is not for its hot path. */
+/** Whether a statement reads or writes a table of the schema. Creating, locking and attaching tables do not count. */
 export async function isHot(text: string, schema: string): Promise<boolean> {
   const nodes = [...nodesIn((await parse(text)).stmts ?? [])];
   return touchesTables(nodes, schema);
 }
 
 /**
- * Where a write makes a time of a text, which depends on settings: of a parameter it is done once, where the statement
- * is planned; of a column it is refused, and so is any behind RETURNING or ON CONFLICT.
+ * Lists the casts from text to a time in a write: they depend on settings. A cast of a parameter is done once, where the
+ * statement is planned. A cast of a column is refused, and so is any cast in RETURNING or ON CONFLICT.
  */
 function castViolations(write: Fields): readonly string[] {
   const castsIn = (value: unknown) =>
@@ -76,7 +76,7 @@ function touchesTables(nodes: readonly (readonly [string, Fields])[], schema: st
   return isStatement && JSON.stringify(nodes).includes(`"schemaname":"${schema}"`);
 }
 
-/** What one part lacks: a common table expression, a subquery, or the statement itself. */
+/** The violations of one part: a common table expression, a subquery, or the statement itself. */
 function ownerViolations(kind: Part, fields: Fields, schema: string, ctes: readonly string[]): readonly string[] {
   if (kind === "InsertStmt") return insertViolations(fields);
   const from = [fields["relation"], ...list(fields["fromClause"]), ...list(fields["usingClause"])];
@@ -90,7 +90,7 @@ function ownerViolations(kind: Part, fields: Fields, schema: string, ctes: reado
     .map(({ name }) => `${name} without owner_id = $n`);
 }
 
-/** `INSERT … VALUES` names the owner by a parameter; for `INSERT … SELECT` the select is a part of its own. */
+/** `INSERT … VALUES` must name the owner by a parameter. For `INSERT … SELECT` the select is checked as a separate part. */
 function insertViolations(fields: Fields): readonly string[] {
   const { SelectStmt: { valuesLists } = {} } = (fields["selectStmt"] ?? {}) as { SelectStmt?: Fields };
   const at = list(fields["cols"]).findIndex((column) => JSON.stringify(column).includes('"name":"owner_id"'));
@@ -102,7 +102,7 @@ function insertViolations(fields: Fields): readonly string[] {
   return literal ? ["an insert whose owner_id is no parameter"] : [];
 }
 
-/** The sweep looks for due sessions of any owner, by an index of its own; it locks and changes none of them. */
+/** Whether this is the sweep's query: it finds due sessions of any owner by a separate index. It locks and changes none. */
 function isSweep(table: string, fields: Fields): boolean {
   const where = JSON.stringify(fields["whereClause"] ?? null);
   return (
@@ -110,7 +110,7 @@ function isSweep(table: string, fields: Fields): boolean {
   );
 }
 
-/** The tables, by alias, whose owner a condition fixes by a parameter: "" for an unqualified column. */
+/** The aliases of the tables whose owner a condition compares with a parameter: "" for an unqualified column. */
 function ownersCompared(where: unknown): ReadonlySet<string> {
   const { BoolExpr, A_Expr } = (where ?? {}) as { BoolExpr?: Fields; A_Expr?: Fields };
   if (BoolExpr?.["boolop"] === "AND_EXPR") {
@@ -144,7 +144,7 @@ function* nodesIn(value: unknown): Generator<readonly [string, Fields]> {
   if (typeof value !== "object" || value === null) return;
   for (const [key, below] of Object.entries(value)) {
     if (/^[A-Z]/.test(key) && typeof below === "object" && below !== null) yield [key, below as Fields];
-    // The arms of a union are the one place where a statement stands under a field's name.
+    // Only in the two sides of a union does a statement stand under a field's name.
     if (/^[lr]arg$/.test(key) && typeof below === "object" && below !== null && "op" in below)
       yield ["SelectStmt", below];
     yield* nodesIn(below);
