@@ -6,4 +6,4 @@ export type { Session } from "./session/session.ts";
 export { createSessions, type Sessions, type SessionsOptions } from "./sessions.ts";
 export type { Conflict, Refused, SessionState, Shelved, SyncState } from "./session/state.ts";
 export type { Draft, Submission } from "./session/submission.ts";
-export type { SessionTransport, WatchObserver } from "./sync/transport.ts";
+export type { SessionTransport, WatchObserver } from "./sync/http/transport.ts";

@@ -1,7 +1,7 @@
 import { expectTypeOf, test } from "vitest";
 import type { createSessions, SessionsOptions } from "./sessions.ts";
 import type { transfer } from "./testing/transfer.ts";
-import type { SessionTransport } from "./sync/transport.ts";
+import type { SessionTransport } from "./sync/http/transport.ts";
 
 interface Common {
   readonly flows: [typeof transfer];

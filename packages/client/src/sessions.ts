@@ -5,7 +5,7 @@ import { enqueue } from "./record/queue.ts";
 import { createSessionList, type LiveList, type SessionList } from "./session/session-list.ts";
 import { createSession, type LiveSession, type Session } from "./session/session.ts";
 import { createSync, syncs } from "./sync/sync.ts";
-import { httpTransport, type RequestHeaders, type SessionTransport } from "./sync/transport.ts";
+import { httpTransport, type RequestHeaders, type SessionTransport } from "./sync/http/transport.ts";
 
 /** Below 100 kB: many servers refuse a longer body. */
 const MAX_PUSH_BYTES = 90_000;

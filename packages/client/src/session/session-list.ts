@@ -1,5 +1,5 @@
 import type { AnyFlow, ListReply, Snapshot } from "@sessions/core";
-import { BLOCKED_TRIES, isRefused } from "../sync/answer.ts";
+import { BLOCKED_TRIES, isRefused } from "../sync/http/answer.ts";
 import { backoffMs, later } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
 import { applySnapshot } from "../record/snapshot.ts";

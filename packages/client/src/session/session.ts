@@ -1,5 +1,5 @@
 import { fieldValues, idSchema, type AnyFlow, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
-import { BLOCKED_TRIES, isRefused } from "../sync/answer.ts";
+import { BLOCKED_TRIES, isRefused } from "../sync/http/answer.ts";
 import { createDeferred } from "../deferred.ts";
 import { backoffMs, isServerRender, later } from "../environment.ts";
 import { createListeners, report } from "../listeners.ts";

@@ -12,9 +12,9 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core";
-import { answerOf, AnswerError, unknown, type Answer } from "./answer.ts";
+import { answerOf, AnswerError, unknown, type Answer } from "./http/answer.ts";
 import { within, type Environment } from "../environment.ts";
-import type { SessionTransport, WatchObserver } from "./transport.ts";
+import type { SessionTransport, WatchObserver } from "./http/transport.ts";
 
 /** How long one push may take, in milliseconds. */
 export const PUSH_MS = 20_000;

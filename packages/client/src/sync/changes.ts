@@ -2,7 +2,7 @@ import { PROTOCOL_VERSION, type AnyFlow, type Device, type Snapshot, type WatchE
 import type { Environment } from "../environment.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import type { Store } from "../store/store.ts";
-import { answerOf, isFinal } from "./answer.ts";
+import { answerOf, isFinal } from "./http/answer.ts";
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 

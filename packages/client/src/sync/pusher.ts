@@ -1,5 +1,5 @@
 import { type AnyFlow, type Command, type Device, type PushReply, type Refusal } from "@sessions/core";
-import { answerOf, isBlocking, type Answer } from "./answer.ts";
+import { answerOf, isBlocking, type Answer } from "./http/answer.ts";
 import { emptyBatch, fill, type Batch } from "./batch.ts";
 import { backoffMs, TimeoutError, type Environment } from "../environment.ts";
 import { createIsolation } from "./isolation.ts";

@@ -12,7 +12,7 @@ import { createApi } from "./api.ts";
 import type { Store } from "../store/store.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { simulatedTime } from "../testing/simulated-time.ts";
-import type { SessionTransport } from "./transport.ts";
+import type { SessionTransport } from "./http/transport.ts";
 
 const notes = defineFlow({
   name: "notes",

@@ -3,13 +3,13 @@ import { storedClockOffset } from "../store/clock-offset.ts";
 import { isServerRender, type Environment } from "../environment.ts";
 import { liftRecord } from "../record/lift.ts";
 import { createConnection, type Connection } from "./connection.ts";
-import { onPageEvents } from "./page-events.ts";
+import { onPageEvents } from "./tabs/page-events.ts";
 import { createDebounce } from "./debounce.ts";
 import { createPusher } from "./pusher.ts";
 import { createApi, type Api } from "./api.ts";
 import { createStore, type Store } from "../store/store.ts";
-import { openTabs, type TabMessage, type Tabs } from "./tabs.ts";
-import type { SessionTransport } from "./transport.ts";
+import { openTabs, type TabMessage, type Tabs } from "./tabs/tabs.ts";
+import type { SessionTransport } from "./http/transport.ts";
 import { createWatcher } from "./watcher.ts";
 
 /** How often the client checks deadlines, in milliseconds. */

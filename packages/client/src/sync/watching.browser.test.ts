@@ -1,7 +1,7 @@
 import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
 import { cancel } from "../../../core/src/testing/commands.ts";
-import { AnswerError, unknown as somebody } from "./answer.ts";
+import { AnswerError, unknown as somebody } from "./http/answer.ts";
 import { submitElsewhere } from "../testing/begun-transfer.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";

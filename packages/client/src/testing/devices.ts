@@ -2,7 +2,7 @@ import type { AnyFlow, Device } from "@sessions/core";
 import { afterEach, vi } from "vitest";
 import { browserEnvironment, type Environment } from "../environment.ts";
 import { assembleSessions, type Sessions, type SessionsOptions } from "../sessions.ts";
-import type { SessionTransport } from "../sync/transport.ts";
+import type { SessionTransport } from "../sync/http/transport.ts";
 import type { ScriptedServer } from "./scripted-server.ts";
 import { transfer } from "./transfer.ts";
 

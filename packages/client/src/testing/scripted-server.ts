@@ -14,7 +14,7 @@ import {
   type Snapshot,
 } from "@sessions/core";
 import { TRPCClientError } from "@trpc/client";
-import type { SessionTransport, WatchObserver } from "../sync/transport.ts";
+import type { SessionTransport, WatchObserver } from "../sync/http/transport.ts";
 
 interface Stored {
   snapshot: Snapshot;

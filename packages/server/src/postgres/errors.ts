@@ -26,7 +26,7 @@ export function isDataError(error: unknown): boolean {
 }
 
 /**
- * ReadQueue a database error into a fault. The fault does not hold the driver's text, which may quote what a person typed.
+ * Turns a database error into a fault. The fault does not hold the driver's text, which may quote what a person typed.
  * Undefined for an error that did not come from the database.
  */
 export function databaseFault(error: unknown): SessionsError | undefined {

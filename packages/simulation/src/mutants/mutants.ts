@@ -45,12 +45,16 @@ export const mutants: readonly Mutant[] = [
     name: "elect a leader once, and never again",
     patches: [
       {
-        file: "client/src/sync/election.ts",
+        file: "client/src/sync/tabs/election.ts",
         find: "const hold = () => {\n      if (mine === place) become(true);",
         replace: "const hold = (lock?: unknown) => {\n      if (lock && mine === place) become(true);",
       },
-      { file: "client/src/sync/election.ts", find: "steal ? { steal } : { signal }", replace: "{ ifAvailable: true }" },
-      { file: "client/src/sync/election.ts", find: "if (!isHidden()) enter(true);", replace: "" },
+      {
+        file: "client/src/sync/tabs/election.ts",
+        find: "steal ? { steal } : { signal }",
+        replace: "{ ifAvailable: true }",
+      },
+      { file: "client/src/sync/tabs/election.ts", find: "if (!isHidden()) enter(true);", replace: "" },
     ],
   },
   one(

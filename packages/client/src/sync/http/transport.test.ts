@@ -2,8 +2,8 @@ import { PROTOCOL_VERSION, pushRequestSchema, readRequestSchema, type PushReply,
 import { initTRPC } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { draft, typedBy } from "../../../core/src/testing/commands.ts";
-import { browserEnvironment } from "../environment.ts";
+import { draft, typedBy } from "../../../../core/src/testing/commands.ts";
+import { browserEnvironment } from "../../environment.ts";
 import { httpTransport } from "./transport.ts";
 
 const now = "2026-01-01T00:00:00.000Z";

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { openTab, quick, someone } from "../testing/devices.ts";
-import { ScriptedServer } from "../testing/scripted-server.ts";
-import { recipient, transfer } from "../testing/transfer.ts";
+import { openTab, quick, someone } from "../../testing/devices.ts";
+import { ScriptedServer } from "../../testing/scripted-server.ts";
+import { recipient, transfer } from "../../testing/transfer.ts";
 
 afterEach(() => {
   // Restores the prototype's own property.

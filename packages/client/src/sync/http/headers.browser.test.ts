@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { createSessions, type Sessions, type SessionsOptions } from "../sessions.ts";
-import { someone } from "../testing/devices.ts";
-import { recipient, transfer } from "../testing/transfer.ts";
+import { createSessions, type Sessions, type SessionsOptions } from "../../sessions.ts";
+import { someone } from "../../testing/devices.ts";
+import { recipient, transfer } from "../../testing/transfer.ts";
 
 let sessions: Sessions | undefined;
 

@@ -1,4 +1,4 @@
-import type { Environment } from "../environment.ts";
+import type { Environment } from "../../environment.ts";
 
 /** How long the winner may leave a visible tab without an answer, in milliseconds. */
 const SILENCE_MS = 2_000;

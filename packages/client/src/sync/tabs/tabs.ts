@@ -1,7 +1,7 @@
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
 import { createElection, isHidden } from "./election.ts";
-import { isServerRender, type Environment } from "../environment.ts";
-import type { ConnectionState } from "./connection.ts";
+import { isServerRender, type Environment } from "../../environment.ts";
+import type { ConnectionState } from "../connection.ts";
 
 /** The messages among the tabs of one owner and profile. */
 export type TabMessage =

@@ -1,10 +1,10 @@
 import { defineFlow, step } from "@sessions/core";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
-import { cancel } from "../../../core/src/testing/commands.ts";
-import { elsewhere, openTab, someone } from "../testing/devices.ts";
-import { ScriptedServer } from "../testing/scripted-server.ts";
-import { recipient, transfer } from "../testing/transfer.ts";
+import { cancel } from "../../../../core/src/testing/commands.ts";
+import { elsewhere, openTab, someone } from "../../testing/devices.ts";
+import { ScriptedServer } from "../../testing/scripted-server.ts";
+import { recipient, transfer } from "../../testing/transfer.ts";
 
 const flows = Array.from({ length: 7 }, (_, index) =>
   defineFlow({ name: `part${index}`, version: 1, steps: { a: step({ input: z.object({}) }) } }),
