@@ -29,14 +29,17 @@ export class Expiry {
   async endOrKeep(owner: string, stored: Stored): Promise<Snapshot | undefined> {
     const snapshot = atTime(stored.snapshot, this.#options.now());
     if (snapshot === stored.snapshot) return snapshot;
-    return (await this.endIfDue(owner, stored)) ? snapshot : undefined;
+    return (await this.#end(owner, stored, snapshot)) ? snapshot : undefined;
   }
 
   /** Ends a session whose deadline has passed. False when it has not passed, or another writer changed the session first. */
   async endIfDue(owner: string, before: Stored): Promise<boolean> {
-    const { db, schema, now, partitions, publish } = this.#options;
-    const expired = atTime(before.snapshot, now());
-    if (expired === before.snapshot) return false;
+    const expired = atTime(before.snapshot, this.#options.now());
+    return expired !== before.snapshot && this.#end(owner, before, expired);
+  }
+
+  async #end(owner: string, before: Stored, expired: Snapshot): Promise<boolean> {
+    const { db, schema, partitions, publish } = this.#options;
     await partitions.ensure(Date.parse(before.snapshot.expiresAt));
     const { stored, entry } = nextStored(before, expired, { kind: "end", status: "expired" }, null);
     const isEnded = await db
