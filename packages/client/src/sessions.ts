@@ -208,6 +208,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
 
 /** Warns of a fault. The page goes on, so this is no error in the console. */
 function warn(fault: SessionsError): void {
+  // Without `onError` a developer finds the fault in the console alone.
   // oxlint-disable-next-line no-console
   console.warn(fault.message);
 }
