@@ -1,37 +1,36 @@
 /**
- * Prints the last line of a run, `N passed, N failed[, N skipped]`, from the tests' JSON report and the names of the
- * stages that failed. Each of these stages counts as a failure, except "tests", whose failures are in the report. A test
- * file that did not load counts as one, too. Exits with 1 if there is a failure, or if no test passed.
+ * Prints the last line of a run, `N passed, N failed[, N skipped]`, from the folder with the tests' JSON reports and the
+ * names of the stages that failed. `tests.json` is the report of all files; `again.json`, if there is one, that of the
+ * files that ran once more, and replaces their results. Each stage counts as a failure, except "tests", whose failures
+ * are in the reports. A test file that did not load counts as one, too. Exits with 1 if there is a failure, or if no
+ * test passed.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { hasFailed, readReport, type FileResult } from "./test-report.ts";
 
-interface Report {
-  readonly numPassedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly testResults: readonly {
-    readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
-  }[];
+const [folder = ".", ...stages] = process.argv.slice(2);
+const results = new Map<string, FileResult>();
+for (const report of ["tests.json", "again.json"]) {
+  const path = join(folder, report);
+  if (existsSync(path)) for (const result of readReport(path)) results.set(result.name, result);
 }
 
-const [file, ...stages] = process.argv.slice(2);
-const { passed, failed, skipped } = tally(file, stages);
+const count = (status: (status: string) => boolean) =>
+  [...results.values()].reduce(
+    (sum, file) => sum + file.assertionResults.filter((test) => status(test.status)).length,
+    0,
+  );
+const passed = count((status) => status === "passed");
+const skipped = count((status) => status !== "passed" && status !== "failed");
+const failedTests = [...results.values()]
+  .filter(hasFailed)
+  .reduce(
+    (sum, file) => sum + Math.max(1, file.assertionResults.filter(({ status }) => status === "failed").length),
+    0,
+  );
+// An error outside of every test, such as an unhandled rejection, fails the run, but the report does not have it.
+const outside = stages.includes("tests") && failedTests === 0 ? 1 : 0;
+const failed = failedTests + outside + stages.filter((stage) => stage !== "tests").length;
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
-
-function tally(file: string | undefined, stages: readonly string[]) {
-  if (file === undefined || !existsSync(file)) return { passed: 0, failed: stages.length, skipped: 0 };
-  const report = JSON.parse(readFileSync(file, "utf8")) as Report;
-  const failedTests = report.testResults.reduce((sum, { status, assertionResults }) => {
-    const inFile = assertionResults.filter((test) => test.status === "failed").length;
-    return sum + (status === "failed" ? Math.max(1, inFile) : inFile);
-  }, 0);
-  // An error outside of every test, such as an unhandled rejection, fails the run, but the report does not have it.
-  const outside = stages.includes("tests") && failedTests === 0 ? 1 : 0;
-  return {
-    passed: report.numPassedTests,
-    failed: failedTests + outside + stages.filter((stage) => stage !== "tests").length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
-}

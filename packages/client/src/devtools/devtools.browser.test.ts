@@ -1,4 +1,4 @@
-import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { submit } from "../../../core/src/testing/commands.ts";
 import { openDevtools } from "./devtools.ts";
@@ -26,6 +26,20 @@ test("the panel shows sessions, what waits, how it ended, and this tab's circums
   await until(() => expect(facts()).toMatchObject({ Server: "offline" }));
   await until(() => expect(lines("Sessions")).toEqual([`transfer ${end(session.id)} | 1 | active | saving`]));
   expect(lines("Queue")[0]).toBe(`${end(session.id)} | submit recipient | waiting`);
+});
+
+test("the panel names a command that was sent and answered between two looks at the records", async () => {
+  const { sessions } = opened();
+  await until(() => expect(facts()).toMatchObject({ Server: "online" }));
+  const frames: FrameRequestCallback[] = [];
+  const held = vi.spyOn(window, "requestAnimationFrame").mockImplementation((frame) => frames.push(frame));
+  onTestFinished(() => held.mockRestore());
+  await until(() => expect(frames).not.toHaveLength(0));
+  const session = sessions.start(transfer);
+  await until(() => expect(session.state.sync.state).toBe("saved"));
+  held.mockRestore();
+  for (const frame of frames) frame(performance.now());
+  await until(() => expect(lines("Queue")).toEqual([`${end(session.id)} | start | accepted, revision 1`]));
 });
 
 test("the panel shows what is being sent, what is shelved and what was asked", async () => {

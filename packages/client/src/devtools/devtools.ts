@@ -1,6 +1,6 @@
 import { SessionsError } from "@sessions/core";
 import { deleteDatabase } from "../store/database.ts";
-import { panelModelOf, type Named } from "./panel-model.ts";
+import { panelModelOf } from "./panel-model.ts";
 import { createPanel } from "./panel.ts";
 import { interceptApi } from "./interceptor.ts";
 import type { Sessions } from "../sessions.ts";
@@ -27,7 +27,6 @@ export function openDevtools(sessions: Sessions): () => void {
   const sync = syncOf(sessions);
   const { store, connection, tabs } = sync;
   const interceptor = interceptApi(sync.api);
-  const seen = new Map<string, Named>();
   const elsewhere = () => (tabs.isLeader ? "" : " But another tab leads, and sends for this one, too.");
   let revealed = false;
   let basis: readonly unknown[] = [];
@@ -74,7 +73,7 @@ export function openDevtools(sessions: Sessions): () => void {
     ];
     if (now.length === basis.length && now.every((value, index) => value === basis[index])) return;
     basis = now;
-    panel.show(panelModelOf(sync, interceptor, seen), { isCut: interceptor.isCut, drops: interceptor.drops, revealed });
+    panel.show(panelModelOf(sync, interceptor), { isCut: interceptor.isCut, drops: interceptor.drops, revealed });
   }
 
   function close(): void {

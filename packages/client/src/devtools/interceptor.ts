@@ -10,10 +10,15 @@ export interface CommandName {
   readonly step: string | null;
 }
 
+/** The kind and the step that name a command in the panel. */
+export type CommandTitle = Pick<CommandName, "kind" | "step">;
+
 /** Stands between a tab and its server. */
 export interface Interceptor {
   /** The commands that were sent and are not answered, by id: another map after every change. */
   readonly sending: ReadonlyMap<string, CommandName>;
+  /** The names of all commands that this page has sent or shown, by id: an outcome has only an id. */
+  readonly names: Map<string, CommandTitle>;
   readonly isCut: boolean;
   readonly drops: boolean;
   /** From now on no call and no reply passes, not even one that is under way. */
@@ -29,6 +34,7 @@ export interface Interceptor {
 export function interceptApi(api: Api): Interceptor {
   const real = { ...api };
   let sending: ReadonlyMap<string, CommandName> = new Map();
+  const names: Interceptor["names"] = new Map();
   let isCut = false;
   // Rejects when the connection is cut.
   let severed = createDeferred<never>();
@@ -51,13 +57,14 @@ export function interceptApi(api: Api): Interceptor {
   }
 
   async function push(...[commands, ms]: Parameters<Api["push"]>): ReturnType<Api["push"]> {
-    const names = new Map(commands.map((command) => [command.id, nameOf(command)]));
-    sending = new Map([...sending, ...names]);
+    const sent = new Map(commands.map((command) => [command.id, nameOf(command)]));
+    sending = new Map([...sending, ...sent]);
+    for (const [id, name] of sent) names.set(id, name);
     try {
       const reply = await real.push(commands, ms);
       if (!drops) return reply;
     } finally {
-      sending = new Map([...sending].filter(([id]) => !names.has(id)));
+      sending = new Map([...sending].filter(([id]) => !sent.has(id)));
     }
     drops = false;
     throw new Error("The devtools dropped the reply.");
@@ -77,6 +84,7 @@ export function interceptApi(api: Api): Interceptor {
   } satisfies Api);
 
   return {
+    names,
     get sending() {
       return sending;
     },

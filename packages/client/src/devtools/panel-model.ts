@@ -1,7 +1,7 @@
 import { deviceOf, type Drafts, type Json } from "@sessions/core";
 import { isUnsent, type SessionRecord, type Settlement } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
-import { nameOf, type CommandName, type Interceptor } from "./interceptor.ts";
+import { nameOf, type CommandTitle, type Interceptor } from "./interceptor.ts";
 
 /** The panel shows at most this many lines of each kind: the newest. */
 const SHOWN = 50;
@@ -42,9 +42,6 @@ export interface DraftLine {
   readonly value: Json | undefined;
 }
 
-/** The kind and the step that name a command. */
-export type Named = Pick<CommandName, "kind" | "step">;
-
 /** All contents of the panel at one moment. */
 export interface PanelModel {
   /** Short facts of this tab, by their subject. */
@@ -56,15 +53,15 @@ export interface PanelModel {
 
 type Source = Pick<Sync, "store" | "connection" | "tabs" | "device">;
 
-/** `seen` holds the names of commands from earlier calls, because an outcome has only an id. This call adds its own. */
-export function panelModelOf(sync: Source, interceptor: Interceptor, seen: Map<string, Named>): PanelModel {
+/** Adds the names of the commands in the records to the interceptor's. */
+export function panelModelOf(sync: Source, interceptor: Interceptor): PanelModel {
   const records = [...sync.store.records].sort(([left], [right]) => (left < right ? 1 : -1));
   const device = sync.device();
   return {
     facts: factsOf(sync, interceptor),
     sessions: records.slice(0, SHOWN).map(sessionLine),
     commands: records
-      .flatMap(([id, record]) => commandsOf(id, record, interceptor, seen))
+      .flatMap(([id, record]) => commandsOf(id, record, interceptor))
       .concat(draftsUnderWay(interceptor))
       // Ids are UUIDv7: the newest is the greatest.
       .sort((left, right) => (left.id < right.id ? 1 : -1))
@@ -114,21 +111,16 @@ function syncBadge(record: SessionRecord): Badge {
   return isUnsent(record) || record.confirmation ? busy("saving") : calm("saved");
 }
 
-function commandsOf(
-  session: string,
-  record: SessionRecord,
-  { sending }: Interceptor,
-  seen: Map<string, Named>,
-): readonly CommandLine[] {
+function commandsOf(session: string, record: SessionRecord, { sending, names }: Interceptor): readonly CommandLine[] {
   const lines = new Map<string, CommandLine>();
-  const put = (id: string, named: Named | undefined, state: Badge) => {
-    if (named) seen.set(id, named);
+  const put = (id: string, named: CommandTitle | undefined, state: Badge) => {
+    if (named) names.set(id, named);
     lines.set(id, { id, session, name: textOf(named), state });
   };
   for (const [step, { command }] of Object.entries(record.snapshot?.submissions ?? {})) {
-    seen.set(command, { kind: "submit", step });
+    names.set(command, { kind: "submit", step });
   }
-  for (const { id, settlement } of record.settled) put(id, seen.get(id), settlementBadge(settlement));
+  for (const { id, settlement } of record.settled) put(id, names.get(id), settlementBadge(settlement));
   for (const { command } of record.pending) {
     put(command.id, nameOf(command), sending.has(command.id) ? busy("sending") : busy("waiting"));
   }
@@ -139,7 +131,7 @@ function commandsOf(
   return [...lines.values()];
 }
 
-function textOf(named: Named | undefined): string {
+function textOf(named: CommandTitle | undefined): string {
   if (named === undefined) return "not seen by this page";
   return named.step === null ? named.kind : `${named.kind} ${named.step}`;
 }
