@@ -1,4 +1,4 @@
-export type { Bounds } from "./flows/served/bounds.ts";
+export type { Bounds } from "./flows/configuration/bounds.ts";
 export type { Bus, BusListener, Notice } from "./bus/bus.ts";
 export { postgresBus, type ListeningClient, type PostgresBusOptions } from "./bus/postgres-bus.ts";
 export {
@@ -7,7 +7,7 @@ export {
   type CompletionsOptions,
   type Limit,
   type LimitCheck,
-} from "./flows/served/limits.ts";
+} from "./flows/configuration/limits.ts";
 export type { Database, EngineKind } from "./postgres/database.ts";
 export {
   serve,
@@ -17,7 +17,7 @@ export {
   type Served,
   type ServeOptions,
   type StepContext,
-} from "./flows/served/served-flow.ts";
+} from "./flows/configuration/served-flow.ts";
 export type { Identified } from "./flows/identity.ts";
 export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
 export type { SweepOptions } from "./flows/sweeper.ts";

@@ -1,5 +1,5 @@
 /** The result of a promise within a time, in milliseconds; undefined when it takes longer. */
-export async function within<T>(timeMs: number, promise: Promise<T>): Promise<T | undefined> {
+export async function withTimeLimit<T>(timeMs: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, timeMs, undefined)));
   try {

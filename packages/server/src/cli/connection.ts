@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core";
-import { kyselyOver } from "../postgres/database.ts";
+import { createKysely } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
@@ -42,7 +42,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     sweeps: false,
     onError,
   });
-  const db = kyselyOver<Tables>(pool);
+  const db = createKysely<Tables>(pool);
   return {
     schema,
     sessions,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
-import { monthsOf, notKept, retentionForm, type Retention } from "../postgres/retention.ts";
+import { retainedMonths, listExpiredPartitions, retentionFormat, type Retention } from "../postgres/retention.ts";
 import type { Run } from "./run.ts";
 import { countText } from "./status.ts";
 
@@ -18,7 +18,7 @@ export function addPartitions(program: Command, run: Run): void {
     .command("partitions")
     .description("list the months, make coming ones, drop old ones")
     .option("--ahead <months>", "make partitions for this many months to come", wholeNumber)
-    .option("--keep <retention>", `drop what is older: ${retentionForm}`, retention)
+    .option("--keep <retention>", `drop what is older: ${retentionFormat}`, retention)
     .option("--dry-run", "say what would be made and dropped, and do neither")
     .action(({ ahead, keep = "forever", dryRun = false }: Options) =>
       run(async ({ sessions, partitions }, output) => {
@@ -27,7 +27,7 @@ export function addPartitions(program: Command, run: Run): void {
         const made = ahead === undefined ? [] : await partitions.missingAhead(nowMs, ahead);
         if (ahead !== undefined && !dryRun) await partitions.ensureAhead(nowMs, ahead);
 
-        const old = await notKept(partitions, keep, nowMs, longerMs);
+        const old = await listExpiredPartitions(partitions, keep, nowMs, longerMs);
         const dropped = [];
         for (const partition of old) {
           output.progress(`${dropped.length} of ${old.length} dropped`);
@@ -60,9 +60,9 @@ function wholeNumber(text: string): number {
 function retention(text: string): Retention {
   const keep = text as Retention;
   try {
-    monthsOf(keep);
+    retainedMonths(keep);
   } catch {
-    throw new InvalidArgumentError(`It is ${retentionForm}.`);
+    throw new InvalidArgumentError(`It is ${retentionFormat}.`);
   }
   return keep;
 }

@@ -3,7 +3,7 @@ import { atTime, type Snapshot } from "@sessions/core";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { Tables } from "./rows/tables.ts";
 import { moveToArchive } from "./rows/archive.ts";
-import { nextStored, type Stored } from "./rows/stored.ts";
+import { nextRevision, type StoredSession } from "./rows/stored-session.ts";
 
 export interface ExpiryOptions {
   readonly db: Kysely<Tables>;
@@ -26,22 +26,22 @@ export class Expiry {
    * A session as it may be shown now. If its deadline has passed, it is ended first: until that is committed, a command
    * that was judged in time may still take its next revision. Undefined when another writer changed it meanwhile.
    */
-  async endOrKeep(owner: string, stored: Stored): Promise<Snapshot | undefined> {
+  async endOrKeep(owner: string, stored: StoredSession): Promise<Snapshot | undefined> {
     const snapshot = atTime(stored.snapshot, this.#options.now());
     if (snapshot === stored.snapshot) return snapshot;
     return (await this.#end(owner, stored, snapshot)) ? snapshot : undefined;
   }
 
   /** Ends a session whose deadline has passed. False when it has not passed, or another writer changed the session first. */
-  async endIfDue(owner: string, before: Stored): Promise<boolean> {
+  async endIfDue(owner: string, before: StoredSession): Promise<boolean> {
     const expired = atTime(before.snapshot, this.#options.now());
     return expired !== before.snapshot && this.#end(owner, before, expired);
   }
 
-  async #end(owner: string, before: Stored, expired: Snapshot): Promise<boolean> {
+  async #end(owner: string, before: StoredSession, expired: Snapshot): Promise<boolean> {
     const { db, schema, partitions, publish } = this.#options;
     await partitions.ensure(Date.parse(before.snapshot.expiresAt));
-    const { stored, entry } = nextStored(before, expired, { kind: "end", status: "expired" }, null);
+    const { stored, entry } = nextRevision(before, expired, { kind: "end", status: "expired" }, null);
     const isEnded = await db
       .transaction()
       .execute((tx) => moveToArchive(tx.withSchema(schema), owner, before, stored, entry));

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { columns, fromRow, ownerColumn } from "./rows/row.ts";
+import { sessionSelection, sessionFromRow, ownerSelection } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
 import { time } from "../postgres/values.ts";
 
@@ -14,7 +14,7 @@ export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGene
   for (;;) {
     const rows = await db
       .selectFrom("session_archive")
-      .select([...columns, ownerColumn])
+      .select([...sessionSelection, ownerSelection])
       .where("ended_at", ">=", time(from))
       .where("ended_at", "<", time(to))
       .where(sql<boolean>`(ended_at, owner_id, id) > (${time(after.endedAt)}, ${after.owner}, ${after.id}::uuid)`)
@@ -24,7 +24,7 @@ export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGene
       .limit(PAGE_SIZE)
       .execute();
     for (const row of rows) {
-      const { snapshot } = fromRow(row);
+      const { snapshot } = sessionFromRow(row);
       yield `${JSON.stringify({ owner: row.owner, ...snapshot })}\n`;
       after = { endedAt: snapshot.endedAt ?? to, owner: row.owner, id: snapshot.id };
     }

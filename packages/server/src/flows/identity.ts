@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { SessionsError, storable } from "@sessions/core";
-import { within } from "../time-limit.ts";
+import { withTimeLimit } from "../time-limit.ts";
 
 /** The answer of the application's `identify`: an owner, or nobody. */
 export type Identified = { readonly owner: string } | null | undefined | false | "" | 0;
@@ -18,7 +18,7 @@ export async function identifyOwner(run: () => Promise<Identified>, timeMs: numb
 async function identify(run: () => Promise<Identified>, timeMs: number): Promise<Identified> {
   let identified: readonly [Identified] | undefined;
   try {
-    identified = await within(
+    identified = await withTimeLimit(
       timeMs,
       run().then((answer) => [answer] as const),
     );

@@ -22,9 +22,9 @@ import { LimitedReads } from "./reads/limited-reads.ts";
 import { ReadQueue } from "./reads/read-queue.ts";
 import type { Reader } from "./reads/reader.ts";
 import type { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
-import type { Bounds } from "./served/bounds.ts";
+import type { Bounds } from "./configuration/bounds.ts";
 import { tooMany, trpcErrorOf } from "./trpc-errors.ts";
-import { streamEvents } from "./watch/event-stream.ts";
+import { streamEvents } from "./watch/watch-stream.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
 export interface RouterOptions {

@@ -2,11 +2,11 @@ import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { redact, SessionsError, type Snapshot } from "@sessions/core";
 import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
-import { boundsFrom, type Bounds } from "./served/bounds.ts";
+import { boundsFrom, type Bounds } from "./configuration/bounds.ts";
 import type { Bus } from "../bus/bus.ts";
 import { CommandProcessor } from "./commands/command-processor.ts";
 import { logFault } from "../report.ts";
-import { engineKindOf, kyselyOver, poolSizeOf, type Database, type EngineKind } from "../postgres/database.ts";
+import { engineKindOf, createKysely, poolSizeOf, type Database, type EngineKind } from "../postgres/database.ts";
 import { databaseFault } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
@@ -15,16 +15,16 @@ import { Partitions } from "../postgres/partitions.ts";
 import { migrationsOf } from "./rows/migrations.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
-import { Updates } from "./rows/updates.ts";
+import { UpdateStatements } from "./rows/update-statements.ts";
 import { Expiry } from "./expiry.ts";
 import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
-import type { Served } from "./served/served-flow.ts";
+import type { Served } from "./configuration/served-flow.ts";
 import { repeatSweeps, Sweeper, type SweepOptions } from "./sweeper.ts";
 import { identifyOwner, type Identified } from "./identity.ts";
 import { Telemetry } from "../telemetry.ts";
-import { within } from "../time-limit.ts";
+import { withTimeLimit } from "../time-limit.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
 
 /** The memory that cached sessions may take by default, in bytes, roughly. */
@@ -120,13 +120,22 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
   const bounds = boundsFrom({ ownerConnections: shareOfPool(poolSize), ...options.bounds });
   const ownerConnections = new OwnerConnections({ connections: bounds.ownerConnections, waitMs: TURN_MS });
-  const db = kyselyOver<Tables>(database, options.prepare === false ? undefined : { schema }, { ownerConnections });
+  const db = createKysely<Tables>(database, options.prepare === false ? undefined : { schema }, { ownerConnections });
   const partitions = new Partitions(db, schema, partitionedTables);
   const hub = new WatchHub(bounds.pageBytes);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
   const ownerLocks = new KeyedQueue({ concurrency: 1, waitMs: TURN_MS });
-  const context = { db, schema, flows, now, bounds, ownerLocks, updates: new Updates(schema), report: onError };
+  const context = {
+    db,
+    schema,
+    flows,
+    now,
+    bounds,
+    ownerLocks,
+    updates: new UpdateStatements(schema),
+    report: onError,
+  };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
     bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
@@ -220,7 +229,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     };
     // A handler or the network may hang. A process that is told to stop has to stop, so they are not waited for any longer.
     const closeMs = bounds.handlerMs + CLOSE_MS;
-    const ended = await within(closeMs, ending());
+    const ended = await withTimeLimit(closeMs, ending());
     if (typeof database === "object") removeClientErrorListeners(database);
     if (ended) return;
     onError(

@@ -3,10 +3,10 @@ import { beforeAll, expect, test } from "vitest";
 import { seenBy, type AnyFlow, type Command, type Json, type Outcome } from "@sessions/core";
 import * as commands from "../../../core/src/testing/commands.ts";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
-import { kyselyOver } from "../postgres/database.ts";
+import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
 import { loadHistory } from "./rows/history.ts";
-import { chainHash } from "./rows/stored.ts";
+import { chainHash } from "./rows/stored-session.ts";
 import { start, submit, Teller, type Context } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { verify } from "./verify.ts";
@@ -14,7 +14,7 @@ import { first, second } from "../testing/order-versions.ts";
 
 const { pool } = await freshDatabase();
 
-const db = kyselyOver<Tables>(pool).withSchema("sessions");
+const db = createKysely<Tables>(pool).withSchema("sessions");
 
 const completed: { version: number; data: unknown }[] = [];
 
@@ -232,7 +232,7 @@ test("S15, S12: verify finds a lift that tells of a submission that there was no
     const [before, third] = await loadHistory(db, "mallory", session).then((entries) => entries.slice(1));
     const body: unknown = JSON.parse(JSON.stringify(third!.body).replaceAll(from, to));
     const hash = chainHash(before!.hash, JSON.stringify(body));
-    const at = [session, third!.entry];
+    const at = [session, third!.number];
     await pool.query("update sessions.session_event set body = $3, hash = $4 where session_id = $1 and entry = $2", [
       ...at,
       JSON.stringify(body),

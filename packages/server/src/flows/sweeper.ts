@@ -2,9 +2,9 @@ import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core";
 import type { Expiry } from "./expiry.ts";
 import { isDataError } from "../postgres/errors.ts";
-import { listDue } from "./rows/active.ts";
+import { listDueSessions } from "./rows/active.ts";
 import type { Tables } from "./rows/tables.ts";
-import type { Stored } from "./rows/stored.ts";
+import type { StoredSession } from "./rows/stored-session.ts";
 import type { Telemetry } from "../telemetry.ts";
 
 /** How often a node sweeps, in milliseconds; a random wait of up to half as long is added, so that nodes sweep at different times. */
@@ -49,7 +49,7 @@ export class Sweeper {
     let ended = 0;
     for (;;) {
       const dueMs = now();
-      const due = await listDue(this.#db, new Date(dueMs).toISOString(), BATCH_SIZE);
+      const due = await listDueSessions(this.#db, new Date(dueMs).toISOString(), BATCH_SIZE);
       let moved = 0;
       for (const { owner, stored } of due) {
         if (!(await this.#end(owner, stored))) continue;
@@ -64,7 +64,7 @@ export class Sweeper {
   }
 
   /** A session that cannot be ended must not stop the others from being ended. */
-  async #end(owner: string, stored: Stored): Promise<boolean> {
+  async #end(owner: string, stored: StoredSession): Promise<boolean> {
     try {
       return await this.#options.expiry.endIfDue(owner, stored);
     } catch (cause) {

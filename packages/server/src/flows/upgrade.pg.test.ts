@@ -4,7 +4,7 @@ import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, expect, test } from "vitest";
 import type { Command } from "@sessions/core";
-import { kyselyOver } from "../postgres/database.ts";
+import { createKysely } from "../postgres/database.ts";
 import { migrate } from "../postgres/migrations.ts";
 import { migrationsOf } from "./rows/migrations.ts";
 import type { Tables } from "./rows/tables.ts";
@@ -65,7 +65,7 @@ test(
 
     await more(300);
     const migrations = { ...migrationsOf("sessions"), "0002_second": second };
-    await Promise.all(pools.concat(pool).map((each) => migrate(kyselyOver<Tables>(each), "sessions", migrations)));
+    await Promise.all(pools.concat(pool).map((each) => migrate(createKysely<Tables>(each), "sessions", migrations)));
     await more(300);
     writing.abort();
     await Promise.all(writers);
@@ -73,7 +73,7 @@ test(
     const { rows } = await pool.query("select count(*)::int as filled from sessions.session where channel = 'web'");
     expect(rows).not.toEqual([{ filled: 0 }]);
     const { rows: ledger } = await pool.query<LedgerRow>("select session_id, owner from ledger");
-    expect(await breaches({ db: kyselyOver<Tables>(pool).withSchema("sessions"), ledger, log, atMost: 20 })).toEqual(
+    expect(await breaches({ db: createKysely<Tables>(pool).withSchema("sessions"), ledger, log, atMost: 20 })).toEqual(
       [],
     );
     const codes = log.flatMap(({ outcome }) => (outcome.outcome === "refused" ? [outcome.refusal.code] : []));

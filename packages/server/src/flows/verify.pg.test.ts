@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { kyselyOver } from "../postgres/database.ts";
+import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
 import { verify } from "./verify.ts";
 import { databaseOfAda } from "../testing/cli.ts";
 
 const { pool, ada } = await databaseOfAda();
 
-const db = kyselyOver<Tables>(pool).withSchema("sessions");
+const db = createKysely<Tables>(pool).withSchema("sessions");
 
 test.for<readonly [name: string, statement: string, says: string]>([
   [

@@ -3,11 +3,11 @@ import { sameJson, type Json } from "@sessions/core";
 import { loadArchived } from "./rows/archive.ts";
 import { loadActive } from "./rows/active.ts";
 import { loadHistory } from "./rows/history.ts";
-import { columns, fromRow, ownerColumn } from "./rows/row.ts";
+import { sessionSelection, sessionFromRow, ownerSelection } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
 import { time } from "../postgres/values.ts";
 import { listReceipts } from "./rows/receipts.ts";
-import { chainHash, type HistoryEntry, type Stored } from "./rows/stored.ts";
+import { chainHash, type HistoryEntry, type StoredSession } from "./rows/stored-session.ts";
 
 /** A row that contradicts another. */
 export interface Broken {
@@ -56,7 +56,12 @@ export async function verify(
 
 type Table = "session" | "session_archive";
 
-async function whatIsWrong(db: Kysely<Tables>, owner: string, stored: Stored, table: Table): Promise<string | null> {
+async function whatIsWrong(
+  db: Kysely<Tables>,
+  owner: string,
+  stored: StoredSession,
+  table: Table,
+): Promise<string | null> {
   const copies = await copiesInArchive(db, owner, stored);
   if (table === "session" && copies > 0) return "is active and archived";
   if (copies > 1) return "is archived twice";
@@ -80,16 +85,16 @@ async function whatIsWrongAtOnce(db: Kysely<Tables>, owner: string, id: string):
 async function pageOf(db: Kysely<Tables>, table: Table, after: { readonly owner: string; readonly id: string }) {
   const rows = await db
     .selectFrom(table)
-    .select([...columns, ownerColumn])
+    .select([...sessionSelection, ownerSelection])
     .where(sql<boolean>`(owner_id, id) > (${after.owner}, ${after.id}::uuid)`)
     .orderBy("owner_id")
     .orderBy("id")
     .limit(PAGE_SIZE)
     .execute();
-  return rows.map((row) => ({ owner: row.owner, stored: fromRow(row) }));
+  return rows.map((row) => ({ owner: row.owner, stored: sessionFromRow(row) }));
 }
 
-async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: Stored): Promise<number> {
+async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: StoredSession): Promise<number> {
   const query = db
     .selectFrom("session_archive")
     .select("id")
@@ -101,7 +106,7 @@ async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: 
 async function contradiction(
   db: Kysely<Tables>,
   owner: string,
-  stored: Stored,
+  stored: StoredSession,
   archived: boolean,
 ): Promise<string | null> {
   const { snapshot, receipts } = stored;
@@ -111,21 +116,21 @@ async function contradiction(
 
   const last = history.at(-1);
   if (last === undefined) return "has no history";
-  if (last.entry !== stored.entry) return `ends at entry ${stored.entry}, its history at ${last.entry}`;
-  if (!sameBytes(last.hash, stored.hash)) return `has another hash than its entry ${last.entry}`;
+  if (last.number !== stored.lastEntry) return `ends at entry ${stored.lastEntry}, its history at ${last.number}`;
+  if (!sameBytes(last.hash, stored.lastHash)) return `has another hash than its entry ${last.number}`;
   if (last.body.revision > snapshot.revision) {
     return `is at revision ${snapshot.revision}, its history at ${last.body.revision}`;
   }
   const { change } = last.body;
   const ended =
     change.kind === "end" ? change.status : archived ? (change.kind === "submit" ? "completed" : null) : "active";
-  if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.entry}`;
+  if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.number}`;
   const difference = unlikeHistory(snapshot, history);
   if (difference !== null) return difference;
   const receiptRevisions = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
-  for (const { entry, body } of history) {
+  for (const { number, body } of history) {
     if (body.command !== null && receiptRevisions.get(body.command) !== body.revision)
-      return `lacks the receipt of its entry ${entry}`;
+      return `lacks the receipt of its entry ${number}`;
   }
   const commands = history.filter(({ body }) => body.command !== null).length;
   return receiptRevisions.size === commands ? null : "has a receipt without an entry";
@@ -134,25 +139,25 @@ async function contradiction(
 function brokenEntry(history: readonly HistoryEntry[], session: string): string | null {
   let hash: Uint8Array | null = null;
   let revision = 0;
-  for (const [index, { entry, hash: kept, body, text }] of history.entries()) {
-    if (entry !== index + 1 || body.entry !== entry || body.session !== session) return `lacks entry ${index + 1}`;
+  for (const [index, { number, hash: kept, body, text }] of history.entries()) {
+    if (number !== index + 1 || body.entry !== number || body.session !== session) return `lacks entry ${index + 1}`;
     hash = chainHash(hash, text);
-    if (!sameBytes(hash, kept)) return `has an entry ${entry} that was changed`;
-    if (body.revision <= revision) return `has an entry ${entry} that goes back to revision ${body.revision}`;
-    if (index < history.length - 1 && body.change.kind === "end") return `goes on after its end at entry ${entry}`;
+    if (!sameBytes(hash, kept)) return `has an entry ${number} that was changed`;
+    if (body.revision <= revision) return `has an entry ${number} that goes back to revision ${body.revision}`;
+    if (index < history.length - 1 && body.change.kind === "end") return `goes on after its end at entry ${number}`;
     revision = body.revision;
   }
   return null;
 }
 
 /** The first difference between a session's data, outputs and result and those of its history. */
-function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEntry[]): string | null {
+function unlikeHistory(snapshot: StoredSession["snapshot"], history: readonly HistoryEntry[]): string | null {
   let version = 0;
   let submittedSteps = new Map<
     string,
     { readonly data: Json; readonly input?: Json | undefined; readonly output: Json; readonly command: string | null }
   >();
-  for (const { entry, body } of history) {
+  for (const { number, body } of history) {
     const { change } = body;
     if (change.kind === "start") version = change.version;
     if (change.lifted !== undefined) {
@@ -161,10 +166,10 @@ function unlikeHistory(snapshot: Stored["snapshot"], history: readonly HistoryEn
       submittedSteps = new Map();
       for (const [step, value] of Object.entries(data)) {
         const command = submissions[step]?.command ?? null;
-        if (!submitted.has(command)) return `lifts at entry ${entry} what was not submitted`;
+        if (!submitted.has(command)) return `lifts at entry ${number} what was not submitted`;
         submittedSteps.set(step, { data: value, input: inputs[step], output: outputs[step] ?? null, command });
       }
-      if (change.lifted.version <= version) return `lifts at entry ${entry} to version ${change.lifted.version}`;
+      if (change.lifted.version <= version) return `lifts at entry ${number} to version ${change.lifted.version}`;
       version = change.lifted.version;
     }
     if (change.kind === "submit") {

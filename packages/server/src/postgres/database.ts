@@ -31,7 +31,7 @@ export function engineKindOf(database: Database): EngineKind {
  * Kysely over the application's database. The application closes that database. With `prepare`, the connections of a pool
  * prepare the statements on the tables of this schema.
  */
-export function kyselyOver<Tables extends OwnerTables>(
+export function createKysely<Tables extends OwnerTables>(
   database: Database,
   prepare?: { readonly schema: string },
   options?: FixedSettingsOptions,

@@ -14,7 +14,7 @@ export async function lockOwner(tx: Transaction<OwnerTables>, owner: string, at:
 }
 
 /** Records when a device was seen, and its name. Of an owner's devices, the `atMost` that were seen last are kept. */
-export async function noteDevice(
+export async function recordDevice(
   db: Kysely<OwnerTables>,
   owner: string,
   device: Device,

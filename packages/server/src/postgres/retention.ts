@@ -5,14 +5,14 @@ import type { Partition, Partitions } from "./partitions.ts";
 export type Retention = "forever" | `${number} month${"s" | ""}`;
 
 /** The allowed values of a retention, for messages. */
-export const retentionForm = '"forever" or a whole number of months, from "1 month" to "9999 months"';
+export const retentionFormat = '"forever" or a whole number of months, from "1 month" to "9999 months"';
 
 /** How many months a retention keeps; undefined for all months. */
-export function monthsOf(keep: Retention): number | undefined {
+export function retainedMonths(keep: Retention): number | undefined {
   if (keep === "forever") return undefined;
   const months = Number(/^([1-9]\d{0,3}) months?$/.exec(keep)?.[1]);
   if (Number.isNaN(months)) {
-    throw new SessionsError("configuration_invalid", `\`keep\` is ${retentionForm}.`);
+    throw new SessionsError("configuration_invalid", `\`keep\` is ${retentionFormat}.`);
   }
   return months;
 }
@@ -21,13 +21,13 @@ export function monthsOf(keep: Retention): number | undefined {
  * The months that a retention does not keep. `longerMs` gives for a partitioned table how many milliseconds longer its
  * months are kept.
  */
-export async function notKept(
+export async function listExpiredPartitions(
   partitions: Partitions,
   keep: Retention,
   nowMs: number,
   longerMs: (table: string) => number,
 ): Promise<readonly Partition[]> {
-  const months = monthsOf(keep);
+  const months = retainedMonths(keep);
   if (months === undefined) return [];
   const now = new Date(nowMs);
   const keptFromMs = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months);

@@ -29,6 +29,6 @@ export function hexOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
 }
 
 /** Bytes that a statement gave as hex. */
-export function bytesOf(hex: string): Uint8Array {
+export function bytesFromHex(hex: string): Uint8Array {
   return Buffer.from(hex, "hex");
 }

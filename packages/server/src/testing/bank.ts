@@ -24,7 +24,7 @@ import {
 } from "../index.ts";
 import { directUrls } from "./direct-url.ts";
 
-declare module "../flows/served/served-flow.ts" {
+declare module "../flows/configuration/served-flow.ts" {
   interface ApplicationTables {
     ledger: { session_id: string; owner: string; cents: number; reference: string };
   }

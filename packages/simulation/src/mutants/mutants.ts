@@ -72,14 +72,22 @@ export const mutants: readonly Mutant[] = [
   one(
     "forget the owner when a session is loaded",
     "server/src/flows/rows/active.ts",
-    'let query = db.selectFrom("session").select(columns).where("owner_id", "=", owner).where("id", "=", id);',
-    'let query = db.selectFrom("session").select(columns).where("id", "=", id);',
+    'let query = db.selectFrom("session").select(sessionSelection).where("owner_id", "=", owner).where("id", "=", id);',
+    'let query = db.selectFrom("session").select(sessionSelection).where("id", "=", id);',
   ),
   {
     name: "update a session whatever its revision",
     patches: [
-      { file: "server/src/flows/rows/updates.ts", find: "where session.revision = input.revision - 1", replace: "" },
-      { file: "server/src/flows/rows/updates.ts", find: 'and revision = ${given("revision")} - 1 and', replace: "and" },
+      {
+        file: "server/src/flows/rows/update-statements.ts",
+        find: "where session.revision = input.revision - 1",
+        replace: "",
+      },
+      {
+        file: "server/src/flows/rows/update-statements.ts",
+        find: 'and revision = ${given("revision")} - 1 and',
+        replace: "and",
+      },
     ],
   },
   one(

@@ -3,7 +3,7 @@ import { Kysely, PGliteDialect, PostgresDialect, sql, type Dialect } from "kysel
 import { Pool } from "pg";
 import { Traffic, turn } from "./traffic.ts";
 import type { Tables } from "../../../server/src/flows/rows/tables.ts";
-import { within } from "../../../server/src/time-limit.ts";
+import { withTimeLimit } from "../../../server/src/time-limit.ts";
 import { createSessions } from "@sessions/server";
 
 /** The one database of every node, and of the application that they serve. */
@@ -61,7 +61,7 @@ export async function openDatabase(startMs: number, url?: string): Promise<Simul
     rest: engine.rest,
     async reset() {
       const emptied = sql.raw(`truncate ${tables.join(", ")}, ledger, audit`).execute(db);
-      if ((await within(RESET_MS, emptied)) === undefined) {
+      if ((await withTimeLimit(RESET_MS, emptied)) === undefined) {
         throw new Error("The world before has left a transaction open, which keeps the database from all others.");
       }
     },

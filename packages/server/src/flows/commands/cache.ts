@@ -1,25 +1,25 @@
 import { LRUCache } from "lru-cache";
 import type { Json } from "@sessions/core";
-import type { Stored } from "../rows/stored.ts";
+import type { StoredSession } from "../rows/stored-session.ts";
 
 /**
  * Active sessions as this node last saw them. A cached session is used only as the base of a write, whose revision check
  * guards it. Every answer to a reader and every refusal comes from the database. An old entry costs a retry.
  */
 export class SessionCache {
-  readonly #sessions: LRUCache<string, Stored>;
+  readonly #sessions: LRUCache<string, StoredSession>;
 
   /** `bytes`: how much memory the entries may take, roughly. */
   constructor(bytes: number) {
     this.#sessions = new LRUCache({ maxSize: bytes, sizeCalculation: sizeOf });
   }
 
-  get(owner: string, session: string): Stored | undefined {
+  get(owner: string, session: string): StoredSession | undefined {
     return this.#sessions.get(keyOf(owner, session));
   }
 
   /** Caches a session as it is now. A session that has ended is dropped. */
-  put(owner: string, stored: Stored): void {
+  put(owner: string, stored: StoredSession): void {
     const key = keyOf(owner, stored.snapshot.id);
     if (stored.snapshot.status !== "active") this.#sessions.delete(key);
     else if ((this.#sessions.peek(key)?.snapshot.revision ?? 0) < stored.snapshot.revision)
@@ -45,9 +45,9 @@ const keyOf = (owner: string, session: string) => `${session}${owner}`;
 const SESSION_BYTES = 2_000;
 const ENTRY_BYTES = 200;
 
-function sizeOf({ snapshot, entry }: Stored): number {
+function sizeOf({ snapshot, lastEntry }: StoredSession): number {
   const { data, outputs, submissions, drafts } = snapshot;
-  return SESSION_BYTES + ENTRY_BYTES * entry + weigh(data) + weigh(outputs) + weigh(submissions) + weigh(drafts);
+  return SESSION_BYTES + ENTRY_BYTES * lastEntry + weigh(data) + weigh(outputs) + weigh(submissions) + weigh(drafts);
 }
 
 /** The memory of a value, in bytes, roughly. Text takes up to two bytes for each character. It is cheaper than `JSON.stringify`. */

@@ -4,12 +4,12 @@ import { databaseFault, isDataError, isTransient } from "../../postgres/errors.t
 import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";
 import type { Reader } from "../reads/reader.ts";
-import { nextStored, type Stored } from "../rows/stored.ts";
+import { nextRevision, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
 import type { CpuScheduler } from "./cpu-scheduler.ts";
 import { decide, type Decision, type FlowContext } from "./decision.ts";
 import { judge, refused, type Judgement } from "./judgement.ts";
-import type { SessionWrites } from "./session-writes.ts";
+import type { SessionWrites } from "./session-writer.ts";
 
 /** How often a command races other writers for its session, before it locks the row and waits. */
 export const MAX_RACES = 3;
@@ -44,16 +44,16 @@ export async function executeCommand(
   owner: string,
   device: Device,
   command: Command,
-  before: Stored | undefined,
+  before: StoredSession | undefined,
 ): Promise<Decision> {
   const { cache, cpu, flows, now, partitions, publish, reader, report, telemetry } = context;
-  let stored: Stored | null | undefined = before ?? cache.get(owner, command.session);
+  let stored: StoredSession | null | undefined = before ?? cache.get(owner, command.session);
   telemetry.lookUp(stored !== undefined);
   let fresh = false;
   const judging = { device, parse: createParser() };
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) {
-      const found: Stored | null = await reader.load(owner, command.session);
+      const found: StoredSession | null = await reader.load(owner, command.session);
       if (found !== null) cache.put(owner, found);
       stored = found;
       fresh = true;
@@ -106,11 +106,11 @@ function needsTransaction({ advanced, served }: Accepted): boolean {
 async function write(
   context: ExecutionContext,
   owner: string,
-  stored: Stored,
+  stored: StoredSession,
   command: Command,
   { advanced }: Accepted,
 ): Promise<Decision | null> {
-  const next = nextStored(stored, advanced.session, advanced.change, command);
+  const next = nextRevision(stored, advanced.session, advanced.change, command);
   const isWritten = await context.writes.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;

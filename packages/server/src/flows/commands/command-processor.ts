@@ -6,11 +6,11 @@ import { overloaded } from "./busy.ts";
 import { SessionCache } from "./cache.ts";
 import { CpuScheduler } from "./cpu-scheduler.ts";
 import { DeviceSightings } from "./device-sightings.ts";
-import { excessOf, parseCommands } from "./intake.ts";
+import { excessOf, parseCommands } from "./push-parser.ts";
 import { refused } from "./judgement.ts";
-import { OwnerCount } from "./owner-count.ts";
+import { OwnerCount } from "./in-flight-commands.ts";
 import { isNew, Push, type PushContext } from "./push.ts";
-import { SessionWrites } from "./session-writes.ts";
+import { SessionWrites } from "./session-writer.ts";
 
 /** The most commands that are in flight at once, in this node. */
 const MAX_IN_FLIGHT = 10_000;

@@ -1,30 +1,30 @@
 import type { Kysely, Transaction } from "kysely";
 import { SessionsError, type AdvanceContext, type Command, type Outcome, type Refusal } from "@sessions/core";
-import type { Bounds } from "../served/bounds.ts";
+import type { Bounds } from "../configuration/bounds.ts";
 import { HandlerFailed, runHandlers } from "./handlers.ts";
 import { judge, refused } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../rows/statement-timeouts.ts";
-import { hasOpen, insertActive, loadActive } from "../rows/active.ts";
+import { hasOpenSessions, insertActive, loadActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
-import type { Updates } from "../rows/updates.ts";
-import type { ApplicationTables, Served } from "../served/served-flow.ts";
-import { nextStored, type NextStored, type Stored } from "../rows/stored.ts";
+import type { UpdateStatements } from "../rows/update-statements.ts";
+import type { ApplicationTables, Served } from "../configuration/served-flow.ts";
+import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 
 /** The outcome of a command, and the session after it. */
 export interface Decision {
   readonly outcome: Outcome;
-  readonly stored: Stored | null;
+  readonly stored: StoredSession | null;
 }
 
 /** Everything that a decision uses. */
 export interface FlowContext {
   readonly db: Kysely<Tables>;
   readonly schema: string;
-  readonly updates: Updates;
+  readonly updates: UpdateStatements;
   readonly flows: ReadonlyMap<string, Served>;
   readonly now: () => number;
   readonly bounds: Bounds;
@@ -48,9 +48,9 @@ class RevisionConflict extends Error {}
 /** A refusal for which the transaction must be rolled back. */
 class RolledBack extends Error {
   readonly refusal: Refusal;
-  readonly stored: Stored | null;
+  readonly stored: StoredSession | null;
 
-  constructor(refusal: Refusal, stored: Stored | null) {
+  constructor(refusal: Refusal, stored: StoredSession | null) {
     super(refusal.code);
     this.refusal = refusal;
     this.stored = stored;
@@ -101,7 +101,7 @@ async function decideWithin(
   const { ownerSessions } = context.bounds;
   const isLocked =
     alwaysLocks(context, command, served) ||
-    (command.kind === "start" && (await hasOpen(ownTx, owner, ownerSessions - NEAR_SESSIONS, beforeLocks)));
+    (command.kind === "start" && (await hasOpenSessions(ownTx, owner, ownerSessions - NEAR_SESSIONS, beforeLocks)));
   // Always the owner before the session: two transactions that lock them in different orders would deadlock.
   if (isLocked) await lockOwner(ownTx, owner, beforeLocks);
   const before = await loadActive(ownTx, owner, command.session, true);
@@ -116,7 +116,7 @@ async function decideWithin(
   if (
     command.kind === "start" &&
     isLocked &&
-    (await hasOpen(ownTx, owner, ownerSessions, new Date(nowMs).toISOString()))
+    (await hasOpenSessions(ownTx, owner, ownerSessions, new Date(nowMs).toISOString()))
   ) {
     const limit = { limit: "open sessions of one owner", atMost: ownerSessions, resetsAt: null };
     return { outcome: refused({ code: "limit_reached", ...limit }), stored: before };
@@ -132,7 +132,7 @@ async function decideWithin(
   const handled = await runHandlers(served, advanced, owner, applicationTx, context.bounds.handlerMs);
   if (!handled.ok) throw new RolledBack(handled.refusal, before);
 
-  const next = nextStored(before, handled.session, advanced.change, command);
+  const next = nextRevision(before, handled.session, advanced.change, command);
   const { stored } = next;
   if (!(await write(ownTx, context.updates, owner, before, next))) return null;
   // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.
@@ -148,10 +148,10 @@ function alwaysLocks({ bounds }: FlowContext, command: Command, served: Served):
 /** Writes a session's next revision to the right table. False when another writer came first. */
 async function write(
   db: Kysely<Tables>,
-  updates: Updates,
+  updates: UpdateStatements,
   owner: string,
-  before: Stored | null,
-  next: NextStored,
+  before: StoredSession | null,
+  next: NextRevision,
 ): Promise<boolean> {
   const { stored, entry } = next;
   if (before === null) return entry !== null && insertActive(db, owner, stored, entry);

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
 import type { Device } from "@sessions/core";
-import { noteDevice } from "../../postgres/owner.ts";
+import { recordDevice } from "../../postgres/owner.ts";
 import type { OwnerTables } from "../../postgres/tables.ts";
 
 /** How often the time at which a device was last seen is written, in milliseconds. */
@@ -30,7 +30,7 @@ export class DeviceSightings {
     const { db, now, ownerDevices } = this.#options;
     const key = `${device.id} ${owner}`;
     if (this.#written.get(key) === device.name) return;
-    await noteDevice(db, owner, device, new Date(now()).toISOString(), ownerDevices);
+    await recordDevice(db, owner, device, new Date(now()).toISOString(), ownerDevices);
     this.#written.set(key, device.name);
   }
 }

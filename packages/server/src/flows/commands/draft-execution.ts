@@ -1,14 +1,14 @@
 import type { Device, DraftCommand, Outcome } from "@sessions/core";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
 import { NO_RECEIPTS } from "../rows/receipts.ts";
-import { nextStored, type NextStored, type Stored } from "../rows/stored.ts";
+import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 import { MAX_RACES, type ExecutionContext } from "./command-execution.ts";
 import type { Decision } from "./decision.ts";
 import { judge, type Judgement } from "./judgement.ts";
 
 interface JudgedDraft {
   readonly judgement: Judgement;
-  readonly next: NextStored | null;
+  readonly next: NextRevision | null;
   readonly outcome: Outcome;
 }
 
@@ -22,11 +22,11 @@ export async function executeDrafts(
   owner: string,
   device: Device,
   drafts: readonly [DraftCommand, ...DraftCommand[]],
-  before: Stored | undefined,
+  before: StoredSession | undefined,
 ): Promise<readonly Decision[] | null> {
   const { cache, now, partitions, publish, reader, report, telemetry, writes } = context;
   const { session } = drafts[0];
-  let stored: Stored | null | undefined = before ?? cache.get(owner, session);
+  let stored: StoredSession | null | undefined = before ?? cache.get(owner, session);
   telemetry.lookUp(stored !== undefined);
   let fresh = false;
   for (let attempt = 1; attempt <= MAX_RACES; attempt += 1) {
@@ -34,7 +34,7 @@ export async function executeDrafts(
       stored = await reader.load(owner, session);
       fresh = true;
     }
-    const base: Stored | null = stored;
+    const base: StoredSession | null = stored;
     const nowMs = now();
     const { judged, after } = await judgeAll(context, owner, device, drafts, base, nowMs);
     stored = undefined;
@@ -68,14 +68,14 @@ async function judgeAll(
   owner: string,
   device: Device,
   drafts: readonly DraftCommand[],
-  base: Stored | null,
+  base: StoredSession | null,
   nowMs: number,
-): Promise<{ readonly judged: readonly JudgedDraft[]; readonly after: Stored | null }> {
+): Promise<{ readonly judged: readonly JudgedDraft[]; readonly after: StoredSession | null }> {
   let session = base;
   const judgeNext = (draft: DraftCommand): JudgedDraft => {
     const judgement = judge(flows, session, draft, { nowMs, device });
     if (judgement.settled) return { judgement, next: null, outcome: judgement.outcome };
-    const advanced = nextStored(session, judgement.advanced.session, judgement.advanced.change, draft);
+    const advanced = nextRevision(session, judgement.advanced.session, judgement.advanced.change, draft);
     const revision = base!.snapshot.revision + 1;
     const next = { ...advanced, stored: { ...advanced.stored, snapshot: { ...advanced.stored.snapshot, revision } } };
     // The first accepted draft makes the revision, and the others are part of it.

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { Pool, type QueryResult, type QueryResultRow } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { repetitions } from "../../../../../scripts/repetitions.ts";
-import { kyselyOver } from "../../postgres/database.ts";
+import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "../rows/tables.ts";
 import { createBank, createLedger, type LedgerRow } from "../../testing/bank.ts";
 import { startPostgres, type PostgresServer } from "../../testing/postgres-server.ts";
@@ -40,7 +40,7 @@ async function judged(log: readonly Answered[]) {
   everything.push(...log);
   const { rows: ledger } = await persistently<LedgerRow>("select session_id, owner from ledger");
   const found = await breaches({
-    db: kyselyOver<Tables>(pool).withSchema("sessions"),
+    db: createKysely<Tables>(pool).withSchema("sessions"),
     ledger,
     log: everything,
     atMost: 20,

@@ -2,8 +2,8 @@ import type { Transaction } from "kysely";
 import type { z } from "zod";
 import { storable, type Advanced, type FaultCode, type Json, type Refusal, type Snapshot } from "@sessions/core";
 import { errorCode, isTransient } from "../../postgres/errors.ts";
-import type { ApplicationTables, Handler, Rejection, Served } from "../served/served-flow.ts";
-import { within } from "../../time-limit.ts";
+import type { ApplicationTables, Handler, Rejection, Served } from "../configuration/served-flow.ts";
+import { withTimeLimit } from "../../time-limit.ts";
 
 /** The application's own code threw, took too long, or returned a value that is not allowed. The message names the handler. */
 export class HandlerFailed extends Error {
@@ -76,7 +76,7 @@ async function guarded(run: () => unknown, where: string, timeMs: number): Promi
   let returned: readonly [unknown] | undefined;
   const startMs = performance.now();
   try {
-    returned = await within(timeMs, (async () => [await run()] as const)());
+    returned = await withTimeLimit(timeMs, (async () => [await run()] as const)());
   } catch (cause) {
     if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
     // Postgres cancels the handler's statement after the same time, and its error may come first.

@@ -2,36 +2,36 @@ import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import { advance, MAX_SESSION_COMMANDS, type Command, type Json } from "@sessions/core";
 import { judge, refused } from "./judgement.ts";
-import { serve } from "../served/served-flow.ts";
-import { nextStored, type Stored } from "../rows/stored.ts";
+import { serve } from "../configuration/served-flow.ts";
+import { nextRevision, type StoredSession } from "../rows/stored-session.ts";
 import { cancel, notes, start, submit } from "../../testing/bank.ts";
 
 const flows = new Map([["notes", serve(notes, {})]]);
 const device = { id: uuidv7(), name: "Phone" };
 const given = { nowMs: Date.parse("2026-03-01T00:00:00Z"), device };
 
-function taken(before: Stored | null, command: Command): Stored {
+function taken(before: StoredSession | null, command: Command): StoredSession {
   const advanced = advance(notes, before?.snapshot ?? null, command, given);
   if (!advanced.accepted) throw new Error(advanced.refusal.code);
-  return nextStored(before, advanced.session, advanced.change, command).stored;
+  return nextRevision(before, advanced.session, advanced.change, command).stored;
 }
 
 const session = uuidv7();
 const left = submit(session, "left", { text: "x" });
 const middle = submit(session, "middle", { text: "x" }, { left: left.id });
 const right = submit(session, "right", {});
-const begun = [start(session, "notes"), left, middle, right].reduce<Stored | null>(taken, null)!;
+const begun = [start(session, "notes"), left, middle, right].reduce<StoredSession | null>(taken, null)!;
 
 test("a session that has taken all its commands takes those that end it, and no other", () => {
   const full = { ...begun, entry: MAX_SESSION_COMMANDS };
   const last = submit(session, "end", {});
-  const outcomeOf = (stored: Stored, command: Command) => {
+  const outcomeOf = (stored: StoredSession, command: Command) => {
     const judgement = judge(flows, stored, command, given);
     return judgement.settled ? judgement.outcome : judgement.advanced.session.status;
   };
   const again = submit(session, "right", { n: 1 }, { right: right.id });
   expect(outcomeOf(full, again)).toEqual(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
-  expect(outcomeOf({ ...full, entry: MAX_SESSION_COMMANDS - 1 }, again)).toBe("active");
+  expect(outcomeOf({ ...full, lastEntry: MAX_SESSION_COMMANDS - 1 }, again)).toBe("active");
   expect(outcomeOf(full, last)).toBe("completed");
   expect(outcomeOf(full, cancel(session))).toBe("cancelled");
   const due = { ...given, nowMs: Date.parse(full.snapshot.expiresAt) };

@@ -8,8 +8,8 @@ import {
   type Refusal,
   type SessionsError,
 } from "@sessions/core";
-import type { Served } from "../served/served-flow.ts";
-import { receiptOf, type Stored } from "../rows/stored.ts";
+import type { Served } from "../configuration/served-flow.ts";
+import { matchReceipt, type StoredSession } from "../rows/stored-session.ts";
 
 /**
  * The result of judging a command: an outcome, or a change that is not written yet. `fault` is reported to the application.
@@ -23,13 +23,13 @@ export const refused = (refusal: Refusal): Outcome => ({ outcome: "refused", ref
 /** Judges a command by its receipt, else by the rules. Pure. */
 export function judge(
   flows: ReadonlyMap<string, Served>,
-  stored: Stored | null,
+  stored: StoredSession | null,
   command: Command,
   context: AdvanceContext,
 ): Judgement {
   const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
 
-  const receipt = stored && receiptOf(stored, command);
+  const receipt = stored && matchReceipt(stored, command);
   if (receipt === "mismatch") return settle(refused({ code: "command_mismatch" }));
   if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });
 
@@ -44,7 +44,7 @@ export function judge(
     return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
   }
   // A command that ends the session is always possible.
-  const isFull = stored !== null && stored.entry >= MAX_SESSION_COMMANDS && advanced.session.status === "active";
+  const isFull = stored !== null && stored.lastEntry >= MAX_SESSION_COMMANDS && advanced.session.status === "active";
   if (isFull && advanced.change?.kind === "submit") {
     return settle(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
   }

@@ -1,12 +1,12 @@
 import { atTime, type Device, type DraftCommand, type Outcome, type PushReply, type Snapshot } from "@sessions/core";
 import { forEachConcurrently } from "../../concurrency.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
-import type { Stored } from "../rows/stored.ts";
+import type { StoredSession } from "../rows/stored-session.ts";
 import { busyFor, isBusy, isOverload, overloaded, RETRY_AFTER_MS } from "./busy.ts";
 import { executeCommand, failedDecision, type ExecutionContext } from "./command-execution.ts";
 import type { Decision } from "./decision.ts";
 import { executeDrafts } from "./draft-execution.ts";
-import { groupDrafts, type CommandGroup, type PlacedCommand } from "./intake.ts";
+import { groupDrafts, type CommandGroup, type PlacedCommand } from "./push-parser.ts";
 import { ReplyBudget } from "./reply-budget.ts";
 
 /** How many sessions of one push are worked on at once. */
@@ -52,7 +52,7 @@ export class Push {
 
   async #executeSession(session: string, placed: readonly PlacedCommand[]): Promise<void> {
     const { now, reader } = this.#context;
-    let stored: Stored | undefined;
+    let stored: StoredSession | undefined;
     let busy = this.#busyNow();
     for (const group of groupDrafts(placed)) {
       // A command may depend on the one before it. If that was refused as busy, this one is too, and both are sent again.
@@ -70,7 +70,7 @@ export class Push {
     if (snapshot !== null) this.#addSnapshot(snapshot, placed);
   }
 
-  async #decideGroup(group: CommandGroup, before: Stored | undefined): Promise<readonly Decision[]> {
+  async #decideGroup(group: CommandGroup, before: StoredSession | undefined): Promise<readonly Decision[]> {
     try {
       const together = group.length > 1 ? await this.#decideDrafts(group, before) : null;
       return together ?? (await this.#decideEach(group, before));
@@ -79,7 +79,7 @@ export class Push {
     }
   }
 
-  async #decideDrafts(group: CommandGroup, before: Stored | undefined): Promise<readonly Decision[] | null> {
+  async #decideDrafts(group: CommandGroup, before: StoredSession | undefined): Promise<readonly Decision[] | null> {
     // A group of more than one command holds drafts alone.
     const drafts = group.map(({ command }) => command) as unknown as readonly [DraftCommand, ...DraftCommand[]];
     try {
@@ -90,7 +90,7 @@ export class Push {
     }
   }
 
-  async #decideEach(group: CommandGroup, before: Stored | undefined): Promise<readonly Decision[]> {
+  async #decideEach(group: CommandGroup, before: StoredSession | undefined): Promise<readonly Decision[]> {
     const decisions: Decision[] = [];
     for (const { command } of group) {
       const last = decisions.at(-1);

@@ -47,13 +47,13 @@ export class LimitedReads {
 
   /** Counts sessions that are about to be sent. The host keeps all replies of a request until the last one is ready. @throws {RateLimited} */
   count(owner: string, request: unknown, snapshots: readonly Snapshot[]): void {
-    const bytes = bytesOf(snapshots);
+    const bytes = snapshotBytes(snapshots);
     if (!this.#rateLimit.hasRoom(request, bytes)) throw new RateLimited();
     this.#rateLimit.count(owner, bytes, request);
   }
 }
 
 /** The size of sessions as JSON, in bytes. */
-export function bytesOf(snapshots: readonly Snapshot[]): number {
+export function snapshotBytes(snapshots: readonly Snapshot[]): number {
   return snapshots.reduce((sum, each) => sum + jsonBytes(each), 0);
 }

@@ -1,4 +1,4 @@
-import type { Bounds } from "../served/bounds.ts";
+import type { Bounds } from "../configuration/bounds.ts";
 
 /** Thrown when too many reads wait: those of this owner if `owner` is true, else those of the node. */
 export class TooManyReads extends Error {

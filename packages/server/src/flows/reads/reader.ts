@@ -1,14 +1,14 @@
 import type { Kysely } from "kysely";
 import type { ListReply, ListRequest, Outcome, Snapshot } from "@sessions/core";
-import { archivedRevisionsOf, listArchived, listEndedSince, loadArchived, pageOfEither } from "../rows/archive.ts";
-import { listActive, listRevisions, loadActive } from "../rows/active.ts";
-import type { Page } from "../rows/page.ts";
+import { listArchivedRevisions, listArchived, listEndedSince, loadArchived, listByIds } from "../rows/archive.ts";
+import { listActive, listActiveRevisions, loadActive } from "../rows/active.ts";
+import type { SessionPage } from "../rows/page.ts";
 import type { Expiry } from "../expiry.ts";
-import type { Bounds } from "../served/bounds.ts";
+import type { Bounds } from "../configuration/bounds.ts";
 import type { Tables } from "../rows/tables.ts";
 import { findReceipt, NO_RECEIPTS } from "../rows/receipts.ts";
 import { Coalescer } from "./coalescer.ts";
-import type { Stored } from "../rows/stored.ts";
+import type { StoredSession } from "../rows/stored-session.ts";
 
 /** The most sessions that one statement names. */
 const PAGE_SESSIONS = 100;
@@ -16,7 +16,7 @@ const PAGE_SESSIONS = 100;
 /** The most sessions that are listed at once, by id and revision: what a stream holds of them while it is not read. */
 const LISTED_SESSIONS = 1_000;
 
-const NOTHING: Page = { stored: [], bytes: 0, more: false };
+const NOTHING: SessionPage = { sessions: [], bytes: 0, more: false };
 
 export interface ReaderOptions {
   readonly db: Kysely<Tables>;
@@ -52,7 +52,7 @@ export class Reader {
   }
 
   /** A session as it is stored. The active table is read first: a session that moves meanwhile is found in the archive. */
-  async load(owner: string, session: string): Promise<Stored | null> {
+  async load(owner: string, session: string): Promise<StoredSession | null> {
     return (await loadActive(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
   }
 
@@ -73,16 +73,18 @@ export class Reader {
 
   /** One page of the owner's sessions: the active ones by id, then the ended ones, both newest first. */
   async list(owner: string, { flow, limit, after }: ListRequest): Promise<ListReply> {
-    const room = { limit, bytes: this.#options.bounds.pageBytes };
+    const limits = { limit, bytes: this.#options.bounds.pageBytes };
     const isInActive = after === null || after.endedAt === null;
-    const found = isInActive ? await listActive(this.#db, owner, { ...room, flow, after: after && after.id }) : NOTHING;
-    const active = (await this.#currentOf(owner, found.stored)).filter(({ status }) => status === "active");
-    const lastActive = found.stored.at(-1)?.snapshot.id ?? after?.id;
+    const found = isInActive
+      ? await listActive(this.#db, owner, { ...limits, flow, after: after && after.id })
+      : NOTHING;
+    const active = (await this.#currentOf(owner, found.sessions)).filter(({ status }) => status === "active");
+    const lastActive = found.sessions.at(-1)?.snapshot.id ?? after?.id;
     const stay = () => ({ endedAt: null, id: lastActive! });
     const reply = { now: this.#iso(), active };
     if (found.more) return { ...reply, ended: [], next: stay() };
 
-    const left = { limit: limit - active.length, bytes: room.bytes - found.bytes };
+    const left = { limit: limit - active.length, bytes: limits.bytes - found.bytes };
     // A full page asks for one archived session too: it tells whether there is a next page.
     const archived = await listArchived(this.#db, owner, {
       limit: Math.max(1, left.limit),
@@ -91,7 +93,7 @@ export class Reader {
       after: isInActive ? null : { endedAt: after.endedAt!, id: after.id },
     });
     const isFull = active.length > 0 && (left.limit < 1 || archived.bytes > left.bytes);
-    const ended = isFull ? [] : archived.stored.map(({ snapshot }) => snapshot);
+    const ended = isFull ? [] : archived.sessions.map(({ snapshot }) => snapshot);
     const endedMeanwhile = new Set(ended.map(({ id }) => id));
     const last = ended.at(-1);
     const next = isFull ? stay() : last && archived.more ? { endedAt: last.endedAt, id: last.id } : null;
@@ -99,7 +101,7 @@ export class Reader {
       ...reply,
       active: active.filter(({ id }) => !endedMeanwhile.has(id)),
       ended,
-      next: archived.stored.length === 0 ? null : next,
+      next: archived.sessions.length === 0 ? null : next,
     };
   }
 
@@ -131,7 +133,7 @@ export class Reader {
     inTurn: InTurn = (work) => work(),
   ): Promise<Missing> {
     const active = await this.#listings.run(`${after} ${owner}`, () =>
-      inTurn(() => listRevisions(this.#db, owner, this.#iso(), { limit: LISTED_SESSIONS, after })),
+      inTurn(() => listActiveRevisions(this.#db, owner, this.#iso(), { limit: LISTED_SESSIONS, after })),
     );
     const end = active.length < LISTED_SESSIONS ? null : active.at(-1)!.id;
     const isNews = (id: string, revision: number) => revision > (known.get(id) ?? 0);
@@ -144,7 +146,7 @@ export class Reader {
     const gone = [...known.keys()].filter((id) => isListed(id) && !stillActive.has(id));
     for (let at = 0; at < gone.length; at += PAGE_SESSIONS) {
       const some = gone.slice(at, at + PAGE_SESSIONS);
-      for (const { id, revision } of await inTurn(() => archivedRevisionsOf(this.#db, owner, some)))
+      for (const { id, revision } of await inTurn(() => listArchivedRevisions(this.#db, owner, some)))
         if (isNews(id, revision)) missing.add(id);
     }
     return { ids: [...missing].toSorted().toReversed(), upToDate, end };
@@ -157,16 +159,16 @@ export class Reader {
   ): Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }> {
     const asked = ids.slice(0, PAGE_SESSIONS);
     if (asked.length === 0) return { snapshots: [], rest: [] };
-    const { stored, more } = await pageOfEither(this.#db, owner, asked, this.#options.bounds.pageBytes);
-    const last = stored.at(-1)?.snapshot.id;
+    const { sessions, more } = await listByIds(this.#db, owner, asked, this.#options.bounds.pageBytes);
+    const last = sessions.at(-1)?.snapshot.id;
     return {
-      snapshots: await this.#currentOf(owner, stored),
+      snapshots: await this.#currentOf(owner, sessions),
       rest: more ? ids.filter((id) => id < last!) : ids.slice(PAGE_SESSIONS),
     };
   }
 
   /** Each session as it may be shown now. A session that changes meanwhile is read again. */
-  async #currentOf(owner: string, all: readonly Stored[]): Promise<readonly Snapshot[]> {
+  async #currentOf(owner: string, all: readonly StoredSession[]): Promise<readonly Snapshot[]> {
     const snapshots: Snapshot[] = [];
     for (const stored of all) {
       const snapshot =

@@ -1,36 +1,41 @@
-import { sql, type Kysely, type Transaction } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { ListRequest } from "@sessions/core";
-import { toState, type HistoryEntry, type Stored } from "./stored.ts";
+import type { HistoryEntry, StoredSession } from "./stored-session.ts";
 import { deleteActive } from "./active.ts";
-import { insertHistory } from "./history.ts";
-import { pageOf, paged, type Page, type Room } from "./page.ts";
-import { columns, fromRow, revisionColumns, revisionOf, type Revision } from "./row.ts";
+import { insertHistoryEntry } from "./history.ts";
+import { loadPage, pageColumns, type SessionPage, type PageLimits } from "./page.ts";
+import {
+  sessionFromRow,
+  sessionSelection,
+  sessionValues,
+  revisionSelection,
+  revisionFromRow,
+  type SessionRevision,
+} from "./row.ts";
 import type { Tables } from "./tables.ts";
-import { bytes, json, time } from "../../postgres/values.ts";
-
-type Executor = Kysely<Tables> | Transaction<Tables>;
+import { time } from "../../postgres/values.ts";
 
 /** The archive of ended sessions. Each row is written once. */
 
-export async function loadArchived(db: Executor, owner: string, id: string): Promise<Stored | null> {
+export async function loadArchived(db: Kysely<Tables>, owner: string, id: string): Promise<StoredSession | null> {
   const row = await db
     .selectFrom("session_archive")
-    .select(columns)
+    .select(sessionSelection)
     .where("owner_id", "=", owner)
     .where("id", "=", id)
     .executeTakeFirst();
-  return row ? fromRow(row) : null;
+  return row ? sessionFromRow(row) : null;
 }
 
 /** A page of ended sessions, the newest first: those that ended before `after`. */
 export async function listArchived(
-  db: Executor,
+  db: Kysely<Tables>,
   owner: string,
-  { flow, after, ...room }: Room & Pick<ListRequest, "flow"> & { readonly after: Ended | null },
-): Promise<Page> {
+  { flow, after, ...limits }: PageLimits & Pick<ListRequest, "flow"> & { readonly after: ArchivePosition | null },
+): Promise<SessionPage> {
   let query = db
     .selectFrom("session_archive")
-    .select([...paged, "ended_at"])
+    .select([...pageColumns, "ended_at"])
     .where("owner_id", "=", owner);
   if (flow !== null) query = query.where("flow", "=", flow);
   if (after !== null) {
@@ -39,63 +44,55 @@ export async function listArchived(
   const rows = query
     .orderBy("ended_at", "desc")
     .orderBy("id", "desc")
-    .limit(room.limit + 1);
-  return pageOf(db, sql`${rows}`, sql`ended_at desc, id desc`, room);
+    .limit(limits.limit + 1);
+  return loadPage(db, sql`${rows}`, sql`ended_at desc, id desc`, limits);
 }
 
 /** The position of an ended session in the list of the owner's. */
-export interface Ended {
+export interface ArchivePosition {
   readonly endedAt: string;
   readonly id: string;
 }
 
 /** The ids and revisions of the newest sessions that have ended since `sinceMs`, in milliseconds since 1970. */
-export async function listEndedSince(db: Executor, owner: string, sinceMs: number): Promise<readonly Revision[]> {
+export async function listEndedSince(
+  db: Kysely<Tables>,
+  owner: string,
+  sinceMs: number,
+): Promise<readonly SessionRevision[]> {
   const rows = await db
     .selectFrom("session_archive")
-    .select(revisionColumns)
+    .select(revisionSelection)
     .where("owner_id", "=", owner)
     .where("ended_at", ">=", time(new Date(sinceMs).toISOString()))
     .orderBy("ended_at", "desc")
     .limit(100)
     .execute();
-  return rows.map(revisionOf);
+  return rows.map(revisionFromRow);
 }
 
 /** The ids and revisions of those of these sessions that are archived. */
-export async function archivedRevisionsOf(
-  db: Executor,
+export async function listArchivedRevisions(
+  db: Kysely<Tables>,
   owner: string,
   ids: readonly string[],
-): Promise<readonly Revision[]> {
+): Promise<readonly SessionRevision[]> {
   const rows = await db
     .selectFrom("session_archive")
-    .select(revisionColumns)
+    .select(revisionSelection)
     .where("owner_id", "=", owner)
     .where("id", "in", ids)
     .execute();
-  return rows.map(revisionOf);
+  return rows.map(revisionFromRow);
 }
 
 /** Writes an ended session. Its snapshot has `endedAt`, and a status other than active. */
-export async function insertArchived(db: Executor, owner: string, stored: Stored): Promise<void> {
-  const { id, flow, version, revision, status, endedAt } = stored.snapshot;
+export async function insertArchived(db: Kysely<Tables>, owner: string, stored: StoredSession): Promise<void> {
+  const { status, endedAt } = stored.snapshot;
   if (status === "active" || endedAt === null) throw new Error("Only an ended session is archived.");
   await db
     .insertInto("session_archive")
-    .values({
-      owner_id: owner,
-      id,
-      flow,
-      version,
-      revision,
-      status,
-      state: json(JSON.stringify(toState(stored.snapshot))),
-      receipts: bytes(stored.receipts),
-      entry: stored.entry,
-      hash: bytes(stored.hash),
-      ended_at: time(endedAt),
-    })
+    .values({ ...sessionValues(owner, stored), status, ended_at: time(endedAt) })
     .execute();
 }
 
@@ -104,7 +101,7 @@ export async function insertArchived(db: Executor, owner: string, stored: Stored
  * null when there are fewer.
  */
 export async function nthNewestCompletion(
-  db: Executor,
+  db: Kysely<Tables>,
   owner: string,
   flow: string,
   nth: number,
@@ -125,11 +122,20 @@ export async function nthNewestCompletion(
 }
 
 /** A page of these sessions, active or ended, the newest ids first. One statement reads both tables, so it misses no session that moves to the archive. */
-export async function pageOfEither(db: Executor, owner: string, ids: readonly string[], atMost: number): Promise<Page> {
-  const active = db.selectFrom("session").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
-  const ended = db.selectFrom("session_archive").select(paged).where("owner_id", "=", owner).where("id", "in", ids);
+export async function listByIds(
+  db: Kysely<Tables>,
+  owner: string,
+  ids: readonly string[],
+  atMost: number,
+): Promise<SessionPage> {
+  const active = db.selectFrom("session").select(pageColumns).where("owner_id", "=", owner).where("id", "in", ids);
+  const ended = db
+    .selectFrom("session_archive")
+    .select(pageColumns)
+    .where("owner_id", "=", owner)
+    .where("id", "in", ids);
   const rows = sql`(${active} union all ${ended} order by id desc)`;
-  return pageOf(db, rows, sql`id desc`, { limit: ids.length, bytes: atMost });
+  return loadPage(db, rows, sql`id desc`, { limit: ids.length, bytes: atMost });
 }
 
 /**
@@ -139,12 +145,12 @@ export async function pageOfEither(db: Executor, owner: string, ids: readonly st
 export async function moveToArchive(
   tx: Kysely<Tables>,
   owner: string,
-  before: Stored,
-  stored: Stored,
+  before: StoredSession,
+  stored: StoredSession,
   entry: HistoryEntry | null,
 ): Promise<boolean> {
   if (!(await deleteActive(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;
   await insertArchived(tx, owner, stored);
-  if (entry !== null) await insertHistory(tx, owner, entry);
+  if (entry !== null) await insertHistoryEntry(tx, owner, entry);
   return true;
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { apply, type Snapshot } from "@sessions/core";
 import { loadHistory } from "./history.ts";
-import { kyselyOver } from "../../postgres/database.ts";
+import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "./tables.ts";
-import { chainHash } from "./stored.ts";
+import { chainHash } from "./stored-session.ts";
 import { draft, Teller, transfer } from "../../testing/bank.ts";
 import { twoNodes } from "../../testing/two-nodes.ts";
 
@@ -16,8 +16,8 @@ test("S15: the history is gap-free and hash-chained, holds no drafts, and replay
   await ada.one(review);
   const final = (await ada.read(session))!;
 
-  const history = await loadHistory(kyselyOver<Tables>(pool).withSchema("sessions"), "ada", session);
-  expect(history.map(({ entry }) => entry)).toEqual([1, 2, 3, 4]);
+  const history = await loadHistory(createKysely<Tables>(pool).withSchema("sessions"), "ada", session);
+  expect(history.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
   expect(JSON.stringify(history)).not.toContain("never submitted");
   let hash: Uint8Array | null = null;
   let replayed: Snapshot | null = null;

@@ -1,16 +1,14 @@
-import { sql, type Kysely, type Transaction } from "kysely";
-import type { HistoryBody, HistoryEntry } from "./stored.ts";
+import { sql, type Kysely } from "kysely";
+import type { HistoryBody, HistoryEntry } from "./stored-session.ts";
 import type { Tables } from "./tables.ts";
-import { bytes, bytesOf, json, time } from "../../postgres/values.ts";
-
-type Executor = Kysely<Tables> | Transaction<Tables>;
+import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
 
 /** An entry's columns, to be selected from a statement that returned `owner_id` and `id`. */
-export function historyRow({ entry, hash, body, text }: HistoryEntry) {
+export function historySelection({ number, hash, body, text }: HistoryEntry) {
   return [
     sql.ref<string>("owner_id").as("owner_id"),
     sql.ref<string>("id").as("session_id"),
-    sql<number>`${entry}::integer`.as("entry"),
+    sql<number>`${number}::integer`.as("entry"),
     sql<number>`${body.revision}::integer`.as("revision"),
     time(body.at).as("at"),
     json(text).as("body"),
@@ -18,14 +16,14 @@ export function historyRow({ entry, hash, body, text }: HistoryEntry) {
   ] as const;
 }
 
-export async function insertHistory(db: Executor, owner: string, given: HistoryEntry): Promise<void> {
-  const { entry, hash, body, text } = given;
+export async function insertHistoryEntry(db: Kysely<Tables>, owner: string, entry: HistoryEntry): Promise<void> {
+  const { number, hash, body, text } = entry;
   await db
     .insertInto("session_event")
     .values({
       owner_id: owner,
       session_id: body.session,
-      entry,
+      entry: number,
       revision: body.revision,
       at: time(body.at),
       body: json(text),
@@ -35,7 +33,11 @@ export async function insertHistory(db: Executor, owner: string, given: HistoryE
 }
 
 /** A session's history, from its start. */
-export async function loadHistory(db: Executor, owner: string, session: string): Promise<readonly HistoryEntry[]> {
+export async function loadHistory(
+  db: Kysely<Tables>,
+  owner: string,
+  session: string,
+): Promise<readonly HistoryEntry[]> {
   const rows = await db
     .selectFrom("session_event")
     .select(["entry", sql<string>`encode(hash, 'hex')`.as("hashbytes"), sql<string>`body::text`.as("json")])
@@ -45,8 +47,8 @@ export async function loadHistory(db: Executor, owner: string, session: string):
     .execute();
   // The body was written by this package, as HistoryBody.
   return rows.map(({ entry, hashbytes, json: text }) => ({
-    entry: Number(entry),
-    hash: bytesOf(hashbytes),
+    number: Number(entry),
+    hash: bytesFromHex(hashbytes),
     body: JSON.parse(text) as HistoryBody,
     text,
   }));

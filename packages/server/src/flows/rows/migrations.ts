@@ -16,9 +16,8 @@ export function migrationsOf(schema: string): Record<string, Migration> {
 
 async function createSessionTables(db: Kysely<unknown>, schema: string): Promise<void> {
   const table = (name: string) => sql.table(`${schema}.${name}`);
-  // Updates stay heap-only: no index is on a column that commands change, and each page has free space.
-  await sql`
-    create table ${table("session")} (
+  // The columns that active and archived sessions share.
+  const sessionColumns = sql`
       owner_id text collate "C" not null,
       id uuid not null,
       flow text not null,
@@ -27,7 +26,11 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
       state json not null,
       receipts bytea not null,
       entry integer not null,
-      hash bytea not null,
+      hash bytea not null`;
+  // Updates stay heap-only: no index is on a column that commands change, and each page has free space.
+  await sql`
+    create table ${table("session")} (
+      ${sessionColumns},
       expires_at timestamptz not null,
       expires_bucket timestamptz not null,
       primary key (owner_id, id)
@@ -36,16 +39,8 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
 
   await sql`
     create table ${table("session_archive")} (
-      owner_id text collate "C" not null,
-      id uuid not null,
-      flow text not null,
-      version integer not null,
-      revision integer not null,
+      ${sessionColumns},
       status text not null,
-      state json not null,
-      receipts bytea not null,
-      entry integer not null,
-      hash bytea not null,
       ended_at timestamptz not null,
       primary key (owner_id, id, ended_at)
     ) partition by range (ended_at)`.execute(db);

@@ -20,7 +20,7 @@ const HASH_BYTES = 16;
 const RECEIPT_BYTES = ID_BYTES + 4 + HASH_BYTES;
 
 /** One receipt, to be added to a session's. */
-export function receiptFor({ command, revision, hash }: Receipt): Receipts {
+export function encodeReceipt({ command, revision, hash }: Receipt): Receipts {
   const bytes = Buffer.allocUnsafe(RECEIPT_BYTES);
   bytes.write(command.replaceAll("-", ""), 0, "hex");
   bytes.writeUInt32BE(revision, ID_BYTES);
@@ -31,7 +31,7 @@ export function receiptFor({ command, revision, hash }: Receipt): Receipts {
 /** All receipts, in their order. */
 export function* listReceipts(receipts: Receipts): Generator<Receipt, void, undefined> {
   const bytes = bufferOver(receipts);
-  for (let at = 0; at < bytes.length; at += RECEIPT_BYTES) yield receiptAt(bytes, at);
+  for (let at = 0; at < bytes.length; at += RECEIPT_BYTES) yield decodeReceipt(bytes, at);
 }
 
 /** The receipt of a command; undefined when there is none. */
@@ -39,12 +39,12 @@ export function findReceipt(receipts: Receipts, command: string): Receipt | unde
   const bytes = bufferOver(receipts);
   const id = Buffer.from(command.replaceAll("-", ""), "hex");
   for (let at = 0; at < bytes.length; at += RECEIPT_BYTES) {
-    if (id.compare(bytes, at, at + ID_BYTES) === 0) return receiptAt(bytes, at);
+    if (id.compare(bytes, at, at + ID_BYTES) === 0) return decodeReceipt(bytes, at);
   }
   return undefined;
 }
 
-function receiptAt(bytes: Buffer, at: number): Receipt {
+function decodeReceipt(bytes: Buffer, at: number): Receipt {
   const id = bytes.toString("hex", at, at + ID_BYTES);
   return {
     command: id.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),

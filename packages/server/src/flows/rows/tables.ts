@@ -3,7 +3,7 @@ import type { OwnerTables } from "../../postgres/tables.ts";
 import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
 
 /** The part of a snapshot that has no column of its own. */
-export type State = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
+export type StoredState = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
 
 interface SessionColumns {
   owner_id: string;

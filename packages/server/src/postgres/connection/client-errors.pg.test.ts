@@ -3,13 +3,13 @@ import { Pool } from "pg";
 import { expect, test } from "vitest";
 import { createBank } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
-import { kyselyOver } from "../database.ts";
+import { createKysely } from "../database.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
 
 const { pool, url } = await freshDatabase();
 
 test("a connection that is lost between two statements of a transaction fails the next, and not the process", async () => {
-  const work = kyselyOver<Tables>(pool)
+  const work = createKysely<Tables>(pool)
     .transaction()
     .execute(async (tx) => {
       const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
@@ -33,7 +33,7 @@ test("a connection that is lost in the moment that the pool hands it over does n
       done();
     },
   });
-  const { rows } = await sql<{ one: number }>`select 1 as one`.execute(kyselyOver<Tables>(handingOver));
+  const { rows } = await sql<{ one: number }>`select 1 as one`.execute(createKysely<Tables>(handingOver));
   expect(rows).toEqual([{ one: 1 }]);
   await handingOver.end();
 });

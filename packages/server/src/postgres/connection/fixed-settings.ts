@@ -1,7 +1,7 @@
 import type { DatabaseConnection, Dialect, DialectAdapter, Driver } from "kysely";
 import { SessionsError } from "@sessions/core";
-import { within } from "../../time-limit.ts";
-import { DefaultsCache } from "./defaults.ts";
+import { withTimeLimit } from "../../time-limit.ts";
+import { DefaultSettingsCache } from "./default-settings.ts";
 import { KeyedQueue, TurnTimedOut } from "./keyed-queue.ts";
 import { asPooled, PooledConnection, type Settings } from "./pooled-connection.ts";
 import type { OwnerConnections } from "./owner-connections.ts";
@@ -52,11 +52,11 @@ class FixedSettingsDriver implements Driver {
   readonly #options: FixedSettingsOptions;
   /** The lock of a single connection; undefined for several connections. */
   readonly #single: KeyedQueue | undefined;
-  readonly #defaults: DefaultsCache;
+  readonly #defaults: DefaultSettingsCache;
 
   constructor(driver: Driver, options: FixedSettingsOptions, isSingle: boolean) {
     this.#driver = driver;
-    this.#defaults = new DefaultsCache(driver);
+    this.#defaults = new DefaultSettingsCache(driver);
     this.#options = options;
     if (isSingle) this.#single = new KeyedQueue({ concurrency: 1, waitMs: options.connectionMs ?? CONNECTION_MS });
   }
@@ -93,7 +93,7 @@ class FixedSettingsDriver implements Driver {
   async #connect(): Promise<DatabaseConnection> {
     const { connectionMs = CONNECTION_MS } = this.#options;
     const connecting = this.#driver.acquireConnection();
-    const connection = await within(connectionMs, connecting);
+    const connection = await withTimeLimit(connectionMs, connecting);
     if (connection !== undefined) return connection;
     connecting.then((late) => this.#driver.releaseConnection(late)).catch(() => {});
     throw this.#noneFree();

@@ -33,12 +33,12 @@ async function through(installed: string): Promise<void> {
   });
 
   test("postgres.js goes through it, with nothing prepared", async () => {
-    const { prepare, tellStory } = await import("../../worlds/story.ts");
+    const { prepare, runScenario } = await import("../../compatibility/scenario.ts");
     const direct = new Pool({ connectionString: url, max: 1 });
     await prepare(direct);
     await direct.end();
     const client = postgres(pool.options.connectionString!, { prepare: false, onnotice: () => {} });
-    await tellStory(new PostgresJSDialect({ postgres: client }), "ada");
+    await runScenario(new PostgresJSDialect({ postgres: client }), "ada");
     await client.end({ timeout: 1 });
   });
 
@@ -46,7 +46,7 @@ async function through(installed: string): Promise<void> {
   describe("commands", async () => void (await import("../../flows/commands/command-processor.pg.test.ts")));
   describe("archive", async () => void (await import("../../flows/rows/archive.pg.test.ts")));
   describe("history", async () => void (await import("../../flows/rows/history.pg.test.ts")));
-  describe("limits", async () => void (await import("../../flows/served/limits.pg.test.ts")));
+  describe("limits", async () => void (await import("../../flows/configuration/limits.pg.test.ts")));
   describe("cache", async () => void (await import("../../flows/commands/cache.pg.test.ts")));
   describe("watch", async () => void (await import("../../flows/watch/watch.pg.test.ts")));
 }

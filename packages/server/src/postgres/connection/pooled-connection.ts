@@ -1,6 +1,6 @@
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from "kysely";
-import { within } from "../../time-limit.ts";
-import { mayComeFromDefaults, type Defaults } from "./defaults.ts";
+import { withTimeLimit } from "../../time-limit.ts";
+import { mayComeFromDefaultSettings, type DefaultSettings } from "./default-settings.ts";
 import { inTransaction } from "./transaction.ts";
 
 export type Settings = Parameters<Driver["beginTransaction"]>[1];
@@ -12,7 +12,7 @@ const ROLLBACK_MS = 1_000;
 export class PooledConnection implements DatabaseConnection {
   readonly inner: DatabaseConnection;
   readonly #driver: Driver;
-  readonly #defaults: Defaults;
+  readonly #defaults: DefaultSettings;
   readonly #release: () => void;
   readonly #invalidateDefaults: () => void;
   #state: "alone" | "begun" | "ended" = "alone";
@@ -26,7 +26,7 @@ export class PooledConnection implements DatabaseConnection {
   constructor(
     driver: Driver,
     inner: DatabaseConnection,
-    defaults: Defaults,
+    defaults: DefaultSettings,
     release: () => void,
     invalidateDefaults: () => void,
   ) {
@@ -49,7 +49,7 @@ export class PooledConnection implements DatabaseConnection {
     try {
       return await this.inner.executeQuery<R>(query);
     } catch (error) {
-      if (!mayComeFromDefaults(error)) throw error;
+      if (!mayComeFromDefaultSettings(error)) throw error;
       this.#invalidateDefaults();
       if (this.#state !== "alone") throw error;
       // The defaults have changed since they were read, and the statement had no effect.
@@ -77,7 +77,7 @@ export class PooledConnection implements DatabaseConnection {
     const rolledBack = this.#driver.rollbackTransaction(this.inner);
     // A statement may still run on the connection before the rollback. The connection is kept until both are answered.
     const answered = rolledBack.then(() => true);
-    if ((await within(ROLLBACK_MS, answered)) === undefined) this.#hanging = rolledBack;
+    if ((await withTimeLimit(ROLLBACK_MS, answered)) === undefined) this.#hanging = rolledBack;
     else if (this.#shared) this.#state = "alone";
   }
 
@@ -92,7 +92,7 @@ export class PooledConnection implements DatabaseConnection {
     };
     const hanging = this.#hanging.catch(() => {}).then(release);
     // A connection that hangs is not waited for.
-    await within(ROLLBACK_MS, hanging);
+    await withTimeLimit(ROLLBACK_MS, hanging);
   }
 
   /** In a transaction of its own. */

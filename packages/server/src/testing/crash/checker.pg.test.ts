@@ -2,7 +2,7 @@ import { sql, type Transaction } from "kysely";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import type { Command } from "@sessions/core";
-import { kyselyOver } from "../../postgres/database.ts";
+import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
 import { createBank, createLedger, draft, start, submit, Teller, type LedgerRow } from "../bank.ts";
 import { freshDatabase } from "../postgres.ts";
@@ -10,7 +10,7 @@ import type { Answered } from "./caller.ts";
 import { breaches } from "./checker.ts";
 
 const { pool } = await freshDatabase();
-const db = kyselyOver<Tables>(pool).withSchema("sessions");
+const db = createKysely<Tables>(pool).withSchema("sessions");
 const log: Answered[] = [];
 const note = uuidv7();
 let transfer = "";

@@ -1,9 +1,9 @@
 import type { Kysely } from "kysely";
 import { loadHistory } from "../../flows/rows/history.ts";
-import { columns, fromRow, ownerColumn } from "../../flows/rows/row.ts";
+import { sessionSelection, sessionFromRow, ownerSelection } from "../../flows/rows/row.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
 import { findReceipt } from "../../flows/rows/receipts.ts";
-import type { Stored } from "../../flows/rows/stored.ts";
+import type { StoredSession } from "../../flows/rows/stored-session.ts";
 import { verify } from "../../flows/verify.ts";
 import type { LedgerRow } from "../bank.ts";
 import type { Answered } from "./caller.ts";
@@ -20,7 +20,7 @@ export interface Evidence {
 
 interface Found {
   readonly owner: string;
-  readonly stored: Stored;
+  readonly stored: StoredSession;
 }
 
 /**
@@ -82,9 +82,9 @@ async function breachesOf(
   const distinct = new Set(accepted.map(({ command }) => command.id)).size;
   if (distinct !== revision) breached.push(`session ${id} has ${revision} revisions of ${distinct} commands`);
   const known = new Set(accepted.map(({ command }) => command.id));
-  for (const { entry, body } of history) {
+  for (const { number, body } of history) {
     if (body.command === null || !known.has(body.command))
-      breached.push(`entry ${entry} of ${id} was accepted for nobody`);
+      breached.push(`entry ${number} of ${id} was accepted for nobody`);
   }
   return breached;
 }
@@ -122,9 +122,9 @@ async function everySession(db: Kysely<Tables>): Promise<ReadonlyMap<string, Fou
   for (const table of ["session", "session_archive"] as const) {
     const rows = await db
       .selectFrom(table)
-      .select([...columns, ownerColumn])
+      .select([...sessionSelection, ownerSelection])
       .execute();
-    for (const row of rows) found.set(row.session, { owner: row.owner, stored: fromRow(row) });
+    for (const row of rows) found.set(row.session, { owner: row.owner, stored: sessionFromRow(row) });
   }
   return found;
 }

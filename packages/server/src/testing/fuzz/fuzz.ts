@@ -2,7 +2,7 @@ import { request } from "node:http";
 import fc from "fast-check";
 import { v7 as uuidv7 } from "uuid";
 import type { SessionsError } from "@sessions/core";
-import { defaultBounds } from "../../flows/served/bounds.ts";
+import { defaultBounds } from "../../flows/configuration/bounds.ts";
 import { createBank, start, Teller } from "../bank.ts";
 import { adapters, createPlainHost } from "../host.ts";
 import { sent, type Sent } from "./requests.ts";

@@ -9,7 +9,7 @@ const CACHED_MS = 60_000;
 const IDLE_MS = 60_000;
 
 /** The settings that a statement has by default: from the server, the database, the role or the connection. */
-export interface Defaults {
+export interface DefaultSettings {
   /** Whether a statement without a transaction runs as it must: at read committed, with the right to write, durable, and without a limit on waiting. */
   readonly areSuitable: boolean;
   readonly readOnly: boolean;
@@ -33,15 +33,15 @@ const query = `
     pg_is_in_recovery()::text as replica`;
 
 /** The defaults of a database. They are read over one of its connections, and cached for a while. */
-export class DefaultsCache {
+export class DefaultSettingsCache {
   readonly #driver: Driver;
-  #cached: { readonly atMs: number; readonly defaults: Promise<Defaults> } | undefined;
+  #cached: { readonly atMs: number; readonly defaults: Promise<DefaultSettings> } | undefined;
 
   constructor(driver: Driver) {
     this.#driver = driver;
   }
 
-  async read(connection: DatabaseConnection): Promise<Defaults> {
+  async read(connection: DatabaseConnection): Promise<DefaultSettings> {
     const nowMs = performance.now();
     if (this.#cached === undefined || this.#cached.atMs < nowMs - CACHED_MS) {
       this.#cached = { atMs: nowMs, defaults: this.#query(connection) };
@@ -59,7 +59,7 @@ export class DefaultsCache {
     this.#cached = undefined;
   }
 
-  async #query(connection: DatabaseConnection): Promise<Defaults> {
+  async #query(connection: DatabaseConnection): Promise<DefaultSettings> {
     const begin = () => this.#driver.beginTransaction(connection, { isolationLevel: "repeatable read" });
     const { rows } = await inTransaction(this.#driver, connection, begin, () =>
       connection.executeQuery<Record<string, string>>(CompiledQuery.raw(query)),
@@ -102,6 +102,6 @@ export class DefaultsCache {
 }
 
 /** Whether a statement may have failed because a default has changed: the isolation level, the right to write or the limit on waiting. */
-export function mayComeFromDefaults(error: unknown): boolean {
+export function mayComeFromDefaultSettings(error: unknown): boolean {
   return /^(40001|25006|55P03)$/.test(String((error as { code?: unknown } | null)?.code));
 }

@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import type { Command } from "@sessions/core";
-import { defaultBounds } from "../served/bounds.ts";
-import { excessOf, groupDrafts } from "./intake.ts";
+import { defaultBounds } from "../configuration/bounds.ts";
+import { excessOf, groupDrafts } from "./push-parser.ts";
 
 const bounds = { ...defaultBounds, pushBytes: 1_000 };
 

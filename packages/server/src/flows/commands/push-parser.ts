@@ -1,5 +1,5 @@
 import { commandSchema, counted, MAX_COMMANDS, type Command, type Outcome, type Refusal } from "@sessions/core";
-import type { Bounds } from "../served/bounds.ts";
+import type { Bounds } from "../configuration/bounds.ts";
 import { refused } from "./judgement.ts";
 
 /** A command of a push, and its position there. */

@@ -1,22 +1,22 @@
 import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
 import { storable, type Change, type Command, type Device, type Snapshot } from "@sessions/core";
-import type { State } from "./tables.ts";
-import { findReceipt, NO_RECEIPTS, receiptFor, type Receipts } from "./receipts.ts";
+import type { StoredState } from "./tables.ts";
+import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
 
 /** A session as it is stored: its snapshot, its receipts and the end of its history. */
-export interface Stored {
+export interface StoredSession {
   readonly snapshot: Snapshot;
   readonly receipts: Receipts;
   /** The number of the newest history entry. */
-  readonly entry: number;
+  readonly lastEntry: number;
   /** That entry's hash. */
-  readonly hash: Uint8Array;
+  readonly lastHash: Uint8Array;
 }
 
 /** An entry of a session's history. */
 export interface HistoryEntry {
-  readonly entry: number;
+  readonly number: number;
   /** Covers `text` and the hash before it. */
   readonly hash: Uint8Array;
   readonly body: HistoryBody;
@@ -39,31 +39,31 @@ export interface HistoryBody {
   readonly result: Snapshot["result"];
 }
 
-/** A session after an accepted command, with the history entry and the receipt that the command adds. A draft adds neither. */
-export interface NextStored {
-  readonly stored: Stored;
+/** The next revision of a session: the session after an accepted command, and the history entry and receipt that the command adds. A draft adds neither. */
+export interface NextRevision {
+  readonly stored: StoredSession;
   readonly entry: HistoryEntry | null;
   /** The receipt that it adds. */
   readonly receipt: Receipts;
 }
 
-export function nextStored(
-  before: Stored | null,
+export function nextRevision(
+  before: StoredSession | null,
   snapshot: Snapshot,
   change: Change | null,
   by: Command | null,
-): NextStored {
+): NextRevision {
   const receipts = before?.receipts ?? NO_RECEIPTS;
   if (change === null) {
     return {
-      stored: { snapshot, receipts, entry: before?.entry ?? 0, hash: before?.hash ?? new Uint8Array() },
+      stored: { snapshot, receipts, lastEntry: before?.lastEntry ?? 0, lastHash: before?.lastHash ?? new Uint8Array() },
       entry: null,
       receipt: NO_RECEIPTS,
     };
   }
   // A draft leaves no receipt, and the lift that a draft causes leaves none either.
   const command = change.kind === "lift" ? null : by;
-  const number = (before?.entry ?? 0) + 1;
+  const number = (before?.lastEntry ?? 0) + 1;
   const step = change.kind === "submit" ? change.step : null;
   const body: HistoryBody = {
     session: snapshot.id,
@@ -77,14 +77,14 @@ export function nextStored(
     result: snapshot.result,
   };
   const text = JSON.stringify(body);
-  const hash = chainHash(before?.hash ?? null, text);
+  const hash = chainHash(before?.lastHash ?? null, text);
   const receipt =
     command === null
       ? NO_RECEIPTS
-      : receiptFor({ command: command.id, revision: snapshot.revision, hash: commandHash(command) });
+      : encodeReceipt({ command: command.id, revision: snapshot.revision, hash: commandHash(command) });
   return {
-    stored: { snapshot, receipts: Buffer.concat([receipts, receipt]), entry: number, hash },
-    entry: { entry: number, hash, body, text },
+    stored: { snapshot, receipts: Buffer.concat([receipts, receipt]), lastEntry: number, lastHash: hash },
+    entry: { number, hash, body, text },
     receipt,
   };
 }
@@ -95,8 +95,11 @@ export function chainHash(before: Uint8Array | null, text: string): Uint8Array {
   return digest("sha256", before === null ? bytes : Buffer.concat([before, bytes]), "buffer");
 }
 
-/** The receipt of this command: its revision, or "mismatch" if the id belongs to a command with another body. Null without a receipt. */
-export function receiptOf(stored: Stored, command: Command): { readonly revision: number } | "mismatch" | null {
+/** Looks for the receipt of a command: gives its revision, or "mismatch" if the id belongs to a command with another body. Null without a receipt. */
+export function matchReceipt(
+  stored: StoredSession,
+  command: Command,
+): { readonly revision: number } | "mismatch" | null {
   const receipt = findReceipt(stored.receipts, command.id);
   if (receipt === undefined) return null;
   if (command.kind === "submit" && !storable(command.input).ok) return "mismatch";
@@ -118,7 +121,7 @@ function canonical(command: Command): string {
   }
 }
 
-export function toState(snapshot: Snapshot): State {
+export function storedStateOf(snapshot: Snapshot): StoredState {
   const { id: _id, flow: _flow, version: _version, revision: _revision, ...state } = snapshot;
   return state;
 }

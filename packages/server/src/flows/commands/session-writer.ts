@@ -4,9 +4,9 @@ import type { OwnerConnections } from "../../postgres/connection/owner-connectio
 import type { EngineKind } from "../../postgres/database.ts";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Telemetry } from "../../telemetry.ts";
-import type { NextStored } from "../rows/stored.ts";
+import type { NextRevision } from "../rows/stored-session.ts";
 import type { Tables } from "../rows/tables.ts";
-import type { Update, Updates } from "../rows/updates.ts";
+import type { SessionUpdate, UpdateStatements } from "../rows/update-statements.ts";
 
 /** The most writes in one statement. */
 const BATCH_SIZE = 256;
@@ -15,7 +15,7 @@ export interface SessionWritesOptions {
   /** With the schema of the tables. */
   readonly db: Kysely<Tables>;
   readonly kind: EngineKind;
-  readonly updates: Updates;
+  readonly updates: UpdateStatements;
   readonly ownerConnections: OwnerConnections;
   readonly telemetry: Telemetry;
   /** The most writes that wait. */
@@ -25,7 +25,7 @@ export interface SessionWritesOptions {
 /** Writes the next revisions of sessions by compare-and-set. Writes that wait at the same time are sent together. */
 export class SessionWrites {
   readonly #options: SessionWritesOptions;
-  readonly #committer: Committer<Update & Write>;
+  readonly #committer: Committer<SessionUpdate & Write>;
 
   constructor(options: SessionWritesOptions) {
     this.#options = options;
@@ -50,12 +50,12 @@ export class SessionWrites {
   }
 
   /** Writes a session's next revision. False when another writer came first. @throws {QueueFull} */
-  write(owner: string, next: NextStored): Promise<boolean> {
+  write(owner: string, next: NextRevision): Promise<boolean> {
     return this.#committer.commit({ key: `${owner} ${next.stored.snapshot.id}`, owner, ...next });
   }
 
   /** One PostgreSQL gets one statement. The other kinds get a statement for each owner, on one connection. */
-  async #send(writes: readonly Update[]): Promise<readonly boolean[]> {
+  async #send(writes: readonly SessionUpdate[]): Promise<readonly boolean[]> {
     const { db, kind, updates } = this.#options;
     const [first, second] = writes;
     if (first !== undefined && second === undefined) return [await updates.writeOne(db, first)];

@@ -2,7 +2,7 @@ import type { Transaction } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import { durationMs, SessionsError, type Duration, type Refusal } from "@sessions/core";
 import { nthNewestCompletion } from "../rows/archive.ts";
-import { countOpen } from "../rows/active.ts";
+import { countOpenSessions } from "../rows/active.ts";
 import type { Tables } from "../rows/tables.ts";
 
 /**
@@ -87,7 +87,7 @@ export function openSessions({ atMost }: { readonly atMost: number }): Limit {
     name: "open sessions",
     on: "start",
     async check({ tx, owner, flow, nowMs }) {
-      const open = await countOpen(tx, owner, flow, new Date(nowMs).toISOString());
+      const open = await countOpenSessions(tx, owner, flow, new Date(nowMs).toISOString());
       return open < atMost ? null : { code: "limit_reached", limit: "open sessions", atMost, resetsAt: null };
     },
   };

@@ -1,13 +1,11 @@
-import { CompiledQuery, type Kysely, type Transaction } from "kysely";
-import { toState, type NextStored } from "./stored.ts";
+import { CompiledQuery, type Kysely } from "kysely";
+import { storedStateOf, type NextRevision } from "./stored-session.ts";
 import { hourOf } from "./active.ts";
 import type { Tables } from "./tables.ts";
 import { hexOf } from "../../postgres/values.ts";
 
-type Executor = Kysely<Tables> | Transaction<Tables>;
-
 /** The next revision of an active session. It is written only if the revision before it is still the newest. */
-export interface Update extends NextStored {
+export interface SessionUpdate extends NextRevision {
   readonly owner: string;
 }
 
@@ -15,7 +13,7 @@ export interface Update extends NextStored {
  * The statements that move sessions to their next revision by compare-and-set, each with its history entry. They never
  * wait: a session that a transaction has locked is skipped, as if another writer had come first.
  */
-export class Updates {
+export class UpdateStatements {
   readonly #textForOne: string;
   readonly #textForMany: string;
 
@@ -25,7 +23,7 @@ export class Updates {
   }
 
   /** Writes one session by its key, so that a distributed Postgres uses one shard. False when another writer came first. */
-  async writeOne(db: Executor, update: Update): Promise<boolean> {
+  async writeOne(db: Kysely<Tables>, update: SessionUpdate): Promise<boolean> {
     const row = rowOf(update);
     const parameters = columnNames.map((name) => row[name]);
     return (await send(db, this.#textForOne, parameters)).length === 1;
@@ -35,7 +33,7 @@ export class Updates {
    * Writes sessions of many owners in one statement, and gives for each whether it was written. There is at most one
    * update of a session. A distributed Postgres would need a two-phase commit over all shards, so this is not used there.
    */
-  async writeMany(db: Executor, updates: readonly Update[]): Promise<readonly boolean[]> {
+  async writeMany(db: Kysely<Tables>, updates: readonly SessionUpdate[]): Promise<readonly boolean[]> {
     const rows = updates.map(rowOf);
     const parameters = columnNames.map((name) => listOf(name, rows));
     const made = new Set(await send(db, this.#textForMany, parameters));
@@ -44,7 +42,7 @@ export class Updates {
 }
 
 /** The positions of the updates that were written. */
-async function send(db: Executor, text: string, parameters: unknown[]): Promise<readonly number[]> {
+async function send(db: Kysely<Tables>, text: string, parameters: unknown[]): Promise<readonly number[]> {
   const { rows } = await db.executeQuery<{ position: number | string }>(CompiledQuery.raw(text, parameters));
   return rows.map(({ position }) => Number(position));
 }
@@ -67,17 +65,17 @@ const columnTypes = {
 type Column = keyof typeof columnTypes;
 const columnNames = Object.keys(columnTypes) as Column[];
 
-function rowOf({ owner, stored, entry, receipt }: Update) {
+function rowOf({ owner, stored, entry, receipt }: SessionUpdate) {
   const { snapshot } = stored;
   return {
     owner_id: owner,
     id: snapshot.id,
     version: snapshot.version,
     revision: snapshot.revision,
-    state: JSON.stringify(toState(snapshot)),
+    state: JSON.stringify(storedStateOf(snapshot)),
     receipt: hexOf(receipt),
-    entry: stored.entry,
-    hash: hexOf(stored.hash),
+    entry: stored.lastEntry,
+    hash: hexOf(stored.lastHash),
     expires_at: snapshot.expiresAt,
     expires_bucket: hourOf(snapshot.expiresAt),
     body: entry && entry.text,

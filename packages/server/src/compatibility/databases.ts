@@ -6,14 +6,14 @@ import postgres from "postgres";
 import type { Database } from "../index.ts";
 
 /** An open database, as an application would pass it. */
-export interface World {
+export interface TestDatabase {
   readonly database: Database;
   close(): Promise<unknown>;
-  /** Whether the database belongs to this world alone, and is empty. */
+  /** Whether the database belongs to this test alone, and is empty. */
   readonly own?: true;
 }
 
-type Open = (url: string) => World;
+type Open = (url: string) => TestDatabase;
 
 /** Settings that a role, a database or a connection may have as defaults. */
 type Settings = Readonly<Record<string, string>>;
@@ -53,18 +53,18 @@ const pglite =
   };
 
 /** A role of the test's database that may read and write rows, and create nothing. */
-export const clerk = { name: "sessions_test_clerk", password: "clerk" };
+export const restrictedRole = { name: "sessions_test_restricted", password: "restricted" };
 
-const asClerk =
+const asRestrictedRole =
   (open: Open): Open =>
   (url) => {
     const own = new URL(url);
-    [own.username, own.password] = [clerk.name, clerk.password];
+    [own.username, own.password] = [restrictedRole.name, restrictedRole.password];
     return open(own.href);
   };
 
 /** Opens a database after changing, for the whole process, each type parser that an application might change. */
-const parsersChanged =
+const withChangedParsers =
   (open: Open): Open =>
   (url) => {
     const changed = [16, 17, 20, 23, 114, 700, 701, 1082, 1114, 1184, 1700, 2950, 3802];
@@ -72,9 +72,9 @@ const parsersChanged =
     for (const oid of changed) types.setTypeParser(oid, (value) => ({ asText: value }));
     types.setTypeParser(23, Number);
     types.setTypeParser(20, BigInt);
-    const world = open(url);
+    const opened = open(url);
     const restore = () => before.forEach(([oid, parse]) => types.setTypeParser(oid, parse));
-    return { ...world, close: () => world.close().finally(restore) };
+    return { ...opened, close: () => opened.close().finally(restore) };
   };
 
 /** Parsers of one client that leave all values as text. */
@@ -105,14 +105,14 @@ const serializable: Settings = { default_transaction_isolation: "serializable" }
 
 /**
  * The databases, drivers and settings on which the server must work: one line for each, with the function that opens it.
- * `tellStory` runs the same commands on each, and expects the same results.
+ * `runScenario` runs the same commands on each, and expects the same results.
  *
  * @example
- * const { database, close } = worlds["pg, serializable"](url);
- * await tellStory(database, "ada");
+ * const { database, close } = testDatabases["pg, serializable"](url);
+ * await runScenario(database, "ada");
  * await close();
  */
-export const worlds: Readonly<Record<string, Open>> = {
+export const testDatabases: Readonly<Record<string, Open>> = {
   "pg, read committed": pg({}),
   "pg, repeatable read": pg(repeatable),
   "pg, serializable": pg(serializable),
@@ -124,7 +124,7 @@ export const worlds: Readonly<Record<string, Open>> = {
   "pg, pipelined": pg({}, { pipeline: true }),
   "pg, pipelined, serializable": pg(serializable, { pipeline: true }),
   "pg, one connection, repeatable read": pg(repeatable, { max: 1 }),
-  "pg, global parsers changed": parsersChanged(pg({})),
+  "pg, global parsers changed": withChangedParsers(pg({})),
   "pg, every value as text, serializable": pg(serializable, asText),
   "pg, results in binary": pg({}, { binary: true } as PoolConfig),
   "a Kysely dialect, serializable": dialect(serializable),
@@ -169,12 +169,12 @@ export const worlds: Readonly<Record<string, Open>> = {
     debug_parallel_query: "on",
     work_mem: "64kB",
   }),
-  "a role that creates nothing": asClerk(pg({})),
+  "a role that creates nothing": asRestrictedRole(pg({})),
   "postgres.js, St. John's, SQL dates": postgresJs({ TimeZone: "America/St_Johns", DateStyle: "SQL,DMY" }),
 };
 
 /** Databases that cannot keep the promises: one line for each, with the message that refuses it. */
-export const refused: Readonly<Record<string, readonly [Open, RegExp]>> = {
+export const refusedDatabases: Readonly<Record<string, readonly [Open, RegExp]>> = {
   "names that become other words": [postgresJs({}, { transform: postgres.pascal }), /renames the columns/],
   "a connection in another encoding": [postgresJs({ client_encoding: "LATIN1" }), /`client_encoding` is LATIN1/],
   "postgres.js without its types": [postgresJs({}, { fetch_types: false }), /`fetch_types`/],

@@ -1,6 +1,6 @@
 import type { Snapshot } from "@sessions/core";
 import { CatchUp } from "../reads/catch-up.ts";
-import { bytesOf } from "../reads/limited-reads.ts";
+import { snapshotBytes } from "../reads/limited-reads.ts";
 import type { InTurn, Reader } from "../reads/reader.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
 import type { WatchHub } from "./watch-hub.ts";
@@ -46,7 +46,7 @@ export async function* streamEvents<Event>({
   };
   const send = (snapshots: readonly Snapshot[], more: boolean) => {
     // Each event counts as a reply of its own. The next one is made after the host has taken this one.
-    replyRateLimit.count(owner, bytesOf(snapshots), snapshots);
+    replyRateLimit.count(owner, snapshotBytes(snapshots), snapshots);
     return eventOf(snapshots, more);
   };
   try {

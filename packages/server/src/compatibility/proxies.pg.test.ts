@@ -108,7 +108,7 @@ const app = express();
 const server = createServer(app);
 let browser: Browser;
 let origin = "";
-// The worlds that let nothing through any more.
+// The routes that let nothing through any more.
 const shut = new Set<string>();
 
 function mount(name: string, handlers: readonly RequestHandler[]): void {

@@ -2,41 +2,41 @@ import { sql } from "kysely";
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { postgresBus } from "../index.ts";
-import { kyselyOver } from "../postgres/database.ts";
+import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "../flows/rows/tables.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { clerk, refused, worlds } from "./databases.ts";
-import { prepare, tellStory } from "./story.ts";
+import { restrictedRole, refusedDatabases, testDatabases } from "./databases.ts";
+import { prepare, runScenario } from "./scenario.ts";
 
 const { pool, url } = await freshDatabase();
 beforeAll(async () => {
   await prepare(pool);
   await pool.query(`
-    drop role if exists ${clerk.name};
-    create role ${clerk.name} login password '${clerk.password}';
-    grant usage on schema sessions to ${clerk.name};
-    grant select, insert, update, delete on all tables in schema sessions to ${clerk.name};
-    grant select, insert on bought to ${clerk.name};
+    drop role if exists ${restrictedRole.name};
+    create role ${restrictedRole.name} login password '${restrictedRole.password}';
+    grant usage on schema sessions to ${restrictedRole.name};
+    grant select, insert, update, delete on all tables in schema sessions to ${restrictedRole.name};
+    grant select, insert on bought to ${restrictedRole.name};
     create schema shadow;
     create table shadow.session (other integer);
     create table public.owner (other integer)`);
 });
-afterAll(() => pool.query(`drop owned by ${clerk.name}; drop role ${clerk.name}`));
+afterAll(() => pool.query(`drop owned by ${restrictedRole.name}; drop role ${restrictedRole.name}`));
 
-test.for(Object.entries(worlds))("S26: %s", { timeout: 60_000 }, async ([name, open]) => {
-  const world = open(url);
+test.for(Object.entries(testDatabases))("S26: %s", { timeout: 60_000 }, async ([name, open]) => {
+  const opened = open(url);
   try {
-    if (world.own) await prepare(world.database);
-    const bus = world.own ? undefined : postgresBus({ client: () => new Client({ connectionString: url }) });
-    await tellStory(world.database, `ada of ${name}`, bus);
+    if (opened.own) await prepare(opened.database);
+    const bus = opened.own ? undefined : postgresBus({ client: () => new Client({ connectionString: url }) });
+    await runScenario(opened.database, `ada of ${name}`, bus);
   } finally {
-    await world.close();
+    await opened.close();
   }
 });
 
-test.for(Object.entries(refused))("S26: %s: refused in one sentence", async ([, [open, sentence]]) => {
+test.for(Object.entries(refusedDatabases))("S26: %s: refused in one sentence", async ([, [open, sentence]]) => {
   const { database, close } = open(url);
-  const db = kyselyOver<Tables>(database, undefined, { connectionMs: 1_000 });
+  const db = createKysely<Tables>(database, undefined, { connectionMs: 1_000 });
   await expect(sql`select 1`.execute(db)).rejects.toThrow(sentence);
   await close();
 });
@@ -52,7 +52,7 @@ test.each(["SQL_ASCII", "LATIN1"])(
     there.on("error", () => {});
     if (encoding === "SQL_ASCII") {
       await prepare(there);
-      await tellStory(there, "ada 🦊");
+      await runScenario(there, "ada 🦊");
     } else await expect(prepare(there)).rejects.toThrow("encoding is LATIN1");
     await there.end();
     await pool.query(`drop database ${name} with (force)`);
@@ -60,10 +60,10 @@ test.each(["SQL_ASCII", "LATIN1"])(
 );
 
 test("S26: a synchronous commit is waited for where the default is not to", async () => {
-  const world = worlds["a commit that does not wait"]!(url);
-  const db = kyselyOver<Tables>(world.database);
+  const opened = testDatabases["a commit that does not wait"]!(url);
+  const db = createKysely<Tables>(opened.database);
   const ask = sql<{ set: string }>`select current_setting('synchronous_commit') as set`;
   expect((await ask.execute(db)).rows).toEqual([{ set: "on" }]);
   expect((await db.transaction().execute((tx) => ask.execute(tx))).rows).toEqual([{ set: "on" }]);
-  await world.close();
+  await opened.close();
 });

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { z } from "zod";
 import { defineFlow, PROTOCOL_VERSION, step, type ListReply, type WatchEvent } from "@sessions/core";
 import { completions, createSessions, openSessions, serve, type Bus, type Database } from "../index.ts";
-import { kyselyOver } from "../postgres/database.ts";
+import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "../flows/rows/tables.ts";
 import { cancel, draft, start, submit, Teller, type Context } from "../testing/bank.ts";
 import { verify } from "../flows/verify.ts";
@@ -29,7 +29,7 @@ const order = defineFlow({
 const text = `"Grüße" 'n\\' \u001f {1,2} 🦊 \n`;
 
 /** Runs two nodes over a database, through every kind of command, and expects the same results on every database. */
-export async function tellStory(database: Database, owner: string, bus?: Bus): Promise<void> {
+export async function runScenario(database: Database, owner: string, bus?: Bus): Promise<void> {
   let nowMs = Date.parse("2026-10-25T00:30:00Z");
   const faults: string[] = [];
   const nodeOver = (more: { readonly bus?: Bus }) =>
@@ -57,7 +57,7 @@ export async function tellStory(database: Database, owner: string, bus?: Bus): P
   // A node orders its own commands in memory. Only with two nodes do the database's locks decide.
   const [node, other] = [nodeOver(bus ? { bus } : {}), nodeOver({})];
   const [ada, elsewhere] = [new Teller(node, owner), new Teller(other, owner)];
-  const db = kyselyOver(database).withSchema("sessions");
+  const db = createKysely(database).withSchema("sessions");
   try {
     await node.check();
     const watching = new AbortController();
@@ -144,5 +144,5 @@ export async function prepare(database: Database): Promise<void> {
     flows: [serve(order, { steps: { what: () => ({ n: 1 }) }, complete: () => ({ number: "" }) })],
     now: () => Date.parse("2026-10-25T00:30:00Z"),
   }).migrate();
-  await sql`create table bought (owner text, session text primary key)`.execute(kyselyOver(database));
+  await sql`create table bought (owner text, session text primary key)`.execute(createKysely(database));
 }
