@@ -1,0 +1,158 @@
+/** A token, parsed. */
+export interface Token {
+  readonly owner: string;
+  /** The id that is looked up. 16 random bytes as base64url. Nothing but the token holds it. */
+  readonly id: string;
+  readonly generation: number;
+  readonly branch: Uint8Array;
+  readonly secret: Uint8Array;
+}
+
+/** A sign-in, as its owner may see it. */
+export interface SignInSummary {
+  /** A UUID. It may be shown: it opens nothing. */
+  readonly publicId: string;
+  /** A readable name of the browser or the app. */
+  readonly device: string;
+  /** A coarse place, if the application told one. */
+  readonly place: string | null;
+  /** How the person proved who they are, the last time. */
+  readonly factors: readonly string[];
+  /** When it began, in milliseconds since 1970, like the three below. */
+  readonly sinceMs: number;
+  readonly provedMs: number;
+  /** Late by up to the touch slack. */
+  readonly lastUsedMs: number;
+  /** When it ends if nothing is done: the earlier of the idle and the absolute deadline. The idle one includes the slack. */
+  readonly endsMs: number;
+}
+
+/** A sign-in that a token was accepted for. */
+export interface LiveSignIn extends SignInSummary {
+  readonly owner: string;
+  /** The id that is looked up. It leaves the server in the token alone. */
+  readonly id: string;
+  /** The value that mutations send back. Base64url; the same for all generations of the token. */
+  readonly csrf: string;
+}
+
+/** Why a sign-in has ended. */
+export type Ending = "signed_out" | "revoked" | "displaced" | "expired" | "secret_reused" | "replaced";
+
+export interface NewSignIn {
+  readonly owner: string;
+  readonly factors: readonly string[];
+  readonly device: string;
+  readonly place: string | null;
+  /**
+   * The sign-in that the browser presented. If it is this owner's, it goes on, proved anew and with a new secret, and
+   * counts for no limit. If it is another owner's, it ends as `replaced`, in the transaction that makes the new one.
+   */
+  readonly current: LiveSignIn | null;
+}
+
+/** What a token is worth now. */
+export type Checked =
+  | {
+      readonly kind: "live";
+      readonly signIn: LiveSignIn;
+      /** The token to hand to the browser in place of the presented one; null if it need not change. */
+      readonly offer: Token | null;
+    }
+  /** The token was right, and a newer one is in use: an honest browser asks again with its newer cookie. */
+  | { readonly kind: "superseded" }
+  /** Ended, expired, forged or unknown. They look the same. */
+  | { readonly kind: "nobody" };
+
+/** What has ended: one sign-in, all of an owner, or all. `id` is the one that is looked up. */
+export type Ended = { readonly owner: string; readonly id: string } | { readonly owner: string } | "everybody";
+
+/** What happened to a sign-in. */
+export type HistoryKind = "signed_in" | "proved" | "signal" | Ending;
+
+export interface HistoryEntry {
+  readonly publicId: string;
+  /** The number of the entry in the sign-in's history, from 1. */
+  readonly entry: number;
+  readonly kind: HistoryKind;
+  readonly atMs: number;
+  readonly device: string;
+  readonly place: string | null;
+  readonly factors: readonly string[];
+  /** The sign-in that caused it, by its public id; null if none did. */
+  readonly by: string | null;
+}
+
+/** The most rows of a page, and where it begins: after the last row of the page before, by that page's `next`. */
+export interface PageRequest {
+  readonly limit?: number;
+  readonly after?: string;
+}
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** Where the next page begins; null when there is none. */
+  readonly next: string | null;
+}
+
+/**
+ * Keeps sign-ins: in Postgres, and in this node's cache for as long as the cache may be believed. Each method throws
+ * `database_unreachable` if Postgres is needed and does not answer; `check` within two seconds.
+ */
+export interface SignInKeeper {
+  /** Tells what a token is worth. It costs no statement while the cache may be believed and nothing is to be written. */
+  check(token: Token): Promise<Checked>;
+
+  /** Why and when the sign-in of this token ended, if its secret is right; else null. */
+  endOf(token: Token): Promise<{ readonly ending: Ending; readonly atMs: number } | null>;
+
+  /** Signs an owner in, or notes a new proof. The token exists once this resolves. */
+  begin(
+    input: NewSignIn,
+  ): Promise<
+    | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token }
+    | { readonly kind: "refused"; readonly code: "sign_in_limit" }
+  >;
+
+  /** The live sign-ins of an owner, the newest first. */
+  list(owner: string, page?: PageRequest): Promise<Page<SignInSummary>>;
+
+  /**
+   * Ends one sign-in of an owner. False if the owner has no such live one: another owner's looks the same.
+   * `by` is the sign-in from which it is ended.
+   */
+  end(owner: string, publicId: string, ending: "signed_out" | "revoked", by?: SignInSummary): Promise<boolean>;
+
+  /** Ends all other sign-ins of the same owner, and tells how many. */
+  endOthers(signIn: LiveSignIn): Promise<number>;
+
+  /** Ends all sign-ins of an owner, and tells how many. */
+  endAll(owner: string): Promise<number>;
+
+  /** Ends all sign-ins of all owners at once, then moves their rows in batches. Tells how many. */
+  endEverybody(onProgress?: (ended: number) => void): Promise<number>;
+
+  /**
+   * Calls the listener when sign-ins end, by this node or another. It may be called more than once for one end. Gives a
+   * function that ends the calls.
+   */
+  onEnded(listener: (ended: Ended) => void): () => void;
+
+  /** What happened to the sign-ins of an owner, the newest first. */
+  history(owner: string, page?: PageRequest): Promise<Page<HistoryEntry>>;
+
+  /** Notes that a request did not fit its sign-in. `kind` is a word of the application's or this package's code. */
+  noteSignal(signIn: LiveSignIn, kind: string): Promise<void>;
+
+  /** Moves expired sign-ins to the archive until none is left. Tells how many. They are out already at their deadline. */
+  sweep(options?: { readonly onProgress?: (ended: number) => void; readonly signal?: AbortSignal }): Promise<number>;
+
+  /** Makes the tables, or brings them up to date. */
+  migrate(): Promise<void>;
+
+  /** @throws {SessionsError} `database_not_migrated` or `database_newer`. */
+  checkMigrated(): Promise<void>;
+
+  /** Writes the touches that wait, and closes the timers and the bus's listener. */
+  close(): Promise<void>;
+}
