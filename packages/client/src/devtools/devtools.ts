@@ -62,7 +62,7 @@ export function openDevtools(sessions: Sessions): () => void {
     if (!sync.isOpen) return close();
     frame = requestAnimationFrame(look);
     const { loaded, storage, device, lost } = store;
-    const circumstances = [loaded, storage, device, lost, connection.state, connection.offline, tabs.isLeader];
+    const circumstances = [loaded, storage, device, lost, connection.state, !connection.state.up, tabs.isLeader];
     const now = [
       ...store.records.values(),
       ...circumstances,

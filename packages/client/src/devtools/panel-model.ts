@@ -78,8 +78,8 @@ function factsOf({ store, connection, tabs, device }: Source, interceptor: Inter
   const network = (): Badge => {
     if (interceptor.isCut) return alarming("offline, by the devtools");
     if (outdated) return alarming("outdated");
-    if (connection.isSignedOut) return alarming("signed out");
-    return connection.offline ? alarming("offline") : calm("online");
+    if (connection.state.signedOut) return alarming("signed out");
+    return !connection.state.up ? alarming("offline") : calm("online");
   };
   const hasLocks = typeof BroadcastChannel !== "undefined" && globalThis.navigator?.locks !== undefined;
   const disk = store.storage === "disk" ? calm("disk") : alarming("memory only");

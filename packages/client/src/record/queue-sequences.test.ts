@@ -6,7 +6,7 @@ import { repetitions } from "../../../../scripts/repetitions.ts";
 import { newestTyped, stampFields, keepDraft } from "./drafts.ts";
 import { applySnapshot } from "./snapshot.ts";
 import { enqueue, unshelve } from "./queue.ts";
-import { applyReply, type Answer } from "./reply.ts";
+import { applyReply, type SessionReply } from "./reply.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "../testing/transfer.ts";
 import { viewOf } from "./view.ts";
@@ -52,7 +52,7 @@ class World {
   readonly decided = new Set<string>();
   readonly receipts = new Map<string, number>();
   readonly #told: Snapshot[] = [];
-  readonly #replies: Answer[] = [];
+  readonly #replies: SessionReply[] = [];
   #server: Snapshot | null = null;
   #count = 0;
 
@@ -149,11 +149,9 @@ class World {
 
   #push(count: number, refusal: Refusal | undefined): void {
     const commands: Command[] = this.record.pending.map(({ command }) => command).slice(0, count);
-    const drafts = new Map<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>();
     for (const [step, slots] of commands.length < count ? Object.entries(this.record.drafts) : []) {
       const id = this.#id();
       const seen = { [step]: this.record.snapshot?.submissions[step]?.command ?? null };
-      drafts.set(id, { step, slots });
       commands.push(draft(session, step, slots, { id, seen }));
     }
     // The application or the engine refuses the first one, even if the rules allow it. The others are judged without it.
@@ -162,7 +160,7 @@ class World {
       const refused = command === first && refusal && !this.receipts.has(command.id);
       return [command.id, refused ? { outcome: "refused", refusal } : this.#decide(command, here)];
     });
-    this.#replies.push({ snapshot: this.#server ?? undefined, outcomes: new Map(outcomes), drafts });
+    this.#replies.push({ snapshot: this.#server ?? undefined, outcomes: new Map(outcomes), commands });
   }
 
   #hear(which: number): void {

@@ -1,12 +1,21 @@
-import { advance, seenBy, type AnyFlow, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import {
+  advance,
+  seenBy,
+  type AnyFlow,
+  type Command,
+  type Device,
+  type Outcome,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { idOf, start as startOf, submit } from "../../../core/src/testing/commands.ts";
+import { draft, idOf, start as startOf, submit } from "../../../core/src/testing/commands.ts";
 import { stampFields, keepDraft } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { applySnapshot } from "./snapshot.ts";
 import { enqueue } from "./queue.ts";
-import { applyReply, type Given } from "./reply.ts";
+import { applyReply, type ReplyContext } from "./reply.ts";
 import { emptyRecord, type QueuedCommand, type SessionRecord } from "./record.ts";
 import { transfer } from "../testing/transfer.ts";
 import { viewOf } from "./view.ts";
@@ -14,7 +23,7 @@ import { viewOf } from "./view.ts";
 const device: Device = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Here" };
 const elsewhere: Device = { id: "0190b2f4-0000-7000-8000-00000000000b", name: "Elsewhere" };
 const session = "0190b2f4-0000-7000-8000-0000000000ff";
-const given: Given = { flow: transfer, device, nowMs: 1_000 };
+const context: ReplyContext = { flow: transfer, device, nowMs: 1_000 };
 
 const start = startOf(session, "transfer", { id: idOf(0) });
 
@@ -77,21 +86,21 @@ test.for([
         : applySnapshot(snapshotAt(1), device, transfer)(emptyRecord);
       for (const command of commands) record = enqueue(command, null)(record);
 
-      const drafts = new Map();
+      const sent: Command[] = [...commands];
       const answers = new Map<string, Outcome>();
       if (queue.withStart) answers.set(start.id, queue.startOutcome);
       for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(idOf(index + 1), outcome);
       if (queue.typed) {
         const slots = stampFields(record, queue.typed.input, device.id, 1);
         record = keepDraft("amount", slots, 1)(record);
-        drafts.set(idOf(50), { step: "amount", slots });
+        sent.push(draft(session, "amount", slots, { id: idOf(50) }));
         if (queue.typed.outcome) answers.set(idOf(50), queue.typed.outcome);
       }
       const startRefused = queue.withStart && queue.startOutcome.outcome === "refused";
       const snapshot = startRefused
         ? undefined
         : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
-      const answer = applyReply({ snapshot, outcomes: answers, drafts }, { ...given, flow });
+      const answer = applyReply({ snapshot, outcomes: answers, commands: sent }, { ...context, flow });
       const after = answer(liftRecord(flow, record));
       expect(after.version).toBe(flow.version);
 
@@ -141,7 +150,7 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   const record = submit(type(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord)));
   expect(submit(type(record))).toEqual(record);
   const outcomes = new Map<string, Outcome>([[idOf(1), { outcome: "accepted", revision: 2, replayed: false }]]);
-  const settled = applyReply({ snapshot: undefined, outcomes, drafts: new Map() }, given)(once);
+  const settled = applyReply({ snapshot: undefined, outcomes, commands: [] }, context)(once);
   expect(queue(settled)).toBe(settled);
 });
 
@@ -229,7 +238,7 @@ test("what the server is too busy for stays pending, and so does everything behi
     [idOf(1), { outcome: "refused", refusal }],
     [idOf(2), { outcome: "refused", refusal: { code: "failed" } }],
   ]);
-  const after = applyReply({ snapshot: undefined, outcomes: answers, drafts: new Map() }, given)(record);
+  const after = applyReply({ snapshot: undefined, outcomes: answers, commands: [] }, context)(record);
   expect(after).toMatchObject({ shelved: [], settled: [], outdated: false });
   expect(after.pending).toEqual(record.pending);
 });

@@ -1,4 +1,4 @@
-import { dropSubmitted, type Json, type Refusal } from "@sessions/core";
+import { dropSubmitted, type Json, type Outcome, type Refusal } from "@sessions/core";
 import { dropDraft, pickFields } from "./drafts.ts";
 import type { RecordUpdate, QueuedCommand, SessionRecord, Settlement } from "./record.ts";
 
@@ -72,6 +72,11 @@ export function isUnknownOutcome(settlement: Settlement): boolean {
 /** The refusal of a command while others, or an irreversible step, wait for an answer. */
 export function unsettledRefusal({ pending, confirmation }: SessionRecord): Refusal {
   return { code: "unsettled", pending: pending.length + (confirmation ? 1 : 0) };
+}
+
+/** The settlement of a submission with this outcome. */
+export function settlementOf(outcome: Outcome): Settlement {
+  return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
 }
 
 /**

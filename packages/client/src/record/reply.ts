@@ -4,6 +4,7 @@ import {
   sameJson,
   dropSubmitted,
   type AnyFlow,
+  type Command,
   type Device,
   type Outcome,
   type Refusal,
@@ -13,7 +14,7 @@ import { applySnapshot } from "./snapshot.ts";
 import { shelveDraft } from "./conflict.ts";
 import { dropDraft, emptyFields, inputFields, keepDraft, pickFields, stampFields, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
-import { settle, isUnsettledRefusal } from "./queue.ts";
+import { settle, settlementOf, isUnsettledRefusal } from "./queue.ts";
 import {
   sequence,
   unchanged,
@@ -24,19 +25,20 @@ import {
   type ShelvedChange,
 } from "./record.ts";
 
-/** The server's answer to the pushed commands of one session. */
-export interface Answer {
+/** The server's reply to the pushed commands of one session. */
+export interface SessionReply {
   readonly snapshot: Snapshot | undefined;
   /** By command id. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
-  /** The drafts that were pushed, by the ids of their commands. */
-  readonly drafts: ReadonlyMap<string, { readonly step: string; readonly slots: Snapshot["drafts"][string] }>;
+  /** The commands that it answers. The record has them all, but for the drafts. */
+  readonly commands: readonly Command[];
 }
 
 /** After these refusals the input is not a draft again: it would hide the server's value, or be refused again. */
 const FORMLESS: readonly string[] = ["conflict", "expired", "unknown_step", "too_large", "blocked"];
 
-export interface Given {
+/** The page and the moment in which a reply is applied. */
+export interface ReplyContext {
   readonly flow: AnyFlow;
   readonly device: Device;
   readonly nowMs: number;
@@ -46,13 +48,13 @@ export interface Given {
  * Applies the server's answer: each command is applied, superseded or shelved. A command stays pending if the server is
  * too old, too new or too busy for it, and so does every command behind it.
  */
-export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given): RecordUpdate {
+export function applyReply({ snapshot, outcomes, commands }: SessionReply, context: ReplyContext): RecordUpdate {
   return (before) => {
-    const { version } = given.flow;
-    const told = snapshot && liftSnapshot(given.flow, snapshot);
+    const { version } = context.flow;
+    const told = snapshot && liftSnapshot(context.flow, snapshot);
     // Only a page of another version can read the answer. It sends everything again.
     if (before.version !== version || (told && told.version !== version)) return { ...before, outdated: true };
-    let record = told ? applySnapshot(told, given.device, given.flow)(before) : before;
+    let record = told ? applySnapshot(told, context.device, context.flow)(before) : before;
     let held = false;
     let outdated = false;
     const hold = ({ code }: Refusal) => {
@@ -67,28 +69,30 @@ export function applyReply({ snapshot, outcomes, drafts }: Answer, given: Given)
       const outcome: Outcome | undefined = outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
       if (outcome === undefined) continue;
       if (outcome.outcome === "accepted") {
-        record = settle(id, { outcome: "accepted", revision: outcome.revision })(record);
+        record = settle(id, settlementOf(outcome))(record);
         continue;
       }
       hold(outcome.refusal);
       if (held) continue;
       if (kind === "start") lost = outcome.refusal;
-      record = applyRefusal(id, lost ?? outcome.refusal, given)(record);
+      record = applyRefusal(id, lost ?? outcome.refusal, context)(record);
     }
     // The server accepted these, so they were not refused, although another tab's irreversible step came first.
     for (const { id, settlement } of before.settled) {
       const outcome = isUnsettledRefusal(settlement) ? outcomes.get(id) : undefined;
       if (outcome?.outcome === "accepted") {
-        record = settle(id, { outcome: "accepted", revision: outcome.revision })(record);
+        record = settle(id, settlementOf(outcome))(record);
       }
     }
 
-    for (const [id, { step, slots }] of drafts) {
+    for (const command of commands) {
+      if (command.kind !== "draft") continue;
+      const { id, step, fields } = command;
       const outcome = outcomes.get(id);
-      if (outcome?.outcome === "accepted") record = dropDraft(step, slots)(record);
+      if (outcome?.outcome === "accepted") record = dropDraft(step, fields)(record);
       else if (outcome !== undefined) {
         hold(outcome.refusal);
-        if (!held) record = applyDraftRefusal(id, step, slots, lost ?? outcome.refusal, given)(record);
+        if (!held) record = applyDraftRefusal(id, step, fields, lost ?? outcome.refusal, context)(record);
       }
     }
     return { ...record, outdated };
@@ -101,18 +105,22 @@ export function busyMsOf(outcome: Outcome): number | undefined {
   return Math.max(1, outcome.refusal.retryAfterMs);
 }
 
-function applyRefusal(id: string, refusal: Refusal, given: Given): RecordUpdate {
+function applyRefusal(id: string, refusal: Refusal, context: ReplyContext): RecordUpdate {
   return (record) => {
     const entry = record.pending.find(({ command }) => command.id === id)!;
-    const command = liftQueued(entry.command, given.flow);
-    const by = supersededBy(record, { ...entry, command }, given.flow);
+    const command = liftQueued(entry.command, context.flow);
+    const by = supersededBy(record, { ...entry, command }, context.flow);
     if (by !== undefined) return sequence(settle(id, { outcome: "superseded", by }), inheritBase(entry, by))(record);
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
-    const isSecret = step !== null && given.flow.steps[step]?.sensitive === true;
+    const isSecret = step !== null && context.flow.steps[step]?.sensitive === true;
     const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
-    return sequence(settle(id, { outcome: "refused", refusal }), change, restoreDraft(command, refusal, given))(record);
+    return sequence(
+      settle(id, { outcome: "refused", refusal }),
+      change,
+      restoreDraft(command, refusal, context),
+    )(record);
   };
 }
 
@@ -151,7 +159,7 @@ function shelve(change: ShelvedChange): RecordUpdate {
 }
 
 /** Makes a refused input the step's draft again, except fields with a newer draft. In an ended session it does nothing. */
-function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: Given): RecordUpdate {
+function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: ReplyContext): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
@@ -182,7 +190,7 @@ function applyDraftRefusal(
   step: string,
   sent: Snapshot["drafts"][string],
   refusal: Refusal,
-  { flow }: Given,
+  { flow }: ReplyContext,
 ): RecordUpdate {
   return (record) => {
     const lost = pickFields(record.drafts[step] ?? {}, (field, { at }) => sent[field]?.at === at);

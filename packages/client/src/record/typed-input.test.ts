@@ -165,8 +165,7 @@ function reply(world: World, which: "draft" | "submission", refusal?: Refusal): 
   const outcome: Outcome = refusal
     ? { outcome: "refused", refusal }
     : { outcome: "accepted", revision: server.revision, replayed: false };
-  const drafts = new Map(which === "draft" ? [[id, { step: "text", slots: world.sent }]] : []);
-  const answer = { snapshot: server, outcomes: new Map([[id, outcome]]), drafts };
+  const answer = { snapshot: server, outcomes: new Map([[id, outcome]]), commands: [command] };
   return { ...world, server, record: applyReply(answer, { flow, device: here, nowMs: 10_000 })(world.record) };
 }
 

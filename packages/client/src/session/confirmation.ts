@@ -1,10 +1,17 @@
 import type { AnyFlow, SubmitCommand } from "@sessions/core";
-import { consumeDrafts, noteConfirmation, settle, unsettledRefusal, forgetConfirmation } from "../record/queue.ts";
+import {
+  consumeDrafts,
+  noteConfirmation,
+  settle,
+  settlementOf,
+  unsettledRefusal,
+  forgetConfirmation,
+} from "../record/queue.ts";
 import { sequence, unchanged, type RecordUpdate, type SessionRecord, type Settlement } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import { askReceipt, refuse, sendOnce, type Verdict } from "../sync/irreversible.ts";
 import type { Sync } from "../sync/sync.ts";
-import { endedAtOnce, settlementOf, type PendingSubmission } from "./submission.ts";
+import { endedAtOnce, type PendingSubmission } from "./submission.ts";
 
 /** The irreversible step of one session: sends it, and finds out what became of it. */
 export interface Confirmation {

@@ -75,7 +75,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
       more: next !== null && next !== undefined,
       loading: loading || !store.loaded || next === undefined,
       blocked: refusals >= BLOCKED_TRIES,
-      signedOut: connection.isSignedOut,
+      signedOut: connection.state.signedOut,
     };
     if (isSame(made, state)) return;
     state = made;
@@ -100,9 +100,9 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
       failures = refusals = 0;
     } catch (error) {
       failures += 1;
-      refusals = isRefused(error, connection.offline) ? refusals + 1 : 0;
+      refusals = isRefused(error, !connection.state.up) ? refusals + 1 : 0;
       // The person asks for more again.
-      if (after === null && !connection.isSignedOut)
+      if (after === null && !connection.state.signedOut)
         void later(backoffMs(failures, environment), environment).then(reload);
     }
     loading = false;

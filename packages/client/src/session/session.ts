@@ -85,7 +85,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
     const isForeign = isOfOtherFlow(found, flow);
     const record = isForeign ? undefined : found;
     if (isForeign) absence = "missing";
-    else if (store.loaded && isUnknown(record) && absence === "loading" && !connection.isSignedOut) void read();
+    else if (store.loaded && isUnknown(record) && absence === "loading" && !connection.state.signedOut) void read();
 
     confirmation.recover();
 
@@ -143,7 +143,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
       else absence = "missing";
     } catch (error) {
       failures += 1;
-      refusals = isRefused(error, connection.offline) ? refusals + 1 : 0;
+      refusals = isRefused(error, !connection.state.up) ? refusals + 1 : 0;
       refresh();
       await later(Math.min(5_000, backoffMs(failures, environment)), environment);
     }

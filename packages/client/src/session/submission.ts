@@ -65,11 +65,6 @@ export function submissionOf(
   };
 }
 
-/** The settlement of a submission with this outcome. */
-export function settlementOf(outcome: Outcome): Settlement {
-  return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
-}
-
 /** A submission that ends before it is queued. */
 export function endedAtOnce<Result>(result: Result): PendingSubmission<Result> {
   return { stored: Promise.resolve(), settled: Promise.resolve(result) };

@@ -28,10 +28,10 @@ export function syncStateOf({ flow, record, early, connection, isBlocked, storag
   const otherVersion = isOfOtherVersion(flow, record) && !record.snapshot?.endedAt;
   const state = (): SyncState["state"] => {
     if (connection.state.outdated || record?.outdated || otherVersion) return "outdated";
-    if (connection.isSignedOut) return "signed_out";
+    if (connection.state.signedOut) return "signed_out";
     if (isBlocked && isUnknown(record)) return "blocked";
     if (record && record.shelved.length > 0) return "conflict";
-    if (connection.offline) return "offline";
+    if (!connection.state.up) return "offline";
     return pending > 0 ? "saving" : "saved";
   };
   return { state: state(), pending, storage };

@@ -68,8 +68,8 @@ export function createApi(options: ApiOptions): Api {
   }
 
   async function ask<Reply>(
-    ms = CALL_MS,
     call: (options: { readonly signal: AbortSignal }) => Promise<Reply>,
+    ms = CALL_MS,
     without?: () => Promise<unknown>,
   ): Promise<Reply> {
     try {
@@ -94,16 +94,16 @@ export function createApi(options: ApiOptions): Api {
   function push(commands: readonly Command[], ms = PUSH_MS): Promise<PushReply> {
     const call = (options: { readonly signal: AbortSignal }) =>
       transport.push.mutate({ owner, protocol, device: device(), commands: [...commands] }, options);
-    return ask(ms, call, commands.length > 0 ? () => push([], CALL_MS) : undefined);
+    return ask(call, ms, commands.length > 0 ? () => push([], CALL_MS) : undefined);
   }
 
   return {
     push,
-    read: (session, ms) => ask(ms, (options) => transport.read.query({ owner, session }, options)),
-    list: (request) => ask(undefined, (options) => transport.list.query({ ...request, owner }, options)),
-    receipt: (request, ms) => ask(ms, (options) => transport.receipt.query({ ...request, owner }, options)),
+    read: (session, ms) => ask((options) => transport.read.query({ owner, session }, options), ms),
+    list: (request) => ask((options) => transport.list.query({ ...request, owner }, options)),
+    receipt: (request, ms) => ask((options) => transport.receipt.query({ ...request, owner }, options), ms),
     changes: (known, after) =>
-      ask(undefined, (options) =>
+      ask((options) =>
         transport.changes.query({ owner, protocol, known, ...(after !== undefined && { after }) }, options),
       ),
     watch(known, observer) {

@@ -1,20 +1,11 @@
-import {
-  MAX_COMMANDS,
-  type AnyFlow,
-  type Command,
-  type DraftCommand,
-  type Drafts,
-  type Snapshot,
-} from "@sessions/core";
-import type { SessionRecord } from "../record/record.ts";
+import { MAX_COMMANDS, type Command, type DraftCommand, type Snapshot } from "@sessions/core";
+import type { Store } from "../store/store.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
 
 /** The commands of one push. */
 export interface Batch {
   readonly commands: Command[];
-  /** The drafts among them, by session and command id. */
-  readonly drafts: Map<string, Map<string, { readonly step: string; readonly slots: Drafts[string] }>>;
   /** The size of the commands, in bytes of JSON. */
   bytes: number;
   /** Whether a command had no room. */
@@ -24,28 +15,25 @@ export interface Batch {
 }
 
 export interface BatchOptions {
-  readonly records: ReadonlyMap<string, SessionRecord>;
-  readonly flows: ReadonlyMap<string, AnyFlow>;
+  readonly store: Pick<Store, "records" | "isSendable">;
   /** The most bytes of JSON that the commands may have. A single command may always have more. */
   readonly maxBytes: number;
-  /** Whether a pending command may be sent. */
-  readonly isSendable: (session: string, command: string) => boolean;
   /** A new command's id. */
   readonly id: () => string;
 }
 
 export function emptyBatch(): Batch {
-  return { commands: [], drafts: new Map(), bytes: 0, full: false, waits: false };
+  return { commands: [], bytes: 0, full: false, waits: false };
 }
 
 /** Puts a session's commands into a batch, and then its drafts: a draft may need the start before it. */
 export function fill(
   batch: Batch,
   session: string,
-  { records, maxBytes, isSendable, id }: BatchOptions,
+  { store, maxBytes, id }: BatchOptions,
   { withDrafts, atMost }: { readonly withDrafts: boolean; readonly atMost: number },
 ): void {
-  const { version, snapshot, pending, drafts } = records.get(session)!;
+  const { version, snapshot, pending, drafts } = store.records.get(session)!;
   let room = atMost;
 
   function put(command: Command): boolean {
@@ -60,21 +48,18 @@ export function fill(
   }
 
   for (const { command } of pending) {
-    if (!isSendable(session, command.id)) {
+    if (!store.isSendable(session, command.id)) {
       batch.waits = true;
       return;
     }
     if (!put(command)) return;
   }
   if (!withDrafts) return;
-  const sent = new Map<string, { readonly step: string; readonly slots: FieldDrafts }>();
-  batch.drafts.set(session, sent);
   for (const [step, all] of Object.entries(drafts)) {
     const seen = { [step]: snapshot?.submissions[step]?.command ?? null };
-    for (const slots of portionsOf(all, maxBytes)) {
-      const command: DraftCommand = { kind: "draft", id: id(), session, version, step, seen, fields: slots };
+    for (const fields of portionsOf(all, maxBytes)) {
+      const command: DraftCommand = { kind: "draft", id: id(), session, version, step, seen, fields };
       if (!put(command)) return;
-      sent.set(command.id, { step, slots });
     }
   }
 }

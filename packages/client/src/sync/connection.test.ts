@@ -70,9 +70,9 @@ test("S7: a page that has not heard the server knows no time by which a session 
 test("an answer outranks a browser that says it is offline", () => {
   vi.stubGlobal("navigator", { onLine: false });
   const connection = openedLink(0, { offsetMs: 0 });
-  expect(connection.offline).toBe(true);
+  expect(!connection.state.up).toBe(true);
   connection.heard(new Date(SERVER_MS).toISOString());
-  expect(connection.offline).toBe(false);
+  expect(!connection.state.up).toBe(false);
 });
 
 test("what differs by less than a second is not written again and again", () => {

@@ -19,9 +19,6 @@ export interface ConnectionState {
 
 export interface Connection {
   readonly state: ConnectionState;
-  readonly offline: boolean;
-  /** Whether nobody, or another person, is signed in here. Nothing is sent while that is so. */
-  readonly isSignedOut: boolean;
   /**
    * The server's clock, as this page heard it, plus the time since then by a clock that nobody sets: milliseconds since
    * 1970, late rather than early. Null until this page has heard it: a long time and a clock that was set look the same.
@@ -65,12 +62,6 @@ export function createConnection(
   return {
     get state() {
       return state;
-    },
-    get offline() {
-      return !state.up;
-    },
-    get isSignedOut() {
-      return state.signedOut;
     },
     get serverMs() {
       return base.isHeard ? serverNow() : null;

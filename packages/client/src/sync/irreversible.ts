@@ -45,7 +45,7 @@ export async function sendOnce(
   const sinceMs = environment.now();
   const { session, id } = command;
 
-  if (connection.offline) {
+  if (!connection.state.up) {
     // The stream may be broken while calls get through.
     const heard = await api.read(session, ATTEMPT_MS).catch(() => undefined);
     if (heard === undefined) return refuse({ code: "unsettled", pending: 0 });

@@ -219,7 +219,7 @@ export function createSync(options: SyncOptions): Sync {
     // First the records that the other tab stored before it called are read.
     if (message.kind === "wake" && tabs.isLeader) void reading.then(() => pusher.wake(message.drafts));
     // Somebody has just opened a page, and may have signed in.
-    if (message.kind === "hello" && connection.isSignedOut && isLeader()) watcher.ask();
+    if (message.kind === "hello" && connection.state.signedOut && isLeader()) watcher.ask();
     if (message.kind === "hello") tellConnection();
     if (message.kind === "link" && !watches()) connection.adopt(message.state, message.serverMs);
     // This tab stores the event, and tells the tabs of its version.

@@ -168,7 +168,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
           changes.nameFewer(error);
           connection.failed();
           // In the same way the client hears that somebody has signed in again.
-          if (started || connection.isSignedOut) set("ask", backoffMs(failures, environment), ask);
+          if (started || connection.state.signedOut) set("ask", backoffMs(failures, environment), ask);
         },
       );
   }

@@ -6,7 +6,7 @@ import {
   seenBy,
   step,
   type Device,
-  type DraftCommand,
+  type Command,
   type Json,
   type Outcome,
   type Slot,
@@ -101,14 +101,10 @@ export class PoemDevices {
   push(nth: number): void {
     const one = this.devices[nth % this.devices.length]!;
     const outcomes = new Map<string, Outcome>();
-    const drafts = new Map<string, { step: string; slots: SessionRecord["drafts"][string] }>();
     const seen = { text: one.record.snapshot?.submissions["text"]?.command ?? null };
-    const typedNow = Object.entries(one.record.drafts).map(([name, slots]): DraftCommand => {
-      const command = draft(session, name, slots, { seen });
-      drafts.set(command.id, { step: name, slots });
-      return command;
-    });
-    for (const command of [...one.record.pending.map((entry) => entry.command), ...typedNow]) {
+    const typedNow = Object.entries(one.record.drafts).map(([name, slots]) => draft(session, name, slots, { seen }));
+    const commands: Command[] = [...one.record.pending.map((entry) => entry.command), ...typedNow];
+    for (const command of commands) {
       const advanced = advance(poem, this.snapshot, command, { device: one.device, nowMs: this.#nowMs });
       if (advanced.accepted) this.snapshot = advanced.session;
       for (const entry of Object.entries((this.snapshot.data["text"] ?? {}) as object)) {
@@ -122,7 +118,7 @@ export class PoemDevices {
           : { outcome: "refused", refusal: advanced.refusal },
       );
     }
-    const answer = { snapshot: structuredClone(this.snapshot), outcomes, drafts };
+    const answer = { snapshot: structuredClone(this.snapshot), outcomes, commands };
     one.record = applyReply(answer, { flow: poem, device: one.device, nowMs: this.#nowMs })(one.record);
   }
 

@@ -38,8 +38,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop a refused submission",
     "client/src/record/reply.ts",
-    ", change, restoreDraft(command, refusal, given))(record)",
-    ")(record)",
+    "      change,\n      restoreDraft(command, refusal, context),\n",
+    "",
   ),
   {
     name: "elect a leader once, and never again",

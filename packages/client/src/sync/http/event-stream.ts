@@ -12,13 +12,10 @@ export type Ask = (
  * stream. It takes headers. It never connects again by itself. Once it is closed, it dispatches no event.
  */
 export class EventStream extends EventTarget {
-  static readonly CONNECTING = 0;
-  static readonly OPEN = 1;
-  static readonly CLOSED = 2;
   readonly CONNECTING = 0;
   readonly OPEN = 1;
   readonly CLOSED = 2;
-  readyState: number = EventStream.CONNECTING;
+  readyState: number = 0;
   readonly #closing = new AbortController();
 
   constructor(url: string | URL, { ask }: { readonly ask: Ask }) {
@@ -30,7 +27,7 @@ export class EventStream extends EventTarget {
   }
 
   close(): void {
-    this.readyState = EventStream.CLOSED;
+    this.readyState = this.CLOSED;
     this.#closing.abort();
   }
 
@@ -41,7 +38,7 @@ export class EventStream extends EventTarget {
     if (!response.ok || !contentType.startsWith("text/event-stream") || response.body === null) {
       throw new AnswerError((await readAnswer(response)).answer);
     }
-    this.readyState = EventStream.OPEN;
+    this.readyState = this.OPEN;
     const read = createEventReader(({ type, data }) => {
       if (!signal.aborted) this.dispatchEvent(new MessageEvent(type, { data }));
     });
@@ -51,7 +48,7 @@ export class EventStream extends EventTarget {
 
   #fail(why: object): void {
     if (this.#closing.signal.aborted) return;
-    this.readyState = EventStream.CLOSED;
+    this.readyState = this.CLOSED;
     this.dispatchEvent(Object.assign(new Event("error"), why));
   }
 }

@@ -1,7 +1,7 @@
 import type { Command } from "@sessions/core";
 import { backoffMs, type Environment } from "../environment.ts";
 
-interface Entry {
+interface Suspect {
   /** How often a single command of the session failed in a row. */
   failures: number;
   untilMs: number;
@@ -12,10 +12,10 @@ interface Entry {
 }
 
 /**
- * The sessions among which something fails, in the order in which the pusher tries them. It sends them in halves until it
- * finds the session, and the session's commands in halves until it finds the command.
+ * The suspects: sessions among which something fails, in the order in which the pusher tries them. It sends them in halves
+ * until it finds the session, and the session's commands in halves until it finds the command.
  */
-export interface Isolation {
+export interface Bisection {
   has(session: string): boolean;
   /** The sessions that may be tried now, with how many of their commands. */
   next(): readonly { readonly session: string; readonly atMost: number }[];
@@ -37,37 +37,37 @@ export interface Isolation {
   close(): void;
 }
 
-export function createIsolation(environment: Environment, onDue: () => void): Isolation {
-  const line = new Map<string, Entry>();
+export function createBisection(environment: Environment, onDue: () => void): Bisection {
+  const suspects = new Map<string, Suspect>();
   // How many sessions are sent together.
   let together = Infinity;
   let restsUntilMs = 0;
-  let cancelTimer: (() => void) | undefined;
+  let cancelTimer = () => {};
 
   function release(session: string): void {
-    line.delete(session);
-    if (line.size === 0) together = Infinity;
+    suspects.delete(session);
+    if (suspects.size === 0) together = Infinity;
   }
 
   return {
-    has: (session) => line.has(session),
+    has: (session) => suspects.has(session),
     next() {
       const nowMs = environment.now();
       if (nowMs < restsUntilMs) return [];
-      const due = [...line].filter(([, { untilMs }]) => untilMs <= nowMs);
+      const due = [...suspects].filter(([, { untilMs }]) => untilMs <= nowMs);
       const first = due[0];
       const some = first?.[1].alone ? [first] : due.filter(([, { alone }]) => !alone).slice(0, together);
       return some.map(([session, { atMost }]) => ({ session, atMost }));
     },
-    isAlone: (commands) => commands.every(({ session }) => line.get(session)?.alone),
+    isAlone: (commands) => commands.every(({ session }) => suspects.get(session)?.alone),
     narrow(commands, restMs) {
       const sessions = new Set(commands.map(({ session }) => session));
       if (sessions.size > 1) together = Math.floor(sessions.size / 2);
       for (const session of sessions) {
-        const entry = line.get(session) ?? { failures: 0, untilMs: 0, atMost: Infinity, alone: false };
+        const entry = suspects.get(session) ?? { failures: 0, untilMs: 0, atMost: Infinity, alone: false };
         // The session moves to the end of the order.
-        line.delete(session);
-        line.set(session, entry);
+        suspects.delete(session);
+        suspects.set(session, entry);
         if (sessions.size > 1) continue;
         entry.alone = true;
         let ms = restMs;
@@ -83,7 +83,7 @@ export function createIsolation(environment: Environment, onDue: () => void): Is
     passed(commands) {
       together *= 2;
       for (const { session } of commands) {
-        const entry = line.get(session);
+        const entry = suspects.get(session);
         if (entry === undefined) continue;
         const sent = commands.filter((command) => command.session === session).length;
         // The command that fails may come after these.
@@ -91,22 +91,21 @@ export function createIsolation(environment: Environment, onDue: () => void): Is
         else release(session);
       }
     },
-    failuresOf: (session) => line.get(session)?.failures ?? 0,
+    failuresOf: (session) => suspects.get(session)?.failures ?? 0,
     release,
     rest(ms) {
       restsUntilMs = environment.now() + ms;
     },
     hurry() {
       restsUntilMs = 0;
-      for (const entry of line.values()) entry.untilMs = 0;
+      for (const entry of suspects.values()) entry.untilMs = 0;
     },
     wait() {
-      cancelTimer?.();
-      cancelTimer = undefined;
-      if (line.size === 0) return;
-      const untilMs = Math.max(restsUntilMs, Math.min(...[...line.values()].map((entry) => entry.untilMs)));
+      cancelTimer();
+      if (suspects.size === 0) return;
+      const untilMs = Math.max(restsUntilMs, Math.min(...[...suspects.values()].map((entry) => entry.untilMs)));
       cancelTimer = environment.after(Math.max(0, untilMs - environment.now()), onDue);
     },
-    close: () => cancelTimer?.(),
+    close: () => cancelTimer(),
   };
 }
