@@ -1,7 +1,7 @@
 /** A token, parsed. */
 export interface Token {
   readonly owner: string;
-  /** The id that is looked up. 16 random bytes as base64url. Nothing but the token holds it. */
+  /** 16 random bytes as base64url. Only the token holds it: Postgres and lists know a sign-in by an id derived from it. */
   readonly id: string;
   readonly generation: number;
   readonly branch: Uint8Array;
@@ -10,7 +10,7 @@ export interface Token {
 
 /** A sign-in, as its owner may see it. */
 export interface SignInSummary {
-  /** A UUID. It may be shown: it opens nothing. */
+  /** A UUID, derived one way from the id in the token. It may be shown: it opens nothing. */
   readonly publicId: string;
   /** A readable name of the browser or the app. */
   readonly device: string;
@@ -30,8 +30,6 @@ export interface SignInSummary {
 /** A sign-in that a token was accepted for. */
 export interface LiveSignIn extends SignInSummary {
   readonly owner: string;
-  /** The id that is looked up. It leaves the server in the token alone. */
-  readonly id: string;
   /** The value that mutations send back. Base64url; the same for all generations of the token. */
   readonly csrf: string;
 }
@@ -64,8 +62,8 @@ export type Checked =
   /** Ended, expired, forged or unknown. They look the same. */
   | { readonly kind: "nobody" };
 
-/** What has ended: one sign-in, all of an owner, or all. `id` is the one that is looked up. */
-export type Ended = { readonly owner: string; readonly id: string } | { readonly owner: string } | "everybody";
+/** What has ended: one sign-in, or all of all owners. */
+export type Ended = { readonly owner: string; readonly publicId: string } | "everybody";
 
 /** What happened to a sign-in. */
 export type HistoryKind = "signed_in" | "proved" | "signal" | Ending;
@@ -113,6 +111,12 @@ export interface SignInKeeper {
     | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token }
     | { readonly kind: "refused"; readonly code: "sign_in_limit" }
   >;
+
+  /**
+   * Whether this node has heard that a sign-in ended, if a copy of it was sealed at this time. It asks nobody. A node
+   * remembers ends for at least ten minutes.
+   */
+  hasHeardEnd(sealed: { readonly publicId: string; readonly sealedMs: number }): boolean;
 
   /** The live sign-ins of an owner, the newest first. */
   list(owner: string, page?: PageRequest): Promise<Page<SignInSummary>>;
