@@ -64,6 +64,7 @@ test("S7: a session that cannot be ended is reported, and keeps none of the othe
   nowMs += 72 * hourMs;
   await pool.query(
     `insert into sessions.session_archive
+       (owner_id, id, flow, version, revision, status, state, receipts, entry, hash, ended_at)
      select owner_id, id, flow, version, revision, 'expired', state, receipts, entry, hash, expires_at
      from sessions.session where id = $1`,
     [stuck],

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import { advance, MAX_SESSION_COMMANDS, type Command, type Json } from "@sessions/core";
-import { judge, refused } from "./judgement.ts";
+import { judge, refusedOutcome } from "./judgement.ts";
 import { serve } from "../configuration/served-flow.ts";
 import { nextRevision, type StoredSession } from "../rows/stored-session.ts";
 import { cancel, notes, start, submit } from "../../testing/bank.ts";
@@ -23,14 +23,14 @@ const right = submit(session, "right", {});
 const begun = [start(session, "notes"), left, middle, right].reduce<StoredSession | null>(taken, null)!;
 
 test("a session that has taken all its commands takes those that end it, and no other", () => {
-  const full = { ...begun, entry: MAX_SESSION_COMMANDS };
+  const full = { ...begun, lastEntry: MAX_SESSION_COMMANDS };
   const last = submit(session, "end", {});
   const outcomeOf = (stored: StoredSession, command: Command) => {
     const judgement = judge(flows, stored, command, given);
     return judgement.settled ? judgement.outcome : judgement.advanced.session.status;
   };
   const again = submit(session, "right", { n: 1 }, { right: right.id });
-  expect(outcomeOf(full, again)).toEqual(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
+  expect(outcomeOf(full, again)).toEqual(refusedOutcome({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
   expect(outcomeOf({ ...full, lastEntry: MAX_SESSION_COMMANDS - 1 }, again)).toBe("active");
   expect(outcomeOf(full, last)).toBe("completed");
   expect(outcomeOf(full, cancel(session))).toBe("cancelled");
@@ -51,12 +51,12 @@ test.for<[string, object]>([
   ],
   ["a start of another flow", { kind: "start", flow: "transfer" }],
 ])("S2: a command's id with %s is a mismatch", ([, other]) => {
-  const outcome = refused({ code: "command_mismatch" });
+  const outcome = refusedOutcome({ code: "command_mismatch" });
   expect(judge(flows, begun, { ...right, ...other }, given)).toEqual({ settled: true, outcome });
 });
 
 test("a new start of a session that there is is a mismatch, of whatever flow and version it is", () => {
-  const outcome = refused({ code: "command_mismatch" });
+  const outcome = refusedOutcome({ code: "command_mismatch" });
   for (const flow of ["notes", "transfer", "unheard-of"]) {
     for (const version of [1, 2]) {
       expect(judge(flows, begun, { ...start(session, flow), version }, given)).toMatchObject({ outcome });

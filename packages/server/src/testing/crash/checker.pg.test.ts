@@ -99,8 +99,10 @@ test("the checker catches a gap in the revisions or in the history", async () =>
 test("the checker catches more completions than the limit allows", async () => {
   const found = await breachesAfter(async (tx) => {
     const id = uuidv7();
-    await sql`insert into sessions.session_archive select owner_id, ${id}, flow, version, revision, status, state, receipts,
-      entry, hash, ended_at from sessions.session_archive where id = ${transfer}`.execute(tx);
+    await sql`insert into sessions.session_archive
+      (owner_id, id, flow, version, revision, status, state, receipts, entry, hash, ended_at)
+      select owner_id, ${id}, flow, version, revision, status, state, receipts, entry, hash, ended_at
+      from sessions.session_archive where id = ${transfer}`.execute(tx);
     await sql`insert into ledger select ${id}, owner, cents, reference from ledger limit 1`.execute(tx);
   });
   expect(found).toMatch(/4 completions, above the limit of 3/);
