@@ -17,31 +17,31 @@ export class Telemetry {
   readonly #batchSize = meter().createHistogram("sessions.commit.batch_size", {
     description: "Commands in one commit statement.",
   });
-  readonly #remembered = meter().createCounter("sessions.cache.lookups", {
-    description: "Whether a command's session was remembered.",
+  readonly #cacheLookups = meter().createCounter("sessions.cache.lookups", {
+    description: "Whether a command's session was cached.",
   });
-  readonly #swept = meter().createCounter("sessions.swept", { description: "Sessions that a sweep ended." });
+  readonly #sweptSessions = meter().createCounter("sessions.swept", { description: "Sessions that a sweep ended." });
   readonly #sweepLag = meter().createHistogram("sessions.sweep.lag", {
     description: "How long after its deadline a sweep ended a session.",
     unit: "ms",
   });
 
   /** `unread`: the push was refused before its commands were parsed. */
-  outcome(kind: Command["kind"] | "malformed" | "unread", outcome: Outcome, commands = 1): void {
+  recordOutcome(kind: Command["kind"] | "malformed" | "unread", outcome: Outcome, commands = 1): void {
     const code = outcome.outcome === "refused" ? outcome.refusal.code : outcome.replayed ? "replayed" : "accepted";
     this.#commands.add(commands, { kind, outcome: outcome.outcome, code });
   }
 
-  batch(size: number): void {
+  recordBatch(size: number): void {
     this.#batchSize.record(size);
   }
 
-  lookUp(hit: boolean): void {
-    this.#remembered.add(1, { hit });
+  recordCacheLookup(hit: boolean): void {
+    this.#cacheLookups.add(1, { hit });
   }
 
-  swept(lagMs: number): void {
-    this.#swept.add(1);
+  recordSweep(lagMs: number): void {
+    this.#sweptSessions.add(1);
     this.#sweepLag.record(lagMs);
   }
 

@@ -15,7 +15,7 @@ export interface Report {
 }
 
 /** Runs a command on the database that the options name, and prints its report. It prints nothing for null. */
-export type Run = (work: (connection: Connection, output: Output) => Promise<Report | null>) => Promise<void>;
+export type CommandRunner = (work: (connection: Connection, output: Output) => Promise<Report | null>) => Promise<void>;
 
 interface GlobalOptions {
   readonly databaseUrl?: string;
@@ -23,7 +23,11 @@ interface GlobalOptions {
   readonly json?: true;
 }
 
-export function createRun(program: Command, terminal: Terminal, end: (exitCode: number) => void): Run {
+export function createCommandRunner(
+  program: Command,
+  terminal: Terminal,
+  end: (exitCode: number) => void,
+): CommandRunner {
   const output = createOutput(terminal);
 
   async function report({ lines, json, failed }: Report): Promise<void> {

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { exportMonth } from "../flows/export.ts";
-import type { Run } from "./run.ts";
+import type { CommandRunner } from "./command-runner.ts";
 
-export function addExport(program: Command, run: Run): void {
+export function addExport(program: Command, run: CommandRunner): void {
   program
     .command("export")
     .description("write a month's ended sessions to standard output, one line of JSON each")

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { missingMigrations } from "../postgres/migrations.ts";
 import { migrationsOf } from "../flows/rows/migrations.ts";
-import type { Run } from "./run.ts";
+import type { CommandRunner } from "./command-runner.ts";
 
-export function addMigrate(program: Command, run: Run): void {
+export function addMigrate(program: Command, run: CommandRunner): void {
   program
     .command("migrate")
     .description("create the tables, or bring them up to date")

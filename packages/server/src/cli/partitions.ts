@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { retainedMonths, listExpiredPartitions, retentionFormat, type Retention } from "../postgres/retention.ts";
-import type { Run } from "./run.ts";
+import type { CommandRunner } from "./command-runner.ts";
 import { countText } from "./status.ts";
 
 /** Longer than any session. A session's history begins before its end, so each month of history is kept this much longer. */
@@ -13,7 +13,7 @@ interface Options {
   readonly dryRun?: boolean;
 }
 
-export function addPartitions(program: Command, run: Run): void {
+export function addPartitions(program: Command, run: CommandRunner): void {
   program
     .command("partitions")
     .description("list the months, make coming ones, drop old ones")

@@ -4,7 +4,7 @@ import { exitCodes } from "./exit-code.ts";
 import { addExport } from "./export.ts";
 import { addMigrate } from "./migrate.ts";
 import { addPartitions } from "./partitions.ts";
-import { createRun } from "./run.ts";
+import { createCommandRunner } from "./command-runner.ts";
 import { addStatus } from "./status.ts";
 import { addSweep } from "./sweep.ts";
 import type { Terminal } from "./terminal.ts";
@@ -35,7 +35,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
       "after",
       "\nIt ends with 0 when all is well, 1 when it fails or finds something wrong, 2 when misused.",
     );
-  const run = createRun(program, terminal, (code) => (exitCode = code));
+  const run = createCommandRunner(program, terminal, (code) => (exitCode = code));
   for (const add of [addMigrate, addStatus, addSweep, addPartitions, addExport, addVerify]) add(program, run);
   try {
     await program.parseAsync(words, { from: "user" });

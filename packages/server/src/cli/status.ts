@@ -3,9 +3,9 @@ import { sql } from "kysely";
 import type { RowCount } from "../postgres/partitions.ts";
 import { time } from "../postgres/values.ts";
 import type { Connection } from "./connection.ts";
-import type { Run } from "./run.ts";
+import type { CommandRunner } from "./command-runner.ts";
 
-export function addStatus(program: Command, run: Run): void {
+export function addStatus(program: Command, run: CommandRunner): void {
   program
     .command("status")
     .description("say whether the database fits this version, and what it holds")

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import type { Run } from "./run.ts";
+import type { CommandRunner } from "./command-runner.ts";
 import { countActive } from "./status.ts";
 
-export function addSweep(program: Command, run: Run): void {
+export function addSweep(program: Command, run: CommandRunner): void {
   program
     .command("sweep")
     .description("end the sessions whose deadline has passed")

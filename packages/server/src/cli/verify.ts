@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { verify } from "../flows/verify.ts";
-import type { Run } from "./run.ts";
+import type { CommandRunner } from "./command-runner.ts";
 
-export function addVerify(program: Command, run: Run): void {
+export function addVerify(program: Command, run: CommandRunner): void {
   program
     .command("verify")
     .description("check every session against its history, and name the first that is broken")

@@ -23,10 +23,10 @@ export class Expiry {
   }
 
   /**
-   * A session as it may be shown now. If its deadline has passed, it is ended first: until that is committed, a command
-   * that was judged in time may still take its next revision. Undefined when another writer changed it meanwhile.
+   * Gives a session as it may be shown now. If its deadline has passed, it is ended first: until that is committed, a
+   * command that was judged in time may still take its next revision. Undefined when another writer changed it meanwhile.
    */
-  async endOrKeep(owner: string, stored: StoredSession): Promise<Snapshot | undefined> {
+  async enforceDeadline(owner: string, stored: StoredSession): Promise<Snapshot | undefined> {
     const snapshot = atTime(stored.snapshot, this.#options.now());
     if (snapshot === stored.snapshot) return snapshot;
     return (await this.#end(owner, stored, snapshot)) ? snapshot : undefined;

@@ -23,7 +23,7 @@ import { ReadQueue } from "./reads/read-queue.ts";
 import type { Reader } from "./reads/reader.ts";
 import type { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import type { Bounds } from "./configuration/bounds.ts";
-import { tooMany, trpcErrorOf } from "./trpc-errors.ts";
+import { tooManyRequests, trpcErrorOf } from "./trpc-errors.ts";
 import { streamEvents } from "./watch/watch-stream.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
@@ -141,8 +141,8 @@ export function createRouter({
           owner,
           known: revisionsOf(known),
           after,
-          listing: (list) => reads.inTurn(owner, list),
-          reading: reads.readerFor(owner, call.ctx),
+          runListing: (list) => reads.runInTurn(owner, list),
+          runRead: reads.runnerFor(owner, call.ctx),
         }).next();
         reads.count(owner, call.ctx, snapshots);
         return eventOf(snapshots, more);
@@ -158,7 +158,7 @@ export function createRouter({
   });
 
   function requireStream(owner: string): void {
-    if (hub.streams(owner) >= bounds.ownerStreams) throw tooMany("streams are open");
+    if (hub.watcherCount(owner) >= bounds.ownerStreams) throw tooManyRequests("streams are open");
   }
 
   async function* eventsFor(
@@ -176,7 +176,7 @@ export function createRouter({
       hub,
       reader,
       replyRateLimit,
-      inTurn: (read) => answer(() => reads.inTurn(owner, read), owner),
+      runInTurn: (read) => answer(() => reads.runInTurn(owner, read), owner),
       eventOf,
     });
   }

@@ -204,16 +204,16 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   return {
     router,
     migrate: () =>
-      withFaults(async () => {
+      translateErrors(async () => {
         await migrate(db, schema, migrationsOf(schema));
         await partitions.ensureAhead(now(), MONTHS_AHEAD);
       }),
     check: () =>
-      withFaults(async () => {
+      translateErrors(async () => {
         await ping(db);
         await checkMigrated(db, schema, migrationsOf(schema));
       }),
-    sweep: (sweepOptions) => withFaults(() => sweeper.sweep(sweepOptions)),
+    sweep: (sweepOptions) => translateErrors(() => sweeper.sweep(sweepOptions)),
     close: () => (closing ??= end()),
   };
 
@@ -245,7 +245,7 @@ async function ping(db: Kysely<Tables>): Promise<void> {
   await sql`select 1`.execute(db);
 }
 
-async function withFaults<T>(work: () => Promise<T>): Promise<T> {
+async function translateErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -53,7 +53,7 @@ export class Sweeper {
       let moved = 0;
       for (const { owner, stored } of due) {
         if (!(await this.#end(owner, stored))) continue;
-        telemetry.swept(dueMs - Date.parse(stored.snapshot.expiresAt));
+        telemetry.recordSweep(dueMs - Date.parse(stored.snapshot.expiresAt));
         moved += 1;
       }
       ended += moved;

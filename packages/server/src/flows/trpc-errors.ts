@@ -8,8 +8,9 @@ import { TooManyReads } from "./reads/read-queue.ts";
 /** Turns an error into the answer for the client, and reports it if it is a fault. The answer never quotes a driver's text, which may hold what a person typed. */
 export function trpcErrorOf(error: unknown, report: (fault: SessionsError) => void): TRPCError {
   if (error instanceof TRPCError) return error;
-  if (error instanceof RateLimited) return tooMany("bytes were asked for");
-  if (error instanceof TurnTimedOut || (error instanceof TooManyReads && error.owner)) return tooMany("reads wait");
+  if (error instanceof RateLimited) return tooManyRequests("bytes were asked for");
+  if (error instanceof TurnTimedOut || (error instanceof TooManyReads && error.isOwners))
+    return tooManyRequests("reads wait");
   if (error instanceof TooManyReads) {
     return new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "Too many reads wait. Try again later." });
   }
@@ -24,7 +25,7 @@ export function trpcErrorOf(error: unknown, report: (fault: SessionsError) => vo
   });
 }
 
-export function tooMany(what: string): TRPCError {
+export function tooManyRequests(what: string): TRPCError {
   return new TRPCError({ code: "TOO_MANY_REQUESTS", message: `Too many ${what} for one owner. Try again later.` });
 }
 

@@ -10,7 +10,7 @@ import { listReceipts } from "./rows/receipts.ts";
 import { chainHash, type HistoryEntry, type StoredSession } from "./rows/stored-session.ts";
 
 /** A row that contradicts another. */
-export interface Broken {
+export interface BrokenSession {
   readonly owner: string;
   readonly session: string;
   /** The problem, in ids and numbers. */
@@ -33,15 +33,15 @@ const PAGE_SIZE = 500;
 export async function verify(
   db: Kysely<Tables>,
   { onProgress, firstMonth = "1970-01" }: VerifyOptions = {},
-): Promise<{ readonly sessions: number; readonly broken: Broken | null }> {
+): Promise<{ readonly sessions: number; readonly broken: BrokenSession | null }> {
   let sessions = 0;
   for (const table of ["session", "session_archive"] as const) {
     let after = { owner: "", id: "00000000-0000-0000-0000-000000000000" };
     for (;;) {
-      const page = await pageOf(db, table, after);
+      const page = await loadSessions(db, table, after);
       for (const { owner, stored } of page) {
-        const seemsWrong = (await whatIsWrong(db, owner, stored, table)) !== null;
-        const wrong = seemsWrong ? await whatIsWrongAtOnce(db, owner, stored.snapshot.id) : null;
+        const seemsWrong = (await findProblem(db, owner, stored, table)) !== null;
+        const wrong = seemsWrong ? await findProblemAtOneMoment(db, owner, stored.snapshot.id) : null;
         if (wrong !== null) return { sessions, broken: { owner, session: stored.snapshot.id, reason: wrong } };
         sessions += 1;
       }
@@ -51,12 +51,12 @@ export async function verify(
       after = { owner: last.owner, id: last.stored.snapshot.id };
     }
   }
-  return { sessions, broken: await orphan(db, `${firstMonth}-01T00:00:00Z`) };
+  return { sessions, broken: await findOrphan(db, `${firstMonth}-01T00:00:00Z`) };
 }
 
 type Table = "session" | "session_archive";
 
-async function whatIsWrong(
+async function findProblem(
   db: Kysely<Tables>,
   owner: string,
   stored: StoredSession,
@@ -65,24 +65,24 @@ async function whatIsWrong(
   const copies = await copiesInArchive(db, owner, stored);
   if (table === "session" && copies > 0) return "is active and archived";
   if (copies > 1) return "is archived twice";
-  return contradiction(db, owner, stored, table === "session_archive");
+  return compareWithHistory(db, owner, stored, table === "session_archive");
 }
 
 /** Checks a session again at one moment. A session that changes between two statements seems to contradict its history. */
-async function whatIsWrongAtOnce(db: Kysely<Tables>, owner: string, id: string): Promise<string | null> {
+async function findProblemAtOneMoment(db: Kysely<Tables>, owner: string, id: string): Promise<string | null> {
   if (!db.isTransaction) {
     const moment = db.transaction().setIsolationLevel("repeatable read");
-    return moment.execute((tx) => whatIsWrongAtOnce(tx, owner, id));
+    return moment.execute((tx) => findProblemAtOneMoment(tx, owner, id));
   }
   for (const table of ["session", "session_archive"] as const) {
     const stored = await (table === "session" ? loadActive : loadArchived)(db, owner, id);
-    const wrong = stored && (await whatIsWrong(db, owner, stored, table));
+    const wrong = stored && (await findProblem(db, owner, stored, table));
     if (wrong !== null) return wrong;
   }
   return null;
 }
 
-async function pageOf(db: Kysely<Tables>, table: Table, after: { readonly owner: string; readonly id: string }) {
+async function loadSessions(db: Kysely<Tables>, table: Table, after: { readonly owner: string; readonly id: string }) {
   const rows = await db
     .selectFrom(table)
     .select([...sessionSelection, ownerSelection])
@@ -103,7 +103,7 @@ async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: 
   return (await query.execute()).length;
 }
 
-async function contradiction(
+async function compareWithHistory(
   db: Kysely<Tables>,
   owner: string,
   stored: StoredSession,
@@ -111,7 +111,7 @@ async function contradiction(
 ): Promise<string | null> {
   const { snapshot, receipts } = stored;
   const history = await loadHistory(db, owner, snapshot.id);
-  const broken = brokenEntry(history, snapshot.id);
+  const broken = findBrokenEntry(history, snapshot.id);
   if (broken !== null) return broken;
 
   const last = history.at(-1);
@@ -125,7 +125,7 @@ async function contradiction(
   const ended =
     change.kind === "end" ? change.status : archived ? (change.kind === "submit" ? "completed" : null) : "active";
   if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.number}`;
-  const difference = unlikeHistory(snapshot, history);
+  const difference = differenceFromHistory(snapshot, history);
   if (difference !== null) return difference;
   const receiptRevisions = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
   for (const { number, body } of history) {
@@ -136,7 +136,7 @@ async function contradiction(
   return receiptRevisions.size === commands ? null : "has a receipt without an entry";
 }
 
-function brokenEntry(history: readonly HistoryEntry[], session: string): string | null {
+function findBrokenEntry(history: readonly HistoryEntry[], session: string): string | null {
   let hash: Uint8Array | null = null;
   let revision = 0;
   for (const [index, { number, hash: kept, body, text }] of history.entries()) {
@@ -151,7 +151,7 @@ function brokenEntry(history: readonly HistoryEntry[], session: string): string 
 }
 
 /** The first difference between a session's data, outputs and result and those of its history. */
-function unlikeHistory(snapshot: StoredSession["snapshot"], history: readonly HistoryEntry[]): string | null {
+function differenceFromHistory(snapshot: StoredSession["snapshot"], history: readonly HistoryEntry[]): string | null {
   let version = 0;
   let submittedSteps = new Map<
     string,
@@ -193,7 +193,7 @@ function unlikeHistory(snapshot: StoredSession["snapshot"], history: readonly Hi
 }
 
 /** The first history, by owner and id, that began at this moment or later and belongs to no session. */
-async function orphan(db: Kysely<Tables>, from: string): Promise<Broken | null> {
+async function findOrphan(db: Kysely<Tables>, from: string): Promise<BrokenSession | null> {
   const row = await db
     .selectFrom("session_event as event")
     .select([sql<string>`event.owner_id`.as("owner"), sql<string>`event.session_id::text`.as("session")])

@@ -149,8 +149,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "tell watchers before the commit",
     "server/src/flows/commands/command-execution.ts",
-    "const isWritten = await context.writes.write(owner, next);",
-    "context.publish(owner, next.stored.snapshot); const isWritten = await context.writes.write(owner, next);",
+    "const isWritten = await context.writer.write(owner, next);",
+    "context.publish(owner, next.stored.snapshot); const isWritten = await context.writer.write(owner, next);",
   ),
   one(
     "refuse from memory",

@@ -3,17 +3,17 @@ import { QueueFull } from "../../postgres/committer.ts";
 import { TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
 import { isTimedOut } from "../../postgres/errors.ts";
 import type { Decision } from "./decision.ts";
-import { refused } from "./judgement.ts";
+import { refusedOutcome } from "./judgement.ts";
 
 /** When a client may send a refused push again, in milliseconds. */
 export const RETRY_AFTER_MS = 1_000;
 
-/** The decision on a command that the server has no time for. It has changed nothing. */
-export const busyFor = (retryAfterMs: number): Decision => ({
-  outcome: refused({ code: "busy", retryAfterMs }),
+/** The decision on a command that the server has no time for: refused as busy. It has changed nothing. */
+export const busyDecisionFor = (retryAfterMs: number): Decision => ({
+  outcome: refusedOutcome({ code: "busy", retryAfterMs }),
   stored: null,
 });
-export const overloaded = busyFor(RETRY_AFTER_MS);
+export const busyDecision = busyDecisionFor(RETRY_AFTER_MS);
 
 export function isBusy(outcome: Outcome): boolean {
   return outcome.outcome === "refused" && outcome.refusal.code === "busy";

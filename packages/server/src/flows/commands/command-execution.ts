@@ -7,9 +7,9 @@ import type { Reader } from "../reads/reader.ts";
 import { nextRevision, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
 import type { CpuScheduler } from "./cpu-scheduler.ts";
-import { decide, type Decision, type FlowContext } from "./decision.ts";
-import { judge, refused, type Judgement } from "./judgement.ts";
-import type { SessionWrites } from "./session-writer.ts";
+import { decide, type Decision, type DecisionContext } from "./decision.ts";
+import { judge, refusedOutcome, type Judgement } from "./judgement.ts";
+import type { SessionWriter } from "./session-writer.ts";
 
 /** How often a command races other writers for its session, before it locks the row and waits. */
 export const MAX_RACES = 3;
@@ -22,7 +22,7 @@ const RETRY_MS = 2;
 const LAST_RETRY_MS = 200;
 
 /** Everything that the execution of a command uses. */
-export interface ExecutionContext extends FlowContext {
+export interface ExecutionContext extends DecisionContext {
   readonly cache: SessionCache;
   readonly cpu: CpuScheduler;
   readonly partitions: Partitions;
@@ -30,10 +30,10 @@ export interface ExecutionContext extends FlowContext {
   readonly publish: (owner: string, snapshot: Snapshot) => void;
   readonly reader: Reader;
   readonly telemetry: Telemetry;
-  readonly writes: SessionWrites;
+  readonly writer: SessionWriter;
 }
 
-type Accepted = Extract<Judgement, { settled: false }>;
+type AcceptedJudgement = Extract<Judgement, { settled: false }>;
 
 /**
  * Judges a command and writes what it changes. `before` is the session as the command before it in the same push left
@@ -48,7 +48,7 @@ export async function executeCommand(
 ): Promise<Decision> {
   const { cache, cpu, flows, now, partitions, publish, reader, report, telemetry } = context;
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, command.session);
-  telemetry.lookUp(stored !== undefined);
+  telemetry.recordCacheLookup(stored !== undefined);
   let fresh = false;
   const judging = { device, parse: createParser() };
   for (let attempt = 1; ; attempt += 1) {
@@ -97,7 +97,7 @@ export async function executeCommand(
 }
 
 /** A transaction decides starts, submissions with a handler, and all that ends a session. */
-function needsTransaction({ advanced, served }: Accepted): boolean {
+function needsTransaction({ advanced, served }: AcceptedJudgement): boolean {
   const { session, change } = advanced;
   return session.status !== "active" || (change?.kind === "submit" && served.handlerOf(change.step) !== undefined);
 }
@@ -108,10 +108,10 @@ async function write(
   owner: string,
   stored: StoredSession,
   command: Command,
-  { advanced }: Accepted,
+  { advanced }: AcceptedJudgement,
 ): Promise<Decision | null> {
   const next = nextRevision(stored, advanced.session, advanced.change, command);
-  const isWritten = await context.writes.write(owner, next);
+  const isWritten = await context.writer.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;
   return { outcome: { outcome: "accepted", revision, replayed: false }, stored: next.stored };
@@ -128,5 +128,5 @@ export function failedDecision({ report }: ExecutionContext, { id, kind, session
   report(
     error instanceof SessionsError ? error : new SessionsError(fault?.code ?? "internal", where, { cause: error }),
   );
-  return { outcome: refused({ code: "failed" }), stored: null };
+  return { outcome: refusedOutcome({ code: "failed" }), stored: null };
 }

@@ -2,20 +2,20 @@ import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from
 import type { Notice } from "../../bus/bus.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
 import type { EngineKind } from "../../postgres/database.ts";
-import { overloaded } from "./busy.ts";
+import { busyDecision } from "./busy.ts";
 import { SessionCache } from "./cache.ts";
 import { CpuScheduler } from "./cpu-scheduler.ts";
 import { DeviceSightings } from "./device-sightings.ts";
-import { excessOf, parseCommands } from "./push-parser.ts";
-import { refused } from "./judgement.ts";
-import { OwnerCount } from "./in-flight-commands.ts";
-import { isNew, Push, type PushContext } from "./push.ts";
-import { SessionWrites } from "./session-writer.ts";
+import { oversizeRefusal, parseCommands } from "./push-parser.ts";
+import { refusedOutcome } from "./judgement.ts";
+import { InFlightCommands } from "./in-flight-commands.ts";
+import { isNewlyAccepted, Push, type PushContext } from "./push.ts";
+import { SessionWriter } from "./session-writer.ts";
 
 /** The most commands that are in flight at once, in this node. */
 const MAX_IN_FLIGHT = 10_000;
 
-export interface CommandProcessorOptions extends Omit<PushContext, "cache" | "cpu" | "writes"> {
+export interface CommandProcessorOptions extends Omit<PushContext, "cache" | "cpu" | "writer"> {
   readonly kind: EngineKind;
   /** How much memory the cached sessions may take, in bytes, roughly. */
   readonly cacheBytes: number;
@@ -27,7 +27,7 @@ export class CommandProcessor {
   readonly #context: PushContext;
   readonly #devices: DeviceSightings;
   #inFlight = 0;
-  readonly #ofOwner = new OwnerCount();
+  readonly #inFlightOf = new InFlightCommands();
 
   constructor({ kind, cacheBytes, ownerConnections, ...options }: CommandProcessorOptions) {
     const { updates, telemetry, now } = options;
@@ -36,14 +36,14 @@ export class CommandProcessor {
       ...options,
       cache: new SessionCache(cacheBytes),
       cpu: new CpuScheduler(),
-      writes: new SessionWrites({ db, kind, updates, ownerConnections, telemetry, queueSize: MAX_IN_FLIGHT }),
+      writer: new SessionWriter({ db, kind, updates, ownerConnections, telemetry, queueSize: MAX_IN_FLIGHT }),
     };
     this.#devices = new DeviceSightings({ db, now, ownerDevices: options.bounds.ownerDevices });
   }
 
   /** How many writes wait. */
   get queued(): number {
-    return this.#context.writes.queued;
+    return this.#context.writer.queued;
   }
 
   /** Executes the commands of a push. `request` is the same object for all pushes that are answered together. */
@@ -56,25 +56,25 @@ export class CommandProcessor {
     const { bounds, telemetry } = this.#context;
     const { protocol, commands } = pushed;
     const refusedUnread = (outcome: Outcome, outcomes = commands.map(() => outcome)) => {
-      telemetry.outcome("unread", outcome, commands.length);
+      telemetry.recordOutcome("unread", outcome, commands.length);
       return { now: this.#iso(), outcomes, snapshots: [] };
     };
-    const excess = excessOf(commands, bounds);
-    if (excess !== null) return refusedUnread(refused(excess), [refused(excess)]);
+    const excess = oversizeRefusal(commands, bounds);
+    if (excess !== null) return refusedUnread(refusedOutcome(excess), [refusedOutcome(excess)]);
     if (protocol !== PROTOCOL_VERSION) {
-      return refusedUnread(refused({ code: "outdated", given: protocol, current: PROTOCOL_VERSION }));
+      return refusedUnread(refusedOutcome({ code: "outdated", given: protocol, current: PROTOCOL_VERSION }));
     }
     const isFull =
       this.#inFlight + commands.length > MAX_IN_FLIGHT ||
-      this.#ofOwner.of(owner) + commands.length > bounds.ownerCommands;
-    if (isFull) return refusedUnread(overloaded.outcome);
+      this.#inFlightOf.of(owner) + commands.length > bounds.ownerCommands;
+    if (isFull) return refusedUnread(busyDecision.outcome);
     this.#inFlight += commands.length;
-    this.#ofOwner.add(owner, commands.length);
+    this.#inFlightOf.add(owner, commands.length);
     try {
       return await this.#execute(owner, pushed, request);
     } finally {
       this.#inFlight -= commands.length;
-      this.#ofOwner.add(owner, -commands.length);
+      this.#inFlightOf.add(owner, -commands.length);
     }
   }
 
@@ -82,7 +82,7 @@ export class CommandProcessor {
     const { bySession, malformed } = await parseCommands(commands, (work) => this.#context.cpu.run(owner, work));
     const push = new Push(this.#context, owner, device, request);
     const { outcomes, snapshots } = await push.execute(bySession, malformed);
-    if (outcomes.some(isNew)) await this.#devices.record(owner, device);
+    if (outcomes.some(isNewlyAccepted)) await this.#devices.record(owner, device);
     return { now: this.#iso(), outcomes, snapshots };
   }
 

@@ -2,7 +2,7 @@ import type { Kysely, Transaction } from "kysely";
 import { SessionsError, type AdvanceContext, type Command, type Outcome, type Refusal } from "@sessions/core";
 import type { Bounds } from "../configuration/bounds.ts";
 import { HandlerFailed, runHandlers } from "./handlers.ts";
-import { judge, refused } from "./judgement.ts";
+import { judge, refusedOutcome } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../rows/statement-timeouts.ts";
@@ -14,14 +14,17 @@ import type { UpdateStatements } from "../rows/update-statements.ts";
 import type { ApplicationTables, Served } from "../configuration/served-flow.ts";
 import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 
-/** The outcome of a command, and the session after it. */
+/**
+ * What the server has done about a command: the outcome for the client, and the session as it is stored after it. `stored`
+ * is null if there is no such session, or it was not read.
+ */
 export interface Decision {
   readonly outcome: Outcome;
   readonly stored: StoredSession | null;
 }
 
-/** Everything that a decision uses. */
-export interface FlowContext {
+/** Everything that the decision on a command needs. */
+export interface DecisionContext {
   readonly db: Kysely<Tables>;
   readonly schema: string;
   readonly updates: UpdateStatements;
@@ -40,7 +43,7 @@ export interface FlowContext {
 const NEAR_SESSIONS = 1_000;
 
 /** The context of a judgement, without the time. */
-export type JudgingContext = Omit<AdvanceContext, "nowMs">;
+export type JudgementContext = Omit<AdvanceContext, "nowMs">;
 
 /** Another writer came first, so the transaction must be rolled back. */
 class RevisionConflict extends Error {}
@@ -62,19 +65,19 @@ class RolledBack extends Error {
  * session to the archive, all or nothing. Null when another writer came first; then the command is judged again.
  */
 export async function decide(
-  context: FlowContext,
+  context: DecisionContext,
   owner: string,
-  judging: JudgingContext,
+  judging: JudgementContext,
   command: Command,
   served: Served,
 ): Promise<Decision | null> {
   const deciding = () =>
-    context.db.transaction().execute((tx) => decideWithin(tx, context, owner, judging, command, served));
+    context.db.transaction().execute((tx) => decideInTransaction(tx, context, owner, judging, command, served));
   try {
     return await (alwaysLocks(context, command, served) ? context.ownerLocks.run(owner, deciding) : deciding());
   } catch (error) {
     if (error instanceof RevisionConflict) return null;
-    if (error instanceof RolledBack) return { outcome: refused(error.refusal), stored: error.stored };
+    if (error instanceof RolledBack) return { outcome: refusedOutcome(error.refusal), stored: error.stored };
     // A handler may leave its transaction broken, or a deferred constraint that fails at the commit.
     if (!(error instanceof HandlerFailed || isDataError(error))) throw error;
     const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
@@ -83,15 +86,15 @@ export async function decide(
         ? new SessionsError(error.code, `${error.message} ${where}`, { cause: error.cause })
         : new SessionsError("hook_failed", where, { cause: error }),
     );
-    return { outcome: refused({ code: "failed" }), stored: null };
+    return { outcome: refusedOutcome({ code: "failed" }), stored: null };
   }
 }
 
-async function decideWithin(
+async function decideInTransaction(
   tx: Transaction<Tables>,
-  context: FlowContext,
+  context: DecisionContext,
   owner: string,
-  judging: JudgingContext,
+  judging: JudgementContext,
   command: Command,
   served: Served,
 ): Promise<Decision | null> {
@@ -119,12 +122,12 @@ async function decideWithin(
     (await hasOpenSessions(ownTx, owner, ownerSessions, new Date(nowMs).toISOString()))
   ) {
     const limit = { limit: "open sessions of one owner", atMost: ownerSessions, resetsAt: null };
-    return { outcome: refused({ code: "limit_reached", ...limit }), stored: before };
+    return { outcome: refusedOutcome({ code: "limit_reached", ...limit }), stored: before };
   }
   const event = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
   for (const limit of served.limits.filter(({ on }) => on === event)) {
     const refusal = await limit.check({ tx: ownTx, owner, flow: served.flow.name, nowMs });
-    if (refusal !== null) return { outcome: refused(refusal), stored: before };
+    if (refusal !== null) return { outcome: refusedOutcome(refusal), stored: before };
   }
 
   // The application declares the types of its own tables. Its statements do not use the schema of the sessions.
@@ -141,7 +144,7 @@ async function decideWithin(
 }
 
 /** Whether a command needs its owner's lock, no matter how few sessions the owner has. */
-function alwaysLocks({ bounds }: FlowContext, command: Command, served: Served): boolean {
+function alwaysLocks({ bounds }: DecisionContext, command: Command, served: Served): boolean {
   return served.limits.length > 0 || (command.kind === "start" && bounds.ownerSessions <= NEAR_SESSIONS);
 }
 

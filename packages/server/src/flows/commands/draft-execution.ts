@@ -17,17 +17,17 @@ interface JudgedDraft {
  * written as one revision: a hundred small drafts must not write a large session a hundred times. Null when they have to
  * be executed one by one.
  */
-export async function executeDrafts(
+export async function executeDraftCommands(
   context: ExecutionContext,
   owner: string,
   device: Device,
   drafts: readonly [DraftCommand, ...DraftCommand[]],
   before: StoredSession | undefined,
 ): Promise<readonly Decision[] | null> {
-  const { cache, now, partitions, publish, reader, report, telemetry, writes } = context;
+  const { cache, now, partitions, publish, reader, report, telemetry, writer } = context;
   const { session } = drafts[0];
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, session);
-  telemetry.lookUp(stored !== undefined);
+  telemetry.recordCacheLookup(stored !== undefined);
   let fresh = false;
   for (let attempt = 1; attempt <= MAX_RACES; attempt += 1) {
     if (stored === undefined) {
@@ -45,7 +45,7 @@ export async function executeDrafts(
       try {
         // The first accepted draft may have lifted the session, which adds a history entry.
         const entry = judged.find(({ next }) => next?.entry)?.next?.entry ?? null;
-        if (!(await writes.write(owner, { stored: after, entry, receipt: NO_RECEIPTS }))) continue;
+        if (!(await writer.write(owner, { stored: after, entry, receipt: NO_RECEIPTS }))) continue;
       } catch (error) {
         if (isTransient(error)) continue;
         if (isDataError(error)) return null;

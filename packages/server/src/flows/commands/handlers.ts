@@ -39,9 +39,9 @@ export async function runHandlers(
     const context = { owner, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs, tx };
     const where = `Flow ${flow}, ${name}`;
     const refuse = (reason: string) => ({ [REJECTED]: true, rejected: reason });
-    const returned = await guarded(() => run({ ...context, refuse }), where, timeMs);
+    const returned = await runGuarded(() => run({ ...context, refuse }), where, timeMs);
     if (isRejection(returned)) return returned;
-    return schema === undefined ? null : outputOf(schema, returned, where);
+    return schema === undefined ? null : parseOutput(schema, returned, where);
   };
   const rejected = ({ rejected: reason }: Rejection): HandlerResult => ({
     ok: false,
@@ -72,7 +72,7 @@ function isRejection(value: unknown): value is Rejection {
 }
 
 /** Runs a handler. A serialization failure or a lost connection is the database's fault, and is thrown as it is. */
-async function guarded(run: () => unknown, where: string, timeMs: number): Promise<unknown> {
+async function runGuarded(run: () => unknown, where: string, timeMs: number): Promise<unknown> {
   let returned: readonly [unknown] | undefined;
   const startMs = performance.now();
   try {
@@ -91,7 +91,7 @@ async function guarded(run: () => unknown, where: string, timeMs: number): Promi
   throw new HandlerFailed("handler_timed_out", `${why} ${likely}`);
 }
 
-function outputOf(schema: z.ZodType<Json>, returned: unknown, where: string): Json {
+function parseOutput(schema: z.ZodType<Json>, returned: unknown, where: string): Json {
   const parsed = schema.safeParse(returned);
   const plain = parsed.success ? storable(parsed.data) : undefined;
   if (plain?.ok) return plain.value;

@@ -1,5 +1,5 @@
 /** Counts how many commands each owner has in flight. */
-export class OwnerCount {
+export class InFlightCommands {
   readonly #counts = new Map<string, number>();
 
   of(owner: string): number {

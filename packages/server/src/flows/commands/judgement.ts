@@ -12,13 +12,15 @@ import type { Served } from "../configuration/served-flow.ts";
 import { matchReceipt, type StoredSession } from "../rows/stored-session.ts";
 
 /**
- * The result of judging a command: an outcome, or a change that is not written yet. `fault` is reported to the application.
+ * The result of judging a command, in memory: an outcome, or a change that is not written yet. `fault` is reported to the
+ * application. Three words name three results. `advance` of core and the receipts give a judgement. Writing it, or running
+ * its handlers, gives a `Decision`. The client is told the `Outcome` of the decision.
  */
 export type Judgement =
   | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
   | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: Served };
 
-export const refused = (refusal: Refusal): Outcome => ({ outcome: "refused", refusal });
+export const refusedOutcome = (refusal: Refusal): Outcome => ({ outcome: "refused", refusal });
 
 /** Judges a command by its receipt, else by the rules. Pure. */
 export function judge(
@@ -30,23 +32,23 @@ export function judge(
   const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
 
   const receipt = stored && matchReceipt(stored, command);
-  if (receipt === "mismatch") return settle(refused({ code: "command_mismatch" }));
+  if (receipt === "mismatch") return settle(refusedOutcome({ code: "command_mismatch" }));
   if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });
 
   const flow = stored?.snapshot.flow ?? (command.kind === "start" ? command.flow : undefined);
-  if (flow === undefined) return settle(refused({ code: "not_found" }));
+  if (flow === undefined) return settle(refusedOutcome({ code: "not_found" }));
   const served = flows.get(flow);
-  if (served === undefined) return settle(refused({ code: "unknown_flow", flow }));
+  if (served === undefined) return settle(refusedOutcome({ code: "unknown_flow", flow }));
 
   const advanced = advance(served.flow, stored?.snapshot ?? null, command, context);
-  if (!advanced.accepted) return { settled: true, outcome: refused(advanced.refusal), fault: advanced.fault };
+  if (!advanced.accepted) return { settled: true, outcome: refusedOutcome(advanced.refusal), fault: advanced.fault };
   if (stored !== null && advanced.session === stored.snapshot) {
     return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
   }
   // A command that ends the session is always possible.
   const isFull = stored !== null && stored.lastEntry >= MAX_SESSION_COMMANDS && advanced.session.status === "active";
   if (isFull && advanced.change?.kind === "submit") {
-    return settle(refused({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
+    return settle(refusedOutcome({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
   }
   return { settled: false, advanced, served };
 }

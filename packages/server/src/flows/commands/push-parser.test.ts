@@ -2,12 +2,12 @@ import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import type { Command } from "@sessions/core";
 import { defaultBounds } from "../configuration/bounds.ts";
-import { excessOf, groupDrafts } from "./push-parser.ts";
+import { oversizeRefusal, groupDraftCommands } from "./push-parser.ts";
 
 const bounds = { ...defaultBounds, pushBytes: 1_000 };
 
 test("S25: a push is weighed by its bytes, however they are spread", () => {
-  expect(excessOf([{ input: "x".repeat(900) }], bounds)).toBeNull();
+  expect(oversizeRefusal([{ input: "x".repeat(900) }], bounds)).toBeNull();
   for (const large of [
     ["x".repeat(1_000)],
     ["ä".repeat(500)],
@@ -16,18 +16,18 @@ test("S25: a push is weighed by its bytes, however they are spread", () => {
     [Array.from({ length: 250 }, () => [])],
     [nested(1_000)],
   ]) {
-    expect(excessOf(large, bounds)).toEqual({ code: "too_large", atMost: 1_000 });
+    expect(oversizeRefusal(large, bounds)).toEqual({ code: "too_large", atMost: 1_000 });
   }
 });
 
 test("S25: weighing what nests a million deep overflows nothing", () => {
-  expect(excessOf([nested(1_000_000)], defaultBounds)).toMatchObject({ code: "too_large" });
+  expect(oversizeRefusal([nested(1_000_000)], defaultBounds)).toMatchObject({ code: "too_large" });
 });
 
 test("drafts that follow one another are one group, and every other command is its own", () => {
   const kinds: Command["kind"][] = ["start", "draft", "draft", "submit", "draft", "cancel", "draft", "draft"];
-  const placed = kinds.map((kind, index) => ({ index, command: { kind, id: uuidv7() } as Command }));
-  expect(groupDrafts(placed).map((group) => group.map(({ index }) => index))).toEqual([
+  const indexed = kinds.map((kind, index) => ({ index, command: { kind, id: uuidv7() } as Command }));
+  expect(groupDraftCommands(indexed).map((group) => group.map(({ index }) => index))).toEqual([
     [0],
     [1, 2],
     [3],

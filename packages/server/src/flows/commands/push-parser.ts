@@ -1,17 +1,17 @@
 import { commandSchema, counted, MAX_COMMANDS, type Command, type Outcome, type Refusal } from "@sessions/core";
 import type { Bounds } from "../configuration/bounds.ts";
-import { refused } from "./judgement.ts";
+import { refusedOutcome } from "./judgement.ts";
 
 /** A command of a push, and its position there. */
-export interface PlacedCommand {
+export interface IndexedCommand {
   readonly index: number;
   readonly command: Command;
 }
 
-/** Why a push is refused as a whole. It is found by counting, before any command is parsed. */
-export function excessOf(commands: readonly unknown[], { pushBytes }: Bounds): Refusal | null {
+/** The refusal of a push that has too many commands or too many bytes; null for any other. It counts, and parses no command. */
+export function oversizeRefusal(commands: readonly unknown[], { pushBytes }: Bounds): Refusal | null {
   if (commands.length > MAX_COMMANDS) return { code: "too_many_commands", atMost: MAX_COMMANDS };
-  return weighsMore(commands, pushBytes) ? { code: "too_large", atMost: pushBytes } : null;
+  return isLargerThan(commands, pushBytes) ? { code: "too_large", atMost: pushBytes } : null;
 }
 
 /**
@@ -22,31 +22,31 @@ export async function parseCommands(
   commands: readonly unknown[],
   run: <T>(work: () => T) => Promise<T>,
 ): Promise<{
-  readonly bySession: ReadonlyMap<string, readonly PlacedCommand[]>;
+  readonly bySession: ReadonlyMap<string, readonly IndexedCommand[]>;
   readonly malformed: ReadonlyMap<number, Outcome>;
 }> {
-  const bySession = new Map<string, PlacedCommand[]>();
+  const bySession = new Map<string, IndexedCommand[]>();
   const malformed = new Map<number, Outcome>();
   for (const [index, value] of commands.entries()) {
     const parsed = await run(() => commandSchema.safeParse(value));
     if (!parsed.success) {
-      malformed.set(index, refused({ code: "malformed", ...counted(parsed.error.issues) }));
+      malformed.set(index, refusedOutcome({ code: "malformed", ...counted(parsed.error.issues) }));
       continue;
     }
-    const placed = bySession.get(parsed.data.session) ?? [];
-    placed.push({ index, command: parsed.data });
-    bySession.set(parsed.data.session, placed);
+    const indexed = bySession.get(parsed.data.session) ?? [];
+    indexed.push({ index, command: parsed.data });
+    bySession.set(parsed.data.session, indexed);
   }
   return { bySession, malformed };
 }
 
 /** Commands that are written together: one command, or drafts of one session. */
-export type CommandGroup = readonly [PlacedCommand, ...PlacedCommand[]];
+export type CommandGroup = readonly [IndexedCommand, ...IndexedCommand[]];
 
 /** Groups a session's commands: drafts that follow one another are one group, and any other command is its own. */
-export function groupDrafts(placed: readonly PlacedCommand[]): readonly CommandGroup[] {
-  const groups: [PlacedCommand, ...PlacedCommand[]][] = [];
-  for (const each of placed) {
+export function groupDraftCommands(indexed: readonly IndexedCommand[]): readonly CommandGroup[] {
+  const groups: [IndexedCommand, ...IndexedCommand[]][] = [];
+  for (const each of indexed) {
     const last = groups.at(-1);
     if (each.command.kind === "draft" && last?.[0].command.kind === "draft") last.push(each);
     else groups.push([each]);
@@ -55,7 +55,7 @@ export function groupDrafts(placed: readonly PlacedCommand[]): readonly CommandG
 }
 
 /** Whether values take more than `atMost` bytes as JSON, roughly. It stops there, no matter how deep the values nest. */
-function weighsMore(values: readonly unknown[], atMost: number): boolean {
+function isLargerThan(values: readonly unknown[], atMost: number): boolean {
   let left = atMost;
   const stack: unknown[] = [...values];
   while (stack.length > 0) {

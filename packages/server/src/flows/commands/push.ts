@@ -2,11 +2,11 @@ import { atTime, type Device, type DraftCommand, type Outcome, type PushReply, t
 import { forEachConcurrently } from "../../concurrency.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
 import type { StoredSession } from "../rows/stored-session.ts";
-import { busyFor, isBusy, isOverload, overloaded, RETRY_AFTER_MS } from "./busy.ts";
+import { busyDecisionFor, isBusy, isOverload, busyDecision, RETRY_AFTER_MS } from "./busy.ts";
 import { executeCommand, failedDecision, type ExecutionContext } from "./command-execution.ts";
 import type { Decision } from "./decision.ts";
-import { executeDrafts } from "./draft-execution.ts";
-import { groupDrafts, type CommandGroup, type PlacedCommand } from "./push-parser.ts";
+import { executeDraftCommands } from "./draft-execution.ts";
+import { groupDraftCommands, type CommandGroup, type IndexedCommand } from "./push-parser.ts";
 import { ReplyBudget } from "./reply-budget.ts";
 
 /** How many sessions of one push are worked on at once. */
@@ -37,28 +37,28 @@ export class Push {
 
   /** Commands of one session run in their order. Those of different sessions do not wait for one another. */
   async execute(
-    bySession: ReadonlyMap<string, readonly PlacedCommand[]>,
+    bySession: ReadonlyMap<string, readonly IndexedCommand[]>,
     malformed: ReadonlyMap<number, Outcome>,
   ): Promise<Omit<PushReply, "now">> {
     for (const [index, outcome] of malformed) {
       this.#outcomes[index] = outcome;
-      this.#context.telemetry.outcome("malformed", outcome);
+      this.#context.telemetry.recordOutcome("malformed", outcome);
     }
-    await forEachConcurrently(bySession, CONCURRENT_SESSIONS, ([session, placed]) =>
-      this.#executeSession(session, placed),
+    await forEachConcurrently(bySession, CONCURRENT_SESSIONS, ([session, indexed]) =>
+      this.#executeSession(session, indexed),
     );
     return { outcomes: this.#outcomes, snapshots: this.#snapshots };
   }
 
-  async #executeSession(session: string, placed: readonly PlacedCommand[]): Promise<void> {
+  async #executeSession(session: string, indexed: readonly IndexedCommand[]): Promise<void> {
     const { now, reader } = this.#context;
     let stored: StoredSession | undefined;
     let busy = this.#busyNow();
-    for (const group of groupDrafts(placed)) {
+    for (const group of groupDraftCommands(indexed)) {
       // A command may depend on the one before it. If that was refused as busy, this one is too, and both are sent again.
       const decisions = busy ? group.map(() => busy!) : await this.#decideGroup(group, stored);
       this.#record(group, decisions);
-      busy = group.some(({ index }) => isBusy(this.#outcomes[index]!)) ? overloaded : this.#busyNow();
+      busy = group.some(({ index }) => isBusy(this.#outcomes[index]!)) ? busyDecision : this.#busyNow();
       // A busy command has changed nothing, so the reply holds the session as the command before it left it.
       const lastDone = decisions.filter(({ outcome }) => !isBusy(outcome)).at(-1);
       if (lastDone !== undefined) stored = lastDone.stored ?? undefined;
@@ -67,7 +67,7 @@ export class Push {
     const written = stored && atTime(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;
     // A busy reply must not cost a read.
     const snapshot = written ?? (busy ? null : await reader.read(this.#owner, session));
-    if (snapshot !== null) this.#addSnapshot(snapshot, placed);
+    if (snapshot !== null) this.#addSnapshot(snapshot, indexed);
   }
 
   async #decideGroup(group: CommandGroup, before: StoredSession | undefined): Promise<readonly Decision[]> {
@@ -83,10 +83,10 @@ export class Push {
     // A group of more than one command holds drafts alone.
     const drafts = group.map(({ command }) => command) as unknown as readonly [DraftCommand, ...DraftCommand[]];
     try {
-      return await executeDrafts(this.#context, this.#owner, this.#device, drafts, before);
+      return await executeDraftCommands(this.#context, this.#owner, this.#device, drafts, before);
     } catch (error) {
       if (!isOverload(error)) throw error;
-      return group.map(() => overloaded);
+      return group.map(() => busyDecision);
     }
   }
 
@@ -97,10 +97,10 @@ export class Push {
       const current = last ? (last.stored ?? undefined) : before;
       const decision =
         last !== undefined && isBusy(last.outcome)
-          ? overloaded
+          ? busyDecision
           : await executeCommand(this.#context, this.#owner, this.#device, command, current).catch((error: unknown) => {
               if (!isOverload(error)) throw error;
-              return overloaded;
+              return busyDecision;
             });
       decisions.push(decision);
     }
@@ -112,8 +112,8 @@ export class Push {
       const { outcome } = decisions[nth]!;
       // A refusal may quote as much as a step holds. It has changed nothing, so it can wait until it is sent again.
       const isLeftOut = outcome.outcome === "refused" && !isBusy(outcome) && !this.#spend(outcome);
-      this.#outcomes[index] = isLeftOut ? overloaded.outcome : outcome;
-      this.#context.telemetry.outcome(command.kind, this.#outcomes[index]);
+      this.#outcomes[index] = isLeftOut ? busyDecision.outcome : outcome;
+      this.#context.telemetry.recordOutcome(command.kind, this.#outcomes[index]);
     }
   }
 
@@ -122,11 +122,11 @@ export class Push {
    * changed nothing are refused as busy, to be sent again. If one changed the session, its outcome stays, and the client
    * gets the session when it asks again.
    */
-  #addSnapshot(snapshot: Snapshot, placed: readonly PlacedCommand[]): void {
-    const hasChanged = placed.some(({ index }) => isNew(this.#outcomes[index]!));
+  #addSnapshot(snapshot: Snapshot, indexed: readonly IndexedCommand[]): void {
+    const hasChanged = indexed.some(({ index }) => isNewlyAccepted(this.#outcomes[index]!));
     const busy = hasChanged ? undefined : this.#rateLimited();
     if (busy === undefined && this.#spend(snapshot, this.#snapshots.length === 0)) this.#snapshots.push(snapshot);
-    else if (!hasChanged) for (const { index } of placed) this.#outcomes[index] = (busy ?? overloaded).outcome;
+    else if (!hasChanged) for (const { index } of indexed) this.#outcomes[index] = (busy ?? busyDecision).outcome;
   }
 
   /** Counts a part of the reply. False when the reply has no room for it. */
@@ -138,16 +138,16 @@ export class Push {
 
   /** The refusal of commands when the reply has no room left, or the owner's rate limit is used up. */
   #busyNow(): Decision | undefined {
-    return this.#budget.isSpent ? overloaded : this.#rateLimited();
+    return this.#budget.isSpent ? busyDecision : this.#rateLimited();
   }
 
   #rateLimited(): Decision | undefined {
     const waitMs = this.#context.replyRateLimit.waitMs(this.#owner, this.#request);
-    return waitMs > 0 ? busyFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
+    return waitMs > 0 ? busyDecisionFor(Math.max(waitMs, RETRY_AFTER_MS)) : undefined;
   }
 }
 
 /** Whether a command has changed its session just now. */
-export function isNew(outcome: Outcome): boolean {
+export function isNewlyAccepted(outcome: Outcome): boolean {
   return outcome.outcome === "accepted" && !outcome.replayed;
 }

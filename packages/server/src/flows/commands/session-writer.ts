@@ -11,7 +11,7 @@ import type { SessionUpdate, UpdateStatements } from "../rows/update-statements.
 /** The most writes in one statement. */
 const BATCH_SIZE = 256;
 
-export interface SessionWritesOptions {
+export interface SessionWriterOptions {
   /** With the schema of the tables. */
   readonly db: Kysely<Tables>;
   readonly kind: EngineKind;
@@ -23,16 +23,16 @@ export interface SessionWritesOptions {
 }
 
 /** Writes the next revisions of sessions by compare-and-set. Writes that wait at the same time are sent together. */
-export class SessionWrites {
-  readonly #options: SessionWritesOptions;
+export class SessionWriter {
+  readonly #options: SessionWriterOptions;
   readonly #committer: Committer<SessionUpdate & Write>;
 
-  constructor(options: SessionWritesOptions) {
+  constructor(options: SessionWriterOptions) {
     this.#options = options;
     const { ownerConnections, telemetry, queueSize } = options;
     this.#committer = new Committer({
       commit: (writes) => {
-        telemetry.batch(writes.length);
+        telemetry.recordBatch(writes.length);
         const attributes = { "sessions.writes": writes.length };
         // The writes belong to many owners, and not only to the owner whose request began the batch.
         return ownerConnections.run(() => telemetry.span("sessions.commit", attributes, () => this.#send(writes)));

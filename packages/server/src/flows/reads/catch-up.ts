@@ -1,5 +1,5 @@
 import type { Snapshot } from "@sessions/core";
-import type { InTurn, Missing, Reader } from "./reader.ts";
+import type { RunInTurn, MissingSessions, Reader } from "./reader.ts";
 
 /** A page of the sessions that a client lacks. */
 export interface CatchUpPage {
@@ -18,9 +18,9 @@ export interface CatchUpOptions {
   /** Only ids older than this. */
   readonly after?: string | undefined;
   /** Runs a listing when it is the owner's turn. Other requests of the owner may share it, so it does not need this request's rate limit. */
-  readonly listing: InTurn;
+  readonly runListing: RunInTurn;
   /** Reads a page when it is the owner's turn, and this request's rate limit allows it. */
-  readonly reading: InTurn;
+  readonly runRead: RunInTurn;
 }
 
 /**
@@ -40,11 +40,11 @@ export class CatchUp {
   }
 
   async next(): Promise<CatchUpPage> {
-    const { reader, owner, known, reading } = this.#options;
+    const { reader, owner, known, runRead } = this.#options;
     const upToDate: string[] = [];
     const found: Snapshot[] = [];
     while (found.length === 0 && (await this.#list(upToDate))) {
-      const page = await reading(() => reader.page(owner, this.#ids));
+      const page = await runRead(() => reader.page(owner, this.#ids));
       this.#ids = page.rest;
       found.push(...page.snapshots.filter(({ id, revision }) => revision > (known.get(id) ?? 0)));
     }
@@ -55,9 +55,9 @@ export class CatchUp {
 
   /** Lists more ids if none are left. False when no session follows. */
   async #list(upToDate: string[]): Promise<boolean> {
-    const { reader, owner, known, listing } = this.#options;
+    const { reader, owner, known, runListing } = this.#options;
     while (this.#ids.length === 0 && this.#after !== null) {
-      const missing: Missing = await reader.missingAfter(owner, known, this.#after, listing);
+      const missing: MissingSessions = await reader.missingAfter(owner, known, this.#after, runListing);
       this.#ids = missing.ids;
       this.#after = missing.end;
       upToDate.push(...missing.upToDate);

@@ -1,7 +1,7 @@
 import type { Snapshot } from "@sessions/core";
 import { jsonBytes } from "../../json-bytes.ts";
 import type { ReadQueue } from "./read-queue.ts";
-import type { InTurn } from "./reader.ts";
+import type { RunInTurn } from "./reader.ts";
 import type { ReplyRateLimit } from "./reply-rate-limit.ts";
 
 /** Thrown when an owner, or a request, has no bytes of replies left. */
@@ -20,12 +20,12 @@ export class LimitedReads {
   }
 
   /** Runs work when it is the owner's turn. @throws {TooManyReads} */
-  inTurn<T>(owner: string, work: () => Promise<T>): Promise<T> {
+  runInTurn<T>(owner: string, work: () => Promise<T>): Promise<T> {
     return this.#queue.run(owner, work);
   }
 
   /** Runs reads when it is the owner's turn, if the rate limit allows it. @throws {TooManyReads | RateLimited} */
-  readerFor(owner: string, request: unknown): InTurn {
+  runnerFor(owner: string, request: unknown): RunInTurn {
     return (read) =>
       this.#queue.run(owner, async () => {
         if (this.#rateLimit.waitMs(owner, request) > 0) throw new RateLimited();
@@ -40,7 +40,7 @@ export class LimitedReads {
     read: () => Promise<T>,
     snapshotsOf: (found: T) => readonly Snapshot[],
   ): Promise<T> {
-    const found = await this.readerFor(owner, request)(read);
+    const found = await this.runnerFor(owner, request)(read);
     this.count(owner, request, snapshotsOf(found));
     return found;
   }

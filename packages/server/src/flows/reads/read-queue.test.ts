@@ -5,7 +5,7 @@ import { TooManyReads, ReadQueue } from "./read-queue.ts";
 const bounds = { ownerReads: 2, ownerReadsWaiting: 3, nodeReads: 3, nodeReadsWaiting: 5 };
 
 /** Reads that run until they are let go, by owner. */
-function reading(queue: ReadQueue) {
+function startReads(queue: ReadQueue) {
   const running: { readonly owner: string; readonly end: () => void }[] = [];
   const read = (owner: string) =>
     queue.run(owner, () => new Promise<void>((resolve) => running.push({ owner, end: resolve })));
@@ -15,7 +15,7 @@ function reading(queue: ReadQueue) {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 test("S25: one owner's reads leave room for another's, and owners take turns", async () => {
-  const { running, read } = reading(new ReadQueue(bounds));
+  const { running, read } = startReads(new ReadQueue(bounds));
   const all = [read("ada"), read("ada"), read("ada"), read("ada"), read("eve"), read("eve"), read("joe")];
   await settle();
   expect(running.map(({ owner }) => owner)).toEqual(["ada", "ada", "eve"]);
@@ -30,7 +30,7 @@ test("S25: one owner's reads leave room for another's, and owners take turns", a
 
 test("S25: what waits is bounded for an owner and for the node, and nothing is left of who was turned away", async () => {
   const queue = new ReadQueue(bounds);
-  const { running, read } = reading(queue);
+  const { running, read } = startReads(queue);
   const all = Array.from({ length: 5 }, () => read("ada"));
   await expect(read("ada")).rejects.toEqual(new TooManyReads(true));
   all.push(read("eve"), read("eve"), read("eve"));

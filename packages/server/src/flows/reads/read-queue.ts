@@ -1,13 +1,13 @@
 import type { Bounds } from "../configuration/bounds.ts";
 
-/** Thrown when too many reads wait: those of this owner if `owner` is true, else those of the node. */
+/** Thrown when too many reads wait: those of this owner if `isOwners`, else those of the node. */
 export class TooManyReads extends Error {
   override readonly name = "TooManyReads";
-  readonly owner: boolean;
+  readonly isOwners: boolean;
 
   constructor(owner: boolean) {
     super("Too many reads wait.");
-    this.owner = owner;
+    this.isOwners = owner;
   }
 }
 

@@ -24,14 +24,14 @@ export interface ReaderOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly bounds: Pick<Bounds, "pageBytes">;
-  readonly expiry: Pick<Expiry, "endOrKeep">;
+  readonly expiry: Pick<Expiry, "enforceDeadline">;
 }
 
 /** Runs work when it is its turn. */
-export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+export type RunInTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** The sessions that a client lacks, within a range of the owner's ids. The newest ids come first. */
-export interface Missing {
+export interface MissingSessions {
   readonly ids: readonly string[];
   /** Active sessions that the client has at their newest revision. */
   readonly upToDate: readonly string[];
@@ -60,7 +60,7 @@ export class Reader {
   async read(owner: string, session: string): Promise<Snapshot | null> {
     for (;;) {
       const stored = await this.load(owner, session);
-      const snapshot = stored && (await this.#options.expiry.endOrKeep(owner, stored));
+      const snapshot = stored && (await this.#options.expiry.enforceDeadline(owner, stored));
       if (snapshot !== undefined) return snapshot;
     }
   }
@@ -117,7 +117,7 @@ export class Reader {
   ): Promise<readonly string[]> {
     const ids = new Set<string>();
     for (let after: string | null | undefined; after !== null;) {
-      const missing: Missing = await this.missingAfter(owner, known, after);
+      const missing: MissingSessions = await this.missingAfter(owner, known, after);
       for (const id of missing.ids) ids.add(id);
       after = missing.end;
     }
@@ -125,15 +125,15 @@ export class Reader {
     return [...ids].toSorted().toReversed();
   }
 
-  /** The sessions that a client with the revisions `known` lacks, among the newest ids or those older than `after`. `inTurn` runs each statement. */
+  /** The sessions that a client with the revisions `known` lacks, among the newest ids or those older than `after`. `runInTurn` runs each statement. */
   async missingAfter(
     owner: string,
     known: ReadonlyMap<string, number>,
     after: string | undefined,
-    inTurn: InTurn = (work) => work(),
-  ): Promise<Missing> {
+    runInTurn: RunInTurn = (work) => work(),
+  ): Promise<MissingSessions> {
     const active = await this.#listings.run(`${after} ${owner}`, () =>
-      inTurn(() => listActiveRevisions(this.#db, owner, this.#iso(), { limit: LISTED_SESSIONS, after })),
+      runInTurn(() => listActiveRevisions(this.#db, owner, this.#iso(), { limit: LISTED_SESSIONS, after })),
     );
     const end = active.length < LISTED_SESSIONS ? null : active.at(-1)!.id;
     const isNews = (id: string, revision: number) => revision > (known.get(id) ?? 0);
@@ -146,7 +146,7 @@ export class Reader {
     const gone = [...known.keys()].filter((id) => isListed(id) && !stillActive.has(id));
     for (let at = 0; at < gone.length; at += PAGE_SESSIONS) {
       const some = gone.slice(at, at + PAGE_SESSIONS);
-      for (const { id, revision } of await inTurn(() => listArchivedRevisions(this.#db, owner, some)))
+      for (const { id, revision } of await runInTurn(() => listArchivedRevisions(this.#db, owner, some)))
         if (isNews(id, revision)) missing.add(id);
     }
     return { ids: [...missing].toSorted().toReversed(), upToDate, end };
@@ -172,7 +172,7 @@ export class Reader {
     const snapshots: Snapshot[] = [];
     for (const stored of all) {
       const snapshot =
-        (await this.#options.expiry.endOrKeep(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
+        (await this.#options.expiry.enforceDeadline(owner, stored)) ?? (await this.read(owner, stored.snapshot.id));
       if (snapshot !== null) snapshots.push(snapshot);
     }
     return snapshots;

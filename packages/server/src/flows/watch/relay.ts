@@ -35,18 +35,18 @@ export interface RelayOptions {
 export class Relay {
   readonly #options: RelayOptions;
   /** The sessions to look up, by owner. */
-  #due = new Map<string, Set<string>>();
+  #toLookUp = new Map<string, Set<string>>();
   #running: Promise<void> | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
   #hears = false;
-  #lookedMs: number;
+  #lastLookUpMs: number;
   /** For each owner whose last look-up failed, the time of the last one that did not. */
-  #behind = new Map<string, number>();
+  #failedSinceMs = new Map<string, number>();
   #closed = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#lookedMs = options.now();
+    this.#lastLookUpMs = options.now();
   }
 
   open(): void {
@@ -77,26 +77,26 @@ export class Relay {
     for (const notice of notices) {
       forget(notice);
       if (!hub.isNeeded(notice.owner, notice.session, notice.revision)) continue;
-      const sessions = this.#due.get(notice.owner) ?? new Set();
-      this.#due.set(notice.owner, sessions.add(notice.session));
+      const sessions = this.#toLookUp.get(notice.owner) ?? new Set();
+      this.#toLookUp.set(notice.owner, sessions.add(notice.session));
     }
-    if (this.#due.size > 0) this.#running ??= this.#lookUp();
+    if (this.#toLookUp.size > 0) this.#running ??= this.#lookUp();
   }
 
   /** Looks up each owner one at a time. Notices that come meanwhile share the next look-up. */
   async #lookUp(): Promise<void> {
-    while (this.#due.size > 0 && !this.#closed) {
-      const due = this.#due;
-      this.#due = new Map();
+    while (this.#toLookUp.size > 0 && !this.#closed) {
+      const due = this.#toLookUp;
+      this.#toLookUp = new Map();
       await forEachConcurrently(due, CONCURRENT_OWNERS, ([owner, sessions]) =>
-        this.#bring(owner, [...sessions].toSorted().toReversed()).catch(this.#options.report),
+        this.#publishNewest(owner, [...sessions].toSorted().toReversed()).catch(this.#options.report),
       );
     }
     this.#running = undefined;
   }
 
   /** A page at a time, so that no owner's sessions are in memory all at once. */
-  async #bring(owner: string, sessions: readonly string[]): Promise<void> {
+  async #publishNewest(owner: string, sessions: readonly string[]): Promise<void> {
     const { hub, page } = this.#options;
     for (let rest = sessions; rest.length > 0 && !this.#closed;) {
       const found = await page(owner, rest);
@@ -119,9 +119,9 @@ export class Relay {
 
   async #lookUpAll(): Promise<void> {
     const { hub, missing, now, report } = this.#options;
-    const looked = this.#lookedMs;
+    const looked = this.#lastLookUpMs;
     const nowMs = now();
-    const before = this.#behind;
+    const before = this.#failedSinceMs;
     const behind = new Map<string, number>();
     let failures = 0;
     // Owners whose last look-up failed come last.
@@ -130,7 +130,7 @@ export class Relay {
       const sinceMs = before.get(owner) ?? looked;
       if (this.#closed || failures >= MAX_FAILURES) return void behind.set(owner, sinceMs);
       try {
-        await this.#bring(owner, await missing(owner, hub.sentRevisions(owner), sinceMs - LATE_MS));
+        await this.#publishNewest(owner, await missing(owner, hub.sentRevisions(owner), sinceMs - LATE_MS));
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -138,7 +138,7 @@ export class Relay {
         report(error);
       }
     });
-    this.#behind = behind;
-    this.#lookedMs = nowMs;
+    this.#failedSinceMs = behind;
+    this.#lastLookUpMs = nowMs;
   }
 }

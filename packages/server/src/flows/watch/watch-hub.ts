@@ -5,7 +5,7 @@ import { jsonBytes } from "../../json-bytes.ts";
 const MAX_ENDED = 1_000;
 
 /** An owner's watchers on this node, and the revisions that all of them were sent. */
-interface Watched {
+interface OwnerWatchers {
   readonly inboxes: Set<Inbox>;
   /** The newest revision of each active session that was sent to all watchers. */
   readonly active: Map<string, number>;
@@ -14,13 +14,13 @@ interface Watched {
 }
 
 /** The revisions that all of an owner's watchers were sent. */
-export type SentRevisions = Pick<Watched, "active" | "ended">;
+export type SentRevisions = Pick<OwnerWatchers, "active" | "ended">;
 
 const NOTHING_SENT: SentRevisions = { active: new Map(), ended: new Map() };
 
 /** Every watcher of this node, by owner. An owner's watchers share the record of sent revisions, so that one more watcher costs only its stream. */
 export class WatchHub {
-  readonly #watched = new Map<string, Watched>();
+  readonly #watchers = new Map<string, OwnerWatchers>();
   /** How many bytes of JSON may wait in one inbox. */
   readonly #inboxBytes: number;
   #size = 0;
@@ -32,12 +32,16 @@ export class WatchHub {
 
   /** Attaches a watcher. Snapshots that are published from now on wait in its inbox. */
   join(owner: string): Inbox {
-    const watched: Watched = this.#watched.get(owner) ?? { inboxes: new Set(), active: new Map(), ended: new Map() };
+    const watched: OwnerWatchers = this.#watchers.get(owner) ?? {
+      inboxes: new Set(),
+      active: new Map(),
+      ended: new Map(),
+    };
     const inbox: Inbox = new Inbox(this.#inboxBytes, {
       leave: () => this.#leave(owner, inbox),
-      others: (snapshot) => this.#publish(owner, snapshot, inbox),
+      publishToOthers: (snapshot) => this.#publish(owner, snapshot, inbox),
     });
-    this.#watched.set(owner, watched);
+    this.#watchers.set(owner, watched);
     watched.inboxes.add(inbox);
     this.#size += 1;
     if (this.#closed) inbox.close();
@@ -50,30 +54,30 @@ export class WatchHub {
 
   /** Records that an owner's only watcher has these revisions. With several watchers nothing is recorded, and the sessions are read for all. */
   recordSent(owner: string, revisions: Iterable<readonly [session: string, revision: number]>): void {
-    const watched = this.#watched.get(owner);
+    const watched = this.#watchers.get(owner);
     if (watched?.inboxes.size !== 1) return;
     for (const [id, revision] of revisions) if (isUnsent(watched, id, revision)) watched.active.set(id, revision);
   }
 
   /** Whether a watcher of this owner may lack this revision. */
   isNeeded(owner: string, session: string, revision: number): boolean {
-    const watched = this.#watched.get(owner);
+    const watched = this.#watchers.get(owner);
     return watched !== undefined && isUnsent(watched, session, revision);
   }
 
   /** How many watchers an owner has here. */
-  streams(owner: string): number {
-    return this.#watched.get(owner)?.inboxes.size ?? 0;
+  watcherCount(owner: string): number {
+    return this.#watchers.get(owner)?.inboxes.size ?? 0;
   }
 
   /** The owners who have watchers here. */
   owners(): readonly string[] {
-    return [...this.#watched.keys()];
+    return [...this.#watchers.keys()];
   }
 
   /** The revisions that all of an owner's watchers were sent. */
   sentRevisions(owner: string): SentRevisions {
-    return this.#watched.get(owner) ?? NOTHING_SENT;
+    return this.#watchers.get(owner) ?? NOTHING_SENT;
   }
 
   /** How many watchers are attached. */
@@ -84,13 +88,13 @@ export class WatchHub {
   /** Ends all streams, and those that begin later. */
   close(): void {
     this.#closed = true;
-    for (const { inboxes } of this.#watched.values()) {
+    for (const { inboxes } of this.#watchers.values()) {
       for (const inbox of inboxes) inbox.close();
     }
   }
 
   #publish(owner: string, snapshot: Snapshot, except?: Inbox): void {
-    const watched = this.#watched.get(owner);
+    const watched = this.#watchers.get(owner);
     if (watched === undefined || !isUnsent(watched, snapshot.id, snapshot.revision)) return;
     if (snapshot.status === "active") watched.active.set(snapshot.id, snapshot.revision);
     else {
@@ -103,21 +107,21 @@ export class WatchHub {
   }
 
   #leave(owner: string, inbox: Inbox): void {
-    const watched = this.#watched.get(owner);
+    const watched = this.#watchers.get(owner);
     if (!watched?.inboxes.delete(inbox)) return;
     this.#size -= 1;
-    if (watched.inboxes.size === 0) this.#watched.delete(owner);
+    if (watched.inboxes.size === 0) this.#watchers.delete(owner);
   }
 }
 
-function isUnsent({ active, ended }: Watched, session: string, revision: number): boolean {
+function isUnsent({ active, ended }: OwnerWatchers, session: string, revision: number): boolean {
   return revision > (active.get(session) ?? 0) && !ended.has(session);
 }
 
 interface InboxOptions {
   readonly leave: () => void;
   /** Hands a snapshot to the owner's other watchers. */
-  readonly others: (snapshot: Snapshot) => void;
+  readonly publishToOthers: (snapshot: Snapshot) => void;
 }
 
 /** The content of an inbox. The inbox had no room for the sessions in `overflow`: they are read from the database. */
@@ -133,7 +137,7 @@ export interface InboxContent {
 export class Inbox {
   /** Detaches it from the hub. */
   readonly leave: () => void;
-  readonly #others: (snapshot: Snapshot) => void;
+  readonly #publishToOthers: (snapshot: Snapshot) => void;
   readonly #maxBytes: number;
   readonly #waiting = new Map<string, Snapshot>();
   readonly #overflow = new Set<string>();
@@ -141,10 +145,10 @@ export class Inbox {
   #wake: (() => void) | undefined;
   #closed = false;
 
-  constructor(maxBytes: number, { leave, others }: InboxOptions) {
+  constructor(maxBytes: number, { leave, publishToOthers }: InboxOptions) {
     this.#maxBytes = maxBytes;
     this.leave = leave;
-    this.#others = others;
+    this.#publishToOthers = publishToOthers;
   }
 
   put(snapshot: Snapshot): void {
@@ -164,7 +168,7 @@ export class Inbox {
     return read.filter((snapshot) => {
       if ((this.#waiting.get(snapshot.id)?.revision ?? 0) > snapshot.revision) return false;
       this.#drop(snapshot.id);
-      this.#others(snapshot);
+      this.#publishToOthers(snapshot);
       return true;
     });
   }

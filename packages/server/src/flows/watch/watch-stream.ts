@@ -1,14 +1,14 @@
 import type { Snapshot } from "@sessions/core";
 import { CatchUp } from "../reads/catch-up.ts";
 import { snapshotBytes } from "../reads/limited-reads.ts";
-import type { InTurn, Reader } from "../reads/reader.ts";
+import type { RunInTurn, Reader } from "../reads/reader.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
 import type { WatchHub } from "./watch-hub.ts";
 
 /** How long a stream stays silent before it sends a heartbeat, in milliseconds. */
 const HEARTBEAT_MS = 15_000;
 
-export interface EventStreamOptions<Event> {
+export interface WatchStreamOptions<Event> {
   readonly owner: string;
   /** The revisions that the client has, by session id. */
   readonly known: ReadonlyMap<string, number>;
@@ -19,7 +19,7 @@ export interface EventStreamOptions<Event> {
   readonly reader: Reader;
   readonly replyRateLimit: ReplyRateLimit;
   /** Runs a read when it is the owner's turn. */
-  readonly inTurn: InTurn;
+  readonly runInTurn: RunInTurn;
   readonly eventOf: (snapshots: readonly Snapshot[], more: boolean) => Event;
 }
 
@@ -32,9 +32,9 @@ export async function* streamEvents<Event>({
   hub,
   reader,
   replyRateLimit,
-  inTurn,
+  runInTurn,
   eventOf,
-}: EventStreamOptions<Event>): AsyncGenerator<Event, void, undefined> {
+}: WatchStreamOptions<Event>): AsyncGenerator<Event, void, undefined> {
   // Attached before the first read: a change that is committed meanwhile waits in the inbox.
   const inbox = hub.join(owner);
   /** Waits until the rate limit allows the next event. False when the stream has to end. */
@@ -52,7 +52,7 @@ export async function* streamEvents<Event>({
   try {
     // The first event is sent at once, even if it is empty: it shows that the stream is open. A page is read after the
     // host has taken the page before it, so a client that does not read costs one page of memory.
-    const catchUp = new CatchUp({ reader, owner, known, after, listing: inTurn, reading: inTurn });
+    const catchUp = new CatchUp({ reader, owner, known, after, runListing: runInTurn, runRead: runInTurn });
     for (let more = true; more;) {
       if (!(await mayContinue())) return;
       const page = await catchUp.next();
@@ -70,7 +70,7 @@ export async function* streamEvents<Event>({
       if (content.snapshots.length > 0 || rest.length === 0) yield send(content.snapshots, rest.length > 0);
       while (rest.length > 0) {
         if (!(await mayContinue())) return;
-        const page = await inTurn(() => reader.page(owner, rest));
+        const page = await runInTurn(() => reader.page(owner, rest));
         rest = page.rest;
         yield send(inbox.admit(page.snapshots), rest.length > 0);
       }
