@@ -1,6 +1,7 @@
 export type { Bounds } from "./flows/configuration/bounds.ts";
-export type { Bus, BusListener, Notice } from "./bus/bus.ts";
-export { postgresBus, type ListeningClient, type PostgresBusOptions } from "./bus/postgres-bus.ts";
+export type { Bus, BusListener, Notice, SessionNotice, SignInNotice } from "./bus/bus.ts";
+export type { ListeningClient } from "./bus/listening-connection.ts";
+export { postgresBus, type PostgresBusOptions } from "./bus/postgres-bus.ts";
 export {
   completions,
   openSessions,

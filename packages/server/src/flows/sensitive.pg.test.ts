@@ -27,9 +27,8 @@ test("S11: what is entered in a sensitive step reaches the application, and is i
     identify: ({ user }) => user !== undefined && { owner: user },
     onError: (error) => reports.push(`${error.name} ${error.message} ${JSON.stringify(error)}`),
     bus: {
-      open: () => {},
+      open: () => () => Promise.resolve(),
       publish: (notice) => void notices.push(notice),
-      close: () => Promise.resolve(),
     },
     flows: [
       serve(payment, {

@@ -58,7 +58,7 @@ export interface SessionsOptions<Context extends object> {
    * transaction mode that does not support prepared statements, such as PgBouncer before 1.21.
    */
   readonly prepare?: boolean;
-  /** Tells this node about other nodes' commits, as `postgresBus` does. Without it, watchers see only this node's commits. */
+  /** Tells this node about other nodes' commits, as `postgresBus` does. Without it, watchers see only this node's commits. The sign-ins of this node may use the same bus. */
   readonly bus?: Bus;
   /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines also hold if it is false. */
   readonly sweeps?: boolean;
@@ -138,7 +138,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   };
   const publish = (owner: string, snapshot: Snapshot) => {
     hub.publish(owner, snapshot);
-    bus?.publish({ owner, session: snapshot.id, revision: snapshot.revision });
+    bus?.publish({ kind: "session", owner, session: snapshot.id, revision: snapshot.revision });
   };
   const telemetry = new Telemetry();
   const replyRateLimit = new ReplyRateLimit(

@@ -99,7 +99,7 @@ export class ServerNode implements Host {
 export class SimulatedBus {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #listeners = new Map<ServerNode, BusListener>();
+  readonly #listeners = new Map<BusListener, ServerNode>();
   #loss = 0;
 
   constructor(clock: Clock, random: Random) {
@@ -115,20 +115,20 @@ export class SimulatedBus {
   plug(node: ServerNode): Bus {
     return {
       open: (listener) => {
-        this.#listeners.set(node, listener);
-        this.#clock.after(5, () => node.run(() => listener.hearing(true)));
+        this.#listeners.set(listener, node);
+        this.#clock.after(5, () => node.run(() => listener.onListeningChange(true)));
+        return () => Promise.resolve(void this.#listeners.delete(listener));
       },
       publish: (notice) => node.run(() => this.#publish(notice)),
-      close: () => Promise.resolve(void this.#listeners.delete(node)),
     };
   }
 
   #publish(notice: Notice): void {
-    for (const [node, listener] of this.#listeners) {
+    for (const [listener, node] of this.#listeners) {
       if (this.#random.next() < this.#loss) continue;
       const times = this.#random.next() < 0.1 ? 2 : 1;
       for (let time = 0; time < times; time += 1) {
-        this.#clock.after(this.#random.between(2, 40), () => node.run(() => listener.heard([notice])));
+        this.#clock.after(this.#random.between(2, 40), () => node.run(() => listener.onNotices([notice])));
       }
     }
   }

@@ -1,5 +1,5 @@
 import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from "@sessions/core";
-import type { Notice } from "../../bus/bus.ts";
+import type { SessionNotice } from "../../bus/bus.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
 import type { EngineKind } from "../../postgres/database.ts";
 import { busyDecision } from "./busy.ts";
@@ -87,7 +87,7 @@ export class CommandProcessor {
   }
 
   /** Drops cached sessions that another node has changed. Without a notice, any session may have changed. */
-  forget(notice: Notice | undefined): void {
+  forget(notice: SessionNotice | undefined): void {
     const { cache } = this.#context;
     if (notice === undefined) cache.clear();
     else cache.dropOlder(notice.owner, notice.session, notice.revision);

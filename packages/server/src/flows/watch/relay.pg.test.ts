@@ -36,7 +36,7 @@ test("S10: a watcher on one node is sent what another node commits", async () =>
 });
 
 test("S10: a watcher whose node heard nothing is sent what began and ended meanwhile", async () => {
-  const deaf = createBank(pool, { bus: { open: () => {}, publish: () => {}, close: () => Promise.resolve() } });
+  const deaf = createBank(pool, { bus: { open: () => () => Promise.resolve(), publish: () => {} } });
   const watcher = await watching(deaf, "eve");
   const session = uuidv7();
   await new Teller(nodes[0], "eve").push(start(session, "notes"), cancel(session));

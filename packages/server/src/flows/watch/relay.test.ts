@@ -19,7 +19,13 @@ interface Looking {
 
 function relaying(looking: Partial<Looking> = {}) {
   let listener: BusListener | undefined;
-  const bus = { open: (opened: BusListener) => (listener = opened), publish: () => {}, close: () => Promise.resolve() };
+  const bus = {
+    open: (opened: BusListener) => {
+      listener = opened;
+      return () => Promise.resolve();
+    },
+    publish: () => {},
+  };
   const hub = new WatchHub(1_000_000);
   const reported: unknown[] = [];
   const relay = new Relay({
@@ -33,18 +39,18 @@ function relaying(looking: Partial<Looking> = {}) {
     ...looking,
   });
   relay.open();
-  return { relay, hub, reported, hearing: (hears: boolean) => listener!.hearing(hears) };
+  return { relay, hub, reported, listener: listener! };
 }
 
 test("S10: a watcher learns of a commit of which no notice ever came, though the bus hears", async () => {
   const committed: Snapshot[] = [];
-  const { relay, hub, hearing } = relaying({
+  const { relay, hub, listener } = relaying({
     missing: () => Promise.resolve(committed.map(({ id }) => id)),
     page: () => Promise.resolve({ snapshots: committed, rest: [] }),
   });
   const inbox = hub.join("ada");
   hub.recordSent("ada", [["s", 1]]);
-  hearing(true);
+  listener.onListeningChange(true);
   await vi.advanceTimersByTimeAsync(1_000);
   committed.push(snapshot);
   const taken = inbox.take(300_000, undefined);
@@ -55,9 +61,9 @@ test("S10: a watcher learns of a commit of which no notice ever came, though the
 
 test("a relay whose bus turns deaf and hearing again and again polls once at a time, and leaves no timer", async () => {
   const missing = vi.fn(() => Promise.resolve([]));
-  const { relay, hub, hearing } = relaying({ missing });
+  const { relay, hub, listener } = relaying({ missing });
   hub.join("ada");
-  for (let index = 0; index < 10; index += 1) hearing(index % 2 === 0);
+  for (let index = 0; index < 10; index += 1) listener.onListeningChange(index % 2 === 0);
   await vi.advanceTimersByTimeAsync(0);
   missing.mockClear();
   await vi.advanceTimersByTimeAsync(20_000);

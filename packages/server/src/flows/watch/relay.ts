@@ -1,12 +1,12 @@
 import type { Snapshot } from "@sessions/core";
-import type { Bus, Notice } from "../../bus/bus.ts";
+import type { Bus, Notice, SessionNotice } from "../../bus/bus.ts";
 import { forEachConcurrently } from "../../concurrency.ts";
 import type { SentRevisions, WatchHub } from "./watch-hub.ts";
 
 /** How often watched owners are looked up while the bus is not connected, in milliseconds. */
 const POLL_MS = 2_000;
 /** And while it is connected: a node that dies after its commit sends no notice. */
-const HEARING_POLL_MS = 60_000;
+const LISTENING_POLL_MS = 60_000;
 /** How much later than its `endedAt`, which its node's clock gives, a session may reach the archive, in milliseconds. */
 const LATE_MS = 60_000;
 /** How many owners are looked up at once. */
@@ -27,7 +27,7 @@ export interface RelayOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Another node may have changed a session: the cache drops it. Undefined: it drops all sessions. */
-  readonly forget: (notice: Notice | undefined) => void;
+  readonly forget: (notice: SessionNotice | undefined) => void;
   readonly report: (error: unknown) => void;
 }
 
@@ -38,7 +38,8 @@ export class Relay {
   #toLookUp = new Map<string, Set<string>>();
   #running: Promise<void> | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
-  #hears = false;
+  #isListening = false;
+  #leaveBus: (() => Promise<void>) | undefined;
   #lastLookUpMs: number;
   /** For each owner whose last look-up failed, the time of the last one that did not. */
   #failedSinceMs = new Map<string, number>();
@@ -51,15 +52,15 @@ export class Relay {
 
   open(): void {
     this.#poll();
-    this.#options.bus.open({
-      heard: (notices) => this.#hear(notices),
-      hearing: (hears) => {
+    this.#leaveBus = this.#options.bus.open({
+      onNotices: (notices) => this.#hear(notices),
+      onListeningChange: (isListening) => {
         if (this.#closed) return;
-        this.#hears = hears;
+        this.#isListening = isListening;
         clearTimeout(this.#pollTimer);
         // Notices may have been lost while the bus was not connected. So all watched owners are looked up once.
         this.#options.forget(undefined);
-        if (hears) void this.#lookUpAll();
+        if (isListening) void this.#lookUpAll();
         this.#poll();
       },
     });
@@ -68,13 +69,14 @@ export class Relay {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#pollTimer);
-    await this.#options.bus.close();
+    await this.#leaveBus?.();
     await this.#running;
   }
 
   #hear(notices: readonly Notice[]): void {
     const { hub, forget } = this.#options;
     for (const notice of notices) {
+      if (notice.kind !== "session") continue;
       forget(notice);
       if (!hub.isNeeded(notice.owner, notice.session, notice.revision)) continue;
       const sessions = this.#toLookUp.get(notice.owner) ?? new Set();
@@ -112,7 +114,7 @@ export class Relay {
           if (!this.#closed && this.#pollTimer === timer) this.#poll();
         });
       },
-      this.#hears ? HEARING_POLL_MS : POLL_MS,
+      this.#isListening ? LISTENING_POLL_MS : POLL_MS,
     );
     this.#pollTimer = timer;
   }

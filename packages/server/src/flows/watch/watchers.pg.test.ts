@@ -20,7 +20,13 @@ const reader = new PeriodicExportingMetricReader({ exporter: measured, exportInt
 metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 
 let subscriptions = 0;
-const bus: Bus = { open: () => (subscriptions += 1), publish: () => {}, close: () => Promise.resolve() };
+const bus: Bus = {
+  open: () => {
+    subscriptions += 1;
+    return () => Promise.resolve();
+  },
+  publish: () => {},
+};
 const node = createBank(pool, { bus, sweeps: false });
 
 beforeAll(() => node.migrate());

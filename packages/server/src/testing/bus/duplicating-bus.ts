@@ -4,12 +4,12 @@ import type { Random } from "../random.ts";
 /** A bus that sends many notices twice, some of them late and out of order. */
 export function duplicatingBus(bus: Bus, random: Random): Bus {
   const late: Notice[] = [];
-  const listening = ({ heard, hearing }: BusListener): BusListener => ({
-    hearing,
-    heard(notices) {
+  const listening = ({ onNotices, onListeningChange }: BusListener): BusListener => ({
+    onListeningChange,
+    onNotices(notices) {
       if (random.next() < 0.5) late.push(...notices);
-      heard([...notices, ...notices.toReversed()]);
-      if (late.length > 0 && random.next() < 0.3) heard(late.splice(0).toReversed());
+      onNotices([...notices, ...notices.toReversed()]);
+      if (late.length > 0 && random.next() < 0.3) onNotices(late.splice(0).toReversed());
     },
   });
   return {
@@ -18,6 +18,5 @@ export function duplicatingBus(bus: Bus, random: Random): Bus {
       bus.publish(notice);
       if (random.next() < 0.3) bus.publish(notice);
     },
-    close: () => bus.close(),
   };
 }

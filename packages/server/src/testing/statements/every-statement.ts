@@ -24,7 +24,13 @@ export interface EveryStatementOptions {
 export async function sendEveryStatement(pool: Pool, { engine, owner, startMs }: EveryStatementOptions): Promise<void> {
   let nowMs = startMs;
   let listener: BusListener | undefined;
-  const bus: Bus = { open: (opened) => (listener = opened), publish: () => {}, close: () => Promise.resolve() };
+  const bus: Bus = {
+    open: (opened) => {
+      listener = opened;
+      return () => Promise.resolve();
+    },
+    publish: () => {},
+  };
   const node = createBank(pool, { engine, bus, now: () => nowMs, sweeps: false });
   const ada = new Teller(node, owner);
 
@@ -47,8 +53,8 @@ export async function sendEveryStatement(pool: Pool, { engine, owner, startMs }:
   const known = { [session]: 1, [cancelled]: 1 };
   const stream = (await caller.watch({ protocol: PROTOCOL_VERSION, known })) as AsyncIterable<WatchEvent>;
   for await (const _ of stream) {
-    listener?.hearing(true);
-    listener?.heard([note, session].map((id) => ({ owner, session: id, revision: 1_000 })));
+    listener?.onListeningChange(true);
+    listener?.onNotices([note, session].map((id) => ({ kind: "session", owner, session: id, revision: 1_000 })));
     controller.abort();
   }
 
