@@ -50,9 +50,9 @@ export async function measureDevices(postgres: DurablePostgres, { rounds, roundM
     name: "devices",
     title: "From one device to another",
     how:
-      "From the moment that one client sends to the moment that the other's stream brings it, one after another, both " +
-      "clients in a process of their own. The relay runs one `pg_notify` with the same body and writes what it hears to the stream; it " +
-      "judges and keeps nothing.",
+      "The time begins when one client sends, and ends when the stream of the other client brings the change. One change follows the " +
+      "other. Both clients are in their own process. The relay runs one `pg_notify` with the same body, and writes each message to " +
+      "the stream. It judges and stores nothing.",
     rows,
     ratios: [
       { what: "one node ÷ bare relay", value: medianOf(rows, "one node") / bare, target: { atMost: 1.5 } },

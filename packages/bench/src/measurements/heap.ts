@@ -42,8 +42,8 @@ export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }
     name: "heap",
     title: "Heap-only updates and log",
     how:
-      "From Postgres' own counters, over a run of 64 callers between two checkpoints, after the pages they change have been " +
-      "logged whole. A session takes eight submissions; its history entry is part of the log that is counted.",
+      "The numbers come from Postgres' own counters. 64 callers run between two checkpoints, after the pages that they change have " +
+      "been logged completely. A session takes eight submissions. Its history entry is part of the counted log.",
     rows: [
       line("engine, heap-only", "%", engine.hot),
       line("engine, log", "bytes a submit", engine.log),

@@ -36,9 +36,9 @@ export async function measureHistory(postgres: DurablePostgres, extent: Extent):
     name: "history",
     title: "The cost of history",
     how:
-      "One caller's median latency. Databases of all sizes stand side by side and are asked in turns. Ended sessions " +
-      `are spread over two years and belong to owners with ${SESSIONS_PER_OWNER} each, the caller too. The one-table design has ` +
-      "a random uuid as its key, an index on user and `updated_at`, and ended rows kept in place; it writes no history.",
+      "The median latency of one caller. Databases of all sizes exist at the same time, and are measured in turns. Ended sessions " +
+      `are spread over two years. Each owner has ${SESSIONS_PER_OWNER} of them, and the caller too. The one-table design has a random uuid as its ` +
+      "key, and an index on user and `updated_at`. It keeps ended rows in place, and writes no history.",
     rows,
     ratios: [
       { what: `submit at ${name} ÷ at none`, value: growth("submit"), target: { atMost: 1.05 } },

@@ -43,8 +43,8 @@ export async function measureHttp(postgres: DurablePostgres, { rounds, roundMs }
     name: "http",
     title: "Durable submissions over HTTP",
     how:
-      "One Node process serves all; another makes the load over kept-alive connections, one a caller, and takes its " +
-      "part of the two cores. The no-op mutation is sent the same body, and parses it by the same schema.",
+      "One Node process serves all requests. Another process makes the load, and uses a part of the two cores. Each caller has a " +
+      "kept-alive connection. The no-op mutation gets the same body, and parses it with the same schema.",
     rows,
     ratios: [
       {

@@ -41,9 +41,9 @@ export async function measureOpen(_postgres: DurablePostgres, { rounds, roundMs 
     name: "open",
     title: "From opening a session to its first snapshot",
     how:
-      "In a page that has just been loaded, in Chromium, with so many sessions of the owner in IndexedDB: from calling " +
-      "`createSessions` and `open` to the first state with the session's snapshot. The server is silent. Beside it a " +
-      "`get` of the same record by idb-keyval, which opens a connection of its own, too.",
+      "A page was just loaded in Chromium, and IndexedDB holds this number of the owner's sessions. The time begins with the calls " +
+      "of `createSessions` and `open`. It ends with the first state that has the session's snapshot. The server does not answer. A " +
+      "`get` of the same record by idb-keyval is measured too. It also opens its own connection.",
     rows,
     ratios: KEPT.map((count, index) => ({
       what: `open ÷ bare get, ${count.toLocaleString("en")} kept`,

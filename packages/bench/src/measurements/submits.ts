@@ -87,10 +87,10 @@ export async function measureSubmits(postgres: DurablePostgres, { rounds, roundM
     name: "submits",
     title: "Durable submissions",
     how:
-      "Callers in the server's process, each waiting for its answer. The engine is called through the router's own " +
-      "caller: schemas, rules, hashes, history and all. The UPDATE, prepared, writes the same state as one jsonb to " +
-      "one of 20,000 rows through the same pool; the store's `set` writes it too. A DBOS step records its output, " +
-      "within one long workflow a caller.",
+      "The callers are in the server's process, and each waits for its answer. They call the engine through the router's own " +
+      "caller, with all schemas, rules, hashes and history. The UPDATE is prepared. It writes the same state as one jsonb to one of " +
+      "20,000 rows, through the same pool. The `set` of the store writes it too. A DBOS step records its output. Each caller has " +
+      "one long workflow.",
     rows,
     ratios: [
       { what: "engine ÷ one-row UPDATE, 64 callers", value: ratio("one-row UPDATE", 64), target: { atLeast: 3 } },

@@ -65,9 +65,10 @@ export async function measureWatchers(postgres: DurablePostgres, { watchers }: E
     name: "watchers",
     title: "Watchers",
     how:
-      "Streams over HTTP to a node that is alone in its process. Memory is what is used after a collection, the sockets and " +
-      "Node's own request and response included, each watcher another owner's; beside it what tRPC and Node alone take. News: from a submission's " +
-      "request to the last of one owner's watchers; the process that counts shares the two cores.",
+      "Streams over HTTP to a node that is alone in its process. Each watcher is another owner's. Memory is the used memory after a " +
+      "collection. It includes the sockets, and Node's own request and response. The table also has the memory of tRPC and Node " +
+      "alone. The time of news begins with the request of a submission, and ends at the last of one owner's watchers. The process " +
+      "that measures it shares the two cores.",
     rows,
     ratios: watchers.map((count) => ({
       what: `memory an idle watcher at ${count.toLocaleString("en")}`,

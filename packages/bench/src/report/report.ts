@@ -48,12 +48,13 @@ export async function publish(found: readonly Measured[], cores: number): Promis
     page,
     [
       "# Benchmarks",
-      "`pnpm bench` makes this page down to its last heading, and [the numbers behind it](benchmarks/results.json). All that is compared runs in turns in " +
-        "one run, in rounds, the first of which is not counted; each number is the median of the others.",
+      "`pnpm bench` writes this page down to its last heading, and [its numbers](benchmarks/results.json). One run " +
+        "measures everything that is compared, in turns and in several rounds. The first round does not count. Each " +
+        "number is the median of the other rounds.",
       `Made on ${machine.cores} cores (${machine.processor}, ${machine.memoryGb} GB), which the server, Postgres and ` +
-        `whatever makes the load share. Node ${machine.node}, PostgreSQL ${machine.postgres}, pools of ${POOL_SIZE}. Postgres ` +
-        `waits for the disk: \`fsync\`, \`full_page_writes\` and \`synchronous_commit\` are on; ` +
-        `what was set is ${settings.map((setting) => `\`${setting}\``).join(", ")}.`,
+        `the load share. Node ${machine.node}, PostgreSQL ${machine.postgres}, pools of ${POOL_SIZE}. Postgres ` +
+        `waits for the disk: \`fsync\`, \`full_page_writes\` and \`synchronous_commit\` are on. ` +
+        `These settings were changed: ${settings.map((setting) => `\`${setting}\``).join(", ")}.`,
       ["## Targets", "", ...ratiosOf(measured.flatMap(({ ratios }) => ratios.filter(({ target }) => target)))].join(
         "\n",
       ),
