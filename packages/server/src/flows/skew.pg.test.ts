@@ -6,7 +6,7 @@ import { createSessions, serve, type Sessions, type SessionsOptions } from "../i
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
 import { loadHistory } from "./rows/history.ts";
-import { chainHash } from "./rows/stored-session.ts";
+import { chainHash } from "../postgres/chain-hash.ts";
 import { start, submit, Teller, type Context } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { verify } from "./verify.ts";

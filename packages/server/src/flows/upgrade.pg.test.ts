@@ -64,7 +64,8 @@ test(
     };
 
     await more(300);
-    const migrations = { ...migrationsOf("sessions"), "0002_second": second };
+    const first = migrationsOf("sessions");
+    const migrations = { ...first, steps: { ...first.steps, "0002_second": second } };
     await Promise.all(pools.concat(pool).map((each) => migrate(createKysely<Tables>(each), "sessions", migrations)));
     await more(300);
     writing.abort();

@@ -5,9 +5,10 @@ import { loadActive } from "./rows/active.ts";
 import { loadHistory } from "./rows/history.ts";
 import { sessionSelection, sessionFromRow, ownerSelection } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
+import { chainHash } from "../postgres/chain-hash.ts";
 import { time } from "../postgres/values.ts";
 import { listReceipts } from "./rows/receipts.ts";
-import { chainHash, type HistoryEntry, type StoredSession } from "./rows/stored-session.ts";
+import type { HistoryEntry, StoredSession } from "./rows/stored-session.ts";
 
 /** A row that contradicts another. */
 export interface BrokenSession {

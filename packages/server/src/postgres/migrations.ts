@@ -3,19 +3,23 @@ import { Migrator, type Migration } from "kysely/migration";
 import { SessionsError } from "@sessions/core";
 import type { OwnerTables } from "./tables.ts";
 
-/** The table in which Kysely's Migrator records the migrations that have run. It is in the configured schema. */
-const MIGRATION_TABLE = "migration";
+/** The migrations of one part of the server. */
+export interface Migrations {
+  /** The table in which Kysely's Migrator records the migrations that have run. It is in the configured schema. */
+  readonly table: string;
+  /** The function that an application calls to run them, for messages. */
+  readonly runBy: string;
+  /** They run in the order of their names. */
+  readonly steps: Record<string, Migration>;
+}
 
-/** Migrations by name. They run in the order of their names. */
-export type Migrations = Record<string, Migration>;
-
-function migratorOf(db: Kysely<OwnerTables>, schema: string, migrations: Migrations): Migrator {
+function migratorOf(db: Kysely<OwnerTables>, schema: string, { table, steps }: Migrations): Migrator {
   return new Migrator({
     db,
-    provider: { getMigrations: () => Promise.resolve(migrations) },
+    provider: { getMigrations: () => Promise.resolve(steps) },
     migrationTableSchema: schema,
-    migrationTableName: MIGRATION_TABLE,
-    migrationLockTableName: `${MIGRATION_TABLE}_lock`,
+    migrationTableName: table,
+    migrationLockTableName: `${table}_lock`,
   });
 }
 
@@ -36,7 +40,7 @@ export async function checkMigrated(db: Kysely<OwnerTables>, schema: string, mig
   if (missing.length > 0) {
     throw new SessionsError(
       "database_not_migrated",
-      `Schema "${schema}" lacks ${missing.join(", ")}. Run sessions.migrate() once before serving.`,
+      `Schema "${schema}" lacks ${missing.join(", ")}. Run ${migrations.runBy} once before serving.`,
     );
   }
 }
@@ -52,22 +56,20 @@ export async function missingMigrations(
   migrations: Migrations,
 ): Promise<readonly string[]> {
   const done = await checkNotNewer(db, schema, migrations);
-  return Object.keys(migrations).filter((name) => !done.includes(name));
+  return Object.keys(migrations.steps).filter((name) => !done.includes(name));
 }
 
 async function checkNotNewer(
   db: Kysely<OwnerTables>,
   schema: string,
-  migrations: Migrations,
+  { table, steps }: Migrations,
 ): Promise<readonly string[]> {
   const { rows: tables } = await sql`
     select 1 from information_schema.tables
-    where table_schema = ${schema} and table_name = ${MIGRATION_TABLE}`.execute(db);
+    where table_schema = ${schema} and table_name = ${table}`.execute(db);
   if (tables.length === 0) return [];
-  const { rows } = await sql<{ name: string }>`select name from ${sql.table(`${schema}.${MIGRATION_TABLE}`)}`.execute(
-    db,
-  );
-  const known = Object.keys(migrations);
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(`${schema}.${table}`)}`.execute(db);
+  const known = Object.keys(steps);
   const unknown = rows.map(({ name }) => name).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new SessionsError(

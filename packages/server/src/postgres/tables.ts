@@ -21,17 +21,17 @@ export interface OwnerTables {
   device: DeviceTable;
 }
 
-/** Creates the tables of {@link OwnerTables}, as one step of a migration. */
+/** Creates the tables of {@link OwnerTables}, as one step of a migration. Each part of the server has this step. */
 export async function createOwnerTables(db: Kysely<unknown>, schema: string): Promise<void> {
   const table = (name: string) => sql.table(`${schema}.${name}`);
   await sql`
-    create table ${table("owner")} (
+    create table if not exists ${table("owner")} (
       owner_id text collate "C" primary key,
       created_at timestamptz not null,
       revocation_epoch integer not null default 0
     )`.execute(db);
   await sql`
-    create table ${table("device")} (
+    create table if not exists ${table("device")} (
       owner_id text collate "C" not null,
       id uuid not null,
       name text not null,

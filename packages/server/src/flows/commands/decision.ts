@@ -5,7 +5,7 @@ import { HandlerFailed, runHandlers } from "./handlers.ts";
 import { judge, refusedOutcome } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
-import { setStatementTimeouts } from "../rows/statement-timeouts.ts";
+import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
 import { hasOpenSessions, insertActive, loadActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";

@@ -3,7 +3,7 @@ import { apply, type Snapshot } from "@sessions/core";
 import { loadHistory } from "./history.ts";
 import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "./tables.ts";
-import { chainHash } from "./stored-session.ts";
+import { chainHash } from "../../postgres/chain-hash.ts";
 import { draft, Teller, transfer } from "../../testing/bank.ts";
 import { twoNodes } from "../../testing/two-nodes.ts";
 

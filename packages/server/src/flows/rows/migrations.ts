@@ -1,14 +1,18 @@
 import { sql, type Kysely } from "kysely";
-import type { Migration } from "kysely/migration";
+import type { Migrations } from "../../postgres/migrations.ts";
 import { createOwnerTables } from "../../postgres/tables.ts";
 
-/** The migrations of the sessions' tables, by name. They run in the order of their names. */
-export function migrationsOf(schema: string): Record<string, Migration> {
+/** The migrations of the sessions' tables. */
+export function migrationsOf(schema: string): Migrations {
   return {
-    "0001_sessions": {
-      up: async (db) => {
-        await createSessionTables(db, schema);
-        await createOwnerTables(db, schema);
+    table: "migration",
+    runBy: "sessions.migrate()",
+    steps: {
+      "0001_sessions": {
+        up: async (db) => {
+          await createSessionTables(db, schema);
+          await createOwnerTables(db, schema);
+        },
       },
     },
   };

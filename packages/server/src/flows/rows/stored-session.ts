@@ -1,6 +1,7 @@
 import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
 import { storable, type Change, type Command, type Device, type Snapshot } from "@sessions/core";
+import { chainHash } from "../../postgres/chain-hash.ts";
 import type { StoredState } from "./tables.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
 
@@ -87,12 +88,6 @@ export function nextRevision(
     entry: { number, hash, body, text },
     receipt,
   };
-}
-
-/** The hash of an entry: SHA-256 over the hash before it and the entry's text. */
-export function chainHash(before: Uint8Array | null, text: string): Uint8Array {
-  const bytes = Buffer.from(text);
-  return digest("sha256", before === null ? bytes : Buffer.concat([before, bytes]), "buffer");
 }
 
 /** Looks for the receipt of a command: gives its revision, or "mismatch" if the id belongs to a command with another body. Null without a receipt. */
