@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { endsAt, isFresh, isLevel, levelOf, lifetimeOf, type Expires } from "./lifetime.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+test.each<readonly [expires: Expires, absoluteMs: number, idleMs: number | undefined, slackMs: number]>([
+  ["aal1", 30 * DAY_MS, undefined, MINUTE_MS],
+  ["aal2", DAY_MS, HOUR_MS, 3 * MINUTE_MS],
+  ["aal3", 12 * HOUR_MS, 15 * MINUTE_MS, MINUTE_MS],
+  [{ absolute: "180d" }, 180 * DAY_MS, undefined, MINUTE_MS],
+  [{ idle: "30d", absolute: "180d" }, 180 * DAY_MS, 30 * DAY_MS, 1.5 * DAY_MS],
+])("%j has its times", (expires, absoluteMs, idleMs, slackMs) => {
+  expect(lifetimeOf(expires)).toEqual({ absoluteMs, slackMs, ...(idleMs === undefined ? {} : { idleMs }) });
+});
+
+test.each<readonly [expires: unknown, says: RegExp]>([
+  ["aal4", /expires/],
+  ["toString", /expires/],
+  [{}, /expires\.absolute/],
+  [{ absolute: "never" }, /expires\.absolute/],
+  [{ absolute: 30 }, /expires\.absolute/],
+  [{ idle: "0m", absolute: "1d" }, /expires\.idle/],
+  [{ idle: "2d", absolute: "1d" }, /longer/],
+])("%j is refused by name", (expires, says) => {
+  expect(() => lifetimeOf(expires as Expires)).toThrow(/^configuration_invalid/);
+  expect(() => lifetimeOf(expires as Expires)).toThrow(says);
+});
+
+test("S16: a use that is noted as late as the slack allows ends nothing early", () => {
+  const lifetime = lifetimeOf("aal2");
+  const usedMs = 10 * HOUR_MS;
+  // The last use was noted up to the slack before it.
+  const noted = { provedMs: 0, lastUsedMs: usedMs - lifetime.slackMs };
+  expect(endsAt(lifetime, noted)).toBe(usedMs + HOUR_MS);
+});
+
+test("S17: no use goes beyond the absolute deadline, and a new proof resets both", () => {
+  const lifetime = lifetimeOf("aal3");
+  expect(endsAt(lifetime, { provedMs: 0, lastUsedMs: 12 * HOUR_MS - 1 })).toBe(12 * HOUR_MS);
+  expect(endsAt(lifetime, { provedMs: 12 * HOUR_MS, lastUsedMs: 12 * HOUR_MS })).toBe(12 * HOUR_MS + 16 * MINUTE_MS);
+});
+
+test("without an idle time only the proof counts", () => {
+  expect(endsAt(lifetimeOf("aal1"), { provedMs: 5, lastUsedMs: 5 })).toBe(30 * DAY_MS + 5);
+});
+
+test("a proof is fresh up to its time, to the millisecond", () => {
+  expect(isFresh(1_000, 5_000, 6_000)).toBe(true);
+  expect(isFresh(1_000, 5_000, 6_001)).toBe(false);
+  expect(isFresh(2_000, 5_000, 1_000)).toBe(true);
+});
+
+test.each<readonly [factors: readonly string[], level: string | undefined]>([
+  [[], undefined],
+  [["password"], "aal1"],
+  [["totp"], "aal1"],
+  [["password", "password"], "aal1"],
+  [["totp", "sms"], "aal1"],
+  [["magic"], "aal1"],
+  [["password", "magic"], "aal1"],
+  [["password", "totp"], "aal2"],
+  [["passkey"], "aal2"],
+  [["security_key"], "aal1"],
+  [["password", "security_key"], "aal3"],
+  [["hardware_passkey"], "aal3"],
+])("%j prove the level %s", (factors, level) => {
+  expect(levelOf(factors)).toBe(level);
+});
+
+test("a higher level is enough, a lower one is not, and no proof is none", () => {
+  expect(isLevel("aal3", "aal2")).toBe(true);
+  expect(isLevel("aal2", "aal2")).toBe(true);
+  expect(isLevel("aal1", "aal2")).toBe(false);
+  expect(isLevel(undefined, "aal1")).toBe(false);
+});

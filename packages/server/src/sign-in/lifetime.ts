@@ -1,0 +1,88 @@
+import { durationMs, SessionsError, type Duration } from "@sessions/core";
+
+/** An authentication assurance level of NIST SP 800-63B-4. */
+export type Level = "aal1" | "aal2" | "aal3";
+
+/**
+ * How long a sign-in lasts. `absolute` counts from the last proof of who the person is, `idle` from the last use. A level
+ * stands for the times that NIST SP 800-63B-4 names for it.
+ */
+export type Expires = Level | { readonly idle?: Duration; readonly absolute: Duration };
+
+export interface Lifetime {
+  readonly absoluteMs: number;
+  /** Undefined if a sign-in that nobody uses lasts as long as any other. */
+  readonly idleMs?: number;
+  /** How late a use may be noted. The stored deadline is later by this time. */
+  readonly slackMs: number;
+}
+
+const presets: Readonly<Record<Level, { readonly idle?: Duration; readonly absolute: Duration }>> = {
+  aal1: { absolute: "30d" },
+  aal2: { idle: "1h", absolute: "24h" },
+  aal3: { idle: "15m", absolute: "12h" },
+};
+
+const MIN_SLACK_MS = 60_000;
+
+/** @throws {SessionsError} `configuration_invalid` if a time is missing, wrong, or longer than the one that bounds it. */
+export function lifetimeOf(expires: Expires): Lifetime {
+  const { idle, absolute } = typeof expires === "string" ? presetOf(expires) : expires;
+  const absoluteMs = timeOf("absolute", absolute);
+  if (idle === undefined) return { absoluteMs, slackMs: MIN_SLACK_MS };
+  const idleMs = timeOf("idle", idle);
+  if (idleMs > absoluteMs) {
+    throw new SessionsError("configuration_invalid", "`expires.idle` is longer than `expires.absolute`. Shorten it.");
+  }
+  return { absoluteMs, idleMs, slackMs: Math.max(MIN_SLACK_MS, idleMs / 20) };
+}
+
+function presetOf(level: string): { readonly idle?: Duration; readonly absolute: Duration } {
+  if (Object.hasOwn(presets, level)) return presets[level as Level];
+  throw new SessionsError("configuration_invalid", '`expires` is "aal1", "aal2", "aal3", or has `absolute`.');
+}
+
+function timeOf(name: string, duration: unknown): number {
+  const ms = typeof duration === "string" ? durationMs(duration) : undefined;
+  if (ms !== undefined) return ms;
+  throw new SessionsError("configuration_invalid", `\`expires.${name}\` must be a duration, such as "30m" or "12h".`);
+}
+
+/** When a sign-in ends if nobody uses it again: the idle deadline with its slack, or the absolute one before it. */
+export function endsAt(lifetime: Lifetime, { provedMs, lastUsedMs }: { provedMs: number; lastUsedMs: number }): number {
+  const { absoluteMs, idleMs, slackMs } = lifetime;
+  const absolute = provedMs + absoluteMs;
+  return idleMs === undefined ? absolute : Math.min(absolute, lastUsedMs + idleMs + slackMs);
+}
+
+/** Whether the last proof is at most this old. A proof of a node whose clock is ahead is new. */
+export function isFresh(provedMs: number, freshMs: number, nowMs: number): boolean {
+  return nowMs - provedMs <= freshMs;
+}
+
+// NIST SP 800-63B-4, section 3. An unknown name proves one factor, as a password does.
+const knowledge: readonly string[] = ["password"];
+const possession: readonly string[] = ["totp", "sms", "push", "recovery_code", "security_key"];
+const both: readonly string[] = ["passkey", "hardware_passkey"];
+
+/**
+ * The level that these factors prove together.
+ *
+ * | level | factors |
+ * | --- | --- |
+ * | aal3 | `hardware_passkey`, or `security_key` and `password` |
+ * | aal2 | `passkey`, or `password` and one of `totp`, `sms`, `push`, `recovery_code` |
+ * | aal1 | any other factor |
+ */
+export function levelOf(factors: readonly string[]): Level | undefined {
+  if (factors.length === 0) return undefined;
+  const has = (names: readonly string[]) => factors.some((factor) => names.includes(factor));
+  const isTwo = has(both) || (has(knowledge) && has(possession));
+  if (has(["hardware_passkey"]) || (isTwo && has(["security_key"]))) return "aal3";
+  return isTwo ? "aal2" : "aal1";
+}
+
+/** Whether a level is at least the one that is asked for. */
+export function isLevel(level: Level | undefined, asked: Level): boolean {
+  return level !== undefined && level >= asked;
+}

@@ -1,0 +1,209 @@
+import { createHash, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { base64url, BRANCH_BYTES, SECRET_BYTES, type Token } from "./token.ts";
+
+/** How long a request, or its reply, may be on its way. */
+export const HANG_MS = 5 * 60_000;
+
+/**
+ * How long after the last offer of a secret every branch of it is accepted. The reply with the offer may hang, and a
+ * request that was sent before it arrived may hang again. A browser that dies loses the cookies of its last 30 seconds.
+ * The rest is for the clocks of nodes, for their caches, and for offers that are noted late.
+ */
+export const OVERLAP_MS = 2 * HANG_MS + 2 * 60_000;
+
+/** How long a token is `superseded` after another one was bound, before it counts as stolen. */
+export const GRACE_MS = 2 * 60_000;
+
+/** How often a secret that was replaced can come back after `HANG_MS` and start the overlap again. */
+export const MAX_RESTARTS = 2;
+
+/** The longest time from a rotation that the owner and a thief both used to the end of the sign-in. */
+export const MAX_SHARED_MS = (1 + MAX_RESTARTS) * HANG_MS + OVERLAP_MS + GRACE_MS;
+
+/** Offers of one secret within this time are noted once. */
+const NOTE_MS = 15_000;
+/** A token of an older generation than this is unknown. Each generation costs one derivation. */
+const MAX_BEHIND = 64;
+const SALT_BYTES = 16;
+
+/** The part of a sign-in's row that decides about a token. All bytes are base64url. */
+export interface RotationState {
+  /** Raised by one with each write. A write takes effect only if the row still has the number before. */
+  readonly revision: number;
+  /** The highest generation that was presented. The times below are about its secret. */
+  readonly generation: number;
+  /** SHA-256 of this generation's secret. */
+  readonly hash: string;
+  /** SHA-256 of the next generation's secret. */
+  readonly nextHash: string;
+  /** Makes a generation's secret from the one before. It is random, and only the row has it. */
+  readonly salt: string;
+  /** SHA-256 of the secret that a new proof replaced. Null after the first rotation. */
+  readonly replacedHash: string | null;
+  /** When this generation was first presented. */
+  readonly firstUsedMs: number;
+  /** When this generation was last offered. It can be up to 15 seconds too old. */
+  readonly offeredMs: number;
+  /** When this generation was first presented after the last restart. */
+  readonly usedMs: number | null;
+  readonly restarts: number;
+  /** The only branch of this generation that is accepted. Null during the overlap. */
+  readonly branch: string | null;
+  readonly boundMs: number | null;
+  /** The branch to which the generation before was bound. */
+  readonly previousBranch: string | null;
+}
+
+/** The next secret, for the answer's cookie. */
+export type Offer = Pick<Token, "generation" | "branch" | "secret">;
+
+export type Presented =
+  /** The offer may leave only after the write, if there is one. If another write came first, the token is judged again. */
+  | { readonly kind: "accepted"; readonly offer?: Offer; readonly write?: RotationState }
+  /** The secret is right and was replaced a moment ago. The client has the newer one, and tries again. */
+  | { readonly kind: "superseded" }
+  /** The secret is right and was replaced long ago. The sign-in ends as `secret_reused`. */
+  | { readonly kind: "reused" }
+  | { readonly kind: "nobody" };
+
+export interface RotationOptions {
+  readonly rotateMs: number;
+  readonly random?: (bytes: number) => Uint8Array;
+}
+
+/** The first secret of a sign-in, or the first one after a new proof: then `replaces` is the state before. */
+export function createRotation(
+  nowMs: number,
+  replaces?: RotationState,
+  random: (bytes: number) => Uint8Array = randomBytes,
+): { readonly rotation: RotationState; readonly offer: Offer } {
+  const offer = { generation: 0, branch: base64url(random(BRANCH_BYTES)), secret: random(SECRET_BYTES) };
+  const salt = base64url(random(SALT_BYTES));
+  const rotation = {
+    revision: replaces ? replaces.revision + 1 : 0,
+    generation: 0,
+    hash: hashOf(offer.secret),
+    nextHash: hashOf(secretAfter(offer.secret, salt, 0)),
+    salt,
+    replacedHash: replaces?.hash ?? null,
+    firstUsedMs: nowMs,
+    offeredMs: nowMs,
+    usedMs: nowMs,
+    restarts: 0,
+    // One answer alone has it, so there is nothing to wait for.
+    branch: offer.branch,
+    boundMs: nowMs,
+    previousBranch: null,
+  };
+  return { rotation, offer };
+}
+
+/** Judges a token by its sign-in's row. docs/decisions/0020-sign-ins.md says why the rules are these. */
+export function present(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
+  const behind = row.generation - token.generation;
+  if (behind === -1) {
+    if (isHash(row.nextHash, token.secret)) return { kind: "accepted", write: moved(row, token, nowMs) };
+  } else if (behind >= 0 && behind <= MAX_BEHIND) {
+    const secret = forward(token, row);
+    if (isHash(row.hash, secret)) {
+      if (behind === 0) return presentCurrent(row, token, nowMs, options);
+      if (behind === 1) return presentPrevious(row, token, secret, nowMs, options);
+      return { kind: "reused" };
+    }
+  }
+  const isReplaced = row.replacedHash !== null && isHash(row.replacedHash, token.secret);
+  return { kind: isReplaced && nowMs < row.firstUsedMs + GRACE_MS ? "superseded" : "nobody" };
+}
+
+function presentCurrent(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
+  if (row.branch === null) {
+    if (nowMs - row.offeredMs >= OVERLAP_MS) {
+      const write = changed(row, { branch: token.branch, boundMs: nowMs });
+      return { kind: "accepted", write, ...offerWhenDue(write, token, nowMs, options) };
+    }
+    return row.usedMs === null ? { kind: "accepted", write: changed(row, { usedMs: nowMs }) } : { kind: "accepted" };
+  }
+  if (row.branch !== token.branch) return tooLate(row, nowMs);
+  return { kind: "accepted", ...offerWhenDue(row, token, nowMs, options) };
+}
+
+function presentPrevious(
+  row: RotationState,
+  token: Token,
+  secret: Uint8Array,
+  nowMs: number,
+  { random = randomBytes }: RotationOptions,
+): Presented {
+  if (row.branch !== null) return tooLate(row, nowMs);
+  // No browser has another branch of a generation that was bound. It waited there since before.
+  if (row.previousBranch !== token.branch) return { kind: "reused" };
+  const offer = { generation: row.generation, branch: base64url(random(BRANCH_BYTES)), secret };
+  const isOnItsWay = row.usedMs === null || nowMs - row.usedMs <= HANG_MS;
+  if (isOnItsWay) {
+    if (nowMs - row.offeredMs < NOTE_MS) return { kind: "accepted", offer };
+    return { kind: "accepted", offer, write: changed(row, { offeredMs: nowMs }) };
+  }
+  // A browser died, and its cookies went back to this generation. A thief could claim that for ever.
+  if (row.restarts === MAX_RESTARTS) return { kind: "accepted", offer };
+  const write = changed(row, { offeredMs: nowMs, usedMs: null, restarts: row.restarts + 1 });
+  return { kind: "accepted", offer, write };
+}
+
+function tooLate({ boundMs }: RotationState, nowMs: number): Presented {
+  return { kind: boundMs !== null && nowMs < boundMs + GRACE_MS ? "superseded" : "reused" };
+}
+
+/** The cookies that a browser holds of a bound generation are the last ones, so nothing of the one before is under way. */
+function offerWhenDue(
+  row: RotationState,
+  token: Token,
+  nowMs: number,
+  { rotateMs, random = randomBytes }: RotationOptions,
+): { readonly offer?: Offer } {
+  if (nowMs - row.firstUsedMs < rotateMs) return {};
+  const secret = secretAfter(token.secret, row.salt, row.generation);
+  return { offer: { generation: row.generation + 1, branch: base64url(random(BRANCH_BYTES)), secret } };
+}
+
+function moved(row: RotationState, token: Token, nowMs: number): RotationState {
+  return changed(row, {
+    generation: token.generation,
+    hash: row.nextHash,
+    nextHash: hashOf(secretAfter(token.secret, row.salt, token.generation)),
+    replacedHash: null,
+    firstUsedMs: nowMs,
+    offeredMs: nowMs,
+    usedMs: nowMs,
+    restarts: 0,
+    branch: null,
+    boundMs: null,
+    previousBranch: row.branch,
+  });
+}
+
+function changed(row: RotationState, change: Partial<RotationState>): RotationState {
+  return { ...row, ...change, revision: row.revision + 1 };
+}
+
+/** The secret of the row's generation, from an earlier one. */
+function forward(token: Token, { salt, generation }: RotationState): Uint8Array {
+  let { secret } = token;
+  for (let at = token.generation; at < generation; at += 1) secret = secretAfter(secret, salt, at);
+  return secret;
+}
+
+function secretAfter(secret: Uint8Array, salt: string, generation: number): Uint8Array {
+  const bytes = Buffer.from(salt, "base64url");
+  return new Uint8Array(hkdfSync("sha256", secret, bytes, `sign-in ${generation + 1}`, SECRET_BYTES));
+}
+
+export function hashOf(secret: Uint8Array): string {
+  return createHash("sha256").update(secret).digest("base64url");
+}
+
+/** Whether this is the hash of the secret, in a time that does not tell where they differ. */
+export function isHash(hash: string, secret: Uint8Array): boolean {
+  const known = Buffer.from(hash, "base64url");
+  const given = createHash("sha256").update(secret).digest();
+  return known.length === given.length && timingSafeEqual(known, given);
+}
