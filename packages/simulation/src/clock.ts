@@ -1,7 +1,7 @@
 /** How long `until` waits at most, in simulated milliseconds. */
 const MOST_WAIT_MS = 60 * 60_000;
 
-interface Due {
+interface ScheduledEvent {
   readonly atMs: number;
   readonly run: () => void;
 }
@@ -10,14 +10,14 @@ interface Due {
 export class Clock {
   #nowMs: number;
   /** The next event last. Of events at one moment, the first that was added runs first. */
-  readonly #due: Due[] = [];
+  readonly #scheduled: ScheduledEvent[] = [];
 
-  readonly #rest: () => Promise<void>;
+  readonly #waitUntilIdle: () => Promise<void>;
 
   /** `rest` resolves when all work that follows from the last event has finished. */
-  constructor(startMs: number, rest: () => Promise<void>) {
+  constructor(startMs: number, waitUntilIdle: () => Promise<void>) {
     this.#nowMs = startMs;
-    this.#rest = rest;
+    this.#waitUntilIdle = waitUntilIdle;
   }
 
   /** Milliseconds since 1970. */
@@ -28,20 +28,20 @@ export class Clock {
   /** Runs something later, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void {
     const entry = { atMs: this.#nowMs + Math.max(0, ms), run };
-    let place = this.#due.length;
-    while (place > 0 && this.#due[place - 1]!.atMs <= entry.atMs) place -= 1;
-    this.#due.splice(place, 0, entry);
+    let place = this.#scheduled.length;
+    while (place > 0 && this.#scheduled[place - 1]!.atMs <= entry.atMs) place -= 1;
+    this.#scheduled.splice(place, 0, entry);
     return () => {
-      const found = this.#due.indexOf(entry);
-      if (found !== -1) this.#due.splice(found, 1);
+      const found = this.#scheduled.indexOf(entry);
+      if (found !== -1) this.#scheduled.splice(found, 1);
     };
   }
 
   /** Lets time pass, event by event. */
-  async pass(ms: number): Promise<void> {
+  async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
-    await this.#rest();
-    while ((this.#due.at(-1)?.atMs ?? Infinity) <= untilMs) await this.#next();
+    await this.#waitUntilIdle();
+    while ((this.#scheduled.at(-1)?.atMs ?? Infinity) <= untilMs) await this.#next();
     this.#nowMs = untilMs;
   }
 
@@ -54,16 +54,16 @@ export class Clock {
       settled = true;
     };
     void look();
-    await this.#rest();
-    while (!settled && this.#due.length > 0 && this.#nowMs < untilMs) await this.#next();
+    await this.#waitUntilIdle();
+    while (!settled && this.#scheduled.length > 0 && this.#nowMs < untilMs) await this.#next();
     if (!settled) throw new Error("It is not settled within an hour.");
     return work;
   }
 
   async #next(): Promise<void> {
-    const { atMs, run } = this.#due.pop()!;
+    const { atMs, run } = this.#scheduled.pop()!;
     this.#nowMs = Math.max(this.#nowMs, atMs);
     run();
-    await this.#rest();
+    await this.#waitUntilIdle();
   }
 }

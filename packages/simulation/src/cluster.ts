@@ -7,24 +7,24 @@ import type {
   ReceiptRequest,
   Snapshot,
 } from "@sessions/core";
-import { BrowserShare } from "./browser/browser.ts";
-import { randomOf } from "./random.ts";
+import { LocksAndChannels } from "./browser/locks-and-channels.ts";
+import { createRandom } from "./random.ts";
 import type { Clock } from "./clock.ts";
 import type { SimulatedDatabase } from "./nodes/database.ts";
 import { Disk } from "./browser/disk.ts";
 import { firstDeployment, nextDeployment } from "./flows.ts";
-import { currentHost } from "./host.ts";
-import { Broken, Journal } from "./journal.ts";
+import { currentProcess } from "./simulated-process.ts";
+import { InvariantBroken, Journal } from "./journal.ts";
 import { Network } from "./network.ts";
 import { goodConnection } from "./network-conditions.ts";
 import { ServerNode, SimulatedBus } from "./nodes/node.ts";
 import { DurabilityChecks } from "./checks/durability.ts";
 import { ReplyChecks } from "./checks/replies.ts";
 import { ScreenChecks } from "./checks/screens.ts";
-import { Tab, type SimulatedDevice, type Sleep } from "./browser/tab.ts";
+import { Tab, type SimulatedDevice, type SleepKind } from "./browser/tab.ts";
 
 /** How long a dead node stays away, in milliseconds. */
-export const ABSENCE_MS = 8_000;
+export const RESTART_MS = 8_000;
 
 export const owners = ["ada", "bob"] as const;
 export const nodeNames = ["node 1", "node 2", "node 3"] as const;
@@ -58,9 +58,9 @@ export class Cluster {
   readonly #deployed = { nodes: firstDeployment, pages: firstDeployment };
   /** Owners and devices whose browser deleted unsent work. The next page must report that. */
   readonly #unreportedLosses = new Set<string>();
-  #opened = 0;
+  #openedTabs = 0;
   #isOver = false;
-  #broken: Broken | undefined;
+  #broken: InvariantBroken | undefined;
 
   constructor(clock: Clock, randomSeed: number, database: SimulatedDatabase) {
     this.#clock = clock;
@@ -69,10 +69,10 @@ export class Cluster {
     this.journal = new Journal(clock);
     this.durability = new DurabilityChecks(this.journal, this.replies);
     this.screens = new ScreenChecks(this.durability, (error) => this.#fail(error));
-    this.bus = new SimulatedBus(clock, randomOf(randomSeed, "bus"));
+    this.bus = new SimulatedBus(clock, createRandom(randomSeed, "bus"));
     this.network = new Network({
       clock,
-      random: randomOf(randomSeed, "network"),
+      random: createRandom(randomSeed, "network"),
       nodes: () => [...this.nodes.values()].filter((node) => node.alive),
       onRequest: (owner, procedure, request) => {
         const { commands = [], session } = request as Partial<PushRequest & { readonly session: string }>;
@@ -83,13 +83,13 @@ export class Cluster {
             if (procedure === "push") this.replies.push(owner, request as PushRequest, reply as PushReply);
             if (procedure === "receipt") this.replies.receipt(owner, request as ReceiptRequest, reply as ReceiptReply);
             // Each kind of reply has its sessions in one or more of these fields.
-            const told = reply as Partial<PushReply & ReadReply & ListReply>;
-            const all = [told.session ?? [], told.active ?? [], told.ended ?? [], told.snapshots ?? []].flat();
+            const answer = reply as Partial<PushReply & ReadReply & ListReply>;
+            const all = [answer.session ?? [], answer.active ?? [], answer.ended ?? [], answer.snapshots ?? []].flat();
             for (const one of all) this.#checkSnapshot(owner, one);
             this.replies.requireNew(all, newest);
           });
       },
-      onSnapshots: (owner, { snapshots }) =>
+      onWatchEvent: (owner, { snapshots }) =>
         this.#recordFailure(() => {
           for (const snapshot of snapshots) this.#checkSnapshot(owner, snapshot);
         }),
@@ -98,7 +98,7 @@ export class Cluster {
       name,
       disk: new Disk(),
       cookies: new Map<string, string>(),
-      share: new BrowserShare(clock),
+      locksAndChannels: new LocksAndChannels(clock),
       tabs: new Set<Tab>(),
       hasLocks: name !== "old",
       skewMs: [0, 20_000, -15_000][index]!,
@@ -110,7 +110,7 @@ export class Cluster {
     return this.devices.flatMap(({ tabs }) => [...tabs]);
   }
 
-  /** Throws the first failure of a check, if there is one. @throws {Broken} */
+  /** Throws the first failure of a check, if there is one. @throws {InvariantBroken} */
   throwIfBroken(): void {
     if (this.#broken) throw this.#broken;
   }
@@ -119,40 +119,40 @@ export class Cluster {
     const node = new ServerNode({
       name,
       clock: this.#clock,
-      random: randomOf(this.#randomSeed, `${name} ${this.#clock.nowMs}`),
+      random: createRandom(this.#randomSeed, `${name} ${this.#clock.nowMs}`),
       database: this.#database,
       deployment: this.#deployed.nodes,
       bus: this.bus,
       onDeath: () => {
         this.journal.note(name, "dies");
         this.network.cut((stream) => stream.node === node);
-        if (!this.#isOver) this.#clock.after(ABSENCE_MS, () => this.startNode(name));
+        if (!this.#isOver) this.#clock.after(RESTART_MS, () => this.startNode(name));
       },
     });
     this.nodes.set(name, node);
   }
 
   openTab(device: SimulatedDevice, owner: string): Tab {
-    this.#opened += 1;
-    const name = `${device.name} ${owner[0]}${this.#opened}`;
+    this.#openedTabs += 1;
+    const name = `${device.name} ${owner[0]}${this.#openedTabs}`;
     this.journal.note(name, "opens");
     const tab = new Tab({
       name,
       owner,
       device,
       clock: this.#clock,
-      random: randomOf(this.#randomSeed, name),
+      random: createRandom(this.#randomSeed, name),
       deployment: this.#deployed.pages,
       transportOf: (one) => this.network.transportOf(one),
     });
     // A page lists the sessions of every flow.
-    currentHost.run(tab, () => tab.deployment.flows.map((flow) => tab.sessions.list(flow)));
+    currentProcess.run(tab, () => tab.deployment.flows.map((flow) => tab.sessions.list(flow)));
     if (this.#unreportedLosses.has(`${owner} ${device.name}`))
       void tab.sessions.ready.then(() => this.#requireTold(tab));
     return tab;
   }
 
-  sleep(tab: Tab, how: Sleep, ms: number): void {
+  sleep(tab: Tab, how: SleepKind, ms: number): void {
     tab.sleep(how);
     this.network.cut((stream) => stream.tab === tab);
     this.#clock.after(ms, () => tab.wake());
@@ -169,7 +169,7 @@ export class Cluster {
   async signOut(tab: Tab): Promise<void> {
     const { device, owner } = tab;
     const pages = [...device.tabs].filter((one) => one.owner === owner);
-    this.screens.leave(pages);
+    this.screens.stopFollowing(pages);
     this.durability.onSignedOut(device, owner, pages);
     this.#unreportedLosses.delete(`${owner} ${device.name}`);
     const isWiped = await tab.sessions.forget().then(
@@ -178,7 +178,7 @@ export class Cluster {
     );
     this.#recordFailure(() => {
       if (isWiped && tab.alive && device.disk.holds(owner)) {
-        throw new Broken("S9", `${device.name} still has something of ${owner}'s after the sign-out`);
+        throw new InvariantBroken("S9", `${device.name} still has something of ${owner}'s after the sign-out`);
       }
     });
     for (const page of pages) page.crash();
@@ -212,7 +212,7 @@ export class Cluster {
     this.bus.lose(0);
     for (const node of this.nodes.values()) node.recover();
     for (const device of this.devices) {
-      device.disk.become("fine");
+      device.disk.setState("fine");
       device.conditions = goodConnection;
       for (const tab of device.tabs) {
         tab.wake();
@@ -242,7 +242,7 @@ export class Cluster {
     // A page without a disk cannot know that data was lost.
     if (!alive || device.disk.state !== "fine" || !this.#unreportedLosses.delete(`${owner} ${device.name}`)) return;
     this.#recordFailure(() => {
-      if (!sessions.lost) throw new Broken("S13", `${tab.name} takes what the browser deleted for nothing`);
+      if (!sessions.lost) throw new InvariantBroken("S13", `${tab.name} takes what the browser deleted for nothing`);
     });
   }
 
@@ -250,11 +250,11 @@ export class Cluster {
     try {
       check();
     } catch (error) {
-      this.#fail(error as Broken);
+      this.#fail(error as InvariantBroken);
     }
   }
 
-  #fail(error: Broken): void {
+  #fail(error: InvariantBroken): void {
     this.#broken ??= error;
   }
 }

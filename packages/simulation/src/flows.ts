@@ -3,8 +3,8 @@ import { completions, openSessions, serve, type Served } from "@sessions/server"
 import { z } from "zod";
 
 /** How many transfers an owner may complete in a day, and have open at a time. */
-export const COMPLETIONS = 2;
-export const OPEN = 3;
+export const MAX_COMPLETIONS = 2;
+export const MAX_OPEN = 3;
 
 const expires = { idle: "30m", absolute: "3h" } as const;
 const amount = step({ input: z.object({ cents: z.int().positive() }), output: z.object({ feeCents: z.int() }) });
@@ -70,7 +70,7 @@ function deploymentOf(
 ): Deployment {
   // Both versions have the same handlers, which read no data that differs.
   const served = serve(ofTransfer as typeof transfer, {
-    limits: [completions({ atMost: COMPLETIONS, per: "day" }), openSessions({ atMost: OPEN })],
+    limits: [completions({ atMost: MAX_COMPLETIONS, per: "day" }), openSessions({ atMost: MAX_OPEN })],
     steps: {
       amount: ({ input, refuse }) => (input.cents % 7 === 0 ? refuse("Not by seven.") : { feeCents: 25 }),
     },
@@ -97,7 +97,7 @@ export interface SubmittedInput {
 }
 
 /** An input for a step that a person might give; `value` makes it one of few. */
-export function inputFor(stepName: string, value: number, version: number): Record<string, string | number | true> {
+export function exampleInput(stepName: string, value: number, version: number): Record<string, string | number | true> {
   switch (stepName) {
     case "recipient":
       return { name: `Payee ${value}`, iban: `BE${value}`, ...(version > 1 && { country: "NL" }) };
@@ -111,7 +111,7 @@ export function inputFor(stepName: string, value: number, version: number): Reco
 }
 
 /** The step and input as a later version must have them. Written by hand, so that it also checks the flows' migrations. */
-export function inputAtVersion(
+export function migratedInput(
   version: number,
   { step: name, input, version: given }: SubmittedInput,
 ): readonly [string, Json] {

@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import { currentHost } from "./host.ts";
+import { currentProcess } from "./simulated-process.ts";
 import { Tab } from "./browser/tab.ts";
 
 /**
@@ -8,8 +8,8 @@ import { Tab } from "./browser/tab.ts";
  */
 export function installGlobals(clock: Clock, diskLatencyMs: () => number): () => void {
   const later = (ms: number, run: () => void) => {
-    const host = currentHost.getStore();
-    return clock.after(ms, () => (host ? host.run(run) : run()));
+    const process = currentProcess.getStore();
+    return clock.after(ms, () => (process ? process.run(run) : run()));
   };
   class Timer {
     readonly cancel: () => void;
@@ -21,8 +21,8 @@ export function installGlobals(clock: Clock, diskLatencyMs: () => number): () =>
     }
   }
   const browser = () => {
-    const host = currentHost.getStore();
-    return host instanceof Tab ? host.browser : undefined;
+    const process = currentProcess.getStore();
+    return process instanceof Tab ? process.browser : undefined;
   };
 
   const replaced: PropertyDescriptorMap = {
@@ -31,8 +31,8 @@ export function installGlobals(clock: Clock, diskLatencyMs: () => number): () =>
     // The tasks of IndexedDB: the disk finishes them although their tab has crashed.
     setImmediate: {
       value(run: () => void) {
-        const host = currentHost.getStore();
-        const disk = host instanceof Tab ? host.device.disk : undefined;
+        const process = currentProcess.getStore();
+        const disk = process instanceof Tab ? process.device.disk : undefined;
         clock.after(diskLatencyMs(), () => (disk ? disk.run(run) : run()));
       },
     },

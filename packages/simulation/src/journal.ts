@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
 
 /** Thrown when an invariant is broken. */
-export class Broken extends Error {
-  override readonly name = "Broken";
+export class InvariantBroken extends Error {
+  override readonly name = "InvariantBroken";
   /** Which invariant of SPEC.md. */
   readonly invariant: string;
 
@@ -29,7 +29,7 @@ export class Journal {
   }
 }
 
-/** The end of an id: enough to tell it from the others of a world. */
-export function short(id: string | null): string {
+/** The last characters of an id: enough to tell it from the others of a world. */
+export function shortId(id: string | null): string {
   return id === null ? "none" : id.slice(-4);
 }

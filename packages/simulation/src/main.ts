@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { openDatabase } from "./nodes/database.ts";
-import { scriptOf, shrink, simulate } from "./simulate.ts";
+import { failureReport, shrink, simulate } from "./simulate.ts";
 import { START_MS } from "./world.ts";
 import { startPostgres } from "../../server/src/testing/postgres-server.ts";
 
@@ -42,7 +42,7 @@ async function runSeeds(): Promise<boolean> {
   for (let seed = first; seed < first + count; seed += 1) {
     const result = await simulate(seed, database);
     if (result.error) {
-      process.stdout.write(`\n${scriptOf(await shrink(result, database))}\n`);
+      process.stdout.write(`\n${failureReport(await shrink(result, database))}\n`);
       return false;
     }
     const done = seed - first + 1;

@@ -2,7 +2,7 @@ import type { WatchEvent } from "@sessions/core";
 import type { SessionTransport, WatchObserver } from "@sessions/client";
 import type { Random } from "../../server/src/testing/random.ts";
 import type { Clock } from "./clock.ts";
-import { currentHost } from "./host.ts";
+import { currentProcess } from "./simulated-process.ts";
 import type { ServerNode } from "./nodes/node.ts";
 import type { Tab } from "./browser/tab.ts";
 
@@ -13,7 +13,7 @@ export interface NetworkOptions {
   readonly nodes: () => readonly ServerNode[];
   /** Called when a request reaches a node. The returned function gets the reply, even if the network loses it. */
   readonly onRequest: (owner: string, procedure: string, request: unknown) => (reply: unknown) => void;
-  readonly onSnapshots: (owner: string, event: WatchEvent) => void;
+  readonly onWatchEvent: (owner: string, event: WatchEvent) => void;
 }
 
 type Procedure = "push" | "read" | "list" | "receipt" | "changes";
@@ -87,7 +87,7 @@ export class Network {
   }
 
   #watch(tab: Tab, request: string, observer: WatchObserver): { unsubscribe(): void } {
-    const { clock, random, onSnapshots } = this.#options;
+    const { clock, random, onWatchEvent } = this.#options;
     const stop = new AbortController();
     let arrivesMs = clock.nowMs;
     const arrive = (run: () => void) => {
@@ -107,14 +107,14 @@ export class Network {
         node,
         cut: () => {
           this.#streams.delete(stream);
-          currentHost.run(node, () => leave.abort());
+          currentProcess.run(node, () => leave.abort());
           broken();
         },
       };
       this.#streams.add(stream);
       stop.signal.addEventListener("abort", () => {
         this.#streams.delete(stream);
-        currentHost.run(node, () => leave.abort());
+        currentProcess.run(node, () => leave.abort());
       });
       node.run(() => {
         const read = async () => {
@@ -123,7 +123,7 @@ export class Network {
           for await (const event of events) {
             if (leave.signal.aborted || !node.alive) return;
             const text = JSON.stringify(event);
-            onSnapshots(tab.owner, JSON.parse(text));
+            onWatchEvent(tab.owner, JSON.parse(text));
             arrive(() => observer.onData(JSON.parse(text)));
           }
           if (this.#streams.has(stream)) stream.cut();

@@ -1,7 +1,7 @@
 import type { Json } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
-import { inputFor } from "./flows.ts";
-import { short, type Journal } from "./journal.ts";
+import { exampleInput } from "./flows.ts";
+import { shortId, type Journal } from "./journal.ts";
 import type { PersonAction } from "./plan.ts";
 import type { DurabilityChecks } from "./checks/durability.ts";
 import type { ScreenChecks } from "./checks/screens.ts";
@@ -31,9 +31,9 @@ export function confirmAll(tab: Tab, { journal, durability, screens }: PersonCon
       if (progress.current !== "review") continue;
       screens.follow(tab, flow, id);
       const session = tab.sessions.open(flow, id) as unknown as AnySession;
-      const input = inputFor("review", 0, version);
+      const input = exampleInput("review", 0, version);
       const submission = session.submit("review", input);
-      journal.note(tab.name, `confirms ${short(id)} as ${short(submission.id)}`);
+      journal.note(tab.name, `confirms ${shortId(id)} as ${shortId(submission.id)}`);
       durability.inputs.set(submission.id, { owner: tab.owner, version, step: "review", input });
       durability.onSubmitted(tab, session, submission, true);
     }
@@ -41,7 +41,11 @@ export function confirmAll(tab: Tab, { journal, durability, screens }: PersonCon
 }
 
 /** Does one action of a person in a tab, with the sessions that its screen shows. */
-export function act(tab: Tab, action: PersonAction, { journal, durability, screens, foreign }: PersonContext): void {
+export function perform(
+  tab: Tab,
+  action: PersonAction,
+  { journal, durability, screens, foreign }: PersonContext,
+): void {
   const { flows, version } = tab.deployment;
   const { session: nth, does, value } = action;
   const flow = flows[(nth + (does === "start" ? value : 0)) % flows.length]!;
@@ -50,7 +54,7 @@ export function act(tab: Tab, action: PersonAction, { journal, durability, scree
   if (does === "peek") {
     const id = foreign[value % Math.max(1, foreign.length)];
     if (id === undefined) return;
-    note(`opens ${short(id)}, which is somebody else's`);
+    note(`opens ${shortId(id)}, which is somebody else's`);
     screens.follow(tab, flow, id);
     return;
   }
@@ -65,7 +69,7 @@ export function act(tab: Tab, action: PersonAction, { journal, durability, scree
   const chosen = shown[nth % Math.max(1, shown.length)];
   if (does === "start" || does === "claim" || chosen === undefined) {
     const { id } = tab.sessions.start(flow);
-    note(`starts ${flow.name} ${short(id)}`);
+    note(`starts ${flow.name} ${shortId(id)}`);
     durability.onStarted(tab, id);
     screens.follow(tab, flow, id);
     return;
@@ -76,9 +80,9 @@ export function act(tab: Tab, action: PersonAction, { journal, durability, scree
   screens.follow(tab, chosen.flow, chosen.id);
   const { state } = session;
   const submit = (step: string) => {
-    const input = inputFor(step, value, version);
+    const input = exampleInput(step, value, version);
     const submission = session.submit(step, input);
-    note(`submits ${step} (${value}) of ${short(session.id)} as ${short(submission.id)}`);
+    note(`submits ${step} (${value}) of ${shortId(session.id)} as ${shortId(submission.id)}`);
     durability.drafts.onDecided(tab, session.id, step);
     durability.inputs.set(submission.id, { owner: tab.owner, version, step, input });
     durability.onSubmitted(tab, session, submission, chosen.flow.steps[step].confirm);
@@ -92,14 +96,14 @@ export function act(tab: Tab, action: PersonAction, { journal, durability, scree
       return submit(steps[value % steps.length]!);
     case "draft": {
       const step = steps[value % steps.length]!;
-      note(`types ${step} (${value}) in ${short(session.id)}`);
-      const fields = inputFor(step, value + 100, version);
+      note(`types ${step} (${value}) in ${shortId(session.id)}`);
+      const fields = exampleInput(step, value + 100, version);
       durability.drafts.onTyped(tab, session.id, step, fields, session.draft(step, fields).stored);
       return;
     }
     case "cancel": {
       const cancellation = session.cancel();
-      note(`cancels ${short(session.id)} as ${short(cancellation.id)}`);
+      note(`cancels ${shortId(session.id)} as ${shortId(cancellation.id)}`);
       durability.drafts.onDecided(tab, session.id);
       durability.onSubmitted(tab, session, cancellation, false);
       return;
@@ -108,7 +112,7 @@ export function act(tab: Tab, action: PersonAction, { journal, durability, scree
     case "discard": {
       const [entry] = state.shelved;
       if (entry === undefined) return;
-      note(`${does === "retry" ? "retries" : "discards"} ${short(entry.id)} of ${short(session.id)}`);
+      note(`${does === "retry" ? "retries" : "discards"} ${shortId(entry.id)} of ${shortId(session.id)}`);
       durability.drafts.onDecided(tab, session.id, entry.kind === "start" ? undefined : (entry.step ?? undefined));
       // All changes of a refused start leave the shelf together.
       for (const { id } of entry.kind === "start" ? state.shelved : [entry]) durability.onTakenFromShelf(id);

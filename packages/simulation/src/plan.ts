@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import type { DiskState } from "./browser/disk.ts";
-import { OPEN } from "./flows.ts";
+import { MAX_OPEN } from "./flows.ts";
 import type { NodeFault } from "./nodes/node.ts";
 import type { NetworkConditions } from "./network-conditions.ts";
-import type { Sleep } from "./browser/tab.ts";
+import type { SleepKind } from "./browser/tab.ts";
 
 /** An action of a person. The numbers choose among the tabs, sessions and steps that exist at that moment. */
 export interface PersonAction {
@@ -33,7 +33,7 @@ export type Action = { readonly afterMs: number } & (
   | { readonly kind: "wait"; readonly minutes: number }
 );
 
-type TabAction = "open" | "reload" | "close" | "crash" | "sign out" | Sleep;
+type TabAction = "open" | "reload" | "close" | "crash" | "sign out" | SleepKind;
 
 /** All events of a world. */
 export interface Plan {
@@ -108,9 +108,9 @@ const tab = fc.oneof(
       "close",
       "crash",
       "crash",
-      "stopped",
+      "suspended",
       "frozen",
-      "kept",
+      "cached",
     ),
   },
   { weight: 1, arbitrary: fc.constant<TabAction>("sign out") },
@@ -146,7 +146,7 @@ const afterMs = fc.oneof(
 export const plans: fc.Arbitrary<Plan> = fc.noBias(
   fc.record({
     randomSeed: fc.noShrink(fc.nat(0x7fffffff)),
-    reviews: fc.constantFrom(0, 0, 0, OPEN),
+    reviews: fc.constantFrom(0, 0, 0, MAX_OPEN),
     actions: fc.array(
       fc.tuple(afterMs, action).map(([ms, what]): Action => ({ afterMs: ms, ...what })),
       { minLength: 0, maxLength: MOST_ACTIONS, size: "max" },

@@ -7,21 +7,21 @@ import { World } from "./world.ts";
 const SHRINK_MS = 30_000;
 
 /** How a world ended. */
-export interface Result {
+export interface SimulationResult {
   readonly seed: number;
   /** The invariant that was broken; undefined if all held. */
   readonly error: Error | undefined;
   /** The events, a line each. */
-  readonly script: readonly string[];
+  readonly events: readonly string[];
 }
 
 /** Runs the world of a seed. The same seed is the same world, event by event. */
-export function simulate(seed: number, database: SimulatedDatabase): Promise<Result> {
+export function simulate(seed: number, database: SimulatedDatabase): Promise<SimulationResult> {
   return run(seed, fc.sample(plans, { seed, numRuns: 1 })[0]!, database);
 }
 
 /** The smallest part of a seed's plan that fails too, as far as it was found. */
-export async function shrink(failed: Result, database: SimulatedDatabase): Promise<Result> {
+export async function shrink(failed: SimulationResult, database: SimulatedDatabase): Promise<SimulationResult> {
   const { seed } = failed;
   const untilMs = performance.now() + SHRINK_MS;
   let smallest = failed;
@@ -37,17 +37,17 @@ export async function shrink(failed: Result, database: SimulatedDatabase): Promi
 }
 
 /** A failure as it is printed. */
-export function scriptOf({ seed, error, script }: Result): string {
-  return [`Seed ${seed}: ${error?.message}`, ...script, `Again: pnpm simulate --seed ${seed}`].join("\n");
+export function failureReport({ seed, error, events }: SimulationResult): string {
+  return [`Seed ${seed}: ${error?.message}`, ...events, `Again: pnpm simulate --seed ${seed}`].join("\n");
 }
 
-async function run(seed: number, plan: Plan, database: SimulatedDatabase): Promise<Result> {
+async function run(seed: number, plan: Plan, database: SimulatedDatabase): Promise<SimulationResult> {
   await database.reset();
   const world = new World(plan, database);
   try {
     await world.run();
-    return { seed, error: undefined, script: world.journal.lines };
+    return { seed, error: undefined, events: world.journal.lines };
   } catch (error) {
-    return { seed, error: error as Error, script: world.journal.lines };
+    return { seed, error: error as Error, events: world.journal.lines };
   }
 }

@@ -2,13 +2,13 @@ import type { Snapshot } from "@sessions/core";
 import { DatabaseChecks } from "./checks/database.ts";
 import { Clock } from "./clock.ts";
 import type { SimulatedDatabase } from "./nodes/database.ts";
-import { inputFor, firstDeployment } from "./flows.ts";
+import { exampleInput, firstDeployment } from "./flows.ts";
 import { installGlobals } from "./globals.ts";
-import { currentHost } from "./host.ts";
+import { currentProcess } from "./simulated-process.ts";
 import type { Journal } from "./journal.ts";
-import { act, confirmAll } from "./person.ts";
+import { perform, confirmAll } from "./person.ts";
 import type { Action, Plan } from "./plan.ts";
-import { ABSENCE_MS, nodeNames, owners, Cluster } from "./cluster.ts";
+import { RESTART_MS, nodeNames, owners, Cluster } from "./cluster.ts";
 import type { Tab } from "./browser/tab.ts";
 
 /** When every world begins, in milliseconds since 1970. */
@@ -29,7 +29,7 @@ const HEALING_MS = 20_000;
  * 4. After `REST_MS` without new actions, every tab and the database must agree.
  *
  * For example, the plan `[{ kind: "person", does: "go on", … }, { kind: "crash node", … }]` submits a step in one tab and
- * then crashes the node that may be working on it. The run throws `Broken` if the step is then lost or applied twice.
+ * then crashes the node that may be working on it. The run throws `InvariantBroken` if the step is then lost or applied twice.
  */
 export class World {
   readonly #plan: Plan;
@@ -40,7 +40,7 @@ export class World {
 
   constructor(plan: Plan, database: SimulatedDatabase) {
     this.#plan = plan;
-    this.#clock = new Clock(START_MS, database.rest);
+    this.#clock = new Clock(START_MS, database.waitUntilIdle);
     this.#cluster = new Cluster(this.#clock, plan.randomSeed, database);
     this.#databaseChecks = new DatabaseChecks(database.db);
   }
@@ -49,7 +49,7 @@ export class World {
     return this.#cluster.journal;
   }
 
-  /** Runs the plan. Checks every invariant after each action. @throws {Broken} */
+  /** Runs the plan. Checks every invariant after each action. @throws {InvariantBroken} */
   async run(): Promise<void> {
     const cluster = this.#cluster;
     const uninstall = installGlobals(this.#clock, () => 1);
@@ -75,7 +75,7 @@ export class World {
     } finally {
       cluster.end();
       // Started work must end here. Otherwise it would continue in the next world.
-      await this.#clock.pass(ABSENCE_MS);
+      await this.#clock.advance(RESTART_MS);
       uninstall();
     }
   }
@@ -85,11 +85,11 @@ export class World {
     const { durability } = this.#cluster;
     const [flow] = firstDeployment.flows;
     for (let number = 0; number < this.#plan.reviews; number += 1) {
-      currentHost.run(tab, () => {
+      currentProcess.run(tab, () => {
         const session = tab.sessions.start(flow!);
         durability.onStarted(tab, session.id);
         for (const step of ["recipient", "amount"]) {
-          const input = inputFor(step, number, firstDeployment.version);
+          const input = exampleInput(step, number, firstDeployment.version);
           const submission = session.submit(step, input);
           durability.inputs.set(submission.id, { owner: tab.owner, version: firstDeployment.version, step, input });
           durability.onSubmitted(tab, session, submission, false);
@@ -109,7 +109,7 @@ export class World {
         if (tab === undefined) return;
         const foreign = [...durability.sessions].flatMap(([owner, ids]) => (owner === tab.owner ? [] : [...ids]));
         return tab.run(
-          () => durability.isSignedOut(tab) || act(tab, action, { journal, durability, screens, foreign }),
+          () => durability.isSignedOut(tab) || perform(tab, action, { journal, durability, screens, foreign }),
         );
       }
       case "confirm all":
@@ -124,7 +124,7 @@ export class World {
         if (action.does === "close") return device!.disk.closeAll();
         if (action.does === "evict" || action.does === "clear")
           return this.#cluster.evict(device!, action.does === "clear");
-        return device!.disk.become(action.does);
+        return device!.disk.setState(action.does);
       case "network":
         device!.conditions = action.conditions;
         journal.note(device!.name, `its network: ${JSON.stringify(action.conditions)}`);
@@ -148,7 +148,7 @@ export class World {
         return this.#cluster.deploy(action.what);
       case "sleep":
         journal.note("everybody", `sleeps for ${action.minutes} minutes`);
-        for (const tab of tabs) this.#cluster.sleep(tab, "stopped", action.minutes * 60_000);
+        for (const tab of tabs) this.#cluster.sleep(tab, "suspended", action.minutes * 60_000);
         this.#waitMs = action.minutes * 60_000;
         return;
       case "wait":
@@ -166,7 +166,7 @@ export class World {
       return;
     }
     cluster.journal.note(tab.name, `is to ${does}`);
-    if (does === "stopped" || does === "frozen" || does === "kept") return cluster.sleep(tab, does, ABSENCE_MS);
+    if (does === "suspended" || does === "frozen" || does === "cached") return cluster.sleep(tab, does, RESTART_MS);
     if (does === "sign out") return tab.run(() => void cluster.signOut(tab));
     if (does === "close") tab.run(() => tab.sessions.close());
     tab.crash();
@@ -174,7 +174,7 @@ export class World {
   }
 
   async #pass(ms: number): Promise<void> {
-    await this.#clock.pass(ms + this.#waitMs);
+    await this.#clock.advance(ms + this.#waitMs);
     this.#waitMs = 0;
     this.#cluster.throwIfBroken();
   }
@@ -210,7 +210,7 @@ export class World {
     for (const owner of owners) {
       const request = { flow: null, limit: 100, after: null };
       const caller = node!.sessions.router.createCaller({ user: owner });
-      const listed = await this.#clock.until(currentHost.run(node!, () => caller.list(request)));
+      const listed = await this.#clock.until(currentProcess.run(node!, () => caller.list(request)));
       const truth: Snapshot[] = [...listed.active, ...listed.ended];
       for (const tab of tabs) if (tab.owner === owner) screens.requireAgreement(tab, truth);
       durability.drafts.checkAtRest(owner, truth);

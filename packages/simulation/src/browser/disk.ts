@@ -1,6 +1,6 @@
 import { IDBFactory } from "fake-indexeddb";
 import type { SessionRecord } from "../../../client/src/record/record.ts";
-import type { Host } from "../host.ts";
+import type { SimulatedProcess } from "../simulated-process.ts";
 
 /** How a device's IndexedDB is. */
 export type DiskState = "fine" | "refused" | "full" | "frozen" | "absent";
@@ -8,7 +8,7 @@ export type DiskState = "fine" | "refused" | "full" | "frozen" | "absent";
 /** The IndexedDB of a device. Its tabs share it, and it fails as `state` says. */
 export class Disk {
   #factory = new IDBFactory();
-  readonly #connections = new Map<IDBDatabase, Host>();
+  readonly #connections = new Map<IDBDatabase, SimulatedProcess>();
   readonly #delayed: (() => void)[] = [];
   #state: DiskState = "fine";
 
@@ -16,7 +16,7 @@ export class Disk {
     return this.#state;
   }
 
-  become(state: DiskState): void {
+  setState(state: DiskState): void {
     this.#state = state;
     if (state !== "frozen") for (const run of this.#delayed.splice(0)) run();
   }
@@ -29,9 +29,9 @@ export class Disk {
 
   /** The browser closes every connection on its own. */
   closeAll(): void {
-    for (const [connection, host] of this.#connections) {
+    for (const [connection, process] of this.#connections) {
       connection.close();
-      host.run(() => connection.onclose?.(new Event("close")));
+      process.run(() => connection.onclose?.(new Event("close")));
     }
     this.#connections.clear();
   }
@@ -43,7 +43,7 @@ export class Disk {
   }
 
   /** `indexedDB` as a tab gets it. `opened` is called with each connection. */
-  openFor(host: Host, opened: (connection: IDBDatabase) => void): IDBFactory | undefined {
+  openFor(process: SimulatedProcess, opened: (connection: IDBDatabase) => void): IDBFactory | undefined {
     if (this.#state === "absent") return undefined;
     const open = (name: string, version?: number): IDBOpenDBRequest => {
       if (this.#state === "refused") throw new DOMException("The disk refuses.", "UnknownError");
@@ -51,7 +51,7 @@ export class Disk {
       const request = factory.open(name, version);
       request.addEventListener("success", () => {
         const connection = request.result;
-        this.#prepare(connection, host);
+        this.#prepare(connection, process);
         opened(connection);
         // The opened database was deleted meanwhile. The caller gets its answer first.
         if (factory !== this.#factory) queueMicrotask(() => this.closeAll());
@@ -68,12 +68,12 @@ export class Disk {
     });
   }
 
-  #prepare(connection: IDBDatabase, host: Host): void {
-    this.#connections.set(connection, host);
+  #prepare(connection: IDBDatabase, process: SimulatedProcess): void {
+    this.#connections.set(connection, process);
     const dispatch = connection.dispatchEvent.bind(connection);
     // A page that sleeps gets no events.
     connection.dispatchEvent = (event) => {
-      host.run(() => dispatch(event));
+      process.run(() => dispatch(event));
       return true;
     };
     const transact = connection.transaction.bind(connection);

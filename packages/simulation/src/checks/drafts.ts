@@ -1,10 +1,10 @@
 import { covers, sameJson, type Json, type Slot, type Snapshot } from "@sessions/core";
 import type { SessionRecord } from "../../../client/src/record/record.ts";
-import { Broken, short } from "../journal.ts";
+import { InvariantBroken, shortId } from "../journal.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
 
 /** The value of a field that a person typed, and that was on the disk of the device. */
-interface Typing {
+interface TypedValue {
   readonly device: SimulatedDevice;
   readonly owner: string;
   readonly session: string;
@@ -24,15 +24,15 @@ interface Typing {
  */
 export class DraftChecks {
   /** The newest value of each device in each field. */
-  readonly #newest = new Map<string, Typing>();
+  readonly #newest = new Map<string, TypedValue>();
   /** By owner, session, step and field: every draft and every submitted value that nodes have reported. */
-  readonly #told = new Map<string, { readonly slots: Map<string, Slot>; readonly submitted: Set<string> }>();
+  readonly #reported = new Map<string, { readonly slots: Map<string, Slot>; readonly submitted: Set<string> }>();
   /** By owner, session and step: the drafts that submissions have seen. */
   readonly #seen = new Map<string, Set<string>>();
   /** By device, owner, session and step: when a person there last submitted, discarded or cancelled. */
   readonly #decided = new Map<string, number>();
   /** By device, and by owner or for all: when the data there was last erased. */
-  readonly #gone = new Map<string, number>();
+  readonly #erased = new Map<string, number>();
   #moments = 0;
 
   /** A person types. The value counts when it is stored. */
@@ -45,7 +45,7 @@ export class DraftChecks {
   ): void {
     const moment = (this.#moments += 1);
     void stored.then(() => {
-      const gone = [this.#gone.get(`${device.name} ${owner}`) ?? 0, this.#gone.get(`${device.name} `) ?? 0];
+      const gone = [this.#erased.get(`${device.name} ${owner}`) ?? 0, this.#erased.get(`${device.name} `) ?? 0];
       if (Math.max(...gone) > moment) return;
       const record = device.disk.recordOf(owner, session);
       for (const [field, value] of Object.entries(fields)) {
@@ -66,7 +66,7 @@ export class DraftChecks {
 
   /** The data of a device was erased: by its browser, or by a sign-out. */
   onErased(device: SimulatedDevice, owner?: string): void {
-    this.#gone.set(`${device.name} ${owner ?? ""}`, (this.#moments += 1));
+    this.#erased.set(`${device.name} ${owner ?? ""}`, (this.#moments += 1));
     for (const [key, typing] of this.#newest) {
       if (typing.device === device && (owner === undefined || typing.owner === owner)) this.#newest.delete(key);
     }
@@ -88,18 +88,21 @@ export class DraftChecks {
     }
   }
 
-  /** At rest: looks for every typed value. `truth`: the sessions as the server has them. @throws {Broken} */
+  /** At rest: looks for every typed value. `truth`: the sessions as the server has them. @throws {InvariantBroken} */
   checkAtRest(owner: string, truth: readonly Snapshot[]): void {
     for (const typing of this.#newest.values()) {
       if (typing.owner !== owner) continue;
       const snapshot = truth.find(({ id }) => id === typing.session);
       if (this.#isSafe(typing, snapshot)) continue;
       const { device, session, step, field } = typing;
-      throw new Broken("S4", `${step}.${field} typed in ${short(session)} on ${device.name} is gone`);
+      throw new InvariantBroken("S4", `${step}.${field} typed in ${shortId(session)} on ${device.name} is gone`);
     }
   }
 
-  #isSafe({ device, owner, session, step, field, value, at, moment }: Typing, truth: Snapshot | undefined): boolean {
+  #isSafe(
+    { device, owner, session, step, field, value, at, moment }: TypedValue,
+    truth: Snapshot | undefined,
+  ): boolean {
     const place = `${owner} ${session} ${nameNow(step)}`;
     const decidedAt = (of: string) => this.#decided.get(`${device.name} ${owner} ${session} ${of}`) ?? 0;
     if (Math.max(decidedAt(nameNow(step)), decidedAt("")) > moment) return true;
@@ -126,8 +129,8 @@ export class DraftChecks {
 
   #of(owner: string, session: string, step: string, field: string) {
     const key = `${owner} ${session} ${nameNow(step)} ${field}`;
-    const found = this.#told.get(key) ?? { slots: new Map<string, Slot>(), submitted: new Set<string>() };
-    this.#told.set(key, found);
+    const found = this.#reported.get(key) ?? { slots: new Map<string, Slot>(), submitted: new Set<string>() };
+    this.#reported.set(key, found);
     return found;
   }
 }

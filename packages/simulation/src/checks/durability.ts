@@ -1,12 +1,10 @@
-import type { SessionState, Submission } from "@sessions/client";
+import type { SessionState, Settlement, Submission } from "@sessions/client";
 import { sameJson, type Snapshot } from "@sessions/core";
-import { inputAtVersion, type SubmittedInput } from "../flows.ts";
-import { Broken, short, type Journal } from "../journal.ts";
+import { migratedInput, type SubmittedInput } from "../flows.ts";
+import { InvariantBroken, shortId, type Journal } from "../journal.ts";
 import type { ReplyChecks } from "./replies.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
 import { DraftChecks } from "./drafts.ts";
-
-type Settled = Awaited<Submission["settled"]>;
 
 /** A command that a person was given an id for. */
 interface TrackedCommand {
@@ -17,10 +15,10 @@ interface TrackedCommand {
   onDisk: boolean;
   /** The disk was emptied while it was being written. */
   isDoubtful: boolean;
-  settled: Settled | undefined;
+  settled: Settlement | undefined;
 }
 
-interface SubmittedIn {
+interface OpenedSession {
   readonly id: string;
   readonly state: SessionState;
 }
@@ -56,7 +54,7 @@ export class DurabilityChecks {
     this.sessions.set(owner, (this.sessions.get(owner) ?? new Set()).add(session));
   }
 
-  onSubmitted(tab: Tab, session: SubmittedIn, submission: Submission, confirms: boolean): void {
+  onSubmitted(tab: Tab, session: OpenedSession, submission: Submission, confirms: boolean): void {
     const { id, stored, settled } = submission;
     this.commandIds.add(id);
     const tracked: TrackedCommand = {
@@ -71,7 +69,7 @@ export class DurabilityChecks {
       tracked.settled = settlement;
       if (!tab.alive) return;
       const told = settlement.outcome === "refused" ? settlement.refusal.code : settlement.outcome;
-      this.#journal.note(tab.name, `hears of ${short(id)}: ${told}`);
+      this.#journal.note(tab.name, `hears of ${shortId(id)}: ${told}`);
     });
     if (confirms) return void this.#commands.push(tracked);
     void stored.then(() => {
@@ -122,10 +120,14 @@ export class DurabilityChecks {
     for (const [step, { command }] of Object.entries(submissions)) {
       const given = this.inputs.get(command);
       if (given === undefined) continue;
-      if (given.owner !== owner) throw new Broken("S9", `${short(id)} has ${short(command)}, which is somebody else's`);
-      const [name, input] = inputAtVersion(version, given);
+      if (given.owner !== owner)
+        throw new InvariantBroken("S9", `${shortId(id)} has ${shortId(command)}, which is somebody else's`);
+      const [name, input] = migratedInput(version, given);
       if (name !== step || !sameJson(input, data[step])) {
-        throw new Broken("S12", `${short(id)} at version ${version} says other than ${short(command)} in ${step}`);
+        throw new InvariantBroken(
+          "S12",
+          `${shortId(id)} at version ${version} says other than ${shortId(command)} in ${step}`,
+        );
       }
     }
   }
@@ -139,20 +141,22 @@ export class DurabilityChecks {
     for (const { tab, session, id, onDisk, settled } of this.#commands) {
       if (settled?.outcome === "accepted") {
         if (this.#replies.accepted.get(`${tab.owner} ${id}`) !== settled.revision)
-          throw new Broken("S1", `${short(id)} was said to be saved and is not`);
+          throw new InvariantBroken("S1", `${shortId(id)} was said to be saved and is not`);
       }
       if (!onDisk) continue;
       const record = tab.device.disk.recordOf(tab.owner, session);
       const ended = record?.settled.find((entry) => entry.id === id)?.settlement;
       const isPending = record?.pending.some(({ command }) => command.id === id) ?? false;
-      if (!isPending && !ended) throw new Broken("S4", `${short(id)} was stored on ${tab.device.name} and is gone`);
-      if (isPending && ended) throw new Broken("S4", `${short(id)} is settled and pending on ${tab.device.name}`);
+      if (!isPending && !ended)
+        throw new InvariantBroken("S4", `${shortId(id)} was stored on ${tab.device.name} and is gone`);
+      if (isPending && ended)
+        throw new InvariantBroken("S4", `${shortId(id)} is settled and pending on ${tab.device.name}`);
       const shelved = record?.shelved.some((entry) => entry.id === id) ?? false;
       if (record?.shelved.some(({ refusal }) => refusal.code === "outdated")) {
-        throw new Broken("S12", `${tab.device.name} gave up what another version can send`);
+        throw new InvariantBroken("S12", `${tab.device.name} gave up what another version can send`);
       }
       if (ended?.outcome === "refused" && !shelved && !this.#takenFromShelf.has(id)) {
-        throw new Broken("S4", `${short(id)} was refused on ${tab.device.name} and is not shown`);
+        throw new InvariantBroken("S4", `${shortId(id)} was refused on ${tab.device.name} and is not shown`);
       }
     }
   }
@@ -164,16 +168,16 @@ export class DurabilityChecks {
         for (const { id, kind } of device.disk.recordOf(owner, session)?.shelved ?? []) {
           // A shelved draft has the id of the command that it is in conflict with.
           if (kind === "draft" || !effects.has(`${owner} ${id}`)) continue;
-          throw new Broken("S2", `${short(id)} took effect, and is shelved on ${device.name}`);
+          throw new InvariantBroken("S2", `${shortId(id)} took effect, and is shelved on ${device.name}`);
         }
       }
     }
     for (const { tab, id, settled } of this.#commands) {
       if (tab.alive && !this.#signedOutTabs.has(tab) && settled === undefined)
-        throw new Broken("S4", `${short(id)} was never decided`);
+        throw new InvariantBroken("S4", `${shortId(id)} was never decided`);
       if (settled?.outcome === "refused" && settled.refusal.code !== "unconfirmed") {
         if (effects.has(`${tab.owner} ${id}`))
-          throw new Broken("S2", `${short(id)} took effect, and was said to be refused`);
+          throw new InvariantBroken("S2", `${shortId(id)} took effect, and was said to be refused`);
       }
     }
   }

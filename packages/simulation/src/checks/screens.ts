@@ -1,7 +1,7 @@
 import { liftSession, sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
 import type { SessionState } from "@sessions/client";
-import { currentHost } from "../host.ts";
-import { Broken, short } from "../journal.ts";
+import { currentProcess } from "../simulated-process.ts";
+import { InvariantBroken, shortId } from "../journal.ts";
 import type { DurabilityChecks } from "./durability.ts";
 import type { Tab } from "../browser/tab.ts";
 
@@ -21,9 +21,9 @@ interface Screen {
 export class ScreenChecks {
   readonly #screens = new Map<Tab, Map<string, Screen>>();
   readonly #durability: DurabilityChecks;
-  readonly #fail: (error: Broken) => void;
+  readonly #fail: (error: InvariantBroken) => void;
 
-  constructor(durability: DurabilityChecks, fail: (error: Broken) => void) {
+  constructor(durability: DurabilityChecks, fail: (error: InvariantBroken) => void) {
     this.#durability = durability;
     this.#fail = fail;
   }
@@ -33,7 +33,7 @@ export class ScreenChecks {
     const ofTab = this.#screens.get(tab) ?? new Map<string, Screen>();
     this.#screens.set(tab, ofTab);
     if (ofTab.has(id)) return;
-    currentHost.run(tab, () => {
+    currentProcess.run(tab, () => {
       const session = tab.sessions.open(flow, id);
       const screen = { tab, id, stateOf: () => session.state, last: session.state };
       ofTab.set(id, screen);
@@ -43,7 +43,7 @@ export class ScreenChecks {
   }
 
   /** The owner of these tabs has signed out: their screens are not checked any more. */
-  leave(tabs: readonly Tab[]): void {
+  stopFollowing(tabs: readonly Tab[]): void {
     for (const tab of tabs) this.#screens.delete(tab);
   }
 
@@ -53,7 +53,7 @@ export class ScreenChecks {
     const state = screen.stateOf();
     screen.last = state;
     const wrong = (invariant: string, what: string) =>
-      this.#fail(new Broken(invariant, `${tab.name} shows ${short(id)} ${what}`));
+      this.#fail(new InvariantBroken(invariant, `${tab.name} shows ${shortId(id)} ${what}`));
     if (state.revision < last.revision) wrong("S10", `at ${state.revision} after ${last.revision}`);
     // The server may still refuse an end that waits to be sent.
     const isFinal = last.sync.pending === 0 && (last.status === "completed" || last.status === "cancelled");
@@ -65,7 +65,7 @@ export class ScreenChecks {
   /** At rest: a tab shows the sessions as the database has them, and has nothing left to send. */
   requireAgreement(tab: Tab, truth: readonly Snapshot[]): void {
     const wrong = (id: string, what: string) => {
-      throw new Broken("S1", `at rest, ${tab.name} shows ${short(id)} ${what}`);
+      throw new InvariantBroken("S1", `at rest, ${tab.name} shows ${shortId(id)} ${what}`);
     };
     for (const snapshot of truth) {
       const flow = tab.deployment.flows.find(({ name }) => name === snapshot.flow)!;
@@ -73,16 +73,16 @@ export class ScreenChecks {
       if (state.sync.pending > 0) wrong(snapshot.id, `with ${state.sync.pending} to send`);
       if (state.revision !== snapshot.revision) wrong(snapshot.id, `at ${state.revision}, not ${snapshot.revision}`);
       if (state.status !== snapshot.status) wrong(snapshot.id, `${state.status}, not ${snapshot.status}`);
-      const { data } = lifted(flow, snapshot);
+      const { data } = liftOrFail(flow, snapshot);
       if (!sameJson(state.data as Json, data)) wrong(snapshot.id, "with other data");
     }
   }
 }
 
-function lifted(flow: AnyFlow, snapshot: Snapshot): Snapshot {
+function liftOrFail(flow: AnyFlow, snapshot: Snapshot): Snapshot {
   try {
     return liftSession(flow, snapshot);
   } catch (error) {
-    throw new Broken("S12", `${short(snapshot.id)} cannot be lifted: ${(error as Error).message}`);
+    throw new InvariantBroken("S12", `${shortId(snapshot.id)} cannot be lifted: ${(error as Error).message}`);
   }
 }

@@ -7,7 +7,7 @@ import type { simulate } from "../simulate.ts";
 const packages = new URL("../../../", import.meta.url);
 
 /** The text of a source file after the patches. @throws {Error} if a replaced text is not there exactly once. */
-export function patched(file: string, patches: readonly Patch[]): string {
+export function applyPatches(file: string, patches: readonly Patch[]): string {
   const source = readFileSync(new URL(file, packages), "utf8");
   return patches.reduce((text, { find, replace }) => {
     if (text.split(find).length !== 2) throw new Error(`${file} does not hold this exactly once: ${find}`);
@@ -39,7 +39,7 @@ export async function importMutated(mutant: Mutant): Promise<Simulation> {
       if (!url.endsWith(tag)) return loaded;
       const path = fileURLToPath(url.slice(0, -tag.length));
       const patches = mutant.patches.filter(({ file }) => path === fileURLToPath(new URL(file, packages)));
-      return patches.length > 0 ? { ...loaded, source: patched(patches[0]!.file, patches) } : loaded;
+      return patches.length > 0 ? { ...loaded, source: applyPatches(patches[0]!.file, patches) } : loaded;
     },
   });
   try {

@@ -1,7 +1,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import { Kysely, PGliteDialect, PostgresDialect, sql, type Dialect } from "kysely";
 import { Pool } from "pg";
-import { Traffic, turn } from "./traffic.ts";
+import { DatabaseCalls, eventLoopTurn } from "./database-calls.ts";
 import type { Tables } from "../../../server/src/flows/rows/tables.ts";
 import { withTimeLimit } from "../../../server/src/time-limit.ts";
 import { createSessions } from "@sessions/server";
@@ -12,7 +12,7 @@ export interface SimulatedDatabase {
   dialect(): Dialect;
   readonly db: Kysely<Tables>;
   /** Resolves when it has answered all that it can answer now, and all work that follows has finished. */
-  readonly rest: () => Promise<void>;
+  readonly waitUntilIdle: () => Promise<void>;
   /** Empties it. */
   reset(): Promise<void>;
   close(): Promise<void>;
@@ -42,10 +42,10 @@ const auditStatements = [
 
 /** An embedded Postgres, or an empty database of its own beside the one at `url`; ready for a world that begins at `startMs`. */
 export async function openDatabase(startMs: number, url?: string): Promise<SimulatedDatabase> {
-  const engine = url === undefined ? await embedded() : await served(url);
-  const db = new Kysely<Tables>({ dialect: engine.dialect() });
+  const backend = url === undefined ? await startEmbedded() : await createOnServer(url);
+  const db = new Kysely<Tables>({ dialect: backend.dialect() });
   const node = createSessions({
-    database: engine.dialect(),
+    database: backend.dialect(),
     identify: () => undefined,
     flows: [],
     sweeps: false,
@@ -56,45 +56,45 @@ export async function openDatabase(startMs: number, url?: string): Promise<Simul
   for (const statement of auditStatements) await sql.raw(statement).execute(db);
   const tables = ["session", "session_archive", "session_event", "owner", "device"].map((name) => `sessions.${name}`);
   return {
-    dialect: engine.dialect,
+    dialect: backend.dialect,
     db,
-    rest: engine.rest,
+    waitUntilIdle: backend.waitUntilIdle,
     async reset() {
       const emptied = sql.raw(`truncate ${tables.join(", ")}, ledger, audit`).execute(db);
       if ((await withTimeLimit(RESET_MS, emptied)) === undefined) {
         throw new Error("The world before has left a transaction open, which keeps the database from all others.");
       }
     },
-    close: () => engine.close(),
+    close: () => backend.close(),
   };
 }
 
-interface Engine {
+interface Backend {
   dialect(): Dialect;
-  readonly rest: () => Promise<void>;
+  readonly waitUntilIdle: () => Promise<void>;
   close(): Promise<void>;
 }
 
-async function embedded(): Promise<Engine> {
+async function startEmbedded(): Promise<Backend> {
   const pglite = await PGlite.create();
   // It answers within microtasks.
-  return { dialect: () => new PGliteDialect({ pglite }), rest: turn, close: () => pglite.close() };
+  return { dialect: () => new PGliteDialect({ pglite }), waitUntilIdle: eventLoopTurn, close: () => pglite.close() };
 }
 
-async function served(url: string): Promise<Engine> {
+async function createOnServer(url: string): Promise<Backend> {
   const name = `sessions_simulation_${process.pid}`;
   const admin = new Pool({ connectionString: url, max: 1 });
   await admin.query(`create database ${name} template template0`);
   const own = new URL(url);
   own.pathname = `/${name}`;
-  const traffic = new Traffic();
+  const calls = new DatabaseCalls();
   // One pool for all nodes, so that a crashed node leaves no connections. No timers: they would use the simulated clock.
   const pool = new Pool({ connectionString: own.href, max: CONNECTIONS, idleTimeoutMillis: 0 });
   pool.on("error", () => {});
   const lent = { options: pool.options, connect: () => pool.connect(), end: () => Promise.resolve() };
   return {
-    dialect: () => traffic.counted(new PostgresDialect({ pool: lent })),
-    rest: () => traffic.rest(),
+    dialect: () => calls.countCallsOf(new PostgresDialect({ pool: lent })),
+    waitUntilIdle: () => calls.waitUntilIdle(),
     async close() {
       await pool.end();
       await admin.query(`drop database ${name} with (force)`);

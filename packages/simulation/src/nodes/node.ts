@@ -2,9 +2,9 @@ import { createSessions, type Bus, type BusListener, type Notice, type Sessions 
 import type { Clock } from "../clock.ts";
 import type { SimulatedDatabase } from "./database.ts";
 import type { Deployment } from "../flows.ts";
-import { currentHost, type Host } from "../host.ts";
+import { currentProcess, type SimulatedProcess } from "../simulated-process.ts";
 import type { Random } from "../../../server/src/testing/random.ts";
-import { withFaults, type StatementResult } from "./statements.ts";
+import { withStatementFaults, type StatementResult } from "./statement-faults.ts";
 
 /** A fault of a node at one of its next statements. */
 export interface NodeFault {
@@ -27,7 +27,7 @@ export interface NodeOptions {
 }
 
 /** A server process. After a crash it starts again with an empty memory. */
-export class ServerNode implements Host {
+export class ServerNode implements SimulatedProcess {
   readonly name: string;
   readonly sessions: Sessions;
   readonly #options: NodeOptions;
@@ -38,12 +38,12 @@ export class ServerNode implements Host {
     this.#options = options;
     this.name = options.name;
     const { clock, random, database, deployment, bus } = options;
-    const dialect = withFaults(database.dialect(), {
+    const dialect = withStatementFaults(database.dialect(), {
       latencyMs: () => random.between(1, 12),
       sleep: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
       resultOf: (kind) => this.#resultOf(kind),
     });
-    this.sessions = currentHost.run(this, () =>
+    this.sessions = currentProcess.run(this, () =>
       createSessions<{ readonly user: string }>({
         database: dialect,
         // Some nodes write batches, some row by row, as on the engines that need it.
@@ -63,7 +63,7 @@ export class ServerNode implements Host {
   }
 
   run(work: () => void): void {
-    if (this.#alive) currentHost.run(this, work);
+    if (this.#alive) currentProcess.run(this, work);
   }
 
   /** Makes one of its next statements fail. */

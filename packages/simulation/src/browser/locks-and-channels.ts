@@ -1,17 +1,17 @@
 import type { Clock } from "../clock.ts";
-import type { Host } from "../host.ts";
+import type { SimulatedProcess } from "../simulated-process.ts";
 
 /** How long a message between tabs or a lock takes, in milliseconds. */
 const HOP_MS = 2;
 
 interface Request {
   readonly hold: (lock: object | null) => unknown;
-  readonly host: Host;
+  readonly process: SimulatedProcess;
   readonly granted: PromiseWithResolvers<unknown>;
 }
 
 /** The Web Locks and broadcast channels that the tabs of one browser share. */
-export class BrowserShare {
+export class LocksAndChannels {
   readonly #clock: Clock;
   readonly #holders = new Map<string, Request>();
   readonly #queues = new Map<string, Request[]>();
@@ -22,11 +22,11 @@ export class BrowserShare {
   }
 
   /** `navigator.locks` of a tab. */
-  locksOf(host: Host) {
+  locksOf(process: SimulatedProcess) {
     return {
       request: (name: string, { signal, steal = false, ifAvailable = false }: LockOptions, hold: Request["hold"]) => {
         if (ifAvailable && this.#holders.has(name)) return Promise.resolve(hold(null));
-        const request: Request = { hold, host, granted: Promise.withResolvers() };
+        const request: Request = { hold, process, granted: Promise.withResolvers() };
         const queue = this.#queues.get(name) ?? [];
         this.#queues.set(name, queue);
         const gaveUp = () => new DOMException("The request was aborted.", "AbortError");
@@ -48,25 +48,25 @@ export class BrowserShare {
   }
 
   /** `BroadcastChannel` of a tab. */
-  channelsOf(host: Host): new (name: string) => Channel {
+  channelsOf(process: SimulatedProcess): new (name: string) => Channel {
     const channels = this.#channels;
     const clock = this.#clock;
     return class extends Channel {
       constructor(name: string) {
-        super(name, host, channels, clock);
+        super(name, process, channels, clock);
       }
     };
   }
 
   /** A tab has closed: its locks and channels are free. */
-  release(host: Host): void {
-    for (const channel of this.#channels) if (channel.host === host) this.#channels.delete(channel);
+  release(process: SimulatedProcess): void {
+    for (const channel of this.#channels) if (channel.process === process) this.#channels.delete(channel);
     for (const [name, queue] of this.#queues) {
       this.#queues.set(
         name,
-        queue.filter((request) => request.host !== host),
+        queue.filter((request) => request.process !== process),
       );
-      if (this.#holders.get(name)?.host === host) this.#holders.delete(name);
+      if (this.#holders.get(name)?.process === process) this.#holders.delete(name);
       this.#grant(name);
     }
   }
@@ -81,7 +81,7 @@ export class BrowserShare {
         if (this.#holders.get(name) === request) this.#holders.delete(name);
         this.#grant(name);
       };
-      request.host.run(() => {
+      request.process.run(() => {
         const held = Promise.resolve(request.hold({ name }));
         held.then(request.granted.resolve, request.granted.reject);
         held.then(free, free);
@@ -92,14 +92,14 @@ export class BrowserShare {
 
 class Channel extends EventTarget {
   readonly name: string;
-  readonly host: Host;
+  readonly process: SimulatedProcess;
   readonly #all: Set<Channel>;
   readonly #clock: Clock;
 
-  constructor(name: string, host: Host, all: Set<Channel>, clock: Clock) {
+  constructor(name: string, process: SimulatedProcess, all: Set<Channel>, clock: Clock) {
     super();
     this.name = name;
-    this.host = host;
+    this.process = process;
     this.#all = all.add(this);
     this.#clock = clock;
   }
@@ -109,7 +109,7 @@ class Channel extends EventTarget {
     for (const other of this.#all) {
       if (other === this || other.name !== this.name) continue;
       this.#clock.after(HOP_MS, () => {
-        if (this.#all.has(other)) other.host.run(() => other.dispatchEvent(new MessageEvent("message", { data })));
+        if (this.#all.has(other)) other.process.run(() => other.dispatchEvent(new MessageEvent("message", { data })));
       });
     }
   }

@@ -3,7 +3,7 @@ import type { DatabaseConnection, Dialect, Driver } from "kysely";
 /** How a statement ends: it runs, it never reaches the database, or it takes effect and its answer is lost. */
 export type StatementResult = "runs" | "never arrives" | "answer lost";
 
-export interface StatementOptions {
+export interface StatementFaultsOptions {
   /** How long the next statement takes, in milliseconds. */
   readonly latencyMs: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -16,25 +16,25 @@ export interface StatementOptions {
  * For example, a node commits a submission and `resultOf("commit")` is `"answer lost"`: the database has the submission,
  * and the node gets an error. It must not report a refusal then, and a repeat must get the first outcome.
  */
-export function withFaults(dialect: Dialect, options: StatementOptions): Dialect {
+export function withStatementFaults(dialect: Dialect, options: StatementFaultsOptions): Dialect {
   return {
     createAdapter: () => dialect.createAdapter(),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver: () => driverWithFaults(dialect.createDriver(), options),
+    createDriver: () => withDriverFaults(dialect.createDriver(), options),
   };
 }
 
-function driverWithFaults(driver: Driver, { latencyMs, sleep, resultOf }: StatementOptions): Driver {
+function withDriverFaults(driver: Driver, { latencyMs, sleep, resultOf }: StatementFaultsOptions): Driver {
   const originals = new WeakMap<DatabaseConnection, DatabaseConnection>();
   const of = (connection: DatabaseConnection) => originals.get(connection) ?? connection;
 
   async function execute<T>(kind: "statement" | "commit", run: () => Promise<T>): Promise<T> {
     await sleep(latencyMs());
     const result = resultOf(kind);
-    if (result === "never arrives") throw lost();
+    if (result === "never arrives") throw connectionLost();
     const answer = await run();
-    if (result === "answer lost") throw lost();
+    if (result === "answer lost") throw connectionLost();
     return answer;
   }
 
@@ -58,6 +58,6 @@ function driverWithFaults(driver: Driver, { latencyMs, sleep, resultOf }: Statem
 }
 
 /** The error that `pg` gives for a broken connection. */
-function lost(): Error {
+function connectionLost(): Error {
   return Object.assign(new Error("Connection terminated unexpectedly"), { code: "08006" });
 }

@@ -24,7 +24,7 @@ class PageDocument extends EventTarget {
 }
 
 /** The events that a browser sends to a page. */
-export class Page {
+export class PageEvents {
   readonly document: PageDocument;
   readonly window = new EventTarget();
   readonly location = { protocol: "https:" };

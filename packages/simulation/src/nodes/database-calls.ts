@@ -7,27 +7,27 @@ const nextTurn = globalThis.setImmediate;
 const QUIET_MS = 25;
 
 /** One turn of the event loop: enough where everything is answered within microtasks. */
-export function turn(): Promise<void> {
+export function eventLoopTurn(): Promise<void> {
   return new Promise((resolve) => void nextTurn(resolve));
 }
 
 /** The calls in flight to a database that answers in its own time. */
-export class Traffic {
-  readonly #underWay = new Set<Promise<unknown>>();
+export class DatabaseCalls {
+  readonly #inFlight = new Set<Promise<unknown>>();
   #changedMs = 0;
 
   /**
    * Resolves when every call has its answer, and all work that follows has finished. It does not wait for calls that wait
    * for a lock: the holder of the lock may wait for simulated time.
    */
-  async rest(): Promise<void> {
-    await turn();
-    while (this.#underWay.size > 0 && performance.now() - this.#changedMs < QUIET_MS) await turn();
-    await turn();
+  async waitUntilIdle(): Promise<void> {
+    await eventLoopTurn();
+    while (this.#inFlight.size > 0 && performance.now() - this.#changedMs < QUIET_MS) await eventLoopTurn();
+    await eventLoopTurn();
   }
 
-  /** A dialect of which every call is counted. */
-  counted(dialect: Dialect): Dialect {
+  /** A dialect like this one, of which every call is counted. */
+  countCallsOf(dialect: Dialect): Dialect {
     return {
       createAdapter: () => dialect.createAdapter(),
       createIntrospector: (db) => dialect.createIntrospector(db),
@@ -59,12 +59,12 @@ export class Traffic {
   }
 
   async #count<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
+    this.#inFlight.add(work);
     this.#changedMs = performance.now();
     try {
       return await work;
     } finally {
-      this.#underWay.delete(work);
+      this.#inFlight.delete(work);
       this.#changedMs = performance.now();
     }
   }
