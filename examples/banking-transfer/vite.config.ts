@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defaultClientConditions, defineConfig } from "vite";
 
-// `vite` and `vite build --mode source` take the packages from their sources; the plain build takes what was built.
+// `vite` and `vite build --mode source` take the packages from their sources. The plain build takes the built packages.
 export default defineConfig(({ command, mode }) => ({
   plugins: [react()],
   resolve:

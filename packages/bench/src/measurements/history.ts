@@ -9,7 +9,7 @@ import { compare, latency, medianOf, type Variant } from "../rounds.ts";
 
 const PEOPLE = 16;
 
-/** 3: what a submission, a read and a list cost with years of ended sessions behind them. */
+/** 3: the cost of a submission, a read and a list when there are years of ended sessions. */
 export async function measureHistory(postgres: DurablePostgres, extent: Extent): Promise<Measured> {
   const variants: Variant[] = [];
   const closing: (() => Promise<void>)[] = [];

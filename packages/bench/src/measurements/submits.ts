@@ -10,7 +10,7 @@ import { compare, medianOf, throughput, type Variant } from "../rounds.ts";
 const CALLERS = [1, 8, 64, 256];
 const PLAIN_ROWS = 20_000;
 
-/** 1: durable submissions a second through the engine, beside what else keeps a state in Postgres. */
+/** 1: durable submissions a second through the engine, compared with other ways to keep a state in Postgres. */
 export async function measureSubmits(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
   const { pool } = await postgres.create("submits");
   const steps = await postgres.create("steps");

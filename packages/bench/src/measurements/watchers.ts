@@ -12,7 +12,7 @@ const AT_ONCE = 100;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 const WATCH = `/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
 
-/** 6: what an idle watcher costs, and how long a change takes to reach many. */
+/** 6: the cost of an idle watcher, and the time that a change takes to reach many. */
 export async function measureWatchers(postgres: DurablePostgres, { watchers }: Extent): Promise<Measured> {
   const { pool, url: databaseUrl } = await postgres.create("watchers");
   await createNode(pool).migrate();

@@ -6,7 +6,7 @@ import type { Measured } from "./result.ts";
 import { ratiosOf, tableOf } from "./table.ts";
 
 const docs = new URL("../../../../docs/", import.meta.url);
-/** What people wrote below this line stays when the page is made anew. */
+/** Text below this line was written by people. It stays when the page is written again. */
 const READING = "## Reading them";
 
 /** Writes the numbers as JSON, the page that is made from them and its plots. Measurements not made now are kept. */

@@ -1,4 +1,4 @@
-/** What one measurement found. */
+/** The result of one measurement. */
 export interface Measured {
   readonly name: string;
   readonly title: string;
@@ -11,7 +11,7 @@ export interface Measured {
 /** One median, with all that it is the middle of. */
 export interface Row {
   readonly what: string;
-  /** What was varied, such as the number of callers or of ended sessions. */
+  /** The quantity that was varied, such as the number of callers or of ended sessions. */
   readonly at: number | null;
   readonly unit: string;
   readonly median: number;

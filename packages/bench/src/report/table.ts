@@ -6,7 +6,7 @@ export function tableOf({ title, how, rows, ratios }: Measured): string {
   return [`## ${title}`, "", how, "", ...mediansOf(rows), "", ...ratiosOf(ratios)].join("\n").trimEnd();
 }
 
-/** One line a variant; a column for each value of what was varied. */
+/** A line for each variant, and a column for each value of the quantity that was varied. */
 function mediansOf(rows: readonly Row[]): readonly string[] {
   const columns = [...new Set(rows.map(({ at }) => at))];
   const lines = [...new Set(rows.map(({ what, unit }) => `${what} (${unit})`))];

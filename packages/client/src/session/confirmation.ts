@@ -13,7 +13,7 @@ import { askReceipt, refuse, sendOnce, type Verdict } from "../sync/irreversible
 import type { Sync } from "../sync/sync.ts";
 import { endedAtOnce, type PendingSubmission } from "./submission.ts";
 
-/** The irreversible step of one session: sends it, and finds out what became of it. */
+/** The irreversible step of one session: sends it, and finds its outcome. */
 export interface Confirmation {
   /** Sends the step while the person waits. It is refused while other commands are pending. */
   send(command: SubmitCommand): PendingSubmission<Settlement>;

@@ -6,7 +6,7 @@ export interface EarlyAction {
   readonly fields: Fields;
 }
 
-/** Actions that wait, in memory alone, until it is known whether there is such a session, and what it holds. */
+/** Actions that wait, in memory alone, until the client knows the session, or knows that it does not exist. */
 export interface EarlyActions {
   /** The actions that wait, in their order. */
   readonly entries: readonly EarlyAction[];

@@ -2,7 +2,7 @@ import { sameJson, type Outcome } from "@sessions/core";
 import type { Fields } from "../record/drafts.ts";
 import type { SessionRecord, Settlement } from "../record/record.ts";
 
-/** The outcomes that callers wait for, whichever tab settles their commands. */
+/** The outcomes that callers wait for. Any tab may settle the command. */
 export interface Outcomes {
   submission(id: string): Promise<Settlement>;
   draft(step: string, fields: Fields): Promise<Outcome>;

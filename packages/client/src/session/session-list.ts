@@ -20,18 +20,18 @@ export interface SessionListState<F extends AnyFlow = AnyFlow> {
   readonly more: boolean;
   /** Whether a page is on its way. Until the first one has come, there may be more than is listed, offline too. */
   readonly loading: boolean;
-  /** Whether the server, or something before it, refuses to list them, again and again: what is missing is not known. */
+  /** Whether the server, or a proxy before it, refuses again and again to list sessions. Then some may be missing here. */
   readonly blocked: boolean;
   /** Whether nobody, or another person, is signed in here: nothing is listed before that changes. */
   readonly signedOut: boolean;
 }
 
-/** A live list: what is started or ended on any device moves without being asked for. */
+/** A live list. When a session starts or ends on any device, the list changes by itself. */
 export interface SessionList<F extends AnyFlow = AnyFlow> {
   readonly state: SessionListState<F>;
-  /** The state before anything is known: what a server renders. */
+  /** The state before anything is known. A server renders it. */
   readonly blank: SessionListState<F>;
-  /** Calls the listener after every change of `state`. Returns what ends the subscription. */
+  /** Calls the listener after every change of `state`. Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void;
   /** Asks for the next page of ended sessions. Never rejects; offline it changes nothing. */
   loadMore(): Promise<void>;

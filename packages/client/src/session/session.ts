@@ -22,9 +22,9 @@ export interface Session<F extends AnyFlow = AnyFlow> {
   readonly id: string;
   /** Another object whenever something has changed, the same one otherwise. */
   readonly state: SessionState<F>;
-  /** The state before anything is known: what a server renders. */
+  /** The state before anything is known. A server renders it. */
   readonly blank: SessionState<F>;
-  /** Calls the listener after every change of `state`. Returns what ends the subscription. */
+  /** Calls the listener after every change of `state`. Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void;
   /**
    * Keeps the typed fields of a step, valid or not. The owner's other devices see them after a pause. Fields that are not
@@ -39,8 +39,8 @@ export interface Session<F extends AnyFlow = AnyFlow> {
    */
   submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;
   /**
-   * Ends the session without completing it, and gives up its drafts. Like `submit`, it is refused as `unsettled` while an
-   * irreversible step is unanswered (`confirming`), because nobody knows yet what it would cancel.
+   * Ends the session without completing it, and gives up its drafts. Like `submit`, it is refused as `unsettled` while the
+   * outcome of a step is unknown (`confirming`), because nobody knows whether that step happened.
    */
   cancel(): Submission;
 }

@@ -65,7 +65,7 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
   };
   /** If another device typed over the draft without having seen it: which device, and when. Otherwise null. */
   readonly typedOver: Overwritten | null;
-  /** Makes the change again over what stands now; a draft becomes the step's draft. */
+  /** Makes the change again, over the current value. A draft becomes the step's draft. */
   keepMine(): Kind extends "draft" ? Draft : Submission;
   /** Gives the change up. Resolves when that is stored. */
   takeTheirs(): Promise<void>;
@@ -104,7 +104,7 @@ interface Visible<F extends AnyFlow> {
   readonly id: string;
   /** The flow's name. */
   readonly flow: F["name"];
-  /** The flow's version, or another while this page cannot read the session: `drafts` then has what is typed here alone. */
+  /** The flow's version. It is another one while this page cannot read the session: then `drafts` has only fields typed here. */
   readonly version: number;
   /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
   readonly revision: number;
@@ -122,9 +122,9 @@ interface Visible<F extends AnyFlow> {
   readonly submissions: Snapshot["submissions"];
   readonly progress: Progress<StepsOf<F>>;
   /**
-   * Whether this device expects `status` and the server has not said it. The start, the last submission or the cancellation
-   * waits to be sent, or the deadline has passed by the server's clock, as this page last heard it. The server may decide
-   * otherwise.
+   * Whether this device expects `status` and the server has not confirmed it. There are two reasons. The start, the last
+   * submission or the cancellation is pending. Or the deadline has passed by the server's clock, as this page last heard it.
+   * The server may decide otherwise.
    */
   readonly provisional: boolean;
   /**
@@ -178,8 +178,8 @@ interface CompletedSession<F extends AnyFlow> extends ExistingSession {
 }
 
 /**
- * Everything visible of a session; `status` says what else is known. Immutable: a change makes another object. Times
- * are ISO 8601 in UTC.
+ * Everything visible of a session. The other fields depend on `status`. Immutable: a change makes another object. Times are
+ * ISO 8601 in UTC.
  */
 export type SessionState<F extends AnyFlow = AnyFlow> = Visible<F> &
   (MissingSession<"loading"> | MissingSession<"missing"> | ActiveSession | EndedSession | CompletedSession<F>);

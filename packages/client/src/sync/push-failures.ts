@@ -16,7 +16,7 @@ const BAD_MOMENTS = 2;
 /** The longest time, in milliseconds, for which the pusher obeys a server's `retry-after`. */
 const LONGEST_WISH_MS = 300_000;
 
-/** Decides what follows a failed push: a pause, smaller pushes, the search for the command that fails, or its refusal. */
+/** Decides how to go on after a failed push: a pause, smaller pushes, the search for the command that fails, or its refusal. */
 export interface PushFailures {
   /** How long to wait before the next push, in milliseconds. */
   after(error: unknown, batch: Batch): Promise<number>;

@@ -50,7 +50,7 @@ export const fields = ["title", "lines"] as const;
 export class PoemDevices {
   snapshot: Snapshot;
   readonly devices: { readonly device: Device; readonly aheadMs: number; record: SessionRecord }[];
-  /** Whatever was typed, by device and field, in its order; null where its person has decided on it. */
+  /** All typed values, by device and field, in their order; null if the person has decided on the value. */
   readonly typed = new Map<string, (Slot | null)[]>();
   /** Every value that was ever submitted in a field. */
   readonly submitted = new Set<string>();

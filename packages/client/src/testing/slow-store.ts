@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 
-/** A browser that opens no database until it is let. Returns what lets it. */
+/** A browser that opens no database before the returned function is called. */
 export function slowStore(): () => void {
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
   const real = indexedDB.open.bind(indexedDB);

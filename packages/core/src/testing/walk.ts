@@ -113,7 +113,7 @@ const strangeName = fc.oneof(
 
 const strangeKey = strangeName.filter((name) => name !== "__proto__");
 
-/** Whatever the wire lets through. */
+/** Any command that the schema of a request allows. */
 const mad = fc
   .record({
     kind: fc.constantFrom("start", "submit", "draft", "cancel"),

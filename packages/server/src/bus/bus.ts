@@ -14,7 +14,7 @@ export interface SignInNotice {
   readonly content: Json;
 }
 
-/** What one node tells the others. Each listener takes the kinds that it knows, and leaves the rest. */
+/** A message from one node to the others. A listener ignores the kinds that it does not know. */
 export type Notice = SessionNotice | SignInNotice;
 
 export interface BusListener {

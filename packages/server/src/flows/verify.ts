@@ -27,9 +27,9 @@ export interface VerifyOptions {
 const PAGE_SIZE = 500;
 
 /**
- * Checks every session, active and ended, against its history: the entries have no gaps and their hashes are chained, the
- * row agrees with them, each entry has a receipt, no session is in two tables, and no history is without a session. Gives
- * the first broken session, by owner and id, and how many were checked.
+ * Checks every session, active and ended, against its history. The entries have no gaps, and their hashes are chained. The
+ * row agrees with them. Each entry has a receipt. No session is in two tables. No history is without a session. Gives the
+ * first broken session, by owner and id, and the number of checked sessions.
  */
 export async function verify(
   db: Kysely<Tables>,

@@ -16,8 +16,8 @@ interface TypedValue {
 }
 
 /**
- * Follows every typed field that was stored. At rest its value stands on the server, was submitted, was replaced by a
- * person who had seen it, or is on the shelf of its device.
+ * Follows every typed field that was stored. When nothing is left to do, its value is in one of four states. It is on the
+ * server, it was submitted, a person who had seen it replaced it, or its device has shelved it.
  *
  * For example, the phone types 5 offline while the laptop submits 9 in the same field. When the phone is online again, it
  * must show 5 on its shelf. If it shows 9 alone, then nobody decided about the 5: S4.

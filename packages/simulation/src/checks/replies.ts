@@ -60,7 +60,7 @@ export class ReplyChecks {
     }
   }
 
-  /** A revision is one state of a session, whichever node sends it. */
+  /** A revision is one state of a session, and the same on every node. */
   snapshot(owner: string, snapshot: Snapshot): void {
     const session = `${owner} ${snapshot.id}`;
     this.#newest.set(session, Math.max(snapshot.revision, this.#newest.get(session) ?? 0));

@@ -22,8 +22,8 @@ interface Simulation {
 /**
  * Imports the project's modules with a mutant's patches: copies beside the unchanged ones.
  *
- * For example, "skip the receipt" imports `simulate.ts?mutant=skip-the-receipt`. The hooks give the same suffix to every
- * module of the project that it imports, so that all of these are loaded anew, and patch `judgement.ts` on its way.
+ * For example, "skip the receipt" imports `simulate.ts?mutant=skip-the-receipt`. The hooks give the same suffix to all modules
+ * of the project that it imports, so Node loads all of them again. The hooks patch `judgement.ts` when it is loaded.
  */
 export async function importMutated(mutant: Mutant): Promise<Simulation> {
   const tag = `?mutant=${mutant.name.replaceAll(/\W/g, "-")}`;

@@ -15,8 +15,8 @@ import type { ApplicationTables, Served } from "../configuration/served-flow.ts"
 import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 
 /**
- * What the server has done about a command: the outcome for the client, and the session as it is stored after it. `stored`
- * is null if there is no such session, or it was not read.
+ * The result of a command: its outcome for the client, and the stored session after it. `stored` is null if there is no
+ * such session, or if it was not read.
  */
 export interface Decision {
   readonly outcome: Outcome;

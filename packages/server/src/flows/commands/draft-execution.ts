@@ -62,7 +62,7 @@ export async function executeDraftCommands(
   return null;
 }
 
-/** Judges each draft on what the one before it made of `base`. `after` is the session after the last of them. */
+/** Judges the first draft on `base`, and each other draft on the result of the one before it. `after` is the last result. */
 async function judgeAll(
   { cpu, flows }: ExecutionContext,
   owner: string,

@@ -13,7 +13,7 @@ import type { StoredSession } from "../rows/stored-session.ts";
 /** The most sessions that one statement names. */
 const PAGE_SESSIONS = 100;
 
-/** The most sessions that are listed at once, by id and revision: what a stream holds of them while it is not read. */
+/** The most sessions that are listed at once, by id and revision. A stream that nobody reads holds one such list. */
 const LISTED_SESSIONS = 1_000;
 
 const NOTHING: SessionPage = { sessions: [], bytes: 0, more: false };

@@ -23,7 +23,7 @@ export interface SessionPage {
   readonly more: boolean;
 }
 
-/** What the rows of {@link loadPage} select. */
+/** The columns that the rows of {@link loadPage} select. */
 export const pageColumns = [
   ...sessionColumns,
   sql<number>`octet_length(state::text) + ${sql.lit(FRAME_BYTES)}`.as("bytes"),

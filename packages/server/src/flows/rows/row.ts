@@ -4,7 +4,7 @@ import type { StoredState } from "./tables.ts";
 import { bytes, bytesFromHex, json } from "../../postgres/values.ts";
 
 /**
- * What a query selects to read a session, from the table of active or of archived sessions. Each name is one lower-case
+ * The columns that a query selects to read a session, from the table of active or of archived sessions. Each name is one lower-case
  * word, so that no driver that renames columns changes it. A name of a column is used only for that column as it is.
  */
 export const sessionSelection = [

@@ -2,7 +2,7 @@
 const untrusted = /CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|ERR_(TLS|SSL)|EPROTO/;
 
 /**
- * Why no connection came about, and what to do. It quotes neither the driver, whose message may hold what was typed,
+ * Why there is no connection, and the remedy. It quotes neither the driver, whose message may hold what was typed,
  * nor the address, which may hold a password. Undefined for an error of another kind.
  */
 export function connectionProblem(code: string | undefined, message: string): string | undefined {
