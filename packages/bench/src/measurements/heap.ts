@@ -50,7 +50,7 @@ export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }
       line("one table, heap-only", "%", oneTable.hot),
       line("one table, log", "bytes an update", oneTable.log),
     ],
-    ratios: [{ what: "heap-only updates of the hot table", value: engine.hot, unit: "%", target: { atLeast: 99.9 } }],
+    ratios: [{ what: "heap-only updates of the session table", value: engine.hot, unit: "%", target: { atLeast: 99.9 } }],
   };
 }
 
