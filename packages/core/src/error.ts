@@ -4,7 +4,7 @@ export const faultCodes = {
   path_invalid: "A flow's path function threw, or returned something that is not a list of its own steps.",
   migration_failed: "What an earlier version of a flow left cannot be lifted; it is kept.",
   configuration_invalid: "An option has a value that cannot work.",
-  context_invalid: "The host's `identify` returned something that is not an owner.",
+  context_invalid: "The host's `identify` returned something that cannot be used.",
   identify_failed: "The host's `identify` threw, or took too long.",
   database_unreachable: "The database does not answer.",
   database_not_migrated: "The database lacks tables that this version needs.",

@@ -37,6 +37,7 @@ export {
 export { idSchema } from "./id.ts";
 export { notStorable, parse, submittedInput } from "./session/input.ts";
 export { counted } from "./issues.ts";
+export { assuranceLevels, type AssuranceLevel } from "./flow/proof.ts";
 export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
 export { liftDrafts, liftInput, liftSession, type Lifted, type ShownSession } from "./session/lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./flow/migration.ts";

@@ -19,7 +19,7 @@ export {
   type ServeOptions,
   type StepContext,
 } from "./flows/configuration/served-flow.ts";
-export type { Identified } from "./flows/identity.ts";
+export type { Identified, Identity } from "./flows/configuration/identity.ts";
 export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
 export type { SweepOptions } from "./flows/sweeper.ts";
 export {

@@ -24,6 +24,8 @@ import type { Reader } from "./reads/reader.ts";
 import type { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import type { Bounds } from "./configuration/bounds.ts";
 import { tooManyRequests, trpcErrorOf } from "./trpc-errors.ts";
+import type { Identity } from "./configuration/identity.ts";
+import { untilSignInEnds } from "./watch/sign-in-end.ts";
 import { streamEvents } from "./watch/watch-stream.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
@@ -36,12 +38,17 @@ export interface RouterOptions {
   readonly now: () => number;
   /** Removes sensitive input from a session before it is sent. */
   readonly redact: (snapshot: Snapshot) => Snapshot;
-  /** The owner of a request; undefined when nobody is signed in. */
-  readonly ownerOf: (context: object) => Promise<string | undefined>;
+  /** Who makes a request; undefined when nobody is signed in. */
+  readonly identityOf: (context: object) => Promise<Identity | undefined>;
   readonly report: (error: SessionsError) => void;
   readonly ownerConnections: OwnerConnections;
   /** The calls that are not answered yet. */
   readonly inFlight: Set<Promise<unknown>>;
+}
+
+interface Call {
+  readonly ctx: object;
+  readonly input: { readonly owner?: string | undefined };
 }
 
 /** The tRPC procedures. They parse a request and find its owner. All rules are elsewhere. */
@@ -53,7 +60,7 @@ export function createRouter({
   replyRateLimit,
   now,
   redact,
-  ownerOf,
+  identityOf,
   report,
   ownerConnections,
   inFlight,
@@ -61,15 +68,17 @@ export function createRouter({
   const t = initTRPC.context<object>().create();
   const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
 
-  /** The owner of a request. If the client names the owner that it expects, it must be the same. */
-  async function signedIn({ ctx, input }: { ctx: object; input: { owner?: string | undefined } }): Promise<string> {
-    const owner = await ownerOf(ctx);
-    if (owner === undefined) throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first." });
-    if (input.owner !== undefined && input.owner !== owner) {
+  /** Who makes a request. If the client names the owner that it expects, it must be the same. */
+  async function identified({ ctx, input }: Call): Promise<Identity> {
+    const identity = await identityOf(ctx);
+    if (identity === undefined) throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first." });
+    if (input.owner !== undefined && input.owner !== identity.owner) {
       throw new TRPCError({ code: "UNAUTHORIZED", message: "Somebody else is signed in." });
     }
-    return owner;
+    return identity;
   }
+
+  const signedIn = async (call: Call): Promise<string> => (await identified(call)).owner;
 
   async function answer<T>(work: () => Promise<T>, owner?: string): Promise<T> {
     const answering = ownerConnections.run(work, owner);
@@ -151,9 +160,9 @@ export function createRouter({
 
     watch: t.procedure.input(watchRequestSchema).subscription(async (call) => {
       // Before the stream begins: a request of nobody fails as it does for the other procedures.
-      const owner = await answer(() => signedIn(call));
-      requireStream(owner);
-      return eventsFor(owner, call.input, call.signal);
+      const identity = await answer(() => identified(call));
+      requireStream(identity.owner);
+      return untilSignInEnds(identity, call.signal, (signal) => eventsFor(identity.owner, call.input, signal));
     }),
   });
 

@@ -22,7 +22,7 @@ import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
 import type { Served } from "./configuration/served-flow.ts";
 import { repeatSweeps, Sweeper, type SweepOptions } from "./sweeper.ts";
-import { identifyOwner, type Identified } from "./identity.ts";
+import { identify, type Identified } from "./configuration/identity.ts";
 import { Telemetry } from "../telemetry.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
@@ -43,8 +43,9 @@ export interface SessionsOptions<Context extends object> {
   /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. The application closes it, not `close()`. */
   readonly database: Database;
   /**
-   * Returns the owner of a request, from the host router's context: an opaque id of up to 200 characters. It returns no
-   * owner if nobody is signed in. Every procedure then answers UNAUTHORIZED.
+   * Returns who makes a request, from the host router's context: `owner`, an opaque id of up to 200 characters, and what
+   * the application knows of the sign-in. It returns nothing if nobody is signed in. Every procedure then answers
+   * UNAUTHORIZED.
    */
   readonly identify: (context: Context) => Identified | Promise<Identified>;
   /** The flows that the server serves, each made by `serve`. */
@@ -192,12 +193,12 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     report: onError,
     ownerConnections,
     inFlight,
-    ownerOf: async (context) => {
+    identityOf: async (context) => {
       // tRPC does not check the type of a host's context against a nested router. The application says that it fits.
-      const owner = await identifyOwner(async () => options.identify(context as Context), bounds.handlerMs);
+      const identity = await identify(async () => options.identify(context as Context), bounds.handlerMs);
       if (closed) throw new SessionsError("closed", "Try another node.");
-      if (owner !== undefined) ownerConnections.setOwner(owner);
-      return owner;
+      if (identity !== undefined) ownerConnections.setOwner(identity.owner);
+      return identity;
     },
   });
 

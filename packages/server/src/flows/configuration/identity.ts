@@ -1,0 +1,61 @@
+import { TRPCError } from "@trpc/server";
+import { assuranceLevels, SessionsError, storable, type AssuranceLevel } from "@sessions/core";
+import { withTimeLimit } from "../../time-limit.ts";
+
+/** Who makes a request, and what is known of their sign-in. */
+export interface Identity {
+  /** An opaque id of the person or account: a text of 1 to 200 characters. */
+  readonly owner: string;
+  /** When the person last proved who they are, in milliseconds since 1970. Steps with `fresh` or `level` need it. */
+  readonly provedAt?: number | undefined;
+  /** How surely they proved it. Steps with `level` need it. */
+  readonly level?: AssuranceLevel | undefined;
+  /**
+   * Calls `end` when the sign-in of this request ends, or at once if it has ended already: an open stream then ends. It
+   * returns a function that forgets `end`. It is called only for streams.
+   */
+  readonly onEnded?: ((end: () => void) => () => void) | undefined;
+}
+
+/** The answer of the application's `identify`: who it is, or nobody. */
+export type Identified = Identity | null | undefined | false | "" | 0;
+
+/**
+ * Who makes a request; undefined when nobody is signed in. It runs the application's `identify`, for up to `timeMs`
+ * milliseconds.
+ *
+ * @throws {SessionsError} `identify_failed` or `context_invalid`.
+ */
+export async function identify(run: () => Promise<Identified>, timeMs: number): Promise<Identity | undefined> {
+  let identified: readonly [Identified] | undefined;
+  try {
+    identified = await withTimeLimit(
+      timeMs,
+      run().then((answer) => [answer] as const),
+    );
+  } catch (cause) {
+    if (cause instanceof TRPCError) throw cause;
+    throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
+  }
+  if (identified === undefined) {
+    throw new SessionsError(
+      "identify_failed",
+      `\`identify\` did not answer within ${timeMs} ms. Nothing was read or written.`,
+    );
+  }
+  return checkedIdentity(identified[0]);
+}
+
+/** An application without types may return anything. */
+function checkedIdentity(identified: Identified): Identity | undefined {
+  if (!identified) return undefined;
+  const { owner, provedAt, level, onEnded } = identified;
+  const invalid = (detail: string) => new SessionsError("context_invalid", `\`identify\` returns ${detail}.`);
+  if (typeof owner !== "string" || owner === "" || owner.length > 200 || !storable(owner).ok) {
+    throw invalid("{ owner }, a text of 1 to 200 characters");
+  }
+  if (provedAt !== undefined && !Number.isFinite(provedAt)) throw invalid("`provedAt` in milliseconds since 1970");
+  if (level !== undefined && !assuranceLevels.includes(level)) throw invalid("`level` as one of aal1, aal2 and aal3");
+  if (onEnded !== undefined && typeof onEnded !== "function") throw invalid("`onEnded` as a function");
+  return { owner, provedAt, level, onEnded };
+}

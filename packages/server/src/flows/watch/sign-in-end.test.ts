@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import type { Identity } from "../configuration/identity.ts";
+import { untilSignInEnds } from "./sign-in-end.ts";
+
+/** A sign-in that the test ends, and the number of streams that wait for its end. */
+function signIn() {
+  const ends = new Set<() => void>();
+  const identity: Identity = {
+    owner: "ada",
+    onEnded: (end) => {
+      ends.add(end);
+      return () => ends.delete(end);
+    },
+  };
+  return { identity, end: () => ends.forEach((end) => end()), waiting: () => ends.size };
+}
+
+/** A stream of numbers. After the first one it makes the next when it is told, or ends with the signal. */
+function numbers() {
+  let next = Promise.withResolvers<void>();
+  async function* open(signal: AbortSignal | undefined) {
+    for (let number = 1; ; number += 1) {
+      const stop = () => next.resolve();
+      signal?.addEventListener("abort", stop);
+      if (number > 1 && !signal?.aborted) await next.promise;
+      next = Promise.withResolvers();
+      if (signal?.aborted) return;
+      yield number;
+    }
+  }
+  return { open, tell: () => next.resolve() };
+}
+
+const signedOut = { code: "UNAUTHORIZED", message: "The sign-in has ended." };
+
+test("S17: a stream whose sign-in ends is told that nobody is signed in, and gets nothing more", async () => {
+  const { identity, end, waiting } = signIn();
+  const stream = untilSignInEnds(identity, undefined, numbers().open);
+  expect(await stream.next()).toEqual({ done: false, value: 1 });
+  const next = stream.next();
+  end();
+  await expect(next).rejects.toMatchObject(signedOut);
+  expect(waiting()).toBe(0);
+});
+
+test("S17: an event that was made before the end of its sign-in is not sent after it", async () => {
+  const { identity, end } = signIn();
+  const made = Promise.withResolvers<void>();
+  const stream = untilSignInEnds(identity, undefined, async function* () {
+    await made.promise;
+    yield "made before";
+  });
+  const first = stream.next();
+  end();
+  made.resolve();
+  await expect(first).rejects.toMatchObject(signedOut);
+});
+
+test("S17: a sign-in that ended before its stream began gets no event", async () => {
+  const identity: Identity = {
+    owner: "ada",
+    onEnded: (end) => {
+      end();
+      return () => {};
+    },
+  };
+  await expect(untilSignInEnds(identity, undefined, numbers().open).next()).rejects.toMatchObject(signedOut);
+});
+
+test("a stream that its reader or its node ends waits for its sign-in no more, and is no sign-out", async () => {
+  const { identity, waiting } = signIn();
+  const left = untilSignInEnds(identity, undefined, numbers().open);
+  await left.next();
+  expect(waiting()).toBe(1);
+  await left.return();
+  const request = new AbortController();
+  const aborted = untilSignInEnds(identity, request.signal, numbers().open);
+  await aborted.next();
+  request.abort();
+  expect(await aborted.next()).toEqual({ done: true, value: undefined });
+  expect(waiting()).toBe(0);
+});
+
+test("a stream of an application that cannot tell the end of a sign-in goes on", async () => {
+  const { open, tell } = numbers();
+  const stream = untilSignInEnds({ owner: "ada" }, undefined, open);
+  await stream.next();
+  const next = stream.next();
+  tell();
+  expect(await next).toEqual({ done: false, value: 2 });
+});
