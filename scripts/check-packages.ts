@@ -37,7 +37,7 @@ const programs: Record<string, string> = {
     const commands = [{ kind: "start", id, session, flow: "note", version: 1 }];
     const server = sessions.router.createCaller({});
     const reply = await server.push({ protocol: 1, owner: "ada", device: { id, name: "Node" }, commands });
-    if (reply.outcomes[0].outcome !== "accepted") throw new Error(JSON.stringify(reply));
+    if (reply.outcomes[0].status !== "accepted") throw new Error(JSON.stringify(reply));
     await sessions.close();
     await database.close();`,
 };

@@ -14,7 +14,7 @@ const BUDGET = 27_360;
 const ENTRY = "\0application";
 
 const application = `
-  export { createSessions } from "@sessions/client";
+  export { createSessionsClient } from "@sessions/client";
   export { defineFlow, step } from "@sessions/core";
 `;
 

@@ -109,7 +109,7 @@ test("S12: a page that is older than the bank’s says so, and a press reloads i
   await page.route("**/trpc/sessions.push*", (route) => {
     const { commands } = route.request().postDataJSON() as { readonly commands: readonly unknown[] };
     const refusal = { code: "outdated", given: 1, current: 2 };
-    const outcomes = commands.map(() => ({ outcome: "refused", refusal }));
+    const outcomes = commands.map(() => ({ status: "refused", refusal }));
     return route.fulfill({ json: { result: { data: { now: new Date().toISOString(), outcomes, snapshots: [] } } } });
   });
   await page.getByRole("link", { name: "Resume To Jeanne Peeters" }).click();

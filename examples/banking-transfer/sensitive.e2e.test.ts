@@ -46,14 +46,14 @@ test("S11: no file of a browser's profile holds what was typed, submitted or lef
   const submit = (step: Parameters<Payment["submit"]>[0], input: object) =>
     page.evaluate(([name, fields]) => session.submit(name, fields as never).settled, [step, input] as const);
 
-  expect(await submit("amount", { note: "KEPT-note" })).toMatchObject({ outcome: "accepted" });
+  expect(await submit("amount", { note: "KEPT-note" })).toMatchObject({ status: "accepted" });
   // The type of the step forbids a draft.
   await page.evaluate((number) => session.draft("card", { number } as never).stored, "SECRET-typed");
   await context.setOffline(true);
-  expect(await submit("card", { number: "SECRET-offline" })).toMatchObject({ refusal: { code: "unsettled" } });
+  expect(await submit("card", { number: "SECRET-offline" })).toMatchObject({ refusal: { code: "offline" } });
   await context.setOffline(false);
   await page.waitForFunction(() => session.state.sync.state === "saved");
-  expect(await submit("card", { number: "SECRET-taken" })).toMatchObject({ outcome: "accepted" });
+  expect(await submit("card", { number: "SECRET-taken" })).toMatchObject({ status: "accepted" });
   expect(await page.evaluate(() => session.state.data.card)).toBeNull();
 
   // No request is answered now, and the page closes.

@@ -76,7 +76,7 @@ test.for(["express", "fastify", "hono"])(
 
     const seen = { review: null, bike: bike.id, contact: contact.id };
     expect(await laptop.push(submit(session, "review", { accepted: true }, seen))).toMatchObject([
-      { outcome: "accepted" },
+      { status: "accepted" },
     ]);
     const { rows } = await pool.query("select id, model from ticket where session = $1", [session]);
     expect(rows).toMatchObject([{ model: "Roadster" }]);
@@ -121,7 +121,7 @@ test("as the page on Next.js has it, a route handler answers, a page renders, an
   });
   const headers = { cookie: "user=ada", "content-type": "application/json" };
   const pushed = await POST(new Request("http://localhost/trpc/sessions.push", { method: "POST", headers, body }));
-  expect(await pushed.json()).toMatchObject({ result: { data: { outcomes: [{ outcome: "accepted" }] } } });
+  expect(await pushed.json()).toMatchObject({ result: { data: { outcomes: [{ status: "accepted" }] } } });
   expect((await call("read", { session })).status).toBe(401);
   expect(pushed.headers.get("connection")).toBeNull();
 

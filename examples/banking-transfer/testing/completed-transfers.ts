@@ -20,7 +20,7 @@ export async function completeTransfers(url: string, owner: string, count: numbe
       device,
       commands: transferOf(),
     });
-    const refused = outcomes.find(({ outcome }) => outcome === "refused");
+    const refused = outcomes.find(({ status }) => status === "refused");
     if (refused) throw new Error(`A transfer was refused: ${JSON.stringify(refused)}`);
   }
 }

@@ -49,7 +49,7 @@ async function run({ kind, url, callers, ms }: LoadRequest): Promise<number> {
   const path = { sessions: "/sessions.push", noop: "/noop", express: "/step" }[kind];
   const rate = await throughput(callers, ms, async (index) => {
     const answer = await post(index, users[index]!.submit(), path);
-    if (kind === "sessions" && !answer.includes('"outcome":"accepted"')) throw new Error(answer);
+    if (kind === "sessions" && !answer.includes('"status":"accepted"')) throw new Error(answer);
   });
   for (const connection of connections) connection.close();
   return rate;

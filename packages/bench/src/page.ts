@@ -1,6 +1,6 @@
 /** Runs in the browser. The page's query names its task. */
 import { createStore, get } from "idb-keyval";
-import { createSessions, type SessionTransport } from "@sessions/client";
+import { createSessionsClient, type SessionTransport } from "@sessions/client";
 import { advance, PROTOCOL_VERSION, type Command, type Device, type Snapshot } from "@sessions/core";
 import { inputs, transfer } from "./hosts/flow.ts";
 
@@ -34,7 +34,7 @@ window.taskResult = { keep, open, get: getRecord }[task.kind](task as never);
 async function keep({ owner, count }: PageTask & { kind: "keep" }): Promise<StoredSession> {
   const device: Device = { id: crypto.randomUUID(), name: "Chrome on Linux" };
   const snapshots = Array.from({ length: count }, () => begun(device));
-  const sessions = createSessions({ flows: [transfer], owner, transport: serverOf(snapshots) });
+  const sessions = createSessionsClient({ flows: [transfer], owner, transport: serverOf(snapshots) });
   const last = sessions.open(transfer, snapshots.at(-1)!.id);
   await new Promise<void>((resolve) => {
     const look = () => last.state.status === "active" && resolve();
@@ -93,7 +93,7 @@ function serverOf(snapshots: readonly Snapshot[]): SessionTransport {
 async function open({ owner, session }: PageTask & { kind: "open" }): Promise<number> {
   const transport = serverOf([]);
   const started = performance.now();
-  const sessions = createSessions({ flows: [transfer], owner, transport });
+  const sessions = createSessionsClient({ flows: [transfer], owner, transport });
   const opened = sessions.open(transfer, session);
   return new Promise((resolve) => {
     opened.subscribe(() => opened.state.status === "active" && resolve(performance.now() - started));

@@ -28,14 +28,14 @@ export class VirtualUsers {
     while (user.room < submissions) {
       const count = Math.min(MAX_COMMANDS, Math.ceil((submissions - user.room) / SUBMITS_PER_SESSION));
       const { outcomes } = await this.#push[index]!(user.begin(count));
-      if (outcomes.some(({ outcome }) => outcome !== "accepted")) throw new Error("A session was not begun.");
+      if (outcomes.some(({ status }) => status !== "accepted")) throw new Error("A session was not begun.");
     }
   }
 
   /** Submits once, as the user at this index. */
   async submit(index: number): Promise<void> {
     const { outcomes } = await this.#push[index]!(this.all[index]!.submit());
-    if (outcomes[0]?.outcome !== "accepted") throw new Error(`Not accepted: ${JSON.stringify(outcomes)}`);
+    if (outcomes[0]?.status !== "accepted") throw new Error(`Not accepted: ${JSON.stringify(outcomes)}`);
   }
 
   /** Submits once, and gives the session after it. */

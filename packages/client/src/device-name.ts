@@ -23,11 +23,11 @@ const systems = [
 ] as const;
 
 /**
- * The name of this device for people: "Chrome on Linux", "Safari on iPhone". It is the default of `createSessions`. Two
+ * The name of this device for people: "Chrome on Linux", "Safari on iPhone". It is the default of `createSessionsClient`. Two
  * devices of a person can have the same name: add a word to tell them apart.
  *
  * @example
- * createSessions({ flows, url: "/trpc", owner: user.id, deviceName: `${deviceName()} in the kitchen` });
+ * createSessionsClient({ flows, url: "/trpc", owner: user.id, deviceName: `${deviceName()} in the kitchen` });
  */
 export function deviceName(navigator: Partial<Navigator> = globalThis.navigator ?? {}): string {
   const { userAgent = "" } = navigator;

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createSessions } from "./sessions.ts";
+import { createSessionsClient } from "./sessions.ts";
 import { transfer } from "./testing/transfer.ts";
 
 test("on a server that renders a page everything is loading, and nothing is kept, sent or waited for", async () => {
@@ -11,12 +11,17 @@ test("on a server that renders a page everything is loading, and nothing is kept
     vi.unstubAllGlobals();
     vi.useRealTimers();
   });
-  const sessions = createSessions({ flows: [transfer], url: "/trpc", owner: "ada" });
+  const sessions = createSessionsClient({ flows: [transfer], url: "/trpc", owner: "ada" });
   const session = sessions.open(transfer, "0190b2f4-0000-7000-8000-0000000000ff");
   expect(session.state.status).toBe("loading");
-  expect(session.blank).toMatchObject({ status: "loading", data: {}, startedAt: null, sync: { state: "saved" } });
-  expect(sessions.list(transfer).blank).toMatchObject({ active: [], ended: [], loading: true });
-  expect(session.blank).toBe(session.blank);
+  expect(session.initialState).toMatchObject({
+    status: "loading",
+    data: {},
+    startedAt: null,
+    sync: { state: "saved" },
+  });
+  expect(sessions.list(transfer).initialState).toMatchObject({ active: [], ended: [], loading: true });
+  expect(session.initialState).toBe(session.initialState);
   expect(() => sessions.start(transfer)).toThrow("closed: ");
   expect(() => session.draft("amount", { cents: 1 })).toThrow("closed: ");
   // Work that was to begin soon would have begun, and would keep the process running.

@@ -1,5 +1,5 @@
 import { expectTypeOf, test } from "vitest";
-import type { createSessions, SessionsOptions } from "./sessions.ts";
+import type { createSessionsClient, SessionsClientOptions } from "./sessions.ts";
 import type { transfer } from "./testing/transfer.ts";
 import type { SessionTransport } from "./sync/http/transport.ts";
 
@@ -9,11 +9,11 @@ interface Common {
 }
 
 test("sessions have an address: a url or a transport", () => {
-  expectTypeOf<typeof createSessions>().parameter(0).toEqualTypeOf<SessionsOptions>();
-  expectTypeOf<Common & { url: string }>().toExtend<SessionsOptions>();
-  expectTypeOf<Common & { url: string; mount: string }>().toExtend<SessionsOptions>();
-  expectTypeOf<Common & { transport: SessionTransport }>().toExtend<SessionsOptions>();
-  expectTypeOf<Common>().not.toExtend<SessionsOptions>();
-  expectTypeOf<Common & { url: string; transport: SessionTransport }>().not.toExtend<SessionsOptions>();
-  expectTypeOf<Common & { mount: string; transport: SessionTransport }>().not.toExtend<SessionsOptions>();
+  expectTypeOf<typeof createSessionsClient>().parameter(0).toEqualTypeOf<SessionsClientOptions>();
+  expectTypeOf<Common & { url: string }>().toExtend<SessionsClientOptions>();
+  expectTypeOf<Common & { url: string; mount: string }>().toExtend<SessionsClientOptions>();
+  expectTypeOf<Common & { transport: SessionTransport }>().toExtend<SessionsClientOptions>();
+  expectTypeOf<Common>().not.toExtend<SessionsClientOptions>();
+  expectTypeOf<Common & { url: string; transport: SessionTransport }>().not.toExtend<SessionsClientOptions>();
+  expectTypeOf<Common & { mount: string; transport: SessionTransport }>().not.toExtend<SessionsClientOptions>();
 });

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { createSessions, type SessionsOptions } from "./sessions.ts";
+import { createSessionsClient, type SessionsClientOptions } from "./sessions.ts";
 import { transfer } from "./testing/transfer.ts";
 
 const right = { flows: [transfer], url: "/trpc", owner: "ada" };
-const transport = {} as NonNullable<SessionsOptions["transport"]>;
+const transport = {} as NonNullable<SessionsClientOptions["transport"]>;
 
 test.for<[string, object, string]>([
   ["an owner that is not known yet", { owner: undefined }, "owner"],
@@ -17,10 +17,10 @@ test.for<[string, object, string]>([
   ["two addresses", { transport }, "url and transport"],
   ["a flow twice", { flows: [transfer, transfer] }, "flows"],
 ])("%s is a wrong configuration, which is named", ([, wrong, named]) => {
-  const options = { ...right, ...wrong } as SessionsOptions;
-  expect(() => createSessions(options)).toThrow(new RegExp(`^configuration_invalid: .*${named}`));
+  const options = { ...right, ...wrong } as SessionsClientOptions;
+  expect(() => createSessionsClient(options)).toThrow(new RegExp(`^configuration_invalid: .*${named}`));
 });
 
 test("an owner of whole emoji is one, of up to 200 characters", () => {
-  expect(() => createSessions({ ...right, owner: "😀".repeat(100) })).not.toThrow();
+  expect(() => createSessionsClient({ ...right, owner: "😀".repeat(100) })).not.toThrow();
 });

@@ -52,15 +52,15 @@ interface TransportOptions {
   readonly headers?: undefined;
 }
 
-export type SessionsOptions = CommonOptions & (UrlOptions | TransportOptions);
+export type SessionsClientOptions = CommonOptions & (UrlOptions | TransportOptions);
 
 /**
- * An owner's sessions on this device. {@link createSessions} makes them. After `close`, and after `forget` in any tab,
+ * An owner's sessions on this device. {@link createSessionsClient} makes them. After `close`, and after `forget` in any tab,
  * `start` and every change of a session throw `closed`; `open` and `list` still show the sessions in memory. A method with
  * a flow that is not among `flows` throws `flow_unknown`. A server that renders a page stores and sends nothing: there all
  * sessions and lists are `loading`, and every change throws `closed`.
  */
-export interface Sessions {
+export interface SessionsClient {
   /** Resolves when all sessions that are stored on this device are in memory. Never rejects. */
   readonly ready: Promise<void>;
   /** This device. Its id is final once `ready` has resolved. */
@@ -104,16 +104,16 @@ export interface Sessions {
  *
  * @throws {SessionsError} `configuration_invalid`
  * @example
- * const sessions = createSessions({ flows: [transfer], url: "/trpc", owner: user.id });
+ * const sessions = createSessionsClient({ flows: [transfer], url: "/trpc", owner: user.id });
  * const session = sessions.start(transfer);
- * const settlement = await session.submit("recipient", { name: "Ada", iban: "BE68 5390 0754 7034" });
+ * const outcome = await session.submit("recipient", { name: "Ada", iban: "BE68 5390 0754 7034" });
  */
-export function createSessions(options: SessionsOptions): Sessions {
-  return assembleSessions(options, browserEnvironment);
+export function createSessionsClient(options: SessionsClientOptions): SessionsClient {
+  return assembleSessionsClient(options, browserEnvironment);
 }
 
-/** {@link createSessions} with time, random numbers and ids from the caller. */
-export function assembleSessions(options: SessionsOptions, environment: Environment): Sessions {
+/** {@link createSessionsClient} with time, random numbers and ids from the caller. */
+export function assembleSessionsClient(options: SessionsClientOptions, environment: Environment): SessionsClient {
   const flows = new Map(options.flows.map((flow) => [flow.name, flow]));
   const live = new Map<string, LiveSession>();
   const lists = new Map<string, LiveList>();
@@ -166,7 +166,7 @@ export function assembleSessions(options: SessionsOptions, environment: Environm
     return list;
   }
 
-  const sessions: Sessions = {
+  const sessions: SessionsClient = {
     ready: store.ready,
     get device() {
       return device();
@@ -223,7 +223,7 @@ function isName(name: unknown): name is string {
   return typeof name === "string" && name.length <= 200 && storable(name).ok;
 }
 
-function checked(options: SessionsOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {
+function checked(options: SessionsClientOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {
   const invalid = (detail: string) => new SessionsError("configuration_invalid", detail);
   const { owner, profile = "", url, mount = "sessions", transport, headers, maxPushBytes = MAX_PUSH_BYTES } = options;
   const { credentials = headers ? "same-origin" : "include" } = options;

@@ -18,7 +18,7 @@ export const faultCodes = {
   router_not_found: "Where the page looks for the router, something else answers.",
   answer_unexpected: "Something answered in the router's place.",
   origin_refused: "A server of another origin does not answer this page.",
-  flow_unknown: "A flow was asked for that `createSessions` was not given.",
+  flow_unknown: "A flow was asked for that `createSessionsClient` was not given.",
 } as const;
 
 export type FaultCode = keyof typeof faultCodes;

@@ -23,7 +23,7 @@ export const refusalCodes = {
   busy: "The server has too much to do; nothing was changed. Try again.",
   failed: "The application's own code failed on the server; nothing was changed.",
   unsettled: "An irreversible step waits until all before it is saved, and all after it until the server has answered.",
-  unconfirmed: "The server did not answer, so whether it happened is not known yet.",
+  offline: "An irreversible step is sent only while the server can be reached.",
 } as const;
 
 export type RefusalCode = keyof typeof refusalCodes;
@@ -67,7 +67,7 @@ export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("busy"), retryAfterMs: z.int() }),
   z.object({ code: z.literal("failed") }),
   z.object({ code: z.literal("unsettled"), pending: z.int() }),
-  z.object({ code: z.literal("unconfirmed") }),
+  z.object({ code: z.literal("offline") }),
 ]);
 
 export type Refusal = z.infer<typeof refusalSchema>;

@@ -7,10 +7,10 @@ import { openTab, someone } from "../../client/src/testing/devices.ts";
 import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
-import { SessionsProvider, useSession, useSessions, useSessionsClient, type UsedSession } from "./index.ts";
+import { SessionsProvider, useSession, useSessions, useSessionsClient, type UseSessionResult } from "./index.ts";
 import { container, kept, render, type } from "./testing/page.tsx";
 
-function Amount({ id, onRender }: { id: string; onRender?: (used: UsedSession<typeof transfer>) => void }) {
+function Amount({ id, onRender }: { id: string; onRender?: (used: UseSessionResult<typeof transfer>) => void }) {
   const session = useSession(transfer, id);
   onRender?.(session);
   const { name } = session.drafts.recipient ?? {};
@@ -54,7 +54,7 @@ test("the actions stay the same from render to render", async () => {
   const server = new ScriptedServer([transfer]);
   const sessions = openTab(server, { owner: someone() });
   const session = sessions.start(transfer);
-  const renders: UsedSession<typeof transfer>[] = [];
+  const renders: UseSessionResult<typeof transfer>[] = [];
   render(sessions, <Amount id={session.id} onRender={(used) => renders.push(used)} />);
   await session.submit("recipient", recipient);
   await vi.waitFor(() => expect(renders.at(-1)!.revision).toBe(2));

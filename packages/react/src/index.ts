@@ -1,5 +1,5 @@
 export { SessionsProvider, useSessionsClient } from "./sessions-provider.tsx";
-export { useSession, useSuspenseSession, type KnownSession, type UsedSession } from "./use-session.ts";
-export { useSessions, type UsedSessions } from "./use-sessions.ts";
+export { useSession, useSuspenseSession, type UseSuspenseSessionResult, type UseSessionResult } from "./use-session.ts";
+export { useSessions, type UseSessionsResult } from "./use-sessions.ts";
 export { useStartedSession } from "./use-started-session.ts";
-export { useStep, type UsedStep } from "./use-step.ts";
+export { useStep, type UseStepResult } from "./use-step.ts";

@@ -1,11 +1,11 @@
-import { createSessions } from "@sessions/client";
+import { createSessionsClient } from "@sessions/client";
 import { createElement } from "react";
 import { renderToReadableStream, renderToString } from "react-dom/server";
 import { expect, test } from "vitest";
 import { note, serverHtml, ServerPage } from "./testing/server-page.tsx";
 
 function page() {
-  const sessions = createSessions({ flows: [note], url: "/trpc", owner: "ada" });
+  const sessions = createSessionsClient({ flows: [note], url: "/trpc", owner: "ada" });
   return createElement(ServerPage, { sessions, id: "0190b2f4-0000-7000-8000-0000000000ff" });
 }
 

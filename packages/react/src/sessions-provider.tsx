@@ -1,15 +1,15 @@
 import { SessionsError } from "@sessions/core";
-import type { Sessions } from "@sessions/client";
+import type { SessionsClient } from "@sessions/client";
 import { createContext, useContext, type ReactNode } from "react";
 
-const SessionsContext = createContext<Sessions | null>(null);
+const SessionsContext = createContext<SessionsClient | null>(null);
 
 /** Gives the owner's sessions to the components below it. It does not close them: the code that made them does. */
 export function SessionsProvider({
   sessions,
   children,
 }: {
-  readonly sessions: Sessions;
+  readonly sessions: SessionsClient;
   readonly children?: ReactNode;
 }) {
   return <SessionsContext.Provider value={sessions}>{children}</SessionsContext.Provider>;
@@ -20,7 +20,7 @@ export function SessionsProvider({
  *
  * @throws {SessionsError} `configuration_invalid` outside a provider.
  */
-export function useSessionsClient(): Sessions {
+export function useSessionsClient(): SessionsClient {
   const sessions = useContext(SessionsContext);
   if (sessions === null) {
     throw new SessionsError("configuration_invalid", "There is no <SessionsProvider> above this component.");

@@ -6,10 +6,11 @@ import { useSessionsClient } from "./sessions-provider.tsx";
 type Actions<F extends AnyFlow> = Pick<Session<F>, "draft" | "submit" | "cancel">;
 
 /** A session's state and its actions. */
-export type UsedSession<F extends AnyFlow> = SessionState<F> & Actions<F>;
+export type UseSessionResult<F extends AnyFlow> = SessionState<F> & Actions<F>;
 
 /** The state and the actions of a session that exists or is `missing`: it is no longer `loading`. */
-export type KnownSession<F extends AnyFlow> = Exclude<SessionState<F>, { readonly status: "loading" }> & Actions<F>;
+export type UseSuspenseSessionResult<F extends AnyFlow> = Exclude<SessionState<F>, { readonly status: "loading" }> &
+  Actions<F>;
 
 /**
  * A session by its id, live. The actions stay the same functions from render to render. On a server, and until the store
@@ -18,12 +19,12 @@ export type KnownSession<F extends AnyFlow> = Exclude<SessionState<F>, { readonl
  * @example
  * const { data, drafts, progress, sync, submit } = useSession(transfer, id);
  */
-export function useSession<F extends AnyFlow>(flow: F, id: string): UsedSession<F> {
+export function useSession<F extends AnyFlow>(flow: F, id: string): UseSessionResult<F> {
   const session = useSessionsClient().open(flow, id);
   const state = useSyncExternalStore(
     session.subscribe,
     () => session.state,
-    () => session.blank,
+    () => session.initialState,
   );
   return useMemo(() => {
     const { draft, submit, cancel } = session;
@@ -35,13 +36,13 @@ export function useSession<F extends AnyFlow>(flow: F, id: string): UsedSession<
  * {@link useSession} that suspends until the client knows whether the session exists. Meanwhile the nearest `<Suspense>`
  * shows its fallback, on a server too.
  */
-export function useSuspenseSession<F extends AnyFlow>(flow: F, id: string): KnownSession<F> {
+export function useSuspenseSession<F extends AnyFlow>(flow: F, id: string): UseSuspenseSessionResult<F> {
   const session = useSessionsClient().open(flow, id);
   if (globalThis.document === undefined) throw new Error("What a session holds is known in the browser alone.");
   // React waits for a promise that is thrown. `use` would need version 19.
   if (session.state.status === "loading") throw untilKnown(session);
   // It never turns to loading again.
-  return useSession<F>(flow, id) as KnownSession<F>;
+  return useSession<F>(flow, id) as UseSuspenseSessionResult<F>;
 }
 
 const waiting = new WeakMap<object, Promise<void>>();

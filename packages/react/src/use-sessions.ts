@@ -4,7 +4,7 @@ import { useMemo, useSyncExternalStore } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 
 /** The owner's sessions of a flow, with functions to start one and to load more. */
-export type UsedSessions<F extends AnyFlow> = SessionListState<F> &
+export type UseSessionsResult<F extends AnyFlow> = SessionListState<F> &
   Pick<SessionList<F>, "loadMore"> & {
     /** Starts a session, offline too. */
     start(): Session<F>;
@@ -17,13 +17,13 @@ export type UsedSessions<F extends AnyFlow> = SessionListState<F> &
  * @example
  * const { active, ended, more, loadMore, start } = useSessions(transfer);
  */
-export function useSessions<F extends AnyFlow>(flow: F): UsedSessions<F> {
+export function useSessions<F extends AnyFlow>(flow: F): UseSessionsResult<F> {
   const sessions = useSessionsClient();
   const list = sessions.list(flow);
   const state = useSyncExternalStore(
     list.subscribe,
     () => list.state,
-    () => list.blank,
+    () => list.initialState,
   );
   const actions = useMemo(
     () => ({ loadMore: list.loadMore, start: () => sessions.start(flow) }),

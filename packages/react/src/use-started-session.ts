@@ -1,10 +1,10 @@
-import type { Session, Sessions } from "@sessions/client";
+import type { Session, SessionsClient } from "@sessions/client";
 import type { AnyFlow } from "@sessions/core";
 import { useEffect, useRef, useState } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 
 interface Started<F extends AnyFlow> {
-  readonly sessions: Sessions;
+  readonly sessions: SessionsClient;
   readonly flow: F;
   readonly session: Session<F>;
 }

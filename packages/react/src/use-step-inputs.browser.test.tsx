@@ -6,7 +6,7 @@ import { z } from "zod";
 import { openTab, someone } from "../../client/src/testing/devices.ts";
 import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 // oxlint-enable eslint/no-restricted-imports
-import { useStep, type UsedStep } from "./index.ts";
+import { useStep, type UseStepResult } from "./index.ts";
 import { render } from "./testing/page.tsx";
 
 const cents = z
@@ -29,7 +29,7 @@ const invoice = defineFlow({
     end: step({ input: z.object({}) }),
   },
 });
-type Used = UsedStep<typeof invoice, "lines">;
+type Used = UseStepResult<typeof invoice, "lines">;
 
 function Form({ id, onRender }: { readonly id: string; readonly onRender: (used: Used) => void }) {
   const used = useStep(invoice, id, "lines");
@@ -58,7 +58,7 @@ test("a form shows what was typed, after its submission and where its step is as
   await session.submit("account", { iban: "B" });
   expect(session.state.data.lines).toBeUndefined();
   await vi.waitFor(() => expect(used().values).toEqual(typed));
-  expect(await used().submit(typed)).toMatchObject({ outcome: "accepted" });
+  expect(await used().submit(typed)).toMatchObject({ status: "accepted" });
   expect(session.state.data.lines?.total).toBe(1250);
 });
 

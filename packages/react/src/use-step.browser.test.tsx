@@ -8,11 +8,11 @@ import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { slowStore } from "../../client/src/testing/slow-store.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
-import { useStartedSession, useStep, type UsedStep } from "./index.ts";
+import { useStartedSession, useStep, type UseStepResult } from "./index.ts";
 import { render, type } from "./testing/page.tsx";
 import { textOf } from "./testing/text.ts";
 
-type Used = UsedStep<typeof transfer, "amount">;
+type Used = UseStepResult<typeof transfer, "amount">;
 
 /** A form of one step, as one writes it by hand. */
 function AmountForm({ id, onRender }: { readonly id: string; readonly onRender?: (used: Used) => void }) {

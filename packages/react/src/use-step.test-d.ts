@@ -1,8 +1,8 @@
 import { defineFlow, step, type Json } from "@sessions/core";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
-import type { KnownSession } from "./use-session.ts";
-import type { useStep, UsedStep } from "./use-step.ts";
+import type { UseSuspenseSessionResult } from "./use-session.ts";
+import type { useStep, UseStepResult } from "./use-step.ts";
 
 const transfer = defineFlow({
   name: "transfer",
@@ -25,7 +25,7 @@ const transfer = defineFlow({
   },
 });
 type Transfer = typeof transfer;
-type Amount = UsedStep<Transfer, "amount">;
+type Amount = UseStepResult<Transfer, "amount">;
 
 test("a step's form knows its fields, what it takes and what its conflict holds", () => {
   const amount = {} as Amount;
@@ -46,7 +46,7 @@ test("a step's form knows its fields, what it takes and what its conflict holds"
 });
 
 test("a form's values are what was typed: a step's input, or text, as far as it has come", () => {
-  type Invoice = UsedStep<Transfer, "invoice">;
+  type Invoice = UseStepResult<Transfer, "invoice">;
   const { values, issues } = {} as Invoice;
   expectTypeOf(values.total).toEqualTypeOf<string | null | undefined>();
   expectTypeOf(values.any).toEqualTypeOf<Json | undefined>();
@@ -63,9 +63,9 @@ test("a form's values are what was typed: a step's input, or text, as far as it 
   void issues["address.city"];
   // @ts-expect-error No such field.
   void issues.lnies;
-  expectTypeOf<UsedStep<Transfer, "secret">["values"]["pin"]>().toEqualTypeOf<undefined>();
-  expectTypeOf<UsedStep<Transfer, "free">["values"]["whatever"]>().toEqualTypeOf<Json | undefined>();
-  const either = {} as UsedStep<Transfer, "either">;
+  expectTypeOf<UseStepResult<Transfer, "secret">["values"]["pin"]>().toEqualTypeOf<undefined>();
+  expectTypeOf<UseStepResult<Transfer, "free">["values"]["whatever"]>().toEqualTypeOf<Json | undefined>();
+  const either = {} as UseStepResult<Transfer, "either">;
   expectTypeOf(either.values.a).toEqualTypeOf<number | string | null | undefined>();
   expectTypeOf(either.values.b).toEqualTypeOf<string | null | undefined>();
   expectTypeOf(either.issues.b).toEqualTypeOf<string | undefined>();
@@ -74,11 +74,11 @@ test("a form's values are what was typed: a step's input, or text, as far as it 
 test("a step is one of its flow's", () => {
   expectTypeOf<Parameters<typeof useStep<Transfer, "amount">>>().toEqualTypeOf<[Transfer, string, "amount"]>();
   // @ts-expect-error There is no such step.
-  expectTypeOf<UsedStep<Transfer, "sum">>().toBeObject();
+  expectTypeOf<UseStepResult<Transfer, "sum">>().toBeObject();
 });
 
 test("a session that is suspended for is never loading", () => {
-  expectTypeOf<KnownSession<Transfer>["status"]>().toEqualTypeOf<
+  expectTypeOf<UseSuspenseSessionResult<Transfer>["status"]>().toEqualTypeOf<
     "missing" | "active" | "completed" | "cancelled" | "expired"
   >();
 });

@@ -1,4 +1,4 @@
-import type { Conflict, Draft, SessionState, Submission } from "@sessions/client";
+import type { Conflict, DraftHandle, SessionState, SubmissionHandle } from "@sessions/client";
 import {
   sameJson,
   type AnyFlow,
@@ -15,14 +15,19 @@ import { useSessionsClient } from "./sessions-provider.tsx";
 import { useSession } from "./use-session.ts";
 
 /** One step of a session, for the form that shows it. */
-export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
+export interface UseStepResult<F extends AnyFlow, K extends StepsOf<F>> {
   /** The values that the form shows, by field: the draft of any device, or else the submitted input as it was typed. The same object until a value changes. */
   readonly values: ValuesOf<F, K>;
   /** Keeps typed fields. It leaves out fields that are the same in `values`. */
-  draft(fields: DraftOf<F, K>): Draft;
-  submit(input: InputOf<F, K>): Submission;
+  draft(fields: DraftOf<F, K>): DraftHandle;
+  submit(input: InputOf<F, K>): SubmissionHandle;
   /** Whether the last submission of this hook waits for the server's answer. Offline it waits until the device is online. */
   readonly pending: boolean;
+  /**
+   * Whether this irreversible step was sent and the server has not said yet how it ended, also after a reload. If `pending`
+   * is false then, no answer has come, and nobody knows whether it happened.
+   */
+  readonly confirming: boolean;
   /**
    * Why the last submission of this hook was refused, or why the fields that were typed last could not be kept. Null if
    * nothing was refused, and again once the person types, submits or decides.
@@ -40,7 +45,7 @@ export interface UsedStep<F extends AnyFlow, K extends StepsOf<F>> {
 interface Last {
   readonly session: object;
   readonly step: string;
-  readonly made: Submission | Draft;
+  readonly made: SubmissionHandle | DraftHandle;
   readonly pending: boolean;
   readonly refusal: Refusal | null;
 }
@@ -52,7 +57,11 @@ interface Last {
  * @example
  * const { values, draft, submit, issues } = useStep(transfer, id, "amount");
  */
-export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, id: string, step: K): UsedStep<F, K> {
+export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(
+  flow: F,
+  id: string,
+  step: K,
+): UseStepResult<F, K> {
   const session = useSessionsClient().open(flow, id);
   const state = useSession(flow, id);
   const [last, setLast] = useState<Last | null>(null);
@@ -79,8 +88,8 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
     (input: InputOf<F, K>) => {
       const submission = session.submit(step, input);
       setLast({ session, step, made: submission, pending: true, refusal: null });
-      void submission.settled.then((settlement) => {
-        const refusal = settlement.outcome === "refused" ? settlement.refusal : null;
+      void submission.settled.then((outcome) => {
+        const refusal = outcome.status === "refused" ? outcome.refusal : null;
         setLast((now) => (now?.made === submission ? { ...now, pending: false, refusal } : now));
       });
       return submission;
@@ -90,8 +99,9 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
 
   // Null if the component was given another session or step since the last submission.
   const mine = last?.session === session && last.step === step ? last : null;
-  const conflict = state.shelved.find((entry) => entry.conflict && entry.step === step) ?? null;
+  const conflict = state.shelved.find((entry) => entry.type === "conflict" && entry.step === step) ?? null;
   const refusal = mine?.refusal && !isOver(mine.refusal, step, state, conflict) ? mine.refusal : null;
+  const confirming = state.confirming === step;
   return useMemo(
     () => ({
       // The application's own forms made these values.
@@ -99,12 +109,13 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(flow: F, 
       draft,
       submit,
       pending: mine?.pending ?? false,
+      confirming,
       refusal,
-      issues: issuesOf(refusal) as UsedStep<F, K>["issues"],
+      issues: issuesOf(refusal) as UseStepResult<F, K>["issues"],
       // The conflict was found by its step.
-      conflict: conflict as UsedStep<F, K>["conflict"],
+      conflict: conflict as UseStepResult<F, K>["conflict"],
     }),
-    [values, draft, submit, mine?.pending, refusal, conflict],
+    [values, draft, submit, mine?.pending, confirming, refusal, conflict],
   );
 }
 
@@ -113,15 +124,9 @@ function isUnkept({ code }: Refusal): boolean {
   return code === "invalid_input" || code === "too_large";
 }
 
-/** Whether the cause of a refusal is gone: the conflict is decided, the outcome is known, or the step is reachable. */
-function isOver(
-  { code }: Refusal,
-  step: string,
-  { progress, confirming }: SessionState,
-  conflict: object | null,
-): boolean {
+/** Whether the cause of a refusal is gone: the conflict is decided, or the step is reachable. */
+function isOver({ code }: Refusal, step: string, { progress }: SessionState, conflict: object | null): boolean {
   if (code === "conflict") return conflict === null;
-  if (code === "unconfirmed") return confirming === null;
   return code === "step_unreachable" && progress.open.includes(step);
 }
 

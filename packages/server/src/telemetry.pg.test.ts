@@ -110,6 +110,6 @@ test("a push that is under way is answered when the node closes, and the next is
   const closed = closing.close();
   await expect(ada.one(review)).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
   gate.resolve();
-  expect(await inFlight).toMatchObject({ outcome: "accepted" });
+  expect(await inFlight).toMatchObject({ status: "accepted" });
   await closed;
 });

@@ -28,8 +28,8 @@ export class Telemetry {
 
   /** `unread`: the push was refused before its commands were parsed. */
   recordOutcome(kind: Command["kind"] | "malformed" | "unread", outcome: Outcome, commands = 1): void {
-    const code = outcome.outcome === "refused" ? outcome.refusal.code : outcome.replayed ? "replayed" : "accepted";
-    this.#commands.add(commands, { kind, outcome: outcome.outcome, code });
+    const code = outcome.status === "refused" ? outcome.refusal.code : outcome.replayed ? "replayed" : "accepted";
+    this.#commands.add(commands, { kind, outcome: outcome.status, code });
   }
 
   recordBatch(size: number): void {

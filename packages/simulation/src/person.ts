@@ -116,8 +116,8 @@ export function perform(
       durability.drafts.onDecided(tab, session.id, entry.kind === "start" ? undefined : (entry.step ?? undefined));
       // All changes of a refused start leave the shelf together.
       for (const { id } of entry.kind === "start" ? state.shelved : [entry]) durability.onTakenFromShelf(id);
-      if (does === "discard") return void (entry.conflict ? entry.takeTheirs() : entry.discard());
-      const again = entry.conflict ? entry.keepMine() : entry.retry();
+      if (does === "discard") return void (entry.type === "conflict" ? entry.takeTheirs() : entry.discard());
+      const again = entry.type === "conflict" ? entry.keepMine() : entry.retry();
       if (entry.kind === "start" || !("id" in again)) return;
       const confirms = entry.step !== null && chosen.flow.steps[entry.step].confirm;
       if (entry.kind === "submit") {

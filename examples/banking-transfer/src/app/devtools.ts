@@ -1,7 +1,7 @@
-import type { Sessions } from "@sessions/client";
+import type { SessionsClient } from "@sessions/client";
 
 /** Opens a panel for developers if the address has `?devtools`. The panel's code is loaded only then. */
-export async function offerDevtools(sessions: Sessions): Promise<void> {
+export async function offerDevtools(sessions: SessionsClient): Promise<void> {
   if (!new URLSearchParams(location.search).has("devtools")) return;
   const { openDevtools } = await import("@sessions/client/devtools");
   openDevtools(sessions);

@@ -1,4 +1,4 @@
-import { createSessions, type Sessions } from "@sessions/client";
+import { createSessionsClient, type SessionsClient } from "@sessions/client";
 import { SessionsProvider, useSessions } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
@@ -26,7 +26,7 @@ export function SignedIn(props: {
   const [leaving, setLeaving] = useState(false);
   if (!sessions || leaving) return null;
 
-  async function wipe(opened: Sessions) {
+  async function wipe(opened: SessionsClient) {
     // No page may open a transfer during the wipe.
     setLeaving(true);
     try {
@@ -61,10 +61,10 @@ function SignedOutHere({ onRefused }: { onRefused(): Promise<void> }) {
   return null;
 }
 
-function useSessionsOf(owner: string, deviceName: string): Sessions | null {
-  const [sessions, setSessions] = useState<Sessions | null>(null);
+function useSessionsOf(owner: string, deviceName: string): SessionsClient | null {
+  const [sessions, setSessions] = useState<SessionsClient | null>(null);
   useEffect(() => {
-    const opened = createSessions({ flows: [transfer], url: "/trpc", owner, profile, deviceName });
+    const opened = createSessionsClient({ flows: [transfer], url: "/trpc", owner, profile, deviceName });
     const stopGuarding = opened.guardUnload();
     void offerDevtools(opened);
     let closed = false;

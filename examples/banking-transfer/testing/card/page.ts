@@ -1,4 +1,4 @@
-import { createSessions, type Session } from "@sessions/client";
+import { createSessionsClient, type Session } from "@sessions/client";
 import { payment } from "./payment.ts";
 
 export type Payment = Session<typeof payment>;
@@ -8,4 +8,4 @@ declare global {
   var session: Payment;
 }
 
-globalThis.session = createSessions({ flows: [payment], url: "/trpc", owner: "ada" }).start(payment);
+globalThis.session = createSessionsClient({ flows: [payment], url: "/trpc", owner: "ada" }).start(payment);

@@ -1,4 +1,4 @@
-import { createSessions } from "@sessions/client";
+import { createSessionsClient } from "@sessions/client";
 import { transfer } from "../../src/flow.ts";
 
 /** The last typed number, and the count of submitted numbers. */
@@ -14,7 +14,7 @@ declare global {
 
 // A page that counts: it types one number after the other, and submits every tenth, as fast as it can.
 const profile = new URLSearchParams(location.search).get("profile")!;
-const sessions = createSessions({ flows: [transfer], url: "/nowhere", owner: "typist", profile });
+const sessions = createSessionsClient({ flows: [transfer], url: "/nowhere", owner: "typist", profile });
 await sessions.ready;
 
 const [known] = sessions.list(transfer).state.active;

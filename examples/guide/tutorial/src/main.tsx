@@ -1,10 +1,10 @@
-import { createSessions } from "@sessions/client";
+import { createSessionsClient } from "@sessions/client";
 import { SessionsProvider } from "@sessions/react";
 import { createRoot } from "react-dom/client";
 import { repair } from "../flow.ts";
 import { Repairs } from "./repairs.tsx";
 
-const sessions = createSessions({ flows: [repair], url: "/trpc", owner: "ada" });
+const sessions = createSessionsClient({ flows: [repair], url: "/trpc", owner: "ada" });
 
 createRoot(document.querySelector("main")!).render(
   <SessionsProvider sessions={sessions}>

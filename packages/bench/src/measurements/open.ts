@@ -42,7 +42,7 @@ export async function measureOpen(_postgres: DurablePostgres, { rounds, roundMs 
     title: "From opening a session to its first snapshot",
     how:
       "A page was just loaded in Chromium, and IndexedDB holds this number of the owner's sessions. The time begins with the calls " +
-      "of `createSessions` and `open`. It ends with the first state that has the session's snapshot. The server does not answer. A " +
+      "of `createSessionsClient` and `open`. It ends with the first state that has the session's snapshot. The server does not answer. A " +
       "`get` of the same record by idb-keyval is measured too. It also opens its own connection.",
     rows,
     ratios: KEPT.map((count, index) => ({

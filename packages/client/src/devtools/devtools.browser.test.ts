@@ -2,7 +2,7 @@ import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { submit } from "../../../core/src/testing/commands.ts";
 import { openDevtools } from "./devtools.ts";
-import type { Sessions } from "../sessions.ts";
+import type { SessionsClient } from "../sessions.ts";
 import { elsewhere, openTab, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
@@ -55,9 +55,9 @@ test("the panel shows what is being sent, what is shelved and what was asked", a
   server.take(elsewhere(), submit(session.id, "recipient", theirs, { seen: { recipient: null } }));
   gate.resolve();
   await until(() => expect(lines("Queue")[0]).toContain("submit recipient | shelved: conflict"));
-  expect(lines("Sessions")[0]).toContain("conflict");
+  expect(lines("Sessions")[0]).toContain("attention");
 
-  for (const change of session.state.shelved) if (change.conflict) await change.takeTheirs();
+  for (const change of session.state.shelved) if (change.type === "conflict") await change.takeTheirs();
   await session.submit("amount", { cents: 5 });
   const answer = Promise.withResolvers<void>();
   server.faults.beforePush = () => answer.promise;
@@ -155,5 +155,5 @@ test("the panel is used with the keyboard alone", async () => {
 });
 
 test("the devtools say when they are of another copy of the package", () => {
-  expect(() => openDevtools({} as Sessions)).toThrow(/^configuration_invalid/);
+  expect(() => openDevtools({} as SessionsClient)).toThrow(/^configuration_invalid/);
 });

@@ -3,10 +3,10 @@ import { deleteDatabase } from "../store/database.ts";
 import { panelModelOf } from "./panel-model.ts";
 import { createPanel } from "./panel.ts";
 import { interceptApi } from "./interceptor.ts";
-import type { Sessions } from "../sessions.ts";
+import type { SessionsClient } from "../sessions.ts";
 import { syncs, type Sync } from "../sync/sync.ts";
 
-const opened = new WeakMap<Sessions, () => void>();
+const opened = new WeakMap<SessionsClient, () => void>();
 
 /**
  * Shows a panel for developers on this page. The panel shows sessions, the queue, drafts, the part of this tab, the disk
@@ -21,7 +21,7 @@ const opened = new WeakMap<Sessions, () => void>();
  *   openDevtools(sessions);
  * }
  */
-export function openDevtools(sessions: Sessions): () => void {
+export function openDevtools(sessions: SessionsClient): () => void {
   const known = opened.get(sessions);
   if (known !== undefined) return known;
   const sync = syncOf(sessions);
@@ -91,8 +91,11 @@ export function openDevtools(sessions: Sessions): () => void {
   return close;
 }
 
-function syncOf(sessions: Sessions): Sync {
+function syncOf(sessions: SessionsClient): Sync {
   const sync = syncs.get(sessions);
   if (sync !== undefined) return sync;
-  throw new SessionsError("configuration_invalid", "The devtools and createSessions are of two copies of the package.");
+  throw new SessionsError(
+    "configuration_invalid",
+    "The devtools and createSessionsClient are of two copies of the package.",
+  );
 }

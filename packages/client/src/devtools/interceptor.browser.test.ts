@@ -50,7 +50,7 @@ test("S2: the reply to one push is dropped after it took effect, and the command
   await expect.element(drop).toBeVisible();
   const pushes = server.pushes.length;
 
-  expect(await session.submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
+  expect(await session.submit("recipient", recipient)).toEqual({ status: "accepted", revision: 2 });
   expect(server.snapshot(session.id).revision).toBe(2);
   const [first, second, ...more] = server.pushes.slice(pushes).map(({ commands }) => commands.map(({ id }) => id));
   expect(second).toEqual(first);

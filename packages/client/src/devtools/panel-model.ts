@@ -1,5 +1,5 @@
 import { deviceOf, type Drafts, type Json } from "@sessions/core";
-import { isUnsent, type SessionRecord, type Settlement } from "../record/record.ts";
+import { isUnsent, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
 import { nameOf, type CommandTitle, type Interceptor } from "./interceptor.ts";
 
@@ -107,7 +107,7 @@ function sessionLine([id, record]: readonly [string, SessionRecord]): SessionLin
 
 function syncBadge(record: SessionRecord): Badge {
   if (record.outdated) return alarming("outdated");
-  if (record.shelved.length > 0) return alarming("conflict");
+  if (record.shelved.length > 0) return alarming("attention");
   return isUnsent(record) || record.confirmation ? busy("saving") : calm("saved");
 }
 
@@ -120,7 +120,7 @@ function commandsOf(session: string, record: SessionRecord, { sending, names }: 
   for (const [step, { command }] of Object.entries(record.snapshot?.submissions ?? {})) {
     names.set(command, { kind: "submit", step });
   }
-  for (const { id, settlement } of record.settled) put(id, names.get(id), settlementBadge(settlement));
+  for (const { id, outcome } of record.settled) put(id, names.get(id), outcomeBadge(outcome));
   for (const { command } of record.pending) {
     put(command.id, nameOf(command), sending.has(command.id) ? busy("sending") : busy("waiting"));
   }
@@ -143,9 +143,10 @@ function draftsUnderWay({ sending }: Interceptor): readonly CommandLine[] {
   );
 }
 
-function settlementBadge(settlement: Settlement): Badge {
-  if (settlement.outcome === "accepted") return calm(`accepted, revision ${settlement.revision}`);
-  return settlement.outcome === "superseded" ? calm("superseded") : alarming(`refused: ${settlement.refusal.code}`);
+function outcomeBadge(outcome: SubmissionOutcome): Badge {
+  if (outcome.status === "accepted") return calm(`accepted, revision ${outcome.revision}`);
+  if (outcome.status === "superseded") return calm("superseded");
+  return alarming(outcome.status === "refused" ? `refused: ${outcome.refusal.code}` : "unknown");
 }
 
 function draftsOf(session: string, record: SessionRecord, device: string): DraftLine[] {

@@ -13,7 +13,7 @@ import {
   type Snapshot,
 } from "@sessions/core";
 import { dropDraft, inputFields, mapFields, mergeDrafts, pickFields, type Fields } from "./drafts.ts";
-import type { RecordUpdate, SessionRecord, ShelvedChange } from "./record.ts";
+import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
 
@@ -31,7 +31,7 @@ type Compared = Pick<Snapshot, "data" | "inputs" | "drafts">;
  * The fields of a step on the server, as they were typed: the submitted input. For a shelved draft, the step's drafts are
  * on top. Null for nothing.
  */
-export function shownFields({ kind, step }: ShelvedChange, snapshot: Compared | null): Fields | null {
+export function shownFields({ kind, step }: ShelvedEntry, snapshot: Compared | null): Fields | null {
   if (snapshot === null || step === null) return null;
   const submitted = (submittedInput(snapshot, step) ?? null) as Fields | null;
   const typed = kind === "draft" ? snapshot.drafts[step] : undefined;
@@ -44,7 +44,7 @@ export function shownFields({ kind, step }: ShelvedChange, snapshot: Compared | 
  */
 export function differing(
   flow: AnyFlow,
-  entry: ShelvedChange,
+  entry: ShelvedEntry,
   snapshot: Compared | null,
 ): Record<string, FieldConflict> {
   const { kind, step, base, mine } = entry;
@@ -139,7 +139,7 @@ export function shelveDraft(
     readonly step: string;
     readonly refusal: Refusal;
     readonly base: Snapshot["data"][string] | null;
-    readonly over?: NonNullable<ShelvedChange["over"]>;
+    readonly over?: NonNullable<ShelvedEntry["over"]>;
   },
   slots: FieldDrafts,
 ): RecordUpdate {
@@ -148,7 +148,7 @@ export function shelveDraft(
     const submitted = inputFields(record.snapshot, step);
     const lost = pickFields(slots, (field, { value }) => value !== undefined && !sameJson(value, submitted?.[field]));
     if (Object.keys(lost).length === 0) return record;
-    const isSame = (other: ShelvedChange) => other.kind === "draft" && other.step === step;
+    const isSame = (other: ShelvedEntry) => other.kind === "draft" && other.step === step;
     const { id, base, mine, over } = { mine: {}, ...entry, ...record.shelved.find(isSame) };
     const merged = { ...(mine as Fields), ...fieldValues(lost) } as Json;
     const others = record.shelved.filter((other) => !isSame(other));

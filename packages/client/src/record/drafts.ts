@@ -15,7 +15,7 @@ import {
   type Snapshot,
   type Stamp,
 } from "@sessions/core";
-import type { RecordUpdate, SessionRecord, ShelvedChange } from "./record.ts";
+import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
 
 type FieldDrafts = Drafts[string];
 /** A step's fields as a person or a caller gave them. */
@@ -58,7 +58,7 @@ export function pickFields<T>(fields: Readonly<Record<string, T>>, test: (field:
 }
 
 /** A shelved draft with only the fields that pass a test; an empty list if no field passes. */
-export function keepFields(entry: ShelvedChange, test: (field: string) => boolean): ShelvedChange[] {
+export function keepFields(entry: ShelvedEntry, test: (field: string) => boolean): ShelvedEntry[] {
   const mine = pickFields(entry.mine as Record<string, Json>, test);
   return Object.keys(mine).length > 0 ? [{ ...entry, mine }] : [];
 }

@@ -12,7 +12,7 @@ import {
   type ShownSession,
 } from "@sessions/core";
 import { mapFields, pickFields, stampsOf, type Fields } from "./drafts.ts";
-import type { SessionRecord, ShelvedChange } from "./record.ts";
+import type { SessionRecord, ShelvedEntry } from "./record.ts";
 
 /**
  * Lifts a record to this page's version of the flow. A record of a later version, or one that cannot be lifted, stays as
@@ -91,7 +91,7 @@ function liftStep(flow: AnyFlow, version: number, step: string, input: Json) {
   return version === flow.version ? { step, input } : (liftInput(flow, version, step, input) ?? { step, input });
 }
 
-function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange, session: ShownSession): ShelvedChange {
+function liftShelved(flow: AnyFlow, version: number, entry: ShelvedEntry, session: ShownSession): ShelvedEntry {
   if (entry.step === null) return entry;
   const { step, input } = liftStep(flow, version, entry.step, entry.mine);
   const lifted = { ...entry, step, base: entry.base && liftStep(flow, version, entry.step, entry.base).input };
@@ -104,9 +104,9 @@ function liftShelved(flow: AnyFlow, version: number, entry: ShelvedChange, sessi
 function liftTyped(
   flow: AnyFlow,
   version: number,
-  { id, step, mine, over }: ShelvedChange,
+  { id, step, mine, over }: ShelvedEntry,
   session: ShownSession,
-): Pick<ShelvedChange, "mine" | "over"> {
+): Pick<ShelvedEntry, "mine" | "over"> {
   const typedAt = over?.typed ?? {};
   // Some fields may have no stamp. Any stamp above the oldest is enough for them.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);

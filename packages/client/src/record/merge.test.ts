@@ -42,7 +42,7 @@ function stepped(record: SessionRecord, { command, fate }: Step): SessionRecord 
   return {
     ...record,
     pending: record.pending.filter((entry) => entry.command.id !== idOf(command)),
-    settled: [...record.settled, { id: idOf(command), settlement: { outcome: "refused", refusal } }],
+    settled: [...record.settled, { id: idOf(command), outcome: { status: "refused", refusal } }],
     shelved: fate === "shelved" ? [...record.shelved, shelved] : record.shelved,
   };
 }
@@ -80,15 +80,15 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
 
 test("S2: of two views the irreversible step stays asked for until one of them knows what became of it", () => {
   const confirmation = { id: idOf(1), step: "review", atMs: 1 };
-  const told = (settlement: SessionRecord["settled"][number]["settlement"]): SessionRecord => ({
+  const told = (outcome: SessionRecord["settled"][number]["outcome"]): SessionRecord => ({
     ...emptyRecord,
-    settled: [{ id: confirmation.id, settlement }],
+    settled: [{ id: confirmation.id, outcome }],
   });
   const mine = { ...emptyRecord, confirmation };
-  const unknown = told({ outcome: "refused", refusal: { code: "unconfirmed" } });
+  const unknown = told({ status: "unknown" });
   expect([mergeRecords(mine, unknown).confirmation, mergeRecords(unknown, mine).confirmation]).toEqual([
     confirmation,
     confirmation,
   ]);
-  expect(mergeRecords(mine, told({ outcome: "accepted", revision: 4 })).confirmation).toBeNull();
+  expect(mergeRecords(mine, told({ status: "accepted", revision: 4 })).confirmation).toBeNull();
 });

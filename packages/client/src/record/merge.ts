@@ -11,7 +11,7 @@ export function mergeRecords(left: SessionRecord, right: SessionRecord): Session
   const settled = union(left.settled, right.settled, ({ id }) => id);
   const shelved = union(left.shelved, right.shelved, ({ id }) => id);
   const done = new Set([...settled, ...shelved].map(({ id }) => id));
-  const answered = new Set(settled.filter(({ settlement }) => !isUnknownOutcome(settlement)).map(({ id }) => id));
+  const answered = new Set(settled.filter(({ outcome }) => !isUnknownOutcome(outcome)).map(({ id }) => id));
   // Each copy has the commands that its own commands need, so no command of the left needs one that only the right has.
   const pending = union(left.pending, right.pending, ({ command }) => command.id).filter(
     ({ command }) => !done.has(command.id),

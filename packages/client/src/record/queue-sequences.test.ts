@@ -138,13 +138,13 @@ class World {
 
   #decide(command: Command, device: Device): Outcome {
     const known = this.receipts.get(command.id);
-    if (known !== undefined) return { outcome: "accepted", revision: known, replayed: true };
+    if (known !== undefined) return { status: "accepted", revision: known, replayed: true };
     const advanced = advance(transfer, this.#server, command, { device, nowMs: this.#count });
-    if (!advanced.accepted) return { outcome: "refused", refusal: advanced.refusal };
+    if (!advanced.accepted) return { status: "refused", refusal: advanced.refusal };
     this.#server = advanced.session;
     this.#told.push(advanced.session);
     if (command.kind !== "draft") this.receipts.set(command.id, advanced.session.revision);
-    return { outcome: "accepted", revision: advanced.session.revision, replayed: false };
+    return { status: "accepted", revision: advanced.session.revision, replayed: false };
   }
 
   #push(count: number, refusal: Refusal | undefined): void {
@@ -158,7 +158,7 @@ class World {
     const [first] = commands;
     const outcomes = commands.map((command): [string, Outcome] => {
       const refused = command === first && refusal && !this.receipts.has(command.id);
-      return [command.id, refused ? { outcome: "refused", refusal } : this.#decide(command, here)];
+      return [command.id, refused ? { status: "refused", refusal } : this.#decide(command, here)];
     });
     this.#replies.push({ snapshot: this.#server ?? undefined, outcomes: new Map(outcomes), commands });
   }
@@ -184,13 +184,13 @@ class World {
 }
 
 function fatesOf({ record, decided, receipts }: World, id: string): readonly string[] {
-  const settlement = record.settled.find((entry) => entry.id === id)?.settlement;
+  const outcome = record.settled.find((entry) => entry.id === id)?.outcome;
   // No command is reported as applied if it was not.
-  if (settlement?.outcome === "accepted") expect(receipts.get(id)).toBe(settlement.revision);
+  if (outcome?.status === "accepted") expect(receipts.get(id)).toBe(outcome.revision);
   return [
     ...(record.pending.some(({ command }) => command.id === id) ? ["pending"] : []),
-    ...(settlement?.outcome === "accepted" ? ["applied"] : []),
-    ...(settlement?.outcome === "superseded" ? ["superseded"] : []),
+    ...(outcome?.status === "accepted" ? ["applied"] : []),
+    ...(outcome?.status === "superseded" ? ["superseded"] : []),
     ...(record.shelved.some((entry) => entry.id === id && entry.kind !== "draft") ? ["shelved"] : []),
     ...(decided.has(id) ? ["decided"] : []),
   ];

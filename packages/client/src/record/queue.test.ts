@@ -54,8 +54,8 @@ const refusals = fc.constantFrom<Refusal>(
   { code: "expired", at: "1970-01-02T00:00:00.000Z" },
 );
 const outcomes = fc.oneof(
-  fc.constant<Outcome>({ outcome: "accepted", revision: 7, replayed: false }),
-  refusals.map((refusal): Outcome => ({ outcome: "refused", refusal })),
+  fc.constant<Outcome>({ status: "accepted", revision: 7, replayed: false }),
+  refusals.map((refusal): Outcome => ({ status: "refused", refusal })),
 );
 const inputs = fc.integer({ min: 1, max: 3 }).map((cents) => ({ cents }));
 
@@ -96,7 +96,7 @@ test.for([
         sent.push(draft(session, "amount", slots, { id: idOf(50) }));
         if (queue.typed.outcome) answers.set(idOf(50), queue.typed.outcome);
       }
-      const startRefused = queue.withStart && queue.startOutcome.outcome === "refused";
+      const startRefused = queue.withStart && queue.startOutcome.status === "refused";
       const snapshot = startRefused
         ? undefined
         : snapshotAt(9, queue.standing ? { amount: queue.standing } : {}, { status: queue.status });
@@ -105,19 +105,19 @@ test.for([
       expect(after.version).toBe(flow.version);
 
       for (const { id: command } of commands) {
-        const settlement = after.settled.find((entry) => entry.id === command)?.settlement;
+        const outcome = after.settled.find((entry) => entry.id === command)?.outcome;
         const fates = [
           after.pending.some((entry) => entry.command.id === command),
-          settlement?.outcome === "accepted",
-          settlement?.outcome === "superseded",
+          outcome?.status === "accepted",
+          outcome?.status === "superseded",
           after.shelved.some((entry) => entry.id === command),
         ];
         expect(fates.filter(Boolean)).toHaveLength(1);
         // A waiting caller hears of a command when it is no longer pending, and only then.
-        expect(settlement === undefined).toBe(fates[0]);
+        expect(outcome === undefined).toBe(fates[0]);
       }
       if (queue.typed) {
-        const draftAccepted = queue.typed.outcome?.outcome === "accepted";
+        const draftAccepted = queue.typed.outcome?.status === "accepted";
         const stands = queue.standing?.cents === queue.typed.input.cents;
         const kept =
           after.drafts["amount"]?.["cents"] !== undefined || after.shelved.some(({ kind }) => kind === "draft");
@@ -149,7 +149,7 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   const submit = enqueue({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);
   const record = submit(type(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord)));
   expect(submit(type(record))).toEqual(record);
-  const outcomes = new Map<string, Outcome>([[idOf(1), { outcome: "accepted", revision: 2, replayed: false }]]);
+  const outcomes = new Map<string, Outcome>([[idOf(1), { status: "accepted", revision: 2, replayed: false }]]);
   const settled = applyReply({ snapshot: undefined, outcomes, commands: [] }, context)(once);
   expect(queue(settled)).toBe(settled);
 });
@@ -235,8 +235,8 @@ test("what the server is too busy for stays pending, and so does everything behi
   );
   const refusal: Refusal = { code: "busy", retryAfterMs: 1_000 };
   const answers = new Map<string, Outcome>([
-    [idOf(1), { outcome: "refused", refusal }],
-    [idOf(2), { outcome: "refused", refusal: { code: "failed" } }],
+    [idOf(1), { status: "refused", refusal }],
+    [idOf(2), { status: "refused", refusal: { code: "failed" } }],
   ]);
   const after = applyReply({ snapshot: undefined, outcomes: answers, commands: [] }, context)(record);
   expect(after).toMatchObject({ shelved: [], settled: [], outdated: false });
@@ -249,7 +249,7 @@ test("S2: what another tab's irreversible step is found before is refused, unles
   const command = submitting(2, "recipient", { name: "Ada", iban: "BE68" });
   expect(enqueue(command, null)(record)).toMatchObject({
     pending: [],
-    settled: [{ id: idOf(2), settlement: { outcome: "refused", refusal: { code: "unsettled" } } }],
+    settled: [{ id: idOf(2), outcome: { status: "refused", refusal: { code: "unsettled" } } }],
   });
   expect(enqueue(command, null, undefined, () => true)(record)).toMatchObject({ pending: [{ command }], settled: [] });
 });

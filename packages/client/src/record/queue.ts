@@ -1,6 +1,6 @@
 import { dropSubmitted, type Json, type Outcome, type Refusal } from "@sessions/core";
 import { dropDraft, pickFields } from "./drafts.ts";
-import type { RecordUpdate, QueuedCommand, SessionRecord, Settlement } from "./record.ts";
+import type { RecordUpdate, QueuedCommand, SessionRecord, SubmissionOutcome } from "./record.ts";
 
 /** How many outcomes a record remembers: as many as a session takes commands in its life. */
 const SETTLED_KEPT = 1_000;
@@ -17,13 +17,13 @@ export function enqueue(
   mayBeSent: (id: string) => boolean = () => false,
 ): RecordUpdate {
   return (before) => {
-    const settlement = before.settled.find(({ id }) => id === command.id)?.settlement;
-    if (settlement && isUnsettledRefusal(settlement)) return before;
+    const outcome = before.settled.find(({ id }) => id === command.id)?.outcome;
+    if (outcome && isUnsettledRefusal(outcome)) return before;
     const record = instead === undefined ? before : unshelve(instead)(before);
-    if (settlement || record.pending.some((entry) => entry.command.id === command.id))
+    if (outcome || record.pending.some((entry) => entry.command.id === command.id))
       return consumeDrafts(command)(record);
     if (before.confirmation && !mayBeSent(command.id))
-      return settle(command.id, { outcome: "refused", refusal: unsettledRefusal(before) })(before);
+      return settle(command.id, { status: "refused", refusal: unsettledRefusal(before) })(before);
     const queued = { ...record, pending: [...record.pending, { command, base }] };
     if (command.kind === "start") return { ...queued, flow: command.flow, version: command.version };
     return record.version === command.version ? consumeDrafts(command)(queued) : queued;
@@ -60,13 +60,13 @@ export function forgetConfirmation(id: string): RecordUpdate {
 }
 
 /** Whether a command was refused because of an irreversible step, or is a refused one itself. */
-export function isUnsettledRefusal(settlement: Settlement): boolean {
-  return settlement.outcome === "refused" && settlement.refusal.code === "unsettled";
+export function isUnsettledRefusal(outcome: SubmissionOutcome): boolean {
+  return outcome.status === "refused" && outcome.refusal.code === "unsettled";
 }
 
 /** Whether the outcome of an irreversible step is unknown: the server did not answer, and may have accepted it. */
-export function isUnknownOutcome(settlement: Settlement): boolean {
-  return settlement.outcome === "refused" && settlement.refusal.code === "unconfirmed";
+export function isUnknownOutcome(outcome: SubmissionOutcome): boolean {
+  return outcome.status === "unknown";
 }
 
 /** The refusal of a command while others, or an irreversible step, wait for an answer. */
@@ -74,20 +74,20 @@ export function unsettledRefusal({ pending, confirmation }: SessionRecord): Refu
   return { code: "unsettled", pending: pending.length + (confirmation ? 1 : 0) };
 }
 
-/** The settlement of a submission with this outcome. */
-export function settlementOf(outcome: Outcome): Settlement {
-  return outcome.outcome === "accepted" ? { outcome: "accepted", revision: outcome.revision } : outcome;
+/** The outcome of a submission that the server answered so. */
+export function submissionOutcomeOf(outcome: Outcome | { readonly status: "unknown" }): SubmissionOutcome {
+  return outcome.status === "accepted" ? { status: "accepted", revision: outcome.revision } : outcome;
 }
 
 /**
  * Notes how a command ended, for everybody who waits for it in any tab. If the outcome of an irreversible step is unknown,
  * the client goes on asking for it, after a reload too.
  */
-export function settle(id: string, settlement: Settlement): RecordUpdate {
+export function settle(id: string, outcome: SubmissionOutcome): RecordUpdate {
   return (record) => ({
     ...record,
-    confirmation: record.confirmation?.id === id && !isUnknownOutcome(settlement) ? null : record.confirmation,
+    confirmation: record.confirmation?.id === id && !isUnknownOutcome(outcome) ? null : record.confirmation,
     pending: record.pending.filter(({ command }) => command.id !== id),
-    settled: [...record.settled.filter((known) => known.id !== id), { id, settlement }].slice(-SETTLED_KEPT),
+    settled: [...record.settled.filter((known) => known.id !== id), { id, outcome }].slice(-SETTLED_KEPT),
   });
 }

@@ -19,7 +19,7 @@ export interface PendingCommand {
 }
 
 /** A change that could not be applied. It is kept until the person decides. */
-export interface ShelvedChange {
+export interface ShelvedEntry {
   /** The command's id. A shelved draft has the id of the first command that displaced it, or its first stamp. */
   readonly id: string;
   readonly kind: "start" | "submit" | "draft" | "cancel";
@@ -41,11 +41,13 @@ export interface Overwritten {
 
 /**
  * How a submission ended. `by` is the command that submitted the same value or replaced it; null if the session's end did.
+ * `unknown`: an irreversible step was sent, and the server did not answer.
  */
-export type Settlement =
-  | { readonly outcome: "accepted"; readonly revision: number }
-  | { readonly outcome: "superseded"; readonly by: string | null }
-  | { readonly outcome: "refused"; readonly refusal: Refusal };
+export type SubmissionOutcome =
+  | { readonly status: "accepted"; readonly revision: number }
+  | { readonly status: "superseded"; readonly by: string | null }
+  | { readonly status: "refused"; readonly refusal: Refusal }
+  | { readonly status: "unknown" };
 
 /** Everything local of one session. One record, so a crash cannot keep the snapshot and lose the submission. */
 export interface SessionRecord {
@@ -65,13 +67,13 @@ export interface SessionRecord {
     readonly step: string;
     readonly slots: Snapshot["drafts"][string];
   }[];
-  readonly shelved: readonly ShelvedChange[];
+  readonly shelved: readonly ShelvedEntry[];
   /** The irreversible step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */
   readonly confirmation: { readonly id: string; readonly step: string; readonly atMs: number } | null;
   /** Client and server run different versions of the flow. Pending commands wait until one of them changes. */
   readonly outdated: boolean;
   /** How the latest commands ended, for everybody who still waits in any tab. */
-  readonly settled: readonly { readonly id: string; readonly settlement: Settlement }[];
+  readonly settled: readonly { readonly id: string; readonly outcome: SubmissionOutcome }[];
 }
 
 /**

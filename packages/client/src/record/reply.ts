@@ -14,7 +14,7 @@ import { applySnapshot } from "./snapshot.ts";
 import { shelveDraft } from "./conflict.ts";
 import { dropDraft, emptyFields, inputFields, keepDraft, pickFields, stampFields, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
-import { settle, settlementOf, isUnsettledRefusal } from "./queue.ts";
+import { settle, submissionOutcomeOf, isUnsettledRefusal } from "./queue.ts";
 import {
   sequence,
   unchanged,
@@ -22,7 +22,7 @@ import {
   type PendingCommand,
   type QueuedCommand,
   type SessionRecord,
-  type ShelvedChange,
+  type ShelvedEntry,
 } from "./record.ts";
 
 /** The server's reply to the pushed commands of one session. */
@@ -66,10 +66,10 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
 
     for (const { command } of before.pending) {
       const { id, kind } = command;
-      const outcome: Outcome | undefined = outcomes.get(id) ?? (lost && { outcome: "refused", refusal: lost });
+      const outcome: Outcome | undefined = outcomes.get(id) ?? (lost && { status: "refused", refusal: lost });
       if (outcome === undefined) continue;
-      if (outcome.outcome === "accepted") {
-        record = settle(id, settlementOf(outcome))(record);
+      if (outcome.status === "accepted") {
+        record = settle(id, submissionOutcomeOf(outcome))(record);
         continue;
       }
       hold(outcome.refusal);
@@ -78,10 +78,10 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
       record = applyRefusal(id, lost ?? outcome.refusal, context)(record);
     }
     // The server accepted these, so they were not refused, although another tab's irreversible step came first.
-    for (const { id, settlement } of before.settled) {
-      const outcome = isUnsettledRefusal(settlement) ? outcomes.get(id) : undefined;
-      if (outcome?.outcome === "accepted") {
-        record = settle(id, settlementOf(outcome))(record);
+    for (const { id, outcome } of before.settled) {
+      const answer = isUnsettledRefusal(outcome) ? outcomes.get(id) : undefined;
+      if (answer?.status === "accepted") {
+        record = settle(id, submissionOutcomeOf(answer))(record);
       }
     }
 
@@ -89,7 +89,7 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
       if (command.kind !== "draft") continue;
       const { id, step, fields } = command;
       const outcome = outcomes.get(id);
-      if (outcome?.outcome === "accepted") record = dropDraft(step, fields)(record);
+      if (outcome?.status === "accepted") record = dropDraft(step, fields)(record);
       else if (outcome !== undefined) {
         hold(outcome.refusal);
         if (!held) record = applyDraftRefusal(id, step, fields, lost ?? outcome.refusal, context)(record);
@@ -101,7 +101,7 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
 
 /** How long the server asks to wait, in milliseconds; undefined if it decided. */
 export function busyMsOf(outcome: Outcome): number | undefined {
-  if (outcome.outcome === "accepted" || outcome.refusal.code !== "busy") return undefined;
+  if (outcome.status === "accepted" || outcome.refusal.code !== "busy") return undefined;
   return Math.max(1, outcome.refusal.retryAfterMs);
 }
 
@@ -110,14 +110,14 @@ function applyRefusal(id: string, refusal: Refusal, context: ReplyContext): Reco
     const entry = record.pending.find(({ command }) => command.id === id)!;
     const command = liftQueued(entry.command, context.flow);
     const by = supersededBy(record, { ...entry, command }, context.flow);
-    if (by !== undefined) return sequence(settle(id, { outcome: "superseded", by }), inheritBase(entry, by))(record);
+    if (by !== undefined) return sequence(settle(id, { status: "superseded", by }), inheritBase(entry, by))(record);
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
     const isSecret = step !== null && context.flow.steps[step]?.sensitive === true;
     const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
     return sequence(
-      settle(id, { outcome: "refused", refusal }),
+      settle(id, { status: "refused", refusal }),
       change,
       restoreDraft(command, refusal, context),
     )(record);
@@ -154,7 +154,7 @@ function inheritBase({ base }: PendingCommand, by: string | null): RecordUpdate 
   });
 }
 
-function shelve(change: ShelvedChange): RecordUpdate {
+function shelve(change: ShelvedEntry): RecordUpdate {
   return (record) => ({ ...record, shelved: [...record.shelved, change] });
 }
 

@@ -37,6 +37,6 @@ function dropAgreedConflicts(flow: AnyFlow): RecordUpdate {
       const snapshot = record.snapshot!;
       if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, snapshot)).length > 0) return left;
       const by = snapshot.submissions[step ?? ""]?.command ?? null;
-      return sequence(unshelve(id), kind === "draft" ? unchanged : settle(id, { outcome: "superseded", by }))(left);
+      return sequence(unshelve(id), kind === "draft" ? unchanged : settle(id, { status: "superseded", by }))(left);
     }, record);
 }

@@ -163,8 +163,8 @@ function reply(world: World, which: "draft" | "submission", refusal?: Refusal): 
   const inConflict = refusal?.code === "conflict" ? submittedBy(elsewhere, world.server, []) : world.server;
   const server = refusal ? inConflict : decide(world.server, command, here);
   const outcome: Outcome = refusal
-    ? { outcome: "refused", refusal }
-    : { outcome: "accepted", revision: server.revision, replayed: false };
+    ? { status: "refused", refusal }
+    : { status: "accepted", revision: server.revision, replayed: false };
   const answer = { snapshot: server, outcomes: new Map([[id, outcome]]), commands: [command] };
   return { ...world, server, record: applyReply(answer, { flow, device: here, nowMs: 10_000 })(world.record) };
 }

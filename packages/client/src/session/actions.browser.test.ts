@@ -60,7 +60,7 @@ test("S13: the guard asks whoever leaves while something is only in memory, and 
 test("cancelling ends the session and lets go of what is typed", async () => {
   const { session } = beginTransfer();
   await session.draft("recipient", { name: "A" }).stored;
-  expect(await session.cancel()).toEqual({ outcome: "accepted", revision: expect.any(Number) });
+  expect(await session.cancel()).toEqual({ status: "accepted", revision: expect.any(Number) });
   expect(session.state).toMatchObject({ status: "cancelled", drafts: {}, shelved: [], sync: { pending: 0 } });
   expect(await session.submit("recipient", recipient)).toMatchObject({ refusal: { code: "ended" } });
 });
@@ -81,7 +81,7 @@ test("S4: what is typed is there again when the session could not be cancelled, 
   expect(session.state).toMatchObject({ status: "cancelled", drafts: {} });
   server.take(elsewhere(), cancel(session.id));
   server.faults.away = false;
-  expect(await cancellation).toMatchObject({ outcome: "superseded" });
+  expect(await cancellation).toMatchObject({ status: "superseded" });
   await vi.waitFor(() =>
     expect(session.state.shelved).toContainEqual(expect.objectContaining({ kind: "draft", mine: { cents: 5 } })),
   );

@@ -19,8 +19,8 @@ import {
   unchanged,
   type QueuedCommand,
   type SessionRecord,
-  type Settlement,
-  type ShelvedChange,
+  type SubmissionOutcome,
+  type ShelvedEntry,
 } from "../record/record.ts";
 import { judgedAtMs, viewOf } from "../record/view.ts";
 import type { Sync } from "../sync/sync.ts";
@@ -32,10 +32,10 @@ import {
   draftOf,
   endedAtOnce,
   submissionOf,
-  type Draft,
+  type DraftHandle,
   type PendingDraft,
   type PendingSubmission,
-  type Submission,
+  type SubmissionHandle,
 } from "./submission.ts";
 
 /**
@@ -44,11 +44,11 @@ import {
  * is known.
  */
 export interface SessionActions {
-  draft(step: string, fields: Fields, instead?: ShelvedChange): Draft;
-  submit(step: string, input: unknown, instead?: ShelvedChange): Submission;
-  cancel(instead?: ShelvedChange): Submission;
+  draft(step: string, fields: Fields, instead?: ShelvedEntry): DraftHandle;
+  submit(step: string, input: unknown, instead?: ShelvedEntry): SubmissionHandle;
+  cancel(instead?: ShelvedEntry): SubmissionHandle;
   /** The start again; `sessions.start` makes the first one. */
-  start(instead: ShelvedChange): Submission;
+  start(instead: ShelvedEntry): SubmissionHandle;
   /** @throws {SessionsError} `closed` */
   assertOpen(): void;
 }
@@ -91,7 +91,11 @@ export function createActions(options: ActionsOptions): SessionActions {
     return verdict.accepted ? null : verdict.refusal;
   }
 
-  function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedChange): PendingSubmission<Settlement> {
+  function queue(
+    command: QueuedCommand,
+    base: Json | null,
+    instead?: ShelvedEntry,
+  ): PendingSubmission<SubmissionOutcome> {
     const stored = store.change(session, enqueue(command, base, instead?.id, store.mayBeSent));
     void stored.then(() => {
       sync.requestPersistence();
@@ -100,12 +104,12 @@ export function createActions(options: ActionsOptions): SessionActions {
     return { stored, settled: outcomes.submission(command.id) };
   }
 
-  function submit(step: string, input: unknown, instead?: ShelvedChange): Submission {
+  function submit(step: string, input: unknown, instead?: ShelvedEntry): SubmissionHandle {
     const id = environment.id();
     // A copy: the application may change its object later.
     const plain = storable(input);
     const form = submittedFields(input, plain);
-    const begin = (): PendingSubmission<Settlement> => {
+    const begin = (): PendingSubmission<SubmissionOutcome> => {
       const view = viewNow();
       const typed = newestTyped(recordNow(), step);
       const command: SubmitCommand = {
@@ -128,7 +132,7 @@ export function createActions(options: ActionsOptions): SessionActions {
       if (!flow.steps[step].kept) return confirmation.send(command);
       const queued = queue(command, (inputFields(view, step) as Json) ?? null, instead);
       if (instead === undefined)
-        void queued.settled.then((settlement) => isUnsettledRefusal(settlement) && keepForm(step, form, typed));
+        void queued.settled.then((outcome) => isUnsettledRefusal(outcome) && keepForm(step, form, typed));
       return queued;
     };
     return submissionOf(id, whenKnown(begin));
@@ -140,7 +144,7 @@ export function createActions(options: ActionsOptions): SessionActions {
     draft(step, formAsDraft(flow, viewNow(), step, form, seenUntil));
   }
 
-  function draft(step: string, fields: Fields, instead?: ShelvedChange): Draft {
+  function draft(step: string, fields: Fields, instead?: ShelvedEntry): DraftHandle {
     // A copy: the application may change its object later.
     const { stored: plain, refusal } = storableFields(step, fields);
     const begin = (isKnown: boolean): PendingDraft => {
@@ -174,9 +178,9 @@ export function createActions(options: ActionsOptions): SessionActions {
     return code === "outdated" || (code === "not_found" && shelved.some(({ kind }) => kind === "start"));
   }
 
-  function cancel(instead?: ShelvedChange): Submission {
+  function cancel(instead?: ShelvedEntry): SubmissionHandle {
     const id = environment.id();
-    const begin = (): PendingSubmission<Settlement> => {
+    const begin = (): PendingSubmission<SubmissionOutcome> => {
       const command = { kind: "cancel", id, session, version } as const;
       const refusal = refusalNow(viewNow(), command);
       return refusal ? refusedAtOnce(refusal) : queue(command, null, instead);
@@ -184,7 +188,7 @@ export function createActions(options: ActionsOptions): SessionActions {
     return submissionOf(id, whenKnown(begin));
   }
 
-  function start(instead: ShelvedChange): Submission {
+  function start(instead: ShelvedEntry): SubmissionHandle {
     const id = environment.id();
     const command = { kind: "start", id, session, version, flow: flow.name } as const;
     return submissionOf(id, queue(command, null, instead));
@@ -193,6 +197,6 @@ export function createActions(options: ActionsOptions): SessionActions {
   return { draft, submit, cancel, start, assertOpen };
 }
 
-function refusedAtOnce(refusal: Refusal): PendingSubmission<Settlement> {
-  return endedAtOnce<Settlement>({ outcome: "refused", refusal });
+function refusedAtOnce(refusal: Refusal): PendingSubmission<SubmissionOutcome> {
+  return endedAtOnce<SubmissionOutcome>({ status: "refused", refusal });
 }

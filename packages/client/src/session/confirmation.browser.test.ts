@@ -9,7 +9,7 @@ test("an irreversible step completes the session while the person waits", async 
   const submission = session.submit("review", { accepted: true });
   expect(session.state.sync).toMatchObject({ state: "saving", pending: 1 });
   expect(session.state.status).toBe("active");
-  expect(await submission).toEqual({ outcome: "accepted", revision: 4 });
+  expect(await submission).toEqual({ status: "accepted", revision: 4 });
   expect(session.state).toMatchObject({ status: "completed", sync: { state: "saved", pending: 0 } });
 });
 
@@ -17,24 +17,24 @@ test("an irreversible step is refused while anything is pending, offline, or ask
   const { server, session, pushed } = await nearlyDone();
   const first = session.submit("review", { accepted: true });
   expect(await session.submit("review", { accepted: true })).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "unsettled", pending: 1 },
   });
-  expect(await first).toMatchObject({ outcome: "accepted" });
+  expect(await first).toMatchObject({ status: "accepted" });
   expect(pushed()).toHaveLength(1);
 
   const { server: other, session: offline, pushed: nothing } = await nearlyDone();
   const changed = offline.submit("amount", { cents: 6 });
   expect(await offline.submit("review", { accepted: true })).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "unsettled", pending: 1 },
   });
   await changed;
   other.faults.away = true;
   other.breakStreams();
   expect(await offline.submit("review", { accepted: true })).toEqual({
-    outcome: "refused",
-    refusal: { code: "unsettled", pending: 0 },
+    status: "refused",
+    refusal: { code: "offline" },
   });
   expect(nothing().map(({ kind }) => kind)).toEqual(["submit"]);
   expect(server.snapshot(session.id).status).toBe("completed");
@@ -47,7 +47,7 @@ test("S3: an irreversible step is refused when what it depends on changed since 
   const submission = session.submit("review", { accepted: true });
   submitElsewhere(server, session.id, "amount", { cents: 500 });
   change();
-  expect(await submission).toMatchObject({ outcome: "refused", refusal: { code: "conflict", changed: ["amount"] } });
+  expect(await submission).toMatchObject({ status: "refused", refusal: { code: "conflict", changed: ["amount"] } });
   expect(session.state).toMatchObject({ status: "active", data: { amount: { cents: 500 } }, shelved: [] });
 });
 
@@ -55,7 +55,7 @@ test("an irreversible step is sent when only the stream is broken", async () => 
   const { server, session } = await nearlyDone();
   server.faults.streamsAway = true;
   server.breakStreams();
-  expect(await session.submit("review", { accepted: true })).toEqual({ outcome: "accepted", revision: 4 });
+  expect(await session.submit("review", { accepted: true })).toEqual({ status: "accepted", revision: 4 });
   expect(session.state.status).toBe("completed");
 });
 
@@ -65,7 +65,7 @@ test("S2: of a confirmation and a cancellation in two tabs at once one is taken"
   await other.ready;
   const beside = other.open(transfer, session.id);
   const [confirmed, cancelled] = [session.submit("review", { accepted: true }), beside.cancel()];
-  const outcomes = [(await confirmed).outcome, (await cancelled).outcome];
+  const outcomes = [(await confirmed).status, (await cancelled).status];
   expect(outcomes.toSorted()).toEqual(["accepted", "refused"]);
   const status = outcomes[0] === "accepted" ? "completed" : "cancelled";
   await vi.waitFor(() => expect(beside.state).toMatchObject({ status, provisional: false, shelved: [] }));

@@ -3,20 +3,26 @@ import {
   consumeDrafts,
   noteConfirmation,
   settle,
-  settlementOf,
+  submissionOutcomeOf,
   unsettledRefusal,
   forgetConfirmation,
 } from "../record/queue.ts";
-import { sequence, unchanged, type RecordUpdate, type SessionRecord, type Settlement } from "../record/record.ts";
+import {
+  sequence,
+  unchanged,
+  type RecordUpdate,
+  type SessionRecord,
+  type SubmissionOutcome,
+} from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
-import { askReceipt, refuse, sendOnce, type Verdict } from "../sync/irreversible.ts";
+import { askReceipt, refuse, sendOnce, type ReceivedOutcome } from "../sync/irreversible.ts";
 import type { Sync } from "../sync/sync.ts";
 import { endedAtOnce, type PendingSubmission } from "./submission.ts";
 
 /** The irreversible step of one session: sends it, and finds its outcome. */
 export interface Confirmation {
   /** Sends the step while the person waits. It is refused while other commands are pending. */
-  send(command: SubmitCommand): PendingSubmission<Settlement>;
+  send(command: SubmitCommand): PendingSubmission<SubmissionOutcome>;
   /** Asks for the receipt of the step in the record, unless this tab is sending it or asks already. */
   recover(): void;
 }
@@ -33,43 +39,43 @@ export function createConfirmation(
   let sending: string | undefined;
   let isRecovering = false;
 
-  async function applyVerdict(
+  async function applyOutcome(
     command: string,
-    { outcome, snapshot }: Verdict,
+    { outcome: received, snapshot }: ReceivedOutcome,
     ...more: RecordUpdate[]
-  ): Promise<Settlement> {
-    const settlement = settlementOf(outcome);
+  ): Promise<SubmissionOutcome> {
+    const outcome = submissionOutcomeOf(received);
     const apply = snapshot ? applySnapshot(snapshot, sync.device(), flow) : unchanged;
-    await store.change(session, sequence(apply, settle(command, settlement), ...more));
-    return settlement;
+    await store.change(session, sequence(apply, settle(command, outcome), ...more));
+    return outcome;
   }
 
-  async function sendNow(command: SubmitCommand): Promise<Settlement> {
+  async function sendNow(command: SubmitCommand): Promise<SubmissionOutcome> {
     const { pending, confirmation } = recordNow();
     // Another tab was faster.
     const isLate = pending.length > 0 || (confirmation !== null && confirmation.id !== command.id);
-    const verdict = isLate ? refuse(unsettledRefusal(recordNow())) : await sendOnce(command, sync);
+    const received = isLate ? refuse(unsettledRefusal(recordNow())) : await sendOnce(command, sync);
     sending = undefined;
-    return applyVerdict(
+    return applyOutcome(
       command.id,
-      verdict,
-      verdict.outcome.outcome === "accepted" ? consumeDrafts(command) : unchanged,
+      received,
+      received.outcome.status === "accepted" ? consumeDrafts(command) : unchanged,
     );
   }
 
   async function recover(noted: NonNullable<SessionRecord["confirmation"]>): Promise<void> {
     isRecovering = true;
     const isOpen = () => sync.isOpen && recordNow().confirmation?.id === noted.id;
-    const verdict = await askReceipt({ ...noted, session }, isOpen, sync);
+    const received = await askReceipt({ ...noted, session }, isOpen, sync);
     isRecovering = false;
-    if (verdict && isOpen()) await applyVerdict(noted.id, verdict, forgetConfirmation(noted.id));
+    if (received && isOpen()) await applyOutcome(noted.id, received, forgetConfirmation(noted.id));
   }
 
   return {
     send(command) {
       const { id, step } = command;
       const record = recordNow();
-      if (record.pending.length > 0) return endedAtOnce({ outcome: "refused", refusal: unsettledRefusal(record) });
+      if (record.pending.length > 0) return endedAtOnce({ status: "refused", refusal: unsettledRefusal(record) });
       sending = id;
       // The record holds the command's id alone: a page that comes back asks for the receipt, and never sends again.
       const stored = store.change(session, noteConfirmation({ id, step, atMs: environment.now() }));

@@ -14,7 +14,7 @@ test("S4: a draft typed while its session was cancelled elsewhere is shelved, in
   server.breakStreams();
   await session.draft("amount", { cents: 4 }).stored;
   await session.draft("review", { accepted: false }).stored;
-  expect(server.take(elsewhere(), cancel(session.id))).toMatchObject([{ outcome: "accepted" }]);
+  expect(server.take(elsewhere(), cancel(session.id))).toMatchObject([{ status: "accepted" }]);
   server.faults.away = false;
   await vi.waitFor(() => expect(session.state.status).toBe("cancelled"));
   await vi.waitFor(() =>
@@ -27,7 +27,8 @@ test("S4: a draft typed while its session was cancelled elsewhere is shelved, in
 
 const aside = (session: ReturnType<typeof beginTransfer>["session"]) => {
   const [conflict] = session.state.shelved;
-  if (!conflict?.conflict || conflict.kind !== "draft" || conflict.step !== "amount") throw new Error("None aside.");
+  if (conflict?.type !== "conflict" || conflict.kind !== "draft" || conflict.step !== "amount")
+    throw new Error("None aside.");
   return conflict;
 };
 
@@ -44,8 +45,8 @@ test("S4: what was typed and not sent, and differs from what another device subm
   submitElsewhere(server, session.id, "amount", { cents: 3, reference: "rent" });
   server.faults.away = false;
 
-  expect(await drafts[0]!.settled).toMatchObject({ outcome: "refused", refusal: { code: "conflict" } });
-  expect(await drafts[1]!.settled).toMatchObject({ outcome: "accepted" });
+  expect(await drafts[0]!.settled).toMatchObject({ status: "refused", refusal: { code: "conflict" } });
+  expect(await drafts[1]!.settled).toMatchObject({ status: "accepted" });
   expect(session.state).toMatchObject({ data: { amount: { cents: 3 } }, drafts: { recipient: { name: "Bob" } } });
   // Whether the push or the stream was first.
   expect(server.snapshot(session.id).drafts["amount"]).toBeUndefined();
@@ -53,7 +54,7 @@ test("S4: what was typed and not sent, and differs from what another device subm
   // What is the same is not in it.
   expect(aside(session)).toMatchObject({ mine: { cents: 4 }, theirs: { cents: 3, reference: "rent" } });
 
-  expect(await aside(session).keepMine().settled).toMatchObject({ outcome: "accepted" });
+  expect(await aside(session).keepMine().settled).toMatchObject({ status: "accepted" });
   expect(session.state).toMatchObject({ drafts: { amount: { cents: 4 } }, shelved: [] });
   expect(server.snapshot(session.id).drafts["amount"]).toMatchObject({ cents: { value: 4 } });
 });
@@ -151,7 +152,8 @@ test("S4: a value that another device replaced unseen is offered where it was ty
   const other = laptop.open(transfer, session.id);
   await vi.waitFor(() => expect(other.state.revision).toBe(1));
   const name = (of: typeof session) => of.state.drafts.recipient?.name;
-  const offer = (of: typeof session) => of.state.shelved.find((entry) => entry.conflict && entry.kind === "draft");
+  const offer = (of: typeof session) =>
+    of.state.shelved.find((entry) => entry.type === "conflict" && entry.kind === "draft");
 
   // The phone is offline, its value is older.
   server.faults.away = true;
@@ -175,7 +177,7 @@ test("S4: a value that another device replaced unseen is offered where it was ty
   await again.ready;
   const reloaded = again.open(transfer, session.id);
   const decided = offer(reloaded)!;
-  if (!decided.conflict) throw new Error("It is a conflict.");
+  if (decided.type !== "conflict") throw new Error("It is a conflict.");
   await decided.keepMine().stored;
   expect(reloaded.state.shelved).toEqual([]);
   await vi.waitFor(() => expect(name(other)).toBe("a long name"));
@@ -192,7 +194,7 @@ test("S4: a value that another device replaced unseen is offered where it was ty
   await vi.waitFor(() => expect(other.state.data.recipient).toBeDefined());
   const left = offer(other)!;
   expect(left).toMatchObject({ mine: { iban: "BE1" }, theirs: { iban: "BE2" } });
-  if (!left.conflict) throw new Error("It is a conflict.");
+  if (left.type !== "conflict") throw new Error("It is a conflict.");
   await left.takeTheirs();
   expect(other.state.shelved).toEqual([]);
 });

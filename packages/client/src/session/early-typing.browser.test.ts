@@ -27,7 +27,7 @@ test("S4: what is typed before the store is open is on the screen at once, and k
   other.draft("amount", { cents: "1" });
   expect(other.state).toMatchObject({ data: { recipient }, drafts: { amount: { cents: "1" } } });
   openStore();
-  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
   await vi.waitFor(() =>
     expect(server.snapshot(session.id).drafts).toMatchObject({ recipient: { name: { value: "hello" } } }),
   );
@@ -72,7 +72,7 @@ test("S4: what is done while the server is asked for the session is taken in its
   expect(session.state).toMatchObject({ drafts: { recipient: { name: "A" }, amount: { cents: "2" } } });
   expect(session.state.sync.pending).toBe(3);
   server.faults.away = false;
-  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
   expect(session.state).toMatchObject({ data: { recipient }, drafts: { amount: { cents: "2" } } });
   expect(session.state.drafts.recipient).toBeUndefined();
 });

@@ -44,7 +44,7 @@ test("S12, S2: what a page of an earlier version queued and typed is lifted by t
     drafts: { amount: { cents: { value: 700 } } },
   });
   expect(session.state.shelved).toEqual([]);
-  expect(await session.submit("amount", { cents: 701 })).toMatchObject({ outcome: "accepted" });
+  expect(await session.submit("amount", { cents: 701 })).toMatchObject({ status: "accepted" });
 });
 
 test("S12, S4: a queued submission that the next version does not take is shelved and offered again in its words", async () => {

@@ -1,10 +1,10 @@
 import { sameJson, type Outcome } from "@sessions/core";
 import type { Fields } from "../record/drafts.ts";
-import type { SessionRecord, Settlement } from "../record/record.ts";
+import type { SessionRecord, SubmissionOutcome } from "../record/record.ts";
 
 /** The outcomes that callers wait for. Any tab may settle the command. */
 export interface Outcomes {
-  submission(id: string): Promise<Settlement>;
+  submission(id: string): Promise<SubmissionOutcome>;
   draft(step: string, fields: Fields): Promise<Outcome>;
   /** Resolves every promise whose outcome is in the record by now. */
   resolveKnown(): void;
@@ -25,7 +25,7 @@ export function createOutcomes(record: () => SessionRecord): Outcomes {
   }
 
   return {
-    submission: (id) => until(({ settled }) => settled.find((entry) => entry.id === id)?.settlement),
+    submission: (id) => until(({ settled }) => settled.find((entry) => entry.id === id)?.outcome),
     draft: (step, fields) => until((now) => draftOutcome(now, step, fields)),
     resolveKnown() {
       for (const resolveIfKnown of waiting) {
@@ -53,6 +53,6 @@ function draftOutcome(
       (field) => Object.hasOwn(mine as Fields, field) && sameJson((mine as Fields)[field], fields[field]),
     );
   });
-  if (lost) return { outcome: "refused", refusal: lost.refusal };
-  return { outcome: "accepted", revision: snapshot?.revision ?? 0, replayed: false };
+  if (lost) return { status: "refused", refusal: lost.refusal };
+  return { status: "accepted", revision: snapshot?.revision ?? 0, replayed: false };
 }

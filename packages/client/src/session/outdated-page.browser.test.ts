@@ -58,7 +58,7 @@ test("S12: a page of a newer version before an old server says so, keeps everyth
   const again = openTab(deployed(second, before), { owner, flows: [second] });
   const reopened = again.open(second, session.id);
   await saved(reopened);
-  expect(await again.receipt({ session: session.id, command: submission.id })).toMatchObject({ outcome: "accepted" });
+  expect(await again.receipt({ session: session.id, command: submission.id })).toMatchObject({ status: "accepted" });
   expect(reopened.state).toMatchObject({
     data: { recipient: { fullName: "Grace" } },
     drafts: { amount: { cents: 5 } },

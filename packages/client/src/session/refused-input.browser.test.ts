@@ -34,7 +34,7 @@ test("S1: what was refused is in its form again, and saved at once, in a tab tha
     // The server has what was typed before it was submitted.
     await session.draft("amount", { cents: 7, reference: "x" }).settled;
     const [sent, input] = [server.pushes.length, { cents: 7, reference: "x" }];
-    expect(await session.submit("amount", input)).toMatchObject({ outcome: "refused" });
+    expect(await session.submit("amount", input)).toMatchObject({ status: "refused" });
     expect(session.state).toMatchObject({ drafts: { amount: input }, sync: { pending: 0 } });
     expect(server.pushes).toHaveLength(sent + 1);
 

@@ -36,13 +36,13 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   // Its type forbids it.
   const draft = session.draft("card", { number: "SECRET-typed" } as never);
   await draft.stored;
-  expect(await draft.settled).toMatchObject({ outcome: "refused", refusal: { code: "invalid_input", step: "card" } });
+  expect(await draft.settled).toMatchObject({ status: "refused", refusal: { code: "invalid_input", step: "card" } });
   expect(await session.submit("card", { number: "S!" })).toMatchObject({ refusal: { code: "invalid_input" } });
 
   server.faults.away = true;
   server.breakStreams();
   await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
-  expect(await session.submit("card", { number: "SECRET-offline" })).toMatchObject({ refusal: { code: "unsettled" } });
+  expect(await session.submit("card", { number: "SECRET-offline" })).toMatchObject({ refusal: { code: "offline" } });
   server.faults.away = false;
   server.faults.refuse = ({ kind }) =>
     kind === "submit" ? { code: "rejected", step: "card", reason: "No." } : undefined;
@@ -53,7 +53,7 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   const submission = session.submit("card", { number: "SECRET-accepted" });
   await submission.stored;
   expect(session.state).toMatchObject({ confirming: "card", sync: { pending: 1 } });
-  expect(await submission).toMatchObject({ outcome: "accepted", revision: 3 });
+  expect(await submission).toMatchObject({ status: "accepted", revision: 3 });
   expect(session.state).toMatchObject({
     data: { amount: { note: "of-another-step" }, card: null },
     progress: { current: "review" },
@@ -68,7 +68,7 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   const seen = seenBy(payment, server.snapshot(session.id), "card");
   server.take(elsewhere(), submit(session.id, "card", { number: "SECRET-elsewhere" }, { seen }));
   expect(await session.submit("card", { number: "SECRET-late" })).toMatchObject({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "conflict", theirs: null },
   });
   server.faults.streamsAway = false;
@@ -78,8 +78,8 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   // What it depends on is changed: it is asked for again, and nothing of it is offered.
   await reloaded.submit("amount", { note: "changed" });
   expect(reloaded.state).toMatchObject({ progress: { current: "card" }, drafts: {} });
-  expect(await reloaded.submit("card", { number: "SECRET-again" })).toMatchObject({ outcome: "accepted" });
-  expect(await reloaded.submit("review", { accepted: true })).toMatchObject({ outcome: "accepted" });
+  expect(await reloaded.submit("card", { number: "SECRET-again" })).toMatchObject({ status: "accepted" });
+  expect(await reloaded.submit("review", { accepted: true })).toMatchObject({ status: "accepted" });
   expect(reloaded.state).toMatchObject({ status: "completed", data: { card: null } });
 
   // Else nothing was looked at.

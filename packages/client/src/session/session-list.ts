@@ -30,7 +30,7 @@ export interface SessionListState<F extends AnyFlow = AnyFlow> {
 export interface SessionList<F extends AnyFlow = AnyFlow> {
   readonly state: SessionListState<F>;
   /** The state before anything is known. A server renders it. */
-  readonly blank: SessionListState<F>;
+  readonly initialState: SessionListState<F>;
   /** Calls the listener after every change of `state`. Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void;
   /** Asks for the next page of ended sessions. Never rejects; offline it changes nothing. */
@@ -46,7 +46,7 @@ export interface LiveList extends SessionList {
 export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: string) => LiveSession): LiveList {
   const { store, api, connection, environment, device } = sync;
   const listeners = createListeners();
-  const blank: SessionListState = {
+  const initialState: SessionListState = {
     active: [],
     ended: [],
     more: false,
@@ -54,7 +54,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
     blocked: false,
     signedOut: false,
   };
-  let state = blank;
+  let state = initialState;
   // Undefined until the first page has come.
   let next: ListReply["next"] | undefined;
   let loading = false;
@@ -126,7 +126,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
     get state() {
       return state;
     },
-    blank,
+    initialState,
     subscribe: listeners.subscribe,
     loadMore: async () => (next === null ? undefined : load(next ?? null)),
     refresh,

@@ -8,12 +8,12 @@ import { applySnapshot } from "../record/snapshot.ts";
 import { withoutContents } from "../record/lift.ts";
 import { emptyRecord, isOfOtherFlow, isUnknown, type SessionRecord } from "../record/record.ts";
 import { createActions } from "./actions.ts";
-import { blankState, sessionStateOf, withDrafts, type SessionState, type SyncState } from "./state.ts";
+import { initialStateOf, sessionStateOf, withDrafts, type SessionState, type SyncState } from "./state.ts";
 import { isOfOtherVersion, syncStateOf } from "./sync-state.ts";
 import { createEarlyActions } from "./early-actions.ts";
 import { createShelf } from "./shelf.ts";
 import type { Sync } from "../sync/sync.ts";
-import type { Draft, Submission } from "./submission.ts";
+import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 import { viewOf } from "../record/view.ts";
 import { createOutcomes } from "./outcomes.ts";
 
@@ -23,32 +23,33 @@ export interface Session<F extends AnyFlow = AnyFlow> {
   /** Another object whenever something has changed, the same one otherwise. */
   readonly state: SessionState<F>;
   /** The state before anything is known. A server renders it. */
-  readonly blank: SessionState<F>;
+  readonly initialState: SessionState<F>;
   /** Calls the listener after every change of `state`. Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void;
   /**
    * Keeps the typed fields of a step, valid or not. The owner's other devices see them after a pause. Fields that are not
    * named stay as they are.
    */
-  draft<K extends StepsOf<F>>(step: K, fields: DraftOf<F, K>): Draft;
+  draft<K extends StepsOf<F>>(step: K, fields: DraftOf<F, K>): DraftHandle;
   /**
    * Submits a step. It is shown at once, queued, and sent when the server can be reached. If the rules refuse it here, it
-   * settles at once and stays as the step's draft. A `confirm` or `sensitive` step is never queued. It needs a connection
-   * and nothing pending; otherwise it is refused as `unsettled`. If nothing answers, it settles as `unconfirmed`: the
-   * session stays `confirming`, and the client goes on asking until the server has said how the step ended.
+   * settles at once and stays as the step's draft. A `confirm` or `sensitive` step is never queued. It is refused as
+   * `unsettled` while something is pending, and as `offline` while the server cannot be reached. If nothing answers, its
+   * outcome is `unknown`: the session stays `confirming`, and the client goes on asking until the server has said how the
+   * step ended.
    */
-  submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): Submission;
+  submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): SubmissionHandle;
   /**
    * Ends the session without completing it, and gives up its drafts. Like `submit`, it is refused as `unsettled` while the
    * outcome of a step is unknown (`confirming`), because nobody knows whether that step happened.
    */
-  cancel(): Submission;
+  cancel(): SubmissionHandle;
 }
 
 /** A session as the sessions object drives it. */
 export interface LiveSession extends Omit<Session, "draft" | "submit"> {
-  draft(step: string, fields: object): Draft;
-  submit(step: string, input: unknown): Submission;
+  draft(step: string, fields: object): DraftHandle;
+  submit(step: string, input: unknown): SubmissionHandle;
   /** Whether an action waits, in memory alone, until the session is known. */
   readonly isWaiting: boolean;
   /** Reads the record and the connection again, and asks the server if the session is unknown here. */
@@ -64,8 +65,8 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
   const early = createEarlyActions(() => (state.status === "loading" ? known.promise : undefined), refresh);
   const actions = createActions({ flow, session: id, sync, recordNow, confirmation, outcomes, early });
   const offer = createShelf(flow, id, store, actions);
-  const blank = blankState(flow, id);
-  let state = blank;
+  const initialState = initialStateOf(flow, id);
+  let state = initialState;
   let basis: readonly unknown[] = [];
   // The server is not asked for something that is no id.
   let absence: "loading" | "missing" =
@@ -154,7 +155,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
   refresh();
   return {
     id,
-    blank,
+    initialState,
     get state() {
       return state;
     },

@@ -18,8 +18,8 @@ test("S3: a conflict is shelved with base, mine and theirs, and can be retried o
   submitElsewhere(server, session.id, "amount", { cents: 3 });
 
   server.faults.away = false;
-  expect(await mine).toMatchObject({ outcome: "refused", refusal: { code: "conflict", changed: ["amount"] } });
-  expect(session.state).toMatchObject({ data: { amount: { cents: 3 } }, sync: { state: "conflict", pending: 0 } });
+  expect(await mine).toMatchObject({ status: "refused", refusal: { code: "conflict", changed: ["amount"] } });
+  expect(session.state).toMatchObject({ data: { amount: { cents: 3 } }, sync: { state: "attention", pending: 0 } });
   const [shelved] = session.state.shelved;
   expect(shelved).toMatchObject({
     id: mine.id,
@@ -32,11 +32,11 @@ test("S3: a conflict is shelved with base, mine and theirs, and can be retried o
   // Theirs stands; a form full of mine would hide it.
   expect(session.state.drafts).toEqual({});
 
-  if (!shelved!.conflict) throw new Error("A conflict is told as one.");
+  if (shelved!.type !== "conflict") throw new Error("A conflict is told as one.");
   expect(shelved!.fields).toEqual({ cents: { base: 1, mine: 2, theirs: 3 } });
   const retried = shelved!.keepMine();
   expect(shelved!.keepMine()).toBe(retried);
-  expect(await retried).toEqual({ outcome: "accepted", revision: 5 });
+  expect(await retried).toEqual({ status: "accepted", revision: 5 });
   expect(session.state).toMatchObject({ data: { amount: { cents: 2 } }, shelved: [], sync: { state: "saved" } });
 });
 
@@ -53,14 +53,15 @@ test("S3: a conflict is decided field by field: what is merged of both is submit
   await mine;
 
   const [conflict] = session.state.shelved;
-  if (!conflict?.conflict || conflict.step !== "amount" || conflict.kind !== "submit") throw new Error("No conflict.");
+  if (conflict?.type !== "conflict" || conflict.step !== "amount" || conflict.kind !== "submit")
+    throw new Error("No conflict.");
   expect(conflict.fields).toEqual({
     cents: { base: 1, mine: 2, theirs: 3 },
     reference: { base: "rent", mine: "rent for May", theirs: "rent" },
   });
   expect(await conflict.merge({ cents: 0 })).toMatchObject({ refusal: { code: "invalid_input" } });
   expect(session.state.shelved).toHaveLength(1);
-  expect(await conflict.merge({ cents: 3, reference: "rent for May" })).toMatchObject({ outcome: "accepted" });
+  expect(await conflict.merge({ cents: 3, reference: "rent for May" })).toMatchObject({ status: "accepted" });
   expect(session.state).toMatchObject({ data: { amount: { cents: 3, reference: "rent for May" } }, shelved: [] });
 });
 
@@ -84,7 +85,7 @@ test("S3: a field that the schema makes the same of is not in conflict", async (
   const seen = seenBy(trimming, server.snapshot(session.id), "recipient");
   const input = { name: "Cleo", iban: "BE" };
   const theirs = submit(session.id, "recipient", input, { seen });
-  expect(server.take(elsewhere(), theirs)).toMatchObject([{ outcome: "accepted" }]);
+  expect(server.take(elsewhere(), theirs)).toMatchObject([{ status: "accepted" }]);
   server.faults.away = false;
   await mine;
   expect(session.state.shelved).toMatchObject([{ fields: { name: { base: "Ada", mine: "Bob", theirs: "Cleo" } } }]);
@@ -109,10 +110,10 @@ test("S4: a discarded change leaves the server's value and nothing shelved, afte
   const reopened = again.open(transfer, session.id);
   expect(reopened.state.shelved).toMatchObject([{ mine: { name: "Bob" }, theirs: { name: "Cleo" } }]);
   const [conflict] = reopened.state.shelved;
-  if (!conflict?.conflict) throw new Error("A conflict is told as one.");
+  if (conflict?.type !== "conflict") throw new Error("A conflict is told as one.");
   await conflict.takeTheirs();
   expect(reopened.state).toMatchObject({ shelved: [], data: { recipient: { name: "Cleo" } } });
-  expect(reopened.state.sync.state).not.toBe("conflict");
+  expect(reopened.state.sync.state).not.toBe("attention");
 });
 
 test("S4: a refused submission whose value already stands is superseded by the command that put it there", async () => {
@@ -124,7 +125,7 @@ test("S4: a refused submission whose value already stands is superseded by the c
   await mine.stored;
   const by = submitElsewhere(server, session.id, "amount", { cents: 2 });
   server.faults.away = false;
-  expect(await mine).toEqual({ outcome: "superseded", by });
+  expect(await mine).toEqual({ status: "superseded", by });
   expect(session.state).toMatchObject({ shelved: [], sync: { state: "saved" } });
 });
 
@@ -139,8 +140,8 @@ test("S4: two offline submissions of one step that lost are one conflict, with t
   await third.stored;
   submitElsewhere(server, session.id, "amount", { cents: 9 });
   server.faults.away = false;
-  expect(await second).toEqual({ outcome: "superseded", by: third.id });
-  expect(await third).toMatchObject({ outcome: "refused", refusal: { code: "conflict" } });
+  expect(await second).toEqual({ status: "superseded", by: third.id });
+  expect(await third).toMatchObject({ status: "refused", refusal: { code: "conflict" } });
   expect(session.state.shelved).toMatchObject([{ base: { cents: 1 }, mine: { cents: 3 }, theirs: { cents: 9 } }]);
 });
 
@@ -150,7 +151,7 @@ test("S4: what the application rejects is shelved, and the form keeps the input"
   server.faults.refuse = ({ kind }) =>
     kind === "submit" ? { code: "rejected", step: "amount", reason: "Above the daily ceiling." } : undefined;
   const refused = await session.submit("amount", { cents: 99, reference: "rent" });
-  expect(refused).toMatchObject({ outcome: "refused", refusal: { code: "rejected" } });
+  expect(refused).toMatchObject({ status: "refused", refusal: { code: "rejected" } });
   expect(session.state.data).toEqual({ recipient });
   expect(session.state.drafts.amount).toEqual({ cents: 99, reference: "rent" });
   expect(session.state.shelved).toMatchObject([{ mine: { cents: 99, reference: "rent" }, theirs: null }]);
@@ -167,16 +168,16 @@ test("S4: after a refused start everything that needed it is shelved, and retryi
   await draft.stored;
   server.faults.away = false;
 
-  expect(await submission).toEqual({ outcome: "refused", refusal: full });
-  expect(await draft.settled).toMatchObject({ outcome: "refused" });
+  expect(await submission).toEqual({ status: "refused", refusal: full });
+  expect(await draft.settled).toMatchObject({ status: "refused" });
   expect(session.state.status).toBe("missing");
   expect(session.state.shelved.map(({ kind }) => kind)).toEqual(["start", "submit", "draft"]);
-  expect(session.state.sync).toMatchObject({ state: "conflict", pending: 0 });
+  expect(session.state.sync).toMatchObject({ state: "attention", pending: 0 });
 
   server.faults.refuse = () => undefined;
   const [start] = session.state.shelved;
-  if (start?.conflict !== false) throw new Error("A limit is no conflict.");
-  expect(await start.retry()).toEqual({ outcome: "accepted", revision: 1 });
+  if (start?.type !== "refused") throw new Error("A limit is no conflict.");
+  expect(await start.retry()).toEqual({ status: "accepted", revision: 1 });
   await vi.waitFor(() => expect(session.state.sync).toMatchObject({ state: "saved", pending: 0 }));
   expect(session.state).toMatchObject({
     status: "active",
@@ -191,7 +192,7 @@ test("a conflict in which nothing differs any more is none", async () => {
   await session.submit("recipient", recipient);
   await session.draft("amount", { cents: 4 }).settled;
   submitElsewhere(server, session.id, "amount", { cents: 3 });
-  await vi.waitFor(() => expect(session.state.sync.state).toBe("conflict"));
+  await vi.waitFor(() => expect(session.state.sync.state).toBe("attention"));
   submitElsewhere(server, session.id, "amount", { cents: 4 });
   await vi.waitFor(() => expect(session.state).toMatchObject({ shelved: [], sync: { state: "saved" } }));
 

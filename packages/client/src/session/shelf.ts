@@ -2,11 +2,11 @@ import type { AnyFlow, Json } from "@sessions/core";
 import { differing, shownFields } from "../record/conflict.ts";
 import type { Fields } from "../record/drafts.ts";
 import { unshelve } from "../record/queue.ts";
-import type { ShelvedChange } from "../record/record.ts";
+import type { ShelvedEntry } from "../record/record.ts";
 import type { SessionActions } from "./actions.ts";
-import type { Shelved } from "./state.ts";
+import type { ShelvedChange } from "./state.ts";
 import type { Store } from "../store/store.ts";
-import type { Draft, Submission } from "./submission.ts";
+import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 
 /** Gives each shelved change of a session its methods: to make it again, or to give it up. */
 export function createShelf(
@@ -14,13 +14,13 @@ export function createShelf(
   session: string,
   store: Store,
   actions: SessionActions,
-): (entry: ShelvedChange) => Shelved {
+): (entry: ShelvedEntry) => ShelvedChange {
   // A button is pressed twice more easily than once.
-  const decided = new Map<string, Submission | Draft>();
+  const decided = new Map<string, SubmissionHandle | DraftHandle>();
 
   const shelved = () => store.records.get(session)?.shelved ?? [];
 
-  function again(entry: ShelvedChange): Submission | Draft {
+  function again(entry: ShelvedEntry): SubmissionHandle | DraftHandle {
     switch (entry.kind) {
       case "start": {
         const others = shelved().filter(({ id }) => id !== entry.id);
@@ -38,7 +38,7 @@ export function createShelf(
     }
   }
 
-  function retry(entry: ShelvedChange): Submission | Draft {
+  function retry(entry: ShelvedEntry): SubmissionHandle | DraftHandle {
     actions.assertOpen();
     const before = decided.get(entry.id);
     if (before !== undefined && !shelved().some(({ id }) => id === entry.id)) return before;
@@ -47,7 +47,7 @@ export function createShelf(
     return submission;
   }
 
-  function discard({ id, kind }: ShelvedChange): Promise<void> {
+  function discard({ id, kind }: ShelvedEntry): Promise<void> {
     actions.assertOpen();
     // Without its start there is no session for the rest.
     return store.change(session, kind === "start" ? (record) => ({ ...record, shelved: [] }) : unshelve(id));
@@ -60,12 +60,21 @@ export function createShelf(
     const keepMine = () => retry(entry);
     const takeTheirs = () => discard(entry);
     if (entry.refusal.code !== "conflict") {
-      return { ...rest, conflict: false, theirs, retry: keepMine, discard: takeTheirs } as Shelved;
+      return { ...rest, type: "refused", theirs, retry: keepMine, discard: takeTheirs } as ShelvedChange;
     }
     const merge = (value: Json) => retry({ ...entry, mine: value });
     const fields = differing(flow, entry, snapshot);
     const typedOver = over && { device: over.device, at: over.at };
     // The flow's own schemas made the values.
-    return { ...rest, conflict: true, typedOver, theirs, fields, keepMine, takeTheirs, merge } as Shelved<AnyFlow>;
+    return {
+      ...rest,
+      type: "conflict",
+      typedOver,
+      theirs,
+      fields,
+      keepMine,
+      takeTheirs,
+      merge,
+    } as ShelvedChange<AnyFlow>;
   };
 }

@@ -1,8 +1,8 @@
 import { defineFlow, step, type Json } from "@sessions/core";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
-import type { Conflict, SessionState, Shelved } from "./state.ts";
-import type { Draft, Submission } from "./submission.ts";
+import type { Conflict, SessionState, ShelvedChange } from "./state.ts";
+import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 
 const transfer = defineFlow({
   name: "transfer",
@@ -27,7 +27,7 @@ test("a conflict's step says what base, mine and theirs are, as a whole and by f
     expectTypeOf(conflict.merge).toBeCallableWith({ name: "Ada" });
     // @ts-expect-error Not what the step takes.
     conflict.merge({ name: 1 });
-    expectTypeOf(conflict.keepMine()).toEqualTypeOf<Submission>();
+    expectTypeOf(conflict.keepMine()).toEqualTypeOf<SubmissionHandle>();
     expectTypeOf(conflict.takeTheirs()).toEqualTypeOf<Promise<void>>();
     // @ts-expect-error Another step's field.
     void conflict.fields.cents;
@@ -43,17 +43,17 @@ test("a conflict's step says what base, mine and theirs are, as a whole and by f
   if (conflict.step === "recipient" && conflict.kind === "draft") {
     // A draft may be invalid, and have some of the fields.
     expectTypeOf(conflict.mine.name).toEqualTypeOf<Json | undefined>();
-    expectTypeOf(conflict.keepMine()).toEqualTypeOf<Draft>();
+    expectTypeOf(conflict.keepMine()).toEqualTypeOf<DraftHandle>();
     expectTypeOf(conflict.theirs).toEqualTypeOf<{ name: string } | null>();
   }
 });
 
 test("what is shelved is a conflict with its ways out, or a refusal with others", () => {
-  const shelved = {} as Shelved<Transfer>;
-  if (shelved.conflict) expectTypeOf(shelved.step).toEqualTypeOf<"amount" | "recipient">();
+  const shelved = {} as ShelvedChange<Transfer>;
+  if (shelved.type === "conflict") expectTypeOf(shelved.step).toEqualTypeOf<"amount" | "recipient">();
   else {
     expectTypeOf(shelved.step).toEqualTypeOf<"amount" | "recipient" | null>();
-    expectTypeOf(shelved.retry()).toEqualTypeOf<Submission | Draft>();
+    expectTypeOf(shelved.retry()).toEqualTypeOf<SubmissionHandle | DraftHandle>();
     // @ts-expect-error A refusal has nothing to merge with.
     void shelved.merge;
   }

@@ -17,8 +17,8 @@ import {
 } from "@sessions/core";
 import type { FieldConflict } from "../record/conflict.ts";
 import { draftValues, type Fields } from "../record/drafts.ts";
-import type { Overwritten, SessionRecord, ShelvedChange } from "../record/record.ts";
-import type { Draft, Submission } from "./submission.ts";
+import type { Overwritten, SessionRecord, ShelvedEntry } from "../record/record.ts";
+import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 
 /** How far the shown session is on its way to the server. */
 export interface SyncState {
@@ -28,12 +28,12 @@ export interface SyncState {
    * - `signed_out`: nobody, or another person, is signed in here. Nothing is sent.
    * - `blocked`: the server, or something before it, refuses every request about the session. The session is `loading`,
    *   and the client goes on asking.
-   * - `conflict`: something is shelved, for a conflict or another refusal.
+   * - `attention`: something is shelved, for a conflict or another refusal. It waits for the person.
    * - `offline`: the server cannot be reached.
    * - `saving`: something is not on the server yet.
    * - `saved`: everything is on the server, or nothing is known of the session yet.
    */
-  readonly state: "saved" | "saving" | "offline" | "conflict" | "blocked" | "signed_out" | "outdated";
+  readonly state: "saved" | "saving" | "offline" | "attention" | "blocked" | "signed_out" | "outdated";
   /** How many commands are not on the server yet; the drafts of a step count as one. */
   readonly pending: number;
   /** "memory": the browser refuses to store, so pending commands and drafts are lost when the page is closed. */
@@ -41,7 +41,7 @@ export interface SyncState {
 }
 
 interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends object> {
-  readonly conflict: true;
+  readonly type: "conflict";
   readonly id: string;
   /** `draft`: typed here and not submitted, where another device submitted or typed something else without having seen it. */
   readonly kind: Kind;
@@ -66,11 +66,11 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
   /** If another device typed over the draft without having seen it: which device, and when. Otherwise null. */
   readonly typedOver: Overwritten | null;
   /** Makes the change again, over the current value. A draft becomes the step's draft. */
-  keepMine(): Kind extends "draft" ? Draft : Submission;
+  keepMine(): Kind extends "draft" ? DraftHandle : SubmissionHandle;
   /** Gives the change up. Resolves when that is stored. */
   takeTheirs(): Promise<void>;
   /** Makes another change instead of both: it submits the value for a submission, and types it for a draft. */
-  merge(value: Mine): Kind extends "draft" ? Draft : Submission;
+  merge(value: Mine): Kind extends "draft" ? DraftHandle : SubmissionHandle;
 }
 
 /** A change here and another elsewhere of one step. Both are kept until the person decides. */
@@ -79,13 +79,13 @@ export type Conflict<F extends AnyFlow = AnyFlow> = {
 }[StepsOf<F>];
 
 /** A local change that could not be applied. It stays here until the person decides. */
-export type Shelved<F extends AnyFlow = AnyFlow> = Conflict<F> | Refused<F>;
+export type ShelvedChange<F extends AnyFlow = AnyFlow> = Conflict<F> | RefusedChange<F>;
 
 /** A local change that was refused, not because of another one. */
-export interface Refused<F extends AnyFlow = AnyFlow> {
-  readonly conflict: false;
+export interface RefusedChange<F extends AnyFlow = AnyFlow> {
+  readonly type: "refused";
   readonly id: string;
-  readonly kind: ShelvedChange["kind"];
+  readonly kind: ShelvedEntry["kind"];
   readonly step: StepsOf<F> | null;
   readonly refusal: Refusal;
   /** The step's value when the change was made; null for none. */
@@ -95,7 +95,7 @@ export interface Refused<F extends AnyFlow = AnyFlow> {
   /** The step's value on the server now; null for none. */
   readonly theirs: Json | null;
   /** Makes the change again, on the session as the person sees it now. A start retries the changes that were shelved with it. */
-  retry(): Submission | Draft;
+  retry(): SubmissionHandle | DraftHandle;
   /** Gives the change up. Resolves when that is stored. */
   discard(): Promise<void>;
 }
@@ -133,7 +133,7 @@ interface Visible<F extends AnyFlow> {
    */
   readonly confirming: StepsOf<F> | null;
   readonly sync: SyncState;
-  readonly shelved: readonly Shelved<F>[];
+  readonly shelved: readonly ShelvedChange<F>[];
 }
 
 interface ExistingSession {
@@ -192,13 +192,13 @@ export interface StateInput {
   readonly view: Snapshot | null;
   readonly absence: "loading" | "missing";
   readonly sync: SyncState;
-  readonly shelved: readonly Shelved[];
+  readonly shelved: readonly ShelvedChange[];
   /** By the server's clock, milliseconds since 1970; 0 while that is not known, or no deadline has passed by it. */
   readonly nowMs: number;
 }
 
 /** A session's state before anything is known of it, on a server too. */
-export function blankState(flow: AnyFlow, id: string): SessionState {
+export function initialStateOf(flow: AnyFlow, id: string): SessionState {
   const sync: SyncState = { state: "saved", pending: 0, storage: "disk" };
   return sessionStateOf({ flow, id, record: undefined, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
 }

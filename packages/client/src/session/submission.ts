@@ -1,18 +1,18 @@
 import type { Outcome, Refusal } from "@sessions/core";
-import type { Settlement } from "../record/record.ts";
+import type { SubmissionOutcome } from "../record/record.ts";
 
 /** How far a submission has come. Awaiting it awaits `settled`. */
-export interface Submission extends PromiseLike<Settlement> {
+export interface SubmissionHandle extends PromiseLike<SubmissionOutcome> {
   /** The command's id: ask `receipt` with it whether it happened. */
   readonly id: string;
   /** It is on this device's disk, or known to be in memory only, or refused. Never rejects. */
   readonly stored: Promise<void>;
   /** The server has answered, or it was refused here. Never rejects; offline it waits. */
-  readonly settled: Promise<Settlement>;
+  readonly settled: Promise<SubmissionOutcome>;
 }
 
 /** How far a draft has come. */
-export interface Draft {
+export interface DraftHandle {
   /** It is on this device's disk, or known to be in memory only, or refused. Never rejects. */
   readonly stored: Promise<void>;
   /**
@@ -37,13 +37,13 @@ export interface PendingDraft {
   readonly settled: () => Promise<Outcome>;
 }
 
-export function draftOf(pending: PendingDraft | Promise<PendingDraft>): Draft {
+export function draftOf(pending: PendingDraft | Promise<PendingDraft>): DraftHandle {
   const soon = Promise.resolve(pending);
   let settled: Promise<Outcome> | undefined;
   return {
     stored: soon.then(({ stored }) => stored),
     get settled() {
-      return (settled ??= soon.then((it) => (it.refused ? { outcome: "refused", refusal: it.refused } : it.settled())));
+      return (settled ??= soon.then((it) => (it.refused ? { status: "refused", refusal: it.refused } : it.settled())));
     },
     refused: soon.then(({ refused }) => refused),
   };
@@ -51,8 +51,8 @@ export function draftOf(pending: PendingDraft | Promise<PendingDraft>): Draft {
 
 export function submissionOf(
   id: string,
-  begun: PendingSubmission<Settlement> | Promise<PendingSubmission<Settlement>>,
-): Submission {
+  begun: PendingSubmission<SubmissionOutcome> | Promise<PendingSubmission<SubmissionOutcome>>,
+): SubmissionHandle {
   const soon = Promise.resolve(begun);
   const settled = soon.then((it) => it.settled);
   return {

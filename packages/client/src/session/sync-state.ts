@@ -30,7 +30,7 @@ export function syncStateOf({ flow, record, early, connection, isBlocked, storag
     if (connection.state.outdated || record?.outdated || otherVersion) return "outdated";
     if (connection.state.signedOut) return "signed_out";
     if (isBlocked && isUnknown(record)) return "blocked";
-    if (record && record.shelved.length > 0) return "conflict";
+    if (record && record.shelved.length > 0) return "attention";
     if (!connection.state.up) return "offline";
     return pending > 0 ? "saving" : "saved";
   };

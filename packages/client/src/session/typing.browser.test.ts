@@ -22,7 +22,7 @@ test("S4: a field that cannot be kept takes none of the others along, and is ref
   const draft = session.draft("amount", { cents: Number.NaN, reference: "rent" });
   const issues = [{ path: ["cents"], message: "Not a JSON value." }];
   const refusal = { code: "invalid_input", step: "amount", issues };
-  expect(await draft.settled).toEqual({ outcome: "refused", refusal });
+  expect(await draft.settled).toEqual({ status: "refused", refusal });
   const two = session.draft("amount", { cents: [1, Number.NaN], reference: "\0" });
   expect(await two.refused).toMatchObject({ issues: [{ path: ["cents", 1] }, { path: ["reference"] }] });
   expect(session.state.drafts.amount).toEqual({ reference: "rent" });
@@ -49,7 +49,7 @@ test("S4: a field that is emptied is empty here, on the other device, after a re
   expect(Object.entries(session.state.drafts.amount!)).toEqual(Object.entries(emptied));
   await vi.waitFor(() => expect(other.state.drafts.amount).toStrictEqual(emptied));
   const sent = server.pushes.length;
-  expect(await session.draft("amount", { reference: nothing }).settled).toMatchObject({ outcome: "accepted" });
+  expect(await session.draft("amount", { reference: nothing }).settled).toMatchObject({ status: "accepted" });
   expect(server.pushes).toHaveLength(sent);
   sessions.close();
   const again = openTab(server, { owner });
@@ -65,7 +65,7 @@ test("S4: a field that is emptied is empty here, on the other device, after a re
   await reloaded.submit("amount", { cents: 7 });
   expect(reloaded.state.drafts.amount).toStrictEqual({ cents: 7, reference: nothing });
   server.faults.refuse = () => undefined;
-  expect(await reloaded.submit("amount", { cents: 8 })).toMatchObject({ outcome: "accepted" });
+  expect(await reloaded.submit("amount", { cents: 8 })).toMatchObject({ status: "accepted" });
   await vi.waitFor(() => expect(other.state.data.amount).toEqual({ cents: 8 }));
   expect([reloaded.state.drafts.amount, other.state.drafts.amount]).toEqual([undefined, undefined]);
 });

@@ -10,7 +10,7 @@ test("S2: an irreversible step whose reply was lost is sent again under the same
   const { server, session, pushed } = await nearlyDone();
   server.faults.dropReplies = 2;
   const submission = session.submit("review", { accepted: true });
-  expect(await submission).toEqual({ outcome: "accepted", revision: 4 });
+  expect(await submission).toEqual({ status: "accepted", revision: 4 });
   expect(pushed().map(({ id }) => id)).toEqual(Array(3).fill(submission.id));
   expect(server.snapshot(session.id)).toMatchObject({ status: "completed", revision: 4 });
 });
@@ -19,17 +19,17 @@ test("S2: when no reply comes at all the receipt tells that it happened", async 
   const { server, session } = await nearlyDone();
   server.faults.dropReplies = Infinity;
   const submission = session.submit("review", { accepted: true });
-  expect(await submission).toEqual({ outcome: "accepted", revision: 4 });
+  expect(await submission).toEqual({ status: "accepted", revision: 4 });
   expect(session.state.status).toBe("completed");
 });
 
 test("S2: without an answer it is not known until the server says, after a reload too, and nothing is sent or queued meanwhile", async () => {
   const { server, owner, sessions, session, pushed } = await nearlyDone();
   const unknown = { status: "active", provisional: false, confirming: "review", shelved: [], sync: { pending: 1 } };
-  const refusal = { outcome: "refused", refusal: { code: "unsettled", pending: 1 } };
+  const refusal = { status: "refused", refusal: { code: "unsettled", pending: 1 } };
   server.faults.away = true;
   const submission = session.submit("review", { accepted: true });
-  expect(await submission).toEqual({ outcome: "refused", refusal: { code: "unconfirmed" } });
+  expect(await submission).toEqual({ status: "unknown" });
   sessions.close();
 
   const again = openTab(server, { owner });
@@ -44,7 +44,7 @@ test("S2: without an answer it is not known until the server says, after a reloa
 
   server.faults.away = false;
   dispatchEvent(new Event("online"));
-  expect(await reloaded.draft("recipient", { name: "Bob" }).settled).toMatchObject({ outcome: "accepted" });
+  expect(await reloaded.draft("recipient", { name: "Bob" }).settled).toMatchObject({ status: "accepted" });
   expect(pushed().map(({ kind }) => kind)).not.toContain("submit");
   expect(await again.receipt({ session: session.id, command: submission.id })).toBeNull();
   // What was sent just now may still be under way.
@@ -62,7 +62,7 @@ test("S2: what nothing had answered is found out by the same page, and cancelled
       Object.assign(server.faults, happened ? { streamsAway: true, dropReplies: Infinity } : { away: true });
       return Promise.resolve(server.breakStreams());
     };
-    expect(await session.submit("review", { accepted: true })).toMatchObject({ refusal: { code: "unconfirmed" } });
+    expect(await session.submit("review", { accepted: true })).toEqual({ status: "unknown" });
     expect(await session.cancel()).toMatchObject({ refusal: { code: "unsettled" } });
     expect(session.state).toMatchObject({ status: "active", provisional: false, confirming: "review" });
 
@@ -72,7 +72,7 @@ test("S2: what nothing had answered is found out by the same page, and cancelled
     await vi.waitFor(() => expect(session.state).toMatchObject({ status, confirming: null }));
     if (happened) continue;
     expect(pushed()).toEqual([]);
-    expect(await session.submit("review", { accepted: true })).toMatchObject({ outcome: "accepted" });
+    expect(await session.submit("review", { accepted: true })).toMatchObject({ status: "accepted" });
   }
 });
 
@@ -100,7 +100,7 @@ test("S2: a page that comes back while an irreversible step is unanswered asks f
   expect(pushed().map(({ id }) => id)).toEqual([submission.id]);
 });
 
-test("S2: what never reached the server is unconfirmed after a reload, and can be sent anew", async () => {
+test("S2: what never reached the server is not known after a reload, and can be sent anew", async () => {
   const { server, owner, sessions, session, pushed } = await nearlyDone();
   server.faults.beforePush = () => Promise.reject(new Error("No connection."));
   const gone = session.submit("review", { accepted: true });
@@ -116,7 +116,7 @@ test("S2: what never reached the server is unconfirmed after a reload, and can b
   await gone;
   expect(pushed()).toEqual([]);
   server.faults.beforePush = () => Promise.resolve();
-  expect(await reopened.submit("review", { accepted: true })).toMatchObject({ outcome: "accepted" });
+  expect(await reopened.submit("review", { accepted: true })).toMatchObject({ status: "accepted" });
 });
 
 test("S2: a page that shows a session before it has read what is kept asks for the receipt as soon as it has", async () => {
@@ -148,7 +148,7 @@ test("S2: nothing contradicts an irreversible step while it is unanswered, in an
   await submission.stored;
   await vi.waitFor(() => expect(beside.state.confirming).toBe("review"));
 
-  const refusal = { outcome: "refused", refusal: { code: "unsettled", pending: 1 } };
+  const refusal = { status: "refused", refusal: { code: "unsettled", pending: 1 } };
   const reloaded = openTab(server, { owner });
   await reloaded.ready;
   for (const { state, cancel, submit, draft } of [session, beside, reloaded.open(transfer, session.id)]) {
@@ -156,7 +156,7 @@ test("S2: nothing contradicts an irreversible step while it is unanswered, in an
     expect(await submit("recipient", { ...recipient, name: "Eve" })).toEqual(refusal);
     expect(await submit("review", { accepted: true })).toEqual(refusal);
     const [refused] = state.shelved;
-    expect(refused).toMatchObject({ conflict: false, step: "amount" });
+    expect(refused).toMatchObject({ type: "refused", step: "amount" });
     expect(await (refused as { retry(): PromiseLike<unknown> }).retry()).toEqual(refusal);
     expect(await draft("amount", { reference: "typing goes on" }).refused).toBeNull();
     expect(state).toMatchObject({ status: "active", provisional: false });
@@ -165,7 +165,7 @@ test("S2: nothing contradicts an irreversible step while it is unanswered, in an
   expect(session.state.drafts).toMatchObject({ recipient: { name: "Eve" }, amount: { reference: "typing goes on" } });
   expect(session.state.shelved).toHaveLength(1);
   take();
-  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
   expect(server.snapshot(session.id).status).toBe("completed");
   sessions.close();
 });
@@ -188,7 +188,7 @@ test("S4: what is typed in a step that confirms while it is unanswered stays, wh
   await submission.stored;
   await session.draft("pay", { note: "ab" }).stored;
   take();
-  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
   expect(session.state).toMatchObject({ data: { pay: { note: "a", tip: 1 } }, drafts: { pay: { note: "ab" } } });
   await vi.waitFor(() => expect(session.state.sync).toMatchObject({ state: "saved", pending: 0 }));
   expect(session.state.drafts).toEqual({ pay: { note: "ab" } });

@@ -130,7 +130,7 @@ test("S13: where the browser refuses to store, sessions go on in memory and say 
   await session.submit("recipient", recipient).stored;
   expect(session.state).toMatchObject({ data: { recipient }, sync: { storage: "memory" } });
 
-  expect(await session.submit("amount", { cents: 5 })).toEqual({ outcome: "accepted", revision: 3 });
+  expect(await session.submit("amount", { cents: 5 })).toEqual({ status: "accepted", revision: 3 });
   expect(session.state.sync).toEqual({ state: "saved", pending: 0, storage: "memory" });
 });
 
@@ -145,7 +145,7 @@ test("S13: a tab that cannot store pushes for itself, and closes when its owner 
   });
   const tab = openTab(server, { owner });
   await tab.ready;
-  expect(await tab.start(transfer).submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
+  expect(await tab.start(transfer).submit("recipient", recipient)).toEqual({ status: "accepted", revision: 2 });
 
   refused.mockRestore();
   await leader.forget();

@@ -19,36 +19,38 @@ const IN_FLIGHT_MS = 30_000;
 const LONGEST_PAUSE_MS = 5_000;
 
 /** What is known of an irreversible step. */
-export interface Verdict {
-  readonly outcome: Outcome;
-  readonly snapshot: Snapshot | undefined;
+export interface ReceivedOutcome {
+  readonly outcome: Outcome | { readonly status: "unknown" };
+  readonly snapshot?: Snapshot | undefined;
 }
+
+const UNKNOWN: ReceivedOutcome = { outcome: { status: "unknown" } };
 
 interface Server {
   readonly api: Api;
   readonly environment: Environment;
 }
 
-export function refuse(refusal: Refusal): Verdict {
-  return { outcome: { outcome: "refused", refusal }, snapshot: undefined };
+export function refuse(refusal: Refusal): ReceivedOutcome {
+  return { outcome: { status: "refused", refusal } };
 }
 
 /**
  * Sends an irreversible step while the person waits. Every attempt has the same command id, so the step happens once at
- * most. If the server answers no attempt, the step's receipt decides. Without a receipt the step is `unconfirmed`, and
+ * most. If the server answers no attempt, the step's receipt decides. Without a receipt the outcome is `unknown`, and
  * nothing sends it again. Nothing is sent while the device is offline.
  */
 export async function sendOnce(
   command: SubmitCommand,
   { api, connection, environment }: Server & { readonly connection: Connection },
-): Promise<Verdict> {
+): Promise<ReceivedOutcome> {
   const sinceMs = environment.now();
   const { session, id } = command;
 
   if (!connection.state.up) {
     // The stream may be broken while calls get through.
     const heard = await api.read(session, ATTEMPT_MS).catch(() => undefined);
-    if (heard === undefined) return refuse({ code: "unsettled", pending: 0 });
+    if (heard === undefined) return refuse({ code: "offline" });
     connection.heard(heard.now);
   }
 
@@ -76,9 +78,9 @@ export async function sendOnce(
 
   try {
     const found = await receiptOf(session, id, api);
-    return found ?? refuse(blocked > 0 ? { code: "blocked", status: blocked } : { code: "unconfirmed" });
+    return found ?? (blocked > 0 ? refuse({ code: "blocked", status: blocked }) : UNKNOWN);
   } catch {
-    return refuse({ code: "unconfirmed" });
+    return UNKNOWN;
   }
 }
 
@@ -90,12 +92,12 @@ export async function askReceipt(
   { session, id, atMs }: { readonly session: string; readonly id: string; readonly atMs: number },
   isOpen: () => boolean,
   { api, environment }: Server,
-): Promise<Verdict | undefined> {
+): Promise<ReceivedOutcome | undefined> {
   for (let failures = 1; isOpen(); failures += 1) {
     try {
       const late = passed(atMs, environment) >= IN_FLIGHT_MS;
       const found = await receiptOf(session, id, api);
-      if (found ?? late) return found ?? refuse({ code: "unconfirmed" });
+      if (found ?? late) return found ?? UNKNOWN;
     } catch {
       // Nobody answers, so nothing is known yet.
     }
@@ -109,7 +111,7 @@ function passed(sinceMs: number, { now }: Environment): number {
   return Math.abs(now() - sinceMs);
 }
 
-async function receiptOf(session: string, command: string, api: Api): Promise<Verdict | undefined> {
+async function receiptOf(session: string, command: string, api: Api): Promise<ReceivedOutcome | undefined> {
   const { outcome } = await api.receipt({ session, command }, ATTEMPT_MS);
   if (outcome === null) return undefined;
   const reply = await api.read(session, ATTEMPT_MS).catch(() => undefined);

@@ -40,7 +40,7 @@ test("S26: a push is counted in bytes, and a large step's fields travel apart", 
   const session = sessions.start(notes);
   // 12,000 characters, 36,000 bytes.
   const fields = { a: "漢".repeat(4_000), b: "漢".repeat(4_000), c: "漢".repeat(4_000) };
-  expect(await session.draft("text", fields).settled).toMatchObject({ outcome: "accepted" });
+  expect(await session.draft("text", fields).settled).toMatchObject({ status: "accepted" });
   expect(Object.keys(server.snapshot(session.id).drafts["text"]!).toSorted()).toEqual(["a", "b", "c"]);
   expect(session.state).toMatchObject({ shelved: [], sync: { state: "saved" } });
 });
@@ -52,7 +52,7 @@ test("S26: a smaller limit than was expected is found, and one change beyond it 
   for (const session of fitting) session.draft("text", { a: "x".repeat(15_000) });
   const large = sessions.start(notes);
   const refused = large.draft("text", { a: "y".repeat(30_000) });
-  expect(await refused.settled).toMatchObject({ outcome: "refused", refusal: { code: "too_large" } });
+  expect(await refused.settled).toMatchObject({ status: "refused", refusal: { code: "too_large" } });
   expect(large.state.shelved).toMatchObject([{ kind: "draft", mine: { a: "y".repeat(30_000) } }]);
   await vi.waitFor(() => expect(fitting.map(({ state }) => state.sync.state)).toEqual(Array(6).fill("saved")));
 });
@@ -68,8 +68,8 @@ test("S26: a firewall that refuses one text shelves that change, and everything 
   const blocked = session.submit("amount", { cents: 1, reference: "<script>" });
   await blocked.stored;
   server.faults.away = false;
-  expect(await first).toMatchObject({ outcome: "accepted" });
-  expect(await blocked).toEqual({ outcome: "refused", refusal: { code: "blocked", status: 403 } });
+  expect(await first).toMatchObject({ status: "accepted" });
+  expect(await blocked).toEqual({ status: "refused", refusal: { code: "blocked", status: 403 } });
   await vi.waitFor(() => expect(before.map(({ state }) => state.sync.state)).toEqual(Array(7).fill("saved")));
   expect(session.state).toMatchObject({
     drafts: {},
@@ -92,8 +92,8 @@ test.each<[string, Partial<Answer>]>([
   await vi.waitFor(() => expect(other.state.sync.state).toBe("saved"));
   const typed = drafted.draft("amount", { reference: "<script>" });
   const blocked = session.submit("recipient", { ...recipient, name: "<script>" });
-  expect(await other.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
-  expect(await blocked).toEqual({ outcome: "refused", refusal: { code: "blocked", status: answer.status } });
+  expect(await other.submit("recipient", recipient)).toMatchObject({ status: "accepted" });
+  expect(await blocked).toEqual({ status: "refused", refusal: { code: "blocked", status: answer.status } });
   expect(await typed.settled).toMatchObject({ refusal: { code: "blocked" } });
   expect(drafted.state.shelved).toMatchObject([{ mine: { reference: "<script>" } }]);
   expect(other.state.sync.state).toBe("saved");
@@ -112,10 +112,10 @@ test.each([500, 502, 429])(
       answers({ status });
     };
     const blocked = session.submit("recipient", { ...recipient, name: "<script>" });
-    expect(await other.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+    expect(await other.submit("recipient", recipient)).toMatchObject({ status: "accepted" });
     await vi.waitFor(() => expect(failed).toBeGreaterThan(4), { timeout: 15_000 });
     expect(session.state.shelved).toEqual([]);
-    expect(await blocked).toEqual({ outcome: "refused", refusal: { code: "blocked", status } });
+    expect(await blocked).toEqual({ status: "refused", refusal: { code: "blocked", status } });
   },
 );
 
@@ -135,7 +135,7 @@ test("S2: a change of which a proxy keeps the replies alone from the page is nev
   await vi.waitFor(() => expect(failed).toBeGreaterThan(10), { timeout: 15_000 });
   expect(session.state.shelved).toEqual([]);
   server.faults.between = () => {};
-  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
 });
 
 test.each([403, 414, 431])(
@@ -154,7 +154,7 @@ test.each([403, 414, 431])(
     expect(faults).toEqual([`answer_unexpected: https://bank.test/trpc/sessions.push answered ${status}.`]);
     server.faults.between = () => {};
     dispatchEvent(new Event("online"));
-    expect(await submission).toMatchObject({ outcome: "accepted" });
+    expect(await submission).toMatchObject({ status: "accepted" });
   },
 );
 
@@ -194,7 +194,7 @@ test("S26: what fails in one session for ever is tried behind everything else", 
   server.faults.failOn = (command) => command.session === failing.id;
   await vi.waitFor(() => expect(server.failed).toBeGreaterThan(1));
   const session = sessions.start(transfer);
-  expect(await session.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  expect(await session.submit("recipient", recipient)).toMatchObject({ status: "accepted" });
   expect(failing.state).toMatchObject({ shelved: [], sync: { state: "saving" } });
   server.faults.failOn = () => false;
   await vi.waitFor(() => expect(failing.state.sync.state).toBe("saved"), { timeout: 5_000 });
@@ -223,7 +223,7 @@ test("S26: a server that asks to be left alone is left alone for that long", asy
   expect(pushes).toBe(1);
   server.faults.between = () => {};
   waits[0]!();
-  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
 
   // While somebody waits for it, too.
   await session.submit("amount", { cents: 1 });
@@ -232,7 +232,7 @@ test("S26: a server that asks to be left alone is left alone for that long", asy
   await vi.waitFor(() => expect(waits).toHaveLength(2));
   server.faults.between = () => {};
   waits[1]!();
-  expect(await confirmed).toMatchObject({ outcome: "accepted" });
+  expect(await confirmed).toMatchObject({ status: "accepted" });
 });
 
 test("S26: a wish to be left alone that comes with one session's changes holds up no other for ever", async () => {
@@ -259,7 +259,7 @@ test("S26: a wish to be left alone that comes with one session's changes holds u
     }
   };
   const [first] = [refused, limited].map((session) => session.submit("amount", { cents: 5 }));
-  expect(await other.submit("amount", { cents: 5 })).toMatchObject({ outcome: "accepted" });
+  expect(await other.submit("amount", { cents: 5 })).toMatchObject({ status: "accepted" });
   expect(await first).toMatchObject({ refusal: { code: "blocked", status: 403 } });
   expect(limited.state).toMatchObject({ shelved: [], sync: { state: "saving" } });
 });
@@ -303,9 +303,9 @@ test("an irreversible step beyond a body limit is told as too large at once, and
   expect(await session.submit("review", { accepted: true })).toMatchObject({ refusal: { code: "too_large" } });
   server.faults.between = () => answers({ status: 403 });
   expect(await session.submit("review", { accepted: true })).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "blocked", status: 403 },
   });
   server.faults.between = () => {};
-  expect(await session.submit("review", { accepted: true })).toMatchObject({ outcome: "accepted" });
+  expect(await session.submit("review", { accepted: true })).toMatchObject({ status: "accepted" });
 });

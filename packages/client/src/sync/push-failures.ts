@@ -74,7 +74,7 @@ export function createPushFailures(
       if (refusal && (isTooLarge || (await isRefusedAlone(command)))) {
         failures = 0;
         bisection.release(command.session);
-        apply([command], { outcomes: [{ outcome: "refused", refusal }], snapshots: [] });
+        apply([command], { outcomes: [{ status: "refused", refusal }], snapshots: [] });
       }
       if (wishMs > 0 && !isAlone) return wishMs;
       // Sessions that are not among the suspects go on.

@@ -20,7 +20,7 @@ test("what was done offline drains in order once there is a connection", async (
 
   server.faults.away = false;
   expect(await Promise.all([first, second, third])).toEqual(
-    [2, 3, 4].map((revision) => ({ outcome: "accepted", revision })),
+    [2, 3, 4].map((revision) => ({ status: "accepted", revision })),
   );
   expect(kindsOf(server)).toEqual(["start", "submit", "submit", "submit"]);
   expect(session.state).toMatchObject({ revision: 4, data: { recipient, amount: { cents: 2 } } });
@@ -31,7 +31,7 @@ test("S2: a reply lost after the commit settles as accepted on the retry, under 
   await vi.waitFor(() => expect(session.state.revision).toBe(1));
   server.faults.dropReplies = 1;
   const submission = session.submit("recipient", recipient);
-  expect(await submission).toEqual({ outcome: "accepted", revision: 2 });
+  expect(await submission).toEqual({ status: "accepted", revision: 2 });
   const ids = server.pushes.flatMap(({ commands }) => commands.map(({ id }) => id));
   expect(ids.slice(1)).toEqual([submission.id, submission.id]);
   expect(server.snapshot(session.id).revision).toBe(2);
@@ -51,7 +51,7 @@ test("S2: what took effect in a session for which the reply had no room is sent 
   server.faults.away = false;
   server.faults.streamsAway = true;
   server.breakStreams();
-  expect(await Promise.all(submissions)).toEqual([2, 2].map((revision) => ({ outcome: "accepted", revision })));
+  expect(await Promise.all(submissions)).toEqual([2, 2].map((revision) => ({ status: "accepted", revision })));
   expect(new Set(seen)).toEqual(new Set([JSON.stringify(recipient)]));
   await vi.waitFor(() => expect(other.state.sync.state).toBe("saved"));
   expect(other.state).toMatchObject({ revision: 3, data: { recipient } });
@@ -76,7 +76,7 @@ test("drafts are coalesced: a person who types is one push after the pause", asy
   for (const name of ["A", "Ad", "Ada"]) session.draft("recipient", { name });
   const last = session.draft("recipient", { iban: "BE" });
   expect(session.state.drafts.recipient).toEqual({ name: "Ada", iban: "BE" });
-  expect(await last.settled).toMatchObject({ outcome: "accepted" });
+  expect(await last.settled).toMatchObject({ status: "accepted" });
   expect(server.pushes.length - pushes).toBe(1);
   expect(server.snapshot(session.id).drafts["recipient"]).toMatchObject({
     name: { value: "Ada" },
@@ -114,11 +114,11 @@ test("S4: a command that the server fails on does not hold up the other sessions
   server.faults.failOn = ({ session, kind }) => session === poisoned.id && kind === "submit";
   const stuck = poisoned.submit("recipient", recipient);
   const free = [other.submit("recipient", recipient), other.submit("amount", { cents: 1 })];
-  expect(await Promise.all(free)).toMatchObject([{ outcome: "accepted" }, { outcome: "accepted" }]);
+  expect(await Promise.all(free)).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
   expect(poisoned.state.sync.pending).toBe(1);
 
   server.faults.failOn = () => false;
-  expect(await stuck).toMatchObject({ outcome: "accepted" });
+  expect(await stuck).toMatchObject({ status: "accepted" });
 });
 
 test("a busy server is asked again, and nothing is shelved", async () => {
@@ -131,7 +131,7 @@ test("a busy server is asked again, and nothing is shelved", async () => {
     return { code: "busy", retryAfterMs: 20 };
   };
   const session = sessions.start(transfer);
-  expect(await session.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  expect(await session.submit("recipient", recipient)).toMatchObject({ status: "accepted" });
   expect(session.state.shelved).toEqual([]);
 });
 
@@ -168,7 +168,7 @@ test("S4: what a flow's own code throws holds up neither the other sessions nor 
   );
   broken = true;
   server.faults.away = false;
-  expect(await submission).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
   await vi.waitFor(() => expect(healthy.state.sync).toMatchObject({ state: "saved", pending: 0 }));
   expect(poisoned.state).toMatchObject({ data: { note: { text: "x" } }, sync: { pending: 2 } });
   // Its page hears of it.
@@ -188,7 +188,7 @@ test("S4: a draft that the server fails on does not hold up its session's comman
   await session.draft("amount", { cents: 1 }).stored;
   await vi.waitFor(() => expect(server.failed).toBeGreaterThan(0));
   expect(session.state.sync.state).toBe("saving");
-  expect(await session.submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  expect(await session.submit("recipient", recipient)).toMatchObject({ status: "accepted" });
   server.faults.failOn = () => false;
   await vi.waitFor(() => expect(server.snapshot(session.id).drafts["amount"]).toBeDefined(), { timeout: 5_000 });
 });
@@ -205,5 +205,5 @@ test("S2: of a long queue every submission is heard of, in a tab that does not p
   await Promise.all(all.map(({ stored }) => stored));
   server.faults.away = false;
   const outcomes = await Promise.all(all.map(({ settled }) => settled));
-  expect(outcomes.filter(({ outcome }) => outcome === "accepted")).toHaveLength(250);
+  expect(outcomes.filter(({ status }) => status === "accepted")).toHaveLength(250);
 });

@@ -118,7 +118,7 @@ export function createPusher(options: PusherOptions): Pusher {
   function settle(commands: readonly Command[], reply: PushReply): boolean {
     const lacksSnapshot = replies.apply(commands, reply);
     // A refused input is a draft again, and nobody types it.
-    draftsWanted ||= lacksSnapshot || reply.outcomes.some(({ outcome }) => outcome === "refused");
+    draftsWanted ||= lacksSnapshot || reply.outcomes.some(({ status }) => status === "refused");
     const busyMs = reply.outcomes.map((outcome) => busyMsOf(outcome) ?? 0);
     return later(Math.max(lacksSnapshot ? NO_ROOM_MS : 0, ...busyMs));
   }

@@ -64,7 +64,7 @@ export function createReplies({ flows, store, connection, environment, device, o
         if (flow === undefined) continue;
         const sent = commands.filter((command) => command.session === session);
         // The reply had no room for the session, and the screen would go back. Sent again, the command brings it.
-        if (snapshot === undefined && sent.some(({ id }) => outcomes.get(id)!.outcome === "accepted")) {
+        if (snapshot === undefined && sent.some(({ id }) => outcomes.get(id)!.status === "accepted")) {
           lacksSnapshot = true;
           continue;
         }

@@ -173,7 +173,7 @@ test("an id that the server does not know is missing, and one that cannot be an 
   const unknown = sessions.open(transfer, quick.id());
   expect(unknown.state.status).toBe("loading");
   await vi.waitFor(() => expect(unknown.state.status).toBe("missing"));
-  expect(await unknown.submit("recipient", recipient)).toEqual({ outcome: "refused", refusal: { code: "not_found" } });
+  expect(await unknown.submit("recipient", recipient)).toEqual({ status: "refused", refusal: { code: "not_found" } });
   expect(sessions.open(transfer, "nonsense").state.status).toBe("missing");
 });
 
@@ -191,8 +191,8 @@ test("S4: what is typed and submitted in a session before it is known to exist w
   expect(here.state.status).toBe("loading");
 
   server.faults.away = false;
-  expect(await submission).toMatchObject({ outcome: "accepted" });
-  expect(await draft.settled).toMatchObject({ outcome: "accepted" });
+  expect(await submission).toMatchObject({ status: "accepted" });
+  expect(await draft.settled).toMatchObject({ status: "accepted" });
   expect(here.state).toMatchObject({ data: { recipient }, drafts: { amount: { cents: 5 } } });
 });
 
@@ -231,7 +231,7 @@ test.each([
   await vi.waitFor(() => expect(here.state).toMatchObject({ status: "loading", sync: { state: "blocked" } }));
   await vi.waitFor(() => expect(listed.state).toMatchObject({ ended: [], blocked: true }));
   // Everything else goes on.
-  expect(await sessions.start(transfer).submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  expect(await sessions.start(transfer).submit("recipient", recipient)).toMatchObject({ status: "accepted" });
 
   for (const spy of refused) spy.mockRestore();
   await vi.waitFor(() => expect(here.state).toMatchObject({ status: "cancelled", sync: { state: "saved" } }));

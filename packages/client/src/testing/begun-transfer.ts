@@ -27,6 +27,6 @@ export function submitElsewhere(
   by: Device = elsewhere(),
 ): string {
   const command = submit(session, step, input as never, { seen: seenBy(transfer, server.snapshot(session), step) });
-  expect(server.take(by, command)).toMatchObject([{ outcome: "accepted" }]);
+  expect(server.take(by, command)).toMatchObject([{ status: "accepted" }]);
   return command.id;
 }

@@ -1,12 +1,12 @@
 import type { AnyFlow, Device } from "@sessions/core";
 import { afterEach, vi } from "vitest";
 import { browserEnvironment, type Environment } from "../environment.ts";
-import { assembleSessions, type Sessions, type SessionsOptions } from "../sessions.ts";
+import { assembleSessionsClient, type SessionsClient, type SessionsClientOptions } from "../sessions.ts";
 import type { SessionTransport } from "../sync/http/transport.ts";
 import type { ScriptedServer } from "./scripted-server.ts";
 import { transfer } from "./transfer.ts";
 
-const opened = new Set<Sessions>();
+const opened = new Set<SessionsClient>();
 
 afterEach(async () => {
   for (const sessions of opened) await sessions.forget().catch(() => {});
@@ -26,14 +26,14 @@ export function someone(): string {
 /** A tab of a device. The same owner and profile again is another tab, or the page after a reload. */
 export function openTab(
   server: ScriptedServer,
-  options: Omit<Partial<SessionsOptions>, "url" | "mount" | "transport" | "credentials" | "headers"> & {
+  options: Omit<Partial<SessionsClientOptions>, "url" | "mount" | "transport" | "credentials" | "headers"> & {
     readonly owner: string;
     readonly transport?: SessionTransport;
   },
   environment = quick,
-): Sessions {
+): SessionsClient {
   const flows: readonly AnyFlow[] = [transfer];
-  const sessions = assembleSessions({ flows, transport: server.transport, ...options }, environment);
+  const sessions = assembleSessionsClient({ flows, transport: server.transport, ...options }, environment);
   opened.add(sessions);
   return sessions;
 }

@@ -3,7 +3,7 @@ import { defineFlow, step, type AnyFlow } from "@sessions/core";
 import { expect, vi } from "vitest";
 import { z } from "zod";
 import type { Session } from "../session/session.ts";
-import type { Sessions } from "../sessions.ts";
+import type { SessionsClient } from "../sessions.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
 const address = step({ input: z.object({ street: z.string(), zip: z.string().optional() }) });
@@ -44,7 +44,7 @@ export const note = defineFlow({ name: "note", version: 1, steps: { address } })
 /** What any version shows: two versions' types have little in common. */
 export const shown = (session: Pick<Session, "state">) => session.state as unknown as Record<string, unknown>;
 
-export const opened = (sessions: Sessions, flow: AnyFlow, id: string) => sessions.open(flow, id);
+export const opened = (sessions: SessionsClient, flow: AnyFlow, id: string) => sessions.open(flow, id);
 
 /** The same database served by another version of the server. */
 export function deployed(flow: AnyFlow, before: ScriptedServer): ScriptedServer {

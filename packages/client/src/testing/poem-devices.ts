@@ -114,8 +114,8 @@ export class PoemDevices {
       outcomes.set(
         command.id,
         advanced.accepted
-          ? { outcome: "accepted", revision, replayed: false }
-          : { outcome: "refused", refusal: advanced.refusal },
+          ? { status: "accepted", revision, replayed: false }
+          : { status: "refused", refusal: advanced.refusal },
       );
     }
     const answer = { snapshot: structuredClone(this.snapshot), outcomes, commands };

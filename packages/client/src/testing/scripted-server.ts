@@ -51,7 +51,7 @@ export interface Faults {
  * const server = new ScriptedServer([transfer]);
  * const session = openTab(server, { owner: someone() }).start(transfer);
  * server.faults.dropReplies = 1; // The next push takes effect, and its reply is lost.
- * expect(await session.submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
+ * expect(await session.submit("recipient", recipient)).toEqual({ status: "accepted", revision: 2 });
  */
 export class ScriptedServer {
   readonly faults: Faults = {
@@ -110,7 +110,7 @@ export class ScriptedServer {
       query: ({ owner, session, command }) =>
         this.#over(owner, () => {
           const receipt = this.sessions.get(session)?.receipts.get(command);
-          const outcome = receipt && ({ outcome: "accepted", revision: receipt.revision, replayed: true } as const);
+          const outcome = receipt && ({ status: "accepted", revision: receipt.revision, replayed: true } as const);
           return { now: this.#iso(), outcome: outcome ?? null };
         }),
     },
@@ -183,24 +183,24 @@ export class ScriptedServer {
     const receipt = stored?.receipts.get(command.id);
     if (receipt) {
       return sameJson(receipt.command, command)
-        ? { outcome: "accepted", revision: receipt.revision, replayed: true }
-        : { outcome: "refused", refusal: { code: "command_mismatch" } };
+        ? { status: "accepted", revision: receipt.revision, replayed: true }
+        : { status: "refused", refusal: { code: "command_mismatch" } };
     }
     const refusal = this.faults.refuse(command);
-    if (refusal) return { outcome: "refused", refusal };
+    if (refusal) return { status: "refused", refusal };
 
     const name = command.kind === "start" ? command.flow : stored?.snapshot.flow;
     const flow = this.#flows.get(name ?? "");
-    if (flow === undefined) return { outcome: "refused", refusal: { code: "not_found" } };
+    if (flow === undefined) return { status: "refused", refusal: { code: "not_found" } };
     const advanced = advance(flow, stored?.snapshot ?? null, command, { device, nowMs: Date.now() + this.skewMs });
-    if (!advanced.accepted) return { outcome: "refused", refusal: advanced.refusal };
+    if (!advanced.accepted) return { status: "refused", refusal: advanced.refusal };
 
     const { session } = advanced;
     const receipts = stored?.receipts ?? new Map();
     if (command.kind !== "draft") receipts.set(command.id, { command, revision: session.revision });
     this.sessions.set(command.session, { snapshot: session, receipts });
     this.publish(this.#told(session));
-    return { outcome: "accepted", revision: session.revision, replayed: false };
+    return { status: "accepted", revision: session.revision, replayed: false };
   }
 
   #read(id: string): Snapshot | null {

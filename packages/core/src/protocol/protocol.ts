@@ -28,9 +28,9 @@ const owner = z.string().min(1).max(200).optional();
  * The outcome of a command. `replayed`: it made no revision of its own. Either it had been accepted before, and this is its
  * first outcome, or it is a draft that was written together with the one before it.
  */
-export const outcomeSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("accepted"), revision: z.int(), replayed: z.boolean() }),
-  z.object({ outcome: z.literal("refused"), refusal: refusalSchema }),
+export const outcomeSchema = z.discriminatedUnion("status", [
+  z.object({ status: z.literal("accepted"), revision: z.int(), replayed: z.boolean() }),
+  z.object({ status: z.literal("refused"), refusal: refusalSchema }),
 ]);
 export type Outcome = z.infer<typeof outcomeSchema>;
 

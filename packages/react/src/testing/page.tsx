@@ -1,4 +1,4 @@
-import type { Sessions } from "@sessions/client";
+import type { SessionsClient } from "@sessions/client";
 import { StrictMode, type ReactNode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach } from "vitest";
@@ -27,7 +27,7 @@ export function kept(root: Root): Root {
 }
 
 /** Renders as an application in development does. */
-export function render(sessions: Sessions, children: ReactNode): HTMLElement {
+export function render(sessions: SessionsClient, children: ReactNode): HTMLElement {
   const element = container();
   kept(createRoot(element)).render(
     <StrictMode>

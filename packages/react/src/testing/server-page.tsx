@@ -1,4 +1,4 @@
-import type { Sessions } from "@sessions/client";
+import type { SessionsClient } from "@sessions/client";
 import { defineFlow, step } from "@sessions/core";
 import { Suspense } from "react";
 import { z } from "zod";
@@ -12,7 +12,7 @@ export const note = defineFlow({
 });
 
 /** A page that a server renders first. It uses every hook that gives a session. */
-export function ServerPage({ sessions, id }: { readonly sessions: Sessions; readonly id: string }) {
+export function ServerPage({ sessions, id }: { readonly sessions: SessionsClient; readonly id: string }) {
   return (
     <SessionsProvider sessions={sessions}>
       <List />

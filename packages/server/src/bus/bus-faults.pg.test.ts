@@ -69,7 +69,7 @@ test(
       const revisions: number[] = [];
       for (let index = 0; index < 100; index += 1) {
         const outcome = await teller.one(draft(session, "right", `field${who}_${index}`, index));
-        if (outcome.outcome === "accepted") revisions.push(outcome.revision);
+        if (outcome.status === "accepted") revisions.push(outcome.revision);
         disturb();
       }
       return revisions;
@@ -108,9 +108,9 @@ test(
         .map((who) => tellers[who]!) as [Teller, Teller];
       const commands = [0, 1].map((who) => submit(session, "left", { text: `${round} of ${who}` }, { left: seen }));
       const outcomes = await Promise.all([one.one(commands[0]!), other.one(commands[1]!)]);
-      const winner = outcomes.findIndex(({ outcome }) => outcome === "accepted");
-      const lost = { outcome: "refused", refusal: { code: "conflict", theirs: { text: `${round} of ${winner}` } } };
-      const won = { outcome: "accepted", revision: round + 2 };
+      const winner = outcomes.findIndex(({ status }) => status === "accepted");
+      const lost = { status: "refused", refusal: { code: "conflict", theirs: { text: `${round} of ${winner}` } } };
+      const won = { status: "accepted", revision: round + 2 };
       expect(outcomes).toMatchObject([0, 1].map((who) => (who === winner ? won : lost)));
       seen = commands[winner]!.id;
     }

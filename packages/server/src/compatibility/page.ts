@@ -5,7 +5,7 @@ const ENTRY = "\0page";
 
 // The page of an application. Its parts are on `lab`, for a test to use.
 const page = `
-  import { createSessions } from "@sessions/client";
+  import { createSessionsClient } from "@sessions/client";
   import { defineFlow, step } from "@sessions/core";
   import { z } from "zod";
   const text = z.object({ text: z.string() });
@@ -17,7 +17,7 @@ const page = `
   } });
   const faults = [];
   const open = async (url, owner, options) => {
-    const sessions = createSessions({ flows: [notes], url, owner, onError: ({ code }) => faults.push(code), ...options });
+    const sessions = createSessionsClient({ flows: [notes], url, owner, onError: ({ code }) => faults.push(code), ...options });
     await sessions.ready;
     return sessions;
   };

@@ -237,12 +237,12 @@ test("S26: a router of another origin is reached with the cookie, and one that k
   const site = createServer(app);
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
   const page = await device(`http://127.0.0.1:${(site.address() as AddressInfo).port}`);
-  const settlement = await page.evaluate(async (origin) => {
+  const outcome = await page.evaluate(async (origin) => {
     await fetch(`${origin}/cookie`, { credentials: "include" });
     const sessions = await lab.open(`${origin}/open`, "crossing");
     return sessions.start(lab.notes).submit("left", { text: "begun" });
   }, origin);
-  expect(settlement).toMatchObject({ outcome: "accepted" });
+  expect(outcome).toMatchObject({ status: "accepted" });
   await page.evaluate((origin) => lab.open(`${origin}/nothing`, "kept").then(() => {}), origin);
   await page.waitForFunction(() => lab.faults.includes("origin_refused"));
   await page.context().close();

@@ -71,9 +71,9 @@ export async function runScenario(database: Database, owner: string, bus?: Bus):
     const begun = await Promise.all(
       ids.map((id) => ada.push(start(id, "order"), submit(id, "what", { text, many: [1, 2] }))),
     );
-    expect(begun.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))).toEqual(Array(12).fill("accepted"));
+    expect(begun.flatMap(({ outcomes }) => outcomes.map(({ status }) => status))).toEqual(Array(12).fill("accepted"));
     const typed = await Promise.all(ids.map((id) => ada.one(draft(id, "what", "text", text, nowMs))));
-    expect(typed.map(({ outcome }) => outcome)).toEqual(ids.map(() => "accepted"));
+    expect(typed.map(({ status }) => status)).toEqual(ids.map(() => "accepted"));
     expect(await ada.read(ids[0]!)).toMatchObject({
       revision: 3,
       data: { what: { text, many: [1, 2] } },
@@ -86,13 +86,13 @@ export async function runScenario(database: Database, owner: string, bus?: Bus):
     // As many sessions complete as the limit allows, and the application's rows agree.
     const sure = ids.map((id, at) => submit(id, "sure", {}, { what: seenIn(begun[at]!.snapshots[0]), sure: null }));
     const outcomes = await Promise.all(sure.map((command, at) => (at % 2 ? elsewhere : ada).one(command)));
-    const completed = ids.filter((_, at) => outcomes[at]!.outcome === "accepted");
+    const completed = ids.filter((_, at) => outcomes[at]!.status === "accepted");
     expect(completed).toHaveLength(AT_MOST);
     expect(await bought(db, owner)).toEqual(completed.toSorted());
-    const refused = outcomes.find(({ outcome }) => outcome === "refused");
+    const refused = outcomes.find(({ status }) => status === "refused");
     expect(refused).toMatchObject({ refusal: { code: "limit_reached", resetsAt: "2026-10-25T23:00:00.000Z" } });
     const again = sure[ids.indexOf(completed[0]!)]!;
-    expect(await ada.one(again)).toEqual({ outcome: "accepted", revision: 4, replayed: true });
+    expect(await ada.one(again)).toEqual({ status: "accepted", revision: 4, replayed: true });
 
     // The list is read one page at a time.
     const [active, ended]: string[][] = [[], []];
@@ -107,7 +107,7 @@ export async function runScenario(database: Database, owner: string, bus?: Bus):
       revision: 4,
     });
     const left = ids.filter((id) => !completed.includes(id));
-    expect(await ada.one(cancel(left[0]!))).toMatchObject({ outcome: "accepted" });
+    expect(await ada.one(cancel(left[0]!))).toMatchObject({ status: "accepted" });
 
     // Both nodes sweep the abandoned sessions at once.
     nowMs += 2 * 3_600_000;

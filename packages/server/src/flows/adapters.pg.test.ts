@@ -59,7 +59,7 @@ test.for(Object.keys(adapters))(
       });
       expect(snapshots).toMatchObject([{ id: session, revision: 2 }]);
       const { outcome } = await client.sessions.receipt.query({ session, command: left.id });
-      expect(outcome).toEqual({ outcome: "accepted", revision: 2, replayed: true });
+      expect(outcome).toEqual({ status: "accepted", revision: 2, replayed: true });
 
       const anonymous = await clientOf(running.url, undefined)
         .sessions.read.query({ session })

@@ -72,7 +72,7 @@ test.for<readonly [name: string, value: Json]>([
   ["a lone surrogate", "\ud800"],
   ["too much text", "x".repeat(MAX_INPUT_LENGTH)],
 ])("a draft with %s is refused and changes nothing", async ([, value]) => {
-  expect(await ada.one(draft(notes.session, "left", "text", value))).toMatchObject({ outcome: "refused" });
+  expect(await ada.one(draft(notes.session, "left", "text", value))).toMatchObject({ status: "refused" });
   await nothingChanged();
 });
 
@@ -98,7 +98,7 @@ test("unknown flows, steps and draft fields are refused by name", async () => {
 
 test("a flow or protocol version from the future is refused as outdated", async () => {
   const future = { ...submit(notes.session, "right", {}), version: 2 };
-  expect(await ada.one(future)).toEqual({ outcome: "refused", refusal: { code: "outdated", given: 2, current: 1 } });
+  expect(await ada.one(future)).toEqual({ status: "refused", refusal: { code: "outdated", given: 2, current: 1 } });
   const { outcomes } = await ada.caller.push({
     protocol: PROTOCOL_VERSION + 1,
     device: ada.device,
@@ -111,7 +111,7 @@ test("a flow or protocol version from the future is refused as outdated", async 
 test("a clock that is years ahead loses nothing typed, and wins no longer than a right one", async () => {
   const decade = 10 * 365 * 86_400_000;
   expect(await ada.one(draft(notes.session, "left", "text", "from the future", Date.now() + decade))).toMatchObject({
-    outcome: "accepted",
+    status: "accepted",
   });
   expect((await ada.read(notes.session))?.drafts["left"]?.["text"]?.value).toBe("from the future");
   await ada.one(draft(notes.session, "left", "text", "typed after", Date.now() + 1_000));

@@ -58,7 +58,7 @@ test("S11: what is entered in a sensitive step reaches the application, and is i
   const card = submit(session, "card", { number: secret });
   expect(told(await ada.push(card)).outcomes).toMatchObject([{ refusal: { code: "failed" } }]);
   const accepted = told(await ada.push(card));
-  expect(accepted.outcomes).toMatchObject([{ outcome: "accepted", revision: 3 }]);
+  expect(accepted.outcomes).toMatchObject([{ status: "accepted", revision: 3 }]);
   expect(accepted.snapshots).toMatchObject([
     { data: { amount: { cents: 1 }, card: null }, outputs: { card: { last: "1111" } }, submissions: { card: {} } },
   ]);

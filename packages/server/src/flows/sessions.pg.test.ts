@@ -39,11 +39,11 @@ test("a step handler refuses with a reason, and its failure is told without what
   await ada.push(start(session), recipient);
   const rejected = await ada.one(submit(session, "amount", { cents: 5_000_001 }));
   expect(rejected).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "rejected", step: "amount", reason: "Above the daily ceiling." },
   });
   const failed = await ada.one(submit(session, "amount", { cents: 66_600 }));
-  expect(failed).toEqual({ outcome: "refused", refusal: { code: "failed" } });
+  expect(failed).toEqual({ status: "refused", refusal: { code: "failed" } });
   expect(await ada.read(session)).toMatchObject({ revision: 2, outputs: {} });
 });
 

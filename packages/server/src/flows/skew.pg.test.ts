@@ -45,7 +45,7 @@ const drafting = (session: string, version: number, name: string, fields: Record
   return commands.draft(session, name, Object.fromEntries(typed), { id: uuidv7(), version });
 };
 
-const accepted = (outcomes: readonly Outcome[]) => outcomes.filter(({ outcome }) => outcome === "accepted").length;
+const accepted = (outcomes: readonly Outcome[]) => outcomes.filter(({ status }) => status === "accepted").length;
 
 const whole = async () => expect((await verify(db)).broken).toBeNull();
 
@@ -111,8 +111,8 @@ test("S12, S2: a command that an old node took is not taken again by a new one, 
   // The reply was lost; the page came back from a newer server and sends what it had queued.
   const { outcomes } = await now.push(payee, queued);
   expect(outcomes).toEqual([
-    { outcome: "accepted", revision: 2, replayed: true },
-    { outcome: "accepted", revision: 3, replayed: false },
+    { status: "accepted", revision: 2, replayed: true },
+    { status: "accepted", revision: 3, replayed: false },
   ]);
   expect((await now.push(payee, queued)).outcomes.map((outcome) => outcome)).toMatchObject([
     { revision: 2, replayed: true },
@@ -146,7 +146,7 @@ test("S12, S3: while a deploy rolls, devices of both versions race through nodes
       const address = { ...submit(session, "address", { street: `${index}` }), version };
       outcomes.push(...(await teller.push(drafts, address)).outcomes);
     }
-    const codes = outcomes.flatMap((each) => (each.outcome === "refused" ? [each.refusal.code] : []));
+    const codes = outcomes.flatMap((each) => (each.status === "refused" ? [each.refusal.code] : []));
     expect(codes.filter((code) => code !== "outdated" && code !== "conflict")).toEqual([]);
     taken += accepted(outcomes);
   };
@@ -196,7 +196,7 @@ test("S12: a session that cannot be lifted is kept as it is, and the application
     "ada",
   );
   const { outcomes } = await broken.push({ ...submit(session, "address", { street: "Elm" }), version: 2 });
-  expect(outcomes).toEqual([{ outcome: "refused", refusal: { code: "outdated", given: 1, current: 2 } }]);
+  expect(outcomes).toEqual([{ status: "refused", refusal: { code: "outdated", given: 1, current: 2 } }]);
   expect(await broken.read(session)).toEqual(before);
   expect(await row()).toEqual(kept);
   expect(reports).toMatchObject([{ code: "migration_failed", message: expect.stringContaining("threw RangeError") }]);
@@ -205,7 +205,7 @@ test("S12: a session that cannot be lifted is kept as it is, and the application
   // The migration is mended, and everything goes on.
   const mended = new Teller(newNode, "ada");
   const again = await mended.push({ ...submit(session, "address", { street: "Elm" }), version: 2 });
-  expect(again.outcomes).toMatchObject([{ outcome: "accepted", revision: 3 }]);
+  expect(again.outcomes).toMatchObject([{ status: "accepted", revision: 3 }]);
 });
 
 test("S15, S12: verify finds a session at a version that its history does not say", async () => {

@@ -34,7 +34,7 @@ test(
       await sweeper.sweep();
       const found = await kept([...outcomes.keys()]);
       for (const [id, outcome] of outcomes) {
-        const accepted = outcome.outcome === "accepted";
+        const accepted = outcome.status === "accepted";
         const refusal = accepted ? null : outcome.refusal.code;
         expect([id, refusal, found.get(id)]).toEqual(
           accepted ? [id, null, "active 2: start submit"] : [id, "expired", "expired 2: start end"],

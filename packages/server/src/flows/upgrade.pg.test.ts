@@ -77,7 +77,7 @@ test(
     expect(await breaches({ db: createKysely<Tables>(pool).withSchema("sessions"), ledger, log, atMost: 20 })).toEqual(
       [],
     );
-    const codes = log.flatMap(({ outcome }) => (outcome.outcome === "refused" ? [outcome.refusal.code] : []));
+    const codes = log.flatMap(({ outcome }) => (outcome.status === "refused" ? [outcome.refusal.code] : []));
     expect(codes.filter((code) => !/^(limit_reached|not_found)$/.test(code))).toEqual([]);
     await expect(nodes[0]!.check()).rejects.toMatchObject({ code: "database_newer" });
   },

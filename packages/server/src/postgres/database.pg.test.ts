@@ -62,7 +62,7 @@ test("a month without partitions gets them when its first row comes", async () =
       return teller.one(review);
     }),
   );
-  expect(outcomes).toMatchObject([{ outcome: "accepted" }, { outcome: "accepted" }]);
+  expect(outcomes).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
 });
 
 test("the schema's name is configurable, and two of them do not meet", async () => {
@@ -102,7 +102,7 @@ test("S5: a transfer runs the same on PGlite and through a Kysely dialect", { ti
     const ada = new Teller(sessions, "ada");
     const ready = [await ada.untilReview(), await ada.untilReview()];
     const outcomes = await Promise.all(ready.map(({ review }) => ada.one(review)));
-    expect(outcomes).toMatchObject([{ outcome: "accepted" }, { outcome: "accepted" }]);
+    expect(outcomes).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
     expect(await rows()).toHaveLength(2);
     const session = uuidv7();
     await ada.push(start(session, "notes"), submit(session, "left", { text: "x" }));

@@ -170,7 +170,7 @@ export class Teller {
     const recipient = submit(session, "recipient", { name: "Grace", iban: "BE71096123456769" });
     const amount = submit(session, "amount", { cents: 12_300 });
     const { outcomes } = await this.push(start(session), recipient, amount);
-    const refused = outcomes.find(({ outcome }) => outcome === "refused");
+    const refused = outcomes.find(({ status }) => status === "refused");
     if (refused) throw new Error(`Not at the review: ${JSON.stringify(refused)}`);
     const seen = { review: null, recipient: recipient.id, amount: amount.id };
     return { session, review: submit(session, "review", { accepted: true }, seen) };

@@ -18,4 +18,4 @@ export async function twoNodes() {
 }
 
 /** The outcome of a command that took effect at this revision. */
-export const accepted = (revision: number) => ({ outcome: "accepted", revision, replayed: false });
+export const accepted = (revision: number) => ({ status: "accepted", revision, replayed: false });

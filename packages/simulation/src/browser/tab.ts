@@ -1,5 +1,5 @@
-import type { Sessions, SessionTransport } from "@sessions/client";
-import { assembleSessions } from "../../../client/src/sessions.ts";
+import type { SessionsClient, SessionTransport } from "@sessions/client";
+import { assembleSessionsClient } from "../../../client/src/sessions.ts";
 import type { Random } from "../../../server/src/testing/random.ts";
 import type { LocksAndChannels } from "./locks-and-channels.ts";
 import { createId } from "../random.ts";
@@ -49,7 +49,7 @@ export class Tab implements SimulatedProcess {
   readonly owner: string;
   readonly device: SimulatedDevice;
   readonly deployment: Deployment;
-  readonly sessions: Sessions;
+  readonly sessions: SessionsClient;
   /** Ids that this tab uses next, instead of new ones. */
   readonly nextIds: string[] = [];
   readonly #pageEvents: PageEvents;
@@ -66,7 +66,7 @@ export class Tab implements SimulatedProcess {
     device.tabs.add(this);
     const now = () => clock.nowMs + device.skewMs;
     this.sessions = currentProcess.run(this, () =>
-      assembleSessions(
+      assembleSessionsClient(
         { flows: deployment.flows, owner, transport: transportOf(this), deviceName: device.name },
         {
           now,

@@ -1,4 +1,4 @@
-import type { SessionState, Settlement, Submission } from "@sessions/client";
+import type { SessionState, SubmissionHandle, SubmissionOutcome } from "@sessions/client";
 import { sameJson, type Snapshot } from "@sessions/core";
 import { migratedInput, type SubmittedInput } from "../flows.ts";
 import { InvariantBroken, shortId, type Journal } from "../journal.ts";
@@ -15,7 +15,7 @@ interface TrackedCommand {
   onDisk: boolean;
   /** The disk was emptied while it was being written. */
   isDoubtful: boolean;
-  settled: Settlement | undefined;
+  settled: SubmissionOutcome | undefined;
 }
 
 interface OpenedSession {
@@ -54,7 +54,7 @@ export class DurabilityChecks {
     this.sessions.set(owner, (this.sessions.get(owner) ?? new Set()).add(session));
   }
 
-  onSubmitted(tab: Tab, session: OpenedSession, submission: Submission, confirms: boolean): void {
+  onSubmitted(tab: Tab, session: OpenedSession, submission: SubmissionHandle, confirms: boolean): void {
     const { id, stored, settled } = submission;
     this.commandIds.add(id);
     const tracked: TrackedCommand = {
@@ -65,10 +65,10 @@ export class DurabilityChecks {
       isDoubtful: false,
       settled: undefined,
     };
-    void settled.then((settlement) => {
-      tracked.settled = settlement;
+    void settled.then((outcome) => {
+      tracked.settled = outcome;
       if (!tab.alive) return;
-      const told = settlement.outcome === "refused" ? settlement.refusal.code : settlement.outcome;
+      const told = outcome.status === "refused" ? outcome.refusal.code : outcome.status;
       this.#journal.note(tab.name, `hears of ${shortId(id)}: ${told}`);
     });
     if (confirms) return void this.#commands.push(tracked);
@@ -139,13 +139,13 @@ export class DurabilityChecks {
   /** accepted = applied + superseded + shelved + pending, on every device. */
   check(): void {
     for (const { tab, session, id, onDisk, settled } of this.#commands) {
-      if (settled?.outcome === "accepted") {
+      if (settled?.status === "accepted") {
         if (this.#replies.accepted.get(`${tab.owner} ${id}`) !== settled.revision)
           throw new InvariantBroken("S1", `${shortId(id)} was said to be saved and is not`);
       }
       if (!onDisk) continue;
       const record = tab.device.disk.recordOf(tab.owner, session);
-      const ended = record?.settled.find((entry) => entry.id === id)?.settlement;
+      const ended = record?.settled.find((entry) => entry.id === id)?.outcome;
       const isPending = record?.pending.some(({ command }) => command.id === id) ?? false;
       if (!isPending && !ended)
         throw new InvariantBroken("S4", `${shortId(id)} was stored on ${tab.device.name} and is gone`);
@@ -155,7 +155,7 @@ export class DurabilityChecks {
       if (record?.shelved.some(({ refusal }) => refusal.code === "outdated")) {
         throw new InvariantBroken("S12", `${tab.device.name} gave up what another version can send`);
       }
-      if (ended?.outcome === "refused" && !shelved && !this.#takenFromShelf.has(id)) {
+      if (ended?.status === "refused" && !shelved && !this.#takenFromShelf.has(id)) {
         throw new InvariantBroken("S4", `${shortId(id)} was refused on ${tab.device.name} and is not shown`);
       }
     }
@@ -175,7 +175,7 @@ export class DurabilityChecks {
     for (const { tab, id, settled } of this.#commands) {
       if (tab.alive && !this.#signedOutTabs.has(tab) && settled === undefined)
         throw new InvariantBroken("S4", `${shortId(id)} was never decided`);
-      if (settled?.outcome === "refused" && settled.refusal.code !== "unconfirmed") {
+      if (settled?.status === "refused") {
         if (effects.has(`${tab.owner} ${id}`))
           throw new InvariantBroken("S2", `${shortId(id)} took effect, and was said to be refused`);
       }

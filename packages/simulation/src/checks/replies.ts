@@ -26,8 +26,8 @@ export class ReplyChecks {
   push(owner: string, { commands }: PushRequest, { outcomes, snapshots }: PushReply): void {
     for (const [index, command] of commands.entries()) {
       const outcome = outcomes[index];
-      if (outcome?.outcome === "refused") requireReason(command, outcome.refusal, snapshots);
-      if (outcome?.outcome !== "accepted") continue;
+      if (outcome?.status === "refused") requireReason(command, outcome.refusal, snapshots);
+      if (outcome?.status !== "accepted") continue;
       const { revision, replayed } = outcome;
       if (!replayed) {
         const taken = this.#byRevision.get(`${owner} ${command.session} ${revision}`) ?? command.id;
@@ -44,7 +44,7 @@ export class ReplyChecks {
   }
 
   receipt(owner: string, { command }: ReceiptRequest, { outcome }: ReceiptReply): void {
-    if (outcome?.outcome === "accepted") this.#accept(owner, command, outcome.revision);
+    if (outcome?.status === "accepted") this.#accept(owner, command, outcome.revision);
   }
 
   /** The newest revision of each session that a node has sent. A request that begins now must get no older one. */

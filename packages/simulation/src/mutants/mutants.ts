@@ -32,7 +32,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "skip the receipt",
     "server/src/flows/commands/judgement.ts",
-    'if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });',
+    'if (receipt) return settle({ status: "accepted", revision: receipt.revision, replayed: true });',
     "",
   ),
   one(
@@ -156,7 +156,7 @@ export const mutants: readonly Mutant[] = [
     "refuse from memory",
     "server/src/flows/commands/command-execution.ts",
     "if (judgement.settled && !fresh) {",
-    'if (judgement.settled && !fresh && judgement.outcome.outcome === "accepted") {',
+    'if (judgement.settled && !fresh && judgement.outcome.status === "accepted") {',
   ),
   one(
     "empty the shelf at the next write",

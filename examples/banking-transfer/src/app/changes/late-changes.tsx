@@ -14,7 +14,7 @@ export function LateChanges({ shelved }: Pick<TransferState, "shelved">) {
   if (shelved.length === 0) return null;
 
   async function discard() {
-    for (const change of shelved) await (change.conflict ? change.takeTheirs() : change.discard());
+    for (const change of shelved) await (change.type === "conflict" ? change.takeTheirs() : change.discard());
   }
 
   async function startWithThem() {

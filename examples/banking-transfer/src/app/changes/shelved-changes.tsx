@@ -1,4 +1,4 @@
-import type { Refused, Shelved } from "@sessions/client";
+import type { RefusedChange, ShelvedChange } from "@sessions/client";
 import { ConflictChoice } from "./conflict-choice.tsx";
 import { Facts, factsWanted, type Fact } from "../transfer/facts.tsx";
 import type { Transfer } from "../../flow.ts";
@@ -11,7 +11,7 @@ export function ShelvedChanges({ id, shelved, submissions, drafts }: TransferSta
   // The other changes need the start. They are retried or discarded with it.
   const start = shelved.find(({ kind }) => kind === "start");
   return (start ? [start] : shelved).map((change) => (
-    <ShelvedChange
+    <Decision
       key={change.id}
       transfer={id}
       change={change}
@@ -22,9 +22,9 @@ export function ShelvedChanges({ id, shelved, submissions, drafts }: TransferSta
   ));
 }
 
-function ShelvedChange(props: {
+function Decision(props: {
   readonly transfer: string;
-  readonly change: Shelved<Transfer>;
+  readonly change: ShelvedChange<Transfer>;
   /** The values of the change. */
   readonly facts: readonly Fact[];
   /** The device that submitted the current values. */
@@ -36,11 +36,11 @@ function ShelvedChange(props: {
   return (
     <section className="shelved" aria-label="A change to decide on" data-kind={change.kind}>
       <h2>{headingOf(change)}</h2>
-      {change.conflict && change.typedOver && <TypedOver at={change.typedOver.at} />}
-      {change.conflict ? (
+      {change.type === "conflict" && change.typedOver && <TypedOver at={change.typedOver.at} />}
+      {change.type === "conflict" ? (
         <ConflictChoice transfer={transfer} conflict={change} from={from} typed={typed} />
       ) : (
-        <RefusedChange change={change} facts={facts} />
+        <RetryOrDiscard change={change} facts={facts} />
       )}
     </section>
   );
@@ -55,7 +55,7 @@ function TypedOver({ at }: { readonly at: string }) {
   );
 }
 
-function RefusedChange(props: { readonly change: Refused<Transfer>; readonly facts: readonly Fact[] }) {
+function RetryOrDiscard(props: { readonly change: RefusedChange<Transfer>; readonly facts: readonly Fact[] }) {
   const { change, facts } = props;
 
   async function discard() {
@@ -79,9 +79,10 @@ function RefusedChange(props: { readonly change: Refused<Transfer>; readonly fac
   );
 }
 
-function headingOf(change: Shelved<Transfer>): string {
-  const { kind, step, conflict } = change;
-  if (conflict && change.typedOver) {
+function headingOf(change: ShelvedChange<Transfer>): string {
+  const { kind, step } = change;
+  const isConflict = change.type === "conflict";
+  if (change.type === "conflict" && change.typedOver) {
     return `${sentenceCase(deviceText(change.typedOver.device))} typed over what you wrote here`;
   }
   const name = step ? stepNames[step] : "A step";
@@ -91,9 +92,9 @@ function headingOf(change: Shelved<Transfer>): string {
     case "cancel":
       return "This transfer was not cancelled";
     case "submit":
-      return conflict ? `${name} changed in two places` : `${name} could not be saved`;
+      return isConflict ? `${name} changed in two places` : `${name} could not be saved`;
     case "draft":
-      return conflict ? `${name} was filled in elsewhere while you typed here` : `${name} could not be saved`;
+      return isConflict ? `${name} was filled in elsewhere while you typed here` : `${name} could not be saved`;
   }
 }
 

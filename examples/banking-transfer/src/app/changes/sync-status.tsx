@@ -2,10 +2,10 @@ import { useEffect, useState } from "react";
 import { syncText, type TransferState } from "../transfer/wording.ts";
 
 /** Tells where the changes are. A screen reader reads the text after a second without a change. */
-export function SyncStatus(props: { readonly state: TransferState; readonly unconfirmed: boolean }) {
-  const { state, unconfirmed } = props;
+export function SyncStatus(props: { readonly state: TransferState; readonly outcomeUnknown: boolean }) {
+  const { state, outcomeUnknown } = props;
   const { sync } = state;
-  const text = syncText(state, unconfirmed);
+  const text = syncText(state, outcomeUnknown);
   const [spoken, setSpoken] = useState("");
   useEffect(() => {
     // Each key press passes through "Saving…", which a screen reader would read each time.
@@ -14,7 +14,7 @@ export function SyncStatus(props: { readonly state: TransferState; readonly unco
   }, [text]);
   return (
     <>
-      <span className="sync" data-state={unconfirmed ? "unconfirmed" : sync.state} aria-hidden="true">
+      <span className="sync" data-state={outcomeUnknown ? "unknown" : sync.state} aria-hidden="true">
         {text}
       </span>
       {sync.state === "outdated" && (

@@ -90,9 +90,9 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
   const step = progress.current ? stepNames[progress.current] : "Review";
   const title = titleOf(state);
   const refused = status === "missing";
-  const unconfirmed = confirming !== null;
+  const outcomeUnknown = confirming !== null;
   const waiting =
-    unconfirmed || shelved.length > 0 || (sync.state === "offline" && sync.pending > 0) || sync.state === "outdated";
+    outcomeUnknown || shelved.length > 0 || (sync.state === "offline" && sync.pending > 0) || sync.state === "outdated";
   return (
     <li>
       <div>
@@ -103,7 +103,7 @@ function OpenTransferItem({ state }: { readonly state: TransferState }) {
           </span>
         )}
         {refused && <span>The bank has not opened it</span>}
-        {waiting && <span className="unsaved">{syncText(state, unconfirmed)}</span>}
+        {waiting && <span className="unsaved">{syncText(state, outcomeUnknown)}</span>}
       </div>
       <Link to={`/transfers/${id}`} className="button">
         {refused ? "Decide" : "Resume"}

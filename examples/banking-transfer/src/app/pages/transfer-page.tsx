@@ -47,7 +47,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
   return (
     <main className="page transfer">
       <div className="status">
-        {status === "active" && <SyncStatus state={state} unconfirmed={open.unconfirmed} />}
+        {status === "active" && <SyncStatus state={state} outcomeUnknown={open.outcomeUnknown} />}
         <p className="news" role="status">
           {news}
         </p>

@@ -1,4 +1,4 @@
-import type { Sessions } from "@sessions/client";
+import type { SessionsClient } from "@sessions/client";
 import { useSessionsClient } from "@sessions/react";
 import { useEffect, useState } from "react";
 import { bank } from "./bank.ts";
@@ -11,7 +11,7 @@ interface Account {
 }
 
 /** The bank's last answer. It is kept while the person is signed in on this page. */
-const lastAnswers = new WeakMap<Sessions, Account>();
+const lastAnswers = new WeakMap<SessionsClient, Account>();
 
 /** The balance. It is loaded again when `changed` changes. */
 export function AccountCard({ changed }: { readonly changed: string | undefined }) {

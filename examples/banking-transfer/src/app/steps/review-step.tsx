@@ -6,7 +6,13 @@ import { dateAndTime } from "../text/moment.ts";
 import { formatCents } from "../text/money.ts";
 import type { OpenTransfer } from "../transfer/open-transfer.ts";
 import { Link } from "../elements/navigation.tsx";
-import { refusalText, stepNames, type ActiveTransfer, type TransferState } from "../transfer/wording.ts";
+import {
+  outcomeUnknownText,
+  refusalText,
+  stepNames,
+  type ActiveTransfer,
+  type TransferState,
+} from "../transfer/wording.ts";
 
 /** Shows all steps again, with the button that sends the money. */
 export function ReviewStep({ open, state }: { readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
@@ -59,7 +65,7 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
         </div>
         <div className="answer">
           <p className="issue" role="alert">
-            {open.unconfirmed && refusalText({ code: "unconfirmed" })}
+            {open.outcomeUnknown && outcomeUnknownText}
             {refused && refusalText(refused)}
             {refused?.code === "limit_reached" && ` This transfer stays open until ${dateAndTime(state.expiresAt)}.`}
           </p>
@@ -125,7 +131,7 @@ function obstacleTo({ sync, outputs, confirming }: TransferState): string | null
       return "You are signed out here. Sign in first.";
     case "saving":
       return "One moment: your changes are being saved.";
-    case "conflict":
+    case "attention":
       return "Decide on the change above first.";
     case "outdated":
       return "Reload this page first.";

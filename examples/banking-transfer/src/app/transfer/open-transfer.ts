@@ -1,4 +1,4 @@
-import type { Submission } from "@sessions/client";
+import type { SubmissionHandle } from "@sessions/client";
 import { sameJson, type Json, type Refusal } from "@sessions/core";
 import { useSession, useSessionsClient } from "@sessions/react";
 import { useRef, useState } from "react";
@@ -17,7 +17,7 @@ export interface OpenTransfer {
   /** Whether a confirmation is under way: the bank may be sending the money. */
   readonly confirming: boolean;
   /** Whether the bank did not answer a confirmation, so that its outcome is unknown. */
-  readonly unconfirmed: boolean;
+  readonly outcomeUnknown: boolean;
   /** Whether the outcome was unknown here, and the bank has said since that it did not send the money. */
   readonly unsent: boolean;
   /** The bank's last refusal on this screen. */
@@ -27,7 +27,7 @@ export interface OpenTransfer {
   /** The person has stopped typing. The screen follows the other devices again. */
   stopTyping(): void;
   /** Submits a step with valid input and shows the next one. If the bank refuses it, the screen comes back. */
-  submit(step: TransferStep, send: () => Submission): void;
+  submit(step: TransferStep, send: () => SubmissionHandle): void;
   cancel(): void;
 }
 
@@ -47,14 +47,14 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
 
   const { progress, sync } = session;
   // The page waits for the answer to the irreversible step. Other steps go on offline.
-  const unconfirmed = submitting !== "review" && session.confirming !== null;
-  const confirming = submitting === "review" || unconfirmed;
+  const outcomeUnknown = submitting !== "review" && session.confirming !== null;
+  const confirming = submitting === "review" || outcomeUnknown;
   const [wasUnknown, setWasUnknown] = useState(false);
-  if (unconfirmed && !wasUnknown) setWasUnknown(true);
+  if (outcomeUnknown && !wasUnknown) setWasUnknown(true);
   const busy = submitting === "review" || (submitting !== null && sync.state !== "offline");
   const typedIn = typing?.at === wanted ? typing?.step : undefined;
   // The person decides on a conflict of a draft at the step of the draft.
-  const inConflict = session.shelved.find(({ conflict, kind }) => conflict && kind === "draft")?.step;
+  const inConflict = session.shelved.find(({ type, kind }) => type === "conflict" && kind === "draft")?.step;
   const preferred = [busy ? submitting : null, typedIn, wanted, inConflict].find((step) =>
     progress.open.some((open) => open === step),
   );
@@ -64,14 +64,14 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   async function returnTo(command: string, step: TransferStep) {
     const { state } = sessions.open(transfer, id);
     const refused = state.shelved.find((change) => change.id === command);
-    if (refused?.conflict === false) {
+    if (refused?.type === "refused") {
       if (!isInFields(refused.mine, step, state)) return;
       await refused.discard();
     }
     if (step !== state.progress.current) navigate(`/transfers/${id}/${step}`, { replace: true });
   }
 
-  async function submit(step: TransferStep, send: () => Submission) {
+  async function submit(step: TransferStep, send: () => SubmissionHandle) {
     // A second press, before the screen shows that it is busy.
     if (sending.current) return;
     setTyping(null);
@@ -84,13 +84,13 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
 
     const submission = send();
     sending.current = step === "review";
-    const settlement = await submission.settled;
+    const outcome = await submission.settled;
     sending.current = false;
     setSubmitting(null);
-    // The session itself tells that the outcome is unknown, also after a reload.
-    if (settlement.outcome !== "refused" || settlement.refusal.code === "unconfirmed") return;
-    setRefusal({ step, refusal: settlement.refusal, command: submission.id });
-    if (settlement.refusal.code !== "conflict") await returnTo(submission.id, step);
+    // The session itself tells when the outcome is unknown, also after a reload.
+    if (outcome.status !== "refused") return;
+    setRefusal({ step, refusal: outcome.refusal, command: submission.id });
+    if (outcome.refusal.code !== "conflict") await returnTo(submission.id, step);
   }
 
   return {
@@ -99,7 +99,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
     shown,
     busy,
     confirming,
-    unconfirmed,
+    outcomeUnknown,
     unsent: wasUnknown && !confirming,
     refusal,
     startTyping(step) {

@@ -46,12 +46,12 @@ export function titleOf({ status, data, drafts, shelved }: TransferState): strin
   return amount || "New transfer";
 }
 
-/** Tells whether the bank has all changes of this device. `unconfirmed`: the bank did not answer a confirmation. */
-export function syncText({ sync, confirming }: Pick<TransferState, "sync" | "confirming">, unconfirmed = false) {
+/** Tells whether the bank has all changes of this device. `outcomeUnknown`: the bank did not answer a confirmation. */
+export function syncText({ sync, confirming }: Pick<TransferState, "sync" | "confirming">, outcomeUnknown = false) {
   const { state, pending, storage } = sync;
   const where = storage === "memory" ? "in this tab only" : "on this device";
   if (state === "saved" || state === "saving" || state === "offline") {
-    if (unconfirmed) return "Not known yet whether it was sent";
+    if (outcomeUnknown) return "Not known yet whether it was sent";
     if (confirming) return "Waiting for the bank’s answer…";
   }
   switch (state) {
@@ -66,12 +66,15 @@ export function syncText({ sync, confirming }: Pick<TransferState, "sync" | "con
       return "You are signed out here. Sign in to save what waits on this device.";
     case "blocked":
       return "The bank does not say anything of this transfer just now";
-    case "conflict":
+    case "attention":
       return "A change needs your decision";
     case "outdated":
       return "This page is older than the bank’s: reload it";
   }
 }
+
+/** Tells that the bank did not answer a confirmation. */
+export const outcomeUnknownText = "The bank did not answer, so it is not known yet whether the money was sent.";
 
 /** The reason of a refusal for a person. */
 export function refusalText(refusal: Refusal): string {
@@ -92,9 +95,9 @@ export function refusalText(refusal: Refusal): string {
     case "not_found":
       return "This transfer is not open any more.";
     case "unsettled":
-      return "The bank must have all changes before it can send the money. You can confirm as soon as you are online and all changes are saved.";
-    case "unconfirmed":
-      return "The bank did not answer, so it is not known yet whether the money was sent.";
+      return "The bank must have all changes before it can send the money. You can confirm as soon as all changes are saved.";
+    case "offline":
+      return "You are offline. Money is sent only while the bank can answer.";
     case "outdated":
       return "This page is older than the bank’s. Reload it and try again.";
     case "busy":

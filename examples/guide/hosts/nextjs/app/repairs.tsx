@@ -1,14 +1,14 @@
 "use client";
 
-import { createSessions, type Sessions } from "@sessions/client";
+import { createSessionsClient, type SessionsClient } from "@sessions/client";
 import { SessionsProvider, useSession, useSessions } from "@sessions/react";
 import { repair } from "../lib/flow.ts";
 
-const opened = new Map<string, Sessions>();
+const opened = new Map<string, SessionsClient>();
 
 /** One for each owner in the browser. On the server it opens nothing and keeps nothing between requests. */
-function sessionsOf(owner: string): Sessions {
-  const sessions = opened.get(owner) ?? createSessions({ flows: [repair], url: "/trpc", owner });
+function sessionsOf(owner: string): SessionsClient {
+  const sessions = opened.get(owner) ?? createSessionsClient({ flows: [repair], url: "/trpc", owner });
   if (typeof document !== "undefined") opened.set(owner, sessions);
   return sessions;
 }

@@ -2,7 +2,7 @@
 import { onTestFinished, vi } from "vitest";
 import { page } from "vitest/browser";
 import { openDevtools } from "../devtools.ts";
-import type { Sessions } from "../../sessions.ts";
+import type { SessionsClient } from "../../sessions.ts";
 import { openTab, someone } from "../../testing/devices.ts";
 import { ScriptedServer } from "../../testing/scripted-server.ts";
 import { transfer } from "../../testing/transfer.ts";
@@ -13,7 +13,7 @@ export function opened(server = new ScriptedServer([transfer]), owner = someone(
   return { server, owner, sessions, close: show(sessions) };
 }
 
-export function show(sessions: Sessions): () => void {
+export function show(sessions: SessionsClient): () => void {
   const close = openDevtools(sessions);
   onTestFinished(close);
   unfold();

@@ -1,9 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { createSessions, type Sessions, type SessionsOptions } from "../../sessions.ts";
+import { createSessionsClient, type SessionsClient, type SessionsClientOptions } from "../../sessions.ts";
 import { someone } from "../../testing/devices.ts";
 import { recipient, transfer } from "../../testing/transfer.ts";
 
-let sessions: Sessions | undefined;
+let sessions: SessionsClient | undefined;
 
 afterEach(async () => {
   await sessions?.forget();
@@ -11,14 +11,14 @@ afterEach(async () => {
 });
 
 /** What is asked of a server of another origin that is down, by procedure. */
-function asked(options: Pick<Extract<SessionsOptions, { url: string }>, "headers" | "credentials">) {
+function asked(options: Pick<Extract<SessionsClientOptions, { url: string }>, "headers" | "credentials">) {
   const requests = new Map<string, RequestInit>();
   vi.stubGlobal("fetch", (address: string, init: RequestInit) => {
     requests.set(/sessions\.(\w+)/.exec(address)![1]!, init);
     return Promise.resolve(new Response("", { status: 503 }));
   });
   const url = "https://bank.test/trpc";
-  sessions = createSessions({ flows: [transfer], owner: someone(), url, onError: () => {}, ...options });
+  sessions = createSessionsClient({ flows: [transfer], owner: someone(), url, onError: () => {}, ...options });
   sessions.list(transfer);
   sessions.start(transfer).submit("recipient", recipient);
   return vi.waitFor(() => {

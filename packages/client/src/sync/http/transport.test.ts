@@ -16,7 +16,7 @@ const sessions = t.router({
   push: t.procedure.input(pushRequestSchema).mutation(({ input: { commands } }): PushReply => {
     return {
       now,
-      outcomes: commands.map(() => ({ outcome: "accepted", revision: 1, replayed: false })),
+      outcomes: commands.map(() => ({ status: "accepted", revision: 1, replayed: false })),
       snapshots: [],
     };
   }),

@@ -30,7 +30,7 @@ test("one tab pushes and watches for all, and another takes over when it is gone
   await follower.ready;
 
   const session = follower.start(transfer);
-  expect(await session.submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
+  expect(await session.submit("recipient", recipient)).toEqual({ status: "accepted", revision: 2 });
   expect(server.watches).toHaveLength(1);
   expect(byLeader).toHaveBeenCalled();
   expect(byFollower).not.toHaveBeenCalled();
@@ -41,7 +41,7 @@ test("one tab pushes and watches for all, and another takes over when it is gone
   await vi.waitFor(() => expect(session.state.sync.state).toBe("offline"));
   leader.close();
   server.faults.away = false;
-  expect(await waiting).toEqual({ outcome: "accepted", revision: 3 });
+  expect(await waiting).toEqual({ status: "accepted", revision: 3 });
   expect(byFollower).toHaveBeenCalled();
   await vi.waitFor(() => expect(session.state.sync.state).toBe("saved"));
   expect(server.streams).toBe(1);
@@ -70,7 +70,7 @@ test("a page that falls asleep lets go of its lock, its stream and its database,
 
   document.dispatchEvent(new Event("resume"));
   await vi.waitFor(() => expect(server.streams).toBe(1));
-  expect(await session.submit("amount", { cents: 7 })).toMatchObject({ outcome: "accepted" });
+  expect(await session.submit("amount", { cents: 7 })).toMatchObject({ status: "accepted" });
 });
 
 test("a page kept for the back button leads no more, and does again when it is shown", async () => {
@@ -112,7 +112,7 @@ test("S4: a leader that fell asleep without a word is replaced by a tab that is 
 
   await vi.waitFor(() => expect(silences).toHaveLength(1));
   silences[0]!();
-  expect(await submission).toEqual({ outcome: "accepted", revision: 2 });
+  expect(await submission).toEqual({ status: "accepted", revision: 2 });
   await vi.waitFor(() => expect(stolen).toBe(true));
   wake();
 });
@@ -172,5 +172,5 @@ test("without Web Locks only tabs that are seen hold a stream, and one that is h
   show(true);
   await vi.waitFor(() => expect(server.streams).toBe(2));
   const session = seen.start(transfer);
-  expect(await session.submit("recipient", recipient)).toEqual({ outcome: "accepted", revision: 2 });
+  expect(await session.submit("recipient", recipient)).toEqual({ status: "accepted", revision: 2 });
 });

@@ -76,8 +76,8 @@ test("S2: without Web Locks two tabs push the same queue, and each command happe
   };
   server.faults.away = false;
 
-  expect(await recipientHere).toEqual({ outcome: "accepted", revision: 2 });
-  expect(await amountThere).toEqual({ outcome: "accepted", revision: 3 });
+  expect(await recipientHere).toEqual({ status: "accepted", revision: 2 });
+  expect(await amountThere).toEqual({ status: "accepted", revision: 3 });
   expect(server.snapshot(here.id)).toMatchObject({ revision: 3, data: { recipient, amount: { cents: 7 } } });
   const pushed = commandsOf(server).map(({ id }) => id);
   expect(pushed.length).toBeGreaterThan(new Set(pushed).size);
@@ -145,7 +145,7 @@ test("S9: a tab drains its own owner's queue, never another's", async () => {
   before.close();
   server.faults.away = false;
   const tab = openTab(server, { owner: bob });
-  expect(await tab.start(transfer).submit("recipient", recipient)).toMatchObject({ outcome: "accepted" });
+  expect(await tab.start(transfer).submit("recipient", recipient)).toMatchObject({ status: "accepted" });
   window.dispatchEvent(new Event("online"));
   expect(new Set(server.pushes.map(({ owner }) => owner))).toEqual(new Set([bob]));
 

@@ -1,10 +1,10 @@
-import { createSessions } from "@sessions/client";
+import { createSessionsClient } from "@sessions/client";
 import { SessionsProvider, useSession, useSessions } from "@sessions/react";
 import { createRoot } from "react-dom/client";
 import { element, user } from "./application.ts";
 import { transfer } from "./flow.ts";
 
-const sessions = createSessions({ flows: [transfer], url: "/trpc", owner: user.id });
+const sessions = createSessionsClient({ flows: [transfer], url: "/trpc", owner: user.id });
 
 createRoot(element).render(
   <SessionsProvider sessions={sessions}>

@@ -16,7 +16,7 @@ export const busyDecisionFor = (retryAfterMs: number): Decision => ({
 export const busyDecision = busyDecisionFor(RETRY_AFTER_MS);
 
 export function isBusy(outcome: Outcome): boolean {
-  return outcome.outcome === "refused" && outcome.refusal.code === "busy";
+  return outcome.status === "refused" && outcome.refusal.code === "busy";
 }
 
 /**

@@ -34,7 +34,7 @@ test("S8: no refusal comes from memory: what was submitted elsewhere counts at o
   await there.one(left);
   // By what `here` remembers, the step could not be reached, and nothing was seen in `left`.
   const middle = submit(session, "middle", { text: "here" }, { left: left.id });
-  expect(await here.one(middle)).toMatchObject({ outcome: "accepted", revision: 3 });
+  expect(await here.one(middle)).toMatchObject({ status: "accepted", revision: 3 });
 });
 
 test("S8: reads and watches of a node that remembers an older revision give the newest", async () => {
@@ -43,12 +43,12 @@ test("S8: reads and watches of a node that remembers an older revision give the 
   await there.one(review);
   expect(await here.read(session)).toMatchObject({ status: "completed", revision: 4 });
   expect(await here.one(submit(session, "amount", { cents: 1 }))).toMatchObject({ refusal: { code: "ended" } });
-  expect(await here.one(review)).toEqual({ outcome: "accepted", revision: 4, replayed: true });
+  expect(await here.one(review)).toEqual({ status: "accepted", revision: 4, replayed: true });
 });
 
 test("S8: a memory of no size changes nothing but the speed", async () => {
   const forgetful = new Teller(createBank(pool, { cacheBytes: 1 }), "ada");
   const { session, review } = await forgetful.untilReview();
-  expect(await forgetful.one(review)).toMatchObject({ outcome: "accepted" });
+  expect(await forgetful.one(review)).toMatchObject({ status: "accepted" });
   expect(await forgetful.read(session)).toMatchObject({ status: "completed" });
 });

@@ -70,7 +70,7 @@ export async function executeCommand(
     if (judgement.settled) {
       if (judgement.fault) report(judgement.fault);
       // The connection may have broken during the first commit: then watchers have not got the session yet.
-      if (judgement.outcome.outcome === "accepted" && stored) publish(owner, stored.snapshot);
+      if (judgement.outcome.status === "accepted" && stored) publish(owner, stored.snapshot);
       return { outcome: judgement.outcome, stored };
     }
 
@@ -83,7 +83,7 @@ export async function executeCommand(
       if (decision !== null) {
         const { outcome, stored: after } = decision;
         if (after !== null) cache.put(owner, after);
-        if (outcome.outcome === "accepted" && after !== null) publish(owner, after.snapshot);
+        if (outcome.status === "accepted" && after !== null) publish(owner, after.snapshot);
         return decision;
       }
     } catch (error) {
@@ -114,7 +114,7 @@ async function write(
   const isWritten = await context.writer.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;
-  return { outcome: { outcome: "accepted", revision, replayed: false }, stored: next.stored };
+  return { outcome: { status: "accepted", revision, replayed: false }, stored: next.stored };
 }
 
 /**

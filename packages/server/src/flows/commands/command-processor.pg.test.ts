@@ -13,11 +13,11 @@ test("S2: a repeated command returns its first outcome, also through another nod
   const { session, review } = await ada.untilReview();
   expect(await ada.one(review)).toEqual(accepted(4));
   for (const teller of [ada, again]) {
-    expect(await teller.one(review)).toEqual({ outcome: "accepted", revision: 4, replayed: true });
+    expect(await teller.one(review)).toEqual({ status: "accepted", revision: 4, replayed: true });
   }
   expect(await ledgerOf(pool, "ada")).toHaveLength(1);
   const { outcome } = await again.caller.receipt({ session, command: review.id });
-  expect(outcome).toEqual({ outcome: "accepted", revision: 4, replayed: true });
+  expect(outcome).toEqual({ status: "accepted", revision: 4, replayed: true });
   expect((await again.caller.receipt({ session, command: uuidv7() })).outcome).toBeNull();
 });
 
@@ -27,7 +27,7 @@ test("S2: the same id with another body is refused and changes nothing", async (
   const first = submit(session, "left", text("one"));
   await ada.push(start(session, "notes"), first);
   expect(await ada.one({ ...first, input: text("two") })).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "command_mismatch" },
   });
   expect(await ada.read(session)).toMatchObject({ revision: 2, data: { left: text("one") } });
@@ -37,10 +37,10 @@ test("S2: one command sent fifty times at once through two nodes takes effect on
   const tellers = [new Teller(node, "echo"), new Teller(otherNode, "echo")] as const;
   const { review, session } = await tellers[0].untilReview();
   const outcomes = await Promise.all(Array.from({ length: 50 }, (_, index) => tellers[index % 2]!.one(review)));
-  expect(new Set(outcomes.map((outcome) => (outcome.outcome === "accepted" ? outcome.revision : outcome)))).toEqual(
+  expect(new Set(outcomes.map((outcome) => (outcome.status === "accepted" ? outcome.revision : outcome)))).toEqual(
     new Set([4]),
   );
-  expect(outcomes.filter((outcome) => outcome.outcome === "accepted" && !outcome.replayed)).toHaveLength(1);
+  expect(outcomes.filter((outcome) => outcome.status === "accepted" && !outcome.replayed)).toHaveLength(1);
   expect(await ledgerOf(pool, "echo")).toEqual([{ session_id: session, owner: "echo" }]);
 });
 
@@ -53,10 +53,10 @@ test("S3: two devices, one step: one wins, the other is told a conflict with wha
     phone.one(submit(session, "left", text("phone"))),
     laptop.one(submit(session, "left", text("laptop"))),
   ]);
-  const winner = first.outcome === "accepted" ? "phone" : "laptop";
-  const loser = first.outcome === "accepted" ? second : first;
+  const winner = first.status === "accepted" ? "phone" : "laptop";
+  const loser = first.status === "accepted" ? second : first;
   expect(loser).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "conflict", step: "left", changed: ["left"], theirs: text(winner) },
   });
   expect(await laptop.read(session)).toMatchObject({ revision: 2, data: { left: text(winner) } });
@@ -79,7 +79,7 @@ test("S3: concurrent drafts of different fields merge, and revisions have no gap
   const outcomes = await Promise.all(
     Array.from({ length: 40 }, (_, index) => tellers[index % 2]!.one(draft(session, "right", `field${index}`, index))),
   );
-  const revisions = outcomes.map((outcome) => (outcome.outcome === "accepted" ? outcome.revision : 0));
+  const revisions = outcomes.map((outcome) => (outcome.status === "accepted" ? outcome.revision : 0));
   expect(revisions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, index) => index + 2));
   const snapshot = await tellers[0]!.read(session);
   expect(snapshot?.revision).toBe(41);
@@ -96,8 +96,8 @@ test.for(Array.from({ length: 10 }, (_, round) => round))(
     for (let index = 0; index < 60; index += 1) ready.push(await tellers[0].untilReview());
 
     const outcomes = await Promise.all(ready.map(({ review }, index) => tellers[index % 2]!.one(review)));
-    const refusals = outcomes.flatMap((outcome) => (outcome.outcome === "refused" ? [outcome.refusal] : []));
-    expect(outcomes.filter(({ outcome }) => outcome === "accepted")).toHaveLength(20);
+    const refusals = outcomes.flatMap((outcome) => (outcome.status === "refused" ? [outcome.refusal] : []));
+    expect(outcomes.filter(({ status }) => status === "accepted")).toHaveLength(20);
     expect(refusals).toHaveLength(40);
     for (const refusal of refusals) {
       expect(refusal).toEqual({
@@ -122,7 +122,7 @@ test("S5: when `complete` throws, nothing of the completion stays, and the sessi
   });
   const ada = new Teller(failing, "unlucky");
   const { session, review } = await ada.untilReview();
-  expect(await ada.one(review)).toEqual({ outcome: "refused", refusal: { code: "failed" } });
+  expect(await ada.one(review)).toEqual({ status: "refused", refusal: { code: "failed" } });
   expect(await ledgerOf(pool, "unlucky")).toEqual([]);
   expect(await ada.read(session)).toMatchObject({ status: "active", revision: 3 });
 

@@ -70,7 +70,7 @@ test("S2, S5, S6: a start that is held up while its repeat begins and ends the s
   const late = new Teller(slow, "ada").push(...commands);
   await reached.promise;
   const { outcomes } = await new Teller(node(pool), "ada").push(...commands);
-  expect(outcomes).toMatchObject([{ outcome: "accepted" }, { outcome: "accepted" }]);
+  expect(outcomes).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
   gate.resolve();
   expect((await late).outcomes).toMatchObject([{ replayed: true }, { replayed: true }]);
   const { rows } = await pool.query("select 1 from sessions.session_archive where id = $1", [session]);
@@ -93,7 +93,7 @@ test("S7: nobody is told expired of a session that completes by a command judged
   nowMs += 20;
   const told = ada.read(session);
   gate.resolve();
-  expect(await inFlight).toMatchObject({ outcome: "accepted" });
+  expect(await inFlight).toMatchObject({ status: "accepted" });
   expect(await told).toMatchObject({ status: "completed", revision: 4 });
 });
 
@@ -118,7 +118,7 @@ test("S10: a watcher hears of a command whose connection broke after its commit"
   breaks = true;
   const command = submit(session, "left", { text: "x" });
   await expect(ada.one(command)).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
-  expect(await ada.one(command)).toEqual({ outcome: "accepted", revision: 2, replayed: true });
+  expect(await ada.one(command)).toEqual({ status: "accepted", revision: 2, replayed: true });
   expect((await events.next()).value).toMatchObject({ snapshots: [{ revision: 2 }] });
   await events.return?.();
 });
@@ -160,7 +160,7 @@ test("a hook that breaks its transaction is refused as failed, and its neighbour
   expect(outcomes).toMatchObject([
     { refusal: { code: "failed" } },
     { refusal: { code: "failed" } },
-    { outcome: "accepted" },
+    { status: "accepted" },
   ]);
   expect(faults).toEqual(["hook_failed", "hook_failed"]);
 });
@@ -188,7 +188,7 @@ test("a path function that throws fails its own command alone", async () => {
   await ada.push(start(bad, "pathless"), start(good, "one"));
   broken = true;
   const { outcomes } = await ada.push(submit(bad, "a", {}), submit(good, "only", { n: 1 }));
-  expect(outcomes).toMatchObject([{ refusal: { code: "failed" } }, { outcome: "accepted" }]);
+  expect(outcomes).toMatchObject([{ refusal: { code: "failed" } }, { status: "accepted" }]);
   expect(faults).toEqual(["path_invalid"]);
 });
 
@@ -203,7 +203,7 @@ function gatedNode() {
 }
 
 const starts = () => Array.from({ length: 100 }, () => start(uuidv7(), "notes"));
-const busy = [{ outcome: "refused", refusal: { code: "busy", retryAfterMs: 1_000 } }];
+const busy = [{ status: "refused", refusal: { code: "busy", retryAfterMs: 1_000 } }];
 
 test("past ten thousand commands under way, whatever they wait for, more are turned away at once, to come again", async () => {
   const { gate, node } = gatedNode();

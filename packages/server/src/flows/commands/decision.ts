@@ -140,7 +140,7 @@ async function decideInTransaction(
   if (!(await write(ownTx, context.updates, owner, before, next))) return null;
   // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.
   if (before === null && (await loadArchived(ownTx, owner, command.session)) !== null) throw new RevisionConflict();
-  return { outcome: { outcome: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
+  return { outcome: { status: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
 
 /** Whether a command needs its owner's lock, no matter how few sessions the owner has. */

@@ -52,7 +52,7 @@ export async function executeDraftCommands(
         throw error;
       }
     }
-    if (after !== null && judged.some(({ outcome }) => outcome.outcome === "accepted")) {
+    if (after !== null && judged.some(({ outcome }) => outcome.status === "accepted")) {
       cache.put(owner, after);
       publish(owner, after.snapshot);
     }
@@ -81,7 +81,7 @@ async function judgeAll(
     // The first accepted draft makes the revision, and the others are part of it.
     const replayed = session !== base;
     session = next.stored;
-    return { judgement, next, outcome: { outcome: "accepted", revision, replayed } };
+    return { judgement, next, outcome: { status: "accepted", revision, replayed } };
   };
   const judged: JudgedDraft[] = [];
   for (const draft of drafts) judged.push(await cpu.run(owner, () => judgeNext(draft)));

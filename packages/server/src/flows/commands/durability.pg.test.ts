@@ -45,7 +45,7 @@ async function judged(log: readonly Answered[]) {
     log: everything,
     atMost: 20,
   });
-  const accepted = log.filter(({ outcome }) => outcome.outcome === "accepted").length;
+  const accepted = log.filter(({ outcome }) => outcome.status === "accepted").length;
   return { found, accepted, limited: log.length - accepted, completed: ledger.length };
 }
 

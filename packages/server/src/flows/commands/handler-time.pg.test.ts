@@ -44,7 +44,7 @@ function nodeWith(
   return { node, pool, faults: faults ?? [], completeOne };
 }
 
-const failed = { outcome: "refused", refusal: { code: "failed" } };
+const failed = { status: "refused", refusal: { code: "failed" } };
 const effects = async () =>
   (await plain.query<{ n: number }>("select n from effect order by n")).rows.map(({ n }) => n);
 
@@ -110,7 +110,7 @@ test("what a handler did not wait for is not written after the commit", async ()
     void gate.promise.then(() => sql`insert into effect values (3)`.execute(tx)).catch(late.resolve);
     return Promise.resolve();
   });
-  expect(await completeOne("gina")).toMatchObject({ outcome: "accepted" });
+  expect(await completeOne("gina")).toMatchObject({ status: "accepted" });
   gate.resolve();
   expect(String(await late.promise)).toMatch(/transaction|committed/i);
   expect(await effects()).toEqual([]);

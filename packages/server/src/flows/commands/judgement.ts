@@ -20,7 +20,7 @@ export type Judgement =
   | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
   | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: Served };
 
-export const refusedOutcome = (refusal: Refusal): Outcome => ({ outcome: "refused", refusal });
+export const refusedOutcome = (refusal: Refusal): Outcome => ({ status: "refused", refusal });
 
 /** Judges a command by its receipt, else by the rules. Pure. */
 export function judge(
@@ -33,7 +33,7 @@ export function judge(
 
   const receipt = stored && matchReceipt(stored, command);
   if (receipt === "mismatch") return settle(refusedOutcome({ code: "command_mismatch" }));
-  if (receipt) return settle({ outcome: "accepted", revision: receipt.revision, replayed: true });
+  if (receipt) return settle({ status: "accepted", revision: receipt.revision, replayed: true });
 
   const flow = stored?.snapshot.flow ?? (command.kind === "start" ? command.flow : undefined);
   if (flow === undefined) return settle(refusedOutcome({ code: "not_found" }));
@@ -43,7 +43,7 @@ export function judge(
   const advanced = advance(served.flow, stored?.snapshot ?? null, command, context);
   if (!advanced.accepted) return { settled: true, outcome: refusedOutcome(advanced.refusal), fault: advanced.fault };
   if (stored !== null && advanced.session === stored.snapshot) {
-    return settle({ outcome: "accepted", revision: stored.snapshot.revision, replayed: true });
+    return settle({ status: "accepted", revision: stored.snapshot.revision, replayed: true });
   }
   // A command that ends the session is always possible.
   const isFull = stored !== null && stored.lastEntry >= MAX_SESSION_COMMANDS && advanced.session.status === "active";

@@ -22,7 +22,7 @@ test("S25: a hundred small drafts of a large session are one write and one revis
   const { outcomes, snapshots } = await ada.push(...fields);
 
   const made = before.revision + 1;
-  const accepted = outcomes.flatMap((outcome) => (outcome.outcome === "accepted" ? [outcome] : []));
+  const accepted = outcomes.flatMap((outcome) => (outcome.status === "accepted" ? [outcome] : []));
   expect(accepted.map(({ revision, replayed }) => [revision, replayed])).toEqual(
     Array.from({ length: 99 }, (_, index) => [made, index > 0]),
   );
@@ -42,7 +42,7 @@ test("S3: drafts that are pushed together and race others merge, without a gap",
       const drafts = Array.from({ length: 5 }, (__, nth) => draft(session, "right", `f${who}_${nth}`, nth));
       const { outcomes } = await new Teller(node, owner).push(...drafts);
       return outcomes.flatMap((outcome) =>
-        outcome.outcome === "accepted" && !outcome.replayed ? [outcome.revision] : [],
+        outcome.status === "accepted" && !outcome.replayed ? [outcome.revision] : [],
       );
     }),
   );

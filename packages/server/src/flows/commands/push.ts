@@ -111,7 +111,7 @@ export class Push {
     for (const [nth, { index, command }] of group.entries()) {
       const { outcome } = decisions[nth]!;
       // A refusal may quote as much as a step holds. It has changed nothing, so it can wait until it is sent again.
-      const isLeftOut = outcome.outcome === "refused" && !isBusy(outcome) && !this.#spend(outcome);
+      const isLeftOut = outcome.status === "refused" && !isBusy(outcome) && !this.#spend(outcome);
       this.#outcomes[index] = isLeftOut ? busyDecision.outcome : outcome;
       this.#context.telemetry.recordOutcome(command.kind, this.#outcomes[index]);
     }
@@ -149,5 +149,5 @@ export class Push {
 
 /** Whether a command has changed its session just now. */
 export function isNewlyAccepted(outcome: Outcome): boolean {
-  return outcome.outcome === "accepted" && !outcome.replayed;
+  return outcome.status === "accepted" && !outcome.replayed;
 }

@@ -24,7 +24,7 @@ test("S25: a push's snapshots end by bytes; what they have no room for comes aga
     const told = new Set(reply.snapshots.map(({ id }) => id));
     expect(told.size).toBeGreaterThan(0);
     for (const outcome of reply.outcomes) {
-      if (outcome.outcome === "refused") expect(outcome.refusal.code).toBe("busy");
+      if (outcome.status === "refused") expect(outcome.refusal.code).toBe("busy");
     }
     // What took effect and has no room is sent again as well.
     waiting = waiting.filter(({ session }) => !told.has(session));
@@ -45,7 +45,7 @@ test("S25: refusals count too, whatever they quote, and all come in the end", as
     expect(pushes).toBeLessThan(10);
     const { outcomes, snapshots } = await ada.push(...waiting);
     expect(JSON.stringify({ outcomes, snapshots }).length).toBeLessThan(1024 * 1024 + 200_000);
-    const codes = outcomes.map((outcome) => outcome.outcome === "refused" && outcome.refusal.code);
+    const codes = outcomes.map((outcome) => outcome.status === "refused" && outcome.refusal.code);
     expect(codes).not.toContain(false);
     waiting = waiting.filter((_, index) => codes[index] === "busy");
   }
@@ -65,7 +65,7 @@ test("S25: what pushes tell an owner counts as what reads do; the rest is busy, 
   const [away] = replies.filter(({ snapshots }) => snapshots.length === 0).flatMap(({ outcomes }) => outcomes);
   expect(away).toMatchObject({ refusal: { code: "busy" } });
   const other = new Teller(few, uuidv7());
-  expect(await other.one(start(uuidv7(), "notes"))).toMatchObject({ outcome: "accepted" });
+  expect(await other.one(start(uuidv7(), "notes"))).toMatchObject({ status: "accepted" });
   nowMs += 15_000;
   expect((await ada.push(refused)).snapshots).toHaveLength(1);
   await few.close();

@@ -35,11 +35,11 @@ test("S25: an owner may have so many sessions open, and as many again once they 
   const sessions = Array.from({ length: 4 }, () => uuidv7());
   const outcomes = [];
   for (const session of sessions) outcomes.push(await ada.one(start(session, "notes")));
-  expect(outcomes[2]).toMatchObject({ outcome: "accepted" });
+  expect(outcomes[2]).toMatchObject({ status: "accepted" });
   expect(outcomes[3]).toMatchObject({ refusal: { code: "limit_reached", atMost: 3, resetsAt: null } });
   await ada.one(cancel(sessions[0]!));
-  expect(await ada.one(start(sessions[3]!, "notes"))).toMatchObject({ outcome: "accepted" });
-  expect(await new Teller(few, uuidv7()).one(start(uuidv7(), "notes"))).toMatchObject({ outcome: "accepted" });
+  expect(await ada.one(start(sessions[3]!, "notes"))).toMatchObject({ status: "accepted" });
+  expect(await new Teller(few, uuidv7()).one(start(uuidv7(), "notes"))).toMatchObject({ status: "accepted" });
   await few.close();
 });
 
@@ -51,7 +51,7 @@ test.for([
   const owner = uuidv7();
   const tellers = Array.from({ length: 24 }, (_, nth) => new Teller(nodes[nth % 2]!, owner));
   const outcomes = await Promise.all(tellers.map((teller) => teller.one(start(uuidv7(), flow))));
-  const codes = outcomes.map((outcome) => (outcome.outcome === "accepted" ? "accepted" : outcome.refusal.code));
+  const codes = outcomes.map((outcome) => (outcome.status === "accepted" ? "accepted" : outcome.refusal.code));
   expect(codes.toSorted()).toEqual([
     ...Array.from({ length: 5 }, () => "accepted"),
     ...Array.from({ length: 19 }, () => "limit_reached"),
@@ -73,7 +73,7 @@ test("S25: nor do they where an owner may have many, and has nearly as many", as
   );
   const nodes = Array.from({ length: 12 }, (_, nth) => (nth % 2 === 0 ? few! : other!));
   const outcomes = await Promise.all(nodes.map((each) => new Teller(each, owner).one(start(uuidv7(), "notes"))));
-  expect(outcomes.filter(({ outcome }) => outcome === "accepted")).toHaveLength(3);
+  expect(outcomes.filter(({ status }) => status === "accepted")).toHaveLength(3);
   await Promise.all([few!.close(), other!.close()]);
 });
 
@@ -83,8 +83,8 @@ test("S25: an owner's commands under way are bounded, and another's are taken", 
   const eve = new Teller(few, uuidv7());
   const pushes = Array.from({ length: 30 }, () => ada.one(start(uuidv7(), "notes")));
   const [others, ...outcomes] = await Promise.all([eve.one(start(uuidv7(), "notes")), ...pushes]);
-  expect(others).toMatchObject({ outcome: "accepted" });
-  const codes = outcomes.map((outcome) => (outcome.outcome === "accepted" ? "accepted" : outcome.refusal.code));
+  expect(others).toMatchObject({ status: "accepted" });
+  const codes = outcomes.map((outcome) => (outcome.status === "accepted" ? "accepted" : outcome.refusal.code));
   expect(codes.filter((code) => code === "accepted").length).toBeGreaterThanOrEqual(10);
   expect(new Set(codes)).toEqual(new Set(["accepted", "busy"]));
   await few.close();

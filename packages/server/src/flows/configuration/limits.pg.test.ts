@@ -33,14 +33,14 @@ beforeAll(() => createBank(pool, { now: () => nowMs }).migrate());
 test("S5: a calendar month's completions count until the month ends in the time zone, and then anew", async () => {
   const teller = tellerWith(completions({ atMost: 2, per: "month", timeZone: "Europe/Brussels" }));
   nowMs = Date.parse("2026-10-31T22:59:00.000Z");
-  expect(await vote(teller)).toMatchObject({ outcome: "accepted" });
-  expect(await vote(teller)).toMatchObject({ outcome: "accepted" });
+  expect(await vote(teller)).toMatchObject({ status: "accepted" });
+  expect(await vote(teller)).toMatchObject({ status: "accepted" });
   expect(await vote(teller)).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "limit_reached", limit: "completions per month", atMost: 2, resetsAt: "2026-10-31T23:00:00.000Z" },
   });
   nowMs = Date.parse("2026-10-31T23:00:00.000Z");
-  expect(await vote(teller)).toMatchObject({ outcome: "accepted" });
+  expect(await vote(teller)).toMatchObject({ status: "accepted" });
 });
 
 test("S5: a rolling window frees a completion exactly when the refusal said", async () => {
@@ -54,7 +54,7 @@ test("S5: a rolling window frees a completion exactly when the refusal said", as
   nowMs = Date.parse(resetsAt) - 1;
   expect(await vote(teller)).toMatchObject({ refusal: { code: "limit_reached", resetsAt } });
   nowMs += 1;
-  expect(await vote(teller)).toMatchObject({ outcome: "accepted" });
+  expect(await vote(teller)).toMatchObject({ status: "accepted" });
 });
 
 test("a cancelled session uses up no completion", async () => {
@@ -62,8 +62,8 @@ test("a cancelled session uses up no completion", async () => {
   nowMs = Date.parse("2026-06-10T08:00:00.000Z");
   const session = uuidv7();
   await teller.push(start(session, "poll"), cancel(session));
-  expect(await vote(teller)).toMatchObject({ outcome: "accepted" });
-  expect(await vote(teller)).toMatchObject({ outcome: "refused" });
+  expect(await vote(teller)).toMatchObject({ status: "accepted" });
+  expect(await vote(teller)).toMatchObject({ status: "refused" });
 });
 
 test("S5: open sessions are limited under concurrency, and one that ended or expired makes room", async () => {
@@ -71,16 +71,16 @@ test("S5: open sessions are limited under concurrency, and one that ended or exp
   nowMs = Date.parse("2026-07-01T08:00:00.000Z");
   const ids = Array.from({ length: 12 }, () => uuidv7());
   const outcomes = await Promise.all(ids.map((id) => teller.one(start(id, "poll"))));
-  const open = ids.filter((_, index) => outcomes[index]?.outcome === "accepted");
+  const open = ids.filter((_, index) => outcomes[index]?.status === "accepted");
   expect(open).toHaveLength(3);
 
   expect(await teller.one(start(uuidv7(), "poll"))).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "limit_reached", limit: "open sessions", atMost: 3, resetsAt: null },
   });
   await teller.one(cancel(open[0]!));
-  expect(await teller.one(start(uuidv7(), "poll"))).toMatchObject({ outcome: "accepted" });
+  expect(await teller.one(start(uuidv7(), "poll"))).toMatchObject({ status: "accepted" });
 
   nowMs += 72 * 3_600_000;
-  expect(await teller.one(start(uuidv7(), "poll"))).toMatchObject({ outcome: "accepted" });
+  expect(await teller.one(start(uuidv7(), "poll"))).toMatchObject({ status: "accepted" });
 });

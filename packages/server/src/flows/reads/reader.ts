@@ -68,7 +68,7 @@ export class Reader {
   /** The outcome of an accepted command; null when there is none of that id. */
   async receipt(owner: string, session: string, command: string): Promise<Outcome | null> {
     const receipt = findReceipt((await this.load(owner, session))?.receipts ?? NO_RECEIPTS, command);
-    return receipt ? { outcome: "accepted", revision: receipt.revision, replayed: true } : null;
+    return receipt ? { status: "accepted", revision: receipt.revision, replayed: true } : null;
   }
 
   /** One page of the owner's sessions: the active ones by id, then the ended ones, both newest first. */

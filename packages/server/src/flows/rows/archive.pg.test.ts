@@ -21,9 +21,9 @@ test("S6: an ended session takes nothing more and stays readable", async () => {
     cancel(session),
   ];
   for (const command of late) {
-    expect(await ada.one(command)).toEqual({ outcome: "refused", refusal: { code: "ended", status: "completed" } });
+    expect(await ada.one(command)).toEqual({ status: "refused", refusal: { code: "ended", status: "completed" } });
   }
-  expect(await ada.one(start(session))).toEqual({ outcome: "refused", refusal: { code: "command_mismatch" } });
+  expect(await ada.one(start(session))).toEqual({ status: "refused", refusal: { code: "command_mismatch" } });
   expect(await ada.read(session)).toEqual(ended);
 });
 
@@ -65,7 +65,7 @@ test("S7: a deadline holds at the millisecond it names, before any sweep", async
   const expired = await ada.read(session);
   expect(expired).toMatchObject({ status: "expired", revision: 2, endedAt });
   expect(await ada.one(submit(session, "left", text("too late")))).toEqual({
-    outcome: "refused",
+    status: "refused",
     refusal: { code: "expired", at: endedAt },
   });
   expect((await ada.list()).active).toEqual([]);

@@ -55,7 +55,7 @@ test("S8: three nodes write one session while the bus is cut again and again: no
     const revisions: number[] = [];
     for (let index = 0; index < 40; index += 1) {
       const outcome = await teller.one(draft(session, "right", `field${who}_${index}`, index));
-      if (outcome.outcome === "accepted") revisions.push(outcome.revision);
+      if (outcome.status === "accepted") revisions.push(outcome.revision);
       if (index % 13 === who) await cutBus();
     }
     return revisions;

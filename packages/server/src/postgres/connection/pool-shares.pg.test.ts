@@ -26,7 +26,7 @@ test("S25: three hundred starts at once by one owner hold a quarter of the pool,
   inUse.most = 0;
   const outcomes = await Promise.all(Array.from({ length: 300 }, () => ada.one(start(uuidv7()))));
   expect(inUse.most).toBe(2);
-  const accepted = outcomes.filter(({ outcome }) => outcome === "accepted");
+  const accepted = outcomes.filter(({ status }) => status === "accepted");
   expect(accepted).toHaveLength(70);
   await node.close();
 });
@@ -48,7 +48,7 @@ test("S25: completions that wait for one another hold one connection, and leave 
   expect((await bob.list()).active).toHaveLength(20);
   expect((await eve.list()).active).toHaveLength(0);
   gate.resolve();
-  expect((await outcomes).map(({ outcome }) => outcome)).toEqual(reviews.map(() => "accepted"));
+  expect((await outcomes).map(({ status }) => status)).toEqual(reviews.map(() => "accepted"));
   await node.close();
 });
 
@@ -69,10 +69,10 @@ test("S25: what is typed into a session that a handler holds, on another node, h
   await reached.promise;
   const typed = new Teller(node, "cleo").one(draft(session, "amount", "note", "x"));
   for (const text of ["a", "b", "c"]) {
-    expect(await eve.one(draft(note, "middle", "text", text))).toMatchObject({ outcome: "accepted" });
+    expect(await eve.one(draft(note, "middle", "text", text))).toMatchObject({ status: "accepted" });
   }
   gate.resolve();
-  expect(await completion).toMatchObject({ outcome: "accepted" });
+  expect(await completion).toMatchObject({ status: "accepted" });
   expect(await typed).toMatchObject({ refusal: { code: "ended" } });
   await Promise.all([holding.close(), node.close()]);
 });

@@ -76,7 +76,7 @@ export class Caller {
       const later = new Set<Command>();
       for (const [index, command] of waiting.entries()) {
         const outcome = outcomes[index]!;
-        const again = outcome.outcome === "refused" && /^(busy|failed)$/.test(outcome.refusal.code);
+        const again = outcome.status === "refused" && /^(busy|failed)$/.test(outcome.refusal.code);
         if (again) later.add(command);
         else log.push({ owner, command, outcome });
       }

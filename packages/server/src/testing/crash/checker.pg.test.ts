@@ -54,7 +54,7 @@ async function breachesAfter(plant: (tx: Transaction<Tables>) => Promise<unknown
 }
 
 test("the checker finds nothing where nothing is wrong", async () => {
-  expect(log.some(({ outcome }) => outcome.outcome === "refused")).toBe(true);
+  expect(log.some(({ outcome }) => outcome.status === "refused")).toBe(true);
   expect(await breachesAfter(() => Promise.resolve())).toBe("");
 });
 
@@ -110,7 +110,7 @@ test("the checker catches more completions than the limit allows", async () => {
 
 test("the checker catches an answer that was not true", async () => {
   const nothing = () => Promise.resolve();
-  const lied = log.map((each) => (each.outcome.outcome === "refused" ? { ...each, outcome: log[1]!.outcome } : each));
+  const lied = log.map((each) => (each.outcome.status === "refused" ? { ...each, outcome: log[1]!.outcome } : each));
   expect(await breachesAfter(nothing, lied)).toMatch(/is in the history 0 times/);
   const denied = log.filter(({ command }) => command.id !== log[1]!.command.id);
   expect(await breachesAfter(nothing, denied)).toMatch(/was accepted for nobody/);

@@ -49,7 +49,7 @@ async function breachesOf(
   answers: readonly Answered[],
   found: Found | undefined,
 ): Promise<readonly string[]> {
-  const accepted = answers.filter(({ outcome }) => outcome.outcome === "accepted");
+  const accepted = answers.filter(({ outcome }) => outcome.status === "accepted");
   if (found === undefined) return accepted.length === 0 ? [] : [`session ${id} is lost`];
   const breached: string[] = [];
   const { stored, owner } = found;
@@ -58,7 +58,7 @@ async function breachesOf(
 
   const told = new Map<number, string>();
   for (const { owner: asker, command, outcome } of accepted) {
-    if (outcome.outcome !== "accepted") continue;
+    if (outcome.status !== "accepted") continue;
     if (asker !== owner) breached.push(`session ${id} is another owner's`);
     const entries = history.filter(({ body }) => body.command === command.id);
     if (command.kind === "draft") {
@@ -101,8 +101,7 @@ function completionBreaches(
   const written = ledger.map((row) => row.session_id).toSorted();
   const told = log
     .filter(
-      ({ command, outcome }) =>
-        command.kind === "submit" && command.step === "review" && outcome.outcome === "accepted",
+      ({ command, outcome }) => command.kind === "submit" && command.step === "review" && outcome.status === "accepted",
     )
     .map(({ command }) => command.session)
     .toSorted();

@@ -30,7 +30,7 @@ test("what the README shows takes a transfer to its end, and writes what the app
   const amount = submit(session, "amount", { cents: 12_300 });
   const seen = { review: null, recipient: recipient.id, amount: amount.id };
   const outcomes = await push(amount, submit(session, "review", { accepted: true }, seen));
-  expect(outcomes).toMatchObject([{ outcome: "accepted" }, { outcome: "accepted" }]);
+  expect(outcomes).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
   expect((await caller.sessions.read({ session })).session).toMatchObject({
     status: "completed",
     outputs: { amount: { feeCents: 25 } },
@@ -56,8 +56,8 @@ test("what the page on effects shows sends one mail for a completed transfer, an
 
   const send = vi.fn<(mail: Mail) => Promise<void>>().mockRejectedValueOnce(new Error("The mail server is away."));
   expect(await sendMails(pool, send)).toBe(0);
-  expect(await teller.one(review)).toMatchObject({ outcome: "accepted" });
-  expect(await teller.one(review)).toMatchObject({ outcome: "accepted", replayed: true });
+  expect(await teller.one(review)).toMatchObject({ status: "accepted" });
+  expect(await teller.one(review)).toMatchObject({ status: "accepted", replayed: true });
   await expect(sendMails(pool, send)).rejects.toThrow("away");
   expect(await Promise.all([sendMails(pool, send), sendMails(pool, send)])).toContain(1);
   expect(await sendMails(pool, send)).toBe(0);

@@ -30,8 +30,8 @@ export async function write(
       const teller = random.pick(devices);
       if (random.next() < 0.4) {
         const { review } = await teller.untilReview();
-        const { outcome } = await random.pick(devices).one(review);
-        if (outcome === "accepted") done.completed += 1;
+        const { status } = await random.pick(devices).one(review);
+        if (status === "accepted") done.completed += 1;
         done.pushes += 2;
       } else {
         const note = uuidv7();

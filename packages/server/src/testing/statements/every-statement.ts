@@ -36,7 +36,7 @@ export async function sendEveryStatement(pool: Pool, { engine, owner, startMs }:
 
   const { session, review } = await ada.untilReview();
   const completed = await ada.one(review);
-  if (completed.outcome !== "accepted") throw new Error("The transfer was not completed.");
+  if (completed.status !== "accepted") throw new Error("The transfer was not completed.");
   await ada.one(review);
   await ada.caller.receipt({ session, command: review.id });
   const [note, cancelled] = [uuidv7(), uuidv7()];
