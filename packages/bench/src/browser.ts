@@ -15,7 +15,7 @@ export interface Browser {
 
 /** Serves the page's script as an application does: bundled, minified, from one origin. */
 export async function startBrowser(): Promise<Browser> {
-  const script = await bundled(fileURLToPath(new URL("page.ts", import.meta.url)));
+  const script = await bundle(fileURLToPath(new URL("page.ts", import.meta.url)));
   const server = createServer(({ url }, response) => {
     // Isolated, the page has the browser's finer clock.
     response.setHeader("cross-origin-opener-policy", "same-origin");
@@ -42,7 +42,7 @@ export async function startBrowser(): Promise<Browser> {
   };
 }
 
-async function bundled(entry: string): Promise<string> {
+async function bundle(entry: string): Promise<string> {
   const { output } = (await build({
     configFile: false,
     logLevel: "error",

@@ -1,7 +1,7 @@
 import { MAX_COMMANDS } from "@sessions/core";
-import { VirtualUser, SUBMITS_PER_SESSION } from "./hosts/application.ts";
+import { VirtualUser, SUBMITS_PER_SESSION } from "./servers/application.ts";
 import { throughput } from "./rounds.ts";
-import { HttpConnection } from "./hosts/raw-http.ts";
+import { HttpConnection } from "./servers/http-connection.ts";
 
 /** A task for the process that makes the load: send requests of one kind for some time. */
 export interface LoadRequest {
@@ -12,7 +12,7 @@ export interface LoadRequest {
 }
 
 /** The most requests per millisecond for which sessions are begun in advance. */
-const MOST = 6;
+const MAX_REQUESTS_PER_MS = 6;
 
 process.on("message", (request: LoadRequest) => {
   run(request).then(
@@ -33,10 +33,10 @@ async function run({ kind, url, callers, ms }: LoadRequest): Promise<number> {
       cookie: cookies[index] ?? "",
     });
 
-  const room = Math.ceil((ms * MOST) / callers);
+  const submissions = Math.ceil((ms * MAX_REQUESTS_PER_MS) / callers);
   const prepare = async (user: VirtualUser, index: number) => {
-    while (user.room < room) {
-      const begun = user.begin(Math.min(MAX_COMMANDS, Math.ceil(room / SUBMITS_PER_SESSION)));
+    while (user.submissionsLeft < submissions) {
+      const begun = user.begin(Math.min(MAX_COMMANDS, Math.ceil(submissions / SUBMITS_PER_SESSION)));
       if (kind === "sessions") await post(index, begun, "/sessions.push");
     }
     if (kind === "express") {

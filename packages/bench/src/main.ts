@@ -1,10 +1,10 @@
 import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
-import { startDurablePostgres } from "./hosts/database.ts";
+import { startDurablePostgres } from "./servers/database.ts";
 import { measurements } from "./measurements.ts";
-import { publish } from "./report/report.ts";
-import type { Extent, Measured } from "./report/result.ts";
-import { tableOf } from "./report/table.ts";
+import { writeReport } from "./report/report.ts";
+import type { BenchmarkSize, Measurement } from "./report/result.ts";
+import { measurementTable } from "./report/table.ts";
 
 const program = new Command("bench")
   .description("Measures the server side by side with what it is compared to.")
@@ -14,7 +14,7 @@ const program = new Command("bench")
   .parse();
 const { quick, only, tenMillion } = program.opts<{ quick?: true; only?: string[]; tenMillion?: true }>();
 
-const extent: Extent = quick
+const size: BenchmarkSize = quick
   ? { rounds: 1, roundMs: 500, histories: [0, 10_000], watchers: [200] }
   : {
       rounds: 3,
@@ -23,17 +23,17 @@ const extent: Extent = quick
       watchers: [1_000, 10_000],
     };
 
-const found: Measured[] = [];
+const found: Measurement[] = [];
 for (const [name, measure] of Object.entries(measurements)) {
   if (only !== undefined && !only.includes(name)) continue;
   const postgres = await startDurablePostgres();
   try {
     const started = Date.now();
-    const measured = await measure(postgres, extent);
+    const measured = await measure(postgres, size);
     found.push(measured);
-    process.stdout.write(`${tableOf(measured)}\n\n(${Math.round((Date.now() - started) / 1_000)} s)\n\n`);
+    process.stdout.write(`${measurementTable(measured)}\n\n(${Math.round((Date.now() - started) / 1_000)} s)\n\n`);
   } finally {
     await postgres.stop();
   }
 }
-if (!quick) await publish(found, availableParallelism());
+if (!quick) await writeReport(found, availableParallelism());

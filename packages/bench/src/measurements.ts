@@ -1,4 +1,4 @@
-import type { DurablePostgres } from "./hosts/database.ts";
+import type { DurablePostgres } from "./servers/database.ts";
 import { measureDevices } from "./measurements/devices.ts";
 import { measureHeap } from "./measurements/heap.ts";
 import { measureHistory } from "./measurements/history.ts";
@@ -6,15 +6,16 @@ import { measureHttp } from "./measurements/http.ts";
 import { measureOpen } from "./measurements/open.ts";
 import { measureSubmits } from "./measurements/submits.ts";
 import { measureWatchers } from "./measurements/watchers.ts";
-import type { Extent, Measured } from "./report/result.ts";
+import type { BenchmarkSize, Measurement } from "./report/result.ts";
 
-export const measurements: Readonly<Record<string, (postgres: DurablePostgres, extent: Extent) => Promise<Measured>>> =
-  {
-    submits: measureSubmits,
-    http: measureHttp,
-    history: measureHistory,
-    heap: measureHeap,
-    devices: measureDevices,
-    watchers: measureWatchers,
-    open: measureOpen,
-  };
+export const measurements: Readonly<
+  Record<string, (postgres: DurablePostgres, extent: BenchmarkSize) => Promise<Measurement>>
+> = {
+  submits: measureSubmits,
+  http: measureHttp,
+  history: measureHistory,
+  heap: measureHeap,
+  devices: measureDevices,
+  watchers: measureWatchers,
+  open: measureOpen,
+};

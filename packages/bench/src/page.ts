@@ -2,7 +2,7 @@
 import { createStore, get } from "idb-keyval";
 import { createSessionsClient, type SessionTransport } from "@sessions/client";
 import { advance, PROTOCOL_VERSION, type Command, type Device, type Snapshot } from "@sessions/core";
-import { inputs, transfer } from "./hosts/flow.ts";
+import { inputs, transfer } from "./servers/flow.ts";
 
 declare global {
   interface Window {
@@ -12,7 +12,7 @@ declare global {
 }
 
 /** A session in IndexedDB. */
-export interface StoredSession {
+export interface RecordLocation {
   readonly owner: string;
   /** The database's name. */
   readonly database: string;
@@ -22,19 +22,19 @@ export interface StoredSession {
 /** A task of a page. */
 export type PageTask =
   /** Stores `count` sessions of an owner, and gives the place of one of them. */
-  | { readonly kind: "keep"; readonly owner: string; readonly count: number }
+  | { readonly kind: "store"; readonly owner: string; readonly count: number }
   /** Measures the time from opening a session to its first snapshot. */
-  | ({ readonly kind: "open" } & StoredSession)
+  | ({ readonly kind: "open" } & RecordLocation)
   /** Measures the time to read the same record. */
-  | ({ readonly kind: "get" } & StoredSession);
+  | ({ readonly kind: "get" } & RecordLocation);
 
 const task = JSON.parse(decodeURIComponent(location.search.slice(1))) as PageTask;
-window.taskResult = { keep, open, get: getRecord }[task.kind](task as never);
+window.taskResult = { store: storeSessions, open: measureOpen, get: measureGet }[task.kind](task as never);
 
-async function keep({ owner, count }: PageTask & { kind: "keep" }): Promise<StoredSession> {
+async function storeSessions({ owner, count }: PageTask & { kind: "store" }): Promise<RecordLocation> {
   const device: Device = { id: crypto.randomUUID(), name: "Chrome on Linux" };
-  const snapshots = Array.from({ length: count }, () => begun(device));
-  const sessions = createSessionsClient({ flows: [transfer], owner, transport: serverOf(snapshots) });
+  const snapshots = Array.from({ length: count }, () => beginSession(device));
+  const sessions = createSessions({ flows: [transfer], owner, transport: serverOf(snapshots) });
   const last = sessions.open(transfer, snapshots.at(-1)!.id);
   await new Promise<void>((resolve) => {
     const look = () => last.state.status === "active" && resolve();
@@ -52,7 +52,7 @@ async function keep({ owner, count }: PageTask & { kind: "keep" }): Promise<Stor
   return { owner, database, session };
 }
 
-function begun(device: Device): Snapshot {
+function beginSession(device: Device): Snapshot {
   const session = crypto.randomUUID();
   const nowMs = Date.now();
   const id = () => crypto.randomUUID();
@@ -90,7 +90,7 @@ function serverOf(snapshots: readonly Snapshot[]): SessionTransport {
   };
 }
 
-async function open({ owner, session }: PageTask & { kind: "open" }): Promise<number> {
+async function measureOpen({ owner, session }: PageTask & { kind: "open" }): Promise<number> {
   const transport = serverOf([]);
   const started = performance.now();
   const sessions = createSessionsClient({ flows: [transfer], owner, transport });
@@ -100,7 +100,7 @@ async function open({ owner, session }: PageTask & { kind: "open" }): Promise<nu
   });
 }
 
-async function getRecord({ database, session }: PageTask & { kind: "get" }): Promise<number> {
+async function measureGet({ database, session }: PageTask & { kind: "get" }): Promise<number> {
   const started = performance.now();
   const record = await get<object>(session, createStore(database, "records"));
   const ms = performance.now() - started;

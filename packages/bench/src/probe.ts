@@ -1,17 +1,17 @@
 import { MAX_COMMANDS } from "@sessions/core";
-import { VirtualUser } from "./hosts/application.ts";
+import { VirtualUser } from "./servers/application.ts";
 import { latency } from "./rounds.ts";
-import { listen, HttpConnection } from "./hosts/raw-http.ts";
+import { openEventStream, HttpConnection } from "./servers/http-connection.ts";
 
 /** Two devices of one owner. One sends to `from`, and the other listens at `to`. */
-export interface Probe {
+export interface ProbeRequest {
   readonly kind: "sessions" | "relay";
   readonly from: string;
   readonly to: string;
   readonly ms: number;
 }
 
-process.on("message", (probe: Probe) => {
+process.on("message", (probe: ProbeRequest) => {
   run(probe).then(
     (time) => process.send?.(time),
     (error: unknown) => {
@@ -21,12 +21,12 @@ process.on("message", (probe: Probe) => {
 });
 
 /** The median time, in milliseconds. */
-async function run({ kind, from, to, ms }: Probe): Promise<number> {
+async function run({ kind, from, to, ms }: ProbeRequest): Promise<number> {
   const user = new VirtualUser(`probe-${Date.now()}`);
   const headers = { "x-user": user.owner };
   const connection = new HttpConnection(from);
   const path = kind === "sessions" ? "/sessions.push" : "/";
-  while (user.room < ms * 5) {
+  while (user.submissionsLeft < ms * 5) {
     const begun = user.begin(MAX_COMMANDS);
     if (kind === "sessions") await connection.post(path, JSON.stringify(begun), headers);
   }
@@ -35,7 +35,7 @@ async function run({ kind, from, to, ms }: Probe): Promise<number> {
   let heard = Promise.withResolvers<void>();
   let text = "";
   const watch = `/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
-  const end = listen(to, kind === "sessions" ? watch : "/", headers, (part) => {
+  const end = openEventStream(to, kind === "sessions" ? watch : "/", headers, (part) => {
     text += part;
     if (text.includes(awaited)) heard.resolve();
   });
@@ -49,7 +49,7 @@ async function run({ kind, from, to, ms }: Probe): Promise<number> {
   }
 
   const time = await latency(ms, async () => {
-    if (user.room === 0) throw new Error("Too few sessions were begun.");
+    if (user.submissionsLeft === 0) throw new Error("Too few sessions were begun.");
     const submission = user.submit();
     text = "";
     awaited = submission.commands[0]!.id;

@@ -1,5 +1,5 @@
 import { median } from "./report/statistics.ts";
-import type { Row } from "./report/result.ts";
+import type { MedianRow } from "./report/result.ts";
 
 /** One of the programs that a measurement compares. */
 export interface Variant {
@@ -16,7 +16,7 @@ export interface Variant {
  * Runs the variants in turns, round after round, so that other load of the machine slows all of them alike. The first
  * round warms up and is not counted.
  */
-export async function compare(variants: readonly Variant[], rounds: number): Promise<readonly Row[]> {
+export async function compareVariants(variants: readonly Variant[], rounds: number): Promise<readonly MedianRow[]> {
   const found = variants.map((variant) => ({ variant, values: [] as number[] }));
   for (let round = 0; round <= rounds; round += 1) {
     // Every other round runs backwards, so that no variant always follows the same one.
@@ -66,7 +66,7 @@ export async function latency(ms: number, call: () => Promise<unknown>): Promise
 }
 
 /** The median of one variant. @throws {Error} if it was not measured. */
-export function medianOf(rows: readonly Row[], what: string, at: number | null = null): number {
+export function medianOf(rows: readonly MedianRow[], what: string, at: number | null = null): number {
   const row = rows.find((each) => each.what === what && each.at === at);
   if (row === undefined) throw new Error(`${what} at ${at} was not measured.`);
   return row.median;

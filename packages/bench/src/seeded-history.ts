@@ -1,8 +1,8 @@
 import type { Pool } from "pg";
 import type { Snapshot } from "@sessions/core";
 
-/** A table that holds active and ended sessions together. The engine is compared with it. */
-export const ONE_TABLE = "public.one_table";
+/** A table that holds active and ended sessions together. The server is compared with it. */
+export const SINGLE_TABLE = "public.one_table";
 
 /** How many ended sessions each owner has. */
 export const SESSIONS_PER_OWNER = 100;
@@ -15,11 +15,11 @@ export async function fillHistory(pool: Pool, like: Snapshot, ended: number): Pr
   const { id: _id, flow, version, revision, ...state } = like;
   const text = JSON.stringify({ ...state, status: "completed", endedAt: state.updatedAt });
   await pool.query(`
-    create table ${ONE_TABLE} (
+    create table ${SINGLE_TABLE} (
       id uuid primary key default gen_random_uuid(), user_id text not null, status text not null, state jsonb not null,
       revision integer not null, last_command uuid, created_at timestamptz not null, updated_at timestamptz not null
     )`);
-  await pool.query(`create index one_table_user_updated on ${ONE_TABLE} (user_id, updated_at)`);
+  await pool.query(`create index one_table_user_updated on ${SINGLE_TABLE} (user_id, updated_at)`);
 
   const { rows: months } = await pool.query<{ name: string; from: string; to: string }>(`
     select to_char(month, '"session_archive_"YYYY_MM') as name, month::text as "from", (month + interval '1 month')::text as "to"
@@ -42,13 +42,13 @@ export async function fillHistory(pool: Pool, like: Snapshot, ended: number): Pr
       [ended, owners, flow, version, revision, text],
     );
     await pool.query(
-      `insert into ${ONE_TABLE} (user_id, status, state, revision, created_at, updated_at)
+      `insert into ${SINGLE_TABLE} (user_id, status, state, revision, created_at, updated_at)
        select 'owner-' || (n % $2::int), 'completed', $3::jsonb, 8, ${past}, ${past} from generate_series(1, $1) as n`,
       [ended, owners, text],
     );
   }
   await pool.query(
-    `insert into ${ONE_TABLE} (user_id, status, state, revision, created_at, updated_at)
+    `insert into ${SINGLE_TABLE} (user_id, status, state, revision, created_at, updated_at)
      select 'owner-' || (n % $2::int), 'active', $3::jsonb, 1, now(), now() from generate_series(1, $1::int) as n`,
     [ACTIVE, owners, JSON.stringify(state)],
   );

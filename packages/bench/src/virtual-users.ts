@@ -1,8 +1,8 @@
 import { MAX_COMMANDS, type PushReply, type PushRequest } from "@sessions/core";
 import type { Sessions } from "@sessions/server";
-import { VirtualUser, SUBMITS_PER_SESSION } from "./hosts/application.ts";
+import { VirtualUser, SUBMITS_PER_SESSION } from "./servers/application.ts";
 
-/** How many users begin sessions at once. Their commands must fit the engine's queue. */
+/** How many users begin sessions at once. Their commands must fit the server's queue. */
 const BEGIN_AT_ONCE = 32;
 
 /** Users who submit through a node's router, within the process. */
@@ -25,8 +25,8 @@ export class VirtualUsers {
   }
 
   async #fill(user: VirtualUser, index: number, submissions: number): Promise<void> {
-    while (user.room < submissions) {
-      const count = Math.min(MAX_COMMANDS, Math.ceil((submissions - user.room) / SUBMITS_PER_SESSION));
+    while (user.submissionsLeft < submissions) {
+      const count = Math.min(MAX_COMMANDS, Math.ceil((submissions - user.submissionsLeft) / SUBMITS_PER_SESSION));
       const { outcomes } = await this.#push[index]!(user.begin(count));
       if (outcomes.some(({ status }) => status !== "accepted")) throw new Error("A session was not begun.");
     }

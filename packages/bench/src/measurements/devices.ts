@@ -2,15 +2,18 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Client } from "pg";
 import { postgresBus } from "@sessions/server";
-import { createNode } from "../hosts/application.ts";
-import type { DurablePostgres } from "../hosts/database.ts";
-import type { Probe } from "../probe.ts";
-import type { Extent, Measured } from "../report/result.ts";
-import { compare, medianOf, type Variant } from "../rounds.ts";
-import { serveRelay, serveTrpc } from "../hosts/host.ts";
+import { createNode } from "../servers/application.ts";
+import type { DurablePostgres } from "../servers/database.ts";
+import type { ProbeRequest } from "../probe.ts";
+import type { BenchmarkSize, Measurement } from "../report/result.ts";
+import { compareVariants, medianOf, type Variant } from "../rounds.ts";
+import { serveRelay, serveTrpc } from "../servers/http-server.ts";
 
 /** 5: how long it takes from one device to another. */
-export async function measureDevices(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+export async function measureDevices(
+  postgres: DurablePostgres,
+  { rounds, roundMs }: BenchmarkSize,
+): Promise<Measurement> {
   const { pool, url } = await postgres.create("devices");
   const bus = () => postgresBus({ client: () => new Client({ connectionString: url }) });
   const alone = createNode(pool);
@@ -18,21 +21,26 @@ export async function measureDevices(postgres: DurablePostgres, { rounds, roundM
   await alone.migrate();
   const listener = new Client({ connectionString: url });
   await listener.connect();
-  const hosts = await Promise.all([serveTrpc(alone), serveTrpc(one), serveTrpc(other), serveRelay(pool, listener)]);
-  const [aloneAt, oneAt, otherAt, relayAt] = hosts.map(({ url: origin }) => origin) as [string, string, string, string];
+  const servers = await Promise.all([serveTrpc(alone), serveTrpc(one), serveTrpc(other), serveRelay(pool, listener)]);
+  const [aloneAt, oneAt, otherAt, relayAt] = servers.map(({ url: origin }) => origin) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const prober = fork(new URL("../probe.ts", import.meta.url), { execArgv: ["--conditions=@sessions/source"] });
 
-  const variant = (what: string, probe: Omit<Probe, "ms">): Variant => ({
+  const variant = (what: string, probe: Omit<ProbeRequest, "ms">): Variant => ({
     what,
     at: null,
     unit: "ms",
     round: async () => {
-      prober.send({ ...probe, ms: roundMs } satisfies Probe);
+      prober.send({ ...probe, ms: roundMs } satisfies ProbeRequest);
       const [time] = (await once(prober, "message")) as [number];
       return time;
     },
   });
-  const rows = await compare(
+  const rows = await compareVariants(
     [
       variant("one node", { kind: "sessions", from: aloneAt, to: aloneAt }),
       variant("two nodes, postgresBus", { kind: "sessions", from: oneAt, to: otherAt }),
@@ -41,7 +49,7 @@ export async function measureDevices(postgres: DurablePostgres, { rounds, roundM
     rounds,
   );
   prober.kill();
-  for (const host of hosts) await host.close();
+  for (const server of servers) await server.close();
   for (const node of [alone, one, other]) await node.close();
   await listener.end();
 

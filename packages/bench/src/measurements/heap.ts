@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
 import { VirtualUsers } from "../virtual-users.ts";
-import { createNode } from "../hosts/application.ts";
-import type { DurablePostgres } from "../hosts/database.ts";
-import { fillHistory, ONE_TABLE } from "../seeded-history.ts";
-import type { Extent, Measured } from "../report/result.ts";
+import { createNode } from "../servers/application.ts";
+import type { DurablePostgres } from "../servers/database.ts";
+import { fillHistory, SINGLE_TABLE } from "../seeded-history.ts";
+import type { BenchmarkSize, Measurement } from "../report/result.ts";
 import { throughput } from "../rounds.ts";
 
 const CALLERS = 64;
@@ -11,7 +11,7 @@ const CALLERS = 64;
 const COUNTS_MS = 1_500;
 
 /** 4: how many updates stay heap-only, and how much log a submission writes. */
-export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }: BenchmarkSize): Promise<Measurement> {
   const { pool } = await postgres.create("heap");
   const node = createNode(pool);
   await node.migrate();
@@ -19,16 +19,16 @@ export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }
   const ms = rounds * roundMs;
   await users.begin(CALLERS, Math.ceil((ms * 24) / CALLERS));
   await fillHistory(pool, await users.snapshotAfter(0), 0);
-  const { rows: ids } = await pool.query<{ id: string; state: unknown }>(`select id, state from ${ONE_TABLE}`);
+  const { rows: ids } = await pool.query<{ id: string; state: unknown }>(`select id, state from ${SINGLE_TABLE}`);
 
-  const engine = await counted(pool, "session", ms, (caller) => users.submit(caller));
+  const engine = await countUpdates(pool, "session", ms, (caller) => users.submit(caller));
   let next = 0;
-  const oneTable = await counted(pool, "one_table", ms, () => {
+  const oneTable = await countUpdates(pool, "one_table", ms, () => {
     const { id, state } = ids[(next = (next + 1) % ids.length)]!;
-    return pool.query(`update ${ONE_TABLE} set state = $2, revision = revision + 1, updated_at = now() where id = $1`, [
-      id,
-      JSON.stringify(state),
-    ]);
+    return pool.query(
+      `update ${SINGLE_TABLE} set state = $2, revision = revision + 1, updated_at = now() where id = $1`,
+      [id, JSON.stringify(state)],
+    );
   });
   await node.close();
   const line = (what: string, unit: string, value: number) => ({
@@ -50,11 +50,13 @@ export async function measureHeap(postgres: DurablePostgres, { rounds, roundMs }
       line("one table, heap-only", "%", oneTable.hot),
       line("one table, log", "bytes an update", oneTable.log),
     ],
-    ratios: [{ what: "heap-only updates of the session table", value: engine.hot, unit: "%", target: { atLeast: 99.9 } }],
+    ratios: [
+      { what: "heap-only updates of the session table", value: engine.hot, unit: "%", target: { atLeast: 99.9 } },
+    ],
   };
 }
 
-async function counted(pool: Pool, table: string, ms: number, call: (caller: number) => Promise<unknown>) {
+async function countUpdates(pool: Pool, table: string, ms: number, call: (caller: number) => Promise<unknown>) {
   const read = async () => {
     await new Promise((resolve) => setTimeout(resolve, COUNTS_MS));
     const { rows } = await pool.query<{ updates: string; hot: string; log: string }>(

@@ -1,19 +1,19 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { VirtualUsers } from "../virtual-users.ts";
-import { createNode } from "../hosts/application.ts";
-import type { DurablePostgres } from "../hosts/database.ts";
-import { fillHistory, ONE_TABLE, SESSIONS_PER_OWNER } from "../seeded-history.ts";
-import type { Extent, Measured } from "../report/result.ts";
-import { compare, latency, medianOf, type Variant } from "../rounds.ts";
+import { createNode } from "../servers/application.ts";
+import type { DurablePostgres } from "../servers/database.ts";
+import { fillHistory, SINGLE_TABLE, SESSIONS_PER_OWNER } from "../seeded-history.ts";
+import type { BenchmarkSize, Measurement } from "../report/result.ts";
+import { compareVariants, latency, medianOf, type Variant } from "../rounds.ts";
 
 const PEOPLE = 16;
 
 /** 3: the cost of a submission, a read and a list when there are years of ended sessions. */
-export async function measureHistory(postgres: DurablePostgres, extent: Extent): Promise<Measured> {
+export async function measureHistory(postgres: DurablePostgres, size: BenchmarkSize): Promise<Measurement> {
   const variants: Variant[] = [];
   const closing: (() => Promise<void>)[] = [];
-  for (const ended of extent.histories) {
+  for (const ended of size.histories) {
     const { pool } = await postgres.create(`history_${ended}`);
     const node = createNode(pool);
     await node.migrate();
@@ -23,13 +23,13 @@ export async function measureHistory(postgres: DurablePostgres, extent: Extent):
     const snapshot = await users.snapshotAfter(0);
     const session = snapshot.id;
     await fillHistory(pool, snapshot, ended);
-    variants.push(...ours(users, node, session, ended, extent), ...(await oneTable(pool, ended, extent)));
+    variants.push(...ours(users, node, session, ended, size), ...(await oneTable(pool, ended, size)));
     await pool.query("checkpoint");
   }
-  const rows = await compare(variants, extent.rounds + 2);
+  const rows = await compareVariants(variants, size.rounds + 2);
   for (const close of closing) await close();
 
-  const most = Math.max(...extent.histories);
+  const most = Math.max(...size.histories);
   const growth = (what: string) => medianOf(rows, what, most) / medianOf(rows, what, 0);
   const name = most.toLocaleString("en");
   return {
@@ -54,7 +54,7 @@ function ours(
   node: ReturnType<typeof createNode>,
   session: string,
   ended: number,
-  { roundMs }: Extent,
+  { roundMs }: BenchmarkSize,
 ): readonly Variant[] {
   const caller = node.router.createCaller({ user: users.all[0]!.owner });
   let next = 0;
@@ -76,9 +76,9 @@ function ours(
   ];
 }
 
-async function oneTable(pool: Pool, ended: number, { roundMs }: Extent): Promise<readonly Variant[]> {
+async function oneTable(pool: Pool, ended: number, { roundMs }: BenchmarkSize): Promise<readonly Variant[]> {
   const { rows: active } = await pool.query<{ id: string; user_id: string; state: unknown }>(
-    `select id, user_id, state from ${ONE_TABLE} where status = 'active' limit 1000`,
+    `select id, user_id, state from ${SINGLE_TABLE} where status = 'active' limit 1000`,
   );
   let next = 0;
   const pick = () => active[(next = (next + 1) % active.length)]!;
@@ -86,16 +86,16 @@ async function oneTable(pool: Pool, ended: number, { roundMs }: Extent): Promise
     const { id, state } = pick();
     return pool.query({
       name: "submit",
-      text: `update ${ONE_TABLE} set state = $2, revision = revision + 1, last_command = $3, updated_at = now() where id = $1 returning revision`,
+      text: `update ${SINGLE_TABLE} set state = $2, revision = revision + 1, last_command = $3, updated_at = now() where id = $1 returning revision`,
       values: [id, JSON.stringify(state), uuidv7()],
     });
   };
   const read = () =>
-    pool.query({ name: "read", text: `select * from ${ONE_TABLE} where id = $1`, values: [pick().id] });
+    pool.query({ name: "read", text: `select * from ${SINGLE_TABLE} where id = $1`, values: [pick().id] });
   const list = () =>
     pool.query({
       name: "list",
-      text: `select * from ${ONE_TABLE} where user_id = $1 order by updated_at desc limit 20`,
+      text: `select * from ${SINGLE_TABLE} where user_id = $1 order by updated_at desc limit 20`,
       values: [pick().user_id],
     });
   const each = { at: ended, unit: "µs" };

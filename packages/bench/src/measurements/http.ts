@@ -1,16 +1,16 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createNode } from "../hosts/application.ts";
-import type { DurablePostgres } from "../hosts/database.ts";
+import { createNode } from "../servers/application.ts";
+import type { DurablePostgres } from "../servers/database.ts";
 import type { LoadRequest } from "../load.ts";
-import type { Extent, Measured } from "../report/result.ts";
-import { compare, medianOf, type Variant } from "../rounds.ts";
-import { serveExpress, serveTrpc } from "../hosts/host.ts";
+import type { BenchmarkSize, Measurement } from "../report/result.ts";
+import { compareVariants, medianOf, type Variant } from "../rounds.ts";
+import { serveExpress, serveTrpc } from "../servers/http-server.ts";
 
 const CALLERS = [1, 16, 64];
 
 /** 2: the same over HTTP. */
-export async function measureHttp(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+export async function measureHttp(postgres: DurablePostgres, { rounds, roundMs }: BenchmarkSize): Promise<Measurement> {
   const { pool } = await postgres.create("http");
   const node = createNode(pool);
   await node.migrate();
@@ -25,7 +25,7 @@ export async function measureHttp(postgres: DurablePostgres, { rounds, roundMs }
       unit: "requests/s",
       round: () => ask(load, { kind, url, callers, ms: roundMs }),
     }));
-  const rows = await compare(
+  const rows = await compareVariants(
     [
       ...of("sessions.push", "sessions", trpc.url),
       ...of("no-op mutation", "noop", trpc.url),

@@ -2,16 +2,19 @@ import { DBOS } from "@dbos-inc/dbos-sdk";
 import connectPgSimple from "connect-pg-simple";
 import session, { type SessionData } from "express-session";
 import { VirtualUsers } from "../virtual-users.ts";
-import { createNode } from "../hosts/application.ts";
-import type { DurablePostgres } from "../hosts/database.ts";
-import type { Extent, Measured } from "../report/result.ts";
-import { compare, medianOf, throughput, type Variant } from "../rounds.ts";
+import { createNode } from "../servers/application.ts";
+import type { DurablePostgres } from "../servers/database.ts";
+import type { BenchmarkSize, Measurement } from "../report/result.ts";
+import { compareVariants, medianOf, throughput, type Variant } from "../rounds.ts";
 
 const CALLERS = [1, 8, 64, 256];
 const PLAIN_ROWS = 20_000;
 
 /** 1: durable submissions a second through the engine, compared with other ways to keep a state in Postgres. */
-export async function measureSubmits(postgres: DurablePostgres, { rounds, roundMs }: Extent): Promise<Measured> {
+export async function measureSubmits(
+  postgres: DurablePostgres,
+  { rounds, roundMs }: BenchmarkSize,
+): Promise<Measurement> {
   const { pool } = await postgres.create("submits");
   const steps = await postgres.create("steps");
   const node = createNode(pool);
@@ -78,7 +81,7 @@ export async function measureSubmits(postgres: DurablePostgres, { rounds, roundM
     { what: "connect-pg-simple set", at: callers, unit, round: () => throughput(callers, roundMs, set) },
     { what: "DBOS step", at: callers, unit, round: () => dbosSteps(callers) },
   ]);
-  const rows = await compare(variants, rounds);
+  const rows = await compareVariants(variants, rounds);
   await DBOS.shutdown();
   await node.close();
 

@@ -1,10 +1,10 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { createNode, VirtualUser } from "../hosts/application.ts";
-import type { DurablePostgres } from "../hosts/database.ts";
-import type { Extent, Measured, Row } from "../report/result.ts";
+import { createNode, VirtualUser } from "../servers/application.ts";
+import type { DurablePostgres } from "../servers/database.ts";
+import type { BenchmarkSize, Measurement, MedianRow } from "../report/result.ts";
 import { median } from "../report/statistics.ts";
-import { listen, HttpConnection } from "../hosts/raw-http.ts";
+import { openEventStream, HttpConnection } from "../servers/http-connection.ts";
 
 const FAN_OUTS = 10;
 /** How many streams are opened at once. */
@@ -13,18 +13,18 @@ const NO_ID = "00000000-0000-0000-0000-000000000000";
 const WATCH = `/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
 
 /** 6: the cost of an idle watcher, and the time that a change takes to reach many. */
-export async function measureWatchers(postgres: DurablePostgres, { watchers }: Extent): Promise<Measured> {
+export async function measureWatchers(postgres: DurablePostgres, { watchers }: BenchmarkSize): Promise<Measurement> {
   const { pool, url: databaseUrl } = await postgres.create("watchers");
   await createNode(pool).migrate();
-  const rows: Row[] = [];
+  const rows: MedianRow[] = [];
   for (const count of watchers) {
-    const host = fork(new URL("../hosts/watcher-host.ts", import.meta.url), [databaseUrl], {
+    const server = fork(new URL("../servers/watcher-server.ts", import.meta.url), [databaseUrl], {
       execArgv: ["--conditions=@sessions/source", "--expose-gc"],
     });
-    const [origin] = (await once(host, "message")) as [string];
+    const [origin] = (await once(server, "message")) as [string];
     const memory = async () => {
-      host.send("memory");
-      return ((await once(host, "message")) as [{ used: number; rss: number }])[0];
+      server.send("memory");
+      return ((await once(server, "message")) as [{ used: number; rss: number }])[0];
     };
     // The first streams load and compile code. Do not count that as their memory.
     await close(
@@ -56,7 +56,7 @@ export async function measureWatchers(postgres: DurablePostgres, { watchers }: E
     line("a tRPC subscription that says one word, used", "bytes", [idle.used]);
     line("an event stream of Node's own, used", "bytes", [bare.used]);
     line("news to all of one owner's watchers", "ms", await fanOuts(origin, count));
-    host.kill();
+    server.kill();
   }
 
   const used = (at: number) =>
@@ -94,7 +94,7 @@ async function open(
       // A text may arrive in two parts. The kept end of a part is too short to hold it whole.
       let rest = "";
       ends.push(
-        listen(origin, path, { "x-user": ownerOf(from + index) }, (part) => {
+        openEventStream(origin, path, { "x-user": ownerOf(from + index) }, (part) => {
           const text = rest + part;
           if (text.includes('"protocol"')) first.resolve();
           heard(text);

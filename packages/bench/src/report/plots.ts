@@ -1,9 +1,9 @@
 import * as Plot from "@observablehq/plot";
 import { JSDOM } from "jsdom";
-import type { Measured } from "./result.ts";
+import type { Measurement } from "./result.ts";
 
 /** Submissions a second against callers, both by powers. */
-export function throughputAgainstCallers({ rows }: Measured): string {
+export function plotThroughput({ rows }: Measurement): string {
   return svg({
     x: { type: "log", base: 2, label: "callers", ticks: [1, 8, 64, 256], tickFormat: String },
     y: { type: "log", label: "a second", grid: true, ticks: 4, tickFormat: ",d" },
@@ -12,7 +12,7 @@ export function throughputAgainstCallers({ rows }: Measured): string {
 }
 
 /** Median latency against ended sessions; none stands at the left edge. */
-export function costAgainstHistory({ rows }: Measured): string {
+export function plotHistory({ rows }: Measurement): string {
   const none = 10_000;
   return svg({
     x: {

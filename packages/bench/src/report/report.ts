@@ -1,22 +1,22 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
-import { settings, POOL_SIZE } from "../hosts/database.ts";
-import { costAgainstHistory, throughputAgainstCallers } from "./plots.ts";
-import type { Measured } from "./result.ts";
-import { ratiosOf, tableOf } from "./table.ts";
+import { settings, POOL_SIZE } from "../servers/database.ts";
+import { plotHistory, plotThroughput } from "./plots.ts";
+import type { Measurement } from "./result.ts";
+import { figureTable, measurementTable } from "./table.ts";
 
 const docs = new URL("../../../../docs/", import.meta.url);
 /** Text below this line was written by people. It stays when the page is written again. */
 const READING = "## Reading them";
 
 /** Writes the numbers as JSON, the page that is made from them and its plots. Measurements not made now are kept. */
-export async function publish(found: readonly Measured[], cores: number): Promise<void> {
+export async function writeReport(found: readonly Measurement[], cores: number): Promise<void> {
   const folder = new URL("benchmarks/", docs);
   await mkdir(folder, { recursive: true });
   const results = new URL("results.json", folder);
   const before = await textOf(results);
   // Written by this function.
-  const kept = before === "" ? [] : (JSON.parse(before) as { measured: readonly Measured[] }).measured;
+  const kept = before === "" ? [] : (JSON.parse(before) as { measured: readonly Measurement[] }).measured;
   const measured = [...kept.filter(({ name }) => !found.some((each) => each.name === name)), ...found].toSorted(
     (a, b) => order.indexOf(a.name) - order.indexOf(b.name),
   );
@@ -33,8 +33,8 @@ export async function publish(found: readonly Measured[], cores: number): Promis
 
   const callers = measured.find(({ name }) => name === "submits");
   const history = measured.find(({ name }) => name === "history");
-  if (callers) await writeFile(new URL("throughput.svg", folder), throughputAgainstCallers(callers));
-  if (history) await writeFile(new URL("history.svg", folder), costAgainstHistory(history));
+  if (callers) await writeFile(new URL("throughput.svg", folder), plotThroughput(callers));
+  if (history) await writeFile(new URL("history.svg", folder), plotHistory(history));
 
   const page = new URL("benchmarks.md", docs);
   const old = await textOf(page);
@@ -43,7 +43,7 @@ export async function publish(found: readonly Measured[], cores: number): Promis
     submits: "\n\n![Submissions a second against callers](benchmarks/throughput.svg)",
     history: "\n\n![Latency against ended sessions](benchmarks/history.svg)",
   };
-  const sections = measured.map((each) => `${tableOf(each)}${pictures[each.name] ?? ""}`);
+  const sections = measured.map((each) => `${measurementTable(each)}${pictures[each.name] ?? ""}`);
   await writeFile(
     page,
     [
@@ -55,7 +55,7 @@ export async function publish(found: readonly Measured[], cores: number): Promis
         `the load share. Node ${machine.node}, PostgreSQL ${machine.postgres}, pools of ${POOL_SIZE}. Postgres ` +
         `waits for the disk: \`fsync\`, \`full_page_writes\` and \`synchronous_commit\` are on. ` +
         `These settings were changed: ${settings.map((setting) => `\`${setting}\``).join(", ")}.`,
-      ["## Targets", "", ...ratiosOf(measured.flatMap(({ ratios }) => ratios.filter(({ target }) => target)))].join(
+      ["## Targets", "", ...figureTable(measured.flatMap(({ ratios }) => ratios.filter(({ target }) => target)))].join(
         "\n",
       ),
       ...sections,

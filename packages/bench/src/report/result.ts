@@ -1,15 +1,15 @@
 /** The result of one measurement. */
-export interface Measured {
+export interface Measurement {
   readonly name: string;
   readonly title: string;
   /** How it was measured, in a sentence or two of Markdown. */
   readonly how: string;
-  readonly rows: readonly Row[];
-  readonly ratios: readonly Ratio[];
+  readonly rows: readonly MedianRow[];
+  readonly ratios: readonly Figure[];
 }
 
 /** One median, with all that it is the middle of. */
-export interface Row {
+export interface MedianRow {
   readonly what: string;
   /** The quantity that was varied, such as the number of callers or of ended sessions. */
   readonly at: number | null;
@@ -19,7 +19,7 @@ export interface Row {
 }
 
 /** A figure that has a target, or is worth having beside one. */
-export interface Ratio {
+export interface Figure {
   readonly what: string;
   readonly value: number;
   readonly unit?: string;
@@ -27,13 +27,13 @@ export interface Ratio {
 }
 
 /** Whether a target is met; null without one. */
-export function isMet({ value, target }: Ratio): boolean | null {
+export function isTargetMet({ value, target }: Figure): boolean | null {
   if (target === undefined) return null;
   return "atLeast" in target ? value >= target.atLeast : value <= target.atMost;
 }
 
 /** How much is measured. */
-export interface Extent {
+export interface BenchmarkSize {
   readonly rounds: number;
   /** How long each variant runs in a round, in milliseconds. */
   readonly roundMs: number;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { median, quantile, rounded } from "./statistics.ts";
+import { median, quantile, roundToDigits } from "./statistics.ts";
 
 test("a median is the middle of the sorted numbers, or the mean of the two in the middle", () => {
   expect(median([10, 9, 100])).toBe(10);
@@ -13,5 +13,5 @@ test("a quantile lies between the nearest two numbers", () => {
 });
 
 test("numbers are rounded to significant digits", () => {
-  expect([1234.5, 0.012_345, 7].map((value) => rounded(value))).toEqual([1230, 0.0123, 7]);
+  expect([1234.5, 0.012_345, 7].map((value) => roundToDigits(value))).toEqual([1230, 0.0123, 7]);
 });

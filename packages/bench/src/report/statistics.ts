@@ -13,6 +13,6 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 /** To so many significant digits, as a number that can be read. */
-export function rounded(value: number, digits = 3): number {
+export function roundToDigits(value: number, digits = 3): number {
   return Number(value.toPrecision(digits));
 }

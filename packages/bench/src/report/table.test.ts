@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tableOf } from "./table.ts";
+import { measurementTable } from "./table.ts";
 
 const row = (what: string, at: number | null, median: number) => ({
   what,
@@ -10,7 +10,7 @@ const row = (what: string, at: number | null, median: number) => ({
 });
 
 test("a measurement's table has a line for each variant, a column for each size, and says which targets are met", () => {
-  const table = tableOf({
+  const table = measurementTable({
     name: "example",
     title: "An example",
     how: "By hand.",

@@ -1,13 +1,13 @@
-import { isMet, type Measured, type Ratio, type Row } from "./result.ts";
-import { rounded } from "./statistics.ts";
+import { isTargetMet, type Measurement, type Figure, type MedianRow } from "./result.ts";
+import { roundToDigits } from "./statistics.ts";
 
 /** A measurement as Markdown: how it was made, its medians and its ratios. */
-export function tableOf({ title, how, rows, ratios }: Measured): string {
-  return [`## ${title}`, "", how, "", ...mediansOf(rows), "", ...ratiosOf(ratios)].join("\n").trimEnd();
+export function measurementTable({ title, how, rows, ratios }: Measurement): string {
+  return [`## ${title}`, "", how, "", ...medianTable(rows), "", ...figureTable(ratios)].join("\n").trimEnd();
 }
 
 /** A line for each variant, and a column for each value of the quantity that was varied. */
-function mediansOf(rows: readonly Row[]): readonly string[] {
+function medianTable(rows: readonly MedianRow[]): readonly string[] {
   const columns = [...new Set(rows.map(({ at }) => at))];
   const lines = [...new Set(rows.map(({ what, unit }) => `${what} (${unit})`))];
   const cell = (line: string, at: number | null) => {
@@ -22,9 +22,9 @@ function mediansOf(rows: readonly Row[]): readonly string[] {
 }
 
 /** One line a figure, with its target and whether it is met. */
-export function ratiosOf(ratios: readonly Ratio[]): readonly string[] {
+export function figureTable(ratios: readonly Figure[]): readonly string[] {
   if (ratios.length === 0) return [];
-  const verdict = (ratio: Ratio) => ({ true: "met", false: "**missed**", null: "" })[`${isMet(ratio)}`];
+  const verdict = (ratio: Figure) => ({ true: "met", false: "**missed**", null: "" })[`${isTargetMet(ratio)}`];
   return [
     "| figure | value | target | |",
     "| --- | ---: | ---: | --- |",
@@ -35,7 +35,7 @@ export function ratiosOf(ratios: readonly Ratio[]): readonly string[] {
   ];
 }
 
-function targetText({ target }: Ratio): string {
+function targetText({ target }: Figure): string {
   if (target === undefined) return "";
   return "atLeast" in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
 }
@@ -43,5 +43,5 @@ function targetText({ target }: Ratio): string {
 function numberText(value: number): string {
   return Number.isInteger(value)
     ? value.toLocaleString("en")
-    : rounded(value).toLocaleString("en", { maximumSignificantDigits: 4 });
+    : roundToDigits(value).toLocaleString("en", { maximumSignificantDigits: 4 });
 }

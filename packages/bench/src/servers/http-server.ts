@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION, pushRequestSchema } from "@sessions/core";
 import type { Sessions } from "@sessions/server";
 import type { Context } from "./application.ts";
 
-export interface Host {
+export interface HttpServer {
   readonly url: string;
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ declare module "express-session" {
  * Serves the sessions router, and three things to compare it with: a mutation that takes the same input and does nothing
  * (`/noop`), a subscription that sends one event (`/idle`), and an event stream by Node alone (`/bare`).
  */
-export function serveTrpc(sessions: Sessions): Promise<Host> {
+export function serveTrpc(sessions: Sessions): Promise<HttpServer> {
   const t = initTRPC.context<Context>().create();
   const router = t.router({
     sessions: sessions.router,
@@ -38,7 +38,7 @@ export function serveTrpc(sessions: Sessions): Promise<Host> {
   });
   const user = (value: string | string[] | undefined) => (typeof value === "string" ? value : undefined);
   const handler = createHTTPHandler({ router, createContext: ({ req }) => ({ user: user(req.headers["x-user"]) }) });
-  return listening(
+  return startListening(
     createServer((request, response) => {
       if (request.url !== "/bare") return handler(request, response);
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -48,7 +48,7 @@ export function serveTrpc(sessions: Sessions): Promise<Host> {
 }
 
 /** Serves express-session: a cookie, and a session that each request loads and stores. */
-export function serveExpress(pool: Pool): Promise<Host> {
+export function serveExpress(pool: Pool): Promise<HttpServer> {
   const PgStore = connectPgSimple(session);
   const store = new PgStore({ pool, createTableIfMissing: true, pruneSessionInterval: false });
   const app = express();
@@ -57,11 +57,11 @@ export function serveExpress(pool: Pool): Promise<Host> {
     Object.assign(request.session, { body: request.body as unknown });
     response.json({ ok: true });
   });
-  return listening(createServer(app));
+  return startListening(createServer(app));
 }
 
 /** Serves the least that carries a message between devices: NOTIFY, LISTEN and an event stream. */
-export async function serveRelay(pool: Pool, listener: Client): Promise<Host> {
+export async function serveRelay(pool: Pool, listener: Client): Promise<HttpServer> {
   const streams = new Set<ServerResponse>();
   listener.on("notification", ({ payload = "" }) => {
     for (const stream of streams) stream.write(`data: ${payload}\n\n`);
@@ -80,10 +80,10 @@ export async function serveRelay(pool: Pool, listener: Client): Promise<Host> {
       void pool.query("select pg_notify('relay', $1)", [body]).then(() => response.end("{}"));
     });
   });
-  return listening(server);
+  return startListening(server);
 }
 
-async function listening(server: Server): Promise<Host> {
+async function startListening(server: Server): Promise<HttpServer> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 4_096, resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

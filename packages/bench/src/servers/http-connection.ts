@@ -50,7 +50,7 @@ export class HttpConnection {
 }
 
 /** Opens a stream of server-sent events, and reads it as text. Gives a function that ends it. */
-export function listen(
+export function openEventStream(
   origin: string,
   path: string,
   headers: Readonly<Record<string, string>>,

@@ -66,7 +66,7 @@ export class VirtualUser {
   }
 
   /** How many submissions are left in the sessions that were begun. */
-  get room(): number {
+  get submissionsLeft(): number {
     return this.#begun.length * SUBMITS_PER_SESSION + SUBMITS_PER_SESSION - this.#submitted;
   }
 

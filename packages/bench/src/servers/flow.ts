@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
 
-/** A flow as an application has it. It needs no handler, so that a measurement times the engine alone. */
+/** A flow as an application has it. It needs no handler, so that a measurement times the server alone. */
 export const transfer = defineFlow({
   name: "transfer",
   version: 1,
