@@ -34,7 +34,7 @@ window.taskResult = { store: storeSessions, open: measureOpen, get: measureGet }
 async function storeSessions({ owner, count }: PageTask & { kind: "store" }): Promise<RecordLocation> {
   const device: Device = { id: crypto.randomUUID(), name: "Chrome on Linux" };
   const snapshots = Array.from({ length: count }, () => beginSession(device));
-  const sessions = createSessions({ flows: [transfer], owner, transport: serverOf(snapshots) });
+  const sessions = createSessionsClient({ flows: [transfer], owner, transport: serverOf(snapshots) });
   const last = sessions.open(transfer, snapshots.at(-1)!.id);
   await new Promise<void>((resolve) => {
     const look = () => last.state.status === "active" && resolve();
