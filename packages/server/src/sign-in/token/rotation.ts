@@ -1,29 +1,32 @@
-import { createHash, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { base64url, BRANCH_BYTES, SECRET_BYTES, type Token } from "./token.ts";
 
 /** How long a request, or its reply, may be on its way. */
 export const HANG_MS = 5 * 60_000;
 
+/** How long after its first use a secret is offered again to requests with the one before: many are sent at once. */
+const OFFER_MS = 60_000;
+
 /**
- * How long after the last offer of a secret every branch of it is accepted. The reply with the offer may hang, and a
+ * How long after the first use of a secret every branch of it is accepted. The reply with a branch may hang, and a
  * request that was sent before it arrived may hang again. A browser that dies loses the cookies of its last 30 seconds.
- * The rest is for the clocks of nodes, for their caches, and for offers that are noted late.
+ * The rest is for the clocks of nodes and for their caches.
  */
-export const OVERLAP_MS = 2 * HANG_MS + 2 * 60_000;
+export const OVERLAP_MS = OFFER_MS + 2 * HANG_MS + 2 * 60_000;
 
 /** How long a token is `superseded` after another one was bound, before it counts as stolen. */
 export const GRACE_MS = 2 * 60_000;
 
-/** How often a secret that was replaced can come back after `HANG_MS` and start the overlap again. */
-export const MAX_RESTARTS = 2;
+/** How long a branch is accepted that was offered before the overlap started again. */
+export const OLD_BRANCH_MS = HANG_MS + 60_000;
 
-/** The longest time from a rotation that the owner and a thief both used to the end of the sign-in. */
-export const MAX_SHARED_MS = (1 + MAX_RESTARTS) * HANG_MS + OVERLAP_MS + GRACE_MS;
+/** A request with the generation before that comes later than this was sent after the browser lost its newer cookie. */
+const RESTART_MS = OFFER_MS + 2 * HANG_MS;
 
-/** Offers of one secret within this time are noted once. */
-const NOTE_MS = 15_000;
 /** A token of an older generation than this is unknown. Each generation costs one derivation. */
 const MAX_BEHIND = 64;
+/** As many as one byte holds. */
+const MAX_RESTARTS = 255;
 const SALT_BYTES = 16;
 
 /** The part of a sign-in's row that decides about a token. All bytes are base64url. */
@@ -40,12 +43,11 @@ export interface RotationState {
   readonly salt: string;
   /** SHA-256 of the secret that a new proof replaced. Null after the first rotation. */
   readonly replacedHash: string | null;
-  /** When this generation was first presented. */
-  readonly firstUsedMs: number;
-  /** When this generation was last offered. It can be up to 15 seconds too old. */
-  readonly offeredMs: number;
-  /** When this generation was first presented after the last restart. */
+  /** When the overlap started: at the first use of this generation, or when it last started again. */
+  readonly startedMs: number;
+  /** When this generation was first presented in this overlap. Null if it was not. */
   readonly usedMs: number | null;
+  /** How often the overlap started again. */
   readonly restarts: number;
   /** The only branch of this generation that is accepted. Null during the overlap. */
   readonly branch: string | null;
@@ -77,7 +79,7 @@ export function createRotation(
   replaces?: RotationState,
   random: (bytes: number) => Uint8Array = randomBytes,
 ): { readonly rotation: RotationState; readonly offer: Offer } {
-  const offer = { generation: 0, branch: base64url(random(BRANCH_BYTES)), secret: random(SECRET_BYTES) };
+  const offer = { generation: 0, branch: branchOf(0, random), secret: random(SECRET_BYTES) };
   const salt = base64url(random(SALT_BYTES));
   const rotation = {
     revision: replaces ? replaces.revision + 1 : 0,
@@ -86,8 +88,7 @@ export function createRotation(
     nextHash: hashOf(secretAfter(offer.secret, salt, 0)),
     salt,
     replacedHash: replaces?.hash ?? null,
-    firstUsedMs: nowMs,
-    offeredMs: nowMs,
+    startedMs: nowMs,
     usedMs: nowMs,
     restarts: 0,
     // One answer alone has it, so there is nothing to wait for.
@@ -112,19 +113,24 @@ export function present(row: RotationState, token: Token, nowMs: number, options
     }
   }
   const isReplaced = row.replacedHash !== null && isHash(row.replacedHash, token.secret);
-  return { kind: isReplaced && nowMs < row.firstUsedMs + GRACE_MS ? "superseded" : "nobody" };
+  return { kind: isReplaced && nowMs < row.startedMs + GRACE_MS ? "superseded" : "nobody" };
 }
 
 function presentCurrent(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
-  if (row.branch === null) {
-    if (nowMs - row.offeredMs >= OVERLAP_MS) {
-      const write = changed(row, { branch: token.branch, boundMs: nowMs });
-      return { kind: "accepted", write, ...offerWhenDue(write, token, nowMs, options) };
-    }
-    return row.usedMs === null ? { kind: "accepted", write: changed(row, { usedMs: nowMs }) } : { kind: "accepted" };
-  }
+  if (row.branch === null) return presentUnbound(row, token, nowMs, options);
   if (row.branch !== token.branch) return tooLate(row, nowMs);
   return { kind: "accepted", ...offerWhenDue(row, token, nowMs, options) };
+}
+
+function presentUnbound(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
+  if (restartsOf(token.branch) < row.restarts) {
+    // The overlap started again for a browser that has lost this branch, so it sends it no more: another one does.
+    return { kind: nowMs - row.startedMs <= OLD_BRANCH_MS ? "accepted" : "reused" };
+  }
+  if (row.usedMs === null) return { kind: "accepted", write: changed(row, { usedMs: nowMs }) };
+  if (nowMs - row.usedMs < OVERLAP_MS) return { kind: "accepted" };
+  const write = changed(row, { branch: token.branch, boundMs: nowMs });
+  return { kind: "accepted", write, ...offerWhenDue(write, token, nowMs, options) };
 }
 
 function presentPrevious(
@@ -135,18 +141,20 @@ function presentPrevious(
   { random = randomBytes }: RotationOptions,
 ): Presented {
   if (row.branch !== null) return tooLate(row, nowMs);
-  // No browser has another branch of a generation that was bound. It waited there since before.
+  // No browser has another branch of a generation that was bound.
   if (row.previousBranch !== token.branch) return { kind: "reused" };
-  const offer = { generation: row.generation, branch: base64url(random(BRANCH_BYTES)), secret };
-  const isOnItsWay = row.usedMs === null || nowMs - row.usedMs <= HANG_MS;
-  if (isOnItsWay) {
-    if (nowMs - row.offeredMs < NOTE_MS) return { kind: "accepted", offer };
-    return { kind: "accepted", offer, write: changed(row, { offeredMs: nowMs }) };
-  }
-  // A browser died, and its cookies went back to this generation. A thief could claim that for ever.
-  if (row.restarts === MAX_RESTARTS) return { kind: "accepted", offer };
-  const write = changed(row, { offeredMs: nowMs, usedMs: null, restarts: row.restarts + 1 });
-  return { kind: "accepted", offer, write };
+  const offer = (restarts: number) => ({ generation: row.generation, branch: branchOf(restarts, random), secret });
+  const usedForMs = row.usedMs === null ? 0 : nowMs - row.usedMs;
+  if (usedForMs <= OFFER_MS) return { kind: "accepted", offer: offer(row.restarts) };
+  // It was on its way when the browser got its newer cookie. Another offer could replace that one long after.
+  if (usedForMs <= RESTART_MS || row.restarts === MAX_RESTARTS) return { kind: "accepted" };
+  // The browser died, and its cookies went back to this generation.
+  const restarts = row.restarts + 1;
+  return {
+    kind: "accepted",
+    offer: offer(restarts),
+    write: changed(row, { startedMs: nowMs, usedMs: null, restarts }),
+  };
 }
 
 function tooLate({ boundMs }: RotationState, nowMs: number): Presented {
@@ -160,9 +168,9 @@ function offerWhenDue(
   nowMs: number,
   { rotateMs, random = randomBytes }: RotationOptions,
 ): { readonly offer?: Offer } {
-  if (nowMs - row.firstUsedMs < rotateMs) return {};
+  if (nowMs - row.startedMs < rotateMs) return {};
   const secret = secretAfter(token.secret, row.salt, row.generation);
-  return { offer: { generation: row.generation + 1, branch: base64url(random(BRANCH_BYTES)), secret } };
+  return { offer: { generation: row.generation + 1, branch: branchOf(0, random), secret } };
 }
 
 function moved(row: RotationState, token: Token, nowMs: number): RotationState {
@@ -171,8 +179,7 @@ function moved(row: RotationState, token: Token, nowMs: number): RotationState {
     hash: row.nextHash,
     nextHash: hashOf(secretAfter(token.secret, row.salt, token.generation)),
     replacedHash: null,
-    firstUsedMs: nowMs,
-    offeredMs: nowMs,
+    startedMs: nowMs,
     usedMs: nowMs,
     restarts: 0,
     branch: null,
@@ -197,13 +204,24 @@ function secretAfter(secret: Uint8Array, salt: string, generation: number): Uint
   return new Uint8Array(hkdfSync("sha256", secret, bytes, `sign-in ${generation + 1}`, SECRET_BYTES));
 }
 
-export function hashOf(secret: Uint8Array): string {
-  return createHash("sha256").update(secret).digest("base64url");
+/** A branch that nobody else has. Its first byte tells how often the overlap had started again when it was offered. */
+function branchOf(restarts: number, random: (bytes: number) => Uint8Array): string {
+  const bytes = Uint8Array.from(random(BRANCH_BYTES));
+  bytes[0] = restarts;
+  return base64url(bytes);
+}
+
+function restartsOf(branch: string): number {
+  return Buffer.from(branch, "base64url")[0] ?? 0;
+}
+
+function hashOf(secret: Uint8Array): string {
+  return hash("sha256", secret, "base64url");
 }
 
 /** Whether this is the hash of the secret, in a time that does not tell where they differ. */
-export function isHash(hash: string, secret: Uint8Array): boolean {
-  const known = Buffer.from(hash, "base64url");
-  const given = createHash("sha256").update(secret).digest();
-  return known.length === given.length && timingSafeEqual(known, given);
+function isHash(known: string, secret: Uint8Array): boolean {
+  const expected = Buffer.from(known, "base64url");
+  const given = hash("sha256", secret, "buffer");
+  return expected.length === given.length && timingSafeEqual(expected, given);
 }
