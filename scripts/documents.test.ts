@@ -2,7 +2,8 @@ import { globSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { faultCodes, refusalCodes } from "../packages/core/src/index.ts";
-import { brokenLinks, headingLinks, headings, relativeLinks } from "./links.ts";
+import { brokenLinks, headingLinks, headings, relativeLinks, testLinks } from "./links.ts";
+import { everyTitleIn } from "./matrix.ts";
 import { files, isDocument, read, root } from "./repository.ts";
 
 const all = files();
@@ -59,6 +60,26 @@ function fileOf(path: string): string {
   const file = normalize(path);
   return all.includes(file) ? file : join(file, "README.md");
 }
+
+test("every test that the documents link to has the title that they give", () => {
+  const missing = documents.flatMap((document) =>
+    testLinks(read(document))
+      .map(({ title, path }) => ({ title, file: normalize(join(dirname(document), path)) }))
+      .filter(({ title, file }) => !all.includes(file) || !everyTitleIn(read(file)).includes(title))
+      .map(({ title, file }) => `${document}: ${file}: ${title}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("a link to a test is read with the test's title", () => {
+  const markdown = String.raw`[S1: a \[b\], c](../d.test.ts), [e](f.ts) and [g](h/i.test.tsx)`;
+  expect(testLinks(markdown)).toEqual([
+    { title: "S1: a [b], c", path: "../d.test.ts" },
+    { title: "g", path: "h/i.test.tsx" },
+  ]);
+  const source = 'test("S1: a [b], c", () => {});\ntest.each(rows)(\n  "with %s",\n  () => call("d"),\n);\n// ("e")';
+  expect(everyTitleIn(source)).toEqual(["S1: a [b], c", "with %s"]);
+});
 
 test("a heading is found as GitHub names it", () => {
   expect(headings("# A b\n\n## `identify`, and B-c\n\n```sh\n# no heading\n```\n")).toEqual([

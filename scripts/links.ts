@@ -32,3 +32,12 @@ export function headings(markdown: string): readonly string[] {
       .replaceAll(" ", "-"),
   );
 }
+
+/** The links of a Markdown file to tests, `[title](path/of.test.ts)`: the titles and the paths. Code is left out. */
+export function testLinks(markdown: string): readonly { readonly title: string; readonly path: string }[] {
+  const prose = markdown.replaceAll(/^```.*?^```/gms, "");
+  return [...prose.matchAll(/\[((?:\\.|[^\\\]])*)\]\(([^)\s#]+\.test\.tsx?)\)/g)].map(([, title, path]) => ({
+    title: title!.replaceAll(/\\(.)/g, "$1"),
+    path: path!,
+  }));
+}

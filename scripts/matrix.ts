@@ -34,6 +34,12 @@ export function titlesIn(file: string, source: string): readonly Title[] {
   }));
 }
 
+/** All titles in a test file, with or without a promise's number, and the other texts with which a call begins. */
+export function everyTitleIn(source: string): readonly string[] {
+  const titles = source.matchAll(/\(\s*(["'`])((?:\\.|(?!\1).)*)\1\s*,/gs);
+  return [...titles].map(([, , text]) => text!.replaceAll(/\\(.)/gs, "$1"));
+}
+
 /** The titles of all tests, except those in scripts/, which quote titles as examples. */
 export function allTitles(): readonly Title[] {
   return files()
