@@ -49,6 +49,15 @@ function disturb(): void {
   } else if (chance > 0.8) proxy.refusing = false;
 }
 
+/** Starts a session of a new owner, who may send to each node. */
+async function startOne() {
+  const owner = uuidv7();
+  const session = uuidv7();
+  const tellers = nodes.map(({ sessions }) => new Teller(sessions, owner));
+  await tellers[0]!.one(start(session, "notes"));
+  return { owner, session, tellers };
+}
+
 function heal(): void {
   for (const { proxy } of nodes) {
     proxy.refusing = false;
@@ -60,10 +69,7 @@ test(
   "S8: with the bus cut, delayed and doubled, three nodes write one session without a gap, and every watcher ends at the newest",
   { timeout: 60_000 },
   async () => {
-    const owner = uuidv7();
-    const session = uuidv7();
-    const tellers = nodes.map(({ sessions }) => new Teller(sessions, owner));
-    await tellers[0]!.one(start(session, "notes"));
+    const { owner, session, tellers } = await startOne();
     const watchers = await Promise.all(nodes.map(({ sessions }) => watching(sessions, owner)));
     const writes = tellers.map(async (teller, who) => {
       const revisions: number[] = [];
@@ -91,10 +97,7 @@ test(
   "S3: with the bus cut, delayed and doubled, of two devices on two of three nodes that change one step, one wins and the other is told its value",
   { timeout: 60_000 },
   async () => {
-    const owner = uuidv7();
-    const session = uuidv7();
-    const tellers = nodes.map(({ sessions }) => new Teller(sessions, owner));
-    await tellers[0]!.one(start(session, "notes"));
+    const { session, tellers } = await startOne();
     let seen: string | null = null;
     for (let round = 0; round < 50; round += 1) {
       disturb();
@@ -119,11 +122,9 @@ test(
 );
 
 test("S10: what a node commits while its bus is cut, the watchers of another are sent once it is back", async () => {
-  const owner = uuidv7();
-  const session = uuidv7();
   const [cutOff, other] = nodes;
-  const teller = new Teller(cutOff.sessions, owner);
-  await teller.one(start(session, "notes"));
+  const { owner, session, tellers } = await startOne();
+  const teller = tellers[0]!;
   const watcher = await watching(other.sessions, owner);
   cutOff.proxy.refusing = true;
   cutOff.proxy.cut();

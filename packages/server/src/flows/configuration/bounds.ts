@@ -1,6 +1,6 @@
 import { SessionsError } from "@sessions/core";
 
-/** The most that one owner, one request and one node may use. Each is an option of `createSessions`. */
+/** The most that one owner, one request and one node may use, in any flow. Each is an option of `createSessions`. A usage rule of one flow is a `Limit`. */
 export interface Bounds {
   /**
    * How long one of the application's handlers, or `identify`, may run, in milliseconds. After that its command or request
