@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { SessionsError } from "@sessions/core";
-import { framesOf, logFault } from "./report.ts";
+import { stackFrames, logFault } from "./report.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 afterEach(() => vi.restoreAllMocks());
@@ -61,11 +61,11 @@ test("S11: whatever a message says, the frames are those of the same error witho
     fc.constantFrom("\n", "    at ", "at f (/a.ts:1:1)", "Error: ", "\n    at f (/a.ts:1:1)"),
   );
   const errorOf = (message: string) => new Error(message);
-  const frames = framesOf(errorOf("plain"));
+  const frames = stackFrames(errorOf("plain"));
   expect(frames.length).toBeGreaterThan(0);
   fc.assert(
     fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
-      const found = framesOf(errorOf(parts.join("")));
+      const found = stackFrames(errorOf(parts.join("")));
       expect(found[0]).toBe(frames[0]);
       expect(found.some((line) => line.includes("/a.ts"))).toBe(false);
     }),

@@ -5,7 +5,7 @@ const MAX_CAUSES = 10;
 
 /** Logs a fault and its causes to the console. */
 export function logFault(fault: SessionsError): void {
-  console.error([fault.message, ...framesOf(fault), ...causesOf(fault).flatMap(linesOf)].join("\n"));
+  console.error([fault.message, ...stackFrames(fault), ...causesOf(fault).flatMap(linesOf)].join("\n"));
 }
 
 /** The lines for an error of an application or a driver. Its message may quote what a person typed, so it is shown in development only. */
@@ -14,7 +14,7 @@ function linesOf(cause: Error): readonly string[] {
     process.env["NODE_ENV"] === "development"
       ? `: ${cause.message}`
       : " (its message is shown where NODE_ENV is development: it may quote what a person typed)";
-  return [`  caused by ${/^[\w$.]{1,100}$/.test(cause.name) ? cause.name : "Error"}${message}`, ...framesOf(cause)];
+  return [`  caused by ${/^[\w$.]{1,100}$/.test(cause.name) ? cause.name : "Error"}${message}`, ...stackFrames(cause)];
 }
 
 function causesOf(fault: Error): readonly Error[] {
@@ -28,7 +28,7 @@ function causesOf(fault: Error): readonly Error[] {
 }
 
 /** The stack frames of an error. Its stack holds its message too, which may have lines that look like frames. */
-export function framesOf({ stack, name, message }: Error): readonly string[] {
+export function stackFrames({ stack, name, message }: Error): readonly string[] {
   if (typeof stack !== "string") return [];
   const [head] = /^(?:[\w$.]+(?: \[\w+\])?: )?/.exec(stack)!;
   const heads = message === "" ? [name, `${name}: `] : [head, ""];

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { retainedMonths, listExpiredPartitions, retentionFormat, type Retention } from "../postgres/retention.ts";
 import type { CommandRunner } from "./command-runner.ts";
-import { countText } from "./status.ts";
+import { formatCount } from "./status.ts";
 
 /** Longer than any session. A session's history begins before its end, so each month of history is kept this much longer. */
 const LONGEST_SESSION_MS = 366 * 86_400_000;
@@ -43,8 +43,8 @@ export function addPartitions(program: Command, run: CommandRunner): void {
         return {
           lines: [
             ...made.map((table) => `${dryRun ? "Would make" : "Made"} ${table}`),
-            ...dropped.map((one) => `${dryRun ? "Would drop" : "Dropped"} ${one.table}  ${countText(one)} rows`),
-            ...present.map((one) => `${one.table}  ${countText(one)} rows`),
+            ...dropped.map((one) => `${dryRun ? "Would drop" : "Dropped"} ${one.table}  ${formatCount(one)} rows`),
+            ...present.map((one) => `${one.table}  ${formatCount(one)} rows`),
           ],
           json: { dryRun, made, dropped, partitions: present },
         };

@@ -30,8 +30,8 @@ export function addStatus(program: Command, run: CommandRunner): void {
         return {
           lines: [
             `Active sessions     ${active}, of which ${due} are due to be swept`,
-            `Ended sessions      ${countText(ended)}`,
-            `History entries     ${countText(history)}`,
+            `Ended sessions      ${formatCount(ended)}`,
+            `History entries     ${formatCount(history)}`,
             `Partitions          ${first === null ? "none" : `${first} to ${last}`}`,
           ],
           json: { schema, active, due, ended, history, partitions: { first, last } },
@@ -53,6 +53,6 @@ export async function countActive(
 }
 
 /** A count as text. For a table that is too large to count quickly, it is Postgres' own estimate. */
-export function countText({ rows, exact }: RowCount): string {
+export function formatCount({ rows, exact }: RowCount): string {
   return exact ? String(rows) : `about ${rows}`;
 }

@@ -10,7 +10,7 @@ import { engineKindOf, createKysely, poolSizeOf, type Database, type EngineKind 
 import { databaseFault } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
-import { OwnerConnections, shareOfPool } from "../postgres/connection/owner-connections.ts";
+import { OwnerConnections, defaultOwnerConnections } from "../postgres/connection/owner-connections.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { migrationsOf } from "./rows/migrations.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
@@ -119,7 +119,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
 
   const { database } = options;
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
-  const bounds = boundsFrom({ ownerConnections: shareOfPool(poolSize), ...options.bounds });
+  const bounds = boundsFrom({ ownerConnections: defaultOwnerConnections(poolSize), ...options.bounds });
   const ownerConnections = new OwnerConnections({ connections: bounds.ownerConnections, waitMs: TURN_MS });
   const db = createKysely<Tables>(database, options.prepare === false ? undefined : { schema }, { ownerConnections });
   const partitions = new Partitions(db, schema, partitionedTables);

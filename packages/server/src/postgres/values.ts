@@ -20,11 +20,11 @@ export function time(iso: string): RawBuilder<never> {
 
 /** Bytes, to be written to a bytea column. */
 export function bytes(value: Uint8Array): RawBuilder<string> {
-  return sql<string>`decode(${hexOf(value)}::text, 'hex')`;
+  return sql<string>`decode(${hexFromBytes(value)}::text, 'hex')`;
 }
 
 /** Bytes as hex: how a statement takes them. */
-export function hexOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+export function hexFromBytes({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("hex");
 }
 

@@ -123,16 +123,16 @@ test("S10: a watcher hears of a command whose connection broke after its commit"
   await events.return?.();
 });
 
-test("a hook that breaks its transaction is refused as failed, and its neighbours in the push go on", async () => {
+test("a handler that breaks its transaction is refused as failed, and its neighbours in the push go on", async () => {
   const flow = defineFlow({
-    name: "hooked",
+    name: "handled",
     version: 1,
     steps: { how: step({ input: z.object({ n: z.int() }) }), end: step({ input: z.object({}) }) },
   });
   const faults: string[] = [];
   const node = createSessions<Context>({
     database: pool,
-    identify: () => ({ owner: "hook" }),
+    identify: () => ({ owner: "handler" }),
     sweeps: false,
     onError: ({ code }) => void faults.push(code),
     flows: [
@@ -140,7 +140,7 @@ test("a hook that breaks its transaction is refused as failed, and its neighbour
         steps: {
           how: async ({ input, tx }) => {
             const mine = tx.withTables<{ child: { id: number }; nowhere: { id: number } }>();
-            // A failed statement that the hook swallows, and a constraint that fails only at the commit.
+            // A failed statement that the handler swallows, and a constraint that fails only at the commit.
             if (input.n === 1)
               await mine
                 .insertInto("nowhere")
@@ -153,9 +153,9 @@ test("a hook that breaks its transaction is refused as failed, and its neighbour
       }),
     ],
   });
-  const ada = new Teller(node, "hook");
+  const ada = new Teller(node, "handler");
   const ids = [uuidv7(), uuidv7(), uuidv7()];
-  await ada.push(...ids.map((id) => start(id, "hooked")));
+  await ada.push(...ids.map((id) => start(id, "handled")));
   const { outcomes } = await ada.push(...ids.map((id, index) => submit(id, "how", { n: index + 1 })));
   expect(outcomes).toMatchObject([
     { refusal: { code: "failed" } },

@@ -1,7 +1,7 @@
 import type { Transaction } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import { durationMs, SessionsError, type Duration, type Refusal } from "@sessions/core";
-import { nthNewestCompletion } from "../rows/archive.ts";
+import { nthNewestCompletionMs } from "../rows/archive.ts";
 import { countOpenSessions } from "../rows/active.ts";
 import type { Tables } from "../rows/tables.ts";
 
@@ -68,7 +68,7 @@ export function completions({ atMost, per, timeZone = "UTC" }: CompletionsOption
           ? calendarWindow(nowMs, per, timeZone)
           : // A rolling window does not include its first moment: then the oldest completion no longer counts.
             { fromMs: nowMs - rollingMs! + 1, toMs: null };
-      const reached = await nthNewestCompletion(tx, owner, flow, atMost, window.fromMs);
+      const reached = await nthNewestCompletionMs(tx, owner, flow, atMost, window.fromMs);
       if (reached === null) return null;
       const resetsMs = window.toMs ?? reached + rollingMs!;
       return { code: "limit_reached", limit: name, atMost, resetsAt: new Date(resetsMs).toISOString() };

@@ -69,7 +69,7 @@ export async function listDueSessions(
   const rows = await db
     .selectFrom("session")
     .select([...sessionSelection, ownerSelection])
-    .where("expires_bucket", "<=", time(hourOf(at)))
+    .where("expires_bucket", "<=", time(startOfHour(at)))
     .where("expires_at", "<=", time(at))
     .orderBy("expires_bucket")
     .limit(limit)
@@ -116,7 +116,7 @@ export async function insertActive(
         .values({
           ...sessionValues(owner, stored),
           expires_at: time(stored.snapshot.expiresAt),
-          expires_bucket: time(hourOf(stored.snapshot.expiresAt)),
+          expires_bucket: time(startOfHour(stored.snapshot.expiresAt)),
         })
         .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing())
         .returning(["owner_id", "id"]),
@@ -142,6 +142,6 @@ export async function deleteActive(db: Kysely<Tables>, owner: string, id: string
 }
 
 /** The start of a moment's hour. The indexed value changes only with the hour, so most updates stay heap-only. */
-export function hourOf(iso: string): string {
+export function startOfHour(iso: string): string {
   return `${iso.slice(0, "2026-11-21T05".length)}:00:00Z`;
 }

@@ -100,7 +100,7 @@ export async function insertArchived(db: Kysely<Tables>, owner: string, stored: 
  * When the `nth` newest completion of a flow within a window happened, in milliseconds since 1970;
  * null when there are fewer.
  */
-export async function nthNewestCompletion(
+export async function nthNewestCompletionMs(
   db: Kysely<Tables>,
   owner: string,
   flow: string,

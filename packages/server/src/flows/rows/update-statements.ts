@@ -1,8 +1,8 @@
 import { CompiledQuery, type Kysely } from "kysely";
 import { storedStateOf, type NextRevision } from "./stored-session.ts";
-import { hourOf } from "./active.ts";
+import { startOfHour } from "./active.ts";
 import type { Tables } from "./tables.ts";
-import { hexOf } from "../../postgres/values.ts";
+import { hexFromBytes } from "../../postgres/values.ts";
 
 /** The next revision of an active session. It is written only if the revision before it is still the newest. */
 export interface SessionUpdate extends NextRevision {
@@ -73,11 +73,11 @@ function rowOf({ owner, stored, entry, receipt }: SessionUpdate) {
     version: snapshot.version,
     revision: snapshot.revision,
     state: JSON.stringify(storedStateOf(snapshot)),
-    receipt: hexOf(receipt),
+    receipt: hexFromBytes(receipt),
     entry: stored.lastEntry,
-    hash: hexOf(stored.lastHash),
+    hash: hexFromBytes(stored.lastHash),
     expires_at: snapshot.expiresAt,
-    expires_bucket: hourOf(snapshot.expiresAt),
+    expires_bucket: startOfHour(snapshot.expiresAt),
     body: entry && entry.text,
     at: entry && entry.body.at,
   };

@@ -3,7 +3,7 @@ import { SessionsError } from "@sessions/core";
 import { withTimeLimit } from "../../time-limit.ts";
 import { DefaultSettingsCache } from "./default-settings.ts";
 import { KeyedQueue, TurnTimedOut } from "./keyed-queue.ts";
-import { asPooled, PooledConnection, type Settings } from "./pooled-connection.ts";
+import { asPooled, PooledConnection, type TransactionSettings } from "./pooled-connection.ts";
 import type { OwnerConnections } from "./owner-connections.ts";
 
 /** How long a statement waits for a connection of the pool, in milliseconds. */
@@ -107,7 +107,7 @@ class FixedSettingsDriver implements Driver {
     );
   }
 
-  async beginTransaction(connection: DatabaseConnection, settings: Settings): Promise<void> {
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     await asPooled(connection).begin(settings);
   }
 

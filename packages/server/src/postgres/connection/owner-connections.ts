@@ -39,6 +39,6 @@ export class OwnerConnections {
 }
 
 /** How many connections of a pool one owner may hold: a quarter of them, and at least one. */
-export function shareOfPool(poolSize: number): number {
+export function defaultOwnerConnections(poolSize: number): number {
   return Math.max(1, Math.floor(poolSize / 4));
 }

@@ -3,7 +3,7 @@ import { withTimeLimit } from "../../time-limit.ts";
 import { mayComeFromDefaultSettings, type DefaultSettings } from "./default-settings.ts";
 import { inTransaction } from "./transaction.ts";
 
-export type Settings = Parameters<Driver["beginTransaction"]>[1];
+export type TransactionSettings = Parameters<Driver["beginTransaction"]>[1];
 
 /** How long the answer to a rollback may take, in milliseconds. A connection may hang. */
 const ROLLBACK_MS = 1_000;
@@ -61,7 +61,7 @@ export class PooledConnection implements DatabaseConnection {
     return this.inner.streamQuery<R>(query, chunkSize);
   }
 
-  async begin({ isolationLevel = "read committed", accessMode }: Settings): Promise<void> {
+  async begin({ isolationLevel = "read committed", accessMode }: TransactionSettings): Promise<void> {
     await this.#begin(isolationLevel, accessMode);
     this.#state = "begun";
   }
@@ -104,7 +104,10 @@ export class PooledConnection implements DatabaseConnection {
     return answer;
   }
 
-  async #begin(isolationLevel: Settings["isolationLevel"], asked: Settings["accessMode"]): Promise<void> {
+  async #begin(
+    isolationLevel: TransactionSettings["isolationLevel"],
+    asked: TransactionSettings["accessMode"],
+  ): Promise<void> {
     const { readOnly, settings, obeysIsolation } = this.#defaults;
     const accessMode = asked ?? (readOnly ? "read write" : undefined);
     await this.#driver.beginTransaction(this.inner, {
