@@ -1,5 +1,6 @@
 import { z } from "zod";
 import "./jitless.ts";
+import { assuranceLevels } from "./flow/proof.ts";
 import type { Json } from "./json.ts";
 
 /** Every expected "no", with its meaning for the person. docs/errors.md has a heading for each. */
@@ -8,6 +9,7 @@ export const refusalCodes = {
   conflict: "The step, or one that it depends on, was changed elsewhere meanwhile.",
   step_unreachable: "The step is not on the path, or one before it is missing.",
   rejected: "The application refused it, and gives a reason.",
+  sign_in_again: "The step asks for a newer or surer proof of who the person is.",
   limit_reached: "A usage limit is reached.",
   ended: "The session has already ended.",
   expired: "The session's deadline has passed.",
@@ -44,6 +46,13 @@ export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("conflict"), step: z.string(), changed: z.array(z.string()), theirs: json }),
   z.object({ code: z.literal("step_unreachable"), step: z.string(), current: z.string() }),
   z.object({ code: z.literal("rejected"), step: z.string(), reason: z.string() }),
+  /** `freshMs`: how old the proof may be, in milliseconds. `level`: how sure it must be. Each is there if the step asks for it. */
+  z.object({
+    code: z.literal("sign_in_again"),
+    step: z.string(),
+    freshMs: z.int().optional(),
+    level: z.enum(assuranceLevels).optional(),
+  }),
   /** `resetsAt`: the time from which it is possible again (ISO 8601). It is null if that depends on the person. */
   z.object({
     code: z.literal("limit_reached"),

@@ -63,6 +63,29 @@ test("a completed session has every step that is on all paths, and may lack the 
   expectTypeOf<undefined>().toExtend<CompleteData<typeof free>["a"]>();
 });
 
+test("a flow asks for a fresh proof by the data of its steps, but for sensitive ones", () => {
+  const input = z.object({ cents: z.int() });
+  const review = step({ input: z.object({}), confirm: true, fresh: "12h", level: "aal2" });
+  const steps = { amount: step({ input }), pin: step({ input, sensitive: true }), review };
+  const flow = { name: "f", version: 1, steps } as const;
+  defineFlow({
+    ...flow,
+    fresh: {
+      review: (data) => {
+        expectTypeOf(data.amount).toEqualTypeOf<{ cents: number } | undefined>();
+        expectTypeOf<keyof typeof data>().toEqualTypeOf<"amount" | "review">();
+        return data.amount && data.amount.cents > 100_000 ? "5m" : undefined;
+      },
+    },
+  });
+  // @ts-expect-error the flow has no such step
+  defineFlow({ ...flow, fresh: { revew: () => "5m" } });
+  // @ts-expect-error a duration has a unit
+  defineFlow({ ...flow, fresh: { review: () => "5" } });
+  // @ts-expect-error there is no such level
+  step({ input, confirm: true, level: "aal4" });
+});
+
 test("wrong step names, dependencies and values that are not JSON do not compile", () => {
   const input = z.object({ n: z.int() });
   // @ts-expect-error a path may name only steps of the flow

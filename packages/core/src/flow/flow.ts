@@ -47,6 +47,17 @@ export interface FlowOptions<
    * and the server both run it. `data` has no sensitive steps. Defaults to all steps, in order.
    */
   readonly path?: (data: Partially<VisibleSteps<S>>) => Path;
+  /**
+   * Asks for a fresh proof depending on the data, for steps with `confirm` or `sensitive`: returns how old the person's
+   * proof may be, or nothing to ask for none. It takes the place of the step's own `fresh`. Only the server runs it, on the
+   * data with the submitted step, without sensitive steps. It must be pure and never throw.
+   *
+   * @example
+   * fresh: { review: ({ amount }) => (amount && amount.cents > 100_000 ? "5m" : undefined) }
+   */
+  readonly fresh?:
+    | { readonly [K in StepName<S>]?: (data: Partially<VisibleSteps<S>>) => Duration | undefined }
+    | undefined;
   /** The schema of the value that `complete` on the server returns when the last step is submitted. */
   readonly result?: Result;
   /** Deadlines: since the last change, and since the start. Defaults: 72 hours and 30 days. */
@@ -61,6 +72,9 @@ export interface FlowOptions<
    */
   readonly migrate?: MigrationsInto<Version, S, M>;
 }
+
+/** How old a proof may be, for the submitted data. */
+type FreshnessOf = (data: Readonly<Record<string, Json>>) => Duration | undefined;
 
 /** The definition of a multi-step task, shared by browser and server. Made by {@link defineFlow}. */
 export interface Flow<
@@ -77,6 +91,8 @@ export interface Flow<
   readonly idleMs: number;
   readonly absoluteMs: number;
   readonly migrate: Migrations;
+  /** How old the proof of a step's person may be, by step, for data without sensitive steps. */
+  readonly fresh: Readonly<Record<string, FreshnessOf | undefined>> | undefined;
   /** The path for the submitted data. Throws `path_invalid` if the flow's own function throws or returns no valid path. */
   pathOf(data: Readonly<Record<string, Json>>): readonly StepName<S>[];
   /** The steps that every completed session has. Present in types only. */
@@ -240,6 +256,7 @@ export function defineFlow<
     idleMs,
     absoluteMs,
     migrate: options.migrate ?? {},
+    fresh: options.fresh as Flow["fresh"],
     pathOf(data) {
       if (path === undefined) return stepNames;
       let found: readonly StepName<S>[];

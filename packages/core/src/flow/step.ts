@@ -1,5 +1,7 @@
 import type { z } from "zod";
+import type { Duration } from "../duration.ts";
 import type { Json } from "../json.ts";
+import type { AssuranceLevel } from "./proof.ts";
 
 /** A JSON object. A step's input is one, so that drafts can be kept field by field. */
 export type Fields = { readonly [field: string]: Json | undefined };
@@ -29,6 +31,14 @@ export interface StepOptions<
    * for it. It is sent while the person waits, like a step with `confirm`. A path cannot depend on it. Default false.
    */
   readonly sensitive?: Sensitive;
+  /**
+   * The person must have proved who they are within this time, as in `"5m"`; else a submission is refused as
+   * `sign_in_again`. Only the server judges this: its `identify` says `provedAt`. The step needs `confirm` or `sensitive`,
+   * because a person must be there to prove it. The flow's `fresh` asks depending on the data.
+   */
+  readonly fresh?: Duration;
+  /** How surely the person must have proved who they are; else a submission is refused as `sign_in_again`. As for `fresh`. */
+  readonly level?: AssuranceLevel;
 }
 
 /** One named part of a flow. Made by {@link step}. */
@@ -43,6 +53,8 @@ export interface Step<
   readonly dependsOn: readonly DependsOn[];
   readonly confirm: boolean;
   readonly sensitive: Sensitive;
+  readonly fresh?: Duration;
+  readonly level?: AssuranceLevel;
   /**
    * Whether the device keeps a submission until the server has it, and offers it again if the step is cleared. False if the
    * step has `confirm` or is sensitive.
@@ -64,14 +76,12 @@ export function step<
   const DependsOn extends string = never,
   const Sensitive extends boolean = false,
 >(options: StepOptions<Input, Output, DependsOn, Sensitive>): Step<Input, Output, NoInfer<DependsOn>, Sensitive> {
-  const { confirm = false, sensitive = false } = options;
-  return {
-    input: options.input,
-    output: options.output as Output,
-    dependsOn: options.dependsOn ?? [],
-    confirm,
-    // If it is left out, the type parameter has its default.
-    sensitive: sensitive as Sensitive,
-    kept: !confirm && !sensitive,
-  };
+  const { dependsOn = [], confirm = false, sensitive = false } = options;
+  // The type parameters of an option that is left out have their defaults.
+  return { ...options, dependsOn, confirm, sensitive, kept: !confirm && !sensitive } as Step<
+    Input,
+    Output,
+    NoInfer<DependsOn>,
+    Sensitive
+  >;
 }

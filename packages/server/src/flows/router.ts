@@ -107,7 +107,7 @@ export function createRouter({
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((call): Promise<PushReply> =>
       answerCall(call.ctx, async () => {
-        const reply = await commands.push(await signedIn(call), call.input, call.ctx);
+        const reply = await commands.push(await identified(call), call.input, call.ctx);
         return { ...reply, snapshots: reply.snapshots.map(redact) };
       }),
     ),

@@ -3,6 +3,7 @@ import { createParser, SessionsError, type Command, type Device, type Snapshot }
 import { databaseFault, isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";
+import type { Identity } from "../configuration/identity.ts";
 import type { Reader } from "../reads/reader.ts";
 import { nextRevision, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
@@ -41,16 +42,17 @@ type AcceptedJudgement = Extract<Judgement, { settled: false }>;
  */
 export async function executeCommand(
   context: ExecutionContext,
-  owner: string,
+  identity: Identity,
   device: Device,
   command: Command,
   before: StoredSession | undefined,
 ): Promise<Decision> {
+  const { owner } = identity;
   const { cache, cpu, flows, now, partitions, publish, reader, report, telemetry } = context;
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, command.session);
   telemetry.recordCacheLookup(stored !== undefined);
   let fresh = false;
-  const judging = { device, parse: createParser() };
+  const judging = { device, proof: identity, parse: createParser() };
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) {
       const found: StoredSession | null = await reader.load(owner, command.session);

@@ -1,5 +1,6 @@
 import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from "@sessions/core";
 import type { SessionNotice } from "../../bus/bus.ts";
+import type { Identity } from "../configuration/identity.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
 import type { EngineKind } from "../../postgres/database.ts";
 import { busyDecision } from "./busy.ts";
@@ -47,12 +48,13 @@ export class CommandProcessor {
   }
 
   /** Executes the commands of a push. `request` is the same object for all pushes that are answered together. */
-  push(owner: string, pushed: PushRequest, request: object): Promise<PushReply> {
+  push(identity: Identity, pushed: PushRequest, request: object): Promise<PushReply> {
     const attributes = { "sessions.commands": pushed.commands.length };
-    return this.#context.telemetry.span("sessions.push", attributes, () => this.#push(owner, pushed, request));
+    return this.#context.telemetry.span("sessions.push", attributes, () => this.#push(identity, pushed, request));
   }
 
-  async #push(owner: string, pushed: PushRequest, request: object): Promise<PushReply> {
+  async #push(identity: Identity, pushed: PushRequest, request: object): Promise<PushReply> {
+    const { owner } = identity;
     const { bounds, telemetry } = this.#context;
     const { protocol, commands } = pushed;
     const refusedUnread = (outcome: Outcome, outcomes = commands.map(() => outcome)) => {
@@ -71,16 +73,17 @@ export class CommandProcessor {
     this.#inFlight += commands.length;
     this.#inFlightOf.add(owner, commands.length);
     try {
-      return await this.#execute(owner, pushed, request);
+      return await this.#execute(identity, pushed, request);
     } finally {
       this.#inFlight -= commands.length;
       this.#inFlightOf.add(owner, -commands.length);
     }
   }
 
-  async #execute(owner: string, { device, commands }: PushRequest, request: object): Promise<PushReply> {
+  async #execute(identity: Identity, { device, commands }: PushRequest, request: object): Promise<PushReply> {
+    const { owner } = identity;
     const { bySession, malformed } = await parseCommands(commands, (work) => this.#context.cpu.run(owner, work));
-    const push = new Push(this.#context, owner, device, request);
+    const push = new Push(this.#context, identity, device, request);
     const { outcomes, snapshots } = await push.execute(bySession, malformed);
     if (outcomes.some(isNewlyAccepted)) await this.#devices.record(owner, device);
     return { now: this.#iso(), outcomes, snapshots };

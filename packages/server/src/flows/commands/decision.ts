@@ -1,8 +1,8 @@
 import type { Kysely, Transaction } from "kysely";
-import { SessionsError, type AdvanceContext, type Command, type Outcome, type Refusal } from "@sessions/core";
+import { SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core";
 import type { Bounds } from "../configuration/bounds.ts";
 import { HandlerFailed, runHandlers } from "./handlers.ts";
-import { judge, refusedOutcome } from "./judgement.ts";
+import { judge, refusedOutcome, type JudgementContext } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
@@ -43,7 +43,7 @@ export interface DecisionContext {
 const NEAR_SESSIONS = 1_000;
 
 /** The context of a judgement, without the time. */
-export type JudgementContext = Omit<AdvanceContext, "nowMs">;
+export type Judging = Omit<JudgementContext, "nowMs">;
 
 /** Another writer came first, so the transaction must be rolled back. */
 class RevisionConflict extends Error {}
@@ -67,7 +67,7 @@ class RolledBack extends Error {
 export async function decide(
   context: DecisionContext,
   owner: string,
-  judging: JudgementContext,
+  judging: Judging,
   command: Command,
   served: Served,
 ): Promise<Decision | null> {
@@ -94,7 +94,7 @@ async function decideInTransaction(
   tx: Transaction<Tables>,
   context: DecisionContext,
   owner: string,
-  judging: JudgementContext,
+  judging: Judging,
   command: Command,
   served: Served,
 ): Promise<Decision | null> {

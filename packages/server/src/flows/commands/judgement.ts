@@ -6,8 +6,9 @@ import {
   type Command,
   type Outcome,
   type Refusal,
-  type SessionsError,
+  SessionsError,
 } from "@sessions/core";
+import { proofRefusal, type Proof } from "../configuration/proof.ts";
 import type { Served } from "../configuration/served-flow.ts";
 import { matchReceipt, type StoredSession } from "../rows/stored-session.ts";
 
@@ -20,6 +21,11 @@ export type Judgement =
   | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
   | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: Served };
 
+/** When a command is judged, which device sent it, and what is known of the person's proof. Drafts need no proof. */
+export interface JudgementContext extends AdvanceContext {
+  readonly proof?: Proof;
+}
+
 export const refusedOutcome = (refusal: Refusal): Outcome => ({ status: "refused", refusal });
 
 /** Judges a command by its receipt, else by the rules. Pure. */
@@ -27,7 +33,7 @@ export function judge(
   flows: ReadonlyMap<string, Served>,
   stored: StoredSession | null,
   command: Command,
-  context: AdvanceContext,
+  context: JudgementContext,
 ): Judgement {
   const settle = (outcome: Outcome): Judgement => ({ settled: true, outcome });
 
@@ -50,5 +56,21 @@ export function judge(
   if (isFull && advanced.change?.kind === "submit") {
     return settle(refusedOutcome({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
   }
-  return { settled: false, advanced, served };
+  return refusedForProof(served, advanced, context) ?? { settled: false, advanced, served };
+}
+
+/** Only the server judges the proof, last of the rules: nobody proves who they are for a command that is refused anyway. */
+function refusedForProof(
+  { flow }: Served,
+  { change, session }: Extract<Advanced, { accepted: true }>,
+  { proof = {}, nowMs }: JudgementContext,
+): Judgement | null {
+  if (change?.kind !== "submit") return null;
+  try {
+    const refusal = proofRefusal(flow, change.step, session, proof, nowMs);
+    return refusal && { settled: true, outcome: refusedOutcome(refusal) };
+  } catch (error) {
+    if (!(error instanceof SessionsError)) throw error;
+    return { settled: true, outcome: refusedOutcome({ code: "failed" }), fault: error };
+  }
 }

@@ -1,5 +1,6 @@
 import { atTime, type Device, type DraftCommand, type Outcome, type PushReply, type Snapshot } from "@sessions/core";
 import { forEachConcurrently } from "../../concurrency.ts";
+import type { Identity } from "../configuration/identity.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
 import type { StoredSession } from "../rows/stored-session.ts";
 import { busyDecisionFor, isBusy, isOverload, busyDecision, RETRY_AFTER_MS } from "./busy.ts";
@@ -19,6 +20,7 @@ export interface PushContext extends ExecutionContext {
 /** One push of an owner: it executes the commands, and collects the reply within its budget. */
 export class Push {
   readonly #context: PushContext;
+  readonly #identity: Identity;
   readonly #owner: string;
   readonly #device: Device;
   /** The request that all pushes answered together share. */
@@ -27,9 +29,10 @@ export class Push {
   readonly #outcomes: Outcome[] = [];
   readonly #snapshots: Snapshot[] = [];
 
-  constructor(context: PushContext, owner: string, device: Device, request: object) {
+  constructor(context: PushContext, identity: Identity, device: Device, request: object) {
     this.#context = context;
-    this.#owner = owner;
+    this.#identity = identity;
+    this.#owner = identity.owner;
     this.#device = device;
     this.#request = request;
     this.#budget = new ReplyBudget(context.bounds.pageBytes);
@@ -98,10 +101,12 @@ export class Push {
       const decision =
         last !== undefined && isBusy(last.outcome)
           ? busyDecision
-          : await executeCommand(this.#context, this.#owner, this.#device, command, current).catch((error: unknown) => {
-              if (!isOverload(error)) throw error;
-              return busyDecision;
-            });
+          : await executeCommand(this.#context, this.#identity, this.#device, command, current).catch(
+              (error: unknown) => {
+                if (!isOverload(error)) throw error;
+                return busyDecision;
+              },
+            );
       decisions.push(decision);
     }
     return decisions;

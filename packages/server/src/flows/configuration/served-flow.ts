@@ -15,6 +15,7 @@ import {
   type StepsWithOutput,
 } from "@sessions/core";
 import type { Limit } from "./limits.ts";
+import { checkProofs } from "./proof.ts";
 
 /**
  * The application's own tables, as `tx` sees them. Declare them once:
@@ -113,7 +114,8 @@ export interface Served {
 /**
  * Adds the server's part to a flow: its limits, the handlers of its steps and the handler of its completion.
  *
- * @throws {SessionsError} `configuration_invalid` when a handler that the flow needs is missing.
+ * @throws {SessionsError} `configuration_invalid` when a handler that the flow needs is missing, or a step cannot ask for a
+ *   proof as it does.
  * @example
  * serve(transfer, {
  *   limits: [completions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" })],
@@ -133,6 +135,7 @@ export function serve<F extends AnyFlow>(flow: F, options: ServeOptions<F>): Ser
       );
     }
   }
+  checkProofs(flow);
   if (flow.result !== undefined && complete === undefined) {
     throw new SessionsError("configuration_invalid", `Flow ${flow.name} has a result and needs \`complete\`.`);
   }

@@ -1,0 +1,96 @@
+import {
+  assuranceLevels,
+  durationMs,
+  SessionsError,
+  type AnyFlow,
+  type AssuranceLevel,
+  type Refusal,
+  type Snapshot,
+  type Step,
+} from "@sessions/core";
+import type { Identity } from "./identity.ts";
+
+/** How old the proof of a person may be, in milliseconds, and how sure it must be. */
+interface RequiredProof {
+  readonly freshMs?: number;
+  readonly level?: AssuranceLevel;
+}
+
+/** What is known of a sign-in's proof. */
+export type Proof = Pick<Identity, "provedAt" | "level">;
+
+/** @throws {SessionsError} `configuration_invalid` if a step asks for a proof that nobody could give, or be asked for. */
+export function checkProofs(flow: AnyFlow): void {
+  const invalid = (step: string, detail: string) =>
+    new SessionsError("configuration_invalid", `Flow ${flow.name}: step ${step} ${detail}`);
+  for (const name of Object.keys(flow.fresh ?? {})) {
+    if (!flow.stepNames.includes(name))
+      throw invalid(name, "is asked for a fresh proof, and the flow has no such step.");
+  }
+  for (const [name, step] of Object.entries<Step>(flow.steps)) {
+    if (step.fresh !== undefined && durationMs(step.fresh) === undefined) {
+      throw invalid(name, 'has a `fresh` that is no duration, such as "5m".');
+    }
+    if (step.level !== undefined && !assuranceLevels.includes(step.level)) {
+      throw invalid(name, "has a `level` that is none of aal1, aal2 and aal3.");
+    }
+    // A step that is queued may be sent when nobody is there to prove anything.
+    if (step.kept && asksForProof(flow, name))
+      throw invalid(name, "asks for a proof, and needs `confirm` or `sensitive`.");
+  }
+}
+
+/**
+ * The refusal of a submission whose step asks for a better proof; null if the proof will do. `session` is the session with
+ * the submission.
+ *
+ * @throws {SessionsError} `context_invalid` if the step asks for a proof, and `identify` tells nothing of it.
+ */
+export function proofRefusal(
+  flow: AnyFlow,
+  name: string,
+  session: Snapshot,
+  { provedAt, level }: Proof,
+  nowMs: number,
+): Refusal | null {
+  if (!asksForProof(flow, name)) return null;
+  if (provedAt === undefined) throw untold(flow, name, "`provedAt`");
+  const required = requiredProof(flow, name, session);
+  if (required.level !== undefined && level === undefined) throw untold(flow, name, "`level`");
+  const isFresh = required.freshMs === undefined || nowMs - provedAt <= required.freshMs;
+  const isSure = assuranceLevels.indexOf(required.level ?? "aal1") <= assuranceLevels.indexOf(level ?? "aal1");
+  return isFresh && isSure ? null : { code: "sign_in_again", step: name, ...required };
+}
+
+/** Whether a step may ask for a proof, whatever the data. */
+function asksForProof({ steps, fresh }: AnyFlow, name: string): boolean {
+  const step = steps[name] as Step;
+  return step.fresh !== undefined || step.level !== undefined || Object.hasOwn(fresh ?? {}, name);
+}
+
+function requiredProof(flow: AnyFlow, name: string, session: Snapshot): RequiredProof {
+  const step = flow.steps[name] as Step;
+  const fresh = Object.hasOwn(flow.fresh ?? {}, name) ? freshnessOf(flow, name, session) : step.fresh;
+  const freshMs = fresh === undefined ? undefined : durationMs(fresh);
+  if (fresh !== undefined && freshMs === undefined) throw broken(flow, name, "returned no duration.");
+  return { ...(freshMs !== undefined && { freshMs }), ...(step.level !== undefined && { level: step.level }) };
+}
+
+function freshnessOf(flow: AnyFlow, name: string, session: Snapshot) {
+  const isVisible = ([step]: [string, unknown]) => (flow.steps[step] as Step | undefined)?.sensitive === false;
+  const visible = Object.fromEntries(Object.entries(session.data).filter(isVisible));
+  try {
+    return flow.fresh?.[name]?.(visible);
+  } catch (cause) {
+    throw broken(flow, name, "threw.", { cause });
+  }
+}
+
+const broken = (flow: AnyFlow, name: string, detail: string, options?: { readonly cause: unknown }) =>
+  new SessionsError("flow_invalid", `Flow ${flow.name}: \`fresh\` of step ${name} ${detail}`, options);
+
+const untold = (flow: AnyFlow, name: string, what: string) =>
+  new SessionsError(
+    "context_invalid",
+    `Flow ${flow.name}: step ${name} asks for a proof, and \`identify\` returns no ${what}. Return it beside \`owner\`.`,
+  );
