@@ -1,0 +1,35 @@
+import { presentedToken } from "./presented-token.ts";
+import type { RequestHead } from "./request-head.ts";
+
+/** Methods that change nothing: RFC 9110, section 9.2.1. */
+const safeMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+
+/**
+ * Whether a page of another site may have sent a request that changes something. `origins` are other origins of the
+ * application.
+ *
+ * | Sec-Fetch-Site | Origin | a token by bearer | a cookie | refused |
+ * | --- | --- | --- | --- | --- |
+ * | `same-origin`, `none` | any | any | any | no |
+ * | any other | any | no | any | yes |
+ * | absent | own, or in `origins` | any | any | no |
+ * | absent | any other | no | any | yes |
+ * | absent | absent | no | yes | yes |
+ * | absent | absent | no | no | no |
+ * | any | any | yes | any | no: no browser adds it by itself |
+ */
+export function isCrossSite(request: RequestHead, origins: readonly string[] = []): boolean {
+  const { headers, method } = request;
+  if (safeMethods.includes(method.toUpperCase())) return false;
+  if (presentedToken(request)?.way === "bearer") return false;
+  const site = headers.get("sec-fetch-site");
+  if (site !== null) return site !== "same-origin" && site !== "none";
+  const origin = headers.get("origin");
+  if (origin === null) return headers.get("cookie") !== null;
+  return !isOwn(origin, request.origin) && !origins.includes(origin);
+}
+
+/** Behind a proxy a request to https looks like one to http. The page of the same host over https is no other site's. */
+function isOwn(origin: string, own: string | null): boolean {
+  return own !== null && (origin === own || origin === own.replace(/^http:/, "https:"));
+}

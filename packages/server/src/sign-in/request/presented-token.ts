@@ -1,0 +1,18 @@
+import { parseToken, type Token } from "../token/token.ts";
+import { cookieValues } from "./cookies.ts";
+import type { RequestHead } from "./request-head.ts";
+
+export interface PresentedToken {
+  readonly token: Token;
+  readonly way: "cookie" | "bearer";
+}
+
+/** The token of a request. Each text that is no token is nobody's, in the same way. */
+export function presentedToken(request: Pick<RequestHead, "headers" | "origin">): PresentedToken | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  const byBearer = bearer === undefined ? undefined : parseToken(bearer);
+  if (byBearer) return { token: byBearer, way: "bearer" };
+  const [value, ...others] = cookieValues(request, "sign-in");
+  const token = value === undefined || others.length > 0 ? undefined : parseToken(value);
+  return token && { token, way: "cookie" };
+}

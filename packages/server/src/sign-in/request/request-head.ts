@@ -1,0 +1,12 @@
+/** The part of a request that tells where it comes from. */
+export interface RequestHead {
+  readonly method: string;
+  /** The request's own origin, such as "https://bank.example". Null if the request names no host. */
+  readonly origin: string | null;
+  readonly headers: RequestHeaders;
+}
+
+/** Headers, read as `Headers` are: in upper or lower case, and null for none. */
+export interface RequestHeaders {
+  get(name: string): string | null;
+}
