@@ -56,9 +56,9 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
           // What is sent to a distributed Postgres, on a plain one.
           name: "postgres-citus-flags",
           include: [
-            "packages/server/src/flows/{sessions,rows/archive,rows/history,served/limits,commands/{cache,engine},watch/watch}.pg.test.ts",
+            "packages/server/src/flows/{sessions,rows/archive,rows/history,configuration/limits,commands/{cache,command-processor},watch/watch}.pg.test.ts",
           ],
-          env: { SESSIONS_TEST_ENGINE: "citus" },
+          env: { SESSIONS_TEST_DATABASE_KIND: "citus" },
           globalSetup: "packages/server/src/testing/global-setup.ts",
           testTimeout: 30_000,
           hookTimeout: 30_000,

@@ -1,5 +1,5 @@
 import { PGlite } from "@electric-sql/pglite";
-import { createSessions, openSessions, serve, type Generated } from "@sessions/server";
+import { createSessions, maxOpenSessions, serve, type Generated } from "@sessions/server";
 import { initTRPC } from "@trpc/server";
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import express from "express";
@@ -29,7 +29,7 @@ const sessions = createSessions({
   identify: () => ({ owner: "ada" }),
   flows: [
     serve(repair, {
-      limits: [openSessions({ atMost: 10 })],
+      limits: [maxOpenSessions({ atMost: 10 })],
       complete: async ({ data, owner, session, tx }) => {
         const { id } = await tx
           .insertInto("ticket")

@@ -1,4 +1,11 @@
-import { readable, SessionsError, storable, type AnyFlow, type Device, type Outcome } from "@sessions/core";
+import {
+  stripControlCharacters,
+  SessionsError,
+  toStorableJson,
+  type AnyFlow,
+  type Device,
+  type Outcome,
+} from "@sessions/core";
 import { deviceName } from "./device-name.ts";
 import { browserEnvironment, type Environment } from "./environment.ts";
 import { enqueue } from "./record/queue.ts";
@@ -57,7 +64,7 @@ export type SessionsClientOptions = CommonOptions & (UrlOptions | TransportOptio
 /**
  * An owner's sessions on this device. {@link createSessionsClient} makes them. After `close`, and after `forget` in any tab,
  * `start` and every change of a session throw `closed`; `open` and `list` still show the sessions in memory. A method with
- * a flow that is not among `flows` throws `flow_unknown`. A server that renders a page stores and sends nothing: there all
+ * a flow that is not among `flows` throws `flow_not_registered`. A server that renders a page stores and sends nothing: there all
  * sessions and lists are `loading`, and every change throws `closed`.
  */
 export interface SessionsClient {
@@ -121,7 +128,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
   const sync = createSync({
     owner: options.owner,
     profile: options.profile ?? "",
-    deviceName: readable(options.deviceName ?? deviceName())
+    deviceName: stripControlCharacters(options.deviceName ?? deviceName())
       .slice(0, 100)
       .replaceAll(/\p{Surrogate}/gu, "\ufffd"),
     flows,
@@ -145,7 +152,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
 
   function known({ name }: AnyFlow): AnyFlow {
     const flow = flows.get(name);
-    if (flow === undefined) throw new SessionsError("flow_unknown", `Flow ${name}.`);
+    if (flow === undefined) throw new SessionsError("flow_not_registered", `Flow ${name}.`);
     return flow;
   }
 
@@ -220,7 +227,7 @@ function keyOf(flow: string, id: string): string {
 
 /** Whether a value can name a store in every browser. Callers without types may give anything. */
 function isName(name: unknown): name is string {
-  return typeof name === "string" && name.length <= 200 && storable(name).ok;
+  return typeof name === "string" && name.length <= 200 && toStorableJson(name).ok;
 }
 
 function checked(options: SessionsClientOptions, flows: ReadonlyMap<string, AnyFlow>): SessionTransport {

@@ -10,7 +10,7 @@ export const faultCodes = {
   database_not_migrated: "The database lacks tables that this version needs.",
   database_newer: "The database was migrated by a newer version.",
   output_invalid: "A step handler or `complete` returned something that its schema does not allow.",
-  hook_failed: "The application's own step handler or `complete` threw.",
+  handler_failed: "The application's own step handler or `complete` threw.",
   handler_timed_out: "The application's own step handler or `complete` took too long.",
   database_failed: "The database refused a statement.",
   closed: "The sessions object was closed.",
@@ -18,7 +18,7 @@ export const faultCodes = {
   router_not_found: "Where the page looks for the router, something else answers.",
   answer_unexpected: "Something answered in the router's place.",
   origin_refused: "A server of another origin does not answer this page.",
-  flow_unknown: "A flow was asked for that `createSessionsClient` was not given.",
+  flow_not_registered: "A flow was asked for that `createSessionsClient` was not given.",
 } as const;
 
 export type FaultCode = keyof typeof faultCodes;

@@ -25,20 +25,20 @@ export {
   type IsGiven,
   type OutputOf,
   type Outputs,
-  type PathsOf,
+  type FieldPathsOf,
   type ResultOf,
   type StepsOf,
   type StepsWithOutput,
   type VisibleData,
   type VisibleInputs,
-  type Typed,
-  type ValuesOf,
+  type PartialInput,
+  type FormValuesOf,
 } from "./flow/flow.ts";
 export { idSchema } from "./id.ts";
-export { notStorable, parse, submittedInput } from "./session/input.ts";
-export { counted } from "./issues.ts";
+export { notStorable, parseInput, submittedInput } from "./session/input.ts";
+export { boundedIssues } from "./issues.ts";
 export { assuranceLevels, type AssuranceLevel } from "./flow/proof.ts";
-export { MAX_INPUT_LENGTH, sameJson, storable, type Issue, type Json, type Storable } from "./json.ts";
+export { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Issue, type Json, type Storable } from "./json.ts";
 export { liftDrafts, liftInput, liftSession, type Lifted, type ShownSession } from "./session/lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./flow/migration.ts";
 export {
@@ -63,15 +63,15 @@ export {
   type WatchEvent,
   type WatchRequest,
 } from "./protocol/protocol.ts";
-export { readable } from "./protocol/readable.ts";
+export { stripControlCharacters } from "./protocol/control-characters.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
-export { apply, atTime, type Change } from "./session/change.ts";
+export { applyChange, expireIfDue, type HistoryChange } from "./session/change.ts";
 export { advance, seenBy, type Advanced, type AdvanceContext } from "./session/session.ts";
 export { createParser, type Parser } from "./session/parser.ts";
 export { progressOf, type Progress } from "./session/progress.ts";
 export { statuses, type Drafts, type Snapshot, type Status } from "./protocol/snapshot.ts";
-export { fieldValues, mergeFields, dropSubmitted } from "./session/drafts.ts";
-export { covers, seenIn, slotOf, type Slot } from "./protocol/slot.ts";
-export { deviceOf, newestOfEach, nextStamp, oldest, type Stamp } from "./protocol/stamp.ts";
+export { fieldValues, mergeFields, withoutSeenFields } from "./session/drafts.ts";
+export { hasSeen, seenStamps, draftFieldOf, type DraftField } from "./protocol/draft-field.ts";
+export { stampDevice, newestOfEach, nextStamp, minStamp, type Stamp } from "./protocol/stamp.ts";
 export { redact } from "./session/redact.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./flow/step.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { counted, MAX_ISSUES } from "./issues.ts";
-import { storable } from "./json.ts";
+import { boundedIssues, MAX_ISSUES } from "./issues.ts";
+import { toStorableJson } from "./json.ts";
 
 const issue = fc.record({
   path: fc.array(fc.oneof(fc.string({ unit: "binary", maxLength: 1_000 }), fc.nat())),
@@ -11,7 +11,7 @@ const issue = fc.record({
 test("S25: so many issues are told, each of a bounded length, and none is left uncounted", () => {
   fc.assert(
     fc.property(fc.array(issue, { maxLength: 60 }), fc.nat(5), (found, others) => {
-      const { issues, more = 0 } = counted(found, others);
+      const { issues, more = 0 } = boundedIssues(found, others);
       expect(issues.length + more).toBe(found.length + others);
       expect(issues.length).toBeLessThanOrEqual(MAX_ISSUES);
       for (const [index, { path, message }] of issues.entries()) {
@@ -27,14 +27,14 @@ test("S25: so many issues are told, each of a bounded length, and none is left u
 
 test("S25: of a long path the beginning is told", () => {
   const path = Array.from({ length: 30 }, (_, at) => (at % 2 === 0 ? "k".repeat(150) : at));
-  const [issue] = counted([{ path, message: "No." }]).issues;
+  const [issue] = boundedIssues([{ path, message: "No." }]).issues;
   expect(issue!.path).toEqual(path.slice(0, issue!.path.length));
   expect(issue!.path.join("").length).toBeLessThanOrEqual(1_000);
   expect(issue!.path.length).toBeGreaterThan(10);
 });
 
 test("S25: what cannot be kept is looked through once, and its issues are counted", () => {
-  expect(storable(Array.from({ length: 10_000 }, () => "\0"))).toMatchObject({
+  expect(toStorableJson(Array.from({ length: 10_000 }, () => "\0"))).toMatchObject({
     ok: false,
     issues: Array.from({ length: MAX_ISSUES }, (_, index) => ({ path: [index] })),
     more: 10_000 - MAX_ISSUES,

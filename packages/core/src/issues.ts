@@ -8,7 +8,7 @@ const MAX_TEXT = 200;
 const MAX_PATH = 1_000;
 
 /** Issues for a refusal: the first ones, each cut to a limited length. `more` counts the others. */
-export function counted(
+export function boundedIssues(
   found: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
   others = 0,
 ): { issues: { path: (string | number)[]; message: string }[]; more?: number } {

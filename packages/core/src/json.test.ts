@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MAX_DEPTH, MAX_INPUT_LENGTH, sameJson, storable, type Json } from "./json.ts";
+import { MAX_DEPTH, MAX_INPUT_LENGTH, sameJson, toStorableJson, type Json } from "./json.ts";
 
 const issuesOf = (value: unknown) => {
-  const result = storable(value);
+  const result = toStorableJson(value);
   return result.ok || result.tooLarge ? result : result.issues;
 };
 const nested = (depth: number): unknown => (depth === 0 ? 1 : { in: nested(depth - 1) });
@@ -18,10 +18,10 @@ test("any value is stored as the JSON that it is, or refused", () => {
   });
   fc.assert(
     fc.property(anything, (value) => {
-      const result = storable(value);
+      const result = toStorableJson(value);
       if (!result.ok) return;
       expect(JSON.parse(JSON.stringify(result.value))).toEqual(JSON.parse(JSON.stringify(value)));
-      expect(storable(result.value)).toEqual(result);
+      expect(toStorableJson(result.value)).toEqual(result);
     }),
     { numRuns: 2000 },
   );
@@ -44,7 +44,7 @@ test("every JSON value that Postgres can keep is taken as it is", () => {
   })).value;
   fc.assert(
     fc.property(json, (value) => {
-      expect(storable(value)).toEqual({ ok: true, value });
+      expect(toStorableJson(value)).toEqual({ ok: true, value });
     }),
   );
 });
@@ -69,29 +69,29 @@ test.each([
 });
 
 test("undefined fields are dropped, at any depth", () => {
-  expect(storable({ a: undefined, b: [{ c: undefined, d: 1 }] })).toEqual({ ok: true, value: { b: [{ d: 1 }] } });
+  expect(toStorableJson({ a: undefined, b: [{ c: undefined, d: 1 }] })).toEqual({ ok: true, value: { b: [{ d: 1 }] } });
 });
 
 test("a whole emoji is not taken for half of one", () => {
-  expect(storable("😀")).toEqual({ ok: true, value: "😀" });
+  expect(toStorableJson("😀")).toEqual({ ok: true, value: "😀" });
 });
 
 test("a value may be nested up to the limit and no deeper, even when it contains itself", () => {
-  expect(storable(nested(MAX_DEPTH)).ok).toBe(true);
+  expect(toStorableJson(nested(MAX_DEPTH)).ok).toBe(true);
   expect(issuesOf(nested(MAX_DEPTH + 1))).toMatchObject([{ path: [], message: expect.stringContaining("32") }]);
   const round: { self?: unknown; twice?: unknown } = {};
   round.self = round;
   round.twice = round;
-  expect(storable(round).ok).toBe(false);
+  expect(toStorableJson(round).ok).toBe(false);
 });
 
 test("a value that is too large is refused as that, whether its bulk is text, keys, numbers or items", () => {
   const tooLarge = { ok: false, tooLarge: true };
-  expect(storable("x".repeat(MAX_INPUT_LENGTH - 10)).ok).toBe(true);
-  expect(storable("x".repeat(MAX_INPUT_LENGTH))).toEqual(tooLarge);
-  expect(storable({ ["k".repeat(MAX_INPUT_LENGTH)]: 1 })).toEqual(tooLarge);
-  expect(storable(Array(Math.ceil(MAX_INPUT_LENGTH / 6)).fill(123_456))).toEqual(tooLarge);
-  expect(storable(Array(MAX_INPUT_LENGTH + 1).fill(null))).toEqual(tooLarge);
+  expect(toStorableJson("x".repeat(MAX_INPUT_LENGTH - 10)).ok).toBe(true);
+  expect(toStorableJson("x".repeat(MAX_INPUT_LENGTH))).toEqual(tooLarge);
+  expect(toStorableJson({ ["k".repeat(MAX_INPUT_LENGTH)]: 1 })).toEqual(tooLarge);
+  expect(toStorableJson(Array(Math.ceil(MAX_INPUT_LENGTH / 6)).fill(123_456))).toEqual(tooLarge);
+  expect(toStorableJson(Array(MAX_INPUT_LENGTH + 1).fill(null))).toEqual(tooLarge);
 });
 
 test("sameJson knows equal values, whatever the order of their keys, and tells others apart", () => {
@@ -104,7 +104,7 @@ test("sameJson knows equal values, whatever the order of their keys, and tells o
         .map(([key, item]) => [key, reordered(item)]),
     );
   };
-  const value = fc.jsonValue().filter((json) => storable(json).ok) as fc.Arbitrary<Json>;
+  const value = fc.jsonValue().filter((json) => toStorableJson(json).ok) as fc.Arbitrary<Json>;
   fc.assert(
     fc.property(value, (json) => {
       expect(sameJson(json, reordered(json) as Json)).toBe(true);

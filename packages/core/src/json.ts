@@ -31,7 +31,7 @@ export type Storable =
  * Postgres refuses NUL and lone surrogates in jsonb. A `__proto__` key would change the prototype of an object. A deep value
  * would overflow the stack of a recursive reader.
  */
-export function storable(value: unknown): Storable {
+export function toStorableJson(value: unknown): Storable {
   const issues: Issue[] = [];
   const path: (string | number)[] = [];
   let more = 0;

@@ -5,10 +5,10 @@ import {
   type DraftOf,
   type InputOf,
   type Json,
-  type PathsOf,
+  type FieldPathsOf,
   type Refusal,
   type StepsOf,
-  type ValuesOf,
+  type FormValuesOf,
 } from "@sessions/core";
 import { useCallback, useMemo, useState } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
@@ -17,7 +17,7 @@ import { useSession } from "./use-session.ts";
 /** One step of a session, for the form that shows it. */
 export interface UseStepResult<F extends AnyFlow, K extends StepsOf<F>> {
   /** The values that the form shows, by field: the draft of any device, or else the submitted input as it was typed. The same object until a value changes. */
-  readonly values: ValuesOf<F, K>;
+  readonly values: FormValuesOf<F, K>;
   /** Keeps typed fields. It leaves out fields that are the same in `values`. */
   draft(fields: DraftOf<F, K>): DraftHandle;
   submit(input: InputOf<F, K>): SubmissionHandle;
@@ -37,7 +37,7 @@ export interface UseStepResult<F extends AnyFlow, K extends StepsOf<F>> {
    * The refusal's messages: the first one for each field or part of a field, by its path, as in `"street"`,
    * `"address.street"` and `"lines.0.amount"`. The message for the whole input is under `""`.
    */
-  readonly issues: { readonly [Path in PathsOf<F, K> | ""]?: string };
+  readonly issues: { readonly [Path in FieldPathsOf<F, K> | ""]?: string };
   /** A conflict between a change of this step here and one elsewhere. It waits for the person's decision; null for none. */
   readonly conflict: Extract<Conflict<F>, { readonly step: K }> | null;
 }
@@ -105,7 +105,7 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(
   return useMemo(
     () => ({
       // The application's own forms made these values.
-      values: values as ValuesOf<F, K>,
+      values: values as FormValuesOf<F, K>,
       draft,
       submit,
       pending: mine?.pending ?? false,

@@ -3,23 +3,23 @@ export type { Bus, BusListener, Notice, SessionNotice, SignInNotice } from "./bu
 export type { ListeningClient } from "./bus/listening-connection.ts";
 export { postgresBus, type PostgresBusOptions } from "./bus/postgres-bus.ts";
 export {
-  completions,
-  openSessions,
-  type CompletionsOptions,
+  maxCompletions,
+  maxOpenSessions,
+  type MaxCompletionsOptions,
   type Limit,
-  type LimitCheck,
+  type LimitContext,
 } from "./flows/configuration/limits.ts";
-export type { Database, EngineKind } from "./postgres/database.ts";
+export type { Database, DatabaseKind } from "./postgres/database.ts";
 export {
   serve,
   type ApplicationTables,
   type CompleteContext,
   type Rejection,
-  type Served,
+  type ServedFlow,
   type ServeOptions,
   type StepContext,
 } from "./flows/configuration/served-flow.ts";
-export type { Identified, Identity } from "./flows/configuration/identity.ts";
+export type { IdentifyResult, Identity } from "./flows/configuration/identity.ts";
 export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
 export type { SweepOptions } from "./flows/sweeper.ts";
 export {

@@ -9,7 +9,7 @@ afterEach(() => vi.restoreAllMocks());
 /** What is logged of a fault with this cause. */
 function logged(cause: unknown): string {
   const said = vi.spyOn(console, "error").mockImplementation(() => {});
-  logFault(new SessionsError("hook_failed", "Step a.", { cause }));
+  logFault(new SessionsError("handler_failed", "Step a.", { cause }));
   return said.mock.calls.flat().join("\n");
 }
 
@@ -52,7 +52,7 @@ test("S11: neither are those of a message or a name that was changed", () => {
   cycle.cause = new AggregateError([cycle, worded, inside, emptied, renamed], first);
   expect(logged(cycle)).not.toMatch(/secret/i);
   for (const odd of [Object.assign(new Error("x"), { stack: 5 }), "a text", null])
-    expect(logged(odd)).toMatch(/^hook_failed/);
+    expect(logged(odd)).toMatch(/^handler_failed/);
 });
 
 test("S11: whatever a message says, the frames are those of the same error without one", () => {

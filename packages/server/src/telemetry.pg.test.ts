@@ -8,7 +8,7 @@ import {
 import { TracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createBank, createLedger, start, submit, Teller } from "./testing/bank.ts";
+import { createBank, createLedger, start, submit, TestClient } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -40,7 +40,7 @@ async function collected() {
 test("S11: commands, batches, look-ups and watchers are measured by kind and code, and nothing typed is in them", async () => {
   const secret = "BE71096123456769";
   const owner = "owner-with-a-name";
-  const ada = new Teller(node, owner);
+  const ada = new TestClient(node, owner);
   const session = uuidv7();
   await ada.push(
     start(session),
@@ -82,7 +82,7 @@ test("S11: commands, batches, look-ups and watchers are measured by kind and cod
 
 test("a push that is refused before it is looked at is measured, with how many commands it had", async () => {
   const full = createBank(pool, { bounds: { ownerCommands: 1, pushBytes: 1_000 } });
-  const ada = new Teller(full, "hasty");
+  const ada = new TestClient(full, "hasty");
   await ada.push(start(uuidv7()), start(uuidv7()));
   const session = uuidv7();
   await ada.push(submit(session, "recipient", { name: "x".repeat(1_000), iban: "" }));
@@ -103,7 +103,7 @@ test("a push that is under way is answered when the node closes, and the next is
       return gate.promise;
     },
   });
-  const ada = new Teller(closing, "last");
+  const ada = new TestClient(closing, "last");
   const { review } = await ada.untilReview();
   const inFlight = ada.one(review);
   await entered.promise;

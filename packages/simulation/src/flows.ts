@@ -1,5 +1,5 @@
 import { defineFlow, step, type AnyFlow, type Json } from "@sessions/core";
-import { completions, openSessions, serve, type Served } from "@sessions/server";
+import { maxCompletions, maxOpenSessions, serve, type ServedFlow } from "@sessions/server";
 import { z } from "zod";
 
 /** How many transfers an owner may complete in a day, and have open at a time. */
@@ -56,7 +56,7 @@ const nextNotes = defineFlow({
 export interface Deployment {
   readonly version: number;
   readonly flows: readonly AnyFlow[];
-  readonly served: readonly Served[];
+  readonly served: readonly ServedFlow[];
 }
 
 interface Ledger {
@@ -70,7 +70,7 @@ function deploymentOf(
 ): Deployment {
   // Both versions have the same handlers, which read no data that differs.
   const served = serve(ofTransfer as typeof transfer, {
-    limits: [completions({ atMost: MAX_COMPLETIONS, per: "day" }), openSessions({ atMost: MAX_OPEN })],
+    limits: [maxCompletions({ atMost: MAX_COMPLETIONS, per: "day" }), maxOpenSessions({ atMost: MAX_OPEN })],
     steps: {
       amount: ({ input, refuse }) => (input.cents % 7 === 0 ? refuse("Not by seven.") : { feeCents: 25 }),
     },

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener } from "node:http";
-import { completions, createSessions, openSessions, serve } from "@sessions/server";
+import { createSessions, maxCompletions, maxOpenSessions, serve } from "@sessions/server";
 import { initTRPC, TRPCError } from "@trpc/server";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { Kysely } from "kysely";
@@ -104,8 +104,8 @@ function createTransfers(database: Database) {
     flows: [
       serve(transfer, {
         limits: [
-          completions({ atMost: COMPLETED_AT_MOST, per: "month", timeZone: BANK_TIME_ZONE }),
-          openSessions({ atMost: OPEN_AT_MOST }),
+          maxCompletions({ atMost: COMPLETED_AT_MOST, per: "month", timeZone: BANK_TIME_ZONE }),
+          maxOpenSessions({ atMost: OPEN_AT_MOST }),
         ],
         steps: {
           amount: async ({ input, owner, tx, refuse }) => {

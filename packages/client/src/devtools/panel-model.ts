@@ -1,4 +1,4 @@
-import { deviceOf, type Drafts, type Json } from "@sessions/core";
+import { stampDevice, type Drafts, type Json } from "@sessions/core";
 import { isUnsent, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
 import { nameOf, type CommandTitle, type Interceptor } from "./interceptor.ts";
@@ -157,7 +157,7 @@ function draftsOf(session: string, record: SessionRecord, device: string): Draft
       field: `${step}.${field}`,
       place,
       typedMs: Number(at.slice(0, 15)),
-      here: deviceOf(at) === device,
+      here: stampDevice(at) === device,
       value,
     }));
   return [

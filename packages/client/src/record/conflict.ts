@@ -1,9 +1,9 @@
 import {
-  deviceOf,
-  dropSubmitted,
+  stampDevice,
+  withoutSeenFields,
   fieldValues,
   mergeFields,
-  parse,
+  parseInput,
   sameJson,
   submittedInput,
   type AnyFlow,
@@ -75,7 +75,7 @@ function parsedValue(flow: AnyFlow, step: string, input: Json): Json | undefined
   // A page of another version may not know the step.
   if (!Object.hasOwn(flow.steps, step)) return undefined;
   try {
-    const parsed = parse(flow.steps[step], step, input);
+    const parsed = parseInput(flow.steps[step], step, input);
     return parsed.ok ? parsed.value : undefined;
   } catch {
     // The flow's own code threw.
@@ -98,7 +98,7 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
       const slots = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
       const lost = pickFields(
         unseen(record, step, slots, typed),
-        (field, { at }) => deviceOf(at) === device.id && (snapshot.drafts[step]?.[field]?.at ?? "") < at,
+        (field, { at }) => stampDevice(at) === device.id && (snapshot.drafts[step]?.[field]?.at ?? "") < at,
       );
       // Two tabs are one person. A draft of one tab stays a draft after the other tab's submission.
       if (by.id === device.id)
@@ -112,7 +112,7 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
 export function typedBefore(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
   return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (slots, step) => {
     const left = unseen(record, step, slots, record.snapshot?.submissions[step]?.typed);
-    return pickFields(left, (_, { at }) => deviceOf(at) === device.id);
+    return pickFields(left, (_, { at }) => stampDevice(at) === device.id);
   });
 }
 
@@ -126,7 +126,7 @@ function unseen(
   const mine = record.pending.flatMap(({ command }) =>
     command.kind === "submit" && command.step === step ? (command.typed ?? []) : [],
   );
-  return dropSubmitted(dropSubmitted(slots, theirs), mine);
+  return withoutSeenFields(withoutSeenFields(slots, theirs), mine);
 }
 
 /**

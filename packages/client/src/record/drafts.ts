@@ -1,17 +1,17 @@
 import {
-  covers,
-  deviceOf,
+  hasSeen,
+  stampDevice,
   fieldValues,
   mergeFields,
   newestOfEach,
   nextStamp,
   sameJson,
-  seenIn,
-  slotOf,
+  seenStamps,
+  draftFieldOf,
   submittedInput,
   type Drafts,
   type Json,
-  type Slot,
+  type DraftField,
   type Snapshot,
   type Stamp,
 } from "@sessions/core";
@@ -44,7 +44,7 @@ export function stampFields(
   shown: FieldDrafts = {},
 ): FieldDrafts {
   const at = nextStamp(device, nowMs, newestStamp(record));
-  return mapFields(fields, (value, field) => slotOf(value, at, seenIn(ownSlot(shown, field), device)));
+  return mapFields(fields, (value, field) => draftFieldOf(value, at, seenStamps(ownSlot(shown, field), device)));
 }
 
 /** Fields that are all empty. */
@@ -69,7 +69,7 @@ export function inputFields(session: Snapshot | null, step: string): Fields | nu
 }
 
 /** A field's slot. The field may have a name that every object has, such as "constructor". */
-export function ownSlot(slots: FieldDrafts | undefined, field: string): Slot | undefined {
+export function ownSlot(slots: FieldDrafts | undefined, field: string): DraftField | undefined {
   return slots && Object.hasOwn(slots, field) ? slots[field] : undefined;
 }
 
@@ -120,8 +120,8 @@ export function changedFields(fields: Fields, shown: FieldDrafts | undefined, da
 export function newestTyped({ snapshot, drafts }: SessionRecord, step: string): Stamp[] {
   const sent = snapshot?.drafts[step] ?? {};
   const shown = mergeFields(sent, drafts[step] ?? {});
-  const unseen = Object.entries(sent).filter(([field, { at }]) => !covers(shown[field]!, at));
-  const isSeen = (stamp: Stamp) => !unseen.some(([, { at }]) => deviceOf(at) === deviceOf(stamp) && at <= stamp);
+  const unseen = Object.entries(sent).filter(([field, { at }]) => !hasSeen(shown[field]!, at));
+  const isSeen = (stamp: Stamp) => !unseen.some(([, { at }]) => stampDevice(at) === stampDevice(stamp) && at <= stamp);
   return newestOfEach(
     Object.values(shown)
       .flatMap(({ at, seen = [] }) => [...seen, at])

@@ -4,8 +4,8 @@ import {
   liftInput,
   liftSession,
   nextStamp,
-  oldest,
-  slotOf,
+  minStamp,
+  draftFieldOf,
   type AnyFlow,
   type Json,
   type Snapshot,
@@ -110,11 +110,11 @@ function liftTyped(
   const typedAt = over?.typed ?? {};
   // Some fields may have no stamp. Any stamp above the oldest is enough for them.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);
-  const slots = mapFields(mine as Fields, (value, field) => slotOf(value, typedAt[field] ?? at));
+  const slots = mapFields(mine as Fields, (value, field) => draftFieldOf(value, typedAt[field] ?? at));
   const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: slots }, {}, session));
   // The step is gone: the draft stays as it was.
   if (lifted === undefined) return { mine };
   // Nobody typed the fields that a migration adds of its own.
-  const typed = pickFields(lifted, (_, slot) => slot.value !== undefined && slot.at !== oldest(slot.at));
+  const typed = pickFields(lifted, (_, slot) => slot.value !== undefined && slot.at !== minStamp(slot.at));
   return { mine: fieldValues(typed), ...(over && { over: { ...over, typed: stampsOf(typed) } }) };
 }

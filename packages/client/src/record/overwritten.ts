@@ -1,13 +1,13 @@
 import {
-  covers,
-  deviceOf,
+  hasSeen,
+  stampDevice,
   mergeFields,
   sameJson,
   submittedInput,
   type Drafts,
   type Json,
   type Refusal,
-  type Slot,
+  type DraftField,
   type Snapshot,
   type Stamp,
 } from "@sessions/core";
@@ -54,14 +54,14 @@ export function dropSeen(record: SessionRecord): SessionRecord {
     const { typed } = entry.over;
     return keepFields(entry, (field) => {
       const slot = ownSlot(theirs, field);
-      return !(slot && Object.hasOwn(typed, field) && covers(slot, typed[field]!));
+      return !(slot && Object.hasOwn(typed, field) && hasSeen(slot, typed[field]!));
     });
   });
   return { ...record, shelved };
 }
 
-function isReplacedUnseen({ at }: Slot, theirs: Slot | undefined): boolean {
-  return theirs !== undefined && theirs.at > at && !covers(theirs, at);
+function isReplacedUnseen({ at }: DraftField, theirs: DraftField | undefined): boolean {
+  return theirs !== undefined && theirs.at > at && !hasSeen(theirs, at);
 }
 
 /** Whether a value is empty: nobody wants it back. */
@@ -71,7 +71,7 @@ function isBlank(value: Json | undefined): boolean {
 }
 
 function typedBy(at: Stamp, { device, submissions }: Snapshot): Overwritten {
-  const id = deviceOf(at);
+  const id = stampDevice(at);
   const known = [device, ...Object.values(submissions).map((submission) => submission.device)];
   const name = known.find((one) => one.id === id)?.name ?? null;
   return { device: { id, name }, at: new Date(Number(at.slice(0, 15))).toISOString() };

@@ -1,4 +1,4 @@
-import { dropSubmitted, type Json, type Outcome, type Refusal } from "@sessions/core";
+import { withoutSeenFields, type Json, type Outcome, type Refusal } from "@sessions/core";
 import { dropDraft, pickFields } from "./drafts.ts";
 import type { RecordUpdate, QueuedCommand, SessionRecord, SubmissionOutcome } from "./record.ts";
 
@@ -35,7 +35,7 @@ export function consumeDrafts(command: QueuedCommand): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit") return record;
     const slots = record.drafts[command.step] ?? {};
-    const left = dropSubmitted(slots, command.typed);
+    const left = withoutSeenFields(slots, command.typed);
     const seen = pickFields(slots, (field) => !Object.hasOwn(left, field));
     return Object.keys(seen).length > 0 ? dropDraft(command.step, seen)(record) : record;
   };

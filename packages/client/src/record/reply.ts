@@ -1,8 +1,8 @@
 import {
-  deviceOf,
-  parse,
+  stampDevice,
+  parseInput,
   sameJson,
-  dropSubmitted,
+  withoutSeenFields,
   type AnyFlow,
   type Command,
   type Device,
@@ -141,7 +141,7 @@ function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: 
   const later = behind.find((entry) => entry.command.kind === "submit" && entry.command.step === step);
   if (later) return later.command.id;
 
-  const parsed = Object.hasOwn(flow.steps, step) && parse(flow.steps[step], step, command.input);
+  const parsed = Object.hasOwn(flow.steps, step) && parseInput(flow.steps[step], step, command.input);
   if (!parsed || !parsed.ok || !sameJson(parsed.value, snapshot?.data[step])) return undefined;
   return snapshot?.submissions[step]?.command;
 }
@@ -164,7 +164,7 @@ function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, 
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
     if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
     const shown = record.snapshot.drafts[command.step] ?? {};
-    const unseen = dropSubmitted(shown, command.typed);
+    const unseen = withoutSeenFields(shown, command.typed);
     // A field that the form had seen and did not submit is empty.
     const seen = pickFields(shown, (field) => !Object.hasOwn(unseen, field));
     const before = Object.keys({ ...inputFields(record.snapshot, command.step), ...seen });
@@ -176,7 +176,7 @@ function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, 
     const onServer = pickFields(
       shown,
       (field, { value, at }) =>
-        sameJson(value, input[field]) || (deviceOf(at) !== device.id && Object.hasOwn(unseen, field)),
+        sameJson(value, input[field]) || (stampDevice(at) !== device.id && Object.hasOwn(unseen, field)),
     );
     const newer = { ...onServer, ...record.drafts[command.step] };
     const left = pickFields(input, (field) => !Object.hasOwn(newer, field));

@@ -2,7 +2,7 @@ import {
   advance,
   seenBy,
   SessionsError,
-  storable,
+  toStorableJson,
   type AnyFlow,
   type Command,
   type Json,
@@ -107,7 +107,7 @@ export function createActions(options: ActionsOptions): SessionActions {
   function submit(step: string, input: unknown, instead?: ShelvedEntry): SubmissionHandle {
     const id = environment.id();
     // A copy: the application may change its object later.
-    const plain = storable(input);
+    const plain = toStorableJson(input);
     const form = submittedFields(input, plain);
     const begin = (): PendingSubmission<SubmissionOutcome> => {
       const view = viewNow();

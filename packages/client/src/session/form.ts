@@ -1,8 +1,8 @@
 import {
-  dropSubmitted,
+  withoutSeenFields,
   fieldNames,
   notStorable,
-  storable,
+  toStorableJson,
   type AnyFlow,
   type Json,
   type Refusal,
@@ -21,7 +21,7 @@ export function storableFields(step: string, fields: Fields): { stored: Fields; 
   const refusals: Refusal[] = [];
   for (const [field, value] of Object.entries(fields)) {
     // With its name, which may be a key that somebody typed.
-    const result = storable({ [field]: value ?? null });
+    const result = toStorableJson({ [field]: value ?? null });
     if (result.ok) stored[field] = value === undefined ? undefined : (result.value as Record<string, Json>)[field]!;
     else refusals.push(notStorable(step, result));
   }
@@ -50,7 +50,7 @@ export function formAsDraft(
 ): Fields {
   const known = fieldNames(flow.steps[step]);
   const shown = view?.drafts[step] ?? {};
-  const typedSince = dropSubmitted(shown, seenUntil);
+  const typedSince = withoutSeenFields(shown, seenUntil);
   const empty = [...Object.keys(inputFields(view, step) ?? {}), ...Object.keys(shown)].filter(
     (field) => ownSlot(typedSince, field) === undefined,
   );

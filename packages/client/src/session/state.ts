@@ -1,5 +1,5 @@
 import {
-  atTime,
+  expireIfDue,
   progressOf,
   type AnyFlow,
   type Device,
@@ -205,7 +205,7 @@ export function initialStateOf(flow: AnyFlow, id: string): SessionState {
 
 export function sessionStateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
   // A due end is shown. The server makes a revision of its own for it.
-  const shown = view && atTime(view, nowMs);
+  const shown = view && expireIfDue(view, nowMs);
   const state = {
     id,
     flow: flow.name,

@@ -1,6 +1,6 @@
 import {
   advance,
-  covers,
+  hasSeen,
   defineFlow,
   sameJson,
   seenBy,
@@ -9,7 +9,7 @@ import {
   type Command,
   type Json,
   type Outcome,
-  type Slot,
+  type DraftField,
   type Snapshot,
 } from "@sessions/core";
 import { z } from "zod";
@@ -51,7 +51,7 @@ export class PoemDevices {
   snapshot: Snapshot;
   readonly devices: { readonly device: Device; readonly aheadMs: number; record: SessionRecord }[];
   /** All typed values, by device and field, in their order; null if the person has decided on the value. */
-  readonly typed = new Map<string, (Slot | null)[]>();
+  readonly typed = new Map<string, (DraftField | null)[]>();
   /** Every value that was ever submitted in a field. */
   readonly submitted = new Set<string>();
   #nowMs = 1_000_000;
@@ -142,23 +142,23 @@ export class PoemDevices {
     }
   }
 
-  #isSafe(slot: Slot, field: string, record: SessionRecord): boolean {
+  #isSafe(slot: DraftField, field: string, record: SessionRecord): boolean {
     const { value, at } = slot;
     if (value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return true;
     const others = [...this.typed].flatMap(([key, slots]) =>
       key.endsWith(field) ? slots.filter(Boolean) : [],
-    ) as Slot[];
+    ) as DraftField[];
     // Somebody typed over it, or submitted, with it or the same on the screen.
-    if (others.some((other) => other.at !== at && covers(other, at))) return true;
+    if (others.some((other) => other.at !== at && hasSeen(other, at))) return true;
     if (others.some((other) => other.at !== at && sameJson(other.value, value))) return true;
     const stands = this.snapshot.drafts["text"]?.[field];
     const submission = this.snapshot.submissions["text"];
     if (sameJson(stands?.value, value) || this.submitted.has(JSON.stringify([field, value]))) return true;
-    if (submission?.typed?.some((seen) => covers({ at: seen }, at))) return true;
+    if (submission?.typed?.some((seen) => hasSeen({ at: seen }, at))) return true;
     return record.shelved.some(({ mine }) => sameJson((mine as Record<string, Json>)?.[field], value));
   }
 
-  #of({ id }: Device, field: string): (Slot | null)[] {
+  #of({ id }: Device, field: string): (DraftField | null)[] {
     const key = `${id} ${field}`;
     const slots = this.typed.get(key) ?? [];
     this.typed.set(key, slots);

@@ -1,6 +1,6 @@
 import {
   advance,
-  atTime,
+  expireIfDue,
   PROTOCOL_VERSION,
   sameJson,
   redact,
@@ -205,7 +205,7 @@ export class ScriptedServer {
 
   #read(id: string): Snapshot | null {
     const stored = this.sessions.get(id);
-    return stored ? this.#told(atTime(stored.snapshot, Date.now() + this.skewMs)) : null;
+    return stored ? this.#told(expireIfDue(stored.snapshot, Date.now() + this.skewMs)) : null;
   }
 
   #newer(known: Readonly<Record<string, number>>): Snapshot[] {

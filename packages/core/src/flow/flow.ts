@@ -148,18 +148,18 @@ export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
   };
 }[K];
 /** A value while a person types it: the value, or text, or nothing. An object or a list may have only some of its parts. */
-export type Typed<T> = unknown extends T
+export type PartialInput<T> = unknown extends T
   ? Json
   : T extends readonly (infer Item)[]
-    ? readonly Typed<Item>[] | string | null
+    ? readonly PartialInput<Item>[] | string | null
     : T extends object
-      ? { readonly [Name in keyof T]?: Typed<T[Name]> } | string | null
+      ? { readonly [Name in keyof T]?: PartialInput<T[Name]> } | string | null
       : T | string | null;
 /** The values that the form of a step shows, by field: the draft, else the submitted input. A sensitive step has none. */
-export type ValuesOf<F extends AnyFlow, K extends StepsOf<F>> = {
+export type FormValuesOf<F extends AnyFlow, K extends StepsOf<F>> = {
   readonly [Step in K]: {
     readonly [Field in FieldNames<InputOf<F, Step>>]?:
-      | (F["steps"][Step]["sensitive"] extends true ? never : Typed<FieldOf<InputOf<F, Step>, Field>>)
+      | (F["steps"][Step]["sensitive"] extends true ? never : PartialInput<FieldOf<InputOf<F, Step>, Field>>)
       | undefined;
   };
 }[K];
@@ -169,7 +169,7 @@ type FieldOf<T, Field extends string> = unknown extends T
     ? Value
     : never;
 /** The names of a step's fields and of the values within them, joined by dots: `"lines.0.amount"`. */
-export type PathsOf<F extends AnyFlow, K extends StepsOf<F>> = PathsIn<InputOf<F, K>>;
+export type FieldPathsOf<F extends AnyFlow, K extends StepsOf<F>> = PathsIn<InputOf<F, K>>;
 type PathsIn<T, Depth extends readonly unknown[] = []> = Depth["length"] extends 6
   ? string
   : unknown extends T

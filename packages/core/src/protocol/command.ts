@@ -2,8 +2,8 @@ import { z } from "zod";
 import "../jitless.ts";
 import { idSchema } from "../id.ts";
 import { isWellFormed, type Json } from "../json.ts";
-import { readable } from "./readable.ts";
-import { slotSchema, stampSchema } from "./slot-schema.ts";
+import { stripControlCharacters } from "./control-characters.ts";
+import { draftFieldSchema, stampSchema } from "./draft-field-schema.ts";
 
 /**
  * A record whose parsing stops at the first entry that does not fit: a request with thousands of such entries must not make
@@ -39,7 +39,7 @@ export const textSchema = z.string().refine((text) => isWellFormed(text) && !tex
 /** One browser profile or app install of an owner. `name` is for people: "Chrome on Linux". */
 export const deviceSchema = z.object({
   id: idSchema,
-  name: textSchema.max(100).overwrite(readable),
+  name: textSchema.max(100).overwrite(stripControlCharacters),
 });
 export type Device = z.infer<typeof deviceSchema>;
 
@@ -78,7 +78,7 @@ const draft = z.object({
   /** As in a submission. The draft conflicts if another device submitted the step meanwhile without having seen the draft. */
   seen: seen.optional(),
   /** Its fields by their names. A name may be any text that a submission may have as a key. */
-  fields: recordOf(textSchema, slotSchema, "Not what was typed, by field."),
+  fields: recordOf(textSchema, draftFieldSchema, "Not what was typed, by field."),
 });
 
 const cancel = z.object({ kind: z.literal("cancel"), id: idSchema, session: idSchema, version });

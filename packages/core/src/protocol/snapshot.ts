@@ -2,7 +2,7 @@ import { z } from "zod";
 import { deviceSchema } from "./command.ts";
 import { idSchema } from "../id.ts";
 import type { Json } from "../json.ts";
-import { slotSchema, stampSchema } from "./slot-schema.ts";
+import { draftFieldSchema, stampSchema } from "./draft-field-schema.ts";
 
 const json = z.custom<Json>((value) => value !== undefined);
 const time = z.iso.datetime();
@@ -39,7 +39,7 @@ export const snapshotSchema = z.object({
     }),
   ),
   /** The fields that were typed and are not submitted yet, by step and field. */
-  drafts: z.record(z.string(), z.record(z.string(), slotSchema)),
+  drafts: z.record(z.string(), z.record(z.string(), draftFieldSchema)),
   /** The device that made the last change. */
   device: deviceSchema,
   startedAt: time,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { clampStamp, MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "./stamp.ts";
-import { stampSchema } from "./slot-schema.ts";
+import { stampSchema } from "./draft-field-schema.ts";
 import { START_MS, devices } from "../testing/commands.ts";
 
 const [phone, laptop] = devices.map(({ id }) => id) as [string, string];

@@ -16,23 +16,23 @@ export function nextStamp(device: string, nowMs: number, newest?: Stamp): Stamp 
 }
 
 /** A stamp of the same device that is older than all others: any typed value wins over it. */
-export function oldest(stamp: Stamp): Stamp {
-  return encode(0, 0, deviceOf(stamp));
+export function minStamp(stamp: Stamp): Stamp {
+  return encode(0, 0, stampDevice(stamp));
 }
 
 /** The id of the device that issued a stamp. */
-export function deviceOf(stamp: Stamp): string {
+export function stampDevice(stamp: Stamp): string {
   return stamp.slice(21);
 }
 
 /** The newest stamp of each device, in their order. */
 export function newestOfEach(stamps: readonly Stamp[]): Stamp[] {
-  return Object.values(Object.fromEntries([...stamps].sort().map((at) => [deviceOf(at), at]))).sort();
+  return Object.values(Object.fromEntries([...stamps].sort().map((at) => [stampDevice(at), at]))).sort();
 }
 
 /** The stamp that the reader accepts: a stamp from a clock that runs ahead must not win for ever. */
 export function clampStamp(stamp: Stamp, nowMs: number): Stamp {
-  return Number(stamp.slice(0, 15)) > nowMs + MAX_CLOCK_LEAD_MS ? encode(nowMs, 0, deviceOf(stamp)) : stamp;
+  return Number(stamp.slice(0, 15)) > nowMs + MAX_CLOCK_LEAD_MS ? encode(nowMs, 0, stampDevice(stamp)) : stamp;
 }
 
 function encode(ms: number, counter: number, device: string): Stamp {

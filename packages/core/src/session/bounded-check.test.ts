@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { boundedCheck } from "./bounded-check.ts";
-import { counted } from "../issues.ts";
+import { boundedIssues } from "../issues.ts";
 import type { Json } from "../json.ts";
 
 const fields = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, z.string()]));
@@ -40,7 +40,7 @@ test.for(schemas)("of %s, what zod finds is told and the rest counted", ([, sche
       const bounded = boundedCheck(schema, given);
       expect(bounded.success).toBe(plain.success);
       if (bounded.success || plain.success) expect(bounded).toEqual(plain);
-      else expect(counted(bounded.error.issues, bounded.error.more)).toEqual(counted(plain.error.issues));
+      else expect(boundedIssues(bounded.error.issues, bounded.error.more)).toEqual(boundedIssues(plain.error.issues));
     }),
     { numRuns: 60 },
   );

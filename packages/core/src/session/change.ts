@@ -20,7 +20,7 @@ export interface ChangeContext {
  * that finds the session at an earlier version of its flow leaves a `lift`. `lifted` is the session as the command found
  * it, after the lift. So a replay of the history uses the results of the migrations, and does not run them again.
  */
-export type Change = (
+export type HistoryChange = (
   | { readonly kind: "start"; readonly version: number }
   | {
       readonly kind: "submit";
@@ -38,10 +38,10 @@ export type Change = (
  * history gives the snapshot without its drafts. `flow` has the version of the change: the version of the start, and
  * after an entry with `lifted` the version of that entry.
  */
-export function apply(
+export function applyChange(
   flow: AnyFlow,
   before: Snapshot | null,
-  change: Change,
+  change: HistoryChange,
   context: ChangeContext & { readonly command: string; readonly session: string },
 ): Snapshot {
   if (change.kind === "start") return begin(flow, context.session, context);
@@ -58,7 +58,7 @@ export function apply(
  * sweep has ended it. The result may be shown, but not sent to others: a command that was judged in time may still take
  * that revision.
  */
-export function atTime(session: Snapshot, nowMs: number): Snapshot {
+export function expireIfDue(session: Snapshot, nowMs: number): Snapshot {
   return session.status === "active" && Date.parse(session.expiresAt) <= nowMs ? expired(session) : session;
 }
 
@@ -88,7 +88,7 @@ export function begin(flow: AnyFlow, id: string, context: ChangeContext): Snapsh
 export function submitted(
   flow: AnyFlow,
   session: Snapshot,
-  change: Extract<Change, { kind: "submit" }>,
+  change: Extract<HistoryChange, { kind: "submit" }>,
   context: ChangeContext & { readonly command: string },
 ): Snapshot {
   const { step } = change;

@@ -1,9 +1,9 @@
 import { stepOf, type AnyFlow } from "../flow/flow.ts";
 import { submittedInput } from "./input.ts";
-import { sameJson, storable, type Json, type Storable } from "../json.ts";
+import { sameJson, toStorableJson, type Json, type Storable } from "../json.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
-import { MAX_SEEN, slotOf, type Slot } from "../protocol/slot.ts";
-import { clampStamp, deviceOf, newestOfEach, nextStamp, type Stamp } from "../protocol/stamp.ts";
+import { MAX_SEEN, draftFieldOf, type DraftField } from "../protocol/draft-field.ts";
+import { clampStamp, stampDevice, newestOfEach, nextStamp, type Stamp } from "../protocol/stamp.ts";
 
 /**
  * Merges fields into a step's draft: the newest stamp of each field wins. A stamp that is ahead of the clock is set back to
@@ -14,18 +14,18 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
     const clamped = clampStamp(at, nowMs);
     const stands = Object.hasOwn(before, field) ? before[field] : undefined;
     const isBehind = clamped !== at && stands !== undefined && stands.at > clamped;
-    if (!isBehind) return [field, slotOf(value, clamped, seen)] as const;
+    if (!isBehind) return [field, draftFieldOf(value, clamped, seen)] as const;
     // The same field has arrived before.
-    if (deviceOf(stands.at) === deviceOf(at) && sameJson(stands.value, value)) return [field, stands] as const;
-    return [field, slotOf(value, nextStamp(deviceOf(at), nowMs, stands.at), seen)] as const;
+    if (stampDevice(stands.at) === stampDevice(at) && sameJson(stands.value, value)) return [field, stands] as const;
+    return [field, draftFieldOf(value, nextStamp(stampDevice(at), nowMs, stands.at), seen)] as const;
   });
   return mergeFields(before, Object.fromEntries(edits));
 }
 
 /** The fields without those that a submission has seen. `typed` holds the last stamp of each device that it saw. */
-export function dropSubmitted(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
+export function withoutSeenFields(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
   const last = lastOfEach(typed);
-  const isLate = ({ at }: Slot) => at <= (last.get(deviceOf(at)) ?? "");
+  const isLate = ({ at }: DraftField) => at <= (last.get(stampDevice(at)) ?? "");
   return Object.fromEntries(Object.entries(fields).filter(([, field]) => !isLate(field)));
 }
 
@@ -35,14 +35,14 @@ export function typedSince(fields: FieldDrafts, session: Snapshot, step: string,
   const last = lastOfEach(typed);
   const stands = submittedInput(session, step) as Readonly<Record<string, Json>> | null | undefined;
   // A stamp of a clock that runs ahead does not tell what came first. An equal value tells that it was submitted.
-  const isSame = ([field, { value, at }]: [string, Slot]) =>
-    clampStamp(at, nowMs) !== at && last.has(deviceOf(at)) && sameJson(value, stands?.[field]);
-  const since = Object.entries(dropSubmitted(fields, typed));
+  const isSame = ([field, { value, at }]: [string, DraftField]) =>
+    clampStamp(at, nowMs) !== at && last.has(stampDevice(at)) && sameJson(value, stands?.[field]);
+  const since = Object.entries(withoutSeenFields(fields, typed));
   return Object.fromEntries(since.filter((entry) => !isSame(entry)));
 }
 
 function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
-  return new Map(newestOfEach(stamps).map((at) => [deviceOf(at), at]));
+  return new Map(newestOfEach(stamps).map((at) => [stampDevice(at), at]));
 }
 
 /**
@@ -50,7 +50,7 @@ function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
  * field counts as null.
  */
 export function storableDraft(fields: FieldDrafts): Storable {
-  return storable(Object.fromEntries(Object.entries(fields).map(([field, { value = null }]) => [field, value])));
+  return toStorableJson(Object.fromEntries(Object.entries(fields).map(([field, { value = null }]) => [field, value])));
 }
 
 /** The drafts after a submission: those of its step are gone, and the input of cleared steps is a draft again. */
@@ -78,10 +78,10 @@ export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: Readonl
 export function asDraft(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
-  const others = (submission.typed ?? []).filter((typed) => deviceOf(typed) !== submission.device.id);
+  const others = (submission.typed ?? []).filter((typed) => stampDevice(typed) !== submission.device.id);
   const seen = newestOfEach(others).slice(-MAX_SEEN);
   const fields = Object.entries((submittedInput(session, step) ?? {}) as Record<string, Json>);
-  return Object.fromEntries(fields.map(([field, value]) => [field, slotOf(value, at, seen)]));
+  return Object.fromEntries(fields.map(([field, value]) => [field, draftFieldOf(value, at, seen)]));
 }
 
 /** The typed input of one step, by field. */

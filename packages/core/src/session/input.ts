@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { SessionsError } from "../error.ts";
-import { counted } from "../issues.ts";
-import { MAX_INPUT_LENGTH, sameJson, storable, type Json } from "../json.ts";
+import { boundedIssues } from "../issues.ts";
+import { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Json } from "../json.ts";
 import type { Refusal } from "../refusal.ts";
 import { namesIn } from "../flow/schema.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
@@ -29,15 +29,15 @@ const safeParse: Check = (schema, value) => schema.safeParse(value);
  *
  * @throws {SessionsError} `flow_invalid` when the schema throws, is asynchronous, or parses one input to different values.
  */
-export function parse(definition: Step, step: string, input: unknown, check: Check = safeParse): Parsed {
-  const raw = storable(input);
+export function parseInput(definition: Step, step: string, input: unknown, check: Check = safeParse): Parsed {
+  const raw = toStorableJson(input);
   if (!raw.ok) return { ok: false, refusal: notStorable(step, raw) };
   const parsed = parsedBy(check, definition.input, step, raw.value);
   if (!parsed.success) {
     const { issues, more } = parsed.error;
-    return { ok: false, refusal: { code: "invalid_input", step, ...counted(issues, more) } };
+    return { ok: false, refusal: { code: "invalid_input", step, ...boundedIssues(issues, more) } };
   }
-  const value = storable(parsed.data);
+  const value = toStorableJson(parsed.data);
   if (!value.ok) return { ok: false, refusal: notStorable(step, value) };
   const typed = known(definition.input, raw.value);
   if (sameJson(typed, value.value)) return value;
@@ -83,9 +83,9 @@ function known(schema: z.ZodType, input: Json): Json {
 }
 
 /** The refusal of a value that cannot be stored. */
-export function notStorable(step: string, found: Exclude<ReturnType<typeof storable>, { ok: true }>): Refusal {
+export function notStorable(step: string, found: Exclude<ReturnType<typeof toStorableJson>, { ok: true }>): Refusal {
   if (found.tooLarge) return { code: "too_large", atMost: MAX_INPUT_LENGTH };
-  return { code: "invalid_input", step, ...counted(found.issues, found.more) };
+  return { code: "invalid_input", step, ...boundedIssues(found.issues, found.more) };
 }
 
 /** The submitted input of a step as it was typed, for its form; undefined when nothing was submitted. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { apply } from "./change.ts";
+import { applyChange } from "./change.ts";
 import { advance } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { START_MS } from "../testing/commands.ts";
@@ -65,7 +65,7 @@ test("S12: a session that spans versions replays from its history, each entry by
         live = result.session;
         if (result.change === null) continue;
         if (result.change.lifted) lifts += 1;
-        replayed = apply(serving, replayed, result.change, { ...given, command: command.id, session });
+        replayed = applyChange(serving, replayed, result.change, { ...given, command: command.id, session });
       }
       const aside = { drafts: {}, revision: 0, device: null, updatedAt: "", expiresAt: "", endedAt: "" };
       if (live !== null) expect({ ...replayed!, ...aside }).toEqual({ ...live, ...aside });

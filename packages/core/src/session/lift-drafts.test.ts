@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { mergeFields } from "./drafts.ts";
 import { defineFlow } from "../flow/flow.ts";
-import { storable } from "../json.ts";
+import { toStorableJson } from "../json.ts";
 import { liftDrafts, liftSession } from "./lift.ts";
 import type { OldFields } from "../flow/migration.ts";
-import { nextStamp, oldest } from "../protocol/stamp.ts";
+import { nextStamp, minStamp } from "../protocol/stamp.ts";
 import { step } from "../flow/step.ts";
 import { devices, START_MS } from "../testing/commands.ts";
 import { begun, drafting, first, payee, second, taken } from "../testing/transfer-versions.ts";
@@ -18,7 +18,7 @@ test("S12: drafts of two versions merge to the same, whichever is lifted first, 
   const stamp = fc
     .record({ by: fc.constantFrom(phone, laptop), ms: fc.integer({ min: 1, max: 50 }) })
     .map(({ by, ms }) => nextStamp(by.id, ms));
-  const kept = fc.jsonValue().filter((value) => storable(value).ok);
+  const kept = fc.jsonValue().filter((value) => toStorableJson(value).ok);
   const fields = fc.dictionary(fc.constantFrom("value", "note"), fc.record({ value: kept, at: stamp }), {
     maxKeys: 2,
   });
@@ -42,7 +42,7 @@ test("S12: a field made of others is as new as the newest of them, and one that 
   const typed = { first: { value: "Ada", at: later2 }, last: { value: "Lovelace", at: later1 } };
   const lifted = liftDrafts(second, 1, { payee: typed, purpose: { text: { value: "Rent", at } } });
   expect(lifted).toEqual({
-    recipient: { name: { value: "Ada Lovelace", at: later2 }, country: { value: "BE", at: oldest(at) } },
+    recipient: { name: { value: "Ada Lovelace", at: later2 }, country: { value: "BE", at: minStamp(at) } },
   });
 });
 
@@ -109,7 +109,7 @@ test("S25: a draft of thousands of fields is lifted in a moment, and what nobody
   expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
   expect(lifted).toMatchObject({
     f7: fields["f7"],
-    made: { value: 1, at: oldest(stamps[0]!) },
+    made: { value: 1, at: minStamp(stamps[0]!) },
     // Of so many it is not tried of which it is made.
     renamed: { value: "x", at: stamps.at(-1) },
   });

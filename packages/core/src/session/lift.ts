@@ -2,14 +2,14 @@ import type { Command, StartCommand } from "../protocol/command.ts";
 import { fieldValues, asDraft, mergeFields, restoreDrafts, type FieldDrafts } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
 import { dependents, fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
-import { parse, submittedInput } from "./input.ts";
-import { sameJson, storable, type Json } from "../json.ts";
+import { parseInput, submittedInput } from "./input.ts";
+import { sameJson, toStorableJson, type Json } from "../json.ts";
 import type { OldFields } from "../flow/migration.ts";
 import type { Refusal } from "../refusal.ts";
 import { progressOf } from "./progress.ts";
 import type { Drafts, Snapshot } from "../protocol/snapshot.ts";
-import { slotOf, type Slot } from "../protocol/slot.ts";
-import { oldest } from "../protocol/stamp.ts";
+import { draftFieldOf, type DraftField } from "../protocol/draft-field.ts";
+import { minStamp } from "../protocol/stamp.ts";
 import type { Step } from "../flow/step.ts";
 
 /** The parts of a session that a lift changes, without the drafts. */
@@ -72,7 +72,9 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     }
     // On a device, null stands for sensitive data. It stays null.
     const isWithheld = definition.sensitive && old === null;
-    const parsed = isWithheld ? { ok: true as const, value: old } : parse(definition, step, carryInput(plan, typed));
+    const parsed = isWithheld
+      ? { ok: true as const, value: old }
+      : parseInput(definition, step, carryInput(plan, typed));
     if (!parsed.ok) throw plan.fault("the schema refuses what it holds.");
     if (Object.hasOwn(lifted.data, step)) throw plan.fault("another step became the same.");
     if (definition.output !== undefined) {
@@ -185,10 +187,10 @@ function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): Fie
   if (!plan.rewritten) return Object.fromEntries(entries.filter(([field]) => plan.has(field)));
 
   // A field that a migration adds must not win over typed input.
-  const never = oldest(first[1].at);
-  const newest = new Map<string, Slot>(Object.keys(made).map((field) => [field, { at: never }]));
+  const never = minStamp(first[1].at);
+  const newest = new Map<string, DraftField>(Object.keys(made).map((field) => [field, { at: never }]));
   /** A new field that changes when some of the old fields are missing is made of those. */
-  function tryWithout(sources: FieldDrafts, slotFor: (field: string) => Slot): void {
+  function tryWithout(sources: FieldDrafts, slotFor: (field: string) => DraftField): void {
     const emptied = Object.entries(sources).filter(([, { value }]) => value === undefined);
     const rest = Object.fromEntries(Object.entries(typed).filter(([field]) => !Object.hasOwn(sources, field)));
     // A migration may make nothing of an emptied field. So some values are put into it, to see which new fields change.
@@ -213,9 +215,9 @@ function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): Fie
     tryWithout(fields, (field) => (Object.hasOwn(fields, field) ? fields[field]! : last));
   }
   // If the form shows other fields already, only fields made of typed input are part of the draft.
-  const isNew = ([, { at }]: [string, Slot]) => at > never || Object.keys(beside).length === 0;
+  const isNew = ([, { at }]: [string, DraftField]) => at > never || Object.keys(beside).length === 0;
   return Object.fromEntries(
-    [...newest].filter(isNew).map(([field, { at, seen }]) => [field, slotOf(made[field], at, seen)]),
+    [...newest].filter(isNew).map(([field, { at, seen }]) => [field, draftFieldOf(made[field], at, seen)]),
   );
 }
 
@@ -263,7 +265,7 @@ export function planFor(flow: AnyFlow, version: number, from: string): StepPlan 
       // Its message may quote what a person typed.
       throw fault(`the migration threw ${(error as Error | undefined)?.name}.`);
     }
-    const plain = storable(made);
+    const plain = toStorableJson(made);
     if (!plain.ok || !isFields(plain.value)) throw fault("the migration made no object of JSON.");
     const ours = Object.entries(plain.value).filter(([name]) => has(name));
     const gone = version < flow.version && ours.length < Object.keys(plain.value).length;

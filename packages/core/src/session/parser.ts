@@ -1,8 +1,8 @@
 import { boundedCheck } from "./bounded-check.ts";
-import { parse, type Parsed } from "./input.ts";
+import { parseInput, type Parsed } from "./input.ts";
 import type { Step } from "../flow/step.ts";
 
-/** As {@link parse}, for one command. */
+/** As {@link parseInput}, for one command. */
 export type Parser = (definition: Step, step: string, input: unknown) => Parsed;
 
 /**
@@ -12,7 +12,7 @@ export type Parser = (definition: Step, step: string, input: unknown) => Parsed;
 export function createParser(): Parser {
   const made = new Map<Step, Parsed>();
   return (definition, step, input) => {
-    const parsed = made.get(definition) ?? parse(definition, step, input, boundedCheck);
+    const parsed = made.get(definition) ?? parseInput(definition, step, input, boundedCheck);
     made.set(definition, parsed);
     return parsed;
   };

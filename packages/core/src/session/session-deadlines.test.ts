@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow } from "../flow/flow.ts";
-import { atTime } from "./change.ts";
+import { expireIfDue } from "./change.ts";
 import { advance } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
@@ -42,18 +42,18 @@ test("S7: a session takes commands until the millisecond before its deadline, an
 test("S7: a session reads as expired from its deadline on, whether or not a sweep has seen it", () => {
   const session = started(START_MS);
   const deadlineMs = Date.parse(session.expiresAt);
-  expect(atTime(session, deadlineMs - 1)).toBe(session);
+  expect(expireIfDue(session, deadlineMs - 1)).toBe(session);
 
-  const expired = atTime(session, deadlineMs);
+  const expired = expireIfDue(session, deadlineMs);
   expect(expired).toEqual({ ...session, status: "expired", endedAt: session.expiresAt, revision: 2, drafts: {} });
-  expect(atTime(session, deadlineMs + 1e10)).toEqual(expired);
-  expect(atTime(expired, deadlineMs + 1e10)).toBe(expired);
+  expect(expireIfDue(session, deadlineMs + 1e10)).toEqual(expired);
+  expect(expireIfDue(expired, deadlineMs + 1e10)).toBe(expired);
 });
 
 test("S7: an expired session refuses alike before and after it is stored as expired", () => {
   const session = started(START_MS);
   const lateMs = Date.parse(session.expiresAt) + 1;
-  expect(submitted(atTime(session, lateMs), "first", 1, lateMs)).toEqual(submitted(session, "first", 1, lateMs));
+  expect(submitted(expireIfDue(session, lateMs), "first", 1, lateMs)).toEqual(submitted(session, "first", 1, lateMs));
 });
 
 test("S7: each change moves the idle deadline, up to the absolute one", () => {

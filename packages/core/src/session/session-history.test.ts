@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { apply, atTime } from "./change.ts";
+import { applyChange, expireIfDue } from "./change.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { devices } from "../testing/commands.ts";
 import { walks, type Walk } from "../testing/walk.ts";
@@ -9,7 +9,7 @@ function replayed({ flow, turns }: Walk): Snapshot | null {
   let session: Snapshot | null = null;
   for (const { command, given, result } of turns) {
     if (!result.accepted || result.change === null) continue;
-    session = apply(flow, session, result.change, { ...given, command: command.id, session: command.session });
+    session = applyChange(flow, session, result.change, { ...given, command: command.id, session: command.session });
   }
   return session;
 }
@@ -65,7 +65,9 @@ test("S15: an expiry in the history replays to the session as it is read after i
       fc.pre(session?.status === "active");
       const nowMs = Date.parse(session.expiresAt) + 12_345;
       const given = { nowMs, device: devices[0], command: session.id, session: session.id };
-      expect(apply(flow, session, { kind: "end", status: "expired" }, given)).toEqual(atTime(session, nowMs));
+      expect(applyChange(flow, session, { kind: "end", status: "expired" }, given)).toEqual(
+        expireIfDue(session, nowMs),
+      );
     }),
   );
 });
@@ -77,7 +79,7 @@ test("S15: a history that lacks its start cannot be replayed", () => {
       for (const { result } of turns) {
         if (!result.accepted || result.change === null || result.change.kind === "start") continue;
         const { change } = result;
-        expect(() => apply(flow, null, change, given)).toThrow("A history begins with its start.");
+        expect(() => applyChange(flow, null, change, given)).toThrow("A history begins with its start.");
       }
     }),
     { numRuns: 50 },

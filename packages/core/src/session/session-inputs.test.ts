@@ -3,10 +3,10 @@ import { z } from "zod";
 import type { Command } from "../protocol/command.ts";
 import { fieldValues } from "./drafts.ts";
 import { defineFlow, type AnyFlow } from "../flow/flow.ts";
-import { parse, submittedInput } from "./input.ts";
+import { parseInput, submittedInput } from "./input.ts";
 import type { Json } from "../json.ts";
 import { liftSession } from "./lift.ts";
-import { apply, type Change } from "./change.ts";
+import { applyChange, type HistoryChange } from "./change.ts";
 import { advance, seenBy } from "./session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step, type Step } from "../flow/step.ts";
@@ -54,8 +54,8 @@ class Run {
     if (!result.accepted) throw new Error(JSON.stringify(result.refusal));
     this.session = result.session;
     if (result.change !== null) {
-      const change = JSON.parse(JSON.stringify(result.change)) as Change;
-      this.replayed = apply(this.flow, this.replayed, change, { ...given, command: id, session: idOf(0) });
+      const change = JSON.parse(JSON.stringify(result.change)) as HistoryChange;
+      this.replayed = applyChange(this.flow, this.replayed, change, { ...given, command: id, session: idOf(0) });
     }
     return this.session;
   }
@@ -194,7 +194,7 @@ test.for<[string, z.ZodType, RegExp]>([
   ],
 ])("a schema that is %s is named, and nothing typed is", ([, schema, message]) => {
   const definition = flowOf(schema as Step["input"]).steps["second"] as Step;
-  const judging = () => parse(definition, "second", { a: "typed" });
+  const judging = () => parseInput(definition, "second", { a: "typed" });
   expect(judging).toThrow(message);
   expect(judging).not.toThrow("typed");
 });

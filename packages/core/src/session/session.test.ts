@@ -4,7 +4,7 @@ import { commandSchema } from "../protocol/command.ts";
 import type { AnyFlow } from "../flow/flow.ts";
 import type { Json } from "../json.ts";
 import { refusalSchema } from "../refusal.ts";
-import { atTime } from "./change.ts";
+import { expireIfDue } from "./change.ts";
 import { advance, seenBy } from "./session.ts";
 import { progressOf } from "./progress.ts";
 import { snapshotSchema, type Snapshot } from "../protocol/snapshot.ts";
@@ -94,7 +94,7 @@ test("S6: an ended session stays as it ended, whatever is sent and however late"
   ofTurns(({ before, command, given, result }, flow) => {
     if (before === null || before.status === "active") return;
     expect(result.accepted).toBe(false);
-    expect(atTime(before, given.nowMs + 1e12)).toBe(before);
+    expect(expireIfDue(before, given.nowMs + 1e12)).toBe(before);
     const ownCommand = cancel(before.id, { id: command.id, version: flow.version });
     expect(advance(flow, before, ownCommand, given)).toMatchObject({
       refusal: { code: "ended", status: before.status },

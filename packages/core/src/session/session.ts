@@ -1,10 +1,10 @@
 import type { CancelCommand, Command, DraftCommand, StartCommand, SubmitCommand } from "../protocol/command.ts";
-import { atTime, begin, end, submitted, touch, type Change, type ChangeContext } from "./change.ts";
+import { expireIfDue, begin, end, submitted, touch, type HistoryChange, type ChangeContext } from "./change.ts";
 import { mergeDraft, storableDraft, typedSince } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
 import { fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
-import { notStorable, parse, submittedInput } from "./input.ts";
-import { counted } from "../issues.ts";
+import { notStorable, parseInput, submittedInput } from "./input.ts";
+import { boundedIssues } from "../issues.ts";
 import { sameJson } from "../json.ts";
 import { liftCommand, liftSession, type Continuing } from "./lift.ts";
 import type { Parser } from "./parser.ts";
@@ -21,7 +21,7 @@ export interface AdvanceContext extends ChangeContext {
 
 /** `fault`: why data of an earlier version could not be lifted. */
 export type Advanced =
-  | { readonly accepted: true; readonly session: Snapshot; readonly change: Change | null }
+  | { readonly accepted: true; readonly session: Snapshot; readonly change: HistoryChange | null }
   | { readonly accepted: false; readonly refusal: Refusal; readonly fault?: SessionsError };
 
 const refuse = (refusal: Refusal): Advanced => ({ accepted: false, refusal });
@@ -40,7 +40,7 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
   if (command.version > flow.version) return outdated(flow, command.version);
   if (command.kind === "start") return start(flow, command, context);
   if (session === null) return refuse({ code: "not_found" });
-  const { status, expiresAt } = atTime(session, context.nowMs);
+  const { status, expiresAt } = expireIfDue(session, context.nowMs);
   if (status === "expired") return refuse({ code: "expired", at: expiresAt });
   if (status !== "active") return refuse({ code: "ended", status });
   if (session.version > flow.version) return outdated(flow, session.version);
@@ -87,7 +87,7 @@ export function seenBy(flow: AnyFlow, session: Snapshot, step: string): SubmitCo
 }
 
 function start(flow: AnyFlow, command: StartCommand, context: AdvanceContext): Advanced {
-  if (command.flow !== flow.name) return refuse({ code: "unknown_flow", flow: command.flow });
+  if (command.flow !== flow.name) return refuse({ code: "flow_not_served", flow: command.flow });
   return {
     accepted: true,
     session: begin(flow, command.session, context),
@@ -100,7 +100,7 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, contex
   const definition = stepOf(flow, step);
   if (definition === undefined) return refuse({ code: "unknown_step", step });
 
-  const parsed = (context.parse ?? parse)(definition, step, command.input);
+  const parsed = (context.parse ?? parseInput)(definition, step, command.input);
   if (!parsed.ok) return refuse(parsed.refusal);
 
   const changed = [step, ...definition.dependsOn].filter(
@@ -139,7 +139,7 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, context:
   const strange = known ? Object.keys(command.fields).filter((field) => !known.has(field)) : [];
   if (strange.length > 0) {
     const issues = strange.map((field) => ({ path: [field], message: "The step has no such field." }));
-    return refuse({ code: "invalid_input", step, ...counted(issues) });
+    return refuse({ code: "invalid_input", step, ...boundedIssues(issues) });
   }
   const typed = storableDraft(command.fields);
   if (!typed.ok) return refuse(notStorable(step, typed));

@@ -8,7 +8,7 @@
  */
 import type { CancelCommand, Device, DraftCommand, StartCommand, SubmitCommand } from "../protocol/command.ts";
 import type { Json } from "../json.ts";
-import { slotOf } from "../protocol/slot.ts";
+import { draftFieldOf } from "../protocol/draft-field.ts";
 import { nextStamp } from "../protocol/stamp.ts";
 
 /** The time of the first command in a pure test, in milliseconds since 1970. */
@@ -71,5 +71,5 @@ export function typedBy(
   ms: number,
 ): DraftCommand["fields"] {
   const at = nextStamp(device.id, ms);
-  return Object.fromEntries(Object.entries(values).map(([field, value]) => [field, slotOf(value, at)]));
+  return Object.fromEntries(Object.entries(values).map(([field, value]) => [field, draftFieldOf(value, at)]));
 }

@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { z } from "zod";
 import type { DraftCommand, SubmitCommand } from "../protocol/command.ts";
 import { defineFlow, type AnyFlow } from "../flow/flow.ts";
-import { storable, type Json } from "../json.ts";
+import { toStorableJson, type Json } from "../json.ts";
 import { advance, seenBy } from "../session/session.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
-import { slotOf } from "../protocol/slot.ts";
+import { draftFieldOf } from "../protocol/draft-field.ts";
 import { MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "../protocol/stamp.ts";
 import { step, type Step } from "../flow/step.ts";
 import { accepted } from "./accepted.ts";
@@ -47,7 +47,7 @@ export function submitted(
   return accepted(advance(by, session, submit(session.id, name, input, { seen }), { ...given, nowMs }));
 }
 
-const value = fc.jsonValue().filter((typed) => storable(typed).ok) as fc.Arbitrary<Json>;
+const value = fc.jsonValue().filter((typed) => toStorableJson(typed).ok) as fc.Arbitrary<Json>;
 
 const typedOrEmptied = fc.option(value, { nil: undefined, freq: 3 });
 
@@ -68,7 +68,7 @@ export const drafts = fc
       const at = nextStamp(device.id, START_MS - agoMs, newest.get(device.id));
       newest.set(device.id, at);
       const known = Object.entries(fields).filter(([field]) => (field === "sure") === (name === "last"));
-      return draft(Object.fromEntries(known.map(([field, typed]) => [field, slotOf(typed, at)])), name);
+      return draft(Object.fromEntries(known.map(([field, typed]) => [field, draftFieldOf(typed, at)])), name);
     });
   });
 

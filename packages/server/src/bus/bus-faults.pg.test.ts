@@ -2,7 +2,7 @@ import { Client, Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { postgresBus, type Sessions } from "../index.ts";
-import { createBank, draft, start, submit, Teller } from "../testing/bank.ts";
+import { createBank, draft, start, submit, TestClient } from "../testing/bank.ts";
 import { duplicatingBus } from "../testing/bus/duplicating-bus.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { Random } from "../testing/random.ts";
@@ -53,7 +53,7 @@ function disturb(): void {
 async function startOne() {
   const owner = uuidv7();
   const session = uuidv7();
-  const tellers = nodes.map(({ sessions }) => new Teller(sessions, owner));
+  const tellers = nodes.map(({ sessions }) => new TestClient(sessions, owner));
   await tellers[0]!.one(start(session, "notes"));
   return { owner, session, tellers };
 }
@@ -108,7 +108,7 @@ test(
           [1, 2],
           [2, 0],
         ] as const)
-        .map((who) => tellers[who]!) as [Teller, Teller];
+        .map((who) => tellers[who]!) as [TestClient, TestClient];
       const commands = [0, 1].map((who) => submit(session, "left", { text: `${round} of ${who}` }, { left: seen }));
       const outcomes = await Promise.all([one.one(commands[0]!), other.one(commands[1]!)]);
       const winner = outcomes.findIndex(({ status }) => status === "accepted");

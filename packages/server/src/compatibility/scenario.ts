@@ -3,10 +3,10 @@ import { v7 as uuidv7 } from "uuid";
 import { expect } from "vitest";
 import { z } from "zod";
 import { defineFlow, PROTOCOL_VERSION, step, type ListReply, type WatchEvent } from "@sessions/core";
-import { completions, createSessions, openSessions, serve, type Bus, type Database } from "../index.ts";
+import { createSessions, maxCompletions, maxOpenSessions, serve, type Bus, type Database } from "../index.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "../flows/rows/tables.ts";
-import { cancel, draft, start, submit, Teller, type Context } from "../testing/bank.ts";
+import { cancel, draft, start, submit, TestClient, type Context } from "../testing/bank.ts";
 import { verify } from "../flows/verify.ts";
 
 const AT_MOST = 3;
@@ -43,8 +43,8 @@ export async function runScenario(database: Database, owner: string, bus?: Bus):
       flows: [
         serve(order, {
           limits: [
-            completions({ atMost: AT_MOST, per: "day", timeZone: "Europe/Brussels" }),
-            openSessions({ atMost: 8 }),
+            maxCompletions({ atMost: AT_MOST, per: "day", timeZone: "Europe/Brussels" }),
+            maxOpenSessions({ atMost: 8 }),
           ],
           steps: { what: ({ input }) => ({ n: input.text.length }) },
           complete: async ({ session, tx }) => {
@@ -56,7 +56,7 @@ export async function runScenario(database: Database, owner: string, bus?: Bus):
     });
   // A node orders its own commands in memory. Only with two nodes do the database's locks decide.
   const [node, other] = [nodeOver(bus ? { bus } : {}), nodeOver({})];
-  const [ada, elsewhere] = [new Teller(node, owner), new Teller(other, owner)];
+  const [ada, elsewhere] = [new TestClient(node, owner), new TestClient(other, owner)];
   const db = createKysely(database).withSchema("sessions");
   try {
     await node.check();

@@ -84,7 +84,7 @@ test("text that only looks dangerous is kept as it is", async () => {
 
 test("unknown flows, steps and draft fields are refused by name", async () => {
   const other = uuidv7();
-  expect(await ada.one(start(other, "loan"))).toMatchObject({ refusal: { code: "unknown_flow", flow: "loan" } });
+  expect(await ada.one(start(other, "loan"))).toMatchObject({ refusal: { code: "flow_not_served", flow: "loan" } });
   expect(await ada.read(other)).toBeNull();
   expect(await ada.one(submit(notes.session, "constructor", {}))).toMatchObject({ refusal: { code: "unknown_step" } });
   expect(await ada.one(submit(notes.session, "nowhere", {}))).toMatchObject({

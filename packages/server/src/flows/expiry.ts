@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import { atTime, type Snapshot } from "@sessions/core";
+import { expireIfDue, type Snapshot } from "@sessions/core";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { Tables } from "./rows/tables.ts";
 import { moveToArchive } from "./rows/archive.ts";
@@ -27,14 +27,14 @@ export class Expiry {
    * command that was judged in time may still take its next revision. Undefined when another writer changed it meanwhile.
    */
   async enforceDeadline(owner: string, stored: StoredSession): Promise<Snapshot | undefined> {
-    const snapshot = atTime(stored.snapshot, this.#options.now());
+    const snapshot = expireIfDue(stored.snapshot, this.#options.now());
     if (snapshot === stored.snapshot) return snapshot;
     return (await this.#end(owner, stored, snapshot)) ? snapshot : undefined;
   }
 
   /** Ends a session whose deadline has passed. False when it has not passed, or another writer changed the session first. */
   async endIfDue(owner: string, before: StoredSession): Promise<boolean> {
-    const expired = atTime(before.snapshot, this.#options.now());
+    const expired = expireIfDue(before.snapshot, this.#options.now());
     return expired !== before.snapshot && this.#end(owner, before, expired);
   }
 

@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from "uuid";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { createSessions, serve } from "../index.ts";
-import { start, submit, Teller, type Context } from "../testing/bank.ts";
+import { start, submit, TestClient, type Context } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { watching } from "../testing/watcher.ts";
 
@@ -45,7 +45,7 @@ test("S11: what is entered in a sensitive step reaches the application, and is i
   });
   onTestFinished(() => node.close());
   await node.migrate();
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const replies: unknown[] = [];
   const told = <T>(reply: T) => {
     replies.push(reply);

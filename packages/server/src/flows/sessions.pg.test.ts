@@ -1,14 +1,14 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import type { Command, Snapshot } from "@sessions/core";
-import { cancel, draft, start, submit, Teller } from "../testing/bank.ts";
+import { cancel, draft, start, submit, TestClient } from "../testing/bank.ts";
 import { accepted, twoNodes } from "../testing/two-nodes.ts";
 
 const { node, otherNode } = await twoNodes();
 
 test("S1: what one device saved is what another reads next, through another node", async () => {
-  const phone = new Teller(node, "ada", "Phone");
-  const laptop = new Teller(otherNode, "ada", "Laptop");
+  const phone = new TestClient(node, "ada", "Phone");
+  const laptop = new TestClient(otherNode, "ada", "Laptop");
   const session = uuidv7();
   await phone.push(start(session), submit(session, "recipient", { name: "Grace", iban: "BE71096123456769" }));
   await phone.push(draft(session, "amount", "cents", "12,"));
@@ -33,7 +33,7 @@ test("S1: what one device saved is what another reads next, through another node
 });
 
 test("a step handler refuses with a reason, and its failure is told without what was typed", async () => {
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const session = uuidv7();
   const recipient = submit(session, "recipient", { name: "Grace", iban: "BE71096123456769" });
   await ada.push(start(session), recipient);
@@ -48,8 +48,8 @@ test("a step handler refuses with a reason, and its failure is told without what
 });
 
 test("S9: another owner's session answers in every procedure as one that does not exist", async () => {
-  const ada = new Teller(node, "ada");
-  const eve = new Teller(node, "eve");
+  const ada = new TestClient(node, "ada");
+  const eve = new TestClient(node, "eve");
   const open = await ada.untilReview();
   const done = await ada.untilReview();
   await ada.one(done.review);
@@ -85,7 +85,7 @@ test("S9: another owner's session answers in every procedure as one that does no
 });
 
 test("S9: a request that names another owner than the one who is signed in is refused, in every procedure", async () => {
-  const { caller, device } = new Teller(node, "grace");
+  const { caller, device } = new TestClient(node, "grace");
   const session = uuidv7();
   const asked = { owner: "ada", session };
   const requests = [
@@ -96,11 +96,11 @@ test("S9: a request that names another owner than the one who is signed in is re
     caller.watch({ owner: "ada", protocol: 1, known: {} }),
   ];
   for (const request of requests) await expect(request).rejects.toMatchObject({ code: "UNAUTHORIZED" });
-  expect(await new Teller(node, "grace").read(session)).toBeNull();
+  expect(await new TestClient(node, "grace").read(session)).toBeNull();
   expect((await caller.read({ owner: "grace", session })).session).toBeNull();
 });
 
 test("nobody signed in is told to sign in", async () => {
-  const nobody = new Teller(node, undefined);
+  const nobody = new TestClient(node, undefined);
   await expect(nobody.list()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
 });

@@ -6,7 +6,7 @@ import { boundsFrom, type Bounds } from "./configuration/bounds.ts";
 import type { Bus } from "../bus/bus.ts";
 import { CommandProcessor } from "./commands/command-processor.ts";
 import { logFault } from "../report.ts";
-import { engineKindOf, createKysely, poolSizeOf, type Database, type EngineKind } from "../postgres/database.ts";
+import { databaseKindOf, createKysely, poolSizeOf, type Database, type DatabaseKind } from "../postgres/database.ts";
 import { databaseFault } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
@@ -20,9 +20,9 @@ import { Expiry } from "./expiry.ts";
 import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
-import type { Served } from "./configuration/served-flow.ts";
+import type { ServedFlow } from "./configuration/served-flow.ts";
 import { repeatSweeps, Sweeper, type SweepOptions } from "./sweeper.ts";
-import { identify, type Identified } from "./configuration/identity.ts";
+import { identify, type IdentifyResult } from "./configuration/identity.ts";
 import { Telemetry } from "../telemetry.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
@@ -47,11 +47,11 @@ export interface SessionsOptions<Context extends object> {
    * the application knows of the sign-in. It returns nothing if nobody is signed in. Every procedure then answers
    * UNAUTHORIZED.
    */
-  readonly identify: (context: Context) => Identified | Promise<Identified>;
+  readonly identify: (context: Context) => IdentifyResult | Promise<IdentifyResult>;
   /** The flows that the server serves, each made by `serve`. */
-  readonly flows: readonly Served[];
+  readonly flows: readonly ServedFlow[];
   /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
-  readonly engine?: EngineKind;
+  readonly databaseKind?: DatabaseKind;
   /** The Postgres schema that holds the tables. Default `"sessions"`. */
   readonly schema?: string;
   /**
@@ -155,7 +155,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     telemetry,
     ownerConnections,
     replyRateLimit,
-    kind: options.engine ?? engineKindOf(database),
+    kind: options.databaseKind ?? databaseKindOf(database),
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
     publish,

@@ -7,7 +7,7 @@ import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
 import { loadHistory } from "./rows/history.ts";
 import { chainHash } from "../postgres/chain-hash.ts";
-import { start, submit, Teller, type Context } from "../testing/bank.ts";
+import { start, submit, TestClient, type Context } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { verify } from "./verify.ts";
 import { first, second } from "../testing/order-versions.ts";
@@ -50,13 +50,19 @@ const accepted = (outcomes: readonly Outcome[]) => outcomes.filter(({ status }) 
 const whole = async () => expect((await verify(db)).broken).toBeNull();
 
 /** Submits a step as a device does that runs this flow and sees what the node tells. */
-async function submitting(teller: Teller, flow: AnyFlow, session: string, name: string, input: Json): Promise<Command> {
+async function submitting(
+  teller: TestClient,
+  flow: AnyFlow,
+  session: string,
+  name: string,
+  input: Json,
+): Promise<Command> {
   const seen = seenBy(flow, (await teller.read(session))!, name);
   return { ...submit(session, name, input, seen), version: flow.version };
 }
 
 test("S12, S15: a session begun before a deploy is completed after it, and its history spans both versions", async () => {
-  const [old, now] = [new Teller(oldNode, "ada"), new Teller(newNode, "ada")];
+  const [old, now] = [new TestClient(oldNode, "ada"), new TestClient(newNode, "ada")];
   const session = uuidv7();
   const payee = submit(session, "payee", { name: "Grace" });
   await old.push(start(session, "order"), payee, submit(session, "address", { street: "Elm" }));
@@ -103,7 +109,7 @@ test("S12, S15: a session begun before a deploy is completed after it, and its h
 });
 
 test("S12, S2: a command that an old node took is not taken again by a new one, in the words of its own version", async () => {
-  const [old, now] = [new Teller(oldNode, "ada"), new Teller(newNode, "ada")];
+  const [old, now] = [new TestClient(oldNode, "ada"), new TestClient(newNode, "ada")];
   const session = uuidv7();
   const payee = submit(session, "payee", { name: "Grace" });
   const queued = submit(session, "address", { street: "Elm" });
@@ -133,12 +139,12 @@ test("S12, S2: a command that an old node took is not taken again by a new one, 
 test("S12, S3: while a deploy rolls, devices of both versions race through nodes of both, and no change is lost", async () => {
   const nodes = [oldNode, newNode, nodeOf(first), nodeOf(second)];
   const sessions = Array.from({ length: 12 }, () => uuidv7());
-  const tellers = nodes.map((node) => new Teller(node, "eve"));
+  const tellers = nodes.map((node) => new TestClient(node, "eve"));
   const [old] = tellers;
   for (const session of sessions) await old!.push(start(session, "order"), submit(session, "payee", { name: "Grace" }));
 
   let taken = 0;
-  const race = async (teller: Teller, session: string, version: number, index: number) => {
+  const race = async (teller: TestClient, session: string, version: number, index: number) => {
     const words = version === 1 ? { euros: index } : { cents: index };
     const outcomes: Outcome[] = [];
     for (let turn = 0; turn < 4; turn += 1) {
@@ -174,7 +180,7 @@ test("S12, S3: while a deploy rolls, devices of both versions race through nodes
 
 test("S12: a session that cannot be lifted is kept as it is, and the application hears which, not what it holds", async () => {
   const reports: Error[] = [];
-  const old = new Teller(oldNode, "ada");
+  const old = new TestClient(oldNode, "ada");
   const session = uuidv7();
   await old.push(start(session, "order"), submit(session, "payee", { name: "Grace" }));
   const before = await old.read(session);
@@ -191,7 +197,7 @@ test("S12: a session that cannot be lifted is kept as it is, and the application
       },
     },
   };
-  const broken = new Teller(
+  const broken = new TestClient(
     nodeOf({ ...second, migrate: throwing }, { onError: (error) => reports.push(error) }),
     "ada",
   );
@@ -203,13 +209,13 @@ test("S12: a session that cannot be lifted is kept as it is, and the application
   expect(JSON.stringify(reports.map(({ message, cause }) => [message, cause]))).not.toContain("Grace");
 
   // The migration is mended, and everything goes on.
-  const mended = new Teller(newNode, "ada");
+  const mended = new TestClient(newNode, "ada");
   const again = await mended.push({ ...submit(session, "address", { street: "Elm" }), version: 2 });
   expect(again.outcomes).toMatchObject([{ status: "accepted", revision: 3 }]);
 });
 
 test("S15, S12: verify finds a session at a version that its history does not say", async () => {
-  const [old, now] = [new Teller(oldNode, "mallory"), new Teller(newNode, "mallory")];
+  const [old, now] = [new TestClient(oldNode, "mallory"), new TestClient(newNode, "mallory")];
   const session = uuidv7();
   await old.push(start(session, "order"), submit(session, "payee", { name: "Grace" }));
   await now.push({ ...submit(session, "address", { street: "Elm" }), version: 2 });
@@ -223,7 +229,7 @@ test("S15, S12: verify finds a session at a version that its history does not sa
 });
 
 test("S15, S12: verify finds a lift that tells of a submission that there was not, hashes and all", async () => {
-  const [old, now] = [new Teller(oldNode, "mallory"), new Teller(newNode, "mallory")];
+  const [old, now] = [new TestClient(oldNode, "mallory"), new TestClient(newNode, "mallory")];
   const session = uuidv7();
   const payee = submit(session, "payee", { name: "Grace" });
   await old.push(start(session, "order"), payee);

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Outcome } from "@sessions/core";
 import { repetitions } from "../../../../scripts/repetitions.ts";
-import { createBank, start, submit, Teller } from "../testing/bank.ts";
+import { createBank, start, submit, TestClient } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { Random } from "../testing/random.ts";
 
@@ -52,7 +52,7 @@ test(
 
 /** Submits to sessions that are all about to expire, from two nodes, while a third sweeps; their clock strikes on the way. */
 async function race(): Promise<ReadonlyMap<string, Outcome>> {
-  const tellers = Array.from({ length: 10 }, (_, index) => new Teller(nodes[index % 2]!, uuidv7()));
+  const tellers = Array.from({ length: 10 }, (_, index) => new TestClient(nodes[index % 2]!, uuidv7()));
   const ids = Array.from({ length: TRIALS_PER_ROUND }, () => uuidv7());
   await Promise.all(
     tellers.map((teller, index) =>

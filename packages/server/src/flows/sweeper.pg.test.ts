@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import { loadHistory } from "./rows/history.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
-import { createBank, draft, start, Teller } from "../testing/bank.ts";
+import { createBank, draft, start, TestClient } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -18,7 +18,7 @@ beforeAll(() => node.migrate());
 
 test("S7: a sweep ends what is due, in the archive and its history, and leaves the rest", async () => {
   nowMs = startMs;
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const due = uuidv7();
   const touched = uuidv7();
   await ada.push(start(due, "notes"), start(touched, "notes"));
@@ -40,7 +40,7 @@ test("S7: a sweep ends what is due, in the archive and its history, and leaves t
 test("S7: four sweepers at once end each due session exactly once", async () => {
   nowMs = startMs + 1_000 * hourMs;
   const ids = Array.from({ length: 400 }, () => uuidv7());
-  const owners = Array.from({ length: 20 }, () => new Teller(node, uuidv7()));
+  const owners = Array.from({ length: 20 }, () => new TestClient(node, uuidv7()));
   await Promise.all(ids.map((id, index) => owners[index % 20]!.one(start(id, "notes"))));
   nowMs += 74 * hourMs;
   const ended = await Promise.all(nodes.map((each) => each.sweep()));
@@ -59,7 +59,7 @@ test("S7: a session that cannot be ended is reported, and keeps none of the othe
   nowMs = startMs + 2_000 * hourMs;
   const reports: string[] = [];
   const [stuck, free] = [uuidv7(), uuidv7()];
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   await ada.push(start(stuck, "notes"), start(free, "notes"));
   nowMs += 72 * hourMs;
   await pool.query(

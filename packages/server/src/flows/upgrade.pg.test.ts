@@ -8,7 +8,7 @@ import { createKysely } from "../postgres/database.ts";
 import { migrate } from "../postgres/migrations.ts";
 import { migrationsOf } from "./rows/migrations.ts";
 import type { Tables } from "./rows/tables.ts";
-import { createBank, createLedger, draft, start, submit, Teller, type LedgerRow } from "../testing/bank.ts";
+import { createBank, createLedger, draft, start, submit, TestClient, type LedgerRow } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import type { Answered } from "../testing/crash/caller.ts";
 import { breaches } from "../testing/crash/checker.ts";
@@ -39,7 +39,7 @@ test(
     const writers = nodes.flatMap((node) =>
       Array.from({ length: 3 }, async () => {
         const owner = uuidv7();
-        const teller = new Teller(node, owner);
+        const teller = new TestClient(node, owner);
         const push = async (...commands: Command[]) => {
           const { outcomes } = await teller.push(...commands);
           log.push(...commands.map((command, index) => ({ owner, command, outcome: outcomes[index]! })));

@@ -3,7 +3,7 @@ import { PostgresDialect } from "kysely";
 import { Pool } from "pg";
 import { expect, test } from "vitest";
 import { v7 as uuidv7 } from "uuid";
-import { createBank, createLedger, start, submit, Teller } from "../testing/bank.ts";
+import { createBank, createLedger, start, submit, TestClient } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 
 test("a database that does not answer is told in one sentence", async () => {
@@ -21,7 +21,7 @@ test("a database that is not migrated says so, at the check and at a push", asyn
   const sessions = createBank(pool);
   const expected = { code: "database_not_migrated", message: expect.stringContaining("sessions.migrate()") };
   await expect(sessions.check()).rejects.toMatchObject(expected);
-  await expect(new Teller(sessions, "ada").one(start(uuidv7()))).rejects.toMatchObject({
+  await expect(new TestClient(sessions, "ada").one(start(uuidv7()))).rejects.toMatchObject({
     message: expect.stringContaining("sessions.migrate()"),
   });
 });
@@ -57,7 +57,7 @@ test("a month without partitions gets them when its first row comes", async () =
   const nodes = [createBank(pool, options), createBank(pool, options)];
   const outcomes = await Promise.all(
     nodes.map(async (node) => {
-      const teller = new Teller(node, uuidv7());
+      const teller = new TestClient(node, uuidv7());
       const { review } = await teller.untilReview();
       return teller.one(review);
     }),
@@ -72,9 +72,9 @@ test("the schema's name is configurable, and two of them do not meet", async () 
   await one.migrate();
   await two.migrate();
   const session = uuidv7();
-  await new Teller(one, "ada").one(start(session, "notes"));
-  expect(await new Teller(one, "ada").read(session)).toMatchObject({ revision: 1 });
-  expect(await new Teller(two, "ada").read(session)).toBeNull();
+  await new TestClient(one, "ada").one(start(session, "notes"));
+  expect(await new TestClient(one, "ada").read(session)).toMatchObject({ revision: 1 });
+  expect(await new TestClient(two, "ada").read(session)).toBeNull();
   expect(() => createBank(pool, { schema: 'x"; drop' })).toThrow(/schema/);
 });
 
@@ -99,7 +99,7 @@ test("S5: a transfer runs the same on PGlite and through a Kysely dialect", { ti
     await sessions.migrate();
     await sessions.check();
     await createTables();
-    const ada = new Teller(sessions, "ada");
+    const ada = new TestClient(sessions, "ada");
     const ready = [await ada.untilReview(), await ada.untilReview()];
     const outcomes = await Promise.all(ready.map(({ review }) => ada.one(review)));
     expect(outcomes).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);

@@ -21,9 +21,9 @@ export type Database = PostgresPool | PGlite | Dialect;
  * The kind of Postgres. It decides how statements are sent: one PostgreSQL gets the writes of many sessions in one
  * statement, and the others get a statement for each owner.
  */
-export type EngineKind = "postgres" | "citus" | "pglite";
+export type DatabaseKind = "postgres" | "citus" | "pglite";
 
-export function engineKindOf(database: Database): EngineKind {
+export function databaseKindOf(database: Database): DatabaseKind {
   return "waitReady" in database ? "pglite" : "postgres";
 }
 

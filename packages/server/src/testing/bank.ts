@@ -13,15 +13,7 @@ import {
   type SubmitCommand,
 } from "@sessions/core";
 import * as commands from "../../../core/src/testing/commands.ts";
-import {
-  completions,
-  createSessions,
-  openSessions,
-  serve,
-  type EngineKind,
-  type Sessions,
-  type SessionsOptions,
-} from "../index.ts";
+import { createSessions, maxCompletions, maxOpenSessions, serve, type DatabaseKind, type Sessions, type SessionsOptions } from "../index.ts";
 import { directUrls } from "./direct-url.ts";
 
 declare module "../flows/configuration/served-flow.ts" {
@@ -59,7 +51,7 @@ export const notes = defineFlow({
 });
 
 /** The kind of Postgres whose flags are used on plain PostgreSQL, if a run of the suite sets it. */
-const engineUnderTest = process.env["SESSIONS_TEST_ENGINE"] as EngineKind | undefined;
+const databaseKindUnderTest = process.env["SESSIONS_TEST_DATABASE_KIND"] as DatabaseKind | undefined;
 
 export interface Context {
   readonly user: string | undefined;
@@ -78,14 +70,17 @@ export function createBank(
     database,
     identify: ({ user }) => user !== undefined && { owner: user },
     onError: () => {},
-    ...(engineUnderTest && { engine: engineUnderTest }),
+    ...(databaseKindUnderTest && { databaseKind: databaseKindUnderTest }),
     // The pooler's version may not support prepared statements.
     ...(direct !== undefined && { prepare: false }),
     ...options,
     flows: [
       serve(notes, {}),
       serve(transfer, {
-        limits: [completions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" }), openSessions({ atMost: 70 })],
+        limits: [
+          maxCompletions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" }),
+          maxOpenSessions({ atMost: 70 }),
+        ],
         steps: {
           amount: ({ input, refuse }) => {
             if (input.cents === 66_600) throw new Error(`Secret ${input.cents}`);
@@ -137,7 +132,7 @@ export async function ledgerOf(pool: Pool, owner: string): Promise<readonly Ledg
  * const session = uuidv7();
  * const { outcomes, snapshots } = await ada.push(start(session), submit(session, "amount", { cents: 5 }));
  */
-export class Teller {
+export class TestClient {
   readonly device: Device;
   readonly caller: ReturnType<Sessions["router"]["createCaller"]>;
 

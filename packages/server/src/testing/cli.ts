@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll } from "vitest";
 import { runCli } from "../cli/program.ts";
-import { cancel, createBank, createLedger, start, Teller } from "./bank.ts";
+import { cancel, createBank, createLedger, start, TestClient } from "./bank.ts";
 import { freshDatabase } from "./postgres.ts";
 
 const program = fileURLToPath(new URL("../cli/cli.ts", import.meta.url));
@@ -46,7 +46,7 @@ export async function databaseOfAda() {
   const { pool, url } = await freshDatabase();
   let nowMs = Date.UTC(2024, 0, 31);
   const node = createBank(pool, { now: () => nowMs, sweeps: false });
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const sessions = (...words: readonly string[]) => sessionsOn(url, ...words);
   const begin = (...words: readonly string[]) => {
     const env = { ...process.env, DATABASE_URL: url };

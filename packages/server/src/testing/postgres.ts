@@ -27,7 +27,7 @@ export async function freshDatabase(): Promise<FreshDatabase> {
   const pooler = process.env["SESSIONS_TEST_POOLER"] === "pgbouncer" ? await startPgbouncer(url.href) : undefined;
   const pool = new Pool({
     connectionString: pooler?.url ?? url.href,
-    pipeline: process.env["SESSIONS_TEST_ENGINE"] === "citus",
+    pipeline: process.env["SESSIONS_TEST_DATABASE_KIND"] === "citus",
   });
   if (pooler) directUrls.set(pool, url.href);
   // A test may end connections from the server's side; the pool then replaces them.

@@ -1,4 +1,4 @@
-import { covers, sameJson, type Json, type Slot, type Snapshot } from "@sessions/core";
+import { hasSeen, sameJson, type Json, type DraftField, type Snapshot } from "@sessions/core";
 import type { SessionRecord } from "../../../client/src/record/record.ts";
 import { InvariantBroken, shortId } from "../journal.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
@@ -26,7 +26,7 @@ export class DraftChecks {
   /** The newest value of each device in each field. */
   readonly #newest = new Map<string, TypedValue>();
   /** By owner, session, step and field: every draft and every submitted value that nodes have reported. */
-  readonly #reported = new Map<string, { readonly slots: Map<string, Slot>; readonly submitted: Set<string> }>();
+  readonly #reported = new Map<string, { readonly slots: Map<string, DraftField>; readonly submitted: Set<string> }>();
   /** By owner, session and step: the drafts that submissions have seen. */
   readonly #seen = new Map<string, Set<string>>();
   /** By device, owner, session and step: when a person there last submitted, discarded or cancelled. */
@@ -112,7 +112,7 @@ export class DraftChecks {
     if (submitted.has(JSON.stringify(value))) return true;
     // The person who typed over it had seen it, or typed the same value.
     const newer = [...slots.values()].filter((slot) => slot.at > at);
-    if (newer.some((slot) => covers(slot, at) || sameJson(slot.value, value))) return true;
+    if (newer.some((slot) => hasSeen(slot, at) || sameJson(slot.value, value))) return true;
     if ([...(this.#seen.get(place) ?? [])].some((seen) => seen.slice(21) === mine && seen >= at)) return true;
     if (slotsOf(record, step)?.[field] !== undefined) return true;
     const onShelf = record?.shelved.some(
@@ -129,7 +129,7 @@ export class DraftChecks {
 
   #of(owner: string, session: string, step: string, field: string) {
     const key = `${owner} ${session} ${nameNow(step)} ${field}`;
-    const found = this.#reported.get(key) ?? { slots: new Map<string, Slot>(), submitted: new Set<string>() };
+    const found = this.#reported.get(key) ?? { slots: new Map<string, DraftField>(), submitted: new Set<string>() };
     this.#reported.set(key, found);
     return found;
   }

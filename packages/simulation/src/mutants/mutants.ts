@@ -143,7 +143,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "accept a command after the deadline",
     "core/src/session/session.ts",
-    "const { status, expiresAt } = atTime(session, context.nowMs);",
+    "const { status, expiresAt } = expireIfDue(session, context.nowMs);",
     "const { status, expiresAt } = session;",
   ),
   one(
@@ -212,7 +212,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "read an earlier version's step as this one's",
     "core/src/session/lift.ts",
-    "parse(definition, step, carryInput(plan, typed))",
+    "parseInput(definition, step, carryInput(plan, typed))",
     "({ ok: true as const, value: old })",
   ),
   one("keep a step's old name", "core/src/session/lift.ts", "step = plan.to ?? step;", ""),
@@ -262,7 +262,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "let a submission take drafts that it has not seen",
     "client/src/record/queue.ts",
-    "const left = dropSubmitted(slots, command.typed);",
+    "const left = withoutSeenFields(slots, command.typed);",
     "const left: typeof slots = {};",
   ),
 ];

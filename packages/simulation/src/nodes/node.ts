@@ -46,8 +46,8 @@ export class ServerNode implements SimulatedProcess {
     this.sessions = currentProcess.run(this, () =>
       createSessions<{ readonly user: string }>({
         database: dialect,
-        // Some nodes write batches, some row by row, as on the engines that need it.
-        engine: random.next() < 0.5 ? "postgres" : "pglite",
+        // Some nodes write batches, some row by row, as other kinds of Postgres need it.
+        databaseKind: random.next() < 0.5 ? "postgres" : "pglite",
         identify: ({ user }) => ({ owner: user }),
         flows: deployment.served,
         sweeps: false,

@@ -1,4 +1,4 @@
-import { parse, type DraftOf, type InputOf, type Json, type Refusal } from "@sessions/core";
+import { parseInput, type DraftOf, type InputOf, type Json, type Refusal } from "@sessions/core";
 import { useStep } from "@sessions/react";
 import { useEffect, useLayoutEffect, useState, type FocusEvent, type FormEvent } from "react";
 import { useForm, type Resolver, type UseFormRegisterReturn } from "react-hook-form";
@@ -122,7 +122,7 @@ function resolverOf<K extends FormStep>(
   return (texts) => {
     const found = read(texts);
     if ("issues" in found) return failed(Object.entries(found.issues));
-    const parsed = parse(transfer.steps[step], step, found.input);
+    const parsed = parseInput(transfer.steps[step], step, found.input);
     if (parsed.ok) return { values: found.input, errors: {} };
     const issues = parsed.refusal.code === "invalid_input" ? parsed.refusal.issues : [];
     return failed(issues.map(({ path, message }) => [String(path[0]), message]));

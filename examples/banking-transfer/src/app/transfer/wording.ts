@@ -83,6 +83,8 @@ export function refusalText(refusal: Refusal): string {
       return refusal.issues[0]?.message ?? "Something is not filled in as it should be.";
     case "rejected":
       return refusal.reason;
+    case "sign_in_again":
+      return "Sign in again first: the bank asks who you are before it does this.";
     case "conflict":
       return `${sentenceOf(refusal.changed)} changed elsewhere meanwhile. Look at it and decide again.`;
     case "limit_reached":
@@ -108,7 +110,7 @@ export function refusalText(refusal: Refusal): string {
       return "That is more than the bank takes at once.";
     case "blocked":
       return "Something between this device and the bank does not let it through.";
-    case "unknown_flow":
+    case "flow_not_served":
     case "unknown_step":
     case "command_mismatch":
     case "malformed":

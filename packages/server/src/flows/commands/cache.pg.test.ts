@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
-import { createBank, createLedger, draft, start, submit, Teller } from "../../testing/bank.ts";
+import { createBank, createLedger, draft, start, submit, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 
 test("S8: a node that remembers an older revision writes on the newest one", async () => {
-  const [here, there] = nodes.map((node) => new Teller(node, "ada")) as [Teller, Teller];
+  const [here, there] = nodes.map((node) => new TestClient(node, "ada")) as [TestClient, TestClient];
   const session = uuidv7();
   await here.one(start(session, "notes"));
   for (let round = 0; round < 10; round += 1) {
@@ -27,7 +27,7 @@ test("S8: a node that remembers an older revision writes on the newest one", asy
 });
 
 test("S8: no refusal comes from memory: what was submitted elsewhere counts at once", async () => {
-  const [here, there] = nodes.map((node) => new Teller(node, "ada")) as [Teller, Teller];
+  const [here, there] = nodes.map((node) => new TestClient(node, "ada")) as [TestClient, TestClient];
   const session = uuidv7();
   const left = submit(session, "left", { text: "there" });
   await here.one(start(session, "notes"));
@@ -38,7 +38,7 @@ test("S8: no refusal comes from memory: what was submitted elsewhere counts at o
 });
 
 test("S8: reads and watches of a node that remembers an older revision give the newest", async () => {
-  const [here, there] = nodes.map((node) => new Teller(node, "ada")) as [Teller, Teller];
+  const [here, there] = nodes.map((node) => new TestClient(node, "ada")) as [TestClient, TestClient];
   const { session, review } = await here.untilReview();
   await there.one(review);
   expect(await here.read(session)).toMatchObject({ status: "completed", revision: 4 });
@@ -47,7 +47,7 @@ test("S8: reads and watches of a node that remembers an older revision give the 
 });
 
 test("S8: a memory of no size changes nothing but the speed", async () => {
-  const forgetful = new Teller(createBank(pool, { cacheBytes: 1 }), "ada");
+  const forgetful = new TestClient(createBank(pool, { cacheBytes: 1 }), "ada");
   const { session, review } = await forgetful.untilReview();
   expect(await forgetful.one(review)).toMatchObject({ status: "accepted" });
   expect(await forgetful.read(session)).toMatchObject({ status: "completed" });

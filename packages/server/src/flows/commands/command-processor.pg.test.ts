@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
-import { createBank, draft, ledgerOf, start, submit, Teller } from "../../testing/bank.ts";
+import { createBank, draft, ledgerOf, start, submit, TestClient } from "../../testing/bank.ts";
 import { accepted, twoNodes } from "../../testing/two-nodes.ts";
 
 const { pool, node, otherNode } = await twoNodes();
@@ -8,8 +8,8 @@ const { pool, node, otherNode } = await twoNodes();
 const text = (value: string) => ({ text: value });
 
 test("S2: a repeated command returns its first outcome, also through another node and after the end", async () => {
-  const ada = new Teller(node, "ada");
-  const again = new Teller(otherNode, "ada");
+  const ada = new TestClient(node, "ada");
+  const again = new TestClient(otherNode, "ada");
   const { session, review } = await ada.untilReview();
   expect(await ada.one(review)).toEqual(accepted(4));
   for (const teller of [ada, again]) {
@@ -22,7 +22,7 @@ test("S2: a repeated command returns its first outcome, also through another nod
 });
 
 test("S2: the same id with another body is refused and changes nothing", async () => {
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const session = uuidv7();
   const first = submit(session, "left", text("one"));
   await ada.push(start(session, "notes"), first);
@@ -34,7 +34,7 @@ test("S2: the same id with another body is refused and changes nothing", async (
 });
 
 test("S2: one command sent fifty times at once through two nodes takes effect once", async () => {
-  const tellers = [new Teller(node, "echo"), new Teller(otherNode, "echo")] as const;
+  const tellers = [new TestClient(node, "echo"), new TestClient(otherNode, "echo")] as const;
   const { review, session } = await tellers[0].untilReview();
   const outcomes = await Promise.all(Array.from({ length: 50 }, (_, index) => tellers[index % 2]!.one(review)));
   expect(new Set(outcomes.map((outcome) => (outcome.status === "accepted" ? outcome.revision : outcome)))).toEqual(
@@ -45,8 +45,8 @@ test("S2: one command sent fifty times at once through two nodes takes effect on
 });
 
 test("S3: two devices, one step: one wins, the other is told a conflict with what stands", async () => {
-  const phone = new Teller(node, "ada");
-  const laptop = new Teller(otherNode, "ada");
+  const phone = new TestClient(node, "ada");
+  const laptop = new TestClient(otherNode, "ada");
   const session = uuidv7();
   await phone.one(start(session, "notes"));
   const [first, second] = await Promise.all([
@@ -63,7 +63,7 @@ test("S3: two devices, one step: one wins, the other is told a conflict with wha
 });
 
 test("S3: a step is refused when one it depends on was changed since it was looked at", async () => {
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const session = uuidv7();
   const left = submit(session, "left", text("one"));
   const changed = submit(session, "left", text("two"), { left: left.id });
@@ -74,7 +74,7 @@ test("S3: a step is refused when one it depends on was changed since it was look
 
 test("S3: concurrent drafts of different fields merge, and revisions have no gaps", async () => {
   const session = uuidv7();
-  const tellers = [new Teller(node, "ada"), new Teller(otherNode, "ada")];
+  const tellers = [new TestClient(node, "ada"), new TestClient(otherNode, "ada")];
   await tellers[0]!.one(start(session, "notes"));
   const outcomes = await Promise.all(
     Array.from({ length: 40 }, (_, index) => tellers[index % 2]!.one(draft(session, "right", `field${index}`, index))),
@@ -91,7 +91,7 @@ test.for(Array.from({ length: 10 }, (_, round) => round))(
   { timeout: 60_000 },
   async (round) => {
     const owner = `busy-${round}`;
-    const tellers = [new Teller(node, owner), new Teller(otherNode, owner)] as const;
+    const tellers = [new TestClient(node, owner), new TestClient(otherNode, owner)] as const;
     const ready = [];
     for (let index = 0; index < 60; index += 1) ready.push(await tellers[0].untilReview());
 
@@ -120,7 +120,7 @@ test("S5: when `complete` throws, nothing of the completion stays, and the sessi
     onComplete: () =>
       fail ? Promise.reject(new Error("The ledger is closed for BE71096123456769")) : Promise.resolve(),
   });
-  const ada = new Teller(failing, "unlucky");
+  const ada = new TestClient(failing, "unlucky");
   const { session, review } = await ada.untilReview();
   expect(await ada.one(review)).toEqual({ status: "refused", refusal: { code: "failed" } });
   expect(await ledgerOf(pool, "unlucky")).toEqual([]);

@@ -2,7 +2,7 @@ import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from
 import type { SessionNotice } from "../../bus/bus.ts";
 import type { Identity } from "../configuration/identity.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
-import type { EngineKind } from "../../postgres/database.ts";
+import type { DatabaseKind } from "../../postgres/database.ts";
 import { busyDecision } from "./busy.ts";
 import { SessionCache } from "./cache.ts";
 import { CpuScheduler } from "./cpu-scheduler.ts";
@@ -17,7 +17,7 @@ import { SessionWriter } from "./session-writer.ts";
 const MAX_IN_FLIGHT = 10_000;
 
 export interface CommandProcessorOptions extends Omit<PushContext, "cache" | "cpu" | "writer"> {
-  readonly kind: EngineKind;
+  readonly kind: DatabaseKind;
   /** How much memory the cached sessions may take, in bytes, roughly. */
   readonly cacheBytes: number;
   readonly ownerConnections: OwnerConnections;

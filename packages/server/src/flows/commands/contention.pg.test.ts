@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow, PROTOCOL_VERSION, step, type WatchEvent } from "@sessions/core";
 import { createSessions, serve, type SessionsOptions } from "../../index.ts";
-import { createBank, createLedger, start, submit, Teller, type Context } from "../../testing/bank.ts";
+import { createBank, createLedger, start, submit, TestClient, type Context } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -67,9 +67,9 @@ test("S2, S5, S6: a start that is held up while its repeat begins and ends the s
   );
   const session = uuidv7();
   const commands = [start(session, "one"), submit(session, "only", { n: 1 })];
-  const late = new Teller(slow, "ada").push(...commands);
+  const late = new TestClient(slow, "ada").push(...commands);
   await reached.promise;
-  const { outcomes } = await new Teller(node(pool), "ada").push(...commands);
+  const { outcomes } = await new TestClient(node(pool), "ada").push(...commands);
   expect(outcomes).toMatchObject([{ status: "accepted" }, { status: "accepted" }]);
   gate.resolve();
   expect((await late).outcomes).toMatchObject([{ replayed: true }, { replayed: true }]);
@@ -85,7 +85,7 @@ test("S7: nobody is told expired of a session that completes by a command judged
     await gate.promise;
   };
   const node = createBank(pool, { now: () => nowMs, sweeps: false, onComplete });
-  const ada = new Teller(node, "late");
+  const ada = new TestClient(node, "late");
   const { session, review } = await ada.untilReview();
   nowMs += 72 * 3_600_000 - 10;
   const inFlight = ada.one(review);
@@ -108,7 +108,7 @@ test("S10: a watcher hears of a command whose connection broke after its commit"
     }),
     { sweeps: false },
   );
-  const ada = new Teller(node, "flaky");
+  const ada = new TestClient(node, "flaky");
   const session = uuidv7();
   await ada.one(start(session, "notes"));
   const stream = (await ada.caller.watch({ protocol: PROTOCOL_VERSION, known: {} })) as AsyncIterable<WatchEvent>;
@@ -153,7 +153,7 @@ test("a handler that breaks its transaction is refused as failed, and its neighb
       }),
     ],
   });
-  const ada = new Teller(node, "handler");
+  const ada = new TestClient(node, "handler");
   const ids = [uuidv7(), uuidv7(), uuidv7()];
   await ada.push(...ids.map((id) => start(id, "handled")));
   const { outcomes } = await ada.push(...ids.map((id, index) => submit(id, "how", { n: index + 1 })));
@@ -162,7 +162,7 @@ test("a handler that breaks its transaction is refused as failed, and its neighb
     { refusal: { code: "failed" } },
     { status: "accepted" },
   ]);
-  expect(faults).toEqual(["hook_failed", "hook_failed"]);
+  expect(faults).toEqual(["handler_failed", "handler_failed"]);
 });
 
 test("a path function that throws fails its own command alone", async () => {
@@ -183,7 +183,7 @@ test("a path function that throws fails its own command alone", async () => {
     onError: ({ code }) => void faults.push(code),
     flows: [serve(flow, {}), serve(one, {})],
   });
-  const ada = new Teller(mixed, "path");
+  const ada = new TestClient(mixed, "path");
   const [bad, good] = [uuidv7(), uuidv7()];
   await ada.push(start(bad, "pathless"), start(good, "one"));
   broken = true;
@@ -207,9 +207,9 @@ const busy = [{ status: "refused", refusal: { code: "busy", retryAfterMs: 1_000 
 
 test("past ten thousand commands under way, whatever they wait for, more are turned away at once, to come again", async () => {
   const { gate, node } = gatedNode();
-  const owners = Array.from({ length: 100 }, (_, index) => new Teller(node, `crowd ${index}`));
+  const owners = Array.from({ length: 100 }, (_, index) => new TestClient(node, `crowd ${index}`));
   const waiting = Promise.allSettled(owners.map((teller) => teller.push(...starts())));
-  const { outcomes, snapshots } = await new Teller(node, "late").push(start(uuidv7(), "notes"));
+  const { outcomes, snapshots } = await new TestClient(node, "late").push(start(uuidv7(), "notes"));
   expect(outcomes).toEqual(busy);
   expect(snapshots).toEqual([]);
   gate.resolve();
@@ -219,10 +219,10 @@ test("past ten thousand commands under way, whatever they wait for, more are tur
 
 test("past a thousand commands of one owner under way more of theirs are turned away, and nobody else's", async () => {
   const { gate, node } = gatedNode();
-  const crowd = new Teller(node, "crowd");
+  const crowd = new TestClient(node, "crowd");
   const waiting = Array.from({ length: 10 }, () => crowd.push(...starts()));
   expect((await crowd.push(start(uuidv7(), "notes"))).outcomes).toEqual(busy);
-  waiting.push(new Teller(node, "other").push(start(uuidv7(), "notes")));
+  waiting.push(new TestClient(node, "other").push(start(uuidv7(), "notes")));
   gate.resolve();
   expect((await Promise.allSettled(waiting)).every(({ status }) => status === "rejected")).toBe(true);
   await node.close();

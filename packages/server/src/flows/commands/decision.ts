@@ -11,7 +11,7 @@ import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
 import type { UpdateStatements } from "../rows/update-statements.ts";
-import type { ApplicationTables, Served } from "../configuration/served-flow.ts";
+import type { ApplicationTables, ServedFlow } from "../configuration/served-flow.ts";
 import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 
 /**
@@ -28,7 +28,7 @@ export interface DecisionContext {
   readonly db: Kysely<Tables>;
   readonly schema: string;
   readonly updates: UpdateStatements;
-  readonly flows: ReadonlyMap<string, Served>;
+  readonly flows: ReadonlyMap<string, ServedFlow>;
   readonly now: () => number;
   readonly bounds: Bounds;
   /** Where a command waits before its transaction locks the owner's row: in memory, without a connection. */
@@ -69,7 +69,7 @@ export async function decide(
   owner: string,
   judging: Judging,
   command: Command,
-  served: Served,
+  served: ServedFlow,
 ): Promise<Decision | null> {
   const deciding = () =>
     context.db.transaction().execute((tx) => decideInTransaction(tx, context, owner, judging, command, served));
@@ -84,7 +84,7 @@ export async function decide(
     context.report(
       error instanceof HandlerFailed
         ? new SessionsError(error.code, `${error.message} ${where}`, { cause: error.cause })
-        : new SessionsError("hook_failed", where, { cause: error }),
+        : new SessionsError("handler_failed", where, { cause: error }),
     );
     return { outcome: refusedOutcome({ code: "failed" }), stored: null };
   }
@@ -96,7 +96,7 @@ async function decideInTransaction(
   owner: string,
   judging: Judging,
   command: Command,
-  served: Served,
+  served: ServedFlow,
 ): Promise<Decision | null> {
   const ownTx = tx.withSchema(context.schema);
   await setStatementTimeouts(ownTx, context.bounds.handlerMs);
@@ -144,7 +144,7 @@ async function decideInTransaction(
 }
 
 /** Whether a command needs its owner's lock, no matter how few sessions the owner has. */
-function alwaysLocks({ bounds }: DecisionContext, command: Command, served: Served): boolean {
+function alwaysLocks({ bounds }: DecisionContext, command: Command, served: ServedFlow): boolean {
   return served.limits.length > 0 || (command.kind === "start" && bounds.ownerSessions <= NEAR_SESSIONS);
 }
 

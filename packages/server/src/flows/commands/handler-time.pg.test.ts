@@ -5,7 +5,7 @@ import { beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { defineFlow, step, type SessionsError } from "@sessions/core";
 import { createSessions, serve, type CompleteContext, type SessionsOptions } from "../../index.ts";
-import { createBank, start, submit, Teller, type Context } from "../../testing/bank.ts";
+import { createBank, start, submit, TestClient, type Context } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool: plain, url } = await freshDatabase();
@@ -38,7 +38,7 @@ function nodeWith(
   });
   const completeOne = async (owner: string, n = 1) => {
     const session = uuidv7();
-    const { outcomes } = await new Teller(node, owner).push(start(session, "one"), submit(session, "only", { n }));
+    const { outcomes } = await new TestClient(node, owner).push(start(session, "one"), submit(session, "only", { n }));
     return outcomes[1];
   };
   return { node, pool, faults: faults ?? [], completeOne };
@@ -69,7 +69,7 @@ test("handlers that ask the pool that they run on for a second connection fail, 
   // The first to run out of time gives its connection back, which may be in time for the second.
   expect(await Promise.all(["bob", "eve"].map((owner) => completeOne(owner)))).toContainEqual(failed);
   expect(new Set(faults.map(({ code }) => code))).toEqual(new Set(["handler_timed_out"]));
-  expect((await new Teller(node, "cleo").list()).ended).toEqual([]);
+  expect((await new TestClient(node, "cleo").list()).ended).toEqual([]);
   await node.close();
   await pool.end();
 });
@@ -120,7 +120,7 @@ test("what a handler did not wait for is not written after the commit", async ()
 
 test("an `identify` that never answers fails its request, and `close` ends", async () => {
   const { node, pool, faults } = nodeWith(never, { identify: never });
-  await expect(new Teller(node, "ada").list()).rejects.toThrow(/identify.*200 ms/);
+  await expect(new TestClient(node, "ada").list()).rejects.toThrow(/identify.*200 ms/);
   expect(faults.map(({ code }) => code)).toEqual(["identify_failed"]);
   await node.close();
   await pool.end();
@@ -135,7 +135,7 @@ test.for(["development", "production", ""])(
       const { node, pool, completeOne } = nodeWith(() => Promise.reject(new Error("Typed: 42")), {}, null);
       expect(await completeOne(`hana ${env}`)).toEqual(failed);
       const said = log.mock.calls.join();
-      expect(said).toMatch(/hook_failed: Flow one, `complete` threw\..*\n.*caused by Error/s);
+      expect(said).toMatch(/handler_failed: Flow one, `complete` threw\..*\n.*caused by Error/s);
       expect(said.includes("Typed: 42")).toBe(env === "development");
       await node.close();
       await pool.end();
@@ -156,7 +156,7 @@ test("what `complete` returns and its schema does not allow is told as that of `
   const complete = () => ({ order: { number: 7 } }) as never;
   const { node, pool, faults } = nodeWith(never, { flows: [serve(flow, { complete })] });
   const session = uuidv7();
-  await new Teller(node, "ivo").push(start(session, "returning"), submit(session, "only", { n: 1 }));
+  await new TestClient(node, "ivo").push(start(session, "returning"), submit(session, "only", { n: 1 }));
   expect(faults.map(({ message }) => message)).toEqual([
     expect.stringMatching(/^output_invalid: Flow returning, `complete` returned at order\.number something/),
   ]);

@@ -1,8 +1,8 @@
 import type { Transaction } from "kysely";
 import type { z } from "zod";
-import { storable, type Advanced, type FaultCode, type Json, type Refusal, type Snapshot } from "@sessions/core";
+import { toStorableJson, type Advanced, type FaultCode, type Json, type Refusal, type Snapshot } from "@sessions/core";
 import { errorCode, isTransient } from "../../postgres/errors.ts";
-import type { ApplicationTables, Handler, Rejection, Served } from "../configuration/served-flow.ts";
+import type { ApplicationTables, Handler, Rejection, ServedFlow } from "../configuration/served-flow.ts";
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** The application's own code threw, took too long, or returned a value that is not allowed. The message names the handler. */
@@ -22,7 +22,7 @@ export type HandlerResult =
 
 /** Runs the step's handler and, if the submission completes the session, `complete`. Adds their results to the session. */
 export async function runHandlers(
-  served: Served,
+  served: ServedFlow,
   advanced: Extract<Advanced, { accepted: true }>,
   owner: string,
   tx: Transaction<ApplicationTables>,
@@ -81,7 +81,7 @@ async function runGuarded(run: () => unknown, where: string, timeMs: number): Pr
     if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
     // Postgres cancels the handler's statement after the same time, and its error may come first.
     if (errorCode(cause) !== "57014" || performance.now() - startMs < timeMs) {
-      throw new HandlerFailed("hook_failed", `${where} threw.`, { cause });
+      throw new HandlerFailed("handler_failed", `${where} threw.`, { cause });
     }
   }
   if (returned !== undefined) return returned[0];
@@ -93,7 +93,7 @@ async function runGuarded(run: () => unknown, where: string, timeMs: number): Pr
 
 function parseOutput(schema: z.ZodType<Json>, returned: unknown, where: string): Json {
   const parsed = schema.safeParse(returned);
-  const plain = parsed.success ? storable(parsed.data) : undefined;
+  const plain = parsed.success ? toStorableJson(parsed.data) : undefined;
   if (plain?.ok) return plain.value;
   // The path of the value, and never the value itself.
   const at = parsed.error?.issues[0]?.path.join(".") ?? "";

@@ -9,7 +9,7 @@ import {
   SessionsError,
 } from "@sessions/core";
 import { proofRefusal, type Proof } from "../configuration/proof.ts";
-import type { Served } from "../configuration/served-flow.ts";
+import type { ServedFlow } from "../configuration/served-flow.ts";
 import { matchReceipt, type StoredSession } from "../rows/stored-session.ts";
 
 /**
@@ -19,7 +19,7 @@ import { matchReceipt, type StoredSession } from "../rows/stored-session.ts";
  */
 export type Judgement =
   | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
-  | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: Served };
+  | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: ServedFlow };
 
 /** When a command is judged, which device sent it, and what is known of the person's proof. Drafts need no proof. */
 export interface JudgementContext extends AdvanceContext {
@@ -30,7 +30,7 @@ export const refusedOutcome = (refusal: Refusal): Outcome => ({ status: "refused
 
 /** Judges a command by its receipt, else by the rules. Pure. */
 export function judge(
-  flows: ReadonlyMap<string, Served>,
+  flows: ReadonlyMap<string, ServedFlow>,
   stored: StoredSession | null,
   command: Command,
   context: JudgementContext,
@@ -44,7 +44,7 @@ export function judge(
   const flow = stored?.snapshot.flow ?? (command.kind === "start" ? command.flow : undefined);
   if (flow === undefined) return settle(refusedOutcome({ code: "not_found" }));
   const served = flows.get(flow);
-  if (served === undefined) return settle(refusedOutcome({ code: "unknown_flow", flow }));
+  if (served === undefined) return settle(refusedOutcome({ code: "flow_not_served", flow }));
 
   const advanced = advance(served.flow, stored?.snapshot ?? null, command, context);
   if (!advanced.accepted) return { settled: true, outcome: refusedOutcome(advanced.refusal), fault: advanced.fault };
@@ -61,7 +61,7 @@ export function judge(
 
 /** Only the server judges the proof, last of the rules: nobody proves who they are for a command that is refused anyway. */
 function refusedForProof(
-  { flow }: Served,
+  { flow }: ServedFlow,
   { change, session }: Extract<Advanced, { accepted: true }>,
   { proof = {}, nowMs }: JudgementContext,
 ): Judgement | null {

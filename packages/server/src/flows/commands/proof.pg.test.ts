@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow, step, type SessionsError } from "@sessions/core";
 import { createSessions, serve, type Identity } from "../../index.ts";
-import { start, submit, Teller } from "../../testing/bank.ts";
+import { start, submit, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const transfer = defineFlow({
@@ -47,7 +47,7 @@ afterAll(async () => {
 async function atReview(owner: string, cents: number) {
   const session = uuidv7();
   const amount = submit(session, "amount", { cents });
-  await new Teller(node, owner).push(start(session), amount);
+  await new TestClient(node, owner).push(start(session), amount);
   return { session, review: () => submit(session, "review", { accepted: true }, { review: null, amount: amount.id }) };
 }
 
@@ -55,7 +55,7 @@ const signInAgain = { status: "refused", refusal: { code: "sign_in_again", step:
 
 test("S2: a confirmation that needs a fresh proof changes nothing, and the same one is accepted once after the proof", async () => {
   const { session, review } = await atReview("ada", 100_001);
-  const ada = new Teller(otherNode, "ada");
+  const ada = new TestClient(otherNode, "ada");
   nowMs = startMs + 300_001;
   const command = review();
   const { outcomes, snapshots } = await ada.push(command);
@@ -75,13 +75,13 @@ test("S2: a confirmation that needs a fresh proof changes nothing, and the same 
 test("a confirmation whose data asks for no proof needs none, and other steps never do", async () => {
   proof = { provedAt: 0 };
   const { review } = await atReview("grace", 100_000);
-  expect(await new Teller(node, "grace").one(review())).toMatchObject({ status: "accepted" });
+  expect(await new TestClient(node, "grace").one(review())).toMatchObject({ status: "accepted" });
 });
 
 test("a proof that becomes too old while the confirmation waits for its turn is judged by the time of the decision", async () => {
   const { review } = await atReview("joan", 100_001);
   proof = { provedAt: nowMs - 299_999 };
-  const joan = new Teller(node, "joan");
+  const joan = new TestClient(node, "joan");
   const before = nowMs;
   const client = await pool.connect();
   await client.query("begin");
@@ -101,14 +101,14 @@ test("what is refused anyway asks for no proof", async () => {
   proof = { provedAt: 0 };
   const { session } = await atReview("mary", 100_001);
   const outdated = submit(session, "review", { accepted: true }, { review: null, amount: uuidv7() });
-  expect(await new Teller(node, "mary").one(outdated)).toMatchObject({ refusal: { code: "conflict" } });
+  expect(await new TestClient(node, "mary").one(outdated)).toMatchObject({ refusal: { code: "conflict" } });
 });
 
 test("an application that tells nothing of the proof is told by name, and confirms nothing", async () => {
   const { review } = await atReview("eve", 1);
   proof = {};
   faults.length = 0;
-  const eve = new Teller(node, "eve");
+  const eve = new TestClient(node, "eve");
   expect(await eve.one(review())).toEqual({ status: "refused", refusal: { code: "failed" } });
   expect(faults.map(({ message }) => message)).toEqual([
     "context_invalid: Flow transfer: step review asks for a proof, and `identify` returns no `provedAt`. Return it beside `owner`.",

@@ -1,4 +1,4 @@
-import { commandSchema, counted, MAX_COMMANDS, type Command, type Outcome, type Refusal } from "@sessions/core";
+import { commandSchema, boundedIssues, MAX_COMMANDS, type Command, type Outcome, type Refusal } from "@sessions/core";
 import type { Bounds } from "../configuration/bounds.ts";
 import { refusedOutcome } from "./judgement.ts";
 
@@ -30,7 +30,7 @@ export async function parseCommands(
   for (const [index, value] of commands.entries()) {
     const parsed = await run(() => commandSchema.safeParse(value));
     if (!parsed.success) {
-      malformed.set(index, refusedOutcome({ code: "malformed", ...counted(parsed.error.issues) }));
+      malformed.set(index, refusedOutcome({ code: "malformed", ...boundedIssues(parsed.error.issues) }));
       continue;
     }
     const indexed = bySession.get(parsed.data.session) ?? [];

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
 import { createSessions, serve } from "../../index.ts";
-import { createBank, draft, start, submit, Teller, type Context } from "../../testing/bank.ts";
+import { createBank, draft, start, submit, TestClient, type Context } from "../../testing/bank.ts";
 import { largeSession } from "../../testing/large-session.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
@@ -14,7 +14,7 @@ const node = createBank(pool);
 beforeAll(() => node.migrate());
 
 test("S25: a hundred small drafts of a large session are one write and one revision", async () => {
-  const ada = new Teller(node, uuidv7());
+  const ada = new TestClient(node, uuidv7());
   const session = await largeSession(ada);
   const before = (await ada.read(session))!;
   const fields = Array.from({ length: 100 }, (_, index) => draft(session, "right", `f${index}`, index));
@@ -36,11 +36,11 @@ test("S25: a hundred small drafts of a large session are one write and one revis
 test("S3: drafts that are pushed together and race others merge, without a gap", async () => {
   const owner = uuidv7();
   const session = uuidv7();
-  await new Teller(node, owner).one(start(session, "notes"));
+  await new TestClient(node, owner).one(start(session, "notes"));
   const revisions = await Promise.all(
     Array.from({ length: 8 }, async (_, who) => {
       const drafts = Array.from({ length: 5 }, (__, nth) => draft(session, "right", `f${who}_${nth}`, nth));
-      const { outcomes } = await new Teller(node, owner).push(...drafts);
+      const { outcomes } = await new TestClient(node, owner).push(...drafts);
       return outcomes.flatMap((outcome) =>
         outcome.status === "accepted" && !outcome.replayed ? [outcome.revision] : [],
       );
@@ -48,7 +48,7 @@ test("S3: drafts that are pushed together and race others merge, without a gap",
   );
   const made = revisions.flat().toSorted((a, b) => a - b);
   expect(made).toEqual(made.map((_, index) => index + 2));
-  const read = await new Teller(node, owner).read(session);
+  const read = await new TestClient(node, owner).read(session);
   expect(read!.revision).toBe(made.at(-1));
   expect(Object.keys(read!.drafts["right"]!)).toHaveLength(40);
 });
@@ -72,7 +72,7 @@ test("S25: a refused input is parsed once, each in a turn of the event loop of i
     flows: [serve(heavy, {})],
     sweeps: false,
   });
-  const ada = new Teller(few, uuidv7());
+  const ada = new TestClient(few, uuidv7());
   const sessions = Array.from({ length: 8 }, () => uuidv7());
   await ada.push(...sessions.map((session) => start(session, "heavy")));
   const { outcomes } = await ada.push(...sessions.map((session) => submit(session, "all", { slow: [1] })));

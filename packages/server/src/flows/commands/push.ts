@@ -1,4 +1,11 @@
-import { atTime, type Device, type DraftCommand, type Outcome, type PushReply, type Snapshot } from "@sessions/core";
+import {
+  expireIfDue,
+  type Device,
+  type DraftCommand,
+  type Outcome,
+  type PushReply,
+  type Snapshot,
+} from "@sessions/core";
 import { forEachConcurrently } from "../../concurrency.ts";
 import type { Identity } from "../configuration/identity.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
@@ -67,7 +74,7 @@ export class Push {
       if (lastDone !== undefined) stored = lastDone.stored ?? undefined;
     }
     // The reply holds the session as it was just written, unless its deadline has passed since.
-    const written = stored && atTime(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;
+    const written = stored && expireIfDue(stored.snapshot, now()) === stored.snapshot ? stored.snapshot : null;
     // A busy reply must not cost a read.
     const snapshot = written ?? (busy ? null : await reader.read(this.#owner, session));
     if (snapshot !== null) this.#addSnapshot(snapshot, indexed);

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import type { Json } from "@sessions/core";
-import { createBank, draft, start, submit, Teller } from "../../testing/bank.ts";
+import { createBank, draft, start, submit, TestClient } from "../../testing/bank.ts";
 import { largeSession } from "../../testing/large-session.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
@@ -12,7 +12,7 @@ const node = createBank(pool);
 beforeAll(() => node.migrate());
 
 test("S25: a push's snapshots end by bytes; what they have no room for comes again", async () => {
-  const ada = new Teller(node, uuidv7());
+  const ada = new TestClient(node, uuidv7());
   const sessions: string[] = [];
   for (let index = 0; index < 30; index += 1) sessions.push(await largeSession(ada));
   const commands = sessions.map((session) => draft(session, "right", "a", 1));
@@ -32,7 +32,7 @@ test("S25: a push's snapshots end by bytes; what they have no room for comes aga
 });
 
 test("S25: refusals count too, whatever they quote, and all come in the end", async () => {
-  const ada = new Teller(node, uuidv7());
+  const ada = new TestClient(node, uuidv7());
   const session = await largeSession(ada);
   const deep = Array.from({ length: 30 }, () => "k".repeat(190)).reduceRight<Json>((inner, key) => ({ [key]: inner }), {
     all: Array.from({ length: 20 }, () => "\0"),
@@ -54,7 +54,7 @@ test("S25: refusals count too, whatever they quote, and all come in the end", as
 test("S25: what pushes tell an owner counts as what reads do; the rest is busy, and comes later", async () => {
   let nowMs = Date.now();
   const few = createBank(pool, { bounds: { ownerReplyBytes: 1_000_000 }, now: () => nowMs });
-  const ada = new Teller(few, uuidv7());
+  const ada = new TestClient(few, uuidv7());
   const session = await largeSession(ada);
   nowMs += 15_000;
   const refused = draft(session, "unknown", "a", 1);
@@ -64,7 +64,7 @@ test("S25: what pushes tell an owner counts as what reads do; the rest is busy, 
   expect(told.length).toBeLessThan(12);
   const [away] = replies.filter(({ snapshots }) => snapshots.length === 0).flatMap(({ outcomes }) => outcomes);
   expect(away).toMatchObject({ refusal: { code: "busy" } });
-  const other = new Teller(few, uuidv7());
+  const other = new TestClient(few, uuidv7());
   expect(await other.one(start(uuidv7(), "notes"))).toMatchObject({ status: "accepted" });
   nowMs += 15_000;
   expect((await ada.push(refused)).snapshots).toHaveLength(1);

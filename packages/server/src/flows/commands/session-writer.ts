@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { Committer, type Write } from "../../postgres/committer.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
-import type { EngineKind } from "../../postgres/database.ts";
+import type { DatabaseKind } from "../../postgres/database.ts";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Telemetry } from "../../telemetry.ts";
 import type { NextRevision } from "../rows/stored-session.ts";
@@ -14,7 +14,7 @@ const BATCH_SIZE = 256;
 export interface SessionWriterOptions {
   /** With the schema of the tables. */
   readonly db: Kysely<Tables>;
-  readonly kind: EngineKind;
+  readonly kind: DatabaseKind;
   readonly updates: UpdateStatements;
   readonly ownerConnections: OwnerConnections;
   readonly telemetry: Telemetry;

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
-import { cancel, createBank, draft, start, Teller } from "../../testing/bank.ts";
+import { cancel, createBank, draft, start, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -14,7 +14,7 @@ test("S25: a repeat makes no device, and of an owner's devices the last are kept
   const owner = uuidv7();
   const few = createBank(pool, { bounds: { ownerDevices: 3 } });
   const begin = start(uuidv7(), "notes");
-  const tellers = Array.from({ length: 5 }, () => new Teller(few, owner));
+  const tellers = Array.from({ length: 5 }, () => new TestClient(few, owner));
   await tellers[0]!.one(begin);
   await tellers[4]!.one(begin);
   const devices = async () => {
@@ -31,7 +31,7 @@ test("S25: a repeat makes no device, and of an owner's devices the last are kept
 
 test("S25: an owner may have so many sessions open, and as many again once they have ended", async () => {
   const few = createBank(pool, { bounds: { ownerSessions: 3 } });
-  const ada = new Teller(few, uuidv7());
+  const ada = new TestClient(few, uuidv7());
   const sessions = Array.from({ length: 4 }, () => uuidv7());
   const outcomes = [];
   for (const session of sessions) outcomes.push(await ada.one(start(session, "notes")));
@@ -39,7 +39,7 @@ test("S25: an owner may have so many sessions open, and as many again once they 
   expect(outcomes[3]).toMatchObject({ refusal: { code: "limit_reached", atMost: 3, resetsAt: null } });
   await ada.one(cancel(sessions[0]!));
   expect(await ada.one(start(sessions[3]!, "notes"))).toMatchObject({ status: "accepted" });
-  expect(await new Teller(few, uuidv7()).one(start(uuidv7(), "notes"))).toMatchObject({ status: "accepted" });
+  expect(await new TestClient(few, uuidv7()).one(start(uuidv7(), "notes"))).toMatchObject({ status: "accepted" });
   await few.close();
 });
 
@@ -49,7 +49,7 @@ test.for([
 ])("S25: starts of %s that are under way at once, on two nodes, do not exceed it", async ([, flow]) => {
   const nodes = [1, 2].map(() => createBank(pool, { bounds: { ownerSessions: 5 } }));
   const owner = uuidv7();
-  const tellers = Array.from({ length: 24 }, (_, nth) => new Teller(nodes[nth % 2]!, owner));
+  const tellers = Array.from({ length: 24 }, (_, nth) => new TestClient(nodes[nth % 2]!, owner));
   const outcomes = await Promise.all(tellers.map((teller) => teller.one(start(uuidv7(), flow))));
   const codes = outcomes.map((outcome) => (outcome.status === "accepted" ? "accepted" : outcome.refusal.code));
   expect(codes.toSorted()).toEqual([
@@ -63,7 +63,7 @@ test.for([
 test("S25: nor do they where an owner may have many, and has nearly as many", async () => {
   const [few, other] = [1, 2].map(() => createBank(pool, { bounds: { ownerSessions: 1_003 } }));
   const owner = uuidv7();
-  const ada = new Teller(few!, owner);
+  const ada = new TestClient(few!, owner);
   await ada.one(start(uuidv7(), "notes"));
   await pool.query(
     `insert into sessions.session
@@ -72,15 +72,15 @@ test("S25: nor do they where an owner may have many, and has nearly as many", as
     [owner],
   );
   const nodes = Array.from({ length: 12 }, (_, nth) => (nth % 2 === 0 ? few! : other!));
-  const outcomes = await Promise.all(nodes.map((each) => new Teller(each, owner).one(start(uuidv7(), "notes"))));
+  const outcomes = await Promise.all(nodes.map((each) => new TestClient(each, owner).one(start(uuidv7(), "notes"))));
   expect(outcomes.filter(({ status }) => status === "accepted")).toHaveLength(3);
   await Promise.all([few!.close(), other!.close()]);
 });
 
 test("S25: an owner's commands under way are bounded, and another's are taken", async () => {
   const few = createBank(pool, { bounds: { ownerCommands: 10 } });
-  const ada = new Teller(few, uuidv7());
-  const eve = new Teller(few, uuidv7());
+  const ada = new TestClient(few, uuidv7());
+  const eve = new TestClient(few, uuidv7());
   const pushes = Array.from({ length: 30 }, () => ada.one(start(uuidv7(), "notes")));
   const [others, ...outcomes] = await Promise.all([eve.one(start(uuidv7(), "notes")), ...pushes]);
   expect(others).toMatchObject({ status: "accepted" });

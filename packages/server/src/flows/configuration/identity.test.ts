@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { identify, type Identified } from "./identity.ts";
+import { identify, type IdentifyResult } from "./identity.ts";
 
-const identified = (answer: unknown) => identify(() => Promise.resolve(answer as Identified), 1_000);
+const identified = (answer: unknown) => identify(() => Promise.resolve(answer as IdentifyResult), 1_000);
 
 test.for([null, undefined, false, "", 0])("an empty answer is nobody: %s", async (answer) => {
   expect(await identified(answer)).toBeUndefined();

@@ -1,5 +1,5 @@
 import { TRPCError } from "@trpc/server";
-import { assuranceLevels, SessionsError, storable, type AssuranceLevel } from "@sessions/core";
+import { assuranceLevels, SessionsError, toStorableJson, type AssuranceLevel } from "@sessions/core";
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** Who makes a request, and what is known of their sign-in. */
@@ -18,7 +18,7 @@ export interface Identity {
 }
 
 /** The answer of the application's `identify`: who it is, or nobody. */
-export type Identified = Identity | null | undefined | false | "" | 0;
+export type IdentifyResult = Identity | null | undefined | false | "" | 0;
 
 /**
  * Who makes a request; undefined when nobody is signed in. It runs the application's `identify`, for up to `timeMs`
@@ -26,8 +26,8 @@ export type Identified = Identity | null | undefined | false | "" | 0;
  *
  * @throws {SessionsError} `identify_failed` or `context_invalid`.
  */
-export async function identify(run: () => Promise<Identified>, timeMs: number): Promise<Identity | undefined> {
-  let identified: readonly [Identified] | undefined;
+export async function identify(run: () => Promise<IdentifyResult>, timeMs: number): Promise<Identity | undefined> {
+  let identified: readonly [IdentifyResult] | undefined;
   try {
     identified = await withTimeLimit(
       timeMs,
@@ -47,11 +47,11 @@ export async function identify(run: () => Promise<Identified>, timeMs: number): 
 }
 
 /** An application without types may return anything. */
-function checkedIdentity(identified: Identified): Identity | undefined {
+function checkedIdentity(identified: IdentifyResult): Identity | undefined {
   if (!identified) return undefined;
   const { owner, provedAt, level, onEnded } = identified;
   const invalid = (detail: string) => new SessionsError("context_invalid", `\`identify\` returns ${detail}.`);
-  if (typeof owner !== "string" || owner === "" || owner.length > 200 || !storable(owner).ok) {
+  if (typeof owner !== "string" || owner === "" || owner.length > 200 || !toStorableJson(owner).ok) {
     throw invalid("{ owner }, a text of 1 to 200 characters");
   }
   if (provedAt !== undefined && !Number.isFinite(provedAt)) throw invalid("`provedAt` in milliseconds since 1970");

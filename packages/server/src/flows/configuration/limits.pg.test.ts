@@ -2,8 +2,8 @@ import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
-import { completions, createSessions, openSessions, serve, type Limit } from "../../index.ts";
-import { cancel, createBank, start, submit, Teller } from "../../testing/bank.ts";
+import { createSessions, maxCompletions, maxOpenSessions, serve, type Limit } from "../../index.ts";
+import { cancel, createBank, start, submit, TestClient } from "../../testing/bank.ts";
 import { directUrls } from "../../testing/direct-url.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
@@ -11,7 +11,7 @@ const { pool } = await freshDatabase();
 const poll = defineFlow({ name: "poll", version: 1, steps: { vote: step({ input: z.object({ yes: z.boolean() }) }) } });
 let nowMs = 0;
 
-function tellerWith(...limits: readonly Limit[]): Teller {
+function tellerWith(...limits: readonly Limit[]): TestClient {
   const node = createSessions({
     database: pool,
     prepare: !directUrls.has(pool),
@@ -19,10 +19,10 @@ function tellerWith(...limits: readonly Limit[]): Teller {
     now: () => nowMs,
     flows: [serve(poll, { limits })],
   });
-  return new Teller(node, uuidv7());
+  return new TestClient(node, uuidv7());
 }
 
-async function vote(teller: Teller) {
+async function vote(teller: TestClient) {
   const session = uuidv7();
   const { outcomes } = await teller.push(start(session, "poll"), submit(session, "vote", { yes: true }));
   return outcomes[1];
@@ -31,7 +31,7 @@ async function vote(teller: Teller) {
 beforeAll(() => createBank(pool, { now: () => nowMs }).migrate());
 
 test("S5: a calendar month's completions count until the month ends in the time zone, and then anew", async () => {
-  const teller = tellerWith(completions({ atMost: 2, per: "month", timeZone: "Europe/Brussels" }));
+  const teller = tellerWith(maxCompletions({ atMost: 2, per: "month", timeZone: "Europe/Brussels" }));
   nowMs = Date.parse("2026-10-31T22:59:00.000Z");
   expect(await vote(teller)).toMatchObject({ status: "accepted" });
   expect(await vote(teller)).toMatchObject({ status: "accepted" });
@@ -44,7 +44,7 @@ test("S5: a calendar month's completions count until the month ends in the time 
 });
 
 test("S5: a rolling window frees a completion exactly when the refusal said", async () => {
-  const teller = tellerWith(completions({ atMost: 2, per: { rolling: "24h" } }));
+  const teller = tellerWith(maxCompletions({ atMost: 2, per: { rolling: "24h" } }));
   const startMs = Date.parse("2026-06-01T08:00:00.000Z");
   nowMs = startMs;
   await vote(teller);
@@ -58,7 +58,7 @@ test("S5: a rolling window frees a completion exactly when the refusal said", as
 });
 
 test("a cancelled session uses up no completion", async () => {
-  const teller = tellerWith(completions({ atMost: 1, per: "day" }));
+  const teller = tellerWith(maxCompletions({ atMost: 1, per: "day" }));
   nowMs = Date.parse("2026-06-10T08:00:00.000Z");
   const session = uuidv7();
   await teller.push(start(session, "poll"), cancel(session));
@@ -67,7 +67,7 @@ test("a cancelled session uses up no completion", async () => {
 });
 
 test("S5: open sessions are limited under concurrency, and one that ended or expired makes room", async () => {
-  const teller = tellerWith(openSessions({ atMost: 3 }));
+  const teller = tellerWith(maxOpenSessions({ atMost: 3 }));
   nowMs = Date.parse("2026-07-01T08:00:00.000Z");
   const ids = Array.from({ length: 12 }, () => uuidv7());
   const outcomes = await Promise.all(ids.map((id) => teller.one(start(id, "poll"))));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { calendarWindow, completions, openSessions } from "./limits.ts";
+import { calendarWindow, maxCompletions, maxOpenSessions } from "./limits.ts";
 
 const at = (iso: string) => Date.parse(iso);
 const window = (iso: string, unit: "day" | "week" | "month", timeZone: string) => {
@@ -87,10 +87,10 @@ test("every moment lies in its window, and windows follow one another without a 
 });
 
 test("a limit that cannot work is refused when it is made, naming the option", () => {
-  expect(() => completions({ atMost: 0, per: "month" })).toThrow(/atMost/);
-  expect(() => completions({ atMost: 1.5, per: "month" })).toThrow(/atMost/);
-  expect(() => completions({ atMost: 1, per: "year" as never })).toThrow(/per/);
-  expect(() => completions({ atMost: 1, per: { rolling: "soon" as never } })).toThrow(/rolling/);
-  expect(() => completions({ atMost: 1, per: "day", timeZone: "Mars/Olympus" })).toThrow(/timeZone/);
-  expect(() => openSessions({ atMost: -1 })).toThrow(/atMost/);
+  expect(() => maxCompletions({ atMost: 0, per: "month" })).toThrow(/atMost/);
+  expect(() => maxCompletions({ atMost: 1.5, per: "month" })).toThrow(/atMost/);
+  expect(() => maxCompletions({ atMost: 1, per: "year" as never })).toThrow(/per/);
+  expect(() => maxCompletions({ atMost: 1, per: { rolling: "soon" as never } })).toThrow(/rolling/);
+  expect(() => maxCompletions({ atMost: 1, per: "day", timeZone: "Mars/Olympus" })).toThrow(/timeZone/);
+  expect(() => maxOpenSessions({ atMost: -1 })).toThrow(/atMost/);
 });

@@ -7,7 +7,7 @@ import type { Tables } from "../rows/tables.ts";
 
 /**
  * A usage rule. The transaction that decides the command counts it, while it holds the owner's lock. Made by
- * {@link completions} and {@link openSessions}.
+ * {@link maxCompletions} and {@link maxOpenSessions}.
  */
 export interface Limit {
   /** The name of the limit in the refusal. */
@@ -15,17 +15,17 @@ export interface Limit {
   /** Whether it is checked when a session starts or when it completes. */
   readonly on: "start" | "complete";
   /** The refusal when one more would be too many. The owner's row is locked. */
-  check(context: LimitCheck): Promise<Refusal | null>;
+  check(context: LimitContext): Promise<Refusal | null>;
 }
 
-export interface LimitCheck {
+export interface LimitContext {
   readonly tx: Transaction<Tables>;
   readonly owner: string;
   readonly flow: string;
   readonly nowMs: number;
 }
 
-export interface CompletionsOptions {
+export interface MaxCompletionsOptions {
   /** How many sessions of the flow one owner may complete within the window. */
   readonly atMost: number;
   /** A calendar window, or a rolling one that reaches back this far. Weeks begin on Monday. */
@@ -39,21 +39,21 @@ export interface CompletionsOptions {
  *
  * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
  * @example
- * completions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" })
+ * maxCompletions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" })
  */
-export function completions({ atMost, per, timeZone = "UTC" }: CompletionsOptions): Limit {
-  requireCount("completions", atMost);
+export function maxCompletions({ atMost, per, timeZone = "UTC" }: MaxCompletionsOptions): Limit {
+  requireCount("maxCompletions", atMost);
   const rollingMs = typeof per === "string" ? undefined : durationMs(per.rolling);
   if (typeof per !== "string" && rollingMs === undefined) {
     throw new SessionsError(
       "configuration_invalid",
-      'completions: `rolling` is a whole number and m, h or d, such as "30d".',
+      'maxCompletions: `rolling` is a whole number and m, h or d, such as "30d".',
     );
   }
   if (typeof per === "string" && !["day", "week", "month"].includes(per)) {
     throw new SessionsError(
       "configuration_invalid",
-      'completions: `per` is "day", "week", "month" or { rolling: "30d" }.',
+      'maxCompletions: `per` is "day", "week", "month" or { rolling: "30d" }.',
     );
   }
   requireTimeZone(timeZone);
@@ -81,8 +81,8 @@ export function completions({ atMost, per, timeZone = "UTC" }: CompletionsOption
  *
  * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
  */
-export function openSessions({ atMost }: { readonly atMost: number }): Limit {
-  requireCount("openSessions", atMost);
+export function maxOpenSessions({ atMost }: { readonly atMost: number }): Limit {
+  requireCount("maxOpenSessions", atMost);
   return {
     name: "open sessions",
     on: "start",
@@ -120,6 +120,6 @@ function requireTimeZone(timeZone: string): void {
   try {
     Temporal.Now.zonedDateTimeISO(timeZone);
   } catch (cause) {
-    throw new SessionsError("configuration_invalid", "completions: `timeZone` is no IANA time zone.", { cause });
+    throw new SessionsError("configuration_invalid", "maxCompletions: `timeZone` is no IANA time zone.", { cause });
   }
 }

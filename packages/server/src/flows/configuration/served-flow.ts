@@ -104,7 +104,7 @@ export type Handler = (context: {
 }) => Eventually<unknown>;
 
 /** A flow with its limits and handlers. Made by {@link serve}. */
-export interface Served {
+export interface ServedFlow {
   readonly flow: AnyFlow;
   readonly limits: readonly Limit[];
   handlerOf(step: string): Handler | undefined;
@@ -118,12 +118,12 @@ export interface Served {
  *   proof as it does.
  * @example
  * serve(transfer, {
- *   limits: [completions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" })],
+ *   limits: [maxCompletions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" })],
  *   steps: { amount: ({ input }) => ({ feeCents: fee(input.cents) }) },
  *   complete: async ({ data, tx }) => ({ reference: await book(tx, data) }),
  * })
  */
-export function serve<F extends AnyFlow>(flow: F, options: ServeOptions<F>): Served {
+export function serve<F extends AnyFlow>(flow: F, options: ServeOptions<F>): ServedFlow {
   // The server calls each handler with data that the flow's own schemas have parsed, so the types fit.
   const handlers = (options.steps ?? {}) as Readonly<Record<string, Handler | undefined>>;
   const complete = options.complete as Handler | undefined;

@@ -3,7 +3,7 @@ import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import type { AddressInfo } from "node:net";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createBank, start, Teller } from "../../testing/bank.ts";
+import { createBank, start, TestClient } from "../../testing/bank.ts";
 import { largeSession } from "../../testing/large-session.ts";
 import { createPlainHost } from "../../testing/host.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
@@ -36,13 +36,13 @@ afterAll(() => {
 
 test("S25: one request for a hundred lists, and lists that nobody reads, leave memory and other owners alone", async () => {
   const owner = uuidv7();
-  const ada = new Teller(node, owner);
+  const ada = new TestClient(node, owner);
   for (let index = 0; index < 12; index += 1) await largeSession(ada);
   const input = { flow: null, limit: 100, after: null };
   const names = Array.from({ length: 100 }, () => "sessions.list").join(",");
   const inputs = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [index, input]));
   const headers = { "x-user": owner };
-  const eve = new Teller(node, uuidv7());
+  const eve = new TestClient(node, uuidv7());
   await eve.one(start(uuidv7(), "notes"));
 
   const batch = fetch(`${url}/${names}?batch=1&input=${encodeURIComponent(JSON.stringify(inputs))}`, {

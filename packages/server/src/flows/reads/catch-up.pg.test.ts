@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
-import { cancel, createBank, start, Teller } from "../../testing/bank.ts";
+import { cancel, createBank, start, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
 
@@ -15,7 +15,7 @@ const node = createBank(recording.pool, { sweeps: false });
 beforeAll(async () => {
   await node.migrate();
   const session = uuidv7();
-  await new Teller(node, owner).one(start(session, "notes"));
+  await new TestClient(node, owner).one(start(session, "notes"));
   const columns = "flow, version, revision, state, receipts, entry, hash, expires_at, expires_bucket";
   await pool.query(
     `insert into sessions.session (owner_id, id, ${columns})
@@ -64,7 +64,7 @@ test("S25: streams that begin at once share what they list", async () => {
 });
 
 test("S25: whoever asks instead lists no session again with every page", async () => {
-  const { caller } = new Teller(node, owner);
+  const { caller } = new TestClient(node, owner);
   const { result, ...sent } = await sentIn(async () => {
     const told: string[] = [];
     for (let more = true; more;) {
@@ -83,7 +83,7 @@ test("S25: whoever asks instead lists no session again with every page", async (
 });
 
 test("what is known and has ended is told in its place, whichever stretch it is in", async () => {
-  const { caller } = new Teller(node, owner);
+  const { caller } = new TestClient(node, owner);
   const all = (await pool.query<{ id: string }>("select id from sessions.session order by id desc")).rows;
   const ids = [all[10]!.id, all[1_200]!.id, all[2_050]!.id, all.at(-1)!.id];
   const known = Object.fromEntries([...ids, all[11]!.id].map((id) => [id, 1]));

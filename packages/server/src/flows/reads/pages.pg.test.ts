@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type ListReply, type Snapshot, type WatchEvent } from "@sessions/core";
-import { cancel, createBank, draft, start, submit, Teller } from "../../testing/bank.ts";
+import { cancel, createBank, draft, start, submit, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const PAGE_BYTES = 40_000;
@@ -16,7 +16,7 @@ const text = "x".repeat(15_000);
 /** An owner with so many sessions of 15 kB, the first of them ended. Gives their ids in the order of a list. */
 async function owning(active: number, ended: number) {
   const owner = uuidv7();
-  const teller = new Teller(node, owner);
+  const teller = new TestClient(node, owner);
   const ids: string[] = [];
   for (let index = 0; index < ended + active; index += 1) {
     const session = uuidv7();
@@ -27,7 +27,7 @@ async function owning(active: number, ended: number) {
   return { owner, teller, ids };
 }
 
-async function pagesOf(teller: Teller, limit: number, flow: string | null = null): Promise<readonly ListReply[]> {
+async function pagesOf(teller: TestClient, limit: number, flow: string | null = null): Promise<readonly ListReply[]> {
   const pages: ListReply[] = [];
   for (let after: ListReply["next"] = null; ;) {
     const page: ListReply = await teller.caller.list({ flow, limit, after });
@@ -69,7 +69,7 @@ test("a session that is larger than a page comes alone", async () => {
 });
 
 test("an owner who has nothing gets one empty page", async () => {
-  expect(await pagesOf(new Teller(node, uuidv7()), 1)).toMatchObject([{ active: [], ended: [], next: null }]);
+  expect(await pagesOf(new TestClient(node, uuidv7()), 1)).toMatchObject([{ active: [], ended: [], next: null }]);
 });
 
 async function beginningOf(owner: string, known: Record<string, number> = {}): Promise<readonly WatchEvent[]> {

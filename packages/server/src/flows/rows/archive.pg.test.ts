@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import type { Command } from "@sessions/core";
-import { cancel, createBank, draft, notes, start, submit, Teller } from "../../testing/bank.ts";
+import { cancel, createBank, draft, notes, start, submit, TestClient } from "../../testing/bank.ts";
 import { accepted, twoNodes } from "../../testing/two-nodes.ts";
 
 const { pool, node, otherNode } = await twoNodes();
@@ -9,7 +9,7 @@ const { pool, node, otherNode } = await twoNodes();
 const text = (value: string) => ({ text: value });
 
 test("S6: an ended session takes nothing more and stays readable", async () => {
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const { session, review } = await ada.untilReview();
   await ada.one(review);
   const ended = await ada.read(session);
@@ -28,7 +28,7 @@ test("S6: an ended session takes nothing more and stays readable", async () => {
 });
 
 test("S6: what a session holds comes back in the order in which it was given, also from the archive", async () => {
-  const ada = new Teller(node, "ordered");
+  const ada = new TestClient(node, "ordered");
   const session = uuidv7();
   const typed = { zebra: 1, "a long name": { z: [{ y: 1, x: 2 }], a: null, long: "b" }, ox: 2, b: 4 };
   const left = submit(session, "left", text("one"));
@@ -37,14 +37,14 @@ test("S6: what a session holds comes back in the order in which it was given, al
   const active = await ada.read(session);
   expect(JSON.stringify(active!.data["right"])).toBe(JSON.stringify(typed));
   await ada.one(submit(session, "end", {}));
-  const ended = await new Teller(otherNode, "ordered").read(session);
+  const ended = await new TestClient(otherNode, "ordered").read(session);
   expect(ended!.status).toBe("completed");
   expect(JSON.stringify(ended!.data["right"])).toBe(JSON.stringify(typed));
   expect(Object.keys(ended!)).toEqual(Object.keys(active!));
 });
 
 test("S6: a cancelled session moves to the archive", async () => {
-  const ada = new Teller(node, "quitter");
+  const ada = new TestClient(node, "quitter");
   const { session } = await ada.untilReview();
   expect(await ada.one(cancel(session))).toEqual(accepted(4));
   const { active, ended } = await ada.list();
@@ -55,7 +55,7 @@ test("S6: a cancelled session moves to the archive", async () => {
 test("S7: a deadline holds at the millisecond it names, before any sweep", async () => {
   let nowMs = Date.UTC(2026, 4, 30, 12);
   const clock = createBank(pool, { now: () => nowMs });
-  const ada = new Teller(clock, "late");
+  const ada = new TestClient(clock, "late");
   const session = uuidv7();
   await ada.one(start(session, "notes"));
   nowMs += 72 * 3_600_000 - 1;
@@ -74,7 +74,7 @@ test("S7: a deadline holds at the millisecond it names, before any sweep", async
 });
 
 test("ended sessions are listed newest first, a page at a time, each once", async () => {
-  const ada = new Teller(node, "archivist");
+  const ada = new TestClient(node, "archivist");
   const ids: string[] = [];
   for (let index = 0; index < 7; index += 1) {
     const session = uuidv7();

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
-import { apply, type Snapshot } from "@sessions/core";
+import { applyChange, type Snapshot } from "@sessions/core";
 import { loadHistory } from "./history.ts";
 import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "./tables.ts";
 import { chainHash } from "../../postgres/chain-hash.ts";
-import { draft, Teller, transfer } from "../../testing/bank.ts";
+import { draft, TestClient, transfer } from "../../testing/bank.ts";
 import { twoNodes } from "../../testing/two-nodes.ts";
 
 const { pool, node } = await twoNodes();
 
 test("S15: the history is gap-free and hash-chained, holds no drafts, and replays to the snapshot", async () => {
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   const { session, review } = await ada.untilReview();
   await ada.one(draft(session, "recipient", "name", "never submitted"));
   await ada.one(review);
@@ -25,7 +25,7 @@ test("S15: the history is gap-free and hash-chained, holds no drafts, and replay
     hash = chainHash(hash, entry.text);
     expect(Buffer.from(entry.hash).equals(hash)).toBe(true);
     const { command, at, device, change, output, result } = entry.body;
-    replayed = apply(transfer, replayed, change, { nowMs: Date.parse(at), device, command: command!, session });
+    replayed = applyChange(transfer, replayed, change, { nowMs: Date.parse(at), device, command: command!, session });
     replayed = { ...replayed, revision: entry.body.revision, result };
     if (change.kind === "submit" && output !== null) {
       replayed = { ...replayed, outputs: { ...replayed.outputs, [change.step]: output } };

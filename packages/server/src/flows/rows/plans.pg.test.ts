@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, describe, expect, test } from "vitest";
-import { createBank, createLedger, start, submit, Teller } from "../../testing/bank.ts";
+import { createBank, createLedger, start, submit, TestClient } from "../../testing/bank.ts";
 import { sendEveryStatement } from "../../testing/statements/every-statement.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { recordingPool, type Sent } from "../../testing/statements/statement-recorder.ts";
@@ -25,11 +25,11 @@ beforeAll(async () => {
   await fill(pool);
 });
 
-describe.each(["postgres", "citus"] as const)("with 100,000 active sessions and the engine %s", (engine) => {
+describe.each(["postgres", "citus"] as const)("with 100,000 active sessions and the kind %s", (databaseKind) => {
   const statements: Sent[] = [];
   beforeAll(async () => {
-    const recording = recordingPool({ connectionString: url, pipeline: engine === "citus" });
-    await sendEveryStatement(recording.pool, { engine, owner: "heavy", startMs: Date.now() });
+    const recording = recordingPool({ connectionString: url, pipeline: databaseKind === "citus" });
+    await sendEveryStatement(recording.pool, { databaseKind, owner: "heavy", startMs: Date.now() });
     await recording.pool.end();
     const byText = new Map(recording.sent.map((each) => [each.text, each]));
     for (const each of byText.values()) if (await isHot(each.text, "sessions")) statements.push(each);
@@ -81,7 +81,10 @@ function nodesOf(plan: Plan): readonly Plan[] {
 /** Copies one real session into many, active and ended, and its history's first entry into many. */
 async function fill(to: Pool): Promise<void> {
   const session = uuidv7();
-  await new Teller(createBank(to), "heavy").push(start(session, "notes"), submit(session, "left", { text: "model" }));
+  await new TestClient(createBank(to), "heavy").push(
+    start(session, "notes"),
+    submit(session, "left", { text: "model" }),
+  );
   const columns = "version, revision, state, receipts, entry, hash";
   await to.query(
     `insert into sessions.session (owner_id, id, flow, ${columns}, expires_at, expires_bucket)

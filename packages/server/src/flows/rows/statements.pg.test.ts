@@ -24,17 +24,17 @@ const rules = (batches: boolean) => ({
   batches,
 });
 
-describe.each(["postgres", "citus"] as const)("with the engine %s", (engine) => {
+describe.each(["postgres", "citus"] as const)("with a database of the kind %s", (databaseKind) => {
   test("every hot statement that is sent names its owner in each part, and no clock, volatile function or notification", async () => {
-    const recording = recordingPool({ connectionString: url, pipeline: engine === "citus" });
-    await sendEveryStatement(recording.pool, { engine, owner: `ada of ${engine}`, startMs: Date.now() });
+    const recording = recordingPool({ connectionString: url, pipeline: databaseKind === "citus" });
+    await sendEveryStatement(recording.pool, { databaseKind, owner: `ada of ${databaseKind}`, startMs: Date.now() });
     await recording.pool.end();
 
     const texts = [...new Set(recording.sent.map(({ text }) => text))];
     const hot: string[] = [];
     for (const text of texts) {
       if (await isHot(text, "sessions")) hot.push(text);
-      expect(await violations(text, rules(engine === "postgres")), text).toEqual([]);
+      expect(await violations(text, rules(databaseKind === "postgres")), text).toEqual([]);
     }
     // As many as there are ways to read and write a session: fewer would mean that some were not sent.
     expect(hot.length).toBeGreaterThanOrEqual(18);

@@ -1,6 +1,6 @@
 import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
-import { storable, type Change, type Command, type Device, type Snapshot } from "@sessions/core";
+import { toStorableJson, type HistoryChange, type Command, type Device, type Snapshot } from "@sessions/core";
 import { chainHash } from "../../postgres/chain-hash.ts";
 import type { StoredState } from "./tables.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
@@ -33,7 +33,7 @@ export interface HistoryBody {
   readonly command: string | null;
   readonly at: string;
   readonly device: Device;
-  readonly change: Change;
+  readonly change: HistoryChange;
   /** The output of the step handler for a submission; null without one. */
   readonly output: Snapshot["outputs"][string];
   /** The result of `complete` if this entry completed the session; else null. */
@@ -51,7 +51,7 @@ export interface NextRevision {
 export function nextRevision(
   before: StoredSession | null,
   snapshot: Snapshot,
-  change: Change | null,
+  change: HistoryChange | null,
   by: Command | null,
 ): NextRevision {
   const receipts = before?.receipts ?? NO_RECEIPTS;
@@ -97,7 +97,7 @@ export function matchReceipt(
 ): { readonly revision: number } | "mismatch" | null {
   const receipt = findReceipt(stored.receipts, command.id);
   if (receipt === undefined) return null;
-  if (command.kind === "submit" && !storable(command.input).ok) return "mismatch";
+  if (command.kind === "submit" && !toStorableJson(command.input).ok) return "mismatch";
   return receipt.hash.equals(commandHash(command)) ? receipt : "mismatch";
 }
 

@@ -2,7 +2,7 @@ import { Client } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { postgresBus } from "../../index.ts";
-import { cancel, createBank, createLedger, draft, start, Teller } from "../../testing/bank.ts";
+import { cancel, createBank, createLedger, draft, start, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { watching } from "../../testing/watcher.ts";
 
@@ -26,7 +26,7 @@ const cutBus = () =>
 
 test("S10: a watcher on one node is sent what another node commits", async () => {
   const watcher = await watching(nodes[1], "ada");
-  const ada = new Teller(nodes[0], "ada");
+  const ada = new TestClient(nodes[0], "ada");
   const { session, review } = await ada.untilReview();
   await watcher.reach(3);
   await ada.one(review);
@@ -39,7 +39,7 @@ test("S10: a watcher whose node heard nothing is sent what began and ended meanw
   const deaf = createBank(pool, { bus: { open: () => () => Promise.resolve(), publish: () => {} } });
   const watcher = await watching(deaf, "eve");
   const session = uuidv7();
-  await new Teller(nodes[0], "eve").push(start(session, "notes"), cancel(session));
+  await new TestClient(nodes[0], "eve").push(start(session, "notes"), cancel(session));
   await watcher.reach(2);
   expect(watcher.seen).toMatchObject([{ id: session, status: "cancelled" }]);
   await watcher.stop();
@@ -48,7 +48,7 @@ test("S10: a watcher whose node heard nothing is sent what began and ended meanw
 
 test("S8: three nodes write one session while the bus is cut again and again: no gap, and all watchers end at the newest", async () => {
   const session = uuidv7();
-  const tellers = nodes.map((each) => new Teller(each, "storm"));
+  const tellers = nodes.map((each) => new TestClient(each, "storm"));
   await tellers[0]!.one(start(session, "notes"));
   const watchers = await Promise.all(nodes.map((each) => watching(each, "storm")));
   const writes = tellers.map(async (teller, who) => {

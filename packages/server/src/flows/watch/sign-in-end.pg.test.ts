@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION } from "@sessions/core";
 import { postgresBus } from "../../index.ts";
-import { createBank, start, Teller } from "../../testing/bank.ts";
+import { createBank, start, TestClient } from "../../testing/bank.ts";
 import { adapters, createPlainHost, type Running } from "../../testing/host.ts";
 import { notedSignIns, type NotedSignIns } from "../../testing/noted-sign-ins.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
@@ -13,7 +13,7 @@ const { url } = await freshDatabase();
 interface Node {
   readonly signIns: NotedSignIns;
   readonly running: Running;
-  readonly teller: (signIn: string) => Teller;
+  readonly teller: (signIn: string) => TestClient;
 }
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -36,7 +36,7 @@ async function makeNode(): Promise<Node> {
     await sessions.close();
     await pool.end();
   });
-  return { signIns, running, teller: (signIn) => new Teller(sessions, signIn) };
+  return { signIns, running, teller: (signIn) => new TestClient(sessions, signIn) };
 }
 
 let nodes: readonly [Node, Node];

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type Snapshot, type WatchEvent } from "@sessions/core";
-import { cancel, createBank, createLedger, draft, start, submit, Teller } from "../../testing/bank.ts";
+import { cancel, createBank, createLedger, draft, start, submit, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool } = await freshDatabase();
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 
 /** Reads a stream in the background; `until` waits for a snapshot that fits. */
-async function watching(teller: Teller, known: Record<string, number> = {}) {
+async function watching(teller: TestClient, known: Record<string, number> = {}) {
   const controller = new AbortController();
   const caller = node.router.createCaller({ user: ownerOf(teller) }, { signal: controller.signal });
   const stream = (await caller.watch({ protocol: PROTOCOL_VERSION, known })) as AsyncIterable<WatchEvent>;
@@ -42,11 +42,11 @@ async function watching(teller: Teller, known: Record<string, number> = {}) {
   };
 }
 
-const owners = new WeakMap<Teller, string>();
-const ownerOf = (teller: Teller) => owners.get(teller);
-function newTeller(): Teller {
+const owners = new WeakMap<TestClient, string>();
+const ownerOf = (teller: TestClient) => owners.get(teller);
+function newTeller(): TestClient {
   const owner = uuidv7();
-  const teller = new Teller(node, owner);
+  const teller = new TestClient(node, owner);
   owners.set(teller, owner);
   return teller;
 }

@@ -10,7 +10,7 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
 import type { Bus } from "../../index.ts";
-import { createBank, draft, start, Teller } from "../../testing/bank.ts";
+import { createBank, draft, start, TestClient } from "../../testing/bank.ts";
 import { adapters, createPlainHost } from "../../testing/host.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
@@ -50,7 +50,7 @@ const timers = () => process.getActiveResourcesInfo().filter((resource) => resou
 test("S10: 2,000 watchers share one subscription; slow ones are sent the newest snapshot alone; nothing of them is left", async () => {
   const tellers = Array.from({ length: 100 }, () => {
     const owner = uuidv7();
-    return { owner, session: uuidv7(), teller: new Teller(node, owner) };
+    return { owner, session: uuidv7(), teller: new TestClient(node, owner) };
   });
   await Promise.all(tellers.map(({ teller, session }) => teller.one(start(session, "notes"))));
   const timersBefore = timers();

@@ -1,7 +1,7 @@
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createBank, createLedger, draft, start, Teller } from "../../testing/bank.ts";
+import { createBank, createLedger, draft, start, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool: plain, url } = await freshDatabase();
@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 test("S25: three hundred starts at once by one owner hold a quarter of the pool, and all are answered", async () => {
   const node = createBank(pool, { sweeps: false });
-  const ada = new Teller(node, "ada");
+  const ada = new TestClient(node, "ada");
   await ada.list();
   inUse.most = 0;
   const outcomes = await Promise.all(Array.from({ length: 300 }, () => ada.one(start(uuidv7()))));
@@ -39,7 +39,7 @@ test("S25: completions that wait for one another hold one connection, and leave 
     return gate.promise;
   };
   const node = createBank(pool, { sweeps: false, onComplete });
-  const [bob, eve] = [new Teller(node, "bob"), new Teller(node, "eve")];
+  const [bob, eve] = [new TestClient(node, "bob"), new TestClient(node, "eve")];
   const reviews = [];
   for (let count = 0; count < 20; count += 1) reviews.push((await bob.untilReview()).review);
   const outcomes = Promise.all(reviews.map((review) => bob.one(review)));
@@ -61,13 +61,13 @@ test("S25: what is typed into a session that a handler holds, on another node, h
   };
   const holding = createBank(plain, { sweeps: false, onComplete });
   const node = createBank(pool, { sweeps: false });
-  const [cleo, eve] = [new Teller(holding, "cleo"), new Teller(node, "eve")];
+  const [cleo, eve] = [new TestClient(holding, "cleo"), new TestClient(node, "eve")];
   const { session, review } = await cleo.untilReview();
   const note = uuidv7();
   await eve.push(start(note, "notes"));
   const completion = cleo.one(review);
   await reached.promise;
-  const typed = new Teller(node, "cleo").one(draft(session, "amount", "note", "x"));
+  const typed = new TestClient(node, "cleo").one(draft(session, "amount", "note", "x"));
   for (const text of ["a", "b", "c"]) {
     expect(await eve.one(draft(note, "middle", "text", text))).toMatchObject({ status: "accepted" });
   }

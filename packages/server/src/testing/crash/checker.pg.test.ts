@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { Command } from "@sessions/core";
 import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
-import { createBank, createLedger, draft, start, submit, Teller, type LedgerRow } from "../bank.ts";
+import { createBank, createLedger, draft, start, submit, TestClient, type LedgerRow } from "../bank.ts";
 import { freshDatabase } from "../postgres.ts";
 import type { Answered } from "./caller.ts";
 import { breaches } from "./checker.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
   const node = createBank(pool);
   await node.migrate();
   await createLedger(pool);
-  const teller = new Teller(node, "ada");
+  const teller = new TestClient(node, "ada");
   const ask = async (...commands: Command[]) => {
     const { outcomes } = await teller.push(...commands);
     log.push(...commands.map((command, index) => ({ owner: "ada", command, outcome: outcomes[index]! })));

@@ -2,7 +2,7 @@ import { PROTOCOL_VERSION, type Command } from "@sessions/core";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { createSessions } from "../../index.ts";
-import { createLedger, ledgerOf, start, submit, Teller, type Context } from "../bank.ts";
+import { createLedger, ledgerOf, start, submit, TestClient, type Context } from "../bank.ts";
 import { sendMails, served, type Mail } from "./outbox.ts";
 import { freshDatabase } from "../postgres.ts";
 
@@ -51,7 +51,7 @@ test("what the page on effects shows sends one mail for a completed transfer, an
     sweeps: false,
   });
   onTestFinished(() => bank.close());
-  const teller = new Teller(bank, "grace");
+  const teller = new TestClient(bank, "grace");
   const { review } = await teller.untilReview();
 
   const send = vi.fn<(mail: Mail) => Promise<void>>().mockRejectedValueOnce(new Error("The mail server is away."));

@@ -1,4 +1,4 @@
-import { completions, createSessions, openSessions, serve } from "@sessions/server";
+import { createSessions, maxCompletions, maxOpenSessions, serve } from "@sessions/server";
 import { Pool } from "pg";
 import { t, type Context } from "./application.ts";
 import { transfer } from "./flow.ts";
@@ -16,7 +16,10 @@ export const sessions = createSessions({
   identify: (ctx: Context) => ctx.user && { owner: ctx.user.id },
   flows: [
     serve(transfer, {
-      limits: [completions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" }), openSessions({ atMost: 5 })],
+      limits: [
+        maxCompletions({ atMost: 20, per: "month", timeZone: "Europe/Brussels" }),
+        maxOpenSessions({ atMost: 5 }),
+      ],
       steps: {
         amount: ({ input, refuse }) =>
           input.cents > 5_000_000 ? refuse("Above the daily ceiling.") : { feeCents: 25 },

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { v7 as uuidv7 } from "uuid";
 import type { SessionsError } from "@sessions/core";
 import { defaultBounds } from "../../flows/configuration/bounds.ts";
-import { createBank, start, Teller } from "../bank.ts";
+import { createBank, start, TestClient } from "../bank.ts";
 import { adapters, createPlainHost } from "../host.ts";
 import { sent, type Sent } from "./requests.ts";
 
@@ -35,7 +35,7 @@ export async function fuzz({
   const faults: SessionsError[] = [];
   const node = createBank(database, { onError: (fault) => faults.push(fault), sweeps: false });
   const { url, stop } = await adapters["standalone"]!(createPlainHost(node));
-  const other = new Teller(node, "another owner");
+  const other = new TestClient(node, "another owner");
   const session = uuidv7();
   await other.one(start(session, "notes"));
   const theirs = JSON.stringify(await other.read(session));

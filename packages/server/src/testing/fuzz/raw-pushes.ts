@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
-import { createBank, createLedger, start, submit, Teller } from "../bank.ts";
+import { createBank, createLedger, start, submit, TestClient } from "../bank.ts";
 import { adapters, createPlainHost, type Running } from "../host.ts";
 import { freshDatabase } from "../postgres.ts";
 
@@ -16,7 +16,7 @@ import { freshDatabase } from "../postgres.ts";
 export async function rawPushes() {
   const { pool } = await freshDatabase();
   const sessions = createBank(pool);
-  const ada = new Teller(sessions, "ada");
+  const ada = new TestClient(sessions, "ada");
   const notes = { session: "", before: null as unknown };
   const host = { url: "" };
   let running: Running;

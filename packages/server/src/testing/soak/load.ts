@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { v7 as uuidv7 } from "uuid";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
 import type { Sessions } from "../../index.ts";
-import { cancel, draft, start, submit, Teller } from "../bank.ts";
+import { cancel, draft, start, submit, TestClient } from "../bank.ts";
 import type { Random } from "../random.ts";
 
 /** The work done so far. */
@@ -25,7 +25,7 @@ export async function write(
 ): Promise<void> {
   while (!signal.aborted) {
     const owner = uuidv7();
-    const devices = nodes.map((node) => new Teller(node, owner));
+    const devices = nodes.map((node) => new TestClient(node, owner));
     for (let written = 0; written < SESSIONS_PER_OWNER && !signal.aborted; written += 1) {
       const teller = random.pick(devices);
       if (random.next() < 0.4) {
@@ -64,7 +64,7 @@ export async function watch(
     const reading = (async () => {
       for await (const _ of stream) done.watched += 1;
     })();
-    const teller = new Teller(random.pick(nodes), owner);
+    const teller = new TestClient(random.pick(nodes), owner);
     const note = uuidv7();
     await teller.push(start(note, "notes"), draft(note, "right", "seen", 1));
     await setTimeout(random.between(1, 200));

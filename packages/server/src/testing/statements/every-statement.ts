@@ -1,11 +1,11 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
-import type { Bus, BusListener, EngineKind } from "../../index.ts";
-import { cancel, createBank, draft, start, submit, Teller } from "../bank.ts";
+import type { Bus, BusListener, DatabaseKind } from "../../index.ts";
+import { cancel, createBank, draft, start, submit, TestClient } from "../bank.ts";
 
 export interface EveryStatementOptions {
-  readonly engine: EngineKind;
+  readonly databaseKind: DatabaseKind;
   /** The owner of the sessions. */
   readonly owner: string;
   /** The time at which the statements begin, in milliseconds since 1970. They end four days later. */
@@ -21,7 +21,10 @@ export interface EveryStatementOptions {
  * await sendEveryStatement(recording.pool, { engine: "citus", owner: "ada", startMs: Date.now() });
  * for (const { text } of recording.sent) expect(await violations(text, rules)).toEqual([]);
  */
-export async function sendEveryStatement(pool: Pool, { engine, owner, startMs }: EveryStatementOptions): Promise<void> {
+export async function sendEveryStatement(
+  pool: Pool,
+  { databaseKind, owner, startMs }: EveryStatementOptions,
+): Promise<void> {
   let nowMs = startMs;
   let listener: BusListener | undefined;
   const bus: Bus = {
@@ -31,8 +34,8 @@ export async function sendEveryStatement(pool: Pool, { engine, owner, startMs }:
     },
     publish: () => {},
   };
-  const node = createBank(pool, { engine, bus, now: () => nowMs, sweeps: false });
-  const ada = new Teller(node, owner);
+  const node = createBank(pool, { databaseKind, bus, now: () => nowMs, sweeps: false });
+  const ada = new TestClient(node, owner);
 
   const { session, review } = await ada.untilReview();
   const completed = await ada.one(review);
@@ -60,7 +63,7 @@ export async function sendEveryStatement(pool: Pool, { engine, owner, startMs }:
 
   nowMs += 4 * 86_400_000;
   await ada.list();
-  const other = new Teller(node, `${owner}'s neighbour`);
+  const other = new TestClient(node, `${owner}'s neighbour`);
   await other.one(start(uuidv7(), "notes"));
   nowMs += 4 * 86_400_000;
   await node.sweep();
