@@ -87,6 +87,21 @@ test("a step that could not be reached is submitted without complaint once it ca
   await vi.waitFor(() => expect(renders.at(-1)!.refusal).toBeNull());
 });
 
+test("a step that asks for a fresh proof says so with all that is asked, and takes the same press after it", async () => {
+  const { server, session, input, output, submit, renders } = await form();
+  const asked = { code: "sign_in_again", step: "amount", freshMs: 300_000, level: "aal2" } as const;
+  server.faults.refuse = ({ kind }) => (kind === "submit" ? asked : undefined);
+  type(input, "5");
+  submit();
+  await vi.waitFor(() => expect(output.textContent).toBe("false sign_in_again undefined undefined"));
+  expect(renders.at(-1)!.refusal).toEqual(asked);
+  expect(input.value).toBe("5");
+  server.faults.refuse = () => undefined;
+  submit();
+  await vi.waitFor(() => expect(session.state.data.amount).toEqual({ cents: 5 }));
+  expect(renders.at(-1)!.refusal).toBeNull();
+});
+
 test("what the schema refuses is told by field until something is typed, and what is submitted is what is shown", async () => {
   const { server, session, input, output, submit, renders } = await form();
   expect(output.textContent).toBe("false undefined undefined undefined");

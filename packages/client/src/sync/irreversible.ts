@@ -68,6 +68,8 @@ export async function sendOnce(
       // The stream tells whether the server can be reached.
       const { status = 0, isRouters, retryAfterMs = 0 } = answerOf(error) ?? {};
       if (status === 413) return refuse({ code: "too_large", atMost: bytesOf(command) - 1 });
+      // The router has looked at no attempt: nobody is signed in.
+      if (isRouters && status === 401 && failures < 2) return refuse({ code: "offline" });
       blocked = !isRouters && isFinal(status) ? status : 0;
       if (blocked > 0 && failures === BLOCKED_TRIES) break;
       // The server's wish does not make the person wait longer.

@@ -144,10 +144,16 @@ export class ScriptedServer {
     for (const watcher of this.#watchers) watcher.onData(this.#event(snapshot ? [snapshot] : [], protocol));
   }
 
-  breakStreams(): void {
+  breakStreams(why = new Error("The stream broke.")): void {
     const broken = [...this.#watchers];
     this.#watchers.clear();
-    for (const watcher of broken) watcher.onError(new Error("The stream broke."));
+    for (const watcher of broken) watcher.onError(why);
+  }
+
+  /** The sign-in ends, and its streams with it. Nobody is signed in, or somebody else. */
+  endSignIn(signedIn: string | null = null): void {
+    this.faults.signedIn = signedIn;
+    this.breakStreams(failed("UNAUTHORIZED", 401));
   }
 
   get streams(): number {
