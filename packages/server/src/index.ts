@@ -21,7 +21,7 @@ export {
 } from "./flows/configuration/served-flow.ts";
 export type { IdentifyResult, Identity } from "./flows/configuration/identity.ts";
 export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
-export type { SweepOptions } from "./flows/sweeper.ts";
+export type { SweepOptions } from "./repeated-sweeps.ts";
 export {
   sql,
   type ColumnType,

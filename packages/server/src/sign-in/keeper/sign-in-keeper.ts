@@ -1,12 +1,8 @@
-/** A token, parsed. */
-export interface Token {
-  readonly owner: string;
-  /** 16 random bytes as base64url. Only the token holds it: Postgres and lists know a sign-in by an id derived from it. */
-  readonly id: string;
-  readonly generation: number;
-  readonly branch: Uint8Array;
-  readonly secret: Uint8Array;
-}
+import type { SweepOptions } from "../../repeated-sweeps.ts";
+import type { Ending, HistoryKind } from "../rows/tables.ts";
+import type { Token } from "../token/token.ts";
+
+export type { Ending, Token };
 
 /** A sign-in, as its owner may see it. */
 export interface SignInSummary {
@@ -30,12 +26,11 @@ export interface SignInSummary {
 /** A sign-in that a token was accepted for. */
 export interface LiveSignIn extends SignInSummary {
   readonly owner: string;
+  /** The id in its token. It leaves the server in the token alone. */
+  readonly tokenId: string;
   /** The value that mutations send back. Base64url; the same for all generations of the token. */
   readonly csrf: string;
 }
-
-/** Why a sign-in has ended. */
-export type Ending = "signed_out" | "revoked" | "displaced" | "expired" | "secret_reused" | "replaced";
 
 export interface NewSignIn {
   readonly owner: string;
@@ -48,6 +43,10 @@ export interface NewSignIn {
    */
   readonly current: LiveSignIn | null;
 }
+
+export type Begun =
+  | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token }
+  | { readonly kind: "refused"; readonly code: "sign_in_limit" };
 
 /** What a token is worth now. */
 export type Checked =
@@ -65,10 +64,8 @@ export type Checked =
 /** What has ended: one sign-in, or all of all owners. */
 export type Ended = { readonly owner: string; readonly publicId: string } | "everybody";
 
-/** What happened to a sign-in. */
-export type HistoryKind = "signed_in" | "proved" | "signal" | Ending;
-
-export interface HistoryEntry {
+/** What happened to a sign-in, as its owner may see it. */
+export interface HistoryItem {
   readonly publicId: string;
   /** The number of the entry in the sign-in's history, from 1. */
   readonly entry: number;
@@ -79,6 +76,8 @@ export interface HistoryEntry {
   readonly factors: readonly string[];
   /** The sign-in that caused it, by its public id; null if none did. */
   readonly by: string | null;
+  /** The kind of the signal; null for another entry. */
+  readonly signal: string | null;
 }
 
 /** The most rows of a page, and where it begins: after the last row of the page before, by that page's `next`. */
@@ -105,16 +104,11 @@ export interface SignInKeeper {
   endOf(token: Token): Promise<{ readonly ending: Ending; readonly atMs: number } | null>;
 
   /** Signs an owner in, or notes a new proof. The token exists once this resolves. */
-  begin(
-    input: NewSignIn,
-  ): Promise<
-    | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token }
-    | { readonly kind: "refused"; readonly code: "sign_in_limit" }
-  >;
+  begin(input: NewSignIn): Promise<Begun>;
 
   /**
-   * Whether this node has heard that a sign-in ended, if a copy of it was sealed at this time. It asks nobody. A node
-   * remembers ends for at least ten minutes.
+   * Whether this node has heard that a sign-in ended, of which a copy was made at this time. It asks nobody. A node
+   * remembers the last 50,000 ends.
    */
   hasHeardEnd(sealed: { readonly publicId: string; readonly sealedMs: number }): boolean;
 
@@ -143,13 +137,13 @@ export interface SignInKeeper {
   onEnded(listener: (ended: Ended) => void): () => void;
 
   /** What happened to the sign-ins of an owner, the newest first. */
-  history(owner: string, page?: PageRequest): Promise<Page<HistoryEntry>>;
+  history(owner: string, page?: PageRequest): Promise<Page<HistoryItem>>;
 
   /** Notes that a request did not fit its sign-in. `kind` is a word of the application's or this package's code. */
   noteSignal(signIn: LiveSignIn, kind: string): Promise<void>;
 
   /** Moves expired sign-ins to the archive until none is left. Tells how many. They are out already at their deadline. */
-  sweep(options?: { readonly onProgress?: (ended: number) => void; readonly signal?: AbortSignal }): Promise<number>;
+  sweep(options?: SweepOptions): Promise<number>;
 
   /** Makes the tables, or brings them up to date. */
   migrate(): Promise<void>;

@@ -1,0 +1,121 @@
+import type { Transaction } from "kysely";
+import { lockOwner } from "../../postgres/owner.ts";
+import { moveToArchive } from "../rows/archive.ts";
+import { loadEpoch } from "../rows/epoch.ts";
+import { loadLive, lockAllLive, type SignInKey } from "../rows/live.ts";
+import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
+import type { Ending, SignInTables } from "../rows/tables.ts";
+import type { Changes } from "./changes.ts";
+import { deadlineOf, type KeeperContext } from "./context.ts";
+import { transact } from "./transaction.ts";
+
+/** The end of a sign-in for a cause. */
+export interface Cause {
+  readonly ending: Ending;
+  readonly atMs: number;
+  readonly by?: string | null;
+  readonly invalidates?: boolean;
+}
+
+/** What a transaction did: the sign-ins that it ended, and its result. */
+export interface Work<T> {
+  readonly ended: readonly ChainedSignIn[];
+  readonly value: T;
+}
+
+/** All sign-ins of an owner, locked. */
+export interface LockedSignIns {
+  readonly live: readonly ChainedSignIn[];
+  /** Those that were past their deadline. They have been moved to the archive. */
+  readonly gone: readonly ChainedSignIn[];
+  readonly epoch: number;
+  readonly nowMs: number;
+}
+
+/**
+ * Moves sign-ins to the archive, in transactions: the database first, then this node's cache, then the other nodes are
+ * told.
+ */
+export class Archiver {
+  readonly #context: KeeperContext;
+  readonly #changes: Changes;
+
+  constructor(context: KeeperContext, changes: Changes) {
+    this.#context = context;
+    this.#changes = changes;
+  }
+
+  /** Commits, then tells of the sign-ins that the work has ended. */
+  async commit<T>(
+    work: (tx: Transaction<SignInTables>, attempt: number) => Promise<Work<T>>,
+  ): Promise<{ readonly ended: readonly ChainedSignIn[]; readonly value: T }> {
+    const { db, schema } = this.#context;
+    const lost: ChainedSignIn[] = [];
+    let last: readonly ChainedSignIn[] = [];
+    const { value } = await transact(this.#context, async (tx, attempt) => {
+      lost.push(...last);
+      last = [];
+      const done = await work(tx, attempt);
+      last = done.ended;
+      return done;
+    });
+    const ended = [...last];
+    // An attempt whose outcome was not known may have moved rows that the last attempt did not find any more.
+    for (const row of lost) {
+      const isGone = (await loadLive(db.withSchema(schema), row.owner, row.id)) === null;
+      if (isGone && !ended.some(({ id }) => id === row.id)) ended.push(row);
+    }
+    this.#changes.tell(ended.map(({ owner, id }) => ({ kind: "ended", owner, id })));
+    return { ended, value };
+  }
+
+  /**
+   * Locks an owner and all sign-ins, and ends those that are past their deadline. So nothing can touch them afterwards, and
+   * what is left is what a limit counts.
+   */
+  async lockAll(tx: Transaction<SignInTables>, owner: string): Promise<LockedSignIns> {
+    const { now, lifetime } = this.#context;
+    await lockOwner(tx, owner, new Date(now()).toISOString());
+    const rows = await lockAllLive(tx, owner);
+    const epoch = await loadEpoch(tx);
+    // The time is read after the locks, so that sign-ins are counted in the order in which they were decided.
+    const nowMs = now();
+    const lives = (row: ChainedSignIn) => row.epoch >= epoch && deadlineOf(lifetime, row) > nowMs;
+    const gone = rows.filter((row) => !lives(row));
+    for (const row of gone) await this.move(tx, row, this.expiryOf(row, nowMs));
+    return { live: rows.filter(lives), gone, epoch, nowMs };
+  }
+
+  /** Ends a sign-in within a transaction, if it is live. Gives it if so. */
+  async endWithin(
+    tx: Transaction<SignInTables>,
+    { owner, id }: SignInKey,
+    cause: Pick<Cause, "ending" | "by">,
+  ): Promise<ChainedSignIn | null> {
+    const row = await loadLive(tx, owner, id, true);
+    const atMs = this.#context.now();
+    if (row === null || !(await this.lives(tx, row, atMs))) return null;
+    await this.move(tx, row, { ...cause, atMs });
+    return row;
+  }
+
+  /** Moves a locked sign-in to the archive. */
+  async move(tx: Transaction<SignInTables>, row: ChainedSignIn, cause: Cause): Promise<void> {
+    this.#context.months.require(cause.atMs);
+    await moveToArchive(tx, row, { by: null, invalidates: true, ...cause });
+  }
+
+  /** The end of a sign-in that is not live any more, although its row is still there. */
+  expiryOf(row: ChainedSignIn, atMs: number): Cause {
+    const endedMs = deadlineOf(this.#context.lifetime, row);
+    // Ended with everybody's: other nodes know by the epoch.
+    if (endedMs > atMs) return { ending: "revoked", atMs, invalidates: false };
+    return { ending: "expired", atMs: endedMs, invalidates: false };
+  }
+
+  /** Whether a locked sign-in is live. */
+  async lives(tx: Transaction<SignInTables>, row: ChainedSignIn, atMs: number): Promise<boolean> {
+    if (deadlineOf(this.#context.lifetime, row) <= atMs) return false;
+    return row.epoch >= (await loadEpoch(tx));
+  }
+}

@@ -1,0 +1,157 @@
+import type { Transaction } from "kysely";
+import { loadArchived } from "../rows/archive.ts";
+import { addEntry, insertEntry } from "../rows/history.ts";
+import { insertLive, updateLive } from "../rows/live.ts";
+import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
+import type { SignInTables } from "../rows/tables.ts";
+import { endsAt } from "../lifetime.ts";
+import { createRotation, type Offer } from "../token/rotation.ts";
+import { base64url, ID_BYTES } from "../token/token.ts";
+import type { Changes } from "./changes.ts";
+import { liveFrom, type KeeperContext } from "./context.ts";
+import type { Archiver, Work } from "./archiver.ts";
+import { publicIdOf } from "./public-id.ts";
+import type { Begun, NewSignIn } from "./sign-in-keeper.ts";
+import { inTurn } from "./transaction.ts";
+
+const CSRF_BYTES = 16;
+/** The longest name of a device or a place, in UTF-16 code units. */
+const MAX_NAME_LENGTH = 200;
+
+/** What was begun in a transaction; null if the limit refused. */
+type Decided = { readonly signIn: ChainedSignIn; readonly tokenId: string; readonly offer: Offer } | null;
+
+/** Signs owners in, and notes their new proofs. */
+export class Beginnings {
+  readonly #context: KeeperContext;
+  readonly #changes: Changes;
+  readonly #archiver: Archiver;
+
+  constructor(context: KeeperContext, changes: Changes, archiver: Archiver) {
+    this.#context = context;
+    this.#changes = changes;
+    this.#archiver = archiver;
+  }
+
+  /** The token leaves only after the commit. If the outcome of a commit is not known, the same token is tried again. */
+  async begin(given: NewSignIn): Promise<Begun> {
+    const { elapsedMs, random, lifetime } = this.#context;
+    const { owner, device, place } = given;
+    const input = { ...given, device: shorten(device), place: place === null ? null : shorten(place) };
+    const replay = recordOf(random);
+    const readMs = elapsedMs();
+    const { value: begun } = await inTurn(this.#context, owner, () =>
+      this.#archiver.commit((tx, attempt) => this.#decide(tx, input, replay(), attempt)),
+    );
+    if (begun === null) return { kind: "refused", code: "sign_in_limit" };
+    const { signIn, tokenId, offer } = begun;
+    const { revision } = signIn.rotation;
+    // Of a new one, nobody has an older state.
+    if (signIn.lastEntry > 1) this.#changes.tell([{ kind: "changed", owner, id: signIn.id, revision }]);
+    this.#changes.put(signIn, readMs);
+    return { kind: "begun", signIn: liveFrom(signIn, tokenId, lifetime), token: { owner, id: tokenId, ...offer } };
+  }
+
+  async #decide(
+    tx: Transaction<SignInTables>,
+    input: NewSignIn,
+    random: (bytes: number) => Uint8Array,
+    attempt: number,
+  ): Promise<Work<Decided>> {
+    const state = await this.#archiver.lockAll(tx, input.owner);
+    const before = state.live.find(({ id }) => id === input.current?.publicId && input.current.owner === input.owner);
+    if (before !== undefined) {
+      return { ended: state.gone, value: await this.#prove(tx, input, before, state.nowMs, random) };
+    }
+    const tokenId = base64url(random(ID_BYTES));
+    const id = publicIdOf(tokenId);
+    const csrf = base64url(random(CSRF_BYTES));
+    const { rotation, offer } = createRotation(state.nowMs, undefined, random);
+    const signIn = this.#signIn(input, { id, csrf, rotation }, state);
+    const begun = { tokenId, offer };
+    if (attempt > 1) {
+      // The attempt before may have committed. Others may even have ended its sign-in since.
+      const made = state.live.find((row) => row.id === id);
+      if (made !== undefined) return { ended: state.gone, value: { ...begun, signIn: made } };
+      if ((await loadArchived(tx, input.owner, id)) !== null) return { ended: state.gone, value: { ...begun, signIn } };
+    }
+
+    const { limit, months } = this.#context;
+    const excess = state.live.length + 1 - limit.perOwner;
+    if (excess > 0 && limit.beyond === "refuse") return { ended: state.gone, value: null };
+    const ended = [...state.gone];
+    const oldest = state.live.toSorted((one, other) => one.sinceMs - other.sinceMs).slice(0, Math.max(0, excess));
+    for (const row of oldest) {
+      await this.#archiver.move(tx, row, { ending: "displaced", atMs: state.nowMs, by: id });
+      ended.push(row);
+    }
+    months.require(state.nowMs);
+    const { signIn: noted, entry } = addEntry(signIn, "signed_in", state.nowMs);
+    await insertLive(tx, noted);
+    await insertEntry(tx, input.owner, entry, false);
+    if (input.current !== null && input.current.owner !== input.owner) {
+      // The other owner's history does not tell who came.
+      const key = { owner: input.current.owner, id: input.current.publicId };
+      const replaced = await this.#archiver.endWithin(tx, key, { ending: "replaced", by: null });
+      if (replaced !== null) ended.push(replaced);
+    }
+    return { ended, value: { ...begun, signIn: noted } };
+  }
+
+  /** A new proof: the same sign-in, with a new secret. The secret before ends with this transaction. */
+  async #prove(
+    tx: Transaction<SignInTables>,
+    { current, factors, device, place }: NewSignIn,
+    before: ChainedSignIn,
+    nowMs: number,
+    random: (bytes: number) => Uint8Array,
+  ): Promise<Decided> {
+    const { rotation, offer } = createRotation(nowMs, before.rotation, random);
+    // The sign-in was found by the public id of this one.
+    const tokenId = current!.tokenId;
+    // The attempt before has committed.
+    if (before.rotation.hash === rotation.hash) return { signIn: before, tokenId, offer };
+    const times = { provedMs: nowMs, lastUsedMs: nowMs };
+    const proved = this.#withDeadline({ ...before, rotation, factors, device, place, ...times });
+    this.#context.months.require(nowMs);
+    const { signIn, entry } = addEntry(proved, "proved", nowMs);
+    await updateLive(tx, signIn);
+    await insertEntry(tx, signIn.owner, entry, true);
+    return { signIn, tokenId, offer };
+  }
+
+  #signIn(
+    { owner, device, place, factors }: NewSignIn,
+    made: Pick<ChainedSignIn, "id" | "csrf" | "rotation">,
+    { epoch, nowMs }: { readonly epoch: number; readonly nowMs: number },
+  ): ChainedSignIn {
+    const times = { sinceMs: nowMs, provedMs: nowMs, lastUsedMs: nowMs };
+    const told = { owner, device, place, factors };
+    return this.#withDeadline({ ...told, ...made, ...times, epoch, lastEntry: 0, lastHash: null });
+  }
+
+  #withDeadline(signIn: Omit<ChainedSignIn, "endsMs">): ChainedSignIn {
+    return { ...signIn, endsMs: endsAt(this.#context.lifetime, signIn) };
+  }
+}
+
+/** Gives the same bytes again to each attempt, so that an attempt makes the token that the one before made. */
+function recordOf(random: (bytes: number) => Uint8Array): () => (bytes: number) => Uint8Array {
+  const drawn = new Map<number, Uint8Array[]>();
+  return () => {
+    // Two attempts can need different things, but never bytes of another length for the same thing.
+    const counts = new Map<number, number>();
+    return (bytes) => {
+      const count = counts.get(bytes) ?? 0;
+      counts.set(bytes, count + 1);
+      const all = drawn.get(bytes) ?? [];
+      drawn.set(bytes, all);
+      return (all[count] ??= random(bytes));
+    };
+  };
+}
+
+/** A name as Postgres can store it. */
+function shorten(name: string): string {
+  return name.replaceAll("\0", "").slice(0, MAX_NAME_LENGTH).toWellFormed();
+}

@@ -1,0 +1,166 @@
+import { KeyedQueue, TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
+import { SessionsError } from "@sessions/core";
+import { databaseFault } from "../../postgres/errors.ts";
+import type { Lifetime } from "../lifetime.ts";
+import { loadArchived } from "../rows/archive.ts";
+import { loadLive, updateRotation } from "../rows/live.ts";
+import type { StoredSignIn } from "../rows/stored-sign-in.ts";
+import type { Ending } from "../rows/tables.ts";
+import { present, type Presented } from "../token/rotation.ts";
+import type { Token } from "../token/token.ts";
+import type { Changes } from "./changes.ts";
+import { deadlineOf, liveFrom, type KeeperContext } from "./context.ts";
+import type { Endings } from "./endings.ts";
+import { publicIdOf } from "./public-id.ts";
+import type { Checked } from "./sign-in-keeper.ts";
+import type { Touches } from "./touches.ts";
+
+/** How long the database may take for a check, in milliseconds. */
+export const CHECK_MS = 1_900;
+
+/**
+ * How long a cached row is used without being read again, in milliseconds. Nothing tells for sure that another node has
+ * rotated a secret, so it is this long that an old one can go unnoticed.
+ */
+const MAX_AGE_MS = 300_000;
+
+/** How often a check begins again because another write came first, or because a connection was lost. */
+const MAX_ATTEMPTS = 5;
+
+const NOBODY: Checked = { kind: "nobody" };
+
+/** Tells what tokens are worth. */
+export class Checks {
+  readonly #context: KeeperContext;
+  readonly #changes: Changes;
+  readonly #touches: Touches;
+  readonly #endings: Endings;
+  /** One row is read and written by one request at a time: the others then find it in the cache. */
+  readonly #turns = new KeyedQueue({ concurrency: 1, waitMs: CHECK_MS });
+
+  constructor(
+    context: KeeperContext,
+    parts: { readonly changes: Changes; readonly touches: Touches; readonly endings: Endings },
+  ) {
+    this.#context = context;
+    this.#changes = parts.changes;
+    this.#touches = parts.touches;
+    this.#endings = parts.endings;
+  }
+
+  async check(token: Token): Promise<Checked> {
+    const id = publicIdOf(token.id);
+    // Postgres stores no text with a zero, so it has no such owner.
+    if (this.#context.known.hasEnded(id) || token.owner.includes("\0")) return NOBODY;
+    if (!this.#changes.lease.holds()) await this.#changes.lease.renew();
+    return this.#fromCache(id, token) ?? this.#inTurn(id, () => this.#fromRow(id, token));
+  }
+
+  /** Why and when a sign-in ended, for a token that was its own. */
+  async endOf(token: Token): Promise<{ readonly ending: Ending; readonly atMs: number } | null> {
+    const { db, schema, lifetime, known, now } = this.#context;
+    const ownDb = db.withSchema(schema);
+    const id = publicIdOf(token.id);
+    const nowMs = now();
+    const isOwn = ({ rotation }: Pick<StoredSignIn, "rotation">) =>
+      this.#present(rotation, token, nowMs).kind !== "nobody";
+    if (token.owner.includes("\0")) return null;
+    const live = await loadLive(ownDb, token.owner, id);
+    if (live !== null) {
+      if (!isOwn(live)) return null;
+      if (live.epoch < known.epoch) return { ending: "revoked", atMs: known.epochHeardMs || nowMs };
+      const endedMs = deadlineOf(lifetime, live);
+      return endedMs <= nowMs ? { ending: "expired", atMs: endedMs } : null;
+    }
+    const archived = await loadArchived(ownDb, token.owner, id);
+    return archived !== null && isOwn(archived) ? { ending: archived.ending, atMs: archived.endedMs } : null;
+  }
+
+  /** The answer by the cached row; undefined if the row itself has to be asked. Every "no" comes from the row. */
+  #fromCache(id: string, token: Token): Checked | undefined {
+    const { cache, elapsedMs, lifetime, now } = this.#context;
+    const cached = cache.get(id);
+    if (cached === undefined || cached.signIn.owner !== token.owner) return undefined;
+    if (elapsedMs() - cached.readMs >= MAX_AGE_MS) return undefined;
+    const nowMs = now();
+    if (deadlineOf(lifetime, cached.signIn) <= nowMs) return undefined;
+    const presented = this.#present(cached.signIn.rotation, token, nowMs);
+    if (presented.kind !== "accepted" || presented.write !== undefined) return undefined;
+    const { signIn } = cached;
+    const touched = this.#touches.note(signIn, nowMs);
+    if (touched !== signIn) this.#changes.put(touched, cached.readMs);
+    return accepted(touched, lifetime, token, presented);
+  }
+
+  async #fromRow(id: string, token: Token): Promise<Checked> {
+    // A request before this one may have read the row meanwhile.
+    const answer = this.#fromCache(id, token);
+    if (answer !== undefined) return answer;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const checked = await this.#attempt(id, token);
+        if (checked !== undefined) return checked;
+        if (attempt === MAX_ATTEMPTS) {
+          throw new SessionsError("database_unreachable", "Other requests kept changing the same sign-in.");
+        }
+      } catch (error) {
+        // Whether the write was made is not known: the row tells.
+        if (attempt === MAX_ATTEMPTS || databaseFault(error)?.code !== "database_unreachable") throw error;
+      }
+    }
+  }
+
+  /** Undefined when another write came first. */
+  async #attempt(id: string, token: Token): Promise<Checked | undefined> {
+    const { db, schema, elapsedMs, lifetime, known, now } = this.#context;
+    const ownDb = db.withSchema(schema);
+    const readMs = elapsedMs();
+    const row = await loadLive(ownDb, token.owner, id);
+    const nowMs = now();
+    if (row === null || row.epoch < known.epoch || deadlineOf(lifetime, row) <= nowMs) return NOBODY;
+    // A change was heard of while the row was read.
+    if (!known.allows(row)) return known.hasEnded(id) ? NOBODY : undefined;
+    const presented = this.#present(row.rotation, token, nowMs);
+    if (presented.kind === "reused") {
+      return (await this.#endings.endReused(token.owner, id, token)) ? NOBODY : undefined;
+    }
+    if (presented.kind !== "accepted") return presented;
+    let signIn: StoredSignIn = row;
+    if (presented.write !== undefined) {
+      signIn = { ...row, rotation: presented.write };
+      if (!(await updateRotation(ownDb, token.owner, id, signIn.rotation))) return undefined;
+      this.#changes.tell([{ kind: "changed", owner: token.owner, id, revision: signIn.rotation.revision }]);
+      if (known.hasEnded(id)) return NOBODY;
+    }
+    const touched = this.#touches.note(signIn, nowMs);
+    this.#changes.put(touched, readMs);
+    return accepted(touched, lifetime, token, presented);
+  }
+
+  #present(rotation: StoredSignIn["rotation"], token: Token, nowMs: number): Presented {
+    const { rotateMs, random } = this.#context;
+    return present(rotation, token, nowMs, { rotateMs, random });
+  }
+
+  async #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#turns.run(id, work);
+    } catch (error) {
+      if (!(error instanceof TurnTimedOut)) throw error;
+      throw new SessionsError("database_unreachable", "Other requests of the same sign-in took too long.");
+    }
+  }
+}
+
+function accepted(
+  signIn: StoredSignIn,
+  lifetime: Lifetime,
+  token: Token,
+  { offer }: Extract<Presented, { kind: "accepted" }>,
+): Checked {
+  return {
+    kind: "live",
+    signIn: liveFrom(signIn, token.id, lifetime),
+    offer: offer === undefined ? null : { owner: token.owner, id: token.id, ...offer },
+  };
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "kysely";
+import { SessionsError } from "@sessions/core";
+import type { Bus } from "../../bus/bus.ts";
+import { removeClientErrorListeners } from "../../postgres/connection/client-errors.ts";
+import { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
+import { createKysely, databaseKindOf, type Database, type DatabaseKind } from "../../postgres/database.ts";
+import { checkMigrated, migrate } from "../../postgres/migrations.ts";
+import { Partitions } from "../../postgres/partitions.ts";
+import { repeatSweeps } from "../../repeated-sweeps.ts";
+import type { Lifetime } from "../lifetime.ts";
+import { migrationsOf } from "../rows/migrations.ts";
+import { partitionedTables, type SignInTables } from "../rows/tables.ts";
+import { Archiver } from "./archiver.ts";
+import { Beginnings } from "./beginnings.ts";
+import { Changes } from "./changes.ts";
+import { CHECK_MS, Checks } from "./checks.ts";
+import { faultOf, within, type KeeperContext, type SignInLimit } from "./context.ts";
+import { Endings } from "./endings.ts";
+import { KnownChanges } from "./known-changes.ts";
+import { listHistoryItems, listSignIns } from "./lists.ts";
+import { SignInCache } from "./sign-in-cache.ts";
+import type { SignInKeeper } from "./sign-in-keeper.ts";
+import { noteSignal } from "./signals.ts";
+import { Sweeper } from "./sweeper.ts";
+import { COLLECT_MS, Touches } from "./touches.ts";
+import { Months } from "./months.ts";
+
+/** How long the database may take for a change or a list, in milliseconds. Others of the same owner may hold its lock. */
+const ANSWER_MS = 10_000;
+
+/** How many months of partitions `migrate` makes ahead. */
+const MONTHS_AHEAD = 3;
+
+/** The ids that lists show. Another text is the id of nothing. */
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export interface SignInKeeperOptions {
+  readonly database: Database;
+  readonly databaseKind?: DatabaseKind | undefined;
+  readonly schema: string;
+  readonly prepare?: boolean | undefined;
+  readonly bus?: Bus | undefined;
+  readonly lifetime: Lifetime;
+  readonly rotateMs: number;
+  readonly atMost: SignInLimit;
+  /** How long a node believes its cache after it has looked at what others changed, in milliseconds. */
+  readonly leaseMs: number;
+  readonly cacheBytes: number;
+  readonly sweeps?: boolean | undefined;
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly now?: (() => number) | undefined;
+  /** A clock that never goes back, in milliseconds. Default: the process's own. */
+  readonly elapsedMs?: (() => number) | undefined;
+  readonly random?: ((bytes: number) => Uint8Array) | undefined;
+  readonly report: (error: SessionsError) => void;
+}
+
+export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
+  const { database, schema, lifetime, report, now = Date.now, elapsedMs = () => performance.now() } = options;
+  const db = createKysely<SignInTables>(database, options.prepare === false ? undefined : { schema });
+  const partitions = new Partitions(db, schema, partitionedTables);
+  const context: KeeperContext = {
+    db,
+    schema,
+    databaseKind: options.databaseKind ?? databaseKindOf(database),
+    months: new Months(partitions),
+    // A touch reaches its row a little later than it is noted.
+    lifetime: { ...lifetime, slackMs: lifetime.slackMs + 5 * COLLECT_MS },
+    touchMs: lifetime.slackMs,
+    rotateMs: options.rotateMs,
+    limit: options.atMost,
+    cache: new SignInCache(options.cacheBytes),
+    known: new KnownChanges(),
+    ownerTurns: new KeyedQueue({ concurrency: 1, waitMs: ANSWER_MS }),
+    now,
+    elapsedMs,
+    random: options.random ?? randomBytes,
+    report,
+  };
+  const changes = new Changes({ ...context, bus: options.bus, leaseMs: options.leaseMs });
+  const touches = new Touches(context);
+  const archiver = new Archiver(context, changes);
+  const endings = new Endings(context, changes, archiver);
+  const beginnings = new Beginnings(context, changes, archiver);
+  const checks = new Checks(context, { changes, touches, endings });
+  const sweeper = new Sweeper(context, endings);
+  const stopSweeping =
+    options.sweeps === false ? () => Promise.resolve() : repeatSweeps(sweeper, (error) => report(faultOf(error)));
+  let closing: Promise<void> | undefined;
+
+  const answer = <T>(work: () => Promise<T>, timeMs = ANSWER_MS): Promise<T> => {
+    if (closing !== undefined) return Promise.reject(new SessionsError("closed", "Try another node."));
+    return within(timeMs, work);
+  };
+  /** For work that takes as long as there are rows. */
+  const unbounded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw faultOf(error);
+    }
+  };
+
+  return {
+    check: (token) => answer(() => checks.check(token), CHECK_MS),
+    endOf: (token) => answer(() => checks.endOf(token)),
+    begin: (input) => answer(() => beginnings.begin(input)),
+    hasHeardEnd: ({ publicId, sealedMs }) => context.known.hasEnded(publicId) || sealedMs <= context.known.epochHeardMs,
+    list: (owner, page) => answer(() => listSignIns(context, owner, page)),
+    end: (owner, publicId, ending, by) =>
+      !UUID.test(publicId)
+        ? Promise.resolve(false)
+        : answer(() => endings.end(owner, publicId, ending, by?.publicId ?? null)),
+    endOthers: ({ owner, publicId }) => answer(() => endings.endOthers(owner, publicId)),
+    endAll: (owner) => answer(() => endings.endAll(owner)),
+    endEverybody: (onProgress) => unbounded(() => endings.endEverybody(onProgress)),
+    onEnded: (listener) => changes.onEnded(listener),
+    history: (owner, page) => answer(() => listHistoryItems(context, owner, page)),
+    noteSignal: (signIn, kind) => answer(() => noteSignal(context, signIn, kind)),
+    sweep: (sweepOptions) => unbounded(() => sweeper.sweep(sweepOptions)),
+    migrate: () =>
+      unbounded(async () => {
+        await migrate(db, schema, migrationsOf(schema));
+        await partitions.ensureAhead(now(), MONTHS_AHEAD);
+      }),
+    checkMigrated: () =>
+      unbounded(async () => {
+        await sql`select 1`.execute(db);
+        await checkMigrated(db, schema, migrationsOf(schema));
+      }),
+    close: () => (closing ??= close()),
+  };
+
+  async function close(): Promise<void> {
+    await stopSweeping();
+    await touches.close();
+    await changes.close();
+    if (typeof database === "object") removeClientErrorListeners(database);
+  }
+}

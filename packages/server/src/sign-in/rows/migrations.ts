@@ -1,0 +1,73 @@
+import { sql, type Kysely } from "kysely";
+import type { Migrations } from "../../postgres/migrations.ts";
+import { createOwnerTables } from "../../postgres/tables.ts";
+
+/** The migrations of the sign-ins' tables. */
+export function migrationsOf(schema: string): Migrations {
+  return {
+    table: "sign_in_migration",
+    runBy: "signIns.migrate()",
+    steps: {
+      "0001_sign_ins": {
+        up: async (db) => {
+          await createOwnerTables(db, schema);
+          await createSignInTables(db, schema);
+        },
+      },
+    },
+  };
+}
+
+async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<void> {
+  const table = (name: string) => sql.table(`${schema}.${name}`);
+  // The columns that live and archived sign-ins share.
+  const signInColumns = sql`
+      owner_id text collate "C" not null,
+      id uuid not null,
+      device text not null,
+      place text,
+      factors json not null,
+      since timestamptz not null,
+      proved_at timestamptz not null,
+      last_used_at timestamptz not null,
+      rotation bytea not null,
+      entry integer not null,
+      hash bytea not null`;
+  // Touches and rotations stay heap-only: no index is on a column that they change, and each page has free space.
+  await sql`
+    create table ${table("sign_in")} (
+      ${signInColumns},
+      ends_at timestamptz not null,
+      csrf bytea not null,
+      revision integer not null,
+      epoch integer not null,
+      sweep_bucket timestamptz not null,
+      primary key (owner_id, id)
+    ) with (fillfactor = 40)`.execute(db);
+  await sql`create index sign_in_sweep_bucket on ${table("sign_in")} (sweep_bucket)`.execute(db);
+
+  await sql`
+    create table ${table("sign_in_archive")} (
+      ${signInColumns},
+      ended_at timestamptz not null,
+      ending text not null,
+      primary key (owner_id, id, ended_at)
+    ) partition by range (ended_at)`.execute(db);
+
+  await sql`
+    create table ${table("sign_in_event")} (
+      owner_id text collate "C" not null,
+      sign_in_id uuid not null,
+      entry integer not null,
+      at timestamptz not null,
+      invalidates boolean not null,
+      body json not null,
+      hash bytea not null,
+      primary key (owner_id, sign_in_id, entry, at)
+    ) partition by range (at)`.execute(db);
+  await sql`
+    create index sign_in_event_newest on ${table("sign_in_event")} (owner_id, at, sign_in_id, entry)`.execute(db);
+  // Nodes look here for changes that make their caches wrong.
+  await sql`
+    create index sign_in_event_invalidating on ${table("sign_in_event")} (at) where invalidates`.execute(db);
+}

@@ -1,0 +1,103 @@
+import { sql } from "kysely";
+import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
+import { rotationFromBytes, rotationToBytes } from "./rotation-bytes.ts";
+import type { ChainedSignIn } from "./stored-sign-in.ts";
+
+/**
+ * What a query selects to read a live sign-in. Each name is one lower-case word, so that no driver that renames columns
+ * changes it. A name of a column is used only for that column as it is.
+ */
+export const signInSelection = [
+  sql<string>`owner_id`.as("owner"),
+  sql<string>`id::text`.as("signin"),
+  "device",
+  "place",
+  sql<string>`factors::text`.as("factorsjson"),
+  ms("since"),
+  ms("proved_at"),
+  ms("last_used_at"),
+  ms("ends_at"),
+  sql<string>`encode(csrf, 'hex')`.as("csrfbytes"),
+  sql<string>`encode(rotation, 'hex')`.as("rotationbytes"),
+  "epoch",
+  "entry",
+  sql<string>`encode(hash, 'hex')`.as("hashbytes"),
+] as const;
+
+/** A row, as {@link signInSelection} reads it. */
+export interface SignInRow {
+  readonly owner: string;
+  readonly signin: string;
+  readonly device: string;
+  readonly place: string | null;
+  readonly factorsjson: string;
+  readonly sincems: string;
+  readonly provedatms: string;
+  readonly lastusedatms: string;
+  readonly endsatms: string;
+  readonly csrfbytes: string;
+  readonly rotationbytes: string;
+  readonly epoch: number;
+  readonly entry: number;
+  readonly hashbytes: string;
+}
+
+/** A column of a time as milliseconds since 1970. */
+function ms<Column extends "since" | "proved_at" | "last_used_at" | "ends_at">(column: Column) {
+  const name = `${column.replaceAll("_", "")}ms` as `${Flat<Column>}ms`;
+  return sql<string>`round(extract(epoch from ${sql.ref(column)}) * 1000)::text`.as(name);
+}
+
+type Flat<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}${Flat<Tail>}` : Name;
+
+export function signInFromRow(row: SignInRow): ChainedSignIn {
+  return {
+    owner: row.owner,
+    id: row.signin,
+    device: row.device,
+    place: row.place,
+    // Written by this package, as a list of texts.
+    factors: JSON.parse(row.factorsjson) as readonly string[],
+    sinceMs: Number(row.sincems),
+    provedMs: Number(row.provedatms),
+    lastUsedMs: Number(row.lastusedatms),
+    endsMs: Number(row.endsatms),
+    csrf: Buffer.from(row.csrfbytes, "hex").toString("base64url"),
+    rotation: rotationFromBytes(Buffer.from(row.rotationbytes, "hex")),
+    epoch: Number(row.epoch),
+    lastEntry: Number(row.entry),
+    lastHash: bytesFromHex(row.hashbytes),
+  };
+}
+
+/** The values of the columns that live and archived sign-ins share. */
+export function sharedValues(signIn: ChainedSignIn) {
+  return {
+    owner_id: signIn.owner,
+    id: signIn.id,
+    device: signIn.device,
+    place: signIn.place,
+    factors: json(JSON.stringify(signIn.factors)),
+    since: timeOf(signIn.sinceMs),
+    proved_at: timeOf(signIn.provedMs),
+    last_used_at: timeOf(signIn.lastUsedMs),
+    rotation: bytes(rotationToBytes(signIn.rotation)),
+    entry: signIn.lastEntry,
+    hash: bytes(signIn.lastHash ?? new Uint8Array()),
+  };
+}
+
+/** The values of the columns that only a live sign-in has and that its owner's use changes. */
+export function liveValues({ endsMs, rotation, csrf, epoch }: ChainedSignIn) {
+  return {
+    ends_at: timeOf(endsMs),
+    csrf: bytes(Buffer.from(csrf, "base64url")),
+    revision: rotation.revision,
+    epoch,
+  };
+}
+
+/** A moment, to be written or compared. */
+export function timeOf(atMs: number) {
+  return time(new Date(atMs).toISOString());
+}

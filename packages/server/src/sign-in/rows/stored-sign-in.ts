@@ -1,0 +1,28 @@
+import type { RotationState } from "../token/rotation.ts";
+
+/** A live sign-in as it is stored. Times are in milliseconds since 1970. */
+export interface StoredSignIn {
+  readonly owner: string;
+  /** The public id. */
+  readonly id: string;
+  readonly device: string;
+  readonly place: string | null;
+  readonly factors: readonly string[];
+  readonly sinceMs: number;
+  readonly provedMs: number;
+  readonly lastUsedMs: number;
+  readonly endsMs: number;
+  /** Base64url. */
+  readonly csrf: string;
+  readonly rotation: RotationState;
+  /** How often the sign-ins of everybody had been ended when this one began. */
+  readonly epoch: number;
+  /** The number of the newest history entry. */
+  readonly lastEntry: number;
+}
+
+/** A sign-in with the end of its history, to which an entry can be added. */
+export interface ChainedSignIn extends StoredSignIn {
+  /** The hash of the newest history entry. Null before the first one. */
+  readonly lastHash: Uint8Array | null;
+}

@@ -1,0 +1,64 @@
+import type { ColumnType, RawBuilder } from "kysely";
+import type { OwnerTables } from "../../postgres/tables.ts";
+import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
+
+/** Why a sign-in has ended. */
+export type Ending = "signed_out" | "revoked" | "displaced" | "expired" | "secret_reused" | "replaced";
+
+/** What happened to a sign-in. */
+export type HistoryKind = "signed_in" | "proved" | "signal" | Ending;
+
+interface SignInColumns {
+  owner_id: string;
+  id: string;
+  device: string;
+  place: string | null;
+  factors: JsonColumn;
+  since: TimeColumn;
+  proved_at: TimeColumn;
+  last_used_at: TimeColumn;
+  /** What decides about a token: `rotation-bytes.ts` says how. */
+  rotation: BytesColumn;
+  /** The number of the newest history entry. */
+  entry: number;
+  /** That entry's hash. */
+  hash: BytesColumn;
+}
+
+export interface SignInTable extends SignInColumns {
+  ends_at: TimeColumn;
+  /** The value that mutations send back. */
+  csrf: BytesColumn;
+  /** Raised by one with each change of `rotation`. */
+  revision: number;
+  /** How often the sign-ins of everybody had been ended when this one began. */
+  epoch: number;
+  /** An hour in which the sweep looks at the row: not after the hour of `ends_at`. Only the sweep changes it. */
+  sweep_bucket: TimeColumn;
+}
+
+export interface SignInArchiveTable extends SignInColumns {
+  ended_at: TimeColumn;
+  ending: Ending;
+}
+
+export interface SignInEventTable {
+  owner_id: string;
+  sign_in_id: string;
+  entry: number;
+  at: TimeColumn;
+  /** Whether an older copy of the sign-in is wrong after this entry. */
+  invalidates: ColumnType<never, RawBuilder<boolean>, RawBuilder<boolean>>;
+  body: JsonColumn;
+  hash: BytesColumn;
+}
+
+/** The tables of sign-ins, beside those of their owners. */
+export interface SignInTables extends OwnerTables {
+  sign_in: SignInTable;
+  sign_in_archive: SignInArchiveTable;
+  sign_in_event: SignInEventTable;
+}
+
+/** The tables that have a partition for each month. */
+export const partitionedTables = ["sign_in_archive", "sign_in_event"] as const;
