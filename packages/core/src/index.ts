@@ -13,6 +13,7 @@ export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
 export {
   defineFlow,
   fieldNames,
+  stepOf,
   type AnyFlow,
   type CompleteData,
   type CompleteOutputs,

@@ -5,6 +5,7 @@ import {
   mergeFields,
   parseInput,
   sameJson,
+  stepOf,
   submittedInput,
   type AnyFlow,
   type Device,
@@ -73,9 +74,10 @@ function has(value: Json | undefined, field: string): value is { readonly [field
 /** The value that the step's schema makes of an input; undefined if it refuses the input. */
 function parsedValue(flow: AnyFlow, step: string, input: Json): Json | undefined {
   // A page of another version may not know the step.
-  if (!Object.hasOwn(flow.steps, step)) return undefined;
+  const definition = stepOf(flow, step);
+  if (definition === undefined) return undefined;
   try {
-    const parsed = parseInput(flow.steps[step], step, input);
+    const parsed = parseInput(definition, step, input);
     return parsed.ok ? parsed.value : undefined;
   } catch {
     // The flow's own code threw.

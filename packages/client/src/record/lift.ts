@@ -6,10 +6,12 @@ import {
   nextStamp,
   minStamp,
   draftFieldOf,
+  stepOf,
   type AnyFlow,
   type Json,
   type Snapshot,
   type ShownSession,
+  type Step,
 } from "@sessions/core";
 import { mapFields, pickFields, stampsOf, type Fields } from "./drafts.ts";
 import type { SessionRecord, ShelvedEntry } from "./record.ts";
@@ -21,10 +23,7 @@ import type { SessionRecord, ShelvedEntry } from "./record.ts";
 export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): SessionRecord {
   if (flow === undefined || record.version === 0 || record.version > flow.version) return record;
   const { version } = flow;
-  const [readable, others] = [
-    record.otherVersionDrafts.filter((typed) => typed.version <= version),
-    record.otherVersionDrafts.filter((typed) => typed.version > version),
-  ];
+  const readable = record.otherVersionDrafts.filter((typed) => typed.version <= version);
   if (record.version === version && readable.length === 0) return record;
   const { data = {}, inputs = {}, drafts = {} } = record.snapshot ?? {};
   const waiting = record.pending.flatMap(({ command }) =>
@@ -40,7 +39,7 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
         (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.slots }, drafts, standing),
         liftDrafts(flow, record.version, record.drafts, {}, standing),
       ),
-      otherVersionDrafts: others,
+      otherVersionDrafts: record.otherVersionDrafts.filter((typed) => !readable.includes(typed)),
       shelved: record.shelved
         .map((entry) => liftShelved(flow, record.version, entry, standing))
         .filter(({ step }) => !isSensitive(flow, step)),
@@ -70,7 +69,11 @@ function redactSteps(flow: AnyFlow, snapshot: Snapshot): Snapshot {
 }
 
 function isSensitive(flow: AnyFlow, step: string | null): boolean {
-  return flow.steps[step ?? ""]?.sensitive === true;
+  return stepOf(flow, step ?? "")?.sensitive === true;
+}
+
+export function hasSensitiveStep(flow: AnyFlow | undefined): boolean {
+  return Object.values<Step>(flow?.steps ?? {}).some(({ sensitive }) => sensitive);
 }
 
 /** The parts of a session of another version that this page can read. */

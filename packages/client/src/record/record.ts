@@ -99,8 +99,8 @@ export const emptyRecord: SessionRecord = {
 
 /** Whether a snapshot is older than another of its session. At equal revisions the flow's version decides. */
 export function isOlder(snapshot: Snapshot | null, other: Snapshot | null): boolean {
-  if (snapshot === null || other === null) return other !== null && snapshot === null;
-  return (snapshot.revision - other.revision || snapshot.version - other.version) < 0;
+  if (other === null) return false;
+  return snapshot === null || (snapshot.revision - other.revision || snapshot.version - other.version) < 0;
 }
 
 /** Whether a record has something that the server lacks. */

@@ -2,6 +2,7 @@ import {
   stampDevice,
   parseInput,
   sameJson,
+  stepOf,
   withoutSeenFields,
   type AnyFlow,
   type Command,
@@ -114,7 +115,7 @@ function applyRefusal(id: string, refusal: Refusal, context: ReplyContext): Reco
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
-    const isSecret = step !== null && context.flow.steps[step]?.sensitive === true;
+    const isSecret = step !== null && stepOf(context.flow, step)?.sensitive;
     const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
     return sequence(
       settle(id, { status: "refused", refusal }),
@@ -141,8 +142,9 @@ function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: 
   const later = behind.find((entry) => entry.command.kind === "submit" && entry.command.step === step);
   if (later) return later.command.id;
 
-  const parsed = Object.hasOwn(flow.steps, step) && parseInput(flow.steps[step], step, command.input);
-  if (!parsed || !parsed.ok || !sameJson(parsed.value, snapshot?.data[step])) return undefined;
+  const definition = stepOf(flow, step);
+  const parsed = definition && parseInput(definition, step, command.input);
+  if (!parsed?.ok || !sameJson(parsed.value, snapshot?.data[step])) return undefined;
   return snapshot?.submissions[step]?.command;
 }
 
@@ -162,7 +164,7 @@ function shelve(change: ShelvedEntry): RecordUpdate {
 function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: ReplyContext): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
-    if (FORMLESS.includes(refusal.code) || !flow.steps[command.step].kept) return record;
+    if (FORMLESS.includes(refusal.code) || !stepOf(flow, command.step)?.kept) return record;
     const shown = record.snapshot.drafts[command.step] ?? {};
     const unseen = withoutSeenFields(shown, command.typed);
     // A field that the form had seen and did not submit is empty.
@@ -195,6 +197,6 @@ function applyDraftRefusal(
   return (record) => {
     const lost = pickFields(record.drafts[step] ?? {}, (field, { at }) => sent[field]?.at === at);
     const left = dropDraft(step, sent)(record);
-    return flow.steps[step]?.sensitive ? left : shelveDraft({ id, step, refusal, base: null }, lost)(left);
+    return stepOf(flow, step)?.sensitive ? left : shelveDraft({ id, step, refusal, base: null }, lost)(left);
   };
 }

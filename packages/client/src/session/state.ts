@@ -203,29 +203,34 @@ export function initialStateOf(flow: AnyFlow, id: string): SessionState {
   return sessionStateOf({ flow, id, record: undefined, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
 }
 
+/** The fields of a session's state that a snapshot has, while there is none. */
+const noSnapshot = {
+  data: {},
+  inputs: {},
+  outputs: {},
+  drafts: {},
+  submissions: {},
+  device: null,
+  startedAt: null,
+  updatedAt: null,
+  expiresAt: null,
+  endedAt: null,
+  result: null,
+};
+
 export function sessionStateOf({ flow, id, record, view, absence, sync, shelved, nowMs }: StateInput): SessionState {
   // A due end is shown. The server makes a revision of its own for it.
-  const shown = view && expireIfDue(view, nowMs);
+  const shown = { ...noSnapshot, version: flow.version, status: absence, ...(view && expireIfDue(view, nowMs)) };
   const state = {
+    ...shown,
     id,
     flow: flow.name,
-    version: shown?.version ?? flow.version,
     revision: record?.snapshot?.revision ?? 0,
-    status: shown?.status ?? absence,
-    provisional: shown !== null && shown.status !== record?.snapshot?.status,
-    data: shown?.data ?? {},
-    inputs: { ...shown?.data, ...shown?.inputs },
-    outputs: shown?.outputs ?? {},
-    drafts: draftValues(shown?.drafts ?? {}),
-    submissions: shown?.submissions ?? {},
+    provisional: view !== null && shown.status !== record?.snapshot?.status,
+    inputs: { ...shown.data, ...shown.inputs },
+    drafts: draftValues(shown.drafts),
     // Another version's data may be more than this path function can read.
-    progress: progressOf(flow, shown?.version === flow.version ? shown.data : {}),
-    device: shown?.device ?? null,
-    startedAt: shown?.startedAt ?? null,
-    updatedAt: shown?.updatedAt ?? null,
-    expiresAt: shown?.expiresAt ?? null,
-    endedAt: shown?.endedAt ?? null,
-    result: shown?.result ?? null,
+    progress: progressOf(flow, shown.version === flow.version ? shown.data : {}),
     confirming: record?.confirmation?.step ?? null,
     sync,
     shelved,
