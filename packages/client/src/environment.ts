@@ -1,4 +1,3 @@
-import { createDeferred } from "./deferred.ts";
 import { newId } from "./id.ts";
 
 /** Time, random numbers and ids. Tests and simulations give their own. */
@@ -45,20 +44,13 @@ export function later(ms: number, environment: Environment): Promise<void> {
 export class TimeoutError extends Error {}
 
 /** Calls a function that may never end. After `ms` milliseconds its signal aborts it, and `within` rejects. */
-export async function within<T>(
-  ms: number,
-  environment: Environment,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+export function within<T>(ms: number, environment: Environment, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const late = createDeferred<never>();
-  const cancel = environment.after(ms, () => {
-    late.reject(new TimeoutError(`No answer within ${ms} ms.`));
-    controller.abort();
+  return new Promise((resolve, reject) => {
+    const cancel = environment.after(ms, () => {
+      reject(new TimeoutError(`No answer within ${ms} ms.`));
+      controller.abort();
+    });
+    run(controller.signal).finally(cancel).then(resolve, reject);
   });
-  try {
-    return await Promise.race([run(controller.signal), late.promise]);
-  } finally {
-    cancel();
-  }
 }

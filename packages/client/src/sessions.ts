@@ -183,7 +183,8 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
     },
     dismissLost: store.dismissLost,
     start<F extends AnyFlow>(given: F) {
-      if (!sync.isOpen) throw new SessionsError("closed", "Sessions are open in a browser, until close() or forget().");
+      if (!sync.isOpen())
+        throw new SessionsError("closed", "Sessions are open in a browser, until close() or forget().");
       const flow = known(given);
       const id = environment.id();
       const command = {

@@ -59,7 +59,7 @@ export function openDevtools(sessions: SessionsClient): () => void {
 
   // A look at each painted frame costs only this page. Events for the panel would cost every page without devtools.
   function look(): void {
-    if (!sync.isOpen) return close();
+    if (!sync.isOpen()) return close();
     frame = requestAnimationFrame(look);
     const { loaded, storage, device, lost } = store;
     const circumstances = [loaded, storage, device, lost, connection.state, !connection.state.up, tabs.isLeader];
@@ -83,7 +83,7 @@ export function openDevtools(sessions: SessionsClient): () => void {
     opened.delete(sessions);
     panel.remove();
     interceptor.remove();
-    if (sync.isOpen) sync.reconnect();
+    if (sync.isOpen()) sync.reconnect();
   }
 
   opened.set(sessions, close);

@@ -24,8 +24,12 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
     const drafts = endedHere ? {} : record.drafts;
     const next: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
     const typed = typedBefore(next, record.snapshot, device);
-    const kept = sequence(conflictingDrafts(record.snapshot, device), keepOverwritten(typed), dropSeen);
-    return sequence(kept, flow ? dropAgreedConflicts(flow) : unchanged)(next);
+    return sequence(
+      conflictingDrafts(record.snapshot, device),
+      keepOverwritten(typed),
+      dropSeen,
+      flow ? dropAgreedConflicts(flow) : unchanged,
+    )(next);
   };
 }
 

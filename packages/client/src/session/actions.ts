@@ -2,6 +2,7 @@ import {
   advance,
   seenBy,
   SessionsError,
+  stepOf,
   toStorableJson,
   type AnyFlow,
   type Command,
@@ -74,7 +75,7 @@ export function createActions(options: ActionsOptions): SessionActions {
   }
 
   function assertOpen(): void {
-    if (!sync.isOpen) throw new SessionsError("closed", `Session ${session}.`);
+    if (!sync.isOpen()) throw new SessionsError("closed", `Session ${session}.`);
   }
 
   const viewNow = () => viewOf(flow, recordNow(), sync.device());
@@ -140,7 +141,7 @@ export function createActions(options: ActionsOptions): SessionActions {
 
   /** Keeps a form that could not be submitted as the step's draft. */
   function keepForm(step: string, form: Fields | null, seenUntil: readonly Stamp[]): void {
-    if (form === null || !Object.hasOwn(flow.steps, step) || !flow.steps[step].kept) return;
+    if (form === null || !stepOf(flow, step)?.kept) return;
     draft(step, formAsDraft(flow, viewNow(), step, form, seenUntil));
   }
 
@@ -168,14 +169,17 @@ export function createActions(options: ActionsOptions): SessionActions {
       });
       return { stored, refused: refusal, settled };
     };
-    const hasDraft = Object.hasOwn(flow.steps, step) && !flow.steps[step].sensitive;
-    return draftOf(whenKnown(begin, { step, fields: hasDraft ? plain : {} }));
+    return draftOf(whenKnown(begin, { step, fields: hasDraft(step) ? plain : {} }));
   }
 
   /** Whether a refused draft is kept: for a page of another version, or for a start that may be made again. */
   function isKept({ code }: Refusal, step: string, { shelved }: SessionRecord): boolean {
-    if (!Object.hasOwn(flow.steps, step) || flow.steps[step].sensitive) return false;
+    if (!hasDraft(step)) return false;
     return code === "outdated" || (code === "not_found" && shelved.some(({ kind }) => kind === "start"));
+  }
+
+  function hasDraft(step: string): boolean {
+    return stepOf(flow, step)?.sensitive === false;
   }
 
   function cancel(instead?: ShelvedEntry): SubmissionHandle {

@@ -65,7 +65,7 @@ export function createConfirmation(
 
   async function recover(noted: NonNullable<SessionRecord["confirmation"]>): Promise<void> {
     isRecovering = true;
-    const isOpen = () => sync.isOpen && recordNow().confirmation?.id === noted.id;
+    const isOpen = () => sync.isOpen() && recordNow().confirmation?.id === noted.id;
     const received = await askReceipt({ ...noted, session }, isOpen, sync);
     isRecovering = false;
     if (received && isOpen()) await applyOutcome(noted.id, received, forgetConfirmation(noted.id));

@@ -83,14 +83,14 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
   }
 
   async function load(after: NonNullable<ListReply["next"]> | null): Promise<void> {
-    if (loading || !sync.isOpen) return;
+    if (loading || !sync.isOpen()) return;
     loading = true;
     refresh();
     try {
       await store.ready;
       let reply = await loadPage(after, PAGE);
       // All active sessions are shown. The ended ones begin behind them.
-      while (reply.ended.length === 0 && reply.next?.endedAt === null && sync.isOpen)
+      while (reply.ended.length === 0 && reply.next?.endedAt === null && sync.isOpen())
         reply = await loadPage(reply.next, 100);
       // A reload of the first page keeps the place of the later pages, unless more sessions have ended than a page holds.
       const oldest = reply.ended.at(-1);
@@ -106,7 +106,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
         void later(backoffMs(failures, environment), environment).then(reload);
     }
     loading = false;
-    if (sync.isOpen) refresh();
+    if (sync.isOpen()) refresh();
   }
 
   async function loadPage(after: ListReply["next"], limit: number): Promise<ListReply> {

@@ -70,7 +70,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
   let basis: readonly unknown[] = [];
   // The server is not asked for something that is no id.
   let absence: "loading" | "missing" =
-    (sync.isOpen || isServerRender()) && idSchema.safeParse(id).success ? "loading" : "missing";
+    (sync.isOpen() || isServerRender()) && idSchema.safeParse(id).success ? "loading" : "missing";
   let reading = false;
   let failures = 0;
   // In a row, among the failures.
@@ -149,7 +149,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): LiveSessio
       await later(Math.min(5_000, backoffMs(failures, environment)), environment);
     }
     reading = false;
-    if (sync.isOpen) refresh();
+    if (sync.isOpen()) refresh();
   }
 
   refresh();

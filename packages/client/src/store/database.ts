@@ -54,7 +54,7 @@ export function openDatabase(name: string, environment: Environment, events: Par
 
   function connect(onEnd: () => void): Promise<IDBDatabase> {
     return new Promise<IDBDatabase>((resolve, reject) => {
-      if (closed) throw new Error("The database is closed.");
+      if (closed) throw new Error("Closed.");
       const request = indexedDB.open(name, 1);
       let isNew = false;
       request.onupgradeneeded = () => {

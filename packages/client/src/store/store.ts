@@ -1,6 +1,5 @@
 import { delMany, entries, get } from "idb-keyval";
 import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
-import { createDeferred } from "../deferred.ts";
 import { isServerRender, type Environment } from "../environment.ts";
 import { eraseDeviceCookies, readDeviceCookie, writeDeviceCookie } from "./device-cookie.ts";
 import { emptyRecord, isUnsent, isUnsettled, type SessionRecord } from "../record/record.ts";
@@ -63,11 +62,10 @@ export function createStore(options: StoreOptions): Store {
   let loaded = false;
   let gone = false;
 
-  const { promise: ready, resolve } = createDeferred<void>();
+  // `load` begins after this task, so a session that is opened in the task is read first.
+  const ready = isServerRender() ? new Promise<void>(() => {}) : Promise.resolve().then(load);
   const database = openDatabase(name, environment, { onForgotten, onGone });
   const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
-  // `load` begins after this task, so a session that is opened in the task is read first.
-  if (!isServerRender()) queueMicrotask(() => void load().then(resolve));
 
   async function load(): Promise<void> {
     try {

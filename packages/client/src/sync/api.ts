@@ -12,7 +12,7 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core";
-import { answerOf, AnswerError, unknown, type Answer } from "./http/answer.ts";
+import { answerOf, AnswerError, type Answer } from "./http/answer.ts";
 import { within, type Environment } from "../environment.ts";
 import type { SessionTransport, WatchObserver } from "./http/transport.ts";
 
@@ -73,7 +73,7 @@ export function createApi(options: ApiOptions): Api {
     without?: () => Promise<unknown>,
   ): Promise<Reply> {
     try {
-      const reply = await within(ms, environment, (signal) => call({ signal }));
+      const reply = await within(ms, environment, async (signal) => call({ signal }));
       assertOurs(reply);
       heard = true;
       return reply;
@@ -102,10 +102,7 @@ export function createApi(options: ApiOptions): Api {
     read: (session, ms) => ask((options) => transport.read.query({ owner, session }, options), ms),
     list: (request) => ask((options) => transport.list.query({ ...request, owner }, options)),
     receipt: (request, ms) => ask((options) => transport.receipt.query({ ...request, owner }, options), ms),
-    changes: (known, after) =>
-      ask((options) =>
-        transport.changes.query({ owner, protocol, known, ...(after !== undefined && { after }) }, options),
-      ),
+    changes: (known, after) => ask((options) => transport.changes.query({ owner, protocol, known, after }, options)),
     watch(known, observer) {
       const onError = (error: unknown) => {
         report(error);
@@ -129,14 +126,14 @@ export function createApi(options: ApiOptions): Api {
 function assertOurs(reply: unknown): void {
   const { now } = (reply ?? {}) as { readonly now?: unknown };
   if (typeof now !== "string" || Number.isNaN(Date.parse(now))) {
-    throw new Error("Not the router's.", { cause: new AnswerError({ ...unknown, status: 200 }) });
+    throw new Error("Not the router's.", { cause: new AnswerError({ status: 200 }) });
   }
 }
 
 /** Whether the answer asks the person to sign in: a 401, a redirect to a page, or a page where the router was. */
 function isSignedOut(error: unknown, answer: Answer | undefined, heard: boolean): boolean {
   if (codeOf(error) === "UNAUTHORIZED" || answer?.status === 401) return true;
-  return answer !== undefined && answer.isHtml && (answer.redirected || (answer.status === 200 && heard));
+  return answer?.isHtml === true && (answer.redirected || (answer.status === 200 && heard));
 }
 
 /** The code of the router's error. It goes by the error's shape: the tRPC client may come from another copy of tRPC. */
@@ -158,7 +155,7 @@ function faultOf(error: unknown, answer: Answer | undefined, heard: boolean): Se
   const kind = isHtml ? " with a page of HTML" : "";
   const detail = `${url || "The server"} answered ${status || "something"}${kind}.`;
   return new SessionsError(
-    status === 404 || (!heard && url !== "" && status < 300) ? "router_not_found" : "answer_unexpected",
+    status === 404 || (!heard && url && status < 300) ? "router_not_found" : "answer_unexpected",
     // Leave out the router's message: it may quote the request.
     isRouters ? `${detail} The router says ${codeOf(error)}.` : detail,
   );

@@ -1,5 +1,6 @@
 import type { Command } from "@sessions/core";
 import { backoffMs, type Environment } from "../environment.ts";
+import { createTimer } from "./timer.ts";
 
 interface Suspect {
   /** How often a single command of the session failed in a row. */
@@ -42,7 +43,7 @@ export function createBisection(environment: Environment, onDue: () => void): Bi
   // How many sessions are sent together.
   let together = Infinity;
   let restsUntilMs = 0;
-  let cancelTimer = () => {};
+  const timer = createTimer(environment);
 
   function release(session: string): void {
     suspects.delete(session);
@@ -101,11 +102,11 @@ export function createBisection(environment: Environment, onDue: () => void): Bi
       for (const entry of suspects.values()) entry.untilMs = 0;
     },
     wait() {
-      cancelTimer();
+      timer.clear();
       if (suspects.size === 0) return;
       const untilMs = Math.max(restsUntilMs, Math.min(...[...suspects.values()].map((entry) => entry.untilMs)));
-      cancelTimer = environment.after(Math.max(0, untilMs - environment.now()), onDue);
+      timer.set(Math.max(0, untilMs - environment.now()), onDue);
     },
-    close: () => cancelTimer(),
+    close: timer.clear,
   };
 }

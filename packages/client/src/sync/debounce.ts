@@ -1,4 +1,5 @@
 import type { Environment } from "../environment.ts";
+import { createTimer } from "./timer.ts";
 
 /** How long a person must have stopped typing, in milliseconds, before a draft is sent. */
 const PAUSE_MS = 400;
@@ -16,10 +17,10 @@ export interface Debounce {
 
 export function createDebounce(environment: Environment, onEnd: () => void): Debounce {
   let sinceMs: number | undefined;
-  let cancelTimer = () => {};
+  const timer = createTimer(environment);
 
   function cancel(): void {
-    cancelTimer();
+    timer.clear();
     sinceMs = undefined;
   }
 
@@ -33,8 +34,7 @@ export function createDebounce(environment: Environment, onEnd: () => void): Deb
     begin() {
       const nowMs = environment.now();
       sinceMs ??= nowMs;
-      cancelTimer();
-      cancelTimer = environment.after(Math.max(0, Math.min(PAUSE_MS, sinceMs + LONGEST_MS - nowMs)), end);
+      timer.set(Math.max(0, Math.min(PAUSE_MS, sinceMs + LONGEST_MS - nowMs)), end);
     },
     end,
     cancel,

@@ -3,7 +3,7 @@ import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { cancel } from "../../../core/src/testing/commands.ts";
-import { AnswerError, unknown, type Answer } from "./http/answer.ts";
+import { AnswerError, type Answer } from "./http/answer.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
@@ -17,7 +17,7 @@ const notes = defineFlow({
 
 /** What a proxy answers, as the client's own transport tells it. */
 function answers(answer: Partial<Answer>): never {
-  throw TRPCClientError.from(new AnswerError({ ...unknown, url: "https://bank.test/trpc/sessions.push", ...answer }));
+  throw TRPCClientError.from(new AnswerError({ status: 0, url: "https://bank.test/trpc/sessions.push", ...answer }));
 }
 
 const weightOf = (request: object) => new TextEncoder().encode(JSON.stringify(request)).length;
@@ -166,7 +166,7 @@ test.each([414, 431])(
     await vi.waitFor(() => expect(all.every(({ state }) => state.sync.state === "saved")).toBe(true));
     // As a proxy with a limit of 1,200 bytes for what is asked.
     const { changes, watch } = server.transport;
-    const error = TRPCClientError.from(new AnswerError({ ...unknown, url: "https://bank.test/trpc", status }));
+    const error = TRPCClientError.from(new AnswerError({ status, url: "https://bank.test/trpc" }));
     const isLong = (known: object) => JSON.stringify(known).length > 1_200;
     const [asked, watched] = [changes.query, watch.subscribe];
     const query = vi.spyOn(changes as { query: typeof changes.query }, "query");

@@ -9,7 +9,8 @@ import type { Connection } from "./connection.ts";
 import { createPushFailures } from "./push-failures.ts";
 import { createPushSize } from "./push-size.ts";
 import { createReplies } from "./replies.ts";
-import { createTimers } from "./timers.ts";
+import type { Tabs } from "./tabs/tabs.ts";
+import { createTimer } from "./timer.ts";
 
 /** When to send an accepted command again, in milliseconds, because the reply had no room for its session. */
 const NO_ROOM_MS = 1_000;
@@ -23,8 +24,8 @@ export interface PusherOptions {
   readonly device: () => Device;
   /** How much one push may weigh, in bytes: hosts limit the bodies that they read. */
   readonly maxPushBytes: number;
-  /** Whether it is this tab's turn. */
-  readonly isLeader: () => boolean;
+  readonly isOpen: () => boolean;
+  readonly tabs: Pick<Tabs, "isLeader">;
   /** Asks whether the server can be reached: a push has failed, or nothing is left to send. */
   readonly askServer: () => void;
 }
@@ -42,29 +43,28 @@ export interface Pusher {
 }
 
 export function createPusher(options: PusherOptions): Pusher {
-  const { store, api, connection, environment, isLeader, askServer } = options;
+  const { store, api, connection, environment, tabs, isOpen, askServer } = options;
   const wakeWithDrafts = () => wake(true);
   const size = createPushSize(options.maxPushBytes);
   const bisection = createBisection(environment, wakeWithDrafts);
-  const replies = createReplies({ ...options, onDue: wakeWithDrafts });
+  const replies = createReplies(options, wakeWithDrafts);
   const failures = createPushFailures(api, environment, bisection, size, replies.apply);
-  const { set, has, clear } = createTimers<"retry">(environment, () => closed);
+  const retrial = createTimer(environment);
   let running = false;
   // Whether to push again after the push in flight, even if it fails.
   let mustGoOn = false;
   let draftsWanted = false;
-  let closed = false;
 
   function wake(drafts: boolean): void {
     draftsWanted ||= drafts;
     if (connection.state.signedOut && !drafts) askServer();
-    if (!running && !has("retry") && !connection.state.signedOut) void run();
+    if (!running && !retrial.isSet && !connection.state.signedOut) void run();
   }
 
   async function run(): Promise<void> {
     running = true;
     try {
-      while (!closed && store.loaded && isLeader()) {
+      while (isOpen() && store.loaded && tabs.isLeader) {
         const batch = collect();
         if (batch.waits) void store.written().then(() => wake(false));
         if (batch.commands.length === 0 && !connection.state.up) askServer();
@@ -74,7 +74,7 @@ export function createPusher(options: PusherOptions): Pusher {
     } finally {
       running = false;
     }
-    if (!closed && isLeader()) bisection.wait();
+    if (isOpen() && tabs.isLeader) bisection.wait();
   }
 
   /** Suspects come after all other sessions. */
@@ -106,7 +106,7 @@ export function createPusher(options: PusherOptions): Pusher {
       reply = await api.push(commands, commands.length > 1 ? PUSH_MS : PUSH_MS + bytes);
       if (reply.outcomes.length !== commands.length) throw new Error("Outcomes are missing.");
     } catch (error) {
-      return !closed && (await goOnAfter(error, batch));
+      return isOpen() && (await goOnAfter(error, batch));
     }
     failures.reset();
     connection.heard(reply.now);
@@ -133,14 +133,14 @@ export function createPusher(options: PusherOptions): Pusher {
 
   /** Goes on after so long. Returns true if it goes on at once. */
   function later(ms: number): boolean {
-    if (ms > 0) set("retry", ms, () => wake(false));
+    if (ms > 0 && isOpen()) retrial.set(ms, () => wake(false));
     return ms === 0;
   }
 
   return {
     wake,
     retry() {
-      clear("retry");
+      retrial.clear();
       failures.reset();
       replies.hurry();
       bisection.hurry();
@@ -149,8 +149,7 @@ export function createPusher(options: PusherOptions): Pusher {
       if (!running) void run();
     },
     close() {
-      closed = true;
-      clear("retry");
+      retrial.clear();
       replies.close();
       bisection.close();
     },

@@ -4,6 +4,7 @@ import { emptyRecord } from "../record/record.ts";
 import { applyReply } from "../record/reply.ts";
 import type { Store } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
+import { createTimer } from "./timer.ts";
 
 /** How long to wait, in milliseconds, with a session that needs another version of client or server. */
 const OUTDATED_MS = 60_000;
@@ -14,8 +15,6 @@ export interface RepliesOptions {
   readonly connection: Connection;
   readonly environment: Environment;
   readonly device: () => Device;
-  /** Sessions that waited for another version may be sent again. */
-  readonly onDue: () => void;
 }
 
 /** Applies the replies to pushes to the records. It knows which sessions' replies only a page of another version can apply. */
@@ -29,15 +28,19 @@ export interface Replies {
   close(): void;
 }
 
-export function createReplies({ flows, store, connection, environment, device, onDue }: RepliesOptions): Replies {
+/** `onDue`: sessions that waited for another version may be sent again. */
+export function createReplies(
+  { flows, store, connection, environment, device }: RepliesOptions,
+  onDue: () => void,
+): Replies {
   const outdated = new Set<string>();
   // The server has a newer version of these sessions: only a page of that version can apply its answers.
   const newerOnServer = new Set<string>();
-  let cancelTimer = () => {};
+  const timer = createTimer(environment);
 
   function leaveAlone(session: string): void {
     if (outdated.size === 0)
-      cancelTimer = environment.after(OUTDATED_MS, () => {
+      timer.set(OUTDATED_MS, () => {
         outdated.clear();
         onDue();
       });
@@ -45,7 +48,7 @@ export function createReplies({ flows, store, connection, environment, device, o
   }
 
   function hurry(): void {
-    cancelTimer();
+    timer.clear();
     outdated.clear();
   }
 

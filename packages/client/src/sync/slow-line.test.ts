@@ -80,7 +80,8 @@ async function sent(drafts: readonly number[], kilobits: number, maxPushBytes: n
     api: createApi({ ...options, onSignedOut: () => {}, onError: () => {} }),
     connection: createConnection(environment, clock, () => {}),
     maxPushBytes,
-    isLeader: () => true,
+    isOpen: () => true,
+    tabs: { isLeader: true },
     askServer: () => {},
   });
   pusher.wake(true);

@@ -1,19 +1,18 @@
-import type { AnyFlow, Device, SessionsError, Step, WatchEvent } from "@sessions/core";
+import type { AnyFlow, Device, SessionsError } from "@sessions/core";
 import { storedClockOffset } from "../store/clock-offset.ts";
+import { createPersistenceRequest } from "../store/persistence.ts";
 import { isServerRender, type Environment } from "../environment.ts";
-import { liftRecord } from "../record/lift.ts";
+import { hasSensitiveStep, liftRecord } from "../record/lift.ts";
 import { createConnection, type Connection } from "./connection.ts";
-import { onPageEvents } from "./tabs/page-events.ts";
 import { createDebounce } from "./debounce.ts";
 import { createPusher } from "./pusher.ts";
 import { createApi, type Api } from "./api.ts";
 import { createStore, type Store } from "../store/store.ts";
 import { openTabs, type TabMessage, type Tabs } from "./tabs/tabs.ts";
 import type { SessionTransport } from "./http/transport.ts";
+import { followPage, TICK_MS } from "./page-life.ts";
+import { createThrottle } from "./throttle.ts";
 import { createWatcher } from "./watcher.ts";
-
-/** How often the client checks deadlines, in milliseconds. */
-const TICK_MS = 15_000;
 
 export interface SyncOptions {
   readonly owner: string;
@@ -40,7 +39,8 @@ export interface Sync {
   readonly connection: Connection;
   readonly api: Api;
   readonly tabs: Pick<Tabs, "isLeader">;
-  readonly isOpen: boolean;
+  /** False after `close`, after `forget` in any tab, and on a server. */
+  isOpen(): boolean;
   device(): Device;
   /** There is a command to push. */
   queued(): void;
@@ -66,7 +66,7 @@ export function createSync(options: SyncOptions): Sync {
     profile,
     environment,
     lift: (record) => liftRecord(flows.get(record.flow), record),
-    conceals: ({ flow }) => Object.values<Step>(flows.get(flow)?.steps ?? {}).some(({ sensitive }) => sensitive),
+    conceals: ({ flow }) => hasSensitiveStep(flows.get(flow)),
     onChange: onRecords,
     onStorage: onLeaderChange,
     onStored(id, met) {
@@ -86,129 +86,54 @@ export function createSync(options: SyncOptions): Sync {
       .map(({ name, version }) => `${name}@${version}`)
       .sort()
       .join(),
+    connection,
+    isAlone: () => store.storage === "memory",
     onMessage,
     // The earlier leader may have stored something that it could not tell any more.
     onTurn: () => (tabs.isLeader ? readAgain() : onLeaderChange()),
   });
-  let askedForPersistence = false;
-  // No other tab can push records that are in this tab's memory alone.
-  const isLeader = () => tabs.isLeader || store.storage === "memory";
-  const watches = () => tabs.watches || store.storage === "memory";
-  const pusher = createPusher({
-    flows,
-    store,
-    api,
-    connection,
-    environment,
-    device,
-    isLeader,
-    maxPushBytes: options.maxPushBytes,
-    askServer: () => watcher.ask(),
+  const parts = { flows, store, api, environment, connection, tabs, device, isOpen: () => isOpen };
+  // The lists are loaded again, but not at every gap.
+  const gaps = createThrottle(environment, TICK_MS, onReconnected);
+  const watcher = createWatcher({
+    ...parts,
+    onGap: gaps.call,
+    onEvent: (event) => tabs.tell({ kind: "event", event }),
   });
-  const watcher = createWatcher({ flows, store, api, environment, connection, device, onEvent, onGap });
+  const pusher = createPusher({ ...parts, maxPushBytes: options.maxPushBytes, askServer: watcher.ask });
   const pause = createDebounce(environment, () => wake(true));
-  const stopListening = onPageEvents({ onHidden, onAsleep, onBack, onConnection });
-  let hasGap = false;
-  let reloadedAtMs = 0;
-  let cancelTick = isOpen ? environment.after(TICK_MS, tick) : () => {};
+  const leavePage = isOpen ? followPage({ ...parts, pusher, watcher, pause, onStatusChange, readAgain }) : () => {};
   let reading = store.ready.then(onLeaderChange);
 
   /** Pushes and watches if this tab is elected. */
   function onLeaderChange(): void {
     if (!isOpen || !store.loaded) return;
     onStatusChange();
-    if (watches()) watcher.start();
+    if (tabs.watches) watcher.start();
     else watcher.stop();
-    if (isLeader()) pusher.wake(true);
+    if (tabs.isLeader) pusher.wake(true);
     tabs.ask();
   }
 
   function wake(drafts: boolean): void {
     if (!isOpen) return;
-    if (isLeader()) pusher.wake(drafts);
-    else {
-      tabs.tell({ kind: "wake", drafts });
-      tabs.ask();
-    }
+    if (tabs.isLeader) return pusher.wake(drafts);
+    tabs.tell({ kind: "wake", drafts });
+    tabs.ask();
   }
 
-  function requestPersistence(): void {
-    if (askedForPersistence) return;
-    askedForPersistence = true;
-    void globalThis.navigator?.storage?.persist?.().catch(() => {});
-  }
-
-  function reconnect(): void {
-    watcher.retry(true);
-  }
-
-  function retry(): void {
-    pusher.retry();
-    watcher.retry();
-  }
-
-  function onHidden(): void {
-    pause.end();
-    tabs.hidden();
-  }
-
-  function onAsleep(): void {
-    tabs.leave();
-    watcher.stop();
-    store.release();
-  }
-
-  function onBack(): void {
-    tabs.back();
-    readAgain();
-    retry();
-  }
-
-  /** Reads everything again: a tab may die after it stored something and before it tells the others. */
   function readAgain(): void {
     void store.refresh().then(onLeaderChange);
   }
 
-  function tick(): void {
-    cancelTick = environment.after(TICK_MS, tick);
-    onStatusChange();
-    if (hasGap) onGap();
-    void store.heal();
-    if (isLeader()) readAgain();
-    else tabs.ask();
-  }
-
-  /** The browser may be wrong about the connection, so the next answer decides. */
-  function onConnection(): void {
-    if (globalThis.navigator?.onLine === false) connection.failed();
-    onStatusChange();
-    if (watches()) watcher.ask();
-  }
-
-  /** Loads the lists again, but not at every gap. */
-  function onGap(): void {
-    hasGap = environment.now() - reloadedAtMs < TICK_MS;
-    if (hasGap) return;
-    reloadedAtMs = environment.now();
-    onReconnected();
-  }
-
-  function onEvent(event: WatchEvent): void {
-    tabs.tell({ kind: "event", event });
-  }
-
-  function tellConnection(): void {
-    const { state, serverMs } = connection;
-    if (tabs.isLeader || tabs.watches) tabs.tell({ kind: "link", state, serverMs });
-  }
-
   function onConnectionState(wasUp: boolean): void {
     if (!isOpen) return;
-    tellConnection();
+    tabs.tellConnection();
     onStatusChange();
     if (connection.state.up && !wasUp) {
       // The stream may be back while the push still waits for its retry, and the other way round.
-      retry();
+      pusher.retry();
+      watcher.retry();
       onReconnected();
     }
   }
@@ -219,9 +144,7 @@ export function createSync(options: SyncOptions): Sync {
     // First the records that the other tab stored before it called are read.
     if (message.kind === "wake" && tabs.isLeader) void reading.then(() => pusher.wake(message.drafts));
     // Somebody has just opened a page, and may have signed in.
-    if (message.kind === "hello" && connection.state.signedOut && isLeader()) watcher.ask();
-    if (message.kind === "hello") tellConnection();
-    if (message.kind === "link" && !watches()) connection.adopt(message.state, message.serverMs);
+    if (message.kind === "hello" && connection.state.signedOut && tabs.isLeader) watcher.ask();
     // This tab stores the event, and tells the tabs of its version.
     if (message.kind === "event" && tabs.isLeader && !tabs.watches) watcher.receive(message.event);
     if (message.kind === "forgotten") abandon();
@@ -229,8 +152,8 @@ export function createSync(options: SyncOptions): Sync {
 
   function stop(): void {
     isOpen = false;
-    stopListening();
-    cancelTick();
+    leavePage();
+    gaps.cancel();
     pause.cancel();
     pusher.close();
     watcher.close();
@@ -246,19 +169,11 @@ export function createSync(options: SyncOptions): Sync {
   }
 
   return {
-    environment,
-    store,
-    connection,
-    api,
-    tabs,
-    get isOpen() {
-      return isOpen;
-    },
-    device,
+    ...parts,
     queued: () => wake(false),
     typed: pause.begin,
-    requestPersistence,
-    reconnect,
+    requestPersistence: createPersistenceRequest(),
+    reconnect: () => watcher.retry(true),
     async forget() {
       tabs.tell({ kind: "forgotten" });
       stop();

@@ -1,7 +1,7 @@
 import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
 import { cancel } from "../../../core/src/testing/commands.ts";
-import { AnswerError, unknown as somebody } from "./http/answer.ts";
+import { AnswerError } from "./http/answer.ts";
 import { submitElsewhere } from "../testing/begun-transfer.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
@@ -205,8 +205,7 @@ test("a session that ended before this device heard of it is read from the serve
   await vi.waitFor(() => expect(here.state.status).toBe("cancelled"));
 });
 
-const refusedWith = (status: number) =>
-  TRPCClientError.from(new AnswerError({ ...somebody, status, url: "https://bank.test" }));
+const refusedWith = (status: number) => TRPCClientError.from(new AnswerError({ status, url: "https://bank.test" }));
 const failedInItself = TRPCClientError.from({
   error: { code: -32_603, message: "", data: { code: "INTERNAL_SERVER_ERROR", httpStatus: 500 } },
 });

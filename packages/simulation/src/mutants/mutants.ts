@@ -161,8 +161,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "empty the shelf at the next write",
     "client/src/store/records.ts",
-    "batch.reduce((record, change) => change(record), lift(before))",
-    "batch.reduce((record, change) => change(record), { ...lift(before), shelved: [] })",
+    "sequence(...batch)(lift(before))",
+    "sequence(...batch)({ ...lift(before), shelved: [] })",
   ),
   one(
     "archive without moving",
@@ -181,13 +181,13 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "client/src/sync/watcher.ts",
-        find: "const wasLive = events > 0;\n    end();",
-        replace: "const wasLive = events > 0;\n    end();\n    if (!closed) return;",
+        find: "const wasLive = events > 0;\n",
+        replace: "if (started) return;\n    const wasLive = events > 0;\n",
       },
       {
-        file: "client/src/sync/watcher.ts",
+        file: "client/src/sync/polling.ts",
         find: "function ask(): void {",
-        replace: "function ask(): void {\n    if (!closed) return;",
+        replace: "function ask(): void {\n    if (isOpen()) return;",
       },
       {
         file: "client/src/sync/watcher.ts",
@@ -250,14 +250,14 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop a draft that is in conflict with another device's submission",
     "client/src/record/snapshot.ts",
-    "sequence(conflictingDrafts(record.snapshot, device), keepOverwritten",
-    "sequence(unchanged, keepOverwritten",
+    "      conflictingDrafts(record.snapshot, device),\n",
+    "",
   ),
   one(
     "drop a draft that another device replaced unseen",
     "client/src/record/snapshot.ts",
-    "keepOverwritten(typed), dropSeen",
-    "dropSeen",
+    "      keepOverwritten(typed),\n",
+    "",
   ),
   one(
     "let a submission take drafts that it has not seen",

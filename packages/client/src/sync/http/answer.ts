@@ -1,16 +1,19 @@
-/** The parts of an HTTP answer that say who answered. The body is left out, because it may hold anything. */
+/**
+ * The parts of an HTTP answer that say who answered, as far as they are known. The body is left out, because it may hold
+ * anything.
+ */
 export interface Answer {
   /** 0 if the browser hides it, as it does for a redirect to another origin. */
   readonly status: number;
   /** Whether the tRPC router answered. */
-  readonly isRouters: boolean;
-  readonly isHtml: boolean;
+  readonly isRouters?: boolean;
+  readonly isHtml?: boolean;
   /** Whether another address answered than the one that was called. */
-  readonly redirected: boolean;
+  readonly redirected?: boolean;
   /** The address that answered, without its query. */
-  readonly url: string;
+  readonly url?: string;
   /** How long the server asks to wait, in milliseconds; 0 if it does not say. */
-  readonly retryAfterMs: number;
+  readonly retryAfterMs?: number;
 }
 
 /** Another program than the router answered. */
@@ -18,7 +21,7 @@ export class AnswerError extends Error {
   readonly answer: Answer;
 
   constructor(answer: Answer) {
-    super(`${answer.url} answered ${answer.status}, and not as the router does.`);
+    super(`${answer.url} answered ${answer.status}.`);
     this.answer = answer;
   }
 }
@@ -56,25 +59,15 @@ export function answerOf(error: unknown): Answer | undefined {
   // This goes by shapes: the application's tRPC client may come from another copy of tRPC.
   const { answer } = (cause ?? {}) as { readonly answer?: Answer };
   if (answer !== undefined) return answer;
-  const known = meta?.response ? answerOfResponse(meta.response) : unknown;
+  const known = meta?.response ? answerOfResponse(meta.response) : { status: 0 };
   if (typeof data?.httpStatus === "number") return { ...known, status: data.httpStatus, isRouters: true };
   return meta?.response || cause instanceof SyntaxError ? known : undefined;
 }
 
-/** An answer of which nothing is known. */
-export const unknown: Answer = {
-  status: 0,
-  isRouters: false,
-  isHtml: false,
-  redirected: false,
-  url: "",
-  retryAfterMs: 0,
-};
-
 function answerOfResponse(response: Response): Answer {
   const { status, redirected, url, headers } = response;
   const retryAfterMs = retryAfterMsOf(headers.get("retry-after") ?? "");
-  return { status, isRouters: false, isHtml: isHtml(response), redirected, url: withoutQuery(url), retryAfterMs };
+  return { status, isHtml: isHtml(response), redirected, url: withoutQuery(url), retryAfterMs };
 }
 
 export function isHtml({ headers }: Response): boolean {

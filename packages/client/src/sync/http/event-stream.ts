@@ -12,17 +12,18 @@ export type Ask = (
  * stream. It takes headers. It never connects again by itself. Once it is closed, it dispatches no event.
  */
 export class EventStream extends EventTarget {
-  readonly CONNECTING = 0;
-  readonly OPEN = 1;
+  // tRPC reads only `CLOSED` of the three.
+  declare readonly CONNECTING: number;
+  declare readonly OPEN: number;
   readonly CLOSED = 2;
-  readyState: number = 0;
+  readyState = 0;
   readonly #closing = new AbortController();
 
   constructor(url: string | URL, { ask }: { readonly ask: Ask }) {
     super();
     this.#read(String(url), ask).then(
-      () => this.#fail({ message: "The stream ended." }),
-      (error: unknown) => this.#fail({ message: "The stream broke.", ...(error as object) }),
+      () => this.#fail(),
+      (error: object) => this.#fail(error),
     );
   }
 
@@ -38,7 +39,7 @@ export class EventStream extends EventTarget {
     if (!response.ok || !contentType.startsWith("text/event-stream") || response.body === null) {
       throw new AnswerError((await readAnswer(response)).answer);
     }
-    this.readyState = this.OPEN;
+    this.readyState = 1;
     const read = createEventReader(({ type, data }) => {
       if (!signal.aborted) this.dispatchEvent(new MessageEvent(type, { data }));
     });
@@ -46,7 +47,8 @@ export class EventStream extends EventTarget {
     for (let part = await reader.read(); !part.done; part = await reader.read()) read(part.value);
   }
 
-  #fail(why: object): void {
+  /** Dispatches an error that has the properties of `why`, such as the answer. */
+  #fail(why?: object): void {
     if (this.#closing.signal.aborted) return;
     this.readyState = this.CLOSED;
     this.dispatchEvent(Object.assign(new Event("error"), why));

@@ -12,7 +12,7 @@ import type {
 } from "@sessions/core";
 import { createTRPCUntypedClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import type { AnyRouter } from "@trpc/server";
-import { AnswerError, isHtml, readAnswer, UnansweredError, unknown, withoutQuery } from "./answer.ts";
+import { AnswerError, isHtml, readAnswer, UnansweredError, withoutQuery } from "./answer.ts";
 import { EventStream, type Ask } from "./event-stream.ts";
 
 interface CallOptions {
@@ -71,7 +71,7 @@ export function httpTransport({ url, mount, credentials, headers }: HttpOptions)
     const followed = await get("follow").catch((error: unknown) => {
       if (init.signal?.aborted) throw error;
       // The redirect leads to another origin, such as a page to sign in at. This page may not read its answer.
-      throw new AnswerError({ ...unknown, isHtml: true, redirected: true, url: withoutQuery(address) });
+      throw new AnswerError({ status: 0, isHtml: true, redirected: true, url: withoutQuery(address) });
     });
     follows = followed.ok && !isHtml(followed);
     return followed;

@@ -1,4 +1,5 @@
 import type { Environment } from "../../environment.ts";
+import { createTimer } from "../timer.ts";
 
 /** How long the winner may leave a visible tab without an answer, in milliseconds. */
 const SILENCE_MS = 2_000;
@@ -35,16 +36,11 @@ export function createElection({ name, environment, onTurn, ...options }: Electi
   let won = false;
   // The request for the lock. To abort it is to leave the queue, or to release the lock if this tab has it.
   let place: AbortController | undefined;
-  let cancelTimer: (() => void) | undefined;
-
-  function answered(): void {
-    cancelTimer?.();
-    cancelTimer = undefined;
-  }
+  const silence = createTimer(environment);
 
   function become(winner: boolean): void {
     if (won === winner) return;
-    answered();
+    silence.clear();
     won = winner;
     onTurn();
   }
@@ -80,19 +76,18 @@ export function createElection({ name, environment, onTurn, ...options }: Electi
       if (!place || (!locks && !won)) enter(false);
     },
     leave() {
-      answered();
+      silence.clear();
       place?.abort();
       place = undefined;
       become(false);
     },
     expectAnswer() {
-      if (won || !place || !locks) return;
-      cancelTimer ??= environment.after(SILENCE_MS, () => {
-        cancelTimer = undefined;
+      if (won || !place || !locks || silence.isSet) return;
+      silence.set(SILENCE_MS, () => {
         if (!isHidden()) enter(true);
       });
     },
-    answered,
+    answered: silence.clear,
   };
 }
 

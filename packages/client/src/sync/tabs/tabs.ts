@@ -1,7 +1,8 @@
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
 import { createElection, isHidden } from "./election.ts";
 import { isServerRender, type Environment } from "../../environment.ts";
-import type { ConnectionState } from "../connection.ts";
+import { createTimer } from "../timer.ts";
+import type { Connection, ConnectionState } from "../connection.ts";
 
 /** The messages among the tabs of one owner and profile. */
 export type TabMessage =
@@ -10,7 +11,7 @@ export type TabMessage =
   /** There are commands to push now. `drafts`: drafts too, because the person has paused. */
   | { readonly kind: "wake"; readonly drafts: boolean }
   /** The state of the connection. A tab that pushes or watches sends it. */
-  | { readonly kind: "link"; readonly state: ConnectionState; readonly serverMs: number | null }
+  | { readonly kind: "connection"; readonly state: ConnectionState; readonly serverMs: number | null }
   /** An event of the stream, for tabs that read other flows than the tab that holds the stream. */
   | { readonly kind: "event"; readonly event: WatchEvent }
   /** A tab asks for the state of the connection. */
@@ -27,6 +28,8 @@ export interface Tabs {
   /** Whether this tab holds the stream for all tabs, of every code version. */
   readonly watches: boolean;
   tell(message: TabMessage): void;
+  /** Tells the state of the connection, if this tab pushes or watches. */
+  tellConnection(): void;
   /** Asks the tabs that push and watch for the state of the connection. A tab that does not answer is asleep, and is replaced. */
   ask(): void;
   /** The page is visible or awake again. */
@@ -44,6 +47,10 @@ export interface TabsOptions {
   readonly environment: Environment;
   /** The versions of the flows that this tab reads. Each code version has a leader: after a deploy one browser runs old and new code. */
   readonly codeVersion: string;
+  /** The tabs that push and watch share its state with all others. */
+  readonly connection: Connection;
+  /** Whether no other tab can read the records of this one. Then it pushes and watches for itself. */
+  readonly isAlone: () => boolean;
   readonly onMessage: (message: TabMessage) => void;
   /** `isLeader` or `watches` has changed. */
   readonly onTurn: () => void;
@@ -54,7 +61,8 @@ export interface TabsOptions {
  * work. In a browser without Web Locks, or without a channel to the leader, every visible tab leads, and the server's
  * receipts keep the result correct.
  */
-export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: TabsOptions): Tabs {
+export function openTabs(options: TabsOptions): Tabs {
+  const { name, environment, codeVersion, connection, isAlone, onMessage, onTurn } = options;
   const channel = isServerRender() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
   const locks = channel && globalThis.navigator?.locks;
   const watching = createElection({ name: `${name} stream ${PROTOCOL_VERSION}`, environment, locks, onTurn });
@@ -70,7 +78,7 @@ export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: 
   });
   const elections = [leading, watching];
   let closed = false;
-  let cancelTimer: (() => void) | undefined;
+  const hiding = createTimer(environment);
 
   function enter(): void {
     if (closed) return;
@@ -79,7 +87,7 @@ export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: 
   }
 
   function leave(): void {
-    cancelTimer?.();
+    hiding.clear();
     leading.leave();
   }
 
@@ -88,23 +96,32 @@ export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: 
     if (!closed) channel?.postMessage({ ...message, won });
   }
 
+  function tellConnection(): void {
+    const { state, serverMs } = connection;
+    if (leading.won || watching.won) tell({ kind: "connection", state, serverMs });
+  }
+
   // The channel is of this origin and its name holds the owner, so only these tabs send on it.
   channel?.addEventListener("message", ({ data }: MessageEvent<TabMessage & { readonly won: readonly string[] }>) => {
-    if (data.kind === "link")
+    if (data.kind === "connection") {
       for (const election of elections) if (data.won.includes(election.name)) election.answered();
+      if (!tabs.watches) connection.adopt(data.state, data.serverMs);
+    }
+    if (data.kind === "hello") tellConnection();
     onMessage(data);
   });
   // `onTurn` may be called only after the caller has the returned object.
   queueMicrotask(enter);
 
-  return {
+  const tabs: Tabs = {
     get isLeader() {
-      return leading.won;
+      return leading.won || isAlone();
     },
     get watches() {
-      return watching.won;
+      return watching.won || isAlone();
     },
     tell,
+    tellConnection,
     ask() {
       if (leading.won && watching.won) return;
       tell({ kind: "hello" });
@@ -113,8 +130,7 @@ export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: 
     back: enter,
     hidden() {
       if (leading.isElected) return;
-      cancelTimer?.();
-      cancelTimer = environment.after(HIDDEN_MS, () => isHidden() && leave());
+      hiding.set(HIDDEN_MS, () => isHidden() && leave());
     },
     leave,
     close() {
@@ -123,4 +139,5 @@ export function openTabs({ name, environment, codeVersion, onMessage, onTurn }: 
       channel?.close();
     },
   };
+  return tabs;
 }
