@@ -2,8 +2,11 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { mutants } from "./mutants.ts";
 import { seedsIn } from "./run-mutants.ts";
+import { signInMutants } from "./sign-in-mutants.ts";
 
-test.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
+const all = [...mutants, ...signInMutants];
+
+test.each(all.map((mutant) => [mutant.name, mutant] as const))(
   "the code that it breaks is there: %s",
   (_name, mutant) => {
     for (const { file, find } of mutant.patches) {
@@ -15,5 +18,5 @@ test.each(mutants.map((mutant) => [mutant.name, mutant] as const))(
 
 test("the page names a world for each mutant, in which it was found", () => {
   const page = readFileSync(new URL("../../../../docs/mutants.md", import.meta.url), "utf8");
-  expect([...seedsIn(page).keys()]).toEqual(mutants.map(({ name }) => name));
+  expect([...seedsIn(page).keys()]).toEqual(all.map(({ name }) => name));
 });

@@ -2,6 +2,7 @@ import { registerHooks } from "node:module";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Mutant, Patch } from "./mutants.ts";
+import type { simulateSignIns } from "../sign-ins/simulate-sign-ins.ts";
 import type { simulate } from "../simulate.ts";
 
 const packages = new URL("../../../", import.meta.url);
@@ -15,8 +16,10 @@ export function applyPatches(file: string, patches: readonly Patch[]): string {
   }, source);
 }
 
-interface Simulation {
-  readonly simulate: typeof simulate;
+/** The modules that simulate something, below `packages/simulation/src`. */
+interface Simulations {
+  readonly "simulate.ts": { readonly simulate: typeof simulate };
+  readonly "sign-ins/simulate-sign-ins.ts": { readonly simulateSignIns: typeof simulateSignIns };
 }
 
 /**
@@ -25,7 +28,10 @@ interface Simulation {
  * For example, "skip the receipt" imports `simulate.ts?mutant=skip-the-receipt`. The hooks give the same suffix to all modules
  * of the project that it imports, so Node loads all of them again. The hooks patch `judgement.ts` when it is loaded.
  */
-export async function importMutated(mutant: Mutant): Promise<Simulation> {
+export async function importMutated<Module extends keyof Simulations>(
+  mutant: Mutant,
+  module: Module,
+): Promise<Simulations[Module]> {
   const tag = `?mutant=${mutant.name.replaceAll(/\W/g, "-")}`;
   const hooks = registerHooks({
     resolve(specifier, context, next) {
@@ -43,7 +49,7 @@ export async function importMutated(mutant: Mutant): Promise<Simulation> {
     },
   });
   try {
-    return (await import(`../simulate.ts${tag}`)) as Simulation;
+    return (await import(new URL(`../${module}${tag}`, import.meta.url).href)) as Simulations[Module];
   } finally {
     hooks.deregister();
   }

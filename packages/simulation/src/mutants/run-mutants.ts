@@ -2,9 +2,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { SimulatedDatabase } from "../nodes/database.ts";
 import { importMutated } from "./mutation.ts";
 import { mutants, type Mutant } from "./mutants.ts";
+import { signInMutants } from "./sign-in-mutants.ts";
 
 /** How many worlds may pass before a mutant counts as not found: the seeds from 1. */
 const WORLDS = 200;
+/** The same for schedules of one sign-in, of which a second has hundreds. */
+const SCHEDULES = 20_000;
 
 const page = new URL("../../../../docs/mutants.md", import.meta.url);
 
@@ -17,8 +20,11 @@ export async function runMutants(database: SimulatedDatabase, name?: string): Pr
   const known = seedsIn(await readFile(page, "utf8"));
   const rows: string[] = [];
   let isComplete = true;
-  for (const mutant of mutants.filter((one) => one.name.includes(name ?? ""))) {
-    const found = await findMutant(mutant, database, known.get(mutant.name) ?? 1);
+  for (const mutant of [...mutants, ...signInMutants].filter((one) => one.name.includes(name ?? ""))) {
+    const first = known.get(mutant.name) ?? 1;
+    const found = await (signInMutants.includes(mutant)
+      ? findInSchedules(mutant, first)
+      : findInWorlds(mutant, database, first));
     isComplete &&= found !== undefined;
     rows.push(`| ${mutant.name} | ${found?.invariant ?? "nothing"} | ${found?.seed ?? ""} |`);
     process.stdout.write(`${mutant.name}: ${found ? `${found.invariant}, in world ${found.seed}` : "not found"}\n`);
@@ -32,21 +38,37 @@ interface Found {
   readonly seed: number;
 }
 
-async function findMutant(mutant: Mutant, database: SimulatedDatabase, first: number): Promise<Found | undefined> {
-  const { simulate } = await importMutated(mutant);
-  const others = Array.from({ length: WORLDS }, (_, index) => index + 1).filter((seed) => seed !== first);
+async function findInWorlds(mutant: Mutant, database: SimulatedDatabase, first: number): Promise<Found | undefined> {
+  const { simulate } = await importMutated(mutant, "simulate.ts");
   // A mutant's errors may be caught by nobody. An error of this command must not be ignored with them.
   const ignore = () => {};
   process.on("unhandledRejection", ignore).on("uncaughtException", ignore);
   try {
-    for (const seed of [first, ...others]) {
+    for (const seed of seedsFrom(first, WORLDS)) {
       const { error } = await simulate(seed, database);
-      if (error) return { invariant: error.message.split(": ")[0]!, seed };
+      if (error) return foundBy(error, seed);
     }
     return undefined;
   } finally {
     process.off("unhandledRejection", ignore).off("uncaughtException", ignore);
   }
+}
+
+async function findInSchedules(mutant: Mutant, first: number): Promise<Found | undefined> {
+  const { simulateSignIns } = await importMutated(mutant, "sign-ins/simulate-sign-ins.ts");
+  for (const seed of seedsFrom(first, SCHEDULES)) {
+    const { error } = simulateSignIns(seed);
+    if (error) return foundBy(error, seed);
+  }
+  return undefined;
+}
+
+function seedsFrom(first: number, count: number): readonly number[] {
+  return [first, ...Array.from({ length: count }, (_, index) => index + 1).filter((seed) => seed !== first)];
+}
+
+function foundBy(error: Error, seed: number): Found {
+  return { invariant: error.message.split(": ")[0]!, seed };
 }
 
 /** The worlds that a page names, by mutant. */
