@@ -99,7 +99,10 @@ export function createRotation(
   return { rotation, offer };
 }
 
-/** Judges a token by its sign-in's row. docs/decisions/0020-sign-ins.md says why the rules are these. */
+/**
+ * Judges a token by its sign-in's row. A copy of the row that is a few seconds old may accept a token without a write;
+ * for every other judgement the row itself is read. docs/decisions/0020-sign-ins.md gives the reasons for the rules.
+ */
 export function present(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
   const behind = row.generation - token.generation;
   if (behind === -1) {
