@@ -15,6 +15,7 @@ export const faultCodes = {
   database_failed: "The database refused a statement.",
   closed: "The sessions object was closed.",
   internal: "Something failed that should not have.",
+  server_unreachable: "The server does not answer the page.",
   router_not_found: "Where the page looks for the router, something else answers.",
   answer_unexpected: "Something answered in the router's place.",
   origin_refused: "A server of another origin does not answer this page.",

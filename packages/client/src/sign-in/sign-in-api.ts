@@ -1,0 +1,146 @@
+import { SessionsError } from "@sessions/core";
+import { later, within, type Environment } from "../environment.ts";
+import { readAnswer, type Answer } from "../sync/http/answer.ts";
+import type { RequestHeaders } from "../sync/http/transport.ts";
+
+/** How long one call may take, in milliseconds. */
+const CALL_MS = 10_000;
+/** How often a call is sent again after a 503, and how long the client waits before it, in milliseconds. */
+const RETRIES = 2;
+const RETRY_MS = 100;
+const LONGEST_RETRY_MS = 2_000;
+
+/** One browser or app in which an owner is signed in. Times are ISO 8601. */
+export interface SignIn {
+  /** An id that may be shown: it opens nothing. */
+  readonly id: string;
+  /** A readable name of the browser or the app. */
+  readonly device: string;
+  /** A coarse place; null if the application tells none. */
+  readonly place: string | null;
+  readonly since: string;
+  /** It may be late by minutes: a use is not written at once. */
+  readonly lastUsed: string;
+  /** The last time that the person proved who they are. */
+  readonly provedAt: string;
+  /** When it ends if nobody uses it again. */
+  readonly endsAt: string;
+  /** How the person proved who they are, the last time. */
+  readonly factors: readonly string[];
+  readonly level: "aal1" | "aal2" | "aal3" | null;
+  /** Whether it is this browser's own. */
+  readonly current: boolean;
+}
+
+/** Why and when the sign-in of this browser ended: by its owner elsewhere (`revoked`), at its deadline (`expired`), … */
+export interface EndedSignIn {
+  readonly reason: string;
+  readonly at: string;
+}
+
+export interface CurrentSignIn {
+  readonly owner: string | null;
+  readonly signIn: SignIn | null;
+  readonly csrf: string | null;
+  readonly ended: EndedSignIn | null;
+}
+
+/** The procedures of `signIns.router`. A call rejects with a {@link SessionsError} if the router does not answer it. */
+export interface SignInApi {
+  current(): Promise<CurrentSignIn>;
+  /** Null if nobody is signed in. */
+  list(
+    after: string | undefined,
+  ): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null } | null>;
+  /** `mismatch`: the value `csrf` is not of the browser's sign-in. */
+  change(name: "revoke" | "revokeOthers" | "signOut", change: Change): Promise<ChangeReply>;
+}
+
+interface Change {
+  readonly csrf: string;
+  readonly input?: object;
+  readonly headers?: RequestHeaders;
+}
+
+export type ChangeReply = { readonly ended: boolean | number } | "mismatch" | "signed_out";
+
+export interface SignInApiOptions {
+  readonly url: string;
+  readonly mount: string;
+  readonly credentials: RequestCredentials;
+  readonly headers: () => RequestHeaders | Promise<RequestHeaders>;
+  readonly environment: Environment;
+}
+
+export function createSignInApi({ url, mount, credentials, headers, environment }: SignInApiOptions): SignInApi {
+  async function send(name: string, query: string, { headers: own, ...init }: OwnInit) {
+    const all = { ...(await headers()), ...own };
+    const address = `${url}/${mount}.${name}${query}`;
+    try {
+      return await within(CALL_MS, environment, async (signal) =>
+        readAnswer(await fetch(address, { ...init, headers: all, credentials, cache: "no-store", signal })),
+      );
+    } catch (cause) {
+      throw new SessionsError("server_unreachable", `${mount}.${name} was not answered.`, { cause });
+    }
+  }
+
+  /** A cookie that was replaced a moment ago is answered with 503: the next request carries its successor. */
+  async function call(
+    name: string,
+    init: OwnInit = {},
+    query = "",
+  ): Promise<{ readonly answer: Answer; readonly data: unknown }> {
+    for (let tries = 0; ; tries += 1) {
+      const { answer, json } = await send(name, query, init);
+      if (answer.status === 503 && tries < RETRIES) {
+        await later(Math.min(LONGEST_RETRY_MS, Math.max(RETRY_MS, answer.retryAfterMs)), environment);
+        continue;
+      }
+      if (answer.status >= 500 || answer.status === 429) {
+        throw new SessionsError("server_unreachable", `${mount}.${name} was answered with ${answer.status}.`);
+      }
+      const { result } = (json ?? {}) as { readonly result?: { readonly data?: unknown } };
+      return { answer, data: result?.data };
+    }
+  }
+
+  function unexpected(name: string, { status, isRouters }: Answer): SessionsError {
+    const code = status === 404 ? "router_not_found" : "answer_unexpected";
+    return new SessionsError(
+      code,
+      `${mount}.${name} was answered with ${status}${isRouters ? "" : ", and not by the router"}.`,
+    );
+  }
+
+  return {
+    async current() {
+      const { answer, data } = await call("current");
+      if (!isObject(data) || !("owner" in data)) throw unexpected("current", answer);
+      return data as CurrentSignIn;
+    },
+    async list(after) {
+      const input = JSON.stringify(after === undefined ? {} : { after });
+      const { answer, data } = await call("list", {}, `?input=${encodeURIComponent(input)}`);
+      if (answer.status === 401) return null;
+      if (!isObject(data) || !("signIns" in data)) throw unexpected("list", answer);
+      return data as { readonly signIns: readonly SignIn[]; readonly next: string | null };
+    },
+    async change(name, { csrf, input = {}, headers: own }) {
+      const headers = { ...own, "content-type": "application/json", "sign-in-csrf": csrf };
+      const { answer, data } = await call(name, { method: "POST", body: JSON.stringify(input), headers });
+      if (answer.status === 401) return "signed_out";
+      if (answer.status === 403 && answer.isRouters) return "mismatch";
+      if (!isObject(data) || !("ended" in data)) throw unexpected(name, answer);
+      return data as { readonly ended: boolean | number };
+    },
+  };
+}
+
+interface OwnInit {
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: RequestHeaders;
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

@@ -1,0 +1,164 @@
+import { SessionsError } from "@sessions/core";
+import { browserEnvironment, type Environment } from "../environment.ts";
+import type { SessionsClient } from "../sessions.ts";
+import type { RequestHeaders } from "../sync/http/transport.ts";
+import { createSignInApi, type ChangeReply, type EndedSignIn, type SignIn } from "./sign-in-api.ts";
+import { createKnownSignIn, initialState, type SignInState } from "./sign-in-state.ts";
+import { unsentSessions, type UnsentSession } from "./unsent.ts";
+
+export { unsentSessions };
+export type { EndedSignIn, SignIn, SignInState, UnsentSession };
+
+export interface SignInClientOptions {
+  /** The tRPC endpoint, such as "/trpc", of a host without a transformer. */
+  readonly url: string;
+  /** Where `signIns.router` is mounted at `url`. Default "signIns". */
+  readonly mount?: string;
+  /** Whether the browser sends cookies to a `url` of another origin: the option of `fetch`. Default "include". */
+  readonly credentials?: RequestCredentials;
+  /** Headers of every request. A function is called for each request. */
+  readonly headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
+}
+
+export interface SignOutOptions {
+  /** The owner's sessions in this browser. They are forgotten after the sign-out. */
+  readonly sessions?: SessionsClient;
+  /** Whether to delete changes that were not sent. Default false: then nothing happens, and the result names them. */
+  readonly discardUnsent?: boolean;
+}
+
+/** `unsent`: nothing happened, because only this device has these changes. */
+export type SignOutResult =
+  | { readonly status: "signed_out" }
+  | { readonly status: "unsent"; readonly unsent: readonly UnsentSession[] };
+
+/** A list of sessions, as far as it says whether somebody is signed in. */
+interface SignedOutList {
+  readonly state: { readonly signedOut: boolean };
+  subscribe(listener: () => void): () => void;
+}
+
+/**
+ * Who is signed in in this browser, and where else. Methods that ask the server reject with a `SessionsError`
+ * `server_unreachable` if it does not answer: then nothing is known to have happened.
+ */
+export interface SignInClient {
+  /** Another object whenever something has changed, the same one otherwise. */
+  readonly state: SignInState;
+  /** The state before anything is known. A server renders it. */
+  readonly initialState: SignInState;
+  /** Calls the listener after every change of `state`. Returns a function that ends the subscription. */
+  subscribe(listener: () => void): () => void;
+  /** Asks the server again. Call it after a person has signed in or proved who they are: other pages then ask too. Never rejects. */
+  refresh(): Promise<SignInState>;
+  /** Asks the server again when a list of sessions says that nobody is signed in, or somebody again. The returned function ends this. */
+  follow(list: SignedOutList): () => void;
+  /** The places in which the owner is signed in, the newest first, by the page. `after` is the `next` of the page before. Empty if nobody is signed in. */
+  list(after?: string): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null }>;
+  /** Ends one of the owner's sign-ins. False if there is none of this id any more. */
+  revoke(id: string): Promise<boolean>;
+  /** Ends all of the owner's sign-ins but this browser's, and resolves with their number. */
+  revokeOthers(): Promise<number>;
+  /**
+   * Signs the person out in this browser. First it looks for changes of `sessions` that the server lacks. Then the server
+   * ends the sign-in. Only after that, all local data of the owner is deleted. Other pages of this browser are told.
+   */
+  signOut(options?: SignOutOptions): Promise<SignOutResult>;
+  /** Ends the requests and the listening. */
+  close(): void;
+}
+
+/**
+ * Tells who is signed in, from `signIns.router`. It asks again when the page becomes visible or the browser is online
+ * again, and when another page of this browser signs somebody in or out.
+ *
+ * @example
+ * const signIn = createSignInClient({ url: "/trpc" });
+ * signIn.subscribe(() => render(signIn.state));
+ */
+export function createSignInClient(options: SignInClientOptions): SignInClient {
+  return assembleSignInClient(options, browserEnvironment);
+}
+
+/** {@link createSignInClient} with time from the caller. */
+export function assembleSignInClient(
+  { url, mount = "signIns", credentials = "include", headers = {} }: SignInClientOptions,
+  environment: Environment,
+): SignInClient {
+  const getHeaders = typeof headers === "function" ? headers : () => headers;
+  const api = createSignInApi({ url, mount, credentials, headers: getHeaders, environment });
+  const known = createKnownSignIn({ api, environment, name: `sessions sign-in ${url} ${mount}` });
+
+  const ownerNow = () => (known.state.status === "signed_in" ? known.state.owner : null);
+
+  /** Sends a change of the person whom this page shows, and of nobody else who has signed in meanwhile. */
+  async function change(...[name, more = {}]: ChangeCall): Promise<ChangeReply> {
+    if (known.state.status === "loading" || known.state.status === "unreachable") await known.read();
+    const owner = ownerNow();
+    for (let tries = 0; tries < 2 && owner !== null && owner === ownerNow(); tries += 1) {
+      const reply = await api.change(name, { ...more, csrf: known.csrf ?? "" });
+      if (reply === "signed_out") known.ask();
+      if (reply !== "mismatch") return reply;
+      await known.read();
+    }
+    if (owner === null || owner !== ownerNow()) return "signed_out";
+    throw new SessionsError("answer_unexpected", `${mount}.${name} was refused, and nothing was changed.`);
+  }
+
+  return {
+    get state() {
+      return known.state;
+    },
+    initialState,
+    subscribe: known.subscribe,
+    async refresh() {
+      await known.read().catch(() => {});
+      known.tellOtherPages();
+      return known.state;
+    },
+    follow(list) {
+      let { signedOut } = list.state;
+      if (signedOut) known.ask();
+      return list.subscribe(() => {
+        if (list.state.signedOut === signedOut) return;
+        ({ signedOut } = list.state);
+        known.ask();
+      });
+    },
+    async list(after) {
+      const page = await api.list(after);
+      if (page === null) known.ask();
+      return page ?? { signIns: [], next: null };
+    },
+    async revoke(id) {
+      const reply = await change("revoke", { input: { id } });
+      // It may have been this browser's own.
+      known.ask();
+      return typeof reply === "object" && reply.ended === true;
+    },
+    async revokeOthers() {
+      const reply = await change("revokeOthers");
+      return typeof reply === "object" ? Number(reply.ended) : 0;
+    },
+    async signOut({ sessions, discardUnsent = false } = {}) {
+      const unsent = sessions && (await unsentSessions(sessions));
+      if (unsent && unsent.length > 0 && !discardUnsent) return { status: "unsent", unsent };
+      // The server may ask the browser to clear all data of the site, but only if nothing is lost by it.
+      const reply = await change("signOut", unsent && { headers: { "sign-in-unsent": "0" } });
+      try {
+        await sessions?.forget();
+      } finally {
+        if (typeof reply === "object") known.signedOut();
+        else known.ask();
+        known.tellOtherPages();
+      }
+      return { status: "signed_out" };
+    },
+    close: known.close,
+  };
+}
+
+type ChangeCall = [
+  name: "revoke" | "revokeOthers" | "signOut",
+  more?: { readonly input?: object; readonly headers?: RequestHeaders } | undefined,
+];

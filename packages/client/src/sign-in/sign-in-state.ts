@@ -1,0 +1,118 @@
+import type { Environment } from "../environment.ts";
+import { isServerRender } from "../environment.ts";
+import { createListeners } from "../listeners.ts";
+import type { EndedSignIn, SignIn, SignInApi } from "./sign-in-api.ts";
+
+/** How long to wait before a server that did not answer is asked again, in milliseconds. */
+const RETRY_MS = 3_000;
+
+/**
+ * Who is signed in in this browser. `loading`: the server was asked. `unreachable`: it has not answered since the page was
+ * opened. Once it has answered, the last answer stays until the next one. `ended` tells why a sign-in ended that this
+ * browser still has the cookie of; null if there is none.
+ */
+export type SignInState =
+  | { readonly status: "loading" }
+  | { readonly status: "unreachable" }
+  | { readonly status: "signed_out"; readonly ended: EndedSignIn | null }
+  | { readonly status: "signed_in"; readonly owner: string; readonly signIn: SignIn };
+
+export const initialState: SignInState = { status: "loading" };
+
+/** What the server said last about this browser's sign-in. All pages of the browser ask again when one of them changes it. */
+export interface KnownSignIn {
+  readonly state: SignInState;
+  /** The value that changes send back; null if nobody is signed in, or nothing is known yet. */
+  readonly csrf: string | null;
+  subscribe(listener: () => void): () => void;
+  /** Asks the server. Rejects if it does not answer. */
+  read(): Promise<void>;
+  /** Asks the server, again and again until it answers. */
+  ask(): void;
+  /** This page has signed the person out. */
+  signedOut(): void;
+  /** The other pages of this browser ask too. */
+  tellOtherPages(): void;
+  close(): void;
+}
+
+export interface KnownSignInOptions {
+  readonly api: SignInApi;
+  readonly environment: Environment;
+  /** Unique to the server. */
+  readonly name: string;
+}
+
+export function createKnownSignIn({ api, environment, name }: KnownSignInOptions): KnownSignIn {
+  const { subscribe, notify } = createListeners();
+  let state = initialState;
+  let csrf: string | null = null;
+  let closed = isServerRender();
+  // The number of the newest question. The answer to an older one says nothing any more.
+  let asked = 0;
+  let cancelRetry = () => {};
+  const otherPages = closed || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
+  if (!closed) {
+    otherPages?.addEventListener("message", ask);
+    document.addEventListener("visibilitychange", onVisible);
+    addEventListener("online", ask);
+    ask();
+  }
+
+  function become(next: SignInState): void {
+    if (JSON.stringify(next) === JSON.stringify(state)) return;
+    state = next;
+    notify();
+  }
+
+  async function read(): Promise<void> {
+    const number = (asked += 1);
+    cancelRetry();
+    try {
+      const { owner, signIn, ended, ...current } = await api.current();
+      if (number !== asked || closed) return;
+      ({ csrf } = current);
+      become(owner !== null && signIn ? { status: "signed_in", owner, signIn } : { status: "signed_out", ended });
+    } catch (error) {
+      if (number === asked && !closed) {
+        if (state.status === "loading") become({ status: "unreachable" });
+        cancelRetry = environment.after(RETRY_MS, ask);
+      }
+      throw error;
+    }
+  }
+
+  function ask(): void {
+    // It asks again by itself.
+    if (!closed) read().catch(() => {});
+  }
+
+  function onVisible(): void {
+    if (document.visibilityState === "visible") ask();
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    get csrf() {
+      return csrf;
+    },
+    subscribe,
+    read,
+    ask,
+    signedOut() {
+      asked += 1;
+      csrf = null;
+      become({ status: "signed_out", ended: null });
+    },
+    tellOtherPages: () => otherPages?.postMessage("changed"),
+    close() {
+      closed = true;
+      cancelRetry();
+      otherPages?.close();
+      globalThis.document?.removeEventListener("visibilitychange", onVisible);
+      globalThis.removeEventListener?.("online", ask);
+    },
+  };
+}

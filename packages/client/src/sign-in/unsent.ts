@@ -1,0 +1,40 @@
+import { SessionsError } from "@sessions/core";
+import { isUnsettled, type SessionRecord } from "../record/record.ts";
+import type { SessionsClient } from "../sessions.ts";
+import { syncs } from "../sync/sync.ts";
+
+/** A session with changes that only this device has. */
+export interface UnsentSession {
+  readonly flow: string;
+  readonly id: string;
+  /** The steps of these changes. Empty if only its start or its cancellation is not sent. */
+  readonly steps: readonly string[];
+}
+
+/**
+ * The sessions of this device with changes that the server does not have: commands and drafts that are not sent, and
+ * shelved changes. Name them to the person before `forget()` deletes them.
+ *
+ * @throws {SessionsError} `configuration_invalid` for an object that `createSessionsClient` did not make.
+ * @example
+ * const unsent = await unsentSessions(sessions);
+ * if (unsent.length === 0 || confirm(`${unsent.length} forms are not sent.`)) await sessions.forget();
+ */
+export async function unsentSessions(sessions: SessionsClient): Promise<readonly UnsentSession[]> {
+  const sync = syncs.get(sessions);
+  if (sync === undefined) throw new SessionsError("configuration_invalid", "`sessions` is no sessions client.");
+  await sessions.ready;
+  return [...sync.store.records]
+    .filter(([, record]) => isUnsettled(record))
+    .map(([id, record]) => ({ flow: record.flow, id, steps: stepsOf(record) }));
+}
+
+function stepsOf({ pending, drafts, otherVersionDrafts, shelved, confirmation }: SessionRecord): readonly string[] {
+  const steps = [
+    ...pending.map(({ command }) => (command.kind === "submit" ? command.step : null)),
+    ...Object.keys(drafts),
+    ...[...otherVersionDrafts, ...shelved].map(({ step }) => step),
+    confirmation?.step ?? null,
+  ];
+  return [...new Set(steps.filter((step) => step !== null))];
+}

@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, vi } from "vitest";
+import type { SignIn } from "../sign-in/sign-in-client.ts";
+
+interface Live {
+  readonly owner: string;
+  readonly id: string;
+  readonly csrf: string;
+}
+
+/** The faults of the server and of the network. */
+interface Faults {
+  /** Nobody answers. */
+  away: boolean;
+  /** This many requests are answered with 503: the browser's cookie was replaced. */
+  superseded: number;
+}
+
+/**
+ * `signIns.router` in memory, with one browser: `browser` is the sign-in of its cookie. It stands in for `fetch`.
+ *
+ * @example
+ * const server = stubSignIns();
+ * server().signInAs("ada");
+ * const client = createSignInClient({ url: server().url });
+ */
+export class ScriptedSignIns {
+  readonly faults: Faults = { away: false, superseded: 0 };
+  readonly url = `/trpc/${crypto.randomUUID()}`;
+  live: Live[] = [];
+  browser: string | null = null;
+  ended: { readonly reason: string; readonly at: string } | null = null;
+  /** Every request that reached the server: its procedure, and the header `sign-in-unsent` if it has one. */
+  readonly requests: string[] = [];
+
+  /** A person signs in: in this browser, or elsewhere. Gives the id. */
+  signInAs(owner: string, isHere = true): string {
+    const id = crypto.randomUUID();
+    this.live.unshift({ owner, id, csrf: crypto.randomUUID() });
+    if (isHere) [this.browser, this.ended] = [id, null];
+    return id;
+  }
+
+  /** Ends a sign-in from elsewhere. */
+  end(id: string): void {
+    this.live = this.live.filter((one) => one.id !== id);
+    if (id === this.browser) this.ended = { reason: "revoked", at: "2026-03-01T12:00:00.000Z" };
+  }
+
+  async answer(request: Request): Promise<Response> {
+    if (this.faults.away) throw new TypeError("Failed to fetch");
+    const name = new URL(request.url).pathname.split(".").at(-1)!;
+    const unsent = request.headers.get("sign-in-unsent");
+    this.requests.push(unsent === null ? name : `${name} ${unsent}`);
+    if (this.faults.superseded > 0) {
+      this.faults.superseded -= 1;
+      return new Response('{"error":"superseded"}', { status: 503, headers: { "retry-after": "0" } });
+    }
+    const isPost = request.method === "POST";
+    const text = isPost ? await request.text() : new URL(request.url).searchParams.get("input");
+    const found = this.#mine();
+    if (name === "current") return ok(this.#current(found));
+    if (found === undefined) return failed("UNAUTHORIZED", 401);
+    if (isPost && request.headers.get("sign-in-csrf") !== found.csrf) return failed("FORBIDDEN", 403);
+    const { id = "", after } = JSON.parse(text ?? "{}") as { readonly id?: string; readonly after?: string };
+    const own = this.live.filter(({ owner }) => owner === found.owner);
+    switch (name) {
+      case "list":
+        return ok(this.#page(own, after));
+      case "revoke":
+        return ok({ ended: this.#endAll(own.filter((one) => one.id === id)) === 1 });
+      case "revokeOthers":
+        return ok({ ended: this.#endAll(own.filter((one) => one !== found)) });
+      case "signOut":
+        this.#endAll([found]);
+        [this.browser, this.ended] = [null, null];
+        return ok({ ended: true });
+      default:
+        return failed("NOT_FOUND", 404);
+    }
+  }
+
+  #endAll(ended: readonly Live[]): number {
+    for (const { id } of ended) this.end(id);
+    return ended.length;
+  }
+
+  #mine(): Live | undefined {
+    return this.live.find(({ id }) => id === this.browser);
+  }
+
+  #current(found: Live | undefined) {
+    if (found === undefined) return { owner: null, signIn: null, csrf: null, ended: this.ended };
+    return { owner: found.owner, signIn: this.#told(found), csrf: found.csrf, ended: null };
+  }
+
+  #page(own: readonly Live[], after: string | undefined) {
+    const from = after === undefined ? 0 : own.findIndex(({ id }) => id === after) + 1;
+    const page = own.slice(from, from + 2);
+    return { signIns: page.map((one) => this.#told(one)), next: from + 2 < own.length ? page.at(-1)!.id : null };
+  }
+
+  #told({ id }: Live): SignIn {
+    const at = "2026-03-01T12:00:00.000Z";
+    const times = { since: at, lastUsed: at, provedAt: at, endsAt: "2026-03-31T12:00:00.000Z" };
+    return {
+      id,
+      device: "Chrome",
+      place: null,
+      ...times,
+      factors: ["password"],
+      level: "aal1",
+      current: id === this.browser,
+    };
+  }
+}
+
+/** An answer in tRPC's form. */
+const ok = (data: object) => Response.json({ result: { data } });
+const failed = (code: string, status: number) =>
+  Response.json({ error: { message: code, code: -32_001, data: { code, httpStatus: status } } }, { status });
+
+/** A server for one test, in place of the network. Call it at the file's top level. */
+export function stubSignIns(): () => ScriptedSignIns {
+  let server = new ScriptedSignIns();
+  beforeEach(() => {
+    server = new ScriptedSignIns();
+    vi.stubGlobal("fetch", (input: string, init?: RequestInit) =>
+      server.answer(new Request(new URL(input, location.href), init)),
+    );
+  });
+  afterEach(() => void vi.unstubAllGlobals());
+  return () => server;
+}
