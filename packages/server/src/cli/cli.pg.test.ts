@@ -86,8 +86,8 @@ test("what is wrong with a database is told in one sentence", async () => {
 });
 
 test("every command has help that names its options, and --version says the package's", async () => {
-  const commands = ["migrate", "status", "sweep", "partitions", "export", "verify"];
-  const helps = await Promise.all(commands.map((command) => sessions(command, "--help")));
+  const commands = ["migrate", "status", "sweep", "partitions", "export", "verify", "sign-ins list", "sign-ins revoke"];
+  const helps = await Promise.all(commands.map((command) => sessions(...command.split(" "), "--help")));
   for (const { code, stdout } of helps)
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("--json") });
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");

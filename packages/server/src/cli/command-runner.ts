@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { SessionsError } from "@sessions/core";
 import { databaseFault } from "../postgres/errors.ts";
 import { connect, type Connection } from "./connection.ts";
-import { exitCodes, Interrupted } from "./exit-code.ts";
+import { exitCodes, interruptionOf } from "./exit-code.ts";
 import { createOutput, type Output } from "./output.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -56,7 +56,8 @@ export function createCommandRunner(
 }
 
 function exitCodeOf(error: unknown): number {
-  if (error instanceof Interrupted) return error.exitCode;
+  const interruption = interruptionOf(error);
+  if (interruption) return interruption.exitCode;
   return error instanceof SessionsError && error.code === "configuration_invalid"
     ? exitCodes.misused
     : exitCodes.failed;
@@ -64,7 +65,8 @@ function exitCodeOf(error: unknown): number {
 
 /** One line for a person at a shell, without a stack and without the driver's message. */
 function sentenceOf(error: unknown, schema: string): string {
-  if (error instanceof Interrupted) return error.message;
+  const interruption = interruptionOf(error);
+  if (interruption) return interruption.message;
   const fault = databaseFault(error);
   if (fault === undefined) return `Something failed that should not have: ${nameOf(error)}.`;
   if (fault.code === "database_not_migrated") {

@@ -4,6 +4,9 @@ import { createKysely } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
+import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
+import { partitionedTables as partitionedSignInTables } from "../sign-in/rows/tables.ts";
+import { createOperatorSignIns, hasSignInTables, openBus } from "./operator-sign-ins.ts";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
@@ -21,6 +24,12 @@ export interface Connection {
   readonly sessions: Sessions;
   readonly db: Kysely<Tables>;
   readonly partitions: Partitions;
+  readonly signIns: SignInKeeper;
+  readonly signInPartitions: Partitions;
+  /** Whether the schema has tables of sign-ins. An application may have none. */
+  hasSignIns(): Promise<boolean>;
+  /** The same sign-ins, of whose ends the nodes hear at once. */
+  announcedSignIns(): Promise<SignInKeeper>;
   end(): Promise<void>;
 }
 
@@ -43,13 +52,24 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     onError,
   });
   const db = createKysely<Tables>(pool);
+  const signIns = createOperatorSignIns({ pool, schema, report: onError });
+  const closes = [() => sessions.close(), () => signIns.close()];
   return {
     schema,
     sessions,
     db: db.withSchema(schema),
     partitions: new Partitions(db, schema, partitionedTables),
+    signIns,
+    signInPartitions: new Partitions(db, schema, partitionedSignInTables),
+    hasSignIns: () => hasSignInTables(db, schema),
+    announcedSignIns: async () => {
+      const { bus, close } = await openBus(() => new pg.Client({ connectionString: url }));
+      const announced = createOperatorSignIns({ pool, schema, bus, report: onError });
+      closes.push(() => announced.close(), close);
+      return announced;
+    },
     end: async () => {
-      await sessions.close();
+      for (const close of closes) await close();
       await pool.end();
     },
   };

@@ -5,8 +5,17 @@ export const exitCodes = { failed: 1, misused: 2, interrupted: 130, pipeClosed: 
 export class Interrupted extends Error {
   readonly exitCode: number;
 
-  constructor(exitCode: number) {
-    super("Interrupted. What was done until then stays done; run the command again for the rest.");
+  constructor(
+    exitCode: number,
+    message = "Interrupted. What was done until then stays done; run the command again for the rest.",
+  ) {
+    super(message);
     this.exitCode = exitCode;
   }
+}
+
+/** The interruption that stopped some work. The part that did the work may have wrapped it in an error of its own. */
+export function interruptionOf(error: unknown): Interrupted | undefined {
+  if (error instanceof Interrupted) return error;
+  return error instanceof Error && error.cause instanceof Interrupted ? error.cause : undefined;
 }

@@ -1,11 +1,12 @@
 import { InvalidArgumentError, type Command } from "commander";
+import type { Partition, Partitions, RowCount } from "../postgres/partitions.ts";
 import { retainedMonths, listExpiredPartitions, retentionFormat, type Retention } from "../postgres/retention.ts";
 import type { CommandRunner } from "./command-runner.ts";
 import { formatCount } from "./status.ts";
 
-/** Longer than any session. A session's history begins before its end, so each month of history is kept this much longer. */
-const LONGEST_SESSION_MS = 366 * 86_400_000;
-const longerMs = (table: string) => (table === "session_event" ? LONGEST_SESSION_MS : 0);
+/** Longer than any session. A history begins before the end that it tells of, so each month of it is kept this much longer. */
+const LONGEST_MS = 366 * 86_400_000;
+const longerMs = (table: string) => (table.endsWith("_event") ? LONGEST_MS : 0);
 
 interface Options {
   readonly ahead?: number;
@@ -21,24 +22,28 @@ export function addPartitions(program: Command, run: CommandRunner): void {
     .option("--keep <retention>", `drop what is older: ${retentionFormat}`, retention)
     .option("--dry-run", "say what would be made and dropped, and do neither")
     .action(({ ahead, keep = "forever", dryRun = false }: Options) =>
-      run(async ({ sessions, partitions }, output) => {
+      run(async ({ sessions, signIns, hasSignIns, partitions: own, signInPartitions }, output) => {
         await sessions.check();
+        const withSignIns = await hasSignIns();
+        if (withSignIns) await signIns.checkMigrated();
         const nowMs = Date.now();
-        const made = ahead === undefined ? [] : await partitions.missingAhead(nowMs, ahead);
-        if (ahead !== undefined && !dryRun) await partitions.ensureAhead(nowMs, ahead);
+        const [made, dropped, present]: [string[], Counted[], Counted[]] = [[], [], []];
+        for (const partitions of withSignIns ? [own, signInPartitions] : [own]) {
+          if (ahead !== undefined) {
+            made.push(...(await partitions.missingAhead(nowMs, ahead)));
+            if (!dryRun) await partitions.ensureAhead(nowMs, ahead);
+          }
 
-        const old = await listExpiredPartitions(partitions, keep, nowMs, longerMs);
-        const dropped = [];
-        for (const partition of old) {
-          output.progress(`${dropped.length} of ${old.length} dropped`);
-          dropped.push({ table: partition.table, ...(await partitions.count(partition)) });
-          if (!dryRun) await partitions.drop(partition);
-        }
-        const present = [];
-        for (const partition of await partitions.list()) {
-          output.progress(`${present.length} counted`);
-          const { table, of, month } = partition;
-          present.push({ table, of, month, ...(await partitions.count(partition)) });
+          for (const partition of await listExpiredPartitions(partitions, keep, nowMs, longerMs)) {
+            output.progress(`${dropped.length} dropped`);
+            dropped.push(await countPartition(partitions, partition));
+            if (!dryRun) await partitions.drop(partition);
+          }
+
+          for (const partition of await partitions.list()) {
+            output.progress(`${present.length} counted`);
+            present.push(await countPartition(partitions, partition));
+          }
         }
         return {
           lines: [
@@ -46,10 +51,22 @@ export function addPartitions(program: Command, run: CommandRunner): void {
             ...dropped.map((one) => `${dryRun ? "Would drop" : "Dropped"} ${one.table}  ${formatCount(one)} rows`),
             ...present.map((one) => `${one.table}  ${formatCount(one)} rows`),
           ],
-          json: { dryRun, made, dropped, partitions: present },
+          json: {
+            dryRun,
+            made,
+            dropped: dropped.map(({ table, rows, exact }) => ({ table, rows, exact })),
+            partitions: present,
+          },
         };
       }),
     );
+}
+
+type Counted = Pick<Partition, "table" | "of" | "month"> & RowCount;
+
+async function countPartition(partitions: Partitions, partition: Partition): Promise<Counted> {
+  const { table, of, month } = partition;
+  return { table, of, month, ...(await partitions.count(partition)) };
 }
 
 function wholeNumber(text: string): number {

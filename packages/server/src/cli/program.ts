@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { exitCodes } from "./exit-code.ts";
 import { addExport } from "./export.ts";
 import { addMigrate } from "./migrate.ts";
+import { addSignIns } from "./sign-ins.ts";
 import { addPartitions } from "./partitions.ts";
 import { createCommandRunner } from "./command-runner.ts";
 import { addStatus } from "./status.ts";
@@ -36,7 +37,8 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
       "\nIt ends with 0 when all is well, 1 when it fails or finds something wrong, 2 when misused.",
     );
   const run = createCommandRunner(program, terminal, (code) => (exitCode = code));
-  for (const add of [addMigrate, addStatus, addSweep, addPartitions, addExport, addVerify]) add(program, run);
+  for (const add of [addMigrate, addStatus, addSweep, addPartitions, addExport, addVerify, addSignIns])
+    add(program, run);
   try {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {

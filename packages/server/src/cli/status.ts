@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { sql } from "kysely";
-import type { RowCount } from "../postgres/partitions.ts";
+import { countRows, type Partition, type Partitions, type RowCount } from "../postgres/partitions.ts";
 import { time } from "../postgres/values.ts";
 import type { Connection } from "./connection.ts";
 import type { CommandRunner } from "./command-runner.ts";
@@ -11,33 +11,54 @@ export function addStatus(program: Command, run: CommandRunner): void {
     .description("say whether the database fits this version, and what it holds")
     .action(() =>
       run(async (connection) => {
-        const { sessions, partitions, schema } = connection;
+        const { sessions, signIns, partitions, schema } = connection;
         await sessions.check();
+        const withSignIns = await connection.hasSignIns();
+        if (withSignIns) await signIns.checkMigrated();
         const { active, due } = await countActive(connection, Date.now());
         const tables = await partitions.list();
-        const total = async (of: string): Promise<RowCount> => {
-          let sum: RowCount = { rows: 0, exact: true };
-          for (const table of tables.filter((one) => one.of === of)) {
-            const { rows, exact } = await partitions.count(table);
-            sum = { rows: sum.rows + rows, exact: sum.exact && exact };
-          }
-          return sum;
-        };
-        const ended = await total("session_archive");
-        const history = await total("session_event");
+        const ended = await total(partitions, tables, "session_archive");
+        const history = await total(partitions, tables, "session_event");
         const months = tables.map(({ month }) => month).toSorted();
         const [first = null, last = null] = [months.at(0), months.at(-1)];
+        const counts = withSignIns ? await countSignIns(connection) : null;
         return {
           lines: [
             `Active sessions     ${active}, of which ${due} are due to be swept`,
             `Ended sessions      ${formatCount(ended)}`,
             `History entries     ${formatCount(history)}`,
             `Partitions          ${first === null ? "none" : `${first} to ${last}`}`,
+            ...(counts === null
+              ? []
+              : [
+                  `Sign-ins            ${formatCount(counts.rows)}`,
+                  `Ended sign-ins      ${formatCount(counts.ended)}`,
+                  `Sign-in history     ${formatCount(counts.history)}`,
+                ]),
           ],
-          json: { schema, active, due, ended, history, partitions: { first, last } },
+          json: { schema, active, due, ended, history, partitions: { first, last }, signIns: counts },
         };
       }),
     );
+}
+
+async function total(partitions: Partitions, tables: readonly Partition[], of: string): Promise<RowCount> {
+  let sum: RowCount = { rows: 0, exact: true };
+  for (const table of tables.filter((one) => one.of === of)) {
+    const { rows, exact } = await partitions.count(table);
+    sum = { rows: sum.rows + rows, exact: sum.exact && exact };
+  }
+  return sum;
+}
+
+/** The rows of sign-ins. Those that are past their deadline count until they are swept. */
+async function countSignIns({ db, schema, signInPartitions }: Connection) {
+  const tables = await signInPartitions.list();
+  return {
+    rows: await countRows(db, schema, "sign_in"),
+    ended: await total(signInPartitions, tables, "sign_in_archive"),
+    history: await total(signInPartitions, tables, "sign_in_event"),
+  };
 }
 
 /** How many sessions are active, and how many of them are past their deadline. */

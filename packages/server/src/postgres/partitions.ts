@@ -1,4 +1,4 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { OwnerTables } from "./tables.ts";
 
 /** How long before a month begins its partitions are made, in milliseconds: longer than any transaction. */
@@ -61,10 +61,7 @@ export class Partitions {
   async list(): Promise<readonly Partition[]> {
     const { rows } = await sql<{ parent: string; name: string; bytes: string; estimate: string | null }>`
       select parent.relname as parent, child.relname as name, pg_relation_size(child.oid)::text as bytes,
-        case when child.reltuples >= 0 and child.relpages > 0 then
-          round(child.reltuples * pg_relation_size(child.oid)
-            / (child.relpages * current_setting('block_size')::numeric))::text
-        end as estimate
+        ${estimatedRows(sql.ref("child"))} as estimate
       from pg_inherits
       join pg_class as parent on parent.oid = inhparent
       join pg_class as child on child.oid = inhrelid
@@ -82,10 +79,7 @@ export class Partitions {
 
   /** How many rows a month's table has: counted, or estimated where counting would take long. */
   async count({ table, bytes, estimate }: Partition): Promise<RowCount> {
-    if (bytes > COUNTED_BYTES && estimate !== null) return { rows: estimate, exact: false };
-    const { rows } = await sql<{ rows: string }>`
-      select count(*)::text as rows from ${this.#table(table)}`.execute(this.#db);
-    return { rows: Number(rows[0]?.rows), exact: true };
+    return countOrEstimate(this.#db, this.#table(table), bytes, estimate);
   }
 
   /** The tables that `ensureAhead` would make. */
@@ -154,6 +148,41 @@ export class Partitions {
   #table(name: string) {
     return sql.table(`${this.#schema}.${name}`);
   }
+}
+
+/** How many rows a table has that is not partitioned: counted, or estimated where counting would take long. */
+export async function countRows(db: Kysely<OwnerTables>, schema: string, table: string): Promise<RowCount> {
+  const { rows } = await sql<{ bytes: string; estimate: string | null }>`
+    select pg_relation_size(pg_class.oid)::text as bytes, ${estimatedRows(sql.ref("pg_class"))} as estimate
+    from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+    where nspname = ${schema} and relname = ${table}`.execute(db);
+  const { bytes, estimate } = rows[0] ?? { bytes: "0", estimate: null };
+  return countOrEstimate(
+    db,
+    sql.table(`${schema}.${table}`),
+    Number(bytes),
+    estimate === null ? null : Number(estimate),
+  );
+}
+
+async function countOrEstimate(
+  db: Kysely<OwnerTables>,
+  table: RawBuilder<unknown>,
+  bytes: number,
+  estimate: number | null,
+): Promise<RowCount> {
+  if (bytes > COUNTED_BYTES && estimate !== null) return { rows: estimate, exact: false };
+  const { rows } = await sql<{ rows: string }>`select count(*)::text as rows from ${table}`.execute(db);
+  return { rows: Number(rows[0]?.rows), exact: true };
+}
+
+/** Postgres' own estimate of a table's rows, for its size now, as text; null if it was never analyzed. */
+function estimatedRows(relation: RawBuilder<unknown>): RawBuilder<string | null> {
+  return sql`
+    case when ${relation}.reltuples >= 0 and ${relation}.relpages > 0 then
+      round(${relation}.reltuples * pg_relation_size(${relation}.oid)
+        / (${relation}.relpages * current_setting('block_size')::numeric))::text
+    end`;
 }
 
 /** As in "2026-11". */
