@@ -94,7 +94,7 @@ export function createSignInApi({ url, mount, credentials, headers, environment 
     for (let tries = 0; ; tries += 1) {
       const { answer, json } = await send(name, query, init);
       if (answer.status === 503 && tries < RETRIES) {
-        await later(Math.min(LONGEST_RETRY_MS, Math.max(RETRY_MS, answer.retryAfterMs)), environment);
+        await later(Math.min(LONGEST_RETRY_MS, Math.max(RETRY_MS, answer.retryAfterMs ?? 0)), environment);
         continue;
       }
       if (answer.status >= 500 || answer.status === 429) {
