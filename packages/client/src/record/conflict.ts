@@ -13,7 +13,16 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core";
-import { dropDraft, inputFields, mapFields, mergeDrafts, pickFields, type Fields } from "./drafts.ts";
+import {
+  dropDraft,
+  inputFields,
+  mapFields,
+  mergeDrafts,
+  pendingSubmissions,
+  pickFields,
+  seenStampsOf,
+  type Fields,
+} from "./drafts.ts";
 import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
@@ -125,9 +134,7 @@ function unseen(
   slots: FieldDrafts,
   theirs: readonly string[] | undefined,
 ): FieldDrafts {
-  const mine = record.pending.flatMap(({ command }) =>
-    command.kind === "submit" && command.step === step ? (command.typed ?? []) : [],
-  );
+  const mine = seenStampsOf(pendingSubmissions(record, step));
   return withoutSeenFields(withoutSeenFields(slots, theirs), mine);
 }
 

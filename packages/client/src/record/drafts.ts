@@ -14,6 +14,7 @@ import {
   type DraftField,
   type Snapshot,
   type Stamp,
+  type SubmitCommand,
 } from "@sessions/core";
 import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
 
@@ -115,18 +116,28 @@ export function changedFields(fields: Fields, shown: FieldDrafts | undefined, da
 
 /**
  * The newest stamp of each device in a step's drafts as they are shown here, sent or not. If a newer value that had not
- * seen an older one hides it, the older value is not shown: then only stamps from before it count for its device.
+ * seen an older one hides it, the older value is not shown: then only stamps from before it count for its device. A pending
+ * submission hides all drafts of its step that the server has: then the stamps that it has seen count.
  */
-export function newestTyped({ snapshot, drafts }: SessionRecord, step: string): Stamp[] {
-  const sent = snapshot?.drafts[step] ?? {};
+export function newestTyped(record: SessionRecord, step: string): Stamp[] {
+  const { snapshot, drafts } = record;
+  const submissions = pendingSubmissions(record, step);
+  const sent = submissions.length > 0 ? {} : (snapshot?.drafts[step] ?? {});
   const shown = mergeFields(sent, drafts[step] ?? {});
   const unseen = Object.entries(sent).filter(([field, { at }]) => !hasSeen(shown[field]!, at));
   const isSeen = (stamp: Stamp) => !unseen.some(([, { at }]) => stampDevice(at) === stampDevice(stamp) && at <= stamp);
-  return newestOfEach(
-    Object.values(shown)
-      .flatMap(({ at, seen = [] }) => [...seen, at])
-      .filter(isSeen),
-  );
+  const seen = Object.values(shown).flatMap(({ at, seen: earlier = [] }) => [...earlier, at]);
+  return newestOfEach([...seenStampsOf(submissions), ...seen.filter(isSeen)]);
+}
+
+/** The submissions of a step that wait to be sent, the oldest first. */
+export function pendingSubmissions({ pending }: SessionRecord, step: string): readonly SubmitCommand[] {
+  return pending.flatMap(({ command }) => (command.kind === "submit" && command.step === step ? [command] : []));
+}
+
+/** The stamps that submissions have seen. */
+export function seenStampsOf(submissions: readonly SubmitCommand[]): Stamp[] {
+  return submissions.flatMap(({ typed = [] }) => typed);
 }
 
 /** The newest stamp in a record. It includes the stamps of submissions: the next stamp must be newer than theirs, too. */

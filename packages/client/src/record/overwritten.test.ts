@@ -108,6 +108,19 @@ test("what another device says too, has seen, or was empty, is nothing to keep a
   expect(world.devices.flatMap(({ record }) => record.shelved)).toEqual([]);
 });
 
+test("S4: a value that a pending submission hides is not seen by the next submission, and is kept where it was typed", () => {
+  const devices = new PoemDevices([0, -5_000]);
+  devices.type(0, "lines", ["mine"]);
+  devices.type(1, "lines", ["theirs"]);
+  devices.push(1);
+  devices.hear(0);
+  devices.submit(0);
+  devices.submit(0);
+  devices.push(0);
+  devices.hear(1);
+  expect(draftsOf(devices, 1)).toMatchObject([{ mine: { lines: ["theirs"] } }]);
+});
+
 test("what one tab typed before it heard what another tab had heard already is kept aside, too", () => {
   const world = new PoemDevices([0, 0]);
   const before = world.devices[0]!.record;
