@@ -35,9 +35,8 @@ export function simulateHonest(random: Random): void {
   };
 
   let rest = random.between(4, 16);
-  let lastMs = 0;
   function browse(): void {
-    lastMs = agenda.nowMs;
+    requireLive(nodes);
     if (random.between(1, 6) === 1) forge(nodes, random);
     if (random.between(1, 8) === 1 && nodes.liveSecrets() > 2)
       throw new BrokenPromise("S16: more than two secrets are accepted at once");
@@ -49,11 +48,7 @@ export function simulateHonest(random: Random): void {
   }
   browse();
   agenda.run(200 * DAY_MS);
-  if (nodes.endedMs !== undefined) {
-    throw new BrokenPromise(
-      `S16: an honest browser is signed out, ${Math.round((nodes.endedMs - lastMs) / SECOND_MS)} s after its last use`,
-    );
-  }
+  requireLive(nodes);
   let isAnswered = false;
   // Some replies are lost.
   for (let attempt = 0; attempt < 40 && !isAnswered; attempt += 1) {
@@ -61,7 +56,13 @@ export function simulateHonest(random: Random): void {
     agenda.run(agenda.nowMs + 3 * HANG_MS);
   }
   if (!isAnswered) throw new BrokenPromise("S16: an honest browser is refused for ever");
-  if (nodes.endedMs !== undefined) throw new BrokenPromise("S16: an honest browser is signed out at last");
+  requireLive(nodes);
+}
+
+function requireLive({ endedMs, row, movedMs }: SignInNodes): void {
+  if (endedMs === undefined) return;
+  const afterMs = endedMs - (movedMs.get(row.generation) ?? 0);
+  throw new BrokenPromise(`S16: an honest browser is signed out, ${afterMs / SECOND_MS} s after a rotation`);
 }
 
 /** Tokens that nobody was given. They are nobody, and change nothing. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   createRotation,
@@ -175,6 +176,24 @@ test("S18: a forged secret of any generation is nobody, and ends nothing", () =>
   }
   expect(row.kind({ ...mine, generation: 2 })).toBe("nobody");
   expect(row.kind({ ...mine, generation: 0 })).toBe("nobody");
+});
+
+test("S18: the parts of two sign-ins' tokens, mixed, are nobody", () => {
+  const mine = [0, 1, 2].map(() => rotated());
+  const offers = mine.flatMap(({ old, mine: next, other }) => [old, next, other]);
+  const own = fc.constantFrom(...offers);
+  fc.assert(
+    fc.property(own, own, own, fc.nat(2), (one, two, three, at) => {
+      const { row, old, mine: next } = mine[at]!;
+      const before = row.state;
+      const token = { generation: one.generation, branch: two.branch, secret: three.secret };
+      const isOwn = [old, next].some(
+        ({ generation, secret }) => generation === token.generation && Buffer.from(secret).equals(token.secret),
+      );
+      if (!isOwn) expect(row.kind(token)).toBe("nobody");
+      expect(row.state).toBe(before);
+    }),
+  );
 });
 
 test("a token is verified 64 generations later, and no later", () => {
