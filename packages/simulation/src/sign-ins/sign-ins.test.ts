@@ -16,9 +16,9 @@ async function requireAll(first: number, count: number): Promise<void> {
 test(
   "S16, S18: no schedule signs an honest browser out, and each one with a thief ends the sign-in",
   () => requireAll(Math.floor(Math.random() * 1_000_000_000), repetitions({ few: 600, many: 100_000 })),
-  600_000,
+  900_000,
 );
 
 test("S16, S18: schedules that once broke the rules hold", async () => {
-  for (const seed of [16, 78, 144, 165, 101_373]) await requireAll(seed, 1);
+  for (const seed of [78, 144, 165, 101_373, 1_030_542, 1_093_242]) await requireAll(seed, 1);
 });

@@ -17,7 +17,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const FOLLOWED_MS = OVERLAP_MS + GRACE_MS;
 /** The same for a thief who uses the secrets before as he likes. */
 const SHARED_MS = OVERLAP_MS + OLD_BRANCH_MS;
-/** The same if the owner comes too rarely to be offered the next secret at once. */
+/** The same if the owner comes too late, or too rarely, to be offered the next secret at once. */
 const SLOW_MS = SHARED_MS + 2 * HANG_MS;
 
 const habits = ["follows", "ignores", "hoards", "delays"] as const;
@@ -70,7 +70,8 @@ export function simulateStolen(random: Random): void {
   const movedMs = nodes.movedMs.get(theftGeneration + 1) ?? Infinity;
   const sharedMs = Math.max(movedMs, returnedMs);
   const paceMs = Math.max(ownerPaceMs, thiefPaceMs);
-  const limitMs = (paceMs > 30 * SECOND_MS ? SLOW_MS : habit === "follows" ? FOLLOWED_MS : SHARED_MS) + 4 * paceMs;
+  const isSlow = isIdle || paceMs > 30 * SECOND_MS;
+  const limitMs = (isSlow ? SLOW_MS : habit === "follows" ? FOLLOWED_MS : SHARED_MS) + 4 * paceMs;
   if (nodes.endedMs === undefined) throw new BrokenPromise(`S18: a thief who ${habit} and the owner go on for ever`);
   const lateMs = nodes.endedMs - sharedMs - limitMs;
   if (lateMs > 0)
