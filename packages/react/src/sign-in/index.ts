@@ -1,0 +1,2 @@
+export { useSignIn } from "./use-sign-in.ts";
+export { useSignIns, type UseSignInsResult } from "./use-sign-ins.ts";
