@@ -17,7 +17,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const FOLLOWED_MS = OVERLAP_MS + GRACE_MS;
 /** The same for a thief who uses the secrets before as he likes. */
 const SHARED_MS = OVERLAP_MS + OLD_BRANCH_MS;
-/** The same if the owner comes too late, or too rarely, to be offered the next secret at once. */
+/** The same if the owner gets no offer at once: the owner comes too late or too rarely, or replies are lost. */
 const SLOW_MS = SHARED_MS + 2 * HANG_MS;
 
 const habits = ["follows", "ignores", "hoards", "delays"] as const;
@@ -27,7 +27,8 @@ export function simulateStolen(random: Random): void {
   const agenda = new Agenda(0);
   const rotateMs = random.pick([15, 60]) * MINUTE_MS;
   const nodes = new SignInNodes(agenda, random, rotateMs);
-  const jar = new Jar(agenda, random, nodes, { lost: random.pick([0, 10]), hung: 0 });
+  const lost = random.pick([0, 10]);
+  const jar = new Jar(agenda, random, nodes, { lost, hung: 0 });
   const habit = random.pick(habits);
   const isIdle = random.between(1, 4) === 1;
   const paces = [15, 30, 60, 61, 90, 300].map((seconds) => seconds * SECOND_MS);
@@ -70,7 +71,7 @@ export function simulateStolen(random: Random): void {
   const movedMs = nodes.movedMs.get(theftGeneration + 1) ?? Infinity;
   const sharedMs = Math.max(movedMs, returnedMs);
   const paceMs = Math.max(ownerPaceMs, thiefPaceMs);
-  const isSlow = isIdle || paceMs > 30 * SECOND_MS;
+  const isSlow = isIdle || lost > 0 || paceMs > 30 * SECOND_MS;
   const limitMs = (isSlow ? SLOW_MS : habit === "follows" ? FOLLOWED_MS : SHARED_MS) + 4 * paceMs;
   if (nodes.endedMs === undefined) throw new BrokenPromise(`S18: a thief who ${habit} and the owner go on for ever`);
   const lateMs = nodes.endedMs - sharedMs - limitMs;
