@@ -1,7 +1,7 @@
 import { defineFlow, step, type Json } from "@sessions/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { differing } from "./conflict.ts";
+import { conflictingFields } from "./conflict.ts";
 import type { ShelvedEntry } from "./record.ts";
 
 const cents = z.string().transform((euros, context) => {
@@ -27,29 +27,33 @@ function shelved(kind: "submit" | "draft", mine: Json, base: Json | null = null)
 
 test("S3: a conflict shows base, mine and theirs as they were typed", () => {
   const base = { cents: "1,00" };
-  expect(differing(flow, shelved("submit", { cents: "13,5", note: "Rent" }, base), snapshot)).toEqual({
+  expect(conflictingFields(flow, shelved("submit", { cents: "13,5", note: "Rent" }, base), snapshot)).toEqual({
     cents: { base: "1,00", mine: "13,5", theirs: "12,50" },
   });
 });
 
 test("S3: what means the same differs in nothing, however it is typed", () => {
-  expect(differing(flow, shelved("submit", { cents: "12.50", note: " Rent" }), snapshot)).toEqual({});
-  expect(differing(flow, shelved("draft", { cents: "12.5" }), snapshot)).toEqual({});
-  expect(Object.keys(differing(flow, shelved("submit", { cents: "12.5", note: "Food" }), snapshot))).toEqual(["note"]);
-  expect(Object.keys(differing(flow, shelved("draft", { cents: "12.5", note: "Food" }), snapshot))).toEqual(["note"]);
+  expect(conflictingFields(flow, shelved("submit", { cents: "12.50", note: " Rent" }), snapshot)).toEqual({});
+  expect(conflictingFields(flow, shelved("draft", { cents: "12.5" }), snapshot)).toEqual({});
+  expect(Object.keys(conflictingFields(flow, shelved("submit", { cents: "12.5", note: "Food" }), snapshot))).toEqual([
+    "note",
+  ]);
+  expect(Object.keys(conflictingFields(flow, shelved("draft", { cents: "12.5", note: "Food" }), snapshot))).toEqual([
+    "note",
+  ]);
 });
 
 test("S3: what is not valid yet, or was emptied, is compared as it is", () => {
   const half = { cents: { base: undefined, mine: "12,x", theirs: "12,50" } };
-  expect(differing(flow, shelved("draft", { cents: "12,x" }), snapshot)).toEqual(half);
+  expect(conflictingFields(flow, shelved("draft", { cents: "12,x" }), snapshot)).toEqual(half);
   const emptied = shelved("draft", { cents: "12.5", note: undefined });
-  expect(Object.keys(differing(flow, emptied, snapshot))).toEqual(["note"]);
-  expect(Object.keys(differing(flow, shelved("submit", { cents: "12.5" }), snapshot))).toEqual(["note"]);
+  expect(Object.keys(conflictingFields(flow, emptied, snapshot))).toEqual(["note"]);
+  expect(Object.keys(conflictingFields(flow, shelved("submit", { cents: "12.5" }), snapshot))).toEqual(["note"]);
 });
 
 test("S3: where nothing stands, everything that is there differs", () => {
-  expect(Object.keys(differing(flow, shelved("submit", { cents: "1" }), { data: {}, inputs: {}, drafts: {} }))).toEqual(
-    ["cents"],
-  );
-  expect(differing(flow, { ...shelved("submit", null), kind: "cancel", step: null }, snapshot)).toEqual({});
+  expect(
+    Object.keys(conflictingFields(flow, shelved("submit", { cents: "1" }), { data: {}, inputs: {}, drafts: {} })),
+  ).toEqual(["cents"]);
+  expect(conflictingFields(flow, { ...shelved("submit", null), kind: "cancel", step: null }, snapshot)).toEqual({});
 });

@@ -52,7 +52,7 @@ export function shownFields({ kind, step }: ShelvedEntry, snapshot: Compared | n
  * The fields in which a change that was shelved for a conflict differs from the server's, as both were typed. A draft is
  * compared only in the fields that it names. Two inputs of which the step's schema makes the same value do not differ.
  */
-export function differing(
+export function conflictingFields(
   flow: AnyFlow,
   entry: ShelvedEntry,
   snapshot: Compared | null,
@@ -120,7 +120,7 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
 }
 
 /** The drafts that were typed here, sent or not, without the fields that a submission on the server or a pending one has seen. */
-export function typedBefore(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
+export function unseenOwnDrafts(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
   return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (slots, step) => {
     const left = unseen(record, step, slots, record.snapshot?.submissions[step]?.typed);
     return pickFields(left, (_, { at }) => stampDevice(at) === device.id);

@@ -59,7 +59,7 @@ export function pickFields<T>(fields: Readonly<Record<string, T>>, test: (field:
 }
 
 /** A shelved draft with only the fields that pass a test; an empty list if no field passes. */
-export function keepFields(entry: ShelvedEntry, test: (field: string) => boolean): ShelvedEntry[] {
+export function filterShelvedFields(entry: ShelvedEntry, test: (field: string) => boolean): ShelvedEntry[] {
   const mine = pickFields(entry.mine as Record<string, Json>, test);
   return Object.keys(mine).length > 0 ? [{ ...entry, mine }] : [];
 }
@@ -87,7 +87,7 @@ export function keepDraft(step: string, slots: FieldDrafts, version: number): Re
           shelved: record.shelved.flatMap((entry) => {
             if (entry.kind !== "draft" || entry.step !== step || entry.refusal.code !== "conflict") return [entry];
             const submitted = inputFields(record.snapshot, step);
-            return keepFields(
+            return filterShelvedFields(
               entry,
               (field) => !Object.hasOwn(slots, field) || sameJson(slots[field]!.value, submitted?.[field]),
             );

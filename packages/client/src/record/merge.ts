@@ -1,5 +1,5 @@
 import { mergeDrafts } from "./drafts.ts";
-import { keepOverwritten } from "./overwritten.ts";
+import { shelveOverwritten } from "./overwritten.ts";
 import { isUnknownOutcome } from "./queue.ts";
 import { isOlder, type SessionRecord } from "./record.ts";
 
@@ -22,7 +22,7 @@ export function mergeRecords(left: SessionRecord, right: SessionRecord): Session
   const others = record.version === other.version ? {} : other.drafts;
   const otherVersion = Object.entries(others).map(([step, slots]) => ({ version: other.version, step, slots }));
   // A field that one copy typed may be replaced in the other's newer snapshot.
-  return keepOverwritten()({
+  return shelveOverwritten()({
     ...record,
     flow: left.flow || right.flow,
     pending,

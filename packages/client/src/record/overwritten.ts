@@ -12,14 +12,14 @@ import {
   type Stamp,
 } from "@sessions/core";
 import { shelveDraft } from "./conflict.ts";
-import { dropDraft, keepFields, newest, ownSlot, pickFields, stampsOf } from "./drafts.ts";
+import { dropDraft, filterShelvedFields, newest, ownSlot, pickFields, stampsOf } from "./drafts.ts";
 import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";
 
 /**
  * Shelves fields that were typed here, `mine` or unsent, if another device replaced them with a newer value without having
  * seen them, and that value differs. A step has one entry, so two people who type at once do not fill the shelf.
  */
-export function keepOverwritten(mine: Drafts = {}): RecordUpdate {
+export function shelveOverwritten(mine: Drafts = {}): RecordUpdate {
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
@@ -52,7 +52,7 @@ export function dropSeen(record: SessionRecord): SessionRecord {
     if (entry.over === undefined) return [entry];
     const theirs = record.snapshot?.drafts[entry.step ?? ""];
     const { typed } = entry.over;
-    return keepFields(entry, (field) => {
+    return filterShelvedFields(entry, (field) => {
       const slot = ownSlot(theirs, field);
       return !(slot && Object.hasOwn(typed, field) && hasSeen(slot, typed[field]!));
     });

@@ -109,7 +109,7 @@ export function isUnsent({ pending, drafts, otherVersionDrafts }: SessionRecord)
 }
 
 /** Several changes as one. */
-export function sequence(...changes: readonly RecordUpdate[]): RecordUpdate {
+export function compose(...changes: readonly RecordUpdate[]): RecordUpdate {
   return (record) => changes.reduce((before, change) => change(before), record);
 }
 

@@ -17,7 +17,7 @@ import { dropDraft, emptyFields, inputFields, keepDraft, pickFields, stampFields
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import { settle, submissionOutcomeOf, isUnsettledRefusal } from "./queue.ts";
 import {
-  sequence,
+  compose,
   unchanged,
   type RecordUpdate,
   type PendingCommand,
@@ -111,17 +111,13 @@ function applyRefusal(id: string, refusal: Refusal, context: ReplyContext): Reco
     const entry = record.pending.find(({ command }) => command.id === id)!;
     const command = liftQueued(entry.command, context.flow);
     const by = supersededBy(record, { ...entry, command }, context.flow);
-    if (by !== undefined) return sequence(settle(id, { status: "superseded", by }), inheritBase(entry, by))(record);
+    if (by !== undefined) return compose(settle(id, { status: "superseded", by }), inheritBase(entry, by))(record);
 
     const step = command.kind === "submit" ? command.step : null;
     const mine = command.kind === "submit" ? command.input : null;
     const isSecret = step !== null && stepOf(context.flow, step)?.sensitive;
     const change = isSecret ? unchanged : shelve({ id, kind: command.kind, step, refusal, base: entry.base, mine });
-    return sequence(
-      settle(id, { status: "refused", refusal }),
-      change,
-      restoreDraft(command, refusal, context),
-    )(record);
+    return compose(settle(id, { status: "refused", refusal }), change, restoreDraft(command, refusal, context))(record);
   };
 }
 

@@ -1,9 +1,9 @@
 import type { AnyFlow, Device, Snapshot } from "@sessions/core";
-import { conflictingDrafts, differing, typedBefore } from "./conflict.ts";
+import { conflictingDrafts, conflictingFields, unseenOwnDrafts } from "./conflict.ts";
 import { liftSnapshot } from "./lift.ts";
-import { keepOverwritten, dropSeen } from "./overwritten.ts";
+import { shelveOverwritten, dropSeen } from "./overwritten.ts";
 import { settle, unshelve } from "./queue.ts";
-import { sequence, isOlder, isUnsettled, unchanged, type RecordUpdate, type SessionRecord } from "./record.ts";
+import { compose, isOlder, isUnsettled, unchanged, type RecordUpdate, type SessionRecord } from "./record.ts";
 
 /**
  * Puts a snapshot into the record, unless the record has a newer one: revisions never run backwards. A snapshot of another
@@ -23,10 +23,10 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
     const confirmation = record.confirmation && isOpen(record.confirmation) ? record.confirmation : null;
     const drafts = endedHere ? {} : record.drafts;
     const next: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
-    const typed = typedBefore(next, record.snapshot, device);
-    return sequence(
+    const typed = unseenOwnDrafts(next, record.snapshot, device);
+    return compose(
       conflictingDrafts(record.snapshot, device),
-      keepOverwritten(typed),
+      shelveOverwritten(typed),
       dropSeen,
       flow ? dropAgreedConflicts(flow) : unchanged,
     )(next);
@@ -39,8 +39,8 @@ function dropAgreedConflicts(flow: AnyFlow): RecordUpdate {
     record.shelved.reduce((left, entry) => {
       const { id, kind, step, refusal } = entry;
       const snapshot = record.snapshot!;
-      if (refusal.code !== "conflict" || Object.keys(differing(flow, entry, snapshot)).length > 0) return left;
+      if (refusal.code !== "conflict" || Object.keys(conflictingFields(flow, entry, snapshot)).length > 0) return left;
       const by = snapshot.submissions[step ?? ""]?.command ?? null;
-      return sequence(unshelve(id), kind === "draft" ? unchanged : settle(id, { status: "superseded", by }))(left);
+      return compose(unshelve(id), kind === "draft" ? unchanged : settle(id, { status: "superseded", by }))(left);
     }, record);
 }

@@ -16,9 +16,9 @@ import { z } from "zod";
 import { keepDraft, newestTyped, stampFields } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { mergeRecords } from "./merge.ts";
-import { keepOverwritten } from "./overwritten.ts";
+import { shelveOverwritten } from "./overwritten.ts";
 import { enqueue } from "./queue.ts";
-import { emptyRecord, sequence, type SessionRecord } from "./record.ts";
+import { emptyRecord, compose, type SessionRecord } from "./record.ts";
 import { applyReply } from "./reply.ts";
 import { applySnapshot } from "./snapshot.ts";
 import { events, places, typedInput, type TypedEvent, type TypedOutcome, type TypedPlace } from "./typed-input.ts";
@@ -122,7 +122,7 @@ function hear(world: World): World {
 function typedAt(nowMs: number, words: string, world: World): World {
   const shown = viewOf(flow, world.record, here)?.drafts["text"];
   const fields = stampFields(world.record, { words }, here.id, nowMs, shown);
-  return { ...world, record: sequence(keepDraft("text", fields, 1), keepOverwritten())(world.record) };
+  return { ...world, record: compose(keepDraft("text", fields, 1), shelveOverwritten())(world.record) };
 }
 
 function typedElsewhere(server: Snapshot, seen: string[]): Snapshot {

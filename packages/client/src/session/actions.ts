@@ -13,10 +13,10 @@ import {
   type SubmitCommand,
 } from "@sessions/core";
 import { changedFields, inputFields, keepDraft, newestTyped, stampFields, type Fields } from "../record/drafts.ts";
-import { keepOverwritten } from "../record/overwritten.ts";
+import { shelveOverwritten } from "../record/overwritten.ts";
 import { enqueue, unsettledRefusal, unshelve, isUnsettledRefusal } from "../record/queue.ts";
 import {
-  sequence,
+  compose,
   unchanged,
   type QueuedCommand,
   type SessionRecord,
@@ -31,7 +31,7 @@ import { formAsDraft, storableFields, submittedFields } from "./form.ts";
 import type { Outcomes } from "./outcomes.ts";
 import {
   draftOf,
-  endedAtOnce,
+  settledSubmission,
   submissionOf,
   type DraftHandle,
   type PendingDraft,
@@ -161,8 +161,8 @@ export function createActions(options: ActionsOptions): SessionActions {
       }
       // Another tab may know a newer value.
       const keep =
-        Object.keys(slots).length > 0 ? sequence(keepDraft(step, slots, version), keepOverwritten()) : unchanged;
-      const stored = store.change(session, sequence(instead ? unshelve(instead.id) : unchanged, keep));
+        Object.keys(slots).length > 0 ? compose(keepDraft(step, slots, version), shelveOverwritten()) : unchanged;
+      const stored = store.change(session, compose(instead ? unshelve(instead.id) : unchanged, keep));
       void stored.then(() => {
         sync.requestPersistence();
         sync.typed();
@@ -202,5 +202,5 @@ export function createActions(options: ActionsOptions): SessionActions {
 }
 
 function refusedAtOnce(refusal: Refusal): PendingSubmission<SubmissionOutcome> {
-  return endedAtOnce<SubmissionOutcome>({ status: "refused", refusal });
+  return settledSubmission<SubmissionOutcome>({ status: "refused", refusal });
 }

@@ -7,17 +7,11 @@ import {
   unsettledRefusal,
   forgetConfirmation,
 } from "../record/queue.ts";
-import {
-  sequence,
-  unchanged,
-  type RecordUpdate,
-  type SessionRecord,
-  type SubmissionOutcome,
-} from "../record/record.ts";
+import { compose, unchanged, type RecordUpdate, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import { askReceipt, refuse, sendOnce, type ReceivedOutcome } from "../sync/irreversible.ts";
 import type { Sync } from "../sync/sync.ts";
-import { endedAtOnce, type PendingSubmission } from "./submission.ts";
+import { settledSubmission, type PendingSubmission } from "./submission.ts";
 
 /** The irreversible step of one session: sends it, and finds its outcome. */
 export interface Confirmation {
@@ -46,7 +40,7 @@ export function createConfirmation(
   ): Promise<SubmissionOutcome> {
     const outcome = submissionOutcomeOf(received);
     const apply = snapshot ? applySnapshot(snapshot, sync.device(), flow) : unchanged;
-    await store.change(session, sequence(apply, settle(command, outcome), ...more));
+    await store.change(session, compose(apply, settle(command, outcome), ...more));
     return outcome;
   }
 
@@ -75,7 +69,7 @@ export function createConfirmation(
     send(command) {
       const { id, step } = command;
       const record = recordNow();
-      if (record.pending.length > 0) return endedAtOnce({ status: "refused", refusal: unsettledRefusal(record) });
+      if (record.pending.length > 0) return settledSubmission({ status: "refused", refusal: unsettledRefusal(record) });
       sending = id;
       // The record holds the command's id alone: a page that comes back asks for the receipt, and never sends again.
       const stored = store.change(session, noteConfirmation({ id, step, atMs: environment.now() }));

@@ -1,5 +1,5 @@
 import type { AnyFlow, Json } from "@sessions/core";
-import { differing, shownFields } from "../record/conflict.ts";
+import { conflictingFields, shownFields } from "../record/conflict.ts";
 import type { Fields } from "../record/drafts.ts";
 import { unshelve } from "../record/queue.ts";
 import type { ShelvedEntry } from "../record/record.ts";
@@ -63,7 +63,7 @@ export function createShelf(
       return { ...rest, type: "refused", theirs, retry: keepMine, discard: takeTheirs } as ShelvedChange;
     }
     const merge = (value: Json) => retry({ ...entry, mine: value });
-    const fields = differing(flow, entry, snapshot);
+    const fields = conflictingFields(flow, entry, snapshot);
     const typedOver = over && { device: over.device, at: over.at };
     // The flow's own schemas made the values.
     return {

@@ -66,6 +66,6 @@ export function submissionOf(
 }
 
 /** A submission that ends before it is queued. */
-export function endedAtOnce<Result>(result: Result): PendingSubmission<Result> {
+export function settledSubmission<Result>(result: Result): PendingSubmission<Result> {
   return { stored: Promise.resolve(), settled: Promise.resolve(result) };
 }

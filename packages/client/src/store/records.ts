@@ -1,7 +1,7 @@
 import { sameJson, type Json } from "@sessions/core";
 import { entries, get } from "idb-keyval";
 import { DEVICE_KEY, type Database } from "./database.ts";
-import { emptyRecord, isUnsettled, sequence, type RecordUpdate, type SessionRecord } from "../record/record.ts";
+import { emptyRecord, isUnsettled, compose, type RecordUpdate, type SessionRecord } from "../record/record.ts";
 import { mergeRecords } from "../record/merge.ts";
 
 export interface RecordsOptions {
@@ -85,7 +85,7 @@ export function createRecords(options: RecordsOptions): Records {
     const row = rowOf(id);
     row.persisted = persisted;
     const lifted = lift(persisted);
-    const record = sequence(...row.unpersisted)(lifted);
+    const record = compose(...row.unpersisted)(lifted);
     if (lifted !== persisted && conceals(persisted)) {
       row.unpersisted = [(before) => before, ...row.unpersisted];
       void write(id, row);
@@ -136,7 +136,7 @@ export function createRecords(options: RecordsOptions): Records {
     let persisted = emptyRecord;
     // One transaction writes all changes that came while the last one ran.
     const batch = row.unpersisted;
-    const step = (before = row.persisted ?? emptyRecord) => (persisted = sequence(...batch)(lift(before)));
+    const step = (before = row.persisted ?? emptyRecord) => (persisted = compose(...batch)(lift(before)));
     try {
       // Browsers report a relaxed write before it is on the disk. That is enough for a record that the server has.
       const durability = isUnsettled(all.get(id) ?? emptyRecord) ? "strict" : "relaxed";

@@ -16,9 +16,9 @@ import { z } from "zod";
 import { draft, idOf, start, submit } from "../../../core/src/testing/commands.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import { changedFields, newestTyped, stampFields, keepDraft } from "../record/drafts.ts";
-import { keepOverwritten } from "../record/overwritten.ts";
+import { shelveOverwritten } from "../record/overwritten.ts";
 import { enqueue } from "../record/queue.ts";
-import { emptyRecord, sequence, type SessionRecord } from "../record/record.ts";
+import { emptyRecord, compose, type SessionRecord } from "../record/record.ts";
 import { applyReply } from "../record/reply.ts";
 import { viewOf } from "../record/view.ts";
 
@@ -76,7 +76,7 @@ export class PoemDevices {
     const changed = changedFields({ [field]: value }, shown, view.data["text"] as never);
     if (Object.keys(changed).length === 0) return;
     const slots = stampFields(one.record, changed, one.device.id, (this.#nowMs += 10) + one.aheadMs, shown);
-    one.record = sequence(keepDraft("text", slots, 1), keepOverwritten())(one.record);
+    one.record = compose(keepDraft("text", slots, 1), shelveOverwritten())(one.record);
     this.#of(one.device, field).push(slots[field]!);
   }
 

@@ -38,8 +38,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop a refused submission",
     "client/src/record/reply.ts",
-    "      change,\n      restoreDraft(command, refusal, context),\n",
-    "",
+    ", change, restoreDraft(command, refusal, context))(record)",
+    ")(record)",
   ),
   {
     name: "elect a leader once, and never again",
@@ -161,8 +161,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "empty the shelf at the next write",
     "client/src/store/records.ts",
-    "sequence(...batch)(lift(before))",
-    "sequence(...batch)({ ...lift(before), shelved: [] })",
+    "compose(...batch)(lift(before))",
+    "compose(...batch)({ ...lift(before), shelved: [] })",
   ),
   one(
     "archive without moving",
@@ -256,7 +256,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop a draft that another device replaced unseen",
     "client/src/record/snapshot.ts",
-    "      keepOverwritten(typed),\n",
+    "      shelveOverwritten(typed),\n",
     "",
   ),
   one(
