@@ -1,5 +1,12 @@
-import { PROTOCOL_VERSION, pushRequestSchema, readRequestSchema, type PushReply, type ReadReply } from "@sessions/core";
-import { initTRPC } from "@trpc/server";
+import {
+  PROTOCOL_VERSION,
+  pushRequestSchema,
+  readRequestSchema,
+  watchRequestSchema,
+  type PushReply,
+  type ReadReply,
+} from "@sessions/core";
+import { initTRPC, TRPCError } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { draft, typedBy } from "../../../../core/src/testing/commands.ts";
@@ -12,6 +19,7 @@ const at = (mount: string) => httpTransport({ url, mount, credentials: "include"
 const device = { id: browserEnvironment.id(), name: "Test" };
 
 const t = initTRPC.create();
+const signInEnds = Promise.withResolvers<void>();
 const sessions = t.router({
   push: t.procedure.input(pushRequestSchema).mutation(({ input: { commands } }): PushReply => {
     return {
@@ -21,6 +29,11 @@ const sessions = t.router({
     };
   }),
   read: t.procedure.input(readRequestSchema).query((): ReadReply => ({ now, session: null })),
+  watch: t.procedure.input(watchRequestSchema).subscription(async function* () {
+    yield { protocol: PROTOCOL_VERSION, now, snapshots: [], more: false };
+    await signInEnds.promise;
+    throw new TRPCError({ code: "UNAUTHORIZED" });
+  }),
 });
 const router = t.router({ flows: t.router({ sessions }) });
 
@@ -60,4 +73,27 @@ test("a small push outlives its page, and a large one is sent without that promi
 test("an aborted call ends", async () => {
   const aborting = AbortSignal.abort();
   await expect(at("flows.sessions").read.query({ session: device.id }, { signal: aborting })).rejects.toThrow("abort");
+});
+
+test("S17: a stream that ends with its sign-in says so as a call does, and once", async () => {
+  const errors: unknown[] = [];
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const subscription = at("flows.sessions").watch.subscribe(
+    { protocol: PROTOCOL_VERSION, known: {} },
+    {
+      onData: () => open(),
+      onError: (error) => {
+        errors.push(error);
+        end();
+      },
+      onComplete: end,
+      onConnectionStateChange: () => {},
+    },
+  );
+  await opened;
+  signInEnds.resolve();
+  await ended;
+  subscription.unsubscribe();
+  expect(errors).toMatchObject([{ data: { code: "UNAUTHORIZED", httpStatus: 401 } }]);
 });
