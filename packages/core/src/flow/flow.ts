@@ -209,6 +209,7 @@ export function defineFlow<
 ): Flow<Name, S, [Path] extends [never] ? StepName<S> : OnEveryPath<StepName<S>, Path>, Result> {
   const { name, version, path } = options;
   const steps: S = options.steps;
+  type Options = Pick<Flow<Name, S, string, Result>, "name" | "version" | "steps" | "result" | "fresh">;
   const stepNames = Object.keys(steps) as StepName<S>[];
   const idleMs = durationMs(options.expires?.idle ?? "72h");
   const absoluteMs = durationMs(options.expires?.absolute ?? "30d");
@@ -248,15 +249,11 @@ export function defineFlow<
   const told = ([stepName]: [string, Json]) => !stepOf({ steps }, stepName)?.sensitive;
 
   return {
-    name,
-    version,
-    steps,
+    ...(options as Options),
     stepNames,
-    result: options.result as Result,
     idleMs,
     absoluteMs,
     migrate: options.migrate ?? {},
-    fresh: options.fresh as Flow["fresh"],
     pathOf(data) {
       if (path === undefined) return stepNames;
       let found: readonly StepName<S>[];
