@@ -6,6 +6,7 @@ import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import { endsAt } from "../lifetime.ts";
 import { createRotation, type Offer } from "../token/rotation.ts";
+import { TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
 import { base64url, ID_BYTES } from "../token/token.ts";
 import type { Changes } from "./changes.ts";
 import { liveFrom, type KeeperContext } from "./context.ts";
@@ -40,8 +41,14 @@ export class Beginnings {
     const input = { ...given, device: shorten(device), place: place === null ? null : shorten(place) };
     const replay = recordOf(random);
     const readMs = elapsedMs();
+    const giveUpMs = readMs + (given.giveUpAfterMs ?? Infinity);
     const { value: begun } = await inTurn(this.#context, owner, () =>
-      this.#archiver.commit((tx, attempt) => this.#decide(tx, input, replay(), attempt)),
+      this.#archiver.commit(async (tx, attempt) => {
+        const work = await this.#decide(tx, input, replay(), attempt);
+        // Nobody waits for the token any more, so there must be no sign-in of it.
+        if (elapsedMs() > giveUpMs) throw new TurnTimedOut();
+        return work;
+      }),
     );
     if (begun === null) return { kind: "refused", code: "sign_in_limit" };
     const { signIn, tokenId, offer } = begun;

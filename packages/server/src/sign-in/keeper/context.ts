@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core";
 import type { DatabaseKind } from "../../postgres/database.ts";
-import { databaseFault } from "../../postgres/errors.ts";
+import { databaseFault, isTimedOut } from "../../postgres/errors.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { withTimeLimit } from "../../time-limit.ts";
 import { endsAt, type Lifetime } from "../lifetime.ts";
@@ -76,6 +76,8 @@ export async function within<T>(timeMs: number, work: () => Promise<T>): Promise
 }
 
 export function faultOf(error: unknown): SessionsError {
+  if (isTimedOut(error))
+    return new SessionsError("database_unreachable", "A statement took too long.", { cause: error });
   const fault = databaseFault(error);
   if (fault === undefined) return new SessionsError("internal", "In the keeping of sign-ins.", { cause: error });
   if (fault.code !== "database_not_migrated") return fault;

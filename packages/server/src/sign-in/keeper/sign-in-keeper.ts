@@ -42,6 +42,8 @@ export interface NewSignIn {
    * counts for no limit. If it is another owner's, it ends as `replaced`, in the transaction that makes the new one.
    */
   readonly current: LiveSignIn | null;
+  /** After this time nothing begins any more, unless the commit is under way already. In milliseconds. Default: no end. */
+  readonly giveUpAfterMs?: number;
 }
 
 export type Begun =

@@ -4,6 +4,10 @@ import type { RequestHead } from "./request-head.ts";
 /** Methods that change nothing: RFC 9110, section 9.2.1. */
 const safeMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
+export function isSafe({ method }: Pick<RequestHead, "method">): boolean {
+  return safeMethods.includes(method.toUpperCase());
+}
+
 /**
  * Whether a page of another site may have sent a request that changes something. `origins` are other origins of the
  * application.
@@ -19,9 +23,9 @@ const safeMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
  * | any | any | yes | any | no: no browser adds it by itself |
  */
 export function isCrossSite(request: RequestHead, origins: readonly string[] = []): boolean {
-  const { headers, method } = request;
-  if (safeMethods.includes(method.toUpperCase())) return false;
+  if (isSafe(request)) return false;
   if (presentedToken(request)?.way === "bearer") return false;
+  const { headers } = request;
   const site = headers.get("sec-fetch-site");
   if (site !== null) return site !== "same-origin" && site !== "none";
   const origin = headers.get("origin");

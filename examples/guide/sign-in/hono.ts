@@ -1,0 +1,47 @@
+import type { Server } from "node:http";
+import { serve } from "@hono/node-server";
+import type { Visit } from "@sessions/server/sign-in";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { Hono } from "hono";
+import { ownerOf } from "./password.ts";
+import { appRouter, pool, signIns } from "./sign-ins.ts";
+
+await signIns.migrate();
+
+const app = new Hono<{ Variables: { visit: Visit } }>();
+app.use(async (c, next) => {
+  const response = await signIns.fetch(c.req.raw, async (visit) => {
+    c.set("visit", visit);
+    await next();
+    return c.res;
+  });
+  c.res = undefined; // Or Hono would put its older headers over the new ones.
+  c.res = response;
+});
+app.all("/trpc/*", (c) =>
+  fetchRequestHandler({
+    req: c.req.raw,
+    router: appRouter,
+    endpoint: "/trpc",
+    createContext: () => ({ visit: c.var.visit }),
+  }),
+);
+
+app.post("/sign-in", async (c) => {
+  const owner = ownerOf(await c.req.json());
+  if (owner === null) return c.json({ refused: "wrong_password" }, 401);
+  return c.json(await c.var.visit.signInAs(owner, { factors: ["password"] }));
+});
+
+app.get("/account", ({ json, var: { visit } }) =>
+  visit.owner === null ? json({}, 401) : json({ owner: visit.owner, since: visit.signIn?.since }),
+);
+
+const { PORT = "3000", HOST = "localhost" } = process.env;
+const server = serve({ fetch: app.fetch, port: Number(PORT), hostname: HOST }, () =>
+  console.log(`Ready at http://${HOST}:${PORT}`),
+) as Server; // Of node:http, as no other is asked for.
+process.once("SIGTERM", () => {
+  server.close(() => void signIns.close().then(() => pool.end()));
+  server.closeIdleConnections();
+});

@@ -1,0 +1,10 @@
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { appRouter, signIns } from "../../../lib/sign-ins.ts";
+
+function handle(req: Request): Promise<Response> {
+  return signIns.fetch(req, (visit) =>
+    fetchRequestHandler({ req, router: appRouter, endpoint: "/trpc", createContext: () => ({ visit }) }),
+  );
+}
+
+export { handle as GET, handle as POST };

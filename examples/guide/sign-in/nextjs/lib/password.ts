@@ -1,0 +1,3 @@
+import { ownerOf as ofGuide } from "../../password.ts";
+
+export const ownerOf = ofGuide;

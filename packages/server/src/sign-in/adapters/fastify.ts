@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Visit } from "../visit/visit.ts";
+import { refusalOf, VisitError } from "../visit/visit-error.ts";
+
+interface FastifyRequest {
+  readonly raw: IncomingMessage;
+}
+
+interface FastifyReply {
+  readonly raw: ServerResponse;
+  code(status: number): unknown;
+  headers(headers: Record<string, string>): unknown;
+  send(body: string): unknown;
+}
+
+/** The part of a Fastify instance that the plugin uses. */
+interface FastifyInstance {
+  decorateRequest(name: "visit", value: null): unknown;
+  addHook(name: "onRequest", hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): unknown;
+}
+
+/** A plugin of Fastify 5. */
+export type FastifyPlugin = (instance: FastifyInstance) => Promise<void>;
+
+/** Sets `request.visit` for every route of the instance. A request that is refused reaches no route. */
+export function fastifyPlugin(open: (req: IncomingMessage, res: ServerResponse) => Promise<Visit>): FastifyPlugin {
+  const plugin: FastifyPlugin = async (instance) => {
+    instance.decorateRequest("visit", null);
+    instance.addHook("onRequest", async (request, reply) => {
+      try {
+        Object.assign(request, { visit: await open(request.raw, reply.raw) });
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof VisitError)) throw error;
+        const { status, headers, body } = refusalOf(error);
+        reply.code(status);
+        reply.headers(headers);
+        return reply.send(body);
+      }
+    });
+  };
+  // Without it, Fastify would keep the hook from the routes of the instance that registers the plugin.
+  return Object.assign(plugin, {
+    [Symbol.for("skip-override")]: true,
+    [Symbol.for("fastify.display-name")]: "sign-ins",
+  });
+}

@@ -1,0 +1,42 @@
+import type { LeavingHeaders, VisitAnswer } from "../visit/visit-answer.ts";
+import { refusalOf, type VisitError } from "../visit/visit-error.ts";
+import type { RequestHead } from "../request/request-head.ts";
+import { originOf } from "./origin.ts";
+
+export function fetchRequest({ method, url, headers }: Request, trustProxy: boolean): RequestHead {
+  const { host, protocol } = new URL(url);
+  // A server may make the URL of its own name. The browser's name for it is in the header.
+  const named = headers.get("host") ?? host;
+  return { method, origin: originOf(headers, { host: named, scheme: protocol.slice(0, -1), trustProxy }), headers };
+}
+
+/** The response with the visit's headers. It is the same object if its headers can be changed. */
+export function respondWith(response: Response, answer: VisitAnswer): Response {
+  const changes: [change: "set" | "append", name: string, value: string][] = [];
+  const leaving: LeavingHeaders = {
+    status: response.status,
+    get: (name) => response.headers.get(name),
+    set: (name, value) => void changes.push(["set", name, value]),
+    append: (name, value) => void changes.push(["append", name, value]),
+  };
+  answer.leave(leaving);
+  if (changes.length === 0) return response;
+  const changed = hasFixedHeaders(response) ? new Response(response.body, response) : response;
+  for (const [change, name, value] of changes) changed.headers[change](name, value);
+  return changed;
+}
+
+export function refusedResponse(error: VisitError): Response {
+  const { status, headers, body } = refusalOf(error);
+  return new Response(body, { status, headers });
+}
+
+/** Whether headers refuse a change, as those of `Response.redirect()` and of `fetch` do. */
+function hasFixedHeaders({ headers }: Response): boolean {
+  try {
+    headers.delete("sign-in-headers-can-be-changed");
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import onHeaders from "on-headers";
+import type { LeavingHeaders, VisitAnswer } from "../visit/visit-answer.ts";
+import { refusalOf, type VisitError } from "../visit/visit-error.ts";
+import type { RequestHead, RequestHeaders } from "../request/request-head.ts";
+import { originOf } from "./origin.ts";
+
+/** A request of node:http, node:https, or node:http2 through its compatible API. */
+export function nodeRequest(req: IncomingMessage, trustProxy: boolean): RequestHead {
+  const headers: RequestHeaders = { get: (name) => valueOf(req.headers[name.toLowerCase()]) };
+  const isEncrypted = "encrypted" in req.socket && req.socket.encrypted === true;
+  return {
+    method: req.method ?? "GET",
+    origin: originOf(headers, {
+      host: headers.get("host") ?? headers.get(":authority"),
+      scheme: isEncrypted ? "https" : "http",
+      trustProxy,
+    }),
+    headers,
+  };
+}
+
+/** Adds the visit's headers when the answer's own headers leave, so that nothing that is set later overwrites them. */
+export function leaveWith(res: ServerResponse, answer: VisitAnswer): void {
+  onHeaders(res, () => answer.leave(leavingHeaders(res)));
+}
+
+/** Answers a request that no visit came of. */
+export function refuse(res: ServerResponse, error: VisitError): void {
+  if (res.headersSent) return;
+  const { status, headers, body } = refusalOf(error);
+  res.writeHead(status, headers).end(body);
+}
+
+function leavingHeaders(res: ServerResponse): LeavingHeaders {
+  return {
+    status: res.statusCode,
+    get: (name) => valueOf(res.getHeader(name)),
+    set: (name, value) => void res.setHeader(name, value),
+    append: (name, value) => {
+      const before = res.getHeader(name);
+      res.setHeader(name, before === undefined ? value : [...[before].flat().map(String), value]);
+    },
+  };
+}
+
+function valueOf(value: number | string | readonly string[] | undefined): string | null {
+  if (value === undefined) return null;
+  return typeof value === "object" ? value.join(", ") : String(value);
+}

@@ -1,0 +1,18 @@
+import { createSignInKeeper } from "./keeper/keeper.ts";
+import { checkedOptions, type SignInsOptions } from "./options.ts";
+import { signInsOver, type SignIns } from "./sign-ins.ts";
+
+/**
+ * Keeps who is signed in, in which browsers and apps, and until when: in Postgres, and in each node's cache.
+ *
+ * @throws {SessionsError} `configuration_invalid` for an option that cannot work.
+ * @example
+ * export const signIns = createSignIns({ database: pool, expires: "aal1" });
+ * await signIns.migrate();
+ * app.use(signIns.express());
+ */
+export function createSignIns(options: SignInsOptions): SignIns {
+  const checked = checkedOptions(options);
+  const { database, databaseKind, prepare, bus, sweeps } = options;
+  return signInsOver(createSignInKeeper({ ...checked, database, databaseKind, prepare, bus, sweeps }), checked);
+}

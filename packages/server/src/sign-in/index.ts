@@ -1,0 +1,13 @@
+export type { ExpressMiddleware } from "./adapters/express.ts";
+export type { FastifyPlugin } from "./adapters/fastify.ts";
+export type { Ending, HistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
+export type { Expires, Level } from "./lifetime.ts";
+export { createSignIns } from "./create-sign-ins.ts";
+export type { SignInsOptions } from "./options.ts";
+export type { CurrentReply, ListSignInsReply, SignInReply, SignInRouter } from "./router.ts";
+export type { ContextOptions, SignedInIdentity, SignIns } from "./sign-ins.ts";
+export type { Signal, SignalDecision } from "./visit/signals.ts";
+export type { ReadOnlyVisit, SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
+export { VisitError, type AskedProof, type VisitErrorReason } from "./visit/visit-error.ts";
+export type { VisitedSignIn } from "./visit/visited-sign-in.ts";
+export type { RequestHead, RequestHeaders } from "./request/request-head.ts";

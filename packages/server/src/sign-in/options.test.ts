@@ -1,0 +1,74 @@
+import { expect, test, vi } from "vitest";
+import { SessionsError } from "@sessions/core";
+import { checkedOptions, type SignInsOptions } from "./options.ts";
+
+const database = {} as SignInsOptions["database"];
+
+test.each<readonly [option: string, value: string, given: object]>([
+  ["schema", '"Sessions"', { schema: "Sessions" }],
+  ["schema", '"a; drop table b"', { schema: "a; drop table b" }],
+  ["rotate", '"15m"', { rotate: "15m" }],
+  ["rotate", '"soon"', { rotate: "soon" }],
+  ["rotate", "60", { rotate: 60 }],
+  ["atMost.perOwner", "0", { atMost: { perOwner: 0, beyond: "refuse" } }],
+  ["atMost.perOwner", "1.5", { atMost: { perOwner: 1.5, beyond: "refuse" } }],
+  ["atMost.beyond", '"end-newest"', { atMost: { perOwner: 5, beyond: "end-newest" } }],
+  ["leaseMs", "-1", { leaseMs: -1 }],
+  ["leaseMs", "NaN", { leaseMs: Number.NaN }],
+  ["cacheBytes", '"lots"', { cacheBytes: "lots" }],
+  ["origins[0]", '"https://app.example/"', { origins: ["https://app.example/"] }],
+  ["origins[1]", '"app.example"', { origins: ["https://app.example", "app.example"] }],
+  ["origins[0]", '"*"', { origins: ["*"] }],
+  ["trustProxy", '"yes"', { trustProxy: "yes" }],
+  ["locate", "null", { locate: null }],
+  ["signal", '"revoke"', { signal: "revoke" }],
+  ["now", "0", { now: 0 }],
+  ["onError", "false", { onError: false }],
+])("`%s` of %s is refused in one sentence that names both", (option, value, given) => {
+  const check = () => checkedOptions({ database, ...given });
+  expect(check).toThrow(SessionsError);
+  expect(check).toThrow(new RegExp(`^configuration_invalid: \`${escaped(option)}\` .*${escaped(value)}\\.$`));
+});
+
+test("`expires` is refused by its name", () => {
+  expect(() => checkedOptions({ database, expires: "aal4" as never })).toThrow(/configuration_invalid: `expires`/);
+});
+
+test("a long value is named by its beginning", () => {
+  const check = () => checkedOptions({ database, schema: "X".repeat(10_000) });
+  expect(check).toThrow(/^configuration_invalid: .{1,200}$/);
+});
+
+test("no option but the database is needed", () => {
+  expect(checkedOptions({ database })).toMatchObject({
+    schema: "sessions",
+    rotateMs: 86_400_000,
+    atMost: { perOwner: 100, beyond: "end-oldest" },
+    trustProxy: false,
+    origins: [],
+  });
+});
+
+test.each([() => "x".repeat(101), () => 7 as never, () => "a\0b"])(
+  "a place that cannot be kept is no place, and is told without its text",
+  (locate) => {
+    const onError = vi.fn<(fault: SessionsError) => void>();
+    const checked = checkedOptions({ database, locate, onError });
+    expect(checked.locate({} as never)).toBeNull();
+    expect(onError.mock.calls).toMatchObject([[{ code: "context_invalid" }]]);
+    expect(onError.mock.calls[0]![0].message).not.toMatch(/xxx|7|a\0/);
+  },
+);
+
+test("`locate` and `signal` that throw stop no sign-in", () => {
+  const onError = vi.fn<(fault: SessionsError) => void>();
+  const fail = () => {
+    throw new Error("of the application");
+  };
+  const checked = checkedOptions({ database, locate: fail, signal: fail, onError });
+  expect(checked.locate({} as never)).toBeNull();
+  expect(checked.decide!({} as never)).toBe("note");
+  expect(onError.mock.calls).toMatchObject([[{ code: "handler_failed" }], [{ code: "handler_failed" }]]);
+});
+
+const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");

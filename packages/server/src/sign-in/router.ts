@@ -1,0 +1,138 @@
+import { initTRPC, TRPCError } from "@trpc/server";
+import { z } from "zod";
+import { SessionsError } from "@sessions/core";
+import type { Ending } from "./keeper/sign-in-keeper.ts";
+import { RequestVisit } from "./visit/request-visit.ts";
+import type { VisitedSignIn } from "./visit/visited-sign-in.ts";
+
+/** Who is signed in, for the page that asks. */
+export interface CurrentReply {
+  readonly owner: string | null;
+  readonly signIn: SignInReply | null;
+  /** What the page sends back with each change, in the header `sign-in-csrf`. */
+  readonly csrf: string | null;
+  /** Why this browser's sign-in ended, if it has and the browser shows its token. */
+  readonly ended: { readonly reason: Ending; readonly at: string } | null;
+  /** The server's clock. */
+  readonly now: string;
+}
+
+/** A sign-in with its times as ISO 8601: hosts may have no transformer. */
+export interface SignInReply {
+  readonly id: string;
+  readonly device: string;
+  readonly place: string | null;
+  readonly since: string;
+  readonly lastUsed: string;
+  readonly provedAt: string;
+  readonly endsAt: string;
+  readonly factors: readonly string[];
+  readonly level: VisitedSignIn["level"] | null;
+  /** Whether it is the one of the request. */
+  readonly current: boolean;
+}
+
+export interface ListSignInsReply {
+  readonly signIns: readonly SignInReply[];
+  /** Where the next page begins; null if there is none. */
+  readonly next: string | null;
+}
+
+/** The most sign-ins of one reply: about 40 kB. */
+const MAX_PAGE = 100;
+
+const listSchema = z
+  .object({ limit: z.int().min(1).max(MAX_PAGE).default(50), after: z.string().max(500).nullish() })
+  .default({ limit: 50 });
+const revokeSchema = z.object({ id: z.uuid() });
+
+export type SignInRouter = ReturnType<typeof createSignInRouter>;
+
+/** The tRPC procedures with which a page shows and ends sign-ins. */
+export function createSignInRouter({ now }: { readonly now: () => number }) {
+  const t = initTRPC.context<object>().create();
+
+  /** Changes need the page's own value. Cross-site requests were refused before. */
+  const change = t.procedure.use(({ ctx, next }) => {
+    visitOf(ctx).requireCsrf();
+    return next();
+  });
+
+  return t.router({
+    current: t.procedure.query(({ ctx }): Promise<CurrentReply> =>
+      answer(async () => {
+        const visit = visitOf(ctx);
+        const { owner, signIn, csrf } = visit;
+        const ended = await visit.ending();
+        return {
+          owner,
+          signIn: signIn && replyOf(signIn, signIn.id),
+          csrf,
+          ended: ended && { reason: ended.reason, at: ended.at.toISOString() },
+          now: new Date(now()).toISOString(),
+        };
+      }),
+    ),
+
+    list: t.procedure.input(listSchema).query(({ ctx, input }): Promise<ListSignInsReply> =>
+      answer(async () => {
+        const visit = visitOf(ctx);
+        const { signIns, next } = await visit.list({ limit: input.limit, ...(input.after && { after: input.after }) });
+        return { signIns: signIns.map((signIn) => replyOf(signIn, visit.signIn?.id)), next };
+      }),
+    ),
+
+    revoke: change
+      .input(revokeSchema)
+      .mutation(({ ctx, input }): Promise<{ readonly ended: boolean }> =>
+        answer(async () => ({ ended: await visitOf(ctx).revoke(input.id) })),
+      ),
+
+    revokeOthers: change.mutation(({ ctx }): Promise<{ readonly ended: number }> =>
+      answer(async () => ({ ended: await visitOf(ctx).revokeOthers() })),
+    ),
+
+    signOut: change.mutation(({ ctx }): Promise<{ readonly ended: boolean }> =>
+      answer(async () => ({ ended: await visitOf(ctx).signOut() })),
+    ),
+  });
+}
+
+/** The visit in a host's context. tRPC does not check the type of that context against a nested router. */
+export function visitOf(context: object): RequestVisit {
+  const visit = "visit" in context ? context.visit : undefined;
+  if (visit instanceof RequestVisit) {
+    visit.markPersonal();
+    return visit;
+  }
+  const detail = "The tRPC context has no `visit`. Give `createContext: signIns.context` to tRPC's adapter.";
+  const cause = new SessionsError("context_invalid", detail);
+  throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: cause.message, cause });
+}
+
+/** Faults were reported where they happened. Their messages hold nothing of a driver. */
+async function answer<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SessionsError) {
+      throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: error.message, cause: error });
+    }
+    throw error;
+  }
+}
+
+function replyOf(signIn: VisitedSignIn, current: string | undefined): SignInReply {
+  return {
+    id: signIn.id,
+    device: signIn.device,
+    place: signIn.place,
+    since: signIn.since.toISOString(),
+    lastUsed: signIn.lastUsed.toISOString(),
+    provedAt: signIn.provedAt.toISOString(),
+    endsAt: signIn.endsAt.toISOString(),
+    factors: signIn.factors,
+    level: signIn.level ?? null,
+    current: signIn.id === current,
+  };
+}

@@ -1,0 +1,141 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { SessionsError } from "@sessions/core";
+import { expressMiddleware, type ExpressMiddleware } from "./adapters/express.ts";
+import { fastifyPlugin, type FastifyPlugin } from "./adapters/fastify.ts";
+import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
+import type { Level } from "./lifetime.ts";
+import type { CheckedOptions } from "./options.ts";
+import type { RequestHeaders } from "./request/request-head.ts";
+import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
+import type { RequestVisit } from "./visit/request-visit.ts";
+import { SignInEnds } from "./visit/sign-in-ends.ts";
+import { Signals } from "./visit/signals.ts";
+import { TokenChanges } from "./visit/token-changes.ts";
+import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
+import { VisitError } from "./visit/visit-error.ts";
+import { Visits } from "./visits.ts";
+
+/** The request and the answer, as tRPC's adapters for Node, Express and Fastify give them to `createContext`. */
+export interface ContextOptions {
+  readonly req: IncomingMessage | { readonly raw: IncomingMessage } | Request;
+  readonly res?: ServerResponse | { readonly raw: ServerResponse };
+}
+
+/** Who is signed in, for `createSessions({ identify })`. */
+export interface SignedInIdentity {
+  readonly owner: string;
+  /** When the person last proved who they are, in milliseconds since 1970. */
+  readonly provedAt: number;
+  readonly level: Level | undefined;
+  /** Calls `end` when the sign-in ends. Gives a function that forgets `end`. */
+  readonly onEnded: (end: () => void) => () => void;
+}
+
+export interface SignIns {
+  /**
+   * The visit of a request of `node:http`. Null if the request was refused: it is answered already.
+   *
+   * @example
+   * const visit = await signIns.node(req, res);
+   * if (!visit) return;
+   */
+  node(req: IncomingMessage, res: ServerResponse): Promise<Visit | null>;
+  /** A middleware of Express 5, which sets `req.visit`: `app.use(signIns.express())`. */
+  express(): ExpressMiddleware;
+  /** A plugin of Fastify 5, which sets `request.visit`: `await app.register(signIns.fastify())`. */
+  fastify(): FastifyPlugin;
+  /**
+   * Answers a request of `fetch`, as Hono and Next.js route handlers have it.
+   *
+   * @example
+   * export const POST = (request: Request) => signIns.fetch(request, async (visit) => Response.json(visit.signIn));
+   */
+  fetch(request: Request, respond: (visit: Visit) => Response | Promise<Response>): Promise<Response>;
+  /**
+   * Who is signed in, from the headers of a request alone, for a server component. It can set no cookie.
+   *
+   * @throws {VisitError} `superseded`, or `unavailable`.
+   */
+  read(headers: RequestHeaders): Promise<ReadOnlyVisit>;
+  /** `createContext` of tRPC's adapters for Node, Express and Fastify; inside `fetch`, of the fetch adapter too. */
+  context(options: ContextOptions): Promise<{ readonly visit: Visit }>;
+  /** `identify` of `createSessions`, for a context that has a `visit`. */
+  identify(context: { readonly visit: Visit }): SignedInIdentity | null;
+  /** Mount it: `t.router({ signIns: signIns.router })`. */
+  readonly router: SignInRouter;
+  /** Ends all sign-ins of an owner, after a change of their password for example. Tells how many. */
+  endAll(owner: string): Promise<number>;
+  /** Ends all sign-ins of all owners. Tells how many. */
+  endEverybody(onProgress?: (ended: number) => void): Promise<number>;
+  /** What happened to the sign-ins of an owner, the newest first. */
+  history(owner: string, page?: PageRequest): Promise<Page<HistoryItem>>;
+  /** Makes the tables, or brings them up to date. Many nodes may call it at once. */
+  migrate(): Promise<void>;
+  /** @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`. */
+  check(): Promise<void>;
+  /** Moves expired sign-ins to the archive. Tells how many. Any node may. */
+  sweep(options?: Parameters<SignInKeeper["sweep"]>[0]): Promise<number>;
+  /** Writes the touches that wait, and stops timers. The database stays open: the application closes it. */
+  close(): Promise<void>;
+}
+
+/** Sign-ins over a keeper, which is where they are kept. */
+export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): SignIns {
+  const { now, lifetime, decide } = options;
+  const changes = new TokenChanges();
+  const stop = keeper.onEnded((ended) => changes.note(ended));
+  const ends = new SignInEnds(keeper, now);
+  const cookieSeconds = Math.floor(lifetime.absoluteMs / 1_000);
+  const signals = decide && new Signals({ ...options, keeper, decide });
+  const visits = new Visits({ ...options, keeper, changes, ends, signals, cookieSeconds });
+  return {
+    node: (req, res) => visits.answeringNode(req, res),
+    express: () => expressMiddleware((req, res) => visits.answeringNode(req, res)),
+    fastify: () => fastifyPlugin((req, res) => visits.ofNode(req, res)),
+    fetch: (request, respond) => visits.ofFetch(request, respond),
+    read: (headers) => visits.ofHeaders(headers),
+    context: async ({ req, res }) => ({ visit: await contextVisit(visits, req, res) }),
+    identify: (context) => identityOf(visitOf(context)),
+    router: createSignInRouter({ now }),
+    endAll: (owner) => keeper.endAll(owner),
+    endEverybody: (onProgress) => keeper.endEverybody(onProgress),
+    history: (owner, page) => keeper.history(owner, page),
+    migrate: () => keeper.migrate(),
+    check: () => keeper.checkMigrated(),
+    sweep: (sweepOptions) => keeper.sweep(sweepOptions),
+    close: async () => {
+      stop();
+      ends.close();
+      await keeper.close();
+    },
+  };
+}
+
+function identityOf(visit: RequestVisit): SignedInIdentity | null {
+  const { owner, signIn } = visit;
+  if (owner === null || signIn === null) return null;
+  return { owner, provedAt: signIn.provedAt.getTime(), level: signIn.level, onEnded: (end) => visit.onEnd(end) };
+}
+
+async function contextVisit(
+  visits: Visits,
+  req: ContextOptions["req"],
+  res: ContextOptions["res"],
+): Promise<RequestVisit> {
+  const [request, response] = ["raw" in req ? req.raw : req, res && "raw" in res ? res.raw : res];
+  const opened = visits.opened(request);
+  if (opened) return opened;
+  if (response === undefined || request instanceof Request) {
+    const detail = "`signIns.context` needs a request of Node. In a fetch handler, call it inside `signIns.fetch`.";
+    throw new SessionsError("configuration_invalid", detail);
+  }
+  try {
+    return await visits.ofNode(request, response);
+  } catch (error) {
+    // tRPC takes the status of an error, and not its headers.
+    if (error instanceof VisitError && !response.headersSent) {
+      for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
+    }
+    throw error;
+  }
+}

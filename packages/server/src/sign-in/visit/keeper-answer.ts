@@ -1,0 +1,37 @@
+import { SessionsError } from "@sessions/core";
+import { databaseFault } from "../../postgres/errors.ts";
+import { withTimeLimit } from "../../time-limit.ts";
+import { VisitError } from "./visit-error.ts";
+
+/** How long a request waits for the database before it is told to try again, in milliseconds. */
+export const ANSWER_MS = 2_000;
+
+/** After this time a sign-in does not begin any more: the request is about to be told that it has not. In milliseconds. */
+export const GIVE_UP_MS = 1_800;
+
+/**
+ * The keeper's answer within a time. A fault is reported, and becomes an error that holds no text of a driver.
+ *
+ * @throws {VisitError} `unavailable` if the database does not answer.
+ * @throws {SessionsError} for any other fault.
+ */
+export async function keeperAnswer<T>(asked: Promise<T>, report: (fault: SessionsError) => void): Promise<T> {
+  const fault = await faultOf(asked);
+  if (!(fault instanceof SessionsError)) return fault[0];
+  if (fault.code !== "closed") report(fault);
+  const isAway = fault.code === "database_unreachable" || fault.code === "closed";
+  throw isAway ? new VisitError("unavailable", { cause: fault }) : fault;
+}
+
+async function faultOf<T>(asked: Promise<T>): Promise<readonly [T] | SessionsError> {
+  try {
+    const answer = await withTimeLimit(
+      ANSWER_MS,
+      asked.then((value) => [value] as const),
+    );
+    return answer ?? new SessionsError("database_unreachable", `It did not answer within ${ANSWER_MS} ms.`);
+  } catch (error) {
+    const name = error instanceof Error ? error.name : typeof error;
+    return databaseFault(error) ?? new SessionsError("internal", name, { cause: error });
+  }
+}

@@ -1,0 +1,30 @@
+import { SessionsError, toStorableJson } from "@sessions/core";
+
+const MAX_OWNER = 200;
+const MAX_FACTORS = 10;
+const MAX_DEVICE = 100;
+
+export interface Proof {
+  readonly owner: string;
+  readonly factors: readonly string[];
+  readonly device: string;
+}
+
+/** @throws {SessionsError} `context_invalid`, without the value: it may be the name of a person. */
+export function checkProof({ owner, factors, device }: Proof): void {
+  if (!isText(owner, MAX_OWNER)) {
+    throw new SessionsError("context_invalid", "`signInAs` takes an owner, a text of 1 to 200 characters.");
+  }
+  if (!Array.isArray(factors) || factors.length === 0 || factors.length > MAX_FACTORS || !factors.every(isFactor)) {
+    throw new SessionsError("context_invalid", '`factors` are one to ten words, such as ["password", "totp"].');
+  }
+  if (!isText(device, MAX_DEVICE)) {
+    throw new SessionsError("context_invalid", "`device` is a text of 1 to 100 characters.");
+  }
+}
+
+const isFactor = (factor: unknown) => typeof factor === "string" && /^[a-z][a-z0-9_]{0,31}$/.test(factor);
+
+function isText(value: unknown, atMost: number): boolean {
+  return typeof value === "string" && value !== "" && value.length <= atMost && toStorableJson(value).ok;
+}

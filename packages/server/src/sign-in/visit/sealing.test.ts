@@ -1,0 +1,84 @@
+import { randomBytes } from "node:crypto";
+import { expect, test, vi } from "vitest";
+import { checkedOptions } from "../options.ts";
+import { signInsOver } from "../sign-ins.ts";
+import { away, MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
+
+const TRUST_MS = 30_000;
+const factors = ["password"];
+
+async function createWorld() {
+  let nowMs = 1_800_000_000_000;
+  const keeper = new MemoryKeeper({ now: () => nowMs });
+  const seal = { keys: [randomBytes(32).toString("base64url")], trustMs: TRUST_MS };
+  const options = checkedOptions({ database: {} as never, seal, now: () => nowMs, onError: () => {} });
+  const signIns = signInsOver(keeper, options);
+  const check = vi.spyOn(keeper, "check");
+  const jar = new Map<string, string>();
+  const request = async (change?: "signIn" | "signOut") => {
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+    const headers = { "sec-fetch-site": "same-origin", cookie };
+    const answered = await signIns.fetch(
+      new Request("https://bank.example/", { method: "POST", headers }),
+      async (visit) => {
+        if (change === "signIn") await visit.signInAs("ada", { factors });
+        if (change === "signOut") await visit.signOut();
+        return new Response(visit.owner);
+      },
+    );
+    for (const set of answered.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(set)!;
+      if (set.includes("Max-Age=0")) jar.delete(name!);
+      else jar.set(name!, value!);
+    }
+    return {
+      owner: await answered.text(),
+      status: answered.status,
+      names: answered.headers.getSetCookie().map(nameOf),
+    };
+  };
+  await request("signIn");
+  return { keeper, check, jar, request, advance: (ms: number) => (nowMs += ms) };
+}
+
+const nameOf = (cookie: string) => cookie.slice(0, cookie.indexOf("="));
+const SEAL = "__Host-sign-in-seal";
+const TOKEN = "__Host-sign-in";
+
+test("a sealed copy is believed without a question for its time, and then there is a new one", async () => {
+  const { check, jar, request, advance } = await createWorld();
+  expect([...jar.keys()]).toEqual([TOKEN, SEAL]);
+  advance(TRUST_MS - 1);
+  expect(await request()).toEqual({ owner: "ada", status: 200, names: [] });
+  expect(check).not.toHaveBeenCalled();
+  advance(1);
+  expect(await request()).toEqual({ owner: "ada", status: 200, names: [SEAL] });
+  expect(check).toHaveBeenCalledOnce();
+  expect((await request()).names).toEqual([]);
+  expect(check).toHaveBeenCalledOnce();
+});
+
+test("S17: a sealed copy is not believed by a node that has heard of the end", async () => {
+  const { keeper, request } = await createWorld();
+  await keeper.endAll("ada");
+  expect(await request()).toEqual({ owner: "", status: 200, names: [] });
+});
+
+test("a copy beside another token is worth nothing, and a sign-out takes both cookies back", async () => {
+  const { check, jar, request } = await createWorld();
+  const old = jar.get(SEAL)!;
+  await request("signIn");
+  jar.set(SEAL, old);
+  expect((await request()).owner).toBe("ada");
+  expect(check).toHaveBeenCalledOnce();
+  expect((await request("signOut")).names).toEqual([TOKEN, SEAL]);
+  expect(jar.size).toBe(0);
+});
+
+test("while Postgres is away, a sealed copy is believed, and nothing is after it", async () => {
+  const { keeper, request, advance } = await createWorld();
+  keeper.gate = away;
+  expect((await request()).owner).toBe("ada");
+  advance(TRUST_MS);
+  expect(await request()).toMatchObject({ status: 503, names: [] });
+});

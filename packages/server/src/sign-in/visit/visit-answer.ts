@@ -1,0 +1,100 @@
+import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
+import type { Token } from "../token/token.ts";
+
+/** The headers of an answer that is about to leave. */
+export interface LeavingHeaders {
+  readonly status: number;
+  get(name: string): string | null;
+  set(name: string, value: string): void;
+  append(name: string, value: string): void;
+}
+
+/** How a token comes and goes. */
+export type TokenWay = "cookie" | "bearer";
+
+/** What an answer hands to a browser or an app. */
+export interface HandedToken {
+  readonly way: TokenWay;
+  /** Null takes the token back. */
+  readonly token: Token | null;
+  readonly signIn: LiveSignIn | null;
+  /** Whether the browser has the token already: then only the sealed copy beside it is new. */
+  readonly isHeld: boolean;
+}
+
+export type TokenWriter = (headers: LeavingHeaders, handed: HandedToken) => void;
+
+/**
+ * What a visit adds to its answer. It is written once, at the moment the answer's headers leave: an answer has at most
+ * one Set-Cookie of a sign-in, the last one.
+ */
+export class VisitAnswer {
+  readonly #write: TokenWriter;
+  #offer: { readonly handed: HandedToken; readonly stands: () => boolean } | undefined;
+  #given: HandedToken | undefined;
+  #clears = false;
+  #isPersonal = false;
+  #isAway = false;
+  #hasLeft = false;
+
+  constructor(write: TokenWriter) {
+    this.#write = write;
+  }
+
+  /** Whether the headers are gone: then nothing can be added to them. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  /** Hands out the next token, if `stands` still says so when the answer leaves. */
+  offer(handed: HandedToken, stands: () => boolean): void {
+    this.#offer = { handed, stands };
+  }
+
+  /** Hands out no next token: the sign-in has ended. */
+  withhold(): void {
+    this.#offer = undefined;
+  }
+
+  /** Hands out the token of a new sign-in or proof. It exists already. */
+  give(way: TokenWay, token: Token, signIn: LiveSignIn): void {
+    this.#given = { way, token, signIn, isHeld: false };
+  }
+
+  /** Takes the token back after a sign-out. */
+  take(way: TokenWay, { clearsSite }: { readonly clearsSite: boolean }): void {
+    this.#given = { way, token: null, signIn: null, isHeld: false };
+    this.#clears = clearsSite;
+  }
+
+  /** The body is one person's: no cache may keep it. */
+  markPersonal(): void {
+    this.#isPersonal = true;
+  }
+
+  /** The database did not answer. A client that is refused for it asks again soon, and gets no cookie meanwhile. */
+  markAway(): void {
+    this.#isAway = true;
+  }
+
+  leave(headers: LeavingHeaders): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    if (this.#isAway && headers.status === 503 && headers.get("retry-after") === null) headers.set("retry-after", "2");
+    const sent = this.#given ?? this.#standingOffer();
+    if (sent) this.#write(headers, sent);
+    if (sent || this.#isPersonal) forbidStoring(headers);
+    // Not "cookies": they are those of all applications below the site's domain.
+    if (this.#clears) headers.set("clear-site-data", '"cache", "storage"');
+  }
+
+  #standingOffer(): HandedToken | undefined {
+    return !this.#isAway && this.#offer?.stands() ? this.#offer.handed : undefined;
+  }
+}
+
+function forbidStoring(headers: LeavingHeaders): void {
+  // A proxy that compressed a stream would hold it back.
+  const isStream = /\bno-transform\b/i.test(headers.get("cache-control") ?? "");
+  headers.set("cache-control", isStream ? "no-store, no-transform" : "no-store");
+}

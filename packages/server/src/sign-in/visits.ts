@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { fetchRequest, refusedResponse, respondWith } from "./adapters/fetch.ts";
+import { leaveWith, nodeRequest, refuse } from "./adapters/node.ts";
+import { originOf } from "./adapters/origin.ts";
+import type { RequestHead, RequestHeaders } from "./request/request-head.ts";
+import { openVisit, type OpenOptions } from "./visit/open-visit.ts";
+import type { RequestVisit } from "./visit/request-visit.ts";
+import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
+import { VisitAnswer } from "./visit/visit-answer.ts";
+import { VisitError } from "./visit/visit-error.ts";
+import { createTokenWriter } from "./visit/token-writer.ts";
+
+export interface VisitsOptions extends OpenOptions {
+  readonly trustProxy: boolean;
+  /** How long a browser keeps the cookie: as long as a sign-in may last from now on. */
+  readonly cookieSeconds: number;
+}
+
+/** The visits of one node. A request has one, however many parts of the application ask for it. */
+export class Visits {
+  readonly #options: VisitsOptions;
+  readonly #opened = new WeakMap<object, Promise<RequestVisit>>();
+
+  constructor(options: VisitsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {VisitError} */
+  ofNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit> {
+    return this.#once(req, () => {
+      const request = nodeRequest(req, this.#options.trustProxy);
+      const answer = this.#answerTo(request);
+      leaveWith(res, answer);
+      return openVisit(this.#options, request, answer);
+    });
+  }
+
+  /** Null if the request was refused, and is answered. */
+  async answeringNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit | null> {
+    try {
+      return await this.ofNode(req, res);
+    } catch (error) {
+      if (!(error instanceof VisitError)) throw error;
+      refuse(res, error);
+      return null;
+    }
+  }
+
+  async ofFetch(request: Request, respond: (visit: Visit) => Response | Promise<Response>): Promise<Response> {
+    const outer = this.#opened.get(request);
+    // Whoever opened the visit adds its headers to the answer.
+    if (outer) return respond(await outer);
+    const visitRequest = fetchRequest(request, this.#options.trustProxy);
+    const answer = this.#answerTo(visitRequest);
+    try {
+      const visit = await this.#once(request, () => openVisit(this.#options, visitRequest, answer));
+      return respondWith(await respond(visit), answer);
+    } catch (error) {
+      // A change before it may have committed.
+      if (error instanceof VisitError) return respondWith(refusedResponse(error), answer);
+      throw error;
+    }
+  }
+
+  /** A visit that can set no cookie, of a request that changes nothing. */
+  ofHeaders(headers: RequestHeaders): Promise<ReadOnlyVisit> {
+    const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http";
+    const origin = originOf(headers, { host: headers.get("host"), scheme, trustProxy: false });
+    const request: RequestHead = { method: "GET", origin, headers };
+    return openVisit(this.#options, request, this.#answerTo(request));
+  }
+
+  /** The visit that another part of the application has opened. */
+  opened(request: object): Promise<RequestVisit> | undefined {
+    return this.#opened.get(request);
+  }
+
+  #once(request: object, open: () => Promise<RequestVisit>): Promise<RequestVisit> {
+    const opened = this.#opened.get(request) ?? open();
+    this.#opened.set(request, opened);
+    return opened;
+  }
+
+  #answerTo(request: RequestHead): VisitAnswer {
+    return new VisitAnswer(createTokenWriter({ ...this.#options, request }));
+  }
+}
