@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { request } from "node:http";
-import { PROTOCOL_VERSION, type ListRequest, type WatchRequest } from "@sessions/core";
+import { PROTOCOL_VERSION, type ListRequest, type WatchRequest } from "@sessions/core/internal";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { DEMO_PASSWORD } from "./src/people.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
-import { PROTOCOL_VERSION, type Command, type Json, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type Command, type Json, type WatchEvent } from "@sessions/core/internal";
 import { createTRPCClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { EventSource } from "eventsource";
 import { createElement } from "react";

@@ -1,5 +1,5 @@
 import { createTRPCClient, httpLink } from "@trpc/client";
-import { PROTOCOL_VERSION, type Command } from "@sessions/core";
+import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
 import { DEMO_PASSWORD } from "../src/people.ts";
 import type { AppRouter } from "../src/server/app.ts";
 

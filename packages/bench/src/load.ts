@@ -1,4 +1,4 @@
-import { MAX_COMMANDS } from "@sessions/core";
+import { MAX_COMMANDS } from "@sessions/core/internal";
 import { VirtualUser, SUBMITS_PER_SESSION } from "./servers/application.ts";
 import { throughput } from "./rounds.ts";
 import { HttpConnection } from "./servers/http-connection.ts";

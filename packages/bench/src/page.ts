@@ -1,7 +1,7 @@
 /** Runs in the browser. The page's query names its task. */
 import { createStore, get } from "idb-keyval";
 import { createSessionsClient, type SessionTransport } from "@sessions/client";
-import { advance, PROTOCOL_VERSION, type Command, type Device, type Snapshot } from "@sessions/core";
+import { advance, PROTOCOL_VERSION, type Command, type Device, type Snapshot } from "@sessions/core/internal";
 import { inputs, transfer } from "./servers/flow.ts";
 
 declare global {

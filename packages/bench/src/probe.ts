@@ -1,4 +1,4 @@
-import { MAX_COMMANDS } from "@sessions/core";
+import { MAX_COMMANDS } from "@sessions/core/internal";
 import { VirtualUser } from "./servers/application.ts";
 import { latency } from "./rounds.ts";
 import { openEventStream, HttpConnection } from "./servers/http-connection.ts";

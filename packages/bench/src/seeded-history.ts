@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { Snapshot } from "@sessions/core";
+import type { Snapshot } from "@sessions/core/internal";
 
 /** A table that holds active and ended sessions together. The server is compared with it. */
 export const SINGLE_TABLE = "public.one_table";

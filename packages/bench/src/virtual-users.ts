@@ -1,4 +1,4 @@
-import { MAX_COMMANDS, type PushReply, type PushRequest } from "@sessions/core";
+import { MAX_COMMANDS, type PushReply, type PushRequest } from "@sessions/core/internal";
 import type { Sessions } from "@sessions/server";
 import { VirtualUser, SUBMITS_PER_SESSION } from "./servers/application.ts";
 

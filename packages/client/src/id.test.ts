@@ -1,4 +1,4 @@
-import { idSchema } from "@sessions/core";
+import { idSchema } from "@sessions/core/internal";
 import { afterEach, expect, test, vi } from "vitest";
 import { newId } from "./id.ts";
 

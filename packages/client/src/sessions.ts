@@ -5,7 +5,7 @@ import {
   type AnyFlow,
   type Device,
   type Outcome,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { deviceName } from "./device-name.ts";
 import { browserEnvironment, type Environment } from "./environment.ts";
 import { enqueue } from "./record/queue.ts";

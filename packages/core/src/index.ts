@@ -1,78 +1,26 @@
-export {
-  commandSchema,
-  deviceSchema,
-  type CancelCommand,
-  type Command,
-  type Device,
-  type DraftCommand,
-  type StartCommand,
-  type SubmitCommand,
-} from "./protocol/command.ts";
-export { durationMs, type Duration } from "./duration.ts";
+export type { Device } from "./protocol/command.ts";
+export type { Duration } from "./duration.ts";
 export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
 export {
   defineFlow,
-  fieldNames,
-  stepOf,
   type AnyFlow,
-  type CompleteData,
-  type CompleteOutputs,
-  type Data,
   type DataOf,
   type DraftOf,
   type Flow,
-  type FlowOptions,
   type InputOf,
-  type IsGiven,
   type OutputOf,
-  type Outputs,
   type FieldPathsOf,
   type ResultOf,
   type StepsOf,
-  type StepsWithOutput,
-  type VisibleData,
-  type VisibleInputs,
   type PartialInput,
   type FormValuesOf,
 } from "./flow/flow.ts";
-export { idSchema } from "./id.ts";
-export { notStorable, parseInput, submittedInput } from "./session/input.ts";
-export { boundedIssues } from "./issues.ts";
-export { assuranceLevels, type AssuranceLevel } from "./flow/proof.ts";
-export { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Issue, type Json, type Storable } from "./json.ts";
-export { liftDrafts, liftInput, liftSession, type Lifted, type ShownSession } from "./session/lift.ts";
-export type { MigrationsInto, OldFields, StepMigration } from "./flow/migration.ts";
-export {
-  listRequestSchema,
-  MAX_COMMANDS,
-  MAX_KNOWN,
-  MAX_SESSION_COMMANDS,
-  PROTOCOL_VERSION,
-  pushRequestSchema,
-  readRequestSchema,
-  receiptRequestSchema,
-  watchRequestSchema,
-  type ListReply,
-  type ListRequest,
-  type Outcome,
-  type PushReply,
-  type PushRequest,
-  type ReadReply,
-  type ReadRequest,
-  type ReceiptReply,
-  type ReceiptRequest,
-  type WatchEvent,
-  type WatchRequest,
-} from "./protocol/protocol.ts";
-export { stripControlCharacters } from "./protocol/control-characters.ts";
+export { parseInput } from "./session/input.ts";
+export type { AssuranceLevel } from "./flow/proof.ts";
+export { sameJson, type Json } from "./json.ts";
+export type { StepMigration } from "./flow/migration.ts";
+export type { Outcome } from "./protocol/protocol.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
-export { applyChange, expireIfDue, type HistoryChange } from "./session/change.ts";
-export { advance, seenBy, type Advanced, type AdvanceContext } from "./session/session.ts";
-export { createParser, type Parser } from "./session/parser.ts";
-export { progressOf, type Progress } from "./session/progress.ts";
-export { statuses, type Drafts, type Snapshot, type Status } from "./protocol/snapshot.ts";
-export { fieldValues, mergeFields, withoutSeenFields } from "./session/drafts.ts";
-export { hasSeen, seenStamps, draftFieldOf, type DraftField } from "./protocol/draft-field.ts";
-export { stampDevice, newestOfEach, nextStamp, minStamp, type Stamp } from "./protocol/stamp.ts";
-export { redact } from "./session/redact.ts";
-export { step, type Fields, type Step, type StepOptions, type Steps } from "./flow/step.ts";
+export type { Progress } from "./session/progress.ts";
+export type { Snapshot, Status } from "./protocol/snapshot.ts";
+export { step, type Step } from "./flow/step.ts";

@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { SessionsClient } from "@sessions/client";
 import { createContext, useContext, type ReactNode } from "react";
 

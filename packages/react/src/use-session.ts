@@ -1,5 +1,5 @@
 import type { Session, SessionState } from "@sessions/client";
-import type { AnyFlow } from "@sessions/core";
+import type { AnyFlow } from "@sessions/core/internal";
 import { useMemo, useSyncExternalStore } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 

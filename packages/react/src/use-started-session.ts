@@ -1,5 +1,5 @@
 import type { Session, SessionsClient } from "@sessions/client";
-import type { AnyFlow } from "@sessions/core";
+import type { AnyFlow } from "@sessions/core/internal";
 import { useEffect, useRef, useState } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 

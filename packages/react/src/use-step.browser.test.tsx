@@ -1,4 +1,4 @@
-import { seenBy, type Command } from "@sessions/core";
+import { seenBy, type Command } from "@sessions/core/internal";
 import { expect, test, vi } from "vitest";
 import { userEvent } from "vitest/browser";
 // The client's own scripted server, so that both packages are tested against one.

@@ -9,7 +9,7 @@ import {
   type Refusal,
   type StepsOf,
   type FormValuesOf,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { useCallback, useMemo, useState } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 import { useSession } from "./use-session.ts";

@@ -1,4 +1,4 @@
-import type { SessionsError } from "@sessions/core";
+import type { SessionsError } from "@sessions/core/internal";
 
 /** How many of the errors that caused a fault, directly or not, are logged. */
 const MAX_CAUSES = 10;

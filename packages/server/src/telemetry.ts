@@ -1,5 +1,5 @@
 import { metrics, SpanStatusCode, trace, type Attributes } from "@opentelemetry/api";
-import type { Command, Outcome } from "@sessions/core";
+import type { Command, Outcome } from "@sessions/core/internal";
 
 const name = "@sessions/server";
 const tracer = trace.getTracer(name);

@@ -6,7 +6,7 @@ import type {
   ReceiptReply,
   ReceiptRequest,
   Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { LocksAndChannels } from "./browser/locks-and-channels.ts";
 import { createRandom } from "./random.ts";
 import type { Clock } from "./clock.ts";

@@ -1,4 +1,4 @@
-import { defineFlow, step, type AnyFlow, type Json } from "@sessions/core";
+import { defineFlow, step, type AnyFlow, type Json } from "@sessions/core/internal";
 import { maxCompletions, maxOpenSessions, serve, type ServedFlow } from "@sessions/server";
 import { z } from "zod";
 

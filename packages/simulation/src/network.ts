@@ -1,4 +1,4 @@
-import type { WatchEvent } from "@sessions/core";
+import type { WatchEvent } from "@sessions/core/internal";
 import type { SessionTransport, WatchObserver } from "@sessions/client";
 import type { Random } from "../../server/src/testing/random.ts";
 import type { Clock } from "./clock.ts";

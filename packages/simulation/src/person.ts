@@ -1,4 +1,4 @@
-import type { Json } from "@sessions/core";
+import type { Json } from "@sessions/core/internal";
 import type { SessionState } from "@sessions/client";
 import { exampleInput } from "./flows.ts";
 import { shortId, type Journal } from "./journal.ts";

@@ -1,4 +1,4 @@
-import type { Snapshot } from "@sessions/core";
+import type { Snapshot } from "@sessions/core/internal";
 import { DatabaseChecks } from "./checks/database.ts";
 import { Clock } from "./clock.ts";
 import type { SimulatedDatabase } from "./nodes/database.ts";

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
-import { PROTOCOL_VERSION, type Command, type Device, type PushRequest } from "@sessions/core";
+import { PROTOCOL_VERSION, type Command, type Device, type PushRequest } from "@sessions/core/internal";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "@sessions/server";
 import { inputs, transfer } from "./flow.ts";
 

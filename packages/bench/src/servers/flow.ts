@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineFlow, step } from "@sessions/core";
+import { defineFlow, step } from "@sessions/core/internal";
 
 /** A flow as an application has it. It needs no handler, so that a measurement times the server alone. */
 export const transfer = defineFlow({

@@ -7,7 +7,7 @@ import connectPgSimple from "connect-pg-simple";
 import express from "express";
 import session from "express-session";
 import type { Client, Pool } from "pg";
-import { PROTOCOL_VERSION, pushRequestSchema } from "@sessions/core";
+import { PROTOCOL_VERSION, pushRequestSchema } from "@sessions/core/internal";
 import type { Sessions } from "@sessions/server";
 import type { Context } from "./application.ts";
 

@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { deleteDatabase } from "../store/database.ts";
 import { panelModelOf } from "./panel-model.ts";
 import { createPanel } from "./panel.ts";

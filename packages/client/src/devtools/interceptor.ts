@@ -1,4 +1,4 @@
-import type { Command } from "@sessions/core";
+import type { Command } from "@sessions/core/internal";
 import { createDeferred } from "../deferred.ts";
 import type { Api } from "../sync/api.ts";
 

@@ -1,4 +1,4 @@
-import { stampDevice, type Drafts, type Json } from "@sessions/core";
+import { stampDevice, type Drafts, type Json } from "@sessions/core/internal";
 import { isUnsent, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
 import { nameOf, type CommandTitle, type Interceptor } from "./interceptor.ts";

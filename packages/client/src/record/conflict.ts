@@ -12,7 +12,7 @@ import {
   type Json,
   type Refusal,
   type Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import {
   dropDraft,
   inputFields,

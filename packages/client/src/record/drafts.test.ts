@@ -1,4 +1,4 @@
-import { nextStamp, type Drafts } from "@sessions/core";
+import { nextStamp, type Drafts } from "@sessions/core/internal";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { submit } from "../../../core/src/testing/commands.ts";

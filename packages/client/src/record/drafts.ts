@@ -15,7 +15,7 @@ import {
   type Snapshot,
   type Stamp,
   type SubmitCommand,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
 
 type FieldDrafts = Drafts[string];

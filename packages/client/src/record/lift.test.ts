@@ -1,4 +1,4 @@
-import { advance, nextStamp, type AnyFlow, type Refusal } from "@sessions/core";
+import { advance, nextStamp, type AnyFlow, type Refusal } from "@sessions/core/internal";
 import { expect, test } from "vitest";
 import { start } from "../../../core/src/testing/commands.ts";
 import { keepDraft } from "./drafts.ts";

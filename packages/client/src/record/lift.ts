@@ -12,7 +12,7 @@ import {
   type Snapshot,
   type ShownSession,
   type Step,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { mapFields, pickFields, stampsOf, type Fields } from "./drafts.ts";
 import type { SessionRecord, ShelvedEntry } from "./record.ts";
 

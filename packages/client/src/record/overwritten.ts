@@ -10,7 +10,7 @@ import {
   type DraftField,
   type Snapshot,
   type Stamp,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { shelveDraft } from "./conflict.ts";
 import { dropDraft, filterShelvedFields, newest, ownSlot, pickFields, stampsOf } from "./drafts.ts";
 import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";

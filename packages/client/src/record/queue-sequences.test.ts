@@ -1,4 +1,12 @@
-import { advance, seenBy, type Command, type Device, type Outcome, type Refusal, type Snapshot } from "@sessions/core";
+import {
+  advance,
+  seenBy,
+  type Command,
+  type Device,
+  type Outcome,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core/internal";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { cancel, draft, start, submit } from "../../../core/src/testing/commands.ts";

@@ -7,7 +7,7 @@ import {
   type Outcome,
   type Refusal,
   type Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { draft, idOf, start as startOf, submit } from "../../../core/src/testing/commands.ts";

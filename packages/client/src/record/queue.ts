@@ -1,4 +1,4 @@
-import { withoutSeenFields, type Json, type Outcome, type Refusal } from "@sessions/core";
+import { withoutSeenFields, type Json, type Outcome, type Refusal } from "@sessions/core/internal";
 import { dropDraft, pickFields } from "./drafts.ts";
 import type { RecordUpdate, QueuedCommand, SessionRecord, SubmissionOutcome } from "./record.ts";
 

@@ -7,7 +7,7 @@ import type {
   Stamp,
   StartCommand,
   SubmitCommand,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 
 /** A command that is queued. Drafts are no queued commands: they become commands when they are pushed. */
 export type QueuedCommand = StartCommand | SubmitCommand | CancelCommand;

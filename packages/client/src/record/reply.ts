@@ -10,7 +10,7 @@ import {
   type Outcome,
   type Refusal,
   type Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { applySnapshot } from "./snapshot.ts";
 import { shelveDraft } from "./conflict.ts";
 import { dropDraft, emptyFields, inputFields, keepDraft, pickFields, stampFields, type Fields } from "./drafts.ts";

@@ -1,4 +1,4 @@
-import type { AnyFlow, Device, Snapshot } from "@sessions/core";
+import type { AnyFlow, Device, Snapshot } from "@sessions/core/internal";
 import { conflictingDrafts, conflictingFields, unseenOwnDrafts } from "./conflict.ts";
 import { liftSnapshot } from "./lift.ts";
 import { shelveOverwritten, dropSeen } from "./overwritten.ts";

@@ -10,7 +10,7 @@ import {
   type Refusal,
   type Snapshot,
   type SubmitCommand,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { keepDraft, newestTyped, stampFields } from "./drafts.ts";

@@ -1,4 +1,4 @@
-import { advance, type AnyFlow, type Command, type Device, type Snapshot } from "@sessions/core";
+import { advance, type AnyFlow, type Command, type Device, type Snapshot } from "@sessions/core/internal";
 import { mergeDrafts } from "./drafts.ts";
 import type { SessionRecord } from "./record.ts";
 

@@ -11,7 +11,7 @@ import {
   type Snapshot,
   type Stamp,
   type SubmitCommand,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { changedFields, inputFields, keepDraft, newestTyped, stampFields, type Fields } from "../record/drafts.ts";
 import { shelveOverwritten } from "../record/overwritten.ts";
 import { enqueue, unsettledRefusal, unshelve, isUnsettledRefusal } from "../record/queue.ts";

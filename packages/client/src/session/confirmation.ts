@@ -1,4 +1,4 @@
-import type { AnyFlow, SubmitCommand } from "@sessions/core";
+import type { AnyFlow, SubmitCommand } from "@sessions/core/internal";
 import {
   consumeDrafts,
   noteConfirmation,

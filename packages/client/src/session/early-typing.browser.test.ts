@@ -1,4 +1,4 @@
-import { defineFlow, seenBy, step } from "@sessions/core";
+import { defineFlow, seenBy, step } from "@sessions/core/internal";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { submit } from "../../../core/src/testing/commands.ts";

@@ -9,7 +9,7 @@ import {
   type Snapshot,
   type Stamp,
   type Storable,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { emptyFields, inputFields, ownSlot, pickFields, type Fields } from "../record/drafts.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { seenBy, type Json } from "@sessions/core";
+import { seenBy, type Json } from "@sessions/core/internal";
 import { expect, test, vi } from "vitest";
 import { cancel, start, submit } from "../../../core/src/testing/commands.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";

@@ -1,4 +1,4 @@
-import { sameJson, type Outcome } from "@sessions/core";
+import { sameJson, type Outcome } from "@sessions/core/internal";
 import type { Fields } from "../record/drafts.ts";
 import type { SessionRecord, SubmissionOutcome } from "../record/record.ts";
 

@@ -1,4 +1,4 @@
-import { seenBy } from "@sessions/core";
+import { seenBy } from "@sessions/core/internal";
 import { expect, test, vi } from "vitest";
 import { start, submit } from "../../../core/src/testing/commands.ts";
 import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";

@@ -1,4 +1,4 @@
-import type { AnyFlow, ListReply, Snapshot } from "@sessions/core";
+import type { AnyFlow, ListReply, Snapshot } from "@sessions/core/internal";
 import { BLOCKED_TRIES, isRefused } from "../sync/http/answer.ts";
 import { backoffMs, later } from "../environment.ts";
 import { createListeners } from "../listeners.ts";

@@ -1,4 +1,4 @@
-import { fieldValues, idSchema, type AnyFlow, type DraftOf, type InputOf, type StepsOf } from "@sessions/core";
+import { fieldValues, idSchema, type AnyFlow, type DraftOf, type InputOf, type StepsOf } from "@sessions/core/internal";
 import { BLOCKED_TRIES, isRefused } from "../sync/http/answer.ts";
 import { createDeferred } from "../deferred.ts";
 import { backoffMs, isServerRender, later } from "../environment.ts";

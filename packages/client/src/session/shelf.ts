@@ -1,4 +1,4 @@
-import type { AnyFlow, Json } from "@sessions/core";
+import type { AnyFlow, Json } from "@sessions/core/internal";
 import { conflictingFields, shownFields } from "../record/conflict.ts";
 import type { Fields } from "../record/drafts.ts";
 import { unshelve } from "../record/queue.ts";

@@ -1,4 +1,4 @@
-import { advance, defineFlow, step, type Command, type Device, type Snapshot } from "@sessions/core";
+import { advance, defineFlow, step, type Command, type Device, type Snapshot } from "@sessions/core/internal";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { cancel as cancelOf, start, submit as submitOf } from "../../../core/src/testing/commands.ts";

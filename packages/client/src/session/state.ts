@@ -14,7 +14,7 @@ import {
   type StepsOf,
   type VisibleData,
   type VisibleInputs,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import type { FieldConflict } from "../record/conflict.ts";
 import { draftValues, type Fields } from "../record/drafts.ts";
 import type { Overwritten, SessionRecord, ShelvedEntry } from "../record/record.ts";

@@ -1,4 +1,4 @@
-import type { Outcome, Refusal } from "@sessions/core";
+import type { Outcome, Refusal } from "@sessions/core/internal";
 import type { SubmissionOutcome } from "../record/record.ts";
 
 /** How far a submission has come. Awaiting it awaits `settled`. */

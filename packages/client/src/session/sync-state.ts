@@ -1,4 +1,4 @@
-import type { AnyFlow } from "@sessions/core";
+import type { AnyFlow } from "@sessions/core/internal";
 import { isUnknown, type SessionRecord } from "../record/record.ts";
 import type { Connection } from "../sync/connection.ts";
 import type { EarlyAction } from "./early-actions.ts";

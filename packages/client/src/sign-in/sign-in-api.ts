@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { later, within, type Environment } from "../environment.ts";
 import { readAnswer, type Answer } from "../sync/http/answer.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";

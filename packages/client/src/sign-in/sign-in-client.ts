@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { browserEnvironment, type Environment } from "../environment.ts";
 import type { SessionsClient } from "../sessions.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";

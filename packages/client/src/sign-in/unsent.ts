@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { isUnsettled, type SessionRecord } from "../record/record.ts";
 import type { SessionsClient } from "../sessions.ts";
 import { syncs } from "../sync/sync.ts";

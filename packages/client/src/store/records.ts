@@ -1,4 +1,4 @@
-import { sameJson, type Json } from "@sessions/core";
+import { sameJson, type Json } from "@sessions/core/internal";
 import { entries, get } from "idb-keyval";
 import { DEVICE_KEY, type Database } from "./database.ts";
 import { emptyRecord, isUnsettled, compose, type RecordUpdate, type SessionRecord } from "../record/record.ts";

@@ -11,7 +11,7 @@ import {
   type ReceiptRequest,
   type WatchEvent,
   type WatchRequest,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { answerOf, AnswerError, type Answer } from "./http/answer.ts";
 import { within, type Environment } from "../environment.ts";
 import type { SessionTransport, WatchObserver } from "./http/transport.ts";

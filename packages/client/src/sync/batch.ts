@@ -1,4 +1,4 @@
-import { MAX_COMMANDS, type Command, type DraftCommand, type Snapshot } from "@sessions/core";
+import { MAX_COMMANDS, type Command, type DraftCommand, type Snapshot } from "@sessions/core/internal";
 import type { Store } from "../store/store.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];

@@ -1,4 +1,4 @@
-import type { Command } from "@sessions/core";
+import type { Command } from "@sessions/core/internal";
 import { backoffMs, type Environment } from "../environment.ts";
 import { createTimer } from "./timer.ts";
 

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION, type AnyFlow, type Device, type Snapshot, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type AnyFlow, type Device, type Snapshot, type WatchEvent } from "@sessions/core/internal";
 import type { Environment } from "../environment.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import type { Store } from "../store/store.ts";

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION } from "@sessions/core";
+import { PROTOCOL_VERSION } from "@sessions/core/internal";
 import type { ClockOffset } from "../store/clock-offset.ts";
 import type { Environment } from "../environment.ts";
 

@@ -1,4 +1,4 @@
-import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core";
+import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core/internal";
 import { backoffMs, later, type Environment } from "../environment.ts";
 import { busyMsOf } from "../record/reply.ts";
 import { answerOf, BLOCKED_TRIES, isFinal } from "./http/answer.ts";

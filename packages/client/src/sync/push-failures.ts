@@ -1,4 +1,4 @@
-import type { Command, Refusal } from "@sessions/core";
+import type { Command, Refusal } from "@sessions/core/internal";
 import { backoffMs, TimeoutError, type Environment } from "../environment.ts";
 import type { Api } from "./api.ts";
 import type { Batch } from "./batch.ts";

@@ -1,4 +1,4 @@
-import type { AnyFlow, Command, Device, PushReply } from "@sessions/core";
+import type { AnyFlow, Command, Device, PushReply } from "@sessions/core/internal";
 import type { Environment } from "../environment.ts";
 import { emptyRecord } from "../record/record.ts";
 import { applyReply } from "../record/reply.ts";

@@ -1,4 +1,4 @@
-import type { AnyFlow, Device, SessionsError } from "@sessions/core";
+import type { AnyFlow, Device, SessionsError } from "@sessions/core/internal";
 import { storedClockOffset } from "../store/clock-offset.ts";
 import { createPersistenceRequest } from "../store/persistence.ts";
 import { isServerRender, type Environment } from "../environment.ts";

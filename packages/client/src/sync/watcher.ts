@@ -1,4 +1,4 @@
-import type { WatchEvent } from "@sessions/core";
+import type { WatchEvent } from "@sessions/core/internal";
 import { backoffMs } from "../environment.ts";
 import { createChanges, type ChangesOptions } from "./changes.ts";
 import { ASK_MS, createPolling } from "./polling.ts";

@@ -1,4 +1,4 @@
-import { seenBy, type Device } from "@sessions/core";
+import { seenBy, type Device } from "@sessions/core/internal";
 import { expect, vi } from "vitest";
 import type { Session } from "../session/session.ts";
 import { submit } from "../../../core/src/testing/commands.ts";

@@ -11,7 +11,7 @@ import {
   type Outcome,
   type DraftField,
   type Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { z } from "zod";
 import { draft, idOf, start, submit } from "../../../core/src/testing/commands.ts";
 import { applySnapshot } from "../record/snapshot.ts";

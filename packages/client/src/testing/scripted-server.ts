@@ -12,7 +12,7 @@ import {
   type PushRequest,
   type Refusal,
   type Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { TRPCClientError } from "@trpc/client";
 import type { SessionTransport, WatchObserver } from "../sync/http/transport.ts";
 

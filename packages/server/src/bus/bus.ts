@@ -1,4 +1,4 @@
-import type { Json } from "@sessions/core";
+import type { Json } from "@sessions/core/internal";
 
 /** A message that a session has a new revision. It never holds the session's data: readers ask the database. */
 export interface SessionNotice {

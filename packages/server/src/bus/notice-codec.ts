@@ -1,4 +1,4 @@
-import type { Json } from "@sessions/core";
+import type { Json } from "@sessions/core/internal";
 import type { Notice } from "./bus.ts";
 
 /** The longest payload that Postgres takes in a NOTIFY, in bytes. One that is longer would fail the others with it. */

@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { Bus, BusListener, Notice } from "./bus.ts";
 import { ListeningConnection, type ListeningClient } from "./listening-connection.ts";
 import { decodeNotice } from "./notice-codec.ts";

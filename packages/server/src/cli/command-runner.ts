@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { databaseFault } from "../postgres/errors.ts";
 import { connect, type Connection } from "./connection.ts";
 import { exitCodes, interruptionOf } from "./exit-code.ts";

@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { createKysely } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";

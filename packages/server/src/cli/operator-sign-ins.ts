@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type pg from "pg";
 import { sql } from "kysely";
-import type { SessionsError } from "@sessions/core";
+import type { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { postgresBus } from "../bus/postgres-bus.ts";
 import type { OwnerTables } from "../postgres/tables.ts";

@@ -6,7 +6,7 @@ const ENTRY = "\0page";
 // The page of an application. Its parts are on `lab`, for a test to use.
 const page = `
   import { createSessionsClient } from "@sessions/client";
-  import { defineFlow, step } from "@sessions/core";
+  import { defineFlow, step } from "@sessions/core/internal";
   import { z } from "zod";
   const text = z.object({ text: z.string() });
   const notes = defineFlow({ name: "notes", version: 1, steps: {

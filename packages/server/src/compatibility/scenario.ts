@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { v7 as uuidv7 } from "uuid";
 import { expect } from "vitest";
 import { z } from "zod";
-import { defineFlow, PROTOCOL_VERSION, step, type ListReply, type WatchEvent } from "@sessions/core";
+import { defineFlow, PROTOCOL_VERSION, step, type ListReply, type WatchEvent } from "@sessions/core/internal";
 import { createSessions, maxCompletions, maxOpenSessions, serve, type Bus, type Database } from "../index.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "../flows/rows/tables.ts";

@@ -1,7 +1,7 @@
 import { TRPCClientError } from "@trpc/client";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core/internal";
 import { createBank, createLedger, start, submit } from "../testing/bank.ts";
 import { adapters, clientOf, createHost, type Host, type Running } from "../testing/host.ts";
 import { freshDatabase } from "../testing/postgres.ts";

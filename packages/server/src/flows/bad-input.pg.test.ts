@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
-import { MAX_INPUT_LENGTH, PROTOCOL_VERSION, type Json } from "@sessions/core";
+import { MAX_INPUT_LENGTH, PROTOCOL_VERSION, type Json } from "@sessions/core/internal";
 import { draft, start, submit } from "../testing/bank.ts";
 import { rawPushes } from "../testing/fuzz/raw-pushes.ts";
 

@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import { expireIfDue, type Snapshot } from "@sessions/core";
+import { expireIfDue, type Snapshot } from "@sessions/core/internal";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { Tables } from "./rows/tables.ts";
 import { moveToArchive } from "./rows/archive.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MAX_COMMANDS } from "@sessions/core";
+import { MAX_COMMANDS } from "@sessions/core/internal";
 import { rawPushes } from "../testing/fuzz/raw-pushes.ts";
 
 const { post, pushText, raw, refusalsOf, nothingChanged } = await rawPushes();

@@ -14,7 +14,7 @@ import {
   type Snapshot,
   type WatchEvent,
   type WatchRequest,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import type { CommandProcessor } from "./commands/command-processor.ts";
 import type { OwnerConnections } from "../postgres/connection/owner-connections.ts";
 import { CatchUp } from "./reads/catch-up.ts";

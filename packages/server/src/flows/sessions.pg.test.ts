@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
-import type { Command, Snapshot } from "@sessions/core";
+import type { Command, Snapshot } from "@sessions/core/internal";
 import { cancel, draft, start, submit, TestClient } from "../testing/bank.ts";
 import { accepted, twoNodes } from "../testing/two-nodes.ts";
 

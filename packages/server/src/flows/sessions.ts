@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import { redact, SessionsError, type Snapshot } from "@sessions/core";
+import { redact, SessionsError, type Snapshot } from "@sessions/core/internal";
 import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import { boundsFrom, type Bounds } from "./configuration/bounds.ts";
 import type { Bus } from "../bus/bus.ts";

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
-import { seenBy, type AnyFlow, type Command, type Json, type Outcome } from "@sessions/core";
+import { seenBy, type AnyFlow, type Command, type Json, type Outcome } from "@sessions/core/internal";
 import * as commands from "../../../core/src/testing/commands.ts";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
 import { createKysely } from "../postgres/database.ts";

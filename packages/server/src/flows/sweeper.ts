@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { Expiry } from "./expiry.ts";
 import { isDataError } from "../postgres/errors.ts";
 import { listDueSessions } from "./rows/active.ts";

@@ -1,5 +1,5 @@
 import { TRPCError } from "@trpc/server";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { TurnTimedOut } from "../postgres/connection/keyed-queue.ts";
 import { databaseFault } from "../postgres/errors.ts";
 import { RateLimited } from "./reads/limited-reads.ts";

@@ -3,7 +3,7 @@ import type { Migration } from "kysely/migration";
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, expect, test } from "vitest";
-import type { Command } from "@sessions/core";
+import type { Command } from "@sessions/core/internal";
 import { createKysely } from "../postgres/database.ts";
 import { migrate } from "../postgres/migrations.ts";
 import { migrationsOf } from "./rows/migrations.ts";

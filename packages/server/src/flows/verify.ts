@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { sameJson, type Json } from "@sessions/core";
+import { sameJson, type Json } from "@sessions/core/internal";
 import { loadArchived } from "./rows/archive.ts";
 import { loadActive } from "./rows/active.ts";
 import { loadHistory } from "./rows/history.ts";

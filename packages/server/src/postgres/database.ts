@@ -6,7 +6,7 @@ import {
   type PGliteDialectConfig,
   type PostgresPool,
 } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { withFixedSettings, type FixedSettingsOptions } from "./connection/fixed-settings.ts";
 import { withPreparedStatements } from "./connection/prepared-statements.ts";
 import { withClientErrorListeners } from "./connection/client-errors.ts";

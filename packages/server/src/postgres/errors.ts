@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { connectionProblem } from "./connection/connection-problem.ts";
 
 /** The five-character SQLSTATE of a Postgres error, or the system's code of a connection error. */

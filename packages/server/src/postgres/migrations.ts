@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { OwnerTables } from "./tables.ts";
 
 /** The migrations of one part of the server. */

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import type { Device } from "@sessions/core";
+import type { Device } from "@sessions/core/internal";
 import type { OwnerTables } from "./tables.ts";
 import { time } from "./values.ts";
 

@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { Partition, Partitions } from "./partitions.ts";
 
 /** How long ended sessions and their history are kept: for ever, or a number of whole months. */

@@ -1,4 +1,4 @@
-import { durationMs, SessionsError, type Duration } from "@sessions/core";
+import { durationMs, SessionsError, type Duration } from "@sessions/core/internal";
 
 /** An authentication assurance level of NIST SP 800-63B-4. */
 export type Level = "aal1" | "aal2" | "aal3";

@@ -1,4 +1,4 @@
-import { durationMs, SessionsError, toStorableJson, type Duration } from "@sessions/core";
+import { durationMs, SessionsError, toStorableJson, type Duration } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { logFault } from "../report.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";

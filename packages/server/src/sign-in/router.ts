@@ -1,6 +1,6 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { Ending } from "./keeper/sign-in-keeper.ts";
 import { RequestVisit } from "./visit/request-visit.ts";
 import type { VisitedSignIn } from "./visit/visited-sign-in.ts";

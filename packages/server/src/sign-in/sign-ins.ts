@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { expressMiddleware, type ExpressMiddleware } from "./adapters/express.ts";
 import { fastifyPlugin, type FastifyPlugin } from "./adapters/fastify.ts";
 import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";

@@ -11,9 +11,17 @@ import {
   type Json,
   type StartCommand,
   type SubmitCommand,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import * as commands from "../../../core/src/testing/commands.ts";
-import { createSessions, maxCompletions, maxOpenSessions, serve, type DatabaseKind, type Sessions, type SessionsOptions } from "../index.ts";
+import {
+  createSessions,
+  maxCompletions,
+  maxOpenSessions,
+  serve,
+  type DatabaseKind,
+  type Sessions,
+  type SessionsOptions,
+} from "../index.ts";
 import { directUrls } from "./direct-url.ts";
 
 declare module "../flows/configuration/served-flow.ts" {

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { PROTOCOL_VERSION, type Snapshot, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type Snapshot, type WatchEvent } from "@sessions/core/internal";
 import type { Sessions } from "../index.ts";
 
 /** Collects every snapshot that a node sends to a watcher, in order. Resolves when the stream has begun. */

@@ -1,4 +1,4 @@
-import type { Json, Snapshot, Stamp } from "@sessions/core";
+import type { Json, Snapshot, Stamp } from "@sessions/core/internal";
 import { expect, test } from "vitest";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
 import { DraftChecks } from "./drafts.ts";

@@ -1,4 +1,4 @@
-import { hasSeen, sameJson, type Json, type DraftField, type Snapshot } from "@sessions/core";
+import { hasSeen, sameJson, type Json, type DraftField, type Snapshot } from "@sessions/core/internal";
 import type { SessionRecord } from "../../../client/src/record/record.ts";
 import { InvariantBroken, shortId } from "../journal.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";

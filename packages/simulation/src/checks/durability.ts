@@ -1,5 +1,5 @@
 import type { SessionState, SubmissionHandle, SubmissionOutcome } from "@sessions/client";
-import { sameJson, type Snapshot } from "@sessions/core";
+import { sameJson, type Snapshot } from "@sessions/core/internal";
 import { migratedInput, type SubmittedInput } from "../flows.ts";
 import { InvariantBroken, shortId, type Journal } from "../journal.ts";
 import type { ReplyChecks } from "./replies.ts";

@@ -7,7 +7,7 @@ import {
   type ReceiptRequest,
   type Refusal,
   type Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { InvariantBroken, shortId } from "../journal.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { liftSession, sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core";
+import { liftSession, sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core/internal";
 import type { SessionState } from "@sessions/client";
 import { currentProcess } from "../simulated-process.ts";
 import { InvariantBroken, shortId } from "../journal.ts";

@@ -9,7 +9,7 @@ import {
   type ReadReply,
   type ReceiptReply,
   type WatchEvent,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import type { TRPCClient } from "@trpc/client";
 import { initTRPC } from "@trpc/server";
 import { expectTypeOf, test } from "vitest";

@@ -5,7 +5,7 @@ import {
   watchRequestSchema,
   type PushReply,
   type ReadReply,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { initTRPC, TRPCError } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";

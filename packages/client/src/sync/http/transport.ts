@@ -9,7 +9,7 @@ import type {
   ReceiptRequest,
   WatchEvent,
   WatchRequest,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { createTRPCUntypedClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import type { AnyRouter } from "@trpc/server";
 import { AnswerError, isHtml, readAnswer, UnansweredError, withoutQuery } from "./answer.ts";

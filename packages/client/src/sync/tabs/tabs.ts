@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core/internal";
 import { createElection, isHidden } from "./election.ts";
 import { isServerRender, type Environment } from "../../environment.ts";
 import { createTimer } from "../timer.ts";

@@ -1,4 +1,4 @@
-import type { Outcome } from "@sessions/core";
+import type { Outcome } from "@sessions/core/internal";
 import { QueueFull } from "../../postgres/committer.ts";
 import { TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
 import { isTimedOut } from "../../postgres/errors.ts";

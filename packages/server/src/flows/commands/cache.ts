@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Json } from "@sessions/core";
+import type { Json } from "@sessions/core/internal";
 import type { StoredSession } from "../rows/stored-session.ts";
 
 /**

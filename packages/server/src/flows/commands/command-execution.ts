@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { createParser, SessionsError, type Command, type Device, type Snapshot } from "@sessions/core";
+import { createParser, SessionsError, type Command, type Device, type Snapshot } from "@sessions/core/internal";
 import { databaseFault, isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";

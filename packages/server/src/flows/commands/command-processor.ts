@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from "@sessions/core";
+import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from "@sessions/core/internal";
 import type { SessionNotice } from "../../bus/bus.ts";
 import type { Identity } from "../configuration/identity.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";

@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { defineFlow, PROTOCOL_VERSION, step, type WatchEvent } from "@sessions/core";
+import { defineFlow, PROTOCOL_VERSION, step, type WatchEvent } from "@sessions/core/internal";
 import { createSessions, serve, type SessionsOptions } from "../../index.ts";
 import { createBank, createLedger, start, submit, TestClient, type Context } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";

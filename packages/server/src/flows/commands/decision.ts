@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from "kysely";
-import { SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core";
+import { SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core/internal";
 import type { Bounds } from "../configuration/bounds.ts";
 import { HandlerFailed, runHandlers } from "./handlers.ts";
 import { judge, refusedOutcome, type JudgementContext } from "./judgement.ts";

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
-import type { Device } from "@sessions/core";
+import type { Device } from "@sessions/core/internal";
 import { recordDevice } from "../../postgres/owner.ts";
 import type { OwnerTables } from "../../postgres/tables.ts";
 

@@ -1,4 +1,4 @@
-import type { Device, DraftCommand, Outcome } from "@sessions/core";
+import type { Device, DraftCommand, Outcome } from "@sessions/core/internal";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
 import { NO_RECEIPTS } from "../rows/receipts.ts";
 import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";

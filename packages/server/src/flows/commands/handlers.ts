@@ -1,6 +1,13 @@
 import type { Transaction } from "kysely";
 import type { z } from "zod";
-import { toStorableJson, type Advanced, type FaultCode, type Json, type Refusal, type Snapshot } from "@sessions/core";
+import {
+  toStorableJson,
+  type Advanced,
+  type FaultCode,
+  type Json,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core/internal";
 import { errorCode, isTransient } from "../../postgres/errors.ts";
 import type { ApplicationTables, Handler, Rejection, ServedFlow } from "../configuration/served-flow.ts";
 import { withTimeLimit } from "../../time-limit.ts";

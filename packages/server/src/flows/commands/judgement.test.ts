@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
-import { advance, MAX_SESSION_COMMANDS, type Command, type Json } from "@sessions/core";
+import { advance, MAX_SESSION_COMMANDS, type Command, type Json } from "@sessions/core/internal";
 import { judge, refusedOutcome } from "./judgement.ts";
 import { serve } from "../configuration/served-flow.ts";
 import { nextRevision, type StoredSession } from "../rows/stored-session.ts";

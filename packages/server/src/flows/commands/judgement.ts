@@ -7,7 +7,7 @@ import {
   type Outcome,
   type Refusal,
   SessionsError,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { proofRefusal, type Proof } from "../configuration/proof.ts";
 import type { ServedFlow } from "../configuration/served-flow.ts";
 import { matchReceipt, type StoredSession } from "../rows/stored-session.ts";

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
-import type { Command } from "@sessions/core";
+import type { Command } from "@sessions/core/internal";
 import { defaultBounds } from "../configuration/bounds.ts";
 import { oversizeRefusal, groupDraftCommands } from "./push-parser.ts";
 

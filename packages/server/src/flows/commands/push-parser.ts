@@ -1,4 +1,11 @@
-import { commandSchema, boundedIssues, MAX_COMMANDS, type Command, type Outcome, type Refusal } from "@sessions/core";
+import {
+  commandSchema,
+  boundedIssues,
+  MAX_COMMANDS,
+  type Command,
+  type Outcome,
+  type Refusal,
+} from "@sessions/core/internal";
 import type { Bounds } from "../configuration/bounds.ts";
 import { refusedOutcome } from "./judgement.ts";
 

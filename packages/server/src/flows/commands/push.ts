@@ -5,7 +5,7 @@ import {
   type Outcome,
   type PushReply,
   type Snapshot,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import { forEachConcurrently } from "../../concurrency.ts";
 import type { Identity } from "../configuration/identity.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";

@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 
 /** The most that one owner, one request and one node may use, in any flow. Each is an option of `createSessions`. A usage rule of one flow is a `Limit`. */
 export interface Bounds {

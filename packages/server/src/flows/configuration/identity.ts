@@ -1,5 +1,5 @@
 import { TRPCError } from "@trpc/server";
-import { assuranceLevels, SessionsError, toStorableJson, type AssuranceLevel } from "@sessions/core";
+import { assuranceLevels, SessionsError, toStorableJson, type AssuranceLevel } from "@sessions/core/internal";
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** Who makes a request, and what is known of their sign-in. */

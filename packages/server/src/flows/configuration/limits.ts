@@ -1,6 +1,6 @@
 import type { Transaction } from "kysely";
 import { Temporal } from "temporal-polyfill";
-import { durationMs, SessionsError, type Duration, type Refusal } from "@sessions/core";
+import { durationMs, SessionsError, type Duration, type Refusal } from "@sessions/core/internal";
 import { nthNewestCompletionMs } from "../rows/archive.ts";
 import { countOpenSessions } from "../rows/active.ts";
 import type { Tables } from "../rows/tables.ts";

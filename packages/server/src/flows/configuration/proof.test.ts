@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { defineFlow, step, type AnyFlow, type FlowOptions, type Snapshot, type Steps } from "@sessions/core";
+import { defineFlow, step, type AnyFlow, type FlowOptions, type Snapshot, type Steps } from "@sessions/core/internal";
 import { proofRefusal, type Proof } from "./proof.ts";
 import { serve } from "./served-flow.ts";
 

@@ -7,7 +7,7 @@ import {
   type Refusal,
   type Snapshot,
   type Step,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import type { Identity } from "./identity.ts";
 
 /** How old the proof of a person may be, in milliseconds, and how sure it must be. */

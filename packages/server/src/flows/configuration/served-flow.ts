@@ -13,7 +13,7 @@ import {
   type ResultOf,
   type StepsOf,
   type StepsWithOutput,
-} from "@sessions/core";
+} from "@sessions/core/internal";
 import type { Limit } from "./limits.ts";
 import { checkProofs } from "./proof.ts";
 

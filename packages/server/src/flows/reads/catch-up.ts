@@ -1,4 +1,4 @@
-import type { Snapshot } from "@sessions/core";
+import type { Snapshot } from "@sessions/core/internal";
 import type { RunInTurn, MissingSessions, Reader } from "./reader.ts";
 
 /** A page of the sessions that a client lacks. */

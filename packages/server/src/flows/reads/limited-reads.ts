@@ -1,4 +1,4 @@
-import type { Snapshot } from "@sessions/core";
+import type { Snapshot } from "@sessions/core/internal";
 import { jsonBytes } from "../../json-bytes.ts";
 import type { ReadQueue } from "./read-queue.ts";
 import type { RunInTurn } from "./reader.ts";

@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
-import { PROTOCOL_VERSION, type ListReply, type Snapshot, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type ListReply, type Snapshot, type WatchEvent } from "@sessions/core/internal";
 import { cancel, createBank, draft, start, submit, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 

@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { ListReply, ListRequest, Outcome, Snapshot } from "@sessions/core";
+import type { ListReply, ListRequest, Outcome, Snapshot } from "@sessions/core/internal";
 import { listArchivedRevisions, listArchived, listEndedSince, loadArchived, listByIds } from "../rows/archive.ts";
 import { listActive, listActiveRevisions, loadActive } from "../rows/active.ts";
 import type { SessionPage } from "../rows/page.ts";

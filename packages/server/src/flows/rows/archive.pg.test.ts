@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
-import type { Command } from "@sessions/core";
+import type { Command } from "@sessions/core/internal";
 import { cancel, createBank, draft, notes, start, submit, TestClient } from "../../testing/bank.ts";
 import { accepted, twoNodes } from "../../testing/two-nodes.ts";
 

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { ListRequest } from "@sessions/core";
+import type { ListRequest } from "@sessions/core/internal";
 import type { HistoryEntry, StoredSession } from "./stored-session.ts";
 import { deleteActive } from "./active.ts";
 import { insertHistoryEntry } from "./history.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { applyChange, type Snapshot } from "@sessions/core";
+import { applyChange, type Snapshot } from "@sessions/core/internal";
 import { loadHistory } from "./history.ts";
 import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "./tables.ts";

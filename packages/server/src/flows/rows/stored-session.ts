@@ -1,6 +1,6 @@
 import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
-import { toStorableJson, type HistoryChange, type Command, type Device, type Snapshot } from "@sessions/core";
+import { toStorableJson, type HistoryChange, type Command, type Device, type Snapshot } from "@sessions/core/internal";
 import { chainHash } from "../../postgres/chain-hash.ts";
 import type { StoredState } from "./tables.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";

@@ -1,4 +1,4 @@
-import type { Snapshot, Status } from "@sessions/core";
+import type { Snapshot, Status } from "@sessions/core/internal";
 import type { OwnerTables } from "../../postgres/tables.ts";
 import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
 

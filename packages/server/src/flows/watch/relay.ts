@@ -1,4 +1,4 @@
-import type { Snapshot } from "@sessions/core";
+import type { Snapshot } from "@sessions/core/internal";
 import type { Bus, Notice, SessionNotice } from "../../bus/bus.ts";
 import { forEachConcurrently } from "../../concurrency.ts";
 import type { SentRevisions, WatchHub } from "./watch-hub.ts";

@@ -1,7 +1,7 @@
 import { Client, Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PROTOCOL_VERSION } from "@sessions/core";
+import { PROTOCOL_VERSION } from "@sessions/core/internal";
 import { postgresBus } from "../../index.ts";
 import { createBank, start, TestClient } from "../../testing/bank.ts";
 import { adapters, createPlainHost, type Running } from "../../testing/host.ts";

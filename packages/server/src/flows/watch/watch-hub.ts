@@ -1,4 +1,4 @@
-import type { Snapshot } from "@sessions/core";
+import type { Snapshot } from "@sessions/core/internal";
 import { jsonBytes } from "../../json-bytes.ts";
 
 /** How many ended sessions of an owner are remembered, so that no older revision is sent after their end. */

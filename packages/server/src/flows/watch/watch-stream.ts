@@ -1,4 +1,4 @@
-import type { Snapshot } from "@sessions/core";
+import type { Snapshot } from "@sessions/core/internal";
 import { CatchUp } from "../reads/catch-up.ts";
 import { snapshotBytes } from "../reads/limited-reads.ts";
 import type { RunInTurn, Reader } from "../reads/reader.ts";

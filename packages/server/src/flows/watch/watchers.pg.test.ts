@@ -8,7 +8,7 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core/internal";
 import type { Bus } from "../../index.ts";
 import { createBank, draft, start, TestClient } from "../../testing/bank.ts";
 import { adapters, createPlainHost } from "../../testing/host.ts";

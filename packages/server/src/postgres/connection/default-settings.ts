@@ -1,5 +1,5 @@
 import { CompiledQuery, type DatabaseConnection, type Driver } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { inTransaction } from "./transaction.ts";
 
 /** How long the defaults of a database are cached, in milliseconds. */

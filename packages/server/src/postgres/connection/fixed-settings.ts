@@ -1,5 +1,5 @@
 import type { DatabaseConnection, Dialect, DialectAdapter, Driver } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { withTimeLimit } from "../../time-limit.ts";
 import { DefaultSettingsCache } from "./default-settings.ts";
 import { KeyedQueue, TurnTimedOut } from "./keyed-queue.ts";

@@ -1,5 +1,5 @@
 import { KeyedQueue, TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { databaseFault } from "../../postgres/errors.ts";
 import type { Lifetime } from "../lifetime.ts";
 import { loadArchived } from "../rows/archive.ts";

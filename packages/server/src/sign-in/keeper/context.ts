@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { DatabaseKind } from "../../postgres/database.ts";
 import { databaseFault, isTimedOut } from "../../postgres/errors.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";

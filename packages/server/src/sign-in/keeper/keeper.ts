@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../../bus/bus.ts";
 import { removeClientErrorListeners } from "../../postgres/connection/client-errors.ts";
 import { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";

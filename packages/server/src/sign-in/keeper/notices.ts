@@ -1,4 +1,4 @@
-import type { Json } from "@sessions/core";
+import type { Json } from "@sessions/core/internal";
 
 /** What nodes tell each other about sign-ins. No notice holds more of a sign-in than its owner and its public id. */
 export type SignInChange =

@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { isDataError } from "../../postgres/errors.ts";
 import type { SweepOptions } from "../../repeated-sweeps.ts";
 import { listDue, listOutOfBucket, moveBucket, type SignInKey } from "../rows/live.ts";

@@ -1,5 +1,5 @@
 import { stringifySetCookie } from "cookie";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { RequestHead } from "./request-head.ts";
 
 /** Browsers drop a cookie of more than 4,096 bytes, some without its attributes, some with them. */

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from "node:crypto";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { base64url, bytesOf, tokenText, type Token } from "./token.ts";
 
 /** The facts of a live sign-in that a sealed copy carries, beside the owner, who is in the token. */

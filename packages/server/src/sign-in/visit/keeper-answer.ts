@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { databaseFault } from "../../postgres/errors.ts";
 import { withTimeLimit } from "../../time-limit.ts";
 import { VisitError } from "./visit-error.ts";

@@ -1,4 +1,4 @@
-import { SessionsError, toStorableJson } from "@sessions/core";
+import { SessionsError, toStorableJson } from "@sessions/core/internal";
 
 const MAX_OWNER = 200;
 const MAX_FACTORS = 10;

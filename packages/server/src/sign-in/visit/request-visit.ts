@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { durationMs, SessionsError, type Duration } from "@sessions/core";
+import { durationMs, SessionsError, type Duration } from "@sessions/core/internal";
 import { isFresh, isLevel, levelOf, type Level } from "../lifetime.ts";
 import type { Ending, LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
 import { isSafe } from "../request/cross-site.ts";

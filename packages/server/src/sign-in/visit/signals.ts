@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { SessionsError } from "@sessions/core";
+import type { SessionsError } from "@sessions/core/internal";
 import type { LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
 import { deviceLabel } from "../request/device-label.ts";
 import type { RequestHead } from "../request/request-head.ts";

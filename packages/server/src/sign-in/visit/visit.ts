@@ -1,4 +1,4 @@
-import type { Duration } from "@sessions/core";
+import type { Duration } from "@sessions/core/internal";
 import type { Level } from "../lifetime.ts";
 import type { Ending } from "../keeper/sign-in-keeper.ts";
 import type { VisitedSignIn } from "./visited-sign-in.ts";

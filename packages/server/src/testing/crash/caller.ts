@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { createTRPCClient, httpLink } from "@trpc/client";
 import { v7 as uuidv7 } from "uuid";
-import { PROTOCOL_VERSION, type Command, type Device, type Outcome } from "@sessions/core";
+import { PROTOCOL_VERSION, type Command, type Device, type Outcome } from "@sessions/core/internal";
 import { cancel, draft, start, submit } from "../bank.ts";
 import type { Random } from "../random.ts";
 import type { NodeRouter } from "./server-process.ts";

@@ -1,7 +1,7 @@
 import { sql, type Transaction } from "kysely";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
-import type { Command } from "@sessions/core";
+import type { Command } from "@sessions/core/internal";
 import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
 import { createBank, createLedger, draft, start, submit, TestClient, type LedgerRow } from "../bank.ts";

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION, type Command } from "@sessions/core";
+import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { createSessions } from "../../index.ts";

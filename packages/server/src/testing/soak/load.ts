@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { v7 as uuidv7 } from "uuid";
-import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core/internal";
 import type { Sessions } from "../../index.ts";
 import { cancel, draft, start, submit, TestClient } from "../bank.ts";
 import type { Random } from "../random.ts";

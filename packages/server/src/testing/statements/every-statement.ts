@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
-import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core";
+import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core/internal";
 import type { Bus, BusListener, DatabaseKind } from "../../index.ts";
 import { cancel, createBank, draft, start, submit, TestClient } from "../bank.ts";
 
