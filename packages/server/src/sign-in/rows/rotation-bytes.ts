@@ -1,16 +1,16 @@
 import type { RotationState } from "../token/rotation.ts";
 
 /**
- * A rotation state in bytes: one for the layout, one that tells which parts follow, then the parts in the order below.
+ * A rotation state in bytes: one for the layout, one that tells which parts follow, one for the restarts, then the parts in the order below.
  * A row and an entry of the cache hold it so, because there are many of them.
  */
 const LAYOUT = 1;
 
-const numbers = ["revision", "generation", "restarts"] as const;
+const numbers = ["revision", "generation"] as const;
 const times = ["startedMs"] as const;
 const optionalTimes = ["usedMs", "boundMs"] as const;
-const hashes = { hash: 32, nextHash: 32, salt: 16 } as const;
-const optionalBytes = { replacedHash: 32, branch: 8, previousBranch: 8 } as const;
+const hashes = { hash: 32, salt: 16 } as const;
+const optionalBytes = { nextHash: 32, replacedHash: 32, branch: 8, previousBranch: 8 } as const;
 
 const NUMBER_BYTES = 4;
 const TIME_BYTES = 6;
@@ -20,7 +20,7 @@ const requiredParts = entriesOf(hashes);
 const optionalParts = entriesOf(optionalBytes);
 
 const MAX_BYTES =
-  2 +
+  3 +
   numbers.length * NUMBER_BYTES +
   (times.length + optionalTimes.length) * TIME_BYTES +
   [...requiredParts, ...optionalParts].reduce((sum, [, size]) => sum + size, 0);
@@ -28,7 +28,7 @@ const MAX_BYTES =
 export function rotationToBytes(rotation: RotationState): Buffer {
   const bytes = Buffer.alloc(MAX_BYTES);
   let present = 0;
-  let at = 2;
+  let at = bytes.writeUInt8(rotation.restarts, 2);
   for (const name of numbers) at = bytes.writeUInt32BE(rotation[name], at);
   for (const name of times) at = bytes.writeUIntBE(rotation[name], at, TIME_BYTES);
   for (const [name, size] of requiredParts) at += writeText(bytes, rotation[name], at, size);
@@ -40,7 +40,7 @@ export function rotationToBytes(rotation: RotationState): Buffer {
   }
   for (const [index, [name, size]] of optionalParts.entries()) {
     const text = rotation[name];
-    if (text === null) continue;
+    if (text === null || text === "") continue;
     present |= 1 << (optionalTimes.length + index);
     at += writeText(bytes, text, at, size);
   }
@@ -52,7 +52,7 @@ export function rotationToBytes(rotation: RotationState): Buffer {
 export function rotationFromBytes(bytes: Buffer): RotationState {
   if (bytes[0] !== LAYOUT) throw new Error("The rotation state has a layout that this version does not know.");
   const present = bytes[1]!;
-  let at = 2;
+  let at = 3;
   const number = () => bytes.readUInt32BE((at += NUMBER_BYTES) - NUMBER_BYTES);
   const time = () => bytes.readUIntBE((at += TIME_BYTES) - TIME_BYTES, TIME_BYTES);
   const text = (size: number) => bytes.toString("base64url", at, (at += size));
@@ -61,16 +61,16 @@ export function rotationFromBytes(bytes: Buffer): RotationState {
   return {
     revision: number(),
     generation: number(),
-    restarts: number(),
+    restarts: bytes[2]!,
     startedMs: time(),
     hash: text(hashes.hash),
-    nextHash: text(hashes.nextHash),
     salt: text(hashes.salt),
     usedMs: has(0) ? time() : null,
     boundMs: has(1) ? time() : null,
-    replacedHash: has(2) ? text(optionalBytes.replacedHash) : null,
-    branch: has(3) ? text(optionalBytes.branch) : null,
-    previousBranch: has(4) ? text(optionalBytes.previousBranch) : null,
+    nextHash: has(2) ? text(optionalBytes.nextHash) : "",
+    replacedHash: has(3) ? text(optionalBytes.replacedHash) : null,
+    branch: has(4) ? text(optionalBytes.branch) : null,
+    previousBranch: has(5) ? text(optionalBytes.previousBranch) : null,
   };
 }
 

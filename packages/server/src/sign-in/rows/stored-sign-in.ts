@@ -17,12 +17,12 @@ export interface StoredSignIn {
   readonly rotation: RotationState;
   /** How often the sign-ins of everybody had been ended when this one began. */
   readonly epoch: number;
-  /** The number of the newest history entry. */
-  readonly lastEntry: number;
 }
 
 /** A sign-in with the end of its history, to which an entry can be added. */
 export interface ChainedSignIn extends StoredSignIn {
+  /** The number of the newest history entry. */
+  readonly lastEntry: number;
   /** The hash of the newest history entry. Null before the first one. */
   readonly lastHash: Uint8Array | null;
 }
