@@ -5,7 +5,7 @@ import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
-import { partitionedTables as partitionedSignInTables } from "../sign-in/rows/tables.ts";
+import { partitionedTables as partitionedSignInTables, type SignInTables } from "../sign-in/rows/tables.ts";
 import { createOperatorSignIns, hasSignInTables, openBus } from "./operator-sign-ins.ts";
 
 /** How long connecting may take, in milliseconds. */
@@ -25,6 +25,7 @@ export interface Connection {
   readonly db: Kysely<Tables>;
   readonly partitions: Partitions;
   readonly signIns: SignInKeeper;
+  readonly signInDb: Kysely<SignInTables>;
   readonly signInPartitions: Partitions;
   /** Whether the schema has tables of sign-ins. An application may have none. */
   hasSignIns(): Promise<boolean>;
@@ -60,6 +61,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     db: db.withSchema(schema),
     partitions: new Partitions(db, schema, partitionedTables),
     signIns,
+    signInDb: createKysely<SignInTables>(pool).withSchema(schema),
     signInPartitions: new Partitions(db, schema, partitionedSignInTables),
     hasSignIns: () => hasSignInTables(db, schema),
     announcedSignIns: async () => {

@@ -24,7 +24,7 @@ function listeningNode(options: Partial<SignInKeeperOptions> = {}): SignInKeeper
 
 beforeEach(async () => {
   await sessions("migrate", "--sign-ins");
-  await pool.query("delete from sessions.sign_in");
+  await pool.query("truncate sessions.sign_in, sessions.sign_in_archive, sessions.sign_in_event");
 });
 
 test("an application without sign-ins has no tables of them, and is told how to make them", async () => {
@@ -174,4 +174,40 @@ test("status counts sign-ins, sweep ends those that are due, and partitions list
   });
   const { stdout } = await sessions("partitions", "--ahead", "1");
   expect(stdout).toMatch(/^sign_in_archive_\d{4}_\d{2} {2}\d+ rows$/m);
+});
+
+test("verify checks sign-ins against their histories, and names the first that is broken", async () => {
+  const node = testKeeper(pool);
+  onTestFinished(() => node.close());
+  const { signIn: current } = await signIn(node, "ada");
+  await signIn(node, "ada", { current });
+  await node.end("ada", current.publicId, "signed_out", current);
+  const { signIn: own } = await signIn(node, "ada");
+  expect(await sessions("verify")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/ and \d+ sign-ins are whole/),
+  });
+  const changes = [
+    [current.publicId, 2, "has an entry 2 that was changed, or lacks it"],
+    [own.publicId, 1, "has an entry 1 that was changed, or lacks it"],
+  ] as const;
+  for (const [id, entry, reason] of changes) {
+    const where = `where sign_in_id = '${id}' and entry = ${entry}`;
+    const { rows } = await pool.query<{ body: string }>(`select body::text from sessions.sign_in_event ${where}`);
+    await pool.query(
+      `update sessions.sign_in_event set body = jsonb_set(body::jsonb, '{device}', '"forged"') ${where}`,
+    );
+    const { code, stdout } = await sessions("verify", "--json");
+    expect({ code, broken: (JSON.parse(stdout) as { signIns: object }).signIns }).toMatchObject({
+      code: 1,
+      broken: { broken: { signIn: id, reason } },
+    });
+    expect(stdout).not.toMatch(/forged|ada/);
+    await pool.query(`update sessions.sign_in_event set body = $1 ${where}`, [rows[0]!.body]);
+  }
+  await pool.query(`update sessions.sign_in set hash = '\\x00' where id = '${own.publicId}'`);
+  expect(await sessions("verify")).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining(`Sign-in ${own.publicId} has another hash than its entry 1.`),
+  });
 });

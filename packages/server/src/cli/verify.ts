@@ -1,22 +1,40 @@
 import type { Command } from "commander";
 import { verify } from "../flows/verify.ts";
+import { verifySignIns } from "../sign-in/verify.ts";
 import type { CommandRunner } from "./command-runner.ts";
+import { formatSignIns } from "./sweep.ts";
 
 export function addVerify(program: Command, run: CommandRunner): void {
   program
     .command("verify")
-    .description("check every session against its history, and name the first that is broken")
+    .description("check every session and sign-in against its history, and name the first that is broken")
     .action(() =>
-      run(async ({ sessions, db, partitions }, output) => {
+      run(async ({ sessions, signIns, hasSignIns, db, signInDb, partitions }, output) => {
         await sessions.check();
+        const withSignIns = await hasSignIns();
+        if (withSignIns) await signIns.checkMigrated();
         const firstMonth = (await partitions.list()).find(({ of }) => of === "session_archive")?.month;
         const onProgress = (count: number) => output.progress(`${count} sessions`);
         const { sessions: whole, broken } = await verify(db, { firstMonth, onProgress });
-        if (broken === null) return { lines: [`${whole} sessions are whole.`], json: { whole, broken } };
-        const { session, reason } = broken;
+        if (broken !== null) {
+          const { session, reason } = broken;
+          return {
+            lines: [`Session ${session} ${reason}. The ${whole} before it are whole.`],
+            json: { whole, broken: { session, reason } },
+            failed: true,
+          };
+        }
+        if (!withSignIns) return { lines: [`${whole} sessions are whole.`], json: { whole, broken } };
+
+        const verified = await verifySignIns(signInDb, (count) => output.progress(`${count} sign-ins`));
+        const json = { whole, broken, signIns: { whole: verified.signIns, broken: verified.broken } };
+        if (verified.broken === null) {
+          return { lines: [`${whole} sessions and ${formatSignIns(verified.signIns)} are whole.`], json };
+        }
+        const { signIn, reason } = verified.broken;
         return {
-          lines: [`Session ${session} ${reason}. The ${whole} before it are whole.`],
-          json: { whole, broken: { session, reason } },
+          lines: [`Sign-in ${signIn} ${reason}. The ${verified.signIns} before it are whole.`],
+          json: { ...json, signIns: { whole: verified.signIns, broken: { signIn, reason } } },
           failed: true,
         };
       }),
