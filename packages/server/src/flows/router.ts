@@ -162,7 +162,8 @@ export function createRouter({
       // Before the stream begins: a request of nobody fails as it does for the other procedures.
       const identity = await answer(() => identified(call));
       requireStream(identity.owner);
-      return untilSignInEnds(identity, call.signal, (signal) => eventsFor(identity.owner, call.input, signal));
+      const open = (signal: AbortSignal | undefined) => eventsFor(identity.owner, call.input, signal);
+      return untilSignInEnds(identity, call.signal, open, (fault) => trpcErrorOf(fault, report));
     }),
   });
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { SessionsError } from "@sessions/core";
 import type { Identity } from "../configuration/identity.ts";
 import { untilSignInEnds } from "./sign-in-end.ts";
 
@@ -31,11 +32,18 @@ function numbers() {
   return { open, tell: () => next.resolve() };
 }
 
+const reported: SessionsError[] = [];
+const watch = <Event>(identity: Identity, open: Parameters<typeof untilSignInEnds<Event>>[2], signal?: AbortSignal) =>
+  untilSignInEnds(identity, signal, open, (fault) => {
+    reported.push(fault);
+    return new Error("Answered.");
+  });
+
 const signedOut = { code: "UNAUTHORIZED", message: "The sign-in has ended." };
 
 test("S17: a stream whose sign-in ends is told that nobody is signed in, and gets nothing more", async () => {
   const { identity, end, waiting } = signIn();
-  const stream = untilSignInEnds(identity, undefined, numbers().open);
+  const stream = watch(identity, numbers().open);
   expect(await stream.next()).toEqual({ done: false, value: 1 });
   const next = stream.next();
   end();
@@ -46,7 +54,7 @@ test("S17: a stream whose sign-in ends is told that nobody is signed in, and get
 test("S17: an event that was made before the end of its sign-in is not sent after it", async () => {
   const { identity, end } = signIn();
   const made = Promise.withResolvers<void>();
-  const stream = untilSignInEnds(identity, undefined, async function* () {
+  const stream = watch(identity, async function* () {
     await made.promise;
     yield "made before";
   });
@@ -64,17 +72,17 @@ test("S17: a sign-in that ended before its stream began gets no event", async ()
       return () => {};
     },
   };
-  await expect(untilSignInEnds(identity, undefined, numbers().open).next()).rejects.toMatchObject(signedOut);
+  await expect(watch(identity, numbers().open).next()).rejects.toMatchObject(signedOut);
 });
 
 test("a stream that its reader or its node ends waits for its sign-in no more, and is no sign-out", async () => {
   const { identity, waiting } = signIn();
-  const left = untilSignInEnds(identity, undefined, numbers().open);
+  const left = watch(identity, numbers().open);
   await left.next();
   expect(waiting()).toBe(1);
   await left.return();
   const request = new AbortController();
-  const aborted = untilSignInEnds(identity, request.signal, numbers().open);
+  const aborted = watch(identity, numbers().open, request.signal);
   await aborted.next();
   request.abort();
   expect(await aborted.next()).toEqual({ done: true, value: undefined });
@@ -83,9 +91,28 @@ test("a stream that its reader or its node ends waits for its sign-in no more, a
 
 test("a stream of an application that cannot tell the end of a sign-in goes on", async () => {
   const { open, tell } = numbers();
-  const stream = untilSignInEnds({ owner: "ada" }, undefined, open);
+  const stream = watch({ owner: "ada" }, open);
   await stream.next();
   const next = stream.next();
   tell();
   expect(await next).toEqual({ done: false, value: 2 });
 });
+
+test.for<[string, () => unknown, RegExp]>([
+  [
+    "throws",
+    () => {
+      throw new Error("secret");
+    },
+    /^identify_failed: `onEnded` threw/,
+  ],
+  ["gives nothing to forget with", () => {}, /^context_invalid: `onEnded` returns a function/],
+])(
+  "a stream of an application whose `onEnded` %s is not opened, and the fault is reported",
+  async ([, onEnded, message]) => {
+    reported.length = 0;
+    const identity = { owner: "ada", onEnded } as Identity;
+    await expect(watch(identity, numbers().open).next()).rejects.toThrow("Answered.");
+    expect(reported.map((fault) => fault.message)).toEqual([expect.stringMatching(message)]);
+  },
+);

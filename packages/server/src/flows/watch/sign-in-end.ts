@@ -1,14 +1,17 @@
 import { TRPCError } from "@trpc/server";
+import { SessionsError } from "@sessions/core";
 import type { Identity } from "../configuration/identity.ts";
 
 /**
  * Runs a stream until its sign-in ends. Then the stream fails as the next call would: nobody is signed in.
- * `open` makes the events of the stream. They stop when its signal aborts.
+ * `open` makes the events of the stream. They stop when its signal aborts. `errorOf` reports a fault of the application's
+ * `onEnded`, and gives the answer to it.
  */
 export async function* untilSignInEnds<Event>(
   { onEnded }: Identity,
   signal: AbortSignal | undefined,
   open: (signal: AbortSignal | undefined) => AsyncGenerator<Event, void, undefined>,
+  errorOf: (fault: SessionsError) => Error,
 ): AsyncGenerator<Event, void, undefined> {
   if (onEnded === undefined) return yield* open(signal);
   const ending = new AbortController();
@@ -16,19 +19,36 @@ export async function* untilSignInEnds<Event>(
   const abort = () => ending.abort();
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort);
-  const forget = onEnded(() => {
+  const end = () => {
     hasEnded = true;
     abort();
-  });
+  };
+  let forget: (() => void) | undefined;
   try {
+    forget = subscribe(onEnded, end, errorOf);
     for await (const event of open(ending.signal)) {
       // The event may have been made before the end, and waits for nobody any more.
       if (hasEnded) break;
       yield event;
     }
   } finally {
-    forget();
+    forget?.();
     signal?.removeEventListener("abort", abort);
   }
   if (hasEnded) throw new TRPCError({ code: "UNAUTHORIZED", message: "The sign-in has ended." });
+}
+
+function subscribe(
+  onEnded: NonNullable<Identity["onEnded"]>,
+  end: () => void,
+  errorOf: (fault: SessionsError) => Error,
+): () => void {
+  let forget: unknown;
+  try {
+    forget = onEnded(end);
+  } catch (cause) {
+    throw errorOf(new SessionsError("identify_failed", "`onEnded` threw. The stream was not opened.", { cause }));
+  }
+  if (typeof forget === "function") return forget as () => void;
+  throw errorOf(new SessionsError("context_invalid", "`onEnded` returns a function that forgets `end`."));
 }
