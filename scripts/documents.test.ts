@@ -72,10 +72,11 @@ test("every test that the documents link to has the title that they give", () =>
 });
 
 test("a link to a test is read with the test's title", () => {
-  const markdown = String.raw`[S1: a \[b\], c](../d.test.ts), [e](f.ts) and [g](h/i.test.tsx)`;
+  const markdown = String.raw`[S1: a \[b\], c](../d.test.ts), [e](f.ts), [g](h/i.test.tsx) and [j](k-contract.ts)`;
   expect(testLinks(markdown)).toEqual([
     { title: "S1: a [b], c", path: "../d.test.ts" },
     { title: "g", path: "h/i.test.tsx" },
+    { title: "j", path: "k-contract.ts" },
   ]);
   const source = 'test("S1: a [b], c", () => {});\ntest.each(rows)(\n  "with %s",\n  () => call("d"),\n);\n// ("e")';
   expect(everyTitleIn(source)).toEqual(["S1: a [b], c", "with %s"]);

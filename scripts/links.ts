@@ -33,11 +33,16 @@ export function headings(markdown: string): readonly string[] {
   );
 }
 
-/** The links of a Markdown file to tests, `[title](path/of.test.ts)`: the titles and the paths. Code is left out. */
+/**
+ * The links of a Markdown file to tests, `[title](path/of.test.ts)`: the titles and the paths. A file of tests that other
+ * files run, `-contract.ts`, counts too. Code is left out.
+ */
 export function testLinks(markdown: string): readonly { readonly title: string; readonly path: string }[] {
   const prose = markdown.replaceAll(/^```.*?^```/gms, "");
-  return [...prose.matchAll(/\[((?:\\.|[^\\\]])*)\]\(([^)\s#]+\.test\.tsx?)\)/g)].map(([, title, path]) => ({
-    title: title!.replaceAll(/\\(.)/g, "$1"),
-    path: path!,
-  }));
+  return [...prose.matchAll(/\[((?:\\.|[^\\\]])*)\]\(([^)\s#]+(?:\.test\.tsx?|-contract\.ts))\)/g)].map(
+    ([, title, path]) => ({
+      title: title!.replaceAll(/\\(.)/g, "$1"),
+      path: path!,
+    }),
+  );
 }
