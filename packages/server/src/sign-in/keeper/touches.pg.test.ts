@@ -155,7 +155,7 @@ test.each(["touchOne", "touchMany"] as const)(
   },
 );
 
-test("touches are written on PGlite", async () => {
+test("touches are written on PGlite", { timeout: 120_000 }, async () => {
   const database = new PGlite();
   const node = testKeeper(database, options);
   await node.migrate();

@@ -53,16 +53,17 @@ async function send(db: Kysely<SignInTables>, text: string, values: unknown[]): 
 function textForOne(schema: string): string {
   return `
     with free as (
-      select id, last_used_at <= $5::text::timestamptz as due from "${schema}"."sign_in"
+      select owner_id, id, last_used_at <= $5::text::timestamptz as due from "${schema}"."sign_in"
       where owner_id = $1::text and id = $2::uuid
       for no key update skip locked
     ), made as (
       update "${schema}"."sign_in"
       set last_used_at = $3::text::timestamptz, ends_at = greatest(ends_at, $4::text::timestamptz)
-      where owner_id = $1::text and id = (select id from free where due)
-      returning id
+      where owner_id = $1::text and id = (select id from free where owner_id = $1::text and due)
+      returning owner_id
     )
-    select 1 as position from made union all select 1 from free where not due`;
+    select 1 as position from made where owner_id = $1::text
+    union all select 1 from free where owner_id = $1::text and not due`;
 }
 
 /** Positions count from 1. A list is one JSON text, because drivers send arrays in different ways. */

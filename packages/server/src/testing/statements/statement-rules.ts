@@ -102,11 +102,23 @@ function insertViolations(fields: Fields): readonly string[] {
   return literal ? ["an insert whose owner_id is no parameter"] : [];
 }
 
-/** Whether this is the sweep's query: it finds due sessions of any owner by a separate index. It locks and changes none. */
+/**
+ * The columns by whose indexes a query may look at the rows of all owners: for what is due, for what other nodes have
+ * changed, and for what ended with everybody's sign-ins.
+ */
+const columnsOfAll: Readonly<Record<string, readonly string[]>> = {
+  session: ["expires_bucket"],
+  sign_in: ["sweep_bucket", "epoch"],
+  sign_in_event: ["invalidates"],
+};
+
+/** Whether this is a query over the rows of all owners, by a separate index. It is bounded, and locks and changes none. */
 function isSweep(table: string, fields: Fields): boolean {
   const where = JSON.stringify(fields["whereClause"] ?? null);
   return (
-    table === "session" && where.includes("expires_bucket") && "limitCount" in fields && !("lockingClause" in fields)
+    (columnsOfAll[table] ?? []).some((column) => where.includes(`"${column}"`)) &&
+    "limitCount" in fields &&
+    !("lockingClause" in fields)
   );
 }
 

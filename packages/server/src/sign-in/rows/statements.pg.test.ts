@@ -1,0 +1,82 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { freshDatabase } from "../../testing/postgres.ts";
+import { signIn, testKeeper } from "../../testing/sign-ins.ts";
+import { recordingPool } from "../../testing/statements/statement-recorder.ts";
+import { isHot, violations } from "../../testing/statements/statement-rules.ts";
+import { GRACE_MS, OVERLAP_MS } from "../token/rotation.ts";
+import { lifetimeOf } from "../lifetime.ts";
+
+const { pool, url } = await freshDatabase();
+const volatile = new Set<string>();
+
+beforeAll(async () => {
+  await testKeeper(pool).migrate();
+  const { rows } = await pool.query<{ proname: string }>(
+    "select proname from pg_proc where provolatile = 'v' or (provolatile = 's' and pronargs = 0)",
+  );
+  for (const { proname } of rows) volatile.add(proname);
+});
+
+describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
+  test("every statement of sign-ins names its owner in each part, and no clock, volatile function or notification", async () => {
+    const { pool: recorded, sent } = recordingPool({ connectionString: url });
+    let nowMs = Date.now();
+    const clocks = { now: () => nowMs, elapsedMs: () => nowMs };
+    const rotateMs = 3_600_000;
+    const node = testKeeper(recorded, {
+      ...clocks,
+      databaseKind,
+      rotateMs,
+      lifetime: lifetimeOf({ idle: "6h", absolute: "30d" }),
+      atMost: { perOwner: 2, beyond: "end-oldest" },
+    });
+    const owner = `ada on ${databaseKind}`;
+    const begun = await signIn(node, owner);
+    nowMs += rotateMs;
+    const checked = await node.check(begun.token);
+    if (checked.kind !== "live" || checked.offer === null) throw new Error("No secret was offered.");
+    await node.check(checked.offer);
+    nowMs += OVERLAP_MS;
+    await node.check(checked.offer);
+    await node.noteSignal(begun.signIn, "place_changed");
+    nowMs += GRACE_MS;
+    await node.check(begun.token);
+    await node.endOf(begun.token);
+    const one = await signIn(node, owner);
+    await signIn(node, owner, { current: one.signIn });
+    await signIn(node, `${owner}, too`, { current: one.signIn });
+    for (let count = 0; count < 3; count += 1) await signIn(node, owner);
+    const { next } = await node.list(owner, { limit: 1 });
+    await node.list(owner, { after: next! });
+    const history = await node.history(owner, { limit: 1 });
+    await node.history(owner, { after: history.next! });
+    await node.end(owner, (await node.list(owner)).rows[0]!.publicId, "revoked");
+    await node.endOthers((await signIn(node, owner)).signIn);
+    await node.endAll(owner);
+    await signIn(node, owner);
+    await node.endEverybody();
+    const swept = await signIn(node, owner);
+    nowMs += 5 * rotateMs;
+    await node.check(swept.token);
+    await node.close();
+    const sweeping = testKeeper(recorded, { ...clocks, databaseKind });
+    nowMs += 3 * rotateMs;
+    await sweeping.sweep();
+    nowMs += 30 * 24 * rotateMs;
+    await sweeping.sweep();
+    await recorded.end();
+
+    const texts = [...new Set(sent.map(({ text }) => text))];
+    const isVolatile = (name: string) => volatile.has(name);
+    const hot: string[] = [];
+    for (const text of texts) {
+      if (await isHot(text, "sessions")) hot.push(text);
+      const found = await violations(text, { schema: "sessions", isVolatile, batches: databaseKind === "postgres" });
+      expect(found, text).toEqual([]);
+    }
+    expect(hot.length).toBeGreaterThanOrEqual(22);
+    for (const table of ["sign_in", "sign_in_archive", "sign_in_event", "owner"]) {
+      expect(hot.some((text) => new RegExp(`sessions"?\\."?${table}\\b`).test(text))).toBe(true);
+    }
+  });
+});
