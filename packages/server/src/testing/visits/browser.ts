@@ -16,6 +16,9 @@ export interface Sent {
   readonly body?: unknown;
 }
 
+/** The body of every answer, and every token that was issued, in this test file. */
+export const seen = { bodies: [] as string[], tokens: new Set<string>() };
+
 /** Sends one request with exactly these headers, which `fetch` would not do. */
 export async function send(url: string, { method = "GET", headers = {}, body }: Sent = {}): Promise<Answered> {
   const outgoing = request(url, { method, headers: { "content-type": "application/json", ...headers }, agent: false });
@@ -25,13 +28,20 @@ export async function send(url: string, { method = "GET", headers = {}, body }: 
   outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   const incoming = await response;
   const setCookies = incoming.headers["set-cookie"] ?? [];
-  return {
+  const answered = {
     status: incoming.statusCode!,
     headers: incoming.headers,
     setCookies,
     signInCookies: setCookies.filter((cookie) => /^(__Host-)?sign-in=/.test(cookie)),
     body: await text(incoming),
   };
+  seen.bodies.push(answered.body);
+  const issued = [
+    ...answered.signInCookies.map((cookie) => /=([^;]*)/.exec(cookie)![1]!),
+    answered.headers["sign-in-token"],
+  ];
+  for (const token of issued) if (token) seen.tokens.add(String(token));
+  return answered;
 }
 
 /** A browser on one site: it has a cookie jar, and tells where its requests come from. */
