@@ -1,6 +1,6 @@
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { SessionsError } from "@sessions/core";
+import type { SessionsError } from "@sessions/core/internal";
 import { freshDatabase } from "../testing/postgres.ts";
 import { testKeeper } from "../testing/sign-ins.ts";
 import { proxied } from "../testing/tcp-proxy.ts";

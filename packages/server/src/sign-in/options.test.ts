@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import { checkedOptions, type SignInsOptions } from "./options.ts";
 
 const database = {} as SignInsOptions["database"];

@@ -1,6 +1,6 @@
 import { Client, Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { PROTOCOL_VERSION } from "@sessions/core";
+import { PROTOCOL_VERSION } from "@sessions/core/internal";
 import { createSessions, postgresBus, serve } from "../index.ts";
 import { notes } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";

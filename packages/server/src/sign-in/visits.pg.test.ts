@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { SessionsError } from "@sessions/core";
+import type { SessionsError } from "@sessions/core/internal";
 import { freshDatabase } from "../testing/postgres.ts";
 import { seen } from "../testing/visits/browser.ts";
 import { hosts } from "../testing/visits/hosts.ts";

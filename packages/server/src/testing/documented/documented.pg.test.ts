@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
@@ -5,14 +8,17 @@ import { createSessions } from "../../index.ts";
 import { createLedger, ledgerOf, start, submit, TestClient, type Context } from "../bank.ts";
 import { sendMails, served, type Mail } from "./outbox.ts";
 import { freshDatabase } from "../postgres.ts";
+import { send } from "../visits/browser.ts";
 
 // The README copies its code from that file: scripts/documents.test.ts compares them.
 const { url } = await freshDatabase();
 vi.stubEnv("DATABASE_URL", url);
 const { appRouter, pool, sessions } = await import("./router.ts");
+const { app, signIns } = await import("./sign-ins.ts");
 await createLedger(pool);
 afterAll(async () => {
   await sessions.close();
+  await signIns.close();
   await pool.end();
 });
 
@@ -38,6 +44,20 @@ test("what the README shows takes a transfer to its end, and writes what the app
   });
   expect(await ledgerOf(pool, "ada")).toMatchObject([{ session_id: session }]);
   await expect(appRouter.createCaller({ user: null }).sessions.read({ session })).rejects.toThrow("Sign in first.");
+});
+
+test("what the README shows signs a person in who knows the password", async () => {
+  await signIns.migrate();
+  const server = createServer(app).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/sign-in`;
+  const signIn = (password: string) => send(url, { method: "POST", body: { name: "ada", password } });
+  expect((await signIn("difference engine")).status).toBe(401);
+  expect(await signIn("analytical engine")).toMatchObject({
+    body: '{"ok":true}',
+    signInCookies: [expect.stringMatching(/^sign-in=/)],
+  });
 });
 
 test("what the page on effects shows sends one mail for a completed transfer, and tries again what failed", async () => {

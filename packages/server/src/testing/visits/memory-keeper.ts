@@ -1,5 +1,5 @@
 import { hash, randomBytes, randomUUID } from "node:crypto";
-import { SessionsError } from "@sessions/core";
+import { SessionsError } from "@sessions/core/internal";
 import type { Ended, Ending, LiveSignIn, NewSignIn, SignInKeeper } from "../../sign-in/keeper/sign-in-keeper.ts";
 import { createRotation, present, type RotationState } from "../../sign-in/token/rotation.ts";
 import { base64url, ID_BYTES, type Token } from "../../sign-in/token/token.ts";
