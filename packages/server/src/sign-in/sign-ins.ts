@@ -85,9 +85,8 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
   const changes = new TokenChanges();
   const stop = keeper.onEnded((ended) => changes.note(ended));
   const ends = new SignInEnds(keeper, now);
-  const cookieSeconds = Math.floor(lifetime.absoluteMs / 1_000);
   const signals = decide && new Signals({ ...options, keeper, decide });
-  const visits = new Visits({ ...options, keeper, changes, ends, signals, cookieSeconds });
+  const visits = new Visits({ ...options, keeper, changes, ends, signals, absoluteMs: lifetime.absoluteMs });
   return {
     node: (req, res) => visits.answeringNode(req, res),
     express: () => expressMiddleware((req, res) => visits.answeringNode(req, res)),

@@ -12,8 +12,8 @@ import { createTokenWriter } from "./visit/token-writer.ts";
 
 export interface VisitsOptions extends OpenOptions {
   readonly trustProxy: boolean;
-  /** How long a browser keeps the cookie: as long as a sign-in may last from now on. */
-  readonly cookieSeconds: number;
+  /** How long a sign-in lasts from its last proof, in milliseconds. */
+  readonly absoluteMs: number;
 }
 
 /** The visits of one node. A request has one, however many parts of the application ask for it. */

@@ -4,16 +4,19 @@ import { tokenText } from "../token/token.ts";
 import type { Sealing } from "./sealing.ts";
 import type { TokenWriter } from "./visit-answer.ts";
 
+/** How long a browser keeps a cookie after its sign-in's absolute deadline: the clocks of nodes differ. */
+const LATE_MS = 60_000;
+
 export interface TokenWriterOptions {
   readonly request: RequestHead;
-  /** How long a browser keeps the cookie, in seconds. */
-  readonly cookieSeconds: number;
+  /** How long a sign-in lasts from its last proof, in milliseconds. */
+  readonly absoluteMs: number;
   readonly sealing: Sealing | undefined;
   readonly now: () => number;
 }
 
 /** Writes tokens into the headers of the answer to a request. */
-export function createTokenWriter({ request, cookieSeconds, sealing, now }: TokenWriterOptions): TokenWriter {
+export function createTokenWriter({ request, absoluteMs, sealing, now }: TokenWriterOptions): TokenWriter {
   return (headers, { way, token, signIn, isHeld }) => {
     if (way === "bearer") {
       if (token && !isHeld) headers.set("sign-in-token", tokenText(token));
@@ -21,7 +24,9 @@ export function createTokenWriter({ request, cookieSeconds, sealing, now }: Toke
     }
     if (!isHeld) {
       const value = token && tokenText(token);
-      headers.append("set-cookie", setCookie(request, { kind: "sign-in", value, maxAgeSeconds: cookieSeconds }));
+      const leftMs = (signIn?.provedMs ?? 0) + absoluteMs - now() + LATE_MS;
+      const maxAgeSeconds = Math.max(1, Math.ceil(leftMs / 1_000));
+      headers.append("set-cookie", setCookie(request, { kind: "sign-in", value, maxAgeSeconds }));
     }
     if (!sealing) return;
     const value = token && signIn && sealing.seal.seal(signIn, token, now());
