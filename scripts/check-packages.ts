@@ -27,6 +27,7 @@ const programs: Record<string, string> = {
     import { PGlite } from "@electric-sql/pglite";
     import { defineFlow, step } from "@sessions/core";
     import { createSessions, serve } from "@sessions/server";
+    import { createSignIns } from "@sessions/server/sign-in";
     import { z } from "zod";
     const flow = defineFlow({ name: "note", version: 1, steps: { text: step({ input: z.object({ text: z.string() }) }) } });
     const database = await PGlite.create();
@@ -39,6 +40,17 @@ const programs: Record<string, string> = {
     const reply = await server.push({ protocol: 1, owner: "ada", device: { id, name: "Node" }, commands });
     if (reply.outcomes[0].status !== "accepted") throw new Error(JSON.stringify(reply));
     await sessions.close();
+    const signIns = createSignIns({ database });
+    await signIns.migrate();
+    const request = new Request("https://bank.example/", { method: "POST" });
+    const response = await signIns.fetch(request, async (visit) => {
+      await visit.signInAs("ada", { factors: ["password"] });
+      return new Response(visit.owner);
+    });
+    const cookie = response.headers.getSetCookie()[0].split(";")[0];
+    const visit = await signIns.read(new Headers({ host: "bank.example", cookie }));
+    if (visit.owner !== "ada") throw new Error("The cookie lets nobody in.");
+    await signIns.close();
     await database.close();`,
 };
 
