@@ -36,6 +36,7 @@ export {
   type PartialInput,
   type FormValuesOf,
 } from "./flow/flow.ts";
+export { mapFields, pickFields } from "./fields.ts";
 export { idSchema } from "./id.ts";
 export { notStorable, parseInput, submittedInput } from "./session/input.ts";
 export { boundedIssues } from "./issues.ts";

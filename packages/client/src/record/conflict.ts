@@ -1,4 +1,6 @@
 import {
+  mapFields,
+  pickFields,
   stampDevice,
   withoutSeenFields,
   fieldValues,
@@ -13,16 +15,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core/internal";
-import {
-  dropDraft,
-  inputFields,
-  mapFields,
-  mergeDrafts,
-  pendingSubmissions,
-  pickFields,
-  seenStampsOf,
-  type Fields,
-} from "./drafts.ts";
+import { dropDraft, inputFields, mergeDrafts, pendingSubmissions, seenStampsOf, type Fields } from "./drafts.ts";
 import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];

@@ -2,9 +2,11 @@ import {
   hasSeen,
   stampDevice,
   fieldValues,
+  mapFields,
   mergeFields,
   newestOfEach,
   nextStamp,
+  pickFields,
   sameJson,
   seenStamps,
   draftFieldOf,
@@ -51,11 +53,6 @@ export function stampFields(
 /** Fields that are all empty. */
 export function emptyFields(names: readonly string[]): Fields {
   return Object.fromEntries(names.map((field) => [field, undefined]));
-}
-
-/** The fields that pass a test. */
-export function pickFields<T>(fields: Readonly<Record<string, T>>, test: (field: string, value: T) => boolean) {
-  return Object.fromEntries(Object.entries(fields).filter(([field, value]) => test(field, value)));
 }
 
 /** A shelved draft with only the fields that pass a test; an empty list if no field passes. */
@@ -160,9 +157,4 @@ export function newest(stamps: readonly Stamp[]): Stamp | undefined {
 /** When each field was typed. */
 export function stampsOf(slots: FieldDrafts): Record<string, Stamp> {
   return mapFields(slots, ({ at }) => at);
-}
-
-/** Every field with another value. */
-export function mapFields<T, U>(fields: Readonly<Record<string, T>>, map: (value: T, field: string) => U) {
-  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, map(value, field)]));
 }

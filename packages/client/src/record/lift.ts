@@ -1,4 +1,6 @@
 import {
+  mapFields,
+  pickFields,
   fieldValues,
   liftDrafts,
   liftInput,
@@ -13,7 +15,7 @@ import {
   type ShownSession,
   type Step,
 } from "@sessions/core/internal";
-import { mapFields, pickFields, stampsOf, type Fields } from "./drafts.ts";
+import { stampsOf, type Fields } from "./drafts.ts";
 import type { SessionRecord, ShelvedEntry } from "./record.ts";
 
 /**

@@ -1,4 +1,5 @@
 import {
+  pickFields,
   hasSeen,
   stampDevice,
   mergeFields,
@@ -12,7 +13,7 @@ import {
   type Stamp,
 } from "@sessions/core/internal";
 import { shelveDraft } from "./conflict.ts";
-import { dropDraft, filterShelvedFields, newest, ownSlot, pickFields, stampsOf } from "./drafts.ts";
+import { dropDraft, filterShelvedFields, newest, ownSlot, stampsOf } from "./drafts.ts";
 import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { withoutSeenFields, type Json, type Outcome, type Refusal } from "@sessions/core/internal";
-import { dropDraft, pickFields } from "./drafts.ts";
+import { pickFields, withoutSeenFields, type Json, type Outcome, type Refusal } from "@sessions/core/internal";
+import { dropDraft } from "./drafts.ts";
 import type { RecordUpdate, QueuedCommand, SessionRecord, SubmissionOutcome } from "./record.ts";
 
 /** How many outcomes a record remembers: as many as a session takes commands in its life. */

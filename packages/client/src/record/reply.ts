@@ -1,4 +1,5 @@
 import {
+  pickFields,
   stampDevice,
   parseInput,
   sameJson,
@@ -13,7 +14,7 @@ import {
 } from "@sessions/core/internal";
 import { applySnapshot } from "./snapshot.ts";
 import { shelveDraft } from "./conflict.ts";
-import { dropDraft, emptyFields, inputFields, keepDraft, pickFields, stampFields, type Fields } from "./drafts.ts";
+import { dropDraft, emptyFields, inputFields, keepDraft, stampFields, type Fields } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import { settle, submissionOutcomeOf, isUnsettledRefusal } from "./queue.ts";
 import {

@@ -1,4 +1,5 @@
 import {
+  pickFields,
   withoutSeenFields,
   fieldNames,
   notStorable,
@@ -10,7 +11,7 @@ import {
   type Stamp,
   type Storable,
 } from "@sessions/core/internal";
-import { emptyFields, inputFields, ownSlot, pickFields, type Fields } from "../record/drafts.ts";
+import { emptyFields, inputFields, ownSlot, type Fields } from "../record/drafts.ts";
 
 /**
  * The typed fields that can be stored, as JSON of their own. `refusal` says why the others cannot; null if there are none.

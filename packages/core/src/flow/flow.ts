@@ -2,6 +2,7 @@ import type { z } from "zod";
 import "../jitless.ts";
 import { durationMs, type Duration } from "../duration.ts";
 import { SessionsError } from "../error.ts";
+import { pickFields } from "../fields.ts";
 import type { Json } from "../json.ts";
 import type { Migrations, MigrationsInto } from "./migration.ts";
 import { namesIn, unlikeJson } from "./schema.ts";
@@ -246,7 +247,7 @@ export function defineFlow<
   }
 
   // The browser does not have a sensitive step's data, and must compute the same path.
-  const told = ([stepName]: [string, Json]) => !stepOf({ steps }, stepName)?.sensitive;
+  const isVisible = (stepName: string) => !stepOf({ steps }, stepName)?.sensitive;
 
   return {
     ...(options as Options),
@@ -258,7 +259,7 @@ export function defineFlow<
       if (path === undefined) return stepNames;
       let found: readonly StepName<S>[];
       try {
-        found = path(Object.fromEntries(Object.entries(data).filter(told)) as Partially<VisibleSteps<S>>);
+        found = path(pickFields(data, isVisible) as Partially<VisibleSteps<S>>);
       } catch (cause) {
         throw new SessionsError("path_invalid", `Flow ${name}: the path function threw.`, { cause });
       }

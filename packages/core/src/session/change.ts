@@ -1,4 +1,5 @@
 import { SessionsError } from "../error.ts";
+import { pickFields } from "../fields.ts";
 import { dependents, stepOf, type AnyFlow } from "../flow/flow.ts";
 import type { Json } from "../json.ts";
 import type { Device } from "../protocol/command.ts";
@@ -93,8 +94,7 @@ export function submitted(
 ): Snapshot {
   const { step } = change;
   const cleared = dependents(flow, step);
-  const keep = <T>(record: Record<string, T>) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => name !== step && !cleared.has(name)));
+  const keep = <T>(record: Record<string, T>) => pickFields(record, (name) => name !== step && !cleared.has(name));
 
   const data = { ...keep(session.data), [step]: change.data };
   const touched = touch(flow, session, context);
@@ -117,8 +117,7 @@ export function submitted(
   };
   const { path, current } = progressOf(flow, data);
   if (current !== null) return next;
-  const onPath = <T>(record: Record<string, T>) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => path.includes(name)));
+  const onPath = <T>(record: Record<string, T>) => pickFields(record, (name) => path.includes(name));
   return {
     ...end(next, "completed"),
     data: onPath(next.data),

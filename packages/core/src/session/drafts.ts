@@ -1,4 +1,5 @@
 import { stepOf, type AnyFlow } from "../flow/flow.ts";
+import { mapFields, pickFields } from "../fields.ts";
 import { submittedInput } from "./input.ts";
 import { sameJson, toStorableJson, type Json, type Storable } from "../json.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
@@ -10,23 +11,23 @@ import { clampStamp, stampDevice, newestOfEach, nextStamp, type Stamp } from "..
  * the clock, but not before the stamp of the value that it replaces.
  */
 export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: number): FieldDrafts {
-  const edits = Object.entries(fields).map(([field, { value, at, seen }]) => {
+  const edits = mapFields(fields, ({ value, at, seen }, field) => {
     const clamped = clampStamp(at, nowMs);
     const stands = Object.hasOwn(before, field) ? before[field] : undefined;
     const isBehind = clamped !== at && stands !== undefined && stands.at > clamped;
-    if (!isBehind) return [field, draftFieldOf(value, clamped, seen)] as const;
+    if (!isBehind) return draftFieldOf(value, clamped, seen);
     // The same field has arrived before.
-    if (stampDevice(stands.at) === stampDevice(at) && sameJson(stands.value, value)) return [field, stands] as const;
-    return [field, draftFieldOf(value, nextStamp(stampDevice(at), nowMs, stands.at), seen)] as const;
+    if (stampDevice(stands.at) === stampDevice(at) && sameJson(stands.value, value)) return stands;
+    return draftFieldOf(value, nextStamp(stampDevice(at), nowMs, stands.at), seen);
   });
-  return mergeFields(before, Object.fromEntries(edits));
+  return mergeFields(before, edits);
 }
 
 /** The fields without those that a submission has seen. `typed` holds the last stamp of each device that it saw. */
 export function withoutSeenFields(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
   const last = lastOfEach(typed);
   const isLate = ({ at }: DraftField) => at <= (last.get(stampDevice(at)) ?? "");
-  return Object.fromEntries(Object.entries(fields).filter(([, field]) => !isLate(field)));
+  return pickFields(fields, (_, field) => !isLate(field));
 }
 
 /** The fields of a draft that the last submission of its step does not hold yet. */
@@ -35,10 +36,9 @@ export function typedSince(fields: FieldDrafts, session: Snapshot, step: string,
   const last = lastOfEach(typed);
   const stands = submittedInput(session, step) as Readonly<Record<string, Json>> | null | undefined;
   // A stamp of a clock that runs ahead does not tell what came first. An equal value tells that it was submitted.
-  const isSame = ([field, { value, at }]: [string, DraftField]) =>
+  const isSame = (field: string, { value, at }: DraftField) =>
     clampStamp(at, nowMs) !== at && last.has(stampDevice(at)) && sameJson(value, stands?.[field]);
-  const since = Object.entries(withoutSeenFields(fields, typed));
-  return Object.fromEntries(since.filter((entry) => !isSame(entry)));
+  return pickFields(withoutSeenFields(fields, typed), (field, slot) => !isSame(field, slot));
 }
 
 function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
@@ -50,7 +50,7 @@ function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
  * field counts as null.
  */
 export function storableDraft(fields: FieldDrafts): Storable {
-  return toStorableJson(Object.fromEntries(Object.entries(fields).map(([field, { value = null }]) => [field, value])));
+  return toStorableJson(mapFields(fields, ({ value = null }) => value));
 }
 
 /** The drafts after a submission: those of its step are gone, and the input of cleared steps is a draft again. */
@@ -80,8 +80,8 @@ export function asDraft(session: Snapshot, step: string): FieldDrafts {
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
   const others = (submission.typed ?? []).filter((typed) => stampDevice(typed) !== submission.device.id);
   const seen = newestOfEach(others).slice(-MAX_SEEN);
-  const fields = Object.entries((submittedInput(session, step) ?? {}) as Record<string, Json>);
-  return Object.fromEntries(fields.map(([field, value]) => [field, draftFieldOf(value, at, seen)]));
+  const fields = (submittedInput(session, step) ?? {}) as Record<string, Json>;
+  return mapFields(fields, (value) => draftFieldOf(value, at, seen));
 }
 
 /** The typed input of one step, by field. */
@@ -89,7 +89,7 @@ export type FieldDrafts = Snapshot["drafts"][string];
 
 /** The values of the fields without their stamps; `undefined` for a field that was emptied. */
 export function fieldValues(fields: FieldDrafts): Record<string, Json | undefined> {
-  return Object.fromEntries(Object.entries(fields).map(([field, { value }]) => [field, value]));
+  return mapFields(fields, ({ value }) => value);
 }
 
 /** Merges edits into drafts: the newest stamp of each field wins. */

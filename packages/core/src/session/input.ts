@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { SessionsError } from "../error.ts";
+import { pickFields } from "../fields.ts";
 import { boundedIssues } from "../issues.ts";
 import { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Json } from "../json.ts";
 import type { Refusal } from "../refusal.ts";
@@ -79,7 +80,7 @@ function known(schema: z.ZodType, input: Json): Json {
   const names = namesIn(schema);
   if (names === undefined || input === null || typeof input !== "object" || Array.isArray(input)) return input;
   const has = new Set(names);
-  return Object.fromEntries(Object.entries(input).filter(([name]) => has.has(name)));
+  return pickFields(input as Record<string, Json>, (name) => has.has(name));
 }
 
 /** The refusal of a value that cannot be stored. */

@@ -1,6 +1,7 @@
 import type { Command, StartCommand } from "../protocol/command.ts";
 import { fieldValues, asDraft, mergeFields, restoreDrafts, type FieldDrafts } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
+import { mapFields, pickFields } from "../fields.ts";
 import { dependents, fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
 import { parseInput, submittedInput } from "./input.ts";
 import { sameJson, toStorableJson, type Json } from "../json.ts";
@@ -91,8 +92,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   const result = flow.result?.safeParse(session.result).success ? session.result : null;
   const now: Snapshot = { ...session, ...lifted, drafts, result };
   if (!active) return now;
-  const left = <T>(record: Readonly<Record<string, T>>) =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => !cleared.has(name)));
+  const left = <T>(record: Readonly<Record<string, T>>) => pickFields(record, (name) => !cleared.has(name));
   const { path, current } = progressOf(flow, left(now.data));
   // Only a submission completes a session. So if no step is left, the last step is asked again.
   if (current === null) cleared.add(path.at(-1)!);
@@ -184,24 +184,22 @@ function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): Fie
   const made = plan.migrateFields(typed);
   const [first] = entries;
   if (first === undefined) return fields;
-  if (!plan.rewritten) return Object.fromEntries(entries.filter(([field]) => plan.has(field)));
+  if (!plan.rewritten) return pickFields(fields, plan.has);
 
   // A field that a migration adds must not win over typed input.
   const never = minStamp(first[1].at);
   const newest = new Map<string, DraftField>(Object.keys(made).map((field) => [field, { at: never }]));
   /** A new field that changes when some of the old fields are missing is made of those. */
   function tryWithout(sources: FieldDrafts, slotFor: (field: string) => DraftField): void {
-    const emptied = Object.entries(sources).filter(([, { value }]) => value === undefined);
-    const rest = Object.fromEntries(Object.entries(typed).filter(([field]) => !Object.hasOwn(sources, field)));
+    const emptied = pickFields(sources, (_, { value }) => value === undefined);
+    const isEmptied = Object.keys(emptied).length > 0;
+    const rest = pickFields(typed, (field) => !Object.hasOwn(sources, field));
     // A migration may make nothing of an emptied field. So some values are put into it, to see which new fields change.
     const others = [(field: string) => beside[field], () => "x", () => 1, () => true];
-    const tries =
-      emptied.length === 0
-        ? []
-        : others.map((other) => Object.fromEntries(emptied.map(([field]) => [field, other(field)])));
+    const tries = isEmptied ? others.map((other) => mapFields(emptied, (_, field) => other(field))) : [];
     for (const tried of [{}, ...tries]) {
       const got = attempt(plan, { ...rest, ...tried });
-      for (const field of Object.keys(emptied.length > 0 ? { ...made, ...got } : made)) {
+      for (const field of Object.keys(isEmptied ? { ...made, ...got } : made)) {
         const slot = slotFor(field);
         if (slot.at > (newest.get(field)?.at ?? never) && !sameJson(got[field], made[field])) newest.set(field, slot);
       }
@@ -267,10 +265,10 @@ export function planFor(flow: AnyFlow, version: number, from: string): StepPlan 
     }
     const plain = toStorableJson(made);
     if (!plain.ok || !isFields(plain.value)) throw fault("the migration made no object of JSON.");
-    const ours = Object.entries(plain.value).filter(([name]) => has(name));
-    const gone = version < flow.version && ours.length < Object.keys(plain.value).length;
+    const ours = pickFields(plain.value, has);
+    const gone = version < flow.version && Object.keys(ours).length < Object.keys(plain.value).length;
     if (!rewritten && gone) throw fault("a field of it is gone.");
-    return Object.fromEntries(ours);
+    return ours;
   }
 
   return { step, definition, again, rewritten, has, migrateFields, fault };

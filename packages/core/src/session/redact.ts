@@ -1,3 +1,4 @@
+import { mapFields, pickFields } from "../fields.ts";
 import type { AnyFlow } from "../flow/flow.ts";
 import { planFor } from "./lift.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
@@ -12,9 +13,9 @@ export function redact(flow: AnyFlow | undefined, session: Snapshot): Snapshot {
   const secret = [...Object.keys(data), ...Object.keys(drafts)].filter((step) => isSensitive(flow, session, step));
   if (secret.length === 0) return session;
   const redacted = (values: Snapshot["data"]) =>
-    Object.fromEntries(Object.entries(values).map(([step, value]) => [step, secret.includes(step) ? null : value]));
-  const typed = Object.entries(drafts).filter(([step]) => !secret.includes(step));
-  return { ...session, data: redacted(data), inputs: redacted(inputs), drafts: Object.fromEntries(typed) };
+    mapFields(values, (value, step) => (secret.includes(step) ? null : value));
+  const typed = pickFields(drafts, (step) => !secret.includes(step));
+  return { ...session, data: redacted(data), inputs: redacted(inputs), drafts: typed };
 }
 
 function isSensitive(flow: AnyFlow | undefined, { version, submissions }: Snapshot, step: string): boolean {
