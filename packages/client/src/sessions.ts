@@ -9,8 +9,8 @@ import {
 import { deviceName } from "./device-name.ts";
 import { browserEnvironment, type Environment } from "./environment.ts";
 import { enqueue } from "./record/queue.ts";
-import { createSessionList, type LiveList, type SessionList } from "./session/session-list.ts";
-import { createSession, type LiveSession, type Session } from "./session/session.ts";
+import { createSessionList, type InternalList, type SessionList } from "./session/session-list.ts";
+import { createSession, type InternalSession, type Session } from "./session/session.ts";
 import { createSync, syncs } from "./sync/sync.ts";
 import { httpTransport, type RequestHeaders, type SessionTransport } from "./sync/http/transport.ts";
 
@@ -122,8 +122,8 @@ export function createSessionsClient(options: SessionsClientOptions): SessionsCl
 /** {@link createSessionsClient} with time, random numbers and ids from the caller. */
 export function assembleSessionsClient(options: SessionsClientOptions, environment: Environment): SessionsClient {
   const flows = new Map(options.flows.map((flow) => [flow.name, flow]));
-  const live = new Map<string, LiveSession>();
-  const lists = new Map<string, LiveList>();
+  const live = new Map<string, InternalSession>();
+  const lists = new Map<string, InternalList>();
 
   const sync = createSync({
     owner: options.owner,
@@ -156,7 +156,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
     return flow;
   }
 
-  function sessionOf(flow: AnyFlow, id: string): LiveSession {
+  function sessionOf(flow: AnyFlow, id: string): InternalSession {
     const key = keyOf(flow.name, id);
     const found = live.get(key);
     if (found) return found;
@@ -167,7 +167,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
     return session;
   }
 
-  function listOf(flow: AnyFlow): LiveList {
+  function listOf(flow: AnyFlow): InternalList {
     const list = lists.get(flow.name) ?? createSessionList(known(flow), sync, (id) => sessionOf(flow, id));
     lists.set(flow.name, list);
     return list;
@@ -183,8 +183,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
     },
     dismissLost: store.dismissLost,
     start<F extends AnyFlow>(given: F) {
-      if (!sync.isOpen())
-        throw new SessionsError("closed", "Sessions are open in a browser, until close() or forget().");
+      sync.assertOpen();
       const flow = known(given);
       const id = environment.id();
       const command = {

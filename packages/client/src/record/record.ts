@@ -119,11 +119,11 @@ export function isUnsettled(record: SessionRecord): boolean {
 }
 
 /** Whether nothing local says that the session exists. */
-export function isUnknown(record: SessionRecord | undefined): boolean {
-  return record === undefined || (record.snapshot === null && record.pending.length + record.shelved.length === 0);
+export function isUnknown({ snapshot, pending, shelved }: SessionRecord): boolean {
+  return snapshot === null && pending.length + shelved.length === 0;
 }
 
 /** Whether a record is of another flow's session. For this flow no such session exists. */
-export function isOfOtherFlow(record: SessionRecord | undefined, flow: AnyFlow): boolean {
-  return record !== undefined && record.flow !== "" && record.flow !== flow.name;
+export function isOfOtherFlow(record: SessionRecord, flow: AnyFlow): boolean {
+  return record.flow !== "" && record.flow !== flow.name;
 }

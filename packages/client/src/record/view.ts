@@ -9,18 +9,19 @@ import type { SessionRecord } from "./record.ts";
 export function viewOf(flow: AnyFlow, record: SessionRecord, device: Device): Snapshot | null {
   let view = record.snapshot;
   for (const { command } of record.pending) {
-    const advanced = advance(flow, view, command, { device, nowMs: judgedAtMs(view, mintedMs(command)) });
+    const advanced = judge(flow, view, command, device, mintedMs(command));
     if (advanced.accepted) view = advanced.session;
   }
   return view?.status === "active" ? { ...view, drafts: mergeDrafts(view.drafts, record.drafts) } : view;
 }
 
 /**
- * The time by which a command is judged here: always before the deadline. Another device may have extended the deadline,
- * so only the server says `expired`.
+ * Judges a command as if the session's deadline had not passed. Another device may have extended the deadline, so only the
+ * server says `expired`.
  */
-export function judgedAtMs(session: Snapshot | null, nowMs: number): number {
-  return session === null ? nowMs : Math.min(nowMs, Date.parse(session.expiresAt) - 1);
+export function judge(flow: AnyFlow, view: Snapshot | null, command: Command, device: Device, nowMs: number) {
+  const deadlineMs = view === null ? Infinity : Date.parse(view.expiresAt);
+  return advance(flow, view, command, { device, nowMs: Math.min(nowMs, deadlineMs - 1) });
 }
 
 /** When a command was made: the first 48 bits of a UUIDv7 are milliseconds (RFC 9562). So the view depends on the record alone. */

@@ -10,24 +10,19 @@ import {
 import { compose, unchanged, type RecordUpdate, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import { askReceipt, refuse, sendOnce, type ReceivedOutcome } from "../sync/irreversible.ts";
+import type { CurrentSession } from "./current-session.ts";
 import type { Sync } from "../sync/sync.ts";
-import { settledSubmission, type PendingSubmission } from "./submission.ts";
+import { refusedSubmission, type PendingSubmission } from "./submission.ts";
 
 /** The irreversible step of one session: sends it, and finds its outcome. */
 export interface Confirmation {
   /** Sends the step while the person waits. It is refused while other commands are pending. */
-  send(command: SubmitCommand): PendingSubmission<SubmissionOutcome>;
+  send(command: SubmitCommand): PendingSubmission;
   /** Asks for the receipt of the step in the record, unless this tab is sending it or asks already. */
   recover(): void;
 }
 
-/** `recordNow` reads the session's record. */
-export function createConfirmation(
-  flow: AnyFlow,
-  session: string,
-  sync: Sync,
-  recordNow: () => SessionRecord,
-): Confirmation {
+export function createConfirmation(flow: AnyFlow, session: string, sync: Sync, current: CurrentSession): Confirmation {
   const { store, environment } = sync;
   // The id of the command that this tab sends.
   let sending: string | undefined;
@@ -45,10 +40,10 @@ export function createConfirmation(
   }
 
   async function sendNow(command: SubmitCommand): Promise<SubmissionOutcome> {
-    const { pending, confirmation } = recordNow();
+    const { pending, confirmation } = current.record();
     // Another tab was faster.
     const isLate = pending.length > 0 || (confirmation !== null && confirmation.id !== command.id);
-    const received = isLate ? refuse(unsettledRefusal(recordNow())) : await sendOnce(command, sync);
+    const received = isLate ? refuse(unsettledRefusal(current.record())) : await sendOnce(command, sync);
     sending = undefined;
     return applyOutcome(
       command.id,
@@ -59,7 +54,7 @@ export function createConfirmation(
 
   async function recover(noted: NonNullable<SessionRecord["confirmation"]>): Promise<void> {
     isRecovering = true;
-    const isOpen = () => sync.isOpen() && recordNow().confirmation?.id === noted.id;
+    const isOpen = () => sync.isOpen() && current.record().confirmation?.id === noted.id;
     const received = await askReceipt({ ...noted, session }, isOpen, sync);
     isRecovering = false;
     if (received && isOpen()) await applyOutcome(noted.id, received, forgetConfirmation(noted.id));
@@ -68,15 +63,15 @@ export function createConfirmation(
   return {
     send(command) {
       const { id, step } = command;
-      const record = recordNow();
-      if (record.pending.length > 0) return settledSubmission({ status: "refused", refusal: unsettledRefusal(record) });
+      const record = current.record();
+      if (record.pending.length > 0) return refusedSubmission(unsettledRefusal(record));
       sending = id;
       // The record holds the command's id alone: a page that comes back asks for the receipt, and never sends again.
       const stored = store.change(session, noteConfirmation({ id, step, atMs: environment.now() }));
       return { stored, settled: stored.then(() => sendNow(command)) };
     },
     recover() {
-      const { confirmation } = recordNow();
+      const { confirmation } = current.record();
       if (confirmation === null || isRecovering || !store.loaded || confirmation.id === sending) return;
       void recover(confirmation);
     },

@@ -12,19 +12,23 @@ export interface EarlyActions {
   readonly entries: readonly EarlyAction[];
   /** Runs an action as soon as the session is known. `isKnown`: it was known already, so the person sees it. */
   run<T>(action: (isKnown: boolean) => T, entry?: EarlyAction): T | Promise<T>;
+  /** The session is known now. The actions that wait run soon. */
+  end(): void;
 }
 
-/** `untilKnown` is undefined once the session is known. `onChange` runs after every change of `entries`. */
-export function createEarlyActions(untilKnown: () => Promise<void> | undefined, onChange: () => void): EarlyActions {
+/** `onChange` runs after every change of `entries`. */
+export function createEarlyActions(onChange: () => void): EarlyActions {
   let entries: readonly EarlyAction[] = [];
+  let isKnown = false;
+  let end!: () => void;
+  const known = new Promise<void>((resolve) => (end = resolve));
 
   return {
     get entries() {
       return entries;
     },
     run(action, entry = { step: null, fields: {} }) {
-      const known = untilKnown();
-      if (known === undefined) return action(true);
+      if (isKnown) return action(true);
       entries = [...entries, entry];
       onChange();
       return known.then(() => {
@@ -35,6 +39,10 @@ export function createEarlyActions(untilKnown: () => Promise<void> | undefined, 
           onChange();
         }
       });
+    },
+    end() {
+      isKnown = true;
+      end();
     },
   };
 }

@@ -1,10 +1,11 @@
 import type { AnyFlow, ListReply, Snapshot } from "@sessions/core/internal";
-import { BLOCKED_TRIES, isRefused } from "../sync/http/answer.ts";
-import { backoffMs, later } from "../environment.ts";
+import { createAttempts } from "../sync/attempts.ts";
+import { later } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
 import { applySnapshot } from "../record/snapshot.ts";
-import type { LiveSession } from "./session.ts";
+import type { InternalSession } from "./session.ts";
 import { isUnknown } from "../record/record.ts";
+import { sameItems } from "../same-items.ts";
 import type { Sync } from "../sync/sync.ts";
 import type { SessionState } from "./state.ts";
 
@@ -37,15 +38,16 @@ export interface SessionList<F extends AnyFlow = AnyFlow> {
   loadMore(): Promise<void>;
 }
 
-export interface LiveList extends SessionList {
+export interface InternalList extends SessionList {
   refresh(): void;
   /** Asks for the first page again: the client may have missed something. */
   reload(): Promise<void>;
 }
 
-export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: string) => LiveSession): LiveList {
+export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: string) => InternalSession): InternalList {
   const { store, api, connection, environment, device } = sync;
   const listeners = createListeners();
+  const attempts = createAttempts(connection, environment);
   const initialState: SessionListState = {
     active: [],
     ended: [],
@@ -58,9 +60,6 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
   // Undefined until the first page has come.
   let next: ListReply["next"] | undefined;
   let loading = false;
-  let failures = 0;
-  // In a row, among the failures.
-  let refusals = 0;
   const reload = () => load(null);
 
   function refresh(): void {
@@ -74,7 +73,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
       ended: states.filter((session) => !isActive(session)).sort(newest("endedAt")),
       more: next !== null && next !== undefined,
       loading: loading || !store.loaded || next === undefined,
-      blocked: refusals >= BLOCKED_TRIES,
+      blocked: attempts.areBlocked(),
       signedOut: connection.state.signedOut,
     };
     if (isSame(made, state)) return;
@@ -97,13 +96,11 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
       const reaches = oldest === undefined || store.records.get(oldest.id)?.snapshot?.endedAt === oldest.endedAt;
       if (after !== null || next === undefined || !reaches) next = reply.next;
       applySnapshots(reply.ended);
-      failures = refusals = 0;
+      attempts.succeeded();
     } catch (error) {
-      failures += 1;
-      refusals = isRefused(error, !connection.state.up) ? refusals + 1 : 0;
+      const pauseMs = attempts.failed(error);
       // The person asks for more again.
-      if (after === null && !connection.state.signedOut)
-        void later(backoffMs(failures, environment), environment).then(reload);
+      if (after === null && !connection.state.signedOut) void later(pauseMs, environment).then(reload);
     }
     loading = false;
     if (sync.isOpen()) refresh();
@@ -136,6 +133,5 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
 
 function isSame(left: SessionListState, right: SessionListState): boolean {
   const parts = ({ active, ended, ...flags }: SessionListState) => [...active, null, ...ended, ...Object.values(flags)];
-  const [before, after] = [parts(left), parts(right)];
-  return before.length === after.length && before.every((part, index) => part === after[index]);
+  return sameItems(parts(left), parts(right));
 }

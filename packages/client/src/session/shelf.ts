@@ -5,16 +5,17 @@ import { unshelve } from "../record/queue.ts";
 import type { ShelvedEntry } from "../record/record.ts";
 import type { SessionActions } from "./actions.ts";
 import type { ShelvedChange } from "./state.ts";
-import type { Store } from "../store/store.ts";
+import type { Sync } from "../sync/sync.ts";
 import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 
 /** Gives each shelved change of a session its methods: to make it again, or to give it up. */
 export function createShelf(
   flow: AnyFlow,
   session: string,
-  store: Store,
+  sync: Sync,
   actions: SessionActions,
 ): (entry: ShelvedEntry) => ShelvedChange {
+  const { store } = sync;
   // A button is pressed twice more easily than once.
   const decided = new Map<string, SubmissionHandle | DraftHandle>();
 
@@ -39,7 +40,7 @@ export function createShelf(
   }
 
   function retry(entry: ShelvedEntry): SubmissionHandle | DraftHandle {
-    actions.assertOpen();
+    sync.assertOpen();
     const before = decided.get(entry.id);
     if (before !== undefined && !shelved().some(({ id }) => id === entry.id)) return before;
     const submission = again(entry);
@@ -48,7 +49,7 @@ export function createShelf(
   }
 
   function discard({ id, kind }: ShelvedEntry): Promise<void> {
-    actions.assertOpen();
+    sync.assertOpen();
     // Without its start there is no session for the rest.
     return store.change(session, kind === "start" ? (record) => ({ ...record, shelved: [] }) : unshelve(id));
   }

@@ -16,8 +16,8 @@ import {
   type VisibleInputs,
 } from "@sessions/core/internal";
 import type { FieldConflict } from "../record/conflict.ts";
-import { draftValues, type Fields } from "../record/drafts.ts";
-import type { Overwritten, SessionRecord, ShelvedEntry } from "../record/record.ts";
+import { draftValues } from "../record/drafts.ts";
+import { emptyRecord, type Overwritten, type SessionRecord, type ShelvedEntry } from "../record/record.ts";
 import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 
 /** How far the shown session is on its way to the server. */
@@ -187,7 +187,7 @@ export type SessionState<F extends AnyFlow = AnyFlow> = Visible<F> &
 export interface StateInput {
   readonly flow: AnyFlow;
   readonly id: string;
-  readonly record: SessionRecord | undefined;
+  readonly record: SessionRecord;
   /** The record as it is shown; null when there is no session. */
   readonly view: Snapshot | null;
   readonly absence: "loading" | "missing";
@@ -200,7 +200,7 @@ export interface StateInput {
 /** A session's state before anything is known of it, on a server too. */
 export function initialStateOf(flow: AnyFlow, id: string): SessionState {
   const sync: SyncState = { state: "saved", pending: 0, storage: "disk" };
-  return sessionStateOf({ flow, id, record: undefined, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
+  return sessionStateOf({ flow, id, record: emptyRecord, view: null, absence: "loading", sync, shelved: [], nowMs: 0 });
 }
 
 /** The fields of a session's state that a snapshot has, while there is none. */
@@ -225,28 +225,16 @@ export function sessionStateOf({ flow, id, record, view, absence, sync, shelved,
     ...shown,
     id,
     flow: flow.name,
-    revision: record?.snapshot?.revision ?? 0,
-    provisional: view !== null && shown.status !== record?.snapshot?.status,
+    revision: record.snapshot?.revision ?? 0,
+    provisional: view !== null && shown.status !== record.snapshot?.status,
     inputs: { ...shown.data, ...shown.inputs },
     drafts: draftValues(shown.drafts),
     // Another version's data may be more than this path function can read.
     progress: progressOf(flow, shown.version === flow.version ? shown.data : {}),
-    confirming: record?.confirmation?.step ?? null,
+    confirming: record.confirmation?.step ?? null,
     sync,
     shelved,
   };
   // A snapshot has the fields of its status, and the flow's own schemas made its values.
   return state as SessionState;
-}
-
-/** A state with more drafts on top: values that are typed here and that its view does not have. */
-export function withDrafts(
-  state: SessionState,
-  more: readonly { readonly step: string | null; readonly fields: Fields }[],
-): SessionState {
-  const drafts: Record<string, object | undefined> = { ...state.drafts };
-  for (const { step, fields } of more) {
-    if (step !== null && Object.keys(fields).length > 0) drafts[step] = { ...drafts[step], ...fields };
-  }
-  return { ...state, drafts } as SessionState;
 }

@@ -25,9 +25,9 @@ export interface DraftHandle {
 }
 
 /** The begin of a submission. It may have waited until the store was read. */
-export interface PendingSubmission<Result> {
+export interface PendingSubmission {
   readonly stored: Promise<void>;
-  readonly settled: Promise<Result>;
+  readonly settled: Promise<SubmissionOutcome>;
 }
 
 /** The begin of a draft. `settled` is a function, because each keystroke makes a draft and nobody waits for most of them. */
@@ -49,10 +49,7 @@ export function draftOf(pending: PendingDraft | Promise<PendingDraft>): DraftHan
   };
 }
 
-export function submissionOf(
-  id: string,
-  begun: PendingSubmission<SubmissionOutcome> | Promise<PendingSubmission<SubmissionOutcome>>,
-): SubmissionHandle {
+export function submissionOf(id: string, begun: PendingSubmission | Promise<PendingSubmission>): SubmissionHandle {
   const soon = Promise.resolve(begun);
   const settled = soon.then((it) => it.settled);
   return {
@@ -65,7 +62,7 @@ export function submissionOf(
   };
 }
 
-/** A submission that ends before it is queued. */
-export function settledSubmission<Result>(result: Result): PendingSubmission<Result> {
-  return { stored: Promise.resolve(), settled: Promise.resolve(result) };
+/** A submission that is refused before it is queued. */
+export function refusedSubmission(refusal: Refusal): PendingSubmission {
+  return { stored: Promise.resolve(), settled: Promise.resolve({ status: "refused", refusal }) };
 }

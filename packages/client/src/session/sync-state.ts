@@ -6,7 +6,7 @@ import type { SyncState } from "./state.ts";
 
 export interface SyncStateInput {
   readonly flow: AnyFlow;
-  readonly record: SessionRecord | undefined;
+  readonly record: SessionRecord;
   readonly early: readonly EarlyAction[];
   readonly connection: Connection;
   /** Whether the server, or something before it, refuses to say anything of the session, again and again. */
@@ -15,22 +15,21 @@ export interface SyncStateInput {
 }
 
 /** Whether a record is of another version of the flow than this page's. */
-export function isOfOtherVersion(flow: AnyFlow, record: SessionRecord | undefined): record is SessionRecord {
-  return record !== undefined && record.version !== 0 && record.version !== flow.version;
+export function isOfOtherVersion(flow: AnyFlow, record: SessionRecord): boolean {
+  return record.version !== 0 && record.version !== flow.version;
 }
 
 export function syncStateOf({ flow, record, early, connection, isBlocked, storage }: SyncStateInput): SyncState {
   const typedEarly = early.flatMap(({ step }) => step ?? []);
-  const drafts =
-    new Set([...Object.keys(record?.drafts ?? {}), ...typedEarly]).size + (record?.otherVersionDrafts.length ?? 0);
-  const commands = (record?.pending.length ?? 0) + early.length - typedEarly.length;
-  const pending = commands + drafts + (record?.confirmation ? 1 : 0);
+  const drafts = new Set([...Object.keys(record.drafts), ...typedEarly]).size + record.otherVersionDrafts.length;
+  const commands = record.pending.length + early.length - typedEarly.length;
+  const pending = commands + drafts + (record.confirmation ? 1 : 0);
   const otherVersion = isOfOtherVersion(flow, record) && !record.snapshot?.endedAt;
   const state = (): SyncState["state"] => {
-    if (connection.state.outdated || record?.outdated || otherVersion) return "outdated";
+    if (connection.state.outdated || record.outdated || otherVersion) return "outdated";
     if (connection.state.signedOut) return "signed_out";
     if (isBlocked && isUnknown(record)) return "blocked";
-    if (record && record.shelved.length > 0) return "attention";
+    if (record.shelved.length > 0) return "attention";
     if (!connection.state.up) return "offline";
     return pending > 0 ? "saving" : "saved";
   };

@@ -1,4 +1,4 @@
-import type { AnyFlow, Device, SessionsError } from "@sessions/core/internal";
+import { SessionsError, type AnyFlow, type Device } from "@sessions/core/internal";
 import { storedClockOffset } from "../store/clock-offset.ts";
 import { createPersistenceRequest } from "../store/persistence.ts";
 import { isServerRender, type Environment } from "../environment.ts";
@@ -41,6 +41,8 @@ export interface Sync {
   readonly tabs: Pick<Tabs, "isLeader">;
   /** False after `close`, after `forget` in any tab, and on a server. */
   isOpen(): boolean;
+  /** @throws {SessionsError} `closed` if this is not open */
+  assertOpen(): void;
   device(): Device;
   /** There is a command to push. */
   queued(): void;
@@ -170,6 +172,9 @@ export function createSync(options: SyncOptions): Sync {
 
   return {
     ...parts,
+    assertOpen() {
+      if (!isOpen) throw new SessionsError("closed", "Sessions are open in a browser, until close() or forget().");
+    },
     queued: () => wake(false),
     typed: pause.begin,
     requestPersistence: createPersistenceRequest(),

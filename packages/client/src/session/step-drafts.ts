@@ -1,0 +1,86 @@
+import { stepOf, type AnyFlow, type Refusal, type Stamp } from "@sessions/core/internal";
+import { changedFields, inputFields, keepDraft, stampFields, type Fields } from "../record/drafts.ts";
+import { shelveOverwritten } from "../record/overwritten.ts";
+import { unshelve } from "../record/queue.ts";
+import { compose, unchanged, type SessionRecord, type ShelvedEntry } from "../record/record.ts";
+import type { Sync } from "../sync/sync.ts";
+import type { EarlyActions } from "./early-actions.ts";
+import type { CurrentSession } from "./current-session.ts";
+import { formAsDraft, storableFields } from "./form.ts";
+import type { Outcomes } from "./outcomes.ts";
+import { draftOf, type DraftHandle, type PendingDraft } from "./submission.ts";
+
+export interface StepDraftsOptions {
+  readonly flow: AnyFlow;
+  readonly session: string;
+  readonly sync: Sync;
+  readonly current: CurrentSession;
+  readonly outcomes: Outcomes;
+  readonly early: EarlyActions;
+}
+
+/** The drafts that a person types in the steps of one session. */
+export interface StepDrafts {
+  draft(step: string, fields: Fields, instead?: ShelvedEntry): DraftHandle;
+  /** Keeps a form that could not be submitted as the step's draft. `seenUntil` are the newest stamps that it had seen. */
+  keepForm(step: string, form: Fields | null, seenUntil: readonly Stamp[]): void;
+}
+
+export function createStepDrafts(options: StepDraftsOptions): StepDrafts {
+  const { flow, session, sync, current, outcomes, early } = options;
+  const { store, connection, environment } = sync;
+  const { version } = flow;
+
+  function draft(step: string, fields: Fields, instead?: ShelvedEntry): DraftHandle {
+    sync.assertOpen();
+    // A copy: the application may change its object later.
+    const { stored: plain, refusal } = storableFields(step, fields);
+    const begin = (isKnown: boolean): PendingDraft => {
+      const record = current.record();
+      const view = current.view();
+      const shown = view?.drafts[step];
+      const changed = changedFields(plain, shown, inputFields(view, step));
+      const slots = stampFields(record, changed, store.device, connection.now(), isKnown ? shown : undefined);
+      const verdict = current.judge(view, {
+        kind: "draft",
+        id: environment.id(),
+        session,
+        version,
+        step,
+        fields: slots,
+      });
+      const settled = () => outcomes.draft(step, plain);
+      if (!verdict.accepted && !isKept(verdict.refusal, step, record)) {
+        return { stored: Promise.resolve(), refused: verdict.refusal, settled };
+      }
+      // Another tab may know a newer value.
+      const keep =
+        Object.keys(slots).length > 0 ? compose(keepDraft(step, slots, version), shelveOverwritten()) : unchanged;
+      const stored = store.change(session, compose(instead ? unshelve(instead.id) : unchanged, keep));
+      void stored.then(() => {
+        sync.requestPersistence();
+        sync.typed();
+      });
+      return { stored, refused: refusal, settled };
+    };
+    return draftOf(early.run(begin, { step, fields: hasDraft(step) ? plain : {} }));
+  }
+
+  /** Whether a refused draft is kept: for a page of another version, or for a start that may be made again. */
+  function isKept({ code }: Refusal, step: string, { shelved }: SessionRecord): boolean {
+    if (!hasDraft(step)) return false;
+    return code === "outdated" || (code === "not_found" && shelved.some(({ kind }) => kind === "start"));
+  }
+
+  function hasDraft(step: string): boolean {
+    return stepOf(flow, step)?.sensitive === false;
+  }
+
+  return {
+    draft,
+    keepForm(step, form, seenUntil) {
+      if (form === null || !stepOf(flow, step)?.kept) return;
+      draft(step, formAsDraft(flow, current.view(), step, form, seenUntil));
+    },
+  };
+}
