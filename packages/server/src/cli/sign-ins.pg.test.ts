@@ -146,6 +146,19 @@ test("revoke --all that is interrupted has signed everybody out, and says not to
   expect(await node.check(token)).toEqual({ kind: "nobody" });
 });
 
+test("list shows no sign-in that has ended with everybody's, before its row has moved", async () => {
+  const node = testKeeper(pool);
+  onTestFinished(() => node.close());
+  await signIn(node, "ada");
+  await pool.query(
+    `insert into sessions.owner (owner_id, created_at, revocation_epoch) values ('', now(), 1)
+     on conflict (owner_id) do update set revocation_epoch = owner.revocation_epoch + 1`,
+  );
+  expect(await signIns("list", "--owner", "ada")).toMatchObject({ stdout: "Nobody is signed in as this owner.\n" });
+  await signIn(node, "ada");
+  expect((await signIns("list", "--owner", "ada")).stdout.split("\n")).toHaveLength(2);
+});
+
 test("revoke takes one of --owner and --all, and --id with an owner only", async () => {
   const told = await Promise.all([
     signIns("revoke"),

@@ -1,3 +1,4 @@
+import { loadEpoch } from "../rows/epoch.ts";
 import { listHistory, type HistoryPosition } from "../rows/history.ts";
 import { listLive, type LivePosition } from "../rows/live.ts";
 import { summaryOf, type KeeperContext } from "./context.ts";
@@ -14,8 +15,11 @@ export async function listSignIns(
 ): Promise<Page<SignInSummary>> {
   const limit = limitOf(request);
   const before = livePosition(request.after);
-  const options = { limit: limit + 1, before, nowMs: now(), epoch: known.epoch };
-  const rows = await listLive(db.withSchema(schema), owner, options);
+  const ownDb = db.withSchema(schema);
+  // A node that has checked no token yet does not know the epoch. The command line never does.
+  const epoch = Math.max(known.epoch, await loadEpoch(ownDb));
+  const options = { limit: limit + 1, before, nowMs: now(), epoch };
+  const rows = await listLive(ownDb, owner, options);
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
