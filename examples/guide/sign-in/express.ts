@@ -7,7 +7,7 @@ await signIns.migrate();
 
 const app = express();
 app.use(signIns.express());
-app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: signIns.context }));
+app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: signIns.context, maxBatchSize: 10 }));
 app.use(express.json());
 
 app.post("/sign-in", async (req, res) => {

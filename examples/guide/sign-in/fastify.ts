@@ -16,9 +16,11 @@ const app = fastify();
 await app.register(signIns.fastify());
 await app.register(fastifyTRPCPlugin, {
   prefix: "/trpc",
-  trpcOptions: { router: appRouter, createContext: signIns.context } satisfies FastifyTRPCPluginOptions<
-    typeof appRouter
-  >["trpcOptions"],
+  trpcOptions: {
+    router: appRouter,
+    createContext: signIns.context,
+    maxBatchSize: 10,
+  } satisfies FastifyTRPCPluginOptions<typeof appRouter>["trpcOptions"],
 });
 
 // tRPC reads JSON by itself, so Fastify's own parser is for the other routes.

@@ -24,6 +24,7 @@ app.all("/trpc/*", (c) =>
     router: appRouter,
     endpoint: "/trpc",
     createContext: () => ({ visit: c.var.visit }),
+    maxBatchSize: 10,
   }),
 );
 

@@ -6,7 +6,12 @@ import { appRouter, pool, signIns } from "./sign-ins.ts";
 
 await signIns.migrate();
 
-const trpc = createHTTPHandler({ router: appRouter, basePath: "/trpc/", createContext: signIns.context });
+const trpc = createHTTPHandler({
+  router: appRouter,
+  basePath: "/trpc/",
+  createContext: signIns.context,
+  maxBatchSize: 10,
+});
 
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   if (req.url?.startsWith("/trpc/")) return trpc(req, res);

@@ -3,7 +3,13 @@ import { appRouter, signIns } from "../../../lib/sign-ins.ts";
 
 function handle(req: Request): Promise<Response> {
   return signIns.fetch(req, (visit) =>
-    fetchRequestHandler({ req, router: appRouter, endpoint: "/trpc", createContext: () => ({ visit }) }),
+    fetchRequestHandler({
+      req,
+      router: appRouter,
+      endpoint: "/trpc",
+      createContext: () => ({ visit }),
+      maxBatchSize: 10,
+    }),
   );
 }
 
