@@ -159,7 +159,9 @@ export function visitContract(name: string, world: () => VisitWorld): void {
       const device = browser();
       await device.signIn(owner());
       const { csrf } = device;
-      for (const wrong of [null, "", "x", csrf!.slice(1), `${csrf}x`, csrf!.toLowerCase() + "_"]) {
+      const another = browser();
+      await another.signIn(owner());
+      for (const wrong of [null, "", "x", csrf!.slice(1), `${csrf}x`, another.csrf]) {
         device.csrf = wrong;
         for (const [procedure, input] of [
           ["signOut"],
