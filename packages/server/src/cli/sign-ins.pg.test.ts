@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { postgresBus } from "../bus/postgres-bus.ts";
 import type { SignInKeeperOptions } from "../sign-in/keeper/keeper.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
@@ -22,9 +22,11 @@ function listeningNode(options: Partial<SignInKeeperOptions> = {}): SignInKeeper
   return node;
 }
 
+beforeAll(() => sessions("migrate", "--sign-ins"));
 beforeEach(async () => {
-  await sessions("migrate", "--sign-ins");
-  await pool.query("truncate sessions.sign_in, sessions.sign_in_archive, sessions.sign_in_event");
+  await pool.query(
+    "delete from sessions.sign_in; delete from sessions.sign_in_archive; delete from sessions.sign_in_event",
+  );
 });
 
 test("an application without sign-ins has no tables of them, and is told how to make them", async () => {
