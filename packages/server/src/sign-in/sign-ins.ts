@@ -11,8 +11,9 @@ import type { RequestVisit } from "./visit/request-visit.ts";
 import { SignInEnds } from "./visit/sign-in-ends.ts";
 import { Signals } from "./visit/signals.ts";
 import { TokenChanges } from "./visit/token-changes.ts";
-import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
+import type { ReadOnlyVisit, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 import { VisitError } from "./visit/visit-error.ts";
+import { visitedSignIn } from "./visit/visited-sign-in.ts";
 import { Visits } from "./visits.ts";
 
 /** The request and the answer, as tRPC's adapters for Node, Express and Fastify give them to `createContext`. */
@@ -63,6 +64,8 @@ export interface SignIns {
   identify(context: { readonly visit: Visit }): SignedInIdentity | null;
   /** Mount it: `t.router({ signIns: signIns.router })`. */
   readonly router: SignInRouter;
+  /** The places in which an owner is signed in, the newest first. */
+  list(owner: string, page?: SignInPageRequest): Promise<SignInPage>;
   /** Ends all sign-ins of an owner, after a change of their password for example. Tells how many. */
   endAll(owner: string): Promise<number>;
   /** Ends all sign-ins of all owners. Tells how many. */
@@ -96,6 +99,10 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     context: async ({ req, res }) => ({ visit: await contextVisit(visits, req, res) }),
     identify: (context) => identityOf(visitOf(context)),
     router: createSignInRouter({ now }),
+    list: async (owner, page) => {
+      const { rows, next } = await keeper.list(owner, page);
+      return { signIns: rows.map(visitedSignIn), next };
+    },
     endAll: (owner) => keeper.endAll(owner),
     endEverybody: (onProgress) => keeper.endEverybody(onProgress),
     history: (owner, page) => keeper.history(owner, page),

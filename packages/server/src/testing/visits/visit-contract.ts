@@ -108,6 +108,8 @@ export function visitContract(name: string, world: () => VisitWorld): void {
       const { signIns } = listed.data as { signIns: { id: string; current: boolean }[] };
       expect(signIns).toHaveLength(3);
       expect(signIns.filter(({ current }) => current)).toHaveLength(1);
+      const told = await world().signIns.list(ada);
+      expect(told.signIns.map(({ id }) => id)).toEqual(signIns.map(({ id }) => id));
       for (const part of phone.token!.split(".").slice(1)) {
         if (part !== "0") expect(listed.body).not.toContain(part);
       }
