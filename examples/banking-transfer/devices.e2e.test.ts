@@ -1,5 +1,6 @@
 import type { FrameLocator, Page } from "playwright";
 import { expect, test } from "vitest";
+import { beginSignOut } from "./testing/account-menu.ts";
 import { violationsOf } from "./testing/axe.ts";
 import { runBank } from "./testing/running-bank.ts";
 
@@ -292,7 +293,7 @@ test("S9: signing out on one page signs out the browser's other pages, and leave
   await phone.getByRole("button", { name: "New transfer" }).click();
   await phone.getByLabel("Name").fill("Secret Name");
   await phone.getByText("All changes saved").first().waitFor();
-  await phone.getByRole("button", { name: "Sign out" }).click();
+  await beginSignOut(phone);
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
 
   await page.getByRole("button", { name: "Fill in Grace Hopper" }).click();

@@ -1,5 +1,6 @@
 import type { Page } from "playwright";
 import { expect, test } from "vitest";
+import { beginSignOut } from "./testing/account-menu.ts";
 import { violationsOf } from "./testing/axe.ts";
 import { runBank } from "./testing/running-bank.ts";
 
@@ -86,8 +87,8 @@ test("S4: what was filled in for a transfer that ended meanwhile is shown, kept 
   await passesAxe(late);
   await home(late);
   await late.getByText("A change from here came too late").waitFor();
-  await late.getByRole("button", { name: "Sign out" }).click();
-  await late.getByText("2 changes are on this device alone.").waitFor();
+  await beginSignOut(late);
+  await late.getByText("Not sent: Recipient and Amount.").waitFor();
   await late.getByRole("button", { name: "Stay" }).click();
 
   await late.getByRole("link", { name: "Details" }).click();

@@ -1,12 +1,13 @@
 import type { Page } from "playwright";
 import { expect, test } from "vitest";
+import { beginSignOut } from "./testing/account-menu.ts";
 import { runBank } from "./testing/running-bank.ts";
 
 const bank = await runBank();
 
 const profile = (person: "ada" | "grace") => bank.profile({ person, width: 375, alone: true });
 
-const notice = (page: Page) => page.getByText("You were signed out. What you typed is kept on this device.");
+const notice = (page: Page) => page.getByText("You were signed out.");
 
 async function signIn(page: Page, name: string): Promise<void> {
   await page.getByRole("button", { name: `Fill in ${name}` }).click();
@@ -30,7 +31,7 @@ test("S9: who is signed out while typing is told so, and goes on where the sign-
 
   const other = await device.open(new URL(page.url()).pathname);
   await other.getByRole("heading", { name: "Recipient" }).waitFor();
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await beginSignOut(page);
   for (const left of [page, other]) {
     await left.getByRole("heading", { name: "Sign in" }).waitFor();
     expect(new URL(left.url()).pathname).toBe("/");

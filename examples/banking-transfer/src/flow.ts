@@ -1,6 +1,7 @@
 import { defineFlow, step } from "@sessions/core";
 import { electronicFormatIBAN, isValidIBAN } from "ibantools";
 import { z } from "zod";
+import { PROOF_ABOVE_CENTS } from "./limits.ts";
 
 /** Above this amount, in cents, the bank asks where the money comes from. */
 export const SOURCE_ABOVE_CENTS = 1_000_000;
@@ -57,6 +58,7 @@ export const transfer = defineFlow({
     ...(amount && amount.cents > SOURCE_ABOVE_CENTS ? ["source" as const] : []),
     "review",
   ],
+  fresh: { review: ({ amount }) => (amount && amount.cents > PROOF_ABOVE_CENTS ? "5m" : undefined) },
   result: z.object({ reference: z.string() }),
   expires: { idle: "72h", absolute: "30d" },
 });

@@ -6,5 +6,10 @@ export const people = [
 
 export type Person = (typeof people)[number];
 
+/** The customer with this id. */
+export function personOf(id: string): Person | undefined {
+  return people.find((person) => person.id === id);
+}
+
 /** The password of both. */
 export const DEMO_PASSWORD = "continue-anywhere";

@@ -60,6 +60,7 @@ export async function openProfile(
 }
 
 async function signIn(context: BrowserContext, bank: string, id: string): Promise<void> {
-  const answer = await context.request.post(`${bank}/trpc/signIn`, { data: { id, password: DEMO_PASSWORD } });
+  const data = { id, password: DEMO_PASSWORD, device: "Chrome on Linux" };
+  const answer = await context.request.post(`${bank}/trpc/signIn`, { data });
   if (!answer.ok()) throw new Error(`${id} could not sign in: ${await answer.text()}`);
 }

@@ -11,7 +11,9 @@ export async function completeTransfers(url: string, owner: string, count: numbe
     body: JSON.stringify({ id: owner, password: DEMO_PASSWORD }),
   });
   const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
-  const bank = createTRPCClient<AppRouter>({ links: [httpLink({ url: `${url}/trpc`, headers: { cookie } })] });
+  // As a browser sends them for the bank's own page.
+  const headers = { cookie, "sec-fetch-site": "same-origin" };
+  const bank = createTRPCClient<AppRouter>({ links: [httpLink({ url: `${url}/trpc`, headers })] });
 
   const device = { id: uuidv7(), name: "A script" };
   for (let made = 0; made < count; made += 1) {

@@ -4,15 +4,16 @@ import { NotFound } from "./pages/not-found.tsx";
 import { usePath } from "./elements/navigation.tsx";
 import { SideBySidePage } from "./pages/side-by-side-page.tsx";
 import { SignInPage } from "./pages/sign-in-page.tsx";
+import { SignInsPage } from "./pages/sign-ins-page.tsx";
 import { SignedIn } from "./signed-in.tsx";
 import { TransferPage } from "./pages/transfer-page.tsx";
 import { useTitle } from "./elements/title.ts";
-import { useCurrentUser } from "./person/current-user.ts";
+import { useCurrentUser, type User } from "./person/current-user.ts";
 import type { DeviceNaming } from "./person/device-name.ts";
 
 /** Every page of the bank. */
 export function App() {
-  const { current, refresh, signedOut } = useCurrentUser();
+  const { current, signedOut } = useCurrentUser();
   const path = usePath();
 
   switch (current.kind) {
@@ -21,21 +22,23 @@ export function App() {
     case "unreachable":
       return <Unreachable />;
     case "signed_out":
-      return <SignInPage byBank={current.byBank} onSignedIn={refresh} />;
+      return <SignInPage notice={current.notice} />;
     case "signed_in":
       if (path === "/side-by-side") return <SideBySidePage user={current.user} />;
       return (
-        <SignedIn key={current.user.id} user={current.user} onRefused={refresh} onSignedOut={signedOut}>
-          {(device) => <Page path={path} device={device} />}
+        <SignedIn key={current.user.id} user={current.user} onSignedOut={signedOut}>
+          {(device) => <Page path={path} device={device} user={current.user} />}
         </SignedIn>
       );
   }
 }
 
-function Page({ path, device }: { readonly path: string; readonly device: DeviceNaming }) {
+function Page(props: { readonly path: string; readonly device: DeviceNaming; readonly user: User }) {
+  const { path, device, user } = props;
   const route = routeOf(path);
-  if (route?.page === "transfer") return <TransferPage key={route.id} id={route.id} wanted={route.step} />;
+  if (route?.page === "transfer") return <TransferPage key={route.id} user={user} id={route.id} wanted={route.step} />;
   if (route === null) return <NotFound title="There is no such page">Its address may be misspelt.</NotFound>;
+  if (route.page === "sign-ins") return <SignInsPage />;
   return <HomePage device={device} />;
 }
 

@@ -1,39 +1,41 @@
 import { createSessionsClient, type SessionsClient } from "@sessions/client";
-import { SessionsProvider, useSessions } from "@sessions/react";
+import { SessionsProvider } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
 import { profile } from "./person/device.ts";
 import { forgetDeviceName, useDeviceName, type DeviceNaming } from "./person/device-name.ts";
+import { signInClient } from "./person/sign-in-client.ts";
 import { offerDevtools } from "./devtools.ts";
 import { LostWork } from "./changes/lost-work.tsx";
 import { Link } from "./elements/navigation.tsx";
-import { SignOut } from "./person/sign-out.tsx";
+import { AccountMenu } from "./person/account-menu.tsx";
 import type { User } from "./person/current-user.ts";
 
 /** The frame of every page that needs a person who is signed in. It opens that person's sessions. */
 export function SignedIn(props: {
   readonly user: User;
-  /** The bank refused a request of this person: the sign-in may have ended. */
-  onRefused(): Promise<void>;
   /** The person signed out, and this device keeps nothing. */
   onSignedOut(): void;
   /** The page, for a device with this name. */
   readonly children: (device: DeviceNaming) => ReactNode;
 }) {
-  const { user, onRefused, onSignedOut } = props;
+  const { user, onSignedOut } = props;
   const device = useDeviceName(user);
   const sessions = useSessionsOf(user.id, device.name);
   const [leaving, setLeaving] = useState(false);
-  if (!sessions || leaving) return null;
+  if (!sessions) return null;
+  if (leaving) return <Leaving />;
 
-  async function wipe(opened: SessionsClient) {
+  async function signOut(opened: SessionsClient) {
     // No page may open a transfer during the wipe.
     setLeaving(true);
     try {
-      await opened.forget();
+      // The person has seen what would be lost.
+      await signInClient.signOut({ sessions: opened, discardUnsent: true });
       forgetDeviceName(user);
-    } finally {
       onSignedOut();
+    } finally {
+      setLeaving(false);
     }
   }
   return (
@@ -42,23 +44,20 @@ export function SignedIn(props: {
         <Link to="/" className="brand">
           Harbour Bank
         </Link>
-        <span className="person">{profile ? device.name : user.name}</span>
-        <SignOut onSignedOut={() => wipe(sessions)} />
+        <AccountMenu name={profile ? device.name : user.name} signOut={() => signOut(sessions)} />
       </header>
       <LostWork />
-      <SignedOutHere onRefused={onRefused} />
       {props.children(device)}
     </SessionsProvider>
   );
 }
 
-/** Asks the bank who is signed in when it has refused the sessions' requests. */
-function SignedOutHere({ onRefused }: { onRefused(): Promise<void> }) {
-  const { signedOut } = useSessions(transfer);
-  useEffect(() => {
-    if (signedOut) void onRefused();
-  }, [signedOut, onRefused]);
-  return null;
+function Leaving() {
+  return (
+    <main className="page notice-page">
+      <p role="status">Signing out…</p>
+    </main>
+  );
 }
 
 function useSessionsOf(owner: string, deviceName: string): SessionsClient | null {
@@ -66,6 +65,8 @@ function useSessionsOf(owner: string, deviceName: string): SessionsClient | null
   useEffect(() => {
     const opened = createSessionsClient({ flows: [transfer], url: "/trpc", owner, profile, deviceName });
     const stopGuarding = opened.guardUnload();
+    // If the bank refuses the sessions' requests, the sign-in may have ended.
+    const stopFollowing = signInClient.follow(opened.list(transfer));
     void offerDevtools(opened);
     let closed = false;
     void opened.ready.then(() => {
@@ -76,6 +77,7 @@ function useSessionsOf(owner: string, deviceName: string): SessionsClient | null
       // A new name opens the sessions again. Nothing may start on closed sessions.
       setSessions(null);
       stopGuarding();
+      stopFollowing();
       opened.close();
     };
   }, [owner, deviceName]);

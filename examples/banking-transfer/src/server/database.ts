@@ -1,13 +1,16 @@
 import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
+import { postgresBus, type Bus } from "@sessions/server";
 import { PGliteDialect, PostgresDialect, type Dialect } from "kysely";
-import { Pool } from "pg";
+import { Client, Pool } from "pg";
 
 export interface Database {
   /** For `createSessions`: the bank and its sessions share one database. */
   readonly source: Pool | PGlite;
   readonly dialect: Dialect;
+  /** Tells the other nodes of the bank about changes. A PGlite has one node. */
+  readonly bus?: Bus;
   close(): Promise<void>;
 }
 
@@ -20,7 +23,8 @@ function openPostgres(url: string): Database {
   const pool = new Pool({ connectionString: url, connectionTimeoutMillis: 5_000 });
   // The database may end an idle connection. The next query opens another.
   pool.on("error", () => {});
-  return { source: pool, dialect: new PostgresDialect({ pool }), close: () => pool.end() };
+  const bus = postgresBus({ client: () => new Client({ connectionString: url, connectionTimeoutMillis: 5_000 }) });
+  return { source: pool, dialect: new PostgresDialect({ pool }), bus, close: () => pool.end() };
 }
 
 async function openPGlite(directory: string): Promise<Database> {

@@ -22,13 +22,6 @@ export interface BankTables {
     reference: string | null;
     booked_at: Date;
   };
-  "bank.sign_in": {
-    token_hash: string;
-    owner: string;
-    browser: number;
-    began_at: Date;
-    until: Date;
-  };
 }
 
 declare module "@sessions/server" {

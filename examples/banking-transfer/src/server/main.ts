@@ -11,6 +11,7 @@ const {
   DATABASE_URL,
   DATA_DIRECTORY,
   PAGES_DIRECTORY,
+  PLACE_HEADER,
   SESSIONS_MIGRATE,
 } = process.env;
 const data = DATA_DIRECTORY ?? fileURLToPath(new URL("../../.data", import.meta.url));
@@ -60,7 +61,7 @@ async function start(): Promise<void> {
 }
 
 async function openApp(database: Database): Promise<App> {
-  const app = createApp({ database, pages });
+  const app = createApp({ database, pages, placeHeader: PLACE_HEADER });
   if (SESSIONS_MIGRATE !== "off") await app.migrate();
   await app.check();
   return app;

@@ -28,15 +28,8 @@ export async function migrateBank(db: Kysely<BankTables>, demoPasswordHash: () =
         reference text,
         booked_at timestamptz not null
       )`.execute(tx);
-    await sql`
-      create table if not exists bank.sign_in (
-        token_hash text primary key,
-        owner text not null references bank.account,
-        browser integer not null,
-        began_at timestamptz not null,
-        until timestamptz not null
-      )`.execute(tx);
-    await sql`create index if not exists sign_in_owner on bank.sign_in (owner, began_at)`.execute(tx);
+    // Earlier versions of the bank kept its sign-ins here.
+    await sql`drop table if exists bank.sign_in`.execute(tx);
     // As rate-limiter-flexible needs it. The counts are of minutes, so a crash may lose them.
     await sql`
       create unlogged table if not exists bank.sign_in_try (

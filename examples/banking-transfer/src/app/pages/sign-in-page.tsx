@@ -6,9 +6,8 @@ import { signIn } from "../person/current-user.ts";
 
 type Field = "id" | "password";
 
-/** Signs in one of the two people of the demonstration. `byBank`: the bank ended the last sign-in here, not the person. */
-export function SignInPage(props: { readonly byBank: boolean; onSignedIn(): Promise<void> }) {
-  const { byBank, onSignedIn } = props;
+/** Signs in one of the two people of the demonstration. `notice`: why the bank ended the last sign-in here; null if it did not. */
+export function SignInPage({ notice }: { readonly notice: string | null }) {
   useTitle("Sign in");
   const [id, setId] = useState("");
   const [password, setPassword] = useState("");
@@ -49,8 +48,7 @@ export function SignInPage(props: { readonly byBank: boolean; onSignedIn(): Prom
     setIssues({});
     try {
       const refused = await signIn(id.trim().toLowerCase(), password);
-      if (refused === null) await onSignedIn();
-      else refuse({ password: refused });
+      if (refused !== null) refuse({ password: refused });
     } catch {
       refuse({ password: "The bank does not answer. Try again." });
     } finally {
@@ -63,7 +61,7 @@ export function SignInPage(props: { readonly byBank: boolean; onSignedIn(): Prom
       <div className="card">
         <p className="brand">Harbour Bank</p>
         <h1>Sign in</h1>
-        {byBank && <p role="status">You were signed out. What you typed is kept on this device.</p>}
+        <p role="status">{notice}</p>
         <form onSubmit={(event) => void enter(event)} noValidate>
           <TextField
             ref={fields.id}

@@ -4,6 +4,7 @@ import { FinishedTransfer } from "./finished-transfer.tsx";
 import { ago, useNow, useWaitsLong } from "../text/moment.ts";
 import { NotFound } from "./not-found.tsx";
 import { useNews } from "../changes/news.ts";
+import { proveAgain, type User } from "../person/current-user.ts";
 import { useOpenTransfer, type OpenTransfer } from "../transfer/open-transfer.ts";
 import { Question } from "../elements/question.tsx";
 import { RecipientStep } from "../steps/recipient-step.tsx";
@@ -30,7 +31,8 @@ const forms = {
 } as const satisfies Record<TransferStep, unknown>;
 
 /** One transfer: its current step while it is active, its end after that. */
-export function TransferPage({ id, wanted }: { readonly id: string; readonly wanted: string | undefined }) {
+export function TransferPage(props: { readonly user: User; readonly id: string; readonly wanted: string | undefined }) {
+  const { user, id, wanted } = props;
   const open = useOpenTransfer(id, wanted);
   const news = useNews(open.state, open.device);
   const { state } = open;
@@ -54,7 +56,7 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
       </div>
       {status === "loading" && <Loading blocked={state.sync.state === "blocked"} />}
       {status === "missing" && <NotOpened state={state} />}
-      {state.status === "active" && <Wizard open={open} state={state} />}
+      {state.status === "active" && <Wizard user={user} open={open} state={state} />}
       {(state.status === "completed" || state.status === "cancelled" || state.status === "expired") && (
         <FinishedTransfer state={state} />
       )}
@@ -62,7 +64,8 @@ export function TransferPage({ id, wanted }: { readonly id: string; readonly wan
   );
 }
 
-function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
+function Wizard(props: { readonly user: User; readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
+  const { user, open, state } = props;
   const { shown, device } = open;
   const { progress } = state;
   useTitle(`Transfer: ${stepNames[shown]}`);
@@ -81,7 +84,7 @@ function Wizard({ open, state }: { readonly open: OpenTransfer; readonly state: 
         </small>
       </h1>
       <ShelvedChanges {...state} />
-      <Form key={shown} open={open} state={state} />
+      <Form key={shown} open={open} state={state} signer={{ id: user.id, prove: proveAgain }} />
       <footer>
         <span className="hint">
           {state.device.id !== device && `Last change on ${deviceText(state.device)}, ${ago(state.updatedAt, nowMs)}`}

@@ -1,98 +1,107 @@
+import { deviceName } from "@sessions/client";
+import type { EndedSignIn, SignInState } from "@sessions/client/sign-in";
+import { useSignIn } from "@sessions/react/sign-in";
 import { TRPCClientError } from "@trpc/client";
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
+import { personOf } from "../../people.ts";
 import type { AppRouter } from "../../server/app.ts";
-import { bank } from "./bank.ts";
 import { navigate } from "../elements/navigation.tsx";
+import { bank } from "./bank.ts";
+import { signInClient } from "./sign-in-client.ts";
 
 export interface User {
   readonly id: string;
   readonly name: string;
-  /** The number of this browser among the person's browsers, from one. */
-  readonly browser: number;
+  /** The bank's name for this browser. */
+  readonly browser: string;
 }
 
 /** The person who is signed in at this browser, as far as this page knows. */
 export type CurrentUser =
-  | { readonly kind: "loading" }
-  | { readonly kind: "unreachable" }
-  /** `byBank`: the bank ended the sign-in, not the person. The person's work is still on this device. */
-  | { readonly kind: "signed_out"; readonly byBank: boolean }
+  | { readonly kind: "loading" | "unreachable" }
+  /** `notice`: why the person is not signed in any more; null if they have signed out, or were not signed in. */
+  | { readonly kind: "signed_out"; readonly notice: string | null }
   | { readonly kind: "signed_in"; readonly user: User };
 
 /**
- * Tells the browser's other pages that a person signed in or out here. A page does not get its own messages. In a
- * browser without this channel, the other pages ask the bank when they become visible again.
+ * Tells the browser's other pages that the person signed out here. A page does not get its own messages. In a browser
+ * without this channel, the other pages say only that the person was signed out.
  */
-const otherPages = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel("bank-sign-in");
+const otherPages = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel("bank-sign-out");
 
-/**
- * Asks the bank who is signed in. Asks again when another page of this browser says that it changed, and when the
- * person comes back to this page.
- */
-export function useCurrentUser(): {
-  readonly current: CurrentUser;
-  /** Asks the bank again. */
-  readonly refresh: () => Promise<void>;
-  /** The person has signed out. */
-  readonly signedOut: () => void;
-} {
-  const [current, setCurrent] = useState<CurrentUser>({ kind: "loading" });
+/** The person who is signed in. `signedOut`: the person has signed out on this page. */
+export function useCurrentUser(): { readonly current: CurrentUser; readonly signedOut: () => void } {
+  const state = useSignIn(signInClient);
+  // Whether nobody was signed in here, or the person has signed out.
+  const [left, setLeft] = useState(true);
+  if (state.status === "signed_in" && left) setLeft(false);
 
-  const signedOut = useCallback(() => {
+  function leave() {
     // The open transfer is of no use to the next person.
-    if (location.pathname.startsWith("/transfers/")) navigate("/", { replace: true });
-    setCurrent({ kind: "signed_out", byBank: false });
-  }, []);
-
-  const refresh = useCallback(async () => {
-    try {
-      const user = await bank.me.query();
-      setCurrent((before) => (user ? { kind: "signed_in", user } : signedOutAfter(before)));
-    } catch {
-      // A person who is signed in goes on without the bank: the transfers are on this device.
-      setCurrent((before) => (before.kind === "signed_in" ? before : { kind: "unreachable" }));
-    }
-  }, []);
+    if (location.pathname !== "/side-by-side") navigate("/", { replace: true });
+    setLeft(true);
+  }
 
   useEffect(() => {
-    void refresh();
-    if (otherPages) otherPages.onmessage = ({ data }) => (data === "signed out" ? signedOut() : void refresh());
-    const refreshIfVisible = () => document.visibilityState === "visible" && void refresh();
-    document.addEventListener("visibilitychange", refreshIfVisible);
+    if (otherPages) otherPages.onmessage = leave;
     return () => {
       if (otherPages) otherPages.onmessage = null;
-      document.removeEventListener("visibilitychange", refreshIfVisible);
     };
-  }, [refresh, signedOut]);
+  }, []);
 
-  useEffect(() => {
-    if (current.kind !== "unreachable") return;
-    const timer = setInterval(() => void refresh(), 3_000);
-    return () => clearInterval(timer);
-  }, [current.kind, refresh]);
-
-  return { current, refresh, signedOut };
+  function signedOut() {
+    otherPages?.postMessage("signed out");
+    leave();
+  }
+  return { current: currentUser(state, left), signedOut };
 }
 
-function signedOutAfter(before: CurrentUser): CurrentUser {
-  return before.kind === "signed_out" ? before : { kind: "signed_out", byBank: before.kind === "signed_in" };
+function currentUser(state: SignInState, left: boolean): CurrentUser {
+  if (state.status === "signed_out") return { kind: "signed_out", notice: left ? null : endText(state.ended) };
+  if (state.status !== "signed_in") return { kind: state.status };
+  const { id, name } = personOf(state.owner) ?? { id: state.owner, name: state.owner };
+  return { kind: "signed_in", user: { id, name, browser: state.signIn.device } };
 }
+
+/** Why a sign-in ended, and what became of the person's work. The bank says the reason if the browser still has the cookie. */
+function endText(ended: EndedSignIn | null): string {
+  const reason = ended && endReasons[ended.reason];
+  return reason ? `${reason} What you typed is kept on this device.` : "You were signed out.";
+}
+
+const endReasons: Readonly<Record<string, string | undefined>> = {
+  revoked: "You were signed out from another browser.",
+  expired: "Your sign-in has run out.",
+  displaced: "You were signed out, because you signed in to more browsers than the bank allows.",
+  secret_reused: "Your sign-in was ended, because a copy of this browser’s cookie was used.",
+};
 
 /** Signs a person in. Returns the bank's reason if it refuses, else null. Rejects if the bank does not answer. */
 export async function signIn(id: string, password: string): Promise<string | null> {
+  const device = deviceName();
+  return afterPassword(
+    () => bank.signIn.mutate({ id, password, device }),
+    "That name and password do not belong together.",
+  );
+}
+
+/** Proves again that the person who is signed in knows the password. Returns and rejects as `signIn` does. */
+export async function proveAgain(password: string): Promise<string | null> {
+  return afterPassword(() => bank.prove.mutate({ password }), "That is not your password.");
+}
+
+async function afterPassword(send: () => Promise<boolean>, wrong: string): Promise<string | null> {
   try {
-    if (!(await bank.signIn.mutate({ id, password }))) return "That name and password do not belong together.";
+    if (!(await send())) return wrong;
   } catch (error) {
     if (error instanceof TRPCClientError && isTooMany(error as BankError)) return error.message;
     throw error;
   }
-  otherPages?.postMessage("signed in");
-  return null;
-}
-
-export async function signOut(): Promise<void> {
-  await bank.signOut.mutate();
-  otherPages?.postMessage("signed out");
+  const { status } = await signInClient.refresh();
+  // Over plain HTTP a browser takes the cookie from localhost alone.
+  return status === "signed_out"
+    ? "This browser keeps no cookie of the bank. Open the bank at localhost, or over HTTPS."
+    : null;
 }
 
 type BankError = TRPCClientError<AppRouter>;

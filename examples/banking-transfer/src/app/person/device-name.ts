@@ -16,7 +16,7 @@ export function useDeviceName(user: User): DeviceNaming {
   const key = keyOf(user);
   const [name, setName] = useState(() => {
     const found = read(key) ?? firstName(user);
-    // The bank gives the number of a signed-out browser to another one. This browser keeps its name.
+    // The bank may give the name of a signed-out browser to another one. This browser keeps its name.
     write(key, found);
     return found;
   });

@@ -1,4 +1,3 @@
-import { deviceName } from "@sessions/client";
 import type { User } from "./current-user.ts";
 
 /**
@@ -7,13 +6,9 @@ import type { User } from "./current-user.ts";
  */
 export const profile = new URLSearchParams(location.search).get("profile") ?? "";
 
-/**
- * The name of this page's device until the person gives it another one: "Ada’s phone", or the browser's own name. From
- * the second browser on, a number follows: "Chrome on Linux 2".
- */
+/** The name of this page's device until the person gives it another one: "Ada’s phone", or the bank's name for the browser. */
 export function firstName({ name, browser }: User): string {
-  if (profile) return deviceNameOf(name, profile);
-  return browser === 1 ? deviceName() : `${deviceName()} ${browser}`;
+  return profile ? deviceNameOf(name, profile) : browser;
 }
 
 /** The name of a person's phone or laptop. */

@@ -6,6 +6,7 @@ import { dateAndTime } from "../text/moment.ts";
 import { formatCents } from "../text/money.ts";
 import type { OpenTransfer } from "../transfer/open-transfer.ts";
 import { Link } from "../elements/navigation.tsx";
+import { PasswordProof, type Signer } from "./password-proof.tsx";
 import {
   outcomeUnknownText,
   refusalText,
@@ -14,8 +15,14 @@ import {
   type TransferState,
 } from "../transfer/wording.ts";
 
+interface ReviewStepProps {
+  readonly open: OpenTransfer;
+  readonly state: ActiveTransfer;
+  readonly signer: Signer;
+}
+
 /** Shows all steps again, with the button that sends the money. */
-export function ReviewStep({ open, state }: { readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
+export function ReviewStep({ open, state, signer }: ReviewStepProps) {
   const { refusal, busy } = open;
   const { submit } = useStep(transfer, state.id, "review");
   const { data, outputs } = state;
@@ -24,6 +31,18 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
   const changed = useJustChanged(shownOf(state));
   const obstacle = busy ? "Waiting for the bank’s answer…" : (obstacleTo(state) ?? pauseFor(changed.now));
   const refused = refusal?.step === "review" ? refusal.refusal : undefined;
+  const sums = [
+    { label: "Fee", text: fee === undefined ? "…" : formatCents(fee) },
+    { label: "Total", text: total },
+  ];
+
+  const sendText = `Send ${data.amount ? formatCents(data.amount.cents) : ""}`;
+
+  function send(): boolean {
+    if (obstacle !== null) return false;
+    open.submit("review", () => submit({ accepted: true }));
+    return true;
+  }
 
   return (
     <>
@@ -44,23 +63,17 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
           ),
       )}
       <div className="sum">
-        <Facts
-          facts={[
-            { label: "Fee", text: fee === undefined ? "…" : formatCents(fee) },
-            { label: "Total", text: total },
-          ]}
-        />
+        <Facts facts={sums} />
       </div>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (obstacle) return;
-          open.submit("review", () => submit({ accepted: true }));
+          send();
         }}
       >
         <div className="actions">
           <button className="button primary" aria-disabled={obstacle !== null} aria-describedby="obstacle">
-            {busy ? "Sending…" : `Send ${data.amount ? formatCents(data.amount.cents) : ""}`}
+            {busy ? "Sending…" : sendText}
           </button>
         </div>
         <div className="answer">
@@ -75,6 +88,19 @@ export function ReviewStep({ open, state }: { readonly open: OpenTransfer; reado
           </p>
         </div>
       </form>
+      {refused?.code === "sign_in_again" && (
+        <PasswordProof
+          key={refusal?.command}
+          signer={signer}
+          refusal={refused}
+          facts={[...factsOf("recipient", data.recipient), ...factsOf("amount", data.amount), ...sums]}
+          yes={sendText}
+          obstacle={obstacle}
+          changed={changed.now.length > 0}
+          send={send}
+          onUnsent={() => open.forgetRefusal()}
+        />
+      )}
     </>
   );
 }

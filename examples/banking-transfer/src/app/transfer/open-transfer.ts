@@ -24,6 +24,8 @@ export interface OpenTransfer {
   readonly refusal: { readonly step: TransferStep; readonly refusal: Refusal; readonly command: string } | null;
   /** The person types in this step. The screen stays at it. */
   startTyping(step: TransferStep): void;
+  /** The person has read the refusal. */
+  forgetRefusal(): void;
   /** The person has stopped typing. The screen follows the other devices again. */
   stopTyping(): void;
   /** Submits a step with valid input and shows the next one. If the bank refuses it, the screen comes back. */
@@ -106,6 +108,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
       setTyping({ step, at: wanted });
       setRefusal(null);
     },
+    forgetRefusal: () => setRefusal(null),
     stopTyping: () => setTyping(null),
     submit: (step, send) => void submit(step, send),
     cancel: () => void session.cancel(),

@@ -84,7 +84,7 @@ export function refusalText(refusal: Refusal): string {
     case "rejected":
       return refusal.reason;
     case "sign_in_again":
-      return "Sign in again first: the bank asks who you are before it does this.";
+      return "Nothing was sent. For this amount the bank asks for your password again.";
     case "conflict":
       return `${sentenceOf(refusal.changed)} changed elsewhere meanwhile. Look at it and decide again.`;
     case "limit_reached":

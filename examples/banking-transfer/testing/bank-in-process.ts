@@ -1,0 +1,55 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, inject } from "vitest";
+import { freshDatabase } from "../../../packages/server/src/testing/postgres.ts";
+import { createApp, type App } from "../src/server/app.ts";
+import { openDatabase, type Database } from "../src/server/database.ts";
+
+/** A bank in the process of the test, with a clock that the test moves. */
+export interface BankInProcess {
+  readonly url: string;
+  /** Moves the bank's clock. The browsers keep theirs. */
+  advance(ms: number): void;
+  /** The number of booked payments. */
+  payments(): Promise<number>;
+}
+
+/** Runs a bank for all tests of a file. Call it at the file's top level. */
+export async function runBankInProcess(): Promise<BankInProcess> {
+  const fresh = await freshDatabase();
+  let aheadMs = 0;
+  let database: Database;
+  let app: App;
+  const server = createServer((req, res) => app.handle(req, res));
+
+  beforeAll(async () => {
+    database = await openDatabase(fresh.url, "");
+    app = createApp({
+      database,
+      pages: inject("pagesDirectory"),
+      placeHeader: "cf-ipcountry",
+      now: () => Date.now() + aheadMs,
+    });
+    await app.migrate();
+    await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  });
+  afterAll(async () => {
+    server.close();
+    server.closeAllConnections();
+    await app.close();
+    await database.close();
+  });
+
+  return {
+    get url() {
+      return `http://localhost:${(server.address() as AddressInfo).port}`;
+    },
+    advance(ms) {
+      aheadMs += ms;
+    },
+    async payments() {
+      const { rows } = await fresh.pool.query<{ count: number }>("SELECT count(*)::int AS count FROM bank.ledger");
+      return rows[0]!.count;
+    },
+  };
+}
