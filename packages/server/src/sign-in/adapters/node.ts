@@ -22,7 +22,8 @@ export function nodeRequest(req: IncomingMessage, trustProxy: boolean): RequestH
 
 /** Adds the visit's headers when the answer's own headers leave, so that nothing that is set later overwrites them. */
 export function leaveWith(res: ServerResponse, answer: VisitAnswer): void {
-  onHeaders(res, () => answer.leave(leavingHeaders(res)));
+  if (res.headersSent) answer.miss();
+  else onHeaders(res, () => answer.leave(leavingHeaders(res)));
 }
 
 /** Answers a request that no visit came of. */

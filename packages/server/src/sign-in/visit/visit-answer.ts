@@ -77,6 +77,11 @@ export class VisitAnswer {
     this.#isAway = true;
   }
 
+  /** The headers left before the visit was opened. */
+  miss(): void {
+    this.#hasLeft = true;
+  }
+
   leave(headers: LeavingHeaders): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
