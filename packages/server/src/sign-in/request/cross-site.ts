@@ -10,13 +10,14 @@ export function isSafe({ method }: Pick<RequestHead, "method">): boolean {
 
 /**
  * Whether a page of another site may have sent a request that changes something. `origins` are other origins of the
- * application.
+ * application: the browser calls their requests `same-site` or `cross-site`, and no page can write its own Origin.
  *
  * | Sec-Fetch-Site | Origin | a token by bearer | a cookie | refused |
  * | --- | --- | --- | --- | --- |
+ * | any | in `origins` | any | any | no |
  * | `same-origin`, `none` | any | any | any | no |
- * | any other | any | no | any | yes |
- * | absent | own, or in `origins` | any | any | no |
+ * | any other | any other | no | any | yes |
+ * | absent | own | any | any | no |
  * | absent | any other | no | any | yes |
  * | absent | absent | no | yes | yes |
  * | absent | absent | no | no | no |
@@ -26,11 +27,10 @@ export function isCrossSite(request: RequestHead, origins: readonly string[] = [
   if (isSafe(request)) return false;
   if (presentedToken(request)?.way === "bearer") return false;
   const { headers } = request;
-  const site = headers.get("sec-fetch-site");
+  const [site, origin] = [headers.get("sec-fetch-site"), headers.get("origin")];
+  if (origin !== null && origins.includes(origin)) return false;
   if (site !== null) return site !== "same-origin" && site !== "none";
-  const origin = headers.get("origin");
-  if (origin === null) return headers.get("cookie") !== null;
-  return !isOwn(origin, request.origin) && !origins.includes(origin);
+  return origin === null ? headers.get("cookie") !== null : !isOwn(origin, request.origin);
 }
 
 /** Behind a proxy a request to https looks like one to http. The page of the same host over https is no other site's. */

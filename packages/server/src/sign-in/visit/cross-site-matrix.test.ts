@@ -14,8 +14,9 @@ const changes = ["signInAs", "signOut", "router.signOut", "router.revoke", "rout
 /** Whether a request with these headers may come from the application's own pages, or from no page at all. */
 function isOwn(site: string | null, origin: string | null, credential: (typeof credentials)[number]): boolean {
   if (credential === "bearer" || credential === "both") return true;
+  if (origin === "https://app.bank.example") return true;
   if (site !== null) return site === "same-origin" || site === "none";
-  if (origin !== null) return origin === "https://bank.example" || origin === "https://app.bank.example";
+  if (origin !== null) return origin === "https://bank.example";
   return credential === "none";
 }
 
