@@ -48,10 +48,16 @@ export class Checks {
     this.#endings = parts.endings;
   }
 
+  /** The answer without a question to the database; undefined if only the row can tell. */
+  known(token: Token): Checked | undefined {
+    const id = publicIdOf(token.id);
+    if (this.#isNobody(id, token)) return NOBODY;
+    return this.#changes.lease.holds() ? this.#fromCache(id, token) : undefined;
+  }
+
   async check(token: Token): Promise<Checked> {
     const id = publicIdOf(token.id);
-    // Postgres stores no text with a zero, so it has no such owner.
-    if (this.#context.known.hasEnded(id) || token.owner.includes("\0")) return NOBODY;
+    if (this.#isNobody(id, token)) return NOBODY;
     if (!this.#changes.lease.holds()) await this.#changes.lease.renew();
     return this.#fromCache(id, token) ?? this.#inTurn(id, () => this.#fromRow(id, token));
   }
@@ -74,6 +80,11 @@ export class Checks {
     }
     const archived = await loadArchived(ownDb, token.owner, id);
     return archived !== null && isOwn(archived) ? { ending: archived.ending, atMs: archived.endedMs } : null;
+  }
+
+  #isNobody(id: string, { owner }: Token): boolean {
+    // Postgres stores no text with a zero, so it has no such owner.
+    return this.#context.known.hasEnded(id) || owner.includes("\0");
   }
 
   /** The answer by the cached row; undefined if the row itself has to be asked. Every "no" comes from the row. */

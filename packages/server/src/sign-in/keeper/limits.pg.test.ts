@@ -64,7 +64,7 @@ test("S19: of 60 racing sign-ins at a limit of five, on three nodes, never more 
   const tokens = tokensOf(begun);
   expect(tokens).toHaveLength(60);
   const fresh = testKeeper(pool);
-  const checked = await Promise.all(tokens.map((token) => fresh.check(token)));
+  const checked = await Promise.all(tokens.map(async (token) => fresh.check(token)));
   expect(checked.filter(({ kind }) => kind === "live")).toHaveLength(5);
   const ends = await Promise.all(tokens.map((token) => fresh.endOf(token)));
   expect(ends.filter((end) => end?.ending === "displaced")).toHaveLength(55);

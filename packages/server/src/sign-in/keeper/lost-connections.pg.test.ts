@@ -67,7 +67,7 @@ describe.each(["before", "after"] as const)("%s the commit", (when) => {
     const offered = await node.check(token);
     if (offered.kind !== "live" || offered.offer === null) throw new Error("No secret was offered.");
     const { offer } = offered;
-    expect((await cut(() => node.check(offer), /^update .*"sign_in" set "rotation"/)).kind).toBe("live");
+    expect((await cut(async () => node.check(offer), /^update .*"sign_in" set "rotation"/)).kind).toBe("live");
     for (const each of [node, other]) expect((await each.check(offer)).kind).toBe("live");
     const { rows } = await pool.query("select revision from sessions.sign_in where owner_id = $1", [owner]);
     expect(rows).toEqual([{ revision: 1 }]);

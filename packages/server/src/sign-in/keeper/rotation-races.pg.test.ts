@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 const atOnce = (count: number, choose: (index: number) => Token, on: readonly SignInKeeper[] = nodes) =>
-  Promise.all(Array.from({ length: count }, (_, index) => on[index % on.length]!.check(choose(index))));
+  Promise.all(Array.from({ length: count }, async (_, index) => on[index % on.length]!.check(choose(index))));
 
 const offersOf = (checked: readonly Checked[]) =>
   checked.flatMap((each) => (each.kind === "live" && each.offer !== null ? [each.offer] : []));

@@ -99,8 +99,11 @@ export interface Page<Row> {
  * `database_unreachable` if Postgres is needed and does not answer; `check` within two seconds.
  */
 export interface SignInKeeper {
-  /** Tells what a token is worth. It costs no statement while the cache may be believed and nothing is to be written. */
-  check(token: Token): Promise<Checked>;
+  /**
+   * Tells what a token is worth. While the cache may be believed and nothing is to be written, it costs no statement, and
+   * the answer is there at once, without a promise.
+   */
+  check(token: Token): Checked | Promise<Checked>;
 
   /** Why and when the sign-in of this token ended, if its secret is right; else null. */
   endOf(token: Token): Promise<{ readonly ending: Ending; readonly atMs: number } | null>;

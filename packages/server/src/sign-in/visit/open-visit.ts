@@ -50,7 +50,8 @@ async function presentedSignIn(
   if (sealed && !keeper.hasHeardEnd({ ...sealed, publicId: sealed.signIn.publicId })) return sealed.signIn;
   // Before the check: a change after it makes its offer old.
   const { count } = changes;
-  const checked = await checkedToken(keeper.check(token), report);
+  const asked = keeper.check(token);
+  const checked = asked instanceof Promise ? await checkedToken(asked, report) : asked;
   if (checked.kind === "superseded") throw new VisitError("superseded");
   if (checked.kind === "nobody") return null;
   const { signIn, offer } = checked;
