@@ -4,6 +4,7 @@ import { measureHeap } from "./measurements/heap.ts";
 import { measureHistory } from "./measurements/history.ts";
 import { measureHttp } from "./measurements/http.ts";
 import { measureOpen } from "./measurements/open.ts";
+import { measureSignInChecks } from "./measurements/sign-in-checks.ts";
 import { measureSubmits } from "./measurements/submits.ts";
 import { measureWatchers } from "./measurements/watchers.ts";
 import type { BenchmarkSize, Measurement } from "./report/result.ts";
@@ -18,4 +19,5 @@ export const measurements: Readonly<
   devices: measureDevices,
   watchers: measureWatchers,
   open: measureOpen,
+  "sign-in-checks": measureSignInChecks,
 };

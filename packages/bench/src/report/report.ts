@@ -64,7 +64,7 @@ export async function writeReport(found: readonly Measurement[], cores: number):
   );
 }
 
-const order = ["submits", "http", "history", "heap", "devices", "watchers", "open"];
+const order = ["submits", "http", "history", "heap", "devices", "watchers", "open", "sign-in-checks"];
 
 async function textOf(file: URL): Promise<string> {
   try {

@@ -17,20 +17,31 @@ export class HttpConnection {
   }
 
   /** Gives the whole answer with its head. @throws {Error} if its status is not 20x. */
-  async post(path: string, body: string, headers: Readonly<Record<string, string>>): Promise<string> {
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    this.#answered = Promise.withResolvers();
-    this.#socket.write(
-      `POST ${path} HTTP/1.1\r\nhost: ${this.#host}\r\ncontent-type: application/json\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\n${lines.join("")}\r\n${body}`,
+  post(path: string, body: string, headers: Readonly<Record<string, string>>): Promise<string> {
+    const length = String(Buffer.byteLength(body));
+    return this.#ask(
+      `POST ${path}`,
+      { "content-type": "application/json", "content-length": length, ...headers },
+      body,
     );
-    const answer = await this.#answered.promise;
-    if (!/^HTTP\/1\.1 20\d/.test(answer)) throw new Error(answer.slice(0, 400));
-    return answer;
+  }
+
+  /** As `post`, without a body. */
+  get(path: string, headers: Readonly<Record<string, string>>): Promise<string> {
+    return this.#ask(`GET ${path}`, headers, "");
   }
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  async #ask(line: string, headers: Readonly<Record<string, string>>, body: string): Promise<string> {
+    const lines = Object.entries({ host: this.#host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.#answered = Promise.withResolvers();
+    this.#socket.write(`${line} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+    const answer = await this.#answered.promise;
+    if (!/^HTTP\/1\.1 20\d/.test(answer)) throw new Error(answer.slice(0, 400));
+    return answer;
   }
 
   #receive(text: string): void {

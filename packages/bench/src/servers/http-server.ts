@@ -83,7 +83,8 @@ export async function serveRelay(pool: Pool, listener: Client): Promise<HttpServ
   return startListening(server);
 }
 
-async function startListening(server: Server): Promise<HttpServer> {
+/** Listens on a free port of this machine. */
+export async function startListening(server: Server): Promise<HttpServer> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 4_096, resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
