@@ -1,17 +1,11 @@
 import { sameJson, type Json } from "@sessions/core/internal";
 import { entries, get } from "idb-keyval";
-import { DEVICE_KEY, type Database } from "./database.ts";
-import { emptyRecord, isUnsettled, compose, type RecordUpdate, type SessionRecord } from "../record/record.ts";
+import { DEVICE_KEY } from "./database.ts";
+import { emptyRecord, isUnsettled, unchanged, type RecordUpdate, type SessionRecord } from "../record/record.ts";
 import { mergeRecords } from "../record/merge.ts";
+import { createRow, type Row, type RowOptions } from "./row.ts";
 
-export interface RecordsOptions {
-  readonly database: Database;
-  /** Nothing is written before this has resolved. */
-  readonly ready: Promise<void>;
-  /** Whether the owner was forgotten. Then nothing is read or written any more. */
-  readonly isGone: () => boolean;
-  /** Lifts a record to the version of this page's flows. */
-  readonly lift: (record: SessionRecord) => SessionRecord;
+export interface RecordsOptions extends Omit<RowOptions, "id" | "onPersisted" | "onRefused"> {
   /** Whether the values that `lift` removes must not stay on the disk. */
   readonly conceals: (record: SessionRecord) => boolean;
   /** These records have changed. */
@@ -58,38 +52,37 @@ export interface Records {
   mayBeSent(command: string): boolean;
 }
 
-interface Row {
-  persisted: SessionRecord | undefined;
-  unpersisted: readonly RecordUpdate[];
-  writing: Promise<void>;
-  /** A write that has not begun. It includes every change that is made before it begins. */
-  next: Promise<void> | undefined;
-}
-
 export function createRecords(options: RecordsOptions): Records {
-  const { database, ready, isGone, lift, conceals, onChange } = options;
+  const { database, isGone, lift, conceals, onChange } = options;
   const rows = new Map<string, Row>();
   const all = new Map<string, SessionRecord>();
   const sentEarly = new Set<string>();
   let storage: Records["storage"] = "disk";
 
   function rowOf(id: string): Row {
-    const row = rows.get(id) ?? { persisted: undefined, unpersisted: [], writing: ready, next: undefined };
+    const known = rows.get(id);
+    if (known) return known;
+    const row = createRow({
+      ...options,
+      id,
+      onRefused: () => keepIn("memory"),
+      onPersisted(persisted) {
+        const met = takePersisted(id, persisted);
+        if (met) onChange([id]);
+        options.onStored(id, met);
+        return heal();
+      },
+    });
     rows.set(id, row);
     return row;
   }
 
-  /** A record that is no longer on the disk stays in memory. */
-  function takePersisted(id: string, persisted: SessionRecord | undefined): boolean {
-    if (persisted === undefined) return false;
+  /** Returns whether the record in memory is another one now. */
+  function takePersisted(id: string, persisted: SessionRecord): boolean {
     const row = rowOf(id);
-    row.persisted = persisted;
-    const lifted = lift(persisted);
-    const record = compose(...row.unpersisted)(lifted);
-    if (lifted !== persisted && conceals(persisted)) {
-      row.unpersisted = [(before) => before, ...row.unpersisted];
-      void write(id, row);
-    }
+    const record = row.take(persisted);
+    // Values that must not stay on the disk are there.
+    if (conceals(persisted) && lift(persisted) !== persisted) void row.write(unchanged);
     // A new object would render the page again.
     if (sameRecord(record, all.get(id))) return false;
     all.set(id, record);
@@ -102,7 +95,8 @@ export function createRecords(options: RecordsOptions): Records {
       const found = ids
         ? await Promise.all(ids.map(async (id) => [id, await get<SessionRecord>(id, database.transact)] as const))
         : await entries<string, SessionRecord>(database.transact);
-      for (const [id, persisted] of found) if (id !== DEVICE_KEY) takePersisted(id, persisted);
+      // A record that is no longer on the disk stays in memory.
+      for (const [id, persisted] of found) if (persisted && id !== DEVICE_KEY) takePersisted(id, persisted);
     } catch {
       keepIn("memory");
       return;
@@ -114,51 +108,21 @@ export function createRecords(options: RecordsOptions): Records {
   function change(id: string, next: RecordUpdate): Promise<void> {
     const row = rowOf(id);
     const record = next(all.get(id) ?? emptyRecord);
-    if (sameRecord(record, all.get(id))) return row.writing;
-    row.unpersisted = [...row.unpersisted, next];
+    if (sameRecord(record, all.get(id))) return row.written;
     all.set(id, record);
     // The write begins before a listener is called, so nothing that a listener does can prevent it.
-    const written = write(id, row);
+    const written = row.write(next);
     onChange([id]);
     return written;
   }
 
-  function write(id: string, row: Row): Promise<void> {
-    row.next ??= row.writing = row.writing.then(() => {
-      row.next = undefined;
-      return persist(id, row);
-    });
-    return row.next;
-  }
-
-  async function persist(id: string, row: Row): Promise<void> {
-    if (row.unpersisted.length === 0 || isGone()) return;
-    let persisted = emptyRecord;
-    // One transaction writes all changes that came while the last one ran.
-    const batch = row.unpersisted;
-    const step = (before = row.persisted ?? emptyRecord) => (persisted = compose(...batch)(lift(before)));
-    try {
-      // Browsers report a relaxed write before it is on the disk. That is enough for a record that the server has.
-      const durability = isUnsettled(all.get(id) ?? emptyRecord) ? "strict" : "relaxed";
-      await database.update<SessionRecord>(id, step, durability);
-    } catch {
-      keepIn("memory");
-      return;
-    }
-    row.unpersisted = row.unpersisted.filter((step) => !batch.includes(step));
-    const met = takePersisted(id, persisted);
-    if (met) onChange([id]);
-    options.onStored(id, met);
-    await heal();
-  }
-
-  const unpersisted = () => [...rows].filter(([, row]) => row.unpersisted.length > 0);
+  const unpersisted = () => [...rows].filter(([, row]) => !row.isPersisted);
 
   async function heal(): Promise<void> {
     if (storage === "disk") return;
     const waiting = unpersisted();
     // Each row writes after its own earlier write. Nothing is awaited: rows never wait for one another.
-    for (const [id, row] of waiting) void write(id, row);
+    for (const [, row] of waiting) void row.write();
     if (waiting.length === 0) await refresh();
   }
 
@@ -182,15 +146,12 @@ export function createRecords(options: RecordsOptions): Records {
     keepIn,
     restore() {
       for (const [id, mine] of all) {
-        const row = rowOf(id);
-        row.unpersisted = [(record) => mergeRecords(mine, record), ...row.unpersisted];
-        void write(id, row);
+        void rowOf(id).write((record) => mergeRecords(mine, record), true);
       }
     },
     apply(change) {
-      for (const [id, row] of rows) {
-        if (row.unpersisted.length === 0) continue;
-        row.unpersisted = [...row.unpersisted, change];
+      for (const [id, row] of unpersisted()) {
+        void row.write(change);
         all.set(id, change(all.get(id)!));
       }
     },
@@ -200,7 +161,7 @@ export function createRecords(options: RecordsOptions): Records {
         all.delete(id);
       }
     },
-    written: () => Promise.all([...rows.values()].map((row) => row.writing)),
+    written: () => Promise.all([...rows.values()].map((row) => row.written)),
     isSendable(id, command) {
       const isStored = rows.get(id)?.persisted?.pending.some((entry) => entry.command.id === command) ?? false;
       if (!isStored && storage === "memory") sentEarly.add(command);

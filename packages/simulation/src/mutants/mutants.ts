@@ -110,9 +110,9 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "forget a write that the disk refused",
-    "client/src/store/records.ts",
-    '      keepIn("memory");\n      return;\n    }\n    row.unpersisted = ',
-    '      keepIn("memory");\n      row.unpersisted = [];\n      return;\n    }\n    row.unpersisted = ',
+    "client/src/store/row.ts",
+    "      onRefused();\n      return;",
+    "      onRefused();\n      changes = [];\n      return;",
   ),
   {
     name: "count the limit outside the transaction",
@@ -160,7 +160,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "empty the shelf at the next write",
-    "client/src/store/records.ts",
+    "client/src/store/row.ts",
     "compose(...batch)(lift(before))",
     "compose(...batch)({ ...lift(before), shelved: [] })",
   ),
