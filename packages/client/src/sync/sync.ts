@@ -70,7 +70,7 @@ export function createSync(options: SyncOptions): Sync {
     lift: (record) => liftRecord(flows.get(record.flow), record),
     conceals: ({ flow }) => hasSensitiveStep(flows.get(flow)),
     onChange: onRecords,
-    onStorage: onLeaderChange,
+    onStorage: startOrStop,
     onStored(id, met) {
       tabs.tell({ kind: "stored", ids: [id] });
       // Nothing else wakes the pusher in two cases: tabs cannot tell one another, or a refused input became a draft.
@@ -92,7 +92,7 @@ export function createSync(options: SyncOptions): Sync {
     isAlone: () => store.storage === "memory",
     onMessage,
     // The earlier leader may have stored something that it could not tell any more.
-    onTurn: () => (tabs.isLeader ? readAgain() : onLeaderChange()),
+    onChange: () => (tabs.isLeader ? readAgain() : startOrStop()),
   });
   const parts = { flows, store, api, environment, connection, tabs, device, isOpen: () => isOpen };
   // The lists are loaded again, but not at every gap.
@@ -105,10 +105,10 @@ export function createSync(options: SyncOptions): Sync {
   const pusher = createPusher({ ...parts, maxPushBytes: options.maxPushBytes, askServer: watcher.ask });
   const pause = createDebounce(environment, () => wake(true));
   const leavePage = isOpen ? followPage({ ...parts, pusher, watcher, pause, onStatusChange, readAgain }) : () => {};
-  let reading = store.ready.then(onLeaderChange);
+  let reading = store.ready.then(startOrStop);
 
-  /** Pushes and watches if this tab is elected. */
-  function onLeaderChange(): void {
+  /** Pushes and watches if this tab is the leader, and stops otherwise. */
+  function startOrStop(): void {
     if (!isOpen || !store.loaded) return;
     onStatusChange();
     if (tabs.watches) watcher.start();
@@ -125,7 +125,7 @@ export function createSync(options: SyncOptions): Sync {
   }
 
   function readAgain(): void {
-    void store.refresh().then(onLeaderChange);
+    void store.refresh().then(startOrStop);
   }
 
   function onConnectionState(wasUp: boolean): void {

@@ -46,8 +46,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "client/src/sync/tabs/election.ts",
-        find: "const hold = () => {\n      if (mine === place) become(true);",
-        replace: "const hold = (lock?: unknown) => {\n      if (lock && mine === place) become(true);",
+        find: "const hold = () => {\n      if (mine === request) become(true);",
+        replace: "const hold = (lock?: unknown) => {\n      if (lock && mine === request) become(true);",
       },
       {
         file: "client/src/sync/tabs/election.ts",

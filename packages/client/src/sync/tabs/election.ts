@@ -1,62 +1,62 @@
 import type { Environment } from "../../environment.ts";
 import { createTimer } from "../timer.ts";
 
-/** How long the winner may leave a visible tab without an answer, in milliseconds. */
+/** How long the leader may leave a visible tab without an answer, in milliseconds. */
 const SILENCE_MS = 2_000;
 
-/** Elects one tab of many by a Web Lock, which the tab holds while it is awake. A tab that gets the lock knows that the earlier winner is gone. */
+/** Elects a leader among tabs by a Web Lock, which the leader holds while it is awake. A tab that gets the lock knows that the earlier leader is gone. */
 export interface Election {
   /** The lock's name. */
   readonly name: string;
-  /** Whether this tab is the winner. */
-  readonly won: boolean;
-  /** Whether tabs can elect one. If not, every visible tab wins. */
-  readonly isElected: boolean;
+  /** Whether this tab is the leader. */
+  readonly isLeader: boolean;
+  /** Whether tabs can elect a leader. If not, every visible tab is one. */
+  readonly isPossible: boolean;
   /** This tab takes part from now on, if it does not already. */
   enter(): void;
-  /** This tab no longer takes part. If it is the winner, another tab can win. */
+  /** This tab no longer takes part. If it is the leader, another tab becomes the leader. */
   leave(): void;
-  /** Waits for the winner's answer. If none comes soon, the winner is asleep. Then this tab replaces it, if it is visible. */
+  /** Waits for the leader's answer. If none comes soon, the leader is asleep. Then this tab replaces it, if it is visible. */
   expectAnswer(): void;
-  /** The winner has answered. */
+  /** The leader has answered. */
   answered(): void;
 }
 
 export interface ElectionOptions {
   readonly name: string;
   readonly environment: Environment;
-  /** Undefined where tabs cannot elect one: then every visible tab wins. */
+  /** Undefined where tabs cannot elect a leader: then every visible tab is one. */
   readonly locks: LockManager | undefined;
-  /** `won` has changed. */
-  readonly onTurn: () => void;
+  /** `isLeader` has changed. */
+  readonly onChange: () => void;
 }
 
-export function createElection({ name, environment, onTurn, ...options }: ElectionOptions): Election {
+export function createElection({ name, environment, onChange, ...options }: ElectionOptions): Election {
   let { locks } = options;
-  let won = false;
+  let isLeader = false;
   // The request for the lock. To abort it is to leave the queue, or to release the lock if this tab has it.
-  let place: AbortController | undefined;
+  let request: AbortController | undefined;
   const silence = createTimer(environment);
 
-  function become(winner: boolean): void {
-    if (won === winner) return;
+  function become(leader: boolean): void {
+    if (isLeader === leader) return;
     silence.clear();
-    won = winner;
-    onTurn();
+    isLeader = leader;
+    onChange();
   }
 
   function enter(steal: boolean): void {
-    place?.abort();
-    const mine = (place = new AbortController());
+    request?.abort();
+    const mine = (request = new AbortController());
     if (!locks) return become(!isHidden());
     const { signal } = mine;
     const held = new Promise<void>((resolve) => (signal.onabort = () => resolve()));
     const hold = () => {
-      if (mine === place) become(true);
+      if (mine === request) become(true);
       return held;
     };
     locks.request(name, steal ? { steal } : { signal }, hold).catch((error: unknown) => {
-      if (mine !== place) return;
+      if (mine !== request) return;
       // The lock was stolen from a sleeping tab, or refused, as in a sandboxed frame.
       if (!isAbort(error)) locks = undefined;
       else become(false);
@@ -66,23 +66,23 @@ export function createElection({ name, environment, onTurn, ...options }: Electi
 
   return {
     name,
-    get won() {
-      return won;
+    get isLeader() {
+      return isLeader;
     },
-    get isElected() {
+    get isPossible() {
       return locks !== undefined;
     },
     enter() {
-      if (!place || (!locks && !won)) enter(false);
+      if (!request || (!locks && !isLeader)) enter(false);
     },
     leave() {
       silence.clear();
-      place?.abort();
-      place = undefined;
+      request?.abort();
+      request = undefined;
       become(false);
     },
     expectAnswer() {
-      if (won || !place || !locks || silence.isSet) return;
+      if (isLeader || !request || !locks || silence.isSet) return;
       silence.set(SILENCE_MS, () => {
         if (!isHidden()) enter(true);
       });

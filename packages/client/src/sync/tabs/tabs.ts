@@ -19,7 +19,10 @@ export type TabMessage =
   /** The owner signed out. */
   | { readonly kind: "forgotten" };
 
-/** How long a hidden tab leads if tabs cannot elect one, in milliseconds. */
+/** A message with the names of the elections whose leader sends it. */
+type SentMessage = TabMessage & { readonly leads: readonly string[] };
+
+/** How long a hidden tab leads if tabs cannot elect a leader, in milliseconds. */
 const HIDDEN_MS = 10_000;
 
 export interface Tabs {
@@ -36,7 +39,7 @@ export interface Tabs {
   back(): void;
   /** The page is hidden now. */
   hidden(): void;
-  /** The page falls asleep: another tab is elected. */
+  /** The page falls asleep: another tab becomes the leader. */
   leave(): void;
   close(): void;
 }
@@ -53,7 +56,7 @@ export interface TabsOptions {
   readonly isAlone: () => boolean;
   readonly onMessage: (message: TabMessage) => void;
   /** `isLeader` or `watches` has changed. */
-  readonly onTurn: () => void;
+  readonly onChange: () => void;
 }
 
 /**
@@ -62,74 +65,74 @@ export interface TabsOptions {
  * receipts keep the result correct.
  */
 export function openTabs(options: TabsOptions): Tabs {
-  const { name, environment, codeVersion, connection, isAlone, onMessage, onTurn } = options;
+  const { name, environment, codeVersion, connection, isAlone, onMessage, onChange } = options;
   const channel = isServerRender() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
   const locks = channel && globalThis.navigator?.locks;
-  const watching = createElection({ name: `${name} stream ${PROTOCOL_VERSION}`, environment, locks, onTurn });
-  const leading = createElection({
+  const watching = createElection({ name: `${name} stream ${PROTOCOL_VERSION}`, environment, locks, onChange });
+  const pushing = createElection({
     name: `${name} ${codeVersion}`,
     environment,
     locks,
-    onTurn() {
-      if (leading.won) watching.enter();
+    onChange() {
+      if (pushing.isLeader) watching.enter();
       else watching.leave();
-      onTurn();
+      onChange();
     },
   });
-  const elections = [leading, watching];
+  const elections = [pushing, watching];
   let closed = false;
   const hiding = createTimer(environment);
 
   function enter(): void {
     if (closed) return;
-    leading.enter();
-    if (leading.won) watching.enter();
+    pushing.enter();
+    if (pushing.isLeader) watching.enter();
   }
 
   function leave(): void {
     hiding.clear();
-    leading.leave();
+    pushing.leave();
   }
 
   function tell(message: TabMessage): void {
-    const won = elections.filter((election) => election.won).map((election) => election.name);
-    if (!closed) channel?.postMessage({ ...message, won });
+    const leads = elections.filter(({ isLeader }) => isLeader).map((election) => election.name);
+    if (!closed) channel?.postMessage({ ...message, leads });
   }
 
   function tellConnection(): void {
     const { state, serverMs } = connection;
-    if (leading.won || watching.won) tell({ kind: "connection", state, serverMs });
+    if (pushing.isLeader || watching.isLeader) tell({ kind: "connection", state, serverMs });
   }
 
   // The channel is of this origin and its name holds the owner, so only these tabs send on it.
-  channel?.addEventListener("message", ({ data }: MessageEvent<TabMessage & { readonly won: readonly string[] }>) => {
+  channel?.addEventListener("message", ({ data }: MessageEvent<SentMessage>) => {
     if (data.kind === "connection") {
-      for (const election of elections) if (data.won.includes(election.name)) election.answered();
+      for (const election of elections) if (data.leads.includes(election.name)) election.answered();
       if (!tabs.watches) connection.adopt(data.state, data.serverMs);
     }
     if (data.kind === "hello") tellConnection();
     onMessage(data);
   });
-  // `onTurn` may be called only after the caller has the returned object.
+  // `onChange` may be called only after the caller has the returned object.
   queueMicrotask(enter);
 
   const tabs: Tabs = {
     get isLeader() {
-      return leading.won || isAlone();
+      return pushing.isLeader || isAlone();
     },
     get watches() {
-      return watching.won || isAlone();
+      return watching.isLeader || isAlone();
     },
     tell,
     tellConnection,
     ask() {
-      if (leading.won && watching.won) return;
+      if (pushing.isLeader && watching.isLeader) return;
       tell({ kind: "hello" });
       for (const election of elections) election.expectAnswer();
     },
     back: enter,
     hidden() {
-      if (leading.isElected) return;
+      if (pushing.isPossible) return;
       hiding.set(HIDDEN_MS, () => isHidden() && leave());
     },
     leave,
