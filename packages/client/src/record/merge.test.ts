@@ -78,7 +78,7 @@ test("S4: two views of one record together lose nothing, double nothing, keep or
   );
 });
 
-test("S2: of two views the irreversible step stays asked for until one of them knows what became of it", () => {
+test("S2: of two views the confirm step stays asked for until one of them knows what became of it", () => {
   const confirmation = { id: idOf(1), step: "review", atMs: 1 };
   const told = (outcome: SessionRecord["settled"][number]["outcome"]): SessionRecord => ({
     ...emptyRecord,

@@ -177,7 +177,7 @@ test("S4: what one tab typed and sent while another's submission was under way i
   expect(applySnapshot(taken([unseen]), device, transfer)(before)).toMatchObject({ drafts: {}, shelved: [] });
 });
 
-test("S1: an irreversible step is not asked for any more once the session shows it, or has ended", () => {
+test("S1: a confirm step is not asked for any more once the session shows it, or has ended", () => {
   const confirmation = { id: idOf(1), step: "review", atMs: 0 };
   const asking = { ...applySnapshot(snapshotAt(1), device, transfer)(emptyRecord), confirmation };
   const heard = (changes: Partial<Snapshot>) =>
@@ -243,7 +243,7 @@ test("what the server is too busy for stays pending, and so does everything behi
   expect(after.pending).toEqual(record.pending);
 });
 
-test("S2: what another tab's irreversible step is found before is refused, unless it may have been sent by then", () => {
+test("S2: what another tab's confirm step is found before is refused, unless it may have been sent by then", () => {
   const confirmation = { id: idOf(1), step: "review", atMs: 0 };
   const record: SessionRecord = { ...emptyRecord, flow: "transfer", version: 1, snapshot: snapshotAt(1), confirmation };
   const command = submitting(2, "recipient", { name: "Ada", iban: "BE68" });

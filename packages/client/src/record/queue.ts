@@ -2,12 +2,12 @@ import { pickFields, withoutSeenFields, type Json, type Outcome, type Refusal } 
 import { dropDraft } from "./drafts.ts";
 import type { RecordUpdate, QueuedCommand, SessionRecord, SubmissionOutcome } from "./record.ts";
 
-/** How many outcomes a record remembers: as many as a session takes commands in its life. */
+/** How many outcomes a record holds: as many as a session takes commands in its life. */
 const SETTLED_KEPT = 1_000;
 
 /**
  * Queues a command. `instead` is the id of the shelved change that it replaces. The command takes the drafts of its step
- * that the person saw. While an irreversible step is unanswered the command is refused, because another tab may have sent
+ * that the person saw. While a `confirm` step is unanswered the command is refused, because another tab may have sent
  * the step just now. Only the server can refuse a command that may have been sent already (`mayBeSent`).
  */
 export function enqueue(
@@ -46,7 +46,7 @@ export function unshelve(id: string): RecordUpdate {
   return (record) => ({ ...record, shelved: record.shelved.filter((entry) => entry.id !== id) });
 }
 
-/** Notes the irreversible step that is sent next, unless its answer is known or another step waits for an answer. */
+/** Notes the `confirm` step that is sent next, unless its answer is known or another step waits for an answer. */
 export function noteConfirmation(confirmation: NonNullable<SessionRecord["confirmation"]>): RecordUpdate {
   return (record) =>
     record.settled.some(({ id }) => id === confirmation.id)
@@ -54,22 +54,22 @@ export function noteConfirmation(confirmation: NonNullable<SessionRecord["confir
       : { ...record, confirmation: record.confirmation ?? confirmation };
 }
 
-/** Forgets an irreversible step: the server has no receipt of it, and no page sends it any more. */
+/** Forgets a `confirm` step: the server has no receipt of it, and no page sends it any more. */
 export function forgetConfirmation(id: string): RecordUpdate {
   return (record) => (record.confirmation?.id === id ? { ...record, confirmation: null } : record);
 }
 
-/** Whether a command was refused because of an irreversible step, or is a refused one itself. */
+/** Whether a command was refused because of a `confirm` step, or is a refused one itself. */
 export function isUnsettledRefusal(outcome: SubmissionOutcome): boolean {
   return outcome.status === "refused" && outcome.refusal.code === "unsettled";
 }
 
-/** Whether the outcome of an irreversible step is unknown: the server did not answer, and may have accepted it. */
+/** Whether the outcome of a `confirm` step is unknown: the server did not answer, and may have accepted it. */
 export function isUnknownOutcome(outcome: SubmissionOutcome): boolean {
   return outcome.status === "unknown";
 }
 
-/** The refusal of a command while others, or an irreversible step, wait for an answer. */
+/** The refusal of a command while others, or a `confirm` step, wait for an answer. */
 export function unsettledRefusal({ pending, confirmation }: SessionRecord): Refusal {
   return { code: "unsettled", pending: pending.length + (confirmation ? 1 : 0) };
 }
@@ -80,7 +80,7 @@ export function submissionOutcomeOf(outcome: Outcome | { readonly status: "unkno
 }
 
 /**
- * Notes how a command ended, for everybody who waits for it in any tab. If the outcome of an irreversible step is unknown,
+ * Notes how a command ended, for everybody who waits for it in any tab. If the outcome of a `confirm` step is unknown,
  * the client goes on asking for it, after a reload too.
  */
 export function settle(id: string, outcome: SubmissionOutcome): RecordUpdate {

@@ -41,7 +41,7 @@ export interface Overwritten {
 
 /**
  * How a submission ended. `by` is the command that submitted the same value or replaced it; null if the session's end did.
- * `unknown`: an irreversible step was sent, and the server did not answer.
+ * `unknown`: a `confirm` step was sent, and the server did not answer.
  */
 export type SubmissionOutcome =
   | { readonly status: "accepted"; readonly revision: number }
@@ -68,7 +68,7 @@ export interface SessionRecord {
     readonly slots: Snapshot["drafts"][string];
   }[];
   readonly shelved: readonly ShelvedEntry[];
-  /** The irreversible step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */
+  /** The `confirm` or `sensitive` step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */
   readonly confirmation: { readonly id: string; readonly step: string; readonly atMs: number } | null;
   /** Client and server run different versions of the flow. Pending commands wait until one of them changes. */
   readonly outdated: boolean;

@@ -79,7 +79,7 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
       if (kind === "start") lost = outcome.refusal;
       record = applyRefusal(id, lost ?? outcome.refusal, context)(record);
     }
-    // The server accepted these, so they were not refused, although another tab's irreversible step came first.
+    // The server accepted these, so they were not refused, although another tab's `confirm` step came first.
     for (const { id, outcome } of before.settled) {
       const answer = isUnsettledRefusal(outcome) ? outcomes.get(id) : undefined;
       if (answer?.status === "accepted") {

@@ -17,7 +17,7 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
     if (record.version !== version && isUnsettled(record)) return { ...record, outdated: true };
     // The device that ends a session gives up its drafts there. On other devices they are shelved.
     const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);
-    // The session itself answers an irreversible step, once it has the step's submission or has ended.
+    // The session itself answers a `confirm` step, once it has the step's submission or has ended.
     const isOpen = ({ id, step }: NonNullable<SessionRecord["confirmation"]>) =>
       snapshot.status === "active" && snapshot.submissions[step]?.command !== id;
     const confirmation = record.confirmation && isOpen(record.confirmation) ? record.confirmation : null;

@@ -44,7 +44,7 @@ export function createActions(options: ActionsOptions): SessionActions {
   const drafts = createStepDrafts(options);
   const { version } = flow;
 
-  /** Why a command is refused at once. Nothing may contradict an irreversible step whose outcome only the server knows. */
+  /** Why a command is refused at once. Nothing may contradict a `confirm` step whose outcome only the server knows. */
   function refusalNow(view: Snapshot | null, command: Command): Refusal | null {
     const record = current.record();
     if (record.confirmation) return unsettledRefusal(record);

@@ -4,7 +4,7 @@ import { openTab } from "../testing/devices.ts";
 import { transfer } from "../testing/transfer.ts";
 import { nearlyDone } from "../testing/transfer-before-review.ts";
 
-test("an irreversible step completes the session while the person waits", async () => {
+test("a confirm step completes the session while the person waits", async () => {
   const { session } = await nearlyDone();
   const submission = session.submit("review", { accepted: true });
   expect(session.state.sync).toMatchObject({ state: "saving", pending: 1 });
@@ -13,7 +13,7 @@ test("an irreversible step completes the session while the person waits", async 
   expect(session.state).toMatchObject({ status: "completed", sync: { state: "saved", pending: 0 } });
 });
 
-test("an irreversible step is refused while anything is pending, offline, or asked for twice", async () => {
+test("a confirm step is refused while anything is pending, offline, or asked for twice", async () => {
   const { server, session, pushed } = await nearlyDone();
   const first = session.submit("review", { accepted: true });
   expect(await session.submit("review", { accepted: true })).toEqual({
@@ -40,7 +40,7 @@ test("an irreversible step is refused while anything is pending, offline, or ask
   expect(server.snapshot(session.id).status).toBe("completed");
 });
 
-test("S3: an irreversible step is refused when what it depends on changed since the person looked", async () => {
+test("S3: a confirm step is refused when what it depends on changed since the person looked", async () => {
   const { server, session } = await nearlyDone();
   const { promise: changed, resolve: change } = Promise.withResolvers<void>();
   server.faults.beforePush = () => changed;
@@ -51,7 +51,7 @@ test("S3: an irreversible step is refused when what it depends on changed since 
   expect(session.state).toMatchObject({ status: "active", data: { amount: { cents: 500 } }, shelved: [] });
 });
 
-test("an irreversible step is sent when only the stream is broken", async () => {
+test("a confirm step is sent when only the stream is broken", async () => {
   const { server, session } = await nearlyDone();
   server.faults.streamsAway = true;
   server.breakStreams();

@@ -9,12 +9,12 @@ import {
 } from "../record/queue.ts";
 import { compose, unchanged, type RecordUpdate, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
-import { askReceipt, refuse, sendOnce, type ReceivedOutcome } from "../sync/irreversible.ts";
+import { askReceipt, refuse, sendOnce, type ReceivedOutcome } from "../sync/confirm-step.ts";
 import type { CurrentSession } from "./current-session.ts";
 import type { Sync } from "../sync/sync.ts";
 import { refusedSubmission, type PendingSubmission } from "./submission.ts";
 
-/** The irreversible step of one session: sends it, and finds its outcome. */
+/** The step of one session that is sent while the person waits, a `confirm` or `sensitive` one: sends it, and finds its outcome. */
 export interface Confirmation {
   /** Sends the step while the person waits. It is refused while other commands are pending. */
   send(command: SubmitCommand): PendingSubmission;

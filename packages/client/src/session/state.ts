@@ -128,7 +128,7 @@ interface Visible<F extends AnyFlow> {
    */
   readonly provisional: boolean;
   /**
-   * The irreversible step that was sent, also before a reload, and that the server has not answered; null for none. Nobody
+   * The `confirm` or `sensitive` step that was sent, also before a reload, and that the server has not answered; null for none. Nobody
    * knows yet whether it happened.
    */
   readonly confirming: StepsOf<F> | null;

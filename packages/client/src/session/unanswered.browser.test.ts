@@ -6,7 +6,7 @@ import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
 import { nearlyDone } from "../testing/transfer-before-review.ts";
 
-test("S2: an irreversible step whose reply was lost is sent again under the same id, and happens once", async () => {
+test("S2: a confirm step whose reply was lost is sent again under the same id, and happens once", async () => {
   const { server, session, pushed } = await nearlyDone();
   server.faults.dropReplies = 2;
   const submission = session.submit("review", { accepted: true });
@@ -76,7 +76,7 @@ test("S2: what nothing had answered is found out by the same page, and cancelled
   }
 });
 
-test("S2: a page that comes back while an irreversible step is unanswered asks for its receipt, and sends nothing", async () => {
+test("S2: a page that comes back while a confirm step is unanswered asks for its receipt, and sends nothing", async () => {
   const { server, owner, sessions, session, pushed } = await nearlyDone();
   const { promise: taken, resolve: take } = Promise.withResolvers<void>();
   server.faults.beforePush = () => taken;
@@ -132,7 +132,7 @@ test("S2: a page that shows a session before it has read what is kept asks for t
   await gone;
 });
 
-test("S2: nothing contradicts an irreversible step while it is unanswered, in another tab and after a reload too", async () => {
+test("S2: nothing contradicts a confirm step while it is unanswered, in another tab and after a reload too", async () => {
   const { server, owner, sessions, session } = await nearlyDone();
   // Something to decide on, whose ways out would submit.
   server.faults.refuse = ({ kind }) => (kind === "submit" ? { code: "failed" } : undefined);

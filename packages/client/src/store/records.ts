@@ -44,7 +44,7 @@ export interface Records {
   /** Resolves when nothing is being written. */
   written(): Promise<unknown>;
   /**
-   * Whether a pending command may be sent. A command waits until it is on the disk, because another tab's irreversible
+   * Whether a pending command may be sent. A command waits until it is on the disk, because another tab's `confirm`
    * step may be there, and refuses it. While records are in memory alone, the command may be sent at once.
    */
   isSendable(id: string, command: string): boolean;

@@ -6,7 +6,7 @@ import { bytesOf } from "./batch.ts";
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 
-/** How long a person waits for an irreversible step, in milliseconds. */
+/** How long a person waits for a `confirm` step, in milliseconds. */
 const PATIENCE_MS = 15_000;
 
 /** How long one attempt may take, in milliseconds. */
@@ -18,7 +18,7 @@ const IN_FLIGHT_MS = 30_000;
 /** The longest pause before the client asks for the receipt again, in milliseconds. */
 const LONGEST_PAUSE_MS = 5_000;
 
-/** What is known of an irreversible step. */
+/** What is known of a `confirm` step. */
 export interface ReceivedOutcome {
   readonly outcome: Outcome | { readonly status: "unknown" };
   readonly snapshot?: Snapshot | undefined;
@@ -36,7 +36,7 @@ export function refuse(refusal: Refusal): ReceivedOutcome {
 }
 
 /**
- * Sends an irreversible step while the person waits. Every attempt has the same command id, so the step happens once at
+ * Sends a `confirm` step while the person waits. Every attempt has the same command id, so the step happens once at
  * most. If the server answers no attempt, the step's receipt decides. Without a receipt the outcome is `unknown`, and
  * nothing sends it again. Nothing is sent while the device is offline.
  */
@@ -87,7 +87,7 @@ export async function sendOnce(
 }
 
 /**
- * Asks for the receipt of an irreversible step that nobody waits for any more. It asks until the server has a receipt, or
+ * Asks for the receipt of a `confirm` step that nobody waits for any more. It asks until the server has a receipt, or
  * has none when no attempt can be in flight any more. It stops, and returns undefined, as soon as `isOpen` is false.
  */
 export async function askReceipt(

@@ -294,7 +294,7 @@ test("S26: JSON of another shape is no answer of the router's: it is told, and a
   expect(server.sessions.size).toBe(1);
 });
 
-test("an irreversible step beyond a body limit is told as too large at once, and one that is blocked says so", async () => {
+test("a confirm step beyond a body limit is told as too large at once, and one that is blocked says so", async () => {
   const { server, sessions } = opened();
   const session = sessions.start(transfer);
   await session.submit("recipient", recipient);

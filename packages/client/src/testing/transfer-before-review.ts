@@ -2,7 +2,7 @@ import { openTab, quick, someone } from "./devices.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 import { recipient, transfer } from "./transfer.ts";
 
-/** A session of which only the irreversible step is left. */
+/** A session of which only the `confirm` step is left. */
 export async function nearlyDone() {
   const server = new ScriptedServer([transfer]);
   // Fifteen seconds of patience pass in no time.

@@ -198,7 +198,7 @@ export const mutants: readonly Mutant[] = [
   },
   one(
     "confirm again under a new id",
-    "client/src/sync/irreversible.ts",
+    "client/src/sync/confirm-step.ts",
     "api.push([command], ",
     "api.push([{ ...command, id: environment.id() }], ",
   ),
