@@ -15,6 +15,10 @@ test.each([
   ["ECONNRESET", "read ECONNRESET", "does not answer"],
   [undefined, "timeout expired", "came about in time"],
   [undefined, "Connection terminated unexpectedly", "was lost"],
+  [undefined, "Client has encountered a connection error and is not queryable", "was lost"],
+  [undefined, "Client was closed and is not queryable", "was lost"],
+  ["CONNECTION_CLOSED", "write CONNECTION_CLOSED 127.0.0.1:5432", "does not answer"],
+  ["CONNECT_TIMEOUT", "write CONNECT_TIMEOUT 127.0.0.1:5432", "does not answer"],
 ])("%s: %s", (code, message, says) => {
   expect(connectionProblem(code, message)).toContain(says);
 });

@@ -27,10 +27,10 @@ export function connectionProblem(code: string | undefined, message: string): st
     return `The database's host name is not known${because}: look at the host in its URL.`;
   }
   if (code === "42501") return `The database does not allow that to this user${because}: grant it the right.`;
-  if (code !== undefined && /^(E[A-Z]+|08...|28...|57P0.)$/.test(code)) {
+  if (code !== undefined && /^(E[A-Z]+|08...|28...|57P0.|CONNECT_TIMEOUT|CONNECTION_[A-Z]+)$/.test(code)) {
     return `The database does not answer${because}: look at its address, and whether it runs.`;
   }
-  return code === undefined && /connection terminated|timeout (exceeded|expired)/i.test(message)
+  return code === undefined && /connection terminated|not queryable|timeout (exceeded|expired)/i.test(message)
     ? "The connection to the database was lost, or none came about in time: look at its address, and whether it runs."
     : undefined;
 }
