@@ -36,7 +36,7 @@ export interface Records {
   /** Writes every record of this page's memory, merged with the record on the disk. */
   restore(): void;
   /** Sets `storage`. */
-  keepIn(storage: Records["storage"]): void;
+  setStorage(storage: Records["storage"]): void;
   /** Changes every record that has changes to persist. It calls no listener. */
   apply(change: RecordUpdate): void;
   /** Forgets these records in memory. */
@@ -65,7 +65,7 @@ export function createRecords(options: RecordsOptions): Records {
     const row = createRow({
       ...options,
       id,
-      onRefused: () => keepIn("memory"),
+      onRefused: () => setStorage("memory"),
       onPersisted(persisted) {
         const met = takePersisted(id, persisted);
         if (met) onChange([id]);
@@ -98,10 +98,10 @@ export function createRecords(options: RecordsOptions): Records {
       // A record that is no longer on the disk stays in memory.
       for (const [id, persisted] of found) if (persisted && id !== DEVICE_KEY) takePersisted(id, persisted);
     } catch {
-      keepIn("memory");
+      setStorage("memory");
       return;
     }
-    if (unpersisted().length === 0) keepIn("disk");
+    if (unpersisted().length === 0) setStorage("disk");
     onChange(ids ?? [...all.keys()]);
   }
 
@@ -126,7 +126,7 @@ export function createRecords(options: RecordsOptions): Records {
     if (waiting.length === 0) await refresh();
   }
 
-  function keepIn(next: Records["storage"]): void {
+  function setStorage(next: Records["storage"]): void {
     if (storage === next) return;
     storage = next;
     options.onStorage();
@@ -143,7 +143,7 @@ export function createRecords(options: RecordsOptions): Records {
     change,
     refresh,
     heal,
-    keepIn,
+    setStorage,
     restore() {
       for (const [id, mine] of all) {
         void rowOf(id).write((record) => mergeRecords(mine, record), true);

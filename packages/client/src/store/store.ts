@@ -81,7 +81,7 @@ export function createStore(options: StoreOptions): Store {
       // Another tab may have noticed the loss just now.
       lost = readDeviceCookie(owner, profile).lost || (known === undefined && cookie.unsent);
     } catch {
-      records.keepIn("memory");
+      records.setStorage("memory");
     }
     loaded = true;
     changed([...records.all.keys()]);
@@ -123,7 +123,7 @@ export function createStore(options: StoreOptions): Store {
   /** Writes the device's id and all records again. Every tab does this with its own memory. */
   function onGone(): void {
     if (gone || !loaded) return;
-    database.update<string>(DEVICE_KEY, (known) => known || device).catch(() => records.keepIn("memory"));
+    database.update<string>(DEVICE_KEY, (known) => known || device).catch(() => records.setStorage("memory"));
     records.restore();
   }
 
