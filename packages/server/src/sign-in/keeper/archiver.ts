@@ -9,7 +9,7 @@ import type { Changes } from "./changes.ts";
 import { deadlineOf, type KeeperContext } from "./context.ts";
 import { transact } from "./transaction.ts";
 
-/** The end of a sign-in for a cause. */
+/** Why and when a sign-in ends. */
 export interface Cause {
   readonly ending: Ending;
   readonly atMs: number;

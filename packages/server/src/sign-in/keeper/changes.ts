@@ -23,8 +23,8 @@ export interface ChangesOptions extends Pick<
 }
 
 /**
- * What this node and the others change. The bus tells of it at once. It can lose a notice, and a node can die between its
- * commit and its notice: so the node also looks in the database, within each lease.
+ * Keeps this node's cache correct when a sign-in changes on any node. The bus tells of a change at once. It can lose a
+ * notice, and a node can die between its commit and its notice: so the node also looks in the database, within each lease.
  */
 export class Changes {
   readonly lease: Lease;

@@ -29,7 +29,7 @@ const MAX_ATTEMPTS = 5;
 
 const NOBODY: Checked = { kind: "nobody" };
 
-/** Tells what tokens are worth. */
+/** Decides who a token signs in. */
 export class Checks {
   readonly #context: KeeperContext;
   readonly #changes: Changes;
@@ -87,7 +87,7 @@ export class Checks {
     return this.#context.known.hasEnded(id) || owner.includes("\0");
   }
 
-  /** The answer by the cached row; undefined if the row itself has to be asked. Every "no" comes from the row. */
+  /** The answer by the cached row; undefined if the row itself has to be asked: no "no" comes from here. */
   #fromCache(id: string, token: Token): Checked | undefined {
     const { cache, elapsedMs, lifetime, now } = this.#context;
     const cached = cache.get(id);

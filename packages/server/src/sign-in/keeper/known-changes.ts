@@ -9,7 +9,7 @@ const MAX_CHANGES = 50_000;
  * it back into the cache. An id never returns once its sign-in has ended.
  */
 export class KnownChanges {
-  /** The first right revision, by public id; infinite for a sign-in that has ended. */
+  /** The oldest revision that is still valid, by public id; infinite for a sign-in that has ended. */
   readonly #revisions = new LRUCache<string, number>({ max: MAX_CHANGES });
   /** How often the sign-ins of everybody have been ended, as far as this node knows. */
   epoch = 0;

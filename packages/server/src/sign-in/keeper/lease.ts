@@ -8,8 +8,8 @@ export interface LeaseOptions {
 }
 
 /**
- * Lets this node believe its cache for a time after it has looked at what changed. All requests share a look. A look is
- * asked for by a request and not by a timer, so a node that does nothing asks for nothing.
+ * Lets this node believe its cache for a time after it has looked at what changed. All requests share a look. A request
+ * that finds a third of the lease used renews it. While something listens for ends, a timer does too.
  */
 export class Lease {
   readonly #options: LeaseOptions;

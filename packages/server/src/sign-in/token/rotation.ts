@@ -100,8 +100,8 @@ export function createRotation(
 }
 
 /**
- * Judges a token by its sign-in's row. A copy of the row that is a few seconds old may accept a token without a write;
- * for every other judgement the row itself is read. docs/decisions/0020-sign-ins.md gives the reasons for the rules.
+ * Judges a token by its sign-in's row. A copy of the row may accept a token without a write. The keeper uses a copy
+ * for at most five minutes. For every other judgement the row itself is read. docs/decisions/0020-sign-ins.md gives the reasons for the rules.
  */
 export function present(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
   const behind = row.generation - token.generation;
@@ -149,7 +149,7 @@ function presentPrevious(
   const offer = (restarts: number) => ({ generation: row.generation, branch: branchOf(restarts, random), secret });
   const usedForMs = row.usedMs === null ? 0 : nowMs - row.usedMs;
   if (usedForMs <= OFFER_MS) return { kind: "accepted", offer: offer(row.restarts) };
-  // It was on its way when the browser got its newer cookie. Another offer could replace that one long after.
+  // It was on its way when the browser got its newer cookie. A second offer could arrive late and overwrite the newer cookie.
   if (usedForMs <= RESTART_MS || row.restarts === MAX_RESTARTS) return { kind: "accepted" };
   // The browser died, and its cookies went back to this generation.
   const restarts = row.restarts + 1;
