@@ -1,5 +1,6 @@
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openMenu } from "./testing/account-menu.ts";
 import { violationsOf } from "./testing/axe.ts";
 import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
@@ -55,6 +56,11 @@ test.each([
   const goOn = () => page.getByRole("button", { name: "Continue" }).click();
 
   await passesAxe(page, "Open transfers");
+  await openMenu(page);
+  await page.getByRole("link", { name: "Where you are signed in" }).click();
+  await page.getByText("This browser").waitFor();
+  await passesAxe(page, "Where you are signed in");
+  await page.getByRole("link", { name: "Harbour Bank" }).click();
   await page.getByRole("button", { name: "New transfer" }).click();
   await page.getByRole("heading", { name: "Recipient" }).waitFor();
   await goOn();

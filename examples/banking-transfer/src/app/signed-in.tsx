@@ -24,7 +24,6 @@ export function SignedIn(props: {
   const sessions = useSessionsOf(user.id, device.name);
   const [leaving, setLeaving] = useState(false);
   if (!sessions) return null;
-  if (leaving) return <Leaving />;
 
   async function signOut(opened: SessionsClient) {
     // No page may open a transfer during the wipe.
@@ -47,7 +46,7 @@ export function SignedIn(props: {
         <AccountMenu name={profile ? device.name : user.name} signOut={() => signOut(sessions)} />
       </header>
       <LostWork />
-      {props.children(device)}
+      {leaving ? <Leaving /> : props.children(device)}
     </SessionsProvider>
   );
 }

@@ -61,7 +61,7 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     database: database.source,
     ...(database.bus && { bus: database.bus }),
     now,
-    expires: { idle: "1d", absolute: "7d" },
+    expires: { absolute: "7d" },
     atMost: { perOwner: MAX_BROWSERS, beyond: "end-oldest" },
     ...(placeHeader && { locate: ({ headers }) => headers.get(placeHeader) }),
   });

@@ -2,7 +2,7 @@ import type { SignIn } from "@sessions/client/sign-in";
 import { useRef, useState } from "react";
 import { useTitle } from "../elements/title.ts";
 import { useSignedInBrowsers } from "../person/signed-in-browsers.ts";
-import { ago, dateAndTime, useNow, useWaitsLong } from "../text/moment.ts";
+import { ago, dateAndTime, useWaitsLong } from "../text/moment.ts";
 import { placeText } from "../text/place.ts";
 import { plainText } from "../text/plain-text.ts";
 
@@ -13,6 +13,8 @@ export function SignInsPage() {
   const heading = useRef<HTMLHeadingElement>(null);
   const [busy, setBusy] = useState(false);
   const late = useWaitsLong(browsers === null);
+  // The bank's time, late by a minute at most: this page has asked it just now. The browser's own clock may be wrong.
+  const nowMs = Math.max(...(browsers ?? []).map(({ lastUsed }) => Date.parse(lastUsed)));
   const others = browsers?.filter(({ current }) => !current) ?? [];
 
   async function press(change: () => Promise<void>) {
@@ -44,7 +46,13 @@ export function SignInsPage() {
       )}
       <ul className="browsers">
         {browsers?.map((browser) => (
-          <Browser key={browser.id} browser={browser} busy={busy} onEnd={() => void press(() => end(browser))} />
+          <Browser
+            key={browser.id}
+            browser={browser}
+            nowMs={nowMs}
+            busy={busy}
+            onEnd={() => void press(() => end(browser))}
+          />
         ))}
       </ul>
       {browsers !== null && (
@@ -64,9 +72,15 @@ export function SignInsPage() {
   );
 }
 
-function Browser(props: { readonly browser: SignIn; readonly busy: boolean; onEnd(): void }) {
-  const { device, place, since, lastUsed, current } = props.browser;
-  const nowMs = useNow();
+interface BrowserProps {
+  readonly browser: SignIn;
+  readonly nowMs: number;
+  readonly busy: boolean;
+  onEnd(): void;
+}
+
+function Browser({ browser, nowMs, busy, onEnd }: BrowserProps) {
+  const { device, place, since, lastUsed, current } = browser;
   const name = plainText(device);
   return (
     <li>
@@ -75,7 +89,7 @@ function Browser(props: { readonly browser: SignIn; readonly busy: boolean; onEn
         {current && <span className="badge">This browser</span>}
       </h2>
       {!current && (
-        <button type="button" className="button" aria-disabled={props.busy} onClick={props.onEnd}>
+        <button type="button" className="button" aria-disabled={busy} onClick={onEnd}>
           Sign out<span className="hidden"> of {name}</span>
         </button>
       )}

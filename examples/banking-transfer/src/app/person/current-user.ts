@@ -57,16 +57,18 @@ export function useCurrentUser(): { readonly current: CurrentUser; readonly sign
 }
 
 function currentUser(state: SignInState, left: boolean): CurrentUser {
-  if (state.status === "signed_out") return { kind: "signed_out", notice: left ? null : endText(state.ended) };
+  if (state.status === "signed_out") {
+    return { kind: "signed_out", notice: endText(state.ended) ?? (left ? null : "You were signed out.") };
+  }
   if (state.status !== "signed_in") return { kind: state.status };
   const { id, name } = personOf(state.owner) ?? { id: state.owner, name: state.owner };
   return { kind: "signed_in", user: { id, name, browser: state.signIn.device } };
 }
 
-/** Why a sign-in ended, and what became of the person's work. The bank says the reason if the browser still has the cookie. */
-function endText(ended: EndedSignIn | null): string {
+/** Why a sign-in ended, and what became of the person's work; null if the bank does not tell, or the person signed out. */
+function endText(ended: EndedSignIn | null): string | null {
   const reason = ended && endReasons[ended.reason];
-  return reason ? `${reason} What you typed is kept on this device.` : "You were signed out.";
+  return reason ? `${reason} What you typed is kept on this device.` : null;
 }
 
 const endReasons: Readonly<Record<string, string | undefined>> = {
@@ -94,19 +96,21 @@ async function afterPassword(send: () => Promise<boolean>, wrong: string): Promi
   try {
     if (!(await send())) return wrong;
   } catch (error) {
-    if (error instanceof TRPCClientError && isTooMany(error as BankError)) return error.message;
-    throw error;
+    const { code, text } = answerOf(error);
+    if (code === "TOO_MANY_REQUESTS") return text;
+    if (code !== "UNAUTHORIZED") throw error;
+    await signInClient.refresh();
+    return "You are signed out here. Sign in first.";
   }
   const { status } = await signInClient.refresh();
+  if (status !== "signed_out") return null;
   // Over plain HTTP a browser takes the cookie from localhost alone.
-  return status === "signed_out"
-    ? "This browser keeps no cookie of the bank. Open the bank at localhost, or over HTTPS."
-    : null;
+  return "This browser keeps no cookie of the bank. Open the bank at localhost, or over HTTPS.";
 }
 
-type BankError = TRPCClientError<AppRouter>;
-
-/** The message of this error is a sentence for the person. It says when to try again. */
-function isTooMany({ data }: BankError): boolean {
-  return data?.code === "TOO_MANY_REQUESTS";
+/** The bank's answer in an error. The text of `TOO_MANY_REQUESTS` is a sentence for the person: it says when to try again. */
+function answerOf(error: unknown): { readonly code?: string; readonly text: string } {
+  if (!(error instanceof TRPCClientError)) return { text: "" };
+  const { data, message } = error as TRPCClientError<AppRouter>;
+  return { ...(data && { code: data.code }), text: message };
 }

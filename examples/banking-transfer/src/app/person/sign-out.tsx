@@ -20,6 +20,7 @@ export function useSigningOut(signOut: () => Promise<void>): SigningOut {
   // Null while nothing is asked.
   const [unsent, setUnsent] = useState<readonly UnsentSession[] | null>(null);
   const [unanswered, setUnanswered] = useState(false);
+  const leaving = useRef(false);
 
   const isAsking = unsent !== null;
   useEffect(() => {
@@ -33,11 +34,15 @@ export function useSigningOut(signOut: () => Promise<void>): SigningOut {
   }, [isAsking, sessions, active, ended]);
 
   async function leave() {
+    if (leaving.current) return;
+    leaving.current = true;
     setUnsent(null);
     try {
       await signOut();
     } catch {
       setUnanswered(true);
+    } finally {
+      leaving.current = false;
     }
   }
 
