@@ -112,9 +112,11 @@ export function changedFields(fields: Fields, shown: FieldDrafts | undefined, da
 }
 
 /**
- * The newest stamp of each device in a step's drafts as they are shown here, sent or not. If a newer value that had not
- * seen an older one hides it, the older value is not shown: then only stamps from before it count for its device. A pending
- * submission hides all drafts of its step that the server has: then the stamps that it has seen count.
+ * The newest stamp of each device that the person has seen in a step's drafts.
+ * - The screen shows the newest value of each field, sent or not. Its stamp counts, and the stamps that it has seen.
+ * - The server may have a value A, and this device a newer value B that had not seen A. The screen shows B and hides A. Then
+ *   the device of A counts only with stamps that are older than A.
+ * - A pending submission hides all drafts of its step that the server has. Then the stamps that it has seen count instead.
  */
 export function newestTyped(record: SessionRecord, step: string): Stamp[] {
   const { snapshot, drafts } = record;

@@ -6,9 +6,12 @@ import type { RecordUpdate, QueuedCommand, SessionRecord, SubmissionOutcome } fr
 const SETTLED_KEPT = 1_000;
 
 /**
- * Queues a command. `instead` is the id of the shelved change that it replaces. The command takes the drafts of its step
- * that the person saw. While a `confirm` step is unanswered the command is refused, because another tab may have sent
- * the step just now. Only the server can refuse a command that may have been sent already (`mayBeSent`).
+ * Queues a command, in place of the shelved change with the id `instead`.
+ * - The record refused the command as `unsettled` before: nothing changes.
+ * - The record has the command, or another outcome of it: the record forgets the drafts that the command has seen.
+ * - A `confirm` or `sensitive` step of the session waits for its answer: the record refuses the command as `unsettled`. A
+ *   command that may have been sent (`mayBeSent`) is queued, because only the server can refuse it.
+ * - Otherwise the record queues the command, and forgets the drafts that it has seen.
  */
 export function enqueue(
   command: QueuedCommand,
@@ -59,7 +62,7 @@ export function forgetConfirmation(id: string): RecordUpdate {
   return (record) => (record.confirmation?.id === id ? { ...record, confirmation: null } : record);
 }
 
-/** Whether a command was refused because of a `confirm` step, or is a refused one itself. */
+/** Whether this is the refusal `unsettled`: the device refused the command while others waited for their answers. */
 export function isUnsettledRefusal(outcome: SubmissionOutcome): boolean {
   return outcome.status === "refused" && outcome.refusal.code === "unsettled";
 }

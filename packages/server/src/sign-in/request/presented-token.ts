@@ -7,7 +7,7 @@ export interface PresentedToken {
   readonly way: "cookie" | "bearer";
 }
 
-/** The token of a request. Each text that is no token is nobody's, in the same way. */
+/** The token of a request. A text that is no token counts as none, whatever it is. */
 export function presentedToken(request: Pick<RequestHead, "headers" | "origin">): PresentedToken | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const byBearer = bearer === undefined ? undefined : parseToken(bearer);
