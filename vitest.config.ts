@@ -33,6 +33,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
           exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "packages/simulation/**"],
           // A process for each file takes twice the time. What a test stubs is put back.
           isolate: false,
+          setupFiles: "scripts/real-timers.ts",
           restoreMocks: true,
           unstubGlobals: true,
           unstubEnvs: true,
