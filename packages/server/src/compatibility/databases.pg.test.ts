@@ -7,10 +7,12 @@ import type { Tables } from "../flows/rows/tables.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { restrictedRole, refusedDatabases, testDatabases } from "./databases.ts";
 import { prepare, runScenario } from "./scenario.ts";
+import { prepareSignIns, runSignInScenario } from "./sign-in-scenario.ts";
 
 const { pool, url } = await freshDatabase();
 beforeAll(async () => {
   await prepare(pool);
+  await prepareSignIns(pool);
   await pool.query(`
     drop role if exists ${restrictedRole.name};
     create role ${restrictedRole.name} login password '${restrictedRole.password}';
@@ -19,6 +21,7 @@ beforeAll(async () => {
     grant select, insert on bought to ${restrictedRole.name};
     create schema shadow;
     create table shadow.session (other integer);
+    create table shadow.sign_in (other integer);
     create table public.owner (other integer)`);
 });
 afterAll(() => pool.query(`drop owned by ${restrictedRole.name}; drop role ${restrictedRole.name}`));
@@ -26,9 +29,13 @@ afterAll(() => pool.query(`drop owned by ${restrictedRole.name}; drop role ${res
 test.for(Object.entries(testDatabases))("S26: %s", { timeout: 60_000 }, async ([name, open]) => {
   const opened = open(url);
   try {
-    if (opened.own) await prepare(opened.database);
+    if (opened.own) {
+      await prepare(opened.database);
+      await prepareSignIns(opened.database);
+    }
     const bus = opened.own ? undefined : postgresBus({ client: () => new Client({ connectionString: url }) });
     await runScenario(opened.database, `ada of ${name}`, bus);
+    await runSignInScenario(opened.database, `ada of ${name}`);
   } finally {
     await opened.close();
   }

@@ -42,6 +42,14 @@ async function through(installed: string): Promise<void> {
     await client.end({ timeout: 1 });
   });
 
+  test("sign-ins go through it", async () => {
+    const { prepareSignIns, runSignInScenario } = await import("../../compatibility/sign-in-scenario.ts");
+    const direct = new Pool({ connectionString: url, max: 1 });
+    await prepareSignIns(direct);
+    await direct.end();
+    await runSignInScenario(pool, "ada");
+  });
+
   describe("sessions", async () => void (await import("../../flows/sessions.pg.test.ts")));
   describe("commands", async () => void (await import("../../flows/commands/command-processor.pg.test.ts")));
   describe("archive", async () => void (await import("../../flows/rows/archive.pg.test.ts")));
