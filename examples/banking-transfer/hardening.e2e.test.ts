@@ -108,6 +108,7 @@ test("requests that are none of the pages' are refused: long batches, long bodie
 });
 
 test("wrong passwords are bounded by person and address, alike for who exists and who does not, and hold up nobody else", async () => {
+  const cookie = await cookieOf("ada");
   for (const id of ["ada", "nobody"]) {
     const tries = await Promise.all(Array.from({ length: 12 }, () => signIn(id, "wrong")));
     const refused = tries.filter(({ status }) => status === 429);
@@ -128,4 +129,6 @@ test("wrong passwords are bounded by person and address, alike for who exists an
   for (const id of others) statuses.push((await signIn(id, "wrong")).status);
   expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
   expect((await signIn("grace", DEMO_PASSWORD)).status).toBe(429);
+  // The password of a person who is signed in counts too.
+  expect((await post("prove", { password: DEMO_PASSWORD }, { cookie })).status).toBe(429);
 });

@@ -1,7 +1,7 @@
 import { createTRPCClient, httpLink } from "@trpc/client";
 import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
 import { DEMO_PASSWORD } from "../src/people.ts";
-import type { AppRouter } from "../src/server/app.ts";
+import type { AppRouter } from "../src/server/router.ts";
 
 /** Completes transfers of one euro each over HTTP, one after the other, without a browser. */
 export async function completeTransfers(url: string, owner: string, count: number): Promise<void> {

@@ -1,21 +1,16 @@
 import type { IncomingMessage, RequestListener } from "node:http";
-import { createSessions, maxCompletions, maxOpenSessions, serve } from "@sessions/server";
-import { createSignIns, type SignIns, type Visit } from "@sessions/server/sign-in";
-import { initTRPC, TRPCError } from "@trpc/server";
+import { createSignIns } from "@sessions/server/sign-in";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { Kysely } from "kysely";
-import { z } from "zod";
-import { transfer } from "../flow.ts";
-import { BANK_TIME_ZONE, COMPLETED_AT_MOST, OPEN_AT_MOST } from "../limits.ts";
 import { DEMO_PASSWORD } from "../people.ts";
 import type { Database } from "./database.ts";
-import { accountOf, feeCents, obstacle, pay, type BankTables } from "./ledger.ts";
-import { hashPassword } from "./sign-in/passwords.ts";
-import { servePages } from "./http/pages.ts";
 import { forbidCaching, setSecurityHeaders } from "./http/headers.ts";
-import { nameBrowser } from "./sign-in/browser-name.ts";
-import { createPasswordCheck } from "./sign-in/password-check.ts";
+import { servePages } from "./http/pages.ts";
+import type { BankTables } from "./ledger.ts";
+import { createRouter, type Context } from "./router.ts";
+import { hashPassword } from "./sign-in/passwords.ts";
 import { migrateBank } from "./tables.ts";
+import { createTransfers } from "./transfers.ts";
 
 /** The most calls in one request. The pages make one. */
 const MAX_BATCH_SIZE = 5;
@@ -25,12 +20,6 @@ const MAX_BODY_BYTES = 256 * 1024;
 
 /** The most browsers in which one person is signed in. The next sign-in ends the oldest. */
 const MAX_BROWSERS = 50;
-
-interface Context {
-  readonly visit: Visit;
-  /** The address that the request comes from. */
-  readonly address: string;
-}
 
 export interface AppOptions {
   readonly database: Database;
@@ -51,8 +40,6 @@ export interface App {
   /** Ends open streams. */
   close(): Promise<void>;
 }
-
-export type AppRouter = ReturnType<typeof createRouter>;
 
 /** The bank: its pages, its own procedures, its sessions and its sign-ins. */
 export function createApp({ database, pages, placeHeader, now = Date.now }: AppOptions): App {
@@ -105,93 +92,6 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
       await signIns.close();
     },
   };
-}
-
-function createTransfers(database: Database, signIns: SignIns, now: () => number) {
-  return createSessions({
-    database: database.source,
-    ...(database.bus && { bus: database.bus }),
-    now,
-    identify: signIns.identify,
-    flows: [
-      serve(transfer, {
-        limits: [
-          maxCompletions({ atMost: COMPLETED_AT_MOST, per: "month", timeZone: BANK_TIME_ZONE }),
-          maxOpenSessions({ atMost: OPEN_AT_MOST }),
-        ],
-        steps: {
-          amount: async ({ input, owner, tx, refuse }) => {
-            const reason = await obstacle(tx, owner, input.cents);
-            return reason ? refuse(reason) : { feeCents: feeCents(input.cents) };
-          },
-        },
-        complete: async ({ data, outputs, owner, session, tx, refuse }) => {
-          const paid = await pay(tx, {
-            session: session.id,
-            owner,
-            recipient: data.recipient.name,
-            iban: data.recipient.iban,
-            cents: data.amount.cents,
-            feeCents: outputs.amount.feeCents,
-            reference: data.amount.reference ?? null,
-          });
-          return paid.paid ? { reference: paid.reference } : refuse(paid.reason);
-        },
-      }),
-    ],
-  });
-}
-
-interface RouterParts {
-  readonly sessions: ReturnType<typeof createTransfers>;
-  readonly signIns: SignIns;
-  readonly db: Kysely<BankTables>;
-}
-
-function createRouter({ sessions, signIns, db }: RouterParts) {
-  const isRight = createPasswordCheck(db);
-  const t = initTRPC.context<Context>().create({ isDev: false });
-  return t.router({
-    sessions: sessions.router,
-    signIns: signIns.router,
-    /** False for a wrong password, and for an unknown person. */
-    signIn: t.procedure
-      .input(
-        z.object({
-          id: z
-            .string()
-            .max(100)
-            .regex(/^[\w-]*$/),
-          password: Password,
-          device: z.string().trim().min(1).max(40).default("Browser"),
-        }),
-      )
-      .mutation(async ({ ctx, input }) => {
-        if (!(await isRight({ ...input, address: ctx.address }))) return false;
-        const { owner, signIn } = ctx.visit;
-        const isSame = signIn && owner === input.id;
-        const device = isSame ? signIn.device : await nameBrowser(signIns, input.id, input.device);
-        // It is not refused: beyond the limit the oldest one ends.
-        await ctx.visit.signInAs(input.id, { factors, device });
-        return true;
-      }),
-    /** The person who is signed in gives the password again. False if it is wrong. */
-    prove: t.procedure.input(z.object({ password: Password })).mutation(async ({ ctx, input }) => {
-      const { owner, signIn } = signedIn(ctx);
-      if (!(await isRight({ id: owner, password: input.password, address: ctx.address }))) return false;
-      await ctx.visit.signInAs(owner, { factors, device: signIn.device });
-      return true;
-    }),
-    account: t.procedure.query(({ ctx }) => accountOf(db, signedIn(ctx).owner)),
-  });
-}
-
-const Password = z.string().max(200);
-const factors = ["password"] as const;
-
-function signedIn({ visit: { owner, signIn } }: Context) {
-  if (owner === null || signIn === null) throw new TRPCError({ code: "UNAUTHORIZED" });
-  return { owner, signIn };
 }
 
 const methods: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "POST"]);

@@ -4,7 +4,7 @@ import { useSignIn } from "@sessions/react/sign-in";
 import { TRPCClientError } from "@trpc/client";
 import { useEffect, useState } from "react";
 import { personOf } from "../../people.ts";
-import type { AppRouter } from "../../server/app.ts";
+import type { AppRouter } from "../../server/router.ts";
 import { navigate } from "../elements/navigation.tsx";
 import { bank } from "./bank.ts";
 import { signInClient } from "./sign-in-client.ts";

@@ -1,0 +1,70 @@
+import type { SignIns, Visit } from "@sessions/server/sign-in";
+import { initTRPC, TRPCError } from "@trpc/server";
+import type { Kysely } from "kysely";
+import { z } from "zod";
+import { accountOf, type BankTables } from "./ledger.ts";
+import { nameBrowser } from "./sign-in/browser-name.ts";
+import { createPasswordCheck } from "./sign-in/password-check.ts";
+import type { createTransfers } from "./transfers.ts";
+
+/** What the procedures know of a request. */
+export interface Context {
+  readonly visit: Visit;
+  /** The address that the request comes from. */
+  readonly address: string;
+}
+
+export type AppRouter = ReturnType<typeof createRouter>;
+
+interface RouterParts {
+  readonly sessions: ReturnType<typeof createTransfers>;
+  readonly signIns: SignIns;
+  readonly db: Kysely<BankTables>;
+}
+
+/** The procedures of the bank, with those of its sessions and its sign-ins. */
+export function createRouter({ sessions, signIns, db }: RouterParts) {
+  const isRight = createPasswordCheck(db);
+  const t = initTRPC.context<Context>().create({ isDev: false });
+  return t.router({
+    sessions: sessions.router,
+    signIns: signIns.router,
+    /** False for a wrong password, and for an unknown person. */
+    signIn: t.procedure
+      .input(
+        z.object({
+          id: z
+            .string()
+            .max(100)
+            .regex(/^[\w-]*$/),
+          password: Password,
+          device: z.string().trim().min(1).max(40).default("Browser"),
+        }),
+      )
+      .mutation(async ({ ctx, input }) => {
+        if (!(await isRight({ ...input, address: ctx.address }))) return false;
+        const { owner, signIn } = ctx.visit;
+        const isSame = signIn && owner === input.id;
+        const device = isSame ? signIn.device : await nameBrowser(signIns, input.id, input.device);
+        // It is not refused: beyond the limit the oldest one ends.
+        await ctx.visit.signInAs(input.id, { factors, device });
+        return true;
+      }),
+    /** The person who is signed in gives the password again. False if it is wrong. */
+    prove: t.procedure.input(z.object({ password: Password })).mutation(async ({ ctx, input }) => {
+      const { owner, signIn } = signedIn(ctx);
+      if (!(await isRight({ id: owner, password: input.password, address: ctx.address }))) return false;
+      await ctx.visit.signInAs(owner, { factors, device: signIn.device });
+      return true;
+    }),
+    account: t.procedure.query(({ ctx }) => accountOf(db, signedIn(ctx).owner)),
+  });
+}
+
+const Password = z.string().max(200);
+const factors = ["password"] as const;
+
+function signedIn({ visit: { owner, signIn } }: Context) {
+  if (owner === null || signIn === null) throw new TRPCError({ code: "UNAUTHORIZED" });
+  return { owner, signIn };
+}
