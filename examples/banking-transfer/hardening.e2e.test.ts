@@ -8,11 +8,13 @@ import { startBank, type BankServer } from "./testing/bank-server.ts";
 
 const database = await freshDatabase();
 let bank: BankServer;
+let otherNode: BankServer;
 
 beforeAll(async () => {
   bank = await startBank(database.url);
+  otherNode = await startBank(database.url);
 });
-afterAll(() => bank?.remove());
+afterAll(() => Promise.all([bank?.remove(), otherNode?.remove()]));
 
 const json = { "content-type": "application/json", "sec-fetch-site": "same-origin" };
 
@@ -26,9 +28,9 @@ function post(path: string, body: unknown, headers: Record<string, string> = {})
 
 const signIn = (id: string, password: string) => post("signIn", { id, password });
 
-function ask(path: string, cookie: string, input?: object): Promise<Response> {
+function ask(path: string, cookie: string, input?: object, node = bank): Promise<Response> {
   const query = input ? `?input=${encodeURIComponent(JSON.stringify(input))}` : "";
-  return fetch(`${bank.url}/trpc/${path}${query}`, { headers: { cookie } });
+  return fetch(`${node.url}/trpc/${path}${query}`, { headers: { cookie } });
 }
 
 async function cookieOf(id: string): Promise<string> {
@@ -51,16 +53,18 @@ interface Current {
 const list: ListRequest = { flow: "transfer", limit: 10, after: null };
 const watch: WatchRequest = { protocol: PROTOCOL_VERSION, known: {} };
 
-test("S9: a cookie is worth nothing after its browser signed out, to calls and to streams alike", async () => {
+test("S9: a cookie is worth nothing after its browser signed out, to calls and to streams of every node", async () => {
   const [cookie, other] = [await cookieOf("ada"), await cookieOf("ada")];
   const stream = await ask("sessions.watch", cookie, watch);
   expect(stream.headers.get("content-type")).toMatch(/^text\/event-stream/);
+  const elsewhere = await ask("sessions.watch", cookie, watch, otherNode);
   expect((await ask("sessions.list", cookie, list)).status).toBe(200);
 
   const { csrf } = await current(cookie);
   const signedOut = await post("signIns.signOut", null, { cookie, "sign-in-csrf": csrf });
   expect(signedOut.headers.get("set-cookie")).toMatch(/^sign-in=;.*Max-Age=0/);
-  expect(await stream.text()).toContain("UNAUTHORIZED");
+  for (const open of [stream, elsewhere]) expect(await open.text()).toContain("UNAUTHORIZED");
+  expect((await ask("account", cookie, undefined, otherNode)).status).toBe(401);
   expect(await current(cookie)).toMatchObject({ owner: null, ended: { reason: "signed_out" } });
   expect((await ask("account", cookie)).status).toBe(401);
   expect((await ask("sessions.list", cookie, list)).status).toBe(401);
