@@ -31,7 +31,8 @@ export async function runSignInScenario(database: Database, owner: string): Prom
   const nodes = [createNode(), createNode()] as const;
   const [node, other] = nodes;
   /** Both nodes are asked at once. */
-  const askAll = (token: Token) => Promise.all(Array.from({ length: 8 }, (_, index) => nodes[index % 2]!.check(token)));
+  const askAll = (token: Token) =>
+    Promise.all(Array.from({ length: 8 }, async (_, index) => nodes[index % 2]!.check(token)));
   try {
     await node.checkMigrated();
     // More sign in at once than may: the latest stay.

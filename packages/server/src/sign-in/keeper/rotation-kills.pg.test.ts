@@ -60,7 +60,8 @@ afterAll(async () => {
 type Reply = Checked | "dropped" | "unavailable";
 
 async function ask({ keeper, dead }: Node, token: Token): Promise<Reply> {
-  const checked = keeper.check(token).catch(({ code }: { readonly code: string }) => {
+  const check = async () => keeper.check(token);
+  const checked = check().catch(({ code }: { readonly code: string }) => {
     expect(["database_unreachable", "closed"]).toContain(code);
     return "unavailable" as const;
   });
