@@ -2,7 +2,7 @@ import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core/i
 import { backoffMs, later, type Environment } from "../environment.ts";
 import { busyMsOf } from "../record/reply.ts";
 import { answerOf, BLOCKED_TRIES, isFinal } from "./http/answer.ts";
-import { bytesOf } from "./batch.ts";
+import { bytesOf } from "./push/batch.ts";
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 

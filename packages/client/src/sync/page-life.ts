@@ -2,7 +2,7 @@ import type { Environment } from "../environment.ts";
 import type { Store } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
 import type { Debounce } from "./debounce.ts";
-import type { Pusher } from "./pusher.ts";
+import type { Pusher } from "./push/pusher.ts";
 import { createTimer } from "./timer.ts";
 import type { Tabs } from "./tabs/tabs.ts";
 import type { Watcher } from "./watcher.ts";

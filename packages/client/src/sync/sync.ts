@@ -5,7 +5,7 @@ import { isServerRender, type Environment } from "../environment.ts";
 import { hasSensitiveStep, liftRecord } from "../record/lift.ts";
 import { createConnection, type Connection } from "./connection.ts";
 import { createDebounce } from "./debounce.ts";
-import { createPusher } from "./pusher.ts";
+import { createPusher } from "./push/pusher.ts";
 import { createApi, type Api } from "./api.ts";
 import { createStore, type Store } from "../store/store.ts";
 import { openTabs, type TabMessage, type Tabs } from "./tabs/tabs.ts";

@@ -92,7 +92,7 @@ export const mutants: readonly Mutant[] = [
   },
   one(
     "send again under a new id",
-    "client/src/sync/batch.ts",
+    "client/src/sync/push/batch.ts",
     "if (!put(command)) return;\n  }\n  if (!withDrafts)",
     "if (!put({ ...command, id: id() })) return;\n  }\n  if (!withDrafts)",
   ),
@@ -104,7 +104,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "clear the queue before the reply",
-    "client/src/sync/pusher.ts",
+    "client/src/sync/push/pusher.ts",
     "let reply;",
     "let reply; for (const { session } of commands) void store.change(session, (record) => ({ ...record, pending: [] }));",
   ),

@@ -2,12 +2,12 @@ import { defineFlow, step } from "@sessions/core";
 import { TRPCClientError } from "@trpc/client";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
-import { cancel } from "../../../core/src/testing/commands.ts";
-import { AnswerError, type Answer } from "./http/answer.ts";
-import { elsewhere, openTab, quick, someone } from "../testing/devices.ts";
-import { ScriptedServer } from "../testing/scripted-server.ts";
-import { recipient, transfer } from "../testing/transfer.ts";
-import type { SessionTransport } from "./http/transport.ts";
+import { cancel } from "../../../../core/src/testing/commands.ts";
+import { AnswerError, type Answer } from "../http/answer.ts";
+import { elsewhere, openTab, quick, someone } from "../../testing/devices.ts";
+import { ScriptedServer } from "../../testing/scripted-server.ts";
+import { recipient, transfer } from "../../testing/transfer.ts";
+import type { SessionTransport } from "../http/transport.ts";
 
 const notes = defineFlow({
   name: "notes",

@@ -1,6 +1,6 @@
 import type { Command } from "@sessions/core/internal";
-import { backoffMs, type Environment } from "../environment.ts";
-import { createTimer } from "./timer.ts";
+import { backoffMs, type Environment } from "../../environment.ts";
+import { createTimer } from "../timer.ts";
 
 interface Suspect {
   /** How often a single command of the session failed in a row. */

@@ -1,12 +1,12 @@
 import type { Command } from "@sessions/core/internal";
 import { expect, test, vi } from "vitest";
-import { cancel } from "../../../core/src/testing/commands.ts";
-import { TimeoutError } from "../environment.ts";
-import { simulatedTime } from "../testing/simulated-time.ts";
-import type { Api } from "./api.ts";
+import { cancel } from "../../../../core/src/testing/commands.ts";
+import { TimeoutError } from "../../environment.ts";
+import { simulatedTime } from "../../testing/simulated-time.ts";
+import type { Api } from "../api.ts";
 import { emptyBatch } from "./batch.ts";
 import { createBisection } from "./bisection.ts";
-import { AnswerError } from "./http/answer.ts";
+import { AnswerError } from "../http/answer.ts";
 import { createPushFailures } from "./push-failures.ts";
 import { createPushSize } from "./push-size.ts";
 import type { Replies } from "./replies.ts";

@@ -1,10 +1,10 @@
 import type { AnyFlow, Command, Device, PushReply } from "@sessions/core/internal";
-import type { Environment } from "../environment.ts";
-import { emptyRecord } from "../record/record.ts";
-import { applyReply } from "../record/reply.ts";
-import type { Store } from "../store/store.ts";
-import type { Connection } from "./connection.ts";
-import { createTimer } from "./timer.ts";
+import type { Environment } from "../../environment.ts";
+import { emptyRecord } from "../../record/record.ts";
+import { applyReply } from "../../record/reply.ts";
+import type { Store } from "../../store/store.ts";
+import type { Connection } from "../connection.ts";
+import { createTimer } from "../timer.ts";
 
 /** How long to wait, in milliseconds, with a session that needs another version of client or server. */
 const OUTDATED_MS = 60_000;

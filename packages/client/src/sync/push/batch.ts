@@ -1,5 +1,5 @@
 import { MAX_COMMANDS, type Command, type DraftCommand, type Snapshot } from "@sessions/core/internal";
-import type { Store } from "../store/store.ts";
+import type { Store } from "../../store/store.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
 

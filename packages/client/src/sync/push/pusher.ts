@@ -1,16 +1,16 @@
 import type { AnyFlow, Command, Device, PushReply } from "@sessions/core/internal";
-import type { Environment } from "../environment.ts";
-import { busyMsOf } from "../record/reply.ts";
-import type { Store } from "../store/store.ts";
-import { PUSH_MS, type Api } from "./api.ts";
+import type { Environment } from "../../environment.ts";
+import { busyMsOf } from "../../record/reply.ts";
+import type { Store } from "../../store/store.ts";
+import { PUSH_MS, type Api } from "../api.ts";
 import { emptyBatch, fill, type Batch } from "./batch.ts";
 import { createBisection } from "./bisection.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connection.ts";
 import { createPushFailures } from "./push-failures.ts";
 import { createPushSize } from "./push-size.ts";
 import { createReplies } from "./replies.ts";
-import type { Tabs } from "./tabs/tabs.ts";
-import { createTimer } from "./timer.ts";
+import type { Tabs } from "../tabs/tabs.ts";
+import { createTimer } from "../timer.ts";
 
 /** When to send an accepted command again, in milliseconds, because the reply had no room for its session. */
 const NO_ROOM_MS = 1_000;

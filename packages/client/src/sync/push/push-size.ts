@@ -1,4 +1,4 @@
-import { PUSH_MS } from "./api.ts";
+import { PUSH_MS } from "../api.ts";
 
 /** How much a request has besides its commands at most, in bytes: whose it is, and from which device. */
 const ENVELOPE_BYTES = 2_000;

@@ -1,10 +1,10 @@
 import { defineFlow, step } from "@sessions/core";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
-import { beginTransfer, reachServer } from "../testing/begun-transfer.ts";
-import { openTab, quick, someone } from "../testing/devices.ts";
-import { ScriptedServer } from "../testing/scripted-server.ts";
-import { recipient, transfer } from "../testing/transfer.ts";
+import { beginTransfer, reachServer } from "../../testing/begun-transfer.ts";
+import { openTab, quick, someone } from "../../testing/devices.ts";
+import { ScriptedServer } from "../../testing/scripted-server.ts";
+import { recipient, transfer } from "../../testing/transfer.ts";
 
 const kindsOf = (server: ScriptedServer) => server.pushes.flatMap(({ commands }) => commands.map(({ kind }) => kind));
 

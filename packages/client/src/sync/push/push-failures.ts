@@ -1,9 +1,9 @@
 import type { Command, Refusal } from "@sessions/core/internal";
-import { backoffMs, TimeoutError, type Environment } from "../environment.ts";
-import type { Api } from "./api.ts";
+import { backoffMs, TimeoutError, type Environment } from "../../environment.ts";
+import type { Api } from "../api.ts";
 import type { Batch } from "./batch.ts";
 import type { Bisection } from "./bisection.ts";
-import { answerOf, isBlocking, type Answer } from "./http/answer.ts";
+import { answerOf, isBlocking, type Answer } from "../http/answer.ts";
 import type { PushSize } from "./push-size.ts";
 import type { Replies } from "./replies.ts";
 

@@ -1,18 +1,18 @@
 import { defineFlow, step } from "@sessions/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { start } from "../../../core/src/testing/commands.ts";
-import { applySnapshot } from "../record/snapshot.ts";
-import type { ClockOffset } from "../store/clock-offset.ts";
-import { stampFields, keepDraft } from "../record/drafts.ts";
-import { createConnection } from "./connection.ts";
+import { start } from "../../../../core/src/testing/commands.ts";
+import { applySnapshot } from "../../record/snapshot.ts";
+import type { ClockOffset } from "../../store/clock-offset.ts";
+import { stampFields, keepDraft } from "../../record/drafts.ts";
+import { createConnection } from "../connection.ts";
 import { createPusher } from "./pusher.ts";
-import { emptyRecord, type RecordUpdate, type SessionRecord } from "../record/record.ts";
-import { createApi } from "./api.ts";
-import type { Store } from "../store/store.ts";
-import { ScriptedServer } from "../testing/scripted-server.ts";
-import { simulatedTime } from "../testing/simulated-time.ts";
-import type { SessionTransport } from "./http/transport.ts";
+import { emptyRecord, type RecordUpdate, type SessionRecord } from "../../record/record.ts";
+import { createApi } from "../api.ts";
+import type { Store } from "../../store/store.ts";
+import { ScriptedServer } from "../../testing/scripted-server.ts";
+import { simulatedTime } from "../../testing/simulated-time.ts";
+import type { SessionTransport } from "../http/transport.ts";
 
 const notes = defineFlow({
   name: "notes",
