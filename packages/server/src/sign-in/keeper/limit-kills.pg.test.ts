@@ -1,4 +1,4 @@
-import { Pool } from "pg";
+import type { Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cuttingPool } from "../../testing/cutting-pool.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
