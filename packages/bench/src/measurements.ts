@@ -5,6 +5,8 @@ import { measureHistory } from "./measurements/history.ts";
 import { measureHttp } from "./measurements/http.ts";
 import { measureOpen } from "./measurements/open.ts";
 import { measureSignInChecks } from "./measurements/sign-in-checks.ts";
+import { measureSignInHistory } from "./measurements/sign-in-history.ts";
+import { measureSignInWrites } from "./measurements/sign-in-writes.ts";
 import { measureSubmits } from "./measurements/submits.ts";
 import { measureWatchers } from "./measurements/watchers.ts";
 import type { BenchmarkSize, Measurement } from "./report/result.ts";
@@ -20,4 +22,6 @@ export const measurements: Readonly<
   watchers: measureWatchers,
   open: measureOpen,
   "sign-in-checks": measureSignInChecks,
+  "sign-in-writes": measureSignInWrites,
+  "sign-in-history": measureSignInHistory,
 };

@@ -65,6 +65,33 @@ export async function latency(ms: number, call: () => Promise<unknown>): Promise
   return median(times);
 }
 
+/**
+ * The median times of calls that do the same at different sizes, in microseconds. The sizes take turns with each call, so
+ * that other load of the machine slows all of them alike. The first round warms up and is not counted.
+ */
+export async function compareLatencies(
+  what: string,
+  calls: ReadonlyMap<number, () => Promise<unknown>>,
+  { rounds, roundMs }: { readonly rounds: number; readonly roundMs: number },
+): Promise<readonly MedianRow[]> {
+  const medians = [...calls].map(([at, call]) => ({ at, call, values: [] as number[] }));
+  for (let round = 0; round <= rounds; round += 1) {
+    const times = medians.map(() => [] as number[]);
+    const started = performance.now();
+    for (let turn = 0; performance.now() - started < roundMs * calls.size; turn += 1) {
+      for (let step = 0; step < calls.size; step += 1) {
+        // Each begins as often as the others.
+        const index = (turn + step) % calls.size;
+        const before = performance.now();
+        await medians[index]!.call();
+        times[index]!.push((performance.now() - before) * 1_000);
+      }
+    }
+    if (round > 0) for (const [index, { values }] of medians.entries()) values.push(median(times[index]!));
+  }
+  return medians.map(({ at, values }) => ({ what, at, unit: "µs", median: median(values), rounds: values }));
+}
+
 /** The median of one variant. @throws {Error} if it was not measured. */
 export function medianOf(rows: readonly MedianRow[], what: string, at: number | null = null): number {
   const row = rows.find((each) => each.what === what && each.at === at);

@@ -64,7 +64,18 @@ export async function writeReport(found: readonly Measurement[], cores: number):
   );
 }
 
-const order = ["submits", "http", "history", "heap", "devices", "watchers", "open", "sign-in-checks"];
+const order = [
+  "submits",
+  "http",
+  "history",
+  "heap",
+  "devices",
+  "watchers",
+  "open",
+  "sign-in-checks",
+  "sign-in-writes",
+  "sign-in-history",
+];
 
 async function textOf(file: URL): Promise<string> {
   try {

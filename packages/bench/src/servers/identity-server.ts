@@ -6,6 +6,7 @@ import { throughput } from "../rounds.ts";
 import { POOL_SIZE } from "./database.ts";
 import { directCall } from "./direct-call.ts";
 import { startListening } from "./http-server.ts";
+import { countStatements } from "./statement-count.ts";
 import {
   betterAuthIdentity,
   expressIdentity,
@@ -49,13 +50,7 @@ const makers = {
   iron: () => Promise.resolve(ironIdentity()),
 };
 
-let statements = 0;
-const query = Client.prototype.query as (...given: unknown[]) => unknown;
-Client.prototype.query = function counted(this: Client, ...given: unknown[]) {
-  statements += 1;
-  return query.apply(this, given);
-} as typeof Client.prototype.query;
-
+const statements = countStatements();
 const [name, databaseUrl] = process.argv.slice(2) as [CheckName, string];
 const pool = new Pool({ connectionString: databaseUrl, max: POOL_SIZE });
 pool.on("error", () => {});
@@ -86,7 +81,7 @@ process.on("message", (question: IdentityQuestion) => {
   const done = question.kind === "direct" ? callDirectly(question) : Promise.resolve();
   void done.then(() => {
     const { user, system } = process.cpuUsage();
-    process.send?.({ processorUs: user + system, statements, calls } satisfies Usage);
+    process.send?.({ processorUs: user + system, statements: statements.count(), calls } satisfies Usage);
   });
 });
 process.send?.({ url: server.url, cookies });
