@@ -16,7 +16,7 @@ export {
   type FormValuesOf,
 } from "./flow/flow.ts";
 export { parseInput } from "./session/input.ts";
-export type { AssuranceLevel } from "./flow/proof.ts";
+export type { AssuranceLevel } from "./flow/assurance-level.ts";
 export { sameJson, type Json } from "./json.ts";
 export type { StepMigration } from "./flow/migration.ts";
 export type { Outcome } from "./protocol/protocol.ts";

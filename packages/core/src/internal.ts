@@ -40,7 +40,7 @@ export { mapFields, pickFields } from "./fields.ts";
 export { idSchema } from "./id.ts";
 export { notStorable, parseInput, submittedInput } from "./session/input.ts";
 export { boundedIssues } from "./issues.ts";
-export { assuranceLevels, type AssuranceLevel } from "./flow/proof.ts";
+export { assuranceLevels, type AssuranceLevel } from "./flow/assurance-level.ts";
 export { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Issue, type Json, type Storable } from "./json.ts";
 export { liftDrafts, liftInput, liftSession, type Lifted, type ShownSession } from "./session/lift.ts";
 export type { MigrationsInto, OldFields, StepMigration } from "./flow/migration.ts";

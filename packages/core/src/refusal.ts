@@ -1,6 +1,6 @@
 import { z } from "zod";
 import "./jitless.ts";
-import { assuranceLevels } from "./flow/proof.ts";
+import { assuranceLevels } from "./flow/assurance-level.ts";
 import type { Json } from "./json.ts";
 
 /** Every expected "no", with its meaning for the person. docs/errors.md has a heading for each. */

@@ -14,7 +14,7 @@ import type { SimulatedDatabase } from "./nodes/database.ts";
 import { Disk } from "./browser/disk.ts";
 import { firstDeployment, nextDeployment } from "./flows.ts";
 import { currentProcess } from "./simulated-process.ts";
-import { InvariantBroken, Journal } from "./journal.ts";
+import { InvariantBrokenError, Journal } from "./journal.ts";
 import { Network } from "./network.ts";
 import { goodConnection } from "./network-conditions.ts";
 import { ServerNode, SimulatedBus } from "./nodes/node.ts";
@@ -60,7 +60,7 @@ export class Cluster {
   readonly #unreportedLosses = new Set<string>();
   #openedTabs = 0;
   #isOver = false;
-  #broken: InvariantBroken | undefined;
+  #broken: InvariantBrokenError | undefined;
 
   constructor(clock: Clock, randomSeed: number, database: SimulatedDatabase) {
     this.#clock = clock;
@@ -110,7 +110,7 @@ export class Cluster {
     return this.devices.flatMap(({ tabs }) => [...tabs]);
   }
 
-  /** Throws the first failure of a check, if there is one. @throws {InvariantBroken} */
+  /** Throws the first failure of a check, if there is one. @throws {InvariantBrokenError} */
   throwIfBroken(): void {
     if (this.#broken) throw this.#broken;
   }
@@ -178,7 +178,7 @@ export class Cluster {
     );
     this.#recordFailure(() => {
       if (isWiped && tab.alive && device.disk.holds(owner)) {
-        throw new InvariantBroken("S9", `${device.name} still has something of ${owner}'s after the sign-out`);
+        throw new InvariantBrokenError("S9", `${device.name} still has something of ${owner}'s after the sign-out`);
       }
     });
     for (const page of pages) page.crash();
@@ -242,7 +242,8 @@ export class Cluster {
     // A page without a disk cannot know that data was lost.
     if (!alive || device.disk.state !== "fine" || !this.#unreportedLosses.delete(`${owner} ${device.name}`)) return;
     this.#recordFailure(() => {
-      if (!sessions.lost) throw new InvariantBroken("S13", `${tab.name} takes what the browser deleted for nothing`);
+      if (!sessions.lost)
+        throw new InvariantBrokenError("S13", `${tab.name} takes what the browser deleted for nothing`);
     });
   }
 
@@ -250,11 +251,11 @@ export class Cluster {
     try {
       check();
     } catch (error) {
-      this.#fail(error as InvariantBroken);
+      this.#fail(error as InvariantBrokenError);
     }
   }
 
-  #fail(error: InvariantBroken): void {
+  #fail(error: InvariantBrokenError): void {
     this.#broken ??= error;
   }
 }

@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
 
 /** Thrown when an invariant is broken. */
-export class InvariantBroken extends Error {
-  override readonly name = "InvariantBroken";
+export class InvariantBrokenError extends Error {
+  override readonly name = "InvariantBrokenError";
   /** Which invariant of SPEC.md. */
   readonly invariant: string;
 

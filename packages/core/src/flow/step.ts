@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Duration } from "../duration.ts";
 import type { Json } from "../json.ts";
-import type { AssuranceLevel } from "./proof.ts";
+import type { AssuranceLevel } from "./assurance-level.ts";
 
 /** A JSON object. A step's input is one, so that drafts can be kept field by field. */
 export type Fields = { readonly [field: string]: Json | undefined };

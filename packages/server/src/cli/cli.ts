@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { exitCodes, Interrupted } from "./exit-code.ts";
+import { exitCodes, InterruptedError } from "./exit-code.ts";
 import { runCli } from "./program.ts";
 import { processTerminal } from "./terminal.ts";
 
@@ -25,7 +25,7 @@ const signals = [
 for (const [signal, code] of signals) {
   process.on(signal, () => {
     if (stop.signal.aborted) process.exit(code);
-    const reason = new Interrupted(code);
+    const reason = new InterruptedError(code);
     stop.abort(reason);
     // A command that does not stop in time is ended: Postgres rolls back its uncommitted transactions.
     const leave = () => {

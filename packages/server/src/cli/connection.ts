@@ -5,7 +5,7 @@ import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
-import { partitionedTables as partitionedSignInTables, type SignInTables } from "../sign-in/rows/tables.ts";
+import { partitionedSignInTables, type SignInTables } from "../sign-in/rows/tables.ts";
 import { createOperatorSignIns, hasSignInTables, openBus } from "./operator-sign-ins.ts";
 
 /** How long connecting may take, in milliseconds. */

@@ -2,7 +2,7 @@
 export const exitCodes = { failed: 1, misused: 2, interrupted: 130, pipeClosed: 141, terminated: 143 } as const;
 
 /** The error that stops a command at the next moment when no work is half done. */
-export class Interrupted extends Error {
+export class InterruptedError extends Error {
   readonly exitCode: number;
 
   constructor(
@@ -15,7 +15,7 @@ export class Interrupted extends Error {
 }
 
 /** The interruption that stopped some work. The part that did the work may have wrapped it in an error of its own. */
-export function interruptionOf(error: unknown): Interrupted | undefined {
-  if (error instanceof Interrupted) return error;
-  return error instanceof Error && error.cause instanceof Interrupted ? error.cause : undefined;
+export function interruptionOf(error: unknown): InterruptedError | undefined {
+  if (error instanceof InterruptedError) return error;
+  return error instanceof Error && error.cause instanceof InterruptedError ? error.cause : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { missingMigrations } from "../postgres/migrations.ts";
 import { migrationsOf } from "../flows/rows/migrations.ts";
-import { migrationsOf as signInMigrationsOf } from "../sign-in/rows/migrations.ts";
+import { signInMigrations as signInMigrationsOf } from "../sign-in/rows/migrations.ts";
 import type { CommandRunner } from "./command-runner.ts";
 
 export function addMigrate(program: Command, run: CommandRunner): void {

@@ -7,7 +7,7 @@ import { postgresBus } from "../bus/postgres-bus.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import { createSignInKeeper } from "../sign-in/keeper/keeper.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
-import { migrationsOf } from "../sign-in/rows/migrations.ts";
+import { signInMigrations } from "../sign-in/rows/migrations.ts";
 
 /** How long an operator waits for a connection on which nodes are told, in milliseconds. */
 const LISTEN_MS = 5_000;
@@ -42,7 +42,7 @@ export function createOperatorSignIns({ pool, schema, bus, report }: OperatorSig
 export async function hasSignInTables(db: Kysely<OwnerTables>, schema: string): Promise<boolean> {
   const { rows } = await sql`
     select 1 from information_schema.tables
-    where table_schema = ${schema} and table_name = ${migrationsOf(schema).table}`.execute(db);
+    where table_schema = ${schema} and table_name = ${signInMigrations(schema).table}`.execute(db);
   return rows.length > 0;
 }
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { Interrupted } from "./exit-code.ts";
+import { InterruptedError } from "./exit-code.ts";
 import { runCli } from "./program.ts";
 import { databaseOfAda, ending } from "../testing/cli.ts";
 
@@ -53,7 +53,7 @@ test("Ctrl-C ends a long command between two of its pages, and says how far it c
     write: () => Promise.resolve(),
     writeError(text) {
       stderr += text;
-      stop.abort(new Interrupted(130));
+      stop.abort(new InterruptedError(130));
     },
     isWatched: true,
   });

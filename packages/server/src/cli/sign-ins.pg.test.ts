@@ -7,7 +7,7 @@ import { tokenText } from "../sign-in/token/token.ts";
 import { sessionsOn } from "../testing/cli.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { signIn, testKeeper } from "../testing/sign-ins.ts";
-import { Interrupted } from "./exit-code.ts";
+import { InterruptedError } from "./exit-code.ts";
 import { runCli } from "./program.ts";
 
 const { pool, url } = await freshDatabase();
@@ -134,7 +134,7 @@ test("revoke --all that is interrupted has signed everybody out, and says not to
     write: () => Promise.resolve(),
     writeError(text) {
       stderr += text;
-      stop.abort(new Interrupted(130));
+      stop.abort(new InterruptedError(130));
     },
     isWatched: true,
   });

@@ -2,7 +2,7 @@ import { InvalidArgumentError, type Command } from "commander";
 import type { SignInKeeper, SignInSummary } from "../sign-in/keeper/sign-in-keeper.ts";
 import type { CommandRunner, Report } from "./command-runner.ts";
 import type { Connection } from "./connection.ts";
-import { Interrupted, interruptionOf } from "./exit-code.ts";
+import { InterruptedError, interruptionOf } from "./exit-code.ts";
 import type { Output } from "./output.ts";
 import { countRows } from "../postgres/partitions.ts";
 import { formatCount } from "./status.ts";
@@ -95,7 +95,7 @@ async function endEverybody(keeper: SignInKeeper, output: Output): Promise<numbe
   } catch (error) {
     const interruption = interruptionOf(error);
     // A second run would also end the sign-ins that began meanwhile.
-    throw interruption ? new Interrupted(interruption.exitCode, ALL_OUT) : error;
+    throw interruption ? new InterruptedError(interruption.exitCode, ALL_OUT) : error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Database } from "../index.ts";
 import { createKysely } from "../postgres/database.ts";
-import type { Checked } from "../sign-in/keeper/sign-in-keeper.ts";
+import type { CheckResult } from "../sign-in/keeper/sign-in-keeper.ts";
 import type { SignInTables } from "../sign-in/rows/tables.ts";
 import { lifetimeOf } from "../sign-in/lifetime.ts";
 import { OVERLAP_MS } from "../sign-in/token/rotation.ts";
@@ -94,10 +94,10 @@ export async function prepareSignIns(database: Database): Promise<void> {
   await testKeeper(database, { now: () => START_MS }).migrate();
 }
 
-function offerOf(checked: readonly Checked[]): Token {
+function offerOf(checked: readonly CheckResult[]): Token {
   const offers = checked.flatMap((each) => (each.kind === "live" && each.offer ? [each.offer] : []));
   expect(new Set(offers.map(({ secret }) => Buffer.from(secret).toString("hex"))).size).toBe(1);
   return offers[0]!;
 }
 
-const kindsOf = (checked: readonly Checked[]) => [...new Set(checked.map(({ kind }) => kind))];
+const kindsOf = (checked: readonly CheckResult[]) => [...new Set(checked.map(({ kind }) => kind))];

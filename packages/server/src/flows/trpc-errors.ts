@@ -1,17 +1,17 @@
 import { TRPCError } from "@trpc/server";
 import { SessionsError } from "@sessions/core/internal";
-import { TurnTimedOut } from "../postgres/connection/keyed-queue.ts";
+import { TurnTimedOutError } from "../postgres/connection/keyed-queue.ts";
 import { databaseFault } from "../postgres/errors.ts";
-import { RateLimited } from "./reads/limited-reads.ts";
-import { TooManyReads } from "./reads/read-queue.ts";
+import { RateLimitedError } from "./reads/limited-reads.ts";
+import { TooManyReadsError } from "./reads/read-queue.ts";
 
 /** Turns an error into the answer for the client, and reports it if it is a fault. The answer never quotes a driver's text, which may hold what a person typed. */
 export function trpcErrorOf(error: unknown, report: (fault: SessionsError) => void): TRPCError {
   if (error instanceof TRPCError) return error;
-  if (error instanceof RateLimited) return tooManyRequests("bytes were asked for");
-  if (error instanceof TurnTimedOut || (error instanceof TooManyReads && error.isOwners))
+  if (error instanceof RateLimitedError) return tooManyRequests("bytes were asked for");
+  if (error instanceof TurnTimedOutError || (error instanceof TooManyReadsError && error.isOwners))
     return tooManyRequests("reads wait");
-  if (error instanceof TooManyReads) {
+  if (error instanceof TooManyReadsError) {
     return new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "Too many reads wait. Try again later." });
   }
   const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Committer, QueueFull, type CommitterOptions } from "./committer.ts";
+import { Committer, QueueFullError, type CommitterOptions } from "./committer.ts";
 
 interface Numbered {
   readonly key: string;
@@ -104,7 +104,7 @@ test("past its bound the queue turns writes away, and takes them again once it h
   const gate = Promise.withResolvers<void>();
   const { made } = committer({ queueSize: 3, commit: (batch) => gate.promise.then(() => batch.map(() => true)) });
   const taken = ["a", "b", "c"].map((key) => made.commit(write(key)));
-  await expect(made.commit(write("d"))).rejects.toBeInstanceOf(QueueFull);
+  await expect(made.commit(write("d"))).rejects.toBeInstanceOf(QueueFullError);
   gate.resolve();
   await Promise.all(taken);
   await made.drain();

@@ -12,13 +12,13 @@ export interface CommitterOptions<W extends Write> {
   readonly isOneWrites: (error: unknown) => boolean;
   /** The most writes in one batch. */
   readonly batchSize: number;
-  /** The most writes that wait. One more is refused with {@link QueueFull}. */
+  /** The most writes that wait. One more is refused with {@link QueueFullError}. */
   readonly queueSize: number;
 }
 
 /** Thrown when the queue is full: nothing was written, and it may be tried again. */
-export class QueueFull extends Error {
-  override readonly name = "QueueFull";
+export class QueueFullError extends Error {
+  override readonly name = "QueueFullError";
 }
 
 interface Waiting<W> {
@@ -52,9 +52,9 @@ export class Committer<W extends Write> {
     return this.#queue.length;
   }
 
-  /** Whether the write was made: false when another writer came first. @throws {QueueFull} */
+  /** Whether the write was made: false when another writer came first. @throws {QueueFullError} */
   commit(write: W): Promise<boolean> {
-    if (this.#queue.length >= this.#options.queueSize) return Promise.reject(new QueueFull());
+    if (this.#queue.length >= this.#options.queueSize) return Promise.reject(new QueueFullError());
     const settle = Promise.withResolvers<boolean>();
     this.#queue.push({ write, settle });
     if (this.#isWorthARun()) void this.#run();

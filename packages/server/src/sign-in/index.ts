@@ -1,7 +1,8 @@
 export type { ExpressMiddleware } from "./adapters/express.ts";
 export type { FastifyPlugin } from "./adapters/fastify.ts";
-export type { Ending, HistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
-export type { Expires, Level } from "./lifetime.ts";
+export type { EndReason, HistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
+export type { AssuranceLevel } from "@sessions/core";
+export type { Expires } from "./lifetime.ts";
 export { createSignIns } from "./create-sign-ins.ts";
 export type { SignInsOptions } from "./options.ts";
 export type { CurrentReply, ListSignInsReply, SignInReply, SignInRouter } from "./router.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { endsAt, isFresh, isLevel, levelOf, lifetimeOf, type Expires } from "./lifetime.ts";
+import { endsAt, lifetimeOf, type Expires } from "./lifetime.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -44,34 +44,4 @@ test("S17: no use goes beyond the absolute deadline, and a new proof resets both
 
 test("without an idle time only the proof counts", () => {
   expect(endsAt(lifetimeOf("aal1"), { provedMs: 5, lastUsedMs: 5 })).toBe(30 * DAY_MS + 5);
-});
-
-test("a proof is fresh up to its time, to the millisecond", () => {
-  expect(isFresh(1_000, 5_000, 6_000)).toBe(true);
-  expect(isFresh(1_000, 5_000, 6_001)).toBe(false);
-  expect(isFresh(2_000, 5_000, 1_000)).toBe(true);
-});
-
-test.each<readonly [factors: readonly string[], level: string | undefined]>([
-  [[], undefined],
-  [["password"], "aal1"],
-  [["totp"], "aal1"],
-  [["password", "password"], "aal1"],
-  [["totp", "sms"], "aal1"],
-  [["magic"], "aal1"],
-  [["password", "magic"], "aal1"],
-  [["password", "totp"], "aal2"],
-  [["passkey"], "aal2"],
-  [["security_key"], "aal1"],
-  [["password", "security_key"], "aal3"],
-  [["hardware_passkey"], "aal3"],
-])("%j prove the level %s", (factors, level) => {
-  expect(levelOf(factors)).toBe(level);
-});
-
-test("a higher level is enough, a lower one is not, and no proof is none", () => {
-  expect(isLevel("aal3", "aal2")).toBe(true);
-  expect(isLevel("aal2", "aal2")).toBe(true);
-  expect(isLevel("aal1", "aal2")).toBe(false);
-  expect(isLevel(undefined, "aal1")).toBe(false);
 });

@@ -1,13 +1,10 @@
-import { durationMs, SessionsError, type Duration } from "@sessions/core/internal";
-
-/** An authentication assurance level of NIST SP 800-63B-4. */
-export type Level = "aal1" | "aal2" | "aal3";
+import { durationMs, SessionsError, type AssuranceLevel, type Duration } from "@sessions/core/internal";
 
 /**
  * How long a sign-in lasts. `absolute` counts from the last proof of who the person is, `idle` from the last use. A level
  * stands for the times that NIST SP 800-63B-4 names for it.
  */
-export type Expires = Level | { readonly idle?: Duration; readonly absolute: Duration };
+export type Expires = AssuranceLevel | { readonly idle?: Duration; readonly absolute: Duration };
 
 export interface Lifetime {
   readonly absoluteMs: number;
@@ -17,7 +14,7 @@ export interface Lifetime {
   readonly slackMs: number;
 }
 
-const presets: Readonly<Record<Level, { readonly idle?: Duration; readonly absolute: Duration }>> = {
+const presets: Readonly<Record<AssuranceLevel, { readonly idle?: Duration; readonly absolute: Duration }>> = {
   aal1: { absolute: "30d" },
   aal2: { idle: "1h", absolute: "24h" },
   aal3: { idle: "15m", absolute: "12h" },
@@ -38,7 +35,7 @@ export function lifetimeOf(expires: Expires): Lifetime {
 }
 
 function presetOf(level: string): { readonly idle?: Duration; readonly absolute: Duration } {
-  if (Object.hasOwn(presets, level)) return presets[level as Level];
+  if (Object.hasOwn(presets, level)) return presets[level as AssuranceLevel];
   throw new SessionsError("configuration_invalid", '`expires` is "aal1", "aal2", "aal3", or has `absolute`.');
 }
 
@@ -53,36 +50,4 @@ export function endsAt(lifetime: Lifetime, { provedMs, lastUsedMs }: { provedMs:
   const { absoluteMs, idleMs, slackMs } = lifetime;
   const absolute = provedMs + absoluteMs;
   return idleMs === undefined ? absolute : Math.min(absolute, lastUsedMs + idleMs + slackMs);
-}
-
-/** Whether the last proof is at most this old. A proof of a node whose clock is ahead is new. */
-export function isFresh(provedMs: number, freshMs: number, nowMs: number): boolean {
-  return nowMs - provedMs <= freshMs;
-}
-
-// NIST SP 800-63B-4, section 3. An unknown name proves one factor, as a password does.
-const knowledge: readonly string[] = ["password"];
-const possession: readonly string[] = ["totp", "sms", "push", "recovery_code", "security_key"];
-const both: readonly string[] = ["passkey", "hardware_passkey"];
-
-/**
- * The level that these factors prove together.
- *
- * | level | factors |
- * | --- | --- |
- * | aal3 | `hardware_passkey`, or `security_key` and `password` |
- * | aal2 | `passkey`, or `password` and one of `totp`, `sms`, `push`, `recovery_code` |
- * | aal1 | any other factor |
- */
-export function levelOf(factors: readonly string[]): Level | undefined {
-  if (factors.length === 0) return undefined;
-  const has = (names: readonly string[]) => factors.some((factor) => names.includes(factor));
-  const isTwo = has(both) || (has(knowledge) && has(possession));
-  if (has(["hardware_passkey"]) || (isTwo && has(["security_key"]))) return "aal3";
-  return isTwo ? "aal2" : "aal1";
-}
-
-/** Whether a level is at least the one that is asked for. */
-export function isLevel(level: Level | undefined, asked: Level): boolean {
-  return level !== undefined && level >= asked;
 }

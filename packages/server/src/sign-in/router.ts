@@ -1,7 +1,7 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { SessionsError } from "@sessions/core/internal";
-import type { Ending } from "./keeper/sign-in-keeper.ts";
+import type { EndReason } from "./keeper/sign-in-keeper.ts";
 import { RequestVisit } from "./visit/request-visit.ts";
 import type { VisitedSignIn } from "./visit/visited-sign-in.ts";
 
@@ -12,7 +12,7 @@ export interface CurrentReply {
   /** What the page sends back with each change, in the header `sign-in-csrf`. */
   readonly csrf: string | null;
   /** Why this browser's sign-in ended, if it has and the browser shows its token. */
-  readonly ended: { readonly reason: Ending; readonly at: string } | null;
+  readonly ended: { readonly reason: EndReason; readonly at: string } | null;
   /** The server's clock. */
   readonly now: string;
 }

@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { SessionsError } from "@sessions/core/internal";
+import { SessionsError, type AssuranceLevel } from "@sessions/core/internal";
 import { expressMiddleware, type ExpressMiddleware } from "./adapters/express.ts";
 import { fastifyPlugin, type FastifyPlugin } from "./adapters/fastify.ts";
 import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
-import type { Level } from "./lifetime.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { RequestHeaders } from "./request/request-head.ts";
 import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
-import { SignInEnds } from "./visit/sign-in-ends.ts";
+import { EndListeners } from "./visit/end-listeners.ts";
 import { Signals } from "./visit/signals.ts";
-import { TokenChanges } from "./visit/token-changes.ts";
+import { StaleOffers } from "./visit/stale-offers.ts";
 import type { ReadOnlyVisit, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 import { VisitError } from "./visit/visit-error.ts";
 import { visitedSignIn } from "./visit/visited-sign-in.ts";
@@ -27,7 +26,7 @@ export interface SignedInIdentity {
   readonly owner: string;
   /** When the person last proved who they are, in milliseconds since 1970. */
   readonly provedAt: number;
-  readonly level: Level | undefined;
+  readonly level: AssuranceLevel | undefined;
   /** Calls `end` when the sign-in ends. Gives a function that forgets `end`. */
   readonly onEnded: (end: () => void) => () => void;
 }
@@ -85,11 +84,18 @@ export interface SignIns {
 /** Sign-ins over a keeper, which is where they are kept. */
 export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): SignIns {
   const { now, lifetime, decide } = options;
-  const changes = new TokenChanges();
-  const stop = keeper.onEnded((ended) => changes.note(ended));
-  const ends = new SignInEnds(keeper, now);
+  const staleOffers = new StaleOffers();
+  const stop = keeper.onEnded((ended) => staleOffers.note(ended));
+  const endListeners = new EndListeners(keeper, now);
   const signals = decide && new Signals({ ...options, keeper, decide });
-  const visits = new Visits({ ...options, keeper, changes, ends, signals, absoluteMs: lifetime.absoluteMs });
+  const visits = new Visits({
+    ...options,
+    keeper,
+    staleOffers,
+    endListeners,
+    signals,
+    absoluteMs: lifetime.absoluteMs,
+  });
   return {
     node: (req, res) => visits.answeringNode(req, res),
     express: () => expressMiddleware((req, res) => visits.answeringNode(req, res)),
@@ -111,7 +117,7 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     sweep: (sweepOptions) => keeper.sweep(sweepOptions),
     close: async () => {
       stop();
-      ends.close();
+      endListeners.close();
       await keeper.close();
     },
   };

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { bytesFromHex } from "../postgres/values.ts";
-import { firstBrokenEntry, loadHistory } from "./rows/history.ts";
+import { firstBrokenEntry, loadSignInHistory } from "./rows/history.ts";
 import type { SignInTables } from "./rows/tables.ts";
 
 /** A sign-in that contradicts its history. */
@@ -53,7 +53,7 @@ export async function verifySignIns(
 }
 
 async function findProblem(db: Kysely<SignInTables>, checked: Checked): Promise<string | null> {
-  const history = await loadHistory(db, checked.owner, checked.id);
+  const history = await loadSignInHistory(db, checked.owner, checked.id);
   const last = history.at(-1);
   if (last === undefined) return "has no history";
   const broken = firstBrokenEntry(history);

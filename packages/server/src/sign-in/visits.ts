@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { fetchRequest, refusedResponse, respondWith } from "./adapters/fetch.ts";
-import { leaveWith, nodeRequest, refuse } from "./adapters/node.ts";
+import { addOnSend, nodeRequest, refuse } from "./adapters/node.ts";
 import { originOf } from "./adapters/origin.ts";
 import type { RequestHead, RequestHeaders } from "./request/request-head.ts";
 import { openVisit, type OpenOptions } from "./visit/open-visit.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
-import { VisitAnswer } from "./visit/visit-answer.ts";
+import { VisitHeaders } from "./visit/visit-headers.ts";
 import { VisitError } from "./visit/visit-error.ts";
 import { createTokenWriter } from "./visit/token-writer.ts";
 
@@ -29,9 +29,9 @@ export class Visits {
   ofNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit> {
     return this.#once(req, () => {
       const request = nodeRequest(req, this.#options.trustProxy);
-      const answer = this.#answerTo(request);
-      leaveWith(res, answer);
-      return openVisit(this.#options, request, answer);
+      const visitHeaders = this.#headersFor(request);
+      addOnSend(res, visitHeaders);
+      return openVisit(this.#options, request, visitHeaders);
     });
   }
 
@@ -51,13 +51,13 @@ export class Visits {
     // Whoever opened the visit adds its headers to the answer.
     if (outer) return respond(await outer);
     const visitRequest = fetchRequest(request, this.#options.trustProxy);
-    const answer = this.#answerTo(visitRequest);
+    const visitHeaders = this.#headersFor(visitRequest);
     try {
-      const visit = await this.#once(request, () => openVisit(this.#options, visitRequest, answer));
-      return respondWith(await respond(visit), answer);
+      const visit = await this.#once(request, () => openVisit(this.#options, visitRequest, visitHeaders));
+      return respondWith(await respond(visit), visitHeaders);
     } catch (error) {
       // A change before it may have committed.
-      if (error instanceof VisitError) return respondWith(refusedResponse(error), answer);
+      if (error instanceof VisitError) return respondWith(refusedResponse(error), visitHeaders);
       throw error;
     }
   }
@@ -67,7 +67,7 @@ export class Visits {
     const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http";
     const origin = originOf(headers, { host: headers.get("host"), scheme, trustProxy: false });
     const request: RequestHead = { method: "GET", origin, headers };
-    return openVisit(this.#options, request, this.#answerTo(request));
+    return openVisit(this.#options, request, this.#headersFor(request));
   }
 
   /** The visit that another part of the application has opened. */
@@ -81,7 +81,7 @@ export class Visits {
     return opened;
   }
 
-  #answerTo(request: RequestHead): VisitAnswer {
-    return new VisitAnswer(createTokenWriter({ ...this.#options, request }));
+  #headersFor(request: RequestHead): VisitHeaders {
+    return new VisitHeaders(createTokenWriter({ ...this.#options, request }));
   }
 }

@@ -32,8 +32,8 @@ export const signInMutants: readonly Mutant[] = [
   ),
   one(
     "count the generations from one off",
-    "if (behind === 1) return presentPrevious",
-    "if (behind === 2) return presentPrevious",
+    "if (behind === 1) return judgePrevious",
+    "if (behind === 2) return judgePrevious",
   ),
   one(
     "end the sign-in for a forged secret of an old generation",

@@ -2,7 +2,7 @@ import { HANG_MS, OVERLAP_MS } from "../../../server/src/sign-in/token/rotation.
 import type { Random } from "../../../server/src/testing/random.ts";
 import { Agenda } from "./agenda.ts";
 import { Jar, UNWRITTEN_MS } from "./jar.ts";
-import { BrokenPromise, SignInNodes } from "./sign-in-nodes.ts";
+import { BrokenPromiseError, SignInNodes } from "./sign-in-nodes.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -39,7 +39,7 @@ export function simulateHonest(random: Random): void {
     requireLive(nodes);
     if (random.between(1, 6) === 1) forge(nodes, random);
     if (random.between(1, 8) === 1 && nodes.liveSecrets() > 2)
-      throw new BrokenPromise("S16: more than two secrets are accepted at once");
+      throw new BrokenPromiseError("S16: more than two secrets are accepted at once");
     burst();
     rest -= 1;
     if (rest <= 0) return;
@@ -55,14 +55,14 @@ export function simulateHonest(random: Random): void {
     jar.send(() => (isAnswered = true));
     agenda.run(agenda.nowMs + 3 * HANG_MS);
   }
-  if (!isAnswered) throw new BrokenPromise("S16: an honest browser is refused for ever");
+  if (!isAnswered) throw new BrokenPromiseError("S16: an honest browser is refused for ever");
   requireLive(nodes);
 }
 
 function requireLive({ endedMs, row, movedMs }: SignInNodes): void {
   if (endedMs === undefined) return;
   const afterMs = endedMs - (movedMs.get(row.generation) ?? 0);
-  throw new BrokenPromise(`S16: an honest browser is signed out, ${afterMs / SECOND_MS} s after a rotation`);
+  throw new BrokenPromiseError(`S16: an honest browser is signed out, ${afterMs / SECOND_MS} s after a rotation`);
 }
 
 /** Tokens that nobody was given. They are nobody, and change nothing. */
@@ -73,8 +73,8 @@ function forge(nodes: SignInNodes, random: Random): void {
   const isOwn = nodes.secrets.get(generation)?.secret === secret;
   const forged = isOwn ? secret.map((byte) => byte ^ random.between(1, 255)) : secret;
   nodes.check({ generation, branch, secret: forged }, ({ kind }) => {
-    if (kind !== "nobody") throw new BrokenPromise("S18: a forged token is somebody");
+    if (kind !== "nobody") throw new BrokenPromiseError("S18: a forged token is somebody");
   });
   if (nodes.row !== row || nodes.endedMs !== undefined)
-    throw new BrokenPromise("S16: a forged token changed the sign-in");
+    throw new BrokenPromiseError("S16: a forged token changed the sign-in");
 }

@@ -1,7 +1,7 @@
 import type { Random } from "../../../server/src/testing/random.ts";
-import { HANG_MS, type Offer } from "../../../server/src/sign-in/token/rotation.ts";
+import { HANG_MS, type OfferedSecret } from "../../../server/src/sign-in/token/rotation.ts";
 import type { Agenda } from "./agenda.ts";
-import { BrokenPromise, type SignInNodes } from "./sign-in-nodes.ts";
+import { BrokenPromiseError, type SignInNodes } from "./sign-in-nodes.ts";
 
 /** How late a browser writes its cookies to the disk. */
 export const UNWRITTEN_MS = 30_000;
@@ -20,7 +20,7 @@ export interface Network {
 export class Jar {
   /** Called when another cookie is in the jar. */
   onChange: () => void = () => {};
-  #cookies: { readonly atMs: number; readonly offer: Offer }[];
+  #cookies: { readonly atMs: number; readonly offer: OfferedSecret }[];
   readonly #agenda: Agenda;
   readonly #random: Random;
   readonly #nodes: SignInNodes;
@@ -36,7 +36,7 @@ export class Jar {
     this.#cookies = [{ atMs: agenda.nowMs, offer: nodes.first }];
   }
 
-  get cookie(): Offer {
+  get cookie(): OfferedSecret {
     return this.#cookies.at(-1)!.offer;
   }
 
@@ -46,7 +46,7 @@ export class Jar {
     this.#agenda.after(this.#delayMs(), () => {
       this.#nodes.check(cookie, ({ kind, offer }) => {
         if (kind === "nobody" && this.#nodes.endedMs === undefined) {
-          throw new BrokenPromise("S16: a right token is nobody's");
+          throw new BrokenPromiseError("S16: a right token is nobody's");
         }
         if (this.#random.between(1, 100) <= this.#network.lost) return;
         this.#agenda.after(this.#delayMs(), () => {
@@ -68,7 +68,7 @@ export class Jar {
     this.#life += 1;
   }
 
-  #keep(offer: Offer): void {
+  #keep(offer: OfferedSecret): void {
     this.#cookies.push({ atMs: this.#agenda.nowMs, offer });
     this.onChange();
   }

@@ -1,9 +1,9 @@
 import type { Random } from "../../../server/src/testing/random.ts";
 import {
   createRotation,
-  present,
-  type Offer,
-  type Presented,
+  judgeToken,
+  type OfferedSecret,
+  type TokenJudgement,
   type RotationState,
 } from "../../../server/src/sign-in/token/rotation.ts";
 import type { Agenda } from "./agenda.ts";
@@ -21,22 +21,22 @@ interface Node {
 
 export interface Answer {
   readonly kind: "live" | "superseded" | "nobody";
-  readonly offer?: Offer;
+  readonly offer?: OfferedSecret;
 }
 
 /** A promise that does not hold. Its message begins with the promise's number. */
-export class BrokenPromise extends Error {}
+export class BrokenPromiseError extends Error {}
 
 /** Some nodes, with caches of different age, over the row of one sign-in. */
 export class SignInNodes {
   row: RotationState;
-  readonly first: Offer;
+  readonly first: OfferedSecret;
   /** When it ended as `secret_reused`. */
   endedMs: number | undefined;
   /** When the row moved on to each generation. */
   readonly movedMs = new Map<number, number>();
   /** All secrets that were offered, by generation. */
-  readonly secrets = new Map<number, Offer>();
+  readonly secrets = new Map<number, OfferedSecret>();
 
   readonly #agenda: Agenda;
   readonly #random: Random;
@@ -58,7 +58,7 @@ export class SignInNodes {
   }
 
   /** A request arrives at one of the nodes. It is answered at once, or after a commit. */
-  check(offer: Offer, answer: (answer: Answer) => void): void {
+  check(offer: OfferedSecret, answer: (answer: Answer) => void): void {
     const node = this.#random.pick(this.#nodes);
     const { cached } = node;
     if (cached && this.#agenda.nowMs - cached.readMs <= LEASE_MS) {
@@ -68,7 +68,7 @@ export class SignInNodes {
     this.#ask(node, offer, answer);
   }
 
-  #ask(node: Node, offer: Offer, answer: (answer: Answer) => void): void {
+  #ask(node: Node, offer: OfferedSecret, answer: (answer: Answer) => void): void {
     if (this.endedMs !== undefined) return answer({ kind: "nobody" });
     const { row } = this;
     node.cached = { row, readMs: this.#agenda.nowMs };
@@ -90,7 +90,7 @@ export class SignInNodes {
     });
   }
 
-  #answer(presented: Presented): Answer {
+  #answer(presented: TokenJudgement): Answer {
     if (presented.kind === "reused") return { kind: "nobody" };
     if (presented.kind !== "accepted") return presented;
     const { offer } = presented;
@@ -98,7 +98,7 @@ export class SignInNodes {
     const known = this.secrets.get(offer.generation) ?? offer;
     this.secrets.set(offer.generation, known);
     if (!Buffer.from(known.secret).equals(offer.secret)) {
-      throw new BrokenPromise(`S16: generation ${offer.generation} has two secrets`);
+      throw new BrokenPromiseError(`S16: generation ${offer.generation} has two secrets`);
     }
     return { kind: "live", offer };
   }
@@ -123,9 +123,9 @@ export class SignInNodes {
     return accepted.filter(Boolean).length;
   }
 
-  #present(row: RotationState, offer: Offer, { offMs }: Node): Presented {
+  #present(row: RotationState, offer: OfferedSecret, { offMs }: Node): TokenJudgement {
     const options = { rotateMs: this.#rotateMs, random: (bytes: number) => this.#bytes(bytes) };
-    return present(row, { owner: "ada", id: "id", ...offer }, this.#agenda.nowMs + offMs, options);
+    return judgeToken(row, { owner: "ada", id: "id", ...offer }, this.#agenda.nowMs + offMs, options);
   }
 
   #bytes(length: number): Uint8Array {

@@ -3,12 +3,12 @@ import {
   HANG_MS,
   OLD_BRANCH_MS,
   OVERLAP_MS,
-  type Offer,
+  type OfferedSecret,
 } from "../../../server/src/sign-in/token/rotation.ts";
 import type { Random } from "../../../server/src/testing/random.ts";
 import { Agenda } from "./agenda.ts";
 import { Jar } from "./jar.ts";
-import { BrokenPromise, SignInNodes } from "./sign-in-nodes.ts";
+import { BrokenPromiseError, SignInNodes } from "./sign-in-nodes.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -35,7 +35,7 @@ export function simulateStolen(random: Random): void {
   const ownerPaceMs = random.pick(paces);
   const thiefPaceMs = random.between(1, 100) === 1 ? SECOND_MS : random.pick(paces);
 
-  const stolen: Offer[] = [];
+  const stolen: OfferedSecret[] = [];
   let isOwnerHere = true;
   function browse(): void {
     if (nodes.endedMs !== undefined) return;
@@ -46,7 +46,8 @@ export function simulateStolen(random: Random): void {
     if (nodes.endedMs !== undefined) return;
     const token = chosen(habit, stolen, random);
     nodes.check(token, ({ kind, offer }) => {
-      if (kind === "nobody" && nodes.endedMs === undefined) throw new BrokenPromise("S18: a replaced token is unknown");
+      if (kind === "nobody" && nodes.endedMs === undefined)
+        throw new BrokenPromiseError("S18: a replaced token is unknown");
       if (offer) stolen.push(offer);
     });
     agenda.after(thiefPaceMs, poll);
@@ -73,13 +74,14 @@ export function simulateStolen(random: Random): void {
   const paceMs = Math.max(ownerPaceMs, thiefPaceMs);
   const isSlow = isIdle || lost > 0 || paceMs > 30 * SECOND_MS;
   const limitMs = (isSlow ? SLOW_MS : habit === "follows" ? FOLLOWED_MS : SHARED_MS) + 4 * paceMs;
-  if (nodes.endedMs === undefined) throw new BrokenPromise(`S18: a thief who ${habit} and the owner go on for ever`);
+  if (nodes.endedMs === undefined)
+    throw new BrokenPromiseError(`S18: a thief who ${habit} and the owner go on for ever`);
   const lateMs = nodes.endedMs - sharedMs - limitMs;
   if (lateMs > 0)
-    throw new BrokenPromise(`S18: with a thief who ${habit} the sign-in ends ${lateMs / SECOND_MS} s too late`);
+    throw new BrokenPromiseError(`S18: with a thief who ${habit} the sign-in ends ${lateMs / SECOND_MS} s too late`);
 }
 
-function chosen(habit: (typeof habits)[number], stolen: readonly Offer[], random: Random): Offer {
+function chosen(habit: (typeof habits)[number], stolen: readonly OfferedSecret[], random: Random): OfferedSecret {
   const newest = stolen.at(-1)!;
   switch (habit) {
     case "follows":

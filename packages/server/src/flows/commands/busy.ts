@@ -1,6 +1,6 @@
 import type { Outcome } from "@sessions/core/internal";
-import { QueueFull } from "../../postgres/committer.ts";
-import { TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
+import { QueueFullError } from "../../postgres/committer.ts";
+import { TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
 import { isTimedOut } from "../../postgres/errors.ts";
 import type { Decision } from "./decision.ts";
 import { refusedOutcome } from "./judgement.ts";
@@ -24,5 +24,5 @@ export function isBusy(outcome: Outcome): boolean {
  * another transaction did not release its lock in time.
  */
 export function isOverload(error: unknown): boolean {
-  return error instanceof QueueFull || error instanceof TurnTimedOut || isTimedOut(error);
+  return error instanceof QueueFullError || error instanceof TurnTimedOutError || isTimedOut(error);
 }

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
 import { SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core/internal";
 import type { Bounds } from "../configuration/bounds.ts";
-import { HandlerFailed, runHandlers } from "./handlers.ts";
+import { HandlerFailedError, runHandlers } from "./handlers.ts";
 import { judge, refusedOutcome, type JudgementContext } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
@@ -46,10 +46,10 @@ const NEAR_SESSIONS = 1_000;
 export type Judging = Omit<JudgementContext, "nowMs">;
 
 /** Another writer came first, so the transaction must be rolled back. */
-class RevisionConflict extends Error {}
+class RevisionConflictError extends Error {}
 
 /** A refusal for which the transaction must be rolled back. */
-class RolledBack extends Error {
+class RolledBackError extends Error {
   readonly refusal: Refusal;
   readonly stored: StoredSession | null;
 
@@ -76,13 +76,13 @@ export async function decide(
   try {
     return await (alwaysLocks(context, command, served) ? context.ownerLocks.run(owner, deciding) : deciding());
   } catch (error) {
-    if (error instanceof RevisionConflict) return null;
-    if (error instanceof RolledBack) return { outcome: refusedOutcome(error.refusal), stored: error.stored };
+    if (error instanceof RevisionConflictError) return null;
+    if (error instanceof RolledBackError) return { outcome: refusedOutcome(error.refusal), stored: error.stored };
     // A handler may leave its transaction broken, or a deferred constraint that fails at the commit.
-    if (!(error instanceof HandlerFailed || isDataError(error))) throw error;
+    if (!(error instanceof HandlerFailedError || isDataError(error))) throw error;
     const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;
     context.report(
-      error instanceof HandlerFailed
+      error instanceof HandlerFailedError
         ? new SessionsError(error.code, `${error.message} ${where}`, { cause: error.cause })
         : new SessionsError("handler_failed", where, { cause: error }),
     );
@@ -133,13 +133,14 @@ async function decideInTransaction(
   // The application declares the types of its own tables. Its statements do not use the schema of the sessions.
   const applicationTx = tx as unknown as Transaction<ApplicationTables>;
   const handled = await runHandlers(served, advanced, owner, applicationTx, context.bounds.handlerMs);
-  if (!handled.ok) throw new RolledBack(handled.refusal, before);
+  if (!handled.ok) throw new RolledBackError(handled.refusal, before);
 
   const next = nextRevision(before, handled.session, advanced.change, command);
   const { stored } = next;
   if (!(await write(ownTx, context.updates, owner, before, next))) return null;
   // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.
-  if (before === null && (await loadArchived(ownTx, owner, command.session)) !== null) throw new RevisionConflict();
+  if (before === null && (await loadArchived(ownTx, owner, command.session)) !== null)
+    throw new RevisionConflictError();
   return { outcome: { status: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
 

@@ -13,8 +13,8 @@ import type { ApplicationTables, Handler, Rejection, ServedFlow } from "../confi
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** The application's own code threw, took too long, or returned a value that is not allowed. The message names the handler. */
-export class HandlerFailed extends Error {
-  override readonly name = "HandlerFailed";
+export class HandlerFailedError extends Error {
+  override readonly name = "HandlerFailedError";
   readonly code: FaultCode;
 
   constructor(code: FaultCode, message: string, options?: { readonly cause: unknown }) {
@@ -88,14 +88,14 @@ async function runGuarded(run: () => unknown, where: string, timeMs: number): Pr
     if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
     // Postgres cancels the handler's statement after the same time, and its error may come first.
     if (errorCode(cause) !== "57014" || performance.now() - startMs < timeMs) {
-      throw new HandlerFailed("handler_failed", `${where} threw.`, { cause });
+      throw new HandlerFailedError("handler_failed", `${where} threw.`, { cause });
     }
   }
   if (returned !== undefined) return returned[0];
   const why = `${where} was not done within ${timeMs} ms, and is rolled back.`;
   const likely =
     "Send its statements through `tx`: one that asks the pool for another connection may wait for those that handlers hold.";
-  throw new HandlerFailed("handler_timed_out", `${why} ${likely}`);
+  throw new HandlerFailedError("handler_timed_out", `${why} ${likely}`);
 }
 
 function parseOutput(schema: z.ZodType<Json>, returned: unknown, where: string): Json {
@@ -105,5 +105,5 @@ function parseOutput(schema: z.ZodType<Json>, returned: unknown, where: string):
   // The path of the value, and never the value itself.
   const at = parsed.error?.issues[0]?.path.join(".") ?? "";
   const what = at === "" ? "something" : `at ${at} something`;
-  throw new HandlerFailed("output_invalid", `${where} returned ${what} that its schema does not allow.`);
+  throw new HandlerFailedError("output_invalid", `${where} returned ${what} that its schema does not allow.`);
 }

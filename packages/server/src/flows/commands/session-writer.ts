@@ -49,7 +49,7 @@ export class SessionWriter {
     return this.#committer.depth;
   }
 
-  /** Writes a session's next revision. False when another writer came first. @throws {QueueFull} */
+  /** Writes a session's next revision. False when another writer came first. @throws {QueueFullError} */
   write(owner: string, next: NextRevision): Promise<boolean> {
     return this.#committer.commit({ key: `${owner} ${next.stored.snapshot.id}`, owner, ...next });
   }

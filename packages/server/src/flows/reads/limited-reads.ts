@@ -5,8 +5,8 @@ import type { RunInTurn } from "./reader.ts";
 import type { ReplyRateLimit } from "./reply-rate-limit.ts";
 
 /** Thrown when an owner, or a request, has no bytes of replies left. */
-export class RateLimited extends Error {
-  override readonly name = "RateLimited";
+export class RateLimitedError extends Error {
+  override readonly name = "RateLimitedError";
 }
 
 /** Runs the reads of owners: each in its owner's turn, and within the rate limit of replies. */
@@ -19,16 +19,16 @@ export class LimitedReads {
     this.#rateLimit = rateLimit;
   }
 
-  /** Runs work when it is the owner's turn. @throws {TooManyReads} */
+  /** Runs work when it is the owner's turn. @throws {TooManyReadsError} */
   runInTurn<T>(owner: string, work: () => Promise<T>): Promise<T> {
     return this.#queue.run(owner, work);
   }
 
-  /** Runs reads when it is the owner's turn, if the rate limit allows it. @throws {TooManyReads | RateLimited} */
+  /** Runs reads when it is the owner's turn, if the rate limit allows it. @throws {TooManyReadsError | RateLimitedError} */
   runnerFor(owner: string, request: unknown): RunInTurn {
     return (read) =>
       this.#queue.run(owner, async () => {
-        if (this.#rateLimit.waitMs(owner, request) > 0) throw new RateLimited();
+        if (this.#rateLimit.waitMs(owner, request) > 0) throw new RateLimitedError();
         return read();
       });
   }
@@ -45,10 +45,10 @@ export class LimitedReads {
     return found;
   }
 
-  /** Counts sessions that are about to be sent. The host keeps all replies of a request until the last one is ready. @throws {RateLimited} */
+  /** Counts sessions that are about to be sent. The host keeps all replies of a request until the last one is ready. @throws {RateLimitedError} */
   count(owner: string, request: unknown, snapshots: readonly Snapshot[]): void {
     const bytes = snapshotBytes(snapshots);
-    if (!this.#rateLimit.hasRoom(request, bytes)) throw new RateLimited();
+    if (!this.#rateLimit.hasRoom(request, bytes)) throw new RateLimitedError();
     this.#rateLimit.count(owner, bytes, request);
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ReplyRateLimit } from "./reply-rate-limit.ts";
-import { TooManyReads, ReadQueue } from "./read-queue.ts";
+import { TooManyReadsError, ReadQueue } from "./read-queue.ts";
 
 const bounds = { ownerReads: 2, ownerReadsWaiting: 3, nodeReads: 3, nodeReadsWaiting: 5 };
 
@@ -32,9 +32,9 @@ test("S25: what waits is bounded for an owner and for the node, and nothing is l
   const queue = new ReadQueue(bounds);
   const { running, read } = startReads(queue);
   const all = Array.from({ length: 5 }, () => read("ada"));
-  await expect(read("ada")).rejects.toEqual(new TooManyReads(true));
+  await expect(read("ada")).rejects.toEqual(new TooManyReadsError(true));
   all.push(read("eve"), read("eve"), read("eve"));
-  await expect(read("joe")).rejects.toEqual(new TooManyReads(false));
+  await expect(read("joe")).rejects.toEqual(new TooManyReadsError(false));
   for (let index = 0; index < all.length; index += 1) {
     await settle();
     running[index]!.end();

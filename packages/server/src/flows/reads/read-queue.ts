@@ -1,8 +1,8 @@
 import type { Bounds } from "../configuration/bounds.ts";
 
 /** Thrown when too many reads wait: those of this owner if `isOwners`, else those of the node. */
-export class TooManyReads extends Error {
-  override readonly name = "TooManyReads";
+export class TooManyReadsError extends Error {
+  override readonly name = "TooManyReadsError";
   readonly isOwners: boolean;
 
   constructor(owner: boolean) {
@@ -29,14 +29,14 @@ export class ReadQueue {
     this.#bounds = bounds;
   }
 
-  /** Runs a read when it is the owner's turn. @throws {TooManyReads} */
+  /** Runs a read when it is the owner's turn. @throws {TooManyReadsError} */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
     const own = this.#owners.get(owner) ?? { running: 0, waiting: [] };
     this.#owners.set(owner, own);
     if (this.#running < this.#bounds.nodeReads && this.#mayRun(own)) this.#begin(own);
     else {
-      if (own.waiting.length >= this.#bounds.ownerReadsWaiting) throw new TooManyReads(true);
-      if (this.#waiting >= this.#bounds.nodeReadsWaiting) throw new TooManyReads(false);
+      if (own.waiting.length >= this.#bounds.ownerReadsWaiting) throw new TooManyReadsError(true);
+      if (this.#waiting >= this.#bounds.nodeReadsWaiting) throw new TooManyReadsError(false);
       this.#waiting += 1;
       await new Promise<void>((resolve) => own.waiting.push(resolve));
     }

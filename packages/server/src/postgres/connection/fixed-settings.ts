@@ -2,7 +2,7 @@ import type { DatabaseConnection, Dialect, DialectAdapter, Driver } from "kysely
 import { SessionsError } from "@sessions/core/internal";
 import { withTimeLimit } from "../../time-limit.ts";
 import { DefaultSettingsCache } from "./default-settings.ts";
-import { KeyedQueue, TurnTimedOut } from "./keyed-queue.ts";
+import { KeyedQueue, TurnTimedOutError } from "./keyed-queue.ts";
 import { asPooled, PooledConnection, type TransactionSettings } from "./pooled-connection.ts";
 import type { OwnerConnections } from "./owner-connections.ts";
 
@@ -85,7 +85,7 @@ class FixedSettingsDriver implements Driver {
       }
     } catch (error) {
       release();
-      throw error instanceof TurnTimedOut && releaseSingle === undefined ? this.#noneFree() : error;
+      throw error instanceof TurnTimedOutError && releaseSingle === undefined ? this.#noneFree() : error;
     }
   }
 

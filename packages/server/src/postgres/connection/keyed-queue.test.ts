@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { KeyedQueue, TurnTimedOut } from "./keyed-queue.ts";
+import { KeyedQueue, TurnTimedOutError } from "./keyed-queue.ts";
 
 test("of one key a few go on at once, the others in their order, and another key waits for none of them", async () => {
   const queue = new KeyedQueue({ concurrency: 2, waitMs: 60_000 });
@@ -35,7 +35,7 @@ test("whoever waits too long is told, and takes nobody's turn", async () => {
     const leave = await queue.enter("ada");
     const late = queue.enter("ada").catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(await late).toBeInstanceOf(TurnTimedOut);
+    expect(await late).toBeInstanceOf(TurnTimedOutError);
     const next = queue.enter("ada");
     leave();
     (await next)();

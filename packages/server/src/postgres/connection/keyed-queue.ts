@@ -1,6 +1,6 @@
 /** Thrown when a turn did not come in time: nothing was done. */
-export class TurnTimedOut extends Error {
-  override readonly name = "TurnTimedOut";
+export class TurnTimedOutError extends Error {
+  override readonly name = "TurnTimedOutError";
 }
 
 export interface KeyedQueueOptions {
@@ -24,7 +24,7 @@ export class KeyedQueue {
     this.#options = options;
   }
 
-  /** Waits for a turn. Gives a function that ends the turn. @throws {TurnTimedOut} */
+  /** Waits for a turn. Gives a function that ends the turn. @throws {TurnTimedOutError} */
   async enter(key: string): Promise<() => void> {
     const line = this.#lines.get(key) ?? { taken: 0, waiting: new Set() };
     this.#lines.set(key, line);
@@ -37,7 +37,7 @@ export class KeyedQueue {
     };
   }
 
-  /** Runs work in its turn. @throws {TurnTimedOut} */
+  /** Runs work in its turn. @throws {TurnTimedOutError} */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const leave = await this.enter(key);
     try {
@@ -55,7 +55,7 @@ export class KeyedQueue {
       };
       const timer = setTimeout(() => {
         line.waiting.delete(next);
-        reject(new TurnTimedOut("The turn did not come in time."));
+        reject(new TurnTimedOutError("The turn did not come in time."));
       }, this.#options.waitMs);
       line.waiting.add(next);
     });

@@ -1,4 +1,4 @@
-import type { LeavingHeaders, VisitAnswer } from "../visit/visit-answer.ts";
+import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
 import { refusalOf, type VisitError } from "../visit/visit-error.ts";
 import type { RequestHead } from "../request/request-head.ts";
 import { originOf } from "./origin.ts";
@@ -11,15 +11,15 @@ export function fetchRequest({ method, url, headers }: Request, trustProxy: bool
 }
 
 /** The response with the visit's headers. It is the same object if its headers can be changed. */
-export function respondWith(response: Response, answer: VisitAnswer): Response {
+export function respondWith(response: Response, visitHeaders: VisitHeaders): Response {
   const changes: [change: "set" | "append", name: string, value: string][] = [];
-  const leaving: LeavingHeaders = {
+  const leaving: ResponseHead = {
     status: response.status,
     get: (name) => response.headers.get(name),
     set: (name, value) => void changes.push(["set", name, value]),
     append: (name, value) => void changes.push(["append", name, value]),
   };
-  answer.leave(leaving);
+  visitHeaders.addTo(leaving);
   if (changes.length === 0) return response;
   const changed = hasFixedHeaders(response) ? new Response(response.body, response) : response;
   for (const [change, name, value] of changes) changed.headers[change](name, value);

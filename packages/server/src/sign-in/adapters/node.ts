@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import onHeaders from "on-headers";
-import type { LeavingHeaders, VisitAnswer } from "../visit/visit-answer.ts";
+import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
 import { refusalOf, type VisitError } from "../visit/visit-error.ts";
 import type { RequestHead, RequestHeaders } from "../request/request-head.ts";
 import { originOf } from "./origin.ts";
@@ -21,9 +21,9 @@ export function nodeRequest(req: IncomingMessage, trustProxy: boolean): RequestH
 }
 
 /** Adds the visit's headers when the answer's own headers leave, so that nothing that is set later overwrites them. */
-export function leaveWith(res: ServerResponse, answer: VisitAnswer): void {
-  if (res.headersSent) answer.miss();
-  else onHeaders(res, () => answer.leave(leavingHeaders(res)));
+export function addOnSend(res: ServerResponse, visitHeaders: VisitHeaders): void {
+  if (res.headersSent) visitHeaders.miss();
+  else onHeaders(res, () => visitHeaders.addTo(responseHeadOf(res)));
 }
 
 /** Answers a request that no visit came of. */
@@ -33,7 +33,7 @@ export function refuse(res: ServerResponse, error: VisitError): void {
   res.writeHead(status, headers).end(body);
 }
 
-function leavingHeaders(res: ServerResponse): LeavingHeaders {
+function responseHeadOf(res: ServerResponse): ResponseHead {
   return {
     status: res.statusCode,
     get: (name) => valueOf(res.getHeader(name)),

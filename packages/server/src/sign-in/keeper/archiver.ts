@@ -1,24 +1,25 @@
 import type { Transaction } from "kysely";
 import { lockOwner } from "../../postgres/owner.ts";
-import { moveToArchive } from "../rows/archive.ts";
+import { archiveSignIn } from "../rows/archive.ts";
 import { loadEpoch } from "../rows/epoch.ts";
 import { loadLive, lockAllLive, type SignInKey } from "../rows/live.ts";
 import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
-import type { Ending, SignInTables } from "../rows/tables.ts";
-import type { Changes } from "./changes.ts";
-import { deadlineOf, type KeeperContext } from "./context.ts";
-import { transact } from "./transaction.ts";
+import type { EndReason, SignInTables } from "../rows/tables.ts";
+import type { Invalidations } from "./invalidations.ts";
+import type { KeeperContext } from "./context.ts";
+import { deadlineOf } from "./summary.ts";
+import { transactWithRetries } from "./transaction.ts";
 
 /** Why and when a sign-in ends. */
-export interface Cause {
-  readonly ending: Ending;
+export interface EndDetails {
+  readonly ending: EndReason;
   readonly atMs: number;
   readonly by?: string | null;
   readonly invalidates?: boolean;
 }
 
 /** What a transaction did: the sign-ins that it ended, and its result. */
-export interface Work<T> {
+export interface EndingWork<T> {
   readonly ended: readonly ChainedSignIn[];
   readonly value: T;
 }
@@ -38,21 +39,21 @@ export interface LockedSignIns {
  */
 export class Archiver {
   readonly #context: KeeperContext;
-  readonly #changes: Changes;
+  readonly #invalidations: Invalidations;
 
-  constructor(context: KeeperContext, changes: Changes) {
+  constructor(context: KeeperContext, invalidations: Invalidations) {
     this.#context = context;
-    this.#changes = changes;
+    this.#invalidations = invalidations;
   }
 
   /** Commits, then tells of the sign-ins that the work has ended. */
   async commit<T>(
-    work: (tx: Transaction<SignInTables>, attempt: number) => Promise<Work<T>>,
+    work: (tx: Transaction<SignInTables>, attempt: number) => Promise<EndingWork<T>>,
   ): Promise<{ readonly ended: readonly ChainedSignIn[]; readonly value: T }> {
     const { db, schema } = this.#context;
     const lost: ChainedSignIn[] = [];
     let last: readonly ChainedSignIn[] = [];
-    const { value } = await transact(this.#context, async (tx, attempt) => {
+    const { value } = await transactWithRetries(this.#context, async (tx, attempt) => {
       lost.push(...last);
       last = [];
       const done = await work(tx, attempt);
@@ -65,7 +66,7 @@ export class Archiver {
       const isGone = (await loadLive(db.withSchema(schema), row.owner, row.id)) === null;
       if (isGone && !ended.some(({ id }) => id === row.id)) ended.push(row);
     }
-    this.#changes.tell(ended.map(({ owner, id }) => ({ kind: "ended", owner, id })));
+    this.#invalidations.tell(ended.map(({ owner, id }) => ({ kind: "ended", owner, id })));
     return { ended, value };
   }
 
@@ -90,7 +91,7 @@ export class Archiver {
   async endWithin(
     tx: Transaction<SignInTables>,
     { owner, id }: SignInKey,
-    cause: Pick<Cause, "ending" | "by">,
+    cause: Pick<EndDetails, "ending" | "by">,
   ): Promise<ChainedSignIn | null> {
     const row = await loadLive(tx, owner, id, true);
     const atMs = this.#context.now();
@@ -100,13 +101,13 @@ export class Archiver {
   }
 
   /** Moves a locked sign-in to the archive. */
-  async move(tx: Transaction<SignInTables>, row: ChainedSignIn, cause: Cause): Promise<void> {
-    this.#context.months.require(cause.atMs);
-    await moveToArchive(tx, row, { by: null, invalidates: true, ...cause });
+  async move(tx: Transaction<SignInTables>, row: ChainedSignIn, cause: EndDetails): Promise<void> {
+    this.#context.partitions.require(cause.atMs);
+    await archiveSignIn(tx, row, { by: null, invalidates: true, ...cause });
   }
 
   /** The end of a sign-in that is not live any more, although its row is still there. */
-  expiryOf(row: ChainedSignIn, atMs: number): Cause {
+  expiryOf(row: ChainedSignIn, atMs: number): EndDetails {
     const endedMs = deadlineOf(this.#context.lifetime, row);
     // Ended with everybody's: other nodes know by the epoch.
     if (endedMs > atMs) return { ending: "revoked", atMs, invalidates: false };

@@ -1,52 +1,53 @@
 import type { Transaction } from "kysely";
-import { loadArchived } from "../rows/archive.ts";
+import { loadArchivedSignIn } from "../rows/archive.ts";
 import { addEntry, insertEntry } from "../rows/history.ts";
 import { insertLive, updateLive } from "../rows/live.ts";
 import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import { endsAt } from "../lifetime.ts";
-import { createRotation, type Offer } from "../token/rotation.ts";
-import { TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
+import { createRotation, type OfferedSecret } from "../token/rotation.ts";
+import { TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
 import { base64url, ID_BYTES } from "../token/token.ts";
-import type { Changes } from "./changes.ts";
-import { liveFrom, type KeeperContext } from "./context.ts";
-import type { Archiver, Work } from "./archiver.ts";
+import type { Invalidations } from "./invalidations.ts";
+import type { KeeperContext } from "./context.ts";
+import { liveFrom } from "./summary.ts";
+import type { Archiver, EndingWork } from "./archiver.ts";
 import { publicIdOf } from "./public-id.ts";
-import type { Begun, NewSignIn } from "./sign-in-keeper.ts";
-import { inTurn } from "./transaction.ts";
+import type { BeginResult, NewSignIn } from "./sign-in-keeper.ts";
+import { inOwnerTurn } from "./transaction.ts";
 
 const CSRF_BYTES = 16;
 /** The longest name of a device or a place, in UTF-16 code units. */
 const MAX_NAME_LENGTH = 200;
 
 /** What was begun in a transaction; null if the limit refused. */
-type Decided = { readonly signIn: ChainedSignIn; readonly tokenId: string; readonly offer: Offer } | null;
+type Decided = { readonly signIn: ChainedSignIn; readonly tokenId: string; readonly offer: OfferedSecret } | null;
 
 /** Signs owners in, and notes their new proofs. */
 export class Beginnings {
   readonly #context: KeeperContext;
-  readonly #changes: Changes;
+  readonly #invalidations: Invalidations;
   readonly #archiver: Archiver;
 
-  constructor(context: KeeperContext, changes: Changes, archiver: Archiver) {
+  constructor(context: KeeperContext, invalidations: Invalidations, archiver: Archiver) {
     this.#context = context;
-    this.#changes = changes;
+    this.#invalidations = invalidations;
     this.#archiver = archiver;
   }
 
   /** The token leaves only after the commit. If the outcome of a commit is not known, the same token is tried again. */
-  async begin(given: NewSignIn): Promise<Begun> {
+  async begin(given: NewSignIn): Promise<BeginResult> {
     const { elapsedMs, random, lifetime } = this.#context;
     const { owner, device, place } = given;
     const input = { ...given, device: shorten(device), place: place === null ? null : shorten(place) };
     const replay = recordOf(random);
     const readMs = elapsedMs();
     const giveUpMs = readMs + (given.giveUpAfterMs ?? Infinity);
-    const { value: begun } = await inTurn(this.#context, owner, () =>
+    const { value: begun } = await inOwnerTurn(this.#context, owner, () =>
       this.#archiver.commit(async (tx, attempt) => {
         const work = await this.#decide(tx, input, replay(), attempt);
         // Nobody waits for the token any more, so there must be no sign-in of it.
-        if (elapsedMs() > giveUpMs) throw new TurnTimedOut();
+        if (elapsedMs() > giveUpMs) throw new TurnTimedOutError();
         return work;
       }),
     );
@@ -54,8 +55,8 @@ export class Beginnings {
     const { signIn, tokenId, offer } = begun;
     const { revision } = signIn.rotation;
     // Of a new one, nobody has an older state.
-    if (signIn.lastEntry > 1) this.#changes.tell([{ kind: "changed", owner, id: signIn.id, revision }]);
-    this.#changes.put(signIn, readMs);
+    if (signIn.lastEntry > 1) this.#invalidations.tell([{ kind: "changed", owner, id: signIn.id, revision }]);
+    this.#invalidations.put(signIn, readMs);
     return { kind: "begun", signIn: liveFrom(signIn, tokenId, lifetime), token: { owner, id: tokenId, ...offer } };
   }
 
@@ -64,7 +65,7 @@ export class Beginnings {
     input: NewSignIn,
     random: (bytes: number) => Uint8Array,
     attempt: number,
-  ): Promise<Work<Decided>> {
+  ): Promise<EndingWork<Decided>> {
     const state = await this.#archiver.lockAll(tx, input.owner);
     const before = state.live.find(({ id }) => id === input.current?.publicId && input.current.owner === input.owner);
     if (before !== undefined) {
@@ -80,10 +81,11 @@ export class Beginnings {
       // The attempt before may have committed. Others may even have ended its sign-in since.
       const made = state.live.find((row) => row.id === id);
       if (made !== undefined) return { ended: state.gone, value: { ...begun, signIn: made } };
-      if ((await loadArchived(tx, input.owner, id)) !== null) return { ended: state.gone, value: { ...begun, signIn } };
+      if ((await loadArchivedSignIn(tx, input.owner, id)) !== null)
+        return { ended: state.gone, value: { ...begun, signIn } };
     }
 
-    const { limit, months } = this.#context;
+    const { limit, partitions } = this.#context;
     const excess = state.live.length + 1 - limit.perOwner;
     if (excess > 0 && limit.beyond === "refuse") return { ended: state.gone, value: null };
     const ended = [...state.gone];
@@ -92,7 +94,7 @@ export class Beginnings {
       await this.#archiver.move(tx, row, { ending: "displaced", atMs: state.nowMs, by: id });
       ended.push(row);
     }
-    months.require(state.nowMs);
+    partitions.require(state.nowMs);
     const { signIn: noted, entry } = addEntry(signIn, "signed_in", state.nowMs);
     await insertLive(tx, noted);
     await insertEntry(tx, input.owner, entry, false);
@@ -120,7 +122,7 @@ export class Beginnings {
     if (before.rotation.hash === rotation.hash) return { signIn: before, tokenId, offer };
     const times = { provedMs: nowMs, lastUsedMs: nowMs };
     const proved = this.#withDeadline({ ...before, rotation, factors, device, place, ...times });
-    this.#context.months.require(nowMs);
+    this.#context.partitions.require(nowMs);
     const { signIn, entry } = addEntry(proved, "proved", nowMs);
     await updateLive(tx, signIn);
     await insertEntry(tx, signIn.owner, entry, true);

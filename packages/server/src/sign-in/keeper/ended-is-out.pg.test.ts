@@ -7,7 +7,7 @@ import { proxied } from "../../testing/tcp-proxy.ts";
 import { lifetimeOf } from "../lifetime.ts";
 import { OVERLAP_MS } from "../token/rotation.ts";
 import type { Token } from "../token/token.ts";
-import type { Ended, LiveSignIn, SignInKeeper } from "./sign-in-keeper.ts";
+import type { EndedNotice, LiveSignIn, SignInKeeper } from "./sign-in-keeper.ts";
 
 const { url } = await freshDatabase();
 const LEASE_MS = 10_000;
@@ -113,7 +113,7 @@ describe.each(table)("after %s", (name, { ending, end, told }) => {
     const owner = `ada, ${name}`;
     const begun = await signIn(doer, owner);
     const { token } = begun;
-    const heard: Ended[] = [];
+    const heard: EndedNotice[] = [];
     const stop = [warm, cut].map((node) => node.onEnded((ended) => heard.push(ended)));
     for (const node of [doer, warm, cut]) expect(await isLive(node, token)).toBe(true);
 

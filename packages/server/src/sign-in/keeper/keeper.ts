@@ -9,14 +9,15 @@ import { checkMigrated, migrate } from "../../postgres/migrations.ts";
 import { Partitions } from "../../postgres/partitions.ts";
 import { repeatSweeps } from "../../repeated-sweeps.ts";
 import type { Lifetime } from "../lifetime.ts";
-import { migrationsOf } from "../rows/migrations.ts";
-import { partitionedTables, type SignInTables } from "../rows/tables.ts";
+import { signInMigrations } from "../rows/migrations.ts";
+import { partitionedSignInTables, type SignInTables } from "../rows/tables.ts";
 import { Archiver } from "./archiver.ts";
 import { Beginnings } from "./beginnings.ts";
-import { Changes } from "./changes.ts";
-import { CHECK_MS, Checks } from "./checks.ts";
-import { faultOf, within, type KeeperContext, type SignInLimit } from "./context.ts";
-import { Endings } from "./endings.ts";
+import { Invalidations } from "./invalidations.ts";
+import { CHECK_MS, TokenChecks } from "./token-checks.ts";
+import type { KeeperContext, SignInLimit } from "./context.ts";
+import { faultOf, withDatabaseLimit } from "./database-limit.ts";
+import { SignInEnder } from "./sign-in-ender.ts";
 import { KnownChanges } from "./known-changes.ts";
 import { listHistoryItems, listSignIns } from "./lists.ts";
 import { SignInCache } from "./sign-in-cache.ts";
@@ -24,7 +25,7 @@ import type { SignInKeeper } from "./sign-in-keeper.ts";
 import { noteSignal } from "./signals.ts";
 import { Sweeper } from "./sweeper.ts";
 import { COLLECT_MS, Touches } from "./touches.ts";
-import { Months } from "./months.ts";
+import { KnownPartitions } from "./known-partitions.ts";
 
 /** How long the database may take for a change or a list, in milliseconds. Others of the same owner may hold its lock. */
 const ANSWER_MS = 10_000;
@@ -59,12 +60,12 @@ export interface SignInKeeperOptions {
 export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   const { database, schema, lifetime, report, now = Date.now, elapsedMs = () => performance.now() } = options;
   const db = createKysely<SignInTables>(database, options.prepare === false ? undefined : { schema });
-  const partitions = new Partitions(db, schema, partitionedTables);
+  const partitions = new Partitions(db, schema, partitionedSignInTables);
   const context: KeeperContext = {
     db,
     schema,
     databaseKind: options.databaseKind ?? databaseKindOf(database),
-    months: new Months(partitions),
+    partitions: new KnownPartitions(partitions),
     // A touch reaches its row a little later than it is noted.
     lifetime: { ...lifetime, slackMs: lifetime.slackMs + 5 * COLLECT_MS },
     touchMs: lifetime.slackMs,
@@ -78,20 +79,20 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     random: options.random ?? randomBytes,
     report,
   };
-  const changes = new Changes({ ...context, bus: options.bus, leaseMs: options.leaseMs });
+  const invalidations = new Invalidations({ ...context, bus: options.bus, leaseMs: options.leaseMs });
   const touches = new Touches(context);
-  const archiver = new Archiver(context, changes);
-  const endings = new Endings(context, changes, archiver);
-  const beginnings = new Beginnings(context, changes, archiver);
-  const checks = new Checks(context, { changes, touches, endings });
-  const sweeper = new Sweeper(context, endings);
+  const archiver = new Archiver(context, invalidations);
+  const ender = new SignInEnder(context, invalidations, archiver);
+  const beginnings = new Beginnings(context, invalidations, archiver);
+  const checks = new TokenChecks(context, { invalidations, touches, ender });
+  const sweeper = new Sweeper(context, ender);
   const stopSweeping =
     options.sweeps === false ? () => Promise.resolve() : repeatSweeps(sweeper, (error) => report(faultOf(error)));
   let closing: Promise<void> | undefined;
 
   const answer = <T>(work: () => Promise<T>, timeMs = ANSWER_MS): Promise<T> => {
     if (closing !== undefined) return Promise.reject(new SessionsError("closed", "Try another node."));
-    return within(timeMs, work);
+    return withDatabaseLimit(timeMs, work);
   };
   /** For work that takes as long as there are rows. */
   const unbounded = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -113,23 +114,23 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     end: (owner, publicId, ending, by) =>
       !UUID.test(publicId)
         ? Promise.resolve(false)
-        : answer(() => endings.end(owner, publicId, ending, by?.publicId ?? null)),
-    endOthers: ({ owner, publicId }) => answer(() => endings.endOthers(owner, publicId)),
-    endAll: (owner) => answer(() => endings.endAll(owner)),
-    endEverybody: (onProgress) => unbounded(() => endings.endEverybody(onProgress)),
-    onEnded: (listener) => changes.onEnded(listener),
+        : answer(() => ender.end(owner, publicId, ending, by?.publicId ?? null)),
+    endOthers: ({ owner, publicId }) => answer(() => ender.endOthers(owner, publicId)),
+    endAll: (owner) => answer(() => ender.endAll(owner)),
+    endEverybody: (onProgress) => unbounded(() => ender.endEverybody(onProgress)),
+    onEnded: (listener) => invalidations.onEnded(listener),
     history: (owner, page) => answer(() => listHistoryItems(context, owner, page)),
     noteSignal: (signIn, kind) => answer(() => noteSignal(context, signIn, kind)),
     sweep: (sweepOptions) => unbounded(() => sweeper.sweep(sweepOptions)),
     migrate: () =>
       unbounded(async () => {
-        await migrate(db, schema, migrationsOf(schema));
+        await migrate(db, schema, signInMigrations(schema));
         await partitions.ensureAhead(now(), MONTHS_AHEAD);
       }),
     checkMigrated: () =>
       unbounded(async () => {
         await sql`select 1`.execute(db);
-        await checkMigrated(db, schema, migrationsOf(schema));
+        await checkMigrated(db, schema, signInMigrations(schema));
       }),
     close: () => (closing ??= close()),
   };
@@ -137,7 +138,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   async function close(): Promise<void> {
     await stopSweeping();
     await touches.close();
-    await changes.close();
+    await invalidations.close();
     if (typeof database === "object") removeClientErrorListeners(database);
   }
 }

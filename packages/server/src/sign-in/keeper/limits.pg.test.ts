@@ -2,7 +2,7 @@ import { Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { countRows, signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
-import type { Begun, SignInKeeper } from "./sign-in-keeper.ts";
+import type { BeginResult, SignInKeeper } from "./sign-in-keeper.ts";
 import type { SignInLimit } from "./context.ts";
 
 const { pool, url } = await freshDatabase();
@@ -33,7 +33,8 @@ async function race(owner: string, nodes: readonly SignInKeeper[]) {
   return { begun, most };
 }
 
-const tokensOf = (begun: readonly Begun[]) => begun.flatMap((each) => (each.kind === "begun" ? [each.token] : []));
+const tokensOf = (begun: readonly BeginResult[]) =>
+  begun.flatMap((each) => (each.kind === "begun" ? [each.token] : []));
 
 test("S19: of 60 racing sign-ins at a limit of five, on three nodes of three isolation levels, five are accepted and the others refused", async () => {
   const nodes = nodesWith("refuse");

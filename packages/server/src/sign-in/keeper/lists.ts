@@ -1,7 +1,8 @@
 import { loadEpoch } from "../rows/epoch.ts";
 import { listHistory, type HistoryPosition } from "../rows/history.ts";
 import { listLive, type LivePosition } from "../rows/live.ts";
-import { summaryOf, type KeeperContext } from "./context.ts";
+import type { KeeperContext } from "./context.ts";
+import { summaryOf } from "./summary.ts";
 import type { HistoryItem, Page, PageRequest, SignInSummary } from "./sign-in-keeper.ts";
 
 const DEFAULT_LIMIT = 50;

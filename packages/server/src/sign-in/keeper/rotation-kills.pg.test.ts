@@ -7,7 +7,7 @@ import { proxied } from "../../testing/tcp-proxy.ts";
 import { lifetimeOf } from "../lifetime.ts";
 import { OVERLAP_MS } from "../token/rotation.ts";
 import type { Token } from "../token/token.ts";
-import type { Checked } from "./sign-in-keeper.ts";
+import type { CheckResult } from "./sign-in-keeper.ts";
 
 const REQUESTS = 50;
 const NODES = 3;
@@ -57,7 +57,7 @@ afterAll(async () => {
 });
 
 /** What the browser learns of one request: "dropped" if the reply is lost, or if its node dies first. */
-type Reply = Checked | "dropped" | "unavailable";
+type Reply = CheckResult | "dropped" | "unavailable";
 
 async function ask({ keeper, dead }: Node, token: Token): Promise<Reply> {
   const check = async () => keeper.check(token);
@@ -96,7 +96,7 @@ const offersOf = (replies: readonly Reply[]) =>
 const secretOf = ({ generation, secret }: Token) => `${generation} ${Buffer.from(secret).toString("hex")}`;
 
 /** Asks until there is an answer, as a browser does after a 503. */
-async function askUntilAnswered(token: Token): Promise<Checked> {
+async function askUntilAnswered(token: Token): Promise<CheckResult> {
   for (;;) {
     const reply = await ask(random.pick(nodes), token);
     if (typeof reply === "object") return reply;

@@ -6,7 +6,7 @@ import { freshDatabase } from "../../testing/postgres.ts";
 import { lifetimeOf } from "../lifetime.ts";
 import { GRACE_MS, HANG_MS, OVERLAP_MS } from "../token/rotation.ts";
 import { tokenText, type Token } from "../token/token.ts";
-import type { Checked, SignInKeeper } from "./sign-in-keeper.ts";
+import type { CheckResult, SignInKeeper } from "./sign-in-keeper.ts";
 
 const { pool, url } = await freshDatabase();
 const rotateMs = 3_600_000;
@@ -25,7 +25,7 @@ afterAll(async () => {
 const atOnce = (count: number, choose: (index: number) => Token, on: readonly SignInKeeper[] = nodes) =>
   Promise.all(Array.from({ length: count }, async (_, index) => on[index % on.length]!.check(choose(index))));
 
-const offersOf = (checked: readonly Checked[]) =>
+const offersOf = (checked: readonly CheckResult[]) =>
   checked.flatMap((each) => (each.kind === "live" && each.offer !== null ? [each.offer] : []));
 
 const secretOf = ({ generation, secret }: Token) => `${generation} ${Buffer.from(secret).toString("hex")}`;

@@ -1,8 +1,8 @@
 import type { SweepOptions } from "../../repeated-sweeps.ts";
-import type { Ending, HistoryKind } from "../rows/tables.ts";
+import type { EndReason, HistoryKind } from "../rows/tables.ts";
 import type { Token } from "../token/token.ts";
 
-export type { Ending, Token };
+export type { EndReason, Token };
 
 /** A sign-in, as its owner may see it. */
 export interface SignInSummary {
@@ -46,12 +46,12 @@ export interface NewSignIn {
   readonly giveUpAfterMs?: number;
 }
 
-export type Begun =
+export type BeginResult =
   | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token }
   | { readonly kind: "refused"; readonly code: "sign_in_limit" };
 
 /** What a token is worth now. */
-export type Checked =
+export type CheckResult =
   | {
       readonly kind: "live";
       readonly signIn: LiveSignIn;
@@ -64,7 +64,7 @@ export type Checked =
   | { readonly kind: "nobody" };
 
 /** What has ended: one sign-in, or all of all owners. */
-export type Ended = { readonly owner: string; readonly publicId: string } | "everybody";
+export type EndedNotice = { readonly owner: string; readonly publicId: string } | "everybody";
 
 /** What happened to a sign-in, as its owner may see it. */
 export interface HistoryItem {
@@ -103,13 +103,13 @@ export interface SignInKeeper {
    * Tells what a token is worth. While the cache may be believed and nothing is to be written, it costs no statement, and
    * the answer is there at once, without a promise.
    */
-  check(token: Token): Checked | Promise<Checked>;
+  check(token: Token): CheckResult | Promise<CheckResult>;
 
   /** Why and when the sign-in of this token ended, if its secret is right; else null. */
-  endOf(token: Token): Promise<{ readonly ending: Ending; readonly atMs: number } | null>;
+  endOf(token: Token): Promise<{ readonly ending: EndReason; readonly atMs: number } | null>;
 
   /** Signs an owner in, or notes a new proof. The token exists once this resolves. */
-  begin(input: NewSignIn): Promise<Begun>;
+  begin(input: NewSignIn): Promise<BeginResult>;
 
   /**
    * Whether this node has heard that a sign-in ended, of which a copy was made at this time. It asks nobody. A node
@@ -139,7 +139,7 @@ export interface SignInKeeper {
    * Calls the listener when sign-ins end, by this node or another. It may be called more than once for one end. Gives a
    * function that ends the calls.
    */
-  onEnded(listener: (ended: Ended) => void): () => void;
+  onEnded(listener: (ended: EndedNotice) => void): () => void;
 
   /** What happened to the sign-ins of an owner, the newest first. */
   history(owner: string, page?: PageRequest): Promise<Page<HistoryItem>>;

@@ -3,7 +3,7 @@ import { createKysely } from "../../postgres/database.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { countRows, signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { lifetimeOf } from "../lifetime.ts";
-import { firstBrokenEntry, loadHistory } from "../rows/history.ts";
+import { firstBrokenEntry, loadSignInHistory } from "../rows/history.ts";
 import type { SignInTables } from "../rows/tables.ts";
 
 const { pool } = await freshDatabase();
@@ -90,7 +90,7 @@ test("the history of a sign-in is numbered and hash-chained, across months, and 
   nowMs += HOUR_MS;
   await signIn(node, "bob");
   await node.end("bob", first.signIn.publicId, "signed_out", proved.signIn);
-  const load = () => loadHistory(db, "bob", first.signIn.publicId);
+  const load = () => loadSignInHistory(db, "bob", first.signIn.publicId);
   const entries = await load();
   expect(entries.map(({ number, body }) => [number, body.kind, body.signal])).toEqual([
     [1, "signed_in", null],

@@ -5,7 +5,7 @@ import type { SweepOptions } from "../../repeated-sweeps.ts";
 import { listDue, listOutOfBucket, moveBucket, type SignInKey } from "../rows/live.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import type { KeeperContext } from "./context.ts";
-import type { Endings } from "./endings.ts";
+import type { SignInEnder } from "./sign-in-ender.ts";
 
 /** How many rows are looked up at a time. */
 const BATCH_SIZE = 500;
@@ -16,12 +16,12 @@ const BATCH_SIZE = 500;
  */
 export class Sweeper {
   readonly #context: KeeperContext;
-  readonly #endings: Endings;
+  readonly #ender: SignInEnder;
   readonly #db: Kysely<SignInTables>;
 
-  constructor(context: KeeperContext, endings: Endings) {
+  constructor(context: KeeperContext, ender: SignInEnder) {
     this.#context = context;
-    this.#endings = endings;
+    this.#ender = ender;
     this.#db = context.db.withSchema(context.schema);
   }
 
@@ -48,7 +48,7 @@ export class Sweeper {
   /** A sign-in that cannot be ended must not stop the others from being ended. */
   async #end(row: SignInKey): Promise<boolean> {
     try {
-      return await this.#endings.endExpired(row);
+      return await this.#ender.endExpired(row);
     } catch (cause) {
       if (!isDataError(cause)) throw cause;
       this.#context.report(new SessionsError("database_failed", `Sign-in ${row.id} was not ended.`, { cause }));

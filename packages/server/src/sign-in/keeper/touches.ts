@@ -3,7 +3,8 @@ import { endsAt } from "../lifetime.ts";
 import type { StoredSignIn } from "../rows/stored-sign-in.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import { TouchStatements, type Touch } from "../rows/touch-statements.ts";
-import { faultOf, type KeeperContext } from "./context.ts";
+import type { KeeperContext } from "./context.ts";
+import { faultOf } from "./database-limit.ts";
 
 /** How long touches are collected before they are written, in milliseconds. */
 export const COLLECT_MS = 1_000;

@@ -3,10 +3,10 @@ import type { Transaction } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { databaseFault, isTransient } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
-import { TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
+import { TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import type { KeeperContext } from "./context.ts";
-import { MonthMissing } from "./months.ts";
+import { PartitionMissingError } from "./known-partitions.ts";
 
 /** How long one statement of a transaction may take, in milliseconds. */
 const STATEMENT_MS = 5_000;
@@ -19,8 +19,8 @@ const PAUSES_MS = [20, 100, 400];
  * lost. So the work must find out what an attempt before it has done: `attempt` counts from 1. It holds the same locks, so
  * the attempt before has ended by then.
  */
-export async function transact<T>(
-  { db, schema, months }: KeeperContext,
+export async function transactWithRetries<T>(
+  { db, schema, partitions }: KeeperContext,
   work: (tx: Transaction<SignInTables>, attempt: number) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ;) {
@@ -31,8 +31,8 @@ export async function transact<T>(
         return work(tx, attempt);
       });
     } catch (error) {
-      if (error instanceof MonthMissing) {
-        await months.ensure(error.atMs);
+      if (error instanceof PartitionMissingError) {
+        await partitions.ensure(error.atMs);
         continue;
       }
       const pauseMs = PAUSES_MS[attempt - 1];
@@ -48,11 +48,11 @@ function mayRepeat(error: unknown): boolean {
 }
 
 /** Waits for the owner's turn on this node, then does the work. Transactions that lock the owner's row come here first. */
-export async function inTurn<T>({ ownerTurns }: KeeperContext, owner: string, work: () => Promise<T>): Promise<T> {
+export async function inOwnerTurn<T>({ ownerTurns }: KeeperContext, owner: string, work: () => Promise<T>): Promise<T> {
   try {
     return await ownerTurns.run(owner, work);
   } catch (error) {
-    if (!(error instanceof TurnTimedOut)) throw error;
+    if (!(error instanceof TurnTimedOutError)) throw error;
     throw new SessionsError("database_unreachable", "Other requests of the same owner took too long.");
   }
 }

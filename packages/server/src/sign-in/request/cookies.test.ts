@@ -81,7 +81,7 @@ test("the cookies of other names do not matter", () => {
     `;;; ;__Host-sign-in=${text};`,
     `x__Host-sign-in=y; __Host-sign-in=${text}; __Host-sign-in2=y; sign-in=${text}`,
   ]) {
-    expect(presentedToken(request({ cookie }))?.way, cookie).toBe("cookie");
+    expect(presentedToken(request({ cookie }))?.carrier, cookie).toBe("cookie");
   }
 });
 
@@ -105,8 +105,10 @@ test("S18: a cookie that is written in another way is nobody", () => {
 });
 
 test("a bearer token comes before a cookie, and another scheme or text is none", () => {
-  expect(presentedToken(request({ authorization: `Bearer ${text}` }))?.way).toBe("bearer");
-  expect(presentedToken(request({ authorization: `bearer  ${text}`, cookie: "__Host-sign-in=x" }))?.way).toBe("bearer");
+  expect(presentedToken(request({ authorization: `Bearer ${text}` }))?.carrier).toBe("bearer");
+  expect(presentedToken(request({ authorization: `bearer  ${text}`, cookie: "__Host-sign-in=x" }))?.carrier).toBe(
+    "bearer",
+  );
   for (const authorization of [
     "Bearer",
     "Bearer ",
@@ -116,7 +118,7 @@ test("a bearer token comes before a cookie, and another scheme or text is none",
     "Bearer x",
   ]) {
     expect(presentedToken(request({ authorization }))).toBeUndefined();
-    expect(presentedToken(request({ authorization, cookie: `__Host-sign-in=${text}` }))?.way).toBe("cookie");
+    expect(presentedToken(request({ authorization, cookie: `__Host-sign-in=${text}` }))?.carrier).toBe("cookie");
   }
 });
 

@@ -4,7 +4,7 @@ import type { RequestHead } from "./request-head.ts";
 /** Methods that change nothing: RFC 9110, section 9.2.1. */
 const safeMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-export function isSafe({ method }: Pick<RequestHead, "method">): boolean {
+export function isReadOnlyMethod({ method }: Pick<RequestHead, "method">): boolean {
   return safeMethods.includes(method.toUpperCase());
 }
 
@@ -24,8 +24,8 @@ export function isSafe({ method }: Pick<RequestHead, "method">): boolean {
  * | any | any | yes | any | no: no browser adds it by itself |
  */
 export function isCrossSite(request: RequestHead, origins: readonly string[] = []): boolean {
-  if (isSafe(request)) return false;
-  if (presentedToken(request)?.way === "bearer") return false;
+  if (isReadOnlyMethod(request)) return false;
+  if (presentedToken(request)?.carrier === "bearer") return false;
   const { headers } = request;
   const [site, origin] = [headers.get("sec-fetch-site"), headers.get("origin")];
   if (origin !== null && origins.includes(origin)) return false;

@@ -4,15 +4,15 @@ import type { RequestHead } from "./request-head.ts";
 
 export interface PresentedToken {
   readonly token: Token;
-  readonly way: "cookie" | "bearer";
+  readonly carrier: "cookie" | "bearer";
 }
 
 /** The token of a request. A text that is no token counts as none, whatever it is. */
 export function presentedToken(request: Pick<RequestHead, "headers" | "origin">): PresentedToken | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const byBearer = bearer === undefined ? undefined : parseToken(bearer);
-  if (byBearer) return { token: byBearer, way: "bearer" };
+  if (byBearer) return { token: byBearer, carrier: "bearer" };
   const [value, ...others] = cookieValues(request, "sign-in");
   const token = value === undefined || others.length > 0 ? undefined : parseToken(value);
-  return token && { token, way: "cookie" };
+  return token && { token, carrier: "cookie" };
 }

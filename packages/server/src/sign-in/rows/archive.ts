@@ -5,13 +5,13 @@ import { addEntry, insertEntry } from "./history.ts";
 import { deleteLive } from "./live.ts";
 import { sharedValues, timeOf } from "./row.ts";
 import type { ChainedSignIn } from "./stored-sign-in.ts";
-import type { Ending, SignInTables } from "./tables.ts";
+import type { EndReason, SignInTables } from "./tables.ts";
 
 /** The archive of ended sign-ins. Each row is written once. */
 
 /** Why and when a sign-in ended. */
-export interface End {
-  readonly ending: Ending;
+export interface ArchiveEntry {
+  readonly ending: EndReason;
   readonly atMs: number;
   /** The sign-in from which it was ended, by its public id. */
   readonly by: string | null;
@@ -23,7 +23,7 @@ export interface End {
  * Moves a sign-in that this transaction has locked to the archive, and notes why. Each statement names the owner, so that
  * a distributed Postgres sends it to one shard.
  */
-export async function moveToArchive(tx: Kysely<SignInTables>, signIn: ChainedSignIn, end: End): Promise<void> {
+export async function archiveSignIn(tx: Kysely<SignInTables>, signIn: ChainedSignIn, end: ArchiveEntry): Promise<void> {
   const { signIn: ended, entry } = addEntry(signIn, end.ending, end.atMs, { by: end.by });
   await deleteLive(tx, signIn.owner, signIn.id);
   await tx
@@ -35,12 +35,12 @@ export async function moveToArchive(tx: Kysely<SignInTables>, signIn: ChainedSig
 
 /** An ended sign-in. */
 export interface ArchivedSignIn {
-  readonly ending: Ending;
+  readonly ending: EndReason;
   readonly endedMs: number;
   readonly rotation: RotationState;
 }
 
-export async function loadArchived(
+export async function loadArchivedSignIn(
   db: Kysely<SignInTables>,
   owner: string,
   id: string,

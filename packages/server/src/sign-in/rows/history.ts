@@ -5,7 +5,7 @@ import type { ChainedSignIn } from "./stored-sign-in.ts";
 import type { HistoryKind, SignInTables } from "./tables.ts";
 
 /** What an entry of the history says. */
-export interface HistoryBody {
+export interface SignInHistoryBody {
   /** The public id. */
   readonly signIn: string;
   readonly entry: number;
@@ -22,11 +22,11 @@ export interface HistoryBody {
   readonly signal: string | null;
 }
 
-export interface HistoryEntry {
+export interface SignInHistoryEntry {
   readonly number: number;
   /** Covers `text` and the hash before it. */
   readonly hash: Uint8Array;
-  readonly body: HistoryBody;
+  readonly body: SignInHistoryBody;
   /** The body as JSON, as it is stored. */
   readonly text: string;
 }
@@ -37,11 +37,11 @@ export function addEntry(
   kind: HistoryKind,
   atMs: number,
   { by = null, signal = null }: { readonly by?: string | null; readonly signal?: string | null } = {},
-): { readonly signIn: ChainedSignIn; readonly entry: HistoryEntry } {
+): { readonly signIn: ChainedSignIn; readonly entry: SignInHistoryEntry } {
   const { id, device, place, factors, rotation } = signIn;
   const number = signIn.lastEntry + 1;
   const at = new Date(atMs).toISOString();
-  const body: HistoryBody = {
+  const body: SignInHistoryBody = {
     signIn: id,
     entry: number,
     kind,
@@ -62,7 +62,7 @@ export function addEntry(
 export async function insertEntry(
   db: Kysely<SignInTables>,
   owner: string,
-  entry: HistoryEntry,
+  entry: SignInHistoryEntry,
   invalidates: boolean,
 ): Promise<void> {
   const { number, hash, body, text } = entry;
@@ -81,11 +81,11 @@ export async function insertEntry(
 }
 
 /** The history of one sign-in, from its start. */
-export async function loadHistory(
+export async function loadSignInHistory(
   db: Kysely<SignInTables>,
   owner: string,
   id: string,
-): Promise<readonly HistoryEntry[]> {
+): Promise<readonly SignInHistoryEntry[]> {
   const rows = await db
     .selectFrom("sign_in_event")
     .select(entrySelection)
@@ -108,7 +108,7 @@ export async function listHistory(
   db: Kysely<SignInTables>,
   owner: string,
   { limit, before }: { readonly limit: number; readonly before: HistoryPosition | null },
-): Promise<readonly HistoryEntry[]> {
+): Promise<readonly SignInHistoryEntry[]> {
   let query = db.selectFrom("sign_in_event").select(entrySelection).where("owner_id", "=", owner);
   if (before !== null) {
     query = query.where(
@@ -163,7 +163,7 @@ export async function listInvalidations(
 }
 
 /** The number of the first entry that does not follow from the one before it; null when all do. */
-export function firstBrokenEntry(history: readonly HistoryEntry[]): number | null {
+export function firstBrokenEntry(history: readonly SignInHistoryEntry[]): number | null {
   let before: Uint8Array | null = null;
   for (const [index, { number, hash, body, text }] of history.entries()) {
     before = chainHash(before, text);
@@ -186,7 +186,7 @@ function entryFromRow({
   entry: number;
   hashbytes: string;
   json: string;
-}): HistoryEntry {
+}): SignInHistoryEntry {
   // The body was written by this package, as HistoryBody.
-  return { number: Number(entry), hash: bytesFromHex(hashbytes), body: JSON.parse(text) as HistoryBody, text };
+  return { number: Number(entry), hash: bytesFromHex(hashbytes), body: JSON.parse(text) as SignInHistoryBody, text };
 }

@@ -3,7 +3,7 @@ import type { Migrations } from "../../postgres/migrations.ts";
 import { createOwnerTables } from "../../postgres/tables.ts";
 
 /** The migrations of the sign-ins' tables. */
-export function migrationsOf(schema: string): Migrations {
+export function signInMigrations(schema: string): Migrations {
   return {
     table: "sign_in_migration",
     runBy: "signIns.migrate()",

@@ -3,10 +3,10 @@ import type { OwnerTables } from "../../postgres/tables.ts";
 import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
 
 /** Why a sign-in has ended. */
-export type Ending = "signed_out" | "revoked" | "displaced" | "expired" | "secret_reused" | "replaced";
+export type EndReason = "signed_out" | "revoked" | "displaced" | "expired" | "secret_reused" | "replaced";
 
 /** What happened to a sign-in. */
-export type HistoryKind = "signed_in" | "proved" | "signal" | Ending;
+export type HistoryKind = "signed_in" | "proved" | "signal" | EndReason;
 
 interface SignInColumns {
   owner_id: string;
@@ -39,7 +39,7 @@ export interface SignInTable extends SignInColumns {
 
 export interface SignInArchiveTable extends SignInColumns {
   ended_at: TimeColumn;
-  ending: Ending;
+  ending: EndReason;
 }
 
 export interface SignInEventTable {
@@ -61,4 +61,4 @@ export interface SignInTables extends OwnerTables {
 }
 
 /** The tables that have a partition for each month. */
-export const partitionedTables = ["sign_in_archive", "sign_in_event"] as const;
+export const partitionedSignInTables = ["sign_in_archive", "sign_in_event"] as const;

@@ -7,9 +7,9 @@ import {
   HANG_MS,
   OLD_BRANCH_MS,
   OVERLAP_MS,
-  present,
-  type Offer,
-  type Presented,
+  judgeToken,
+  type OfferedSecret,
+  type TokenJudgement,
   type RotationState,
 } from "./rotation.ts";
 
@@ -22,7 +22,7 @@ class Row {
   state: RotationState;
   nowMs = START_MS;
 
-  readonly first: Offer;
+  readonly first: OfferedSecret;
 
   constructor() {
     const { rotation, offer } = createRotation(START_MS);
@@ -30,9 +30,9 @@ class Row {
     this.first = offer;
   }
 
-  present(offer: Offer, laterMs = 0): Presented {
+  present(offer: OfferedSecret, laterMs = 0): TokenJudgement {
     this.nowMs += laterMs;
-    const presented = present(this.state, { owner: "ada", id: "id", ...offer }, this.nowMs, { rotateMs });
+    const presented = judgeToken(this.state, { owner: "ada", id: "id", ...offer }, this.nowMs, { rotateMs });
     if (presented.kind === "accepted" && presented.write) {
       if (presented.write.revision !== this.state.revision + 1) throw new Error("A write raises the revision by one.");
       this.state = presented.write;
@@ -40,20 +40,20 @@ class Row {
     return presented;
   }
 
-  offered(offer: Offer, laterMs = 0): Offer {
+  offered(offer: OfferedSecret, laterMs = 0): OfferedSecret {
     const presented = this.present(offer, laterMs);
     if (presented.kind !== "accepted" || !presented.offer) throw new Error(`Nothing was offered: ${presented.kind}`);
     return presented.offer;
   }
 
-  kind(offer: Offer, laterMs = 0): string {
-    const { kind, offer: next } = this.present(offer, laterMs) as { kind: string; offer?: Offer };
+  kind(offer: OfferedSecret, laterMs = 0): string {
+    const { kind, offer: next } = this.present(offer, laterMs) as { kind: string; offer?: OfferedSecret };
     return next ? `${kind}, offered ${next.generation}` : kind;
   }
 }
 
 /** A row whose generation 1 was presented at this moment, with two branches of it. */
-function rotated(): { row: Row; old: Offer; mine: Offer; other: Offer } {
+function rotated(): { row: Row; old: OfferedSecret; mine: OfferedSecret; other: OfferedSecret } {
   const row = new Row();
   const mine = row.offered(row.first, DAY_MS);
   const other = row.offered(row.first);

@@ -57,11 +57,11 @@ export interface RotationState {
 }
 
 /** The next secret, for the answer's cookie. */
-export type Offer = Pick<Token, "generation" | "branch" | "secret">;
+export type OfferedSecret = Pick<Token, "generation" | "branch" | "secret">;
 
-export type Presented =
+export type TokenJudgement =
   /** The offer may leave only after the write, if there is one. If another write came first, the token is judged again. */
-  | { readonly kind: "accepted"; readonly offer?: Offer; readonly write?: RotationState }
+  | { readonly kind: "accepted"; readonly offer?: OfferedSecret; readonly write?: RotationState }
   /** The secret is right and was replaced a moment ago. The client has the newer one, and tries again. */
   | { readonly kind: "superseded" }
   /** The secret is right and was replaced long ago. The sign-in ends as `secret_reused`. */
@@ -78,7 +78,7 @@ export function createRotation(
   nowMs: number,
   replaces?: RotationState,
   random: (bytes: number) => Uint8Array = randomBytes,
-): { readonly rotation: RotationState; readonly offer: Offer } {
+): { readonly rotation: RotationState; readonly offer: OfferedSecret } {
   const offer = { generation: 0, branch: branchOf(0, random), secret: random(SECRET_BYTES) };
   const salt = base64url(random(SALT_BYTES));
   const rotation = {
@@ -103,15 +103,15 @@ export function createRotation(
  * Judges a token by its sign-in's row. A copy of the row may accept a token without a write. The keeper uses a copy
  * for at most five minutes. For every other judgement the row itself is read. docs/decisions/0020-sign-ins.md gives the reasons for the rules.
  */
-export function present(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
+export function judgeToken(row: RotationState, token: Token, nowMs: number, options: RotationOptions): TokenJudgement {
   const behind = row.generation - token.generation;
   if (behind === -1) {
     if (isHash(row.nextHash, token.secret)) return { kind: "accepted", write: moved(row, token, nowMs) };
   } else if (behind >= 0 && behind <= MAX_BEHIND) {
     const secret = forward(token, row);
     if (isHash(row.hash, secret)) {
-      if (behind === 0) return presentCurrent(row, token, nowMs, options);
-      if (behind === 1) return presentPrevious(row, token, secret, nowMs, options);
+      if (behind === 0) return judgeCurrent(row, token, nowMs, options);
+      if (behind === 1) return judgePrevious(row, token, secret, nowMs, options);
       return { kind: "reused" };
     }
   }
@@ -119,13 +119,13 @@ export function present(row: RotationState, token: Token, nowMs: number, options
   return { kind: isReplaced && nowMs < row.startedMs + GRACE_MS ? "superseded" : "nobody" };
 }
 
-function presentCurrent(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
-  if (row.branch === null) return presentUnbound(row, token, nowMs, options);
+function judgeCurrent(row: RotationState, token: Token, nowMs: number, options: RotationOptions): TokenJudgement {
+  if (row.branch === null) return judgeUnbound(row, token, nowMs, options);
   if (row.branch !== token.branch) return tooLate(row, nowMs);
   return { kind: "accepted", ...offerWhenDue(row, token, nowMs, options) };
 }
 
-function presentUnbound(row: RotationState, token: Token, nowMs: number, options: RotationOptions): Presented {
+function judgeUnbound(row: RotationState, token: Token, nowMs: number, options: RotationOptions): TokenJudgement {
   if (restartsOf(token.branch) < row.restarts) {
     // The overlap started again for a browser that has lost this branch, so it sends it no more: another one does.
     return { kind: nowMs - row.startedMs <= OLD_BRANCH_MS ? "accepted" : "reused" };
@@ -136,13 +136,13 @@ function presentUnbound(row: RotationState, token: Token, nowMs: number, options
   return { kind: "accepted", write, ...offerWhenDue(write, token, nowMs, options) };
 }
 
-function presentPrevious(
+function judgePrevious(
   row: RotationState,
   token: Token,
   secret: Uint8Array,
   nowMs: number,
   { random = randomBytes }: RotationOptions,
-): Presented {
+): TokenJudgement {
   if (row.branch !== null) return tooLate(row, nowMs);
   // No browser has another branch of a generation that was bound.
   if (row.previousBranch !== token.branch) return { kind: "reused" };
@@ -160,7 +160,7 @@ function presentPrevious(
   };
 }
 
-function tooLate({ boundMs }: RotationState, nowMs: number): Presented {
+function tooLate({ boundMs }: RotationState, nowMs: number): TokenJudgement {
   return { kind: boundMs !== null && nowMs < boundMs + GRACE_MS ? "superseded" : "reused" };
 }
 
@@ -170,7 +170,7 @@ function offerWhenDue(
   token: Token,
   nowMs: number,
   { rotateMs, random = randomBytes }: RotationOptions,
-): { readonly offer?: Offer } {
+): { readonly offer?: OfferedSecret } {
   if (nowMs - row.startedMs < rotateMs) return {};
   const secret = secretAfter(token.secret, row.salt, row.generation);
   return { offer: { generation: row.generation + 1, branch: branchOf(0, random), secret } };

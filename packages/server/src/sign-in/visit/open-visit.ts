@@ -2,11 +2,11 @@ import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import { isCrossSite } from "../request/cross-site.ts";
 import { presentedToken, type PresentedToken } from "../request/presented-token.ts";
 import type { RequestHead } from "../request/request-head.ts";
-import { keeperAnswer } from "./keeper-answer.ts";
+import { withAnswerLimit } from "./answer-limit.ts";
 import { RequestVisit, type VisitParts } from "./request-visit.ts";
 import { sealedSignIn, type Sealing } from "./sealing.ts";
 import type { Signals } from "./signals.ts";
-import type { VisitAnswer } from "./visit-answer.ts";
+import type { VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
 
 export interface OpenOptions extends VisitParts {
@@ -26,38 +26,38 @@ export interface OpenOptions extends VisitParts {
 export async function openVisit(
   options: OpenOptions,
   request: RequestHead,
-  answer: VisitAnswer,
+  headers: VisitHeaders,
 ): Promise<RequestVisit> {
   if (isCrossSite(request, options.origins)) throw new VisitError("cross_site");
   const checkedMs = options.now();
   const presented = presentedToken(request);
-  let signIn = presented ? await presentedSignIn(options, request, presented, answer) : null;
-  if (signIn && (await options.signals?.weigh(signIn, request))) {
-    answer.withhold();
+  let signIn = presented ? await presentedSignIn(options, request, presented, headers) : null;
+  if (signIn && (await options.signals?.revokeIfDecided(signIn, request))) {
+    headers.withhold();
     signIn = null;
   }
-  return new RequestVisit(options, { request, answer, presented, signIn, checkedMs });
+  return new RequestVisit(options, { request, headers, presented, signIn, checkedMs });
 }
 
 /** The sign-in of a token, and what the answer hands out for it. */
 async function presentedSignIn(
-  { keeper, changes, sealing, now, report }: OpenOptions,
+  { keeper, staleOffers, sealing, now, report }: OpenOptions,
   request: RequestHead,
-  { token, way }: PresentedToken,
-  answer: VisitAnswer,
+  { token, carrier }: PresentedToken,
+  headers: VisitHeaders,
 ): Promise<LiveSignIn | null> {
-  const sealed = sealing && way === "cookie" ? sealedSignIn(sealing, request, token, now()) : undefined;
+  const sealed = sealing && carrier === "cookie" ? sealedSignIn(sealing, request, token, now()) : undefined;
   if (sealed && !keeper.hasHeardEnd({ ...sealed, publicId: sealed.signIn.publicId })) return sealed.signIn;
   // Before the check: a change after it makes its offer old.
-  const { count } = changes;
+  const { count } = staleOffers;
   const asked = keeper.check(token);
   const checked = asked instanceof Promise ? await checkedToken(asked, report) : asked;
   if (checked.kind === "superseded") throw new VisitError("superseded");
   if (checked.kind === "nobody") return null;
   const { signIn, offer } = checked;
-  if (offer || (sealing && way === "cookie")) {
-    const handed = { way, token: offer ?? token, signIn, isHeld: offer === null };
-    answer.offer(handed, () => !changes.isAfter(count, signIn));
+  if (offer || (sealing && carrier === "cookie")) {
+    const delivery = { carrier, token: offer ?? token, signIn, isHeld: offer === null };
+    headers.offer(delivery, () => !staleOffers.isStale(count, signIn));
   }
   return signIn;
 }
@@ -65,7 +65,7 @@ async function presentedSignIn(
 /** For whatever reason nobody can tell who it is: it is not "nobody", and it is not for ever. */
 async function checkedToken<T>(asked: Promise<T>, report: VisitParts["report"]): Promise<T> {
   try {
-    return await keeperAnswer(asked, report);
+    return await withAnswerLimit(asked, report);
   } catch (error) {
     throw error instanceof VisitError ? error : new VisitError("unavailable", { cause: error });
   }

@@ -1,17 +1,17 @@
 import { timingSafeEqual } from "node:crypto";
-import { durationMs, SessionsError, type Duration } from "@sessions/core/internal";
-import { isFresh, isLevel, levelOf, type Level } from "../lifetime.ts";
-import type { Ending, LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
-import { isSafe } from "../request/cross-site.ts";
+import { durationMs, SessionsError, type AssuranceLevel, type Duration } from "@sessions/core/internal";
+import { isFresh, isLevel, levelOf } from "../assurance.ts";
+import type { EndReason, LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
+import { isReadOnlyMethod } from "../request/cross-site.ts";
 import { deviceLabel } from "../request/device-label.ts";
 import type { PresentedToken } from "../request/presented-token.ts";
 import type { RequestHead } from "../request/request-head.ts";
-import { GIVE_UP_MS, keeperAnswer } from "./keeper-answer.ts";
-import { checkProof } from "./proof.ts";
-import type { SignInEnds } from "./sign-in-ends.ts";
-import type { TokenChanges } from "./token-changes.ts";
+import { GIVE_UP_MS, withAnswerLimit } from "./answer-limit.ts";
+import { checkSignInArguments } from "./sign-in-arguments.ts";
+import type { EndListeners } from "./end-listeners.ts";
+import type { StaleOffers } from "./stale-offers.ts";
 import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit } from "./visit.ts";
-import type { TokenWay, VisitAnswer } from "./visit-answer.ts";
+import type { TokenCarrier, VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
 import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
 
@@ -19,8 +19,8 @@ import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
 export interface VisitParts {
   readonly keeper: SignInKeeper;
   readonly now: () => number;
-  readonly changes: TokenChanges;
-  readonly ends: SignInEnds;
+  readonly staleOffers: StaleOffers;
+  readonly endListeners: EndListeners;
   /** A coarse place; null if the application tells none. */
   readonly locate: (request: RequestHead) => string | null;
   readonly report: (fault: SessionsError) => void;
@@ -30,7 +30,7 @@ export interface VisitParts {
 export class RequestVisit implements Visit {
   readonly #parts: VisitParts;
   readonly #request: RequestHead;
-  readonly #answer: VisitAnswer;
+  readonly #headers: VisitHeaders;
   readonly #presented: PresentedToken | undefined;
   readonly #checkedMs: number;
   #signIn: LiveSignIn | null;
@@ -40,7 +40,7 @@ export class RequestVisit implements Visit {
     parts: VisitParts,
     given: {
       readonly request: RequestHead;
-      readonly answer: VisitAnswer;
+      readonly headers: VisitHeaders;
       readonly presented: PresentedToken | undefined;
       readonly signIn: LiveSignIn | null;
       readonly checkedMs: number;
@@ -48,7 +48,7 @@ export class RequestVisit implements Visit {
   ) {
     this.#parts = parts;
     this.#request = given.request;
-    this.#answer = given.answer;
+    this.#headers = given.headers;
     this.#presented = given.presented;
     this.#signIn = given.signIn;
     this.#checkedMs = given.checkedMs;
@@ -66,7 +66,7 @@ export class RequestVisit implements Visit {
     return this.#signIn?.csrf ?? null;
   }
 
-  async ending(): Promise<{ readonly reason: Ending; readonly at: Date } | null> {
+  async ending(): Promise<{ readonly reason: EndReason; readonly at: Date } | null> {
     if (this.#signIn || !this.#presented) return null;
     const end = await this.#ask(this.#parts.keeper.endOf(this.#presented.token));
     return end && { reason: end.ending, at: new Date(end.atMs) };
@@ -87,13 +87,13 @@ export class RequestVisit implements Visit {
     }
   }
 
-  requireLevel(level: Level): void {
+  requireLevel(level: AssuranceLevel): void {
     if (!isLevel(levelOf(this.#required().factors), level)) throw new VisitError("sign_in_again", { asked: { level } });
   }
 
   /** Requires that a change by cookie comes from a page that has read this sign-in's value. */
   requireCsrf(): void {
-    if (this.#presented?.way !== "cookie" || !this.#signIn) return;
+    if (this.#presented?.carrier !== "cookie" || !this.#signIn) return;
     const sent = Buffer.from(this.#request.headers.get("sign-in-csrf") ?? "");
     const right = Buffer.from(this.#signIn.csrf);
     if (sent.length !== right.length || !timingSafeEqual(sent, right)) throw new VisitError("csrf_mismatch");
@@ -102,8 +102,8 @@ export class RequestVisit implements Visit {
   signInAs(owner: string, options: SignInAsOptions): Promise<SignedIn> {
     return this.#inTurn(async () => {
       const { factors, device = deviceLabel(this.#request.headers), as } = options;
-      checkProof({ owner, factors, device });
-      if (this.#answer.hasLeft) {
+      checkSignInArguments({ owner, factors, device });
+      if (this.#headers.hasLeft) {
         throw new SessionsError(
           "configuration_invalid",
           "`signInAs` was called after the answer's headers had left. Sign in before the answer begins, and not in a streamed batch.",
@@ -120,9 +120,9 @@ export class RequestVisit implements Visit {
       });
       const begun = await this.#ask(asked);
       if (begun.kind === "refused") return { ok: false, refused: begun.code };
-      if (this.#signIn) this.#parts.changes.note(this.#signIn);
+      if (this.#signIn) this.#parts.staleOffers.note(this.#signIn);
       this.#signIn = begun.signIn;
-      this.#answer.give(as ?? this.#way, begun.token, begun.signIn);
+      this.#headers.give(as ?? this.#carrier, begun.token, begun.signIn);
       return { ok: true };
     });
   }
@@ -151,12 +151,12 @@ export class RequestVisit implements Visit {
 
   /** Calls the listener once, when the sign-in ends. Gives a function that forgets the listener. */
   onEnd(listener: () => void): () => void {
-    return this.#parts.ends.onEnd(this.#required(), this.#checkedMs, listener);
+    return this.#parts.endListeners.onEnd(this.#required(), this.#checkedMs, listener);
   }
 
   /** The answer's body is the owner's alone. */
   markPersonal(): void {
-    this.#answer.markPersonal();
+    this.#headers.markPersonal();
   }
 
   async #signOut(): Promise<boolean> {
@@ -165,18 +165,19 @@ export class RequestVisit implements Visit {
     this.#requireMethod();
     const ended = await this.#ask(this.#parts.keeper.end(signIn.owner, signIn.publicId, "signed_out", signIn));
     this.#signIn = null;
-    this.#parts.changes.note(signIn);
-    this.#answer.take(this.#way, { clearsSite: this.#request.headers.get("sign-in-unsent") === "0" });
+    this.#parts.staleOffers.note(signIn);
+    this.#headers.take(this.#carrier, { clearsSite: this.#request.headers.get("sign-in-unsent") === "0" });
     return ended;
   }
 
-  get #way(): TokenWay {
-    return this.#presented?.way ?? "cookie";
+  get #carrier(): TokenCarrier {
+    return this.#presented?.carrier ?? "cookie";
   }
 
   /** A cookie comes with a GET request of any site, a link for example. */
   #requireMethod(): void {
-    if (this.#presented?.way !== "bearer" && isSafe(this.#request)) throw new VisitError("method_not_allowed");
+    if (this.#presented?.carrier !== "bearer" && isReadOnlyMethod(this.#request))
+      throw new VisitError("method_not_allowed");
   }
 
   #required(): LiveSignIn {
@@ -193,9 +194,9 @@ export class RequestVisit implements Visit {
 
   async #ask<T>(asked: Promise<T>): Promise<T> {
     try {
-      return await keeperAnswer(asked, this.#parts.report);
+      return await withAnswerLimit(asked, this.#parts.report);
     } catch (error) {
-      if (error instanceof VisitError && error.reason === "unavailable") this.#answer.markAway();
+      if (error instanceof VisitError && error.reason === "unavailable") this.#headers.markAway();
       throw error;
     }
   }

@@ -3,7 +3,7 @@ import type { SessionsError } from "@sessions/core/internal";
 import type { LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
 import { deviceLabel } from "../request/device-label.ts";
 import type { RequestHead } from "../request/request-head.ts";
-import { keeperAnswer } from "./keeper-answer.ts";
+import { withAnswerLimit } from "./answer-limit.ts";
 import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
 
 /** Something about a request that does not fit its sign-in. */
@@ -41,7 +41,7 @@ export class Signals {
   }
 
   /** Whether the sign-in ended because of this request. */
-  async weigh(signIn: LiveSignIn, request: RequestHead): Promise<boolean> {
+  async revokeIfDecided(signIn: LiveSignIn, request: RequestHead): Promise<boolean> {
     for (const kind of this.#kinds(signIn, request)) {
       const signal = { kind, owner: signIn.owner, signIn: visitedSignIn(signIn), request };
       const decision = this.#options.decide(signal);
@@ -49,7 +49,7 @@ export class Signals {
       this.#note(signIn, kind);
       if (decision === "note") continue;
       const { keeper, report } = this.#options;
-      await keeperAnswer(keeper.end(signIn.owner, signIn.publicId, "revoked"), report);
+      await withAnswerLimit(keeper.end(signIn.owner, signIn.publicId, "revoked"), report);
       return true;
     }
     return false;
@@ -70,6 +70,6 @@ export class Signals {
     this.#noted.set(key, true);
     const { keeper, report } = this.#options;
     // A fault is reported. The signal is noted with a later request.
-    keeperAnswer(keeper.noteSignal(signIn, kind), report).catch(() => this.#noted.delete(key));
+    withAnswerLimit(keeper.noteSignal(signIn, kind), report).catch(() => this.#noted.delete(key));
   }
 }

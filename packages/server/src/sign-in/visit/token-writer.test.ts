@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import type { Token } from "../token/token.ts";
 import { createTokenWriter } from "./token-writer.ts";
-import type { LeavingHeaders } from "./visit-answer.ts";
+import type { ResponseHead } from "./visit-headers.ts";
 
 const DAY_MS = 86_400_000;
 const provedMs = Date.UTC(2026, 5, 1);
@@ -11,11 +11,11 @@ const token: Token = { owner: "ada", id: "id", generation: 3, branch: "branch", 
 /** The Max-Age of the cookie that an answer sets so long after the proof, in milliseconds. */
 function maxAgeMs(afterMs: number): number {
   let cookie = "";
-  const headers: LeavingHeaders = { status: 200, get: () => null, set() {}, append: (_, value) => (cookie = value) };
+  const headers: ResponseHead = { status: 200, get: () => null, set() {}, append: (_, value) => (cookie = value) };
   const request = { method: "GET", origin: "https://bank.example", headers: new Headers() };
   const now = () => provedMs + afterMs;
   const write = createTokenWriter({ request, absoluteMs: 30 * DAY_MS, sealing: undefined, now });
-  write(headers, { way: "cookie", token, signIn: { provedMs } as LiveSignIn, isHeld: false });
+  write(headers, { carrier: "cookie", token, signIn: { provedMs } as LiveSignIn, isHeld: false });
   return Number(/Max-Age=(\d+)/.exec(cookie)?.[1]) * 1_000;
 }
 

@@ -2,7 +2,7 @@ import { setCookie } from "../request/cookies.ts";
 import type { RequestHead } from "../request/request-head.ts";
 import { tokenText } from "../token/token.ts";
 import type { Sealing } from "./sealing.ts";
-import type { TokenWriter } from "./visit-answer.ts";
+import type { TokenWriter } from "./visit-headers.ts";
 
 /** How long a browser keeps a cookie after its sign-in's absolute deadline: the clocks of nodes differ. */
 const LATE_MS = 60_000;
@@ -17,8 +17,8 @@ export interface TokenWriterOptions {
 
 /** Writes tokens into the headers of the answer to a request. */
 export function createTokenWriter({ request, absoluteMs, sealing, now }: TokenWriterOptions): TokenWriter {
-  return (headers, { way, token, signIn, isHeld }) => {
-    if (way === "bearer") {
+  return (headers, { carrier, token, signIn, isHeld }) => {
+    if (carrier === "bearer") {
       if (token && !isHeld) headers.set("sign-in-token", tokenText(token));
       return;
     }

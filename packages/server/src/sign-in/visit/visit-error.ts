@@ -1,5 +1,5 @@
 import { TRPCError } from "@trpc/server";
-import type { Level } from "../lifetime.ts";
+import type { AssuranceLevel } from "@sessions/core/internal";
 
 /** Why a request is refused, or cannot be answered now. docs/sign-in.md says for each what to do. */
 export type VisitErrorReason =
@@ -50,7 +50,7 @@ const answers: Readonly<Record<VisitErrorReason, Answer>> = {
 export interface AskedProof {
   /** How old the last proof may be, in milliseconds. */
   readonly freshMs?: number;
-  readonly level?: Level;
+  readonly level?: AssuranceLevel;
 }
 
 /**

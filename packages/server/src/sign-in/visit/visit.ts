@@ -1,6 +1,5 @@
-import type { Duration } from "@sessions/core/internal";
-import type { Level } from "../lifetime.ts";
-import type { Ending } from "../keeper/sign-in-keeper.ts";
+import type { AssuranceLevel, Duration } from "@sessions/core/internal";
+import type { EndReason } from "../keeper/sign-in-keeper.ts";
 import type { VisitedSignIn } from "./visited-sign-in.ts";
 
 /** A page of the places in which an owner is signed in, the newest first. */
@@ -29,7 +28,7 @@ export interface ReadOnlyVisit {
    * Why and when the sign-in of this request's token ended. Null if somebody is signed in, if there is no token, or if
    * its secret was never right.
    */
-  ending(): Promise<{ readonly reason: Ending; readonly at: Date } | null>;
+  ending(): Promise<{ readonly reason: EndReason; readonly at: Date } | null>;
   /**
    * The places in which the owner is signed in.
    *
@@ -49,7 +48,7 @@ export interface ReadOnlyVisit {
    *
    * @throws {VisitError} `sign_in_again` with `asked.level`, or `signed_out`.
    */
-  requireLevel(level: Level): void;
+  requireLevel(level: AssuranceLevel): void;
 }
 
 export interface SignInAsOptions {

@@ -1,4 +1,5 @@
-import { levelOf, type Level } from "../lifetime.ts";
+import type { AssuranceLevel } from "@sessions/core/internal";
+import { levelOf } from "../assurance.ts";
 import type { SignInSummary } from "../keeper/sign-in-keeper.ts";
 
 /** One browser or app in which an owner is signed in, as that owner may see it. */
@@ -19,7 +20,7 @@ export interface VisitedSignIn {
   /** How the person proved who they are, the last time. */
   readonly factors: readonly string[];
   /** The assurance level that the factors prove together, after NIST SP 800-63B-4. */
-  readonly level: Level | undefined;
+  readonly level: AssuranceLevel | undefined;
 }
 
 export function visitedSignIn(row: SignInSummary): VisitedSignIn {

@@ -1,14 +1,20 @@
 import { hash, randomBytes, randomUUID } from "node:crypto";
 import { SessionsError } from "@sessions/core/internal";
-import type { Ended, Ending, LiveSignIn, NewSignIn, SignInKeeper } from "../../sign-in/keeper/sign-in-keeper.ts";
-import { createRotation, present, type RotationState } from "../../sign-in/token/rotation.ts";
+import type {
+  EndedNotice,
+  EndReason,
+  LiveSignIn,
+  NewSignIn,
+  SignInKeeper,
+} from "../../sign-in/keeper/sign-in-keeper.ts";
+import { createRotation, judgeToken, type RotationState } from "../../sign-in/token/rotation.ts";
 import { base64url, ID_BYTES, type Token } from "../../sign-in/token/token.ts";
 
 interface Row {
   readonly id: string;
   signIn: LiveSignIn;
   rotation: RotationState;
-  ended: { readonly ending: Ending; readonly atMs: number } | null;
+  ended: { readonly ending: EndReason; readonly atMs: number } | null;
 }
 
 export interface MemoryKeeperOptions {
@@ -24,7 +30,7 @@ export class MemoryKeeper implements SignInKeeper {
   gate: () => Promise<void> = () => Promise.resolve();
   readonly #options: Required<MemoryKeeperOptions>;
   readonly #rows: Row[] = [];
-  readonly #listeners = new Set<(ended: Ended) => void>();
+  readonly #listeners = new Set<(ended: EndedNotice) => void>();
 
   constructor(options: MemoryKeeperOptions) {
     this.#options = { rotateMs: 86_400_000, absoluteMs: 30 * 86_400_000, perOwner: 100, ...options };
@@ -39,7 +45,7 @@ export class MemoryKeeper implements SignInKeeper {
     const row = this.#find(token);
     if (!row || !this.#isLive(row)) return { kind: "nobody" } as const;
     const nowMs = this.#options.now();
-    const presented = present(row.rotation, token, nowMs, this.#options);
+    const presented = judgeToken(row.rotation, token, nowMs, this.#options);
     if (presented.kind === "reused") this.#end(row, "secret_reused");
     if (presented.kind === "superseded") return { kind: "superseded" } as const;
     if (presented.kind !== "accepted") return { kind: "nobody" } as const;
@@ -88,7 +94,7 @@ export class MemoryKeeper implements SignInKeeper {
     return { rows: all.slice(Number(after), end), next: end < all.length ? String(end) : null };
   }
 
-  async end(owner: string, publicId: string, ending: Ending): Promise<boolean> {
+  async end(owner: string, publicId: string, ending: EndReason): Promise<boolean> {
     await this.gate();
     const row = this.#rows.find(({ signIn }) => signIn.owner === owner && signIn.publicId === publicId);
     if (!row || !this.#isLive(row)) return false;
@@ -111,7 +117,7 @@ export class MemoryKeeper implements SignInKeeper {
     return this.#endAll(() => true);
   }
 
-  onEnded(listener: (ended: Ended) => void): () => void {
+  onEnded(listener: (ended: EndedNotice) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -146,7 +152,7 @@ export class MemoryKeeper implements SignInKeeper {
     return rows.length;
   }
 
-  #end(row: Row, ending: Ending): void {
+  #end(row: Row, ending: EndReason): void {
     row.ended = { ending, atMs: this.#options.now() };
     for (const listener of this.#listeners) listener({ owner: row.signIn.owner, publicId: row.signIn.publicId });
   }

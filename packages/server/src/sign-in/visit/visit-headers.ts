@@ -1,8 +1,8 @@
 import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import type { Token } from "../token/token.ts";
 
-/** The headers of an answer that is about to leave. */
-export interface LeavingHeaders {
+/** The head of an answer that is about to leave. */
+export interface ResponseHead {
   readonly status: number;
   get(name: string): string | null;
   set(name: string, value: string): void;
@@ -10,11 +10,11 @@ export interface LeavingHeaders {
 }
 
 /** How a token comes and goes. */
-export type TokenWay = "cookie" | "bearer";
+export type TokenCarrier = "cookie" | "bearer";
 
 /** What an answer hands to a browser or an app. */
-export interface HandedToken {
-  readonly way: TokenWay;
+export interface TokenDelivery {
+  readonly carrier: TokenCarrier;
   /** Null takes the token back. */
   readonly token: Token | null;
   readonly signIn: LiveSignIn | null;
@@ -22,16 +22,16 @@ export interface HandedToken {
   readonly isHeld: boolean;
 }
 
-export type TokenWriter = (headers: LeavingHeaders, handed: HandedToken) => void;
+export type TokenWriter = (headers: ResponseHead, delivery: TokenDelivery) => void;
 
 /**
- * What a visit adds to its answer. It is written once, at the moment the answer's headers leave: an answer has at most
- * one Set-Cookie of a sign-in, the last one.
+ * The headers that a visit adds to its answer. They are written once, at the moment the answer's own headers leave: an
+ * answer has at most one Set-Cookie of a sign-in, the last one.
  */
-export class VisitAnswer {
+export class VisitHeaders {
   readonly #write: TokenWriter;
-  #offer: { readonly handed: HandedToken; readonly stands: () => boolean } | undefined;
-  #given: HandedToken | undefined;
+  #offer: { readonly delivery: TokenDelivery; readonly stands: () => boolean } | undefined;
+  #given: TokenDelivery | undefined;
   #clears = false;
   #isPersonal = false;
   #isAway = false;
@@ -47,8 +47,8 @@ export class VisitAnswer {
   }
 
   /** Hands out the next token, if `stands` still says so when the answer leaves. */
-  offer(handed: HandedToken, stands: () => boolean): void {
-    this.#offer = { handed, stands };
+  offer(delivery: TokenDelivery, stands: () => boolean): void {
+    this.#offer = { delivery, stands };
   }
 
   /** Hands out no next token: the sign-in has ended. */
@@ -57,13 +57,13 @@ export class VisitAnswer {
   }
 
   /** Hands out the token of a new sign-in or proof. It exists already. */
-  give(way: TokenWay, token: Token, signIn: LiveSignIn): void {
-    this.#given = { way, token, signIn, isHeld: false };
+  give(carrier: TokenCarrier, token: Token, signIn: LiveSignIn): void {
+    this.#given = { carrier, token, signIn, isHeld: false };
   }
 
   /** Takes the token back after a sign-out. */
-  take(way: TokenWay, { clearsSite }: { readonly clearsSite: boolean }): void {
-    this.#given = { way, token: null, signIn: null, isHeld: false };
+  take(carrier: TokenCarrier, { clearsSite }: { readonly clearsSite: boolean }): void {
+    this.#given = { carrier, token: null, signIn: null, isHeld: false };
     this.#clears = clearsSite;
   }
 
@@ -82,7 +82,7 @@ export class VisitAnswer {
     this.#hasLeft = true;
   }
 
-  leave(headers: LeavingHeaders): void {
+  addTo(headers: ResponseHead): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
     if (this.#isAway && headers.status === 503 && headers.get("retry-after") === null) headers.set("retry-after", "2");
@@ -93,12 +93,12 @@ export class VisitAnswer {
     if (this.#clears) headers.set("clear-site-data", '"cache", "storage"');
   }
 
-  #standingOffer(): HandedToken | undefined {
-    return !this.#isAway && this.#offer?.stands() ? this.#offer.handed : undefined;
+  #standingOffer(): TokenDelivery | undefined {
+    return !this.#isAway && this.#offer?.stands() ? this.#offer.delivery : undefined;
   }
 }
 
-function forbidStoring(headers: LeavingHeaders): void {
+function forbidStoring(headers: ResponseHead): void {
   // A proxy that compressed a stream would hold it back.
   const isStream = /\bno-transform\b/i.test(headers.get("cache-control") ?? "");
   headers.set("cache-control", isStream ? "no-store, no-transform" : "no-store");

@@ -1,4 +1,4 @@
-import type { Ended, LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
+import type { EndedNotice, LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
 
 /** How soon a deadline is looked at again when the database did not answer, in milliseconds. */
 const RETRY_MS = 2_000;
@@ -12,7 +12,7 @@ interface Listening {
 }
 
 /** Calls listeners, such as open streams, when the sign-in that opened them ends: by somebody, or by its deadline. */
-export class SignInEnds {
+export class EndListeners {
   readonly #keeper: SignInKeeper;
   readonly #now: () => number;
   readonly #listening = new Map<string, Set<Listening>>();
@@ -43,7 +43,7 @@ export class SignInEnds {
     for (const listening of this.#all()) this.#forget(listening);
   }
 
-  #hear(ended: Ended): void {
+  #hear(ended: EndedNotice): void {
     const heard = ended === "everybody" ? this.#all() : [...(this.#listening.get(keyOf(ended)) ?? [])];
     for (const listening of heard) this.#end(listening);
   }

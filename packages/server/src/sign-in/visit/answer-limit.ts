@@ -15,7 +15,7 @@ export const GIVE_UP_MS = 1_800;
  * @throws {VisitError} `unavailable` if the database does not answer.
  * @throws {SessionsError} for any other fault.
  */
-export async function keeperAnswer<T>(asked: Promise<T>, report: (fault: SessionsError) => void): Promise<T> {
+export async function withAnswerLimit<T>(asked: Promise<T>, report: (fault: SessionsError) => void): Promise<T> {
   const fault = await faultOf(asked);
   if (!(fault instanceof SessionsError)) return fault[0];
   if (fault.code !== "closed") report(fault);

@@ -1,18 +1,19 @@
-import { KeyedQueue, TurnTimedOut } from "../../postgres/connection/keyed-queue.ts";
+import { KeyedQueue, TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
 import { SessionsError } from "@sessions/core/internal";
 import { databaseFault } from "../../postgres/errors.ts";
 import type { Lifetime } from "../lifetime.ts";
-import { loadArchived } from "../rows/archive.ts";
+import { loadArchivedSignIn } from "../rows/archive.ts";
 import { loadLive, updateRotation } from "../rows/live.ts";
 import type { StoredSignIn } from "../rows/stored-sign-in.ts";
-import type { Ending } from "../rows/tables.ts";
-import { present, type Presented } from "../token/rotation.ts";
+import type { EndReason } from "../rows/tables.ts";
+import { judgeToken, type TokenJudgement } from "../token/rotation.ts";
 import type { Token } from "../token/token.ts";
-import type { Changes } from "./changes.ts";
-import { deadlineOf, liveFrom, type KeeperContext } from "./context.ts";
-import type { Endings } from "./endings.ts";
+import type { Invalidations } from "./invalidations.ts";
+import type { KeeperContext } from "./context.ts";
+import { deadlineOf, liveFrom } from "./summary.ts";
+import type { SignInEnder } from "./sign-in-ender.ts";
 import { publicIdOf } from "./public-id.ts";
-import type { Checked } from "./sign-in-keeper.ts";
+import type { CheckResult } from "./sign-in-keeper.ts";
 import type { Touches } from "./touches.ts";
 
 /** How long the database may take for a check, in milliseconds. */
@@ -27,43 +28,43 @@ const MAX_AGE_MS = 300_000;
 /** How often a check begins again because another write came first, or because a connection was lost. */
 const MAX_ATTEMPTS = 5;
 
-const NOBODY: Checked = { kind: "nobody" };
+const NOBODY: CheckResult = { kind: "nobody" };
 
 /** Decides who a token signs in. */
-export class Checks {
+export class TokenChecks {
   readonly #context: KeeperContext;
-  readonly #changes: Changes;
+  readonly #invalidations: Invalidations;
   readonly #touches: Touches;
-  readonly #endings: Endings;
+  readonly #ender: SignInEnder;
   /** One row is read and written by one request at a time: the others then find it in the cache. */
   readonly #turns = new KeyedQueue({ concurrency: 1, waitMs: CHECK_MS });
 
   constructor(
     context: KeeperContext,
-    parts: { readonly changes: Changes; readonly touches: Touches; readonly endings: Endings },
+    parts: { readonly invalidations: Invalidations; readonly touches: Touches; readonly ender: SignInEnder },
   ) {
     this.#context = context;
-    this.#changes = parts.changes;
+    this.#invalidations = parts.invalidations;
     this.#touches = parts.touches;
-    this.#endings = parts.endings;
+    this.#ender = parts.ender;
   }
 
   /** The answer without a question to the database; undefined if only the row can tell. */
-  known(token: Token): Checked | undefined {
+  known(token: Token): CheckResult | undefined {
     const id = publicIdOf(token.id);
     if (this.#isNobody(id, token)) return NOBODY;
-    return this.#changes.lease.holds() ? this.#fromCache(id, token) : undefined;
+    return this.#invalidations.lease.holds() ? this.#fromCache(id, token) : undefined;
   }
 
-  async check(token: Token): Promise<Checked> {
+  async check(token: Token): Promise<CheckResult> {
     const id = publicIdOf(token.id);
     if (this.#isNobody(id, token)) return NOBODY;
-    if (!this.#changes.lease.holds()) await this.#changes.lease.renew();
+    if (!this.#invalidations.lease.holds()) await this.#invalidations.lease.renew();
     return this.#fromCache(id, token) ?? this.#inTurn(id, () => this.#fromRow(id, token));
   }
 
   /** Why and when a sign-in ended, for a token that was its own. */
-  async endOf(token: Token): Promise<{ readonly ending: Ending; readonly atMs: number } | null> {
+  async endOf(token: Token): Promise<{ readonly ending: EndReason; readonly atMs: number } | null> {
     const { db, schema, lifetime, known, now } = this.#context;
     const ownDb = db.withSchema(schema);
     const id = publicIdOf(token.id);
@@ -78,7 +79,7 @@ export class Checks {
       const endedMs = deadlineOf(lifetime, live);
       return endedMs <= nowMs ? { ending: "expired", atMs: endedMs } : null;
     }
-    const archived = await loadArchived(ownDb, token.owner, id);
+    const archived = await loadArchivedSignIn(ownDb, token.owner, id);
     return archived !== null && isOwn(archived) ? { ending: archived.ending, atMs: archived.endedMs } : null;
   }
 
@@ -88,7 +89,7 @@ export class Checks {
   }
 
   /** The answer by the cached row; undefined if the row itself has to be asked: no "no" comes from here. */
-  #fromCache(id: string, token: Token): Checked | undefined {
+  #fromCache(id: string, token: Token): CheckResult | undefined {
     const { cache, elapsedMs, lifetime, now } = this.#context;
     const cached = cache.get(id);
     if (cached === undefined || cached.signIn.owner !== token.owner) return undefined;
@@ -99,11 +100,11 @@ export class Checks {
     if (presented.kind !== "accepted" || presented.write !== undefined) return undefined;
     const { signIn } = cached;
     const touched = this.#touches.note(signIn, nowMs);
-    if (touched !== signIn) this.#changes.put(touched, cached.readMs);
+    if (touched !== signIn) this.#invalidations.put(touched, cached.readMs);
     return accepted(touched, lifetime, token, presented);
   }
 
-  async #fromRow(id: string, token: Token): Promise<Checked> {
+  async #fromRow(id: string, token: Token): Promise<CheckResult> {
     // A request before this one may have read the row meanwhile.
     const answer = this.#fromCache(id, token);
     if (answer !== undefined) return answer;
@@ -122,7 +123,7 @@ export class Checks {
   }
 
   /** Undefined when another write came first. */
-  async #attempt(id: string, token: Token): Promise<Checked | undefined> {
+  async #attempt(id: string, token: Token): Promise<CheckResult | undefined> {
     const { db, schema, elapsedMs, lifetime, known, now } = this.#context;
     const ownDb = db.withSchema(schema);
     const readMs = elapsedMs();
@@ -133,31 +134,31 @@ export class Checks {
     if (!known.allows(row)) return known.hasEnded(id) ? NOBODY : undefined;
     const presented = this.#present(row.rotation, token, nowMs);
     if (presented.kind === "reused") {
-      return (await this.#endings.endReused(token.owner, id, token)) ? NOBODY : undefined;
+      return (await this.#ender.endReused(token.owner, id, token)) ? NOBODY : undefined;
     }
     if (presented.kind !== "accepted") return presented;
     let signIn: StoredSignIn = row;
     if (presented.write !== undefined) {
       signIn = { ...row, rotation: presented.write };
       if (!(await updateRotation(ownDb, token.owner, id, signIn.rotation))) return undefined;
-      this.#changes.tell([{ kind: "changed", owner: token.owner, id, revision: signIn.rotation.revision }]);
+      this.#invalidations.tell([{ kind: "changed", owner: token.owner, id, revision: signIn.rotation.revision }]);
       if (known.hasEnded(id)) return NOBODY;
     }
     const touched = this.#touches.note(signIn, nowMs);
-    this.#changes.put(touched, readMs);
+    this.#invalidations.put(touched, readMs);
     return accepted(touched, lifetime, token, presented);
   }
 
-  #present(rotation: StoredSignIn["rotation"], token: Token, nowMs: number): Presented {
+  #present(rotation: StoredSignIn["rotation"], token: Token, nowMs: number): TokenJudgement {
     const { rotateMs, random } = this.#context;
-    return present(rotation, token, nowMs, { rotateMs, random });
+    return judgeToken(rotation, token, nowMs, { rotateMs, random });
   }
 
   async #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
     try {
       return await this.#turns.run(id, work);
     } catch (error) {
-      if (!(error instanceof TurnTimedOut)) throw error;
+      if (!(error instanceof TurnTimedOutError)) throw error;
       throw new SessionsError("database_unreachable", "Other requests of the same sign-in took too long.");
     }
   }
@@ -167,8 +168,8 @@ function accepted(
   signIn: StoredSignIn,
   lifetime: Lifetime,
   token: Token,
-  { offer }: Extract<Presented, { kind: "accepted" }>,
-): Checked {
+  { offer }: Extract<TokenJudgement, { kind: "accepted" }>,
+): CheckResult {
   return {
     kind: "live",
     signIn: liveFrom(signIn, token.id, lifetime),

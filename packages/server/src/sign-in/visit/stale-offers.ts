@@ -1,14 +1,14 @@
 import { LRUCache } from "lru-cache";
-import type { Ended } from "../keeper/sign-in-keeper.ts";
+import type { EndedNotice } from "../keeper/sign-in-keeper.ts";
 
 /** How many sign-ins are remembered. Above it, the oldest change is forgotten. */
 const MAX_REMEMBERED = 10_000;
 
 /**
- * The sign-ins that got a token by a new proof, or ended, a moment ago. An answer that was begun before must not hand out
- * the next token of the chain before: it would overwrite the newer cookie, in whatever order the answers arrive.
+ * Tells which offers of a next token are stale: their sign-in got a token by a new proof, or ended, after they were made.
+ * An answer must not hand out such a token: it would overwrite the newer cookie, in whatever order the answers arrive.
  */
-export class TokenChanges {
+export class StaleOffers {
   readonly #changes = new LRUCache<string, number>({ max: MAX_REMEMBERED });
   #count = 0;
   #everybody = 0;
@@ -18,14 +18,14 @@ export class TokenChanges {
     return this.#count;
   }
 
-  note(changed: Ended): void {
+  note(changed: EndedNotice): void {
     this.#count += 1;
     if (changed === "everybody") this.#everybody = this.#count;
     else this.#changes.set(keyOf(changed), this.#count);
   }
 
-  /** Whether a sign-in has changed since `count` was this number. */
-  isAfter(count: number, signIn: SignInKey): boolean {
+  /** Whether an offer that was made when `count` was this number is stale: its sign-in has changed since. */
+  isStale(count: number, signIn: SignInKey): boolean {
     return Math.max(this.#everybody, this.#changes.get(keyOf(signIn)) ?? 0) > count;
   }
 }

@@ -4,14 +4,14 @@ const MAX_OWNER = 200;
 const MAX_FACTORS = 10;
 const MAX_DEVICE = 100;
 
-export interface Proof {
+export interface SignInArguments {
   readonly owner: string;
   readonly factors: readonly string[];
   readonly device: string;
 }
 
 /** @throws {SessionsError} `context_invalid`, without the value: it may be the name of a person. */
-export function checkProof({ owner, factors, device }: Proof): void {
+export function checkSignInArguments({ owner, factors, device }: SignInArguments): void {
   if (!isText(owner, MAX_OWNER)) {
     throw new SessionsError("context_invalid", "`signInAs` takes an owner, a text of 1 to 200 characters.");
   }

@@ -4,8 +4,8 @@ import { listInvalidations } from "../rows/history.ts";
 import type { StoredSignIn } from "../rows/stored-sign-in.ts";
 import type { KeeperContext } from "./context.ts";
 import { Lease } from "./lease.ts";
-import { changeFrom, contentOf, type SignInChange } from "./notices.ts";
-import type { Ended } from "./sign-in-keeper.ts";
+import { changeFrom, contentOf, type SignInChange } from "./sign-in-change.ts";
+import type { EndedNotice } from "./sign-in-keeper.ts";
 
 /** How much later than its time, which its node's clock gives, a change may be committed, in milliseconds. */
 const LATE_MS = 60_000;
@@ -14,7 +14,7 @@ const FIRST_LOOK_MS = 600_000;
 /** How many changes are read at a time. */
 const PAGE_SIZE = 2_000;
 
-export interface ChangesOptions extends Pick<
+export interface InvalidationsOptions extends Pick<
   KeeperContext,
   "db" | "schema" | "cache" | "known" | "now" | "elapsedMs" | "report"
 > {
@@ -26,15 +26,15 @@ export interface ChangesOptions extends Pick<
  * Keeps this node's cache correct when a sign-in changes on any node. The bus tells of a change at once. It can lose a
  * notice, and a node can die between its commit and its notice: so the node also looks in the database, within each lease.
  */
-export class Changes {
+export class Invalidations {
   readonly lease: Lease;
-  readonly #options: ChangesOptions;
-  readonly #listeners = new Set<(ended: Ended) => void>();
+  readonly #options: InvalidationsOptions;
+  readonly #listeners = new Set<(ended: EndedNotice) => void>();
   readonly #stopListening: (() => Promise<void>) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lookedMs: number | undefined;
 
-  constructor(options: ChangesOptions) {
+  constructor(options: InvalidationsOptions) {
     this.#options = options;
     const { leaseMs, elapsedMs, bus } = options;
     this.lease = new Lease({ leaseMs, elapsedMs, look: () => this.#look() });
@@ -53,8 +53,8 @@ export class Changes {
   }
 
   /** Calls the listener when sign-ins end. Gives a function that ends the calls. */
-  onEnded(listener: (ended: Ended) => void): () => void {
-    const own = (ended: Ended) => listener(ended);
+  onEnded(listener: (ended: EndedNotice) => void): () => void {
+    const own = (ended: EndedNotice) => listener(ended);
     this.#listeners.add(own);
     this.#lookAtTimes();
     return () => {
@@ -99,7 +99,7 @@ export class Changes {
     if (isNew && change.kind === "ended") this.#emit({ owner, publicId: id });
   }
 
-  #emit(ended: Ended): void {
+  #emit(ended: EndedNotice): void {
     for (const listener of this.#listeners) listener(ended);
   }
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { away, MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
-import { SignInEnds } from "./sign-in-ends.ts";
+import { EndListeners } from "./end-listeners.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -9,7 +9,7 @@ beforeEach(() => void vi.useFakeTimers());
 async function openStream() {
   const now = () => Date.now();
   const keeper = new MemoryKeeper({ now, absoluteMs: HOUR_MS });
-  const ends = new SignInEnds(keeper, now);
+  const ends = new EndListeners(keeper, now);
   const begun = await keeper.begin({
     owner: "ada",
     factors: ["password"],

@@ -1,7 +1,7 @@
 import type { Partitions } from "../../postgres/partitions.ts";
 
 /** Thrown when a row has no partition for its month. It is made outside of the transaction, which then runs again. */
-export class MonthMissing extends Error {
+export class PartitionMissingError extends Error {
   readonly atMs: number;
 
   constructor(atMs: number) {
@@ -11,7 +11,7 @@ export class MonthMissing extends Error {
 }
 
 /** The months that have partitions, as far as this node knows. */
-export class Months {
+export class KnownPartitions {
   readonly #partitions: Partitions;
   readonly #ensured = new Set<string>();
 
@@ -21,7 +21,7 @@ export class Months {
 
   /** To be called before a transaction writes a row of this moment. */
   require(atMs: number): void {
-    if (!this.#ensured.has(monthOf(atMs))) throw new MonthMissing(atMs);
+    if (!this.#ensured.has(monthOf(atMs))) throw new PartitionMissingError(atMs);
   }
 
   async ensure(atMs: number): Promise<void> {

@@ -3,32 +3,32 @@ import { forEachConcurrently } from "../../concurrency.ts";
 import { raiseEpoch, raiseEpochOfEverybody } from "../rows/epoch.ts";
 import { listOwnersBefore, loadLive, lockAllLive, type SignInKey } from "../rows/live.ts";
 import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
-import type { Ending, SignInTables } from "../rows/tables.ts";
-import { present } from "../token/rotation.ts";
+import type { EndReason, SignInTables } from "../rows/tables.ts";
+import { judgeToken } from "../token/rotation.ts";
 import type { Token } from "../token/token.ts";
 import type { Archiver } from "./archiver.ts";
-import type { Changes } from "./changes.ts";
+import type { Invalidations } from "./invalidations.ts";
 import type { KeeperContext } from "./context.ts";
-import { inTurn, transact } from "./transaction.ts";
+import { inOwnerTurn, transactWithRetries } from "./transaction.ts";
 
 /** How many owners are looked up at a time, and worked on at once, when everybody's sign-ins end. */
 const OWNERS_PAGE = 500;
 const CONCURRENT_OWNERS = 2;
 
 /** Ends sign-ins, each for its cause. */
-export class Endings {
+export class SignInEnder {
   readonly #context: KeeperContext;
-  readonly #changes: Changes;
+  readonly #invalidations: Invalidations;
   readonly #archiver: Archiver;
 
-  constructor(context: KeeperContext, changes: Changes, archiver: Archiver) {
+  constructor(context: KeeperContext, invalidations: Invalidations, archiver: Archiver) {
     this.#context = context;
-    this.#changes = changes;
+    this.#invalidations = invalidations;
     this.#archiver = archiver;
   }
 
   /** Ends one. False if the owner has no such live one, or if the one from which it is ended is not live itself. */
-  async end(owner: string, id: string, ending: Ending, by: string | null): Promise<boolean> {
+  async end(owner: string, id: string, ending: EndReason, by: string | null): Promise<boolean> {
     let moved = false;
     const ended = await this.#commit(async (tx) => {
       if (by !== null && by !== id && !(await this.#isLive(tx, owner, by))) return [];
@@ -48,7 +48,7 @@ export class Endings {
     const ended = await this.#commit(async (tx) => {
       const row = await loadLive(tx, owner, id, true);
       const atMs = this.#context.now();
-      if (row === null || present(row.rotation, token, atMs, this.#context).kind !== "reused") return [];
+      if (row === null || judgeToken(row.rotation, token, atMs, this.#context).kind !== "reused") return [];
       await this.#archiver.move(tx, row, { ending: "secret_reused", atMs });
       return [row];
     });
@@ -83,8 +83,8 @@ export class Endings {
   async endEverybody(onProgress: (ended: number) => void = () => {}): Promise<number> {
     const { db, schema, now } = this.#context;
     // An attempt whose outcome is not known may have raised it too. That ends nobody else.
-    const epoch = await transact(this.#context, (tx) => raiseEpochOfEverybody(tx, now()));
-    this.#changes.tell([{ kind: "everybody", epoch }]);
+    const epoch = await transactWithRetries(this.#context, (tx) => raiseEpochOfEverybody(tx, now()));
+    this.#invalidations.tell([{ kind: "everybody", epoch }]);
     let ended = 0;
     for (let after = ""; ;) {
       const owners = await listOwnersBefore(db.withSchema(schema), epoch, { after, limit: OWNERS_PAGE });
@@ -110,7 +110,7 @@ export class Endings {
     also?: (tx: Transaction<SignInTables>, owner: string) => Promise<void>,
   ): Promise<number> {
     let most = 0;
-    await inTurn(this.#context, owner, () =>
+    await inOwnerTurn(this.#context, owner, () =>
       this.#commit(async (tx) => {
         const { live, gone } = await this.#archiver.lockAll(tx, owner);
         await also?.(tx, owner);
@@ -128,8 +128,8 @@ export class Endings {
   async #moveBefore(owner: string, epoch: number): Promise<number> {
     const { now } = this.#context;
     let most = 0;
-    await inTurn(this.#context, owner, () =>
-      transact(this.#context, async (tx) => {
+    await inOwnerTurn(this.#context, owner, () =>
+      transactWithRetries(this.#context, async (tx) => {
         const rows = (await lockAllLive(tx, owner)).filter((row) => row.epoch < epoch);
         const atMs = now();
         for (const row of rows) await this.#archiver.move(tx, row, this.#archiver.expiryOf(row, atMs));

@@ -1,0 +1,30 @@
+import { SessionsError } from "@sessions/core/internal";
+import { databaseFault, isTimedOut } from "../../postgres/errors.ts";
+import { withTimeLimit } from "../../time-limit.ts";
+
+/**
+ * The answer of the database within a time. A fault holds nothing of the driver's text.
+ *
+ * @throws {SessionsError} `database_unreachable` if it takes longer.
+ */
+export async function withDatabaseLimit<T>(timeMs: number, work: () => Promise<T>): Promise<T> {
+  try {
+    const answer = await withTimeLimit(
+      timeMs,
+      work().then((value) => [value] as const),
+    );
+    if (answer !== undefined) return answer[0];
+  } catch (error) {
+    throw faultOf(error);
+  }
+  throw new SessionsError("database_unreachable", `It did not answer within ${timeMs} ms.`);
+}
+
+export function faultOf(error: unknown): SessionsError {
+  if (isTimedOut(error))
+    return new SessionsError("database_unreachable", "A statement took too long.", { cause: error });
+  const fault = databaseFault(error);
+  if (fault === undefined) return new SessionsError("internal", "In the keeping of sign-ins.", { cause: error });
+  if (fault.code !== "database_not_migrated") return fault;
+  return new SessionsError(fault.code, "Run signIns.migrate() once before serving.");
+}
