@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { submitElsewhere } from "../testing/begun-transfer.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
 import { away, nameOf, recordsOnDisk, result } from "../testing/disk.ts";
 
@@ -25,6 +26,28 @@ test("S13: storage cleared while its cookies stay is told as lost work of this d
   const last = open();
   await last.ready;
   expect(last.lost).toBe(false);
+});
+
+test("S13: a refused change that waits for the person counts as lost too when the browser deletes it", async () => {
+  const { server, owner, open } = away();
+  server.faults.away = false;
+  const before = open();
+  const session = before.start(transfer);
+  await session.submit("recipient", recipient);
+  await session.submit("amount", { cents: 1 });
+  server.faults.away = true;
+  server.breakStreams();
+  const mine = session.submit("amount", { cents: 2 });
+  await mine.stored;
+  submitElsewhere(server, session.id, "amount", { cents: 3 });
+  server.faults.away = false;
+  expect(await mine).toMatchObject({ status: "refused" });
+  await vi.waitFor(async () => expect(await recordsOnDisk(owner)).toMatchObject([{ pending: [], shelved: [{}] }]));
+  before.close();
+  await result(indexedDB.deleteDatabase(nameOf(owner)));
+  const after = open();
+  await after.ready;
+  expect(after.lost).toBe(true);
 });
 
 test("a device whose work the server has loses nothing with its storage, and signing out leaves no mark", async () => {

@@ -2,7 +2,7 @@
 export interface DeviceCookie {
   /** The device's id; undefined if there is no cookie. */
   readonly device: string | undefined;
-  /** Whether the device had changes that the server lacks. */
+  /** Whether the device had changes that the server lacks, or refused changes that wait for the person. */
   readonly unsent: boolean;
   /** Whether the browser has deleted such changes, and the person has not been told. */
   readonly lost: boolean;

@@ -2,7 +2,7 @@ import { delMany, entries, get } from "idb-keyval";
 import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
 import { isServerRender, type Environment } from "../environment.ts";
 import { eraseDeviceCookies, readDeviceCookie, writeDeviceCookie } from "./device-cookie.ts";
-import { emptyRecord, isUnsent, isUnsettled, type SessionRecord } from "../record/record.ts";
+import { emptyRecord, isUnsettled, type SessionRecord } from "../record/record.ts";
 import { createRecords, type Records, type RecordsOptions } from "./records.ts";
 import { mergeRecords } from "../record/merge.ts";
 
@@ -112,7 +112,7 @@ export function createStore(options: StoreOptions): Store {
 
   function changed(ids: readonly string[]): void {
     if (loaded && !gone) {
-      const unsent = [...records.all.values()].some(isUnsent);
+      const unsent = [...records.all.values()].some(isUnsettled);
       // A device that has done nothing yet needs no cookie.
       if (unsent !== cookie.unsent || lost !== cookie.lost)
         writeDeviceCookie(owner, profile, (cookie = { device, unsent, lost }));

@@ -82,7 +82,8 @@ export class DurabilityChecks {
 
   /**
    * A browser deleted the data of a device. An open tab writes its records again from memory. Without one they are lost.
-   * Returns the owners who lost unsent work.
+   * Returns the owners who lost something: a pending command that the server has not accepted, or a refused one on the
+   * shelf. A command that the server has accepted is not lost: another tab may have heard that, while the disk was frozen.
    */
   onEvicted(device: SimulatedDevice): readonly string[] {
     this.drafts.onErased(device);
@@ -94,9 +95,11 @@ export class DurabilityChecks {
       const { owner } = tracked.tab;
       const isOpen = [...device.tabs].some((tab) => tab.owner === owner);
       tracked.onDisk = false;
-      const { pending } = device.disk.recordOf(owner, tracked.session) ?? { pending: [] };
-      if (!isOpen && tracked.settled === undefined && pending.some(({ command }) => command.id === tracked.id))
-        lost.add(owner);
+      if (isOpen || this.#replies.accepted.has(`${owner} ${tracked.id}`)) continue;
+      const record = device.disk.recordOf(owner, tracked.session);
+      const isPending = record?.pending.some(({ command }) => command.id === tracked.id) ?? false;
+      const isShelved = record?.shelved.some(({ id }) => id === tracked.id) ?? false;
+      if (isPending || isShelved) lost.add(owner);
     }
     return [...lost];
   }
