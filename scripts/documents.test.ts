@@ -131,7 +131,7 @@ test("a file that does not exist is noticed", () => {
     [],
   );
   expect(
-    ["packages/core/src/session/session.ts", "session.ts", "packages/*/package.json", "{session,flow}.ts"].every(
+    ["packages/core/src/session/advance.ts", "session.ts", "packages/*/package.json", "{session,flow}.ts"].every(
       exists,
     ),
   ).toBe(true);

@@ -47,7 +47,7 @@ export type { MigrationsInto, OldFields, StepMigration } from "./flow/migration.
 export {
   listRequestSchema,
   MAX_COMMANDS,
-  MAX_KNOWN,
+  MAX_KNOWN_REVISIONS,
   MAX_SESSION_COMMANDS,
   PROTOCOL_VERSION,
   pushRequestSchema,
@@ -69,7 +69,7 @@ export {
 export { stripControlCharacters } from "./protocol/control-characters.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export { applyChange, expireIfDue, type HistoryChange } from "./session/change.ts";
-export { advance, seenBy, type Advanced, type AdvanceContext } from "./session/session.ts";
+export { advance, seenBy, type Advanced, type AdvanceContext } from "./session/advance.ts";
 export { createParser, type Parser } from "./session/parser.ts";
 export { progressOf, type Progress } from "./session/progress.ts";
 export { statuses, type Drafts, type Snapshot, type Status } from "./protocol/snapshot.ts";

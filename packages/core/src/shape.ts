@@ -2,7 +2,7 @@ import { z } from "zod";
 import { SessionsError } from "./error.ts";
 import { stepOf, type AnyFlow } from "./flow/flow.ts";
 import { sameJson, type Json } from "./json.ts";
-import { planFor } from "./session/lift.ts";
+import { stepMappingFor } from "./session/lift.ts";
 
 /** The shape of the data of a flow's version: JSON schemas (draft 2020-12) of each step, and the steps that it depends on. */
 export interface FlowShape {
@@ -71,9 +71,9 @@ function unlifted(flow: AnyFlow, shape: FlowShape, version: number, recorded: Fl
   const needed: string[] = [];
   try {
     for (const [step, before] of Object.entries(recorded.steps)) {
-      const plan = planFor(flow, version, step);
-      if (plan === null) continue;
-      needed.push(...(missing(shape, step, before, plan.step, plan) ?? []));
+      const mapping = stepMappingFor(flow, version, step);
+      if (mapping === null) continue;
+      needed.push(...(missing(shape, step, before, mapping.step, mapping) ?? []));
     }
   } catch (error) {
     if (!(error instanceof SessionsError)) throw error;
@@ -96,13 +96,13 @@ function missing(
   from: string,
   before: StepShape,
   to: string,
-  plan: { readonly again?: boolean; readonly rewritten?: boolean },
+  mapping: { readonly again?: boolean; readonly rewritten?: boolean },
 ): string[] | null {
   const after = shape.steps[to];
   if (after === undefined) return [`${from}: null, // or { to: "…" }: no step is called ${to}`];
   const changed = !sameJson(before.input, after.input);
-  const fields = changed && plan.rewritten !== true && !(plan.again === true && fits(before.input, after.input));
-  const again = !sameJson(before.output, after.output) && after.output !== null && plan.again !== true;
+  const fields = changed && mapping.rewritten !== true && !(mapping.again === true && fits(before.input, after.input));
+  const again = !sameJson(before.output, after.output) && after.output !== null && mapping.again !== true;
   if (!fields && !again) return null;
   const names = propertiesOf(after.input).map((name) => `${name}: old.${name}`);
   const rewrite = `(old) => ({ ${names.join(", ")} })`;

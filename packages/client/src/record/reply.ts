@@ -161,7 +161,7 @@ function shelve(change: ShelvedEntry): RecordUpdate {
 function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: ReplyContext): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
-    if (FORMLESS.includes(refusal.code) || !stepOf(flow, command.step)?.kept) return record;
+    if (FORMLESS.includes(refusal.code) || !stepOf(flow, command.step)?.queued) return record;
     const shown = record.snapshot.drafts[command.step] ?? {};
     const unseen = withoutSeenFields(shown, command.typed);
     // A field that the form had seen and did not submit is empty.

@@ -87,7 +87,7 @@ export function createActions(options: ActionsOptions): SessionActions {
         if (instead === undefined) drafts.keepForm(step, form, typed);
         return refusedSubmission(refusal);
       }
-      if (!flow.steps[step].kept) return confirmation.send(command);
+      if (!flow.steps[step].queued) return confirmation.send(command);
       const queued = queue(command, (inputFields(view, step) as Json) ?? null, instead);
       if (instead === undefined)
         void queued.settled.then((outcome) => isUnsettledRefusal(outcome) && drafts.keepForm(step, form, typed));

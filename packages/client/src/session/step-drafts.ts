@@ -79,7 +79,7 @@ export function createStepDrafts(options: StepDraftsOptions): StepDrafts {
   return {
     draft,
     keepForm(step, form, seenUntil) {
-      if (form === null || !stepOf(flow, step)?.kept) return;
+      if (form === null || !stepOf(flow, step)?.queued) return;
       draft(step, formAsDraft(flow, current.view(), step, form, seenUntil));
     },
   };

@@ -5,7 +5,7 @@ import { SessionsError } from "../error.ts";
 import { pickFields } from "../fields.ts";
 import type { Json } from "../json.ts";
 import type { Migrations, MigrationsInto } from "./migration.ts";
-import { namesIn, unlikeJson } from "./schema.ts";
+import { fieldNamesOf, findNonJson } from "./schema.ts";
 import type { FieldNames, Step, Steps } from "./step.ts";
 
 type StepName<S> = Extract<keyof S, string>;
@@ -233,7 +233,7 @@ export function defineFlow<
     }
     const unknown = dependsOn.find((other) => !Object.hasOwn(steps, other));
     if (unknown !== undefined) throw invalid(`step ${stepName} cannot depend on ${unknown}.`);
-    const odd = unlikeJson(input, "in") ?? unlikeJson(input, "out") ?? (output && unlikeJson(output, "out"));
+    const odd = findNonJson(input, "in") ?? findNonJson(input, "out") ?? (output && findNonJson(output, "out"));
     if (odd !== undefined) {
       const where = odd.path.join(".") || "all of it";
       const instead = odd.type === "date" ? ": z.iso.datetime() is a date as text." : ".";
@@ -288,7 +288,7 @@ export function dependents({ steps }: Pick<AnyFlow, "steps">, step: string): Rea
 
 /** The names of the fields that a step's input has; undefined when its schema takes any. */
 export function fieldNames(step: Step): readonly string[] | undefined {
-  return namesIn(step.input);
+  return fieldNamesOf(step.input);
 }
 
 /** A flow's step of this name; undefined when it has none. */

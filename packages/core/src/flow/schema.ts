@@ -16,7 +16,7 @@ const notJson: ReadonlySet<string> = new Set([
 const isIn = (schema: z.core.$ZodType): schema is z.core.$ZodTypes => "def" in schema._zod;
 
 /** The names of the fields that a schema takes; undefined when it may take any. */
-export function namesIn(schema: z.core.$ZodType): readonly string[] | undefined {
+export function fieldNamesOf(schema: z.core.$ZodType): readonly string[] | undefined {
   if (!isIn(schema)) return undefined;
   const { def } = schema._zod;
   switch (def.type) {
@@ -25,15 +25,15 @@ export function namesIn(schema: z.core.$ZodType): readonly string[] | undefined 
       return isClosed ? Object.keys(def.shape) : undefined;
     }
     case "pipe":
-      return namesIn(def.in);
+      return fieldNamesOf(def.in);
     case "lazy":
-      return namesIn(def.getter());
+      return fieldNamesOf(def.getter());
     case "union":
-      return allOf(def.options.map(namesIn));
+      return allOf(def.options.map(fieldNamesOf));
     case "intersection":
-      return allOf([def.left, def.right].map(namesIn));
+      return allOf([def.left, def.right].map(fieldNamesOf));
     default:
-      return "innerType" in def ? namesIn(def.innerType) : undefined;
+      return "innerType" in def ? fieldNamesOf(def.innerType) : undefined;
   }
 }
 
@@ -42,7 +42,7 @@ function allOf(names: readonly (readonly string[] | undefined)[]): readonly stri
 }
 
 /** The first part of a schema that can never be JSON before parsing (`in`) or after it (`out`): its path and its type. */
-export function unlikeJson(
+export function findNonJson(
   schema: z.core.$ZodType,
   side: "in" | "out",
   path: readonly string[] = [],
@@ -51,7 +51,7 @@ export function unlikeJson(
   if (!isIn(schema) || above.includes(schema)) return undefined;
   const { def } = schema._zod;
   const within = (inner: z.core.$ZodType, ...names: string[]) =>
-    unlikeJson(inner, side, [...path, ...names], [...above, schema]);
+    findNonJson(inner, side, [...path, ...names], [...above, schema]);
   const first = (found: readonly ReturnType<typeof within>[]) => found.find((each) => each !== undefined);
   // A coerced schema can make its value, such as a date, from text.
   if (notJson.has(def.type))

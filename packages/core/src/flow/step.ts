@@ -56,10 +56,10 @@ export interface Step<
   readonly fresh?: Duration;
   readonly level?: AssuranceLevel;
   /**
-   * Whether the device keeps a submission until the server has it, and offers it again if the step is cleared. False if the
-   * step has `confirm` or is sensitive.
+   * Whether a submission is queued on the device until the server has it. Its input is then also offered as a draft if the
+   * step is cleared. False if the step has `confirm` or is sensitive.
    */
-  readonly kept: boolean;
+  readonly queued: boolean;
 }
 
 export type Steps = Record<string, Step>;
@@ -78,7 +78,7 @@ export function step<
 >(options: StepOptions<Input, Output, DependsOn, Sensitive>): Step<Input, Output, NoInfer<DependsOn>, Sensitive> {
   const { dependsOn = [], confirm = false, sensitive = false } = options;
   // The type parameters of an option that is left out have their defaults.
-  return { ...options, dependsOn, confirm, sensitive, kept: !confirm && !sensitive } as Step<
+  return { ...options, dependsOn, confirm, sensitive, queued: !confirm && !sensitive } as Step<
     Input,
     Output,
     NoInfer<DependsOn>,

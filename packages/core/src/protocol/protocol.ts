@@ -11,7 +11,7 @@ export const PROTOCOL_VERSION = 1;
 export const MAX_COMMANDS = 100;
 
 /** How many revisions one `watch` may name. */
-export const MAX_KNOWN = 1_000;
+export const MAX_KNOWN_REVISIONS = 1_000;
 
 /** How many commands other than drafts one session may take in its life. */
 export const MAX_SESSION_COMMANDS = 1_000;
@@ -91,8 +91,8 @@ export const watchRequestSchema = z.object({
   /** The revisions that the client has, by session. The server sends only newer ones. */
   known: z
     .custom<Readonly<Record<string, number>>>(
-      (known) => typeof known === "object" && known !== null && Object.keys(known).length <= MAX_KNOWN,
-      `Up to ${MAX_KNOWN} revisions by session.`,
+      (known) => typeof known === "object" && known !== null && Object.keys(known).length <= MAX_KNOWN_REVISIONS,
+      `Up to ${MAX_KNOWN_REVISIONS} revisions by session.`,
     )
     .pipe(z.record(idSchema, z.int())),
   /** Asks only for sessions with older ids, for which `changes` had no room. It is the id of that reply's last snapshot. */

@@ -45,13 +45,13 @@ export function applyChange(
   change: HistoryChange,
   context: ChangeContext & { readonly command: string; readonly session: string },
 ): Snapshot {
-  if (change.kind === "start") return begin(flow, context.session, context);
+  if (change.kind === "start") return startSession(flow, context.session, context);
   if (before === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
   const session = { ...before, ...change.lifted };
-  if (change.kind === "lift") return touch(flow, session, context);
-  if (change.kind === "end" && change.status === "expired") return expired(session);
-  if (change.kind === "end") return end(touch(flow, session, context), change.status);
-  return submitted(flow, session, change, context);
+  if (change.kind === "lift") return nextRevisionOf(flow, session, context);
+  if (change.kind === "end" && change.status === "expired") return expireSession(session);
+  if (change.kind === "end") return endSession(nextRevisionOf(flow, session, context), change.status);
+  return applySubmission(flow, session, change, context);
 }
 
 /**
@@ -60,10 +60,10 @@ export function applyChange(
  * that revision.
  */
 export function expireIfDue(session: Snapshot, nowMs: number): Snapshot {
-  return session.status === "active" && Date.parse(session.expiresAt) <= nowMs ? expired(session) : session;
+  return session.status === "active" && Date.parse(session.expiresAt) <= nowMs ? expireSession(session) : session;
 }
 
-export function begin(flow: AnyFlow, id: string, context: ChangeContext): Snapshot {
+export function startSession(flow: AnyFlow, id: string, context: ChangeContext): Snapshot {
   const at = iso(context.nowMs);
   return {
     id,
@@ -86,7 +86,7 @@ export function begin(flow: AnyFlow, id: string, context: ChangeContext): Snapsh
 }
 
 /** The session after a submission, and after its completion if no step on the path is left. */
-export function submitted(
+export function applySubmission(
   flow: AnyFlow,
   session: Snapshot,
   change: Extract<HistoryChange, { kind: "submit" }>,
@@ -97,9 +97,8 @@ export function submitted(
   const keep = <T>(record: Record<string, T>) => pickFields(record, (name) => name !== step && !cleared.has(name));
 
   const data = { ...keep(session.data), [step]: change.data };
-  const touched = touch(flow, session, context);
   const next: Snapshot = {
-    ...touched,
+    ...nextRevisionOf(flow, session, context),
     data,
     inputs: { ...keep(session.inputs), ...(change.input !== undefined && { [step]: change.input }) },
     outputs: keep(session.outputs),
@@ -119,7 +118,7 @@ export function submitted(
   if (current !== null) return next;
   const onPath = <T>(record: Record<string, T>) => pickFields(record, (name) => path.includes(name));
   return {
-    ...end(next, "completed"),
+    ...endSession(next, "completed"),
     data: onPath(next.data),
     inputs: onPath(next.inputs),
     outputs: onPath(next.outputs),
@@ -127,16 +126,16 @@ export function submitted(
   };
 }
 
-export function end(session: Snapshot, status: Exclude<Status, "active">): Snapshot {
+export function endSession(session: Snapshot, status: Exclude<Status, "active">): Snapshot {
   return { ...session, status, endedAt: session.updatedAt, drafts: {} };
 }
 
-function expired(session: Snapshot): Snapshot {
+function expireSession(session: Snapshot): Snapshot {
   return { ...session, revision: session.revision + 1, status: "expired", endedAt: session.expiresAt, drafts: {} };
 }
 
 /** The session at its next revision, with new times. */
-export function touch(flow: AnyFlow, session: Snapshot, context: ChangeContext): Snapshot {
+export function nextRevisionOf(flow: AnyFlow, session: Snapshot, context: ChangeContext): Snapshot {
   // A clock that steps back must not move a session's times back with it.
   const nowMs = Math.max(context.nowMs, Date.parse(session.updatedAt));
   const latestMs = Date.parse(session.startedAt) + flow.absoluteMs;

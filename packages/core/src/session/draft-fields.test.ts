@@ -3,7 +3,7 @@ import { z } from "zod";
 import { commandSchema, type DraftCommand } from "../protocol/command.ts";
 import { fieldValues } from "./drafts.ts";
 import { MAX_INPUT_LENGTH, type Json } from "../json.ts";
-import { advance } from "./session.ts";
+import { advance } from "./advance.ts";
 import { nextStamp } from "../protocol/stamp.ts";
 import { type Step } from "../flow/step.ts";
 import { accepted } from "../testing/accepted.ts";

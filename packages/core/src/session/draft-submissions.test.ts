@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { advance, seenBy } from "./session.ts";
+import { advance, seenBy } from "./advance.ts";
 import { nextStamp } from "../protocol/stamp.ts";
 import { accepted } from "../testing/accepted.ts";
 import { devices, START_MS } from "../testing/commands.ts";

@@ -68,7 +68,7 @@ export function draftsAfter(
 export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: ReadonlySet<string>): Snapshot["drafts"] {
   const drafts = { ...session.drafts };
   for (const name of cleared) {
-    if (!stepOf(flow, name)!.kept || session.submissions[name] === undefined) continue;
+    if (!stepOf(flow, name)!.queued || session.submissions[name] === undefined) continue;
     drafts[name] = mergeFields(drafts[name] ?? {}, asDraft(session, name));
   }
   return drafts;

@@ -4,7 +4,7 @@ import { pickFields } from "../fields.ts";
 import { boundedIssues } from "../issues.ts";
 import { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Json } from "../json.ts";
 import type { Refusal } from "../refusal.ts";
-import { namesIn } from "../flow/schema.ts";
+import { fieldNamesOf } from "../flow/schema.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import type { Step } from "../flow/step.ts";
 
@@ -77,7 +77,7 @@ function misbehaving(step: string, how: string, cause?: unknown): SessionsError 
 
 /** The input without the fields that the schema does not have. */
 function known(schema: z.ZodType, input: Json): Json {
-  const names = namesIn(schema);
+  const names = fieldNamesOf(schema);
   if (names === undefined || input === null || typeof input !== "object" || Array.isArray(input)) return input;
   const has = new Set(names);
   return pickFields(input as Record<string, Json>, (name) => has.has(name));

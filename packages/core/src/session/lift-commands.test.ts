@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { applyChange } from "./change.ts";
-import { advance } from "./session.ts";
+import { advance } from "./advance.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { START_MS } from "../testing/commands.ts";
 import { walks, type Turn } from "../testing/walk.ts";

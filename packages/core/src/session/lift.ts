@@ -19,11 +19,11 @@ export type Lifted = Pick<Snapshot, "version" | "data" | "inputs" | "outputs" | 
 /** The part of a session that a person sees in its forms. */
 export type ShownSession = Pick<Snapshot, "version" | "data" | "inputs" | "drafts">;
 
-/** A command to a session that exists already. */
-export type Continuing = Exclude<Command, StartCommand>;
+/** A command to a session that has started. */
+export type LaterCommand = Exclude<Command, StartCommand>;
 
 /** The place of an earlier version's step in this version. */
-export interface StepPlan {
+export interface StepMapping {
   readonly step: string;
   /** Undefined when the flow has no step of that name. */
   readonly definition: Step | undefined;
@@ -54,19 +54,19 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   let drafts = liftDrafts(flow, version, session.drafts, {}, { ...session, drafts: {} });
 
   for (const [from, old] of Object.entries(session.data)) {
-    const plan = planFor(flow, version, from);
-    if (plan === null) continue;
-    const { step, definition } = plan;
-    if (definition === undefined) throw plan.fault("the flow has no such step.");
+    const mapping = stepMappingFor(flow, version, from);
+    if (mapping === null) continue;
+    const { step, definition } = mapping;
+    if (definition === undefined) throw mapping.fault("the flow has no such step.");
     const submission = session.submissions[from]!;
     const { sensitive } = submission;
     const typed = submittedInput(session, from)!;
     // Of a sensitive step only the parsed value is kept, and a parsed value is never parsed again.
     const isLost = sensitive && typed === null && Object.hasOwn(session.inputs, from);
     // Sensitive data was never sent to a device, so a form could not show it.
-    if (plan.again || isLost || (sensitive && !definition.sensitive)) {
+    if (mapping.again || isLost || (sensitive && !definition.sensitive)) {
       for (const name of dependents(flow, step)) cleared.add(name);
-      if (active && definition.kept && !sensitive) {
+      if (active && definition.queued && !sensitive) {
         drafts = liftDrafts(flow, version, { [from]: asDraft(session, from) }, drafts);
       }
       continue;
@@ -75,13 +75,13 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     const isWithheld = definition.sensitive && old === null;
     const parsed = isWithheld
       ? { ok: true as const, value: old }
-      : parseInput(definition, step, carryInput(plan, typed));
-    if (!parsed.ok) throw plan.fault("the schema refuses what it holds.");
-    if (Object.hasOwn(lifted.data, step)) throw plan.fault("another step became the same.");
+      : parseInput(definition, step, migrateInput(mapping, typed));
+    if (!parsed.ok) throw mapping.fault("the schema refuses what it holds.");
+    if (Object.hasOwn(lifted.data, step)) throw mapping.fault("another step became the same.");
     if (definition.output !== undefined) {
       const output = session.outputs[from];
       if (!sameJson(definition.output.safeParse(output).data, output ?? null))
-        throw plan.fault("its output does not fit.");
+        throw mapping.fault("its output does not fit.");
       lifted.outputs[step] = output!;
     }
     lifted.data[step] = parsed.value;
@@ -112,22 +112,25 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
  *
  * @throws {SessionsError} `migration_failed`
  */
-export function liftCommand(flow: AnyFlow, command: Continuing, session: Snapshot): Continuing | Refusal {
+export function liftCommand(flow: AnyFlow, command: LaterCommand, session: Snapshot): LaterCommand | Refusal {
   const { version } = command;
   if (version === flow.version) return command;
   const now = { ...command, version: flow.version };
   if (now.kind === "cancel") return now;
-  const plan = planFor(flow, version, now.step);
-  if (plan?.definition === undefined) return { code: "unknown_step", step: now.step };
-  const { step } = plan;
-  const seen = Object.entries(now.seen ?? {}).map(([name, by]) => [planFor(flow, version, name)?.step ?? name, by]);
+  const mapping = stepMappingFor(flow, version, now.step);
+  if (mapping?.definition === undefined) return { code: "unknown_step", step: now.step };
+  const { step } = mapping;
+  const seen = Object.entries(now.seen ?? {}).map(([name, by]) => [
+    stepMappingFor(flow, version, name)?.step ?? name,
+    by,
+  ]);
   const lifted = { ...now, step, ...(now.seen && { seen: Object.fromEntries(seen) }) };
   if (lifted.kind === "draft")
-    return { ...lifted, fields: liftFields(plan, lifted.fields, shownFields(session, version, now.step)) };
+    return { ...lifted, fields: liftFields(mapping, lifted.fields, shownFields(session, version, now.step)) };
   // A person who confirms a step must have seen it in this version.
-  if (plan.definition.confirm) return { code: "outdated", given: version, current: flow.version };
-  if (plan.again) return { code: "invalid_input", step, issues: [] };
-  return { ...lifted, input: carryInput(plan, lifted.input) };
+  if (mapping.definition.confirm) return { code: "outdated", given: version, current: flow.version };
+  if (mapping.again) return { code: "invalid_input", step, issues: [] };
+  return { ...lifted, input: migrateInput(mapping, lifted.input) };
 }
 
 /**
@@ -141,8 +144,8 @@ export function liftInput(
   from: string,
   input: Json,
 ): { readonly step: string; readonly input: Json } | null {
-  const plan = planFor(flow, version, from);
-  return plan && { step: plan.step, input: carryInput(plan, input) };
+  const mapping = stepMappingFor(flow, version, from);
+  return mapping && { step: mapping.step, input: migrateInput(mapping, input) };
 }
 
 /**
@@ -160,10 +163,10 @@ export function liftDrafts(
 ): Drafts {
   const lifted = { ...others };
   for (const [from, fields] of Object.entries(drafts)) {
-    const plan = planFor(flow, version, from);
-    if (plan === null || plan.definition?.sensitive) continue;
-    const found = liftFields(plan, fields, shownFields(session, version, from));
-    lifted[plan.step] = mergeFields(lifted[plan.step] ?? {}, found);
+    const mapping = stepMappingFor(flow, version, from);
+    if (mapping === null || mapping.definition?.sensitive) continue;
+    const found = liftFields(mapping, fields, shownFields(session, version, from));
+    lifted[mapping.step] = mergeFields(lifted[mapping.step] ?? {}, found);
   }
   return lifted;
 }
@@ -178,13 +181,13 @@ function shownFields(session: ShownSession | undefined, version: number, step: s
 const MAX_TRIED = 300_000;
 
 /** A new field gets the newest stamp of the fields that it is made of. The migration runs without each field, to find those. */
-function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): FieldDrafts {
+function liftFields(mapping: StepMapping, fields: FieldDrafts, beside: OldFields): FieldDrafts {
   const entries = Object.entries(fields);
   const typed: OldFields = { ...beside, ...fieldValues(fields) };
-  const made = plan.migrateFields(typed);
+  const made = mapping.migrateFields(typed);
   const [first] = entries;
   if (first === undefined) return fields;
-  if (!plan.rewritten) return pickFields(fields, plan.has);
+  if (!mapping.rewritten) return pickFields(fields, mapping.has);
 
   // A field that a migration adds must not win over typed input.
   const never = minStamp(first[1].at);
@@ -198,7 +201,7 @@ function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): Fie
     const others = [(field: string) => beside[field], () => "x", () => 1, () => true];
     const tries = isEmptied ? others.map((other) => mapFields(emptied, (_, field) => other(field))) : [];
     for (const tried of [{}, ...tries]) {
-      const got = attempt(plan, { ...rest, ...tried });
+      const got = migratedOrEmpty(mapping, { ...rest, ...tried });
       for (const field of Object.keys(isEmptied ? { ...made, ...got } : made)) {
         const slot = slotFor(field);
         if (slot.at > (newest.get(field)?.at ?? never) && !sameJson(got[field], made[field])) newest.set(field, slot);
@@ -220,9 +223,9 @@ function liftFields(plan: StepPlan, fields: FieldDrafts, beside: OldFields): Fie
 }
 
 /** The result of a migration for other fields; no fields if it throws. */
-function attempt(plan: StepPlan, fields: OldFields): Record<string, Json> {
+function migratedOrEmpty(mapping: StepMapping, fields: OldFields): Record<string, Json> {
   try {
-    return plan.migrateFields(fields);
+    return mapping.migrateFields(fields);
   } catch {
     return {};
   }
@@ -233,7 +236,7 @@ function attempt(plan: StepPlan, fields: OldFields): Record<string, Json> {
  *
  * @throws {SessionsError} `migration_failed` when a version has no migration.
  */
-export function planFor(flow: AnyFlow, version: number, from: string): StepPlan | null {
+export function stepMappingFor(flow: AnyFlow, version: number, from: string): StepMapping | null {
   const rewrites: ((old: OldFields) => OldFields)[] = [];
   const fault = (detail: string) =>
     new SessionsError("migration_failed", `Flow ${flow.name} ${version} to ${flow.version}, step ${from}: ${detail}`);
@@ -244,10 +247,10 @@ export function planFor(flow: AnyFlow, version: number, from: string): StepPlan 
     if (steps === undefined) throw fault(`version ${number} has no migration.`);
     const given = Object.hasOwn(steps, step) ? steps[step] : {};
     if (given === null) return null;
-    const plan = typeof given === "function" ? { fields: given } : given!;
-    if (plan.fields) rewrites.push(plan.fields);
-    again ||= plan.again === true;
-    step = plan.to ?? step;
+    const migration = typeof given === "function" ? { fields: given } : given!;
+    if (migration.fields) rewrites.push(migration.fields);
+    again ||= migration.again === true;
+    step = migration.to ?? step;
   }
   const definition = stepOf(flow, step);
   const rewritten = rewrites.length > 0;
@@ -274,8 +277,8 @@ export function planFor(flow: AnyFlow, version: number, from: string): StepPlan 
   return { step, definition, again, rewritten, has, migrateFields, fault };
 }
 
-function carryInput(plan: StepPlan, input: Json): Json {
-  return isFields(input) ? plan.migrateFields(input) : input;
+function migrateInput(mapping: StepMapping, input: Json): Json {
+  return isFields(input) ? mapping.migrateFields(input) : input;
 }
 
 function isFields(value: Json): value is Record<string, Json> {

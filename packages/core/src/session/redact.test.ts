@@ -6,7 +6,7 @@ import { defineFlow, type AnyFlow } from "../flow/flow.ts";
 import type { Json } from "../json.ts";
 import { liftSession } from "./lift.ts";
 import { progressOf } from "./progress.ts";
-import { advance } from "./session.ts";
+import { advance } from "./advance.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
 import { accepted } from "../testing/accepted.ts";

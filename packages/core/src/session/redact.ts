@@ -1,6 +1,6 @@
 import { mapFields, pickFields } from "../fields.ts";
 import type { AnyFlow } from "../flow/flow.ts";
-import { planFor } from "./lift.ts";
+import { stepMappingFor } from "./lift.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 
 /**
@@ -22,7 +22,7 @@ function isSensitive(flow: AnyFlow | undefined, { version, submissions }: Snapsh
   if (submissions[step]?.sensitive) return true;
   if (flow === undefined || version >= flow.version) return false;
   try {
-    return planFor(flow, version, step)?.definition?.sensitive ?? false;
+    return stepMappingFor(flow, version, step)?.definition?.sensitive ?? false;
   } catch {
     // Without a migration the step's place in this version is not known.
     return true;

@@ -1,5 +1,5 @@
 import type { Snapshot } from "../protocol/snapshot.ts";
-import type { Advanced } from "../session/session.ts";
+import type { Advanced } from "../session/advance.ts";
 
 /** The session after a command. @throws {Error} if the command was refused. */
 export function accepted(result: Advanced): Snapshot {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { DraftCommand, SubmitCommand } from "../protocol/command.ts";
 import { defineFlow, type AnyFlow } from "../flow/flow.ts";
 import { toStorableJson, type Json } from "../json.ts";
-import { advance, seenBy } from "../session/session.ts";
+import { advance, seenBy } from "../session/advance.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { draftFieldOf } from "../protocol/draft-field.ts";
 import { MAX_CLOCK_LEAD_MS, nextStamp, type Stamp } from "../protocol/stamp.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Command } from "../protocol/command.ts";
 import { defineFlow, type AnyFlow } from "../flow/flow.ts";
 import type { Json } from "../json.ts";
-import { advance, seenBy } from "../session/session.ts";
+import { advance, seenBy } from "../session/advance.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
 import { accepted } from "./accepted.ts";

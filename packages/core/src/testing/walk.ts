@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { z } from "zod";
 import type { Command, Device } from "../protocol/command.ts";
 import { defineFlow, type AnyFlow } from "../flow/flow.ts";
-import { advance, seenBy, type Advanced, type AdvanceContext } from "../session/session.ts";
+import { advance, seenBy, type Advanced, type AdvanceContext } from "../session/advance.ts";
 import { progressOf } from "../session/progress.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { nextStamp } from "../protocol/stamp.ts";

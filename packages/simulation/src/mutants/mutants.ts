@@ -142,7 +142,7 @@ export const mutants: readonly Mutant[] = [
   },
   one(
     "accept a command after the deadline",
-    "core/src/session/session.ts",
+    "core/src/session/advance.ts",
     "const { status, expiresAt } = expireIfDue(session, context.nowMs);",
     "const { status, expiresAt } = session;",
   ),
@@ -212,10 +212,10 @@ export const mutants: readonly Mutant[] = [
   one(
     "read an earlier version's step as this one's",
     "core/src/session/lift.ts",
-    "parseInput(definition, step, carryInput(plan, typed))",
+    "parseInput(definition, step, migrateInput(mapping, typed))",
     "({ ok: true as const, value: old })",
   ),
-  one("keep a step's old name", "core/src/session/lift.ts", "step = plan.to ?? step;", ""),
+  one("keep a step's old name", "core/src/session/lift.ts", "step = migration.to ?? step;", ""),
   one(
     "drop commands that were queued by another version",
     "client/src/record/lift.ts",

@@ -35,7 +35,7 @@ export function checkProofs(flow: AnyFlow): void {
       throw invalid(name, "has a `level` that is none of aal1, aal2 and aal3.");
     }
     // A step that is queued may be sent when nobody is there to prove anything.
-    if (step.kept && asksForProof(flow, name))
+    if (step.queued && asksForProof(flow, name))
       throw invalid(name, "asks for a proof, and needs `confirm` or `sensitive`.");
   }
 }

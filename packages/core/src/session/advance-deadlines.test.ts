@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow } from "../flow/flow.ts";
 import { expireIfDue } from "./change.ts";
-import { advance } from "./session.ts";
+import { advance } from "./advance.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
 import { accepted } from "../testing/accepted.ts";

@@ -7,7 +7,7 @@ import { parseInput, submittedInput } from "./input.ts";
 import type { Json } from "../json.ts";
 import { liftSession } from "./lift.ts";
 import { applyChange, type HistoryChange } from "./change.ts";
-import { advance, seenBy } from "./session.ts";
+import { advance, seenBy } from "./advance.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step, type Step } from "../flow/step.ts";
 import { START_MS, devices, draft, idOf, start, submit, typedBy } from "../testing/commands.ts";

@@ -1,12 +1,20 @@
 import type { CancelCommand, Command, DraftCommand, StartCommand, SubmitCommand } from "../protocol/command.ts";
-import { expireIfDue, begin, end, submitted, touch, type HistoryChange, type ChangeContext } from "./change.ts";
+import {
+  expireIfDue,
+  startSession,
+  endSession,
+  applySubmission,
+  nextRevisionOf,
+  type HistoryChange,
+  type ChangeContext,
+} from "./change.ts";
 import { mergeDraft, storableDraft, typedSince } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
 import { fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
 import { notStorable, parseInput, submittedInput } from "./input.ts";
 import { boundedIssues } from "../issues.ts";
 import { sameJson } from "../json.ts";
-import { liftCommand, liftSession, type Continuing } from "./lift.ts";
+import { liftCommand, liftSession, type LaterCommand } from "./lift.ts";
 import type { Parser } from "./parser.ts";
 import type { Refusal } from "../refusal.ts";
 import { clampStamp } from "../protocol/stamp.ts";
@@ -46,9 +54,9 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
   if (session.version > flow.version) return outdated(flow, session.version);
   try {
     const lifted = liftSession(flow, session);
-    const now = liftCommand(flow, command, session);
-    if ("code" in now) return refuse(now);
-    const advanced = judge(flow, lifted, now, context);
+    const liftedCommand = liftCommand(flow, command, session);
+    if ("code" in liftedCommand) return refuse(liftedCommand);
+    const advanced = judge(flow, lifted, liftedCommand, context);
     return lifted === session || !advanced.accepted ? advanced : afterLift(session, lifted, advanced);
   } catch (error) {
     const fault = error instanceof SessionsError && error.code === "migration_failed" ? error : undefined;
@@ -69,7 +77,7 @@ function afterLift(session: Snapshot, lifted: Snapshot, advanced: Extract<Advanc
   return { ...advanced, change: { ...change, lifted: { version, data, inputs, outputs, submissions } } };
 }
 
-function judge(flow: AnyFlow, session: Snapshot, command: Continuing, context: AdvanceContext): Advanced {
+function judge(flow: AnyFlow, session: Snapshot, command: LaterCommand, context: AdvanceContext): Advanced {
   switch (command.kind) {
     case "submit":
       return submit(flow, session, command, context);
@@ -90,7 +98,7 @@ function start(flow: AnyFlow, command: StartCommand, context: AdvanceContext): A
   if (command.flow !== flow.name) return refuse({ code: "flow_not_served", flow: command.flow });
   return {
     accepted: true,
-    session: begin(flow, command.session, context),
+    session: startSession(flow, command.session, context),
     change: { kind: "start", version: flow.version },
   };
 }
@@ -123,7 +131,11 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, contex
     // A stamp of a clock that runs ahead must not make all later typing look older.
     ...(typed !== undefined && { typed: typed.map((at) => clampStamp(at, context.nowMs)) }),
   } as const;
-  return { accepted: true, session: submitted(flow, session, change, { ...context, command: command.id }), change };
+  return {
+    accepted: true,
+    session: applySubmission(flow, session, change, { ...context, command: command.id }),
+    change,
+  };
 }
 
 function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, context: AdvanceContext): Advanced {
@@ -145,9 +157,10 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, context:
   if (!typed.ok) return refuse(notStorable(step, typed));
 
   const seen = command.seen && (command.seen[step] ?? null);
-  const stands = session.submissions[step];
+  const submission = session.submissions[step];
   const fields = typedSince(command.fields, session, step, context.nowMs);
-  const unseen = seen !== undefined && stands && stands.command !== seen && stands.device.id !== context.device.id;
+  const unseen =
+    seen !== undefined && submission && submission.command !== seen && submission.device.id !== context.device.id;
   if (unseen && Object.keys(fields).length > 0) {
     return refuse({ code: "conflict", step, changed: [step], theirs: submittedInput(session, step)! });
   }
@@ -158,13 +171,13 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, context:
   if (sameJson(before, merged)) return { accepted: true, session, change: null };
 
   const drafts = { ...session.drafts, [step]: merged };
-  return { accepted: true, session: touch(flow, { ...session, drafts }, context), change: null };
+  return { accepted: true, session: nextRevisionOf(flow, { ...session, drafts }, context), change: null };
 }
 
 function cancel(flow: AnyFlow, session: Snapshot, _command: CancelCommand, context: AdvanceContext): Advanced {
   return {
     accepted: true,
-    session: end(touch(flow, session, context), "cancelled"),
+    session: endSession(nextRevisionOf(flow, session, context), "cancelled"),
     change: { kind: "end", status: "cancelled" },
   };
 }

@@ -5,7 +5,7 @@ import type { AnyFlow } from "../flow/flow.ts";
 import type { Json } from "../json.ts";
 import { refusalSchema } from "../refusal.ts";
 import { expireIfDue } from "./change.ts";
-import { advance, seenBy } from "./session.ts";
+import { advance, seenBy } from "./advance.ts";
 import { progressOf } from "./progress.ts";
 import { snapshotSchema, type Snapshot } from "../protocol/snapshot.ts";
 import { cancel, devices, idOf } from "../testing/commands.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow } from "../flow/flow.ts";
 import type { Json } from "../json.ts";
-import { advance, seenBy } from "./session.ts";
+import { advance, seenBy } from "./advance.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import { step } from "../flow/step.ts";
 import { accepted } from "../testing/accepted.ts";

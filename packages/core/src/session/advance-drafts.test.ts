@@ -4,7 +4,7 @@ import { z } from "zod";
 import { commandSchema, type DraftCommand } from "../protocol/command.ts";
 import { fieldValues } from "./drafts.ts";
 import { defineFlow } from "../flow/flow.ts";
-import { advance } from "./session.ts";
+import { advance } from "./advance.ts";
 import { MAX_CLOCK_LEAD_MS, nextStamp } from "../protocol/stamp.ts";
 import { step } from "../flow/step.ts";
 import { accepted } from "../testing/accepted.ts";
