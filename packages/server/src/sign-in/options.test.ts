@@ -20,6 +20,8 @@ test.each<readonly [option: string, value: string, given: object]>([
   ["origins[1]", '"app.example"', { origins: ["https://app.example", "app.example"] }],
   ["origins[0]", '"*"', { origins: ["*"] }],
   ["trustProxy", '"yes"', { trustProxy: "yes" }],
+  ["cookieName", '"__Host-x"', { cookieName: "__Host-x" }],
+  ["cookieName", '"a; Domain=b"', { cookieName: "a; Domain=b" }],
   ["locate", "null", { locate: null }],
   ["signal", '"revoke"', { signal: "revoke" }],
   ["now", "0", { now: 0 }],

@@ -48,6 +48,11 @@ export interface SignInsOptions {
    * signal: ({ kind }) => (kind === "device_changed" ? "revoke" : "note")
    */
   readonly signal?: (signal: Signal) => SignalDecision;
+  /**
+   * The cookie's name. Browsers keep the cookie as `__Host-` and this name. Default `"sign-in"`. Two `createSignIns` on one
+   * host need two names.
+   */
+  readonly cookieName?: string;
   /** Other origins whose pages may ask for changes, such as `["https://app.bank.example"]`. */
   readonly origins?: readonly string[];
   /**
@@ -80,6 +85,7 @@ export interface CheckedOptions {
   readonly cacheBytes: number;
   readonly origins: readonly string[];
   readonly trustProxy: boolean;
+  readonly cookieName: string;
   readonly locate: (request: RequestHead) => string | null;
   readonly sealing: Sealing | undefined;
   readonly decide: ((signal: Signal) => SignalDecision) | undefined;
@@ -90,8 +96,12 @@ export interface CheckedOptions {
 /** @throws {SessionsError} `configuration_invalid`, which names the option and its value. */
 export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const { schema = "sessions", leaseMs = 10_000, cacheBytes = 32 * 1024 * 1024, trustProxy = false } = options;
+  const { cookieName = "sign-in" } = options;
   const { atMost = { perOwner: 100, beyond: "end-oldest" }, rotate = "1d", origins = [] } = options;
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) throw invalid("schema", schema, "a lower-case Postgres name");
+  if (!/^[a-z][a-z0-9-]{0,40}$/.test(cookieName)) {
+    throw invalid("cookieName", cookieName, 'up to 41 lower-case letters, digits and "-", such as "staff-sign-in"');
+  }
   const rotateMs = typeof rotate === "string" ? durationMs(rotate) : undefined;
   if (rotateMs === undefined || rotateMs <= MIN_ROTATE_MS) {
     throw invalid("rotate", rotate, 'a duration of more than 15 minutes, such as "1d"');
@@ -116,7 +126,20 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const decide = options.signal && decisionOf(options.signal, report);
   const sealing = options.seal && sealingOf(options.seal);
   const times = { lifetime, rotateMs, leaseMs };
-  return { schema, ...times, atMost, cacheBytes, origins, trustProxy, locate, decide, sealing, now, report };
+  return {
+    schema,
+    ...times,
+    atMost,
+    cacheBytes,
+    origins,
+    trustProxy,
+    cookieName,
+    locate,
+    decide,
+    sealing,
+    now,
+    report,
+  };
 }
 
 /** A place is a help. Without it a person can still sign in. */

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { fetchRequest, refusedResponse, respondWith } from "./adapters/fetch.ts";
 import { addOnSend, nodeRequest, refuse } from "./adapters/node.ts";
-import { originOf } from "./adapters/origin.ts";
-import type { RequestHead, RequestHeaders } from "./request/request-head.ts";
+import { originOf, type RequestOptions } from "./adapters/origin.ts";
+import { cookieNameOf } from "./request/cookies.ts";
+import type { RequestHeaders, VisitRequest } from "./request/request-head.ts";
 import { openVisit, type OpenOptions } from "./visit/open-visit.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
@@ -10,8 +11,7 @@ import { VisitHeaders } from "./visit/visit-headers.ts";
 import { VisitError } from "./visit/visit-error.ts";
 import { createTokenWriter } from "./visit/token-writer.ts";
 
-export interface VisitsOptions extends OpenOptions {
-  readonly trustProxy: boolean;
+export interface VisitsOptions extends OpenOptions, RequestOptions {
   /** How long a sign-in lasts from its last proof, in milliseconds. */
   readonly absoluteMs: number;
 }
@@ -28,7 +28,7 @@ export class Visits {
   /** @throws {VisitError} */
   ofNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit> {
     return this.#once(req, () => {
-      const request = nodeRequest(req, this.#options.trustProxy);
+      const request = nodeRequest(req, this.#options);
       const visitHeaders = this.#headersFor(request);
       addOnSend(res, visitHeaders);
       return openVisit(this.#options, request, visitHeaders);
@@ -50,7 +50,7 @@ export class Visits {
     const outer = this.#opened.get(request);
     // Whoever opened the visit adds its headers to the answer.
     if (outer) return respond(await outer);
-    const visitRequest = fetchRequest(request, this.#options.trustProxy);
+    const visitRequest = fetchRequest(request, this.#options);
     const visitHeaders = this.#headersFor(visitRequest);
     try {
       const visit = await this.#once(request, () => openVisit(this.#options, visitRequest, visitHeaders));
@@ -66,7 +66,8 @@ export class Visits {
   ofHeaders(headers: RequestHeaders): Promise<ReadOnlyVisit> {
     const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http";
     const origin = originOf(headers, { host: headers.get("host"), scheme, trustProxy: false });
-    const request: RequestHead = { method: "GET", origin, headers };
+    const cookieName = cookieNameOf({ headers, origin }, { ...this.#options, isDirect: true });
+    const request: VisitRequest = { method: "GET", origin, headers, cookieName };
     return openVisit(this.#options, request, this.#headersFor(request));
   }
 
@@ -81,7 +82,7 @@ export class Visits {
     return opened;
   }
 
-  #headersFor(request: RequestHead): VisitHeaders {
+  #headersFor(request: VisitRequest): VisitHeaders {
     return new VisitHeaders(createTokenWriter({ ...this.#options, request }));
   }
 }

@@ -1,13 +1,19 @@
 import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
 import { refusalOf, type VisitError } from "../visit/visit-error.ts";
-import type { RequestHead } from "../request/request-head.ts";
-import { originOf } from "./origin.ts";
+import { cookieNameOf } from "../request/cookies.ts";
+import type { VisitRequest } from "../request/request-head.ts";
+import { originOf, type RequestOptions } from "./origin.ts";
 
-export function fetchRequest({ method, url, headers }: Request, trustProxy: boolean): RequestHead {
+export function fetchRequest(
+  { method, url, headers }: Request,
+  { trustProxy, cookieName }: RequestOptions,
+): VisitRequest {
   const { host, protocol } = new URL(url);
   // A server may make the URL of its own name. The browser's name for it is in the header.
   const named = headers.get("host") ?? host;
-  return { method, origin: originOf(headers, { host: named, scheme: protocol.slice(0, -1), trustProxy }), headers };
+  const origin = originOf(headers, { host: named, scheme: protocol.slice(0, -1), trustProxy });
+  // A `Request` tells nothing of its connection.
+  return { method, origin, headers, cookieName: cookieNameOf({ headers, origin }, { cookieName, isDirect: true }) };
 }
 
 /** The response with the visit's headers. It is the same object if its headers can be changed. */

@@ -2,21 +2,27 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import onHeaders from "on-headers";
 import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
 import { refusalOf, type VisitError } from "../visit/visit-error.ts";
-import type { RequestHead, RequestHeaders } from "../request/request-head.ts";
-import { originOf } from "./origin.ts";
+import { cookieNameOf } from "../request/cookies.ts";
+import { isLoopback } from "../request/local-request.ts";
+import type { RequestHeaders, VisitRequest } from "../request/request-head.ts";
+import { originOf, type RequestOptions } from "./origin.ts";
 
 /** A request of node:http, node:https, or node:http2 through its compatible API. */
-export function nodeRequest(req: IncomingMessage, trustProxy: boolean): RequestHead {
+export function nodeRequest(req: IncomingMessage, { trustProxy, cookieName }: RequestOptions): VisitRequest {
   const headers: RequestHeaders = { get: (name) => valueOf(req.headers[name.toLowerCase()]) };
   const isEncrypted = "encrypted" in req.socket && req.socket.encrypted === true;
+  const origin = originOf(headers, {
+    host: headers.get("host") ?? headers.get(":authority"),
+    scheme: isEncrypted ? "https" : "http",
+    trustProxy,
+  });
+  // No browser speaks HTTP/1.0, and some proxies do. A Unix socket has no address.
+  const isDirect = isLoopback(req.socket.remoteAddress ?? "") && req.httpVersion !== "1.0";
   return {
     method: req.method ?? "GET",
-    origin: originOf(headers, {
-      host: headers.get("host") ?? headers.get(":authority"),
-      scheme: isEncrypted ? "https" : "http",
-      trustProxy,
-    }),
+    origin,
     headers,
+    cookieName: cookieNameOf({ headers, origin }, { cookieName, isDirect }),
   };
 }
 

@@ -1,5 +1,12 @@
 import type { RequestHeaders } from "../request/request-head.ts";
 
+/** The options with which an adapter reads a request. */
+export interface RequestOptions {
+  readonly trustProxy: boolean;
+  /** The name of the token's cookie, without its prefix. */
+  readonly cookieName: string;
+}
+
 /**
  * The origin of a request; null if it names no host. The scheme that a proxy names is believed only if `trustProxy` says
  * that there is a proxy: otherwise anybody may send that header.

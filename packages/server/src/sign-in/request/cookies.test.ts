@@ -1,16 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseToken, tokenText } from "../token/token.ts";
-import { cookieValues, MAX_COOKIE_BYTES, setCookie } from "./cookies.ts";
+import { cookieNameOf, cookieValues, MAX_COOKIE_BYTES, setCookie } from "./cookies.ts";
 import { presentedToken } from "./presented-token.ts";
 
 const origin = "https://bank.example";
 const text = `QWRh.${"A".repeat(22)}.0.${"A".repeat(11)}.${"A".repeat(43)}`;
-const request = (headers: Record<string, string> = {}, from: string | null = origin) => ({
-  headers: new Headers(headers),
-  origin: from,
-});
-const set = (value: string | null, from = request()) => setCookie(from, { kind: "sign-in", value, maxAgeSeconds: 60 });
+const request = (given: Record<string, string> = {}, from: string | null = origin, isDirect = true) => {
+  const headers = new Headers(given);
+  const cookieName = cookieNameOf({ headers, origin: from }, { cookieName: "sign-in", isDirect });
+  return { headers, cookieName };
+};
+const set = (value: string | null, from = request()) => setCookie(from, { kind: "token", value, maxAgeSeconds: 60 });
 
 test("a cookie is for this host and its server alone", () => {
   expect(set("abc")).toBe("__Host-sign-in=abc; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax");
@@ -24,7 +25,7 @@ test.each(["http://localhost", "http://localhost:3000", "http://127.0.0.1:3000",
   "at %s a cookie goes without its prefix and without Secure",
   (local) => {
     expect(set("abc", request({}, local))).toBe("sign-in=abc; Max-Age=60; Path=/; HttpOnly; SameSite=Lax");
-    expect(cookieValues(request({ cookie: "sign-in=abc" }, local), "sign-in")).toEqual(["abc"]);
+    expect(cookieValues(request({ cookie: "sign-in=abc" }, local), "token")).toEqual(["abc"]);
   },
 );
 
@@ -39,12 +40,39 @@ test.each([
   expect(set("abc", request({}, from))).toMatch(/^__Host-sign-in=abc;.* Secure;/);
 });
 
-test("behind a proxy that hides the host a cookie keeps its prefix", () => {
-  const local = "http://localhost:3000";
-  expect(set("abc", request({ origin }, local))).toMatch(/^__Host-sign-in=/);
-  const later = request({ cookie: "sign-in=planted; __Host-sign-in=abc" }, local);
-  expect(cookieValues(later, "sign-in")).toEqual(["abc"]);
-  expect(set("next", later)).toMatch(/^__Host-sign-in=/);
+test.each<readonly [told: string, headers: Record<string, string>, isDirect: boolean]>([
+  ["the connection", {}, false],
+  ["Origin", { origin }, true],
+  ["Origin", { origin: "https://localhost:3000" }, true],
+  ["Origin", { origin: "null" }, true],
+  ["the cookie that the browser has", { cookie: "sign-in=planted; __Host-sign-in=abc" }, true],
+  ["X-Forwarded-Host", { "x-forwarded-host": "bank.example" }, true],
+  ["X-Forwarded-Host", { "x-forwarded-host": "localhost:3000, bank.example" }, true],
+  ["X-Forwarded-For", { "x-forwarded-for": "203.0.113.7" }, true],
+  ["X-Forwarded-For", { "x-forwarded-for": "127.0.0.1, 203.0.113.7" }, true],
+  ["X-Forwarded-For", { "x-forwarded-for": "unknown" }, true],
+  ["X-Real-IP", { "x-real-ip": "2001:db8::7" }, true],
+  ["X-Forwarded-Proto", { "x-forwarded-proto": "https" }, true],
+  ["Forwarded", { forwarded: "for=127.0.0.1" }, true],
+  ["Via", { via: "1.1 proxy" }, true],
+])(
+  "behind a proxy that changes the host to localhost a cookie keeps its prefix, told by %s",
+  (_, headers, isDirect) => {
+    const local = request(headers, "http://localhost:3000", isDirect);
+    expect(set("abc", local)).toMatch(/^__Host-sign-in=abc;.* Secure;/);
+    const planted = request({ cookie: "sign-in=planted", ...headers }, "http://localhost:3000", isDirect);
+    expect(cookieValues(planted, "token")).toEqual("cookie" in headers ? ["abc"] : []);
+  },
+);
+
+test("on this machine a proxy of a developer changes no name", () => {
+  const headers = {
+    origin: "http://localhost:5173",
+    "x-forwarded-host": "localhost:5173",
+    "x-forwarded-for": "::1, 127.0.0.1, ::ffff:127.0.0.1",
+    "x-forwarded-proto": "http",
+  };
+  expect(set("abc", request(headers, "http://localhost:3000"))).toMatch(/^sign-in=abc;/);
 });
 
 test("a cookie that browsers would drop is refused by name, without its value", () => {
@@ -100,7 +128,7 @@ test("S18: a cookie that is written in another way is nobody", () => {
   ]) {
     // `Headers` trims; Node's own headers do not.
     const headers = { get: (name: string) => (name === "cookie" ? cookie : null) };
-    expect(presentedToken({ headers, origin }), cookie).toBeUndefined();
+    expect(presentedToken({ headers, cookieName: "__Host-sign-in" }), cookie).toBeUndefined();
   }
 });
 
@@ -138,7 +166,10 @@ test("S18: no header of any text is more than a token or nobody", () => {
   fc.assert(
     fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
       const cookie = parts.join("");
-      const found = presentedToken({ headers: { get: (name) => (name === "cookie" ? cookie : null) }, origin });
+      const found = presentedToken({
+        headers: { get: (name) => (name === "cookie" ? cookie : null) },
+        cookieName: "__Host-sign-in",
+      });
       if (!found) return;
       expect(tokenText(found.token)).toBe(text);
       expect(cookie.split("__Host-sign-in=").length).toBeGreaterThan(1);

@@ -1,12 +1,13 @@
 import { stringifySetCookie } from "cookie";
 import { SessionsError } from "@sessions/core/internal";
-import type { RequestHead } from "./request-head.ts";
+import { isLocalRequest } from "./local-request.ts";
+import type { RequestHead, VisitRequest } from "./request-head.ts";
 
 /** Browsers drop a cookie of more than 4,096 bytes, some without its attributes, some with them. */
 export const MAX_COOKIE_BYTES = 4_050;
 
 /** The cookies of a sign-in: its token, and a sealed copy of its row. */
-export type CookieKind = "sign-in" | "sign-in-seal";
+export type CookieKind = "token" | "seal";
 
 /** Browsers take a cookie of this prefix only over https, for the whole host, and from no other host. */
 const PREFIX = "__Host-";
@@ -17,20 +18,23 @@ const PREFIX = "__Host-";
  *
  * The package `cookie` gives the first of two and decodes it, so it does not read here.
  */
-export function cookieValues(request: Pick<RequestHead, "headers" | "origin">, kind: CookieKind): readonly string[] {
-  return valuesOf(request.headers.get("cookie"), cookieName(request, kind));
+export function cookieValues(
+  request: Pick<VisitRequest, "headers" | "cookieName">,
+  kind: CookieKind,
+): readonly string[] {
+  return valuesOf(request.headers.get("cookie"), nameOf(request, kind));
 }
 
 /** The text of a `Set-Cookie` header. A null value clears the cookie. @throws {SessionsError} if it is too long. */
 export function setCookie(
-  request: Pick<RequestHead, "headers" | "origin">,
+  request: Pick<VisitRequest, "cookieName">,
   {
     kind,
     value,
     maxAgeSeconds,
   }: { readonly kind: CookieKind; readonly value: string | null; readonly maxAgeSeconds: number },
 ): string {
-  const name = cookieName(request, kind);
+  const name = nameOf(request, kind);
   const text = stringifySetCookie({
     name,
     value: value ?? "",
@@ -50,18 +54,20 @@ export function setCookie(
 }
 
 /**
- * The name of a cookie. Browsers that do not count http://localhost as secure refuse the prefix there. A proxy may make
- * a public request look like one to localhost: then the browser's Origin, or the cookie that it has, says so.
+ * The name of the token's cookie. Not all browsers count http://localhost as secure: there, the cookie has no prefix. A
+ * proxy may make a public request look like one to localhost. Then the prefix stays.
  */
-function cookieName({ headers, origin }: Pick<RequestHead, "headers" | "origin">, kind: CookieKind): string {
-  const prefixed = `${PREFIX}${kind}`;
-  const from = headers.get("origin");
-  const isPlain = isLocal(origin) && (from === null || isLocal(from));
-  return isPlain && valuesOf(headers.get("cookie"), prefixed).length === 0 ? kind : prefixed;
+export function cookieNameOf(
+  request: Pick<RequestHead, "headers" | "origin">,
+  { cookieName, isDirect }: { readonly cookieName: string; readonly isDirect: boolean },
+): string {
+  const prefixed = `${PREFIX}${cookieName}`;
+  const isPlain = isLocalRequest(request, isDirect) && valuesOf(request.headers.get("cookie"), prefixed).length === 0;
+  return isPlain ? cookieName : prefixed;
 }
 
-function isLocal(origin: string | null): boolean {
-  return /^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/.test(origin ?? "");
+function nameOf({ cookieName }: Pick<VisitRequest, "cookieName">, kind: CookieKind): string {
+  return kind === "token" ? cookieName : `${cookieName}-seal`;
 }
 
 function valuesOf(header: string | null, name: string): readonly string[] {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { isCrossSite } from "./cross-site.ts";
 
 const own = "https://bank.example";
+const cookieName = "__Host-sign-in";
 const token = `QWRh.${"A".repeat(22)}.0.${"A".repeat(11)}.${"A".repeat(43)}`;
 
 const sites = ["same-origin", "none", "same-site", "cross-site", "Same-Origin", "same-origin, same-origin", "", null];
@@ -34,7 +35,7 @@ function isRefused(site: string | null, origin: string | null, credential: strin
 test("each request that changes something is judged by the listed origins, then Sec-Fetch-Site, then Origin, then its cookies", () => {
   for (const [site, origin, credential] of cases) {
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "post", "CONNECT", "TRACE", "PROPFIND"]) {
-      const request = { method, origin: own, headers: headersOf(site, origin, credential) };
+      const request = { method, origin: own, cookieName, headers: headersOf(site, origin, credential) };
       const name = JSON.stringify({ method, site, origin, credential });
       expect(isCrossSite(request, ["https://app.bank.example"]), name).toBe(isRefused(site, origin, credential));
     }
@@ -44,7 +45,9 @@ test("each request that changes something is judged by the listed origins, then 
 test("a request that changes nothing may come from any site", () => {
   for (const [site, origin, credential] of cases) {
     for (const method of ["GET", "HEAD", "OPTIONS", "get"]) {
-      expect(isCrossSite({ method, origin: own, headers: headersOf(site, origin, credential) })).toBe(false);
+      expect(isCrossSite({ method, origin: own, cookieName, headers: headersOf(site, origin, credential) })).toBe(
+        false,
+      );
     }
   }
 });
@@ -53,6 +56,7 @@ test("a page over https is this host's own behind a proxy that speaks http, and 
   const request = (origin: string, from: string | null) => ({
     method: "POST",
     origin: from,
+    cookieName,
     headers: headersOf(null, origin, "cookie"),
   });
   expect(isCrossSite(request(own, "http://bank.example"))).toBe(false);

@@ -1,10 +1,10 @@
 import { presentedToken } from "./presented-token.ts";
-import type { RequestHead } from "./request-head.ts";
+import type { VisitRequest } from "./request-head.ts";
 
 /** Methods that change nothing: RFC 9110, section 9.2.1. */
 const safeMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-export function isReadOnlyMethod({ method }: Pick<RequestHead, "method">): boolean {
+export function isReadOnlyMethod({ method }: Pick<VisitRequest, "method">): boolean {
   return safeMethods.includes(method.toUpperCase());
 }
 
@@ -23,7 +23,7 @@ export function isReadOnlyMethod({ method }: Pick<RequestHead, "method">): boole
  * | absent | absent | no | no | no |
  * | any | any | yes | any | no: no browser adds it by itself |
  */
-export function isCrossSite(request: RequestHead, origins: readonly string[] = []): boolean {
+export function isCrossSite(request: VisitRequest, origins: readonly string[] = []): boolean {
   if (isReadOnlyMethod(request)) return false;
   if (presentedToken(request)?.carrier === "bearer") return false;
   const { headers } = request;

@@ -10,3 +10,8 @@ export interface RequestHead {
 export interface RequestHeaders {
   get(name: string): string | null;
 }
+
+/** A request, and the name of the cookie in which its browser keeps the token. */
+export interface VisitRequest extends RequestHead {
+  readonly cookieName: string;
+}

@@ -133,10 +133,10 @@ function catchMessage(run: () => unknown): string {
 }
 
 test("a copy with long names fits its cookie, and one that does not is refused by name", () => {
-  const request = { headers: new Headers(), origin: "https://bank.example" };
+  const request = { cookieName: "__Host-sign-in" };
   const cookie = (device: string) =>
     setCookie(request, {
-      kind: "sign-in-seal",
+      kind: "seal",
       value: seal.seal({ ...facts, device }, token, NOW_MS),
       maxAgeSeconds: 30,
     });

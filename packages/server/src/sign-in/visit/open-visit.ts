@@ -1,7 +1,7 @@
 import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import { isCrossSite } from "../request/cross-site.ts";
 import { presentedToken, type PresentedToken } from "../request/presented-token.ts";
-import type { RequestHead } from "../request/request-head.ts";
+import type { VisitRequest } from "../request/request-head.ts";
 import { withAnswerLimit } from "./answer-limit.ts";
 import { RequestVisit, type VisitParts } from "./request-visit.ts";
 import { sealedSignIn, type Sealing } from "./sealing.ts";
@@ -25,7 +25,7 @@ export interface OpenOptions extends VisitParts {
  */
 export async function openVisit(
   options: OpenOptions,
-  request: RequestHead,
+  request: VisitRequest,
   headers: VisitHeaders,
 ): Promise<RequestVisit> {
   if (isCrossSite(request, options.origins)) throw new VisitError("cross_site");
@@ -42,7 +42,7 @@ export async function openVisit(
 /** The sign-in of a token, and what the answer hands out for it. */
 async function presentedSignIn(
   { keeper, staleOffers, sealing, now, report }: OpenOptions,
-  request: RequestHead,
+  request: VisitRequest,
   { token, carrier }: PresentedToken,
   headers: VisitHeaders,
 ): Promise<LiveSignIn | null> {

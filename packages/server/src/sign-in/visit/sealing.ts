@@ -1,6 +1,6 @@
 import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import { cookieValues } from "../request/cookies.ts";
-import type { RequestHead } from "../request/request-head.ts";
+import type { VisitRequest } from "../request/request-head.ts";
 import type { Seal } from "../token/seal.ts";
 import type { Token } from "../token/token.ts";
 
@@ -13,11 +13,11 @@ export interface Sealing {
 /** The sealed copy beside a token, if it belongs to the token and may be believed now. */
 export function sealedSignIn(
   { seal }: Sealing,
-  request: RequestHead,
+  request: VisitRequest,
   token: Token,
   nowMs: number,
 ): { readonly signIn: LiveSignIn; readonly sealedMs: number } | undefined {
-  const [value, ...others] = cookieValues(request, "sign-in-seal");
+  const [value, ...others] = cookieValues(request, "seal");
   const opened = value === undefined || others.length > 0 ? undefined : seal.open(value, token, nowMs);
   return opened && { signIn: { ...opened.facts, owner: token.owner, tokenId: token.id }, sealedMs: opened.sealedMs };
 }

@@ -12,7 +12,7 @@ const token: Token = { owner: "ada", id: "id", generation: 3, branch: "branch", 
 function maxAgeMs(afterMs: number): number {
   let cookie = "";
   const headers: ResponseHead = { status: 200, get: () => null, set() {}, append: (_, value) => (cookie = value) };
-  const request = { method: "GET", origin: "https://bank.example", headers: new Headers() };
+  const request = { cookieName: "__Host-sign-in" };
   const now = () => provedMs + afterMs;
   const write = createTokenWriter({ request, absoluteMs: 30 * DAY_MS, sealing: undefined, now });
   write(headers, { carrier: "cookie", token, signIn: { provedMs } as LiveSignIn, isHeld: false });

@@ -1,5 +1,5 @@
 import { setCookie } from "../request/cookies.ts";
-import type { RequestHead } from "../request/request-head.ts";
+import type { VisitRequest } from "../request/request-head.ts";
 import { tokenText } from "../token/token.ts";
 import type { Sealing } from "./sealing.ts";
 import type { TokenWriter } from "./visit-headers.ts";
@@ -8,7 +8,7 @@ import type { TokenWriter } from "./visit-headers.ts";
 const LATE_MS = 60_000;
 
 export interface TokenWriterOptions {
-  readonly request: RequestHead;
+  readonly request: Pick<VisitRequest, "cookieName">;
   /** How long a sign-in lasts from its last proof, in milliseconds. */
   readonly absoluteMs: number;
   readonly sealing: Sealing | undefined;
@@ -26,11 +26,11 @@ export function createTokenWriter({ request, absoluteMs, sealing, now }: TokenWr
       const value = token && tokenText(token);
       const leftMs = (signIn?.provedMs ?? 0) + absoluteMs - now() + LATE_MS;
       const maxAgeSeconds = Math.max(1, Math.ceil(leftMs / 1_000));
-      headers.append("set-cookie", setCookie(request, { kind: "sign-in", value, maxAgeSeconds }));
+      headers.append("set-cookie", setCookie(request, { kind: "token", value, maxAgeSeconds }));
     }
     if (!sealing) return;
     const value = token && signIn && sealing.seal.seal(signIn, token, now());
     const maxAgeSeconds = Math.ceil(sealing.trustMs / 1_000);
-    headers.append("set-cookie", setCookie(request, { kind: "sign-in-seal", value, maxAgeSeconds }));
+    headers.append("set-cookie", setCookie(request, { kind: "seal", value, maxAgeSeconds }));
   };
 }
