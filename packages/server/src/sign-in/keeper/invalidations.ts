@@ -36,12 +36,12 @@ export class Invalidations {
 
   constructor(options: InvalidationsOptions) {
     this.#options = options;
-    const { leaseMs, elapsedMs, bus } = options;
+    const { leaseMs, elapsedMs, bus, schema } = options;
     this.lease = new Lease({ leaseMs, elapsedMs, look: () => this.#look() });
     this.#stopListening = bus?.open({
       onNotices: (notices) => {
         for (const notice of notices) {
-          const change = notice.kind === "sign_in" ? changeFrom(notice.content) : undefined;
+          const change = notice.kind === "sign_in" ? changeFrom(schema, notice.content) : undefined;
           if (change !== undefined) this.#apply(change);
         }
       },
@@ -72,7 +72,7 @@ export class Invalidations {
   tell(changes: readonly SignInChange[]): void {
     for (const change of changes) {
       this.#apply(change);
-      this.#options.bus?.publish({ kind: "sign_in", content: contentOf(change) });
+      this.#options.bus?.publish({ kind: "sign_in", content: contentOf(this.#options.schema, change) });
     }
   }
 

@@ -8,17 +8,18 @@ export type SignInChange =
   /** The sign-ins of everybody with an earlier epoch have ended. */
   | { readonly kind: "everybody"; readonly epoch: number };
 
-export function contentOf(change: SignInChange): Json {
-  if (change.kind === "everybody") return [change.kind, change.epoch];
+/** The content of a notice. Sign-ins of several schemas may share a bus. */
+export function contentOf(schema: string, change: SignInChange): Json {
+  if (change.kind === "everybody") return [schema, change.kind, change.epoch];
   return change.kind === "ended"
-    ? [change.kind, change.owner, change.id]
-    : [change.kind, change.owner, change.id, change.revision];
+    ? [schema, change.kind, change.owner, change.id]
+    : [schema, change.kind, change.owner, change.id, change.revision];
 }
 
-/** The change that a notice tells of; undefined for one that this version does not know. */
-export function changeFrom(content: Json): SignInChange | undefined {
-  if (!Array.isArray(content)) return undefined;
-  const [kind, first, id, revision] = content as readonly unknown[];
+/** The change in this schema that a notice tells of; undefined for another one, or one that this version does not know. */
+export function changeFrom(schema: string, content: Json): SignInChange | undefined {
+  if (!Array.isArray(content) || content[0] !== schema) return undefined;
+  const [, kind, first, id, revision] = content as readonly unknown[];
   if (kind === "everybody" && typeof first === "number") return { kind, epoch: first };
   if (typeof first !== "string" || typeof id !== "string") return undefined;
   if (kind === "ended") return { kind, owner: first, id };
