@@ -36,7 +36,7 @@ export function backoffMs(failures: number, { random }: Environment): number {
 }
 
 /** Resolves after so many milliseconds. */
-export function later(ms: number, environment: Environment): Promise<void> {
+export function sleep(ms: number, environment: Environment): Promise<void> {
   return new Promise((resolve) => environment.after(ms, resolve));
 }
 

@@ -11,7 +11,7 @@ import { browserEnvironment, type Environment } from "./environment.ts";
 import { enqueue } from "./record/queue.ts";
 import { createSessionList, type InternalList, type SessionList } from "./session/session-list.ts";
 import { createSession, type InternalSession, type Session } from "./session/session.ts";
-import { createSync, syncs } from "./sync/sync.ts";
+import { createSync, syncBySessions } from "./sync/sync.ts";
 import { httpTransport, type RequestHeaders, type SessionTransport } from "./sync/http/transport.ts";
 
 /** Below 100 kB: many servers refuse a longer body. */
@@ -193,7 +193,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
         version: flow.version,
         flow: flow.name,
       } as const;
-      void store.change(id, enqueue(command, null)).then(sync.queued);
+      void store.change(id, enqueue(command, null)).then(sync.push);
       return sessionOf(flow, id) as unknown as Session<F>;
     },
     // These objects know their flow only at run time. The flow's own schemas made their values.
@@ -209,7 +209,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
     forget: sync.forget,
     close: sync.close,
   };
-  syncs.set(sessions, sync);
+  syncBySessions.set(sessions, sync);
   return sessions;
 }
 

@@ -4,7 +4,7 @@ import { panelModelOf } from "./panel-model.ts";
 import { createPanel } from "./panel.ts";
 import { interceptApi } from "./interceptor.ts";
 import type { SessionsClient } from "../sessions.ts";
-import { syncs, type Sync } from "../sync/sync.ts";
+import { syncBySessions, type Sync } from "../sync/sync.ts";
 
 const opened = new WeakMap<SessionsClient, () => void>();
 
@@ -92,7 +92,7 @@ export function openDevtools(sessions: SessionsClient): () => void {
 }
 
 function syncOf(sessions: SessionsClient): Sync {
-  const sync = syncs.get(sessions);
+  const sync = syncBySessions.get(sessions);
   if (sync !== undefined) return sync;
   throw new SessionsError(
     "configuration_invalid",

@@ -15,7 +15,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core/internal";
-import { dropDraft, inputFields, mergeDrafts, pendingSubmissions, seenStampsOf, type Fields } from "./drafts.ts";
+import { dropDraft, inputFields, mergeDrafts, pendingSubmitCommands, seenStampsOf, type Fields } from "./drafts.ts";
 import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
@@ -127,7 +127,7 @@ function unseen(
   slots: FieldDrafts,
   theirs: readonly string[] | undefined,
 ): FieldDrafts {
-  const mine = seenStampsOf(pendingSubmissions(record, step));
+  const mine = seenStampsOf(pendingSubmitCommands(record, step));
   return withoutSeenFields(withoutSeenFields(slots, theirs), mine);
 }
 

@@ -120,7 +120,7 @@ export function changedFields(fields: Fields, shown: FieldDrafts | undefined, da
  */
 export function newestTyped(record: SessionRecord, step: string): Stamp[] {
   const { snapshot, drafts } = record;
-  const submissions = pendingSubmissions(record, step);
+  const submissions = pendingSubmitCommands(record, step);
   const sent = submissions.length > 0 ? {} : (snapshot?.drafts[step] ?? {});
   const shown = mergeFields(sent, drafts[step] ?? {});
   const unseen = Object.entries(sent).filter(([field, { at }]) => !hasSeen(shown[field]!, at));
@@ -130,7 +130,7 @@ export function newestTyped(record: SessionRecord, step: string): Stamp[] {
 }
 
 /** The submissions of a step that wait to be sent, the oldest first. */
-export function pendingSubmissions({ pending }: SessionRecord, step: string): readonly SubmitCommand[] {
+export function pendingSubmitCommands({ pending }: SessionRecord, step: string): readonly SubmitCommand[] {
   return pending.flatMap(({ command }) => (command.kind === "submit" && command.step === step ? [command] : []));
 }
 

@@ -119,7 +119,7 @@ export function isUnsettled(record: SessionRecord): boolean {
 }
 
 /** Whether nothing local says that the session exists. */
-export function isUnknown({ snapshot, pending, shelved }: SessionRecord): boolean {
+export function isSessionUnknown({ snapshot, pending, shelved }: SessionRecord): boolean {
   return snapshot === null && pending.length + shelved.length === 0;
 }
 

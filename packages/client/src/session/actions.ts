@@ -15,9 +15,9 @@ import { submittedFields } from "./form.ts";
 import { createStepDrafts, type StepDraftsOptions } from "./step-drafts.ts";
 import {
   refusedSubmission,
-  submissionOf,
+  submissionHandleOf,
   type DraftHandle,
-  type PendingSubmission,
+  type SubmissionProgress,
   type SubmissionHandle,
 } from "./submission.ts";
 
@@ -52,11 +52,11 @@ export function createActions(options: ActionsOptions): SessionActions {
     return verdict.accepted ? null : verdict.refusal;
   }
 
-  function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedEntry): PendingSubmission {
+  function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedEntry): SubmissionProgress {
     const stored = store.change(session, enqueue(command, base, instead?.id, store.mayBeSent));
     void stored.then(() => {
       sync.requestPersistence();
-      sync.queued();
+      sync.push();
     });
     return { stored, settled: outcomes.submission(command.id) };
   }
@@ -67,7 +67,7 @@ export function createActions(options: ActionsOptions): SessionActions {
     // A copy: the application may change its object later.
     const plain = toStorableJson(input);
     const form = submittedFields(input, plain);
-    const begin = (): PendingSubmission => {
+    const begin = (): SubmissionProgress => {
       const view = current.view();
       const typed = newestTyped(current.record(), step);
       const command: SubmitCommand = {
@@ -93,24 +93,24 @@ export function createActions(options: ActionsOptions): SessionActions {
         void queued.settled.then((outcome) => isUnsettledRefusal(outcome) && drafts.keepForm(step, form, typed));
       return queued;
     };
-    return submissionOf(id, early.run(begin));
+    return submissionHandleOf(id, early.run(begin));
   }
 
   function cancel(instead?: ShelvedEntry): SubmissionHandle {
     sync.assertOpen();
     const id = environment.id();
-    const begin = (): PendingSubmission => {
+    const begin = (): SubmissionProgress => {
       const command = { kind: "cancel", id, session, version } as const;
       const refusal = refusalNow(current.view(), command);
       return refusal ? refusedSubmission(refusal) : queue(command, null, instead);
     };
-    return submissionOf(id, early.run(begin));
+    return submissionHandleOf(id, early.run(begin));
   }
 
   function start(instead: ShelvedEntry): SubmissionHandle {
     const id = environment.id();
     const command = { kind: "start", id, session, version, flow: flow.name } as const;
-    return submissionOf(id, queue(command, null, instead));
+    return submissionHandleOf(id, queue(command, null, instead));
   }
 
   return { draft: drafts.draft, submit, cancel, start };

@@ -9,15 +9,15 @@ import {
 } from "../record/queue.ts";
 import { compose, unchanged, type RecordUpdate, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
-import { askReceipt, refuse, sendOnce, type ReceivedOutcome } from "../sync/confirm-step.ts";
+import { askReceipt, refuse, sendUntilAnswered, type ReceivedOutcome } from "../sync/confirm-step.ts";
 import type { CurrentSession } from "./current-session.ts";
 import type { Sync } from "../sync/sync.ts";
-import { refusedSubmission, type PendingSubmission } from "./submission.ts";
+import { refusedSubmission, type SubmissionProgress } from "./submission.ts";
 
 /** The step of one session that is sent while the person waits, a `confirm` or `sensitive` one: sends it, and finds its outcome. */
 export interface Confirmation {
   /** Sends the step while the person waits. It is refused while other commands are pending. */
-  send(command: SubmitCommand): PendingSubmission;
+  send(command: SubmitCommand): SubmissionProgress;
   /** Asks for the receipt of the step in the record, unless this tab is sending it or asks already. */
   recover(): void;
 }
@@ -43,7 +43,7 @@ export function createConfirmation(flow: AnyFlow, session: string, sync: Sync, c
     const { pending, confirmation } = current.record();
     // Another tab was faster.
     const isLate = pending.length > 0 || (confirmation !== null && confirmation.id !== command.id);
-    const received = isLate ? refuse(unsettledRefusal(current.record())) : await sendOnce(command, sync);
+    const received = isLate ? refuse(unsettledRefusal(current.record())) : await sendUntilAnswered(command, sync);
     sending = undefined;
     return applyOutcome(
       command.id,

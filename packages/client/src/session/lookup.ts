@@ -1,6 +1,6 @@
 import { idSchema, type AnyFlow } from "@sessions/core/internal";
-import { isServerRender, later } from "../environment.ts";
-import { emptyRecord, isOfOtherFlow, isUnknown } from "../record/record.ts";
+import { isServerRender, sleep } from "../environment.ts";
+import { emptyRecord, isOfOtherFlow, isSessionUnknown } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import { createAttempts } from "../sync/attempts.ts";
 import type { Sync } from "../sync/sync.ts";
@@ -38,7 +38,7 @@ export function createLookup(flow: AnyFlow, id: string, sync: Sync, onChange: ()
     } catch (error) {
       const pauseMs = attempts.failed(error);
       onChange();
-      await later(Math.min(LONGEST_PAUSE_MS, pauseMs), environment);
+      await sleep(Math.min(LONGEST_PAUSE_MS, pauseMs), environment);
     }
     isReading = false;
     if (sync.isOpen()) onChange();
@@ -47,7 +47,7 @@ export function createLookup(flow: AnyFlow, id: string, sync: Sync, onChange: ()
   return () => {
     const record = store.records.get(id) ?? emptyRecord;
     if (isOfOtherFlow(record, flow)) absence = "missing";
-    const isWanted = absence === "loading" && isUnknown(record);
+    const isWanted = absence === "loading" && isSessionUnknown(record);
     if (isWanted && store.loaded && !isReading && !connection.state.signedOut) void read();
     return { absence, isBlocked: attempts.areBlocked() };
   };

@@ -1,6 +1,6 @@
 import { fieldValues, type Device } from "@sessions/core/internal";
 import { withoutContents } from "../record/lift.ts";
-import { isUnknown, type ShelvedEntry } from "../record/record.ts";
+import { isSessionUnknown, type ShelvedEntry } from "../record/record.ts";
 import { viewOf } from "../record/view.ts";
 import type { EarlyAction } from "./early-actions.ts";
 import { sessionStateOf, type SessionState, type ShelvedChange, type StateInput } from "./state.ts";
@@ -29,7 +29,7 @@ export function nextState(before: SessionState, { device, early, offer, ...input
         ...input,
         view: isOther ? snapshot && withoutContents(snapshot) : viewOf(flow, record, device),
         // A known session without a view is one whose start was refused.
-        absence: isUnknown(record) ? absence : "missing",
+        absence: isSessionUnknown(record) ? absence : "missing",
         shelved: record.shelved.map(offer),
       });
   const own = otherVersionDrafts.filter(({ version }) => version === flow.version && (keepsState || isOther));

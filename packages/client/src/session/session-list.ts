@@ -1,10 +1,10 @@
 import type { AnyFlow, ListReply, Snapshot } from "@sessions/core/internal";
 import { createAttempts } from "../sync/attempts.ts";
-import { later } from "../environment.ts";
+import { sleep } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import type { InternalSession } from "./session.ts";
-import { isUnknown } from "../record/record.ts";
+import { isSessionUnknown } from "../record/record.ts";
 import { sameItems } from "../same-items.ts";
 import type { Sync } from "../sync/sync.ts";
 import type { SessionState } from "./state.ts";
@@ -63,7 +63,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
   const reload = () => load(null);
 
   function refresh(): void {
-    const ids = [...store.records].filter(([, record]) => record.flow === flow.name && !isUnknown(record));
+    const ids = [...store.records].filter(([, record]) => record.flow === flow.name && !isSessionUnknown(record));
     const states = ids.map(([id]) => sessionOf(id).state);
     const isActive = ({ status }: SessionState) => status === "active" || status === "missing" || status === "loading";
     const newest = (at: "startedAt" | "endedAt") => (left: SessionState, right: SessionState) =>
@@ -100,7 +100,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
     } catch (error) {
       const pauseMs = attempts.failed(error);
       // The person asks for more again.
-      if (after === null && !connection.state.signedOut) void later(pauseMs, environment).then(reload);
+      if (after === null && !connection.state.signedOut) void sleep(pauseMs, environment).then(reload);
     }
     loading = false;
     if (sync.isOpen()) refresh();

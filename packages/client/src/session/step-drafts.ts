@@ -8,7 +8,7 @@ import type { EarlyActions } from "./early-actions.ts";
 import type { CurrentSession } from "./current-session.ts";
 import { formAsDraft, storableFields } from "./form.ts";
 import type { Outcomes } from "./outcomes.ts";
-import { draftOf, type DraftHandle, type PendingDraft } from "./submission.ts";
+import { draftHandleOf, type DraftHandle, type DraftProgress } from "./submission.ts";
 
 export interface StepDraftsOptions {
   readonly flow: AnyFlow;
@@ -35,7 +35,7 @@ export function createStepDrafts(options: StepDraftsOptions): StepDrafts {
     sync.assertOpen();
     // A copy: the application may change its object later.
     const { stored: plain, refusal } = storableFields(step, fields);
-    const begin = (isKnown: boolean): PendingDraft => {
+    const begin = (isKnown: boolean): DraftProgress => {
       const record = current.record();
       const view = current.view();
       const shown = view?.drafts[step];
@@ -59,11 +59,11 @@ export function createStepDrafts(options: StepDraftsOptions): StepDrafts {
       const stored = store.change(session, compose(instead ? unshelve(instead.id) : unchanged, keep));
       void stored.then(() => {
         sync.requestPersistence();
-        sync.typed();
+        sync.pushDrafts();
       });
       return { stored, refused: refusal, settled };
     };
-    return draftOf(early.run(begin, { step, fields: hasDraft(step) ? plain : {} }));
+    return draftHandleOf(early.run(begin, { step, fields: hasDraft(step) ? plain : {} }));
   }
 
   /** Whether a refused draft is kept: for a page of another version, or for a start that may be made again. */

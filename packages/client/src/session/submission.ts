@@ -24,21 +24,21 @@ export interface DraftHandle {
   readonly refused: Promise<Refusal | null>;
 }
 
-/** The begin of a submission. It may have waited until the store was read. */
-export interface PendingSubmission {
+/** How far a command of this page has come. It is made once the store was read. A `SubmissionHandle` exists before that. */
+export interface SubmissionProgress {
   readonly stored: Promise<void>;
   readonly settled: Promise<SubmissionOutcome>;
 }
 
-/** The begin of a draft. `settled` is a function, because each keystroke makes a draft and nobody waits for most of them. */
-export interface PendingDraft {
+/** As for a submission. `settled` is a function, because each keystroke makes a draft and nobody waits for most of them. */
+export interface DraftProgress {
   readonly stored: Promise<void>;
   readonly refused: Refusal | null;
   readonly settled: () => Promise<Outcome>;
 }
 
-export function draftOf(pending: PendingDraft | Promise<PendingDraft>): DraftHandle {
-  const soon = Promise.resolve(pending);
+export function draftHandleOf(begun: DraftProgress | Promise<DraftProgress>): DraftHandle {
+  const soon = Promise.resolve(begun);
   let settled: Promise<Outcome> | undefined;
   return {
     stored: soon.then(({ stored }) => stored),
@@ -49,7 +49,10 @@ export function draftOf(pending: PendingDraft | Promise<PendingDraft>): DraftHan
   };
 }
 
-export function submissionOf(id: string, begun: PendingSubmission | Promise<PendingSubmission>): SubmissionHandle {
+export function submissionHandleOf(
+  id: string,
+  begun: SubmissionProgress | Promise<SubmissionProgress>,
+): SubmissionHandle {
   const soon = Promise.resolve(begun);
   const settled = soon.then((it) => it.settled);
   return {
@@ -63,6 +66,6 @@ export function submissionOf(id: string, begun: PendingSubmission | Promise<Pend
 }
 
 /** A submission that is refused before it is queued. */
-export function refusedSubmission(refusal: Refusal): PendingSubmission {
+export function refusedSubmission(refusal: Refusal): SubmissionProgress {
   return { stored: Promise.resolve(), settled: Promise.resolve({ status: "refused", refusal }) };
 }

@@ -1,5 +1,5 @@
 import type { AnyFlow } from "@sessions/core/internal";
-import { isUnknown, type SessionRecord } from "../record/record.ts";
+import { isSessionUnknown, type SessionRecord } from "../record/record.ts";
 import type { Connection } from "../sync/connection.ts";
 import type { EarlyAction } from "./early-actions.ts";
 import type { SyncState } from "./state.ts";
@@ -28,7 +28,7 @@ export function syncStateOf({ flow, record, early, connection, isBlocked, storag
   const state = (): SyncState["state"] => {
     if (connection.state.outdated || record.outdated || otherVersion) return "outdated";
     if (connection.state.signedOut) return "signed_out";
-    if (isBlocked && isUnknown(record)) return "blocked";
+    if (isBlocked && isSessionUnknown(record)) return "blocked";
     if (record.shelved.length > 0) return "attention";
     if (!connection.state.up) return "offline";
     return pending > 0 ? "saving" : "saved";

@@ -1,5 +1,5 @@
 import { SessionsError } from "@sessions/core/internal";
-import { later, within, type Environment } from "../environment.ts";
+import { sleep, within, type Environment } from "../environment.ts";
 import { readAnswer, type Answer } from "../sync/http/answer.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
 
@@ -94,7 +94,7 @@ export function createSignInApi({ url, mount, credentials, headers, environment 
     for (let tries = 0; ; tries += 1) {
       const { answer, json } = await send(name, query, init);
       if (answer.status === 503 && tries < RETRIES) {
-        await later(Math.min(LONGEST_RETRY_MS, Math.max(RETRY_MS, answer.retryAfterMs ?? 0)), environment);
+        await sleep(Math.min(LONGEST_RETRY_MS, Math.max(RETRY_MS, answer.retryAfterMs ?? 0)), environment);
         continue;
       }
       if (answer.status >= 500 || answer.status === 429) {

@@ -1,7 +1,7 @@
 import { SessionsError } from "@sessions/core/internal";
 import { isUnsettled, type SessionRecord } from "../record/record.ts";
 import type { SessionsClient } from "../sessions.ts";
-import { syncs } from "../sync/sync.ts";
+import { syncBySessions } from "../sync/sync.ts";
 
 /** A session with changes that only this device has. */
 export interface UnsentSession {
@@ -21,7 +21,7 @@ export interface UnsentSession {
  * if (unsent.length === 0 || confirm(`${unsent.length} forms are not sent.`)) await sessions.forget();
  */
 export async function unsentSessions(sessions: SessionsClient): Promise<readonly UnsentSession[]> {
-  const sync = syncs.get(sessions);
+  const sync = syncBySessions.get(sessions);
   if (sync === undefined) throw new SessionsError("configuration_invalid", "`sessions` is no sessions client.");
   await sessions.ready;
   return [...sync.store.records]

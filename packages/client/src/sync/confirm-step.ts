@@ -1,5 +1,5 @@
 import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core/internal";
-import { backoffMs, later, type Environment } from "../environment.ts";
+import { backoffMs, sleep, type Environment } from "../environment.ts";
 import { busyMsOf } from "../record/reply.ts";
 import { answerOf, BLOCKED_TRIES, isFinal } from "./http/answer.ts";
 import { bytesOf } from "./push/batch.ts";
@@ -40,7 +40,7 @@ export function refuse(refusal: Refusal): ReceivedOutcome {
  * most. If the server answers no attempt, the step's receipt decides. Without a receipt the outcome is `unknown`, and
  * nothing sends it again. Nothing is sent while the device is offline.
  */
-export async function sendOnce(
+export async function sendUntilAnswered(
   command: SubmitCommand,
   { api, connection, environment }: Server & { readonly connection: Connection },
 ): Promise<ReceivedOutcome> {
@@ -75,7 +75,7 @@ export async function sendOnce(
       // The server's wish does not make the person wait longer.
       pauseMs = Math.max(pauseMs, Math.min(retryAfterMs, PATIENCE_MS - passed(sinceMs, environment)));
     }
-    await later(pauseMs, environment);
+    await sleep(pauseMs, environment);
   }
 
   try {
@@ -103,7 +103,7 @@ export async function askReceipt(
     } catch {
       // Nobody answers, so nothing is known yet.
     }
-    await later(Math.min(LONGEST_PAUSE_MS, backoffMs(failures, environment)), environment);
+    await sleep(Math.min(LONGEST_PAUSE_MS, backoffMs(failures, environment)), environment);
   }
   return undefined;
 }

@@ -16,7 +16,7 @@ function polled() {
   const polling = createPolling({
     environment,
     connection,
-    changes: {
+    incoming: {
       heardAtMs: 0,
       revisions: () => ({}),
       read: () => calls[calls.push(createDeferred()) - 1]!.promise,

@@ -1,5 +1,5 @@
 import { backoffMs, type Environment } from "../environment.ts";
-import type { Changes } from "./changes.ts";
+import type { IncomingSnapshots } from "./incoming-snapshots.ts";
 import type { Connection } from "./connection.ts";
 import { createTimer } from "./timer.ts";
 
@@ -9,7 +9,7 @@ export const ASK_MS = 4_000;
 export interface PollingOptions {
   readonly environment: Environment;
   readonly connection: Connection;
-  readonly changes: Changes;
+  readonly incoming: IncomingSnapshots;
   /** False once nothing may be asked any more. */
   readonly isOpen: () => boolean;
   /** The server has answered. `wasUnreachable`: the call before failed. Returns whether to ask again after a while. */
@@ -31,7 +31,7 @@ export interface Polling {
 export function createPolling({
   environment,
   connection,
-  changes,
+  incoming,
   isOpen,
   onAnswer,
   isWanted,
@@ -45,7 +45,7 @@ export function createPolling({
     if (isAsking || !isOpen()) return;
     isAsking = true;
     pause.clear();
-    void changes.read(isOpen).then(
+    void incoming.read(isOpen).then(
       () => {
         isAsking = false;
         const wasUnreachable = failures > 0;
@@ -55,7 +55,7 @@ export function createPolling({
       (error: unknown) => {
         isAsking = false;
         failures += 1;
-        changes.nameFewer(error);
+        incoming.nameFewer(error);
         connection.failed();
         if (isOpen() && isWanted()) pause.set(backoffMs(failures, environment), ask);
       },

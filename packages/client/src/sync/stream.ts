@@ -1,6 +1,6 @@
 import type { Environment } from "../environment.ts";
 import type { Api } from "./api.ts";
-import type { Changes } from "./changes.ts";
+import type { IncomingSnapshots } from "./incoming-snapshots.ts";
 import { createTimer } from "./timer.ts";
 
 /** A stream's first event comes at once. After this silence, in milliseconds, something holds it back. */
@@ -15,7 +15,7 @@ const SILENCE_MS = 45_000;
 export interface StreamOptions {
   readonly api: Api;
   readonly environment: Environment;
-  readonly changes: Changes;
+  readonly incoming: IncomingSnapshots;
   /** An event has come. It is stored after this call. */
   readonly onEvent: () => void;
   /** No event has come for a while. */
@@ -25,12 +25,12 @@ export interface StreamOptions {
 }
 
 /** Opens one stream of the server's events, and stores them. Returns a function that closes it: then it calls nothing any more. */
-export function openStream({ api, environment, changes, onEvent, onQuiet, onEnd }: StreamOptions): () => void {
+export function openStream({ api, environment, incoming, onEvent, onQuiet, onEnd }: StreamOptions): () => void {
   let closed = false;
   let unsubscribe: (() => void) | undefined;
   const quiet = createTimer(environment);
   const silence = createTimer(environment);
-  const known = changes.revisions();
+  const known = incoming.revisions();
   let listed: Set<string> | undefined = new Set(Object.keys(known));
 
   function close(): void {
@@ -57,12 +57,12 @@ export function openStream({ api, environment, changes, onEvent, onQuiet, onEnd 
       if (closed) return;
       awaitEvent(QUIET_MS);
       onEvent();
-      changes.receive(event, listed);
+      incoming.receive(event, listed);
       if (!event.more) listed = undefined;
     },
     onError(error) {
       if (closed) return;
-      changes.nameFewer(error);
+      incoming.nameFewer(error);
       end();
     },
     onComplete: end,

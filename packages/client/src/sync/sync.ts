@@ -44,10 +44,10 @@ export interface Sync {
   /** @throws {SessionsError} `closed` if this is not open */
   assertOpen(): void;
   device(): Device;
-  /** There is a command to push. */
-  queued(): void;
-  /** There is a draft to push, after a pause. */
-  typed(): void;
+  /** Pushes the pending commands. */
+  push(): void;
+  /** Pushes the drafts after a pause. */
+  pushDrafts(): void;
   /** Asks the browser, once, not to evict what a person does here. */
   requestPersistence(): void;
   /** Opens another stream, if this tab watches. */
@@ -57,7 +57,7 @@ export interface Sync {
 }
 
 /** The sync of each sessions object, for the devtools. */
-export const syncs = new WeakMap<object, Sync>();
+export const syncBySessions = new WeakMap<object, Sync>();
 
 export function createSync(options: SyncOptions): Sync {
   const { owner, profile, flows, environment, onRecords, onStatusChange, onReconnected } = options;
@@ -175,8 +175,8 @@ export function createSync(options: SyncOptions): Sync {
     assertOpen() {
       if (!isOpen) throw new SessionsError("closed", "Sessions are open in a browser, until close() or forget().");
     },
-    queued: () => wake(false),
-    typed: pause.begin,
+    push: () => wake(false),
+    pushDrafts: pause.begin,
     requestPersistence: createPersistenceRequest(),
     reconnect: () => watcher.retry(true),
     async forget() {

@@ -1,6 +1,6 @@
 import type { WatchEvent } from "@sessions/core/internal";
 import { backoffMs } from "../environment.ts";
-import { createChanges, type ChangesOptions } from "./changes.ts";
+import { createIncomingSnapshots, type IncomingSnapshotsOptions } from "./incoming-snapshots.ts";
 import { ASK_MS, createPolling } from "./polling.ts";
 import { openStream, QUIET_MS } from "./stream.ts";
 import { createTimer } from "./timer.ts";
@@ -11,7 +11,7 @@ const OPENING_MS = 2_000;
 /** How long to wait at most before another stream is tried, in milliseconds. */
 const LONGEST_MS = 300_000;
 
-export interface WatcherOptions extends ChangesOptions {
+export interface WatcherOptions extends IncomingSnapshotsOptions {
   /** There was a gap: a session may have begun and ended unseen. */
   readonly onGap: () => void;
   readonly isOpen: () => boolean;
@@ -36,8 +36,8 @@ export interface Watcher {
 
 export function createWatcher(options: WatcherOptions): Watcher {
   const { environment, connection, onGap } = options;
-  const changes = createChanges(options);
-  const polling = createPolling({ ...options, changes, onAnswer, isWanted });
+  const incoming = createIncomingSnapshots(options);
+  const polling = createPolling({ ...options, incoming, onAnswer, isWanted });
   const pause = createTimer(environment);
   let closeStream = () => {};
   let started = false;
@@ -62,7 +62,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     events = 0;
     opened += 1;
     openedAtMs = environment.now();
-    closeStream = openStream({ ...options, changes, onEvent, onQuiet, onEnd });
+    closeStream = openStream({ ...options, incoming, onEvent, onQuiet, onEnd });
   }
 
   function onEvent(): void {
@@ -132,7 +132,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     retry(force = false) {
       if (!started) return;
       const nowMs = environment.now();
-      const isFine = isLive() && connection.state.up && nowMs - changes.heardAtMs < QUIET_MS;
+      const isFine = isLive() && connection.state.up && nowMs - incoming.heardAtMs < QUIET_MS;
       if (isFine && !force) return;
       polling.reset();
       emptyStreams = 0;
@@ -140,7 +140,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
       if (!isOpening || force) connect();
     },
     ask: polling.ask,
-    receive: changes.accept,
+    receive: incoming.accept,
     stop() {
       if (started) halt();
     },

@@ -2,7 +2,7 @@ import { AnswerError, readAnswer } from "./answer.ts";
 import { createEventReader } from "./event-reader.ts";
 
 /** How a stream sends its request: the page's `fetch` with the headers and credentials of the application. */
-export type Ask = (
+export type StreamFetch = (
   url: string,
   init: Omit<RequestInit, "headers"> & { readonly headers?: Readonly<Record<string, string>> },
 ) => Promise<Response>;
@@ -19,9 +19,9 @@ export class EventStream extends EventTarget {
   readyState = 0;
   readonly #closing = new AbortController();
 
-  constructor(url: string | URL, { ask }: { readonly ask: Ask }) {
+  constructor(url: string | URL, { fetch: fetchStream }: { readonly fetch: StreamFetch }) {
     super();
-    this.#read(String(url), ask).then(
+    this.#read(String(url), fetchStream).then(
       () => this.#fail(),
       (error: object) => this.#fail(error),
     );
@@ -32,9 +32,9 @@ export class EventStream extends EventTarget {
     this.#closing.abort();
   }
 
-  async #read(url: string, ask: Ask): Promise<void> {
+  async #read(url: string, fetchStream: StreamFetch): Promise<void> {
     const { signal } = this.#closing;
-    const response = await ask(url, { signal, headers: { accept: "text/event-stream" } });
+    const response = await fetchStream(url, { signal, headers: { accept: "text/event-stream" } });
     const contentType = response.headers.get("content-type") ?? "";
     if (!response.ok || !contentType.startsWith("text/event-stream") || response.body === null) {
       throw new AnswerError((await readAnswer(response)).answer);

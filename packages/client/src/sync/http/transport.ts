@@ -13,7 +13,7 @@ import type {
 import { createTRPCUntypedClient, httpLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import type { AnyRouter } from "@trpc/server";
 import { AnswerError, isHtml, readAnswer, UnansweredError, withoutQuery } from "./answer.ts";
-import { EventStream, type Ask } from "./event-stream.ts";
+import { EventStream, type StreamFetch } from "./event-stream.ts";
 
 interface CallOptions {
   readonly signal?: AbortSignal;
@@ -60,7 +60,7 @@ export function httpTransport({ url, mount, credentials, headers }: HttpOptions)
   // Whether requests reach the router through a redirect.
   let follows = false;
 
-  const ask: Ask = async (address, { headers: own, ...init }) => {
+  const streamFetch: StreamFetch = async (address, { headers: own, ...init }) => {
     const request: RequestInit = { ...init, credentials, cache: "no-store", headers: { ...own, ...(await headers()) } };
     const get = (redirect: RequestRedirect) =>
       fetch(address, { ...request, redirect }).catch((error: unknown) => {
@@ -77,9 +77,9 @@ export function httpTransport({ url, mount, credentials, headers }: HttpOptions)
     return followed;
   };
 
-  async function call(address: string, init: Parameters<Ask>[1]): Promise<Response> {
+  async function call(address: string, init: Parameters<StreamFetch>[1]): Promise<Response> {
     const keepalive = typeof init.body === "string" && init.body.length < KEEPALIVE_LENGTH;
-    const response = await ask(address, { ...init, keepalive });
+    const response = await streamFetch(address, { ...init, keepalive });
     const { answer, json } = await readAnswer(response);
     if (!answer.isRouters) throw new AnswerError(answer);
     return Object.defineProperty(response, "json", { value: async () => json });
@@ -91,7 +91,7 @@ export function httpTransport({ url, mount, credentials, headers }: HttpOptions)
     links: [
       splitLink({
         condition: ({ type }) => type === "subscription",
-        true: httpSubscriptionLink({ url, EventSource: EventStream, eventSourceOptions: { ask } }),
+        true: httpSubscriptionLink({ url, EventSource: EventStream, eventSourceOptions: { fetch: streamFetch } }),
         false: httpLink({ url, fetch: call as FetchEsque }),
       }),
     ],

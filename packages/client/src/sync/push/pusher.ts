@@ -120,7 +120,7 @@ export function createPusher(options: PusherOptions): Pusher {
     // A refused input is a draft again, and nobody types it.
     draftsWanted ||= lacksSnapshot || reply.outcomes.some(({ status }) => status === "refused");
     const busyMs = reply.outcomes.map((outcome) => busyMsOf(outcome) ?? 0);
-    return later(Math.max(lacksSnapshot ? NO_ROOM_MS : 0, ...busyMs));
+    return goOnIn(Math.max(lacksSnapshot ? NO_ROOM_MS : 0, ...busyMs));
   }
 
   async function goOnAfter(error: unknown, batch: Batch): Promise<boolean> {
@@ -128,11 +128,11 @@ export function createPusher(options: PusherOptions): Pusher {
     // The server may still be reached, and may say who is signed in.
     askServer();
     if (connection.state.signedOut) return false;
-    return later(await failures.after(error, batch));
+    return goOnIn(await failures.after(error, batch));
   }
 
   /** Goes on after so long. Returns true if it goes on at once. */
-  function later(ms: number): boolean {
+  function goOnIn(ms: number): boolean {
     if (ms > 0 && isOpen()) retrial.set(ms, () => wake(false));
     return ms === 0;
   }

@@ -6,7 +6,7 @@ import { answerOf, isFinal } from "./http/answer.ts";
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 
-export interface ChangesOptions {
+export interface IncomingSnapshotsOptions {
   readonly api: Api;
   readonly environment: Environment;
   readonly connection: Connection;
@@ -18,7 +18,7 @@ export interface ChangesOptions {
 }
 
 /** The server's changes of the owner's active sessions: writes them to the store, and knows which revisions to ask from. */
-export interface Changes {
+export interface IncomingSnapshots {
   /** When the server was last heard here, in milliseconds by this device's clock. */
   readonly heardAtMs: number;
   /** The revisions that the store has, by session: the newest active sessions, as many as a request may name. */
@@ -36,7 +36,7 @@ export interface Changes {
   nameFewer(error: unknown): void;
 }
 
-export function createChanges({
+export function createIncomingSnapshots({
   api,
   environment,
   connection,
@@ -44,7 +44,7 @@ export function createChanges({
   store,
   device,
   onEvent,
-}: ChangesOptions): Changes {
+}: IncomingSnapshotsOptions): IncomingSnapshots {
   let heardAtMs = 0;
   // How many sessions a request may name. They travel in a URL.
   let maxNamed = 100;

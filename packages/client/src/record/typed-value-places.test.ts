@@ -21,7 +21,14 @@ import { enqueue } from "./queue.ts";
 import { emptyRecord, compose, type SessionRecord } from "./record.ts";
 import { applyReply } from "./reply.ts";
 import { applySnapshot } from "./snapshot.ts";
-import { events, places, typedInput, type TypedEvent, type TypedOutcome, type TypedPlace } from "./typed-input.ts";
+import {
+  events,
+  places,
+  placesAfter,
+  type TypedEvent,
+  type TypedOutcome,
+  type TypedPlace,
+} from "./typed-value-places.ts";
 import { viewOf } from "./view.ts";
 
 const steps = { text: step({ input: z.object({ words: z.string().optional() }) }), end: step({ input: z.object({}) }) };
@@ -198,5 +205,5 @@ test("the table says what becomes of what is typed, in every place and at every 
       ),
     ]),
   );
-  expect(found).toEqual(typedInput);
+  expect(found).toEqual(placesAfter);
 });

@@ -36,7 +36,7 @@ export const events = {
 export type TypedEvent = keyof typeof events;
 
 /** The place of a typed value after an event, by the event and the place before. The test takes every cell from the real functions. */
-export const typedInput = {
+export const placesAfter = {
   "typed again here": {
     unsent: "gone",
     sent: "gone",
