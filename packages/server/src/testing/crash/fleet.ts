@@ -6,11 +6,14 @@ import type { Random } from "../random.ts";
 /** Server processes over one database. A killed one is replaced at once by a process that was started before. */
 export class Fleet {
   readonly #databaseUrl: string;
+  readonly #program: string;
   readonly #serving = new Map<string, ChildProcess>();
   readonly #starting = new Set<Promise<void>>();
 
-  constructor(databaseUrl: string) {
+  /** `program` is a file of this folder. It sends its address when it serves. */
+  constructor(databaseUrl: string, program = "server-process.ts") {
     this.#databaseUrl = databaseUrl;
+    this.#program = program;
   }
 
   /** Starts this many more, and waits until they serve. */
@@ -47,7 +50,7 @@ export class Fleet {
   }
 
   #start(): void {
-    const child = fork(join(import.meta.dirname, "server-process.ts"), {
+    const child = fork(join(import.meta.dirname, this.#program), {
       execArgv: ["--conditions=@sessions/source", "--no-warnings"],
       env: { ...process.env, DATABASE_URL: this.#databaseUrl },
     });
