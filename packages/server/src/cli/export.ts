@@ -2,7 +2,7 @@ import { InvalidArgumentError, type Command } from "commander";
 import { exportMonth } from "../flows/export.ts";
 import type { CommandRunner } from "./command-runner.ts";
 
-export function addExport(program: Command, run: CommandRunner): void {
+export function addExportCommand(program: Command, run: CommandRunner): void {
   program
     .command("export")
     .description("write a month's ended sessions to standard output, one line of JSON each")

@@ -4,7 +4,7 @@ import { migrationsOf } from "../flows/rows/migrations.ts";
 import { signInMigrations as signInMigrationsOf } from "../sign-in/rows/migrations.ts";
 import type { CommandRunner } from "./command-runner.ts";
 
-export function addMigrate(program: Command, run: CommandRunner): void {
+export function addMigrateCommand(program: Command, run: CommandRunner): void {
   program
     .command("migrate")
     .description("create the tables, or bring them up to date")

@@ -14,7 +14,7 @@ interface Options {
   readonly dryRun?: boolean;
 }
 
-export function addPartitions(program: Command, run: CommandRunner): void {
+export function addPartitionsCommand(program: Command, run: CommandRunner): void {
   program
     .command("partitions")
     .description("list the months, make coming ones, drop old ones")

@@ -1,9 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { InterruptedError } from "./exit-code.ts";
-import { runCli } from "./program.ts";
-import { databaseOfAda, ending } from "../testing/cli.ts";
+import { databaseOfAda, ending, interruptedRun } from "../testing/cli.ts";
 
 const { url, month, sessions, begin } = await databaseOfAda();
 
@@ -45,18 +43,7 @@ test("Ctrl-C ends a command that waits, with one sentence", async () => {
 });
 
 test("Ctrl-C ends a long command between two of its pages, and says how far it came only to somebody who watches", async () => {
-  const stop = new AbortController();
-  let stderr = "";
-  const code = await runCli(["verify"], {
-    databaseUrl: url,
-    stop: stop.signal,
-    write: () => Promise.resolve(),
-    writeError(text) {
-      stderr += text;
-      stop.abort(new InterruptedError(130));
-    },
-    isWatched: true,
-  });
+  const { code, stderr } = await interruptedRun(url, "verify");
   expect(code).toBe(130);
   const [none, shown, cleared] = stderr.split("\r\u001b[K");
   expect([none, shown]).toEqual(["", expect.stringMatching(/^\d+ sessions$/)]);

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitCodes } from "./exit-code.ts";
-import { addExport } from "./export.ts";
-import { addMigrate } from "./migrate.ts";
-import { addSignIns } from "./sign-ins.ts";
-import { addPartitions } from "./partitions.ts";
+import { addExportCommand } from "./export.ts";
+import { addMigrateCommand } from "./migrate.ts";
+import { addSignInsCommand } from "./sign-ins.ts";
+import { addPartitionsCommand } from "./partitions.ts";
 import { createCommandRunner } from "./command-runner.ts";
-import { addStatus } from "./status.ts";
-import { addSweep } from "./sweep.ts";
+import { addStatusCommand } from "./status.ts";
+import { addSweepCommand } from "./sweep.ts";
 import type { Terminal } from "./terminal.ts";
-import { addVerify } from "./verify.ts";
+import { addVerifyCommand } from "./verify.ts";
 
 /** The package's version. Its `package.json` stands beside both `src` and `dist`. */
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -37,8 +37,13 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
       "\nIt ends with 0 when all is well, 1 when it fails or finds something wrong, 2 when misused.",
     );
   const run = createCommandRunner(program, terminal, (code) => (exitCode = code));
-  for (const add of [addMigrate, addStatus, addSweep, addPartitions, addExport, addVerify, addSignIns])
-    add(program, run);
+  addMigrateCommand(program, run);
+  addStatusCommand(program, run);
+  addSweepCommand(program, run);
+  addPartitionsCommand(program, run);
+  addExportCommand(program, run);
+  addVerifyCommand(program, run);
+  addSignInsCommand(program, run);
   try {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {

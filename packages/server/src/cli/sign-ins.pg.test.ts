@@ -4,11 +4,9 @@ import { postgresBus } from "../bus/postgres-bus.ts";
 import type { SignInKeeperOptions } from "../sign-in/keeper/keeper.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { tokenText } from "../sign-in/token/token.ts";
-import { sessionsOn } from "../testing/cli.ts";
+import { interruptedRun, sessionsOn } from "../testing/cli.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { signIn, testKeeper } from "../testing/sign-ins.ts";
-import { InterruptedError } from "./exit-code.ts";
-import { runCli } from "./program.ts";
 
 const { pool, url } = await freshDatabase();
 const sessions = (...words: readonly string[]) => sessionsOn(url, ...words);
@@ -126,18 +124,7 @@ test("revoke --all that is interrupted has signed everybody out, and says not to
   const node = listeningNode();
   const { token } = await signIn(node, "ada");
   const heard = new Promise((resolve) => node.onEnded(resolve));
-  const stop = new AbortController();
-  let stderr = "";
-  const code = await runCli(["sign-ins", "revoke", "--all", "--yes"], {
-    databaseUrl: url,
-    stop: stop.signal,
-    write: () => Promise.resolve(),
-    writeError(text) {
-      stderr += text;
-      stop.abort(new InterruptedError(130));
-    },
-    isWatched: true,
-  });
+  const { code, stderr } = await interruptedRun(url, "sign-ins", "revoke", "--all", "--yes");
   expect(code).toBe(130);
   expect(stderr.split("\r\u001b[K")).toEqual([
     "",

@@ -16,7 +16,7 @@ interface RevokeOptions {
   readonly dryRun?: boolean;
 }
 
-export function addSignIns(program: Command, run: CommandRunner): void {
+export function addSignInsCommand(program: Command, run: CommandRunner): void {
   const signIns = program.command("sign-ins").description("list sign-ins, and end them");
 
   signIns

@@ -5,7 +5,7 @@ import { time } from "../postgres/values.ts";
 import type { Connection } from "./connection.ts";
 import type { CommandRunner } from "./command-runner.ts";
 
-export function addStatus(program: Command, run: CommandRunner): void {
+export function addStatusCommand(program: Command, run: CommandRunner): void {
   program
     .command("status")
     .description("say whether the database fits this version, and what it holds")

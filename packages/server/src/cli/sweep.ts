@@ -5,7 +5,7 @@ import type { CommandRunner } from "./command-runner.ts";
 import type { Connection } from "./connection.ts";
 import { countActive } from "./status.ts";
 
-export function addSweep(program: Command, run: CommandRunner): void {
+export function addSweepCommand(program: Command, run: CommandRunner): void {
   program
     .command("sweep")
     .description("end the sessions and sign-ins whose deadline has passed")

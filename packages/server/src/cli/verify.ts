@@ -4,7 +4,7 @@ import { verifySignIns } from "../sign-in/verify.ts";
 import type { CommandRunner } from "./command-runner.ts";
 import { formatSignIns } from "./sweep.ts";
 
-export function addVerify(program: Command, run: CommandRunner): void {
+export function addVerifyCommand(program: Command, run: CommandRunner): void {
   program
     .command("verify")
     .description("check every session and sign-in against its history, and name the first that is broken")

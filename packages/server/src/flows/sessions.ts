@@ -127,14 +127,14 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const hub = new WatchHub(bounds.pageBytes);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
-  const ownerLocks = new KeyedQueue({ concurrency: 1, waitMs: TURN_MS });
+  const ownerTurns = new KeyedQueue({ concurrency: 1, waitMs: TURN_MS });
   const context = {
     db,
     schema,
     flows,
     now,
     bounds,
-    ownerLocks,
+    ownerTurns,
     updates: new UpdateStatements(schema),
     report: onError,
   };
@@ -231,7 +231,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     };
     // A handler or the network may hang. A process that is told to stop has to stop, so they are not waited for any longer.
     const closeMs = bounds.handlerMs + CLOSE_MS;
-    const ended = await withTimeLimit(closeMs, ending());
+    const ended = await withTimeLimit(closeMs, ending(), () => false);
     if (typeof database === "object") removeClientErrorListeners(database);
     if (ended) return;
     onError(

@@ -7,7 +7,7 @@ export { createSignIns } from "./create-sign-ins.ts";
 export type { SignInsOptions } from "./options.ts";
 export type { CurrentReply, ListSignInsReply, SignInReply, SignInRouter } from "./router.ts";
 export type { ContextOptions, SignedInIdentity, SignIns } from "./sign-ins.ts";
-export type { Signal, SignalDecision } from "./visit/signals.ts";
+export type { Signal, SignalDecision } from "./visit/signal-detector.ts";
 export type { ReadOnlyVisit, SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 export { VisitError, type AskedProof, type VisitErrorReason } from "./visit/visit-error.ts";
 export type { VisitedSignIn } from "./visit/visited-sign-in.ts";

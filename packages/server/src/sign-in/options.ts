@@ -6,7 +6,7 @@ import { lifetimeOf, type Expires, type Lifetime } from "./lifetime.ts";
 import type { RequestHead } from "./request/request-head.ts";
 import { Seal } from "./token/seal.ts";
 import type { Sealing } from "./visit/sealing.ts";
-import type { Signal, SignalDecision } from "./visit/signals.ts";
+import type { Signal, SignalDecision } from "./visit/signal-detector.ts";
 
 export interface SignInsOptions {
   /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. The application closes it, not `close()`. */

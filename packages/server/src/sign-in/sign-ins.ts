@@ -8,7 +8,7 @@ import type { RequestHeaders } from "./request/request-head.ts";
 import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import { EndListeners } from "./visit/end-listeners.ts";
-import { Signals } from "./visit/signals.ts";
+import { SignalDetector } from "./visit/signal-detector.ts";
 import { StaleOffers } from "./visit/stale-offers.ts";
 import type { ReadOnlyVisit, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 import { VisitError } from "./visit/visit-error.ts";
@@ -87,13 +87,13 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
   const staleOffers = new StaleOffers();
   const stop = keeper.onEnded((ended) => staleOffers.note(ended));
   const endListeners = new EndListeners(keeper, now);
-  const signals = decide && new Signals({ ...options, keeper, decide });
+  const signalDetector = decide && new SignalDetector({ ...options, keeper, decide });
   const visits = new Visits({
     ...options,
     keeper,
     staleOffers,
     endListeners,
-    signals,
+    signalDetector,
     absoluteMs: lifetime.absoluteMs,
   });
   return {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll } from "vitest";
+import { InterruptedError } from "../cli/exit-code.ts";
 import { runCli } from "../cli/program.ts";
 import { cancel, createBank, createLedger, start, TestClient } from "./bank.ts";
 import { freshDatabase } from "./postgres.ts";
@@ -27,6 +28,23 @@ export async function sessionsOn(databaseUrl: string, ...words: readonly string[
     isWatched: false,
   });
   return { code, stdout, stderr };
+}
+
+/** Runs the program in this process for somebody who watches, and interrupts it when it first says how far it came. */
+export async function interruptedRun(databaseUrl: string, ...words: readonly string[]): Promise<Omit<Ended, "stdout">> {
+  const stop = new AbortController();
+  let stderr = "";
+  const code = await runCli(words, {
+    databaseUrl,
+    stop: stop.signal,
+    write: () => Promise.resolve(),
+    writeError(text) {
+      stderr += text;
+      stop.abort(new InterruptedError(130));
+    },
+    isWatched: true,
+  });
+  return { code, stderr };
 }
 
 /** Waits for the end of a process, and collects its output. */

@@ -1,7 +1,7 @@
 import { HANG_MS, OVERLAP_MS } from "../../../server/src/sign-in/token/rotation.ts";
 import type { Random } from "../../../server/src/testing/random.ts";
 import { Agenda } from "./agenda.ts";
-import { Jar, UNWRITTEN_MS } from "./jar.ts";
+import { HonestBrowser, UNWRITTEN_MS } from "./honest-browser.ts";
 import { BrokenPromiseError, SignInNodes } from "./sign-in-nodes.ts";
 
 const SECOND_MS = 1_000;
@@ -13,19 +13,22 @@ export function simulateHonest(random: Random): void {
   const agenda = new Agenda(0);
   const rotateMs = random.pick([15 * MINUTE_MS, 60 * MINUTE_MS, DAY_MS]);
   const nodes = new SignInNodes(agenda, random, rotateMs);
-  const jar = new Jar(agenda, random, nodes, { lost: random.pick([0, 10, 30, 60]), hung: random.pick([0, 5, 20, 50]) });
+  const browser = new HonestBrowser(agenda, random, nodes, {
+    lost: random.pick([0, 10, 30, 60]),
+    hung: random.pick([0, 5, 20, 50]),
+  });
   const crashes = random.pick([0, 0, 10, 30, 60]);
 
   function burst(): void {
     const count = random.pick([1, 1, 1, 2, 4, 8]);
-    for (let at = 0; at < count; at += 1) agenda.after(random.between(0, 1_000), () => jar.send());
+    for (let at = 0; at < count; at += 1) agenda.after(random.between(0, 1_000), () => browser.send());
   }
 
   // What can go wrong goes wrong near a change of the cookie.
-  jar.onChange = () => {
+  browser.onChange = () => {
     if (random.between(1, 100) <= crashes) {
       agenda.after(random.between(0, UNWRITTEN_MS + 5_000), () => {
-        jar.crash();
+        browser.crash();
         agenda.after(random.pick([1, 10, 300, 86_400]) * random.between(1, 2_000), burst);
       });
     }
@@ -52,7 +55,7 @@ export function simulateHonest(random: Random): void {
   let isAnswered = false;
   // Some replies are lost.
   for (let attempt = 0; attempt < 40 && !isAnswered; attempt += 1) {
-    jar.send(() => (isAnswered = true));
+    browser.send(() => (isAnswered = true));
     agenda.run(agenda.nowMs + 3 * HANG_MS);
   }
   if (!isAnswered) throw new BrokenPromiseError("S16: an honest browser is refused for ever");

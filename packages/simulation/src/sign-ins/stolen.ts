@@ -7,7 +7,7 @@ import {
 } from "../../../server/src/sign-in/token/rotation.ts";
 import type { Random } from "../../../server/src/testing/random.ts";
 import { Agenda } from "./agenda.ts";
-import { Jar } from "./jar.ts";
+import { HonestBrowser } from "./honest-browser.ts";
 import { BrokenPromiseError, SignInNodes } from "./sign-in-nodes.ts";
 
 const SECOND_MS = 1_000;
@@ -28,7 +28,7 @@ export function simulateStolen(random: Random): void {
   const rotateMs = random.pick([15, 60]) * MINUTE_MS;
   const nodes = new SignInNodes(agenda, random, rotateMs);
   const lost = random.pick([0, 10]);
-  const jar = new Jar(agenda, random, nodes, { lost, hung: 0 });
+  const browser = new HonestBrowser(agenda, random, nodes, { lost, hung: 0 });
   const habit = random.pick(habits);
   const isIdle = random.between(1, 4) === 1;
   const paces = [15, 30, 60, 61, 90, 300].map((seconds) => seconds * SECOND_MS);
@@ -39,7 +39,7 @@ export function simulateStolen(random: Random): void {
   let isOwnerHere = true;
   function browse(): void {
     if (nodes.endedMs !== undefined) return;
-    if (isOwnerHere) jar.send();
+    if (isOwnerHere) browser.send();
     agenda.after(ownerPaceMs, browse);
   }
   function poll(): void {
@@ -57,8 +57,8 @@ export function simulateStolen(random: Random): void {
   agenda.run(rotateMs - random.between(-10, 5) * MINUTE_MS);
   browse();
   agenda.run(agenda.nowMs + random.between(0, 8) * MINUTE_MS);
-  const theftGeneration = jar.cookie.generation;
-  stolen.push(jar.cookie);
+  const theftGeneration = browser.cookie.generation;
+  stolen.push(browser.cookie);
   poll();
   if (isIdle) {
     isOwnerHere = false;

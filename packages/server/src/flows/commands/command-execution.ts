@@ -52,7 +52,7 @@ export async function executeCommand(
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, command.session);
   telemetry.recordCacheLookup(stored !== undefined);
   let fresh = false;
-  const judging = { device, proof: identity, parse: createParser() };
+  const judgementInput = { device, proof: identity, parse: createParser() };
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) {
       const found: StoredSession | null = await reader.load(owner, command.session);
@@ -62,7 +62,7 @@ export async function executeCommand(
     }
     const { nowMs, judgement } = await cpu.run(owner, () => {
       const atMs = now();
-      return { nowMs: atMs, judgement: judge(flows, stored ?? null, command, { nowMs: atMs, ...judging }) };
+      return { nowMs: atMs, judgement: judge(flows, stored ?? null, command, { nowMs: atMs, ...judgementInput }) };
     });
     if (judgement.settled && !fresh) {
       // The cache may be old. An outcome is sent only if it follows from the state of the database.
@@ -80,7 +80,7 @@ export async function executeCommand(
     try {
       const decision =
         stored === null || attempt > MAX_RACES || needsTransaction(judgement)
-          ? await decide(context, owner, judging, command, judgement.served)
+          ? await decide(context, owner, judgementInput, command, judgement.served)
           : await write(context, owner, stored, command, judgement);
       if (decision !== null) {
         const { outcome, stored: after } = decision;

@@ -32,7 +32,7 @@ export interface DecisionContext {
   readonly now: () => number;
   readonly bounds: Bounds;
   /** Where a command waits before its transaction locks the owner's row: in memory, without a connection. */
-  readonly ownerLocks: KeyedQueue;
+  readonly ownerTurns: KeyedQueue;
   readonly report: (error: SessionsError) => void;
 }
 
@@ -42,8 +42,8 @@ export interface DecisionContext {
  */
 const NEAR_SESSIONS = 1_000;
 
-/** The context of a judgement, without the time. */
-export type Judging = Omit<JudgementContext, "nowMs">;
+/** The input of a judgement beside the session and the command. Its time is that of the attempt. */
+export type JudgementInput = Omit<JudgementContext, "nowMs">;
 
 /** Another writer came first, so the transaction must be rolled back. */
 class RevisionConflictError extends Error {}
@@ -67,14 +67,14 @@ class RolledBackError extends Error {
 export async function decide(
   context: DecisionContext,
   owner: string,
-  judging: Judging,
+  judgementInput: JudgementInput,
   command: Command,
   served: ServedFlow,
 ): Promise<Decision | null> {
   const deciding = () =>
-    context.db.transaction().execute((tx) => decideInTransaction(tx, context, owner, judging, command, served));
+    context.db.transaction().execute((tx) => decideInTransaction(tx, context, owner, judgementInput, command, served));
   try {
-    return await (alwaysLocks(context, command, served) ? context.ownerLocks.run(owner, deciding) : deciding());
+    return await (alwaysLocks(context, command, served) ? context.ownerTurns.run(owner, deciding) : deciding());
   } catch (error) {
     if (error instanceof RevisionConflictError) return null;
     if (error instanceof RolledBackError) return { outcome: refusedOutcome(error.refusal), stored: error.stored };
@@ -94,7 +94,7 @@ async function decideInTransaction(
   tx: Transaction<Tables>,
   context: DecisionContext,
   owner: string,
-  judging: Judging,
+  judgementInput: JudgementInput,
   command: Command,
   served: ServedFlow,
 ): Promise<Decision | null> {
@@ -112,7 +112,7 @@ async function decideInTransaction(
   // The time is read after the locks, so that limits count sessions in the order in which they were decided.
   const nowMs = context.now();
 
-  const judgement = judge(context.flows, before, command, { nowMs, ...judging });
+  const judgement = judge(context.flows, before, command, { nowMs, ...judgementInput });
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
   const { advanced } = judgement;
 

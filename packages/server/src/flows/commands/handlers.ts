@@ -80,22 +80,24 @@ function isRejection(value: unknown): value is Rejection {
 
 /** Runs a handler. A serialization failure or a lost connection is the database's fault, and is thrown as it is. */
 async function runGuarded(run: () => unknown, where: string, timeMs: number): Promise<unknown> {
-  let returned: readonly [unknown] | undefined;
   const startMs = performance.now();
-  try {
-    returned = await withTimeLimit(timeMs, (async () => [await run()] as const)());
-  } catch (cause) {
-    if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
-    // Postgres cancels the handler's statement after the same time, and its error may come first.
-    if (errorCode(cause) !== "57014" || performance.now() - startMs < timeMs) {
+  const throwTimedOut = (): never => {
+    const why = `${where} was not done within ${timeMs} ms, and is rolled back.`;
+    const likely =
+      "Send its statements through `tx`: one that asks the pool for another connection may wait for those that handlers hold.";
+    throw new HandlerFailedError("handler_timed_out", `${why} ${likely}`);
+  };
+  const running = async () => {
+    try {
+      return await run();
+    } catch (cause) {
+      if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
+      // Postgres cancels the handler's statement after the same time, and its error may come first.
+      if (errorCode(cause) === "57014" && performance.now() - startMs >= timeMs) return throwTimedOut();
       throw new HandlerFailedError("handler_failed", `${where} threw.`, { cause });
     }
-  }
-  if (returned !== undefined) return returned[0];
-  const why = `${where} was not done within ${timeMs} ms, and is rolled back.`;
-  const likely =
-    "Send its statements through `tx`: one that asks the pool for another connection may wait for those that handlers hold.";
-  throw new HandlerFailedError("handler_timed_out", `${why} ${likely}`);
+  };
+  return withTimeLimit(timeMs, running(), throwTimedOut);
 }
 
 function parseOutput(schema: z.ZodType<Json>, returned: unknown, where: string): Json {

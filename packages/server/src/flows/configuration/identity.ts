@@ -27,23 +27,22 @@ export type IdentifyResult = Identity | null | undefined | false | "" | 0;
  * @throws {SessionsError} `identify_failed` or `context_invalid`.
  */
 export async function identify(run: () => Promise<IdentifyResult>, timeMs: number): Promise<Identity | undefined> {
-  let identified: readonly [IdentifyResult] | undefined;
-  try {
-    identified = await withTimeLimit(
-      timeMs,
-      run().then((answer) => [answer] as const),
-    );
-  } catch (cause) {
-    if (cause instanceof TRPCError) throw cause;
-    throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
-  }
-  if (identified === undefined) {
+  const identified = await withTimeLimit(timeMs, runGuarded(run), () => {
     throw new SessionsError(
       "identify_failed",
       `\`identify\` did not answer within ${timeMs} ms. Nothing was read or written.`,
     );
+  });
+  return checkedIdentity(identified);
+}
+
+async function runGuarded(run: () => Promise<IdentifyResult>): Promise<IdentifyResult> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof TRPCError) throw cause;
+    throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
   }
-  return checkedIdentity(identified[0]);
 }
 
 /** An application without types may return anything. */

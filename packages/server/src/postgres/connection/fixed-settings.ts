@@ -93,10 +93,10 @@ class FixedSettingsDriver implements Driver {
   async #connect(): Promise<DatabaseConnection> {
     const { connectionMs = CONNECTION_MS } = this.#options;
     const connecting = this.#driver.acquireConnection();
-    const connection = await withTimeLimit(connectionMs, connecting);
-    if (connection !== undefined) return connection;
-    connecting.then((late) => this.#driver.releaseConnection(late)).catch(() => {});
-    throw this.#noneFree();
+    return withTimeLimit(connectionMs, connecting, () => {
+      connecting.then((late) => this.#driver.releaseConnection(late)).catch(() => {});
+      throw this.#noneFree();
+    });
   }
 
   #noneFree(): SessionsError {

@@ -77,7 +77,8 @@ export class PooledConnection implements DatabaseConnection {
     const rolledBack = this.#driver.rollbackTransaction(this.inner);
     // A statement may still run on the connection before the rollback. The connection is kept until both are answered.
     const answered = rolledBack.then(() => true);
-    if ((await withTimeLimit(ROLLBACK_MS, answered)) === undefined) this.#hanging = rolledBack;
+    const isAnswered = await withTimeLimit(ROLLBACK_MS, answered, () => false);
+    if (!isAnswered) this.#hanging = rolledBack;
     else if (this.#shared) this.#state = "alone";
   }
 
@@ -92,7 +93,7 @@ export class PooledConnection implements DatabaseConnection {
     };
     const hanging = this.#hanging.catch(() => {}).then(release);
     // A connection that hangs is not waited for.
-    await withTimeLimit(ROLLBACK_MS, hanging);
+    await withTimeLimit(ROLLBACK_MS, hanging, () => {});
   }
 
   /** In a transaction of its own. */

@@ -9,15 +9,12 @@ import { withTimeLimit } from "../../time-limit.ts";
  */
 export async function withDatabaseLimit<T>(timeMs: number, work: () => Promise<T>): Promise<T> {
   try {
-    const answer = await withTimeLimit(
-      timeMs,
-      work().then((value) => [value] as const),
-    );
-    if (answer !== undefined) return answer[0];
+    return await withTimeLimit(timeMs, work(), () => {
+      throw new SessionsError("database_unreachable", `It did not answer within ${timeMs} ms.`);
+    });
   } catch (error) {
     throw faultOf(error);
   }
-  throw new SessionsError("database_unreachable", `It did not answer within ${timeMs} ms.`);
 }
 
 export function faultOf(error: unknown): SessionsError {

@@ -22,7 +22,7 @@ import { KnownChanges } from "./known-changes.ts";
 import { listHistoryItems, listSignIns } from "./lists.ts";
 import { SignInCache } from "./sign-in-cache.ts";
 import type { SignInKeeper } from "./sign-in-keeper.ts";
-import { noteSignal } from "./signals.ts";
+import { noteSignal } from "./signal-entry.ts";
 import { Sweeper } from "./sweeper.ts";
 import { COLLECT_MS, Touches } from "./touches.ts";
 import { KnownPartitions } from "./known-partitions.ts";

@@ -16,22 +16,19 @@ export const GIVE_UP_MS = 1_800;
  * @throws {SessionsError} for any other fault.
  */
 export async function withAnswerLimit<T>(asked: Promise<T>, report: (fault: SessionsError) => void): Promise<T> {
-  const fault = await faultOf(asked);
-  if (!(fault instanceof SessionsError)) return fault[0];
-  if (fault.code !== "closed") report(fault);
-  const isAway = fault.code === "database_unreachable" || fault.code === "closed";
-  throw isAway ? new VisitError("unavailable", { cause: fault }) : fault;
+  try {
+    return await withTimeLimit(ANSWER_MS, asked, () => {
+      throw new SessionsError("database_unreachable", `It did not answer within ${ANSWER_MS} ms.`);
+    });
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault.code !== "closed") report(fault);
+    const isAway = fault.code === "database_unreachable" || fault.code === "closed";
+    throw isAway ? new VisitError("unavailable", { cause: fault }) : fault;
+  }
 }
 
-async function faultOf<T>(asked: Promise<T>): Promise<readonly [T] | SessionsError> {
-  try {
-    const answer = await withTimeLimit(
-      ANSWER_MS,
-      asked.then((value) => [value] as const),
-    );
-    return answer ?? new SessionsError("database_unreachable", `It did not answer within ${ANSWER_MS} ms.`);
-  } catch (error) {
-    const name = error instanceof Error ? error.name : typeof error;
-    return databaseFault(error) ?? new SessionsError("internal", name, { cause: error });
-  }
+function faultOf(error: unknown): SessionsError {
+  const name = error instanceof Error ? error.name : typeof error;
+  return databaseFault(error) ?? new SessionsError("internal", name, { cause: error });
 }

@@ -5,7 +5,7 @@ import type { VisitRequest } from "../request/request-head.ts";
 import { withAnswerLimit } from "./answer-limit.ts";
 import { RequestVisit, type VisitParts } from "./request-visit.ts";
 import { sealedSignIn, type Sealing } from "./sealing.ts";
-import type { Signals } from "./signals.ts";
+import type { SignalDetector } from "./signal-detector.ts";
 import type { VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
 
@@ -13,7 +13,7 @@ export interface OpenOptions extends VisitParts {
   /** Other origins whose pages may ask for changes. */
   readonly origins: readonly string[];
   /** Undefined if the application decides about none. */
-  readonly signals: Signals | undefined;
+  readonly signalDetector: SignalDetector | undefined;
   /** Undefined if no copies are sealed. */
   readonly sealing: Sealing | undefined;
 }
@@ -32,7 +32,7 @@ export async function openVisit(
   const checkedMs = options.now();
   const presented = presentedToken(request);
   let signIn = presented ? await presentedSignIn(options, request, presented, headers) : null;
-  if (signIn && (await options.signals?.revokeIfDecided(signIn, request))) {
+  if (signIn && (await options.signalDetector?.revokeIfDecided(signIn, request))) {
     headers.withhold();
     signIn = null;
   }

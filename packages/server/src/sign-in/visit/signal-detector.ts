@@ -22,7 +22,7 @@ export type SignalDecision = "ignore" | "note" | "revoke";
 const NOTE_MS = 3_600_000;
 const MAX_NOTED = 10_000;
 
-export interface SignalsOptions {
+export interface SignalDetectorOptions {
   readonly keeper: SignInKeeper;
   readonly decide: (signal: Signal) => SignalDecision;
   readonly locate: (request: RequestHead) => string | null;
@@ -31,11 +31,11 @@ export interface SignalsOptions {
 }
 
 /** Compares requests with their sign-ins, and does what the application decides. */
-export class Signals {
-  readonly #options: SignalsOptions;
+export class SignalDetector {
+  readonly #options: SignalDetectorOptions;
   readonly #noted: LRUCache<string, true>;
 
-  constructor(options: SignalsOptions) {
+  constructor(options: SignalDetectorOptions) {
     this.#options = options;
     this.#noted = new LRUCache({ max: MAX_NOTED, ttl: NOTE_MS, ttlResolution: 0, perf: options });
   }

@@ -17,8 +17,8 @@ export interface Network {
 }
 
 /** An honest browser: it sends the cookie that it has, and keeps the last one that it was given. */
-export class Jar {
-  /** Called when another cookie is in the jar. */
+export class HonestBrowser {
+  /** Called when the browser has another cookie. */
   onChange: () => void = () => {};
   #cookies: { readonly atMs: number; readonly offer: OfferedSecret }[];
   readonly #agenda: Agenda;
