@@ -19,7 +19,7 @@ export {
   type ServeOptions,
   type StepContext,
 } from "./flows/configuration/served-flow.ts";
-export type { IdentifyResult, Identity } from "./flows/configuration/identity.ts";
+export type { Guest, IdentifyResult, Identity } from "./flows/configuration/identity.ts";
 export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
 export type { SweepOptions } from "./repeated-sweeps.ts";
 export {

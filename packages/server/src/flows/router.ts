@@ -20,10 +20,12 @@ import type { OwnerConnections } from "../postgres/connection/owner-connections.
 import { CatchUp } from "./reads/catch-up.ts";
 import { LimitedReads } from "./reads/limited-reads.ts";
 import { ReadQueue } from "./reads/read-queue.ts";
+import { GuestReader, type SessionReader } from "./reads/guest-reader.ts";
 import type { Reader } from "./reads/reader.ts";
 import type { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import type { Bounds } from "./configuration/bounds.ts";
 import { tooManyRequests, trpcErrorOf } from "./trpc-errors.ts";
+import { guestProcedures } from "./configuration/guest.ts";
 import type { Identity } from "./configuration/identity.ts";
 import { untilSignInEnds } from "./watch/sign-in-end.ts";
 import { streamEvents } from "./watch/watch-stream.ts";
@@ -69,16 +71,20 @@ export function createRouter({
   const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
 
   /** Who makes a request. If the client names the owner that it expects, it must be the same. */
-  async function identified({ ctx, input }: Call): Promise<Identity> {
+  async function identified({ ctx, input }: Call, procedure: keyof typeof guestProcedures): Promise<Identity> {
     const identity = await identityOf(ctx);
     if (identity === undefined) throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first." });
     if (input.owner !== undefined && input.owner !== identity.owner) {
       throw new TRPCError({ code: "UNAUTHORIZED", message: "Somebody else is signed in." });
     }
+    if (identity.guest && guestProcedures[procedure] !== "own") {
+      throw new TRPCError({ code: "UNAUTHORIZED", message: "A guest may not do this." });
+    }
     return identity;
   }
 
-  const signedIn = async (call: Call): Promise<string> => (await identified(call)).owner;
+  const readerOf = ({ guest }: Identity): SessionReader =>
+    guest ? new GuestReader(reader, guest.session, now) : reader;
 
   async function answer<T>(work: () => Promise<T>, owner?: string): Promise<T> {
     const answering = ownerConnections.run(work, owner);
@@ -107,34 +113,42 @@ export function createRouter({
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((call): Promise<PushReply> =>
       answerCall(call.ctx, async () => {
-        const reply = await commands.push(await identified(call), call.input, call.ctx);
+        const identity = await identified(call, "push");
+        const reply = await commands.push(identity, call.input, call.ctx);
+        tellGuest(identity, reply.snapshots);
         return { ...reply, snapshots: reply.snapshots.map(redact) };
       }),
     ),
 
     read: t.procedure.input(readRequestSchema).query((call): Promise<ReadReply> =>
       answerCall(call.ctx, async () => {
-        const owner = await signedIn(call);
-        const read = () => reader.read(owner, call.input.session);
-        const session = await reads.read(owner, call.ctx, read, (found) => (found === null ? [] : [found]));
+        const identity = await identified(call, "read");
+        const { owner } = identity;
+        const snapshotsOf = (found: Snapshot | null) => (found === null ? [] : [found]);
+        const read = () => readerOf(identity).read(owner, call.input.session);
+        const session = await reads.read(owner, call.ctx, read, snapshotsOf);
+        tellGuest(identity, snapshotsOf(session));
         return { session: session && redact(session), now: iso() };
       }),
     ),
 
     list: t.procedure.input(listRequestSchema).query((call): Promise<ListReply> =>
       answerCall(call.ctx, async () => {
-        const owner = await signedIn(call);
-        const list = () => reader.list(owner, call.input);
+        const identity = await identified(call, "list");
+        const { owner } = identity;
+        const list = () => readerOf(identity).list(owner, call.input);
         const reply = await reads.read(owner, call.ctx, list, ({ active, ended }) => [...active, ...ended]);
+        tellGuest(identity, reply.ended);
         return { ...reply, active: reply.active.map(redact), ended: reply.ended.map(redact) };
       }),
     ),
 
     receipt: t.procedure.input(receiptRequestSchema).query((call): Promise<ReceiptReply> =>
       answerCall(call.ctx, async () => {
-        const owner = await signedIn(call);
+        const identity = await identified(call, "receipt");
+        const { owner } = identity;
         const { session, command } = call.input;
-        const find = () => reader.receipt(owner, session, command);
+        const find = () => readerOf(identity).receipt(owner, session, command);
         const outcome = await reads.read(owner, call.ctx, find, () => []);
         return { outcome, now: iso() };
       }),
@@ -144,9 +158,10 @@ export function createRouter({
     changes: t.procedure.input(watchRequestSchema).query((call): Promise<WatchEvent> =>
       answerCall(call.ctx, async () => {
         const { known, after } = call.input;
-        const owner = await signedIn(call);
+        const identity = await identified(call, "changes");
+        const { owner } = identity;
         const { snapshots, more } = await new CatchUp({
-          reader,
+          reader: readerOf(identity),
           owner,
           known: revisionsOf(known),
           after,
@@ -154,15 +169,16 @@ export function createRouter({
           runRead: reads.runnerFor(owner, call.ctx),
         }).next();
         reads.count(owner, call.ctx, snapshots);
+        tellGuest(identity, snapshots);
         return eventOf(snapshots, more);
       }),
     ),
 
     watch: t.procedure.input(watchRequestSchema).subscription(async (call) => {
       // Before the stream begins: a request of nobody fails as it does for the other procedures.
-      const identity = await answer(() => identified(call));
+      const identity = await answer(() => identified(call, "watch"));
       requireStream(identity.owner);
-      const open = (signal: AbortSignal | undefined) => eventsFor(identity.owner, call.input, signal);
+      const open = (signal: AbortSignal | undefined) => eventsFor(identity, call.input, signal);
       return untilSignInEnds(identity, call.signal, open, (fault) => trpcErrorOf(fault, report));
     }),
   });
@@ -171,24 +187,36 @@ export function createRouter({
     if (hub.watcherCount(owner) >= bounds.ownerStreams) throw tooManyRequests("streams are open");
   }
 
+  /** A guest who has seen the end of their session is let in no more. */
+  function tellGuest({ guest }: Identity, snapshots: readonly Snapshot[]): void {
+    if (guest && snapshots.some(({ status }) => status !== "active")) guest.onSessionEnded?.();
+  }
+
   async function* eventsFor(
-    owner: string,
+    identity: Identity,
     { known, after }: WatchRequest,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<WatchEvent, void, undefined> {
+    const { owner } = identity;
     // Again: others may have been opened since.
     requireStream(owner);
-    yield* streamEvents<WatchEvent>({
+    const events = streamEvents<WatchEvent>({
       owner,
+      only: identity.guest?.session,
       known: revisionsOf(known),
       after,
       signal,
       hub,
-      reader,
+      reader: readerOf(identity),
       replyRateLimit,
       runInTurn: (read) => answer(() => reads.runInTurn(owner, read), owner),
       eventOf,
     });
+    for await (const event of events) {
+      yield event;
+      // The host has taken the event.
+      tellGuest(identity, event.snapshots);
+    }
   }
 }
 

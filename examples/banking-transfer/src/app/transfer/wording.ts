@@ -85,6 +85,8 @@ export function refusalText(refusal: Refusal): string {
       return refusal.reason;
     case "sign_in_again":
       return "Nothing was sent. For this amount the bank asks for your password again.";
+    case "guest":
+      return "Nothing was sent. Confirm on the device on which you are signed in.";
     case "conflict":
       return `${sentenceOf(refusal.changed)} changed elsewhere meanwhile. Look at it and decide again.`;
     case "limit_reached":

@@ -52,7 +52,7 @@ export async function executeCommand(
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, command.session);
   telemetry.recordCacheLookup(stored !== undefined);
   let fresh = false;
-  const judgementInput = { device, proof: identity, parse: createParser() };
+  const judgementInput = { device, proof: identity, guest: identity.guest, parse: createParser() };
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) {
       const found: StoredSession | null = await reader.load(owner, command.session);

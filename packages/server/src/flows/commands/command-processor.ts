@@ -7,7 +7,7 @@ import { busyDecision } from "./busy.ts";
 import { SessionCache } from "./cache.ts";
 import { CpuScheduler } from "./cpu-scheduler.ts";
 import { DeviceSightings } from "./device-sightings.ts";
-import { oversizeRefusal, parseCommands } from "./push-parser.ts";
+import { onlyOfSession, oversizeRefusal, parseCommands } from "./push-parser.ts";
 import { refusedOutcome } from "./judgement.ts";
 import { InFlightCommands } from "./in-flight-commands.ts";
 import { isNewlyAccepted, Push, type PushContext } from "./push.ts";
@@ -82,9 +82,12 @@ export class CommandProcessor {
 
   async #execute(identity: Identity, { device, commands }: PushRequest, request: object): Promise<PushReply> {
     const { owner } = identity;
-    const { bySession, malformed } = await parseCommands(commands, (work) => this.#context.cpu.run(owner, work));
+    const parsed = await parseCommands(commands, (work) => this.#context.cpu.run(owner, work));
+    const { bySession, refused } = identity.guest
+      ? onlyOfSession(parsed.bySession, identity.guest.session)
+      : { ...parsed, refused: [] };
     const push = new Push(this.#context, identity, device, request);
-    const { outcomes, snapshots } = await push.execute(bySession, malformed);
+    const { outcomes, snapshots } = await push.execute(bySession, new Map([...parsed.malformed, ...refused]));
     if (outcomes.some(isNewlyAccepted)) await this.#devices.record(owner, device);
     return { now: this.#iso(), outcomes, snapshots };
   }

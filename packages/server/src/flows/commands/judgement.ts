@@ -8,6 +8,8 @@ import {
   type Refusal,
   SessionsError,
 } from "@sessions/core/internal";
+import { guestRefusal } from "../configuration/guest.ts";
+import type { Guest } from "../configuration/identity.ts";
 import { proofRefusal, type Proof } from "../configuration/proof.ts";
 import type { ServedFlow } from "../configuration/served-flow.ts";
 import { matchReceipt, type StoredSession } from "../rows/stored-session.ts";
@@ -21,9 +23,10 @@ export type Judgement =
   | { readonly settled: true; readonly outcome: Outcome; readonly fault?: SessionsError | undefined }
   | { readonly settled: false; readonly advanced: Extract<Advanced, { accepted: true }>; readonly served: ServedFlow };
 
-/** When a command is judged, which device sent it, and what is known of the person's proof. Drafts need no proof. */
+/** When a command is judged, which device and whether a guest sent it, and what is known of the person's proof. Drafts need no proof. */
 export interface JudgementContext extends AdvanceContext {
   readonly proof?: Proof;
+  readonly guest?: Guest | undefined;
 }
 
 export const refusedOutcome = (refusal: Refusal): Outcome => ({ status: "refused", refusal });
@@ -56,6 +59,8 @@ export function judge(
   if (isFull && advanced.change?.kind === "submit") {
     return settle(refusedOutcome({ code: "too_many_commands", atMost: MAX_SESSION_COMMANDS }));
   }
+  const refusal = context.guest && guestRefusal(served, advanced.change);
+  if (refusal) return settle(refusedOutcome(refusal));
   return refusedForProof(served, advanced, context) ?? { settled: false, advanced, served };
 }
 

@@ -47,6 +47,22 @@ export async function parseCommands(
   return { bySession, malformed };
 }
 
+/** A push without the commands that a guest sends of other sessions, and the outcomes of those. */
+export function onlyOfSession(
+  bySession: ReadonlyMap<string, readonly IndexedCommand[]>,
+  own: string,
+): {
+  readonly bySession: ReadonlyMap<string, readonly IndexedCommand[]>;
+  readonly refused: ReadonlyMap<number, Outcome>;
+} {
+  const others = [...bySession].filter(([session]) => session !== own).flatMap(([, indexed]) => indexed);
+  const outcomeOf = ({ kind }: Command) => refusedOutcome({ code: kind === "start" ? "guest" : "not_found" });
+  return {
+    bySession: new Map([...bySession].filter(([session]) => session === own)),
+    refused: new Map(others.map(({ index, command }) => [index, outcomeOf(command)])),
+  };
+}
+
 /** Commands that are written together: one command, or drafts of one session. */
 export type CommandGroup = readonly [IndexedCommand, ...IndexedCommand[]];
 

@@ -45,14 +45,18 @@ export class Push {
     this.#budget = new ReplyBudget(context.bounds.pageBytes);
   }
 
-  /** Commands of one session run in their order. Those of different sessions do not wait for one another. */
+  /**
+   * Commands of one session run in their order. Those of different sessions do not wait for one another. `refusedUnread` are
+   * the outcomes of the commands that are not in `bySession`.
+   */
   async execute(
     bySession: ReadonlyMap<string, readonly IndexedCommand[]>,
-    malformed: ReadonlyMap<number, Outcome>,
+    refusedUnread: ReadonlyMap<number, Outcome>,
   ): Promise<Omit<PushReply, "now">> {
-    for (const [index, outcome] of malformed) {
+    for (const [index, outcome] of refusedUnread) {
       this.#outcomes[index] = outcome;
-      this.#context.telemetry.recordOutcome("malformed", outcome);
+      const isMalformed = outcome.status === "refused" && outcome.refusal.code === "malformed";
+      this.#context.telemetry.recordOutcome(isMalformed ? "malformed" : "unread", outcome);
     }
     await forEachConcurrently(bySession, CONCURRENT_SESSIONS, ([session, indexed]) =>
       this.#executeSession(session, indexed),

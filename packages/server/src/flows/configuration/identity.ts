@@ -1,6 +1,17 @@
 import { TRPCError } from "@trpc/server";
-import { assuranceLevels, SessionsError, toStorableJson, type AssuranceLevel } from "@sessions/core/internal";
+import { assuranceLevels, idSchema, SessionsError, toStorableJson, type AssuranceLevel } from "@sessions/core/internal";
 import { withTimeLimit } from "../../time-limit.ts";
+
+/** A device that one session was handed to, without a sign-in. It acts for the owner in this session alone. */
+export interface Guest {
+  /** The id of the session. */
+  readonly session: string;
+  /**
+   * Called when the guest has been told that the session has ended. The application then ends what lets the guest in. It
+   * may be called more than once.
+   */
+  readonly onSessionEnded?: (() => void) | undefined;
+}
 
 /** Who makes a request, and what is known of their sign-in. */
 export interface Identity {
@@ -15,6 +26,11 @@ export interface Identity {
    * returns a function that forgets `end`. It is called only for streams.
    */
   readonly onEnded?: ((end: () => void) => () => void) | undefined;
+  /**
+   * There if the request is not the owner's own, but that of a guest of one session. A guest fills it in, and sees no other
+   * session.
+   */
+  readonly guest?: Guest | undefined;
 }
 
 /** The answer of the application's `identify`: who it is, or nobody. */
@@ -48,7 +64,7 @@ async function runGuarded(run: () => Promise<IdentifyResult>): Promise<IdentifyR
 /** An application without types may return anything. */
 function checkedIdentity(identified: IdentifyResult): Identity | undefined {
   if (!identified) return undefined;
-  const { owner, provedAt, level, onEnded } = identified;
+  const { owner, provedAt, level, onEnded, guest } = identified;
   const invalid = (detail: string) => new SessionsError("context_invalid", `\`identify\` returns ${detail}.`);
   if (typeof owner !== "string" || owner === "" || owner.length > 200 || !toStorableJson(owner).ok) {
     throw invalid("{ owner }, a text of 1 to 200 characters");
@@ -56,5 +72,13 @@ function checkedIdentity(identified: IdentifyResult): Identity | undefined {
   if (provedAt !== undefined && !Number.isFinite(provedAt)) throw invalid("`provedAt` in milliseconds since 1970");
   if (level !== undefined && !assuranceLevels.includes(level)) throw invalid("`level` as one of aal1, aal2 and aal3");
   if (onEnded !== undefined && typeof onEnded !== "function") throw invalid("`onEnded` as a function");
-  return { owner, provedAt, level, onEnded };
+  // A guest that cannot be told from the owner must not be taken for the owner.
+  if (guest !== undefined && !isGuest(guest)) throw invalid("`guest` as { session }, with the id of a session");
+  return { owner, provedAt, level, onEnded, guest };
+}
+
+function isGuest(guest: unknown): boolean {
+  if (typeof guest !== "object" || guest === null || !("session" in guest)) return false;
+  const { session, onSessionEnded } = guest as Partial<Guest>;
+  return idSchema.safeParse(session).success && (onSessionEnded === undefined || typeof onSessionEnded === "function");
 }

@@ -63,7 +63,7 @@ export function proofRefusal(
 }
 
 /** Whether a step may ask for a proof, whatever the data. */
-function asksForProof({ steps, fresh }: AnyFlow, name: string): boolean {
+export function asksForProof({ steps, fresh }: AnyFlow, name: string): boolean {
   const step = steps[name] as Step;
   return step.fresh !== undefined || step.level !== undefined || Object.hasOwn(fresh ?? {}, name);
 }

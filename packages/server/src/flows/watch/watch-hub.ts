@@ -30,8 +30,8 @@ export class WatchHub {
     this.#inboxBytes = inboxBytes;
   }
 
-  /** Attaches a watcher. Snapshots that are published from now on wait in its inbox. */
-  join(owner: string): Inbox {
+  /** Attaches a watcher. Snapshots that are published from now on wait in its inbox: with `only`, those of this session. */
+  join(owner: string, only?: string): Inbox {
     const watched: OwnerWatchers = this.#watchers.get(owner) ?? {
       inboxes: new Set(),
       active: new Map(),
@@ -40,6 +40,7 @@ export class WatchHub {
     const inbox: Inbox = new Inbox(this.#inboxBytes, {
       leave: () => this.#leave(owner, inbox),
       publishToOthers: (snapshot) => this.#publish(owner, snapshot, inbox),
+      only,
     });
     this.#watchers.set(owner, watched);
     watched.inboxes.add(inbox);
@@ -122,6 +123,8 @@ interface InboxOptions {
   readonly leave: () => void;
   /** Hands a snapshot to the owner's other watchers. */
   readonly publishToOthers: (snapshot: Snapshot) => void;
+  /** The id of the only session that it takes; undefined if it takes all of its owner's. */
+  readonly only: string | undefined;
 }
 
 /** The content of an inbox. The inbox had no room for the sessions in `overflow`: they are read from the database. */
@@ -138,6 +141,7 @@ export class Inbox {
   /** Detaches it from the hub. */
   readonly leave: () => void;
   readonly #publishToOthers: (snapshot: Snapshot) => void;
+  readonly #only: string | undefined;
   readonly #maxBytes: number;
   readonly #waiting = new Map<string, Snapshot>();
   readonly #overflow = new Set<string>();
@@ -145,14 +149,16 @@ export class Inbox {
   #wake: (() => void) | undefined;
   #closed = false;
 
-  constructor(maxBytes: number, { leave, publishToOthers }: InboxOptions) {
+  constructor(maxBytes: number, { leave, publishToOthers, only }: InboxOptions) {
     this.#maxBytes = maxBytes;
     this.leave = leave;
     this.#publishToOthers = publishToOthers;
+    this.#only = only;
   }
 
   put(snapshot: Snapshot): void {
     const { id } = snapshot;
+    if (this.#only !== undefined && id !== this.#only) return;
     this.#drop(id);
     const bytes = jsonBytes(snapshot);
     if (this.#overflow.has(id) || this.#bytes + bytes > this.#maxBytes) this.#overflow.add(id);

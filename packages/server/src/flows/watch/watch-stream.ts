@@ -10,13 +10,15 @@ const HEARTBEAT_MS = 15_000;
 
 export interface WatchStreamOptions<Event> {
   readonly owner: string;
+  /** The id of the only session that the stream shows; undefined for all of the owner's. */
+  readonly only?: string | undefined;
   /** The revisions that the client has, by session id. */
   readonly known: ReadonlyMap<string, number>;
   /** Catch up only with sessions whose ids are older than this. */
   readonly after?: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly hub: WatchHub;
-  readonly reader: Reader;
+  readonly reader: Pick<Reader, "missingAfter" | "page">;
   readonly replyRateLimit: ReplyRateLimit;
   /** Runs a read when it is the owner's turn. */
   readonly runInTurn: RunInTurn;
@@ -26,6 +28,7 @@ export interface WatchStreamOptions<Event> {
 /** The events of one stream: first the sessions that the client lacks, then each change, and heartbeats in between. */
 export async function* streamEvents<Event>({
   owner,
+  only,
   known,
   after,
   signal,
@@ -36,7 +39,7 @@ export async function* streamEvents<Event>({
   eventOf,
 }: WatchStreamOptions<Event>): AsyncGenerator<Event, void, undefined> {
   // Attached before the first read: a change that is committed meanwhile waits in the inbox.
-  const inbox = hub.join(owner);
+  const inbox = hub.join(owner, only);
   /** Waits until the rate limit allows the next event. False when the stream has to end. */
   const mayContinue = async () => {
     const isOver = () => inbox.closed || signal?.aborted === true;
