@@ -81,11 +81,11 @@ export interface SessionsClient {
   /** Call this once the person knows that changes were lost. It makes `lost` false. */
   dismissLost(): void;
   /** Starts a session, offline too. */
-  start<F extends AnyFlow>(flow: F): Session<F>;
+  start<Flow extends AnyFlow>(flow: Flow): Session<Flow>;
   /** A session by its id: one object for each id of a flow. A session of another flow is `missing`. If the session is not known here, the client asks the server. */
-  open<F extends AnyFlow>(flow: F, id: string): Session<F>;
+  open<Flow extends AnyFlow>(flow: Flow, id: string): Session<Flow>;
   /** The owner's sessions of a flow: one object for each flow. */
-  list<F extends AnyFlow>(flow: F): SessionList<F>;
+  list<Flow extends AnyFlow>(flow: Flow): SessionList<Flow>;
   /**
    * Asks the server whether a command took effect. Resolves with null if the server knows no accepted command of that
    * id. Rejects if the server does not answer.
@@ -182,7 +182,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
       return store.lost;
     },
     dismissLost: store.dismissLost,
-    start<F extends AnyFlow>(given: F) {
+    start<Flow extends AnyFlow>(given: Flow) {
       sync.assertOpen();
       const flow = known(given);
       const id = environment.id();
@@ -194,11 +194,11 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
         flow: flow.name,
       } as const;
       void store.change(id, enqueue(command, null)).then(sync.push);
-      return sessionOf(flow, id) as unknown as Session<F>;
+      return sessionOf(flow, id) as unknown as Session<Flow>;
     },
     // These objects know their flow only at run time. The flow's own schemas made their values.
-    open: <F extends AnyFlow>(flow: F, id: string) => sessionOf(flow, id) as unknown as Session<F>,
-    list: <F extends AnyFlow>(flow: F) => listOf(flow) as unknown as SessionList<F>,
+    open: <Flow extends AnyFlow>(flow: Flow, id: string) => sessionOf(flow, id) as unknown as Session<Flow>,
+    list: <Flow extends AnyFlow>(flow: Flow) => listOf(flow) as unknown as SessionList<Flow>,
     receipt: async (request) => (await api.receipt(request)).outcome,
     guardUnload() {
       const isUnstored = () => store.unstored || [...live.values()].some(({ isWaiting }) => isWaiting);
@@ -235,7 +235,7 @@ function checked(options: SessionsClientOptions, flows: ReadonlyMap<string, AnyF
   const { owner, profile = "", url, mount = "sessions", transport, headers, maxPushBytes = MAX_PUSH_BYTES } = options;
   const { credentials = headers ? "same-origin" : "include" } = options;
   if (!isName(owner) || owner === "") {
-    throw invalid("owner is the id of whoever is signed in: 1 to 200 characters of text. Wait until it is known.");
+    throw invalid("owner is the id of the signed-in person: 1 to 200 characters. Wait until it is known.");
   }
   if (!isName(profile)) throw invalid("profile is text of up to 200 characters.");
   if (flows.size < options.flows.length) throw invalid("flows has a name twice.");

@@ -1,20 +1,18 @@
 export type { Device } from "./protocol/command.ts";
 export type { Duration } from "./duration.ts";
 export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
-export {
-  defineFlow,
-  type AnyFlow,
-  type DataOf,
-  type DraftOf,
-  type Flow,
-  type InputOf,
-  type OutputOf,
-  type FieldPathsOf,
-  type ResultOf,
-  type StepsOf,
-  type PartialInput,
-  type FormValuesOf,
-} from "./flow/flow.ts";
+export { defineFlow, type AnyFlow, type Flow } from "./flow/flow.ts";
+export type {
+  DataOf,
+  DraftOf,
+  InputOf,
+  OutputOf,
+  FieldPathsOf,
+  ResultOf,
+  StepsOf,
+  PartialInput,
+  FormValuesOf,
+} from "./flow/flow-data.ts";
 export { parseInput } from "./session/input.ts";
 export type { AssuranceLevel } from "./flow/assurance-level.ts";
 export { sameJson, type Json } from "./json.ts";

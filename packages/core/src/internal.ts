@@ -11,31 +11,26 @@ export {
 } from "./protocol/command.ts";
 export { durationMs, type Duration } from "./duration.ts";
 export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
-export {
-  defineFlow,
-  fieldNames,
-  stepOf,
-  type AnyFlow,
-  type CompleteData,
-  type CompleteOutputs,
-  type Data,
-  type DataOf,
-  type DraftOf,
-  type Flow,
-  type FlowOptions,
-  type InputOf,
-  type IsGiven,
-  type OutputOf,
-  type Outputs,
-  type FieldPathsOf,
-  type ResultOf,
-  type StepsOf,
-  type StepsWithOutput,
-  type VisibleData,
-  type VisibleInputs,
-  type PartialInput,
-  type FormValuesOf,
-} from "./flow/flow.ts";
+export { defineFlow, fieldNames, stepOf, type AnyFlow, type Flow, type FlowOptions } from "./flow/flow.ts";
+export type {
+  CompleteData,
+  CompleteOutputs,
+  Data,
+  DataOf,
+  DraftOf,
+  InputOf,
+  IsGiven,
+  OutputOf,
+  Outputs,
+  FieldPathsOf,
+  ResultOf,
+  StepsOf,
+  StepsWithOutput,
+  VisibleData,
+  VisibleInputs,
+  PartialInput,
+  FormValuesOf,
+} from "./flow/flow-data.ts";
 export { mapFields, pickFields } from "./fields.ts";
 export { idSchema } from "./id.ts";
 export { notStorable, parseInput, submittedInput } from "./session/input.ts";

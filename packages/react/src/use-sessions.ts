@@ -4,10 +4,10 @@ import { useMemo, useSyncExternalStore } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 
 /** The owner's sessions of a flow, with functions to start one and to load more. */
-export type UseSessionsResult<F extends AnyFlow> = SessionListState<F> &
-  Pick<SessionList<F>, "loadMore"> & {
+export type UseSessionsResult<Flow extends AnyFlow> = SessionListState<Flow> &
+  Pick<SessionList<Flow>, "loadMore"> & {
     /** Starts a session, offline too. */
-    start(): Session<F>;
+    start(): Session<Flow>;
   };
 
 /**
@@ -17,7 +17,7 @@ export type UseSessionsResult<F extends AnyFlow> = SessionListState<F> &
  * @example
  * const { active, ended, more, loadMore, start } = useSessions(transfer);
  */
-export function useSessions<F extends AnyFlow>(flow: F): UseSessionsResult<F> {
+export function useSessions<Flow extends AnyFlow>(flow: Flow): UseSessionsResult<Flow> {
   const sessions = useSessionsClient();
   const list = sessions.list(flow);
   const state = useSyncExternalStore(

@@ -3,10 +3,10 @@ import type { AnyFlow } from "@sessions/core/internal";
 import { useEffect, useRef, useState } from "react";
 import { useSessionsClient } from "./sessions-provider.tsx";
 
-interface Started<F extends AnyFlow> {
+interface Started<Flow extends AnyFlow> {
   readonly sessions: SessionsClient;
-  readonly flow: F;
-  readonly session: Session<F>;
+  readonly flow: Flow;
+  readonly session: Session<Flow>;
 }
 
 /**
@@ -18,11 +18,11 @@ interface Started<F extends AnyFlow> {
  * const session = useStartedSession(transfer);
  * return session && <Transfer id={session.id} />;
  */
-export function useStartedSession<F extends AnyFlow>(flow: F): Session<F> | null {
+export function useStartedSession<Flow extends AnyFlow>(flow: Flow): Session<Flow> | null {
   const sessions = useSessionsClient();
-  const last = useRef<Started<F>>(null);
-  const [started, setStarted] = useState<Started<F> | null>(null);
-  const isFor = (one: Started<F> | null) => one?.sessions === sessions && one.flow === flow;
+  const last = useRef<Started<Flow>>(null);
+  const [started, setStarted] = useState<Started<Flow> | null>(null);
+  const isFor = (one: Started<Flow> | null) => one?.sessions === sessions && one.flow === flow;
   useEffect(() => {
     if (!isFor(last.current)) last.current = { sessions, flow, session: sessions.start(flow) };
     setStarted(last.current);

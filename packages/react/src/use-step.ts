@@ -15,12 +15,12 @@ import { useSessionsClient } from "./sessions-provider.tsx";
 import { useSession } from "./use-session.ts";
 
 /** One step of a session, for the form that shows it. */
-export interface UseStepResult<F extends AnyFlow, K extends StepsOf<F>> {
+export interface UseStepResult<Flow extends AnyFlow, StepName extends StepsOf<Flow>> {
   /** The values that the form shows, by field: the draft of any device, or else the submitted input as it was typed. The same object until a value changes. */
-  readonly values: FormValuesOf<F, K>;
+  readonly values: FormValuesOf<Flow, StepName>;
   /** Keeps typed fields. It leaves out fields that are the same in `values`. */
-  draft(fields: DraftOf<F, K>): DraftHandle;
-  submit(input: InputOf<F, K>): SubmissionHandle;
+  draft(fields: DraftOf<Flow, StepName>): DraftHandle;
+  submit(input: InputOf<Flow, StepName>): SubmissionHandle;
   /** Whether the last submission of this hook waits for the server's answer. Offline it waits until the device is online. */
   readonly pending: boolean;
   /**
@@ -37,9 +37,9 @@ export interface UseStepResult<F extends AnyFlow, K extends StepsOf<F>> {
    * The refusal's messages: the first one for each field or part of a field, by its path, as in `"street"`,
    * `"address.street"` and `"lines.0.amount"`. The message for the whole input is under `""`.
    */
-  readonly issues: { readonly [Path in FieldPathsOf<F, K> | ""]?: string };
+  readonly issues: { readonly [Path in FieldPathsOf<Flow, StepName> | ""]?: string };
   /** A conflict between a change of this step here and one elsewhere. It waits for the person's decision; null for none. */
-  readonly conflict: Extract<Conflict<F>, { readonly step: K }> | null;
+  readonly conflict: Extract<Conflict<Flow>, { readonly step: StepName }> | null;
 }
 
 interface Last {
@@ -57,11 +57,11 @@ interface Last {
  * @example
  * const { values, draft, submit, issues } = useStep(transfer, id, "amount");
  */
-export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(
-  flow: F,
+export function useStep<Flow extends AnyFlow, const StepName extends StepsOf<Flow>>(
+  flow: Flow,
   id: string,
-  step: K,
-): UseStepResult<F, K> {
+  step: StepName,
+): UseStepResult<Flow, StepName> {
   const session = useSessionsClient().open(flow, id);
   const state = useSession(flow, id);
   const [last, setLast] = useState<Last | null>(null);
@@ -73,7 +73,7 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(
   if (!sameJson(values, shown)) setValues(shown);
 
   const draft = useCallback(
-    (fields: DraftOf<F, K>) => {
+    (fields: DraftOf<Flow, StepName>) => {
       const made = session.draft(step, changed(fields, valuesOf(session.state, step)));
       setLast((before) => (before?.refusal ? null : before));
       void made.refused.then((refusal) => {
@@ -85,7 +85,7 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(
   );
 
   const submit = useCallback(
-    (input: InputOf<F, K>) => {
+    (input: InputOf<Flow, StepName>) => {
       const submission = session.submit(step, input);
       setLast({ session, step, made: submission, pending: true, refusal: null });
       void submission.settled.then((outcome) => {
@@ -105,15 +105,15 @@ export function useStep<F extends AnyFlow, const K extends StepsOf<F>>(
   return useMemo(
     () => ({
       // The application's own forms made these values.
-      values: values as FormValuesOf<F, K>,
+      values: values as FormValuesOf<Flow, StepName>,
       draft,
       submit,
       pending: mine?.pending ?? false,
       confirming,
       refusal,
-      issues: issuesOf(refusal) as UseStepResult<F, K>["issues"],
+      issues: issuesOf(refusal) as UseStepResult<Flow, StepName>["issues"],
       // The conflict was found by its step.
-      conflict: conflict as UseStepResult<F, K>["conflict"],
+      conflict: conflict as UseStepResult<Flow, StepName>["conflict"],
     }),
     [values, draft, submit, mine?.pending, confirming, refusal, conflict],
   );
@@ -130,7 +130,10 @@ function isOver({ code }: Refusal, step: string, { progress }: SessionState, con
   return code === "step_unreachable" && progress.open.includes(step);
 }
 
-function valuesOf<F extends AnyFlow>({ inputs, drafts }: Pick<SessionState<F>, "inputs" | "drafts">, step: StepsOf<F>) {
+function valuesOf<Flow extends AnyFlow>(
+  { inputs, drafts }: Pick<SessionState<Flow>, "inputs" | "drafts">,
+  step: StepsOf<Flow>,
+) {
   return { ...(inputs[step] as object | null), ...drafts[step] } as Readonly<Record<string, Json | undefined>>;
 }
 

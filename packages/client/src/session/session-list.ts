@@ -13,10 +13,10 @@ import type { SessionState } from "./state.ts";
 const PAGE = 20;
 
 /** The owner's sessions of one flow, newest first. Immutable: a change makes another object. */
-export interface SessionListState<F extends AnyFlow = AnyFlow> {
+export interface SessionListState<Flow extends AnyFlow = AnyFlow> {
   /** Those that can be continued, and those whose start waits or was refused. */
-  readonly active: readonly SessionState<F>[];
-  readonly ended: readonly SessionState<F>[];
+  readonly active: readonly SessionState<Flow>[];
+  readonly ended: readonly SessionState<Flow>[];
   /** Whether the server has older ended ones. */
   readonly more: boolean;
   /** Whether a page is on its way. Until the first one has come, there may be more than is listed, offline too. */
@@ -28,10 +28,10 @@ export interface SessionListState<F extends AnyFlow = AnyFlow> {
 }
 
 /** A live list. When a session starts or ends on any device, the list changes by itself. */
-export interface SessionList<F extends AnyFlow = AnyFlow> {
-  readonly state: SessionListState<F>;
+export interface SessionList<Flow extends AnyFlow = AnyFlow> {
+  readonly state: SessionListState<Flow>;
   /** The state before anything is known. A server renders it. */
-  readonly initialState: SessionListState<F>;
+  readonly initialState: SessionListState<Flow>;
   /** Calls the listener after every change of `state`. Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void;
   /** Asks for the next page of ended sessions. Never rejects; offline it changes nothing. */

@@ -15,19 +15,19 @@ import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 import { syncStateOf } from "./sync-state.ts";
 
 /** One session of a flow, live. */
-export interface Session<F extends AnyFlow = AnyFlow> {
+export interface Session<Flow extends AnyFlow = AnyFlow> {
   readonly id: string;
   /** Another object whenever something has changed, the same one otherwise. */
-  readonly state: SessionState<F>;
+  readonly state: SessionState<Flow>;
   /** The state before anything is known. A server renders it. */
-  readonly initialState: SessionState<F>;
+  readonly initialState: SessionState<Flow>;
   /** Calls the listener after every change of `state`. Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void;
   /**
    * Keeps the typed fields of a step, valid or not. The owner's other devices see them after a pause. Fields that are not
    * named stay as they are.
    */
-  draft<K extends StepsOf<F>>(step: K, fields: DraftOf<F, K>): DraftHandle;
+  draft<StepName extends StepsOf<Flow>>(step: StepName, fields: DraftOf<Flow, StepName>): DraftHandle;
   /**
    * Submits a step. It is shown at once, queued, and sent when the server can be reached. If the rules refuse it here, it
    * settles at once and stays as the step's draft. A `confirm` or `sensitive` step is never queued. It is refused as
@@ -35,7 +35,7 @@ export interface Session<F extends AnyFlow = AnyFlow> {
    * outcome is `unknown`: the session stays `confirming`, and the client goes on asking until the server has said how the
    * step ended.
    */
-  submit<K extends StepsOf<F>>(step: K, input: InputOf<F, K>): SubmissionHandle;
+  submit<StepName extends StepsOf<Flow>>(step: StepName, input: InputOf<Flow, StepName>): SubmissionHandle;
   /**
    * Ends the session without completing it, and gives up its drafts. Like `submit`, it is refused as `unsettled` while the
    * outcome of a step is unknown (`confirming`), because nobody knows whether that step happened.

@@ -40,27 +40,27 @@ export interface SyncState {
   readonly storage: "disk" | "memory";
 }
 
-interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends object> {
+interface ConflictIn<Flow extends AnyFlow, StepName extends StepsOf<Flow>, Kind, Mine extends object> {
   readonly type: "conflict";
   readonly id: string;
   /** `draft`: typed here and not submitted, where another device submitted or typed something else without having seen it. */
   readonly kind: Kind;
-  readonly step: K;
+  readonly step: StepName;
   readonly refusal: Refusal;
   /** The step's submitted input, as it was typed, at the time of the change; null for none. */
-  readonly base: InputOf<F, K> | null;
+  readonly base: InputOf<Flow, StepName> | null;
   /** The change that was made here. Of a draft it has the fields that would be lost. */
   readonly mine: Mine;
   /**
    * The step's submitted input on the server now, as it was typed. For a draft, the step's drafts there are on top. Null
    * for none.
    */
-  readonly theirs: InputOf<F, K> | null;
+  readonly theirs: InputOf<Flow, StepName> | null;
   /** The fields in which `mine` and `theirs` differ. */
   readonly fields: {
-    readonly [Field in keyof DraftOf<F, K>]?: FieldConflict<
+    readonly [Field in keyof DraftOf<Flow, StepName>]?: FieldConflict<
       Field extends keyof Mine ? Mine[Field] : never,
-      Field extends keyof InputOf<F, K> ? InputOf<F, K>[Field] : never
+      Field extends keyof InputOf<Flow, StepName> ? InputOf<Flow, StepName>[Field] : never
     >;
   };
   /** If another device typed over the draft without having seen it: which device, and when. Otherwise null. */
@@ -74,19 +74,21 @@ interface ConflictIn<F extends AnyFlow, K extends StepsOf<F>, Kind, Mine extends
 }
 
 /** A change here and another elsewhere of one step. Both are kept until the person decides. */
-export type Conflict<F extends AnyFlow = AnyFlow> = {
-  [K in StepsOf<F>]: ConflictIn<F, K, "submit", InputOf<F, K> & object> | ConflictIn<F, K, "draft", DraftOf<F, K>>;
-}[StepsOf<F>];
+export type Conflict<Flow extends AnyFlow = AnyFlow> = {
+  [StepName in StepsOf<Flow>]:
+    | ConflictIn<Flow, StepName, "submit", InputOf<Flow, StepName> & object>
+    | ConflictIn<Flow, StepName, "draft", DraftOf<Flow, StepName>>;
+}[StepsOf<Flow>];
 
 /** A local change that could not be applied. It stays here until the person decides. */
-export type ShelvedChange<F extends AnyFlow = AnyFlow> = Conflict<F> | RefusedChange<F>;
+export type ShelvedChange<Flow extends AnyFlow = AnyFlow> = Conflict<Flow> | RefusedChange<Flow>;
 
 /** A local change that was refused, not because of another one. */
-export interface RefusedChange<F extends AnyFlow = AnyFlow> {
+export interface RefusedChange<Flow extends AnyFlow = AnyFlow> {
   readonly type: "refused";
   readonly id: string;
   readonly kind: ShelvedEntry["kind"];
-  readonly step: StepsOf<F> | null;
+  readonly step: StepsOf<Flow> | null;
   readonly refusal: Refusal;
   /** The step's value when the change was made; null for none. */
   readonly base: Json | null;
@@ -100,27 +102,27 @@ export interface RefusedChange<F extends AnyFlow = AnyFlow> {
   discard(): Promise<void>;
 }
 
-interface Visible<F extends AnyFlow> {
+interface Visible<Flow extends AnyFlow> {
   readonly id: string;
   /** The flow's name. */
-  readonly flow: F["name"];
+  readonly flow: Flow["name"];
   /** The flow's version. It is another one while this page cannot read the session: then `drafts` has only fields typed here. */
   readonly version: number;
   /** The newest revision heard from the server; 0 while the session is only local. It never runs backwards. */
   readonly revision: number;
   /** The submitted data by step, pending submissions included. Null for a sensitive step. */
-  readonly data: VisibleData<F>;
+  readonly data: VisibleData<Flow>;
   /**
    * The same as it was typed, before the steps' schemas parsed it. A form shows it with `drafts` on top. Null for a
    * sensitive step.
    */
-  readonly inputs: VisibleInputs<F>;
+  readonly inputs: VisibleInputs<Flow>;
   /** The values that the server computed, by step. */
-  readonly outputs: Outputs<F>;
+  readonly outputs: Outputs<Flow>;
   /** The input that was typed and not submitted, here or on another device, by step and field. */
-  readonly drafts: { readonly [K in StepsOf<F>]?: DraftOf<F, K> };
+  readonly drafts: { readonly [StepName in StepsOf<Flow>]?: DraftOf<Flow, StepName> };
   readonly submissions: Snapshot["submissions"];
-  readonly progress: Progress<StepsOf<F>>;
+  readonly progress: Progress<StepsOf<Flow>>;
   /**
    * Whether this device expects `status` and the server has not confirmed it. There are two reasons. The start, the last
    * submission or the cancellation is pending. Or the deadline has passed by the server's clock, as this page last heard it.
@@ -131,9 +133,9 @@ interface Visible<F extends AnyFlow> {
    * The `confirm` or `sensitive` step that was sent, also before a reload, and that the server has not answered; null for none. Nobody
    * knows yet whether it happened.
    */
-  readonly confirming: StepsOf<F> | null;
+  readonly confirming: StepsOf<Flow> | null;
   readonly sync: SyncState;
-  readonly shelved: readonly ShelvedChange<F>[];
+  readonly shelved: readonly ShelvedChange<Flow>[];
 }
 
 interface ExistingSession {
@@ -167,22 +169,22 @@ interface EndedSession extends ExistingSession {
   readonly result: null;
 }
 
-interface CompletedSession<F extends AnyFlow> extends ExistingSession {
+interface CompletedSession<Flow extends AnyFlow> extends ExistingSession {
   readonly status: "completed";
   readonly endedAt: string;
   /**
    * The application's result. Null without a `result` schema, while the last step is pending here, and if this page cannot
    * read the session's version.
    */
-  readonly result: ResultOf<F> | null;
+  readonly result: ResultOf<Flow> | null;
 }
 
 /**
  * Everything visible of a session. The other fields depend on `status`. Immutable: a change makes another object. Times are
  * ISO 8601 in UTC.
  */
-export type SessionState<F extends AnyFlow = AnyFlow> = Visible<F> &
-  (MissingSession<"loading"> | MissingSession<"missing"> | ActiveSession | EndedSession | CompletedSession<F>);
+export type SessionState<Flow extends AnyFlow = AnyFlow> = Visible<Flow> &
+  (MissingSession<"loading"> | MissingSession<"missing"> | ActiveSession | EndedSession | CompletedSession<Flow>);
 
 export interface StateInput {
   readonly flow: AnyFlow;

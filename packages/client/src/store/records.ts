@@ -145,9 +145,7 @@ export function createRecords(options: RecordsOptions): Records {
     heal,
     setStorage,
     restore() {
-      for (const [id, mine] of all) {
-        void rowOf(id).write((record) => mergeRecords(mine, record), true);
-      }
+      for (const [id, mine] of all) void rowOf(id).write((record) => mergeRecords(mine, record), true);
     },
     apply(change) {
       for (const [id, row] of unpersisted()) {

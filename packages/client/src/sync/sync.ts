@@ -84,10 +84,7 @@ export function createSync(options: SyncOptions): Sync {
   const tabs = openTabs({
     name: store.name,
     environment,
-    codeVersion: [...flows.values()]
-      .map(({ name, version }) => `${name}@${version}`)
-      .sort()
-      .join(),
+    codeVersion: codeVersionOf(flows),
     connection,
     isAlone: () => store.storage === "memory",
     onMessage,
@@ -191,4 +188,10 @@ export function createSync(options: SyncOptions): Sync {
       void store.close().then(tabs.close);
     },
   };
+}
+
+/** Tabs with the same flows, in the same versions, can push for one another. */
+function codeVersionOf(flows: ReadonlyMap<string, AnyFlow>): string {
+  const versions = [...flows.values()].map(({ name, version }) => `${name}@${version}`);
+  return versions.sort().join();
 }

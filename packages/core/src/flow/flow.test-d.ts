@@ -1,15 +1,7 @@
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
-import {
-  defineFlow,
-  type CompleteData,
-  type Data,
-  type DraftOf,
-  type InputOf,
-  type Outputs,
-  type ResultOf,
-  type VisibleData,
-} from "./flow.ts";
+import { defineFlow } from "./flow.ts";
+import type { CompleteData, Data, DraftOf, InputOf, Outputs, ResultOf, VisibleData } from "./flow-data.ts";
 import type { Json } from "../json.ts";
 import { step } from "./step.ts";
 

@@ -6,48 +6,52 @@ import { pickFields } from "../fields.ts";
 import type { Json } from "../json.ts";
 import type { Migrations, MigrationsInto } from "./migration.ts";
 import { fieldNamesOf, findNonJson } from "./schema.ts";
-import type { FieldNames, Step, Steps } from "./step.ts";
+import type { Step, Steps } from "./step.ts";
 
-type StepName<S> = Extract<keyof S, string>;
+export type StepNameIn<AllSteps> = Extract<keyof AllSteps, string>;
 /** The data that a path may depend on: the browser knows it as well as the server. */
-type VisibleSteps<S extends Steps> = {
-  readonly [K in keyof S as S[K]["sensitive"] extends true ? never : K]: z.output<S[K]["input"]>;
+type VisibleSteps<AllSteps extends Steps> = {
+  readonly [Name in keyof AllSteps as AllSteps[Name]["sensitive"] extends true ? never : Name]: z.output<
+    AllSteps[Name]["input"]
+  >;
 };
-type Partially<T> = { readonly [K in keyof T]?: T[K] | undefined };
+type Partially<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
 
 /** The steps that are on each path that a path function can return: those at fixed places of its tuples. */
-type StepsAtFixedPlaces<P extends readonly string[]> = P extends readonly [
+type StepsAtFixedPlaces<Path extends readonly string[]> = Path extends readonly [
   infer Head extends string,
   ...infer Rest extends readonly string[],
 ]
   ? Head | StepsAtFixedPlaces<Rest>
-  : P extends readonly [...infer Rest extends readonly string[], infer Last extends string]
+  : Path extends readonly [...infer Rest extends readonly string[], infer Last extends string]
     ? Last | StepsAtFixedPlaces<Rest>
     : never;
-type MissingOnSomePath<All extends string, P extends readonly string[]> = P extends unknown
-  ? Exclude<All, StepsAtFixedPlaces<P>>
+type MissingOnSomePath<All extends string, Path extends readonly string[]> = Path extends unknown
+  ? Exclude<All, StepsAtFixedPlaces<Path>>
   : never;
-type OnEveryPath<All extends string, P extends readonly string[]> = Exclude<All, MissingOnSomePath<All, P>>;
+type OnEveryPath<All extends string, Path extends readonly string[]> = Exclude<All, MissingOnSomePath<All, Path>>;
 
 export interface FlowOptions<
   Name extends string,
-  S extends Steps,
-  Path extends readonly StepName<S>[],
+  AllSteps extends Steps,
+  Path extends readonly StepNameIn<AllSteps>[],
   Result extends z.ZodType<Json> | undefined,
   Version extends number,
-  M,
+  GivenMigrations,
 > {
   /** Unique among the flows of an application. */
   readonly name: Name;
   /** A positive integer. Raise it when the shape of a step changes, and say in `migrate` how to lift the earlier data. */
   readonly version: Version;
   /** The steps, in their default order. A step may depend only on steps of this flow. */
-  readonly steps: S & { readonly [K in keyof S]: Step<S[K]["input"], S[K]["output"], StepName<S>> };
+  readonly steps: AllSteps & {
+    readonly [Key in keyof AllSteps]: Step<AllSteps[Key]["input"], AllSteps[Key]["output"], StepNameIn<AllSteps>>;
+  };
   /**
    * Returns the steps on a session's path, in order, for the submitted data. It must be pure and never throw: the browser
    * and the server both run it. `data` has no sensitive steps. Defaults to all steps, in order.
    */
-  readonly path?: (data: Partially<VisibleSteps<S>>) => Path;
+  readonly path?: (data: Partially<VisibleSteps<AllSteps>>) => Path;
   /**
    * Asks for a fresh proof depending on the data, for steps with `confirm` or `sensitive`: returns how old the person's
    * proof may be, or nothing to ask for none. It takes the place of the step's own `fresh`. Only the server runs it, on the
@@ -57,7 +61,7 @@ export interface FlowOptions<
    * fresh: { review: ({ amount }) => (amount && amount.cents > 100_000 ? "5m" : undefined) }
    */
   readonly fresh?:
-    | { readonly [K in StepName<S>]?: (data: Partially<VisibleSteps<S>>) => Duration | undefined }
+    | { readonly [Key in StepNameIn<AllSteps>]?: (data: Partially<VisibleSteps<AllSteps>>) => Duration | undefined }
     | undefined;
   /** The schema of the value that `complete` on the server returns when the last step is submitted. */
   readonly result?: Result;
@@ -71,7 +75,7 @@ export interface FlowOptions<
    * @example
    * migrate: { 1: { recipient: (old) => ({ ...old, country: "BE" }), purpose: null, origin: { to: "source" } } }
    */
-  readonly migrate?: MigrationsInto<Version, S, M>;
+  readonly migrate?: MigrationsInto<Version, AllSteps, GivenMigrations>;
 }
 
 /** How old a proof may be, for the submitted data. */
@@ -80,14 +84,14 @@ type FreshnessOf = (data: Readonly<Record<string, Json>>) => Duration | undefine
 /** The definition of a multi-step task, shared by browser and server. Made by {@link defineFlow}. */
 export interface Flow<
   Name extends string = string,
-  S extends Steps = Steps,
+  AllSteps extends Steps = Steps,
   Always extends string = string,
   Result extends z.ZodType<Json> | undefined = z.ZodType<Json> | undefined,
 > {
   readonly name: Name;
   readonly version: number;
-  readonly steps: S;
-  readonly stepNames: readonly StepName<S>[];
+  readonly steps: AllSteps;
+  readonly stepNames: readonly StepNameIn<AllSteps>[];
   readonly result: Result;
   readonly idleMs: number;
   readonly absoluteMs: number;
@@ -95,7 +99,7 @@ export interface Flow<
   /** How old the proof of a step's person may be, by step, for data without sensitive steps. */
   readonly fresh: Readonly<Record<string, FreshnessOf | undefined>> | undefined;
   /** The path for the submitted data. Throws `path_invalid` if the flow's own function throws or returns no valid path. */
-  pathOf(data: Readonly<Record<string, Json>>): readonly StepName<S>[];
+  pathOf(data: Readonly<Record<string, Json>>): readonly StepNameIn<AllSteps>[];
   /** The steps that every completed session has. Present in types only. */
   readonly always?: Always;
 }
@@ -103,86 +107,6 @@ export interface Flow<
 // Any flow. Its type parameters are used as inputs and as outputs, so no flow would fit `unknown`.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyFlow = Flow<string, any, any, any>;
-
-/** The names of a flow's steps. */
-export type StepsOf<F extends AnyFlow> = StepName<F["steps"]>;
-/** The input that `submit` takes for a step: the schema's input. */
-export type InputOf<F extends AnyFlow, K extends StepsOf<F>> = z.input<F["steps"][K]["input"]>;
-/** A step's submitted data: the schema's parsed value. */
-export type DataOf<F extends AnyFlow, K extends StepsOf<F>> = z.output<F["steps"][K]["input"]>;
-/** Whether an optional schema is given; true for `AnyFlow`. Without `strictNullChecks` a missing one extends everything. */
-export type IsGiven<Schema> = [Schema] extends [undefined] ? (0 extends 1 & Schema ? true : false) : true;
-/** The output that the server computed for a step. */
-export type OutputOf<F extends AnyFlow, K extends StepsOf<F>> =
-  IsGiven<F["steps"][K]["output"]> extends true ? z.output<F["steps"][K]["output"]> : never;
-/** The data submitted so far, by step. */
-export type Data<F extends AnyFlow> = { readonly [K in StepsOf<F>]?: DataOf<F, K> };
-/** The data submitted so far, as devices see it: null for a sensitive step. */
-export type VisibleData<F extends AnyFlow> = {
-  readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : DataOf<F, K>;
-};
-/** The inputs submitted so far, as devices see them: as they were typed, so a form can show them. */
-export type VisibleInputs<F extends AnyFlow> = {
-  readonly [K in StepsOf<F>]?: F["steps"][K]["sensitive"] extends true ? null : InputOf<F, K>;
-};
-/** The data of a completed session: it has every step that is on all paths, and perhaps others. */
-export type CompleteData<F extends AnyFlow> = {
-  readonly [K in Extract<StepsOf<F>, NonNullable<F["always"]>>]: DataOf<F, K>;
-} & { readonly [K in Exclude<StepsOf<F>, NonNullable<F["always"]>>]?: DataOf<F, K> };
-/** The steps for which the server computes an output. */
-export type StepsWithOutput<F extends AnyFlow> = {
-  [K in StepsOf<F>]: IsGiven<F["steps"][K]["output"]> extends true ? K : never;
-}[StepsOf<F>];
-/** The outputs that the server has computed so far, by step. */
-export type Outputs<F extends AnyFlow> = { readonly [K in StepsWithOutput<F>]?: OutputOf<F, K> };
-/** The outputs of a completed session: of every step with an output that is on all paths, and perhaps of others. */
-export type CompleteOutputs<F extends AnyFlow> = {
-  readonly [K in Extract<StepsWithOutput<F>, NonNullable<F["always"]>>]: OutputOf<F, K>;
-} & { readonly [K in Exclude<StepsWithOutput<F>, NonNullable<F["always"]>>]?: OutputOf<F, K> };
-/** A step's fields as typed so far: any JSON, valid or not, `undefined` for an emptied field. A sensitive step has none. */
-// The type is taken from an object, so that an error shows the fields and not the whole flow.
-export type DraftOf<F extends AnyFlow, K extends StepsOf<F>> = {
-  readonly [Step in K]: {
-    readonly [Field in FieldNames<InputOf<F, Step>>]?: F["steps"][Step]["sensitive"] extends true
-      ? never
-      : Json | undefined;
-  };
-}[K];
-/** A value while a person types it: the value, or text, or nothing. An object or a list may have only some of its parts. */
-export type PartialInput<T> = unknown extends T
-  ? Json
-  : T extends readonly (infer Item)[]
-    ? readonly PartialInput<Item>[] | string | null
-    : T extends object
-      ? { readonly [Name in keyof T]?: PartialInput<T[Name]> } | string | null
-      : T | string | null;
-/** The values that the form of a step shows, by field: the draft, else the submitted input. A sensitive step has none. */
-export type FormValuesOf<F extends AnyFlow, K extends StepsOf<F>> = {
-  readonly [Step in K]: {
-    readonly [Field in FieldNames<InputOf<F, Step>>]?:
-      | (F["steps"][Step]["sensitive"] extends true ? never : PartialInput<FieldOf<InputOf<F, Step>, Field>>)
-      | undefined;
-  };
-}[K];
-type FieldOf<T, Field extends string> = unknown extends T
-  ? unknown
-  : T extends { readonly [Name in Field]?: infer Value }
-    ? Value
-    : never;
-/** The names of a step's fields and of the values within them, joined by dots: `"lines.0.amount"`. */
-export type FieldPathsOf<F extends AnyFlow, K extends StepsOf<F>> = PathsIn<InputOf<F, K>>;
-type PathsIn<T, Depth extends readonly unknown[] = []> = Depth["length"] extends 6
-  ? string
-  : unknown extends T
-    ? string
-    : T extends readonly (infer Item)[]
-      ? `${number}` | `${number}.${PathsIn<Item, [...Depth, T]>}`
-      : T extends object
-        ? { [Name in keyof T & (string | number)]: `${Name}` | `${Name}.${PathsIn<T[Name], [...Depth, T]>}` }[keyof T &
-            (string | number)]
-        : never;
-/** The result of a completed session; null for a flow without a `result` schema. */
-export type ResultOf<F extends AnyFlow> = IsGiven<F["result"]> extends true ? z.output<F["result"]> : null;
 
 /**
  * Describes a multi-step task once, for browser and server.
@@ -200,18 +124,23 @@ export type ResultOf<F extends AnyFlow> = IsGiven<F["result"]> extends true ? z.
  */
 export function defineFlow<
   const Name extends string,
-  S extends Steps,
-  const Path extends readonly StepName<S>[] = never,
+  AllSteps extends Steps,
+  const Path extends readonly StepNameIn<AllSteps>[] = never,
   Result extends z.ZodType<Json> | undefined = undefined,
   const Version extends number = number,
-  M = unknown,
+  GivenMigrations = unknown,
 >(
-  options: FlowOptions<Name, S, Path, Result, Version, M>,
-): Flow<Name, S, [Path] extends [never] ? StepName<S> : OnEveryPath<StepName<S>, Path>, Result> {
+  options: FlowOptions<Name, AllSteps, Path, Result, Version, GivenMigrations>,
+): Flow<
+  Name,
+  AllSteps,
+  [Path] extends [never] ? StepNameIn<AllSteps> : OnEveryPath<StepNameIn<AllSteps>, Path>,
+  Result
+> {
   const { name, version, path } = options;
-  const steps: S = options.steps;
-  type Options = Pick<Flow<Name, S, string, Result>, "name" | "version" | "steps" | "result" | "fresh">;
-  const stepNames = Object.keys(steps) as StepName<S>[];
+  const steps: AllSteps = options.steps;
+  type Options = Pick<Flow<Name, AllSteps, string, Result>, "name" | "version" | "steps" | "result" | "fresh">;
+  const stepNames = Object.keys(steps) as StepNameIn<AllSteps>[];
   const idleMs = durationMs(options.expires?.idle ?? "72h");
   const absoluteMs = durationMs(options.expires?.absolute ?? "30d");
 
@@ -257,9 +186,9 @@ export function defineFlow<
     migrate: options.migrate ?? {},
     pathOf(data) {
       if (path === undefined) return stepNames;
-      let found: readonly StepName<S>[];
+      let found: readonly StepNameIn<AllSteps>[];
       try {
-        found = path(pickFields(data, isVisible) as Partially<VisibleSteps<S>>);
+        found = path(pickFields(data, isVisible) as Partially<VisibleSteps<AllSteps>>);
       } catch (cause) {
         throw new SessionsError("path_invalid", `Flow ${name}: the path function threw.`, { cause });
       }

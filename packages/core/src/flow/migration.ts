@@ -23,27 +23,30 @@ export type StepMigration = null | Rewrite<OldFields> | Moved<string, OldFields>
 /** How each version's steps change in the next version. A step that is not named stays the same. */
 export type Migrations = { readonly [from: number]: { readonly [step: string]: StepMigration } };
 
-type FieldsOf<S extends Steps, K> = K extends keyof S
-  ? { readonly [Field in FieldNames<z.input<S[K]["input"]>>]?: Json | undefined }
+type FieldsOf<AllSteps extends Steps, Name> = Name extends keyof AllSteps
+  ? { readonly [Field in FieldNames<z.input<AllSteps[Name]["input"]>>]?: Json | undefined }
   : OldFields;
-type MigrationOf<S extends Steps, K> =
+type MigrationOf<AllSteps extends Steps, Name> =
   | null
-  | Rewrite<FieldsOf<S, K>>
-  | Moved<undefined, FieldsOf<S, K>>
-  | { [To in keyof S]: Moved<To, FieldsOf<S, To>> & { readonly to: To } }[keyof S];
+  | Rewrite<FieldsOf<AllSteps, Name>>
+  | Moved<undefined, FieldsOf<AllSteps, Name>>
+  | { [To in keyof AllSteps]: Moved<To, FieldsOf<AllSteps, To>> & { readonly to: To } }[keyof AllSteps];
 
 /** The literal number before a small literal number. */
-type Before<V extends number, Count extends readonly unknown[] = []> = [...Count, unknown]["length"] extends V
+type Before<Version extends number, Count extends readonly unknown[] = []> = [
+  ...Count,
+  unknown,
+]["length"] extends Version
   ? Count["length"]
   : Count["length"] extends 300
     ? never
-    : Before<V, [...Count, unknown]>;
+    : Before<Version, [...Count, unknown]>;
 
-/** The migrations of a flow. The types check those into its own version against its steps. `M` is inferred. */
-export type MigrationsInto<V extends number, S extends Steps, M> = {
-  readonly [From in keyof M]: {
-    readonly [K in keyof M[From]]: `${From & (string | number)}` extends `${Before<V>}`
-      ? MigrationOf<S, K>
+/** The migrations of a flow. The types check those into its own version against its steps. `Given` is inferred. */
+export type MigrationsInto<Version extends number, AllSteps extends Steps, Given> = {
+  readonly [From in keyof Given]: {
+    readonly [Name in keyof Given[From]]: `${From & (string | number)}` extends `${Before<Version>}`
+      ? MigrationOf<AllSteps, Name>
       : StepMigration;
   };
 };

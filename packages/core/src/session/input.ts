@@ -44,7 +44,7 @@ export function parseInput(definition: Step, step: string, input: unknown, check
   if (sameJson(typed, value.value)) return value;
   const again = parsedBy(check, definition.input, step, typed);
   if (!again.success || !sameJson(again.data as Json, value.value)) {
-    throw misbehaving(step, "gives another value each time. What it makes of an input must depend on the input alone");
+    throw misbehaving(step, "gives another value each time. Its value must depend on the input alone");
   }
   return { ...value, input: definition.sensitive ? null : typed };
 }

@@ -9,11 +9,13 @@ import type { OpenTransfer } from "../transfer/open-transfer.ts";
 import { refusalText, type TransferStep } from "../transfer/wording.ts";
 
 type FormStep = Exclude<TransferStep, "review">;
-type FieldOf<K extends FormStep> = keyof DraftOf<Transfer, K> & string;
+type FieldOf<StepName extends FormStep> = keyof DraftOf<Transfer, StepName> & string;
 type Texts<Field extends string = string> = Readonly<Record<Field, string>>;
 
 /** The input that a step's fields hold, or the issues that keep the schema from judging it. */
-type Read<K extends FormStep> = { readonly input: InputOf<Transfer, K> } | { readonly issues: Partial<Texts> };
+type Read<StepName extends FormStep> =
+  | { readonly input: InputOf<Transfer, StepName> }
+  | { readonly issues: Partial<Texts> };
 
 type BoundField = UseFormRegisterReturn & { readonly issue: string | undefined };
 
@@ -35,18 +37,18 @@ export interface StepForm<Field extends string = string> {
  * press saves a draft. A text stays as typed, even if it is not valid. Text from other devices shows in each field,
  * except in the one that the person types in.
  */
-export function useStepForm<K extends FormStep>(
+export function useStepForm<StepName extends FormStep>(
   open: OpenTransfer,
-  step: K,
-  blank: Texts<FieldOf<K>>,
-  read: (texts: typeof blank) => Read<K>,
-): StepForm<FieldOf<K>> {
+  step: StepName,
+  blank: Texts<FieldOf<StepName>>,
+  read: (texts: typeof blank) => Read<StepName>,
+): StepForm<FieldOf<StepName>> {
   const { values, draft, submit } = useStep(transfer, open.state.id, step);
   const [typedIn, setTypedIn] = useState<string | null>(null);
   const { register, getValues, setValue, setFocus, clearErrors, handleSubmit, formState } = useForm<
     Record<string, string>,
     unknown,
-    InputOf<Transfer, K>
+    InputOf<Transfer, StepName>
   >({
     defaultValues: { ...blank, ...textsOf(values) },
     resolver: resolverOf(step, (texts) => read(texts as typeof blank)),
@@ -76,13 +78,13 @@ export function useStepForm<K extends FormStep>(
     setTypedIn(null);
     open.submit(step, () => submit(input));
   });
-  const field = (name: FieldOf<K>): BoundField => ({
+  const field = (name: FieldOf<StepName>): BoundField => ({
     ...register(name, {
       onChange({ target }: { readonly target: HTMLInputElement }) {
         setTypedIn(name);
         open.startTyping(step);
         // The key is one of the step's fields. The compiler cannot follow a computed key of a generic type.
-        draft({ [name]: target.value } as DraftOf<Transfer, K>);
+        draft({ [name]: target.value } as DraftOf<Transfer, StepName>);
       },
     }),
     issue: formState.errors[name]?.message ?? (refused && blamed === name ? refusalText(refused.refusal) : undefined),
@@ -115,10 +117,10 @@ function fieldBlamed(refusal: Refusal, fields: readonly string[]): string | unde
 }
 
 /** Validates a form by the step's schema, as the bank does. */
-function resolverOf<K extends FormStep>(
-  step: K,
-  read: (texts: Texts) => Read<K>,
-): Resolver<Record<string, string>, unknown, InputOf<Transfer, K>> {
+function resolverOf<StepName extends FormStep>(
+  step: StepName,
+  read: (texts: Texts) => Read<StepName>,
+): Resolver<Record<string, string>, unknown, InputOf<Transfer, StepName>> {
   return (texts) => {
     const found = read(texts);
     if ("issues" in found) return failed(Object.entries(found.issues));

@@ -33,9 +33,9 @@ export interface Rejection {
   readonly rejected: string;
 }
 
-interface HandlerContext<F extends AnyFlow> {
+interface HandlerContext<Flow extends AnyFlow> {
   readonly owner: string;
-  readonly session: { readonly id: string; readonly flow: F["name"]; readonly startedAt: string };
+  readonly session: { readonly id: string; readonly flow: Flow["name"]; readonly startedAt: string };
   /** The transaction that also writes the session. Everything that a handler writes with it commits with the session, or not at all. */
   readonly tx: Transaction<ApplicationTables>;
   /** Refuses the command, with a reason for the person. */
@@ -43,44 +43,46 @@ interface HandlerContext<F extends AnyFlow> {
 }
 
 /** The argument of a step handler. `data` holds all submitted data, that of this step included. */
-export interface StepContext<F extends AnyFlow, K extends StepsOf<F>> extends HandlerContext<F> {
-  readonly input: DataOf<F, K>;
-  readonly data: Data<F>;
+export interface StepContext<Flow extends AnyFlow, StepName extends StepsOf<Flow>> extends HandlerContext<Flow> {
+  readonly input: DataOf<Flow, StepName>;
+  readonly data: Data<Flow>;
   /** The outputs that the server has computed so far, by step. */
-  readonly outputs: Outputs<F>;
+  readonly outputs: Outputs<Flow>;
 }
 
 /** The argument of `complete`. It has every step that is on all paths. */
-export interface CompleteContext<F extends AnyFlow> extends HandlerContext<F> {
-  readonly data: CompleteData<F>;
-  readonly outputs: CompleteOutputs<F>;
+export interface CompleteContext<Flow extends AnyFlow> extends HandlerContext<Flow> {
+  readonly data: CompleteData<Flow>;
+  readonly outputs: CompleteOutputs<Flow>;
 }
 
 type Eventually<T> = T | Promise<T>;
 
-type StepHandler<F extends AnyFlow, K extends StepsOf<F>> = (
-  context: StepContext<F, K>,
-) => Eventually<(IsGiven<F["steps"][K]["output"]> extends true ? OutputOf<F, K> : void) | Rejection>;
+type StepHandler<Flow extends AnyFlow, StepName extends StepsOf<Flow>> = (
+  context: StepContext<Flow, StepName>,
+) => Eventually<
+  (IsGiven<Flow["steps"][StepName]["output"]> extends true ? OutputOf<Flow, StepName> : void) | Rejection
+>;
 
-type StepHandlers<F extends AnyFlow> = {
-  readonly [K in StepsWithOutput<F>]: StepHandler<F, K>;
-} & { readonly [K in Exclude<StepsOf<F>, StepsWithOutput<F>>]?: StepHandler<F, K> };
+type StepHandlers<Flow extends AnyFlow> = {
+  readonly [StepName in StepsWithOutput<Flow>]: StepHandler<Flow, StepName>;
+} & { readonly [StepName in Exclude<StepsOf<Flow>, StepsWithOutput<Flow>>]?: StepHandler<Flow, StepName> };
 
-type CompleteHandler<F extends AnyFlow> = (
-  context: CompleteContext<F>,
-) => Eventually<(IsGiven<F["result"]> extends true ? ResultOf<F> : void) | Rejection>;
+type CompleteHandler<Flow extends AnyFlow> = (
+  context: CompleteContext<Flow>,
+) => Eventually<(IsGiven<Flow["result"]> extends true ? ResultOf<Flow> : void) | Rejection>;
 
 /**
  * The options of {@link serve}. `steps` must have a handler for each step with an `output`, and a flow with a `result` must
  * have `complete`. All of them run inside the transaction that decides the command. They may run again when it is retried,
  * so they must have no effects outside of the database.
  */
-export type ServeOptions<F extends AnyFlow> = {
+export type ServeOptions<Flow extends AnyFlow> = {
   readonly limits?: readonly Limit[];
-  readonly steps?: StepHandlers<F>;
-  readonly complete?: CompleteHandler<F>;
-} & ([StepsWithOutput<F>] extends [never] ? unknown : NeedsSteps) &
-  (IsGiven<F["result"]> extends true ? NeedsComplete : unknown);
+  readonly steps?: StepHandlers<Flow>;
+  readonly complete?: CompleteHandler<Flow>;
+} & ([StepsWithOutput<Flow>] extends [never] ? unknown : NeedsSteps) &
+  (IsGiven<Flow["result"]> extends true ? NeedsComplete : unknown);
 
 // These have names and do not depend on a flow, so that the type error for a missing one is short.
 interface NeedsSteps {
@@ -123,7 +125,7 @@ export interface ServedFlow {
  *   complete: async ({ data, tx }) => ({ reference: await book(tx, data) }),
  * })
  */
-export function serve<F extends AnyFlow>(flow: F, options: ServeOptions<F>): ServedFlow {
+export function serve<Flow extends AnyFlow>(flow: Flow, options: ServeOptions<Flow>): ServedFlow {
   // The server calls each handler with data that the flow's own schemas have parsed, so the types fit.
   const handlers = (options.steps ?? {}) as Readonly<Record<string, Handler | undefined>>;
   const complete = options.complete as Handler | undefined;
