@@ -1,5 +1,6 @@
 import type { Page } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
+import { shiftClock } from "../../scripts/browser-clock.ts";
 import { DEMO_PASSWORD } from "./src/people.ts";
 import { violationsOf } from "./testing/axe.ts";
 import { beginSignOut, openMenu } from "./testing/account-menu.ts";
@@ -8,10 +9,13 @@ import { openProfile } from "./testing/browser-profile.ts";
 
 const bank = await runBankInProcess();
 
-/** A page of a new browser in which this person is signed in. */
-async function openBrowser(person: "ada" | "grace"): Promise<Page> {
+const DAY_MS = 86_400_000;
+
+/** A page of a new browser in which this person is signed in. The browser's clock is wrong by `aheadMs`. */
+async function openBrowser(person: "ada" | "grace", aheadMs = 0): Promise<Page> {
   const profile = await openProfile(bank.url, { person, width: 390, alone: true });
   onTestFinished(() => profile.close());
+  if (aheadMs !== 0) await shiftClock(profile.context, aheadMs);
   return profile.open("/");
 }
 
@@ -31,8 +35,8 @@ const said = (page: Page, text: string | RegExp) => page.getByRole("status").fil
 
 const saved = (page: Page) => page.getByText("All changes saved").first().waitFor();
 
-test("S17: a browser that is signed out from another one says so at once, keeps what was typed, and goes on there", async () => {
-  const [page, other] = [await openBrowser("ada"), await openBrowser("ada")];
+test("S17: a browser that is signed out from another one says so at once, keeps what was typed, and goes on there, with clocks that are a day off", async () => {
+  const [page, other] = [await openBrowser("ada", DAY_MS), await openBrowser("ada", -DAY_MS)];
   await other.getByRole("button", { name: "New transfer" }).click();
   await other.getByLabel("Name").fill("Jeanne");
   await saved(other);
