@@ -22,3 +22,4 @@ export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
 export type { Progress } from "./session/progress.ts";
 export type { Snapshot, Status } from "./protocol/snapshot.ts";
 export { step, type Step } from "./flow/step.ts";
+export type { DataDefinition, DataDefinitions } from "./visit-data.ts";

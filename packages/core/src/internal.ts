@@ -34,6 +34,7 @@ export type {
 export { mapFields, pickFields } from "./fields.ts";
 export { idSchema } from "./id.ts";
 export { notStorable, parseInput, submittedInput } from "./session/input.ts";
+export { boundedCheck } from "./session/bounded-check.ts";
 export { boundedIssues } from "./issues.ts";
 export { assuranceLevels, type AssuranceLevel } from "./flow/assurance-level.ts";
 export { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Issue, type Json, type Storable } from "./json.ts";
@@ -73,3 +74,12 @@ export { hasSeen, seenStamps, draftFieldOf, type DraftField } from "./protocol/d
 export { stampDevice, newestOfEach, nextStamp, minStamp, type Stamp } from "./protocol/stamp.ts";
 export { redact } from "./session/redact.ts";
 export { step, type Fields, type Step, type StepOptions, type Steps } from "./flow/step.ts";
+export {
+  parseData,
+  type DataDefinition,
+  type DataDefinitions,
+  type DataInput,
+  type DataKey,
+  type DataRefusal,
+  type DataValue,
+} from "./visit-data.ts";

@@ -1,3 +1,4 @@
+import type { DataDefinitions } from "@sessions/core/internal";
 import { createSignInKeeper } from "./keeper/keeper.ts";
 import { checkedOptions, type SignInsOptions } from "./options.ts";
 import { signInsOver, type SignIns } from "./sign-ins.ts";
@@ -11,7 +12,9 @@ import { signInsOver, type SignIns } from "./sign-ins.ts";
  * await signIns.migrate();
  * app.use(signIns.express());
  */
-export function createSignIns(options: SignInsOptions): SignIns {
+export function createSignIns<const Data extends DataDefinitions = Record<never, never>>(
+  options: SignInsOptions<Data>,
+): SignIns<Data> {
   const checked = checkedOptions(options);
   const { database, databaseKind, prepare, bus, sweeps } = options;
   return signInsOver(createSignInKeeper({ ...checked, database, databaseKind, prepare, bus, sweeps }), checked);

@@ -3,12 +3,24 @@ export type { FastifyPlugin } from "./adapters/fastify.ts";
 export type { EndReason, HistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
 export type { AssuranceLevel } from "@sessions/core";
 export type { Expires } from "./lifetime.ts";
+export type { DataDefinition, DataDefinitions } from "@sessions/core";
 export { createSignIns } from "./create-sign-ins.ts";
 export type { SignInsOptions } from "./options.ts";
+export type { DataReply, SetDataReply } from "./data-router.ts";
 export type { CurrentReply, ListSignInsReply, SignInReply, SignInRouter } from "./router.ts";
 export type { ContextOptions, SignedInIdentity, SignIns } from "./sign-ins.ts";
 export type { Signal, SignalDecision } from "./visit/signal-detector.ts";
-export type { ReadOnlyVisit, SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
+export type {
+  Register,
+  RegisteredData,
+  ReadOnlyVisit,
+  SignedIn,
+  SignInAsOptions,
+  SignInPage,
+  SignInPageRequest,
+  Visit,
+} from "./visit/visit.ts";
 export { VisitError, type AskedProof, type VisitErrorReason } from "./visit/visit-error.ts";
+export type { ReadOnlyVisitData, VisitData } from "./visit/visit-data.ts";
 export type { VisitedSignIn } from "./visit/visited-sign-in.ts";
 export type { RequestHead, RequestHeaders } from "./request/request-head.ts";

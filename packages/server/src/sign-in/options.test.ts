@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import { SessionsError } from "@sessions/core/internal";
 import { checkedOptions, type SignInsOptions } from "./options.ts";
 
@@ -74,3 +75,15 @@ test("`locate` and `signal` that throw stop no sign-in", () => {
 });
 
 const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+test.each<readonly [problem: RegExp, data: object]>([
+  [/has the key "a b"/, { "a b": { schema: z.string(), per: "owner" } }],
+  [/has 51 keys/, Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, {}]))],
+  [/`data.cart.schema` is no schema/, { cart: { schema: "string", per: "owner" } }],
+  [/`data.cart.per` is "sign-in" or "owner"/, { cart: { schema: z.string(), per: "visit" } }],
+  [/`data.cart.serverOnly` is true or false/, { cart: { schema: z.string(), per: "owner", serverOnly: "yes" } }],
+])("a definition of `data` that cannot work is refused in a sentence: %s", (problem, data) => {
+  const check = () => checkedOptions({ database, data: data as never });
+  expect(check).toThrow(/^configuration_invalid: `data/);
+  expect(check).toThrow(problem);
+});

@@ -1,14 +1,21 @@
-import { durationMs, SessionsError, toStorableJson, type Duration } from "@sessions/core/internal";
+import {
+  durationMs,
+  SessionsError,
+  toStorableJson,
+  type DataDefinitions,
+  type Duration,
+} from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { logFault } from "../report.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
+import { problemOf } from "./visit/data-definitions.ts";
 import { lifetimeOf, type Expires, type Lifetime } from "./lifetime.ts";
 import type { RequestHead } from "./request/request-head.ts";
 import { Seal } from "./token/seal.ts";
 import type { Sealing } from "./visit/sealing.ts";
 import type { Signal, SignalDecision } from "./visit/signal-detector.ts";
 
-export interface SignInsOptions {
+export interface SignInsOptions<Data extends DataDefinitions = DataDefinitions> {
   /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. The application closes it, not `close()`. */
   readonly database: Database;
   /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
@@ -34,6 +41,13 @@ export interface SignInsOptions {
   readonly cacheBytes?: number;
   /** Whether this node moves expired sign-ins to the archive by itself. Default true. Deadlines also hold if it is false. */
   readonly sweeps?: boolean;
+  /**
+   * The values that are kept for a person: `visit.data`. At most 50. Default: none.
+   *
+   * @example
+   * data: { theme: { schema: z.enum(["light", "dark"]), per: "sign-in" } }
+   */
+  readonly data?: Data;
   /**
    * Believes a sealed copy of a sign-in, in a cookie beside the token's, for `trustMs` milliseconds on every node, without
    * a question to the cache or the database. `keys` are 32 bytes each in base64url, the newest first. Default: none.
@@ -77,6 +91,7 @@ const MAX_LEASE_MS = 300_000;
 
 /** The options with their defaults. */
 export interface CheckedOptions {
+  readonly data: DataDefinitions;
   readonly schema: string;
   readonly lifetime: Lifetime;
   readonly rotateMs: number;
@@ -120,6 +135,7 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
     const option: unknown = options[name];
     if (option !== undefined && typeof option !== "function") throw invalid(name, option, "a function");
   }
+  const data = checkedData(options.data ?? {});
   const lifetime = lifetimeOf(options.expires ?? "aal1");
   const { now = Date.now, onError: report = logFault } = options;
   const locate = placeOf(options.locate, report);
@@ -127,6 +143,7 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const sealing = options.seal && sealingOf(options.seal);
   const times = { lifetime, rotateMs, leaseMs };
   return {
+    data,
     schema,
     ...times,
     atMost,
@@ -140,6 +157,12 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
     now,
     report,
   };
+}
+
+function checkedData(data: DataDefinitions): DataDefinitions {
+  const problem = problemOf(data);
+  if (problem !== undefined) throw new SessionsError("configuration_invalid", problem);
+  return data;
 }
 
 /** A place is a help. Without it a person can still sign in. */

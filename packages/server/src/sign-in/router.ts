@@ -3,6 +3,7 @@ import { z } from "zod";
 import { SessionsError } from "@sessions/core/internal";
 import type { EndReason } from "./keeper/sign-in-keeper.ts";
 import { RequestVisit } from "./visit/request-visit.ts";
+import { getDataSchema, setDataSchema, unknownKey, type DataReply, type SetDataReply } from "./data-router.ts";
 import type { VisitedSignIn } from "./visit/visited-sign-in.ts";
 
 /** Who is signed in, for the page that asks. */
@@ -91,6 +92,25 @@ export function createSignInRouter({ now }: { readonly now: () => number }) {
     revokeOthers: change.mutation(({ ctx }): Promise<{ readonly ended: number }> =>
       answer(async () => ({ ended: await visitOf(ctx).revokeOthers() })),
     ),
+
+    data: t.router({
+      get: t.procedure.input(getDataSchema).query(({ ctx, input: { key } }): Promise<DataReply> =>
+        answer(() => {
+          const { data } = visitOf(ctx);
+          if (!data.isForPages(key)) throw unknownKey();
+          return data.read(key);
+        }),
+      ),
+
+      set: change.input(setDataSchema).mutation(({ ctx, input: { key, ...made } }): Promise<SetDataReply> =>
+        answer(async () => {
+          const { data } = visitOf(ctx);
+          if (!data.isForPages(key)) throw unknownKey();
+          const result = await data.set(key, made);
+          return result.status === "refused" ? { status: "refused", ...result.refusal } : result;
+        }),
+      ),
+    }),
 
     signOut: change.mutation(({ ctx }): Promise<{ readonly ended: boolean }> =>
       answer(async () => ({ ended: await visitOf(ctx).signOut() })),

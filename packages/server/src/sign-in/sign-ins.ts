@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { SessionsError, type AssuranceLevel } from "@sessions/core/internal";
+import { SessionsError, type AssuranceLevel, type DataDefinitions } from "@sessions/core/internal";
 import { expressMiddleware, type ExpressMiddleware } from "./adapters/express.ts";
 import { fastifyPlugin, type FastifyPlugin } from "./adapters/fastify.ts";
 import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
@@ -10,7 +10,7 @@ import type { RequestVisit } from "./visit/request-visit.ts";
 import { EndListeners } from "./visit/end-listeners.ts";
 import { SignalDetector } from "./visit/signal-detector.ts";
 import { StaleOffers } from "./visit/stale-offers.ts";
-import type { ReadOnlyVisit, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
+import type { ReadOnlyVisit, RegisteredData, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 import { VisitError } from "./visit/visit-error.ts";
 import { visitedSignIn } from "./visit/visited-sign-in.ts";
 import { Visits } from "./visits.ts";
@@ -31,7 +31,7 @@ export interface SignedInIdentity {
   readonly onEnded: (end: () => void) => () => void;
 }
 
-export interface SignIns {
+export interface SignIns<Data extends DataDefinitions = RegisteredData> {
   /**
    * The visit of a request of `node:http`. Null if the request was refused: it is answered already.
    *
@@ -39,7 +39,7 @@ export interface SignIns {
    * const visit = await signIns.node(req, res);
    * if (!visit) return;
    */
-  node(req: IncomingMessage, res: ServerResponse): Promise<Visit | null>;
+  node(req: IncomingMessage, res: ServerResponse): Promise<Visit<Data> | null>;
   /** A middleware of Express 5, which sets `req.visit`: `app.use(signIns.express())`. */
   express(): ExpressMiddleware;
   /** A plugin of Fastify 5, which sets `request.visit`: `await app.register(signIns.fastify())`. */
@@ -50,15 +50,15 @@ export interface SignIns {
    * @example
    * export const POST = (request: Request) => signIns.fetch(request, async (visit) => Response.json(visit.signIn));
    */
-  fetch(request: Request, respond: (visit: Visit) => Response | Promise<Response>): Promise<Response>;
+  fetch(request: Request, respond: (visit: Visit<Data>) => Response | Promise<Response>): Promise<Response>;
   /**
    * Who is signed in, from the headers of a request alone, for a server component. It can set no cookie.
    *
    * @throws {VisitError} `superseded`, or `unavailable`.
    */
-  read(headers: RequestHeaders): Promise<ReadOnlyVisit>;
+  read(headers: RequestHeaders): Promise<ReadOnlyVisit<Data>>;
   /** `createContext` of tRPC's adapters for Node, Express and Fastify; inside `fetch`, of the fetch adapter too. */
-  context(options: ContextOptions): Promise<{ readonly visit: Visit }>;
+  context(options: ContextOptions): Promise<{ readonly visit: Visit<Data> }>;
   /** `identify` of `createSessions`, for a context that has a `visit`. */
   identify(context: { readonly visit: Visit }): SignedInIdentity | null;
   /** Mount it: `t.router({ signIns: signIns.router })`. */
@@ -82,7 +82,7 @@ export interface SignIns {
 }
 
 /** Sign-ins over a keeper, which is where they are kept. */
-export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): SignIns {
+export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): SignIns<DataDefinitions> {
   const { now, lifetime, decide } = options;
   const staleOffers = new StaleOffers();
   const stop = keeper.onEnded((ended) => staleOffers.note(ended));

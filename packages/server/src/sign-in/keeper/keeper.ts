@@ -16,6 +16,7 @@ import { Beginnings } from "./beginnings.ts";
 import { Invalidations } from "./invalidations.ts";
 import { CHECK_MS, TokenChecks } from "./token-checks.ts";
 import type { KeeperContext, SignInLimit } from "./context.ts";
+import { changeData, readData } from "./data.ts";
 import { faultOf, withDatabaseLimit } from "./database-limit.ts";
 import { SignInEnder } from "./sign-in-ender.ts";
 import { KnownChanges } from "./known-changes.ts";
@@ -121,6 +122,8 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     onEnded: (listener) => invalidations.onEnded(listener),
     history: (owner, page) => answer(() => listHistoryItems(context, owner, page)),
     noteSignal: (signIn, kind) => answer(() => noteSignal(context, signIn, kind)),
+    readData: (place) => answer(() => readData(context, place)),
+    changeData: (place, change) => answer(() => changeData(context, place, change)),
     sweep: (sweepOptions) => unbounded(() => sweeper.sweep(sweepOptions)),
     migrate: () =>
       unbounded(async () => {

@@ -1,8 +1,9 @@
 import type { SweepOptions } from "../../repeated-sweeps.ts";
+import type { DataPlace, StoredDatum } from "../rows/data.ts";
 import type { EndReason, HistoryKind } from "../rows/tables.ts";
 import type { Token } from "../token/token.ts";
 
-export type { EndReason, Token };
+export type { DataPlace, EndReason, StoredDatum, Token };
 
 /** A sign-in, as its owner may see it. */
 export interface SignInSummary {
@@ -94,6 +95,23 @@ export interface Page<Row> {
   readonly next: string | null;
 }
 
+/** The next version of a value. */
+export interface DataChange {
+  /** The version that it was made of. */
+  readonly base: number;
+  /** The value as JSON; null removes it. */
+  readonly text: string | null;
+  /** A UUID of its own. A repeat of the same change has the same one. */
+  readonly change: string;
+}
+
+export type DataChangeResult =
+  | { readonly kind: "changed"; readonly version: number }
+  /** Another change came first. */
+  | { readonly kind: "conflict"; readonly stored: StoredDatum }
+  /** The value is of a sign-in that has ended. */
+  | { readonly kind: "signed_out" };
+
 /**
  * Keeps sign-ins: in Postgres, and in this node's cache for as long as the cache may be believed. Each method throws
  * `database_unreachable` if Postgres is needed and does not answer; `check` within two seconds.
@@ -146,6 +164,12 @@ export interface SignInKeeper {
 
   /** Notes that a request did not fit its sign-in. `kind` is a word of the application's or this package's code. */
   noteSignal(signIn: LiveSignIn, kind: string): Promise<void>;
+
+  /** The value at a place, from the database. */
+  readData(place: DataPlace): Promise<StoredDatum>;
+
+  /** Changes the value at a place, if it still has the version `base`. */
+  changeData(place: DataPlace, change: DataChange): Promise<DataChangeResult>;
 
   /** Moves expired sign-ins to the archive until none is left. Tells how many. They are out already at their deadline. */
   sweep(options?: SweepOptions): Promise<number>;

@@ -2,6 +2,7 @@ import { sql, type Kysely } from "kysely";
 import type { RotationState } from "../token/rotation.ts";
 import { rotationFromBytes } from "./rotation-bytes.ts";
 import { addEntry, insertEntry } from "./history.ts";
+import { deleteDataOf } from "./data.ts";
 import { deleteLive } from "./live.ts";
 import { sharedValues, timeOf } from "./row.ts";
 import type { ChainedSignIn } from "./stored-sign-in.ts";
@@ -26,6 +27,7 @@ export interface ArchiveEntry {
 export async function archiveSignIn(tx: Kysely<SignInTables>, signIn: ChainedSignIn, end: ArchiveEntry): Promise<void> {
   const { signIn: ended, entry } = addEntry(signIn, end.ending, end.atMs, { by: end.by });
   await deleteLive(tx, signIn.owner, signIn.id);
+  await deleteDataOf(tx, signIn.owner, signIn.id);
   await tx
     .insertInto("sign_in_archive")
     .values({ ...sharedValues(ended), ended_at: timeOf(end.atMs), ending: end.ending })

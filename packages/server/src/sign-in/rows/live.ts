@@ -20,6 +20,18 @@ export async function loadLive(
   return row ? signInFromRow(row) : null;
 }
 
+/** Keeps a sign-in from ending until the transaction does. It may be touched meanwhile. False if it has ended. */
+export async function holdLive(db: Kysely<SignInTables>, owner: string, id: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("sign_in")
+    .select("owner_id")
+    .where("owner_id", "=", owner)
+    .where("id", "=", id)
+    .forKeyShare()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Loads and locks all sign-ins of an owner, in the order of their keys, so that two that lock them do not deadlock. */
 export async function lockAllLive(db: Kysely<SignInTables>, owner: string): Promise<readonly ChainedSignIn[]> {
   const rows = await db

@@ -12,6 +12,7 @@ export function signInMigrations(schema: string): Migrations {
         up: async (db) => {
           await createOwnerTables(db, schema);
           await createSignInTables(db, schema);
+          await createDataTable(db, schema);
         },
       },
     },
@@ -70,4 +71,18 @@ async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<
   // Nodes look here for changes that make their caches wrong.
   await sql`
     create index sign_in_event_invalidating on ${table("sign_in_event")} (at) where invalidates`.execute(db);
+}
+
+async function createDataTable(db: Kysely<unknown>, schema: string): Promise<void> {
+  await sql`
+    create table ${sql.table(`${schema}.visit_data`)} (
+      owner_id text collate "C" not null,
+      sign_in_id uuid not null,
+      key text collate "C" not null,
+      version integer not null,
+      value json,
+      change_id uuid not null,
+      changed_at timestamptz not null,
+      primary key (owner_id, sign_in_id, key)
+    ) with (fillfactor = 70)`.execute(db);
 }

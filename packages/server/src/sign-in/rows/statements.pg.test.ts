@@ -46,6 +46,12 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
     await signIn(node, owner, { current: one.signIn });
     await signIn(node, `${owner}, too`, { current: one.signIn });
     for (let count = 0; count < 3; count += 1) await signIn(node, owner);
+    const { publicId } = (await signIn(node, owner)).signIn;
+    const change = { text: "1", change: "7d3c0f6e-1f7c-4c55-9a4a-5f7f0ad1f0e1" };
+    for (const place of [null, publicId].map((id) => ({ owner, signIn: id, key: "theme" }))) {
+      await node.readData(place);
+      for (const base of [0, 1]) await node.changeData(place, { ...change, base });
+    }
     const { next } = await node.list(owner, { limit: 1 });
     await node.list(owner, { after: next! });
     const history = await node.history(owner, { limit: 1 });
@@ -75,7 +81,7 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
       expect(found, text).toEqual([]);
     }
     expect(hot.length).toBeGreaterThanOrEqual(22);
-    for (const table of ["sign_in", "sign_in_archive", "sign_in_event", "owner"]) {
+    for (const table of ["sign_in", "sign_in_archive", "sign_in_event", "owner", "visit_data"]) {
       expect(hot.some((text) => new RegExp(`sessions"?\\."?${table}\\b`).test(text))).toBe(true);
     }
   });

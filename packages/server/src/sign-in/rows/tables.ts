@@ -53,11 +53,26 @@ export interface SignInEventTable {
   hash: BytesColumn;
 }
 
+export interface VisitDataTable {
+  owner_id: string;
+  /** The sign-in whose value it is. `data.ts` says what stands for the owner's own. */
+  sign_in_id: string;
+  key: string;
+  /** Raised by one with each change. */
+  version: number;
+  /** Null if the value was removed. */
+  value: ColumnType<never, RawBuilder<string> | null, RawBuilder<string> | null>;
+  /** The change that made this version. */
+  change_id: string;
+  changed_at: TimeColumn;
+}
+
 /** The tables of sign-ins, beside those of their owners. */
 export interface SignInTables extends OwnerTables {
   sign_in: SignInTable;
   sign_in_archive: SignInArchiveTable;
   sign_in_event: SignInEventTable;
+  visit_data: VisitDataTable;
 }
 
 /** The tables that have a partition for each month. */

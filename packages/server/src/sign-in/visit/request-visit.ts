@@ -1,5 +1,11 @@
 import { timingSafeEqual } from "node:crypto";
-import { durationMs, SessionsError, type AssuranceLevel, type Duration } from "@sessions/core/internal";
+import {
+  durationMs,
+  SessionsError,
+  type AssuranceLevel,
+  type DataDefinitions,
+  type Duration,
+} from "@sessions/core/internal";
 import { isFresh, isLevel, levelOf } from "../assurance.ts";
 import type { EndReason, LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
 import { isReadOnlyMethod } from "../request/cross-site.ts";
@@ -13,11 +19,14 @@ import type { StaleOffers } from "./stale-offers.ts";
 import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit } from "./visit.ts";
 import type { TokenCarrier, VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
+import { KeptData } from "./kept-data.ts";
 import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
 
 /** What the visits of one node share. */
 export interface VisitParts {
   readonly keeper: SignInKeeper;
+  /** The values that are kept for a person. */
+  readonly data: DataDefinitions;
   readonly now: () => number;
   readonly staleOffers: StaleOffers;
   readonly endListeners: EndListeners;
@@ -27,7 +36,7 @@ export interface VisitParts {
 }
 
 /** The visit of one request, after its token was checked. */
-export class RequestVisit implements Visit {
+export class RequestVisit implements Visit<DataDefinitions> {
   readonly #parts: VisitParts;
   readonly #request: RequestHead;
   readonly #headers: VisitHeaders;
@@ -64,6 +73,16 @@ export class RequestVisit implements Visit {
 
   get csrf(): string | null {
     return this.#signIn?.csrf ?? null;
+  }
+
+  get data(): KeptData {
+    return new KeptData({
+      definitions: this.#parts.data,
+      keeper: this.#parts.keeper,
+      signIn: () => this.#signIn,
+      requireMethod: () => this.#requireMethod(),
+      ask: (asked) => this.#ask(asked),
+    });
   }
 
   async ending(): Promise<{ readonly reason: EndReason; readonly at: Date } | null> {

@@ -1,5 +1,6 @@
-import type { AssuranceLevel, Duration } from "@sessions/core/internal";
+import type { AssuranceLevel, DataDefinitions, Duration } from "@sessions/core/internal";
 import type { EndReason } from "../keeper/sign-in-keeper.ts";
+import type { ReadOnlyVisitData, VisitData } from "./visit-data.ts";
 import type { VisitedSignIn } from "./visited-sign-in.ts";
 
 /** A page of the places in which an owner is signed in, the newest first. */
@@ -16,14 +17,33 @@ export interface SignInPageRequest {
   readonly after?: string;
 }
 
+/**
+ * An application adds its own types here. Then `req.visit` of Express and Fastify knows them.
+ *
+ * @example
+ * declare module "@sessions/server/sign-in" {
+ *   interface Register {
+ *     data: typeof visitData;
+ *   }
+ * }
+ */
+export interface Register {}
+
+/** The definitions in {@link Register}; any, if it has none. */
+export type RegisteredData = Register extends { readonly data: infer Data extends DataDefinitions }
+  ? Data
+  : DataDefinitions;
+
 /** What one request tells about who is signed in. It can be read everywhere, in a server component too. */
-export interface ReadOnlyVisit {
+export interface ReadOnlyVisit<Data extends DataDefinitions = RegisteredData> {
   /** The owner who is signed in; null if nobody is. */
   readonly owner: string | null;
   /** This browser's or app's own sign-in; null if nobody is signed in. */
   readonly signIn: VisitedSignIn | null;
   /** A value of this sign-in that a page sends back with each change, in the header `sign-in-csrf`. */
   readonly csrf: string | null;
+  /** The values that are kept for the person who is signed in: the option `data`. */
+  readonly data: ReadOnlyVisitData<Data>;
   /**
    * Why and when the sign-in of this request's token ended. Null if somebody is signed in, if there is no token, or if
    * its secret was never right.
@@ -67,7 +87,8 @@ export interface SignInAsOptions {
 export type SignedIn = { readonly ok: true } | { readonly ok: false; readonly refused: "sign_in_limit" };
 
 /** What one request tells about who is signed in, and what it may change. */
-export interface Visit extends ReadOnlyVisit {
+export interface Visit<Data extends DataDefinitions = RegisteredData> extends ReadOnlyVisit<Data> {
+  readonly data: VisitData<Data>;
   /**
    * Signs an owner in, after the application has checked the proof. In a browser where this owner is signed in already, it
    * is a new proof of the same sign-in; if another owner is, their sign-in ends. The browser gets a new token with the

@@ -1,11 +1,14 @@
 import { hash, randomBytes, randomUUID } from "node:crypto";
 import { SessionsError } from "@sessions/core/internal";
 import type {
+  DataChange,
+  DataPlace,
   EndedNotice,
   EndReason,
   LiveSignIn,
   NewSignIn,
   SignInKeeper,
+  StoredDatum,
 } from "../../sign-in/keeper/sign-in-keeper.ts";
 import { createRotation, judgeToken, type RotationState } from "../../sign-in/token/rotation.ts";
 import { base64url, ID_BYTES, type Token } from "../../sign-in/token/token.ts";
@@ -30,6 +33,7 @@ export class MemoryKeeper implements SignInKeeper {
   gate: () => Promise<void> = () => Promise.resolve();
   readonly #options: Required<MemoryKeeperOptions>;
   readonly #rows: Row[] = [];
+  readonly #data = new Map<string, StoredDatum>();
   readonly #listeners = new Set<(ended: EndedNotice) => void>();
 
   constructor(options: MemoryKeeperOptions) {
@@ -126,6 +130,21 @@ export class MemoryKeeper implements SignInKeeper {
   extend(publicId: string, endsMs: number): void {
     const row = this.#rows.find(({ signIn }) => signIn.publicId === publicId)!;
     row.signIn = { ...row.signIn, endsMs };
+  }
+
+  async readData(place: DataPlace): Promise<StoredDatum> {
+    await this.gate();
+    return this.#data.get(JSON.stringify(place)) ?? { version: 0, text: null, change: null };
+  }
+
+  async changeData(place: DataPlace, { base, ...change }: DataChange) {
+    const stored = await this.readData(place);
+    if (place.signIn !== null && !this.live.some(({ publicId }) => publicId === place.signIn)) {
+      return { kind: "signed_out" } as const;
+    }
+    if (stored.version !== base && stored.change !== change.change) return { kind: "conflict", stored } as const;
+    this.#data.set(JSON.stringify(place), { ...change, version: base + 1 });
+    return { kind: "changed", version: base + 1 } as const;
   }
 
   noteSignal(_signIn: LiveSignIn, _kind: string): Promise<void> {

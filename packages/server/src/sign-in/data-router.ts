@@ -1,0 +1,32 @@
+import { TRPCError } from "@trpc/server";
+import { z } from "zod";
+import type { DataRefusal } from "@sessions/core/internal";
+import type { VersionedValue } from "./visit/kept-data.ts";
+
+/** A value and its version, which is 0 for a value that nobody has set. Without `value` there is none. */
+export type DataReply = VersionedValue;
+
+/** What became of a change. A conflict tells the value that stands: another change came first. */
+export type SetDataReply =
+  | { readonly status: "changed"; readonly version: number }
+  | ({ readonly status: "conflict" } & DataReply)
+  | ({ readonly status: "refused" } & DataRefusal);
+
+const keySchema = z.string().max(50);
+
+export const getDataSchema = z.object({ key: keySchema });
+
+export const setDataSchema = z.object({
+  key: keySchema,
+  /** The version that the page has seen. */
+  base: z.int().min(0).max(2_147_483_646),
+  /** An id of this change. A repeat of the same change has the same one. */
+  change: z.uuid(),
+  /** Without it, the value is removed. */
+  value: z.unknown().optional(),
+});
+
+/** A key that is the server's alone looks like none. */
+export function unknownKey(): TRPCError {
+  return new TRPCError({ code: "NOT_FOUND", message: "The option `data` has no such key for pages." });
+}

@@ -1,0 +1,81 @@
+import { sql, type Kysely } from "kysely";
+import { json } from "../../postgres/values.ts";
+import { timeOf } from "./row.ts";
+import type { SignInTables } from "./tables.ts";
+
+/** The table of values that are kept for owners and for sign-ins. A value that was removed leaves its version. */
+
+/** In the place of a sign-in: the value is the owner's. No sign-in has this id. */
+const OF_OWNER = "00000000-0000-0000-0000-000000000000";
+
+/** Where a value is. */
+export interface DataPlace {
+  readonly owner: string;
+  /** The public id of the sign-in whose value it is; null for a value of the owner. */
+  readonly signIn: string | null;
+  readonly key: string;
+}
+
+/** A value as it is stored. */
+export interface StoredDatum {
+  /** Raised by one with each change. 0: nothing was ever stored. */
+  readonly version: number;
+  /** The value as JSON; null if there is none. */
+  readonly text: string | null;
+  /** The id of the change that made this version; null for version 0. */
+  readonly change: string | null;
+}
+
+export const NO_DATUM: StoredDatum = { version: 0, text: null, change: null };
+
+export async function loadDatum(db: Kysely<SignInTables>, { owner, signIn, key }: DataPlace): Promise<StoredDatum> {
+  const row = await db
+    .selectFrom("visit_data")
+    .select([
+      sql<string>`version::text`.as("number"),
+      sql<string | null>`value::text`.as("json"),
+      sql<string>`change_id::text`.as("change"),
+    ])
+    .where("owner_id", "=", owner)
+    .where("sign_in_id", "=", signIn ?? OF_OWNER)
+    .where("key", "=", key)
+    .executeTakeFirst();
+  return row ? { version: Number(row.number), text: row.json, change: row.change } : NO_DATUM;
+}
+
+/** Writes the version after `base`. False if another change came first. */
+export async function writeDatum(
+  db: Kysely<SignInTables>,
+  { owner, signIn, key }: DataPlace,
+  { base, text, change, atMs }: { base: number; text: string | null; change: string; atMs: number },
+): Promise<boolean> {
+  const made = {
+    version: base + 1,
+    value: text === null ? null : json(text),
+    change_id: change,
+    changed_at: timeOf(atMs),
+  };
+  const rows =
+    base === 0
+      ? await db
+          .insertInto("visit_data")
+          .values({ owner_id: owner, sign_in_id: signIn ?? OF_OWNER, key, ...made })
+          .onConflict((conflict) => conflict.columns(["owner_id", "sign_in_id", "key"]).doNothing())
+          .returning("version")
+          .execute()
+      : await db
+          .updateTable("visit_data")
+          .set(made)
+          .where("owner_id", "=", owner)
+          .where("sign_in_id", "=", signIn ?? OF_OWNER)
+          .where("key", "=", key)
+          .where("version", "=", base)
+          .returning("version")
+          .execute();
+  return rows.length === 1;
+}
+
+/** Deletes the values of a sign-in that ends with this transaction. */
+export async function deleteDataOf(db: Kysely<SignInTables>, owner: string, signIn: string): Promise<void> {
+  await db.deleteFrom("visit_data").where("owner_id", "=", owner).where("sign_in_id", "=", signIn).execute();
+}
