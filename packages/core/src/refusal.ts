@@ -25,8 +25,8 @@ export const refusalCodes = {
   malformed: "This is not a command.",
   busy: "The server has too much to do; nothing was changed. Try again.",
   failed: "The application's own code failed on the server; nothing was changed.",
-  unsettled: "An irreversible step waits until all before it is saved, and all after it until the server has answered.",
-  offline: "An irreversible step is sent only while the server can be reached.",
+  unsettled: "A `confirm` step waits until all before it is saved, and all after it until the server has answered.",
+  offline: "A `confirm` step is sent only while the server can be reached.",
 } as const;
 
 export type RefusalCode = keyof typeof refusalCodes;

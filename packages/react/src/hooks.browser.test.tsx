@@ -8,7 +8,7 @@ import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
 import { SessionsProvider, useSession, useSessions, useSessionsClient, type UseSessionResult } from "./index.ts";
-import { container, kept, render, type } from "./testing/page.tsx";
+import { container, unmountAfterTest, render, type } from "./testing/page.tsx";
 
 function Amount({ id, onRender }: { id: string; onRender?: (used: UseSessionResult<typeof transfer>) => void }) {
   const session = useSession(transfer, id);
@@ -94,7 +94,7 @@ test("what a server renders hydrates without a complaint, then becomes the sessi
 
   const onRecoverableError = vi.fn<(error: unknown) => void>();
   const element = container(html);
-  kept(hydrateRoot(element, page, { onRecoverableError }));
+  unmountAfterTest(hydrateRoot(element, page, { onRecoverableError }));
   await vi.waitFor(() => expect(element.querySelector("output")!.textContent).toBe("active amount saved"));
   expect(onRecoverableError).not.toHaveBeenCalled();
 });
@@ -108,7 +108,7 @@ test("a screen that renders once more after the sign-out shows what it had", asy
     return <p>{`${useSession(transfer, session.id).status} ${useSessions(transfer).active.length} ${times}`}</p>;
   }
   const element = container();
-  const root = kept(createRoot(element));
+  const root = unmountAfterTest(createRoot(element));
   root.render(
     <SessionsProvider sessions={sessions}>
       <Screen times={1} />

@@ -8,7 +8,7 @@ import { ScriptedServer } from "../../client/src/testing/scripted-server.ts";
 import { recipient, transfer } from "../../client/src/testing/transfer.ts";
 // oxlint-enable eslint/no-restricted-imports
 import { SessionsProvider, useSession, useStartedSession, useSuspenseSession } from "./index.ts";
-import { container, kept, render } from "./testing/page.tsx";
+import { container, unmountAfterTest, render } from "./testing/page.tsx";
 import { note, serverHtml, ServerPage } from "./testing/server-page.tsx";
 import { textOf } from "./testing/text.ts";
 
@@ -48,7 +48,7 @@ test("another person's sessions have a started session of their own", async () =
     return useStartedSession(transfer)?.id;
   }
   const element = container();
-  const root = kept(createRoot(element));
+  const root = unmountAfterTest(createRoot(element));
   const ids = [];
   for (const { server, sessions } of [ada, grace]) {
     root.render(
@@ -139,7 +139,7 @@ test("a component suspends until it is known whether its session exists", async 
   const onWait = vi.fn<(waitedFor: unknown) => void>();
   const element = container();
   new MutationObserver(() => shown.add(element.innerText)).observe(element, { subtree: true, childList: true });
-  kept(createRoot(element)).render(
+  unmountAfterTest(createRoot(element)).render(
     <StrictMode>
       <SessionsProvider sessions={laptop}>
         <Suspense fallback="Looking…">
@@ -169,7 +169,7 @@ test("what a server rendered becomes the session, and React has nothing to compl
   const complaints = vi.spyOn(console, "error");
   const recovered: unknown[] = [];
   const page = <ServerPage sessions={sessions} id={session.id} />;
-  kept(hydrateRoot(element, page, { onRecoverableError: (error) => recovered.push(error) }));
+  unmountAfterTest(hydrateRoot(element, page, { onRecoverableError: (error) => recovered.push(error) }));
   await vi.waitFor(() => expect(element.innerText).toBe("2 false\n\nactive text saved\n\nbegun\n\nactive once"));
   expect(element.querySelector("input")!.value).toBe("…");
   expect(complaints).not.toHaveBeenCalled();

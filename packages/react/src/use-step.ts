@@ -24,7 +24,7 @@ export interface UseStepResult<Flow extends AnyFlow, StepName extends StepsOf<Fl
   /** Whether the last submission of this hook waits for the server's answer. Offline it waits until the device is online. */
   readonly pending: boolean;
   /**
-   * Whether this irreversible step was sent and the server has not said yet how it ended, also after a reload. If `pending`
+   * Whether this `confirm` step was sent and the server has not said yet how it ended, also after a reload. If `pending`
    * is false then, no answer has come, and nobody knows whether it happened.
    */
   readonly confirming: boolean;

@@ -23,7 +23,7 @@ export interface PersonContext {
   readonly foreign: readonly string[];
 }
 
-/** Submits the irreversible step of every session in a tab that is ready for it, at one moment. */
+/** Submits the `confirm` step of every session in a tab that is ready for it, at one moment. */
 export function confirmAll(tab: Tab, { journal, durability, screens }: PersonContext): void {
   const { flows, version } = tab.deployment;
   for (const flow of flows) {

@@ -18,7 +18,7 @@ export interface PersonAction {
 export type Action = { readonly afterMs: number } & (
   | PersonAction
   | { readonly kind: "tab"; readonly tab: number; readonly does: TabAction }
-  /** Every tab of an owner submits all irreversible steps that it can, at one moment. */
+  /** Every tab of an owner submits all `confirm` steps that it can, at one moment. */
   | { readonly kind: "confirm all"; readonly owner: number }
   /** Every device sleeps. */
   | { readonly kind: "sleep"; readonly minutes: number }

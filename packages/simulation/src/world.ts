@@ -80,7 +80,7 @@ export class World {
     }
   }
 
-  /** Starts transfers of which only the irreversible step is left. */
+  /** Starts transfers of which only the `confirm` step is left. */
   async #prepare(tab: Tab): Promise<void> {
     const { durability } = this.#cluster;
     const [flow] = firstDeployment.flows;

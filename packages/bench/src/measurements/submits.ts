@@ -44,10 +44,13 @@ export async function measureSubmits(
 
   const PgStore = connectPgSimple(session);
   const store = new PgStore({ pool, createTableIfMissing: true, pruneSessionInterval: false });
-  const kept = { ...(JSON.parse(state) as object), cookie: { originalMaxAge: 3_600_000 } } as unknown as SessionData;
+  const expressSession = {
+    ...(JSON.parse(state) as object),
+    cookie: { originalMaxAge: 3_600_000 },
+  } as unknown as SessionData;
   const set = (caller: number) =>
     new Promise<void>((resolve, reject) => {
-      store.set(`sid-${caller}`, kept, (error: unknown) => (error ? reject(error) : resolve()));
+      store.set(`sid-${caller}`, expressSession, (error: unknown) => (error ? reject(error) : resolve()));
     });
 
   DBOS.setConfig({ name: "bench", systemDatabaseUrl: steps.url, runAdminServer: false, logLevel: "error" });

@@ -16,8 +16,8 @@ export async function writeReport(found: readonly Measurement[], cores: number):
   const results = new URL("results.json", folder);
   const before = await textOf(results);
   // Written by this function.
-  const kept = before === "" ? [] : (JSON.parse(before) as { measured: readonly Measurement[] }).measured;
-  const measured = [...kept.filter(({ name }) => !found.some((each) => each.name === name)), ...found].toSorted(
+  const earlier = before === "" ? [] : (JSON.parse(before) as { measured: readonly Measurement[] }).measured;
+  const measured = [...earlier.filter(({ name }) => !found.some((each) => each.name === name)), ...found].toSorted(
     (a, b) => order.indexOf(a.name) - order.indexOf(b.name),
   );
   const machine = {

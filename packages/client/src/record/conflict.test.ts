@@ -2,7 +2,7 @@ import { defineFlow, step, type Json } from "@sessions/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { conflictingFields } from "./conflict.ts";
-import type { ShelvedEntry } from "./record.ts";
+import type { StoredShelvedChange } from "./record.ts";
 
 const cents = z.string().transform((euros, context) => {
   const amount = Number(euros.replace(",", "."));
@@ -20,7 +20,7 @@ const flow = defineFlow({
 const theirs = { cents: "12,50", note: "Rent" };
 const snapshot = { data: { amount: { cents: 1250, note: "Rent" } }, inputs: { amount: theirs }, drafts: {} };
 
-function shelved(kind: "submit" | "draft", mine: Json, base: Json | null = null): ShelvedEntry {
+function shelved(kind: "submit" | "draft", mine: Json, base: Json | null = null): StoredShelvedChange {
   const refusal = { code: "conflict" as const, step: "amount", changed: ["amount"], theirs };
   return { id: "", kind, step: "amount", refusal, base, mine };
 }

@@ -16,7 +16,7 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { dropDraft, inputFields, mergeDrafts, pendingSubmitCommands, seenStampsOf, type Fields } from "./drafts.ts";
-import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
+import type { RecordUpdate, SessionRecord, StoredShelvedChange } from "./record.ts";
 
 type FieldDrafts = Snapshot["drafts"][string];
 
@@ -34,7 +34,7 @@ type Compared = Pick<Snapshot, "data" | "inputs" | "drafts">;
  * The fields of a step on the server, as they were typed: the submitted input. For a shelved draft, the step's drafts are
  * on top. Null for nothing.
  */
-export function shownFields({ kind, step }: ShelvedEntry, snapshot: Compared | null): Fields | null {
+export function shownFields({ kind, step }: StoredShelvedChange, snapshot: Compared | null): Fields | null {
   if (snapshot === null || step === null) return null;
   const submitted = (submittedInput(snapshot, step) ?? null) as Fields | null;
   const typed = kind === "draft" ? snapshot.drafts[step] : undefined;
@@ -47,14 +47,14 @@ export function shownFields({ kind, step }: ShelvedEntry, snapshot: Compared | n
  */
 export function conflictingFields(
   flow: AnyFlow,
-  entry: ShelvedEntry,
+  change: StoredShelvedChange,
   snapshot: Compared | null,
 ): Record<string, FieldConflict> {
-  const { kind, step, base, mine } = entry;
+  const { kind, step, base, mine } = change;
   if (step === null) return {};
   const given = mine as Fields;
   const before = base as Fields | null;
-  const theirs = shownFields(entry, snapshot);
+  const theirs = shownFields(change, snapshot);
   const theirsParsed = theirs === null ? undefined : parsedValue(flow, step, theirs);
   const mineParsed = parsedValue(flow, step, kind === "draft" ? { ...theirs, ...given } : mine);
   if (mineParsed !== undefined && sameJson(mineParsed, theirsParsed)) return {};
@@ -95,9 +95,9 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
-    return Object.entries(snapshot.submissions).reduce((kept, [step, { command, device: by, typed }]) => {
+    return Object.entries(snapshot.submissions).reduce((updated, [step, { command, device: by, typed }]) => {
       const base = (before && submittedInput(before, step)) ?? null;
-      if (before?.submissions[step]?.command === command) return kept;
+      if (before?.submissions[step]?.command === command) return updated;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
       const slots = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
       const lost = pickFields(
@@ -106,8 +106,10 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
       );
       // Two tabs are one person. A draft of one tab stays a draft after the other tab's submission.
       if (by.id === device.id)
-        return Object.keys(lost).length > 0 ? { ...kept, drafts: mergeDrafts(kept.drafts, { [step]: lost }) } : kept;
-      return shelveDraft({ id: command, step, refusal, base }, lost)(dropDraft(step)(kept));
+        return Object.keys(lost).length > 0
+          ? { ...updated, drafts: mergeDrafts(updated.drafts, { [step]: lost }) }
+          : updated;
+      return shelveDraft({ id: command, step, refusal, base }, lost)(dropDraft(step)(updated));
     }, record);
   };
 }
@@ -136,26 +138,26 @@ function unseen(
  * value. A step has one entry, with the newest value of each field.
  */
 export function shelveDraft(
-  entry: {
+  change: {
     readonly id: string;
     readonly step: string;
     readonly refusal: Refusal;
     readonly base: Snapshot["data"][string] | null;
-    readonly over?: NonNullable<ShelvedEntry["over"]>;
+    readonly over?: NonNullable<StoredShelvedChange["over"]>;
   },
   slots: FieldDrafts,
 ): RecordUpdate {
   return (record) => {
-    const { step } = entry;
+    const { step } = change;
     const submitted = inputFields(record.snapshot, step);
     const lost = pickFields(slots, (field, { value }) => value !== undefined && !sameJson(value, submitted?.[field]));
     if (Object.keys(lost).length === 0) return record;
-    const isSame = (other: ShelvedEntry) => other.kind === "draft" && other.step === step;
-    const { id, base, mine, over } = { mine: {}, ...entry, ...record.shelved.find(isSame) };
+    const isSame = (other: StoredShelvedChange) => other.kind === "draft" && other.step === step;
+    const { id, base, mine, over } = { mine: {}, ...change, ...record.shelved.find(isSame) };
     const merged = { ...(mine as Fields), ...fieldValues(lost) } as Json;
     const others = record.shelved.filter((other) => !isSame(other));
-    const typed = { ...over?.typed, ...entry.over?.typed };
-    const by = entry.over && { over: { ...entry.over, typed } };
-    return { ...record, shelved: [...others, { ...entry, id, kind: "draft", base, mine: merged, ...by }] };
+    const typed = { ...over?.typed, ...change.over?.typed };
+    const by = change.over && { over: { ...change.over, typed } };
+    return { ...record, shelved: [...others, { ...change, id, kind: "draft", base, mine: merged, ...by }] };
   };
 }

@@ -2,7 +2,15 @@ import { nextStamp, type Drafts } from "@sessions/core/internal";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { submit } from "../../../core/src/testing/commands.ts";
-import { changedFields, draftValues, mergeDrafts, newestTyped, stampFields, keepDraft, dropDraft } from "./drafts.ts";
+import {
+  changedFields,
+  draftValues,
+  mergeDrafts,
+  newestSeenStamps,
+  stampFields,
+  keepDraft,
+  dropDraft,
+} from "./drafts.ts";
 import { emptyRecord } from "./record.ts";
 
 const begun = { ...emptyRecord, version: 1 };
@@ -91,9 +99,9 @@ test("S2: a submission names the newest stamp of this device, and what is typed 
   const mine = { cents: { value: "1", at: nextStamp(phone, 50) } };
   const theirs = { note: { value: "x", at: nextStamp(laptop, 70) } };
   const before = keepDraft("amount", { ...mine, ...theirs }, 1)(begun);
-  const until = newestTyped(before, "amount");
+  const until = newestSeenStamps(before, "amount");
   expect(until.sort()).toEqual([mine.cents.at, theirs.note.at].sort());
-  expect(newestTyped(before, "recipient")).toEqual([]);
+  expect(newestSeenStamps(before, "recipient")).toEqual([]);
 
   const queued = { ...begun, pending: [{ command: submit(phone, "amount", {}, { typed: until }), base: null }] };
   const [next] = Object.values(stampFields(queued, { cents: "12" }, phone, 10));

@@ -18,7 +18,7 @@ import {
   type Stamp,
   type SubmitCommand,
 } from "@sessions/core/internal";
-import type { RecordUpdate, SessionRecord, ShelvedEntry } from "./record.ts";
+import type { RecordUpdate, SessionRecord, StoredShelvedChange } from "./record.ts";
 
 type FieldDrafts = Drafts[string];
 /** A step's fields as a person or a caller gave them. */
@@ -56,9 +56,12 @@ export function emptyFields(names: readonly string[]): Fields {
 }
 
 /** A shelved draft with only the fields that pass a test; an empty list if no field passes. */
-export function filterShelvedFields(entry: ShelvedEntry, test: (field: string) => boolean): ShelvedEntry[] {
-  const mine = pickFields(entry.mine as Record<string, Json>, test);
-  return Object.keys(mine).length > 0 ? [{ ...entry, mine }] : [];
+export function filterShelvedFields(
+  change: StoredShelvedChange,
+  test: (field: string) => boolean,
+): StoredShelvedChange[] {
+  const mine = pickFields(change.mine as Record<string, Json>, test);
+  return Object.keys(mine).length > 0 ? [{ ...change, mine }] : [];
 }
 
 /** The step's submitted input by field, as it was typed; null or undefined for none. */
@@ -81,11 +84,11 @@ export function keepDraft(step: string, slots: FieldDrafts, version: number): Re
       ? {
           ...record,
           drafts: mergeDrafts(record.drafts, { [step]: slots }),
-          shelved: record.shelved.flatMap((entry) => {
-            if (entry.kind !== "draft" || entry.step !== step || entry.refusal.code !== "conflict") return [entry];
+          shelved: record.shelved.flatMap((change) => {
+            if (change.kind !== "draft" || change.step !== step || change.refusal.code !== "conflict") return [change];
             const submitted = inputFields(record.snapshot, step);
             return filterShelvedFields(
-              entry,
+              change,
               (field) => !Object.hasOwn(slots, field) || sameJson(slots[field]!.value, submitted?.[field]),
             );
           }),
@@ -97,8 +100,8 @@ export function keepDraft(step: string, slots: FieldDrafts, version: number): Re
 export function dropDraft(step: string, slots?: FieldDrafts): RecordUpdate {
   return (record) => {
     const { [step]: mine = {}, ...others } = record.drafts;
-    const kept = pickFields(mine, (field, { at }) => slots !== undefined && slots[field]?.at !== at);
-    return { ...record, drafts: Object.keys(kept).length > 0 ? { ...others, [step]: kept } : others };
+    const unsent = pickFields(mine, (field, { at }) => slots !== undefined && slots[field]?.at !== at);
+    return { ...record, drafts: Object.keys(unsent).length > 0 ? { ...others, [step]: unsent } : others };
   };
 }
 
@@ -118,7 +121,7 @@ export function changedFields(fields: Fields, shown: FieldDrafts | undefined, da
  *   the device of A counts only with stamps that are older than A.
  * - A pending submission hides all drafts of its step that the server has. Then the stamps that it has seen count instead.
  */
-export function newestTyped(record: SessionRecord, step: string): Stamp[] {
+export function newestSeenStamps(record: SessionRecord, step: string): Stamp[] {
   const { snapshot, drafts } = record;
   const submissions = pendingSubmitCommands(record, step);
   const sent = submissions.length > 0 ? {} : (snapshot?.drafts[step] ?? {});

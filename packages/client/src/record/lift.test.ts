@@ -40,10 +40,10 @@ test("S12: what is typed at a later version than the record waits for a page tha
   const stranded = { ...later, migrate: {} };
   const before = keepDraft("recipient", { name: slot("Old", 1) }, 1)(record);
   expect(liftRecord(stranded, before)).toBe(before);
-  const kept = keepDraft("recipient", { iban: slot("New", 2) }, 2)(before);
-  expect(liftRecord(stranded, kept)).toBe(kept);
-  expect(liftRecord(transfer, kept)).toBe(kept);
-  expect(liftRecord(later, kept)).toMatchObject({
+  const drafted = keepDraft("recipient", { iban: slot("New", 2) }, 2)(before);
+  expect(liftRecord(stranded, drafted)).toBe(drafted);
+  expect(liftRecord(transfer, drafted)).toBe(drafted);
+  expect(liftRecord(later, drafted)).toMatchObject({
     version: 2,
     drafts: { recipient: { name: { value: "Old" }, iban: { value: "New" } } },
     otherVersionDrafts: [],

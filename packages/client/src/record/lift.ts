@@ -16,7 +16,7 @@ import {
   type Step,
 } from "@sessions/core/internal";
 import { stampsOf, type Fields } from "./drafts.ts";
-import type { SessionRecord, ShelvedEntry } from "./record.ts";
+import type { SessionRecord, StoredShelvedChange } from "./record.ts";
 
 /**
  * Lifts a record to this page's version of the flow. A record of a later version, or one that cannot be lifted, stays as
@@ -43,7 +43,7 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
       ),
       otherVersionDrafts: record.otherVersionDrafts.filter((typed) => !readable.includes(typed)),
       shelved: record.shelved
-        .map((entry) => liftShelved(flow, record.version, entry, standing))
+        .map((change) => liftShelved(flow, record.version, change, standing))
         .filter(({ step }) => !isSensitive(flow, step)),
       outdated: false,
     };
@@ -96,12 +96,17 @@ function liftStep(flow: AnyFlow, version: number, step: string, input: Json) {
   return version === flow.version ? { step, input } : (liftInput(flow, version, step, input) ?? { step, input });
 }
 
-function liftShelved(flow: AnyFlow, version: number, entry: ShelvedEntry, session: ShownSession): ShelvedEntry {
-  if (entry.step === null) return entry;
-  const { step, input } = liftStep(flow, version, entry.step, entry.mine);
-  const lifted = { ...entry, step, base: entry.base && liftStep(flow, version, entry.step, entry.base).input };
-  return entry.kind === "draft"
-    ? { ...lifted, ...liftTyped(flow, version, entry, session) }
+function liftShelved(
+  flow: AnyFlow,
+  version: number,
+  change: StoredShelvedChange,
+  session: ShownSession,
+): StoredShelvedChange {
+  if (change.step === null) return change;
+  const { step, input } = liftStep(flow, version, change.step, change.mine);
+  const lifted = { ...change, step, base: change.base && liftStep(flow, version, change.step, change.base).input };
+  return change.kind === "draft"
+    ? { ...lifted, ...liftTyped(flow, version, change, session) }
     : { ...lifted, mine: input };
 }
 
@@ -109,9 +114,9 @@ function liftShelved(flow: AnyFlow, version: number, entry: ShelvedEntry, sessio
 function liftTyped(
   flow: AnyFlow,
   version: number,
-  { id, step, mine, over }: ShelvedEntry,
+  { id, step, mine, over }: StoredShelvedChange,
   session: ShownSession,
-): Pick<ShelvedEntry, "mine" | "over"> {
+): Pick<StoredShelvedChange, "mine" | "over"> {
   const typedAt = over?.typed ?? {};
   // Some fields may have no stamp. Any stamp above the oldest is enough for them.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);

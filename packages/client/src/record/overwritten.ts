@@ -24,36 +24,36 @@ export function shelveOverwritten(mine: Drafts = {}): RecordUpdate {
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
-    return Object.entries(snapshot.drafts).reduce((kept, [step, theirs]) => {
+    return Object.entries(snapshot.drafts).reduce((updated, [step, theirs]) => {
       const slots = mergeFields(mine[step] ?? {}, record.drafts[step] ?? {});
       const replaced = pickFields(slots, (field, slot) => isReplacedUnseen(slot, ownSlot(theirs, field)));
       const lost = pickFields(
         replaced,
         (field, { value }) => !isBlank(value) && !sameJson(value, theirs[field]!.value),
       );
-      const left = dropDraft(step, replaced)(kept);
+      const left = dropDraft(step, replaced)(updated);
       const [first] = Object.values(lost);
       if (first === undefined) return left;
       const theirNewest = newest(Object.keys(lost).map((field) => theirs[field]!.at))!;
-      const entry = {
+      const change = {
         id: first.at,
         step,
         refusal: { code: "conflict", step, changed: [step], theirs: null } satisfies Refusal,
         base: submittedInput(snapshot, step) ?? null,
         over: { ...typedBy(theirNewest, snapshot), typed: stampsOf(lost) },
       };
-      return shelveDraft(entry, lost)(left);
+      return shelveDraft(change, lost)(left);
     }, record);
   };
 }
 
 /** Removes shelved fields that the server's drafts have seen by now. */
 export function dropSeen(record: SessionRecord): SessionRecord {
-  const shelved = record.shelved.flatMap((entry) => {
-    if (entry.over === undefined) return [entry];
-    const theirs = record.snapshot?.drafts[entry.step ?? ""];
-    const { typed } = entry.over;
-    return filterShelvedFields(entry, (field) => {
+  const shelved = record.shelved.flatMap((change) => {
+    if (change.over === undefined) return [change];
+    const theirs = record.snapshot?.drafts[change.step ?? ""];
+    const { typed } = change.over;
+    return filterShelvedFields(change, (field) => {
       const slot = ownSlot(theirs, field);
       return !(slot && Object.hasOwn(typed, field) && hasSeen(slot, typed[field]!));
     });

@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { cancel, draft, start, submit } from "../../../core/src/testing/commands.ts";
 import { repetitions } from "../../../../scripts/repetitions.ts";
-import { newestTyped, stampFields, keepDraft } from "./drafts.ts";
+import { newestSeenStamps, stampFields, keepDraft } from "./drafts.ts";
 import { applySnapshot } from "./snapshot.ts";
 import { enqueue, unshelve } from "./queue.ts";
 import { applyReply, type SessionReply } from "./reply.ts";
@@ -127,7 +127,7 @@ class World {
     return submit(session, step, input, {
       id: this.#id(),
       seen: seen ? seenBy(transfer, seen, step) : {},
-      typed: newestTyped(this.record, step),
+      typed: newestSeenStamps(this.record, step),
     });
   }
 

@@ -19,7 +19,7 @@ export interface PendingCommand {
 }
 
 /** A change that could not be applied. It is kept until the person decides. */
-export interface ShelvedEntry {
+export interface StoredShelvedChange {
   /** The command's id. A shelved draft has the id of the first command that displaced it, or its first stamp. */
   readonly id: string;
   readonly kind: "start" | "submit" | "draft" | "cancel";
@@ -67,7 +67,7 @@ export interface SessionRecord {
     readonly step: string;
     readonly slots: Snapshot["drafts"][string];
   }[];
-  readonly shelved: readonly ShelvedEntry[];
+  readonly shelved: readonly StoredShelvedChange[];
   /** The `confirm` or `sensitive` step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */
   readonly confirmation: { readonly id: string; readonly step: string; readonly atMs: number } | null;
   /** Client and server run different versions of the flow. Pending commands wait until one of them changes. */

@@ -24,7 +24,7 @@ import {
   type PendingCommand,
   type QueuedCommand,
   type SessionRecord,
-  type ShelvedEntry,
+  type StoredShelvedChange,
 } from "./record.ts";
 
 /** The server's reply to the pushed commands of one session. */
@@ -153,7 +153,7 @@ function inheritBase({ base }: PendingCommand, by: string | null): RecordUpdate 
   });
 }
 
-function shelve(change: ShelvedEntry): RecordUpdate {
+function shelve(change: StoredShelvedChange): RecordUpdate {
   return (record) => ({ ...record, shelved: [...record.shelved, change] });
 }
 

@@ -13,7 +13,7 @@ import {
 } from "@sessions/core/internal";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { keepDraft, newestTyped, stampFields } from "./drafts.ts";
+import { keepDraft, newestSeenStamps, stampFields } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { mergeRecords } from "./merge.ts";
 import { shelveOverwritten } from "./overwritten.ts";
@@ -63,7 +63,7 @@ const onServer: World = { ...unsent, ...reply(sent, "draft") };
 const worlds: Record<TypedPlace, World> = {
   unsent,
   sent,
-  pending: { ...unsent, record: submit(unsent.record, mine, newestTyped(unsent.record, "text")) },
+  pending: { ...unsent, record: submit(unsent.record, mine, newestSeenStamps(unsent.record, "text")) },
   server: onServer,
   shelved: hear({ ...onServer, server: typedElsewhere(onServer.server, []) }),
   "other version": {
@@ -75,7 +75,11 @@ const worlds: Record<TypedPlace, World> = {
 const happen: Record<TypedEvent, (world: World) => SessionRecord> = {
   "typed again here": (world) => typedAt(3_000, "typed here later", world).record,
   "submitted here": ({ record }) =>
-    submit(record, viewOf(flow, record, here)?.drafts["text"]?.["words"]?.value ?? theirs, newestTyped(record, "text")),
+    submit(
+      record,
+      viewOf(flow, record, here)?.drafts["text"]?.["words"]?.value ?? theirs,
+      newestSeenStamps(record, "text"),
+    ),
   "submitted in another tab": (world) => hear({ ...world, server: submittedBy(here, world.server, []) }).record,
   "draft accepted": (world) => reply(world, "draft").record,
   "draft refused": (world) => reply(world, "draft", { code: "failed" }).record,

@@ -7,9 +7,9 @@ import {
   type Snapshot,
   type SubmitCommand,
 } from "@sessions/core/internal";
-import { inputFields, newestTyped, type Fields } from "../record/drafts.ts";
+import { inputFields, newestSeenStamps, type Fields } from "../record/drafts.ts";
 import { enqueue, isUnsettledRefusal, unsettledRefusal } from "../record/queue.ts";
-import type { QueuedCommand, ShelvedEntry } from "../record/record.ts";
+import type { QueuedCommand, StoredShelvedChange } from "../record/record.ts";
 import type { Confirmation } from "./confirmation.ts";
 import { submittedFields } from "./form.ts";
 import { createStepDrafts, type StepDraftsOptions } from "./step-drafts.ts";
@@ -27,11 +27,11 @@ import {
  * is known.
  */
 export interface SessionActions {
-  draft(step: string, fields: Fields, instead?: ShelvedEntry): DraftHandle;
-  submit(step: string, input: unknown, instead?: ShelvedEntry): SubmissionHandle;
-  cancel(instead?: ShelvedEntry): SubmissionHandle;
+  draft(step: string, fields: Fields, instead?: StoredShelvedChange): DraftHandle;
+  submit(step: string, input: unknown, instead?: StoredShelvedChange): SubmissionHandle;
+  cancel(instead?: StoredShelvedChange): SubmissionHandle;
   /** The start again; `sessions.start` makes the first one. */
-  start(instead: ShelvedEntry): SubmissionHandle;
+  start(instead: StoredShelvedChange): SubmissionHandle;
 }
 
 export interface ActionsOptions extends StepDraftsOptions {
@@ -52,7 +52,7 @@ export function createActions(options: ActionsOptions): SessionActions {
     return verdict.accepted ? null : verdict.refusal;
   }
 
-  function queue(command: QueuedCommand, base: Json | null, instead?: ShelvedEntry): SubmissionProgress {
+  function queue(command: QueuedCommand, base: Json | null, instead?: StoredShelvedChange): SubmissionProgress {
     const stored = store.change(session, enqueue(command, base, instead?.id, store.mayBeSent));
     void stored.then(() => {
       sync.requestPersistence();
@@ -61,7 +61,7 @@ export function createActions(options: ActionsOptions): SessionActions {
     return { stored, settled: outcomes.submission(command.id) };
   }
 
-  function submit(step: string, input: unknown, instead?: ShelvedEntry): SubmissionHandle {
+  function submit(step: string, input: unknown, instead?: StoredShelvedChange): SubmissionHandle {
     sync.assertOpen();
     const id = environment.id();
     // A copy: the application may change its object later.
@@ -69,7 +69,7 @@ export function createActions(options: ActionsOptions): SessionActions {
     const form = submittedFields(input, plain);
     const begin = (): SubmissionProgress => {
       const view = current.view();
-      const typed = newestTyped(current.record(), step);
+      const seenStamps = newestSeenStamps(current.record(), step);
       const command: SubmitCommand = {
         kind: "submit",
         id,
@@ -79,24 +79,24 @@ export function createActions(options: ActionsOptions): SessionActions {
         // The rules say what is wrong with input that is not JSON.
         input: plain.ok ? plain.value : (input as Json),
         seen: view ? seenBy(flow, view, step) : {},
-        ...(typed.length > 0 && { typed }),
+        ...(seenStamps.length > 0 && { typed: seenStamps }),
       };
 
       const refusal = refusalNow(view, command);
       if (refusal) {
-        if (instead === undefined) drafts.keepForm(step, form, typed);
+        if (instead === undefined) drafts.keepForm(step, form, seenStamps);
         return refusedSubmission(refusal);
       }
       if (!flow.steps[step].queued) return confirmation.send(command);
       const queued = queue(command, (inputFields(view, step) as Json) ?? null, instead);
       if (instead === undefined)
-        void queued.settled.then((outcome) => isUnsettledRefusal(outcome) && drafts.keepForm(step, form, typed));
+        void queued.settled.then((outcome) => isUnsettledRefusal(outcome) && drafts.keepForm(step, form, seenStamps));
       return queued;
     };
     return submissionHandleOf(id, early.run(begin));
   }
 
-  function cancel(instead?: ShelvedEntry): SubmissionHandle {
+  function cancel(instead?: StoredShelvedChange): SubmissionHandle {
     sync.assertOpen();
     const id = environment.id();
     const begin = (): SubmissionProgress => {
@@ -107,7 +107,7 @@ export function createActions(options: ActionsOptions): SessionActions {
     return submissionHandleOf(id, early.run(begin));
   }
 
-  function start(instead: ShelvedEntry): SubmissionHandle {
+  function start(instead: StoredShelvedChange): SubmissionHandle {
     const id = environment.id();
     const command = { kind: "start", id, session, version, flow: flow.name } as const;
     return submissionHandleOf(id, queue(command, null, instead));

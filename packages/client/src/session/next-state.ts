@@ -1,6 +1,6 @@
 import { fieldValues, type Device } from "@sessions/core/internal";
 import { withoutContents } from "../record/lift.ts";
-import { isSessionUnknown, type ShelvedEntry } from "../record/record.ts";
+import { isSessionUnknown, type StoredShelvedChange } from "../record/record.ts";
 import { viewOf } from "../record/view.ts";
 import type { EarlyAction } from "./early-actions.ts";
 import { sessionStateOf, type SessionState, type ShelvedChange, type StateInput } from "./state.ts";
@@ -10,7 +10,7 @@ export interface NextStateInput extends Omit<StateInput, "view" | "shelved"> {
   readonly device: Device;
   readonly early: readonly EarlyAction[];
   /** Gives a shelved change its methods. */
-  readonly offer: (entry: ShelvedEntry) => ShelvedChange;
+  readonly offer: (change: StoredShelvedChange) => ShelvedChange;
 }
 
 /**

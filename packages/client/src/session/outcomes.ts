@@ -44,7 +44,7 @@ function draftOutcome(
   const names = Object.keys(fields);
   const unsent = [
     drafts[step] ?? {},
-    ...otherVersionDrafts.flatMap((typed) => (typed.step === step ? [typed.slots] : [])),
+    ...otherVersionDrafts.flatMap((draft) => (draft.step === step ? [draft.slots] : [])),
   ];
   if (names.some((field) => unsent.some((slots) => Object.hasOwn(slots, field)))) return undefined;
   const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {

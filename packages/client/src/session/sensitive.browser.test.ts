@@ -16,7 +16,7 @@ const payment = defineFlow({
 });
 
 /** Everything that this page gives the browser to keep. */
-function keptByBrowser() {
+function storedByBrowser() {
   const written: unknown[] = [];
   const put = IDBObjectStore.prototype.put;
   vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, value, key) {
@@ -27,7 +27,7 @@ function keptByBrowser() {
 }
 
 test("S11: what is typed and submitted in a sensitive step is never given to the browser to keep, whatever happens to it", async () => {
-  const kept = keptByBrowser();
+  const stored = storedByBrowser();
   const server = new ScriptedServer([payment]);
   const owner = someone();
   const session = openTab(server, { owner, flows: [payment] }).start(payment);
@@ -83,8 +83,8 @@ test("S11: what is typed and submitted in a sensitive step is never given to the
   expect(reloaded.state).toMatchObject({ status: "completed", data: { card: null } });
 
   // Else nothing was looked at.
-  expect(kept()).toContain("of-another-step");
-  expect(kept()).not.toContain("SECRET");
+  expect(stored()).toContain("of-another-step");
+  expect(stored()).not.toContain("SECRET");
   expect(JSON.stringify([session.state, reloaded.state])).not.toContain("SECRET");
 });
 
@@ -121,7 +121,7 @@ test("S11: what a device has kept of a step goes when a new version makes that s
   await session.draft("pin", { number: "SECRET-typed" }).settled;
   page.close();
   await vi.waitFor(async () => expect(await onDisk()).toContain("SECRET-submitted"));
-  for (const [id, kept] of old.sessions) next.sessions.set(id, kept);
+  for (const [id, stored] of old.sessions) next.sessions.set(id, stored);
 
   const lifted = openTab(next, { owner, flows: [after] }).open(after, session.id);
   await vi.waitFor(() => expect(lifted.state).toMatchObject({ status: "active", data: { card: null }, drafts: {} }));
@@ -151,7 +151,7 @@ test("S11: what was queued for a step that has become sensitive does not stay wh
   old.faults.away = true;
   await session.submit("card", { number: "SECRET-queued" }).stored;
   page.close();
-  for (const [id, kept] of old.sessions) next.sessions.set(id, kept);
+  for (const [id, stored] of old.sessions) next.sessions.set(id, stored);
   next.faults.refuse = ({ kind }) =>
     kind === "submit" ? { code: "rejected", step: "card", reason: "No." } : undefined;
 

@@ -17,7 +17,7 @@ import {
 } from "@sessions/core/internal";
 import type { FieldConflict } from "../record/conflict.ts";
 import { draftValues } from "../record/drafts.ts";
-import { emptyRecord, type Overwritten, type SessionRecord, type ShelvedEntry } from "../record/record.ts";
+import { emptyRecord, type Overwritten, type SessionRecord, type StoredShelvedChange } from "../record/record.ts";
 import type { DraftHandle, SubmissionHandle } from "./submission.ts";
 
 /** How far the shown session is on its way to the server. */
@@ -87,7 +87,7 @@ export type ShelvedChange<Flow extends AnyFlow = AnyFlow> = Conflict<Flow> | Ref
 export interface RefusedChange<Flow extends AnyFlow = AnyFlow> {
   readonly type: "refused";
   readonly id: string;
-  readonly kind: ShelvedEntry["kind"];
+  readonly kind: StoredShelvedChange["kind"];
   readonly step: StepsOf<Flow> | null;
   readonly refusal: Refusal;
   /** The step's value when the change was made; null for none. */

@@ -2,7 +2,7 @@ import { stepOf, type AnyFlow, type Refusal, type Stamp } from "@sessions/core/i
 import { changedFields, inputFields, keepDraft, stampFields, type Fields } from "../record/drafts.ts";
 import { shelveOverwritten } from "../record/overwritten.ts";
 import { unshelve } from "../record/queue.ts";
-import { compose, unchanged, type SessionRecord, type ShelvedEntry } from "../record/record.ts";
+import { compose, unchanged, type SessionRecord, type StoredShelvedChange } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
 import type { EarlyActions } from "./early-actions.ts";
 import type { CurrentSession } from "./current-session.ts";
@@ -21,7 +21,7 @@ export interface StepDraftsOptions {
 
 /** The drafts that a person types in the steps of one session. */
 export interface StepDrafts {
-  draft(step: string, fields: Fields, instead?: ShelvedEntry): DraftHandle;
+  draft(step: string, fields: Fields, instead?: StoredShelvedChange): DraftHandle;
   /** Keeps a form that could not be submitted as the step's draft. `seenUntil` are the newest stamps that it had seen. */
   keepForm(step: string, form: Fields | null, seenUntil: readonly Stamp[]): void;
 }
@@ -31,7 +31,7 @@ export function createStepDrafts(options: StepDraftsOptions): StepDrafts {
   const { store, connection, environment } = sync;
   const { version } = flow;
 
-  function draft(step: string, fields: Fields, instead?: ShelvedEntry): DraftHandle {
+  function draft(step: string, fields: Fields, instead?: StoredShelvedChange): DraftHandle {
     sync.assertOpen();
     // A copy: the application may change its object later.
     const { stored: plain, refusal } = storableFields(step, fields);

@@ -96,8 +96,8 @@ test("the browser is asked to keep the storage at the first draft or submission,
 test("a session that is opened at once is shown before all that is kept has been read", async () => {
   const { open } = away();
   const before = open();
-  const [kept, other] = [before.start(transfer), before.start(transfer)];
-  await Promise.all([kept, other].map((session) => session.submit("recipient", recipient).stored));
+  const [opened, other] = [before.start(transfer), before.start(transfer)];
+  await Promise.all([opened, other].map((session) => session.submit("recipient", recipient).stored));
   before.close();
 
   const happened: string[] = [];
@@ -108,7 +108,7 @@ test("a session that is opened at once is shown before all that is kept has been
     return request;
   });
   const sessions = open();
-  const session = sessions.open(transfer, kept.id);
+  const session = sessions.open(transfer, opened.id);
   session.subscribe(() => happened.push(session.state.status));
   await sessions.ready;
   expect(happened.slice(0, 2)).toEqual(["active", "all read"]);

@@ -9,38 +9,38 @@ const SERVER_MS = Date.parse("2026-11-28T07:00:00Z");
 afterEach(() => vi.unstubAllGlobals());
 
 /** A page of a device whose clock is wrong by so much; `kept` is what the device knows from pages before. */
-function openedLink(wrongByMs: number, kept: { offsetMs: number }): Connection {
-  const clock: ClockOffset = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
+function openedLink(wrongByMs: number, stored: { offsetMs: number }): Connection {
+  const clock: ClockOffset = { read: () => stored.offsetMs, write: (offsetMs) => void (stored.offsetMs = offsetMs) };
   return createConnection({ ...browserEnvironment, now: () => SERVER_MS + wrongByMs }, clock, () => {});
 }
 
 test.each([DAYS_MS, -DAYS_MS, 0])(
   "S7: a device whose clock is %d ms ahead, opened offline, knows the time by what it was told before",
   (wrongByMs) => {
-    const kept = { offsetMs: 0 };
-    openedLink(wrongByMs, kept).heard(new Date(SERVER_MS).toISOString());
+    const stored = { offsetMs: 0 };
+    openedLink(wrongByMs, stored).heard(new Date(SERVER_MS).toISOString());
     vi.stubGlobal("navigator", { onLine: false });
-    expect(openedLink(wrongByMs, kept).now()).toBe(SERVER_MS);
+    expect(openedLink(wrongByMs, stored).now()).toBe(SERVER_MS);
   },
 );
 
 /** A page whose device's clock somebody sets, and that was told the time or was not. */
 function settable(told = true) {
   const at = { setByMs: 0, elapsedMs: 0 };
-  const kept = { offsetMs: 0 };
-  const clock: ClockOffset = { read: () => kept.offsetMs, write: (offsetMs) => void (kept.offsetMs = offsetMs) };
+  const stored = { offsetMs: 0 };
+  const clock: ClockOffset = { read: () => stored.offsetMs, write: (offsetMs) => void (stored.offsetMs = offsetMs) };
   const now = () => SERVER_MS + at.setByMs + at.elapsedMs;
   const connection = createConnection({ ...browserEnvironment, now, elapsed: () => 7 + at.elapsedMs }, clock, () => {});
   if (told) connection.heard(new Date(SERVER_MS).toISOString());
-  return { connection, at, kept };
+  return { connection, at, stored };
 }
 
 test("a clock that was set back while the page is open leaves the time as it was, on the next page too", () => {
   for (const told of [true, false]) {
-    const { connection, at, kept } = settable(told);
+    const { connection, at, stored } = settable(told);
     Object.assign(at, { setByMs: -DAYS_MS, elapsedMs: 60_000 });
     expect(connection.now()).toBe(SERVER_MS + 60_000);
-    expect(kept.offsetMs).toBe(DAYS_MS);
+    expect(stored.offsetMs).toBe(DAYS_MS);
   }
 });
 

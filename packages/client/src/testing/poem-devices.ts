@@ -15,7 +15,7 @@ import {
 import { z } from "zod";
 import { draft, idOf, start, submit } from "../../../core/src/testing/commands.ts";
 import { applySnapshot } from "../record/snapshot.ts";
-import { changedFields, newestTyped, stampFields, keepDraft } from "../record/drafts.ts";
+import { changedFields, newestSeenStamps, stampFields, keepDraft } from "../record/drafts.ts";
 import { shelveOverwritten } from "../record/overwritten.ts";
 import { enqueue } from "../record/queue.ts";
 import { emptyRecord, compose, type SessionRecord } from "../record/record.ts";
@@ -91,7 +91,7 @@ export class PoemDevices {
         return (field === "lines" ? Array.isArray(value) : typeof value === "string") ? [[field, value]] : [];
       }),
     );
-    const until = newestTyped(one.record, "text");
+    const until = newestSeenStamps(one.record, "text");
     const seen = seenBy(poem, view, "text");
     const command = submit(session, "text", input, { seen, ...(until.length > 0 && { typed: until }) });
     one.record = enqueue(command, null)(one.record);

@@ -24,7 +24,7 @@ export interface StepOptions<
    * the person saw it.
    */
   readonly dependsOn?: readonly DependsOn[];
-  /** An irreversible step: it is never queued offline and never sent again without the person. Default false. */
+  /** A step that cannot be undone: it is never queued offline and never sent again without the person. Default false. */
   readonly confirm?: boolean;
   /**
    * The input stays secret. It is never on the browser's disk, has no draft, and is not sent back: a session shows `null`

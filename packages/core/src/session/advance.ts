@@ -8,7 +8,7 @@ import {
   type HistoryChange,
   type ChangeContext,
 } from "./change.ts";
-import { mergeDraft, storableDraft, typedSince } from "./drafts.ts";
+import { mergeDraft, storableDraft, fieldsTypedSince } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
 import { fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
 import { notStorable, parseInput, submittedInput } from "./input.ts";
@@ -153,12 +153,12 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, context:
     const issues = strange.map((field) => ({ path: [field], message: "The step has no such field." }));
     return refuse({ code: "invalid_input", step, ...boundedIssues(issues) });
   }
-  const typed = storableDraft(command.fields);
-  if (!typed.ok) return refuse(notStorable(step, typed));
+  const storable = storableDraft(command.fields);
+  if (!storable.ok) return refuse(notStorable(step, storable));
 
   const seen = command.seen && (command.seen[step] ?? null);
   const submission = session.submissions[step];
-  const fields = typedSince(command.fields, session, step, context.nowMs);
+  const fields = fieldsTypedSince(command.fields, session, step, context.nowMs);
   const unseen =
     seen !== undefined && submission && submission.command !== seen && submission.device.id !== context.device.id;
   if (unseen && Object.keys(fields).length > 0) {

@@ -31,7 +31,7 @@ export function withoutSeenFields(fields: FieldDrafts, typed: readonly Stamp[] =
 }
 
 /** The fields of a draft that the last submission of its step does not hold yet. */
-export function typedSince(fields: FieldDrafts, session: Snapshot, step: string, nowMs: number): FieldDrafts {
+export function fieldsTypedSince(fields: FieldDrafts, session: Snapshot, step: string, nowMs: number): FieldDrafts {
   const { typed = [] } = session.submissions[step] ?? {};
   const last = lastOfEach(typed);
   const stands = submittedInput(session, step) as Readonly<Record<string, Json>> | null | undefined;
@@ -78,7 +78,7 @@ export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: Readonl
 export function asDraft(session: Snapshot, step: string): FieldDrafts {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
-  const others = (submission.typed ?? []).filter((typed) => stampDevice(typed) !== submission.device.id);
+  const others = (submission.typed ?? []).filter((stamp) => stampDevice(stamp) !== submission.device.id);
   const seen = newestOfEach(others).slice(-MAX_SEEN);
   const fields = (submittedInput(session, step) ?? {}) as Record<string, Json>;
   return mapFields(fields, (value) => draftFieldOf(value, at, seen));

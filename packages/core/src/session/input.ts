@@ -40,13 +40,13 @@ export function parseInput(definition: Step, step: string, input: unknown, check
   }
   const value = toStorableJson(parsed.data);
   if (!value.ok) return { ok: false, refusal: notStorable(step, value) };
-  const typed = known(definition.input, raw.value);
-  if (sameJson(typed, value.value)) return value;
-  const again = parsedBy(check, definition.input, step, typed);
+  const typedInput = known(definition.input, raw.value);
+  if (sameJson(typedInput, value.value)) return value;
+  const again = parsedBy(check, definition.input, step, typedInput);
   if (!again.success || !sameJson(again.data as Json, value.value)) {
     throw misbehaving(step, "gives another value each time. Its value must depend on the input alone");
   }
-  return { ...value, input: definition.sensitive ? null : typed };
+  return { ...value, input: definition.sensitive ? null : typedInput };
 }
 
 function parsedBy(check: Check, schema: z.ZodType, step: string, raw: Json): Checked {

@@ -18,8 +18,8 @@ test("S12: drafts of two versions merge to the same, whichever is lifted first, 
   const stamp = fc
     .record({ by: fc.constantFrom(phone, laptop), ms: fc.integer({ min: 1, max: 50 }) })
     .map(({ by, ms }) => nextStamp(by.id, ms));
-  const kept = fc.jsonValue().filter((value) => toStorableJson(value).ok);
-  const fields = fc.dictionary(fc.constantFrom("value", "note"), fc.record({ value: kept, at: stamp }), {
+  const storable = fc.jsonValue().filter((value) => toStorableJson(value).ok);
+  const fields = fc.dictionary(fc.constantFrom("value", "note"), fc.record({ value: storable, at: stamp }), {
     maxKeys: 2,
   });
   const flow = defineFlow({

@@ -125,14 +125,14 @@ test.for(broken)(
   "S12: when %s the session is kept as it is, and reported without what was typed",
   ([reason, migrate]) => {
     const before = begun(payee, ["purpose", { text: "Rent" }]);
-    const kept = structuredClone(before);
+    const copy = structuredClone(before);
     const result = judged({ ...second, migrate }, before, cancelling());
     expect(result).toMatchObject({ accepted: false, refusal: { code: "outdated", given: 1, current: 2 } });
     const { fault } = result as Extract<typeof result, { accepted: false }>;
     expect(fault).toMatchObject({ code: "migration_failed", message: expect.stringContaining(reason) });
     expect(String(fault)).not.toMatch(/Ada|Lovelace|Rent/);
     expect(fault!.cause).toBeUndefined();
-    expect(before).toEqual(kept);
+    expect(before).toEqual(copy);
   },
 );
 
@@ -165,8 +165,8 @@ test("S12: an output of another shape is not told as the new one", () => {
   });
   const before = { ...begun(payee), outputs };
   expect(() => liftSession(flow, before)).toThrow("its output does not fit.");
-  const kept = liftSession(flow, { ...before, outputs: { payee: { fee: 3 } } });
-  expect(kept.outputs).toEqual({ payee: { fee: 3 } });
+  const lifted = liftSession(flow, { ...before, outputs: { payee: { fee: 3 } } });
+  expect(lifted.outputs).toEqual({ payee: { fee: 3 } });
 });
 
 test("S12, S6: an ended session keeps its end; what would be asked again is left out", () => {

@@ -60,9 +60,9 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     if (definition === undefined) throw mapping.fault("the flow has no such step.");
     const submission = session.submissions[from]!;
     const { sensitive } = submission;
-    const typed = submittedInput(session, from)!;
+    const input = submittedInput(session, from)!;
     // Of a sensitive step only the parsed value is kept, and a parsed value is never parsed again.
-    const isLost = sensitive && typed === null && Object.hasOwn(session.inputs, from);
+    const isLost = sensitive && input === null && Object.hasOwn(session.inputs, from);
     // Sensitive data was never sent to a device, so a form could not show it.
     if (mapping.again || isLost || (sensitive && !definition.sensitive)) {
       for (const name of dependents(flow, step)) cleared.add(name);
@@ -75,7 +75,7 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
     const isWithheld = definition.sensitive && old === null;
     const parsed = isWithheld
       ? { ok: true as const, value: old }
-      : parseInput(definition, step, migrateInput(mapping, typed));
+      : parseInput(definition, step, migrateInput(mapping, input));
     if (!parsed.ok) throw mapping.fault("the schema refuses what it holds.");
     if (Object.hasOwn(lifted.data, step)) throw mapping.fault("another step became the same.");
     if (definition.output !== undefined) {

@@ -14,8 +14,8 @@ export function redact(flow: AnyFlow | undefined, session: Snapshot): Snapshot {
   if (secret.length === 0) return session;
   const redacted = (values: Snapshot["data"]) =>
     mapFields(values, (value, step) => (secret.includes(step) ? null : value));
-  const typed = pickFields(drafts, (step) => !secret.includes(step));
-  return { ...session, data: redacted(data), inputs: redacted(inputs), drafts: typed };
+  const visibleDrafts = pickFields(drafts, (step) => !secret.includes(step));
+  return { ...session, data: redacted(data), inputs: redacted(inputs), drafts: visibleDrafts };
 }
 
 function isSensitive(flow: AnyFlow | undefined, { version, submissions }: Snapshot, step: string): boolean {

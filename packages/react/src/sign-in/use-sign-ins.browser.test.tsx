@@ -6,7 +6,7 @@ import { createSignInClient, type SignInClient } from "@sessions/client/sign-in"
 // The client's own scripted server, so that both packages are tested against one.
 // oxlint-disable-next-line eslint/no-restricted-imports
 import { stubSignIns } from "../../../client/src/testing/scripted-sign-ins.ts";
-import { container, kept } from "../testing/page.tsx";
+import { container, unmountAfterTest } from "../testing/page.tsx";
 import { useSignIn, useSignIns, type UseSignInsResult } from "./index.ts";
 
 const server = stubSignIns();
@@ -29,7 +29,7 @@ function page() {
   opened.push(client);
   const renders: UseSignInsResult[] = [];
   const element = container();
-  kept(createRoot(element)).render(
+  unmountAfterTest(createRoot(element)).render(
     <StrictMode>
       <Places client={client} onRender={(used) => renders.push(used)} />
     </StrictMode>,

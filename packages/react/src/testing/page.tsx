@@ -21,7 +21,7 @@ export function container(html = ""): HTMLElement {
 }
 
 /** Unmounts a root after the test. */
-export function kept(root: Root): Root {
+export function unmountAfterTest(root: Root): Root {
   roots.add(root);
   return root;
 }
@@ -29,7 +29,7 @@ export function kept(root: Root): Root {
 /** Renders as an application in development does. */
 export function render(sessions: SessionsClient, children: ReactNode): HTMLElement {
   const element = container();
-  kept(createRoot(element)).render(
+  unmountAfterTest(createRoot(element)).render(
     <StrictMode>
       <SessionsProvider sessions={sessions}>{children}</SessionsProvider>
     </StrictMode>,

@@ -40,15 +40,15 @@ const isStream: (url: string) => boolean = (url) => url.includes("sessions.watch
 
 /** Keeps all written parts until the answer ends. */
 const buffering: RequestHandler = (_req, res, next) => {
-  const kept: Buffer[] = [];
+  const buffered: Buffer[] = [];
   const end = res.end.bind(res) as (all: Buffer) => typeof res;
   const keep = (part: unknown) =>
-    part instanceof Uint8Array || typeof part === "string" ? kept.push(Buffer.from(part)) : 0;
+    part instanceof Uint8Array || typeof part === "string" ? buffered.push(Buffer.from(part)) : 0;
   res.flushHeaders = () => {};
   res.write = (part: unknown) => keep(part) > 0;
   res.end = (part?: unknown) => {
     keep(part);
-    return end(Buffer.concat(kept));
+    return end(Buffer.concat(buffered));
   };
   next();
 };

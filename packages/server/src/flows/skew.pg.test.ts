@@ -185,7 +185,7 @@ test("S12: a session that cannot be lifted is kept as it is, and the application
   await old.push(start(session, "order"), submit(session, "payee", { name: "Grace" }));
   const before = await old.read(session);
   const row = async () => (await pool.query("select * from sessions.session where id = $1", [session])).rows;
-  const kept = await row();
+  const rowBefore = await row();
 
   const throwing = {
     1: {
@@ -204,7 +204,7 @@ test("S12: a session that cannot be lifted is kept as it is, and the application
   const { outcomes } = await broken.push({ ...submit(session, "address", { street: "Elm" }), version: 2 });
   expect(outcomes).toEqual([{ status: "refused", refusal: { code: "outdated", given: 1, current: 2 } }]);
   expect(await broken.read(session)).toEqual(before);
-  expect(await row()).toEqual(kept);
+  expect(await row()).toEqual(rowBefore);
   expect(reports).toMatchObject([{ code: "migration_failed", message: expect.stringContaining("threw RangeError") }]);
   expect(JSON.stringify(reports.map(({ message, cause }) => [message, cause]))).not.toContain("Grace");
 

@@ -32,7 +32,7 @@ test(
     for (let round = 0; round < ROUNDS; round += 1) {
       const outcomes = await race();
       await sweeper.sweep();
-      const found = await kept([...outcomes.keys()]);
+      const found = await historyOf([...outcomes.keys()]);
       for (const [id, outcome] of outcomes) {
         const accepted = outcome.status === "accepted";
         const refusal = accepted ? null : outcome.refusal.code;
@@ -83,12 +83,12 @@ async function race(): Promise<ReadonlyMap<string, Outcome>> {
 }
 
 /** What became of sessions: where they are, at which revision, and what their history says. */
-async function kept(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const { rows } = await pool.query<{ id: string; kept: string }>(
+async function historyOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await pool.query<{ id: string; history: string }>(
     `select id, status || ' ' || revision || ': ' || (
        select string_agg(body #>> '{change,kind}', ' ' order by event.entry)
        from sessions.session_event as event where event.owner_id = found.owner_id and session_id = id
-     ) as kept
+     ) as history
      from (
        select owner_id, id, 'active' as status, revision from sessions.session
        union all select owner_id, id, status, revision from sessions.session_archive
@@ -96,5 +96,5 @@ async function kept(ids: readonly string[]): Promise<ReadonlyMap<string, string>
     [ids],
   );
   expect(rows.length).toBe(ids.length);
-  return new Map(rows.map((row) => [row.id, row.kept]));
+  return new Map(rows.map((row) => [row.id, row.history]));
 }

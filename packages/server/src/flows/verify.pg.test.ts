@@ -50,14 +50,14 @@ test.for<readonly [name: string, statement: string, says: string]>([
   const { session, review } = await ada.untilReview();
   await ada.one(review);
   const tables = ["session_event", "session_archive", "session"];
-  const kept = await Promise.all(tables.map((table) => pool.query(`select * from sessions.${table}`)));
+  const rowsBefore = await Promise.all(tables.map((table) => pool.query(`select * from sessions.${table}`)));
   expect((await pool.query(statement, [session])).rowCount).toBe(1);
   expect((await verify(db)).broken).toEqual({ owner: "ada", session, reason: says });
 
   for (const [index, table] of tables.entries()) {
     await pool.query(`delete from sessions.${table}`);
     const rows = JSON.stringify(
-      kept[index]!.rows.map((row: Record<string, unknown>) =>
+      rowsBefore[index]!.rows.map((row: Record<string, unknown>) =>
         Object.fromEntries(
           Object.entries(row).map(([name, value]) => [
             name,

@@ -140,10 +140,10 @@ async function compareWithHistory(
 function findBrokenEntry(history: readonly HistoryEntry[], session: string): string | null {
   let hash: Uint8Array | null = null;
   let revision = 0;
-  for (const [index, { number, hash: kept, body, text }] of history.entries()) {
+  for (const [index, { number, hash: storedHash, body, text }] of history.entries()) {
     if (number !== index + 1 || body.entry !== number || body.session !== session) return `lacks entry ${index + 1}`;
     hash = chainHash(hash, text);
-    if (!sameBytes(hash, kept)) return `has an entry ${number} that was changed`;
+    if (!sameBytes(hash, storedHash)) return `has an entry ${number} that was changed`;
     if (body.revision <= revision) return `has an entry ${number} that goes back to revision ${body.revision}`;
     if (index < history.length - 1 && body.change.kind === "end") return `goes on after its end at entry ${number}`;
     revision = body.revision;

@@ -56,7 +56,7 @@ async function openStream() {
 }
 
 test("S17: streams of a sign-in end within a second after another node has ended it, and others stay open", async () => {
-  const [revoked, kept] = [await openStream(), await openStream()];
+  const [revoked, live] = [await openStream(), await openStream()];
   const request = new Request("https://bank.example/", {
     method: "POST",
     headers: { "sec-fetch-site": "same-origin" },
@@ -67,9 +67,9 @@ test("S17: streams of a sign-in end within a second after another node has ended
     expect(await visit.revoke(revoked.id)).toBe(true);
     expect(await revoked.next).toBe("UNAUTHORIZED");
     expect(performance.now() - began).toBeLessThan(1_000);
-    expect(await Promise.race([kept.next, Promise.resolve("still open")])).toBe("still open");
+    expect(await Promise.race([live.next, Promise.resolve("still open")])).toBe("still open");
     expect(await visit.revokeOthers()).toBe(1);
-    expect(await kept.next).toBe("UNAUTHORIZED");
+    expect(await live.next).toBe("UNAUTHORIZED");
     return new Response();
   });
 });

@@ -212,7 +212,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "read an earlier version's step as this one's",
     "core/src/session/lift.ts",
-    "parseInput(definition, step, migrateInput(mapping, typed))",
+    "parseInput(definition, step, migrateInput(mapping, input))",
     "({ ok: true as const, value: old })",
   ),
   one("keep a step's old name", "core/src/session/lift.ts", "step = migration.to ?? step;", ""),

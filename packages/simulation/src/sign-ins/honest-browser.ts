@@ -63,8 +63,8 @@ export class HonestBrowser {
   crash(): void {
     const { nowMs } = this.#agenda;
     const writtenMs = nowMs - this.#random.between(0, UNWRITTEN_MS);
-    const kept = this.#cookies.findLast(({ atMs }) => atMs <= writtenMs) ?? this.#cookies[0]!;
-    this.#cookies = [{ atMs: nowMs, offer: kept.offer }];
+    const written = this.#cookies.findLast(({ atMs }) => atMs <= writtenMs) ?? this.#cookies[0]!;
+    this.#cookies = [{ atMs: nowMs, offer: written.offer }];
     this.#life += 1;
   }
 

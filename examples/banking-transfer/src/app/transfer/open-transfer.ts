@@ -48,7 +48,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
   const [refusal, setRefusal] = useState<OpenTransfer["refusal"]>(null);
 
   const { progress, sync } = session;
-  // The page waits for the answer to the irreversible step. Other steps go on offline.
+  // The page waits for the answer to the `confirm` step. Other steps go on offline.
   const outcomeUnknown = submitting !== "review" && session.confirming !== null;
   const confirming = submitting === "review" || outcomeUnknown;
   const [wasUnknown, setWasUnknown] = useState(false);

@@ -223,10 +223,10 @@ test("a new proof ends the old secret: it is superseded for a moment, then nobod
 
 test("S18: the row holds no secret, and not what a secret can be made of", () => {
   const { row, old, mine } = rotated();
-  const kept = JSON.stringify(row.state);
+  const stored = JSON.stringify(row.state);
   for (const { secret } of [old, mine]) {
     const bytes = Buffer.from(secret);
-    for (const form of ["hex", "base64", "base64url"] as const) expect(kept).not.toContain(bytes.toString(form));
+    for (const form of ["hex", "base64", "base64url"] as const) expect(stored).not.toContain(bytes.toString(form));
   }
   expect(row.state.hash).toBe(createHash("sha256").update(mine.secret).digest("base64url"));
 });

@@ -62,8 +62,8 @@ async function breachesOf(
     if (asker !== owner) breached.push(`session ${id} is another owner's`);
     const entries = history.filter(({ body }) => body.command === command.id);
     if (command.kind === "draft") {
-      const kept = Object.keys(command.fields).every((field) => field in (drafts[command.step] ?? {}));
-      if (status === "active" && !kept) breached.push(`draft ${command.id} is lost`);
+      const isStored = Object.keys(command.fields).every((field) => field in (drafts[command.step] ?? {}));
+      if (status === "active" && !isStored) breached.push(`draft ${command.id} is lost`);
       // The answer to a repeated draft has the session's revision: the draft's own may be an older one.
       if (outcome.replayed) continue;
     } else if (entries.length !== 1) {
