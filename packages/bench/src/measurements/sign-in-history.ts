@@ -33,7 +33,7 @@ export async function measureSignInHistory(postgres: DurablePostgres, size: Benc
     await pool.query("vacuum analyze");
     await pool.query("checkpoint");
     const cookies = await signIn(PEOPLE);
-    const request = new Request("http://localhost", { method: "POST" });
+    const request = new Request("https://bank.example", { method: "POST" });
     let next = 0;
     // Another owner each time, so that nobody has many sign-ins.
     const begin = () =>

@@ -48,7 +48,7 @@ export function ourIdentity(signIns: SignIns): IdentityCheck {
     },
     signIn: (people) =>
       forEach(people, async (index) => {
-        const response = await signIns.fetch(new Request("http://localhost", { method: "POST" }), async (visit) => {
+        const response = await signIns.fetch(new Request("https://bank.example", { method: "POST" }), async (visit) => {
           await visit.signInAs(`person-${index}`, { factors: ["password"], device: "Chrome on Windows" });
           return new Response();
         });

@@ -9,7 +9,6 @@ import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import { EndListeners } from "./visit/end-listeners.ts";
 import { SignalDetector } from "./visit/signal-detector.ts";
-import { StaleOffers } from "./visit/stale-offers.ts";
 import type { ReadOnlyVisit, RegisteredData, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 import { VisitError } from "./visit/visit-error.ts";
 import { visitedSignIn } from "./visit/visited-sign-in.ts";
@@ -84,14 +83,11 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
 /** Sign-ins over a keeper, which is where they are kept. */
 export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): SignIns<DataDefinitions> {
   const { now, lifetime, decide } = options;
-  const staleOffers = new StaleOffers();
-  const stop = keeper.onEnded((ended) => staleOffers.note(ended));
   const endListeners = new EndListeners(keeper, now);
   const signalDetector = decide && new SignalDetector({ ...options, keeper, decide });
   const visits = new Visits({
     ...options,
     keeper,
-    staleOffers,
     endListeners,
     signalDetector,
     absoluteMs: lifetime.absoluteMs,
@@ -116,7 +112,6 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     check: () => keeper.checkMigrated(),
     sweep: (sweepOptions) => keeper.sweep(sweepOptions),
     close: async () => {
-      stop();
       endListeners.close();
       await keeper.close();
     },

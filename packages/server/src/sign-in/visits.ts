@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { fetchRequest, refusedResponse, respondWith } from "./adapters/fetch.ts";
-import { addOnSend, nodeRequest, refuse } from "./adapters/node.ts";
+import { addOnSend, NodeRequest, refuse } from "./adapters/node.ts";
 import { originOf, type RequestOptions } from "./adapters/origin.ts";
 import { cookieNameOf } from "./request/cookies.ts";
 import type { RequestHeaders, VisitRequest } from "./request/request-head.ts";
 import { openVisit, type OpenOptions } from "./visit/open-visit.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
-import { VisitHeaders } from "./visit/visit-headers.ts";
+import { VisitHeaders, type TokenWriter } from "./visit/visit-headers.ts";
 import { VisitError } from "./visit/visit-error.ts";
 import { createTokenWriter } from "./visit/token-writer.ts";
 
@@ -19,26 +19,25 @@ export interface VisitsOptions extends OpenOptions, RequestOptions {
 /** The visits of one node. A request has one, however many parts of the application ask for it. */
 export class Visits {
   readonly #options: VisitsOptions;
-  readonly #opened = new WeakMap<object, Promise<RequestVisit>>();
+  readonly #writer: TokenWriter;
+  readonly #opened = new WeakMap<object, Opening>();
 
   constructor(options: VisitsOptions) {
     this.#options = options;
+    this.#writer = createTokenWriter(options);
   }
 
   /** @throws {VisitError} */
-  ofNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit> {
-    return this.#once(req, () => {
-      const request = nodeRequest(req, this.#options);
-      const visitHeaders = this.#headersFor(request);
-      addOnSend(res, visitHeaders);
-      return openVisit(this.#options, request, visitHeaders);
-    });
+  async ofNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit> {
+    return this.#ofNode(req, res);
   }
 
   /** Null if the request was refused, and is answered. */
   async answeringNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit | null> {
     try {
-      return await this.ofNode(req, res);
+      const opening = this.#ofNode(req, res);
+      // Each wait takes longer than the check.
+      return opening instanceof Promise ? await opening : opening;
     } catch (error) {
       if (!(error instanceof VisitError)) throw error;
       refuse(res, error);
@@ -63,26 +62,49 @@ export class Visits {
   }
 
   /** A visit that can set no cookie, of a request that changes nothing. */
-  ofHeaders(headers: RequestHeaders): Promise<ReadOnlyVisit> {
+  async ofHeaders(headers: RequestHeaders): Promise<ReadOnlyVisit> {
     const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http";
     const origin = originOf(headers, { host: headers.get("host"), scheme, trustProxy: false });
-    const cookieName = cookieNameOf({ headers, origin }, { ...this.#options, isDirect: true });
+    const cookieName = cookieNameOf({ headers, origin }, { ...this.#options, isDirect: () => true });
     const request: VisitRequest = { method: "GET", origin, headers, cookieName };
     return openVisit(this.#options, request, this.#headersFor(request));
   }
 
   /** The visit that another part of the application has opened. */
-  opened(request: object): Promise<RequestVisit> | undefined {
+  opened(request: object): Opening | undefined {
     return this.#opened.get(request);
   }
 
-  #once(request: object, open: () => Promise<RequestVisit>): Promise<RequestVisit> {
-    const opened = this.#opened.get(request) ?? open();
-    this.#opened.set(request, opened);
-    return opened;
+  #ofNode(req: IncomingMessage, res: ServerResponse): Opening {
+    return this.#once(req, () => {
+      const request = new NodeRequest(req, this.#options);
+      const visitHeaders = this.#headersFor(request);
+      addOnSend(res, visitHeaders);
+      return openVisit(this.#options, request, visitHeaders);
+    });
+  }
+
+  #once(request: object, open: () => Opening): Opening {
+    const opened = this.#opened.get(request);
+    if (opened !== undefined) return opened;
+    const opening = started(open);
+    this.#opened.set(request, opening);
+    return opening;
   }
 
   #headersFor(request: VisitRequest): VisitHeaders {
-    return new VisitHeaders(createTokenWriter({ ...this.#options, request }));
+    return new VisitHeaders(this.#writer, request);
+  }
+}
+
+/** A visit, or the promise of one if somebody has to be asked. */
+type Opening = RequestVisit | Promise<RequestVisit>;
+
+/** Whoever asks for the visit again gets the same refusal. */
+function started(open: () => Opening): Opening {
+  try {
+    return open();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

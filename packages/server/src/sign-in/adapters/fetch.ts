@@ -13,7 +13,12 @@ export function fetchRequest(
   const named = headers.get("host") ?? host;
   const origin = originOf(headers, { host: named, scheme: protocol.slice(0, -1), trustProxy });
   // A `Request` tells nothing of its connection.
-  return { method, origin, headers, cookieName: cookieNameOf({ headers, origin }, { cookieName, isDirect: true }) };
+  return {
+    method,
+    origin,
+    headers,
+    cookieName: cookieNameOf({ headers, origin }, { cookieName, isDirect: () => true }),
+  };
 }
 
 /** The response with the visit's headers. It is the same object if its headers can be changed. */

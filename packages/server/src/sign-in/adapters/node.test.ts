@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
 import { checkedOptions } from "../options.ts";
 import { signInsOver } from "../sign-ins.ts";
-import { nodeRequest } from "./node.ts";
+import { NodeRequest } from "./node.ts";
 
 const keeper = new MemoryKeeper({ now: Date.now });
 const signIns = signInsOver(keeper, checkedOptions({ database: {} as never }));
@@ -40,10 +40,13 @@ test("nobody is signed in by an answer whose headers left before its visit was o
 
 test("a host that a connection from elsewhere names is not this machine's", () => {
   const requestFrom = (remoteAddress: string | undefined, httpVersion = "1.1") =>
-    nodeRequest({ headers: { host: "localhost:3000" }, socket: { remoteAddress }, httpVersion } as IncomingMessage, {
-      trustProxy: false,
-      cookieName: "sign-in",
-    }).cookieName;
+    new NodeRequest(
+      { headers: { host: "localhost:3000" }, socket: { remoteAddress }, httpVersion } as IncomingMessage,
+      {
+        trustProxy: false,
+        cookieName: "sign-in",
+      },
+    ).cookieName;
   for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) expect(requestFrom(address)).toBe("sign-in");
   for (const address of ["10.0.0.2", "203.0.113.7", "::ffff:10.0.0.2", "127.0.0.1.example", undefined]) {
     expect(requestFrom(address)).toBe("__Host-sign-in");

@@ -7,29 +7,61 @@ import { isLoopback } from "../request/local-request.ts";
 import type { RequestHeaders, VisitRequest } from "../request/request-head.ts";
 import { originOf, type RequestOptions } from "./origin.ts";
 
-/** A request of node:http, node:https, or node:http2 through its compatible API. */
-export function nodeRequest(req: IncomingMessage, { trustProxy, cookieName }: RequestOptions): VisitRequest {
-  const headers: RequestHeaders = { get: (name) => valueOf(req.headers[name.toLowerCase()]) };
-  const isEncrypted = "encrypted" in req.socket && req.socket.encrypted === true;
-  const origin = originOf(headers, {
-    host: headers.get("host") ?? headers.get(":authority"),
-    scheme: isEncrypted ? "https" : "http",
-    trustProxy,
-  });
-  // No browser speaks HTTP/1.0, and some proxies do. A Unix socket has no address.
-  const isDirect = isLoopback(req.socket.remoteAddress ?? "") && req.httpVersion !== "1.0";
-  return {
-    method: req.method ?? "GET",
-    origin,
-    headers,
-    cookieName: cookieNameOf({ headers, origin }, { cookieName, isDirect }),
-  };
+/**
+ * A request of node:http, node:https, or node:http2 through its compatible API. It reads what it is asked for: the origin
+ * and the connection of a request from a browser with the prefixed cookie are needed only for a change.
+ */
+export class NodeRequest implements VisitRequest {
+  readonly #req: IncomingMessage;
+  readonly #options: RequestOptions;
+  #origin: string | null | undefined;
+  #cookieName: string | undefined;
+
+  constructor(req: IncomingMessage, options: RequestOptions) {
+    this.#req = req;
+    this.#options = options;
+  }
+
+  get method(): string {
+    return this.#req.method ?? "GET";
+  }
+
+  get headers(): RequestHeaders {
+    return this;
+  }
+
+  /** The headers' own reader. */
+  get(name: string): string | null {
+    return valueOf(this.#req.headers[name.toLowerCase()]);
+  }
+
+  get origin(): string | null {
+    if (this.#origin === undefined) {
+      const { socket } = this.#req;
+      this.#origin = originOf(this, {
+        host: this.get("host") ?? this.get(":authority"),
+        scheme: "encrypted" in socket && socket.encrypted === true ? "https" : "http",
+        trustProxy: this.#options.trustProxy,
+      });
+    }
+    return this.#origin;
+  }
+
+  get cookieName(): string {
+    const { cookieName } = this.#options;
+    return (this.#cookieName ??= cookieNameOf(this, { cookieName, isDirect: () => this.#isDirect() }));
+  }
+
+  /** No browser speaks HTTP/1.0, and some proxies do. A Unix socket has no address. */
+  #isDirect(): boolean {
+    return isLoopback(this.#req.socket.remoteAddress ?? "") && this.#req.httpVersion !== "1.0";
+  }
 }
 
 /** Adds the visit's headers when the answer's own headers leave, so that nothing that is set later overwrites them. */
 export function addOnSend(res: ServerResponse, visitHeaders: VisitHeaders): void {
   if (res.headersSent) visitHeaders.miss();
-  else onHeaders(res, () => visitHeaders.addTo(responseHeadOf(res)));
+  else onHeaders(res, () => visitHeaders.addTo(new NodeResponseHead(res)));
 }
 
 /** Answers a request that no visit came of. */
@@ -39,16 +71,29 @@ export function refuse(res: ServerResponse, error: VisitError): void {
   res.writeHead(status, headers).end(body);
 }
 
-function responseHeadOf(res: ServerResponse): ResponseHead {
-  return {
-    status: res.statusCode,
-    get: (name) => valueOf(res.getHeader(name)),
-    set: (name, value) => void res.setHeader(name, value),
-    append: (name, value) => {
-      const before = res.getHeader(name);
-      res.setHeader(name, before === undefined ? value : [...[before].flat().map(String), value]);
-    },
-  };
+class NodeResponseHead implements ResponseHead {
+  readonly #res: ServerResponse;
+
+  constructor(res: ServerResponse) {
+    this.#res = res;
+  }
+
+  get status(): number {
+    return this.#res.statusCode;
+  }
+
+  get(name: string): string | null {
+    return valueOf(this.#res.getHeader(name));
+  }
+
+  set(name: string, value: string): void {
+    this.#res.setHeader(name, value);
+  }
+
+  append(name: string, value: string): void {
+    const before = this.#res.getHeader(name);
+    this.#res.setHeader(name, before === undefined ? value : [...[before].flat().map(String), value]);
+  }
 }
 
 function valueOf(value: number | string | readonly string[] | undefined): string | null {

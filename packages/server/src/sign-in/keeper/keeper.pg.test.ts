@@ -19,7 +19,7 @@ test("a token is known on the node that gave it, on another, and in the list, un
   const { signIn: begun, token } = await signIn(node, "ada");
   const expected = { device: "Firefox on Linux", place: "BE", factors: ["password"], publicId: begun.publicId };
   for (const each of [node, other, node]) {
-    expect(await each.check(token)).toEqual({ kind: "live", signIn: begun, offer: null });
+    expect(await each.check(token)).toEqual({ kind: "live", signIn: begun, offer: null, revision: 0 });
     expect((await each.list("ada")).rows).toMatchObject([expected]);
   }
   expect(await node.check({ ...token, owner: "eve" })).toEqual({ kind: "nobody" });

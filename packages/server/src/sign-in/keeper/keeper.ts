@@ -111,6 +111,8 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     endOf: (token) => answer(() => checks.endOf(token)),
     begin: (input) => answer(() => beginnings.begin(input)),
     hasHeardEnd: ({ publicId, sealedMs }) => context.known.hasEnded(publicId) || sealedMs <= context.known.epochHeardMs,
+    hasHeardChange: ({ publicId, revision, checkedMs }) =>
+      context.known.isOlder(publicId, revision) || checkedMs <= context.known.epochHeardMs,
     list: (owner, page) => answer(() => listSignIns(context, owner, page)),
     end: (owner, publicId, ending, by) =>
       !UUID.test(publicId)

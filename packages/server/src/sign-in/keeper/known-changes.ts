@@ -28,8 +28,13 @@ export class KnownChanges {
     return this.#revisions.peek(id) === Infinity;
   }
 
+  /** Whether a later revision than this one is known, or the end. */
+  isOlder(id: string, revision: number): boolean {
+    return revision < (this.#revisions.peek(id) ?? 0);
+  }
+
   /** Whether a state that was read is not known to be wrong. */
   allows({ id, rotation, epoch }: StoredSignIn): boolean {
-    return epoch >= this.epoch && rotation.revision >= (this.#revisions.peek(id) ?? 0);
+    return epoch >= this.epoch && !this.isOlder(id, rotation.revision);
   }
 }

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { rotationFromBytes, rotationToBytes } from "../rows/rotation-bytes.ts";
 import type { StoredSignIn } from "../rows/stored-sign-in.ts";
 import { createRotation, type RotationState } from "../token/rotation.ts";
+import { bytesOfUuid } from "./public-id.ts";
 import { SignInCache } from "./sign-in-cache.ts";
 
 const bytes = (length: number) =>
@@ -57,7 +58,7 @@ test("a sign-in is the same after it was cached", () => {
       const cache = new SignInCache(100_000);
       cache.put(each, readMs);
       const withoutHashes = { ...each.rotation, nextHash: "", replacedHash: null };
-      expect(cache.get(each.id)).toEqual({ signIn: { ...each, rotation: withoutHashes }, readMs });
+      expect(cache.get(bytesOfUuid(each.id))).toEqual({ signIn: { ...each, rotation: withoutHashes }, readMs });
     }),
   );
 });
@@ -85,11 +86,11 @@ test("an older state does not take the place of a newer one, and what is older t
   const next = { ...old, rotation: { ...old.rotation, revision: 1 } };
   cache.put(next, 1);
   cache.put(old, 2);
-  expect(cache.get(old.id)?.readMs).toBe(1);
+  expect(cache.get(bytesOfUuid(old.id))?.readMs).toBe(1);
   cache.dropOlder(old.id, 1);
-  expect(cache.get(old.id)?.signIn.rotation.revision).toBe(next.rotation.revision);
+  expect(cache.get(bytesOfUuid(old.id))?.signIn.rotation.revision).toBe(next.rotation.revision);
   cache.dropOlder(old.id, 2);
-  expect(cache.get(old.id)).toBeUndefined();
+  expect(cache.get(bytesOfUuid(old.id))).toBeUndefined();
 });
 
 test("a cached sign-in takes at most 400 bytes, and all of them hardly more than the cache may have", () => {
@@ -118,5 +119,5 @@ test("what was used longest ago makes room", () => {
   const first = ada();
   small.put(first, 0);
   for (let index = 0; index < 1_000; index += 1) small.put(ada(), index);
-  expect(small.get(first.id)).toBeUndefined();
+  expect(small.get(bytesOfUuid(first.id))).toBeUndefined();
 });

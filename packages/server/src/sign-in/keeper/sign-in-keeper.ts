@@ -58,6 +58,8 @@ export type CheckResult =
       readonly signIn: LiveSignIn;
       /** The token to hand to the browser in place of the presented one; null if it need not change. */
       readonly offer: Token | null;
+      /** Raised with each change of the sign-in's secret. */
+      readonly revision: number;
     }
   /** The token was right, and a newer one is in use: an honest browser asks again with its newer cookie. */
   | { readonly kind: "superseded" }
@@ -134,6 +136,16 @@ export interface SignInKeeper {
    * remembers the last 50,000 ends.
    */
   hasHeardEnd(sealed: { readonly publicId: string; readonly sealedMs: number }): boolean;
+
+  /**
+   * Whether this node has heard that a sign-in got a new secret after this revision, or that it ended after this check. It
+   * asks nobody.
+   */
+  hasHeardChange(checked: {
+    readonly publicId: string;
+    readonly revision: number;
+    readonly checkedMs: number;
+  }): boolean;
 
   /** The live sign-ins of an owner, the newest first. */
   list(owner: string, page?: PageRequest): Promise<Page<SignInSummary>>;

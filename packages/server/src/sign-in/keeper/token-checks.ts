@@ -12,7 +12,7 @@ import type { Invalidations } from "./invalidations.ts";
 import type { KeeperContext } from "./context.ts";
 import { deadlineOf, liveFrom } from "./summary.ts";
 import type { SignInEnder } from "./sign-in-ender.ts";
-import { publicIdOf } from "./public-id.ts";
+import { publicIdBytesOf, publicIdOf, uuidOf } from "./public-id.ts";
 import type { CheckResult } from "./sign-in-keeper.ts";
 import type { Touches } from "./touches.ts";
 
@@ -51,16 +51,16 @@ export class TokenChecks {
 
   /** The answer without a question to the database; undefined if only the row can tell. */
   known(token: Token): CheckResult | undefined {
-    const id = publicIdOf(token.id);
-    if (this.#isNobody(id, token)) return NOBODY;
-    return this.#invalidations.lease.holds() ? this.#fromCache(id, token) : undefined;
+    const idBytes = publicIdBytesOf(token.id);
+    const answer = this.#invalidations.lease.holds() ? this.#fromCache(idBytes, token) : undefined;
+    return answer ?? (this.#isNobody(uuidOf(idBytes), token) ? NOBODY : undefined);
   }
 
   async check(token: Token): Promise<CheckResult> {
     const id = publicIdOf(token.id);
     if (this.#isNobody(id, token)) return NOBODY;
     if (!this.#invalidations.lease.holds()) await this.#invalidations.lease.renew();
-    return this.#fromCache(id, token) ?? this.#inTurn(id, () => this.#fromRow(id, token));
+    return this.#inTurn(id, () => this.#fromRow(id, token));
   }
 
   /** Why and when a sign-in ended, for a token that was its own. */
@@ -89,9 +89,9 @@ export class TokenChecks {
   }
 
   /** The answer by the cached row; undefined if the row itself has to be asked: no "no" comes from here. */
-  #fromCache(id: string, token: Token): CheckResult | undefined {
+  #fromCache(idBytes: string, token: Token): CheckResult | undefined {
     const { cache, elapsedMs, lifetime, now } = this.#context;
-    const cached = cache.get(id);
+    const cached = cache.get(idBytes);
     if (cached === undefined || cached.signIn.owner !== token.owner) return undefined;
     if (elapsedMs() - cached.readMs >= MAX_AGE_MS) return undefined;
     const nowMs = now();
@@ -106,7 +106,7 @@ export class TokenChecks {
 
   async #fromRow(id: string, token: Token): Promise<CheckResult> {
     // A request before this one may have read the row meanwhile.
-    const answer = this.#fromCache(id, token);
+    const answer = this.#fromCache(publicIdBytesOf(token.id), token);
     if (answer !== undefined) return answer;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -174,5 +174,6 @@ function accepted(
     kind: "live",
     signIn: liveFrom(signIn, token.id, lifetime),
     offer: offer === undefined ? null : { owner: token.owner, id: token.id, ...offer },
+    revision: signIn.rotation.revision,
   };
 }

@@ -8,7 +8,7 @@ const origin = "https://bank.example";
 const text = `QWRh.${"A".repeat(22)}.0.${"A".repeat(11)}.${"A".repeat(43)}`;
 const request = (given: Record<string, string> = {}, from: string | null = origin, isDirect = true) => {
   const headers = new Headers(given);
-  const cookieName = cookieNameOf({ headers, origin: from }, { cookieName: "sign-in", isDirect });
+  const cookieName = cookieNameOf({ headers, origin: from }, { cookieName: "sign-in", isDirect: () => isDirect });
   return { headers, cookieName };
 };
 const set = (value: string | null, from = request()) => setCookie(from, { kind: "token", value, maxAgeSeconds: 60 });

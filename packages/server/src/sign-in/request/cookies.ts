@@ -22,7 +22,8 @@ export function cookieValues(
   request: Pick<VisitRequest, "headers" | "cookieName">,
   kind: CookieKind,
 ): readonly string[] {
-  return valuesOf(request.headers.get("cookie"), nameOf(request, kind));
+  const header = request.headers.get("cookie");
+  return header === null ? [] : valuesOf(header, nameOf(request, kind));
 }
 
 /** The text of a `Set-Cookie` header. A null value clears the cookie. @throws {SessionsError} if it is too long. */
@@ -59,21 +60,27 @@ export function setCookie(
  */
 export function cookieNameOf(
   request: Pick<RequestHead, "headers" | "origin">,
-  { cookieName, isDirect }: { readonly cookieName: string; readonly isDirect: boolean },
+  { cookieName, isDirect }: { readonly cookieName: string; readonly isDirect: () => boolean },
 ): string {
   const prefixed = `${PREFIX}${cookieName}`;
-  const isPlain = isLocalRequest(request, isDirect) && valuesOf(request.headers.get("cookie"), prefixed).length === 0;
-  return isPlain ? cookieName : prefixed;
+  const header = request.headers.get("cookie");
+  if (header !== null && valuesOf(header, prefixed).length > 0) return prefixed;
+  return isDirect() && isLocalRequest(request) ? cookieName : prefixed;
 }
 
 function nameOf({ cookieName }: Pick<VisitRequest, "cookieName">, kind: CookieKind): string {
   return kind === "token" ? cookieName : `${cookieName}-seal`;
 }
 
-function valuesOf(header: string | null, name: string): readonly string[] {
-  return (header ?? "")
-    .split(";")
-    .map((pair) => pair.replace(/^ +/, ""))
-    .filter((pair) => pair.startsWith(`${name}=`))
-    .map((pair) => pair.slice(name.length + 1));
+function valuesOf(header: string, name: string): readonly string[] {
+  const start = `${name}=`;
+  const values: string[] = [];
+  for (let at = 0; at < header.length;) {
+    while (header[at] === " ") at += 1;
+    const semicolon = header.indexOf(";", at);
+    const end = semicolon === -1 ? header.length : semicolon;
+    if (header.startsWith(start, at)) values.push(header.slice(at + start.length, end));
+    at = end + 1;
+  }
+  return values;
 }

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { isCrossSite } from "./cross-site.ts";
+import { presentedToken } from "./presented-token.ts";
+import type { VisitRequest } from "./request-head.ts";
 
 const own = "https://bank.example";
 const cookieName = "__Host-sign-in";
@@ -37,7 +39,9 @@ test("each request that changes something is judged by the listed origins, then 
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "post", "CONNECT", "TRACE", "PROPFIND"]) {
       const request = { method, origin: own, cookieName, headers: headersOf(site, origin, credential) };
       const name = JSON.stringify({ method, site, origin, credential });
-      expect(isCrossSite(request, ["https://app.bank.example"]), name).toBe(isRefused(site, origin, credential));
+      expect(isCrossSite(request, presentedToken(request), ["https://app.bank.example"]), name).toBe(
+        isRefused(site, origin, credential),
+      );
     }
   }
 });
@@ -45,9 +49,8 @@ test("each request that changes something is judged by the listed origins, then 
 test("a request that changes nothing may come from any site", () => {
   for (const [site, origin, credential] of cases) {
     for (const method of ["GET", "HEAD", "OPTIONS", "get"]) {
-      expect(isCrossSite({ method, origin: own, cookieName, headers: headersOf(site, origin, credential) })).toBe(
-        false,
-      );
+      const request = { method, origin: own, cookieName, headers: headersOf(site, origin, credential) };
+      expect(isCrossSite(request, presentedToken(request))).toBe(false);
     }
   }
 });
@@ -59,8 +62,9 @@ test("a page over https is this host's own behind a proxy that speaks http, and 
     cookieName,
     headers: headersOf(null, origin, "cookie"),
   });
-  expect(isCrossSite(request(own, "http://bank.example"))).toBe(false);
-  expect(isCrossSite(request("http://bank.example", own))).toBe(true);
-  expect(isCrossSite(request(`${own}:8443`, own))).toBe(true);
-  expect(isCrossSite(request(own, null))).toBe(true);
+  const isFromElsewhere = (from: VisitRequest) => isCrossSite(from, presentedToken(from));
+  expect(isFromElsewhere(request(own, "http://bank.example"))).toBe(false);
+  expect(isFromElsewhere(request("http://bank.example", own))).toBe(true);
+  expect(isFromElsewhere(request(`${own}:8443`, own))).toBe(true);
+  expect(isFromElsewhere(request(own, null))).toBe(true);
 });

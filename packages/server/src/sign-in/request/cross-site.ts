@@ -1,10 +1,10 @@
-import { presentedToken } from "./presented-token.ts";
-import type { VisitRequest } from "./request-head.ts";
+import type { PresentedToken } from "./presented-token.ts";
+import type { RequestHead } from "./request-head.ts";
 
 /** Methods that change nothing: RFC 9110, section 9.2.1. */
 const safeMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
-export function isReadOnlyMethod({ method }: Pick<VisitRequest, "method">): boolean {
+export function isReadOnlyMethod({ method }: Pick<RequestHead, "method">): boolean {
   return safeMethods.includes(method.toUpperCase());
 }
 
@@ -23,9 +23,13 @@ export function isReadOnlyMethod({ method }: Pick<VisitRequest, "method">): bool
  * | absent | absent | no | no | no |
  * | any | any | yes | any | no: no browser adds it by itself |
  */
-export function isCrossSite(request: VisitRequest, origins: readonly string[] = []): boolean {
+export function isCrossSite(
+  request: RequestHead,
+  presented: PresentedToken | undefined,
+  origins: readonly string[] = [],
+): boolean {
   if (isReadOnlyMethod(request)) return false;
-  if (presentedToken(request)?.carrier === "bearer") return false;
+  if (presented?.carrier === "bearer") return false;
   const { headers } = request;
   const [site, origin] = [headers.get("sec-fetch-site"), headers.get("origin")];
   if (origin !== null && origins.includes(origin)) return false;

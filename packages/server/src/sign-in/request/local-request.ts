@@ -7,14 +7,9 @@ const proxyHeaders = ["forwarded", "via"];
 
 /**
  * Whether a request surely comes from a browser on this machine that shows `http://localhost`. A proxy can rewrite the
- * host to `localhost`: so nothing in the request, and nothing of its connection, may name another place.
- *
- * `isDirect` is false if the connection itself tells of a proxy.
+ * host to `localhost`: so nothing in the request may name another place.
  */
-export function isLocalRequest(
-  { headers, origin }: Pick<RequestHead, "headers" | "origin">,
-  isDirect: boolean,
-): boolean {
+export function isLocalRequest({ headers, origin }: Pick<RequestHead, "headers" | "origin">): boolean {
   const partsOf = (name: string) =>
     headers
       .get(name)
@@ -22,7 +17,6 @@ export function isLocalRequest(
       .map((part) => part.trim()) ?? [];
   const from = headers.get("origin");
   return (
-    isDirect &&
     isLocalOrigin(origin) &&
     (from === null || isLocalOrigin(from)) &&
     partsOf("x-forwarded-host").every((host) => isLocalOrigin(`http://${host}`)) &&

@@ -9,10 +9,14 @@ export interface PresentedToken {
 
 /** The token of a request. A text that is no token counts as none, whatever it is. */
 export function presentedToken(request: Pick<VisitRequest, "headers" | "cookieName">): PresentedToken | undefined {
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-  const byBearer = bearer === undefined ? undefined : parseToken(bearer);
+  const byBearer = bearerToken(request.headers.get("authorization"));
   if (byBearer) return { token: byBearer, carrier: "bearer" };
-  const [value, ...others] = cookieValues(request, "token");
-  const token = value === undefined || others.length > 0 ? undefined : parseToken(value);
+  const values = cookieValues(request, "token");
+  const token = values.length === 1 ? parseToken(values[0]!) : undefined;
   return token && { token, carrier: "cookie" };
+}
+
+function bearerToken(authorization: string | null): Token | undefined {
+  const bearer = authorization === null ? undefined : /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  return bearer === undefined ? undefined : parseToken(bearer);
 }

@@ -49,10 +49,11 @@ export function rotationToBytes(rotation: RotationState): Buffer {
   return bytes.subarray(0, at);
 }
 
-export function rotationFromBytes(bytes: Buffer): RotationState {
-  if (bytes[0] !== LAYOUT) throw new Error("The rotation state has a layout that this version does not know.");
-  const present = bytes[1]!;
-  let at = 3;
+/** Reads a rotation state that begins at `start`. */
+export function rotationFromBytes(bytes: Buffer, start = 0): RotationState {
+  if (bytes[start] !== LAYOUT) throw new Error("The rotation state has a layout that this version does not know.");
+  const present = bytes[start + 1]!;
+  let at = start + 3;
   const number = () => bytes.readUInt32BE((at += NUMBER_BYTES) - NUMBER_BYTES);
   const time = () => bytes.readUIntBE((at += TIME_BYTES) - TIME_BYTES, TIME_BYTES);
   const text = (size: number) => bytes.toString("base64url", at, (at += size));
@@ -61,7 +62,7 @@ export function rotationFromBytes(bytes: Buffer): RotationState {
   return {
     revision: number(),
     generation: number(),
-    restarts: bytes[2]!,
+    restarts: bytes[start + 2]!,
     startedMs: time(),
     hash: text(hashes.hash),
     salt: text(hashes.salt),

@@ -222,9 +222,13 @@ function hashOf(secret: Uint8Array): string {
   return hash("sha256", secret, "base64url");
 }
 
+const HASH_BYTES = 32;
+// The two hashes that are compared: a new Buffer for each takes longer than the hash.
+const expected = Buffer.alloc(HASH_BYTES);
+const given = Buffer.alloc(HASH_BYTES);
+
 /** Whether this is the hash of the secret, in a time that does not tell where they differ. */
 function isHash(known: string, secret: Uint8Array): boolean {
-  const expected = Buffer.from(known, "base64url");
-  const given = hash("sha256", secret, "buffer");
-  return expected.length === given.length && timingSafeEqual(expected, given);
+  given.write(hash("sha256", secret, "binary"), "latin1");
+  return expected.write(known, "base64url") === HASH_BYTES && timingSafeEqual(expected, given);
 }

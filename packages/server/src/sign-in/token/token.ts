@@ -21,25 +21,25 @@ const MAX_GENERATION = 1_000_000_000;
 // The owner has up to 3 bytes a character, each 3 bytes are 4 characters. Then 10 + 22 + 11 + 43 characters, 4 points.
 const MAX_LENGTH = 4 * MAX_OWNER_LENGTH + 90;
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** The text of a token, for a cookie or the header `Authorization`. */
 export function tokenText({ owner, id, generation, branch, secret }: Token): string {
   return [Buffer.from(owner, "utf8").toString("base64url"), id, generation, branch, base64url(secret)].join(".");
 }
 
+/**
+ * The one way in which a token is written: each part in base64url without padding. The last character of a part has
+ * bits beyond the last byte, and they are zero.
+ */
+const PATTERN =
+  /^([\w-]+)\.([\w-]{21}[AQgw])\.(0|[1-9]\d{0,9})\.([\w-]{10}[AEIMQUYcgkosw048])\.([\w-]{42}[AEIMQUYcgkosw048])$/;
+
 /** Reads a token's text. Undefined for every text that `tokenText` cannot have written. */
 export function parseToken(text: string): Token | undefined {
-  if (text.length > MAX_LENGTH) return undefined;
-  const parts = text.split(".");
-  if (parts.length !== 5) return undefined;
-  const [owner, id, generation, branch, secret] = parts as [string, string, string, string, string];
-  const name = ownerOf(owner);
-  const secretBytes = bytesOf(secret, SECRET_BYTES);
-  const number = /^(?:0|[1-9]\d{0,9})$/.test(generation) ? Number(generation) : Infinity;
-  if (name === undefined || !bytesOf(id, ID_BYTES)) return undefined;
-  if (number > MAX_GENERATION || !bytesOf(branch, BRANCH_BYTES) || !secretBytes) return undefined;
-  return { owner: name, id, generation: number, branch, secret: secretBytes };
+  const parts = text.length > MAX_LENGTH ? null : PATTERN.exec(text);
+  if (parts === null) return undefined;
+  const [owner, generation] = [ownerOf(parts[1]!), Number(parts[3])];
+  if (owner === undefined || generation > MAX_GENERATION) return undefined;
+  return { owner, id: parts[2]!, generation, branch: parts[4]!, secret: Buffer.from(parts[5]!, "base64url") };
 }
 
 export function base64url(bytes: Uint8Array): string {
@@ -55,12 +55,8 @@ export function bytesOf(text: string, length?: number): Buffer | undefined {
 }
 
 function ownerOf(text: string): string | undefined {
-  const bytes = bytesOf(text);
-  if (bytes === undefined) return undefined;
-  try {
-    const owner = utf8.decode(bytes);
-    return owner === "" || owner.length > MAX_OWNER_LENGTH || owner.includes("\0") ? undefined : owner;
-  } catch {
-    return undefined;
-  }
+  const owner = Buffer.from(text, "base64url").toString("utf8");
+  if (owner.length > MAX_OWNER_LENGTH || owner.includes("\0")) return undefined;
+  // Bytes that are no UTF-8, and characters and bits that do not belong there, are not written again.
+  return Buffer.from(owner, "utf8").toString("base64url") === text ? owner : undefined;
 }

@@ -66,6 +66,19 @@ test("S16: an answer that began before a new proof hands out no older secret aft
   expect((await world.signIns.read(world.requestOf(proved).headers)).owner).toBe("ada");
 });
 
+test("S16: an answer that began before a new proof on another node hands out nothing, once the node has heard of it", async () => {
+  const world = createWorld();
+  const cookie = await world.signInAs("ada");
+  world.advance(DAY_MS + 1);
+  const slow = heldRequest(world, cookie);
+  await slow.checked;
+  // The keeper knows of it at once. A real one learns of another node's proof with the notice.
+  const [current] = world.keeper.live;
+  await world.keeper.begin({ owner: "ada", factors, device: "Firefox on Linux", place: null, current: current! });
+  slow.release();
+  expect(cookieOf(await slow.response)).toBeUndefined();
+});
+
 test.each(["another owner signs in", "the sign-in is revoked", "everybody is out"])(
   "S16: an answer that began before %s hands out nothing after it",
   async (name) => {

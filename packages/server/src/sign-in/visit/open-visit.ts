@@ -1,4 +1,4 @@
-import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
+import type { CheckResult, LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import { isCrossSite } from "../request/cross-site.ts";
 import { presentedToken, type PresentedToken } from "../request/presented-token.ts";
 import type { VisitRequest } from "../request/request-head.ts";
@@ -19,51 +19,78 @@ export interface OpenOptions extends VisitParts {
 }
 
 /**
- * Tells who makes a request.
+ * Tells who makes a request: at once, without a promise, if nobody has to be asked.
  *
  * @throws {VisitError} `cross_site`, `superseded`, or `unavailable` if nobody can tell now who is signed in.
  */
-export async function openVisit(
+export function openVisit(
   options: OpenOptions,
   request: VisitRequest,
   headers: VisitHeaders,
-): Promise<RequestVisit> {
-  if (isCrossSite(request, options.origins)) throw new VisitError("cross_site");
-  const checkedMs = options.now();
+): RequestVisit | Promise<RequestVisit> {
   const presented = presentedToken(request);
-  let signIn = presented ? await presentedSignIn(options, request, presented, headers) : null;
-  if (signIn && (await options.signalDetector?.revokeIfDecided(signIn, request))) {
-    headers.withhold();
-    signIn = null;
-  }
-  return new RequestVisit(options, { request, headers, presented, signIn, checkedMs });
+  if (isCrossSite(request, presented, options.origins)) throw new VisitError("cross_site");
+  const checkedMs = options.now();
+  const open = (signIn: LiveSignIn | null) =>
+    new RequestVisit(options, { request, headers, presented, signIn, checkedMs });
+  if (!presented) return open(null);
+  const opening = { options, request, presented, headers, checkedMs };
+  const found = presentedSignIn(opening);
+  if (!options.signalDetector && !(found instanceof Promise)) return open(found);
+  return judgedSignIn(opening, found).then(open);
+}
+
+/** A request with a token, on its way to its visit. */
+interface Opening {
+  readonly options: OpenOptions;
+  readonly request: VisitRequest;
+  readonly presented: PresentedToken;
+  readonly headers: VisitHeaders;
+  readonly checkedMs: number;
+}
+
+/** The sign-in, unless the application ends it because of this request. */
+async function judgedSignIn(
+  { options, request, headers }: Opening,
+  found: LiveSignIn | null | Promise<LiveSignIn | null>,
+): Promise<LiveSignIn | null> {
+  const signIn = await found;
+  if (!signIn || !(await options.signalDetector?.revokeIfDecided(signIn, request))) return signIn;
+  headers.withhold();
+  return null;
 }
 
 /** The sign-in of a token, and what the answer hands out for it. */
-async function presentedSignIn(
-  { keeper, staleOffers, sealing, now, report }: OpenOptions,
-  request: VisitRequest,
-  { token, carrier }: PresentedToken,
-  headers: VisitHeaders,
-): Promise<LiveSignIn | null> {
+function presentedSignIn(opening: Opening): LiveSignIn | null | Promise<LiveSignIn | null> {
+  const { options, request, presented } = opening;
+  const { keeper, sealing, now, report } = options;
+  const { token, carrier } = presented;
   const sealed = sealing && carrier === "cookie" ? sealedSignIn(sealing, request, token, now()) : undefined;
   if (sealed && !keeper.hasHeardEnd({ ...sealed, publicId: sealed.signIn.publicId })) return sealed.signIn;
-  // Before the check: a change after it makes its offer old.
-  const { count } = staleOffers;
   const asked = keeper.check(token);
-  const checked = asked instanceof Promise ? await checkedToken(asked, report) : asked;
+  if (!(asked instanceof Promise)) return checkedSignIn(opening, asked);
+  return unlessUnavailable(asked, report).then((checked) => checkedSignIn(opening, checked));
+}
+
+function checkedSignIn({ options, presented, headers, checkedMs }: Opening, checked: CheckResult): LiveSignIn | null {
   if (checked.kind === "superseded") throw new VisitError("superseded");
   if (checked.kind === "nobody") return null;
-  const { signIn, offer } = checked;
+  const { keeper, sealing } = options;
+  const { token, carrier } = presented;
+  const { signIn, offer, revision } = checked;
   if (offer || (sealing && carrier === "cookie")) {
-    const delivery = { carrier, token: offer ?? token, signIn, isHeld: offer === null };
-    headers.offer(delivery, () => !staleOffers.isStale(count, signIn));
+    // A browser that has a newer secret, or none, must not get this one: it would overwrite it.
+    const { publicId } = signIn;
+    headers.offer(
+      { carrier, token: offer ?? token, signIn, isHeld: offer === null },
+      () => !keeper.hasHeardChange({ publicId, revision, checkedMs }),
+    );
   }
   return signIn;
 }
 
 /** For whatever reason nobody can tell who it is: it is not "nobody", and it is not for ever. */
-async function checkedToken<T>(asked: Promise<T>, report: VisitParts["report"]): Promise<T> {
+async function unlessUnavailable<T>(asked: Promise<T>, report: VisitParts["report"]): Promise<T> {
   try {
     return await withAnswerLimit(asked, report);
   } catch (error) {

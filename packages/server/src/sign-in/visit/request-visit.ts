@@ -15,7 +15,6 @@ import type { RequestHead } from "../request/request-head.ts";
 import { GIVE_UP_MS, withAnswerLimit } from "./answer-limit.ts";
 import { checkSignInArguments } from "./sign-in-arguments.ts";
 import type { EndListeners } from "./end-listeners.ts";
-import type { StaleOffers } from "./stale-offers.ts";
 import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit } from "./visit.ts";
 import type { TokenCarrier, VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
@@ -28,7 +27,6 @@ export interface VisitParts {
   /** The values that are kept for a person. */
   readonly data: DataDefinitions;
   readonly now: () => number;
-  readonly staleOffers: StaleOffers;
   readonly endListeners: EndListeners;
   /** A coarse place; null if the application tells none. */
   readonly locate: (request: RequestHead) => string | null;
@@ -43,7 +41,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
   readonly #presented: PresentedToken | undefined;
   readonly #checkedMs: number;
   #signIn: LiveSignIn | null;
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<unknown> | undefined;
 
   constructor(
     parts: VisitParts,
@@ -139,7 +137,6 @@ export class RequestVisit implements Visit<DataDefinitions> {
       });
       const begun = await this.#ask(asked);
       if (begun.kind === "refused") return { ok: false, refused: begun.code };
-      if (this.#signIn) this.#parts.staleOffers.note(this.#signIn);
       this.#signIn = begun.signIn;
       this.#headers.give(as ?? this.#carrier, begun.token, begun.signIn);
       return { ok: true };
@@ -184,7 +181,6 @@ export class RequestVisit implements Visit<DataDefinitions> {
     this.#requireMethod();
     const ended = await this.#ask(this.#parts.keeper.end(signIn.owner, signIn.publicId, "signed_out", signIn));
     this.#signIn = null;
-    this.#parts.staleOffers.note(signIn);
     this.#headers.take(this.#carrier, { clearsSite: this.#request.headers.get("sign-in-unsent") === "0" });
     return ended;
   }
@@ -206,7 +202,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
 
   /** Changes of one request happen one after the other: each starts from the sign-in that the one before left. */
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(change);
+    const turn = (this.#last ?? Promise.resolve()).then(change);
     this.#last = turn.catch(() => {});
     return turn;
   }

@@ -14,8 +14,8 @@ function maxAgeMs(afterMs: number): number {
   const headers: ResponseHead = { status: 200, get: () => null, set() {}, append: (_, value) => (cookie = value) };
   const request = { cookieName: "__Host-sign-in" };
   const now = () => provedMs + afterMs;
-  const write = createTokenWriter({ request, absoluteMs: 30 * DAY_MS, sealing: undefined, now });
-  write(headers, { carrier: "cookie", token, signIn: { provedMs } as LiveSignIn, isHeld: false });
+  const write = createTokenWriter({ absoluteMs: 30 * DAY_MS, sealing: undefined, now });
+  write(request, headers, { carrier: "cookie", token, signIn: { provedMs } as LiveSignIn, isHeld: false });
   return Number(/Max-Age=(\d+)/.exec(cookie)?.[1]) * 1_000;
 }
 

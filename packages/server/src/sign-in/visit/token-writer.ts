@@ -1,5 +1,4 @@
 import { setCookie } from "../request/cookies.ts";
-import type { VisitRequest } from "../request/request-head.ts";
 import { tokenText } from "../token/token.ts";
 import type { Sealing } from "./sealing.ts";
 import type { TokenWriter } from "./visit-headers.ts";
@@ -8,7 +7,6 @@ import type { TokenWriter } from "./visit-headers.ts";
 const LATE_MS = 60_000;
 
 export interface TokenWriterOptions {
-  readonly request: Pick<VisitRequest, "cookieName">;
   /** How long a sign-in lasts from its last proof, in milliseconds. */
   readonly absoluteMs: number;
   readonly sealing: Sealing | undefined;
@@ -16,8 +14,8 @@ export interface TokenWriterOptions {
 }
 
 /** Writes tokens into the headers of the answer to a request. */
-export function createTokenWriter({ request, absoluteMs, sealing, now }: TokenWriterOptions): TokenWriter {
-  return (headers, { carrier, token, signIn, isHeld }) => {
+export function createTokenWriter({ absoluteMs, sealing, now }: TokenWriterOptions): TokenWriter {
+  return (request, headers, { carrier, token, signIn, isHeld }) => {
     if (carrier === "bearer") {
       if (token && !isHeld) headers.set("sign-in-token", tokenText(token));
       return;

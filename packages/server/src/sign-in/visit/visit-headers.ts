@@ -1,4 +1,5 @@
 import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
+import type { VisitRequest } from "../request/request-head.ts";
 import type { Token } from "../token/token.ts";
 
 /** The head of an answer that is about to leave. */
@@ -22,7 +23,11 @@ export interface TokenDelivery {
   readonly isHeld: boolean;
 }
 
-export type TokenWriter = (headers: ResponseHead, delivery: TokenDelivery) => void;
+export type TokenWriter = (
+  request: Pick<VisitRequest, "cookieName">,
+  headers: ResponseHead,
+  delivery: TokenDelivery,
+) => void;
 
 /**
  * The headers that a visit adds to its answer. They are written once, at the moment the answer's own headers leave: an
@@ -30,6 +35,7 @@ export type TokenWriter = (headers: ResponseHead, delivery: TokenDelivery) => vo
  */
 export class VisitHeaders {
   readonly #write: TokenWriter;
+  readonly #request: Pick<VisitRequest, "cookieName">;
   #offer: { readonly delivery: TokenDelivery; readonly stands: () => boolean } | undefined;
   #given: TokenDelivery | undefined;
   #clears = false;
@@ -37,8 +43,9 @@ export class VisitHeaders {
   #isAway = false;
   #hasLeft = false;
 
-  constructor(write: TokenWriter) {
+  constructor(write: TokenWriter, request: Pick<VisitRequest, "cookieName">) {
     this.#write = write;
+    this.#request = request;
   }
 
   /** Whether the headers are gone: then nothing can be added to them. */
@@ -87,7 +94,7 @@ export class VisitHeaders {
     this.#hasLeft = true;
     if (this.#isAway && headers.status === 503 && headers.get("retry-after") === null) headers.set("retry-after", "2");
     const sent = this.#given ?? this.#standingOffer();
-    if (sent) this.#write(headers, sent);
+    if (sent) this.#write(this.#request, headers, sent);
     if (sent || this.#isPersonal) forbidStoring(headers);
     // Not "cookies": they are those of all applications below the site's domain.
     if (this.#clears) headers.set("clear-site-data", '"cache", "storage"');

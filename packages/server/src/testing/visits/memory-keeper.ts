@@ -56,7 +56,7 @@ export class MemoryKeeper implements SignInKeeper {
     if (presented.write) row.rotation = presented.write;
     row.signIn = { ...row.signIn, lastUsedMs: nowMs };
     const offer = presented.offer ? { ...token, ...presented.offer } : null;
-    return { kind: "live", signIn: row.signIn, offer } as const;
+    return { kind: "live", signIn: row.signIn, offer, revision: row.rotation.revision } as const;
   }
 
   async endOf(token: Token) {
@@ -89,6 +89,12 @@ export class MemoryKeeper implements SignInKeeper {
 
   hasHeardEnd({ publicId }: { readonly publicId: string }): boolean {
     return this.#rows.some((row) => row.signIn.publicId === publicId && row.ended !== null);
+  }
+
+  hasHeardChange({ publicId, revision }: { readonly publicId: string; readonly revision: number }): boolean {
+    return this.#rows.some(
+      (row) => row.signIn.publicId === publicId && (row.ended !== null || row.rotation.revision > revision),
+    );
   }
 
   async list(owner: string, { limit = 50, after = "0" }: { readonly limit?: number; readonly after?: string } = {}) {
