@@ -181,3 +181,15 @@ test("a read that began before an end does not bring the sign-in back into the c
   await vi.waitFor(async () => expect(await isLive(cold, token)).toBe(false), { interval: 5 });
   expect(await isLive(cold, token)).toBe(false);
 });
+
+test("S16: a node hears of a new proof on another node, so that its older offer does not leave", async () => {
+  const { token, signIn: own } = await signIn(doer, "edith");
+  const { publicId } = own;
+  const checked = await warm.check(token);
+  if (checked.kind !== "live") throw new Error("Nobody is signed in.");
+  const offered = { publicId, revision: checked.revision, checkedMs: nowMs };
+  expect(warm.hasHeardChange(offered)).toBe(false);
+  await doer.begin({ owner: "edith", factors: ["password"], device: own.device, place: null, current: own });
+  expect(doer.hasHeardChange(offered)).toBe(true);
+  await vi.waitFor(() => expect(warm.hasHeardChange(offered)).toBe(true), { interval: 5 });
+});
