@@ -62,7 +62,11 @@ interface Change {
   readonly headers?: RequestHeaders;
 }
 
-export type ChangeReply = { readonly ended: boolean | number } | "mismatch" | "signed_out";
+/** `refused`: nothing has ended, because the server asks for a newer proof of who the person is. */
+export type ChangeReply =
+  | { readonly ended: boolean | number; readonly refused?: "sign_in_again" }
+  | "mismatch"
+  | "signed_out";
 
 export interface SignInApiOptions {
   readonly url: string;
@@ -132,7 +136,7 @@ export function createSignInApi({ url, mount, credentials, headers, environment 
       if (answer.status === 401) return "signed_out";
       if (answer.status === 403 && answer.isRouters) return "mismatch";
       if (!isObject(data) || !("ended" in data)) throw unexpected(name, answer);
-      return data as { readonly ended: boolean | number };
+      return data as Exclude<ChangeReply, string>;
     },
   };
 }

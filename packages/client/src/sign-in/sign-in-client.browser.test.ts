@@ -21,6 +21,8 @@ function page(): SignInClient {
   return client;
 }
 
+const ended = (count: number) => ({ status: "ended", count });
+
 const stateOf = (client: SignInClient, status: string) =>
   vi.waitFor(() => expect(client.state).toMatchObject({ status }));
 
@@ -88,14 +90,27 @@ test("the places are listed by the page, one is ended by its id, and all others 
   const second = await client.list(first.next!);
   expect([second.signIns.map(({ id }) => id), second.next]).toEqual([[ids[0]], null]);
 
-  expect(await client.revoke(ids[0]!)).toBe(true);
-  expect(await client.revoke(ids[0]!)).toBe(false);
-  expect(await client.revoke(eve)).toBe(false);
-  expect(await client.revokeOthers()).toBe(1);
+  expect(await client.revoke(ids[0]!)).toEqual(ended(1));
+  expect(await client.revoke(ids[0]!)).toEqual(ended(0));
+  expect(await client.revoke(eve)).toEqual(ended(0));
+  expect(await client.revokeOthers()).toEqual(ended(1));
   expect(server().live.map(({ id }) => id)).toEqual([here, eve]);
-  expect(await client.revoke(here)).toBe(true);
+  expect(await client.revoke(here)).toEqual(ended(1));
   await stateOf(client, "signed_out");
   expect(await client.list()).toEqual({ signIns: [], next: null });
+});
+
+test("a server that asks for a newer proof ends nothing, and the same call ends it after the proof", async () => {
+  const other = server().signInAs("ada", false);
+  server().signInAs("ada");
+  const client = page();
+  await stateOf(client, "signed_in");
+  server().faults.asksForProof = true;
+  expect(await client.revoke(other)).toEqual({ status: "sign_in_again" });
+  expect(await client.revokeOthers()).toEqual({ status: "sign_in_again" });
+  expect([server().live.length, client.state.status]).toEqual([2, "signed_in"]);
+  server().faults.asksForProof = false;
+  expect(await client.revoke(other)).toEqual(ended(1));
 });
 
 test("a page whose person signed in anew in another page sends its change with the new value", async () => {
@@ -103,7 +118,7 @@ test("a page whose person signed in anew in another page sends its change with t
   const client = page();
   await stateOf(client, "signed_in");
   server().signInAs("ada");
-  expect(await client.revokeOthers()).toBe(1);
+  expect(await client.revokeOthers()).toEqual(ended(1));
 });
 
 test("S9: a page of one person changes nothing of another who has signed in meanwhile in this browser", async () => {
@@ -112,7 +127,7 @@ test("S9: a page of one person changes nothing of another who has signed in mean
   await stateOf(client, "signed_in");
   server().signInAs("eve", false);
   const eve = server().signInAs("eve");
-  expect(await client.revokeOthers()).toBe(0);
+  expect(await client.revokeOthers()).toEqual({ status: "signed_out" });
   expect(server().live).toHaveLength(3);
   expect(client.state).toMatchObject({ owner: "eve", signIn: { id: eve } });
 });
@@ -122,7 +137,7 @@ test("a request with a cookie that was just replaced is sent again, and signs no
   const client = page();
   await stateOf(client, "signed_in");
   server().faults.superseded = 2;
-  expect(await client.revokeOthers()).toBe(0);
+  expect(await client.revokeOthers()).toEqual(ended(0));
   expect(server().requests.filter((name) => name === "revokeOthers")).toHaveLength(3);
   expect(client.state.status).toBe("signed_in");
 });

@@ -32,6 +32,15 @@ export type SignOutResult =
   | { readonly status: "signed_out" }
   | { readonly status: "unsent"; readonly unsent: readonly UnsentSession[] };
 
+/**
+ * `ended`: so many have. `sign_in_again`: nothing has ended, because the server asks for a newer proof of who the person
+ * is. Let them prove it, and call again. `signed_out`: nobody is signed in here any more.
+ */
+export type RevokeResult =
+  | { readonly status: "ended"; readonly count: number }
+  | { readonly status: "sign_in_again" }
+  | { readonly status: "signed_out" };
+
 /** A list of sessions, as far as it says whether somebody is signed in. */
 interface SignedOutList {
   readonly state: { readonly signedOut: boolean };
@@ -55,10 +64,10 @@ export interface SignInClient {
   follow(list: SignedOutList): () => void;
   /** The places in which the owner is signed in, the newest first, by the page. `after` is the `next` of the page before. Empty if nobody is signed in. */
   list(after?: string): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null }>;
-  /** Ends one of the owner's sign-ins. False if there is none of this id any more. */
-  revoke(id: string): Promise<boolean>;
-  /** Ends all of the owner's sign-ins but this browser's, and resolves with their number. */
-  revokeOthers(): Promise<number>;
+  /** Ends one of the owner's sign-ins. The count is 0 if there is none of this id any more. */
+  revoke(id: string): Promise<RevokeResult>;
+  /** Ends all of the owner's sign-ins but this browser's. */
+  revokeOthers(): Promise<RevokeResult>;
   /**
    * Signs the person out in this browser. First it looks for changes of `sessions` that the server lacks. Then the server
    * ends the sign-in. Only after that, all local data of the owner is deleted. Other pages of this browser are told.
@@ -134,11 +143,10 @@ export function assembleSignInClient(
       const reply = await change("revoke", { input: { id } });
       // It may have been this browser's own.
       known.ask();
-      return typeof reply === "object" && reply.ended === true;
+      return resultOf(reply);
     },
     async revokeOthers() {
-      const reply = await change("revokeOthers");
-      return typeof reply === "object" ? Number(reply.ended) : 0;
+      return resultOf(await change("revokeOthers"));
     },
     async signOut({ sessions, discardUnsent = false } = {}) {
       const unsent = sessions && (await unsentSessions(sessions));
@@ -156,6 +164,11 @@ export function assembleSignInClient(
     },
     close: known.close,
   };
+}
+
+function resultOf(reply: ChangeReply): RevokeResult {
+  if (typeof reply === "string") return { status: "signed_out" };
+  return reply.refused ? { status: reply.refused } : { status: "ended", count: Number(reply.ended) };
 }
 
 type ChangeCall = [

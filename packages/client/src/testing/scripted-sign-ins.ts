@@ -13,6 +13,8 @@ interface Faults {
   away: boolean;
   /** This many requests are answered with 503: the browser's cookie was replaced. */
   superseded: number;
+  /** The last proof is too old to end sign-ins elsewhere. */
+  asksForProof: boolean;
 }
 
 /**
@@ -24,7 +26,7 @@ interface Faults {
  * const client = createSignInClient({ url: server().url });
  */
 export class ScriptedSignIns {
-  readonly faults: Faults = { away: false, superseded: 0 };
+  readonly faults: Faults = { away: false, superseded: 0, asksForProof: false };
   readonly url = `/trpc/${crypto.randomUUID()}`;
   live: Live[] = [];
   browser: string | null = null;
@@ -62,6 +64,7 @@ export class ScriptedSignIns {
     if (found === undefined) return failed("UNAUTHORIZED", 401);
     if (isPost && request.headers.get("sign-in-csrf") !== found.csrf) return failed("FORBIDDEN", 403);
     const { id = "", after } = JSON.parse(text ?? "{}") as { readonly id?: string; readonly after?: string };
+    if (this.faults.asksForProof && name.startsWith("revoke")) return ok({ ended: false, refused: "sign_in_again" });
     const own = this.live.filter(({ owner }) => owner === found.owner);
     switch (name) {
       case "list":

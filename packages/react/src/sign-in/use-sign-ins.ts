@@ -1,4 +1,4 @@
-import type { SignIn, SignInClient } from "@sessions/client/sign-in";
+import type { RevokeResult, SignIn, SignInClient } from "@sessions/client/sign-in";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useSignIn } from "./use-sign-in.ts";
 
@@ -15,13 +15,13 @@ export interface UseSignInsResult {
   /** Asks the server again for the first page. */
   reload(): Promise<void>;
   /**
-   * Ends one of them, and asks again. False if there is none of this id any more.
+   * Ends one of them, and asks again. The count is 0 if there is none of this id any more.
    *
    * @throws {SessionsError} `server_unreachable`, like `revokeOthers`.
    */
-  revoke(id: string): Promise<boolean>;
-  /** Ends all but this browser's, and asks again. Resolves with the number that it ended. */
-  revokeOthers(): Promise<number>;
+  revoke(id: string): Promise<RevokeResult>;
+  /** Ends all but this browser's, and asks again. */
+  revokeOthers(): Promise<RevokeResult>;
 }
 
 interface Listed extends Pick<UseSignInsResult, "status" | "signIns"> {

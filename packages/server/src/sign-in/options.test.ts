@@ -14,6 +14,7 @@ test.each<readonly [option: string, value: string, given: object]>([
   ["atMost.perOwner", "0", { atMost: { perOwner: 0, beyond: "refuse" } }],
   ["atMost.perOwner", "1.5", { atMost: { perOwner: 1.5, beyond: "refuse" } }],
   ["atMost.beyond", '"end-newest"', { atMost: { perOwner: 5, beyond: "end-newest" } }],
+  ["revoke.fresh", '"soon"', { revoke: { fresh: "soon" } }],
   ["leaseMs", "-1", { leaseMs: -1 }],
   ["leaseMs", "NaN", { leaseMs: Number.NaN }],
   ["cacheBytes", '"lots"', { cacheBytes: "lots" }],

@@ -35,6 +35,11 @@ export interface SignInsOptions<Data extends DataDefinitions = DataDefinitions> 
   readonly rotate?: Duration;
   /** The most sign-ins of one owner at once, and what happens beyond. Default: 100, and the oldest ends. */
   readonly atMost?: { readonly perOwner: number; readonly beyond: "end-oldest" | "refuse" };
+  /**
+   * How new the last proof must be before a person ends sign-ins elsewhere by the router: else `sign_in_again` is the
+   * answer, and nothing ends. Signing out needs no proof. Default: none is needed.
+   */
+  readonly revoke?: { readonly fresh: Duration };
   /** How long a node believes its cache while it hears nothing of the other nodes, in milliseconds. Default 10,000. */
   readonly leaseMs?: number;
   /** The memory that a node's cached sign-ins may take, in bytes, roughly. Default 32 MiB. */
@@ -96,6 +101,8 @@ export interface CheckedOptions {
   readonly lifetime: Lifetime;
   readonly rotateMs: number;
   readonly atMost: { readonly perOwner: number; readonly beyond: "end-oldest" | "refuse" };
+  /** Undefined if no proof is needed. */
+  readonly revokeFreshMs: number | undefined;
   readonly leaseMs: number;
   readonly cacheBytes: number;
   readonly origins: readonly string[];
@@ -125,6 +132,10 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   if (!["end-oldest", "refuse"].includes(atMost.beyond)) {
     throw invalid("atMost.beyond", atMost.beyond, '"end-oldest" or "refuse"');
   }
+  const revokeFreshMs = options.revoke && durationMs(options.revoke.fresh);
+  if (options.revoke !== undefined && revokeFreshMs === undefined) {
+    throw invalid("revoke.fresh", options.revoke.fresh, 'a duration, such as "5m"');
+  }
   requireWhole("leaseMs", leaseMs, 0, MAX_LEASE_MS);
   requireWhole("cacheBytes", cacheBytes, 0, Number.MAX_SAFE_INTEGER);
   for (const [index, origin] of origins.entries()) {
@@ -141,7 +152,7 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const locate = placeOf(options.locate, report);
   const decide = options.signal && decisionOf(options.signal, report);
   const sealing = options.seal && sealingOf(options.seal);
-  const times = { lifetime, rotateMs, leaseMs };
+  const times = { lifetime, rotateMs, revokeFreshMs, leaseMs };
   return {
     data,
     schema,

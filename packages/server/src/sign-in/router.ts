@@ -1,7 +1,9 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { SessionsError } from "@sessions/core/internal";
+import { isFresh } from "./assurance.ts";
 import type { EndReason } from "./keeper/sign-in-keeper.ts";
+import type { CheckedOptions } from "./options.ts";
 import { RequestVisit } from "./visit/request-visit.ts";
 import { getDataSchema, setDataSchema, unknownKey, type DataReply, type SetDataReply } from "./data-router.ts";
 import type { VisitedSignIn } from "./visit/visited-sign-in.ts";
@@ -39,6 +41,12 @@ export interface ListSignInsReply {
   readonly next: string | null;
 }
 
+/** Whether sign-ins have ended: one, or how many. `refused`: none has, because the last proof is older than `revoke.fresh`. */
+export interface RevokeReply<Ended extends boolean | number> {
+  readonly ended: Ended;
+  readonly refused?: "sign_in_again";
+}
+
 /** The most sign-ins of one reply: about 40 kB. */
 const MAX_PAGE = 100;
 
@@ -50,8 +58,11 @@ const revokeSchema = z.object({ id: z.uuid() });
 export type SignInRouter = ReturnType<typeof createSignInRouter>;
 
 /** The tRPC procedures with which a page shows and ends sign-ins. */
-export function createSignInRouter({ now }: { readonly now: () => number }) {
+export function createSignInRouter({ now, revokeFreshMs }: Pick<CheckedOptions, "now" | "revokeFreshMs">) {
   const t = initTRPC.context<object>().create();
+
+  const lacksProof = ({ signIn }: RequestVisit) =>
+    revokeFreshMs !== undefined && signIn !== null && !isFresh(signIn.provedAt.getTime(), revokeFreshMs, now());
 
   /** Changes need the page's own value. Cross-site requests were refused before. */
   const change = t.procedure.use(({ ctx, next }) => {
@@ -83,14 +94,20 @@ export function createSignInRouter({ now }: { readonly now: () => number }) {
       }),
     ),
 
-    revoke: change
-      .input(revokeSchema)
-      .mutation(({ ctx, input }): Promise<{ readonly ended: boolean }> =>
-        answer(async () => ({ ended: await visitOf(ctx).revoke(input.id) })),
-      ),
+    revoke: change.input(revokeSchema).mutation(({ ctx, input: { id } }): Promise<RevokeReply<boolean>> =>
+      answer(async () => {
+        const visit = visitOf(ctx);
+        if (id !== visit.signIn?.id && lacksProof(visit)) return { ended: false, refused: "sign_in_again" };
+        return { ended: await visit.revoke(id) };
+      }),
+    ),
 
-    revokeOthers: change.mutation(({ ctx }): Promise<{ readonly ended: number }> =>
-      answer(async () => ({ ended: await visitOf(ctx).revokeOthers() })),
+    revokeOthers: change.mutation(({ ctx }): Promise<RevokeReply<number>> =>
+      answer(async () => {
+        const visit = visitOf(ctx);
+        if (lacksProof(visit)) return { ended: 0, refused: "sign_in_again" };
+        return { ended: await visit.revokeOthers() };
+      }),
     ),
 
     data: t.router({

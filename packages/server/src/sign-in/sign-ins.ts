@@ -100,7 +100,7 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     read: (headers) => visits.ofHeaders(headers),
     context: async ({ req, res }) => ({ visit: await contextVisit(visits, req, res) }),
     identify: (context) => identityOf(visitOf(context)),
-    router: createSignInRouter({ now }),
+    router: createSignInRouter(options),
     list: async (owner, page) => {
       const { rows, next } = await keeper.list(owner, page);
       return { signIns: rows.map(visitedSignIn), next };

@@ -1,4 +1,4 @@
-import type { SignIn } from "@sessions/client/sign-in";
+import type { RevokeResult, SignIn } from "@sessions/client/sign-in";
 import { useSignIns } from "@sessions/react/sign-in";
 import { useEffect, useState } from "react";
 import { plainText } from "../text/plain-text.ts";
@@ -50,12 +50,21 @@ export function useSignedInBrowsers(): SignedInBrowsers {
     news,
     unanswered,
     end: ({ id, device }) =>
-      change(async () => `${plainText(device)} ${(await revoke(id)) ? "is signed out." : "was signed out already."}`),
+      change(
+        async () =>
+          `${plainText(device)} ${countOf(await revoke(id)) === 1 ? "is signed out." : "was signed out already."}`,
+      ),
     endOthers: () =>
       change(async () => {
-        const ended = await revokeOthers();
+        const ended = countOf(await revokeOthers());
         if (ended === 0) return "No other browser was signed in any more.";
         return ended === 1 ? "1 other browser is signed out." : `${ended} other browsers are signed out.`;
       }),
   };
+}
+
+/** How many the bank has ended. It asks for no proof here, and a page of nobody shows no list. */
+function countOf(result: RevokeResult): number {
+  if (result.status !== "ended") throw new Error(result.status);
+  return result.count;
 }

@@ -1,0 +1,64 @@
+import { initTRPC } from "@trpc/server";
+import { expect, test } from "vitest";
+import { MemoryKeeper } from "../testing/visits/memory-keeper.ts";
+import { checkedOptions, type SignInsOptions } from "./options.ts";
+import { signInsOver, type SignIns } from "./sign-ins.ts";
+import type { Visit } from "./visit/visit.ts";
+
+const FRESH_MS = 300_000;
+
+/** Ada is signed in in two browsers. `check` runs in a request of the first one. */
+async function asAda(options: Partial<SignInsOptions>, check: (world: World) => Promise<void>) {
+  let nowMs = 1_800_000_000_000;
+  const now = () => nowMs;
+  const keeper = new MemoryKeeper({ now });
+  const signIns = signInsOver(keeper, checkedOptions({ database: {} as never, now, ...options }));
+  const t = initTRPC.context<{ readonly visit: Visit }>().create();
+  const createCaller = t.createCallerFactory(t.router({ signIns: signIns.router }));
+  const signIn = (next: (visit: Visit) => Promise<unknown>) =>
+    signIns.fetch(
+      new Request("https://bank.example/", { method: "POST", headers: { "sec-fetch-site": "same-origin" } }),
+      async (visit) => {
+        await visit.signInAs("ada", { factors: ["password"] });
+        return Response.json(await next(visit));
+      },
+    );
+  const otherId = (await (await signIn((visit) => Promise.resolve(visit.signIn!.id))).json()) as string;
+  await signIn(async (visit) => {
+    const caller = createCaller({ visit }).signIns;
+    await check({ keeper, caller, visit, otherId, advance: (ms) => (nowMs += ms) });
+    return null;
+  });
+}
+
+interface World {
+  readonly keeper: MemoryKeeper;
+  readonly caller: ReturnType<SignIns["router"]["createCaller"]>;
+  readonly visit: Visit;
+  readonly otherId: string;
+  advance(ms: number): void;
+}
+
+test("with `revoke.fresh`, sign-ins elsewhere end only after a new proof, and signing out needs none", () =>
+  asAda({ revoke: { fresh: "5m" } }, async ({ keeper, caller, visit, otherId: id, advance }) => {
+    advance(FRESH_MS + 1);
+    expect(await caller.revoke({ id })).toEqual({ ended: false, refused: "sign_in_again" });
+    expect(await caller.revokeOthers()).toEqual({ ended: 0, refused: "sign_in_again" });
+    expect(keeper.live).toHaveLength(2);
+
+    await visit.signInAs("ada", { factors: ["password"] });
+    advance(FRESH_MS);
+    expect(await caller.revoke({ id })).toEqual({ ended: true });
+    expect(await caller.revokeOthers()).toEqual({ ended: 0 });
+    advance(FRESH_MS);
+    expect(await caller.revoke({ id: visit.signIn!.id })).toEqual({ ended: true });
+    await expect(caller.revokeOthers()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    expect(keeper.live).toEqual([]);
+  }));
+
+test("without `revoke.fresh`, an old proof is enough to end sign-ins elsewhere", () =>
+  asAda({}, async ({ keeper, caller, advance }) => {
+    advance(86_400_000);
+    expect(await caller.revokeOthers()).toEqual({ ended: 1 });
+    expect(keeper.live).toHaveLength(1);
+  }));
