@@ -64,6 +64,7 @@ export {
 } from "./protocol/protocol.ts";
 export { stripControlCharacters } from "./protocol/control-characters.ts";
 export { refusalCodes, type Refusal, type RefusalCode } from "./refusal.ts";
+export { isVisitor } from "./visitor.ts";
 export { applyChange, expireIfDue, type HistoryChange } from "./session/change.ts";
 export { advance, seenBy, type Advanced, type AdvanceContext } from "./session/advance.ts";
 export { createParser, type Parser } from "./session/parser.ts";

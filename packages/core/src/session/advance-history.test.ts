@@ -85,3 +85,14 @@ test("S15: a history that lacks its start cannot be replayed", () => {
     { numRuns: 50 },
   );
 });
+
+test("S15: an adoption in the history replays to the next revision, and changes nothing else", () => {
+  fc.assert(
+    fc.property(walks, ({ flow, session }) => {
+      if (session === null) return;
+      const given = { nowMs: 0, device: devices[0], command: session.id, session: session.id };
+      const adopted = applyChange(flow, session, { kind: "adopt", from: "visitor-x" }, given);
+      expect(adopted).toEqual({ ...session, revision: session.revision + 1 });
+    }),
+  );
+});

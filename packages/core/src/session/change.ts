@@ -32,6 +32,8 @@ export type HistoryChange = (
     }
   | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> }
   | { readonly kind: "lift" }
+  /** The visitor `from` began the session, and turned out to be its owner. */
+  | { readonly kind: "adopt"; readonly from: string }
 ) & { readonly lifted?: Lifted };
 
 /**
@@ -49,6 +51,8 @@ export function applyChange(
   if (before === null) throw new SessionsError("flow_invalid", "A history begins with its start.");
   const session = { ...before, ...change.lifted };
   if (change.kind === "lift") return nextRevisionOf(flow, session, context);
+  // Nobody did anything, so the times stay.
+  if (change.kind === "adopt") return { ...session, revision: session.revision + 1 };
   if (change.kind === "end" && change.status === "expired") return expireSession(session);
   if (change.kind === "end") return endSession(nextRevisionOf(flow, session, context), change.status);
   return applySubmission(flow, session, change, context);

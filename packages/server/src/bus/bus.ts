@@ -8,6 +8,12 @@ export interface SessionNotice {
   readonly revision: number;
 }
 
+/** A message that an owner was a visitor, and is one no more: somebody has adopted them. */
+export interface AdoptedNotice {
+  readonly kind: "adopted";
+  readonly owner: string;
+}
+
 /** A message of the sign-ins, who alone know its content. It never holds a secret, and up to 4,000 bytes of JSON. */
 export interface SignInNotice {
   readonly kind: "sign_in";
@@ -15,7 +21,7 @@ export interface SignInNotice {
 }
 
 /** A message from one node to the others. A listener ignores the kinds that it does not know. */
-export type Notice = SessionNotice | SignInNotice;
+export type Notice = SessionNotice | AdoptedNotice | SignInNotice;
 
 export interface BusListener {
   /** Called with notices of any node, this one included. They may come more than once and in any order. It never throws. */

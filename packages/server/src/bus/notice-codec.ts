@@ -19,7 +19,12 @@ export function decodeNotice(payload: string): Notice | undefined {
     return isSession ? { kind: "session", owner, session, revision } : undefined;
   }
   if (typeof read !== "object" || read === null) return undefined;
-  const { kind, content } = read as { readonly kind?: unknown; readonly content?: Json };
+  const { kind, owner, content } = read as {
+    readonly kind?: unknown;
+    readonly owner?: unknown;
+    readonly content?: Json;
+  };
+  if (kind === "adopted") return typeof owner === "string" ? { kind, owner } : undefined;
   return kind === "sign_in" && content !== undefined ? { kind, content } : undefined;
 }
 

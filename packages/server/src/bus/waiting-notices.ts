@@ -12,7 +12,11 @@ interface Waiting {
 /** The notices that are not sent yet: of a session its newest one alone, and no notice twice. */
 export class WaitingNotices {
   // Each kind has its own bound, so that many sessions' changes never drop the end of a sign-in.
-  readonly #byKind = { session: new Map<string, Waiting>(), sign_in: new Map<string, Waiting>() };
+  readonly #byKind = {
+    session: new Map<string, Waiting>(),
+    adopted: new Map<string, Waiting>(),
+    sign_in: new Map<string, Waiting>(),
+  };
 
   keep(notice: Notice): void {
     const payload = encodeNotice(notice);
@@ -27,14 +31,14 @@ export class WaitingNotices {
   }
 
   get isEmpty(): boolean {
-    return this.#byKind.session.size + this.#byKind.sign_in.size === 0;
+    return Object.values(this.#byKind).every(({ size }) => size === 0);
   }
 
   /** Takes all that waits, the sign-ins' first. */
   take(): readonly Waiting[] {
-    const taken = [...this.#byKind.sign_in.values(), ...this.#byKind.session.values()];
-    this.#byKind.sign_in.clear();
-    this.#byKind.session.clear();
+    const { sign_in, adopted, session } = this.#byKind;
+    const taken = [...sign_in.values(), ...adopted.values(), ...session.values()];
+    for (const waiting of Object.values(this.#byKind)) waiting.clear();
     return taken;
   }
 }

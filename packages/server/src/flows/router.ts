@@ -42,6 +42,8 @@ export interface RouterOptions {
   readonly redact: (snapshot: Snapshot) => Snapshot;
   /** Who makes a request; undefined when nobody is signed in. */
   readonly identityOf: (context: object) => Promise<Identity | undefined>;
+  /** Whether an owner is a visitor whom somebody has adopted. */
+  readonly isAdopted: (owner: string) => Promise<boolean>;
   readonly report: (error: SessionsError) => void;
   readonly ownerConnections: OwnerConnections;
   /** The calls that are not answered yet. */
@@ -63,6 +65,7 @@ export function createRouter({
   now,
   redact,
   identityOf,
+  isAdopted,
   report,
   ownerConnections,
   inFlight,
@@ -86,6 +89,11 @@ export function createRouter({
   const readerOf = ({ guest }: Identity): SessionReader =>
     guest ? new GuestReader(reader, guest.session, now) : reader;
 
+  /** Fails for a visitor whom somebody has adopted. It is asked after the answer was found: what was found before the adoption stands. */
+  async function requireOwner(owner: string): Promise<void> {
+    if (await isAdopted(owner)) throw new TRPCError({ code: "UNAUTHORIZED", message: "This visitor has signed in." });
+  }
+
   async function answer<T>(work: () => Promise<T>, owner?: string): Promise<T> {
     const answering = ownerConnections.run(work, owner);
     inFlight.add(answering);
@@ -99,8 +107,19 @@ export function createRouter({
   }
 
   /** Answers one call of a request, which may have others. */
-  const answerCall = <T>(request: unknown, work: () => Promise<T>): Promise<T> =>
-    replyRateLimit.answer(request, () => answer(work));
+  const answerCall = <T>(
+    call: Call,
+    procedure: keyof typeof guestProcedures,
+    work: (identity: Identity) => Promise<T>,
+  ): Promise<T> =>
+    replyRateLimit.answer(call.ctx, () =>
+      answer(async () => {
+        const identity = await identified(call, procedure);
+        const reply = await work(identity);
+        await requireOwner(identity.owner);
+        return reply;
+      }),
+    );
 
   const iso = () => new Date(now()).toISOString();
   const eventOf = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
@@ -112,8 +131,7 @@ export function createRouter({
 
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((call): Promise<PushReply> =>
-      answerCall(call.ctx, async () => {
-        const identity = await identified(call, "push");
+      answerCall(call, "push", async (identity) => {
         const reply = await commands.push(identity, call.input, call.ctx);
         tellGuest(identity, reply.snapshots);
         return { ...reply, snapshots: reply.snapshots.map(redact) };
@@ -121,8 +139,7 @@ export function createRouter({
     ),
 
     read: t.procedure.input(readRequestSchema).query((call): Promise<ReadReply> =>
-      answerCall(call.ctx, async () => {
-        const identity = await identified(call, "read");
+      answerCall(call, "read", async (identity) => {
         const { owner } = identity;
         const snapshotsOf = (found: Snapshot | null) => (found === null ? [] : [found]);
         const read = () => readerOf(identity).read(owner, call.input.session);
@@ -133,8 +150,7 @@ export function createRouter({
     ),
 
     list: t.procedure.input(listRequestSchema).query((call): Promise<ListReply> =>
-      answerCall(call.ctx, async () => {
-        const identity = await identified(call, "list");
+      answerCall(call, "list", async (identity) => {
         const { owner } = identity;
         const list = () => readerOf(identity).list(owner, call.input);
         const reply = await reads.read(owner, call.ctx, list, ({ active, ended }) => [...active, ...ended]);
@@ -144,8 +160,7 @@ export function createRouter({
     ),
 
     receipt: t.procedure.input(receiptRequestSchema).query((call): Promise<ReceiptReply> =>
-      answerCall(call.ctx, async () => {
-        const identity = await identified(call, "receipt");
+      answerCall(call, "receipt", async (identity) => {
         const { owner } = identity;
         const { session, command } = call.input;
         const find = () => readerOf(identity).receipt(owner, session, command);
@@ -156,9 +171,8 @@ export function createRouter({
 
     // The first event of a stream, for a client that gets no events over its streams.
     changes: t.procedure.input(watchRequestSchema).query((call): Promise<WatchEvent> =>
-      answerCall(call.ctx, async () => {
+      answerCall(call, "changes", async (identity) => {
         const { known, after } = call.input;
-        const identity = await identified(call, "changes");
         const { owner } = identity;
         const { snapshots, more } = await new CatchUp({
           reader: readerOf(identity),
@@ -210,6 +224,7 @@ export function createRouter({
       reader: readerOf(identity),
       replyRateLimit,
       runInTurn: (read) => answer(() => reads.runInTurn(owner, read), owner),
+      requireOwner: () => answer(() => requireOwner(owner), owner),
       eventOf,
     });
     for await (const event of events) {

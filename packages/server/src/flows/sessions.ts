@@ -1,6 +1,9 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import { redact, SessionsError, type Snapshot } from "@sessions/core/internal";
+import { isVisitor, redact, SessionsError, type Snapshot } from "@sessions/core/internal";
+import { SessionsAdoption } from "./adoption.ts";
+import type { Adoption } from "../postgres/adoption.ts";
+import { loadAdopter } from "../postgres/owner.ts";
 import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import { boundsFrom, type Bounds } from "./configuration/bounds.ts";
 import type { Bus } from "../bus/bus.ts";
@@ -82,6 +85,8 @@ export type SessionsRouter = ReturnType<typeof createRouter>;
 export interface Sessions {
   /** Mount it: `t.router({ sessions: sessions.router })`. */
   readonly router: SessionsRouter;
+  /** Gives the sessions of a visitor to the owner who signs in: `signIns.adopts(sessions.adoption)`. */
+  readonly adoption: Adoption;
   /** Creates the tables, or brings them up to date. Many nodes may call it at once. */
   migrate(): Promise<void>;
   /**
@@ -162,13 +167,18 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     publish,
   });
   const sweeper = new Sweeper({ ...context, expiry, telemetry });
+  const isAdopted = async (owner: string) =>
+    isVisitor(owner) && (await loadAdopter(db.withSchema(schema), owner)) !== null;
+  const page = (owner: string, ids: readonly string[]) => reader.page(owner, ids);
+  const adoption = new SessionsAdoption({ database, schema, partitions, hub, bus, page, now, report });
   const relay =
     bus &&
     new Relay({
       bus,
       hub,
-      page: (owner, ids) => reader.page(owner, ids),
+      page,
       missing: (owner, { active, ended }, sinceMs) => reader.missing(owner, active, { sinceMs, ended }),
+      isAdopted,
       now,
       forget: (notice) => commands.forget(notice),
       report,
@@ -191,6 +201,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     replyRateLimit,
     now,
     redact: (snapshot) => redact(flows.get(snapshot.flow)?.flow, snapshot),
+    isAdopted,
     report: onError,
     ownerConnections,
     inFlight,
@@ -205,6 +216,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
 
   return {
     router,
+    adoption,
     migrate: () =>
       translateErrors(async () => {
         await migrate(db, schema, migrationsOf(schema));

@@ -3,6 +3,10 @@ import { PostgresDialect } from "kysely";
 import { Pool } from "pg";
 import { expect, test } from "vitest";
 import { v7 as uuidv7 } from "uuid";
+import { verify } from "../flows/verify.ts";
+import type { Tables } from "../flows/rows/tables.ts";
+import { adoptSessions, visitorNamed } from "../testing/adopting.ts";
+import { createKysely } from "./database.ts";
 import { createBank, createLedger, start, submit, TestClient } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 
@@ -108,6 +112,11 @@ test("S5: a transfer runs the same on PGlite and through a Kysely dialect", { ti
     await ada.push(start(session, "notes"), submit(session, "left", { text: "x" }));
     const { active, ended } = await ada.list();
     expect([active.length, ended.length]).toEqual([1, 2]);
+    const visitor = visitorNamed("lite");
+    const begun = await new TestClient(sessions, visitor).untilReview();
+    await adoptSessions(sessions, visitor, "ada");
+    expect(await ada.read(begun.session)).toMatchObject({ revision: 4, status: "active" });
+    expect((await verify(createKysely<Tables>(database).withSchema("sessions"))).broken).toBeNull();
   }
   await lite.close();
 });

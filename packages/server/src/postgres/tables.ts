@@ -5,6 +5,8 @@ export interface OwnerTable {
   owner_id: string;
   created_at: TimeColumn;
   revocation_epoch: Generated<number>;
+  /** The owner who has adopted this visitor. Then nothing is written for the visitor any more. */
+  adopted_by: string | null;
 }
 
 export interface DeviceTable {
@@ -28,7 +30,8 @@ export async function createOwnerTables(db: Kysely<unknown>, schema: string): Pr
     create table if not exists ${table("owner")} (
       owner_id text collate "C" primary key,
       created_at timestamptz not null,
-      revocation_epoch integer not null default 0
+      revocation_epoch integer not null default 0,
+      adopted_by text collate "C"
     )`.execute(db);
   await sql`
     create table if not exists ${table("device")} (

@@ -17,9 +17,12 @@ export async function watching(on: Sessions, owner: string) {
       wake();
     }
   })();
-  await first.promise;
+  // A stream that is refused has no first event.
+  await Promise.race([first.promise, ended]);
   return {
     seen,
+    /** Resolves when the stream has ended by itself. */
+    ended,
     /** Resolves when this revision has come. No newer one may come before it. */
     async reach(revision: number) {
       while ((seen.at(-1)?.revision ?? 0) < revision) await new Promise<void>((resolve) => (wake = resolve));

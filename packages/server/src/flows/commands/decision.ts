@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from "kysely";
-import { SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core/internal";
+import { isVisitor, SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core/internal";
 import type { Bounds } from "../configuration/bounds.ts";
 import { HandlerFailedError, runHandlers } from "./handlers.ts";
 import { judge, refusedOutcome, type JudgementContext } from "./judgement.ts";
@@ -74,7 +74,7 @@ export async function decide(
   const deciding = () =>
     context.db.transaction().execute((tx) => decideInTransaction(tx, context, owner, judgementInput, command, served));
   try {
-    return await (alwaysLocks(context, command, served) ? context.ownerTurns.run(owner, deciding) : deciding());
+    return await (alwaysLocks(context, owner, command, served) ? context.ownerTurns.run(owner, deciding) : deciding());
   } catch (error) {
     if (error instanceof RevisionConflictError) return null;
     if (error instanceof RolledBackError) return { outcome: refusedOutcome(error.refusal), stored: error.stored };
@@ -103,10 +103,12 @@ async function decideInTransaction(
   const beforeLocks = new Date(context.now()).toISOString();
   const { ownerSessions } = context.bounds;
   const isLocked =
-    alwaysLocks(context, command, served) ||
+    alwaysLocks(context, owner, command, served) ||
     (command.kind === "start" && (await hasOpenSessions(ownTx, owner, ownerSessions - NEAR_SESSIONS, beforeLocks)));
   // Always the owner before the session: two transactions that lock them in different orders would deadlock.
-  if (isLocked) await lockOwner(ownTx, owner, beforeLocks);
+  const adopter = isLocked ? await lockOwner(ownTx, owner, beforeLocks) : null;
+  // The router tells the visitor to sign in.
+  if (adopter !== null) return { outcome: refusedOutcome({ code: "not_found" }), stored: null };
   const before = await loadActive(ownTx, owner, command.session, true);
   if (before === null && command.kind !== "start") return null;
   // The time is read after the locks, so that limits count sessions in the order in which they were decided.
@@ -144,9 +146,10 @@ async function decideInTransaction(
   return { outcome: { status: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
 
-/** Whether a command needs its owner's lock, no matter how few sessions the owner has. */
-function alwaysLocks({ bounds }: DecisionContext, command: Command, served: ServedFlow): boolean {
-  return served.limits.length > 0 || (command.kind === "start" && bounds.ownerSessions <= NEAR_SESSIONS);
+/** Whether a command needs its owner's lock, no matter how few sessions the owner has. A visitor starts nothing after the adoption. */
+function alwaysLocks({ bounds }: DecisionContext, owner: string, command: Command, served: ServedFlow): boolean {
+  const startLocks = bounds.ownerSessions <= NEAR_SESSIONS || isVisitor(owner);
+  return served.limits.length > 0 || (command.kind === "start" && startLocks);
 }
 
 /** Writes a session's next revision to the right table. False when another writer came first. */

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
-import type { Device } from "@sessions/core/internal";
-import { recordDevice } from "../../postgres/owner.ts";
+import { isVisitor, type Device } from "@sessions/core/internal";
+import { lockOwner, recordDevice } from "../../postgres/owner.ts";
 import type { OwnerTables } from "../../postgres/tables.ts";
 
 /** How often the time at which a device was last seen is written, in milliseconds. */
@@ -30,7 +30,18 @@ export class DeviceSightings {
     const { db, now, ownerDevices } = this.#options;
     const key = `${device.id} ${owner}`;
     if (this.#written.get(key) === device.name) return;
-    await recordDevice(db, owner, device, new Date(now()).toISOString(), ownerDevices);
+    const at = new Date(now()).toISOString();
+    if (!isVisitor(owner)) await recordDevice(db, owner, device, at, ownerDevices);
+    else await this.#recordUnlessAdopted(owner, device, at);
     this.#written.set(key, device.name);
+  }
+
+  /** The devices of a visitor move once, with the adoption. */
+  async #recordUnlessAdopted(visitor: string, device: Device, at: string): Promise<void> {
+    const { db, ownerDevices } = this.#options;
+    await db.transaction().execute(async (tx) => {
+      const adopter = await lockOwner(tx, visitor, at);
+      if (adopter === null) await recordDevice(tx, visitor, device, at, ownerDevices);
+    });
   }
 }

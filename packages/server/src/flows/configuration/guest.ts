@@ -23,6 +23,8 @@ export const guestChanges: Readonly<Record<GuestChange, "allowed" | "refused">> 
   submit: "allowed",
   confirm: "refused",
   end: "refused",
+  // No command does it.
+  adopt: "refused",
 };
 
 /** The refusal of a change that a guest may not make; null if they may. */

@@ -17,8 +17,11 @@ export interface Guest {
 export interface Identity {
   /** An opaque id of the person or account: a text of 1 to 200 characters. */
   readonly owner: string;
-  /** When the person last proved who they are, in milliseconds since 1970. Steps with `fresh` or `level` need it. */
-  readonly provedAt?: number | undefined;
+  /**
+   * When the person last proved who they are, in milliseconds since 1970; null for a visitor, who never did. Steps with
+   * `fresh` or `level` need it.
+   */
+  readonly provedAt?: number | null | undefined;
   /** How surely they proved it. Steps with `level` need it. */
   readonly level?: AssuranceLevel | undefined;
   /**
@@ -69,7 +72,8 @@ function checkedIdentity(identified: IdentifyResult): Identity | undefined {
   if (typeof owner !== "string" || owner === "" || owner.length > 200 || !toStorableJson(owner).ok) {
     throw invalid("{ owner }, a text of 1 to 200 characters");
   }
-  if (provedAt !== undefined && !Number.isFinite(provedAt)) throw invalid("`provedAt` in milliseconds since 1970");
+  if (provedAt !== undefined && provedAt !== null && !Number.isFinite(provedAt))
+    throw invalid("`provedAt` in milliseconds since 1970");
   if (level !== undefined && !assuranceLevels.includes(level)) throw invalid("`level` as one of aal1, aal2 and aal3");
   if (onEnded !== undefined && typeof onEnded !== "function") throw invalid("`onEnded` as a function");
   // A guest that cannot be told from the owner must not be taken for the owner.

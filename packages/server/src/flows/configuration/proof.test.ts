@@ -17,6 +17,7 @@ const transfer = defineFlow({
     review: step({ input, confirm: true, fresh: "12h" }),
     close: step({ input, confirm: true, fresh: "5m", level: "aal2" }),
     plain: step({ input, confirm: true }),
+    signed: step({ input, confirm: true, level: "aal1" }),
   },
   fresh: {
     review: (data) => {
@@ -98,4 +99,13 @@ test("a function of the data that throws, or returns no duration, is named, and 
     throw new Error("secret");
   });
   expect(throwing).toThrow("flow_invalid: Flow f: `fresh` of step a threw.");
+});
+
+test("a visitor, who never proved anything, is asked to sign in at every step that asks for a proof", () => {
+  const visitor = { provedAt: null };
+  expect(refusal("plain", visitor)).toBeNull();
+  expect(refusal("signed", visitor)).toEqual({ code: "sign_in_again", step: "signed", level: "aal1" });
+  expect(refusal("review", visitor, 100_001)).toEqual({ code: "sign_in_again", step: "review", freshMs: 300_000 });
+  // The flow asks for nothing with these data.
+  expect(refusal("review", visitor, 100_000)).toBeNull();
 });

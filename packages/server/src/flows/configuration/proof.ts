@@ -56,10 +56,12 @@ export function proofRefusal(
   if (!asksForProof(flow, name)) return null;
   if (provedAt === undefined) throw untold(flow, name, "`provedAt`");
   const required = requiredProof(flow, name, session);
+  const refusal: Refusal = { code: "sign_in_again", step: name, ...required };
+  if (provedAt === null) return required.freshMs === undefined && required.level === undefined ? null : refusal;
   if (required.level !== undefined && level === undefined) throw untold(flow, name, "`level`");
   const isFresh = required.freshMs === undefined || nowMs - provedAt <= required.freshMs;
   const isSure = assuranceLevels.indexOf(required.level ?? "aal1") <= assuranceLevels.indexOf(level ?? "aal1");
-  return isFresh && isSure ? null : { code: "sign_in_again", step: name, ...required };
+  return isFresh && isSure ? null : refusal;
 }
 
 /** Whether a step may ask for a proof, whatever the data. */

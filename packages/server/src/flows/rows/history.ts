@@ -16,19 +16,29 @@ export function historySelection({ number, hash, body, text }: HistoryEntry) {
   ] as const;
 }
 
-export async function insertHistoryEntry(db: Kysely<Tables>, owner: string, entry: HistoryEntry): Promise<void> {
-  const { number, hash, body, text } = entry;
+export function insertHistoryEntry(db: Kysely<Tables>, owner: string, entry: HistoryEntry): Promise<void> {
+  return insertHistoryEntries(db, owner, [entry]);
+}
+
+/** Inserts entries of different sessions. */
+export async function insertHistoryEntries(
+  db: Kysely<Tables>,
+  owner: string,
+  entries: readonly HistoryEntry[],
+): Promise<void> {
   await db
     .insertInto("session_event")
-    .values({
-      owner_id: owner,
-      session_id: body.session,
-      entry: number,
-      revision: body.revision,
-      at: time(body.at),
-      body: json(text),
-      hash: bytes(hash),
-    })
+    .values(
+      entries.map(({ number, hash, body, text }) => ({
+        owner_id: owner,
+        session_id: body.session,
+        entry: number,
+        revision: body.revision,
+        at: time(body.at),
+        body: json(text),
+        hash: bytes(hash),
+      })),
+    )
     .execute();
 }
 

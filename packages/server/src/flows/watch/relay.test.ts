@@ -11,6 +11,7 @@ afterEach(() => void vi.useRealTimers());
 const snapshot = { id: "s", revision: 2, status: "active" } as Snapshot;
 
 interface Looking {
+  readonly isAdopted: (owner: string) => Promise<boolean>;
   readonly missing: (owner: string) => Promise<readonly string[]>;
   readonly page: (
     owner: string,
@@ -32,6 +33,7 @@ function relaying(looking: Partial<Looking> = {}) {
     bus,
     hub,
     now: Date.now,
+    isAdopted: () => Promise.resolve(false),
     missing: () => Promise.resolve([]),
     page: () => Promise.resolve({ snapshots: [], rest: [] }),
     forget: () => {},
@@ -94,5 +96,17 @@ test("a database that is away costs a few look-ups, not one for each owner", asy
   for (let index = 0; index < 1_000; index += 1) hub.join(`owner ${index}`);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(reported.length).toBeLessThan(10);
+  await relay.close();
+});
+
+test("S20: the streams of a visitor end when another node tells of the adoption, or when they are looked up", async () => {
+  const adopters = new Set<string>();
+  const { relay, hub, listener } = relaying({ isAdopted: (owner) => Promise.resolve(adopters.has(owner)) });
+  const [told, found] = [hub.join("visitor-told"), hub.join("visitor-found")];
+  listener.onNotices([{ kind: "adopted", owner: "visitor-told" }]);
+  expect([told.closed, found.closed]).toEqual([true, false]);
+  adopters.add("visitor-found");
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(found.closed).toBe(true);
   await relay.close();
 });

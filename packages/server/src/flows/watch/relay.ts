@@ -24,6 +24,8 @@ export interface RelayOptions {
   ) => Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }>;
   /** The ids of the sessions that watchers with these revisions lack now, and of those that have ended since `sinceMs`. */
   readonly missing: (owner: string, sent: SentRevisions, sinceMs: number) => Promise<readonly string[]>;
+  /** Whether a watched owner is a visitor whom somebody has adopted. */
+  readonly isAdopted: (owner: string) => Promise<boolean>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Another node may have changed a session: the cache drops it. Undefined: it drops all sessions. */
@@ -76,6 +78,7 @@ export class Relay {
   #hear(notices: readonly Notice[]): void {
     const { hub, forget } = this.#options;
     for (const notice of notices) {
+      if (notice.kind === "adopted") hub.end(notice.owner);
       if (notice.kind !== "session") continue;
       forget(notice);
       if (!hub.isNeeded(notice.owner, notice.session, notice.revision)) continue;
@@ -120,7 +123,7 @@ export class Relay {
   }
 
   async #lookUpAll(): Promise<void> {
-    const { hub, missing, now, report } = this.#options;
+    const { hub, missing, isAdopted, now, report } = this.#options;
     const looked = this.#lastLookUpMs;
     const nowMs = now();
     const before = this.#failedSinceMs;
@@ -132,6 +135,7 @@ export class Relay {
       const sinceMs = before.get(owner) ?? looked;
       if (this.#closed || failures >= MAX_FAILURES) return void behind.set(owner, sinceMs);
       try {
+        if (await isAdopted(owner)) return hub.end(owner);
         await this.#publishNewest(owner, await missing(owner, hub.sentRevisions(owner), sinceMs - LATE_MS));
         failures = 0;
       } catch (error) {

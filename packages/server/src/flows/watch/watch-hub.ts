@@ -86,6 +86,11 @@ export class WatchHub {
     return this.#size;
   }
 
+  /** Ends all streams of an owner. Those that begin later go on. */
+  end(owner: string): void {
+    for (const inbox of this.#watchers.get(owner)?.inboxes ?? []) inbox.close();
+  }
+
   /** Ends all streams, and those that begin later. */
   close(): void {
     this.#closed = true;

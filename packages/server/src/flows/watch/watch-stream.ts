@@ -22,6 +22,8 @@ export interface WatchStreamOptions<Event> {
   readonly replyRateLimit: ReplyRateLimit;
   /** Runs a read when it is the owner's turn. */
   readonly runInTurn: RunInTurn;
+  /** Fails if the owner may see nothing any more. Called once the stream is attached. */
+  readonly requireOwner: () => Promise<void>;
   readonly eventOf: (snapshots: readonly Snapshot[], more: boolean) => Event;
 }
 
@@ -36,6 +38,7 @@ export async function* streamEvents<Event>({
   reader,
   replyRateLimit,
   runInTurn,
+  requireOwner,
   eventOf,
 }: WatchStreamOptions<Event>): AsyncGenerator<Event, void, undefined> {
   // Attached before the first read: a change that is committed meanwhile waits in the inbox.
@@ -53,6 +56,7 @@ export async function* streamEvents<Event>({
     return eventOf(snapshots, more);
   };
   try {
+    await requireOwner();
     // The first event is sent at once, even if it is empty: it shows that the stream is open. A page is read after the
     // host has taken the page before it, so a client that does not read costs one page of memory.
     const catchUp = new CatchUp({ reader, owner, known, after, runListing: runInTurn, runRead: runInTurn });

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core/internal";
 import type { Bus, BusListener, DatabaseKind } from "../../index.ts";
+import { adoptSessions, visitorNamed } from "../adopting.ts";
 import { cancel, createBank, draft, start, submit, TestClient } from "../bank.ts";
 
 export interface EveryStatementOptions {
@@ -60,6 +61,13 @@ export async function sendEveryStatement(
     listener?.onNotices([note, session].map((id) => ({ kind: "session", owner, session: id, revision: 1_000 })));
     controller.abort();
   }
+
+  const visitor = visitorNamed(`${owner} ${databaseKind}`);
+  const stranger = new TestClient(node, visitor);
+  await stranger.untilReview();
+  const left = uuidv7();
+  await stranger.push(start(left, "notes"), cancel(left));
+  await adoptSessions(node, visitor, owner);
 
   nowMs += 4 * 86_400_000;
   await ada.list();

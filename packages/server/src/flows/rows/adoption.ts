@@ -1,0 +1,224 @@
+import { sql, type Transaction } from "kysely";
+import type { Device } from "@sessions/core/internal";
+import type { AdoptedVisitor } from "../../postgres/adoption.ts";
+import { chainHash } from "../../postgres/chain-hash.ts";
+import { bytesFromHex, hexFromBytes, json } from "../../postgres/values.ts";
+import { insertHistoryEntries } from "./history.ts";
+import { revisionFromRow, revisionSelection, type SessionRevision } from "./row.ts";
+import type { HistoryBody, HistoryEntry } from "./stored-session.ts";
+import type { Tables } from "./tables.ts";
+
+// All rows of a visitor, given to an owner. Owners are on different shards of a distributed Postgres, so a row is inserted
+// for the owner and then deleted: no row changes its owner. Only the ids, hashes and devices of sessions leave the database.
+
+/** How many sessions one statement moves. */
+const BATCH_SIZE = 200;
+
+const FIRST_ID = "00000000-0000-0000-0000-000000000000";
+
+const shared = ["id", "flow", "version", "state", "receipts"] as const;
+
+/**
+ * Moves the active sessions, each to its next revision, with an entry in its history. Gives their revisions. It waits for
+ * writers that have a session's row; those that come later do not find it.
+ */
+export async function moveActive(
+  tx: Transaction<Tables>,
+  adopted: AdoptedVisitor & { readonly at: string },
+): Promise<readonly SessionRevision[]> {
+  const { visitor, owner } = adopted;
+  const moved: SessionRevision[] = [];
+  for (let after = FIRST_ID; ;) {
+    const rows = await tx
+      .selectFrom("session")
+      .select([
+        ...revisionSelection,
+        "entry",
+        sql<string>`encode(hash, 'hex')`.as("hashbytes"),
+        sql<string>`(state -> 'device')::text`.as("device"),
+      ])
+      .where("owner_id", "=", visitor)
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(BATCH_SIZE)
+      .forUpdate()
+      .execute();
+    const ids = await withoutTaken(
+      tx,
+      owner,
+      rows.map(({ session }) => session),
+    );
+    const entries = rows.filter(({ session }) => ids.includes(session)).map((row) => adoptedEntry(row, adopted));
+    if (entries.length > 0) {
+      await insertMovedActive(tx, adopted, entries);
+      await moveHistory(tx, adopted, ids);
+      await insertHistoryEntries(tx, owner, entries);
+      await tx.deleteFrom("session").where("owner_id", "=", visitor).where("id", "in", ids).execute();
+      moved.push(...entries.map(({ body }) => ({ id: body.session, revision: body.revision })));
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < BATCH_SIZE) return moved;
+    after = last.session;
+  }
+}
+
+/** Moves the ended sessions as they are: their histories have ended too. The active ones are moved first, because they may end meanwhile. */
+export async function moveEnded(tx: Transaction<Tables>, adopted: AdoptedVisitor): Promise<void> {
+  const { visitor, owner } = adopted;
+  for (let after = FIRST_ID; ;) {
+    const rows = await tx
+      .selectFrom("session_archive")
+      .select(revisionSelection)
+      .where("owner_id", "=", visitor)
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(BATCH_SIZE)
+      .execute();
+    const found = rows.map((row) => revisionFromRow(row).id);
+    const ids = await withoutTaken(tx, owner, found);
+    if (ids.length > 0) {
+      const columns = [...shared, "revision", "entry", "hash", "status", "ended_at"] as const;
+      await tx
+        .insertInto("session_archive")
+        .columns(["owner_id", ...columns])
+        .expression((from) =>
+          from
+            .selectFrom("session_archive")
+            .select([ownerLiteral(owner), ...columns])
+            .where("owner_id", "=", visitor)
+            .where("id", "in", ids),
+        )
+        .execute();
+      await moveHistory(tx, adopted, ids);
+      await tx.deleteFrom("session_archive").where("owner_id", "=", visitor).where("id", "in", ids).execute();
+    }
+    const last = found.at(-1);
+    if (last === undefined || rows.length < BATCH_SIZE) return;
+    after = last;
+  }
+}
+
+/** Moves the devices. One that the owner has already stays as the owner's. */
+export async function moveDevices(tx: Transaction<Tables>, { visitor, owner }: AdoptedVisitor): Promise<void> {
+  const columns = ["id", "name", "first_seen_at", "last_seen_at"] as const;
+  await tx
+    .insertInto("device")
+    .columns(["owner_id", ...columns])
+    .expression((from) =>
+      from
+        .selectFrom("device")
+        .select([ownerLiteral(owner), ...columns])
+        .where("owner_id", "=", visitor),
+    )
+    .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing())
+    .execute();
+  await tx.deleteFrom("device").where("owner_id", "=", visitor).execute();
+}
+
+const ownerLiteral = (owner: string) => sql<string>`${owner}::text`.as("owner_id");
+
+/**
+ * The ids that the owner has no session of. Only somebody who knows an owner's id of a session can choose the same one for
+ * a visitor's: such a session stays the visitor's, where nobody finds it, and the owner's stays as it is.
+ */
+async function withoutTaken(
+  tx: Transaction<Tables>,
+  owner: string,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  if (ids.length === 0) return [];
+  const taken = new Set<string>();
+  for (const table of ["session", "session_archive"] as const) {
+    const rows = await tx
+      .selectFrom(table)
+      .select(revisionSelection)
+      .where("owner_id", "=", owner)
+      .where("id", "in", ids)
+      .execute();
+    for (const { session } of rows) taken.add(session);
+  }
+  return ids.filter((id) => !taken.has(id));
+}
+
+interface LockedRow {
+  readonly session: string;
+  readonly revision: number;
+  readonly entry: number;
+  readonly hashbytes: string;
+  readonly device: string;
+}
+
+function adoptedEntry(
+  { session, revision, entry, hashbytes, device }: LockedRow,
+  { visitor, at }: AdoptedVisitor & { readonly at: string },
+): HistoryEntry {
+  const number = Number(entry) + 1;
+  const body: HistoryBody = {
+    session,
+    entry: number,
+    revision: Number(revision) + 1,
+    command: null,
+    at,
+    device: JSON.parse(device) as Device,
+    change: { kind: "adopt", from: visitor },
+    output: null,
+    result: null,
+  };
+  const text = JSON.stringify(body);
+  return { number, hash: chainHash(bytesFromHex(hashbytes), text), body, text };
+}
+
+async function insertMovedActive(
+  tx: Transaction<Tables>,
+  { visitor, owner }: AdoptedVisitor,
+  entries: readonly HistoryEntry[],
+): Promise<void> {
+  const given = entries.map(({ number, hash, body: { session, revision } }) => ({
+    given_id: session,
+    given_revision: revision,
+    given_entry: number,
+    given_hash: hexFromBytes(hash),
+  }));
+  const recordset = sql<(typeof given)[number]>`json_to_recordset(${json(JSON.stringify(given))})`.as<"given">(
+    sql`given (given_id uuid, given_revision integer, given_entry integer, given_hash text)`,
+  );
+  await tx
+    .insertInto("session")
+    .columns(["owner_id", ...shared, "expires_at", "expires_bucket", "revision", "entry", "hash"])
+    .expression((from) =>
+      from
+        .selectFrom("session")
+        .innerJoin(recordset, "given.given_id", "session.id")
+        .select([
+          ownerLiteral(owner),
+          ...shared,
+          "expires_at",
+          "expires_bucket",
+          "given_revision as revision",
+          "given_entry as entry",
+          sql<string>`decode(given_hash, 'hex')`.as("hash"),
+        ])
+        .where("owner_id", "=", visitor),
+    )
+    .execute();
+}
+
+async function moveHistory(
+  tx: Transaction<Tables>,
+  { visitor, owner }: AdoptedVisitor,
+  sessions: readonly string[],
+): Promise<void> {
+  const columns = ["session_id", "entry", "revision", "at", "body", "hash"] as const;
+  await tx
+    .insertInto("session_event")
+    .columns(["owner_id", ...columns])
+    .expression((from) =>
+      from
+        .selectFrom("session_event")
+        .select([ownerLiteral(owner), ...columns])
+        .where("owner_id", "=", visitor)
+        .where("session_id", "in", sessions),
+    )
+    .execute();
+  await tx.deleteFrom("session_event").where("owner_id", "=", visitor).where("session_id", "in", sessions).execute();
+}
