@@ -1,6 +1,6 @@
 import type { Page } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
-import { TcpProxy } from "../../packages/server/src/testing/tcp-proxy.ts";
+import { TcpProxy } from "../../packages/server/src/testing/connections/tcp-proxy.ts";
 import { openProfile } from "./testing/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
 

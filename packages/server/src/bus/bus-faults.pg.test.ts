@@ -6,7 +6,7 @@ import { createBank, draft, start, submit, TestClient } from "../testing/bank.ts
 import { duplicatingBus } from "../testing/bus/duplicating-bus.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { Random } from "../testing/random.ts";
-import { proxied, type TcpProxy } from "../testing/tcp-proxy.ts";
+import { proxied, type TcpProxy } from "../testing/connections/tcp-proxy.ts";
 import { watching } from "../testing/watcher.ts";
 
 interface Node {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SessionsError } from "@sessions/core/internal";
 import { freshDatabase } from "../testing/postgres.ts";
 import { testKeeper } from "../testing/sign-ins.ts";
-import { proxied } from "../testing/tcp-proxy.ts";
+import { proxied } from "../testing/connections/tcp-proxy.ts";
 import { Browser } from "../testing/visits/browser.ts";
 import { hosts } from "../testing/visits/hosts.ts";
 import { createSignIns } from "./create-sign-ins.ts";

@@ -22,7 +22,7 @@ import {
   type Sessions,
   type SessionsOptions,
 } from "../index.ts";
-import { directUrls } from "./direct-url.ts";
+import { directUrls } from "./connections/direct-url.ts";
 
 declare module "../flows/configuration/served-flow.ts" {
   interface ApplicationTables {

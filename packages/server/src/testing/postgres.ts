@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Client, Pool } from "pg";
 import { afterAll, inject } from "vitest";
-import { directUrls } from "./direct-url.ts";
-import { startPgbouncer } from "./pgbouncer.ts";
+import { directUrls } from "./connections/direct-url.ts";
+import { startPgbouncer } from "./connections/pgbouncer.ts";
 
 /** An empty database that no other test file sees. */
 export interface FreshDatabase {

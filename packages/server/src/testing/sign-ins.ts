@@ -3,7 +3,7 @@ import { createSignInKeeper, type SignInKeeperOptions } from "../sign-in/keeper/
 import type { LiveSignIn, NewSignIn, SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { lifetimeOf } from "../sign-in/lifetime.ts";
 import type { Token } from "../sign-in/token/token.ts";
-import { directUrls } from "./direct-url.ts";
+import { directUrls } from "./connections/direct-url.ts";
 
 /** The keeper of one node, with what tests usually want. A fault in the background fails the test that looks at it. */
 export function testKeeper(

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
 import { createSessions, maxCompletions, maxOpenSessions, serve, type Limit } from "../../index.ts";
 import { cancel, createBank, start, submit, TestClient } from "../../testing/bank.ts";
-import { directUrls } from "../../testing/direct-url.ts";
+import { directUrls } from "../../testing/connections/direct-url.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool } = await freshDatabase();

@@ -2,8 +2,8 @@ import { PostgresJSDialect } from "kysely-postgres-js";
 import { Pool } from "pg";
 import postgres from "postgres";
 import { describe, expect, test } from "vitest";
-import { directUrls } from "../../testing/direct-url.ts";
-import { pgbouncerVersion } from "../../testing/pgbouncer.ts";
+import { directUrls } from "../../testing/connections/direct-url.ts";
+import { pgbouncerVersion } from "../../testing/connections/pgbouncer.ts";
 
 // The core of the suite once more, with pools that reach Postgres through a PgBouncer in transaction mode.
 const version = pgbouncerVersion();

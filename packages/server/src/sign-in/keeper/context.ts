@@ -4,8 +4,8 @@ import type { DatabaseKind } from "../../postgres/database.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import type { Lifetime } from "../lifetime.ts";
 import type { SignInTables } from "../rows/tables.ts";
-import type { KnownChanges } from "./known-changes.ts";
-import type { SignInCache } from "./sign-in-cache.ts";
+import type { KnownChanges } from "./cache/known-changes.ts";
+import type { SignInCache } from "./cache/sign-in-cache.ts";
 import type { KnownPartitions } from "./known-partitions.ts";
 
 /** The most sign-ins that an owner may have, and what happens when one more begins. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { postgresBus } from "../../bus/postgres-bus.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
-import { proxied } from "../../testing/tcp-proxy.ts";
+import { proxied } from "../../testing/connections/tcp-proxy.ts";
 import { lifetimeOf } from "../lifetime.ts";
 import { OVERLAP_MS } from "../token/rotation.ts";
 import type { Token } from "../token/token.ts";

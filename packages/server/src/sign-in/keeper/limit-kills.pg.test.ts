@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { cuttingPool } from "../../testing/cutting-pool.ts";
+import { cuttingPool } from "../../testing/connections/cutting-pool.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { countRows, testKeeper } from "../../testing/sign-ins.ts";
 import type { SignInLimit } from "./context.ts";

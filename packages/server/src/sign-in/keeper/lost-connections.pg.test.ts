@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cuttingPool } from "../../testing/cutting-pool.ts";
+import { cuttingPool } from "../../testing/connections/cutting-pool.ts";
 import { countRows, signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 

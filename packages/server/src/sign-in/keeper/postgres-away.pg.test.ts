@@ -2,7 +2,7 @@ import { Pool } from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
-import { TcpProxy } from "../../testing/tcp-proxy.ts";
+import { TcpProxy } from "../../testing/connections/tcp-proxy.ts";
 
 const LEASE_MS = 10_000;
 

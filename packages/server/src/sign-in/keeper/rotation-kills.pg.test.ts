@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Random } from "../../testing/random.ts";
 import { startPostgres } from "../../testing/postgres-server.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
-import { proxied } from "../../testing/tcp-proxy.ts";
+import { proxied } from "../../testing/connections/tcp-proxy.ts";
 import { lifetimeOf } from "../lifetime.ts";
 import { OVERLAP_MS } from "../token/rotation.ts";
 import type { Token } from "../token/token.ts";

@@ -1,14 +1,14 @@
 import type { Transaction } from "kysely";
-import { lockOwner } from "../../postgres/owner.ts";
-import { archiveSignIn } from "../rows/archive.ts";
-import { loadEpoch } from "../rows/epoch.ts";
-import { loadLive, lockAllLive, type SignInKey } from "../rows/live.ts";
-import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
-import type { EndReason, SignInTables } from "../rows/tables.ts";
-import type { Invalidations } from "./invalidations.ts";
-import type { KeeperContext } from "./context.ts";
-import { deadlineOf } from "./summary.ts";
-import { transactWithRetries } from "./transaction.ts";
+import { lockOwner } from "../../../postgres/owner.ts";
+import { archiveSignIn } from "../../rows/archive.ts";
+import { loadEpoch } from "../../rows/epoch.ts";
+import { loadLive, lockAllLive, type SignInKey } from "../../rows/live.ts";
+import type { ChainedSignIn } from "../../rows/stored-sign-in.ts";
+import type { EndReason, SignInTables } from "../../rows/tables.ts";
+import type { Invalidations } from "../cache/invalidations.ts";
+import type { KeeperContext } from "../context.ts";
+import { deadlineOf } from "../summary.ts";
+import { transactWithRetries } from "../transaction.ts";
 
 /** Why and when a sign-in ends. */
 export interface EndDetails {

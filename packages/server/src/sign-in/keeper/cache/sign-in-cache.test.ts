@@ -3,10 +3,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rotationFromBytes, rotationToBytes } from "../rows/rotation-bytes.ts";
-import type { StoredSignIn } from "../rows/stored-sign-in.ts";
-import { createRotation, type RotationState } from "../token/rotation.ts";
-import { bytesOfUuid } from "./public-id.ts";
+import { rotationFromBytes, rotationToBytes } from "../../rows/rotation-bytes.ts";
+import type { StoredSignIn } from "../../rows/stored-sign-in.ts";
+import { createRotation, type RotationState } from "../../token/rotation.ts";
+import { bytesOfUuid } from "../public-id.ts";
 import { SignInCache } from "./sign-in-cache.ts";
 
 const bytes = (length: number) =>

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
-import { rotationFromBytes, rotationToBytes } from "../rows/rotation-bytes.ts";
-import type { StoredSignIn } from "../rows/stored-sign-in.ts";
-import { bytesOfUuid, uuidOf } from "./public-id.ts";
+import { rotationFromBytes, rotationToBytes } from "../../rows/rotation-bytes.ts";
+import type { StoredSignIn } from "../../rows/stored-sign-in.ts";
+import { bytesOfUuid, uuidOf } from "../public-id.ts";
 
 /** A live sign-in, and when its row was read, by the clock that never goes back. */
 export interface CachedSignIn {

@@ -1,15 +1,15 @@
 import type { Transaction } from "kysely";
-import { forEachConcurrently } from "../../concurrency.ts";
-import { raiseEpoch, raiseEpochOfEverybody } from "../rows/epoch.ts";
-import { listOwnersBefore, loadLive, lockAllLive, type SignInKey } from "../rows/live.ts";
-import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
-import type { EndReason, SignInTables } from "../rows/tables.ts";
-import { judgeToken } from "../token/rotation.ts";
-import type { Token } from "../token/token.ts";
+import { forEachConcurrently } from "../../../concurrency.ts";
+import { raiseEpoch, raiseEpochOfEverybody } from "../../rows/epoch.ts";
+import { listOwnersBefore, loadLive, lockAllLive, type SignInKey } from "../../rows/live.ts";
+import type { ChainedSignIn } from "../../rows/stored-sign-in.ts";
+import type { EndReason, SignInTables } from "../../rows/tables.ts";
+import { judgeToken } from "../../token/rotation.ts";
+import type { Token } from "../../token/token.ts";
 import type { Archiver } from "./archiver.ts";
-import type { Invalidations } from "./invalidations.ts";
-import type { KeeperContext } from "./context.ts";
-import { inOwnerTurn, transactWithRetries } from "./transaction.ts";
+import type { Invalidations } from "../cache/invalidations.ts";
+import type { KeeperContext } from "../context.ts";
+import { inOwnerTurn, transactWithRetries } from "../transaction.ts";
 
 /** How many owners are looked up at a time, and worked on at once, when everybody's sign-ins end. */
 const OWNERS_PAGE = 500;

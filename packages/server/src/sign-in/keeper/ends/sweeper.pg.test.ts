@@ -1,10 +1,10 @@
 import { beforeAll, expect, test } from "vitest";
-import { createKysely } from "../../postgres/database.ts";
-import { freshDatabase } from "../../testing/postgres.ts";
-import { countRows, signIn, testKeeper } from "../../testing/sign-ins.ts";
-import { lifetimeOf } from "../lifetime.ts";
-import { firstBrokenEntry, loadSignInHistory } from "../rows/history.ts";
-import type { SignInTables } from "../rows/tables.ts";
+import { createKysely } from "../../../postgres/database.ts";
+import { freshDatabase } from "../../../testing/postgres.ts";
+import { countRows, signIn, testKeeper } from "../../../testing/sign-ins.ts";
+import { lifetimeOf } from "../../lifetime.ts";
+import { firstBrokenEntry, loadSignInHistory } from "../../rows/history.ts";
+import type { SignInTables } from "../../rows/tables.ts";
 
 const { pool } = await freshDatabase();
 const db = createKysely<SignInTables>(pool).withSchema("sessions");

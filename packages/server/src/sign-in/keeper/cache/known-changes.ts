@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { StoredSignIn } from "../rows/stored-sign-in.ts";
+import type { StoredSignIn } from "../../rows/stored-sign-in.ts";
 
 /** How many changes are remembered. A read that began before a change ends within seconds. */
 const MAX_CHANGES = 50_000;

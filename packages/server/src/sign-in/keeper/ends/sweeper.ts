@@ -1,10 +1,10 @@
 import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
-import { isDataError } from "../../postgres/errors.ts";
-import type { SweepOptions } from "../../repeated-sweeps.ts";
-import { listDue, listOutOfBucket, moveBucket, type SignInKey } from "../rows/live.ts";
-import type { SignInTables } from "../rows/tables.ts";
-import type { KeeperContext } from "./context.ts";
+import { isDataError } from "../../../postgres/errors.ts";
+import type { SweepOptions } from "../../../repeated-sweeps.ts";
+import { listDue, listOutOfBucket, moveBucket, type SignInKey } from "../../rows/live.ts";
+import type { SignInTables } from "../../rows/tables.ts";
+import type { KeeperContext } from "../context.ts";
 import type { SignInEnder } from "./sign-in-ender.ts";
 
 /** How many rows are looked up at a time. */
