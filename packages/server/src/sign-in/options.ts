@@ -151,7 +151,7 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const { now = Date.now, onError: report = logFault } = options;
   const locate = placeOf(options.locate, report);
   const decide = options.signal && decisionOf(options.signal, report);
-  const sealing = options.seal && sealingOf(options.seal);
+  const sealing = options.seal && sealingOf(options.seal, `${schema} ${cookieName}`);
   const times = { lifetime, rotateMs, revokeFreshMs, leaseMs };
   return {
     data,
@@ -196,9 +196,9 @@ function placeOf(
   };
 }
 
-function sealingOf({ keys, trustMs }: NonNullable<SignInsOptions["seal"]>): Sealing {
+function sealingOf({ keys, trustMs }: NonNullable<SignInsOptions["seal"]>, realm: string): Sealing {
   requireWhole("seal.trustMs", trustMs, 1, MAX_TRUST_MS);
-  return { seal: new Seal({ keys, trustMs }), trustMs };
+  return { seal: new Seal({ keys, trustMs, realm }), trustMs };
 }
 
 /** A decision that fails lets the person go on, and is told. */

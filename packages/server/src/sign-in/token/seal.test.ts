@@ -28,7 +28,7 @@ const facts: SealedFacts = {
   csrf: "csrf",
 };
 
-const sealOf = (...keys: number[]) => new Seal({ keys: keys.map(keyOf), trustMs: TRUST_MS });
+const sealOf = (...keys: number[]) => new Seal({ keys: keys.map(keyOf), trustMs: TRUST_MS, realm: "sessions sign-in" });
 const seal = sealOf(1);
 
 test("a sealed copy opens beside its token, and says when it was sealed", () => {
@@ -110,17 +110,17 @@ test.each<readonly [keys: readonly (string | undefined)[], says: RegExp]>([
   [[`${keyOf(1)}=`], /`seal\.keys\[0\]`/],
   [["00".repeat(32)], /`seal\.keys\[0\]`/],
 ])("a list of keys with a bad one is refused by its place: %j", (keys, says) => {
-  const make = () => new Seal({ keys, trustMs: TRUST_MS });
+  const make = () => new Seal({ keys, trustMs: TRUST_MS, realm: "sessions sign-in" });
   expect(make).toThrow(says);
   expect(make).toThrow(/^configuration_invalid: .*randomBytes/);
   for (const key of keys) if (key) expect(make).not.toThrow(key);
 });
 
 test("the command in the message makes a key", () => {
-  const message = catchMessage(() => new Seal({ keys: [], trustMs: TRUST_MS }));
+  const message = catchMessage(() => new Seal({ keys: [], trustMs: TRUST_MS, realm: "sessions sign-in" }));
   const [, script] = /node -p "(.*)"$/.exec(message)!;
   const key = execFileSync(process.execPath, ["-p", script!], { encoding: "utf8" }).trim();
-  expect(() => new Seal({ keys: [key], trustMs: TRUST_MS })).not.toThrow();
+  expect(() => new Seal({ keys: [key], trustMs: TRUST_MS, realm: "sessions sign-in" })).not.toThrow();
 });
 
 function catchMessage(run: () => unknown): string {

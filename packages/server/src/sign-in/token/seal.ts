@@ -20,6 +20,8 @@ export interface SealOptions {
   readonly keys: readonly (string | undefined)[];
   /** How long a sealed copy is believed. */
   readonly trustMs: number;
+  /** Names the sign-ins of which copies are sealed. A copy of others is worth nothing, under the same keys too. */
+  readonly realm: string;
   readonly random?: (bytes: number) => Uint8Array;
 }
 
@@ -50,10 +52,11 @@ const CLOCK_OFF_MS = 5_000;
 export class Seal {
   readonly #keys: readonly Buffer[];
   readonly #trustMs: number;
+  readonly #realm: string;
   readonly #random: (bytes: number) => Uint8Array;
 
   /** @throws {SessionsError} `configuration_invalid`, which names the key by its place and never shows it. */
-  constructor({ keys, trustMs, random = randomBytes }: SealOptions) {
+  constructor({ keys, trustMs, realm, random = randomBytes }: SealOptions) {
     if (keys.length === 0) throw new SessionsError("configuration_invalid", `\`seal.keys\` is empty. ${MAKE_ONE}`);
     this.#keys = keys.map((key, index) => {
       const bytes = typeof key === "string" ? bytesOf(key, KEY_BYTES) : undefined;
@@ -64,12 +67,13 @@ export class Seal {
       );
     });
     this.#trustMs = trustMs;
+    this.#realm = realm;
     this.#random = random;
   }
 
   seal(facts: SealedFacts, token: Token, nowMs: number): string {
     const iv = this.#random(IV_BYTES);
-    const cipher = createCipheriv(CIPHER, keyFor(this.#keys[0]!, token), iv, { authTagLength: TAG_BYTES });
+    const cipher = createCipheriv(CIPHER, this.#keyFor(this.#keys[0]!, token), iv, { authTagLength: TAG_BYTES });
     cipher.setAAD(boundTo(token));
     const sealed = Buffer.concat([cipher.update(textOf(facts, nowMs), "utf8"), cipher.final()]);
     return base64url(Buffer.concat([iv, sealed, cipher.getAuthTag()]));
@@ -80,7 +84,7 @@ export class Seal {
     const bytes = text.length > MAX_LENGTH ? undefined : bytesOf(text);
     if (!bytes || bytes.length <= IV_BYTES + TAG_BYTES) return undefined;
     for (const key of this.#keys) {
-      const opened = decrypted(bytes, keyFor(key, token), token);
+      const opened = decrypted(bytes, this.#keyFor(key, token), token);
       if (opened === undefined) continue;
       const unsealed = unsealedFrom(opened);
       const ageMs = nowMs - unsealed.sealedMs;
@@ -89,11 +93,11 @@ export class Seal {
     }
     return undefined;
   }
-}
 
-/** A key of each sign-in, so that no key ever sees as many random numbers as would repeat. */
-function keyFor(key: Buffer, { id }: Token): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", key, id, PURPOSE, KEY_BYTES));
+  /** A key of each sign-in, so that no key ever sees as many random numbers as would repeat. */
+  #keyFor(key: Buffer, { id }: Token): Uint8Array {
+    return new Uint8Array(hkdfSync("sha256", key, id, `${PURPOSE} ${this.#realm}`, KEY_BYTES));
+  }
 }
 
 /** The additional data: the purpose, and the token with its owner, as a hash. */

@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { expect, test, vi } from "vitest";
-import { checkedOptions } from "../options.ts";
+import { checkedOptions, type SignInsOptions } from "../options.ts";
 import { signInsOver } from "../sign-ins.ts";
 import { away, MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
 
 const TRUST_MS = 30_000;
 const factors = ["password"];
+const seal = { keys: [randomBytes(32).toString("base64url")], trustMs: TRUST_MS };
 
-async function createWorld() {
+async function createWorld(given: Partial<SignInsOptions> = {}) {
   let nowMs = 1_800_000_000_000;
   const keeper = new MemoryKeeper({ now: () => nowMs });
-  const seal = { keys: [randomBytes(32).toString("base64url")], trustMs: TRUST_MS };
-  const options = checkedOptions({ database: {} as never, seal, now: () => nowMs, onError: () => {} });
+  const options = checkedOptions({ database: {} as never, seal, now: () => nowMs, onError: () => {}, ...given });
   const signIns = signInsOver(keeper, options);
   const check = vi.spyOn(keeper, "check");
   const jar = new Map<string, string>();
@@ -81,4 +81,20 @@ test("while Postgres is away, a sealed copy is believed, and nothing is after it
   expect((await request()).owner).toBe("ada");
   advance(TRUST_MS);
   expect(await request()).toMatchObject({ status: 503, names: [] });
+});
+
+test("S18: a token and its sealed copy are nobody to the sign-ins of another schema, under the same keys too", async () => {
+  const customers = await createWorld();
+  for (const [schema, name] of [
+    ["staff", "sign-in"],
+    ["staff", "staff-sign-in"],
+    ["sessions", "staff-sign-in"],
+  ] as const) {
+    const staff = await createWorld({ schema, cookieName: name });
+    staff.jar.clear();
+    staff.jar.set(`__Host-${name}`, customers.jar.get(TOKEN)!).set(`__Host-${name}-seal`, customers.jar.get(SEAL)!);
+    expect(await staff.request()).toEqual({ owner: "", status: 200, names: [] });
+  }
+  expect((await customers.request()).owner).toBe("ada");
+  expect(customers.check).not.toHaveBeenCalled();
 });
