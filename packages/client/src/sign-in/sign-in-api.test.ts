@@ -22,6 +22,12 @@ const router = t.router({
     signOut: change.mutation((): { ended: boolean } => {
       throw new TRPCError({ code: "UNAUTHORIZED" });
     }),
+    data: t.router({
+      get: t.procedure.input(z.object({ key: z.string() })).query(({ input: { key } }) => ({ version: 1, value: key })),
+      set: change
+        .input(z.object({ key: z.string(), base: z.int(), change: z.uuid(), value: z.unknown() }))
+        .mutation(({ input: { base } }) => ({ status: "changed", version: base + 1 })),
+    }),
   }),
 });
 
@@ -58,6 +64,9 @@ test("each procedure of a tRPC router is called as it expects", async () => {
   expect(await api.change("revokeOthers", { csrf: "right" })).toEqual({ ended: 3 });
   expect(await api.change("revokeOthers", { csrf: "wrong" })).toBe("mismatch");
   expect(await api.change("signOut", { csrf: "right" })).toBe("signed_out");
+  expect(await api.data("theme of a&b")).toEqual({ version: 1, value: "theme of a&b" });
+  const set = { key: "theme", base: 1, change: browserEnvironment.id(), value: "dark" };
+  expect(await api.change("data.set", { csrf: "right", input: set })).toEqual({ status: "changed", version: 2 });
   for (const [, init] of wire.mock.calls) {
     expect(init).toMatchObject({ credentials: "include", cache: "no-store", headers: { "x-own": "1" } });
   }

@@ -1,4 +1,4 @@
-import { SessionsError } from "@sessions/core/internal";
+import { SessionsError, type DataRefusal, type Json } from "@sessions/core/internal";
 import { sleep, within, type Environment } from "../environment.ts";
 import { readAnswer, type Answer } from "../sync/http/answer.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
@@ -52,21 +52,50 @@ export interface SignInApi {
   list(
     after: string | undefined,
   ): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null } | null>;
+  /** Null if nobody is signed in. */
+  data(key: string): Promise<VersionedValue | null>;
   /** `mismatch`: the value `csrf` is not of the browser's sign-in. */
-  change(name: "revoke" | "revokeOthers" | "signOut", change: Change): Promise<ChangeReply>;
+  change<Name extends ChangeName>(name: Name, change: Change): Promise<ChangeReplies[Name] | "mismatch" | "signed_out">;
 }
 
-interface Change {
+/** A value and its version. Without `value` there is none. */
+export interface VersionedValue {
+  readonly version: number;
+  readonly value?: Json;
+}
+
+/** `refused`: nothing has ended, because the server asks for a newer proof of who the person is. */
+interface Ended {
+  readonly ended: boolean | number;
+  readonly refused?: "sign_in_again";
+}
+
+/** The answers to changes, by the names of their procedures. */
+export interface ChangeReplies {
+  readonly revoke: Ended;
+  readonly revokeOthers: Ended;
+  readonly signOut: Ended;
+  readonly "data.set":
+    | { readonly status: "changed"; readonly version: number }
+    | ({ readonly status: "conflict" } & VersionedValue)
+    | ({ readonly status: "refused" } & DataRefusal);
+}
+
+export type ChangeName = keyof ChangeReplies;
+
+/** A field that each answer has. */
+const fields: Readonly<Record<ChangeName, string>> = {
+  revoke: "ended",
+  revokeOthers: "ended",
+  signOut: "ended",
+  "data.set": "status",
+};
+
+export interface Change {
   readonly csrf: string;
   readonly input?: object;
   readonly headers?: RequestHeaders;
 }
-
-/** `refused`: nothing has ended, because the server asks for a newer proof of who the person is. */
-export type ChangeReply =
-  | { readonly ended: boolean | number; readonly refused?: "sign_in_again" }
-  | "mismatch"
-  | "signed_out";
 
 export interface SignInApiOptions {
   readonly url: string;
@@ -130,13 +159,19 @@ export function createSignInApi({ url, mount, credentials, headers, environment 
       if (!isObject(data) || !("signIns" in data)) throw unexpected("list", answer);
       return data as { readonly signIns: readonly SignIn[]; readonly next: string | null };
     },
-    async change(name, { csrf, input = {}, headers: own }) {
+    async data(key) {
+      const { answer, data } = await call("data.get", {}, `?input=${encodeURIComponent(JSON.stringify({ key }))}`);
+      if (answer.status === 401) return null;
+      if (!isObject(data) || !("version" in data)) throw unexpected("data.get", answer);
+      return data as VersionedValue;
+    },
+    async change<Name extends ChangeName>(name: Name, { csrf, input = {}, headers: own }: Change) {
       const headers = { ...own, "content-type": "application/json", "sign-in-csrf": csrf };
       const { answer, data } = await call(name, { method: "POST", body: JSON.stringify(input), headers });
       if (answer.status === 401) return "signed_out";
       if (answer.status === 403 && answer.isRouters) return "mismatch";
-      if (!isObject(data) || !("ended" in data)) throw unexpected(name, answer);
-      return data as Exclude<ChangeReply, string>;
+      if (!isObject(data) || !(fields[name] in data)) throw unexpected(name, answer);
+      return data as ChangeReplies[Name];
     },
   };
 }

@@ -216,3 +216,13 @@ test("S4: what is queued or shelved is unsent too, and what the server has is no
   ]);
   await expect(unsentSessions({ ...sessions })).rejects.toMatchObject({ code: "configuration_invalid" });
 });
+
+test("changes that begin before anything is known wait until it is", async () => {
+  server().signInAs("ada", false);
+  server().signInAs("ada");
+  const client = page();
+  const ended = await Promise.all([client.revokeOthers(), client.revokeOthers(), client.revokeOthers()]);
+  expect(ended.every(({ status }) => status === "ended")).toBe(true);
+  expect(server().requests.filter((name) => name === "revokeOthers")).toHaveLength(3);
+  expect(client.state).toMatchObject({ status: "signed_in" });
+});

@@ -1,19 +1,24 @@
-import { SessionsError } from "@sessions/core/internal";
+import type { DataDefinitions } from "@sessions/core/internal";
 import { browserEnvironment, type Environment } from "../environment.ts";
 import type { SessionsClient } from "../sessions.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
-import { createSignInApi, type ChangeReply, type EndedSignIn, type SignIn } from "./sign-in-api.ts";
+import { createDataClient, type ChangedData, type DataClient } from "./data-client.ts";
+import type { DataItem, DataState } from "./data-items.ts";
+import { createOwnChanges } from "./own-changes.ts";
+import { createSignInApi, type ChangeReplies, type EndedSignIn, type SignIn } from "./sign-in-api.ts";
 import { createKnownSignIn, initialState, type SignInState } from "./sign-in-state.ts";
 import { unsentSessions, type UnsentSession } from "./unsent.ts";
 
 export { unsentSessions };
-export type { EndedSignIn, SignIn, SignInState, UnsentSession };
+export type { ChangedData, DataClient, DataItem, DataState, EndedSignIn, SignIn, SignInState, UnsentSession };
 
-export interface SignInClientOptions {
+export interface SignInClientOptions<Data extends DataDefinitions = DataDefinitions> {
   /** The tRPC endpoint, such as "/trpc", of a host without a transformer. */
   readonly url: string;
   /** Where `signIns.router` is mounted at `url`. Default "signIns". */
   readonly mount?: string;
+  /** The values that are kept for a person: the option `data` of `createSignIns`. Default: none. */
+  readonly data?: Data;
   /** Whether the browser sends cookies to a `url` of another origin: the option of `fetch`. Default "include". */
   readonly credentials?: RequestCredentials;
   /** Headers of every request. A function is called for each request. */
@@ -51,7 +56,7 @@ interface SignedOutList {
  * Who is signed in in this browser, and where else. Methods that ask the server reject with a `SessionsError`
  * `server_unreachable` if it does not answer: then nothing is known to have happened.
  */
-export interface SignInClient {
+export interface SignInClient<Data extends DataDefinitions = DataDefinitions> {
   /** Another object whenever something has changed, the same one otherwise. */
   readonly state: SignInState;
   /** The state before anything is known. A server renders it. */
@@ -62,6 +67,8 @@ export interface SignInClient {
   refresh(): Promise<SignInState>;
   /** Asks the server again when a list of sessions says that nobody is signed in, or somebody again. The returned function ends this. */
   follow(list: SignedOutList): () => void;
+  /** The values that are kept for the person who is signed in. */
+  readonly data: DataClient<Data>;
   /** The places in which the owner is signed in, the newest first, by the page. `after` is the `next` of the page before. Empty if nobody is signed in. */
   list(after?: string): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null }>;
   /** Ends one of the owner's sign-ins. The count is 0 if there is none of this id any more. */
@@ -85,34 +92,24 @@ export interface SignInClient {
  * const signIn = createSignInClient({ url: "/trpc" });
  * signIn.subscribe(() => render(signIn.state));
  */
-export function createSignInClient(options: SignInClientOptions): SignInClient {
+export function createSignInClient<const Data extends DataDefinitions = Record<never, never>>(
+  options: SignInClientOptions<Data>,
+): SignInClient<Data> {
   return assembleSignInClient(options, browserEnvironment);
 }
 
 /** {@link createSignInClient} with time from the caller. */
 export function assembleSignInClient(
-  { url, mount = "signIns", credentials = "include", headers = {} }: SignInClientOptions,
+  { url, mount = "signIns", credentials = "include", headers = {}, data: definitions = {} }: SignInClientOptions,
   environment: Environment,
 ): SignInClient {
   const getHeaders = typeof headers === "function" ? headers : () => headers;
   const api = createSignInApi({ url, mount, credentials, headers: getHeaders, environment });
-  const known = createKnownSignIn({ api, environment, name: `sessions sign-in ${url} ${mount}` });
+  const name = `sessions sign-in ${url} ${mount}`;
+  const known = createKnownSignIn({ api, environment, name });
 
-  const ownerNow = () => (known.state.status === "signed_in" ? known.state.owner : null);
-
-  /** Sends a change of the person whom this page shows, and of nobody else who has signed in meanwhile. */
-  async function change(...[name, more = {}]: ChangeCall): Promise<ChangeReply> {
-    if (known.state.status === "loading" || known.state.status === "unreachable") await known.read();
-    const owner = ownerNow();
-    for (let tries = 0; tries < 2 && owner !== null && owner === ownerNow(); tries += 1) {
-      const reply = await api.change(name, { ...more, csrf: known.csrf ?? "" });
-      if (reply === "signed_out") known.ask();
-      if (reply !== "mismatch") return reply;
-      await known.read();
-    }
-    if (owner === null || owner !== ownerNow()) return "signed_out";
-    throw new SessionsError("answer_unexpected", `${mount}.${name} was refused, and nothing was changed.`);
-  }
+  const change = createOwnChanges(api, known, mount);
+  const values = createDataClient({ definitions, api, known, change, environment, name: `${name} data` });
 
   return {
     get state() {
@@ -162,16 +159,15 @@ export function assembleSignInClient(
       }
       return { status: "signed_out" };
     },
-    close: known.close,
+    data: values,
+    close() {
+      values.close();
+      known.close();
+    },
   };
 }
 
-function resultOf(reply: ChangeReply): RevokeResult {
+function resultOf(reply: ChangeReplies["revoke"] | "signed_out"): RevokeResult {
   if (typeof reply === "string") return { status: "signed_out" };
   return reply.refused ? { status: reply.refused } : { status: "ended", count: Number(reply.ended) };
 }
-
-type ChangeCall = [
-  name: "revoke" | "revokeOthers" | "signOut",
-  more?: { readonly input?: object; readonly headers?: RequestHeaders } | undefined,
-];

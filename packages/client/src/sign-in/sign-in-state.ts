@@ -19,6 +19,11 @@ export type SignInState =
 
 export const initialState: SignInState = { status: "loading" };
 
+/** The owner and the id of the sign-in; undefined unless somebody is signed in. */
+export function personOf(state: SignInState): { readonly owner: string; readonly signIn: string } | undefined {
+  return state.status === "signed_in" ? { owner: state.owner, signIn: state.signIn.id } : undefined;
+}
+
 /** What the server said last about this browser's sign-in. All pages of the browser ask again when one of them changes it. */
 export interface KnownSignIn {
   readonly state: SignInState;
@@ -50,6 +55,7 @@ export function createKnownSignIn({ api, environment, name }: KnownSignInOptions
   let closed = isServerRender();
   // The number of the newest question. The answer to an older one says nothing any more.
   let asked = 0;
+  let newest = Promise.resolve();
   let cancelRetry = () => {};
   const otherPages = closed || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
   if (!closed) {
@@ -65,16 +71,24 @@ export function createKnownSignIn({ api, environment, name }: KnownSignInOptions
     notify();
   }
 
-  async function read(): Promise<void> {
+  function read(): Promise<void> {
+    newest = readOnce();
+    return newest;
+  }
+
+  async function readOnce(): Promise<void> {
     const number = (asked += 1);
     cancelRetry();
     try {
       const { owner, signIn, ended, ...current } = await api.current();
-      if (number !== asked || closed) return;
+      if (closed) return undefined;
+      if (number !== asked) return await newest;
       ({ csrf } = current);
       become(owner !== null && signIn ? { status: "signed_in", owner, signIn } : { status: "signed_out", ended });
+      return undefined;
     } catch (error) {
-      if (number === asked && !closed) {
+      if (number !== asked && !closed) return newest;
+      if (!closed) {
         if (state.status === "loading") become({ status: "unreachable" });
         cancelRetry = environment.after(RETRY_MS, ask);
       }
@@ -103,6 +117,7 @@ export function createKnownSignIn({ api, environment, name }: KnownSignInOptions
     ask,
     signedOut() {
       asked += 1;
+      newest = Promise.resolve();
       csrf = null;
       become({ status: "signed_out", ended: null });
     },

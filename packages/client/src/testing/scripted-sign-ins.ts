@@ -7,6 +7,14 @@ interface Live {
   readonly csrf: string;
 }
 
+/** What a page sends with a question about a value, or with a change of one. */
+interface Sent {
+  readonly key: string;
+  readonly base?: number;
+  readonly change?: string;
+  readonly value?: unknown;
+}
+
 /** The faults of the server and of the network. */
 interface Faults {
   /** Nobody answers. */
@@ -15,6 +23,8 @@ interface Faults {
   superseded: number;
   /** The last proof is too old to end sign-ins elsewhere. */
   asksForProof: boolean;
+  /** This many changes of values are made, and their answers are lost. */
+  lostReplies: number;
 }
 
 /**
@@ -26,9 +36,11 @@ interface Faults {
  * const client = createSignInClient({ url: server().url });
  */
 export class ScriptedSignIns {
-  readonly faults: Faults = { away: false, superseded: 0, asksForProof: false };
+  readonly faults: Faults = { away: false, superseded: 0, asksForProof: false, lostReplies: 0 };
   readonly url = `/trpc/${crypto.randomUUID()}`;
   live: Live[] = [];
+  /** The values of all owners. */
+  readonly data = new Map<string, { version: number; value?: unknown; change?: string | undefined }>();
   browser: string | null = null;
   ended: { readonly reason: string; readonly at: string } | null = null;
   /** Every request that reached the server: its procedure, and the header `sign-in-unsent` if it has one. */
@@ -63,6 +75,7 @@ export class ScriptedSignIns {
     if (name === "current") return ok(this.#current(found));
     if (found === undefined) return failed("UNAUTHORIZED", 401);
     if (isPost && request.headers.get("sign-in-csrf") !== found.csrf) return failed("FORBIDDEN", 403);
+    if (name === "get" || name === "set") return this.#data(name, found, JSON.parse(text!) as Sent);
     const { id = "", after } = JSON.parse(text ?? "{}") as { readonly id?: string; readonly after?: string };
     if (this.faults.asksForProof && name.startsWith("revoke")) return ok({ ended: false, refused: "sign_in_again" });
     const own = this.live.filter(({ owner }) => owner === found.owner);
@@ -80,6 +93,20 @@ export class ScriptedSignIns {
       default:
         return failed("NOT_FOUND", 404);
     }
+  }
+
+  /** `data.get` and `data.set` for values of the owner, without their schemas. */
+  #data(name: "get" | "set", { owner }: Live, { key, base, change, ...made }: Sent): Response {
+    const place = `${owner} ${key}`;
+    const { change: last, ...stored } = this.data.get(place) ?? { version: 0 };
+    if (name === "get") return ok(stored);
+    if (base !== stored.version && change !== last) return ok({ status: "conflict", ...stored });
+    this.data.set(place, { ...made, version: base! + 1, change });
+    if (this.faults.lostReplies > 0) {
+      this.faults.lostReplies -= 1;
+      throw new TypeError("Failed to fetch");
+    }
+    return ok({ status: "changed", version: base! + 1 });
   }
 
   #endAll(ended: readonly Live[]): number {

@@ -1,2 +1,3 @@
 export { useSignIn } from "./use-sign-in.ts";
 export { useSignIns, type UseSignInsResult } from "./use-sign-ins.ts";
+export { useVisitData, type UseVisitDataResult } from "./use-visit-data.ts";

@@ -28,6 +28,7 @@ test("a change takes what the schema accepts", async () => {
   void visit.data.change("theme", () => "dark");
   void visit.data.change("theme", () => undefined);
   void visit.data.change("cart", (before) => ({ ...before, note: "Gift" }));
+  void visit.data.change("cart", (cart = { items: [] }) => ({ items: [...cart.items, "tea"] }));
   // @ts-expect-error It is no theme.
   void visit.data.change("theme", () => "green");
 });

@@ -15,10 +15,12 @@ const { url } = await freshDatabase();
 vi.stubEnv("DATABASE_URL", url);
 const { appRouter, pool, sessions } = await import("./router.ts");
 const { app, signIns } = await import("./sign-ins.ts");
+const { addToCart, signIns: signInsWithData } = await import("./cart.ts");
 await createLedger(pool);
 afterAll(async () => {
   await sessions.close();
   await signIns.close();
+  await signInsWithData.close();
   await pool.end();
 });
 
@@ -58,6 +60,22 @@ test("what the README shows signs a person in who knows the password", async () 
     body: '{"ok":true}',
     signInCookies: [expect.stringMatching(/^sign-in=/)],
   });
+});
+
+test("what the page on values shows adds to the cart of a person, whichever browser they use", async () => {
+  await signInsWithData.migrate();
+  const headers = { "sec-fetch-site": "same-origin" };
+  const post = (body: string, more = {}) =>
+    new Request("https://bank.example/cart", { method: "POST", body, headers: { ...headers, ...more } });
+  const signedIn = async () => {
+    const response = await signInsWithData.fetch(post(""), async (visit) =>
+      Response.json(await visit.signInAs("ada", { factors: ["password"] })),
+    );
+    return { cookie: response.headers.getSetCookie()[0]!.split(";")[0]! };
+  };
+  const [phone, laptop] = [await signedIn(), await signedIn()];
+  expect(await (await addToCart(post("tea", phone))).json()).toEqual({ items: ["tea"] });
+  expect(await (await addToCart(post("milk", laptop))).json()).toEqual({ items: ["tea", "milk"] });
 });
 
 test("what the page on effects shows sends one mail for a completed transfer, and tries again what failed", async () => {
