@@ -6,6 +6,7 @@ import { measureHttp } from "./measurements/http.ts";
 import { measureOpen } from "./measurements/open.ts";
 import { measureSignInChecks } from "./measurements/sign-in-checks.ts";
 import { measureSignInHistory } from "./measurements/sign-in-history.ts";
+import { measureSignInRefusals } from "./measurements/sign-in-refusals.ts";
 import { measureSignInWrites } from "./measurements/sign-in-writes.ts";
 import { measureSubmits } from "./measurements/submits.ts";
 import { measureWatchers } from "./measurements/watchers.ts";
@@ -24,4 +25,5 @@ export const measurements: Readonly<
   "sign-in-checks": measureSignInChecks,
   "sign-in-writes": measureSignInWrites,
   "sign-in-history": measureSignInHistory,
+  "sign-in-refusals": measureSignInRefusals,
 };

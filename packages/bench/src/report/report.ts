@@ -75,6 +75,7 @@ const order = [
   "sign-in-checks",
   "sign-in-writes",
   "sign-in-history",
+  "sign-in-refusals",
 ];
 
 async function textOf(file: URL): Promise<string> {

@@ -6,7 +6,7 @@ import { loadArchivedSignIn } from "../rows/archive.ts";
 import { loadLive, updateRotation } from "../rows/live.ts";
 import type { StoredSignIn } from "../rows/stored-sign-in.ts";
 import type { EndReason } from "../rows/tables.ts";
-import { judgeToken, type TokenJudgement } from "../token/rotation.ts";
+import { createRotation, judgeToken, type RotationState, type TokenJudgement } from "../token/rotation.ts";
 import type { Token } from "../token/token.ts";
 import type { Invalidations } from "./cache/invalidations.ts";
 import type { KeeperContext } from "./context.ts";
@@ -29,6 +29,9 @@ const MAX_AGE_MS = 300_000;
 const MAX_ATTEMPTS = 5;
 
 const NOBODY: CheckResult = { kind: "nobody" };
+
+/** The rotation of no sign-in: its secret is random, and nobody has it. */
+const { rotation: noRow } = createRotation(0);
 
 /** Decides who a token signs in. */
 export class TokenChecks {
@@ -91,13 +94,15 @@ export class TokenChecks {
   /** The answer by the cached row; undefined if the row itself has to be asked: no "no" comes from here. */
   #fromCache(idBytes: string, token: Token): CheckResult | undefined {
     const { cache, elapsedMs, lifetime, now } = this.#context;
-    const cached = cache.get(idBytes);
-    if (cached === undefined || cached.signIn.owner !== token.owner) return undefined;
-    if (elapsedMs() - cached.readMs >= MAX_AGE_MS) return undefined;
     const nowMs = now();
-    if (deadlineOf(lifetime, cached.signIn) <= nowMs) return undefined;
-    const presented = this.#present(cached.signIn.rotation, token, nowMs);
-    if (presented.kind !== "accepted" || presented.write !== undefined) return undefined;
+    const cached = cache.get(idBytes);
+    const isUsable =
+      cached !== undefined &&
+      cached.signIn.owner === token.owner &&
+      elapsedMs() - cached.readMs < MAX_AGE_MS &&
+      deadlineOf(lifetime, cached.signIn) > nowMs;
+    const presented = this.#present(isUsable ? cached.signIn.rotation : undefined, token, nowMs);
+    if (!isUsable || presented.kind !== "accepted" || presented.write !== undefined) return undefined;
     const { signIn } = cached;
     const touched = this.#touches.note(signIn, nowMs);
     if (touched !== signIn) this.#invalidations.put(touched, cached.readMs);
@@ -129,10 +134,10 @@ export class TokenChecks {
     const readMs = elapsedMs();
     const row = await loadLive(ownDb, token.owner, id);
     const nowMs = now();
+    const presented = this.#present(row?.rotation, token, nowMs);
     if (row === null || row.epoch < known.epoch || deadlineOf(lifetime, row) <= nowMs) return NOBODY;
     // A change was heard of while the row was read.
     if (!known.allows(row)) return known.hasEnded(id) ? NOBODY : undefined;
-    const presented = this.#present(row.rotation, token, nowMs);
     if (presented.kind === "reused") {
       return (await this.#ender.endReused(token.owner, id, token)) ? NOBODY : undefined;
     }
@@ -149,9 +154,10 @@ export class TokenChecks {
     return accepted(touched, lifetime, token, presented);
   }
 
-  #present(rotation: StoredSignIn["rotation"], token: Token, nowMs: number): TokenJudgement {
+  /** A token without a row is compared with a hash of nothing: it takes as long as a token with a wrong secret. */
+  #present(rotation: RotationState | undefined, token: Token, nowMs: number): TokenJudgement {
     const { rotateMs, random } = this.#context;
-    return judgeToken(rotation, token, nowMs, { rotateMs, random });
+    return judgeToken(rotation ?? { ...noRow, generation: token.generation }, token, nowMs, { rotateMs, random });
   }
 
   async #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {

@@ -105,15 +105,13 @@ export function createRotation(
  */
 export function judgeToken(row: RotationState, token: Token, nowMs: number, options: RotationOptions): TokenJudgement {
   const behind = row.generation - token.generation;
-  if (behind === -1) {
-    if (isHash(row.nextHash, token.secret)) return { kind: "accepted", write: moved(row, token, nowMs) };
-  } else if (behind >= 0 && behind <= MAX_BEHIND) {
-    const secret = forward(token, row);
-    if (isHash(row.hash, secret)) {
-      if (behind === 0) return judgeCurrent(row, token, nowMs, options);
-      if (behind === 1) return judgePrevious(row, token, secret, nowMs, options);
-      return { kind: "reused" };
-    }
+  const isKnown = behind >= -1 && behind <= MAX_BEHIND;
+  const secret = isKnown ? forward(token, row) : token.secret;
+  // A hash is compared for every generation: the time does not tell which generation the row has.
+  if (isHash(behind === -1 ? row.nextHash : row.hash, secret) && isKnown) {
+    if (behind === -1) return { kind: "accepted", write: moved(row, token, nowMs) };
+    if (behind === 0) return judgeCurrent(row, token, nowMs, options);
+    return behind === 1 ? judgePrevious(row, token, secret, nowMs, options) : { kind: "reused" };
   }
   const isReplaced = row.replacedHash !== null && isHash(row.replacedHash, token.secret);
   return { kind: isReplaced && nowMs < row.startedMs + GRACE_MS ? "superseded" : "nobody" };
@@ -230,5 +228,6 @@ const given = Buffer.alloc(HASH_BYTES);
 /** Whether this is the hash of the secret, in a time that does not tell where they differ. */
 function isHash(known: string, secret: Uint8Array): boolean {
   given.write(hash("sha256", secret, "binary"), "latin1");
-  return expected.write(known, "base64url") === HASH_BYTES && timingSafeEqual(expected, given);
+  const isHashed = expected.write(known, "base64url") === HASH_BYTES;
+  return timingSafeEqual(expected, given) && isHashed;
 }
