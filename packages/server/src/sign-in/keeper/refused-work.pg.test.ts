@@ -1,3 +1,4 @@
+import type * as Crypto from "node:crypto";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -6,7 +7,7 @@ import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { base64url, type Token } from "../token/token.ts";
 
 vi.mock("node:crypto", async (actual) => {
-  const crypto = await actual<typeof import("node:crypto")>();
+  const crypto = await actual<typeof Crypto>();
   return { ...crypto, timingSafeEqual: vi.fn(crypto.timingSafeEqual) };
 });
 
