@@ -1,0 +1,48 @@
+import { sql, type Kysely } from "kysely";
+import { time } from "../../postgres/values.ts";
+import { isoOf, type StoredWebSession } from "./stored-web-session.ts";
+import type { WebSessionTables } from "./tables.ts";
+
+interface Place {
+  readonly schema: string;
+  readonly namespace: string;
+}
+
+/** A page of live sessions after a key, in the order of their keys. */
+export async function listWebSessions(
+  db: Kysely<WebSessionTables>,
+  { schema, namespace }: Place,
+  { after, limit, nowMs }: { readonly after: string; readonly limit: number; readonly nowMs: number },
+): Promise<readonly StoredWebSession[]> {
+  const { rows } = await sql<{ key: string; data: string; version: string; expires: string }>`
+    select encode(id, 'hex') as key, data, version::text as version,
+      round(extract(epoch from expires_at) * 1000)::text as expires
+    from ${sql.table(`${schema}.web_session`)}
+    where namespace = ${namespace} and id > decode(${after}::text, 'hex') and expires_at > ${time(isoOf(nowMs))}
+    order by id limit ${limit}`.execute(db);
+  return rows.map((row) => ({ ...row, version: Number(row.version), expiresMs: Number(row.expires) }));
+}
+
+/** How many live sessions there are, but no more than `atMost`. */
+export async function countWebSessions(
+  db: Kysely<WebSessionTables>,
+  { schema, namespace }: Place,
+  { atMost, nowMs }: { readonly atMost: number; readonly nowMs: number },
+): Promise<number> {
+  const { rows } = await sql<{ found: string }>`
+    select count(*)::text as found from (
+      select 1 from ${sql.table(`${schema}.web_session`)}
+      where namespace = ${namespace} and expires_at > ${time(isoOf(nowMs))} limit ${atMost}
+    ) as live`.execute(db);
+  return Number(rows[0]?.found);
+}
+
+/** Deletes up to `limit` sessions. Gives how many. */
+export async function deleteWebSessions(db: Kysely<WebSessionTables>, { schema, namespace }: Place, limit: number) {
+  const table = sql.table(`${schema}.web_session`);
+  const { rows } = await sql`
+    delete from ${table} where namespace = ${namespace} and id = any(array(
+      select id from ${table} where namespace = ${namespace} order by id limit ${limit}
+    )) returning 1 as one`.execute(db);
+  return rows.length;
+}

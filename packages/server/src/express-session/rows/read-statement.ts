@@ -1,0 +1,78 @@
+import { CompiledQuery, type Kysely } from "kysely";
+import type { AdoptedTable } from "./adopted-table.ts";
+import type { StoredWebSession } from "./stored-web-session.ts";
+import type { WebSessionTables } from "./tables.ts";
+
+/** The keys under which a session is looked up. */
+export interface WebSessionKey {
+  readonly key: string;
+  /** The session's id. Only the adopted table is asked by it. */
+  readonly sid: string;
+}
+
+/** A session as both tables hold it. */
+export interface FoundWebSession {
+  readonly key: string;
+  readonly stored: StoredWebSession | undefined;
+  /** The MD5 of the adopted row that `stored` equals. Null if it was never in the adopted table. */
+  readonly adopted: string | null;
+  /** The row of the adopted table. */
+  readonly old: { readonly data: string; readonly md5: string; readonly expiresMs: number } | undefined;
+}
+
+interface Row {
+  readonly key: string;
+  readonly data: string | null;
+  readonly version: string;
+  readonly expires: string;
+  readonly adopted: string | null;
+  readonly olddata?: string | null;
+  readonly oldmd5?: string;
+  readonly oldexpires?: string;
+}
+
+/** Reads many sessions in one statement. Sessions that are in no table are left out. */
+export async function readWebSessions(
+  db: Kysely<WebSessionTables>,
+  { schema, namespace, old }: { readonly schema: string; readonly namespace: string; readonly old?: AdoptedTable },
+  keys: readonly WebSessionKey[],
+): Promise<readonly FoundWebSession[]> {
+  const lists = [keys.map(({ key }) => key).join(","), ...(old ? [JSON.stringify(keys.map(({ sid }) => sid))] : [])];
+  const text = old ? textWithAdopted(schema, old) : textOf(schema);
+  const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(text, [namespace, ...lists]));
+  return rows.map(foundOf);
+}
+
+function foundOf({ key, data, version, expires, adopted, olddata, oldmd5, oldexpires }: Row): FoundWebSession {
+  return {
+    key,
+    stored: data === null ? undefined : { key, data, version: Number(version), expiresMs: Number(expires) },
+    adopted,
+    old:
+      olddata === null || olddata === undefined
+        ? undefined
+        : { data: olddata, md5: oldmd5!, expiresMs: Number(oldexpires) },
+  };
+}
+
+const msOf = (column: string) => `round(extract(epoch from ${column}) * 1000)::text`;
+
+function textOf(schema: string): string {
+  return `
+    select encode(id, 'hex') as key, data, version::text as version, ${msOf("expires_at")} as expires, null as adopted
+    from "${schema}"."web_session"
+    where namespace = $1::text
+      and id = any(array(select decode(hex, 'hex') from unnest(string_to_array($2::text, ',')) as hex))`;
+}
+
+function textWithAdopted(schema: string, old: AdoptedTable): string {
+  return `
+    select input.key, mine.data, mine.version::text as version, ${msOf("mine.expires_at")} as expires, mine.adopted,
+      old.sess::text as olddata, md5(old.sess::text) as oldmd5, ${msOf("old.expire::timestamptz")} as oldexpires
+    from unnest(
+      string_to_array($2::text, ','), array(select json_array_elements_text($3::text::json))
+    ) as input (key, sid)
+    left join "${schema}"."web_session" as mine on mine.namespace = $1::text and mine.id = decode(input.key, 'hex')
+    left join ${old.name} as old on old.sid = input.sid
+    where mine.id is not null or old.sid is not null`;
+}

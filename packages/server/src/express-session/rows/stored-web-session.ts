@@ -1,0 +1,22 @@
+/** A session as its row holds it. */
+export interface StoredWebSession {
+  /** The key of its row, as hex. */
+  readonly key: string;
+  readonly data: string;
+  readonly version: number;
+  readonly expiresMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** The end of a value that never expires. */
+export const NEVER_MS = Date.UTC(9999, 0);
+
+/** A moment as statements take it. Postgres and Node both know moments up to the year 9999. */
+export function isoOf(atMs: number): string {
+  return new Date(Math.max(0, Math.min(atMs, NEVER_MS))).toISOString();
+}
+
+/** The start of the hour of a moment. */
+export function bucketOf(atMs: number): string {
+  return isoOf(Math.floor(atMs / HOUR_MS) * HOUR_MS);
+}

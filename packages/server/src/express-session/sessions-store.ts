@@ -1,0 +1,235 @@
+import { hash } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { SessionsError } from "@sessions/core/internal";
+import { createExpressSession } from "./adapters/express-session.ts";
+import { KnownSessions } from "./adapters/known-sessions.ts";
+import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
+import { Adoption } from "./keeper/adoption.ts";
+import { cookieOf, deadlineOf } from "./keeper/deadline.ts";
+import { memoryDatabase, openDatabase } from "./keeper/open-database.ts";
+import { SessionKeeper, type Base } from "./keeper/session-keeper.ts";
+import { partsOf } from "./keeper/session-parts.ts";
+import { StoreDatabase } from "./keeper/store-database.ts";
+import { Sweeper } from "./keeper/sweeper.ts";
+import { checkedOptions, type CheckedOptions, type SessionsStoreOptions } from "./options.ts";
+import type { WebSessionKey } from "./rows/read-statement.ts";
+import type { StoredWebSession } from "./rows/stored-web-session.ts";
+
+/** The data of a session, with its cookie. */
+export interface StoredSession {
+  cookie?: unknown;
+  [key: string]: unknown;
+}
+
+type Callback<T extends unknown[] = []> = (error: Error | null, ...result: T) => unknown;
+
+/** The beginning of the keys of `all`. */
+const KEY_PREFIX = "sha256:";
+const KEY = /^sha256:[0-9a-f]{64}$/;
+const MAX_ALL_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Keeps the sessions of express-session and of @fastify/session in Postgres.
+ *
+ * Requests of one session at the same time do not lose each other's changes: a write merges by top-level key. A session
+ * that was destroyed does not come back. The database holds no ids of sessions, but their SHA-256.
+ *
+ * @throws {SessionsError} `configuration_invalid` for an option that cannot work. Callbacks get `database_unreachable`, with
+ * `status` 503, and the other faults of the database.
+ * @example
+ * app.use(session({ store: new SessionsStore({ database: pool }), secret, resave: false, saveUninitialized: false }));
+ */
+export class SessionsStore extends EventEmitter {
+  readonly #options: CheckedOptions;
+  readonly #database: StoreDatabase;
+  readonly #keeper: SessionKeeper;
+  readonly #sweeper: Sweeper;
+  readonly #known = new KnownSessions();
+  readonly #stopSweeping: () => Promise<unknown>;
+  /** Set by express-session: gives a request a new session. */
+  generate?: (request: object) => void;
+
+  constructor(options: SessionsStoreOptions = {}) {
+    super();
+    const checked = checkedOptions(options);
+    const { database, schema, migrates, prepare, namespace, touchEveryMs, allAtMost, now, onError } = checked;
+    this.#options = checked;
+    this.#database =
+      database === undefined
+        ? memoryDatabase()
+        : new StoreDatabase({ open: () => openDatabase(database), schema, migrates, prepare });
+    const { adopt } = checked;
+    const adoption = adopt && new Adoption({ database: this.#database, namespace, now, adopt });
+    this.#keeper = new SessionKeeper({
+      database: this.#database,
+      adoption,
+      namespace,
+      touchEveryMs,
+      allAtMost: { sessions: allAtMost, bytes: MAX_ALL_BYTES },
+      now,
+    });
+    const sweeper = new Sweeper({ database: this.#database, now });
+    this.#sweeper = sweeper;
+    const report = (error: unknown) => onError(faultOf(error));
+    const stops = checked.sweeps
+      ? [sweeper, ...(adoption ? [adoption] : [])].map((one) => repeatSweeps(one, report))
+      : [];
+    const copying = new AbortController();
+    const copied = checked.sweeps ? adoption?.sweep({ signal: copying.signal }).catch(report) : undefined;
+    this.#stopSweeping = async () => {
+      copying.abort();
+      await Promise.all([copied, ...stops.map((stop) => stop())]);
+    };
+  }
+
+  /** Gives a live session, and undefined for any other. */
+  get(sid: string, callback: Callback<[session?: StoredSession]>): void {
+    answer<StoredSession | undefined>(callback, async () => {
+      const stored = await this.#keeper.read(keyOf(sid));
+      return stored && this.#sessionOf(stored);
+    });
+  }
+
+  /**
+   * Writes a session. If the session was read or written before, its changes since then are written, by top-level key. If
+   * it has ended since then, nothing is written.
+   */
+  set(sid: string, session: object, callback?: Callback): void {
+    const { ttlMs, now } = this.#options;
+    answer(callback, async () => {
+      const key = keyOf(sid);
+      const text = JSON.stringify(session);
+      const json: unknown = JSON.parse(text);
+      const parts = partsOf(json);
+      const expiresMs = deadlineOf(json, ttlMs, now());
+      const base = this.#known.baseOf(session, key.key);
+      const written = await (base && parts
+        ? this.#keeper.replace(key, base, parts, expiresMs)
+        : this.#keeper.put(key, parts, text, expiresMs));
+      if (written) this.#known.markWritten(session, written);
+    });
+  }
+
+  /** Moves the deadline of a live session to the end of this session's cookie. Nothing but the cookie is written. */
+  touch(sid: string, session: object, callback?: Callback): void {
+    const { ttlMs, now } = this.#options;
+    answer(callback, async () => {
+      const key = keyOf(sid);
+      const cookie: unknown = JSON.parse(JSON.stringify(cookieOf(session) ?? {}));
+      const expiresMs = deadlineOf({ cookie }, ttlMs, now());
+      const base = this.#known.baseOf(session, key.key);
+      if (base === undefined) return this.#keeper.touch(key, base, expiresMs);
+      const written = await this.#keeper.replace(key, base, withCookie(base, cookie), expiresMs);
+      if (written) this.#known.markWritten(session, { ...base, ...written });
+    });
+  }
+
+  /** Ends a session. It also takes a key of `all`. */
+  destroy(sid: string, callback?: Callback): void {
+    answer(callback, () => this.#keeper.destroy(keyOf(sid, true), !isKey(sid)));
+  }
+
+  /** Gives all live sessions by key. A key is `sha256:` and a hash: the store does not know the ids. */
+  all(callback: Callback<[sessions?: { [key: string]: StoredSession }]>): void {
+    answer(callback, async () => {
+      const found = await this.#keeper.all();
+      return Object.fromEntries(found.map((stored) => [`${KEY_PREFIX}${stored.key}`, this.#sessionOf(stored)]));
+    });
+  }
+
+  /** Gives the number of live sessions. A number above 10,000 may be a minute old. */
+  length(callback: Callback<[length?: number]>): void {
+    answer(callback, () => this.#keeper.count());
+  }
+
+  /** Ends all sessions of the store's namespace. */
+  clear(callback?: Callback): void {
+    answer(callback, () => this.#keeper.clear());
+  }
+
+  /** Gives a live session as express-session's `Session`, without a request. */
+  load(sid: string, callback: Callback<[session?: unknown]>): void {
+    this.get(sid, (error, session) => {
+      if (error || !session) return callback(error);
+      callback(null, this.createSession({ sessionID: sid, sessionStore: this }, session));
+    });
+  }
+
+  /** Ends the session of a request of express-session, and gives the request a new one. */
+  regenerate(request: object, callback: (error?: unknown) => unknown): void {
+    this.destroy((request as { readonly sessionID: string }).sessionID, (error) => {
+      this.generate?.(request);
+      callback(error);
+    });
+  }
+
+  /** Called by express-session: makes the session of a request from one that was read. */
+  createSession<Created extends object>(request: object, session: object): Created {
+    const created = createExpressSession(this, request, session);
+    this.#known.move(session, created);
+    return created as Created;
+  }
+
+  /** Deletes expired sessions now. Gives how many: none while another node does it. */
+  sweep(options?: SweepOptions): Promise<number> {
+    return this.#sweeper.sweep(options);
+  }
+
+  /** Writes what waits, and stops. A database that was given as a URL is closed. */
+  async close(): Promise<void> {
+    await this.#stopSweeping();
+    await this.#keeper.close();
+    if (this.#options.database !== undefined) await this.#database.close();
+  }
+
+  /** The session of a row, as a request gets it. */
+  #sessionOf(stored: StoredWebSession): StoredSession {
+    const session = JSON.parse(stored.data) as StoredSession;
+    const parts = partsOf(session);
+    const cookie = cookieOf(session);
+    if (cookie?.expires) Object.assign(cookie, { expires: new Date(this.#keeper.deadlineOf(stored)).toISOString() });
+    if (parts !== undefined) {
+      const { key, version, expiresMs } = stored;
+      this.#known.markRead(session, { key, parts, version, expiresMs });
+    }
+    return session;
+  }
+}
+
+/** The parts of a base with another cookie. */
+function withCookie({ parts }: Base, cookie: unknown) {
+  return parts.has("cookie") ? new Map([...parts, ["cookie", JSON.stringify(cookie)]]) : parts;
+}
+
+function isKey(sid: unknown): boolean {
+  return typeof sid === "string" && KEY.test(sid);
+}
+
+/** A key of `all` opens no session, but ends one. */
+function keyOf(sid: unknown, takesKeys = false): WebSessionKey {
+  const text = String(sid);
+  return { key: takesKeys && isKey(text) ? text.slice(KEY_PREFIX.length) : hash("sha256", text), sid: text };
+}
+
+/** Does the work, and tells its result in a later turn of the event loop, as all stores do. */
+function answer<T>(callback: ((error: Error | null, result?: T) => unknown) | undefined, work: () => Promise<T>): void {
+  const tell = (error: Error | null, result?: T) => {
+    // An error of the callback is the caller's, and not one of this promise.
+    if (callback) setImmediate(callback, error, result);
+  };
+  run(work).then(
+    (result) => tell(null, result),
+    (error: unknown) => tell(faultOf(error)),
+  );
+}
+
+async function run<T>(work: () => Promise<T>): Promise<T> {
+  return work();
+}
+
+/** Express and Fastify answer with the status of an error. */
+function faultOf(error: unknown): SessionsError {
+  const fault =
+    error instanceof SessionsError ? error : new SessionsError("internal", "A session was not kept.", { cause: error });
+  return fault.code === "database_unreachable" ? Object.assign(fault, { status: 503, statusCode: 503 }) : fault;
+}
