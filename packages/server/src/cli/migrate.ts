@@ -1,25 +1,41 @@
 import type { Command } from "commander";
-import { missingMigrations } from "../postgres/migrations.ts";
+import { sql } from "kysely";
+import { webSessionMigrations } from "../express-session/rows/migrations.ts";
+import { migrate, missingMigrations } from "../postgres/migrations.ts";
 import { migrationsOf } from "../flows/rows/migrations.ts";
 import { signInMigrations as signInMigrationsOf } from "../sign-in/rows/migrations.ts";
 import type { CommandRunner } from "./command-runner.ts";
+
+interface MigrateOptions {
+  readonly signIns?: boolean;
+  readonly expressSession?: boolean;
+  readonly dryRun?: boolean;
+}
 
 export function addMigrateCommand(program: Command, run: CommandRunner): void {
   program
     .command("migrate")
     .description("create the tables, or bring them up to date")
     .option("--sign-ins", "create those of sign-ins too; once they are there, every run brings them up to date")
+    .option("--express-session", "create those of the store for express-session too; later runs as with --sign-ins")
     .option("--dry-run", "say what would be done, and do nothing")
-    .action(({ signIns: wanted = false, dryRun = false }: { signIns?: boolean; dryRun?: boolean }) =>
+    .action(({ signIns: wanted = false, expressSession = false, dryRun = false }: MigrateOptions) =>
       run(async ({ sessions, signIns, hasSignIns, db, schema }) => {
         const withSignIns = wanted || (await hasSignIns());
+        const webSessions = webSessionMigrations(schema);
+        const { rows: tables } = await sql`
+          select 1 from information_schema.tables
+          where table_schema = ${schema} and table_name = ${webSessions.table}`.execute(db);
+        const withWebSessions = expressSession || tables.length > 0;
         const migrations = [
           ...(await missingMigrations(db, schema, migrationsOf(schema))),
           ...(withSignIns ? await missingMigrations(db, schema, signInMigrationsOf(schema)) : []),
+          ...(withWebSessions ? await missingMigrations(db, schema, webSessions) : []),
         ];
         if (!dryRun) {
           await sessions.migrate();
           if (withSignIns) await signIns.migrate();
+          if (withWebSessions) await migrate(db, schema, webSessions);
         }
         const lines = migrations.map((name) => `${dryRun ? "Would run" : "Ran"} ${name}`);
         if (!dryRun || migrations.length === 0) lines.push("The database is up to date.");

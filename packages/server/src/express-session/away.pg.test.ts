@@ -19,7 +19,7 @@ afterAll(async () => {
   await proxy.close();
 });
 
-test.each(stores)("calls wait while Postgres restarts, and fail with 503 if it stays away", async (store) => {
+test.for(stores)("calls wait while Postgres restarts, and fail with 503 if it stays away", async (store) => {
   const { get, set, touch } = promised(store);
   const session = sessionUntil(Date.now() + 600_000, { user: "ada" });
   await set("sid", session);

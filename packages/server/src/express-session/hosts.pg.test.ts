@@ -1,4 +1,3 @@
-import type { Store } from "express-session";
 import { afterAll, expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
 import { CookieJar, sessionHosts } from "../testing/session-hosts.ts";
@@ -9,10 +8,10 @@ const { pool } = await freshDatabase();
 const stores: SessionsStore[] = [];
 afterAll(() => Promise.all(stores.map((store) => store.close())));
 
-function newStore(namespace: string): SessionsStore & Store {
+function newStore(namespace: string): SessionsStore {
   const store = new SessionsStore({ database: pool, namespace, sweeps: false });
   stores.push(store);
-  return store as SessionsStore & Store;
+  return store;
 }
 
 /** Gates at which requests wait, and what opens them. */
@@ -80,7 +79,7 @@ test.for(Object.entries(sessionHosts))(
 test.for(Object.entries(sessionHosts))("in %s, a session that is only read is kept alive", async ([name, start]) => {
   let nowMs = Date.now();
   const options = { database: pool, namespace: `${name} alive`, sweeps: false, now: () => nowMs };
-  const store = new SessionsStore(options) as SessionsStore & Store;
+  const store = new SessionsStore(options);
   const host = await start(store);
   const jar = new CookieJar();
   await jar.ask(`${host.url}/set/user/ada`);

@@ -44,6 +44,7 @@ export class SessionsStore extends EventEmitter {
   readonly #database: StoreDatabase;
   readonly #keeper: SessionKeeper;
   readonly #sweeper: Sweeper;
+  readonly #adoption: Adoption | undefined;
   readonly #known = new KnownSessions();
   readonly #stopSweeping: () => Promise<unknown>;
   /** Set by express-session: gives a request a new session. */
@@ -60,6 +61,7 @@ export class SessionsStore extends EventEmitter {
         : new StoreDatabase({ open: () => openDatabase(database), schema, migrates, prepare });
     const { adopt } = checked;
     const adoption = adopt && new Adoption({ database: this.#database, namespace, now, adopt });
+    this.#adoption = adoption;
     this.#keeper = new SessionKeeper({
       database: this.#database,
       adoption,
@@ -83,10 +85,11 @@ export class SessionsStore extends EventEmitter {
   }
 
   /** Gives a live session, and undefined for any other. */
-  get(sid: string, callback: Callback<[session?: StoredSession]>): void {
-    answer<StoredSession | undefined>(callback, async () => {
+  get<Session = StoredSession>(sid: string, callback: Callback<[session?: Session]>): void {
+    answer<Session | undefined>(callback, async () => {
       const stored = await this.#keeper.read(keyOf(sid));
-      return stored && this.#sessionOf(stored);
+      // The caller says what its sessions are.
+      return stored && (this.#sessionOf(stored) as Session);
     });
   }
 
@@ -130,10 +133,12 @@ export class SessionsStore extends EventEmitter {
   }
 
   /** Gives all live sessions by key. A key is `sha256:` and a hash: the store does not know the ids. */
-  all(callback: Callback<[sessions?: { [key: string]: StoredSession }]>): void {
+  all<Session = StoredSession>(callback: Callback<[sessions?: { [key: string]: Session }]>): void {
     answer(callback, async () => {
       const found = await this.#keeper.all();
-      return Object.fromEntries(found.map((stored) => [`${KEY_PREFIX}${stored.key}`, this.#sessionOf(stored)]));
+      return Object.fromEntries(
+        found.map((stored) => [`${KEY_PREFIX}${stored.key}`, this.#sessionOf(stored) as Session]),
+      );
     });
   }
 
@@ -148,10 +153,10 @@ export class SessionsStore extends EventEmitter {
   }
 
   /** Gives a live session as express-session's `Session`, without a request. */
-  load(sid: string, callback: Callback<[session?: unknown]>): void {
+  load<Session>(sid: string, callback: Callback<[session?: Session]>): void {
     this.get(sid, (error, session) => {
       if (error || !session) return callback(error);
-      callback(null, this.createSession({ sessionID: sid, sessionStore: this }, session));
+      callback(null, this.createSession<Session>({ sessionID: sid, sessionStore: this }, session));
     });
   }
 
@@ -164,7 +169,7 @@ export class SessionsStore extends EventEmitter {
   }
 
   /** Called by express-session: makes the session of a request from one that was read. */
-  createSession<Created extends object>(request: object, session: object): Created {
+  createSession<Created>(request: object, session: object): Created {
     const created = createExpressSession(this, request, session);
     this.#known.move(session, created);
     return created as Created;
@@ -173,6 +178,14 @@ export class SessionsStore extends EventEmitter {
   /** Deletes expired sessions now. Gives how many: none while another node does it. */
   sweep(options?: SweepOptions): Promise<number> {
     return this.#sweeper.sweep(options);
+  }
+
+  /**
+   * Copies the sessions of the table of `adopt` that were not copied yet. Gives how many. A store that sweeps also does
+   * this by itself, on one node at a time. It may be stopped, and called again.
+   */
+  adopt(options?: SweepOptions): Promise<number> {
+    return this.#adoption?.copy(options) ?? Promise.resolve(0);
   }
 
   /** Writes what waits, and stops. A database that was given as a URL is closed. */

@@ -4,8 +4,9 @@ import type { AddressInfo } from "node:net";
 import fastifyCookie from "@fastify/cookie";
 import fastifySession from "@fastify/session";
 import express from "express";
-import expressSession, { type Store } from "express-session";
+import expressSession from "express-session";
 import Fastify from "fastify";
+import type { SessionsStore } from "../express-session/sessions-store.ts";
 
 declare module "express-session" {
   interface SessionData {
@@ -34,7 +35,7 @@ export type Gate = (name: string) => Promise<void>;
  * Servers that all do the same: `/set/KEY/VALUE` sets a key, and `?gate=NAME` waits before it. `/get` gives the session,
  * `/new` regenerates it, and `/destroy` ends it.
  */
-export const sessionHosts: Readonly<Record<string, (store: Store, gate?: Gate) => Promise<SessionHost>>> = {
+export const sessionHosts: Readonly<Record<string, (store: SessionsStore, gate?: Gate) => Promise<SessionHost>>> = {
   "Express and express-session": async (store, gate = () => Promise.resolve()) => {
     const app = express();
     app.use(

@@ -1,21 +1,23 @@
-import { promisify } from "node:util";
 import type { SessionsStore, StoredSession } from "../express-session/sessions-store.ts";
 
 /** A store whose calls return promises. */
 export function promised(store: SessionsStore) {
   return {
-    get: promisify<string, StoredSession | undefined>(store.get.bind(store)),
-    set: promisify<string, object>(store.set.bind(store)),
-    touch: promisify<string, object>(store.touch.bind(store)),
-    destroy: promisify<string>(store.destroy.bind(store)),
-    all: promisify<Record<string, StoredSession>>(store.all.bind(store) as Calls<Record<string, StoredSession>>),
-    length: promisify<number>(store.length.bind(store) as Calls<number>),
-    clear: promisify(store.clear.bind(store)),
+    get: (sid: string) => call<StoredSession | undefined>((callback) => store.get(sid, callback)),
+    set: (sid: string, session: object) => call<void>((callback) => store.set(sid, session, callback)),
+    touch: (sid: string, session: object) => call<void>((callback) => store.touch(sid, session, callback)),
+    destroy: (sid: string) => call<void>((callback) => store.destroy(sid, callback)),
+    all: () => call<Record<string, StoredSession>>((callback) => store.all(callback)),
+    length: () => call<number>((callback) => store.length(callback)),
+    clear: () => call<void>((callback) => store.clear(callback)),
   };
 }
 
-/** A call that gives a result, without an error. */
-type Calls<Result> = (callback: (error: unknown, result: Result) => void) => void;
+function call<Result>(start: (callback: (error: Error | null, result?: Result) => void) => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => (error ? reject(error) : resolve(result as Result)));
+  });
+}
 
 /** A session whose cookie ends at this time, in milliseconds since 1970. */
 export function sessionUntil(expiresMs: number, data: object = {}): StoredSession {

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { SessionsError } from "@sessions/core/internal";
 import type { Database } from "../../postgres/database.ts";
 import { StoreDatabase } from "./store-database.ts";
@@ -14,13 +15,27 @@ export function memoryDatabase(): StoreDatabase {
 
 /** Opens what the option `database` names. A pool that the application made is the application's to close. */
 export async function openDatabase(database: Database | string): Promise<Opened> {
-  if (typeof database !== "string") return { database, close: () => Promise.resolve() };
+  if (typeof database !== "string") return listened(database);
   const { default: pg } = await import("pg").catch(() => {
     throw new SessionsError("configuration_invalid", "Install the package pg, or give `database` a pool.");
   });
   const pool = new pg.Pool({ connectionString: database, allowExitOnIdle: true });
   pool.on("error", () => {});
   return { database: pool, close: () => pool.end() };
+}
+
+/** A pool emits an event for each idle connection that Postgres ends. Without a listener, the event ends the process. */
+function listened(database: Database): Opened {
+  if (!(database instanceof EventEmitter)) return { database, close: () => Promise.resolve() };
+  const listener = () => {};
+  database.on("error", listener);
+  return {
+    database,
+    close: () => {
+      database.off("error", listener);
+      return Promise.resolve();
+    },
+  };
 }
 
 async function openPGlite(): Promise<Opened> {

@@ -3,7 +3,7 @@ import type { Kysely } from "kysely";
 import { Committer, QueueFullError } from "../../postgres/committer.ts";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
 import { SessionsError } from "@sessions/core/internal";
-import { countWebSessions, deleteWebSessions, listWebSessions } from "../rows/lists.ts";
+import { deleteWebSessions } from "../rows/lists.ts";
 import { readWebSessions, type FoundWebSession, type WebSessionKey } from "../rows/read-statement.ts";
 import type { StoredWebSession } from "../rows/stored-web-session.ts";
 import { writeWebSessions, type WebSessionWrite } from "../rows/write-statement.ts";
@@ -13,6 +13,7 @@ import type { WebSessionTables } from "../rows/tables.ts";
 import { BatchedReads } from "./batched-reads.ts";
 import { touchWindow } from "./deadline.ts";
 import { PendingTouches } from "./pending-touches.ts";
+import { SessionLists } from "./session-lists.ts";
 import { areEqual, merge, partsOf, textOf, type SessionParts } from "./session-parts.ts";
 import type { StoreDatabase } from "./store-database.ts";
 import { Turns } from "./turns.ts";
@@ -20,12 +21,9 @@ import { Turns } from "./turns.ts";
 /** The most writes in one statement, and the most that wait. */
 const BATCH_SIZE = 200;
 const QUEUE_SIZE = 100_000;
-const PAGE_SIZE = 500;
+const DELETED_AT_ONCE = 500;
 /** How often a write is tried that others come before. */
 const MAX_ATTEMPTS = 20;
-/** How many sessions `count` counts each time. A larger number is remembered for a while. */
-const COUNTED_EACH_TIME = 10_000;
-const COUNT_MS = 60_000;
 
 interface Place {
   readonly schema: string;
@@ -61,7 +59,7 @@ export class SessionKeeper {
   readonly #committer: Committer<WebSessionWrite>;
   readonly #touches: PendingTouches;
   readonly #turns = new Turns();
-  #counted: { readonly atMs: number; readonly count: Promise<number> } | undefined;
+  readonly #lists: SessionLists;
 
   constructor(options: SessionKeeperOptions) {
     const { database, namespace, now } = options;
@@ -75,6 +73,7 @@ export class SessionKeeper {
       batchSize: BATCH_SIZE,
       queueSize: QUEUE_SIZE,
     });
+    this.#lists = new SessionLists({ ...options, place: this.#place });
     this.#touches = new PendingTouches((touch) => this.#commit({ kind: "extend", ...touch }));
   }
 
@@ -134,65 +133,37 @@ export class SessionKeeper {
 
   /** All live sessions. @throws {SessionsError} `database_failed` if they are more than `allAtMost`. */
   async all(): Promise<readonly StoredWebSession[]> {
-    const { database, allAtMost, adoption, now } = this.#options;
     await this.#settled();
-    await adoption?.copy();
-    const found: StoredWebSession[] = [];
-    let bytes = 0;
-    for (let after = ""; ;) {
-      const request = { after, limit: PAGE_SIZE, nowMs: now() };
-      const page = await database.run((db) => listWebSessions(db, this.#place, request));
-      for (const session of page) bytes += session.data.length;
-      found.push(...page);
-      if (found.length > allAtMost.sessions || bytes > allAtMost.bytes) {
-        throw new SessionsError(
-          "database_failed",
-          `\`all\` gives at most ${allAtMost.sessions} sessions and ${allAtMost.bytes} bytes, and there are more. Use \`length\`, or ask the table.`,
-        );
-      }
-      if (page.length < PAGE_SIZE) return found;
-      after = page.at(-1)!.key;
-    }
+    return this.#lists.all();
   }
 
   /** How many live sessions there are. A number above 10,000 may be a minute old. */
   async count(): Promise<number> {
-    const { adoption, now } = this.#options;
     await this.#settled();
-    await adoption?.copy();
-    const some = await this.#countTo(COUNTED_EACH_TIME + 1);
-    if (some <= COUNTED_EACH_TIME) return some;
-    if (this.#counted === undefined || now() - this.#counted.atMs > COUNT_MS) {
-      this.#counted = { atMs: now(), count: this.#countTo(Number.MAX_SAFE_INTEGER) };
-      this.#counted.count.catch(() => (this.#counted = undefined));
-    }
-    return this.#counted.count;
+    return this.#lists.count();
   }
 
   async clear(): Promise<void> {
     const { database } = this.#options;
-    await this.#settled();
+    await this.#turns.settled();
     this.#touches.clear();
     await this.#run(async (db, { old }) => old && deleteAdopted(db, old));
     let deleted: number;
-    do deleted = await database.run((db) => deleteWebSessions(db, this.#place, PAGE_SIZE));
-    while (deleted === PAGE_SIZE);
+    do deleted = await database.run((db) => deleteWebSessions(db, this.#place, DELETED_AT_ONCE));
+    while (deleted === DELETED_AT_ONCE);
   }
 
   /** Writes what waits. */
   async close(): Promise<void> {
-    await this.#settled();
+    await this.#turns.settled();
     await this.#touches.write();
     this.#touches.clear();
   }
 
-  #countTo(atMost: number): Promise<number> {
-    const { database, now } = this.#options;
-    return database.run((db) => countWebSessions(db, this.#place, { atMost, nowMs: now() }));
-  }
-
+  /** Waits for the writes that were asked for, and copies what is not copied yet. */
   async #settled(): Promise<void> {
     await this.#turns.settled();
+    await this.#options.adoption?.copy();
   }
 
   #live(stored: StoredWebSession | undefined): StoredWebSession | undefined {
