@@ -1,7 +1,7 @@
 import { Pool } from "pg";
 import { afterAll, expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
-import { proxied } from "../testing/tcp-proxy.ts";
+import { proxied } from "../testing/connections/tcp-proxy.ts";
 import { promised, sessionUntil } from "../testing/web-sessions.ts";
 import { SessionsStore } from "./sessions-store.ts";
 
