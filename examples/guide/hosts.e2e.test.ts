@@ -7,7 +7,8 @@ import { EventSource } from "eventsource";
 import { createElement } from "react";
 import { renderToString } from "react-dom/server";
 import { v7 as uuidv7 } from "uuid";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { createSignIns } from "@sessions/server/sign-in";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import type { appRouter } from "./hosts/sessions.ts";
 import { Repairs } from "./hosts/nextjs/app/repairs.tsx";
@@ -21,9 +22,23 @@ await pool.query(`
 `);
 const directory = fileURLToPath(new URL("hosts", import.meta.url));
 
+const signIns = createSignIns({ database: pool, sweeps: false });
+beforeAll(() => signIns.migrate());
+afterAll(() => signIns.close());
+
+/** The cookie of a person whose password the application has checked. */
+async function cookieOf(owner: string): Promise<string> {
+  const request = new Request("http://127.0.0.1/", { method: "POST", headers: { origin: "http://127.0.0.1" } });
+  const answered = await signIns.fetch(request, async (visit) =>
+    Response.json(await visit.signInAs(owner, { factors: ["password"] })),
+  );
+  return answered.headers.getSetCookie()[0]!.split(";")[0]!;
+}
+
 /** A device with the cookie of a signed-in person. */
-function deviceOf(url: string, user: string | undefined) {
-  const headers: Record<string, string> = user === undefined ? {} : { cookie: `user=${user}` };
+async function deviceOf(url: string, user: string | undefined) {
+  const headers: Record<string, string> =
+    user === undefined ? {} : { cookie: await cookieOf(user), "sec-fetch-site": "same-origin" };
   const trpc = createTRPCClient<typeof appRouter>({
     links: [
       splitLink({
@@ -62,8 +77,8 @@ test.for(["express", "fastify", "hono"])(
   async (name) => {
     const server = await runServer(`${name}.ts`, directory, { DATABASE_URL: databaseUrl });
     const [phone, laptop] = [
-      deviceOf(`${server.url}/trpc`, `ada-${name}`),
-      deviceOf(`${server.url}/trpc`, `ada-${name}`),
+      await deviceOf(`${server.url}/trpc`, `ada-${name}`),
+      await deviceOf(`${server.url}/trpc`, `ada-${name}`),
     ];
     await laptop.watch();
 
@@ -82,7 +97,7 @@ test.for(["express", "fastify", "hono"])(
     expect(rows).toMatchObject([{ model: "Roadster" }]);
     expect((await phone.trpc.read.query({ session })).session).toMatchObject({ result: { ticket: rows[0].id } });
 
-    const stranger = deviceOf(`${server.url}/trpc`, undefined);
+    const stranger = await deviceOf(`${server.url}/trpc`, undefined);
     await expect(stranger.trpc.read.query({ session })).rejects.toMatchObject({ data: { code: "UNAUTHORIZED" } });
     const batch = Array.from({ length: 11 }, () => "sessions.read").join(",");
     expect((await fetch(`${server.url}/trpc/${batch}?batch=1&input={}`)).status).toBe(400);

@@ -1,17 +1,16 @@
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import express from "express";
-import { appRouter, sessions } from "./sessions.ts";
-import { userOf } from "./sign-in.ts";
+import { appRouter, migrate, signIns } from "./sessions.ts";
 import { stopOnSignal } from "./stop.ts";
 
-await sessions.migrate();
+await migrate();
 
 const app = express();
 app.use(
   "/trpc",
   createExpressMiddleware({
     router: appRouter,
-    createContext: ({ req }) => ({ user: userOf(req.headers.cookie) }),
+    createContext: signIns.context,
     maxBatchSize: 10,
     maxBodySize: 1024 * 1024,
   }),

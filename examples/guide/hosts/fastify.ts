@@ -1,17 +1,16 @@
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import fastify from "fastify";
-import { appRouter, pool, sessions } from "./sessions.ts";
-import { userOf } from "./sign-in.ts";
+import { appRouter, migrate, pool, signIns } from "./sessions.ts";
 import { finisher } from "./stop.ts";
 
-await sessions.migrate();
+await migrate();
 
 const app = fastify({ routerOptions: { maxParamLength: 5_000 }, bodyLimit: 1024 * 1024, forceCloseConnections: true });
 await app.register(fastifyTRPCPlugin, {
   prefix: "/trpc",
   trpcOptions: {
     router: appRouter,
-    createContext: ({ req }) => ({ user: userOf(req.headers.cookie) }),
+    createContext: signIns.context,
     maxBatchSize: 10,
   } satisfies FastifyTRPCPluginOptions<typeof appRouter>["trpcOptions"],
 });

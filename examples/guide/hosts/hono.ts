@@ -3,22 +3,23 @@ import { serve } from "@hono/node-server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { appRouter, sessions } from "./sessions.ts";
-import { userOf } from "./sign-in.ts";
+import { appRouter, migrate, signIns } from "./sessions.ts";
 import { stopOnSignal } from "./stop.ts";
 
-await sessions.migrate();
+await migrate();
 
 const app = new Hono();
 app.use("/trpc/*", bodyLimit({ maxSize: 1024 * 1024 }));
 app.all("/trpc/*", ({ req }) =>
-  fetchRequestHandler({
-    req: req.raw,
-    router: appRouter,
-    endpoint: "/trpc",
-    createContext: () => ({ user: userOf(req.header("cookie")) }),
-    maxBatchSize: 10,
-  }),
+  signIns.fetch(req.raw, (visit) =>
+    fetchRequestHandler({
+      req: req.raw,
+      router: appRouter,
+      endpoint: "/trpc",
+      createContext: () => ({ visit }),
+      maxBatchSize: 10,
+    }),
+  ),
 );
 
 const { PORT = "3000", HOST = "localhost" } = process.env;

@@ -1,4 +1,5 @@
 import { createSessions, serve, type Generated } from "@sessions/server";
+import { createSignIns, type Visit } from "@sessions/server/sign-in";
 import { initTRPC } from "@trpc/server";
 import { Pool } from "pg";
 import { repair } from "./flow.ts";
@@ -9,17 +10,15 @@ declare module "@sessions/server" {
   }
 }
 
-export interface Context {
-  readonly user: { readonly id: string } | null;
-}
-
 export const pool = new Pool({ connectionString: process.env.DATABASE_URL });
 // Postgres ends idle connections when it restarts. The pool opens others.
 pool.on("error", () => {});
 
+export const signIns = createSignIns({ database: pool });
+
 export const sessions = createSessions({
   database: pool,
-  identify: ({ user }: Context) => user && { owner: user.id },
+  identify: signIns.identify,
   flows: [
     serve(repair, {
       complete: async ({ data, owner, session, tx }) => {
@@ -34,5 +33,11 @@ export const sessions = createSessions({
   ],
 });
 
-const t = initTRPC.context<Context>().create();
-export const appRouter = t.router({ sessions: sessions.router });
+const t = initTRPC.context<{ readonly visit: Visit }>().create();
+export const appRouter = t.router({ sessions: sessions.router, signIns: signIns.router });
+
+/** Makes the tables, or brings them up to date. Many nodes may call it at once. */
+export async function migrate(): Promise<void> {
+  await sessions.migrate();
+  await signIns.migrate();
+}

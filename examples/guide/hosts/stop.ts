@@ -1,6 +1,6 @@
 import type { Server, ServerResponse } from "node:http";
 import { setTimeout } from "node:timers/promises";
-import { pool, sessions } from "./sessions.ts";
+import { pool, sessions, signIns } from "./sessions.ts";
 
 /** Returns a function that ends the streams and waits at most five seconds for unfinished answers. */
 export function finisher(server: Server): () => Promise<void> {
@@ -12,6 +12,7 @@ export function finisher(server: Server): () => Promise<void> {
   return async () => {
     await sessions.close();
     for (let turns = 0; answers.size > 0 && turns < 250; turns += 1) await setTimeout(20);
+    await signIns.close();
   };
 }
 
