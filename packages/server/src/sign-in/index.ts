@@ -4,6 +4,8 @@ export type { EndReason, HistoryItem, Page, PageRequest } from "./keeper/sign-in
 export type { AssuranceLevel } from "@sessions/core";
 export type { Expires } from "./lifetime.ts";
 export type { DataDefinition, DataDefinitions } from "@sessions/core";
+export type { HandOffOptions } from "./hand-off-options.ts";
+export type { HandedPlace } from "./keeper/hand-offs/hand-off-keeper.ts";
 export { createSignIns } from "./create-sign-ins.ts";
 export type { SignInsOptions } from "./options.ts";
 export type { DataReply, SetDataReply } from "./data-router.ts";
@@ -19,6 +21,7 @@ export type {
   SignInPage,
   SignInPageRequest,
   Visit,
+  VisitingGuest,
 } from "./visit/visit.ts";
 export { VisitError, type AskedProof, type VisitErrorReason } from "./visit/visit-error.ts";
 export type { ReadOnlyVisitData, VisitData } from "./visit/visit-data.ts";

@@ -28,20 +28,31 @@ test.each<readonly [expires: unknown, says: RegExp]>([
   expect(() => lifetimeOf(expires as Expires)).toThrow(says);
 });
 
+const own = { guestSession: null };
+
 test("S16: a use that is noted as late as the slack allows ends nothing early", () => {
   const lifetime = lifetimeOf("aal2");
   const usedMs = 10 * HOUR_MS;
   // The last use was noted up to the slack before it.
-  const noted = { provedMs: 0, lastUsedMs: usedMs - lifetime.slackMs };
+  const noted = { ...own, provedMs: 0, lastUsedMs: usedMs - lifetime.slackMs };
   expect(endsAt(lifetime, noted)).toBe(usedMs + HOUR_MS);
 });
 
 test("S17: no use goes beyond the absolute deadline, and a new proof resets both", () => {
   const lifetime = lifetimeOf("aal3");
-  expect(endsAt(lifetime, { provedMs: 0, lastUsedMs: 12 * HOUR_MS - 1 })).toBe(12 * HOUR_MS);
-  expect(endsAt(lifetime, { provedMs: 12 * HOUR_MS, lastUsedMs: 12 * HOUR_MS })).toBe(12 * HOUR_MS + 16 * MINUTE_MS);
+  expect(endsAt(lifetime, { ...own, provedMs: 0, lastUsedMs: 12 * HOUR_MS - 1 })).toBe(12 * HOUR_MS);
+  expect(endsAt(lifetime, { ...own, provedMs: 12 * HOUR_MS, lastUsedMs: 12 * HOUR_MS })).toBe(
+    12 * HOUR_MS + 16 * MINUTE_MS,
+  );
 });
 
 test("without an idle time only the proof counts", () => {
-  expect(endsAt(lifetimeOf("aal1"), { provedMs: 5, lastUsedMs: 5 })).toBe(30 * DAY_MS + 5);
+  expect(endsAt(lifetimeOf("aal1"), { ...own, provedMs: 5, lastUsedMs: 5 })).toBe(30 * DAY_MS + 5);
+});
+
+test("S21: a guest is out after an hour at most, however often they come, and earlier where the owner would be", () => {
+  const guest = { guestSession: "session", provedMs: 0 };
+  expect(endsAt(lifetimeOf("aal1"), { ...guest, lastUsedMs: 3_599_999 })).toBe(HOUR_MS);
+  expect(endsAt(lifetimeOf("aal3"), { ...guest, lastUsedMs: 0 })).toBe(16 * MINUTE_MS);
+  expect(endsAt(lifetimeOf({ absolute: "10m" }), { ...guest, lastUsedMs: 0 })).toBe(10 * MINUTE_MS);
 });

@@ -45,9 +45,19 @@ function timeOf(name: string, duration: unknown): number {
   throw new SessionsError("configuration_invalid", `\`expires.${name}\` must be a duration, such as "30m" or "12h".`);
 }
 
+/** How long a guest stays at most, in milliseconds. */
+export const GUEST_MS = 3_600_000;
+
+/** The times of a sign-in that decide when it ends. */
+export interface SignInTimes {
+  readonly provedMs: number;
+  readonly lastUsedMs: number;
+  readonly guestSession: string | null;
+}
+
 /** When a sign-in ends if nobody uses it again: the idle deadline with its slack, or the absolute one before it. */
-export function endsAt(lifetime: Lifetime, { provedMs, lastUsedMs }: { provedMs: number; lastUsedMs: number }): number {
+export function endsAt(lifetime: Lifetime, { provedMs, lastUsedMs, guestSession }: SignInTimes): number {
   const { absoluteMs, idleMs, slackMs } = lifetime;
-  const absolute = provedMs + absoluteMs;
+  const absolute = provedMs + (guestSession === null ? absoluteMs : Math.min(absoluteMs, GUEST_MS));
   return idleMs === undefined ? absolute : Math.min(absolute, lastUsedMs + idleMs + slackMs);
 }

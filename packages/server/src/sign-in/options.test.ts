@@ -88,3 +88,23 @@ test.each<readonly [problem: RegExp, data: object]>([
   expect(check).toThrow(/^configuration_invalid: `data/);
   expect(check).toThrow(problem);
 });
+
+test.each<readonly [says: RegExp, handOff: unknown]>([
+  [/`handOff` is true, false/, "yes"],
+  [/`handOff.freshWithin` is a duration/, { freshWithin: "soon" }],
+  [/`handOff.atMost.perAddress` is a whole number/, { atMost: { perAddress: 0 } }],
+  [/`handOff.atMost.inTotal` is a whole number/, { atMost: { inTotal: 1.5 } }],
+  [/`handOff.atMost.forever` is a whole number/, { atMost: { forever: true } }],
+])("S26: a hand-off that cannot work is refused in one sentence: %s", (says, handOff) => {
+  const options = { database, handOff } as SignInsOptions;
+  expect(() => checkedOptions(options)).toThrow(says);
+});
+
+test("nothing is handed off unless the application says so", () => {
+  expect(checkedOptions({ database }).handOff).toBeUndefined();
+  expect(checkedOptions({ database, handOff: true }).handOff).toEqual({ freshMs: 900_000 });
+  expect(checkedOptions({ database, handOff: { freshWithin: "5m", atMost: { perAddress: 3 } } })).toMatchObject({
+    handOff: { freshMs: 300_000 },
+    requestLimits: { perAddress: 3, inTotal: 10_000 },
+  });
+});

@@ -9,6 +9,7 @@ import type { Bus } from "../bus/bus.ts";
 import { logFault } from "../report.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
 import { problemOf } from "./visit/data-definitions.ts";
+import { checkedHandOff, type CheckedHandOff, type HandOffOptions } from "./hand-off-options.ts";
 import { lifetimeOf, type Expires, type Lifetime } from "./lifetime.ts";
 import type { RequestHead } from "./request/request-head.ts";
 import { Seal } from "./token/seal.ts";
@@ -67,6 +68,8 @@ export interface SignInsOptions<Data extends DataDefinitions = DataDefinitions> 
    * signal: ({ kind }) => (kind === "device_changed" ? "revoke" : "note")
    */
   readonly signal?: (signal: Signal) => SignalDecision;
+  /** Whether pages may hand sessions over to other devices by codes, and how. Default false. */
+  readonly handOff?: boolean | HandOffOptions;
   /**
    * The cookie's name. Browsers keep the cookie as `__Host-` and this name. Default `"sign-in"`. Two `createSignIns` on one
    * host need two names.
@@ -95,7 +98,7 @@ const MAX_TRUST_MS = 300_000;
 const MAX_LEASE_MS = 300_000;
 
 /** The options with their defaults. */
-export interface CheckedOptions {
+export interface CheckedOptions extends CheckedHandOff {
   readonly data: DataDefinitions;
   readonly schema: string;
   readonly lifetime: Lifetime;
@@ -154,6 +157,7 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const sealing = options.seal && sealingOf(options.seal, `${schema} ${cookieName}`);
   const times = { lifetime, rotateMs, revokeFreshMs, leaseMs };
   return {
+    ...checkedHandOff(options.handOff),
     data,
     schema,
     ...times,

@@ -4,6 +4,27 @@ import { SessionsError } from "@sessions/core/internal";
 import { isFresh } from "./assurance.ts";
 import type { EndReason } from "./keeper/sign-in-keeper.ts";
 import type { CheckedOptions } from "./options.ts";
+import {
+  approveReplyOf,
+  approveSchema,
+  askReplyOf,
+  askSchema,
+  claimReplyOf,
+  claimSchema,
+  codeSchema,
+  findSchema,
+  iso,
+  lookReplyOf,
+  noHandOffs,
+  offerSchema,
+  type ApproveReply,
+  type AskReply,
+  type ClaimReply,
+  type FindReply,
+  type LookReply,
+  type OfferReply,
+} from "./hand-off-router.ts";
+import type { VisitHandOffs } from "./visit/visit-hand-offs.ts";
 import { RequestVisit } from "./visit/request-visit.ts";
 import { getDataSchema, setDataSchema, unknownKey, type DataReply, type SetDataReply } from "./data-router.ts";
 import type { VisitedSignIn } from "./visit/visited-sign-in.ts";
@@ -12,6 +33,8 @@ import type { VisitedSignIn } from "./visit/visited-sign-in.ts";
 export interface CurrentReply {
   readonly owner: string | null;
   readonly signIn: SignInReply | null;
+  /** There if nobody is signed in, and this browser was handed one session of an owner. */
+  readonly guest: { readonly owner: string; readonly session: string; readonly endsAt: string } | null;
   /** What the page sends back with each change, in the header `sign-in-csrf`. */
   readonly csrf: string | null;
   /** Why this browser's sign-in ended, if it has and the browser shows its token. */
@@ -31,6 +54,8 @@ export interface SignInReply {
   readonly endsAt: string;
   readonly factors: readonly string[];
   readonly level: VisitedSignIn["level"] | null;
+  /** The id of the only session of a guest; null for a sign-in of the owner's own. */
+  readonly guestSession: string | null;
   /** Whether it is the one of the request. */
   readonly current: boolean;
 }
@@ -74,11 +99,16 @@ export function createSignInRouter({ now, revokeFreshMs }: Pick<CheckedOptions, 
     current: t.procedure.query(({ ctx }): Promise<CurrentReply> =>
       answer(async () => {
         const visit = visitOf(ctx);
-        const { owner, signIn, csrf } = visit;
+        const { owner, signIn, guest, csrf } = visit;
         const ended = await visit.ending();
         return {
           owner,
           signIn: signIn && replyOf(signIn, signIn.id),
+          guest: guest && {
+            owner: guest.owner,
+            session: guest.session,
+            endsAt: guest.signIn.endsAt.toISOString(),
+          },
           csrf,
           ended: ended && { reason: ended.reason, at: ended.at.toISOString() },
           now: new Date(now()).toISOString(),
@@ -129,6 +159,53 @@ export function createSignInRouter({ now, revokeFreshMs }: Pick<CheckedOptions, 
       ),
     }),
 
+    // All are changes, also those that only look: a query's input is in its address, and addresses are logged.
+    handOff: t.router({
+      offer: change.input(offerSchema).mutation(({ ctx, input }): Promise<OfferReply> =>
+        answer(async () => {
+          const { letters, endsMs } = await handOffsOf(ctx).offer(input);
+          return { letters, endsAt: iso(endsMs) };
+        }),
+      ),
+
+      find: change
+        .input(findSchema)
+        .mutation(({ ctx, input }): Promise<FindReply> =>
+          answer(async () => ({ found: await handOffsOf(ctx).find(input.letters) })),
+        ),
+
+      ask: change
+        .input(askSchema)
+        .mutation(({ ctx, input }): Promise<AskReply> =>
+          answer(async () => askReplyOf(await handOffsOf(ctx).ask(input.publicKey))),
+        ),
+
+      look: change
+        .input(codeSchema)
+        .mutation(({ ctx, input }): Promise<LookReply> =>
+          answer(async () => lookReplyOf(await handOffsOf(ctx).look(input.code))),
+        ),
+
+      approve: change.input(approveSchema).mutation(({ ctx, input }): Promise<ApproveReply> =>
+        answer(async () => {
+          const { code, number, ...handed } = input;
+          return approveReplyOf(await handOffsOf(ctx).approve({ code, number, handed }));
+        }),
+      ),
+
+      decline: change
+        .input(codeSchema)
+        .mutation(({ ctx, input }): Promise<{ readonly declined: boolean }> =>
+          answer(async () => ({ declined: await handOffsOf(ctx).decline(input.code) })),
+        ),
+
+      claim: change
+        .input(claimSchema)
+        .mutation(({ ctx, input }): Promise<ClaimReply> =>
+          answer(async () => claimReplyOf(await handOffsOf(ctx).claim(input.id, input.signature))),
+        ),
+    }),
+
     signOut: change.mutation(({ ctx }): Promise<{ readonly ended: boolean }> =>
       answer(async () => ({ ended: await visitOf(ctx).signOut() })),
     ),
@@ -145,6 +222,12 @@ export function visitOf(context: object): RequestVisit {
   const detail = "The tRPC context has no `visit`. Give `createContext: signIns.context` to tRPC's adapter.";
   const cause = new SessionsError("context_invalid", detail);
   throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: cause.message, cause });
+}
+
+function handOffsOf(context: object): VisitHandOffs {
+  const { handOffs } = visitOf(context);
+  if (handOffs === undefined) throw noHandOffs();
+  return handOffs;
 }
 
 /** Faults were reported where they happened. Their messages hold nothing of a driver. */
@@ -170,6 +253,7 @@ function replyOf(signIn: VisitedSignIn, current: string | undefined): SignInRepl
     endsAt: signIn.endsAt.toISOString(),
     factors: signIn.factors,
     level: signIn.level ?? null,
+    guestSession: signIn.guestSession,
     current: signIn.id === current,
   };
 }

@@ -23,9 +23,11 @@ export interface ContextOptions {
 /** Who is signed in, for `createSessions({ identify })`. */
 export interface SignedInIdentity {
   readonly owner: string;
-  /** When the person last proved who they are, in milliseconds since 1970. */
-  readonly provedAt: number;
-  readonly level: AssuranceLevel | undefined;
+  /** When the person last proved who they are, in milliseconds since 1970. A guest has proved nothing. */
+  readonly provedAt?: number;
+  readonly level?: AssuranceLevel | undefined;
+  /** The only session of a guest. */
+  readonly guest?: { readonly session: string; readonly onSessionEnded: () => void };
   /** Calls `end` when the sign-in ends. Gives a function that forgets `end`. */
   readonly onEnded: (end: () => void) => () => void;
 }
@@ -119,9 +121,14 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
 }
 
 function identityOf(visit: RequestVisit): SignedInIdentity | null {
-  const { owner, signIn } = visit;
+  const { owner, signIn, guest } = visit;
+  const onEnded = (end: () => void) => visit.onEnd(end);
+  if (guest) {
+    const { session } = guest;
+    return { owner: guest.owner, guest: { session, onSessionEnded: () => visit.endGuest() }, onEnded };
+  }
   if (owner === null || signIn === null) return null;
-  return { owner, provedAt: signIn.provedAt.getTime(), level: signIn.level, onEnded: (end) => visit.onEnd(end) };
+  return { owner, provedAt: signIn.provedAt.getTime(), level: signIn.level, onEnded };
 }
 
 async function contextVisit(

@@ -62,7 +62,7 @@ async function findProblem(db: Kysely<SignInTables>, checked: Checked): Promise<
   if (Buffer.compare(last.hash, checked.lastHash) !== 0) return `has another hash than its entry ${last.number}`;
   const { kind } = last.body;
   if (checked.ending !== null) return kind === checked.ending ? null : `ended as ${checked.ending}, and not as ${kind}`;
-  return ["signed_in", "proved", "signal"].includes(kind) ? null : `is live, and ended as ${kind}`;
+  return ["signed_in", "handed_off", "proved", "signal"].includes(kind) ? null : `is live, and ended as ${kind}`;
 }
 
 /** Checks a sign-in again at one moment. One that changes between two statements seems to contradict its history. */

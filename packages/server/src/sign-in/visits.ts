@@ -66,7 +66,7 @@ export class Visits {
     const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http";
     const origin = originOf(headers, { host: headers.get("host"), scheme, trustProxy: false });
     const cookieName = cookieNameOf({ headers, origin }, { ...this.#options, isDirect: () => true });
-    const request: VisitRequest = { method: "GET", origin, headers, cookieName };
+    const request: VisitRequest = { method: "GET", origin, headers, cookieName, address: null };
     return openVisit(this.#options, request, this.#headersFor(request));
   }
 

@@ -2,7 +2,7 @@ import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
 import { refusalOf, type VisitError } from "../visit/visit-error.ts";
 import { cookieNameOf } from "../request/cookies.ts";
 import type { VisitRequest } from "../request/request-head.ts";
-import { originOf, type RequestOptions } from "./origin.ts";
+import { forwardedAddress, originOf, type RequestOptions } from "./origin.ts";
 
 export function fetchRequest(
   { method, url, headers }: Request,
@@ -18,6 +18,7 @@ export function fetchRequest(
     origin,
     headers,
     cookieName: cookieNameOf({ headers, origin }, { cookieName, isDirect: () => true }),
+    address: trustProxy ? forwardedAddress(headers) : null,
   };
 }
 

@@ -5,7 +5,7 @@ import { refusalOf, type VisitError } from "../visit/visit-error.ts";
 import { cookieNameOf } from "../request/cookies.ts";
 import { isLoopback } from "../request/local-request.ts";
 import type { RequestHeaders, VisitRequest } from "../request/request-head.ts";
-import { originOf, type RequestOptions } from "./origin.ts";
+import { forwardedAddress, originOf, type RequestOptions } from "./origin.ts";
 
 /**
  * A request of node:http, node:https, or node:http2 through its compatible API. It reads what it is asked for: the origin
@@ -50,6 +50,11 @@ export class NodeRequest implements VisitRequest {
   get cookieName(): string {
     const { cookieName } = this.#options;
     return (this.#cookieName ??= cookieNameOf(this, { cookieName, isDirect: () => this.#isDirect() }));
+  }
+
+  get address(): string | null {
+    const forwarded = this.#options.trustProxy ? forwardedAddress(this) : null;
+    return forwarded ?? this.#req.socket.remoteAddress ?? null;
   }
 
   /** No browser speaks HTTP/1.0, and some proxies do. A Unix socket has no address. */

@@ -21,3 +21,9 @@ export function originOf(
   // A host that has a path, a user or a query is no host.
   return url !== null && url.pathname === "/" && url.username === "" && url.search === "" ? url.origin : null;
 }
+
+/** The address that the nearest proxy names: the last of the list, because a browser may send what is before it. */
+export function forwardedAddress(headers: RequestHeaders): string | null {
+  const address = headers.get("x-forwarded-for")?.split(",").at(-1)!.trim();
+  return address === undefined || address === "" ? null : address;
+}

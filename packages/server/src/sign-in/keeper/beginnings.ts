@@ -11,9 +11,11 @@ import { base64url, ID_BYTES } from "../token/token.ts";
 import type { Invalidations } from "./cache/invalidations.ts";
 import type { KeeperContext } from "./context.ts";
 import { liveFrom } from "./summary.ts";
-import type { Archiver, EndingWork } from "./ends/archiver.ts";
+import type { HandOffRequest } from "../rows/hand-off-requests.ts";
+import type { Token } from "../token/token.ts";
+import type { Archiver, EndingWork, LockedSignIns } from "./ends/archiver.ts";
 import { publicIdOf } from "./public-id.ts";
-import type { BeginResult, NewSignIn } from "./sign-in-keeper.ts";
+import type { BeginResult, LiveSignIn, NewSignIn } from "./sign-in-keeper.ts";
 import { inOwnerTurn } from "./transaction.ts";
 
 const CSRF_BYTES = 16;
@@ -22,6 +24,25 @@ const MAX_NAME_LENGTH = 200;
 
 /** What was begun in a transaction; null if the limit refused. */
 type Decided = { readonly signIn: ChainedSignIn; readonly tokenId: string; readonly offer: OfferedSecret } | null;
+
+type ToldOfSignIn = Pick<ChainedSignIn, "owner" | "device" | "place" | "factors" | "guestSession">;
+
+/** A guest that was begun in a transaction. */
+export interface BegunGuest {
+  readonly signIn: ChainedSignIn;
+  readonly tokenId: string;
+  readonly offer: OfferedSecret;
+  readonly readMs: number;
+}
+
+/** What a guest is begun with. */
+export interface NewGuest {
+  readonly owner: string;
+  /** The asking browser, and the sign-in from which it was approved. */
+  readonly request: Pick<HandOffRequest, "device" | "place" | "approval">;
+  readonly session: string;
+  readonly state: LockedSignIns;
+}
 
 /** Signs owners in, and notes their new proofs. */
 export class Beginnings {
@@ -67,7 +88,10 @@ export class Beginnings {
     attempt: number,
   ): Promise<EndingWork<Decided>> {
     const state = await this.#archiver.lockAll(tx, input.owner);
-    const before = state.live.find(({ id }) => id === input.current?.publicId && input.current.owner === input.owner);
+    const before = state.live.find(
+      ({ id, guestSession }) =>
+        id === input.current?.publicId && input.current.owner === input.owner && guestSession === null,
+    );
     if (before !== undefined) {
       return { ended: state.gone, value: await this.#prove(tx, input, before, state.nowMs, random) };
     }
@@ -75,7 +99,7 @@ export class Beginnings {
     const id = publicIdOf(tokenId);
     const csrf = base64url(random(CSRF_BYTES));
     const { rotation, offer } = createRotation(state.nowMs, undefined, random);
-    const signIn = this.#signIn(input, { id, csrf, rotation }, state);
+    const signIn = this.#signIn({ ...input, guestSession: null }, { id, csrf, rotation }, state);
     const begun = { tokenId, offer };
     if (attempt > 1) {
       // The attempt before may have committed. Others may even have ended its sign-in since.
@@ -86,10 +110,11 @@ export class Beginnings {
     }
 
     const { limit, partitions } = this.#context;
-    const excess = state.live.length + 1 - limit.perOwner;
+    const own = state.live.filter(({ guestSession }) => guestSession === null);
+    const excess = own.length + 1 - limit.perOwner;
     if (excess > 0 && limit.beyond === "refuse") return { ended: state.gone, value: null };
     const ended = [...state.gone];
-    const oldest = state.live.toSorted((one, other) => one.sinceMs - other.sinceMs).slice(0, Math.max(0, excess));
+    const oldest = own.toSorted((one, other) => one.sinceMs - other.sinceMs).slice(0, Math.max(0, excess));
     for (const row of oldest) {
       await this.#archiver.move(tx, row, { ending: "displaced", atMs: state.nowMs, by: id });
       ended.push(row);
@@ -98,13 +123,37 @@ export class Beginnings {
     const { signIn: noted, entry } = addEntry(signIn, "signed_in", state.nowMs);
     await insertLive(tx, noted);
     await insertEntry(tx, input.owner, entry, false);
-    if (input.current !== null && input.current.owner !== input.owner) {
-      // The other owner's history does not tell who came.
+    if (input.current !== null) {
+      // It is another owner's, whose history does not tell who came, or a guest's.
       const key = { owner: input.current.owner, id: input.current.publicId };
       const replaced = await this.#archiver.endWithin(tx, key, { ending: "replaced", by: null });
       if (replaced !== null) ended.push(replaced);
     }
     return { ended, value: { ...begun, signIn: noted } };
+  }
+
+  /** Begins a guest in a transaction. Nobody has proved anything. */
+  async beginGuest(tx: Transaction<SignInTables>, { owner, request, session, state }: NewGuest): Promise<BegunGuest> {
+    const { random, elapsedMs, partitions } = this.#context;
+    const readMs = elapsedMs();
+    const tokenId = base64url(random(ID_BYTES));
+    const { rotation, offer } = createRotation(state.nowMs, undefined, random);
+    const made = { id: publicIdOf(tokenId), csrf: base64url(random(CSRF_BYTES)), rotation };
+    const { device, place } = request;
+    const told = { owner, device: shorten(device), place, factors: [], guestSession: session };
+    partitions.require(state.nowMs);
+    const begun = this.#signIn(told, made, state);
+    const { signIn, entry } = addEntry(begun, "handed_off", state.nowMs, { by: request.approval?.by ?? null });
+    await insertLive(tx, signIn);
+    await insertEntry(tx, owner, entry, false);
+    return { signIn, tokenId, offer, readMs };
+  }
+
+  /** Caches a guest whose transaction has committed, and gives its token. */
+  told({ signIn, tokenId, offer, readMs }: BegunGuest): { readonly signIn: LiveSignIn; readonly token: Token } {
+    this.#invalidations.put(signIn, readMs);
+    const token = { owner: signIn.owner, id: tokenId, ...offer };
+    return { signIn: liveFrom(signIn, tokenId, this.#context.lifetime), token };
   }
 
   /** A new proof: the same sign-in, with a new secret. The secret before ends with this transaction. */
@@ -130,12 +179,12 @@ export class Beginnings {
   }
 
   #signIn(
-    { owner, device, place, factors }: NewSignIn,
+    { owner, device, place, factors, guestSession }: ToldOfSignIn,
     made: Pick<ChainedSignIn, "id" | "csrf" | "rotation">,
     { epoch, nowMs }: { readonly epoch: number; readonly nowMs: number },
   ): ChainedSignIn {
     const times = { sinceMs: nowMs, provedMs: nowMs, lastUsedMs: nowMs };
-    const told = { owner, device, place, factors };
+    const told = { owner, device, place, factors, guestSession };
     return this.#withDeadline({ ...told, ...made, ...times, epoch, lastEntry: 0, lastHash: null });
   }
 

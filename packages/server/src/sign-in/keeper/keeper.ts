@@ -20,6 +20,8 @@ import { changeData, readData } from "./data.ts";
 import { faultOf, withDatabaseLimit } from "./database-limit.ts";
 import { SignInEnder } from "./ends/sign-in-ender.ts";
 import { KnownChanges } from "./cache/known-changes.ts";
+import { defaultRequestLimits, GuestRequests, type RequestLimits } from "./hand-offs/guest-requests.ts";
+import { LetterOffers } from "./hand-offs/letter-offers.ts";
 import { listHistoryItems, listSignIns } from "./lists.ts";
 import { SignInCache } from "./cache/sign-in-cache.ts";
 import type { SignInKeeper } from "./sign-in-keeper.ts";
@@ -48,6 +50,7 @@ export interface SignInKeeperOptions {
   readonly atMost: SignInLimit;
   /** How long a node believes its cache after it has looked at what others changed, in milliseconds. */
   readonly leaseMs: number;
+  readonly requestLimits?: RequestLimits | undefined;
   readonly cacheBytes: number;
   readonly sweeps?: boolean | undefined;
   /** Milliseconds since 1970. Default `Date.now`. */
@@ -85,6 +88,8 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   const archiver = new Archiver(context, invalidations);
   const ender = new SignInEnder(context, invalidations, archiver);
   const beginnings = new Beginnings(context, invalidations, archiver);
+  const offers = new LetterOffers(context);
+  const guests = new GuestRequests(context, archiver, beginnings, options.requestLimits ?? defaultRequestLimits);
   const checks = new TokenChecks(context, { invalidations, touches, ender });
   const sweeper = new Sweeper(context, ender);
   const stopSweeping =
@@ -123,6 +128,15 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     endEverybody: (onProgress) => unbounded(() => ender.endEverybody(onProgress)),
     onEnded: (listener) => invalidations.onEnded(listener),
     history: (owner, page) => answer(() => listHistoryItems(context, owner, page)),
+    handOffs: {
+      offer: (owner, handed) => answer(() => offers.offer(owner, handed)),
+      find: (owner, typed) => answer(() => offers.find(owner, typed)),
+      ask: (request) => answer(() => guests.ask(request)),
+      look: (code) => answer(() => guests.look(code)),
+      approve: (signIn, given) => answer(() => guests.approve(signIn, given)),
+      decline: (code) => answer(() => guests.decline(code)),
+      claim: (id, signature, current) => answer(() => guests.claim(id, signature, current)),
+    },
     noteSignal: (signIn, kind) => answer(() => noteSignal(context, signIn, kind)),
     readData: (place) => answer(() => readData(context, place)),
     changeData: (place, change) => answer(() => changeData(context, place, change)),

@@ -2,36 +2,10 @@ import type { SweepOptions } from "../../repeated-sweeps.ts";
 import type { DataPlace, StoredDatum } from "../rows/data.ts";
 import type { EndReason, HistoryKind } from "../rows/tables.ts";
 import type { Token } from "../token/token.ts";
+import type { HandOffKeeper } from "./hand-offs/hand-off-keeper.ts";
+import type { LiveSignIn, SignInSummary } from "./live-sign-in.ts";
 
-export type { DataPlace, EndReason, StoredDatum, Token };
-
-/** A sign-in, as its owner may see it. */
-export interface SignInSummary {
-  /** A UUID, derived one way from the id in the token. It may be shown: it opens nothing. */
-  readonly publicId: string;
-  /** A readable name of the browser or the app. */
-  readonly device: string;
-  /** A coarse place, if the application told one. */
-  readonly place: string | null;
-  /** How the person proved who they are, the last time. */
-  readonly factors: readonly string[];
-  /** When it began, in milliseconds since 1970, like the three below. */
-  readonly sinceMs: number;
-  readonly provedMs: number;
-  /** Late by up to the touch slack. */
-  readonly lastUsedMs: number;
-  /** When it ends if nothing is done: the earlier of the idle and the absolute deadline. The idle one includes the slack. */
-  readonly endsMs: number;
-}
-
-/** A sign-in that a token was accepted for. */
-export interface LiveSignIn extends SignInSummary {
-  readonly owner: string;
-  /** The id in its token. It leaves the server in the token alone. */
-  readonly tokenId: string;
-  /** The value that mutations send back. Base64url; the same for all generations of the token. */
-  readonly csrf: string;
-}
+export type { LiveSignIn, SignInSummary, DataPlace, EndReason, StoredDatum, Token };
 
 export interface NewSignIn {
   readonly owner: string;
@@ -154,7 +128,12 @@ export interface SignInKeeper {
    * Ends one sign-in of an owner. False if the owner has no such live one: another owner's looks the same.
    * `by` is the sign-in from which it is ended.
    */
-  end(owner: string, publicId: string, ending: "signed_out" | "revoked", by?: SignInSummary): Promise<boolean>;
+  end(
+    owner: string,
+    publicId: string,
+    ending: "signed_out" | "revoked" | "session_ended",
+    by?: SignInSummary,
+  ): Promise<boolean>;
 
   /** Ends all other sign-ins of the same owner, and tells how many. */
   endOthers(signIn: LiveSignIn): Promise<number>;
@@ -173,6 +152,9 @@ export interface SignInKeeper {
 
   /** What happened to the sign-ins of an owner, the newest first. */
   history(owner: string, page?: PageRequest): Promise<Page<HistoryItem>>;
+
+  /** Hand-offs to other devices. */
+  readonly handOffs: HandOffKeeper;
 
   /** Notes that a request did not fit its sign-in. `kind` is a word of the application's or this package's code. */
   noteSignal(signIn: LiveSignIn, kind: string): Promise<void>;

@@ -12,6 +12,7 @@ export function liveFrom(signIn: StoredSignIn, tokenId: string, lifetime: Lifeti
 }
 
 export function summaryOf(signIn: StoredSignIn, lifetime: Lifetime): SignInSummary {
-  const { id, device, place, factors, sinceMs, provedMs, lastUsedMs } = signIn;
-  return { publicId: id, device, place, factors, sinceMs, provedMs, lastUsedMs, endsMs: deadlineOf(lifetime, signIn) };
+  const { id, device, place, factors, guestSession, sinceMs, provedMs, lastUsedMs } = signIn;
+  const times = { sinceMs, provedMs, lastUsedMs, endsMs: deadlineOf(lifetime, signIn) };
+  return { publicId: id, device, place, factors, guestSession, ...times };
 }

@@ -31,7 +31,14 @@ async function manySignIns(count: number): Promise<readonly Token[]> {
     const id = base64url(randomBytes(16));
     const { rotation, offer } = createRotation(nowMs);
     const times = { sinceMs: nowMs, provedMs: nowMs, lastUsedMs: nowMs, endsMs: nowMs + 3_600_000 };
-    const told = { owner, id: publicIdOf(id), device: "Firefox on Linux", place: "BE", factors: ["password"] };
+    const told = {
+      owner,
+      id: publicIdOf(id),
+      device: "Firefox on Linux",
+      place: "BE",
+      factors: ["password"],
+      guestSession: null,
+    };
     const chain = { epoch: 0, lastEntry: 1, lastHash: randomBytes(32) };
     await insertLive(db, { ...told, ...times, ...chain, csrf: base64url(randomBytes(16)), rotation });
     tokens.push({ owner, id, ...offer });

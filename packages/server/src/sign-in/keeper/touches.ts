@@ -40,7 +40,7 @@ export class Touches {
     const { touchMs, lifetime } = this.#context;
     if (nowMs - signIn.lastUsedMs < touchMs) return signIn;
     const { owner, id } = signIn;
-    const endsMs = Math.max(signIn.endsMs, endsAt(lifetime, { provedMs: signIn.provedMs, lastUsedMs: nowMs }));
+    const endsMs = Math.max(signIn.endsMs, endsAt(lifetime, { ...signIn, lastUsedMs: nowMs }));
     this.#wait({ owner, id, lastUsedMs: nowMs, endsMs, unlessAfterMs: nowMs - touchMs, attempts: 1 });
     return { ...signIn, lastUsedMs: nowMs, endsMs };
   }

@@ -37,7 +37,7 @@ function isRefused(site: string | null, origin: string | null, credential: strin
 test("each request that changes something is judged by the listed origins, then Sec-Fetch-Site, then Origin, then its cookies", () => {
   for (const [site, origin, credential] of cases) {
     for (const method of ["POST", "PUT", "PATCH", "DELETE", "post", "CONNECT", "TRACE", "PROPFIND"]) {
-      const request = { method, origin: own, cookieName, headers: headersOf(site, origin, credential) };
+      const request = { method, origin: own, cookieName, address: null, headers: headersOf(site, origin, credential) };
       const name = JSON.stringify({ method, site, origin, credential });
       expect(isCrossSite(request, presentedToken(request), ["https://app.bank.example"]), name).toBe(
         isRefused(site, origin, credential),
@@ -49,7 +49,7 @@ test("each request that changes something is judged by the listed origins, then 
 test("a request that changes nothing may come from any site", () => {
   for (const [site, origin, credential] of cases) {
     for (const method of ["GET", "HEAD", "OPTIONS", "get"]) {
-      const request = { method, origin: own, cookieName, headers: headersOf(site, origin, credential) };
+      const request = { method, origin: own, cookieName, address: null, headers: headersOf(site, origin, credential) };
       expect(isCrossSite(request, presentedToken(request))).toBe(false);
     }
   }
@@ -59,6 +59,7 @@ test("a page over https is this host's own behind a proxy that speaks http, and 
   const request = (origin: string, from: string | null) => ({
     method: "POST",
     origin: from,
+    address: null,
     cookieName,
     headers: headersOf(null, origin, "cookie"),
   });

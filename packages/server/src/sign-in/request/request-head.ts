@@ -14,4 +14,6 @@ export interface RequestHeaders {
 /** A request, and the name of the cookie in which its browser keeps the token. */
 export interface VisitRequest extends RequestHead {
   readonly cookieName: string;
+  /** The address from which it came; null if the host does not tell it. */
+  readonly address: string | null;
 }

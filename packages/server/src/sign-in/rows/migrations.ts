@@ -13,6 +13,7 @@ export function signInMigrations(schema: string): Migrations {
           await createOwnerTables(db, schema);
           await createSignInTables(db, schema);
           await createDataTable(db, schema);
+          await createHandOffTables(db, schema);
         },
       },
     },
@@ -28,6 +29,7 @@ async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<
       device text not null,
       place text,
       factors json not null,
+      guest_session uuid,
       since timestamptz not null,
       proved_at timestamptz not null,
       last_used_at timestamptz not null,
@@ -85,4 +87,45 @@ async function createDataTable(db: Kysely<unknown>, schema: string): Promise<voi
       changed_at timestamptz not null,
       primary key (owner_id, sign_in_id, key)
     ) with (fillfactor = 70)`.execute(db);
+}
+
+async function createHandOffTables(db: Kysely<unknown>, schema: string): Promise<void> {
+  const table = (name: string) => sql.table(`${schema}.${name}`);
+  // It has no owner before it is approved: its own id is what a distributed Postgres spreads it by.
+  await sql`
+    create table ${table("hand_off_request")} (
+      id text collate "C" primary key,
+      public_key text not null,
+      challenge text not null,
+      number integer not null,
+      choices text not null,
+      device text not null,
+      place text,
+      address_hash text,
+      asked_at timestamptz not null,
+      expires_at timestamptz not null,
+      over boolean not null,
+      owner_id text,
+      approved_by uuid,
+      session_id uuid,
+      flow text,
+      step text,
+      guest_id uuid
+    )`.execute(db);
+  await sql`create index hand_off_request_expires_at on ${table("hand_off_request")} (expires_at)`.execute(db);
+  await sql`
+    create index hand_off_request_address on ${table("hand_off_request")} (address_hash, expires_at)`.execute(db);
+
+  await sql`
+    create table ${table("hand_off_offer")} (
+      owner_id text collate "C" not null,
+      letters_hash text not null,
+      session_id uuid not null,
+      flow text not null,
+      step text,
+      tries integer not null,
+      expires_at timestamptz not null,
+      primary key (owner_id, letters_hash)
+    )`.execute(db);
+  await sql`create index hand_off_offer_expires_at on ${table("hand_off_offer")} (expires_at)`.execute(db);
 }

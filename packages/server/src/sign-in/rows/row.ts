@@ -13,6 +13,7 @@ export const signInSelection = [
   "device",
   "place",
   sql<string>`factors::text`.as("factorsjson"),
+  sql<string | null>`guest_session::text`.as("guestsession"),
   ms("since"),
   ms("proved_at"),
   ms("last_used_at"),
@@ -31,6 +32,7 @@ export interface SignInRow {
   readonly device: string;
   readonly place: string | null;
   readonly factorsjson: string;
+  readonly guestsession: string | null;
   readonly sincems: string;
   readonly provedatms: string;
   readonly lastusedatms: string;
@@ -58,6 +60,7 @@ export function signInFromRow(row: SignInRow): ChainedSignIn {
     place: row.place,
     // Written by this package, as a list of texts.
     factors: JSON.parse(row.factorsjson) as readonly string[],
+    guestSession: row.guestsession,
     sinceMs: Number(row.sincems),
     provedMs: Number(row.provedatms),
     lastUsedMs: Number(row.lastusedatms),
@@ -78,6 +81,7 @@ export function sharedValues(signIn: ChainedSignIn) {
     device: signIn.device,
     place: signIn.place,
     factors: json(JSON.stringify(signIn.factors)),
+    guest_session: signIn.guestSession,
     since: timeOf(signIn.sinceMs),
     proved_at: timeOf(signIn.provedMs),
     last_used_at: timeOf(signIn.lastUsedMs),

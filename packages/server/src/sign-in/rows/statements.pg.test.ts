@@ -1,12 +1,15 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { askingBrowser } from "../../testing/asking-browser.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
 import { isHot, violations } from "../../testing/statements/statement-rules.ts";
+import { storedKey } from "../hand-off/asking-key.ts";
 import { GRACE_MS, OVERLAP_MS } from "../token/rotation.ts";
 import { lifetimeOf } from "../lifetime.ts";
 
 const { pool, url } = await freshDatabase();
+const handed = { session: "0197f9e2-7b1c-7000-8000-000000000000", flow: "transfer", step: null };
 const volatile = new Set<string>();
 
 beforeAll(async () => {
@@ -57,6 +60,20 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
     const history = await node.history(owner, { limit: 1 });
     await node.history(owner, { after: history.next! });
     await node.end(owner, (await node.list(owner)).rows[0]!.publicId, "revoked");
+    const [phone, browser] = [(await signIn(node, owner)).signIn, await askingBrowser()];
+    const publicKey = storedKey(browser.publicKey)!;
+    const { letters } = await node.handOffs.offer(owner, handed);
+    for (const typed of [letters, "CDFGHJKM"]) await node.handOffs.find(owner, typed);
+    for (const number of ["right", "wrong"]) {
+      const asked = await node.handOffs.ask({ publicKey, device: "Tab", place: null, address: "192.0.2.1" });
+      if (asked.kind !== "asked") throw new Error("Too many ask.");
+      await node.handOffs.look(asked.code);
+      await node.handOffs.approve(phone, { ...asked, number: number === "right" ? asked.number : 100, handed });
+      for (let count = 0; count < 2; count += 1) {
+        await node.handOffs.claim(asked.id, await browser.sign(asked.challenge), null);
+      }
+      await node.handOffs.claim(asked.id, "", null);
+    }
     await node.endOthers((await signIn(node, owner)).signIn);
     await node.endAll(owner);
     await signIn(node, owner);
@@ -81,7 +98,15 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
       expect(found, text).toEqual([]);
     }
     expect(hot.length).toBeGreaterThanOrEqual(22);
-    for (const table of ["sign_in", "sign_in_archive", "sign_in_event", "owner", "visit_data"]) {
+    for (const table of [
+      "sign_in",
+      "sign_in_archive",
+      "sign_in_event",
+      "owner",
+      "visit_data",
+      "hand_off_request",
+      "hand_off_offer",
+    ]) {
       expect(hot.some((text) => new RegExp(`sessions"?\\."?${table}\\b`).test(text))).toBe(true);
     }
   });

@@ -8,6 +8,8 @@ export interface StoredSignIn {
   readonly device: string;
   readonly place: string | null;
   readonly factors: readonly string[];
+  /** The id of the only session of a guest; null for a sign-in of the owner's own. */
+  readonly guestSession: string | null;
   readonly sinceMs: number;
   readonly provedMs: number;
   readonly lastUsedMs: number;

@@ -3,10 +3,20 @@ import type { OwnerTables } from "../../postgres/tables.ts";
 import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
 
 /** Why a sign-in has ended. */
-export type EndReason = "signed_out" | "revoked" | "displaced" | "expired" | "secret_reused" | "replaced";
+export type EndReason =
+  | "signed_out"
+  | "revoked"
+  | "displaced"
+  | "expired"
+  | "secret_reused"
+  | "replaced"
+  /** Of a guest: the session has ended. */
+  | "session_ended"
+  /** Of a guest: another device used the code too. */
+  | "code_reused";
 
 /** What happened to a sign-in. */
-export type HistoryKind = "signed_in" | "proved" | "signal" | EndReason;
+export type HistoryKind = "signed_in" | "handed_off" | "proved" | "signal" | EndReason;
 
 interface SignInColumns {
   owner_id: string;
@@ -14,6 +24,8 @@ interface SignInColumns {
   device: string;
   place: string | null;
   factors: JsonColumn;
+  /** The only session of a guest; null for a sign-in of the owner's own. */
+  guest_session: string | null;
   since: TimeColumn;
   proved_at: TimeColumn;
   last_used_at: TimeColumn;
@@ -67,12 +79,45 @@ export interface VisitDataTable {
   changed_at: TimeColumn;
 }
 
+export interface HandOffRequestTable {
+  id: string;
+  public_key: string;
+  challenge: string;
+  number: number;
+  choices: string;
+  device: string;
+  place: string | null;
+  address_hash: string | null;
+  asked_at: TimeColumn;
+  expires_at: TimeColumn;
+  over: boolean;
+  /** Null until an owner approves it, like the columns after it. */
+  owner_id: string | null;
+  approved_by: string | null;
+  session_id: string | null;
+  flow: string | null;
+  step: string | null;
+  guest_id: string | null;
+}
+
+export interface HandOffOfferTable {
+  owner_id: string;
+  letters_hash: string;
+  session_id: string;
+  flow: string;
+  step: string | null;
+  tries: number;
+  expires_at: TimeColumn;
+}
+
 /** The tables of sign-ins, beside those of their owners. */
 export interface SignInTables extends OwnerTables {
   sign_in: SignInTable;
   sign_in_archive: SignInArchiveTable;
   sign_in_event: SignInEventTable;
   visit_data: VisitDataTable;
+  hand_off_request: HandOffRequestTable;
+  hand_off_offer: HandOffOfferTable;
 }
 
 /** The tables that have a partition for each month. */

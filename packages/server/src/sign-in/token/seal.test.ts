@@ -21,6 +21,7 @@ const facts: SealedFacts = {
   device: "Safari on iPhone",
   place: "BE",
   factors: ["password", "totp"],
+  guestSession: "018f7c1e-0000-7000-8000-000000000002",
   sinceMs: NOW_MS - 86_400_000,
   provedMs: NOW_MS - 3_600_000,
   lastUsedMs: NOW_MS - 60_000,

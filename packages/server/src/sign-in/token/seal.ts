@@ -8,6 +8,7 @@ export interface SealedFacts {
   readonly device: string;
   readonly place: string | null;
   readonly factors: readonly string[];
+  readonly guestSession: string | null;
   readonly sinceMs: number;
   readonly provedMs: number;
   readonly lastUsedMs: number;
@@ -34,7 +35,7 @@ export interface Unsealed {
 const MAKE_ONE = "Make one with: node -p \"require('node:crypto').randomBytes(32).toString('base64url')\"";
 
 const CIPHER = "aes-256-gcm";
-const PURPOSE = "sign-in seal 1";
+const PURPOSE = "sign-in seal 2";
 const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -128,18 +129,22 @@ type Sealed = readonly [
   lastUsedMs: number,
   endsMs: number,
   csrf: string,
+  guestSession: string | null,
 ];
 
 function textOf(facts: SealedFacts, sealedMs: number): string {
-  const { publicId, device, place, factors, sinceMs, provedMs, lastUsedMs, endsMs, csrf } = facts;
-  const sealed: Sealed = [sealedMs, publicId, device, place, factors, sinceMs, provedMs, lastUsedMs, endsMs, csrf];
+  const { publicId, device, place, factors, sinceMs, provedMs, lastUsedMs, endsMs, csrf, guestSession } = facts;
+  const times = [sinceMs, provedMs, lastUsedMs, endsMs] as const;
+  const sealed: Sealed = [sealedMs, publicId, device, place, factors, ...times, csrf, guestSession];
   return JSON.stringify(sealed);
 }
 
 function unsealedFrom(text: string): Unsealed {
   // A holder of a key wrote it, under this purpose.
-  const [sealedMs, publicId, device, place, factors, sinceMs, provedMs, lastUsedMs, endsMs, csrf] = JSON.parse(
-    text,
-  ) as Sealed;
-  return { sealedMs, facts: { publicId, device, place, factors, sinceMs, provedMs, lastUsedMs, endsMs, csrf } };
+  const [sealedMs, publicId, device, place, factors, sinceMs, provedMs, lastUsedMs, endsMs, csrf, guestSession] =
+    JSON.parse(text) as Sealed;
+  return {
+    sealedMs,
+    facts: { publicId, device, place, factors, guestSession, sinceMs, provedMs, lastUsedMs, endsMs, csrf },
+  };
 }

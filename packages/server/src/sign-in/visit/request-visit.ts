@@ -11,13 +11,14 @@ import type { EndReason, LiveSignIn, SignInKeeper } from "../keeper/sign-in-keep
 import { isReadOnlyMethod } from "../request/cross-site.ts";
 import { deviceLabel } from "../request/device-label.ts";
 import type { PresentedToken } from "../request/presented-token.ts";
-import type { RequestHead } from "../request/request-head.ts";
+import type { RequestHead, VisitRequest } from "../request/request-head.ts";
 import { GIVE_UP_MS, withAnswerLimit } from "./answer-limit.ts";
 import { checkSignInArguments } from "./sign-in-arguments.ts";
 import type { EndListeners } from "./end-listeners.ts";
-import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit } from "./visit.ts";
+import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit, VisitingGuest } from "./visit.ts";
 import type { TokenCarrier, VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
+import { VisitHandOffs } from "./visit-hand-offs.ts";
 import { KeptData } from "./kept-data.ts";
 import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
 
@@ -27,6 +28,8 @@ export interface VisitParts {
   /** The values that are kept for a person. */
   readonly data: DataDefinitions;
   readonly now: () => number;
+  /** Undefined if the application hands nothing off. */
+  readonly handOff: { readonly freshMs: number } | undefined;
   readonly endListeners: EndListeners;
   /** A coarse place; null if the application tells none. */
   readonly locate: (request: RequestHead) => string | null;
@@ -36,17 +39,19 @@ export interface VisitParts {
 /** The visit of one request, after its token was checked. */
 export class RequestVisit implements Visit<DataDefinitions> {
   readonly #parts: VisitParts;
-  readonly #request: RequestHead;
+  readonly #request: VisitRequest;
   readonly #headers: VisitHeaders;
   readonly #presented: PresentedToken | undefined;
   readonly #checkedMs: number;
+  /** The owner's own sign-in. A guest has none: whatever asks for it takes a guest for nobody. */
   #signIn: LiveSignIn | null;
+  #guest: LiveSignIn | null;
   #last: Promise<unknown> | undefined;
 
   constructor(
     parts: VisitParts,
     given: {
-      readonly request: RequestHead;
+      readonly request: VisitRequest;
       readonly headers: VisitHeaders;
       readonly presented: PresentedToken | undefined;
       readonly signIn: LiveSignIn | null;
@@ -57,7 +62,9 @@ export class RequestVisit implements Visit<DataDefinitions> {
     this.#request = given.request;
     this.#headers = given.headers;
     this.#presented = given.presented;
-    this.#signIn = given.signIn;
+    const isGuest = given.signIn !== null && given.signIn.guestSession !== null;
+    this.#signIn = isGuest ? null : given.signIn;
+    this.#guest = isGuest ? given.signIn : null;
     this.#checkedMs = given.checkedMs;
   }
 
@@ -69,8 +76,38 @@ export class RequestVisit implements Visit<DataDefinitions> {
     return this.#signIn && visitedSignIn(this.#signIn);
   }
 
+  get guest(): VisitingGuest | null {
+    if (!this.#guest) return null;
+    return { owner: this.#guest.owner, session: this.#guest.guestSession!, signIn: visitedSignIn(this.#guest) };
+  }
+
   get csrf(): string | null {
-    return this.#signIn?.csrf ?? null;
+    return this.#held?.csrf ?? null;
+  }
+
+  /** Hand-offs to other devices; undefined if the application hands nothing off. */
+  get handOffs(): VisitHandOffs | undefined {
+    const { keeper, now, handOff, locate } = this.#parts;
+    return (
+      handOff &&
+      new VisitHandOffs({
+        keeper: keeper.handOffs,
+        now,
+        freshMs: handOff.freshMs,
+        device: deviceLabel(this.#request.headers),
+        place: locate(this.#request),
+        address: this.#request.address,
+        own: () => this.#signIn,
+        required: () => this.#required(),
+        held: () => this.#held,
+        requireHeaders: () => this.#requireHeaders("A hand-off was claimed"),
+        letIn: (signIn, token) => {
+          this.#guest = signIn;
+          this.#headers.give(this.#carrier, token, signIn);
+        },
+        ask: (asked) => this.#ask(asked),
+      })
+    );
   }
 
   get data(): KeptData {
@@ -84,7 +121,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
   }
 
   async ending(): Promise<{ readonly reason: EndReason; readonly at: Date } | null> {
-    if (this.#signIn || !this.#presented) return null;
+    if (this.#held || !this.#presented) return null;
     const end = await this.#ask(this.#parts.keeper.endOf(this.#presented.token));
     return end && { reason: end.ending, at: new Date(end.atMs) };
   }
@@ -110,9 +147,9 @@ export class RequestVisit implements Visit<DataDefinitions> {
 
   /** Requires that a change by cookie comes from a page that has read this sign-in's value. */
   requireCsrf(): void {
-    if (this.#presented?.carrier !== "cookie" || !this.#signIn) return;
+    if (this.#presented?.carrier !== "cookie" || !this.#held) return;
     const sent = Buffer.from(this.#request.headers.get("sign-in-csrf") ?? "");
-    const right = Buffer.from(this.#signIn.csrf);
+    const right = Buffer.from(this.#held.csrf);
     if (sent.length !== right.length || !timingSafeEqual(sent, right)) throw new VisitError("csrf_mismatch");
   }
 
@@ -120,23 +157,19 @@ export class RequestVisit implements Visit<DataDefinitions> {
     return this.#inTurn(async () => {
       const { factors, device = deviceLabel(this.#request.headers), as } = options;
       checkSignInArguments({ owner, factors, device });
-      if (this.#headers.hasLeft) {
-        throw new SessionsError(
-          "configuration_invalid",
-          "`signInAs` was called after the answer's headers had left. Sign in before the answer begins, and not in a streamed batch.",
-        );
-      }
+      this.#requireHeaders("`signInAs` was called");
       const place = this.#parts.locate(this.#request);
       const asked = this.#parts.keeper.begin({
         owner,
         factors,
         device,
         place,
-        current: this.#signIn,
+        current: this.#held,
         giveUpAfterMs: GIVE_UP_MS,
       });
       const begun = await this.#ask(asked);
       if (begun.kind === "refused") return { ok: false, refused: begun.code };
+      this.#guest = null;
       this.#signIn = begun.signIn;
       this.#headers.give(as ?? this.#carrier, begun.token, begun.signIn);
       return { ok: true };
@@ -167,7 +200,23 @@ export class RequestVisit implements Visit<DataDefinitions> {
 
   /** Calls the listener once, when the sign-in ends. Gives a function that forgets the listener. */
   onEnd(listener: () => void): () => void {
-    return this.#parts.endListeners.onEnd(this.#required(), this.#checkedMs, listener);
+    const held = this.#held;
+    if (!held) throw new VisitError("signed_out");
+    return this.#parts.endListeners.onEnd(held, this.#checkedMs, listener);
+  }
+
+  /** Ends the guest, whose session has ended. Nobody waits for it: the guest is told at their next request. */
+  endGuest(): void {
+    const { keeper, report } = this.#parts;
+    const guest = this.#guest;
+    if (!guest) return;
+    keeper.end(guest.owner, guest.publicId, "session_ended").catch((error: unknown) => {
+      report(
+        error instanceof SessionsError
+          ? error
+          : new SessionsError("internal", "A guest was not ended.", { cause: error }),
+      );
+    });
   }
 
   /** The answer's body is the owner's alone. */
@@ -176,11 +225,12 @@ export class RequestVisit implements Visit<DataDefinitions> {
   }
 
   async #signOut(): Promise<boolean> {
-    const signIn = this.#signIn;
+    const signIn = this.#held;
     if (!signIn) return false;
     this.#requireMethod();
     const ended = await this.#ask(this.#parts.keeper.end(signIn.owner, signIn.publicId, "signed_out", signIn));
     this.#signIn = null;
+    this.#guest = null;
     this.#headers.take(this.#carrier, { clearsSite: this.#request.headers.get("sign-in-unsent") === "0" });
     return ended;
   }
@@ -193,6 +243,17 @@ export class RequestVisit implements Visit<DataDefinitions> {
   #requireMethod(): void {
     if (this.#presented?.carrier !== "bearer" && isReadOnlyMethod(this.#request))
       throw new VisitError("method_not_allowed");
+  }
+
+  #requireHeaders(what: string): void {
+    if (!this.#headers.hasLeft) return;
+    const how = "Sign in before the answer begins, and not in a streamed batch.";
+    throw new SessionsError("configuration_invalid", `${what} after the answer's headers had left. ${how}`);
+  }
+
+  /** The sign-in of the request's token: the owner's own, or a guest's. */
+  get #held(): LiveSignIn | null {
+    return this.#signIn ?? this.#guest;
   }
 
   #required(): LiveSignIn {

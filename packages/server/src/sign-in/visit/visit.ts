@@ -34,9 +34,18 @@ export type RegisteredData = Register extends { readonly data: infer Data extend
   ? Data
   : DataDefinitions;
 
+/** A guest of one session of an owner. The owner handed it over; the guest is not signed in. */
+export interface VisitingGuest {
+  /** Whose session it is. Nothing else of this owner is the guest's to read or to change. */
+  readonly owner: string;
+  /** The id of the session. */
+  readonly session: string;
+  readonly signIn: VisitedSignIn;
+}
+
 /** What one request tells about who is signed in. It can be read everywhere, in a server component too. */
 export interface ReadOnlyVisit<Data extends DataDefinitions = RegisteredData> {
-  /** The owner who is signed in; null if nobody is. */
+  /** The owner who is signed in; null if nobody is, and for a guest. */
   readonly owner: string | null;
   /** This browser's or app's own sign-in; null if nobody is signed in. */
   readonly signIn: VisitedSignIn | null;
@@ -44,6 +53,8 @@ export interface ReadOnlyVisit<Data extends DataDefinitions = RegisteredData> {
   readonly csrf: string | null;
   /** The values that are kept for the person who is signed in: the option `data`. */
   readonly data: ReadOnlyVisitData<Data>;
+  /** The guest who makes the request; null if none does. */
+  readonly guest: VisitingGuest | null;
   /**
    * Why and when the sign-in of this request's token ended. Null if somebody is signed in, if there is no token, or if
    * its secret was never right.

@@ -21,6 +21,8 @@ export interface VisitedSignIn {
   readonly factors: readonly string[];
   /** The assurance level that the factors prove together, after NIST SP 800-63B-4. */
   readonly level: AssuranceLevel | undefined;
+  /** The id of the only session of a guest, who has proved nothing; null for a sign-in of the owner's own. */
+  readonly guestSession: string | null;
 }
 
 export function visitedSignIn(row: SignInSummary): VisitedSignIn {
@@ -34,5 +36,6 @@ export function visitedSignIn(row: SignInSummary): VisitedSignIn {
     endsAt: new Date(row.endsMs),
     factors: row.factors,
     level: levelOf(row.factors),
+    guestSession: row.guestSession,
   };
 }

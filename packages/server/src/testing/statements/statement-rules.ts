@@ -84,22 +84,29 @@ function ownerViolations(kind: Part, fields: Fields, schema: string, ctes: reado
     .flatMap(tablesOf)
     .filter(({ name, of }) => of === schema || (of === undefined && ctes.includes(name)));
   if (tables.length === 1 && isSweep(tables[0]!.name, fields)) return [];
-  const compared = ownersCompared(fields["whereClause"]);
   return tables
-    .filter(({ alias }) => !compared.has(alias) && !(tables.length === 1 && compared.has("")))
-    .map(({ name }) => `${name} without owner_id = $n`);
+    .filter(({ name, alias }) => {
+      const compared = keysCompared(fields["whereClause"], keyOf(name));
+      return !compared.has(alias) && !(tables.length === 1 && compared.has(""));
+    })
+    .map(({ name }) => `${name} without ${keyOf(name)} = $n`);
 }
+
+/** The column by which a table is distributed. A request for a hand-off has no owner yet. */
+const keyOf = (table: string) => (table === "hand_off_request" ? "id" : "owner_id");
 
 /** `INSERT … VALUES` must name the owner by a parameter. For `INSERT … SELECT` the select is checked as a separate part. */
 function insertViolations(fields: Fields): readonly string[] {
   const { SelectStmt: { valuesLists } = {} } = (fields["selectStmt"] ?? {}) as { SelectStmt?: Fields };
-  const at = list(fields["cols"]).findIndex((column) => JSON.stringify(column).includes('"name":"owner_id"'));
-  if (at === -1) return ["an insert without owner_id"];
+  const [table] = tablesOf(fields["relation"]);
+  const key = keyOf(table?.name ?? "");
+  const at = list(fields["cols"]).findIndex((column) => JSON.stringify(column).includes(`"name":"${key}"`));
+  if (at === -1) return [`an insert without ${key}`];
   const literal = list(valuesLists).some((row) => {
     const { List: { items } = {} } = row as { List?: Fields };
     return !isParameter(list(items)[at]);
   });
-  return literal ? ["an insert whose owner_id is no parameter"] : [];
+  return literal ? [`an insert whose ${key} is no parameter`] : [];
 }
 
 /**
@@ -110,6 +117,8 @@ const columnsOfAll: Readonly<Record<string, readonly string[]>> = {
   session: ["expires_bucket"],
   sign_in: ["sweep_bucket", "epoch"],
   sign_in_event: ["invalidates"],
+  hand_off_request: ["expires_at"],
+  hand_off_offer: ["expires_at"],
 };
 
 /** Whether this is a query over the rows of all owners, by a separate index. It is bounded, and locks and changes none. */
@@ -122,17 +131,17 @@ function isSweep(table: string, fields: Fields): boolean {
   );
 }
 
-/** The aliases of the tables whose owner a condition compares with a parameter: "" for an unqualified column. */
-function ownersCompared(where: unknown): ReadonlySet<string> {
+/** The aliases of the tables whose key a condition compares with a parameter: "" for an unqualified column. */
+function keysCompared(where: unknown, key: string): ReadonlySet<string> {
   const { BoolExpr, A_Expr } = (where ?? {}) as { BoolExpr?: Fields; A_Expr?: Fields };
   if (BoolExpr?.["boolop"] === "AND_EXPR") {
-    return new Set(list(BoolExpr["args"]).flatMap((each) => [...ownersCompared(each)]));
+    return new Set(list(BoolExpr["args"]).flatMap((each) => [...keysCompared(each, key)]));
   }
   if (A_Expr?.["kind"] !== "AEXPR_OP" || lastName(A_Expr["name"]) !== "=" || !isParameter(A_Expr["rexpr"]))
     return new Set();
   const { ColumnRef } = A_Expr["lexpr"] as { ColumnRef?: Fields };
   const names = list(ColumnRef?.["fields"]).map((each) => lastName([each]));
-  return names.at(-1) === "owner_id" ? new Set([names.length > 1 ? names.at(-2)! : ""]) : new Set();
+  return names.at(-1) === key ? new Set([names.length > 1 ? names.at(-2)! : ""]) : new Set();
 }
 
 function isParameter(node: unknown): boolean {

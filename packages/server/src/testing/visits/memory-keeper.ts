@@ -78,7 +78,18 @@ export class MemoryKeeper implements SignInKeeper {
     const times = { provedMs: nowMs, lastUsedMs: nowMs, endsMs: nowMs + this.#options.absoluteMs };
     const csrf = base64url(randomBytes(16));
     const id = base64url(randomBytes(ID_BYTES));
-    const made = { owner, tokenId: id, publicId: randomUUID(), device, place, factors, sinceMs: nowMs, ...times, csrf };
+    const made = {
+      owner,
+      tokenId: id,
+      publicId: randomUUID(),
+      device,
+      place,
+      factors,
+      guestSession: null,
+      sinceMs: nowMs,
+      ...times,
+      csrf,
+    };
     const row: Row = again ?? { id, signIn: made, rotation, ended: null };
     if (again) {
       again.rotation = rotation;
@@ -151,6 +162,10 @@ export class MemoryKeeper implements SignInKeeper {
     if (stored.version !== base && stored.change !== change.change) return { kind: "conflict", stored } as const;
     this.#data.set(JSON.stringify(place), { ...change, version: base + 1 });
     return { kind: "changed", version: base + 1 } as const;
+  }
+
+  get handOffs(): never {
+    throw new Error("Hand-offs are kept in Postgres.");
   }
 
   noteSignal(_signIn: LiveSignIn, _kind: string): Promise<void> {

@@ -71,9 +71,10 @@ const times = ["sinceMs", "provedMs", "lastUsedMs", "endsMs"] as const;
 const REVISION_AT = 0;
 const HEAD_BYTES = 8 + (times.length + 1) * TIME_BYTES + CSRF_BYTES;
 
-/** Head: two numbers, the times, the value for mutations. Then four texts, each after its length. Then the rotation. */
+/** Head: two numbers, the times, the value for mutations. Then five texts, each after its length. Then the rotation. */
 function pack({ rotation, ...signIn }: StoredSignIn, readMs: number): string {
-  const texts = [signIn.owner, signIn.device, signIn.place ?? "", signIn.factors.join(SEPARATOR)];
+  const { owner, device, place, factors, guestSession } = signIn;
+  const texts = [owner, device, place ?? "", factors.join(SEPARATOR), guestSession ?? ""];
   const sizes = texts.map((text) => Buffer.byteLength(text));
   // These two decide only about tokens for which the row is asked anyway.
   const rotationBytes = rotationToBytes({ ...rotation, nextHash: "", replacedHash: null });
@@ -89,7 +90,7 @@ function pack({ rotation, ...signIn }: StoredSignIn, readMs: number): string {
     at = bytes.writeUInt16BE(sizes[index]!, at);
     at += bytes.write(text, at);
   }
-  at = bytes.writeUInt8(signIn.place === null ? 0 : 1, at);
+  at = bytes.writeUInt8(place === null ? 0 : 1, at);
   rotationBytes.copy(bytes, at);
   return bytes.toString("latin1");
 }
@@ -118,12 +119,14 @@ function unpack(idBytes: string, text: string): CachedSignIn {
   const device = next();
   const place = next();
   const factors = next();
+  const guestSession = next();
   const signIn = {
     owner,
     id: uuidOf(idBytes),
     device,
     place: bytes[at] === 1 ? place : null,
     factors: factors === "" ? [] : factors.split(SEPARATOR),
+    guestSession: guestSession === "" ? null : guestSession,
     sinceMs,
     provedMs,
     lastUsedMs,

@@ -2,6 +2,8 @@ import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { isDataError } from "../../../postgres/errors.ts";
 import type { SweepOptions } from "../../../repeated-sweeps.ts";
+import { deleteOldOffers } from "../../rows/hand-off-offers.ts";
+import { deleteOldRequests } from "../../rows/hand-off-requests.ts";
 import { listDue, listOutOfBucket, moveBucket, type SignInKey } from "../../rows/live.ts";
 import type { SignInTables } from "../../rows/tables.ts";
 import type { KeeperContext } from "../context.ts";
@@ -9,6 +11,8 @@ import type { SignInEnder } from "./sign-in-ender.ts";
 
 /** How many rows are looked up at a time. */
 const BATCH_SIZE = 500;
+/** How long what is left of a hand-off is kept after it expired, in milliseconds. */
+const HAND_OFFS_KEPT_MS = 600_000;
 
 /**
  * Moves sign-ins whose deadline has passed to the archive. They are out already at their deadline. Any number of nodes may
@@ -41,6 +45,12 @@ export class Sweeper {
       const used = await listOutOfBucket(this.#db, this.#context.now(), BATCH_SIZE);
       for (const row of used) await moveBucket(this.#db, row, row.endsMs);
       full = used.length === BATCH_SIZE;
+    }
+    const beforeMs = this.#context.now() - HAND_OFFS_KEPT_MS;
+    for (const remove of [deleteOldRequests, deleteOldOffers]) {
+      for (let full = true; full && !signal?.aborted;) {
+        full = (await remove(this.#db, beforeMs, BATCH_SIZE)) === BATCH_SIZE;
+      }
     }
     return ended;
   }

@@ -1,0 +1,355 @@
+import { initTRPC } from "@trpc/server";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { Client, Pool } from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { defineFlow, step } from "@sessions/core";
+import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
+import { createSessions, postgresBus, serve } from "./index.ts";
+import { createSignIns, type Visit } from "./sign-in/index.ts";
+import { askingBrowser } from "./testing/asking-browser.ts";
+import { cancel, draft, start, submit } from "./testing/bank.ts";
+import { freshDatabase } from "./testing/postgres.ts";
+
+const payment = defineFlow({
+  name: "payment",
+  version: 1,
+  steps: {
+    amount: step({ input: z.object({ cents: z.int() }) }),
+    pay: step({ input: z.object({ accepted: z.literal(true) }), confirm: true, fresh: "5m" }),
+  },
+});
+const origin = "https://bank.example";
+const { url } = await freshDatabase();
+let aheadMs = 0;
+const now = () => Date.now() + aheadMs;
+const sealKey = Buffer.alloc(32, 7).toString("base64url");
+
+/** A node of a host that also has a route of its own, for whoever is signed in. */
+function makeNode() {
+  const pool = new Pool({ connectionString: url });
+  const bus = postgresBus({ client: () => new Client({ connectionString: url }) });
+  const signIns = createSignIns({
+    database: pool,
+    bus,
+    now,
+    sweeps: false,
+    handOff: true,
+    seal: { keys: [sealKey], trustMs: 1_000 },
+    data: { cart: { schema: z.string(), per: "owner" } },
+    trustProxy: true,
+  });
+  const sessions = createSessions<{ readonly visit: Visit }>({
+    database: pool,
+    bus,
+    now,
+    sweeps: false,
+    identify: signIns.identify,
+    flows: [serve(payment, {})],
+  });
+  const router = initTRPC.context<{ readonly visit: Visit }>().create().router({
+    sessions: sessions.router,
+    signIns: signIns.router,
+  });
+  const answer = (request: Request) =>
+    signIns.fetch(request, async (visit) => {
+      const { pathname, searchParams } = new URL(request.url);
+      const signInAs = searchParams.get("sign-in-as");
+      if (signInAs !== null) {
+        await visit.signInAs(signInAs, { factors: ["password"] });
+        return new Response();
+      }
+      if (pathname === "/own") {
+        const asked = { owner: visit.owner, signIn: visit.signIn, guest: visit.guest?.session ?? null };
+        return Response.json({ ...asked, csrf: visit.csrf });
+      }
+      return fetchRequestHandler({ endpoint: "", req: request, router, createContext: () => ({ visit }) });
+    });
+  const close = async () => {
+    await sessions.close();
+    await signIns.close();
+    await pool.end();
+  };
+  return { answer, pool, close, migrate: async () => (await signIns.migrate(), sessions.migrate()) };
+}
+
+type Node = ReturnType<typeof makeNode>;
+const nodes = [makeNode(), makeNode()] as const;
+beforeAll(() => nodes[0].migrate());
+afterAll(() => Promise.all(nodes.map(({ close }) => close())));
+
+/** A browser, which keeps its cookies and the value for changes. */
+class Browser {
+  readonly #jar = new Map<string, string>();
+  readonly #device = { id: uuidv7(), name: "Browser" };
+  csrf = "";
+
+  async send(node: Node, path: string, body?: object, method = body ? "POST" : "GET"): Promise<Response> {
+    const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join("; ");
+    const headers = { cookie, origin, "content-type": "application/json", "sign-in-csrf": this.csrf };
+    const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+    const response = await node.answer(new Request(`${origin}${path}`, init));
+    for (const set of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(set)!;
+      if (/max-age=0\b/i.test(set)) this.#jar.delete(name!);
+      else this.#jar.set(name!, value!);
+    }
+    return response;
+  }
+
+  get cookies(): readonly string[] {
+    return [...this.#jar.keys()];
+  }
+
+  async call<T = Record<string, unknown>>(node: Node, procedure: string, body?: object, input?: object) {
+    const query = input === undefined ? "" : `?input=${encodeURIComponent(JSON.stringify(input))}`;
+    const response = await this.send(node, `/${procedure}${query}`, body);
+    const { result } = (await response.json()) as { readonly result?: { readonly data: T } };
+    return { status: response.status, data: result?.data as T };
+  }
+
+  async current(node: Node) {
+    const { data } = await this.call<{ csrf: string | null; owner: string | null; guest: object | null }>(
+      node,
+      "signIns.current",
+    );
+    this.csrf = data.csrf ?? "";
+    return data;
+  }
+
+  async signIn(node: Node, owner: string): Promise<void> {
+    await this.send(node, `/?sign-in-as=${owner}`, {});
+    await this.current(node);
+  }
+
+  async push(node: Node, ...commands: readonly Command[]) {
+    const body = { protocol: PROTOCOL_VERSION, device: this.#device, commands };
+    return (await this.call<{ outcomes: readonly object[] }>(node, "sessions.push", body)).data?.outcomes;
+  }
+
+  /** Opens the stream. `rest` gives its text once it has ended. */
+  async watch(node: Node): Promise<{ rest(): Promise<string> }> {
+    const input = encodeURIComponent(JSON.stringify({ protocol: PROTOCOL_VERSION, known: {} }));
+    const response = await this.send(node, `/sessions.watch?input=${input}`);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!text.includes("snapshots")) text += (await reader.read()).value ?? "";
+    const rest = async () => {
+      for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+      return text;
+    };
+    return { rest };
+  }
+}
+
+type Asked = { readonly id: string; readonly code: string; readonly challenge: string; readonly number: number };
+
+/** Ada's phone with a payment, and a computer that is its guest, each on a node of its own. */
+async function handedOver() {
+  const [phoneNode, computerNode] = nodes;
+  const [phone, computer, key] = [new Browser(), new Browser(), await askingBrowser()];
+  const [owner, session] = [uuidv7(), uuidv7()];
+  await phone.signIn(phoneNode, owner);
+  await phone.push(phoneNode, start(session, "payment"));
+  const { data: asked } = await computer.call<Asked>(computerNode, "signIns.handOff.ask", { publicKey: key.publicKey });
+  const claim = async (on = computer, node: Node = computerNode) =>
+    (await on.call(node, "signIns.handOff.claim", { id: asked.id, signature: await key.sign(asked.challenge) })).data;
+  const { code, number } = asked;
+  const given = { code, number, session, flow: "payment" };
+  return { phone, computer, owner, session, asked, claim, given, phoneNode, computerNode };
+}
+
+async function asGuest() {
+  const handed = await handedOver();
+  const { phone, phoneNode, computer, computerNode, claim, given } = handed;
+  expect((await phone.call(phoneNode, "signIns.handOff.approve", given)).data).toEqual({ status: "approved" });
+  expect(await claim()).toMatchObject({ status: "begun", owner: handed.owner, session: handed.session });
+  await computer.current(computerNode);
+  return handed;
+}
+
+test("S21: a guest's visit is nobody's for the host, and says whose session it may fill in", async () => {
+  const { computer, computerNode, owner, session } = await asGuest();
+  for (const node of nodes) {
+    const own = await (await computer.send(node, "/own")).json();
+    expect(own).toMatchObject({ owner: null, signIn: null, guest: session });
+    const current = await computer.current(node);
+    expect(current).toMatchObject({ owner: null, signIn: null, guest: { owner, session } });
+  }
+  // The sealed copy says it too.
+  expect(computer.cookies.toSorted()).toEqual(["__Host-sign-in", "__Host-sign-in-seal"]);
+  expect(await (await computer.send(computerNode, "/own")).json()).toMatchObject({ owner: null, guest: session });
+});
+
+test("S21: a guest fills in over HTTP, is told to confirm elsewhere, and reads nothing else of the owner", async () => {
+  const { phone, phoneNode, computer, computerNode, session } = await asGuest();
+  const amount = submit(session, "amount", { cents: 5 });
+  const other = start(uuidv7(), "payment");
+  await phone.push(phoneNode, other);
+  const pay = submit(session, "pay", { accepted: true });
+  expect(
+    await computer.push(computerNode, draft(session, "amount", "cents", "5"), amount, pay, cancel(session)),
+  ).toMatchObject([
+    { status: "accepted" },
+    { status: "accepted" },
+    { refusal: { code: "guest" } },
+    { refusal: { code: "guest" } },
+  ]);
+  const read = (id: string) => computer.call(computerNode, "sessions.read", undefined, { session: id });
+  expect((await read(session)).data["session"]).toMatchObject({ data: { amount: { cents: 5 } } });
+  expect((await read(other.session)).data["session"]).toBeNull();
+  expect(await phone.push(phoneNode, pay)).toMatchObject([{ status: "accepted" }]);
+});
+
+test("S21: every procedure of the sign-ins' router is refused to a guest, except to ask who they are and to leave", async () => {
+  const { computer, computerNode, phone, phoneNode, owner, given, asked } = await asGuest();
+  const { data: mine } = await phone.call<{ signIn: { id: string } }>(phoneNode, "signIns.current");
+  const place = { session: given.session, flow: "payment" };
+  const status = async (procedure: string, body?: object, input?: object) =>
+    (await computer.call(computerNode, `signIns.${procedure}`, body, input)).status;
+  const refused: Readonly<Record<string, () => Promise<number>>> = {
+    list: () => status("list", undefined, {}),
+    revoke: () => status("revoke", { id: mine.signIn.id }),
+    revokeOthers: () => status("revokeOthers", {}),
+    "data.get": () => status("data.get", undefined, { key: "cart" }),
+    "data.set": () => status("data.set", { key: "cart", base: 0, change: uuidv7(), value: "x" }),
+    "handOff.offer": () => status("handOff.offer", place),
+    "handOff.find": () => status("handOff.find", { letters: "CDFGHJKM" }),
+    "handOff.look": () => status("handOff.look", { code: asked.code }),
+    "handOff.approve": () => status("handOff.approve", given),
+    "handOff.decline": () => status("handOff.decline", { code: asked.code }),
+  };
+  for (const [procedure, call] of Object.entries(refused)) expect(await call(), procedure).toBe(401);
+  const { data } = await phone.call<{ signIns: readonly { guestSession: string | null }[] }>(
+    phoneNode,
+    "signIns.list",
+    undefined,
+    {},
+  );
+  expect(data.signIns.map(({ guestSession }) => guestSession)).toEqual([given.session, null]);
+
+  const all = Object.keys(signInProcedures());
+  const others = ["current", "signOut", "handOff.ask", "handOff.claim"];
+  expect(all.toSorted()).toEqual([...Object.keys(refused), ...others].toSorted());
+  expect(await status("signOut", {})).toBe(200);
+  expect(await computer.current(computerNode)).toMatchObject({ owner: null, guest: null });
+  expect((await phone.current(phoneNode)).owner).toBe(owner);
+});
+
+function signInProcedures(): object {
+  const { router } = createSignIns({ database: nodes[0].pool, sweeps: false, handOff: true });
+  return router._def.procedures;
+}
+
+test("S17: S21: one press on the phone ends the guest's stream on another node within a second", async () => {
+  const { phone, phoneNode, computer, computerNode } = await asGuest();
+  const stream = await computer.watch(computerNode);
+  const { data } = await phone.call<{ signIns: readonly { id: string; guestSession: string | null }[] }>(
+    phoneNode,
+    "signIns.list",
+    undefined,
+    {},
+  );
+  const guest = data.signIns.find(({ guestSession }) => guestSession !== null)!;
+  const endedMs = performance.now();
+  expect((await phone.call(phoneNode, "signIns.revoke", { id: guest.id })).data).toEqual({ ended: true });
+  expect(await stream.rest()).toContain("UNAUTHORIZED");
+  expect(performance.now() - endedMs).toBeLessThan(1_000);
+  expect(await computer.current(computerNode)).toMatchObject({ guest: null, ended: { reason: "revoked" } });
+  expect((await phone.current(phoneNode)).owner).not.toBeNull();
+});
+
+test("S21: when the session has ended, the guest is told its end, and then is no guest any more", async () => {
+  const { phone, phoneNode, computer, computerNode, session } = await asGuest();
+  const stream = await computer.watch(computerNode);
+  const endedMs = performance.now();
+  await phone.push(phoneNode, cancel(session));
+  const text = await stream.rest();
+  expect(text).toContain("cancelled");
+  expect(text).toContain("UNAUTHORIZED");
+  expect(performance.now() - endedMs).toBeLessThan(1_000);
+  expect(await computer.current(computerNode)).toMatchObject({ guest: null, ended: { reason: "session_ended" } });
+});
+
+test("S21: a preview of the address, or of any procedure, by GET or HEAD changes nothing", async () => {
+  const { phone, phoneNode, asked, given, claim } = await handedOver();
+  const bot = new Browser();
+  for (const procedure of ["look", "approve", "decline", "claim", "ask", "offer", "find"]) {
+    const input = encodeURIComponent(
+      JSON.stringify({ ...given, id: asked.id, signature: "A".repeat(86), letters: "CDFGHJKM" }),
+    );
+    for (const method of ["GET", "HEAD"]) {
+      for (const visitor of [bot, phone]) {
+        const path = `/signIns.handOff.${procedure}?input=${input}`;
+        // tRPC answers HEAD without running anything.
+        const { status } = await visitor.send(phoneNode, path, undefined, method);
+        expect(status, procedure).toBe(method === "GET" ? 405 : 204);
+      }
+    }
+  }
+  expect(await claim()).toMatchObject({ status: "waiting" });
+  expect((await phone.call(phoneNode, "signIns.handOff.look", { code: asked.code })).data).toMatchObject({
+    status: "asked",
+    numbers: expect.arrayContaining([asked.number]) as unknown,
+  });
+  expect((await phone.call(phoneNode, "signIns.handOff.approve", given)).data).toEqual({ status: "approved" });
+});
+
+test("S21: another profile that was sent the picture gets nothing: neither by the code, nor by the whole request", async () => {
+  const { phone, phoneNode, computer, computerNode, asked, given, claim } = await handedOver();
+  const [relay, relayKey] = [new Browser(), await askingBrowser()];
+  await phone.call(phoneNode, "signIns.handOff.approve", given);
+  const signature = await relayKey.sign(asked.challenge);
+  expect((await relay.call(computerNode, "signIns.handOff.claim", { id: asked.id, signature })).data).toEqual({
+    status: "gone",
+  });
+  expect(relay.cookies).toEqual([]);
+  // Nobody knows now whom the owner saw.
+  expect(await claim()).toEqual({ status: "gone" });
+  expect(computer.cookies).toEqual([]);
+});
+
+test("S21: an owner whose proof is old is asked to prove who they are, and a change without the page's value is refused", async () => {
+  const { phone, phoneNode, asked, given, owner } = await handedOver();
+  aheadMs += 900_001;
+  const again = { status: "sign_in_again", freshMs: 900_000 };
+  expect((await phone.call(phoneNode, "signIns.handOff.look", { code: asked.code })).data).toEqual(again);
+  expect((await phone.call(phoneNode, "signIns.handOff.approve", given)).data).toEqual(again);
+  await phone.signIn(phoneNode, owner);
+  phone.csrf = "";
+  expect((await phone.call(phoneNode, "signIns.handOff.approve", given)).status).toBe(403);
+});
+
+test("a browser in which somebody is signed in does not ask: it types letters, and is not signed out by a claim", async () => {
+  const { phone, phoneNode, computerNode, session, asked, owner } = await handedOver();
+  const key = await askingBrowser();
+  const ask = { publicKey: key.publicKey };
+  expect((await phone.call(phoneNode, "signIns.handOff.ask", ask)).data).toEqual({ status: "signed_in" });
+  const signature = await key.sign(asked.challenge);
+  expect((await phone.call(phoneNode, "signIns.handOff.claim", { id: asked.id, signature })).data).toEqual({
+    status: "gone",
+  });
+
+  const place = { session, flow: "payment", step: "amount" };
+  const { data } = await phone.call<{ letters: string }>(phoneNode, "signIns.handOff.offer", place);
+  const [laptop, stranger] = [new Browser(), new Browser()];
+  await laptop.signIn(computerNode, owner);
+  await stranger.signIn(computerNode, uuidv7());
+  const found = async (by: Browser) =>
+    (await by.call(computerNode, "signIns.handOff.find", { letters: data.letters })).data;
+  expect(await found(laptop)).toEqual({ found: place });
+  expect(await found(stranger)).toEqual({ found: null });
+});
+
+test("an application without hand-offs has none", async () => {
+  const signIns = createSignIns({ database: nodes[0].pool, sweeps: false });
+  const request = new Request(`${origin}/`, { method: "POST", headers: { origin } });
+  await signIns.fetch(request, async (visit) => {
+    const caller = signIns.router.createCaller({ visit });
+    const { publicKey } = await askingBrowser();
+    await expect(caller.handOff.ask({ publicKey })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    return new Response();
+  });
+  await signIns.close();
+});

@@ -1,0 +1,112 @@
+import { TRPCError } from "@trpc/server";
+import { z } from "zod";
+import type { HandedPlace, SeenRequest } from "./keeper/hand-offs/hand-off-keeper.ts";
+import type { Asked, Claimed, SignInAgain } from "./visit/visit-hand-offs.ts";
+
+const code = z.string().regex(/^[\w-]{22}$/);
+const base64url = (bytes: number) => z.string().regex(new RegExp(`^[\\w-]{${Math.ceil((bytes * 4) / 3)}}$`));
+
+const handed = {
+  session: z.uuid(),
+  flow: z.string().min(1).max(100),
+  step: z.string().min(1).max(100).nullable().default(null),
+};
+
+export const offerSchema = z.object(handed);
+export const findSchema = z.object({ letters: z.string().max(40) });
+export const askSchema = z.object({
+  publicKey: z.object({
+    kty: z.literal("EC"),
+    crv: z.literal("P-256"),
+    x: base64url(32),
+    y: base64url(32),
+  }),
+});
+export const codeSchema = z.object({ code });
+export const approveSchema = z.object({ ...handed, code, number: z.int().min(0).max(99) });
+export const claimSchema = z.object({ id: base64url(32), signature: base64url(64) });
+
+/** The letters to type on another device of the same owner. */
+export interface OfferReply {
+  readonly letters: string;
+  readonly endsAt: string;
+}
+
+/** The place that letters hand over; null for wrong letters. */
+export interface FindReply {
+  readonly found: HandedPlace | null;
+}
+
+/** What the screen that asks shows, and how it claims. `signed_in`: somebody is signed in here already. */
+export type AskReply =
+  | {
+      readonly status: "asked";
+      readonly id: string;
+      readonly code: string;
+      readonly challenge: string;
+      readonly number: number;
+      readonly endsAt: string;
+    }
+  | { readonly status: "signed_in" | "too_many" };
+
+/** What the owner sees of the device that asks. `gone`: there is nothing to approve by this code any more. */
+export type LookReply =
+  | {
+      readonly status: "asked";
+      readonly device: string;
+      readonly place: string | null;
+      readonly askedAt: string;
+      readonly endsAt: string;
+      readonly numbers: readonly number[];
+    }
+  | { readonly status: "gone" }
+  | SignInAgainReply;
+
+export type ApproveReply = { readonly status: "approved" | "wrong_number" | "gone" } | SignInAgainReply;
+
+export interface SignInAgainReply {
+  readonly status: "sign_in_again";
+  /** How old the proof may be, in milliseconds. */
+  readonly freshMs: number;
+}
+
+export type ClaimReply =
+  | { readonly status: "waiting"; readonly endsAt: string }
+  | { readonly status: "gone" }
+  | ({ readonly status: "begun"; readonly owner: string } & HandedPlace);
+
+export function askReplyOf(asked: Asked): AskReply {
+  if (asked.kind !== "asked") return { status: asked.kind };
+  const { kind: status, endsMs, ...told } = asked;
+  return { status, ...told, endsAt: iso(endsMs) };
+}
+
+export function claimReplyOf(claimed: Claimed): ClaimReply {
+  if (claimed.kind === "waiting") return { status: "waiting", endsAt: iso(claimed.endsMs) };
+  if (claimed.kind === "gone") return { status: "gone" };
+  return { status: "begun", owner: claimed.owner, ...claimed.handed };
+}
+
+export function lookReplyOf(seen: SeenRequest | SignInAgain | null): LookReply {
+  if (seen === null) return { status: "gone" };
+  if ("kind" in seen) return { status: seen.kind, freshMs: seen.freshMs };
+  const { device, place, askedMs, endsMs, choices } = seen;
+  return { status: "asked", device, place, askedAt: iso(askedMs), endsAt: iso(endsMs), numbers: choices };
+}
+
+export function approveReplyOf(
+  approved: { readonly kind: "approved" | "wrong_number" | "gone" } | SignInAgain,
+): ApproveReply {
+  return approved.kind === "sign_in_again"
+    ? { status: approved.kind, freshMs: approved.freshMs }
+    : { status: approved.kind };
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The answer of an application that hands nothing off. */
+export function noHandOffs(): TRPCError {
+  return new TRPCError({ code: "NOT_FOUND", message: "Set the option `handOff` of `createSignIns`." });
+}
