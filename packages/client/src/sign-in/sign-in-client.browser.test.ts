@@ -142,6 +142,15 @@ test("a request with a cookie that was just replaced is sent again, and signs no
   expect(client.state.status).toBe("signed_in");
 });
 
+/** The browser keeps sessions of these owners alone. Other tests leave theirs. */
+function keepsSessionsOf(...owners: readonly string[]): void {
+  const all = indexedDB.databases.bind(indexedDB);
+  vi.spyOn(indexedDB, "databases").mockImplementation(async () =>
+    (await all()).filter(({ name = "" }) => owners.some((owner) => name.startsWith(`sessions:${owner}:`))),
+  );
+}
+afterEach(() => void vi.restoreAllMocks());
+
 /** A page with a session of this owner, of which a draft is not sent. */
 async function withUnsentDraft() {
   const owner = someone();
@@ -160,6 +169,7 @@ async function withUnsentDraft() {
 
 test("S4: a sign-out names what was not sent before anything is wiped, and wipes it only then", async () => {
   const { sessions, session, client, owner, flows } = await withUnsentDraft();
+  keepsSessionsOf(owner);
   const unsent = [{ flow: "transfer", id: session.id, steps: ["amount"] }];
   expect(await client.signOut({ sessions })).toEqual({ status: "unsent", unsent });
   expect(server().requests).not.toContain("signOut");
@@ -185,6 +195,7 @@ test("S4: a sign-out that the server does not answer wipes nothing", async () =>
 test("a sign-out says to the server that nothing is unsent only if it knows that", async () => {
   const owner = someone();
   const sessions = openTab(new ScriptedServer([transfer]), { owner });
+  keepsSessionsOf(owner);
   for (const [options, request] of [
     [{ sessions }, "signOut 0"],
     [{}, "signOut"],
@@ -225,4 +236,36 @@ test("changes that begin before anything is known wait until it is", async () =>
   expect(ended.every(({ status }) => status === "ended")).toBe(true);
   expect(server().requests.filter((name) => name === "revokeOthers")).toHaveLength(3);
   expect(client.state).toMatchObject({ status: "signed_in" });
+});
+
+const bound = (it: IDBFactory, key: string | symbol): unknown => {
+  const value: unknown = Reflect.get(it, key);
+  return typeof value === "function" ? (value.bind(it) as unknown) : value;
+};
+
+test("S4: a sign-out lets nothing clear the site's data while the browser keeps typed work of another owner", async () => {
+  const { flows, sessions: left, session: typed, owner: other } = await withUnsentDraft();
+  left.close();
+  const owner = someone();
+  const sessions = openTab(flows, { owner });
+  await sessions.ready;
+  server().signInAs(owner);
+  const client = page();
+  await stateOf(client, "signed_in");
+  keepsSessionsOf(owner, other);
+  expect(await client.signOut({ sessions })).toEqual({ status: "signed_out" });
+  expect(server().requests.at(-1)).toBe("signOut");
+  const again = openTab(flows, { owner: other });
+  expect(await unsentSessions(again)).toEqual([{ flow: "transfer", id: typed.id, steps: ["amount"] }]);
+
+  // A browser that does not list its databases cannot tell.
+  server().signInAs(owner);
+  await client.refresh();
+  vi.stubGlobal(
+    "indexedDB",
+    new Proxy(indexedDB, { get: (it, key) => (key === "databases" ? undefined : bound(it, key)) }),
+  );
+  const anew = openTab(flows, { owner });
+  expect(await client.signOut({ sessions: anew })).toEqual({ status: "signed_out" });
+  expect(server().requests.at(-1)).toBe("signOut");
 });

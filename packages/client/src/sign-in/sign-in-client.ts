@@ -7,7 +7,7 @@ import type { DataItem, DataState } from "./data-items.ts";
 import { createOwnChanges } from "./own-changes.ts";
 import { createSignInApi, type ChangeReplies, type EndedSignIn, type SignIn } from "./sign-in-api.ts";
 import { createKnownSignIn, initialState, type SignInState } from "./sign-in-state.ts";
-import { unsentSessions, type UnsentSession } from "./unsent.ts";
+import { areOnlySessions, unsentSessions, type UnsentSession } from "./unsent.ts";
 
 export { unsentSessions };
 export type { ChangedData, DataClient, DataItem, DataState, EndedSignIn, SignIn, SignInState, UnsentSession };
@@ -149,7 +149,8 @@ export function assembleSignInClient(
       const unsent = sessions && (await unsentSessions(sessions));
       if (unsent && unsent.length > 0 && !discardUnsent) return { status: "unsent", unsent };
       // The server may ask the browser to clear all data of the site, but only if nothing is lost by it.
-      const reply = await change("signOut", unsent && { headers: { "sign-in-unsent": "0" } });
+      const loses = sessions === undefined || !(await areOnlySessions(sessions));
+      const reply = await change("signOut", loses ? {} : { headers: { "sign-in-unsent": "0" } });
       try {
         await sessions?.forget();
       } finally {

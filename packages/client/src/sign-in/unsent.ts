@@ -29,6 +29,17 @@ export async function unsentSessions(sessions: SessionsClient): Promise<readonly
     .map(([id, record]) => ({ flow: record.flow, id, steps: stepsOf(record) }));
 }
 
+/**
+ * Whether this browser keeps the sessions of this client and of no other one. If another owner signed in here before, their
+ * typed work may still be on the disk, and clearing the site's data would delete it unseen. False if nobody can tell.
+ */
+export async function areOnlySessions(sessions: SessionsClient): Promise<boolean> {
+  const own = syncBySessions.get(sessions)?.store.name;
+  // Some browsers do not list databases.
+  const found = (await indexedDB.databases?.().catch(() => undefined)) ?? null;
+  return found !== null && found.every(({ name = "" }) => name === own || !name.startsWith("sessions:"));
+}
+
 function stepsOf({ pending, drafts, otherVersionDrafts, shelved, confirmation }: SessionRecord): readonly string[] {
   const steps = [
     ...pending.map(({ command }) => (command.kind === "submit" ? command.step : null)),
