@@ -1,0 +1,1 @@
+export { createSecondaryStorage, type SecondaryStorage, type SecondaryStorageOptions } from "./secondary-storage.ts";
