@@ -65,31 +65,46 @@ export async function latency(ms: number, call: () => Promise<unknown>): Promise
   return median(times);
 }
 
+/** Times of calls that do the same at different sizes. */
+export interface ComparedLatencies {
+  /** The median times, in microseconds. */
+  readonly rows: readonly MedianRow[];
+  /** The median, over all turns, of the time at a size ÷ the time at the first size in the same turn. */
+  readonly ratios: ReadonlyMap<number, number>;
+}
+
 /**
- * The median times of calls that do the same at different sizes, in microseconds. The sizes take turns with each call, so
- * that other load of the machine slows all of them alike. The first round warms up and is not counted.
+ * Compares calls that do the same at different sizes. The sizes take turns with each call, so that other load of the
+ * machine slows all of them alike. The first round warms up and is not counted.
  */
 export async function compareLatencies(
   what: string,
   calls: ReadonlyMap<number, () => Promise<unknown>>,
   { rounds, roundMs }: { readonly rounds: number; readonly roundMs: number },
-): Promise<readonly MedianRow[]> {
-  const medians = [...calls].map(([at, call]) => ({ at, call, values: [] as number[] }));
+): Promise<ComparedLatencies> {
+  const sizes = [...calls].map(([at, call]) => ({ at, call, medians: [] as number[], ratios: [] as number[] }));
   for (let round = 0; round <= rounds; round += 1) {
-    const times = medians.map(() => [] as number[]);
+    const times = sizes.map(() => [] as number[]);
     const started = performance.now();
     for (let turn = 0; performance.now() - started < roundMs * calls.size; turn += 1) {
       for (let step = 0; step < calls.size; step += 1) {
         // Each begins as often as the others.
         const index = (turn + step) % calls.size;
         const before = performance.now();
-        await medians[index]!.call();
+        await sizes[index]!.call();
         times[index]!.push((performance.now() - before) * 1_000);
       }
     }
-    if (round > 0) for (const [index, { values }] of medians.entries()) values.push(median(times[index]!));
+    if (round === 0) continue;
+    for (const [index, { medians, ratios }] of sizes.entries()) {
+      medians.push(median(times[index]!));
+      ratios.push(...times[index]!.map((time, turn) => time / times[0]![turn]!));
+    }
   }
-  return medians.map(({ at, values }) => ({ what, at, unit: "µs", median: median(values), rounds: values }));
+  return {
+    rows: sizes.map(({ at, medians }) => ({ what, at, unit: "µs", median: median(medians), rounds: medians })),
+    ratios: new Map(sizes.map(({ at, ratios }) => [at, median(ratios)])),
+  };
 }
 
 /** The median of one variant. @throws {Error} if it was not measured. */

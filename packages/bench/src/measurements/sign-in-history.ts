@@ -1,7 +1,6 @@
 import { createSignIns } from "@sessions/server/sign-in";
-import type { BenchmarkSize, Measurement, MedianRow } from "../report/result.ts";
-import { median } from "../report/statistics.ts";
-import { compareLatencies } from "../rounds.ts";
+import type { BenchmarkSize, Measurement } from "../report/result.ts";
+import { compareLatencies, type ComparedLatencies } from "../rounds.ts";
 import { ENDED_PER_OWNER, fillSignIns, OWNERS } from "../seeded-sign-ins.ts";
 import type { DurablePostgres } from "../servers/database.ts";
 import { directCall } from "../servers/direct-call.ts";
@@ -56,31 +55,30 @@ export async function measureSignInHistory(postgres: DurablePostgres, size: Benc
   }
   // A ratio near one needs more rounds than a number does.
   const rounds = { rounds: 3 * size.rounds, roundMs: size.roundMs };
-  const rows = [
-    ...(await compareLatencies("sign-in", begins, rounds)),
-    ...(await compareLatencies("check without a cache", checks, rounds)),
-    ...(await compareLatencies("check and list", lists, rounds)),
-  ];
+  const compared = new Map<string, ComparedLatencies>();
+  for (const [what, calls] of [
+    ["sign-in", begins],
+    ["check without a cache", checks],
+    ["check and list", lists],
+  ] as const) {
+    compared.set(what, await compareLatencies(what, calls, rounds));
+  }
   for (const close of closing) await close();
 
   const most = Math.max(...size.histories);
-  const growth = (what: string) => ({
+  const growth = ([what, { ratios }]: readonly [string, ComparedLatencies]) => ({
     what: `${what} at ${most.toLocaleString("en")} ÷ at none`,
-    value: median(roundsOf(rows, what, most).map((time, round) => time / roundsOf(rows, what, 0)[round]!)),
+    value: ratios.get(most)!,
     target: { atMost: 1.05 },
   });
   return {
     name: "sign-in-history",
     title: "The cost of ended sign-ins",
     how:
-      "The median latency of one caller. Databases of all sizes exist at the same time, and take turns with each call. A ratio is the median of the ratios of the rounds. Ended sign-ins " +
+      "The median latency of one caller. Databases of all sizes exist at the same time, and take turns with each call. A ratio is the median of the ratios within a turn. Ended sign-ins " +
       `are spread over two years, with two entries of history each. Each owner has ${ENDED_PER_OWNER} of them, and the caller too. Nothing ` +
       "is cached, so each check reads its row.",
-    rows,
-    ratios: [growth("sign-in"), growth("check without a cache"), growth("check and list")],
+    rows: [...compared.values()].flatMap(({ rows }) => rows),
+    ratios: [...compared].map(growth),
   };
-}
-
-function roundsOf(rows: readonly MedianRow[], what: string, at: number): readonly number[] {
-  return rows.find((row) => row.what === what && row.at === at)!.rounds;
 }
