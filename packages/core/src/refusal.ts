@@ -3,7 +3,7 @@ import "./jitless.ts";
 import { assuranceLevels } from "./flow/assurance-level.ts";
 import type { Json } from "./json.ts";
 
-/** Every expected "no", with its meaning for the person. docs/errors.md has a heading for each. */
+/** Every expected "no", with its meaning for the person: one for each code of {@link refusalSchema}. docs/errors.md has a heading for each. */
 export const refusalCodes = {
   invalid_input: "What was entered does not fit the step's schema.",
   conflict: "The step, or one that it depends on, was changed elsewhere meanwhile.",
@@ -27,7 +27,7 @@ export const refusalCodes = {
   failed: "The application's own code failed on the server; nothing was changed.",
   unsettled: "A `confirm` step waits until all before it is saved, and all after it until the server has answered.",
   offline: "A `confirm` step is sent only while the server can be reached.",
-} as const;
+} as const satisfies Readonly<Record<Refusal["code"], string>>;
 
 export type RefusalCode = keyof typeof refusalCodes;
 

@@ -37,7 +37,27 @@ export interface SessionReply {
 }
 
 /** After these refusals the input is not a draft again: it would hide the server's value, or be refused again. */
-const FORMLESS: readonly string[] = ["conflict", "expired", "unknown_step", "too_large", "blocked"];
+const NOT_A_DRAFT_AGAIN = ["conflict", "expired", "unknown_step", "too_large", "blocked"] as const;
+
+/** After these it is. A code that is in neither list does not compile below. */
+type DraftAgain =
+  | "invalid_input"
+  | "step_unreachable"
+  | "rejected"
+  | "sign_in_again"
+  | "guest"
+  | "limit_reached"
+  | "ended"
+  | "not_found"
+  | "flow_not_served"
+  | "command_mismatch"
+  | "outdated"
+  | "too_many_commands"
+  | "malformed"
+  | "busy"
+  | "failed"
+  | "unsettled"
+  | "offline";
 
 /** The page and the moment in which a reply is applied. */
 export interface ReplyContext {
@@ -161,7 +181,8 @@ function shelve(change: StoredShelvedChange): RecordUpdate {
 function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, nowMs }: ReplyContext): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit" || record.snapshot?.status !== "active") return record;
-    if (FORMLESS.includes(refusal.code) || !stepOf(flow, command.step)?.queued) return record;
+    const notAgain: readonly (DraftAgain | (typeof NOT_A_DRAFT_AGAIN)[number])[] = NOT_A_DRAFT_AGAIN;
+    if (notAgain.includes(refusal.code) || !stepOf(flow, command.step)?.queued) return record;
     const shown = record.snapshot.drafts[command.step] ?? {};
     const unseen = withoutSeenFields(shown, command.typed);
     // A field that the form had seen and did not submit is empty.

@@ -7,12 +7,25 @@ import { cancel, draft, notes, start, submit, TestClient, type Context } from ".
 import { accepted, twoNodes } from "../testing/two-nodes.ts";
 import { watching } from "../testing/watcher.ts";
 import { serve, createSessions, maxOpenSessions } from "../index.ts";
+import { movedColumns } from "./rows/adoption.ts";
 import { loadHistory } from "./rows/history.ts";
 import type { Tables } from "./rows/tables.ts";
 import { verify } from "./verify.ts";
 
 const { pool, node, otherNode } = await twoNodes();
 const db = createKysely<Tables>(pool).withSchema("sessions");
+
+/** The columns of each table of an owner's rows, beside the owner. Partitions have the columns of their table. */
+async function columnsInDatabase(): Promise<Readonly<Record<string, readonly string[]>>> {
+  const { rows } = await pool.query<{ table: string; columns: string[] }>(`
+    select relname as table, array_agg(attname::text order by attname) as columns
+    from pg_attribute join pg_class on pg_class.oid = attrelid
+    where relnamespace = 'sessions'::regnamespace and relkind in ('r', 'p') and not relispartition
+      and attnum > 0 and not attisdropped and relname <> 'owner'
+    group by relname
+    having bool_or(attname = 'owner_id')`);
+  return Object.fromEntries(rows.map(({ table, columns }) => [table, columns.filter((name) => name !== "owner_id")]));
+}
 
 /** Which tables still have rows of an owner, the owner's own row left out. */
 async function tablesOf(owner: string): Promise<readonly string[]> {
@@ -22,6 +35,11 @@ async function tablesOf(owner: string): Promise<readonly string[]> {
   );
   return tables.filter((_, index) => counts[index]!.length > 0);
 }
+
+test("S20: every column that the migrations make has a place in the move of a visitor's rows", async () => {
+  const moved = Object.entries(movedColumns).map(([table, columns]) => [table, Object.keys(columns).toSorted()]);
+  expect(await columnsInDatabase()).toEqual(Object.fromEntries(moved));
+});
 
 describe("S20: what a visitor began is the owner's", () => {
   test("at the step where it was, with every field, draft and entry, and the chain verifies", async () => {

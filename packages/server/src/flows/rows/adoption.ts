@@ -16,7 +16,47 @@ const BATCH_SIZE = 200;
 
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
-const shared = ["id", "flow", "version", "state", "receipts"] as const;
+/** What a column of a moved row holds: the visitor's value, or a value of this statement. The owner is always given. */
+type MovedColumns<Row> = Readonly<Record<Exclude<keyof Row, "owner_id">, "kept" | "given">>;
+
+/** Every column of the tables that move. A column that is missing here does not compile: its values would be lost. */
+export const movedColumns = {
+  session: {
+    id: "kept",
+    flow: "kept",
+    version: "kept",
+    revision: "given",
+    state: "kept",
+    receipts: "kept",
+    entry: "given",
+    hash: "given",
+    expires_at: "kept",
+    expires_bucket: "kept",
+  },
+  session_archive: {
+    id: "kept",
+    flow: "kept",
+    version: "kept",
+    revision: "kept",
+    state: "kept",
+    receipts: "kept",
+    entry: "kept",
+    hash: "kept",
+    status: "kept",
+    ended_at: "kept",
+  },
+  session_event: { session_id: "kept", entry: "kept", revision: "kept", at: "kept", body: "kept", hash: "kept" },
+  device: { id: "kept", name: "kept", first_seen_at: "kept", last_seen_at: "kept" },
+} as const satisfies { readonly [Name in Exclude<keyof Tables, "owner">]: MovedColumns<Tables[Name]> };
+
+type MovedTable = keyof typeof movedColumns;
+
+/** The names of the columns that keep the visitor's values. */
+function keptColumns<Name extends MovedTable>(table: Name) {
+  const columns: Readonly<Record<string, "kept" | "given">> = movedColumns[table];
+  // The names of a literal object are its keys.
+  return Object.keys(columns).filter((name) => columns[name] === "kept") as (keyof (typeof movedColumns)[Name])[];
+}
 
 /**
  * Moves the active sessions, each to its next revision, with an entry in its history. Gives their revisions. It waits for
@@ -77,7 +117,7 @@ export async function moveEnded(tx: Transaction<Tables>, adopted: AdoptedVisitor
     const found = rows.map((row) => revisionFromRow(row).id);
     const ids = await withoutTaken(tx, owner, found);
     if (ids.length > 0) {
-      const columns = [...shared, "revision", "entry", "hash", "status", "ended_at"] as const;
+      const columns = keptColumns("session_archive");
       await tx
         .insertInto("session_archive")
         .columns(["owner_id", ...columns])
@@ -100,7 +140,7 @@ export async function moveEnded(tx: Transaction<Tables>, adopted: AdoptedVisitor
 
 /** Moves the devices. One that the owner has already stays as the owner's. */
 export async function moveDevices(tx: Transaction<Tables>, { visitor, owner }: AdoptedVisitor): Promise<void> {
-  const columns = ["id", "name", "first_seen_at", "last_seen_at"] as const;
+  const columns = keptColumns("device");
   await tx
     .insertInto("device")
     .columns(["owner_id", ...columns])
@@ -182,18 +222,17 @@ async function insertMovedActive(
   const recordset = sql<(typeof given)[number]>`json_to_recordset(${json(JSON.stringify(given))})`.as<"given">(
     sql`given (given_id uuid, given_revision integer, given_entry integer, given_hash text)`,
   );
+  const columns = keptColumns("session");
   await tx
     .insertInto("session")
-    .columns(["owner_id", ...shared, "expires_at", "expires_bucket", "revision", "entry", "hash"])
+    .columns(["owner_id", ...columns, "revision", "entry", "hash"])
     .expression((from) =>
       from
         .selectFrom("session")
         .innerJoin(recordset, "given.given_id", "session.id")
         .select([
           ownerLiteral(owner),
-          ...shared,
-          "expires_at",
-          "expires_bucket",
+          ...columns,
           "given_revision as revision",
           "given_entry as entry",
           sql<string>`decode(given_hash, 'hex')`.as("hash"),
@@ -208,7 +247,7 @@ async function moveHistory(
   { visitor, owner }: AdoptedVisitor,
   sessions: readonly string[],
 ): Promise<void> {
-  const columns = ["session_id", "entry", "revision", "at", "body", "hash"] as const;
+  const columns = keptColumns("session_event");
   await tx
     .insertInto("session_event")
     .columns(["owner_id", ...columns])

@@ -66,7 +66,7 @@ export function sessionValues(owner: string, { snapshot, receipts, lastEntry, la
 
 export function sessionFromRow(row: SessionRow): StoredSession {
   const { session: id, flow } = row;
-  // Written by this package, as State.
+  // Written by this package, as StoredState.
   const state = JSON.parse(row.json) as StoredState;
   const [version, revision, entry] = [Number(row.version), Number(row.revision), Number(row.entry)];
   return {

@@ -16,7 +16,7 @@ export interface SignInLimit {
 
 /** What all parts of the keeper use. */
 export interface KeeperContext {
-  /** With the schema of the tables. */
+  /** Without a schema. Each statement names it: `db.withSchema(schema)`. */
   readonly db: Kysely<SignInTables>;
   readonly schema: string;
   readonly databaseKind: DatabaseKind;
