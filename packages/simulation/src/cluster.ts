@@ -14,7 +14,7 @@ import type { SimulatedDatabase } from "./nodes/database.ts";
 import { Disk } from "./browser/disk.ts";
 import { firstDeployment, nextDeployment } from "./flows.ts";
 import { currentProcess } from "./simulated-process.ts";
-import { InvariantBrokenError, Journal } from "./journal.ts";
+import { SpecBrokenError, Journal } from "./journal.ts";
 import { Network } from "./network.ts";
 import { goodConnection } from "./network-conditions.ts";
 import { ServerNode, SimulatedBus } from "./nodes/node.ts";
@@ -60,7 +60,7 @@ export class Cluster {
   readonly #unreportedLosses = new Set<string>();
   #openedTabs = 0;
   #isOver = false;
-  #broken: InvariantBrokenError | undefined;
+  #broken: SpecBrokenError | undefined;
 
   constructor(clock: Clock, randomSeed: number, database: SimulatedDatabase) {
     this.#clock = clock;
@@ -110,7 +110,7 @@ export class Cluster {
     return this.devices.flatMap(({ tabs }) => [...tabs]);
   }
 
-  /** Throws the first failure of a check, if there is one. @throws {InvariantBrokenError} */
+  /** Throws the first failure of a check, if there is one. @throws {SpecBrokenError} */
   throwIfBroken(): void {
     if (this.#broken) throw this.#broken;
   }
@@ -178,7 +178,7 @@ export class Cluster {
     );
     this.#recordFailure(() => {
       if (isWiped && tab.alive && device.disk.holds(owner)) {
-        throw new InvariantBrokenError("S9", `${device.name} still has something of ${owner}'s after the sign-out`);
+        throw new SpecBrokenError("S9", `${device.name} still has something of ${owner}'s after the sign-out`);
       }
     });
     for (const page of pages) page.crash();
@@ -242,8 +242,7 @@ export class Cluster {
     // A page without a disk cannot know that data was lost.
     if (!alive || device.disk.state !== "fine" || !this.#unreportedLosses.delete(`${owner} ${device.name}`)) return;
     this.#recordFailure(() => {
-      if (!sessions.lost)
-        throw new InvariantBrokenError("S13", `${tab.name} takes what the browser deleted for nothing`);
+      if (!sessions.lost) throw new SpecBrokenError("S13", `${tab.name} takes what the browser deleted for nothing`);
     });
   }
 
@@ -251,11 +250,11 @@ export class Cluster {
     try {
       check();
     } catch (error) {
-      this.#fail(error as InvariantBrokenError);
+      this.#fail(error as SpecBrokenError);
     }
   }
 
-  #fail(error: InvariantBrokenError): void {
+  #fail(error: SpecBrokenError): void {
     this.#broken ??= error;
   }
 }

@@ -1,14 +1,14 @@
 import type { Clock } from "./clock.ts";
 
-/** Thrown when an invariant is broken. */
-export class InvariantBrokenError extends Error {
-  override readonly name = "InvariantBrokenError";
-  /** Which invariant of SPEC.md. */
-  readonly invariant: string;
+/** Thrown when a promise of SPEC.md is broken. */
+export class SpecBrokenError extends Error {
+  override readonly name = "SpecBrokenError";
+  /** Its number: "S4". */
+  readonly promise: string;
 
-  constructor(invariant: string, what: string) {
-    super(`${invariant}: ${what}`);
-    this.invariant = invariant;
+  constructor(promise: string, what: string) {
+    super(`${promise}: ${what}`);
+    this.promise = promise;
   }
 }
 

@@ -10,7 +10,9 @@ const whole = (text: string): number => {
 };
 
 const program = new Command("simulate")
-  .description("Runs whole worlds of devices, nodes and a database, and checks the invariants after every event.")
+  .description(
+    "Runs whole worlds of devices, nodes and a database, and checks the promises of SPEC.md after every event.",
+  )
   .option("--seeds <count>", "how many worlds", whole, 1_000)
   .option("--seed <seed>", "the first world's seed", whole)
   .option("--postgres [url]", "uses a real PostgreSQL: a new database at the url, or a server that it starts")

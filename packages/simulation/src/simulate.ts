@@ -9,7 +9,7 @@ const SHRINK_MS = 30_000;
 /** How a world ended. */
 export interface SimulationResult {
   readonly seed: number;
-  /** The invariant that was broken; undefined if all held. */
+  /** The promise of SPEC.md that was broken; undefined if all held. */
   readonly error: Error | undefined;
   /** The events, a line each. */
   readonly events: readonly string[];

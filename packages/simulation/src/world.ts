@@ -29,7 +29,7 @@ const HEALING_MS = 20_000;
  * 4. After `REST_MS` without new actions, every tab and the database must agree.
  *
  * For example, the plan `[{ kind: "person", does: "go on", … }, { kind: "crash node", … }]` submits a step in one tab and
- * then crashes the node that may be working on it. The run throws `InvariantBrokenError` if the step is then lost or applied twice.
+ * then crashes the node that may be working on it. The run throws `SpecBrokenError` if the step is then lost or applied twice.
  */
 export class World {
   readonly #plan: Plan;
@@ -49,7 +49,7 @@ export class World {
     return this.#cluster.journal;
   }
 
-  /** Runs the plan. Checks every invariant after each action. @throws {InvariantBrokenError} */
+  /** Runs the plan. Checks every promise of SPEC.md after each action. @throws {SpecBrokenError} */
   async run(): Promise<void> {
     const cluster = this.#cluster;
     const uninstall = installGlobals(this.#clock, () => 1);

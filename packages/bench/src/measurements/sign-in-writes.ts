@@ -73,8 +73,8 @@ export async function measureSignInWrites(postgres: DurablePostgres, { rounds }:
     title: "What signed-in people write",
     how:
       "A million requests of ten thousand sign-ins, in a minute of the clock that the sign-ins have. Touches are collected for a " +
-      "second of real time, so a slower machine sends more statements. Postgres counts the rows. The memory is the used memory " +
-      "after a collection, of a node whose cache has just room for all ten thousand, without that of a node that caches nothing. " +
+      "second of real time, so a slower machine sends more statements. Postgres counts the rows. We measure the used memory, after " +
+      "a collection, of a node that caches ten thousand sign-ins. We subtract the memory of a node that caches none. " +
       "The time of a revocation begins with its call on one node, and ends with the first request that a second node refuses. " +
       "Both nodes are in one process, and hear of each other over Postgres.",
     rows: [

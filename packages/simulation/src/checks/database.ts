@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import type { Tables } from "../../../server/src/flows/rows/tables.ts";
 import { verify } from "../../../server/src/flows/verify.ts";
 import { MAX_COMPLETIONS, MAX_OPEN } from "../flows.ts";
-import { InvariantBrokenError, shortId } from "../journal.ts";
+import { SpecBrokenError, shortId } from "../journal.ts";
 import type { ReplyChecks } from "./replies.ts";
 
 interface Counts {
@@ -38,7 +38,7 @@ export class DatabaseChecks {
     this.#db = db;
   }
 
-  /** Checks every write since the last call. @throws {InvariantBrokenError} */
+  /** Checks every write since the last call. @throws {SpecBrokenError} */
   async check(nowMs: number): Promise<void> {
     const { rows } = await sql<AuditRow>`
       select n::text, place, op, owner, session, before, after, judged >= due as late
@@ -56,17 +56,17 @@ export class DatabaseChecks {
     );
     const { ledger, completed, most, open } = counted.rows[0]!;
     if (ledger !== completed)
-      throw new InvariantBrokenError("S5", `${completed} transfers are completed and ${ledger} in the ledger`);
+      throw new SpecBrokenError("S5", `${completed} transfers are completed and ${ledger} in the ledger`);
     if (most > MAX_COMPLETIONS)
-      throw new InvariantBrokenError("S5", `an owner completed ${most} transfers of ${MAX_COMPLETIONS}`);
-    if (open > MAX_OPEN) throw new InvariantBrokenError("S5", `an owner has ${open} transfers open of ${MAX_OPEN}`);
+      throw new SpecBrokenError("S5", `an owner completed ${most} transfers of ${MAX_COMPLETIONS}`);
+    if (open > MAX_OPEN) throw new SpecBrokenError("S5", `an owner has ${open} transfers open of ${MAX_OPEN}`);
   }
 
   #follow({ place, op, owner, session, before, after, late }: AuditRow): void {
     const key = `${owner} ${session}`;
     const known = this.#sessions.get(key);
-    const requireThat = (invariant: string, holds: boolean, what: string) => {
-      if (!holds) throw new InvariantBrokenError(invariant, `session ${shortId(session)} ${what}`);
+    const requireThat = (promise: string, holds: boolean, what: string) => {
+      if (!holds) throw new SpecBrokenError(promise, `session ${shortId(session)} ${what}`);
     };
     if (place === "session_archive") {
       requireThat("S6", op === "INSERT", `was changed in the archive (${op})`);
@@ -89,7 +89,7 @@ export class DatabaseChecks {
    */
   async checkAtRest(replies: ReplyChecks, commandIds: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
     const { broken } = await verify(this.#db.withSchema("sessions"));
-    if (broken !== null) throw new InvariantBrokenError("S15", `session ${shortId(broken.session)} ${broken.reason}`);
+    if (broken !== null) throw new SpecBrokenError("S15", `session ${shortId(broken.session)} ${broken.reason}`);
     const { rows } = await sql<{ owner: string; command: string | null; kind: string; revision: number }>`
       select owner_id as owner, body->>'command' as command, body->'change'->>'kind' as kind, revision
       from sessions.session_event`.execute(this.#db);
@@ -97,14 +97,14 @@ export class DatabaseChecks {
     for (const { owner, command, kind, revision } of rows) {
       if (command === null) continue;
       if (revisions.has(`${owner} ${command}`))
-        throw new InvariantBrokenError("S2", `${shortId(command)} took effect twice`);
+        throw new SpecBrokenError("S2", `${shortId(command)} took effect twice`);
       if (kind !== "start" && !commandIds.has(command))
-        throw new InvariantBrokenError("S2", `${shortId(command)} was asked for by nobody`);
+        throw new SpecBrokenError("S2", `${shortId(command)} was asked for by nobody`);
       revisions.set(`${owner} ${command}`, revision);
     }
     for (const [key, revision] of replies.accepted) {
       if (revisions.get(key) !== revision)
-        throw new InvariantBrokenError("S14", `${shortId(key)} was acknowledged and is not there`);
+        throw new SpecBrokenError("S14", `${shortId(key)} was acknowledged and is not there`);
     }
     return revisions;
   }

@@ -1,6 +1,6 @@
 import { hasSeen, sameJson, type Json, type DraftField, type Snapshot } from "@sessions/core/internal";
 import type { SessionRecord } from "../../../client/src/record/record.ts";
-import { InvariantBrokenError, shortId } from "../journal.ts";
+import { SpecBrokenError, shortId } from "../journal.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
 
 /** The value of a field that a person typed, and that was on the disk of the device. */
@@ -88,14 +88,14 @@ export class DraftChecks {
     }
   }
 
-  /** At rest: looks for every typed value. `truth`: the sessions as the server has them. @throws {InvariantBrokenError} */
+  /** At rest: looks for every typed value. `truth`: the sessions as the server has them. @throws {SpecBrokenError} */
   checkAtRest(owner: string, truth: readonly Snapshot[]): void {
     for (const typing of this.#newest.values()) {
       if (typing.owner !== owner) continue;
       const snapshot = truth.find(({ id }) => id === typing.session);
       if (this.#isSafe(typing, snapshot)) continue;
       const { device, session, step, field } = typing;
-      throw new InvariantBrokenError("S4", `${step}.${field} typed in ${shortId(session)} on ${device.name} is gone`);
+      throw new SpecBrokenError("S4", `${step}.${field} typed in ${shortId(session)} on ${device.name} is gone`);
     }
   }
 

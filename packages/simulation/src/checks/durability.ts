@@ -1,7 +1,7 @@
 import type { SessionState, SubmissionHandle, SubmissionOutcome } from "@sessions/client";
 import { sameJson, type Snapshot } from "@sessions/core/internal";
 import { migratedInput, type SubmittedInput } from "../flows.ts";
-import { InvariantBrokenError, shortId, type Journal } from "../journal.ts";
+import { SpecBrokenError, shortId, type Journal } from "../journal.ts";
 import type { ReplyChecks } from "./replies.ts";
 import type { SimulatedDevice, Tab } from "../browser/tab.ts";
 import { DraftChecks } from "./drafts.ts";
@@ -124,10 +124,10 @@ export class DurabilityChecks {
       const given = this.inputs.get(command);
       if (given === undefined) continue;
       if (given.owner !== owner)
-        throw new InvariantBrokenError("S9", `${shortId(id)} has ${shortId(command)}, which is somebody else's`);
+        throw new SpecBrokenError("S9", `${shortId(id)} has ${shortId(command)}, which is somebody else's`);
       const [name, input] = migratedInput(version, given);
       if (name !== step || !sameJson(input, data[step])) {
-        throw new InvariantBrokenError(
+        throw new SpecBrokenError(
           "S12",
           `${shortId(id)} at version ${version} says other than ${shortId(command)} in ${step}`,
         );
@@ -144,22 +144,22 @@ export class DurabilityChecks {
     for (const { tab, session, id, onDisk, settled } of this.#commands) {
       if (settled?.status === "accepted") {
         if (this.#replies.accepted.get(`${tab.owner} ${id}`) !== settled.revision)
-          throw new InvariantBrokenError("S1", `${shortId(id)} was said to be saved and is not`);
+          throw new SpecBrokenError("S1", `${shortId(id)} was said to be saved and is not`);
       }
       if (!onDisk) continue;
       const record = tab.device.disk.recordOf(tab.owner, session);
       const ended = record?.settled.find((entry) => entry.id === id)?.outcome;
       const isPending = record?.pending.some(({ command }) => command.id === id) ?? false;
       if (!isPending && !ended)
-        throw new InvariantBrokenError("S4", `${shortId(id)} was stored on ${tab.device.name} and is gone`);
+        throw new SpecBrokenError("S4", `${shortId(id)} was stored on ${tab.device.name} and is gone`);
       if (isPending && ended)
-        throw new InvariantBrokenError("S4", `${shortId(id)} is settled and pending on ${tab.device.name}`);
+        throw new SpecBrokenError("S4", `${shortId(id)} is settled and pending on ${tab.device.name}`);
       const shelved = record?.shelved.some((entry) => entry.id === id) ?? false;
       if (record?.shelved.some(({ refusal }) => refusal.code === "outdated")) {
-        throw new InvariantBrokenError("S12", `${tab.device.name} gave up what another version can send`);
+        throw new SpecBrokenError("S12", `${tab.device.name} gave up what another version can send`);
       }
       if (ended?.status === "refused" && !shelved && !this.#takenFromShelf.has(id)) {
-        throw new InvariantBrokenError("S4", `${shortId(id)} was refused on ${tab.device.name} and is not shown`);
+        throw new SpecBrokenError("S4", `${shortId(id)} was refused on ${tab.device.name} and is not shown`);
       }
     }
   }
@@ -171,16 +171,16 @@ export class DurabilityChecks {
         for (const { id, kind } of device.disk.recordOf(owner, session)?.shelved ?? []) {
           // A shelved draft has the id of the command that it is in conflict with.
           if (kind === "draft" || !effects.has(`${owner} ${id}`)) continue;
-          throw new InvariantBrokenError("S2", `${shortId(id)} took effect, and is shelved on ${device.name}`);
+          throw new SpecBrokenError("S2", `${shortId(id)} took effect, and is shelved on ${device.name}`);
         }
       }
     }
     for (const { tab, id, settled } of this.#commands) {
       if (tab.alive && !this.#signedOutTabs.has(tab) && settled === undefined)
-        throw new InvariantBrokenError("S4", `${shortId(id)} was never decided`);
+        throw new SpecBrokenError("S4", `${shortId(id)} was never decided`);
       if (settled?.status === "refused") {
         if (effects.has(`${tab.owner} ${id}`))
-          throw new InvariantBrokenError("S2", `${shortId(id)} took effect, and was said to be refused`);
+          throw new SpecBrokenError("S2", `${shortId(id)} took effect, and was said to be refused`);
       }
     }
   }

@@ -8,7 +8,7 @@ import {
   type Refusal,
   type Snapshot,
 } from "@sessions/core/internal";
-import { InvariantBrokenError, shortId } from "../journal.ts";
+import { SpecBrokenError, shortId } from "../journal.ts";
 
 /**
  * Compares the replies of all nodes, including the ones that the network loses. They must not contradict each other.
@@ -32,7 +32,7 @@ export class ReplyChecks {
       if (!replayed) {
         const taken = this.#byRevision.get(`${owner} ${command.session} ${revision}`) ?? command.id;
         if (taken !== command.id) {
-          throw new InvariantBrokenError(
+          throw new SpecBrokenError(
             "S3",
             `revision ${revision} was given to ${shortId(taken)} and to ${shortId(command.id)}`,
           );
@@ -56,8 +56,7 @@ export class ReplyChecks {
   requireNew(told: readonly Snapshot[], newest: ReadonlyMap<string, number>): void {
     for (const { id, revision } of told) {
       const known = newest.get(id) ?? 0;
-      if (revision < known)
-        throw new InvariantBrokenError("S8", `${shortId(id)} was told at ${revision} after ${known}`);
+      if (revision < known) throw new SpecBrokenError("S8", `${shortId(id)} was told at ${revision} after ${known}`);
     }
   }
 
@@ -69,10 +68,7 @@ export class ReplyChecks {
     const before = this.#snapshots.get(key);
     if (before === undefined) this.#snapshots.set(key, snapshot);
     else if (!sameJson(before, snapshot)) {
-      throw new InvariantBrokenError(
-        "S8",
-        `revision ${snapshot.revision} of ${shortId(snapshot.id)} was told in two ways`,
-      );
+      throw new SpecBrokenError("S8", `revision ${snapshot.revision} of ${shortId(snapshot.id)} was told in two ways`);
     }
     const earlier = this.#snapshots.get(`${owner} ${snapshot.id} ${snapshot.revision - 1}`);
     if (earlier) requireNewerDrafts(earlier, snapshot);
@@ -81,7 +77,7 @@ export class ReplyChecks {
   #accept(owner: string, command: string, revision: number): void {
     const before = this.accepted.get(`${owner} ${command}`) ?? revision;
     if (before !== revision) {
-      throw new InvariantBrokenError("S2", `${shortId(command)} was accepted at revision ${before} and at ${revision}`);
+      throw new SpecBrokenError("S2", `${shortId(command)} was accepted at revision ${before} and at ${revision}`);
     }
     this.accepted.set(`${owner} ${command}`, revision);
   }
@@ -101,7 +97,7 @@ function requireReason(command: Command, refusal: Refusal, snapshots: readonly S
   const causes = Object.keys(command.seen).filter((step) => step !== command.step);
   const lacking = refusal.code === "conflict" ? refusal.changed : causes;
   if (lacking.length > 0 && !lacking.some(differs))
-    throw new InvariantBrokenError("S8", `${shortId(command.id)} was refused for what is not so`);
+    throw new SpecBrokenError("S8", `${shortId(command.id)} was refused for what is not so`);
 }
 
 /** From one revision to the next, a field's draft only becomes newer, unless its step was submitted or cleared. */
@@ -112,7 +108,7 @@ function requireNewerDrafts(before: Snapshot, after: Snapshot): void {
     for (const [field, { at }] of Object.entries(fields)) {
       const old = before.drafts[step]?.[field];
       if (old && old.at > at)
-        throw new InvariantBrokenError("S3", `an older draft of ${step}.${field} took the place of a newer one`);
+        throw new SpecBrokenError("S3", `an older draft of ${step}.${field} took the place of a newer one`);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { liftSession, sameJson, type AnyFlow, type Json, type Snapshot } from "@sessions/core/internal";
 import type { SessionState } from "@sessions/client";
 import { currentProcess } from "../simulated-process.ts";
-import { InvariantBrokenError, shortId } from "../journal.ts";
+import { SpecBrokenError, shortId } from "../journal.ts";
 import type { DurabilityChecks } from "./durability.ts";
 import type { Tab } from "../browser/tab.ts";
 
@@ -21,9 +21,9 @@ interface Screen {
 export class ScreenChecks {
   readonly #screens = new Map<Tab, Map<string, Screen>>();
   readonly #durability: DurabilityChecks;
-  readonly #fail: (error: InvariantBrokenError) => void;
+  readonly #fail: (error: SpecBrokenError) => void;
 
-  constructor(durability: DurabilityChecks, fail: (error: InvariantBrokenError) => void) {
+  constructor(durability: DurabilityChecks, fail: (error: SpecBrokenError) => void) {
     this.#durability = durability;
     this.#fail = fail;
   }
@@ -52,8 +52,8 @@ export class ScreenChecks {
     if (!tab.alive || this.#screens.get(tab)?.get(id) !== screen) return;
     const state = screen.stateOf();
     screen.last = state;
-    const wrong = (invariant: string, what: string) =>
-      this.#fail(new InvariantBrokenError(invariant, `${tab.name} shows ${shortId(id)} ${what}`));
+    const wrong = (promise: string, what: string) =>
+      this.#fail(new SpecBrokenError(promise, `${tab.name} shows ${shortId(id)} ${what}`));
     if (state.revision < last.revision) wrong("S10", `at ${state.revision} after ${last.revision}`);
     // The server may still refuse an end that waits to be sent.
     const isFinal = last.sync.pending === 0 && (last.status === "completed" || last.status === "cancelled");
@@ -65,7 +65,7 @@ export class ScreenChecks {
   /** At rest: a tab shows the sessions as the database has them, and has nothing left to send. */
   requireAgreement(tab: Tab, truth: readonly Snapshot[]): void {
     const wrong = (id: string, what: string) => {
-      throw new InvariantBrokenError("S1", `at rest, ${tab.name} shows ${shortId(id)} ${what}`);
+      throw new SpecBrokenError("S1", `at rest, ${tab.name} shows ${shortId(id)} ${what}`);
     };
     for (const snapshot of truth) {
       const flow = tab.deployment.flows.find(({ name }) => name === snapshot.flow)!;
@@ -83,6 +83,6 @@ function liftOrFail(flow: AnyFlow, snapshot: Snapshot): Snapshot {
   try {
     return liftSession(flow, snapshot);
   } catch (error) {
-    throw new InvariantBrokenError("S12", `${shortId(snapshot.id)} cannot be lifted: ${(error as Error).message}`);
+    throw new SpecBrokenError("S12", `${shortId(snapshot.id)} cannot be lifted: ${(error as Error).message}`);
   }
 }

@@ -26,15 +26,15 @@ export async function runMutants(database: SimulatedDatabase, name?: string): Pr
       ? findInSchedules(mutant, first)
       : findInWorlds(mutant, database, first));
     isComplete &&= found !== undefined;
-    rows.push(`| ${mutant.name} | ${found?.invariant ?? "nothing"} | ${found?.seed ?? ""} |`);
-    process.stdout.write(`${mutant.name}: ${found ? `${found.invariant}, in world ${found.seed}` : "not found"}\n`);
+    rows.push(`| ${mutant.name} | ${found?.promise ?? "nothing"} | ${found?.seed ?? ""} |`);
+    process.stdout.write(`${mutant.name}: ${found ? `${found.promise}, in world ${found.seed}` : "not found"}\n`);
   }
   if (name === undefined) await writeFile(page, pageOf(rows));
   return isComplete;
 }
 
 interface Found {
-  readonly invariant: string;
+  readonly promise: string;
   readonly seed: number;
 }
 
@@ -68,7 +68,7 @@ function seedsFrom(first: number, count: number): readonly number[] {
 }
 
 function foundBy(error: Error, seed: number): Found {
-  return { invariant: error.message.split(": ")[0]!, seed };
+  return { promise: error.message.split(": ")[0]!, seed };
 }
 
 /** The worlds that a page names, by mutant. */
@@ -80,10 +80,10 @@ export function seedsIn(text: string): ReadonlyMap<string, number> {
 function pageOf(rows: readonly string[]): string {
   return `# Mutants
 
-Each mutant is a fault that is made in the code on purpose. The table names the invariant of [SPEC.md](../SPEC.md) that
+Each mutant is a fault that is made in the code on purpose. The table names the promise of [SPEC.md](../SPEC.md) that
 the simulation found broken, and the seed of the world in which it found that. Written by \`pnpm simulate --mutants\`.
 
-| mutant | invariant | seed |
+| mutant | promise | seed |
 | --- | --- | --- |
 ${rows.join("\n")}
 `;
