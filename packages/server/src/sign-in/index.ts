@@ -10,7 +10,7 @@ export { createSignIns } from "./create-sign-ins.ts";
 export type { SignInsOptions } from "./options.ts";
 export type { DataReply, SetDataReply } from "./data-router.ts";
 export type { CurrentReply, ListSignInsReply, RevokeReply, SignInReply, SignInRouter } from "./router.ts";
-export type { ContextOptions, SignedInIdentity, SignIns } from "./sign-ins.ts";
+export type { ContextOptions, SignIns, VisitIdentity } from "./sign-ins.ts";
 export type { Signal, SignalDecision } from "./visit/signal-detector.ts";
 export type {
   Register,

@@ -59,6 +59,11 @@ export interface SignInsOptions<Data extends DataDefinitions = DataDefinitions> 
    * a question to the cache or the database. `keys` are 32 bytes each in base64url, the newest first. Default: none.
    */
   readonly seal?: { readonly keys: readonly (string | undefined)[]; readonly trustMs: number };
+  /**
+   * Whether somebody who is not signed in can begin something as a visitor, which is theirs after they sign in. Default
+   * false. The sessions must be named then: `signIns.adopts(sessions.adoption)`.
+   */
+  readonly visitors?: boolean;
   /** Tells a coarse place of a request, such as a country. It is kept with the sign-in, and shown to its owner. */
   readonly locate?: (request: RequestHead) => string | null | undefined;
   /**
@@ -111,6 +116,8 @@ export interface CheckedOptions extends CheckedHandOff {
   readonly origins: readonly string[];
   readonly trustProxy: boolean;
   readonly cookieName: string;
+  readonly hasVisitors: boolean;
+  readonly database: Database;
   readonly locate: (request: RequestHead) => string | null;
   readonly sealing: Sealing | undefined;
   readonly decide: ((signal: Signal) => SignalDecision) | undefined;
@@ -121,7 +128,7 @@ export interface CheckedOptions extends CheckedHandOff {
 /** @throws {SessionsError} `configuration_invalid`, which names the option and its value. */
 export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const { schema = "sessions", leaseMs = 10_000, cacheBytes = 32 * 1024 * 1024, trustProxy = false } = options;
-  const { cookieName = "sign-in" } = options;
+  const { cookieName = "sign-in", visitors = false } = options;
   const { atMost = { perOwner: 100, beyond: "end-oldest" }, rotate = "1d", origins = [] } = options;
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) throw invalid("schema", schema, "a lower-case Postgres name");
   if (!/^[a-z][a-z0-9-]{0,40}$/.test(cookieName)) {
@@ -144,6 +151,7 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   for (const [index, origin] of origins.entries()) {
     if (!isOrigin(origin)) throw invalid(`origins[${index}]`, origin, 'an origin, such as "https://app.bank.example"');
   }
+  if (typeof visitors !== "boolean") throw invalid("visitors", visitors, "true or false");
   if (typeof trustProxy !== "boolean") throw invalid("trustProxy", trustProxy, "true or false");
   for (const name of ["locate", "signal", "now", "onError"] as const) {
     const option: unknown = options[name];
@@ -166,6 +174,8 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
     origins,
     trustProxy,
     cookieName,
+    hasVisitors: visitors,
+    database: options.database,
     locate,
     decide,
     sealing,

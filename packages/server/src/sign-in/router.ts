@@ -206,6 +206,11 @@ export function createSignInRouter({ now, revokeFreshMs }: Pick<CheckedOptions, 
         ),
     }),
 
+    /** Called by a page that was a visitor's before the sign-in. */
+    adopt: change.mutation(({ ctx }): Promise<{ readonly adopted: boolean }> =>
+      answer(async () => ({ adopted: await visitOf(ctx).adopt() })),
+    ),
+
     signOut: change.mutation(({ ctx }): Promise<{ readonly ended: boolean }> =>
       answer(async () => ({ ended: await visitOf(ctx).signOut() })),
     ),

@@ -3,6 +3,7 @@ import { SessionsError, type AssuranceLevel, type DataDefinitions } from "@sessi
 import { expressMiddleware, type ExpressMiddleware } from "./adapters/express.ts";
 import { fastifyPlugin, type FastifyPlugin } from "./adapters/fastify.ts";
 import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
+import type { Adoption } from "../postgres/adoption.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { RequestHeaders } from "./request/request-head.ts";
 import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
@@ -20,15 +21,15 @@ export interface ContextOptions {
   readonly res?: ServerResponse | { readonly raw: ServerResponse };
 }
 
-/** Who is signed in, for `createSessions({ identify })`. */
-export interface SignedInIdentity {
+/** Who is signed in, else the visitor, for `createSessions({ identify })`. */
+export interface VisitIdentity {
   readonly owner: string;
-  /** When the person last proved who they are, in milliseconds since 1970. A guest has proved nothing. */
-  readonly provedAt?: number;
+  /** When the person last proved who they are, in milliseconds since 1970. A guest has proved nothing. Null for a visitor. */
+  readonly provedAt?: number | null;
   readonly level?: AssuranceLevel | undefined;
   /** The only session of a guest. */
   readonly guest?: { readonly session: string; readonly onSessionEnded: () => void };
-  /** Calls `end` when the sign-in ends. Gives a function that forgets `end`. */
+  /** Calls `end` when the sign-in ends; never for a visitor. Gives a function that forgets `end`. */
   readonly onEnded: (end: () => void) => () => void;
 }
 
@@ -60,8 +61,23 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
   read(headers: RequestHeaders): Promise<ReadOnlyVisit<Data>>;
   /** `createContext` of tRPC's adapters for Node, Express and Fastify; inside `fetch`, of the fetch adapter too. */
   context(options: ContextOptions): Promise<{ readonly visit: Visit<Data> }>;
-  /** `identify` of `createSessions`, for a context that has a `visit`. */
-  identify(context: { readonly visit: Visit }): SignedInIdentity | null;
+  /**
+   * `identify` of `createSessions`, for a context that has a `visit`: who is signed in, else the visitor.
+   *
+   * @throws {SessionsError} `configuration_invalid` for a visitor, if {@link SignIns.adopts} was not called.
+   */
+  identify(context: { readonly visit: Visit }): VisitIdentity | null;
+  /**
+   * Names the sessions that visitors begin. The transaction that signs an owner in gives them to the owner. Call it once
+   * when the server starts, with sessions in the same `database` and `schema`.
+   *
+   * @throws {SessionsError} `configuration_invalid`
+   * @example
+   * const signIns = createSignIns({ database: pool, visitors: true });
+   * const sessions = createSessions({ database: pool, identify: signIns.identify, flows });
+   * signIns.adopts(sessions.adoption);
+   */
+  adopts(part: Adoption): void;
   /** Mount it: `t.router({ signIns: signIns.router })`. */
   readonly router: SignInRouter;
   /** The places in which an owner is signed in, the newest first. */
@@ -94,6 +110,7 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     signalDetector,
     absoluteMs: lifetime.absoluteMs,
   });
+  let adoptsSessions = false;
   return {
     node: (req, res) => visits.answeringNode(req, res),
     express: () => expressMiddleware((req, res) => visits.answeringNode(req, res)),
@@ -101,7 +118,18 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     fetch: (request, respond) => visits.ofFetch(request, respond),
     read: (headers) => visits.ofHeaders(headers),
     context: async ({ req, res }) => ({ visit: await contextVisit(visits, req, res) }),
-    identify: (context) => identityOf(visitOf(context)),
+    identify: (context) => {
+      const visit = visitOf(context);
+      if (visit.visitor !== null && !adoptsSessions) {
+        throw invalid("A visitor came, and nobody would get their sessions. Call `signIns.adopts(sessions.adoption)`.");
+      }
+      return identityOf(visit);
+    },
+    adopts: (part) => {
+      requireAdoptable(part, options);
+      keeper.adopts(part);
+      adoptsSessions = true;
+    },
     router: createSignInRouter(options),
     list: async (owner, page) => {
       const { rows, next } = await keeper.list(owner, page);
@@ -120,8 +148,9 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
   };
 }
 
-function identityOf(visit: RequestVisit): SignedInIdentity | null {
-  const { owner, signIn, guest } = visit;
+function identityOf(visit: RequestVisit): VisitIdentity | null {
+  const { owner, signIn, guest, visitor } = visit;
+  if (visitor !== null) return { owner: visitor, provedAt: null, onEnded: () => () => {} };
   const onEnded = (end: () => void) => visit.onEnd(end);
   if (guest) {
     const { session } = guest;
@@ -129,6 +158,21 @@ function identityOf(visit: RequestVisit): SignedInIdentity | null {
   }
   if (owner === null || signIn === null) return null;
   return { owner, provedAt: signIn.provedAt.getTime(), level: signIn.level, onEnded };
+}
+
+const invalid = (detail: string) => new SessionsError("configuration_invalid", detail);
+
+/** One transaction signs in and moves the sessions. */
+function requireAdoptable(part: Adoption, { hasVisitors, schema, database }: CheckedOptions): void {
+  if (!hasVisitors) throw invalid("`signIns.adopts` needs `createSignIns({ visitors: true })`.");
+  if (part.schema !== schema) {
+    throw invalid(
+      `\`signIns.adopts\` got sessions in the schema "${part.schema}", and the sign-ins are in "${schema}".`,
+    );
+  }
+  if (part.database !== database) {
+    throw invalid("`signIns.adopts` got sessions of another `database`. Give both the same object.");
+  }
 }
 
 async function contextVisit(

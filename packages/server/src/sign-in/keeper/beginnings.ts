@@ -9,6 +9,8 @@ import { createRotation, type OfferedSecret } from "../token/rotation.ts";
 import { TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
 import { base64url, ID_BYTES } from "../token/token.ts";
 import type { Invalidations } from "./cache/invalidations.ts";
+import type { Moved } from "../../postgres/adoption.ts";
+import type { Adoptions } from "./adoptions.ts";
 import type { KeeperContext } from "./context.ts";
 import { liveFrom } from "./summary.ts";
 import type { HandOffRequest } from "../rows/hand-off-requests.ts";
@@ -49,29 +51,39 @@ export class Beginnings {
   readonly #context: KeeperContext;
   readonly #invalidations: Invalidations;
   readonly #archiver: Archiver;
+  readonly #adoptions: Adoptions;
 
-  constructor(context: KeeperContext, invalidations: Invalidations, archiver: Archiver) {
+  constructor(
+    context: KeeperContext,
+    parts: { readonly invalidations: Invalidations; readonly archiver: Archiver; readonly adoptions: Adoptions },
+  ) {
     this.#context = context;
-    this.#invalidations = invalidations;
-    this.#archiver = archiver;
+    this.#invalidations = parts.invalidations;
+    this.#archiver = parts.archiver;
+    this.#adoptions = parts.adoptions;
   }
 
   /** The token leaves only after the commit. If the outcome of a commit is not known, the same token is tried again. */
   async begin(given: NewSignIn): Promise<BeginResult> {
-    const { elapsedMs, random, lifetime } = this.#context;
-    const { owner, device, place } = given;
+    const { elapsedMs, now, random, lifetime } = this.#context;
+    const { owner, device, place, visitors = [] } = given;
     const input = { ...given, device: shorten(device), place: place === null ? null : shorten(place) };
     const replay = recordOf(random);
     const readMs = elapsedMs();
     const giveUpMs = readMs + (given.giveUpAfterMs ?? Infinity);
+    await this.#adoptions.prepare(visitors);
+    const moved: Moved[] = [];
     const { value: begun } = await inOwnerTurn(this.#context, owner, () =>
       this.#archiver.commit(async (tx, attempt) => {
         const work = await this.#decide(tx, input, replay(), attempt);
+        if (work.value !== null) moved.push(...(await this.#adoptions.within(tx, owner, visitors, now())).moved);
         // Nobody waits for the token any more, so there must be no sign-in of it.
         if (elapsedMs() > giveUpMs) throw new TurnTimedOutError();
         return work;
       }),
     );
+    // An attempt whose outcome was not known may have moved what the last one did not find any more.
+    this.#adoptions.tell(moved);
     if (begun === null) return { kind: "refused", code: "sign_in_limit" };
     const { signIn, tokenId, offer } = begun;
     const { revision } = signIn.rotation;

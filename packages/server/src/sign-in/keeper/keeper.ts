@@ -12,6 +12,7 @@ import type { Lifetime } from "../lifetime.ts";
 import { signInMigrations } from "../rows/migrations.ts";
 import { partitionedSignInTables, type SignInTables } from "../rows/tables.ts";
 import { Archiver } from "./ends/archiver.ts";
+import { Adoptions } from "./adoptions.ts";
 import { Beginnings } from "./beginnings.ts";
 import { Invalidations } from "./cache/invalidations.ts";
 import { CHECK_MS, TokenChecks } from "./token-checks.ts";
@@ -87,7 +88,8 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   const touches = new Touches(context);
   const archiver = new Archiver(context, invalidations);
   const ender = new SignInEnder(context, invalidations, archiver);
-  const beginnings = new Beginnings(context, invalidations, archiver);
+  const adoptions = new Adoptions(context, archiver);
+  const beginnings = new Beginnings(context, { invalidations, archiver, adoptions });
   const offers = new LetterOffers(context);
   const guests = new GuestRequests(context, archiver, beginnings, options.requestLimits ?? defaultRequestLimits);
   const checks = new TokenChecks(context, { invalidations, touches, ender });
@@ -115,6 +117,8 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
       (closing === undefined ? checks.known(token) : undefined) ?? answer(() => checks.check(token), CHECK_MS),
     endOf: (token) => answer(() => checks.endOf(token)),
     begin: (input) => answer(() => beginnings.begin(input)),
+    adopts: (part) => adoptions.add(part),
+    adopt: (owner, visitors) => answer(() => adoptions.adopt(owner, visitors)),
     hasHeardEnd: ({ publicId, sealedMs }) => context.known.hasEnded(publicId) || sealedMs <= context.known.epochHeardMs,
     hasHeardChange: ({ publicId, revision, checkedMs }) =>
       context.known.isOlder(publicId, revision) || checkedMs <= context.known.epochHeardMs,

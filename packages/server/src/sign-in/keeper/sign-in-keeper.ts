@@ -1,3 +1,4 @@
+import type { Adoption } from "../../postgres/adoption.ts";
 import type { SweepOptions } from "../../repeated-sweeps.ts";
 import type { DataPlace, StoredDatum } from "../rows/data.ts";
 import type { EndReason, HistoryKind } from "../rows/tables.ts";
@@ -17,6 +18,8 @@ export interface NewSignIn {
    * counts for no limit. If it is another owner's, it ends as `replaced`, in the transaction that makes the new one.
    */
   readonly current: LiveSignIn | null;
+  /** Visitors whose secrets the browser showed. The transaction gives to the owner what they began. */
+  readonly visitors?: readonly string[];
   /** After this time nothing begins any more, unless the commit is under way already. In milliseconds. Default: no end. */
   readonly giveUpAfterMs?: number;
 }
@@ -104,6 +107,12 @@ export interface SignInKeeper {
 
   /** Signs an owner in, or notes a new proof. The token exists once this resolves. */
   begin(input: NewSignIn): Promise<BeginResult>;
+
+  /** Adds a part of the server that keeps something for visitors. */
+  adopts(part: Adoption): void;
+
+  /** Gives to an owner what visitors began. Gives those of them whom the owner has, now or before. */
+  adopt(owner: string, visitors: readonly string[]): Promise<ReadonlySet<string>>;
 
   /**
    * Whether this node has heard that a sign-in ended, of which a copy was made at this time. It asks nobody. A node

@@ -6,8 +6,8 @@ import type { RequestHead, VisitRequest } from "./request-head.ts";
 /** Browsers drop a cookie of more than 4,096 bytes, some without its attributes, some with them. */
 export const MAX_COOKIE_BYTES = 4_050;
 
-/** The cookies of a sign-in: its token, and a sealed copy of its row. */
-export type CookieKind = "token" | "seal";
+/** The cookies of a sign-in: its token, and a sealed copy of its row. A visitor has one with their secret. */
+export type CookieKind = "token" | "seal" | "visitor";
 
 /** Browsers take a cookie of this prefix only over https, for the whole host, and from no other host. */
 const PREFIX = "__Host-";
@@ -69,7 +69,7 @@ export function cookieNameOf(
 }
 
 function nameOf({ cookieName }: Pick<VisitRequest, "cookieName">, kind: CookieKind): string {
-  return kind === "token" ? cookieName : `${cookieName}-seal`;
+  return kind === "token" ? cookieName : `${cookieName}-${kind}`;
 }
 
 function valuesOf(header: string, name: string): readonly string[] {

@@ -20,6 +20,7 @@ import type { TokenCarrier, VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
 import { VisitHandOffs } from "./visit-hand-offs.ts";
 import { KeptData } from "./kept-data.ts";
+import { RequestVisitors } from "./request-visitors.ts";
 import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
 
 /** What the visits of one node share. */
@@ -33,6 +34,8 @@ export interface VisitParts {
   readonly endListeners: EndListeners;
   /** A coarse place; null if the application tells none. */
   readonly locate: (request: RequestHead) => string | null;
+  /** Whether somebody who is not signed in can be a visitor. */
+  readonly hasVisitors: boolean;
   readonly report: (fault: SessionsError) => void;
 }
 
@@ -46,6 +49,8 @@ export class RequestVisit implements Visit<DataDefinitions> {
   /** The owner's own sign-in. A guest has none: whatever asks for it takes a guest for nobody. */
   #signIn: LiveSignIn | null;
   #guest: LiveSignIn | null;
+  /** Read at the first question. */
+  #readVisitors: RequestVisitors | undefined;
   #last: Promise<unknown> | undefined;
 
   constructor(
@@ -70,6 +75,18 @@ export class RequestVisit implements Visit<DataDefinitions> {
 
   get owner(): string | null {
     return this.#signIn?.owner ?? null;
+  }
+
+  get visitor(): string | null {
+    return this.#held ? null : (this.#visitors?.current ?? null);
+  }
+
+  keepVisitor(): string {
+    const visitors = this.#visitors;
+    if (!visitors) throw new SessionsError("configuration_invalid", "`visitors` is not true.");
+    if (this.#held) throw new SessionsError("configuration_invalid", "Somebody is signed in: use `visit.owner`.");
+    if (visitors.current === null) this.#requireHeaders("`keepVisitor` was called");
+    return visitors.keep();
   }
 
   get signIn(): VisitedSignIn | null {
@@ -165,6 +182,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
         device,
         place,
         current: this.#held,
+        visitors: this.#visitors?.all ?? [],
         giveUpAfterMs: GIVE_UP_MS,
       });
       const begun = await this.#ask(asked);
@@ -172,6 +190,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
       this.#guest = null;
       this.#signIn = begun.signIn;
       this.#headers.give(as ?? this.#carrier, begun.token, begun.signIn);
+      this.#visitors?.forget();
       return { ok: true };
     });
   }
@@ -195,6 +214,20 @@ export class RequestVisit implements Visit<DataDefinitions> {
       const signIn = this.#required();
       this.#requireMethod();
       return this.#ask(this.#parts.keeper.endOthers(signIn));
+    });
+  }
+
+  /** Gives to the owner what the visitor of this request began. False if there is none, or another owner has it. */
+  adopt(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const { owner } = this.#required();
+      this.#requireMethod();
+      const visitors = this.#visitors;
+      const visitor = visitors?.current ?? null;
+      if (!visitors || visitor === null) return false;
+      const adopted = await this.#ask(this.#parts.keeper.adopt(owner, visitors.all));
+      visitors.forget();
+      return adopted.has(visitor);
     });
   }
 
@@ -233,6 +266,12 @@ export class RequestVisit implements Visit<DataDefinitions> {
     this.#guest = null;
     this.#headers.take(this.#carrier, { clearsSite: this.#request.headers.get("sign-in-unsent") === "0" });
     return ended;
+  }
+
+  /** Undefined if the application has no visitors. */
+  get #visitors(): RequestVisitors | undefined {
+    if (!this.#parts.hasVisitors) return undefined;
+    return (this.#readVisitors ??= new RequestVisitors(this.#request, this.#headers));
   }
 
   get #carrier(): TokenCarrier {

@@ -15,6 +15,12 @@ export function checkSignInArguments({ owner, factors, device }: SignInArguments
   if (!isText(owner, MAX_OWNER)) {
     throw new SessionsError("context_invalid", "`signInAs` takes an owner, a text of 1 to 200 characters.");
   }
+  if (owner.startsWith("visitor-")) {
+    throw new SessionsError(
+      "context_invalid",
+      "`signInAs` takes no visitor. Ids that begin with `visitor-` are theirs.",
+    );
+  }
   if (!Array.isArray(factors) || factors.length === 0 || factors.length > MAX_FACTORS || !factors.every(isFactor)) {
     throw new SessionsError("context_invalid", '`factors` are one to ten words, such as ["password", "totp"].');
   }

@@ -1,6 +1,7 @@
 import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import type { VisitRequest } from "../request/request-head.ts";
 import type { Token } from "../token/token.ts";
+import { writeVisitor } from "./visitor-writer.ts";
 
 /** The head of an answer that is about to leave. */
 export interface ResponseHead {
@@ -38,6 +39,7 @@ export class VisitHeaders {
   readonly #request: Pick<VisitRequest, "cookieName">;
   #offer: { readonly delivery: TokenDelivery; readonly stands: () => boolean } | undefined;
   #given: TokenDelivery | undefined;
+  #visitorSecret: string | null | undefined;
   #clears = false;
   #isPersonal = false;
   #isAway = false;
@@ -74,6 +76,11 @@ export class VisitHeaders {
     this.#clears = clearsSite;
   }
 
+  /** Hands out the secret of a visitor, or takes it back if it is null. */
+  giveVisitor(secret: string | null): void {
+    this.#visitorSecret = secret;
+  }
+
   /** The body is one person's: no cache may keep it. */
   markPersonal(): void {
     this.#isPersonal = true;
@@ -95,7 +102,8 @@ export class VisitHeaders {
     if (this.#isAway && headers.status === 503 && headers.get("retry-after") === null) headers.set("retry-after", "2");
     const sent = this.#given ?? this.#standingOffer();
     if (sent) this.#write(this.#request, headers, sent);
-    if (sent || this.#isPersonal) forbidStoring(headers);
+    if (this.#visitorSecret !== undefined) writeVisitor(this.#request, headers, this.#visitorSecret);
+    if (sent || this.#visitorSecret !== undefined || this.#isPersonal) forbidStoring(headers);
     // Not "cookies": they are those of all applications below the site's domain.
     if (this.#clears) headers.set("clear-site-data", '"cache", "storage"');
   }

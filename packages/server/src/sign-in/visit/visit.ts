@@ -47,6 +47,11 @@ export interface VisitingGuest {
 export interface ReadOnlyVisit<Data extends DataDefinitions = RegisteredData> {
   /** The owner who is signed in; null if nobody is, and for a guest. */
   readonly owner: string | null;
+  /**
+   * The owner id of the visitor whose secret the request shows: somebody who began something here and is not signed in.
+   * Null if there is none, or somebody is signed in.
+   */
+  readonly visitor: string | null;
   /** This browser's or app's own sign-in; null if nobody is signed in. */
   readonly signIn: VisitedSignIn | null;
   /** A value of this sign-in that a page sends back with each change, in the header `sign-in-csrf`. */
@@ -103,7 +108,7 @@ export interface Visit<Data extends DataDefinitions = RegisteredData> extends Re
   /**
    * Signs an owner in, after the application has checked the proof. In a browser where this owner is signed in already, it
    * is a new proof of the same sign-in; if another owner is, their sign-in ends. The browser gets a new token with the
-   * answer, and the one before ends.
+   * answer, and the one before ends. What the request's visitor began is the owner's after it.
    *
    * @throws {VisitError} `unavailable` if the database does not answer. Nobody knows then whether the sign-in exists; its
    * token was not handed out.
@@ -113,6 +118,16 @@ export interface Visit<Data extends DataDefinitions = RegisteredData> extends Re
    * const signedIn = await visit.signInAs(user.id, { factors: ["password"] });
    */
   signInAs(owner: string, options: SignInAsOptions): Promise<SignedIn>;
+  /**
+   * The owner id of this request's visitor, for an application that keeps something for somebody who is not signed in. If
+   * there is none yet, the answer sets a cookie with the secret of a new one. Nothing else is kept.
+   *
+   * @throws {SessionsError} `configuration_invalid` if somebody is signed in, if `visitors` is not true, or if the answer's
+   * headers have left already.
+   * @example
+   * const cart = await loadCart(visit.owner ?? visit.keepVisitor());
+   */
+  keepVisitor(): string;
   /**
    * Signs the person out of this browser or app. False if nobody is signed in.
    *

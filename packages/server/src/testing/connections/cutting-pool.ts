@@ -7,13 +7,13 @@ export interface CuttingPool {
    * Loses the connection at the next statement that matches: before Postgres gets it, or after it was executed and before
    * the answer arrives. The caller sees the same.
    */
-  cutAt(statement: RegExp, when: "before" | "after"): void;
+  cutAt(statement: Pick<RegExp, "test">, when: "before" | "after"): void;
   /** How many connections were lost so. */
   readonly cuts: number;
 }
 
 export function cuttingPool(config: PoolConfig): CuttingPool {
-  let next: { readonly statement: RegExp; readonly when: "before" | "after" } | undefined;
+  let next: { readonly statement: Pick<RegExp, "test">; readonly when: "before" | "after" } | undefined;
   let cuts = 0;
   class CuttingClient extends Client {
     // All overloads of the driver end in this one call. Its arguments are passed on unchanged.

@@ -26,6 +26,7 @@ async function answer(visit: Visit, method: string, path: string, body: string):
     return visit.signInAs(owner, options);
   }
   if (path === "/sign-out") return { ended: await visit.signOut() };
+  if (path === "/keep") return { visitor: visit.owner ?? visit.keepVisitor() };
   if (path === "/sensitive") visit.requireFresh("5m");
   return { method, owner: visit.owner };
 }

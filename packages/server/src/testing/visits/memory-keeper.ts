@@ -44,6 +44,13 @@ export class MemoryKeeper implements SignInKeeper {
     return this.#rows.filter((row) => this.#isLive(row)).map(({ signIn }) => signIn);
   }
 
+  adopts(): void {}
+
+  async adopt() {
+    await this.gate();
+    return new Set<string>();
+  }
+
   async check(token: Token) {
     await this.gate();
     const row = this.#find(token);

@@ -1,0 +1,46 @@
+import type { VisitRequest } from "../request/request-head.ts";
+import {
+  createVisitorSecret,
+  presentedVisitors,
+  visitorOf,
+  type PresentedVisitors,
+} from "../request/visitor-secret.ts";
+import type { VisitHeaders } from "./visit-headers.ts";
+
+/** The visitors of one request: those whose secrets it shows, and one that the answer hands out. */
+export class RequestVisitors {
+  readonly #headers: VisitHeaders;
+  #presented: PresentedVisitors;
+
+  constructor(request: VisitRequest, headers: VisitHeaders) {
+    this.#headers = headers;
+    this.#presented = presentedVisitors(request);
+  }
+
+  /** The one that acts; null if there is none. The page's own comes first. */
+  get current(): string | null {
+    return this.#presented.byHeader ?? this.#presented.byCookie ?? null;
+  }
+
+  get all(): readonly string[] {
+    const { byHeader, byCookie } = this.#presented;
+    return [...new Set([byHeader, byCookie])].filter((visitor) => visitor !== undefined);
+  }
+
+  /** Makes a visitor if there is none, and hands out the secret. */
+  keep(): string {
+    const { current } = this;
+    if (current !== null) return current;
+    const secret = createVisitorSecret();
+    this.#headers.giveVisitor(secret);
+    const visitor = visitorOf(secret)!;
+    this.#presented = { byHeader: undefined, byCookie: visitor };
+    return visitor;
+  }
+
+  /** Some owner has them now: the browser needs its cookie no more. */
+  forget(): void {
+    if (this.#presented.byCookie !== undefined) this.#headers.giveVisitor(null);
+    this.#presented = { byHeader: undefined, byCookie: undefined };
+  }
+}
