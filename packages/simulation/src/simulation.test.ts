@@ -6,7 +6,7 @@ import { START_MS } from "./world.ts";
 /** Seeds that once failed, and some that reach far. */
 const corpus = [
   67, 128, 163, 177, 1_312, 30_367, 30_570, 50_015, 11_000_187, 342_385_249, 473_006_081, 500_000_107, 667_916_177,
-  830_001_720, 848_917_381, 890_003_476,
+  830_001_720, 848_917_381, 890_003_476, 2_202_344,
 ];
 
 // `pnpm simulate` has more of them.

@@ -7,23 +7,26 @@ import { compose, isOlder, isUnsettled, unchanged, type RecordUpdate, type Sessi
 
 /**
  * Puts a snapshot into the record, unless the record has a newer one: revisions never run backwards. A snapshot of another
- * version of the flow waits until nothing local is of this version.
+ * version of the flow waits until nothing of this device is of the record's version: neither a local change nor a draft
+ * that the server has.
  */
 export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow | undefined): RecordUpdate {
   return (record) => {
     const snapshot = liftSnapshot(flow, received);
     const { version } = snapshot;
     if (isOlder(snapshot, record.snapshot)) return record;
-    if (record.version !== version && isUnsettled(record)) return { ...record, outdated: true };
     // The device that ends a session gives up its drafts there. On other devices they are shelved.
     const endedHere = snapshot.device.id === device.id && ["completed", "cancelled"].includes(snapshot.status);
     // The session itself answers a `confirm` step, once it has the step's submission or has ended.
-    const isOpen = ({ id, step }: NonNullable<SessionRecord["confirmation"]>) =>
-      snapshot.status === "active" && snapshot.submissions[step]?.command !== id;
-    const confirmation = record.confirmation && isOpen(record.confirmation) ? record.confirmation : null;
+    const { confirmation: sent } = record;
+    const isAnswered = snapshot.status !== "active" || snapshot.submissions[sent?.step ?? ""]?.command === sent?.id;
+    const confirmation = isAnswered ? null : sent;
     const drafts = endedHere ? {} : record.drafts;
     const next: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
     const typed = unseenOwnDrafts(next, record.snapshot, device);
+    // In another version their steps may have other names. So it would not be noticed that somebody submitted over them.
+    const isWaitedFor = isUnsettled(record) || Object.values(typed).flatMap(Object.values).length > 0;
+    if (record.version !== version && isWaitedFor) return { ...record, outdated: true };
     return compose(
       conflictingDrafts(record.snapshot, device),
       shelveOverwritten(typed),

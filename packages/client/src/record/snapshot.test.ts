@@ -1,0 +1,54 @@
+import { advance, defineFlow, nextStamp, step, type Snapshot } from "@sessions/core/internal";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { start } from "../../../core/src/testing/commands.ts";
+import { liftRecord } from "./lift.ts";
+import { emptyRecord, type SessionRecord } from "./record.ts";
+import { applySnapshot } from "./snapshot.ts";
+
+const text = z.object({ text: z.string() });
+const first = defineFlow({ name: "note", version: 1, steps: { body: step({ input: text }) } });
+const second = defineFlow({
+  name: "note",
+  version: 2,
+  steps: { content: step({ input: text }) },
+  migrate: { 1: { body: { to: "content" } } },
+});
+
+const laptop = { id: "0190b2f4-0000-7000-8000-00000000000a", name: "Laptop" };
+const phone = { id: "0190b2f4-0000-7000-8000-00000000000b", name: "Phone" };
+const command = "0190b2f4-0000-7000-8000-00000000000c";
+const begun = advance(first, null, start(command, "note"), { device: laptop, nowMs: 1_000 });
+const { session } = begun as Extract<typeof begun, { accepted: true }>;
+
+/** The laptop's record, once the server has the draft that `by` typed. */
+const withDraft = (by: typeof laptop): SessionRecord => ({
+  ...emptyRecord,
+  flow: "note",
+  version: 1,
+  snapshot: { ...session, revision: 2, drafts: { body: { text: { value: "Mine", at: nextStamp(by.id, 5) } } } },
+});
+
+/** The phone has submitted another text, unseen, with a page of the second version. */
+const submitted: Snapshot = {
+  ...session,
+  version: 2,
+  revision: 3,
+  data: { content: { text: "Theirs" } },
+  submissions: { content: { command, at: session.updatedAt, device: phone } },
+  device: phone,
+};
+
+test("S4: a page of an earlier version keeps a draft that the server had, until a page that can read both versions shelves it", () => {
+  const before = withDraft(laptop);
+  const waiting = applySnapshot(submitted, laptop, first)(before);
+  expect(waiting).toEqual({ ...before, outdated: true });
+  const after = applySnapshot(submitted, laptop, second)(liftRecord(second, waiting));
+  expect(after).toMatchObject({ version: 2, outdated: false, shelved: [{ kind: "draft", mine: { text: "Mine" } }] });
+  expect(after.snapshot).toEqual(submitted);
+});
+
+test("S12: a page without anything of its own takes the snapshot of a later version", () => {
+  const after = applySnapshot(submitted, laptop, first)(withDraft(phone));
+  expect(after).toMatchObject({ version: 2, snapshot: submitted, shelved: [] });
+});
