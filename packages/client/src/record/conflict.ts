@@ -34,7 +34,7 @@ type Compared = Pick<Snapshot, "data" | "inputs" | "drafts">;
  * The fields of a step on the server, as they were typed: the submitted input. For a shelved draft, the step's drafts are
  * on top. Null for nothing.
  */
-export function shownFields({ kind, step }: StoredShelvedChange, snapshot: Compared | null): Fields | null {
+export function serverFields({ kind, step }: StoredShelvedChange, snapshot: Compared | null): Fields | null {
   if (snapshot === null || step === null) return null;
   const submitted = (submittedInput(snapshot, step) ?? null) as Fields | null;
   const typed = kind === "draft" ? snapshot.drafts[step] : undefined;
@@ -54,7 +54,7 @@ export function conflictingFields(
   if (step === null) return {};
   const given = mine as Fields;
   const before = base as Fields | null;
-  const theirs = shownFields(change, snapshot);
+  const theirs = serverFields(change, snapshot);
   const theirsParsed = theirs === null ? undefined : parsedValue(flow, step, theirs);
   const mineParsed = parsedValue(flow, step, kind === "draft" ? { ...theirs, ...given } : mine);
   if (mineParsed !== undefined && sameJson(mineParsed, theirsParsed)) return {};

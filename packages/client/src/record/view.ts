@@ -9,7 +9,7 @@ import type { SessionRecord } from "./record.ts";
 export function viewOf(flow: AnyFlow, record: SessionRecord, device: Device): Snapshot | null {
   let view = record.snapshot;
   for (const { command } of record.pending) {
-    const advanced = judge(flow, view, command, device, mintedMs(command));
+    const advanced = judgeIgnoringDeadline(flow, view, command, device, mintedMs(command));
     if (advanced.accepted) view = advanced.session;
   }
   return view?.status === "active" ? { ...view, drafts: mergeDrafts(view.drafts, record.drafts) } : view;
@@ -19,7 +19,13 @@ export function viewOf(flow: AnyFlow, record: SessionRecord, device: Device): Sn
  * Judges a command as if the session's deadline had not passed. Another device may have extended the deadline, so only the
  * server says `expired`.
  */
-export function judge(flow: AnyFlow, view: Snapshot | null, command: Command, device: Device, nowMs: number) {
+export function judgeIgnoringDeadline(
+  flow: AnyFlow,
+  view: Snapshot | null,
+  command: Command,
+  device: Device,
+  nowMs: number,
+) {
   const deadlineMs = view === null ? Infinity : Date.parse(view.expiresAt);
   return advance(flow, view, command, { device, nowMs: Math.min(nowMs, deadlineMs - 1) });
 }

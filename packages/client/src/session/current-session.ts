@@ -1,6 +1,6 @@
 import type { Advanced, AnyFlow, Command, Snapshot } from "@sessions/core/internal";
 import { emptyRecord, isOfOtherFlow, type SessionRecord } from "../record/record.ts";
-import { judge, viewOf } from "../record/view.ts";
+import { judgeIgnoringDeadline, viewOf } from "../record/view.ts";
 import type { Sync } from "../sync/sync.ts";
 
 /** One session as it is on this device now. */
@@ -22,6 +22,6 @@ export function createCurrentSession(flow: AnyFlow, id: string, { store, device,
   return {
     record,
     view: () => viewOf(flow, record(), device()),
-    judge: (view, command) => judge(flow, view, command, device(), connection.now()),
+    judge: (view, command) => judgeIgnoringDeadline(flow, view, command, device(), connection.now()),
   };
 }

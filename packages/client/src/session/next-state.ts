@@ -2,13 +2,13 @@ import { fieldValues, type Device } from "@sessions/core/internal";
 import { withoutContents } from "../record/lift.ts";
 import { isSessionUnknown, type StoredShelvedChange } from "../record/record.ts";
 import { viewOf } from "../record/view.ts";
-import type { EarlyAction } from "./early-actions.ts";
+import type { ActionBeforeLoad } from "./actions-before-load.ts";
 import { sessionStateOf, type SessionState, type ShelvedChange, type StateInput } from "./state.ts";
 import { isOfOtherVersion } from "./sync-state.ts";
 
 export interface NextStateInput extends Omit<StateInput, "view" | "shelved"> {
   readonly device: Device;
-  readonly early: readonly EarlyAction[];
+  readonly early: readonly ActionBeforeLoad[];
   /** Gives a shelved change its methods. */
   readonly offer: (change: StoredShelvedChange) => ShelvedChange;
 }

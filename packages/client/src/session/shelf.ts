@@ -1,5 +1,5 @@
 import type { AnyFlow, Json } from "@sessions/core/internal";
-import { conflictingFields, shownFields } from "../record/conflict.ts";
+import { conflictingFields, serverFields } from "../record/conflict.ts";
 import type { Fields } from "../record/drafts.ts";
 import { unshelve } from "../record/queue.ts";
 import type { StoredShelvedChange } from "../record/record.ts";
@@ -57,7 +57,7 @@ export function createShelf(
   return (change) => {
     const { over = null, ...rest } = change;
     const snapshot = store.records.get(session)?.snapshot ?? null;
-    const theirs = shownFields(change, snapshot);
+    const theirs = serverFields(change, snapshot);
     const keepMine = () => retry(change);
     const takeTheirs = () => discard(change);
     if (change.refusal.code !== "conflict") {

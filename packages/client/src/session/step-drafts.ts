@@ -4,10 +4,10 @@ import { shelveOverwritten } from "../record/overwritten.ts";
 import { unshelve } from "../record/queue.ts";
 import { compose, unchanged, type SessionRecord, type StoredShelvedChange } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
-import type { EarlyActions } from "./early-actions.ts";
+import type { ActionsBeforeLoad } from "./actions-before-load.ts";
 import type { CurrentSession } from "./current-session.ts";
 import { formAsDraft, storableFields } from "./form.ts";
-import type { Outcomes } from "./outcomes.ts";
+import type { OutcomeWaiters } from "./outcome-waiters.ts";
 import { draftHandleOf, type DraftHandle, type DraftProgress } from "./submission.ts";
 
 export interface StepDraftsOptions {
@@ -15,8 +15,8 @@ export interface StepDraftsOptions {
   readonly session: string;
   readonly sync: Sync;
   readonly current: CurrentSession;
-  readonly outcomes: Outcomes;
-  readonly early: EarlyActions;
+  readonly outcomes: OutcomeWaiters;
+  readonly early: ActionsBeforeLoad;
 }
 
 /** The drafts that a person types in the steps of one session. */

@@ -1,13 +1,13 @@
 import type { AnyFlow } from "@sessions/core/internal";
 import { isSessionUnknown, type SessionRecord } from "../record/record.ts";
 import type { Connection } from "../sync/connection.ts";
-import type { EarlyAction } from "./early-actions.ts";
+import type { ActionBeforeLoad } from "./actions-before-load.ts";
 import type { SyncState } from "./state.ts";
 
 export interface SyncStateInput {
   readonly flow: AnyFlow;
   readonly record: SessionRecord;
-  readonly early: readonly EarlyAction[];
+  readonly early: readonly ActionBeforeLoad[];
   readonly connection: Connection;
   /** Whether the server, or something before it, refuses to say anything of the session, again and again. */
   readonly isBlocked: boolean;

@@ -3,9 +3,9 @@ import { entries, get } from "idb-keyval";
 import { DEVICE_KEY } from "./database.ts";
 import { emptyRecord, isUnsettled, unchanged, type RecordUpdate, type SessionRecord } from "../record/record.ts";
 import { mergeRecords } from "../record/merge.ts";
-import { createRow, type Row, type RowOptions } from "./row.ts";
+import { createRecordOnDisk, type RecordOnDisk, type RecordOnDiskOptions } from "./record-on-disk.ts";
 
-export interface RecordsOptions extends Omit<RowOptions, "id" | "onPersisted" | "onRefused"> {
+export interface RecordsOptions extends Omit<RecordOnDiskOptions, "id" | "onPersisted" | "onRefused"> {
   /** Whether the values that `lift` removes must not stay on the disk. */
   readonly conceals: (record: SessionRecord) => boolean;
   /** These records have changed. */
@@ -54,15 +54,15 @@ export interface Records {
 
 export function createRecords(options: RecordsOptions): Records {
   const { database, isGone, lift, conceals, onChange } = options;
-  const rows = new Map<string, Row>();
+  const rows = new Map<string, RecordOnDisk>();
   const all = new Map<string, SessionRecord>();
   const sentEarly = new Set<string>();
   let storage: Records["storage"] = "disk";
 
-  function rowOf(id: string): Row {
+  function rowOf(id: string): RecordOnDisk {
     const known = rows.get(id);
     if (known) return known;
-    const row = createRow({
+    const row = createRecordOnDisk({
       ...options,
       id,
       onRefused: () => setStorage("memory"),

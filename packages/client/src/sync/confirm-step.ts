@@ -2,7 +2,7 @@ import type { Outcome, Refusal, Snapshot, SubmitCommand } from "@sessions/core/i
 import { backoffMs, sleep, type Environment } from "../environment.ts";
 import { busyMsOf } from "../record/reply.ts";
 import { answerOf, BLOCKED_TRIES, isFinal } from "./http/answer.ts";
-import { bytesOf } from "./push/batch.ts";
+import { jsonBytes } from "./push/batch.ts";
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 
@@ -67,7 +67,7 @@ export async function sendUntilAnswered(
     } catch (error) {
       // The stream tells whether the server can be reached.
       const { status = 0, isRouters, retryAfterMs = 0 } = answerOf(error) ?? {};
-      if (status === 413) return refuse({ code: "too_large", atMost: bytesOf(command) - 1 });
+      if (status === 413) return refuse({ code: "too_large", atMost: jsonBytes(command) - 1 });
       // The router has looked at no attempt: nobody is signed in.
       if (isRouters && status === 401 && failures < 2) return refuse({ code: "offline" });
       blocked = !isRouters && isFinal(status) ? status : 0;

@@ -53,7 +53,7 @@ test.each([DAYS_MS, -DAYS_MS])(
     expect(connection.serverMs).toBe(SERVER_MS + 60_000);
     // Another tab is told so.
     const other = settable(false);
-    other.connection.adopt(connection.state, connection.serverMs);
+    other.connection.takeOver(connection.state, connection.serverMs);
     other.at.elapsedMs = 1_000;
     expect(other.connection.serverMs).toBe(SERVER_MS + 61_000);
   },
@@ -63,7 +63,7 @@ test("S7: a page that has not heard the server knows no time by which a session 
   const { connection, at } = settable(false);
   at.elapsedMs = DAYS_MS;
   connection.failed();
-  connection.adopt(connection.state, null);
+  connection.takeOver(connection.state, null);
   expect(connection.serverMs).toBeNull();
 });
 

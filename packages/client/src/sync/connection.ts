@@ -32,7 +32,7 @@ export interface Connection {
   /** The server answered that this owner is not the one who is signed in. */
   signedOut(): void;
   /** Takes over the state that another tab knows, and its `serverMs`. */
-  adopt(state: ConnectionState, serverMs: number | null): void;
+  takeOver(state: ConnectionState, serverMs: number | null): void;
 }
 
 export function createConnection(
@@ -79,6 +79,6 @@ export function createConnection(
     },
     failed: () => become({ ...state, up: false }),
     signedOut: () => become({ ...state, up: false, signedOut: true }),
-    adopt: become,
+    takeOver: become,
   };
 }

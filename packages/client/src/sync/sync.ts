@@ -1,6 +1,6 @@
 import { SessionsError, type AnyFlow, type Device } from "@sessions/core/internal";
 import { storedClockOffset } from "../store/clock-offset.ts";
-import { createPersistenceRequest } from "../store/persistence.ts";
+import { createPersistenceRequest } from "../store/persistence-request.ts";
 import { isServerRender, type Environment } from "../environment.ts";
 import { hasSensitiveStep, liftRecord } from "../record/lift.ts";
 import { createConnection, type Connection } from "./connection.ts";

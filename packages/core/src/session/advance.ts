@@ -56,7 +56,7 @@ export function advance(flow: AnyFlow, session: Snapshot | null, command: Comman
     const lifted = liftSession(flow, session);
     const liftedCommand = liftCommand(flow, command, session);
     if ("code" in liftedCommand) return refuse(liftedCommand);
-    const advanced = judge(flow, lifted, liftedCommand, context);
+    const advanced = judgeLifted(flow, lifted, liftedCommand, context);
     return lifted === session || !advanced.accepted ? advanced : afterLift(session, lifted, advanced);
   } catch (error) {
     const fault = error instanceof SessionsError && error.code === "migration_failed" ? error : undefined;
@@ -77,7 +77,7 @@ function afterLift(session: Snapshot, lifted: Snapshot, advanced: Extract<Advanc
   return { ...advanced, change: { ...change, lifted: { version, data, inputs, outputs, submissions } } };
 }
 
-function judge(flow: AnyFlow, session: Snapshot, command: LaterCommand, context: AdvanceContext): Advanced {
+function judgeLifted(flow: AnyFlow, session: Snapshot, command: LaterCommand, context: AdvanceContext): Advanced {
   switch (command.kind) {
     case "submit":
       return submit(flow, session, command, context);

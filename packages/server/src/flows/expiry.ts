@@ -3,7 +3,7 @@ import { expireIfDue, type Snapshot } from "@sessions/core/internal";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { Tables } from "./rows/tables.ts";
 import { moveToArchive } from "./rows/archive.ts";
-import { nextRevision, type StoredSession } from "./rows/stored-session.ts";
+import { nextStored, type StoredSession } from "./rows/stored-session.ts";
 
 export interface ExpiryOptions {
   readonly db: Kysely<Tables>;
@@ -41,7 +41,7 @@ export class Expiry {
   async #end(owner: string, before: StoredSession, expired: Snapshot): Promise<boolean> {
     const { db, schema, partitions, publish } = this.#options;
     await partitions.ensure(Date.parse(before.snapshot.expiresAt));
-    const { stored, entry } = nextRevision(before, expired, { kind: "end", status: "expired" }, null);
+    const { stored, entry } = nextStored(before, expired, { kind: "end", status: "expired" }, null);
     const isEnded = await db
       .transaction()
       .execute((tx) => moveToArchive(tx.withSchema(schema), owner, before, stored, entry));

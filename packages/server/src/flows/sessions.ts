@@ -180,7 +180,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       missing: (owner, { active, ended }, sinceMs) => reader.missing(owner, active, { sinceMs, ended }),
       isAdopted,
       now,
-      forget: (notice) => commands.forget(notice),
+      dropCached: (notice) => commands.dropCached(notice),
       report,
     });
   relay?.open();

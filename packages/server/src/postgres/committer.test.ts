@@ -11,7 +11,7 @@ function committer(options: Partial<CommitterOptions<Numbered>>) {
   const batches: (readonly Numbered[])[] = [];
   const made = new Committer<Numbered>({
     isTransient: (error) => error === "transient",
-    isOneWrites: (error) => error !== "outage",
+    isFaultOfOneWrite: (error) => error !== "outage",
     batchSize: 100,
     queueSize: 1_000,
     ...options,

@@ -9,7 +9,7 @@ export interface CommitterOptions<W extends Write> {
   /** Whether committing the same batch again may succeed. */
   readonly isTransient: (error: unknown) => boolean;
   /** Whether one write of a batch may have caused the error. Then the writes are tried one by one. */
-  readonly isOneWrites: (error: unknown) => boolean;
+  readonly isFaultOfOneWrite: (error: unknown) => boolean;
   /** The most writes in one batch. */
   readonly batchSize: number;
   /** The most writes that wait. One more is refused with {@link QueueFullError}. */
@@ -113,7 +113,7 @@ export class Committer<W extends Write> {
         const transient = this.#options.isTransient(error);
         if (transient && attempt < MAX_BATCH_ATTEMPTS) continue;
         // In an outage each write would also fail alone. All fail at once: a command that is sent again finds its receipt.
-        if (batch.length > 1 && (transient || this.#options.isOneWrites(error))) break;
+        if (batch.length > 1 && (transient || this.#options.isFaultOfOneWrite(error))) break;
         for (const { settle } of batch) settle.reject(error);
         return;
       }

@@ -110,7 +110,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "forget a write that the disk refused",
-    "client/src/store/row.ts",
+    "client/src/store/record-on-disk.ts",
     "      onRefused();\n      return;",
     "      onRefused();\n      changes = [];\n      return;",
   ),
@@ -160,7 +160,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "empty the shelf at the next write",
-    "client/src/store/row.ts",
+    "client/src/store/record-on-disk.ts",
     "compose(...batch)(lift(before))",
     "compose(...batch)({ ...lift(before), shelved: [] })",
   ),

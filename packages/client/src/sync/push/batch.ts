@@ -37,7 +37,7 @@ export function fill(
   let room = atMost;
 
   function put(command: Command): boolean {
-    const bytes = bytesOf(command) + 1;
+    const bytes = jsonBytes(command) + 1;
     const { commands } = batch;
     batch.full ||= commands.length >= MAX_COMMANDS || (commands.length > 0 && batch.bytes + bytes > maxBytes);
     if (batch.full || room === 0) return false;
@@ -69,7 +69,7 @@ function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[
   const portions: Record<string, FieldDrafts[string]>[] = [{}];
   let bytes = 0;
   for (const [field, slot] of Object.entries(slots)) {
-    const more = bytesOf({ [field]: slot });
+    const more = jsonBytes({ [field]: slot });
     if (bytes > 0 && bytes + more > maxBytes / 2) {
       portions.push({});
       bytes = 0;
@@ -81,6 +81,6 @@ function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[
 }
 
 /** The length of a value's JSON in UTF-8, as it is sent. */
-export function bytesOf(value: object): number {
+export function jsonBytes(value: object): number {
   return new TextEncoder().encode(JSON.stringify(value)).length;
 }

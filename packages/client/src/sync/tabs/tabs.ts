@@ -108,7 +108,7 @@ export function openTabs(options: TabsOptions): Tabs {
   channel?.addEventListener("message", ({ data }: MessageEvent<SentMessage>) => {
     if (data.kind === "connection") {
       for (const election of elections) if (data.leads.includes(election.name)) election.answered();
-      if (!tabs.watches) connection.adopt(data.state, data.serverMs);
+      if (!tabs.watches) connection.takeOver(data.state, data.serverMs);
     }
     if (data.kind === "hello") tellConnection();
     onMessage(data);

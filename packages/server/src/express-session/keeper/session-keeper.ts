@@ -69,7 +69,7 @@ export class SessionKeeper {
     this.#committer = new Committer({
       commit: (batch) => this.#run((db, place) => writeWebSessions(db, place, batch, now())),
       isTransient,
-      isOneWrites: isDataError,
+      isFaultOfOneWrite: isDataError,
       batchSize: BATCH_SIZE,
       queueSize: QUEUE_SIZE,
     });

@@ -5,11 +5,11 @@ import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";
 import type { Identity } from "../configuration/identity.ts";
 import type { Reader } from "../reads/reader.ts";
-import { nextRevision, type StoredSession } from "../rows/stored-session.ts";
+import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
 import type { CpuScheduler } from "./cpu-scheduler.ts";
 import { decide, type Decision, type DecisionContext } from "./decision.ts";
-import { judge, refusedOutcome, type Judgement } from "./judgement.ts";
+import { judgeOnServer, refusedOutcome, type Judgement } from "./judgement.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
 /** How often a command races other writers for its session, before it locks the row and waits. */
@@ -62,7 +62,10 @@ export async function executeCommand(
     }
     const { nowMs, judgement } = await cpu.run(owner, () => {
       const atMs = now();
-      return { nowMs: atMs, judgement: judge(flows, stored ?? null, command, { nowMs: atMs, ...judgementInput }) };
+      return {
+        nowMs: atMs,
+        judgement: judgeOnServer(flows, stored ?? null, command, { nowMs: atMs, ...judgementInput }),
+      };
     });
     if (judgement.settled && !fresh) {
       // The cache may be old. An outcome is sent only if it follows from the state of the database.
@@ -112,7 +115,7 @@ async function write(
   command: Command,
   { advanced }: AcceptedJudgement,
 ): Promise<Decision | null> {
-  const next = nextRevision(stored, advanced.session, advanced.change, command);
+  const next = nextStored(stored, advanced.session, advanced.change, command);
   const isWritten = await context.writer.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;

@@ -93,7 +93,7 @@ export class CommandProcessor {
   }
 
   /** Drops cached sessions that another node has changed. Without a notice, any session may have changed. */
-  forget(notice: SessionNotice | undefined): void {
+  dropCached(notice: SessionNotice | undefined): void {
     const { cache } = this.#context;
     if (notice === undefined) cache.clear();
     else cache.dropOlder(notice.owner, notice.session, notice.revision);

@@ -2,7 +2,7 @@ import type { Kysely, Transaction } from "kysely";
 import { isVisitor, SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core/internal";
 import type { Bounds } from "../configuration/bounds.ts";
 import { HandlerFailedError, runHandlers } from "./handlers.ts";
-import { judge, refusedOutcome, type JudgementContext } from "./judgement.ts";
+import { judgeOnServer, refusedOutcome, type JudgementContext } from "./judgement.ts";
 import { loadArchived, moveToArchive } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
@@ -12,7 +12,7 @@ import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
 import type { UpdateStatements } from "../rows/update-statements.ts";
 import type { ApplicationTables, ServedFlow } from "../configuration/served-flow.ts";
-import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
+import { nextStored, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 
 /**
  * The result of a command: its outcome for the client, and the stored session after it. `stored` is null if there is no
@@ -114,7 +114,7 @@ async function decideInTransaction(
   // The time is read after the locks, so that limits count sessions in the order in which they were decided.
   const nowMs = context.now();
 
-  const judgement = judge(context.flows, before, command, { nowMs, ...judgementInput });
+  const judgement = judgeOnServer(context.flows, before, command, { nowMs, ...judgementInput });
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
   const { advanced } = judgement;
 
@@ -137,7 +137,7 @@ async function decideInTransaction(
   const handled = await runHandlers(served, advanced, owner, applicationTx, context.bounds.handlerMs);
   if (!handled.ok) throw new RolledBackError(handled.refusal, before);
 
-  const next = nextRevision(before, handled.session, advanced.change, command);
+  const next = nextStored(before, handled.session, advanced.change, command);
   const { stored } = next;
   if (!(await write(ownTx, context.updates, owner, before, next))) return null;
   // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.

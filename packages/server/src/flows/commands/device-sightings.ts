@@ -1,7 +1,8 @@
 import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
 import { isVisitor, type Device } from "@sessions/core/internal";
-import { lockOwner, recordDevice } from "../../postgres/owner.ts";
+import { recordDevice } from "../../postgres/device.ts";
+import { lockOwner } from "../../postgres/owner.ts";
 import type { OwnerTables } from "../../postgres/tables.ts";
 
 /** How often the time at which a device was last seen is written, in milliseconds. */

@@ -1,10 +1,10 @@
 import type { Device, DraftCommand, Outcome } from "@sessions/core/internal";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
 import { NO_RECEIPTS } from "../rows/receipts.ts";
-import { nextRevision, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
+import { nextStored, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 import { MAX_RACES, type ExecutionContext } from "./command-execution.ts";
 import type { Decision } from "./decision.ts";
-import { judge, type Judgement } from "./judgement.ts";
+import { judgeOnServer, type Judgement } from "./judgement.ts";
 
 interface JudgedDraft {
   readonly judgement: Judgement;
@@ -73,9 +73,9 @@ async function judgeAll(
 ): Promise<{ readonly judged: readonly JudgedDraft[]; readonly after: StoredSession | null }> {
   let session = base;
   const judgeNext = (draft: DraftCommand): JudgedDraft => {
-    const judgement = judge(flows, session, draft, { nowMs, device });
+    const judgement = judgeOnServer(flows, session, draft, { nowMs, device });
     if (judgement.settled) return { judgement, next: null, outcome: judgement.outcome };
-    const advanced = nextRevision(session, judgement.advanced.session, judgement.advanced.change, draft);
+    const advanced = nextStored(session, judgement.advanced.session, judgement.advanced.change, draft);
     const revision = base!.snapshot.revision + 1;
     const next = { ...advanced, stored: { ...advanced.stored, snapshot: { ...advanced.stored.snapshot, revision } } };
     // The first accepted draft makes the revision, and the others are part of it.

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import { advance, MAX_SESSION_COMMANDS, type Command, type Json } from "@sessions/core/internal";
-import { judge, refusedOutcome } from "./judgement.ts";
+import { judgeOnServer, refusedOutcome } from "./judgement.ts";
 import { serve } from "../configuration/served-flow.ts";
-import { nextRevision, type StoredSession } from "../rows/stored-session.ts";
+import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import { cancel, notes, start, submit } from "../../testing/bank.ts";
 
 const flows = new Map([["notes", serve(notes, {})]]);
@@ -13,7 +13,7 @@ const given = { nowMs: Date.parse("2026-03-01T00:00:00Z"), device };
 function taken(before: StoredSession | null, command: Command): StoredSession {
   const advanced = advance(notes, before?.snapshot ?? null, command, given);
   if (!advanced.accepted) throw new Error(advanced.refusal.code);
-  return nextRevision(before, advanced.session, advanced.change, command).stored;
+  return nextStored(before, advanced.session, advanced.change, command).stored;
 }
 
 const session = uuidv7();
@@ -26,7 +26,7 @@ test("a session that has taken all its commands takes those that end it, and no 
   const full = { ...begun, lastEntry: MAX_SESSION_COMMANDS };
   const last = submit(session, "end", {});
   const outcomeOf = (stored: StoredSession, command: Command) => {
-    const judgement = judge(flows, stored, command, given);
+    const judgement = judgeOnServer(flows, stored, command, given);
     return judgement.settled ? judgement.outcome : judgement.advanced.session.status;
   };
   const again = submit(session, "right", { n: 1 }, { right: right.id });
@@ -35,7 +35,7 @@ test("a session that has taken all its commands takes those that end it, and no 
   expect(outcomeOf(full, last)).toBe("completed");
   expect(outcomeOf(full, cancel(session))).toBe("cancelled");
   const due = { ...given, nowMs: Date.parse(full.snapshot.expiresAt) };
-  expect(judge(flows, full, last, due)).toMatchObject({ outcome: { refusal: { code: "expired" } } });
+  expect(judgeOnServer(flows, full, last, due)).toMatchObject({ outcome: { refusal: { code: "expired" } } });
 });
 
 const half = "\ud800";
@@ -52,21 +52,21 @@ test.for<[string, object]>([
   ["a start of another flow", { kind: "start", flow: "transfer" }],
 ])("S2: a command's id with %s is a mismatch", ([, other]) => {
   const outcome = refusedOutcome({ code: "command_mismatch" });
-  expect(judge(flows, begun, { ...right, ...other }, given)).toEqual({ settled: true, outcome });
+  expect(judgeOnServer(flows, begun, { ...right, ...other }, given)).toEqual({ settled: true, outcome });
 });
 
 test("a new start of a session that there is is a mismatch, of whatever flow and version it is", () => {
   const outcome = refusedOutcome({ code: "command_mismatch" });
   for (const flow of ["notes", "transfer", "unheard-of"]) {
     for (const version of [1, 2]) {
-      expect(judge(flows, begun, { ...start(session, flow), version }, given)).toMatchObject({ outcome });
+      expect(judgeOnServer(flows, begun, { ...start(session, flow), version }, given)).toMatchObject({ outcome });
     }
   }
 });
 
 test("a step that cannot be stored is unknown, whatever is seen of it, and is no fault", () => {
   const strange = submit(session, half, {}, { [half]: null });
-  expect(judge(flows, begun, strange, given)).toMatchObject({ outcome: { refusal: { code: "unknown_step" } } });
+  expect(judgeOnServer(flows, begun, strange, given)).toMatchObject({ outcome: { refusal: { code: "unknown_step" } } });
   const seeing = submit(session, "end", {}, { end: null, [half]: null });
   expect(taken(begun, seeing).snapshot.status).toBe("completed");
 });

@@ -32,7 +32,7 @@ export interface JudgementContext extends AdvanceContext {
 export const refusedOutcome = (refusal: Refusal): Outcome => ({ status: "refused", refusal });
 
 /** Judges a command by its receipt, else by the rules. Pure. */
-export function judge(
+export function judgeOnServer(
   flows: ReadonlyMap<string, ServedFlow>,
   stored: StoredSession | null,
   command: Command,

@@ -38,7 +38,7 @@ export class SessionWriter {
         return ownerConnections.run(() => telemetry.span("sessions.commit", attributes, () => this.#send(writes)));
       },
       isTransient,
-      isOneWrites: isDataError,
+      isFaultOfOneWrite: isDataError,
       batchSize: BATCH_SIZE,
       queueSize,
     });

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { HistoryEntry, StoredSession } from "./stored-session.ts";
 import { historySelection } from "./history.ts";
-import { loadPage, pageColumns, type SessionPage, type PageLimits } from "./page.ts";
+import { loadPage, pageColumns, type SessionPage, type PageSize } from "./page.ts";
 import {
   sessionFromRow,
   sessionSelection,
@@ -32,7 +32,7 @@ export async function loadActive(
 export async function listActive(
   db: Kysely<Tables>,
   owner: string,
-  { flow, after, ...limits }: PageLimits & { readonly flow: string | null; readonly after: string | null },
+  { flow, after, ...limits }: PageSize & { readonly flow: string | null; readonly after: string | null },
 ): Promise<SessionPage> {
   let query = db.selectFrom("session").select(pageColumns).where("owner_id", "=", owner);
   if (flow !== null) query = query.where("flow", "=", flow);

@@ -3,7 +3,7 @@ import type { ListRequest } from "@sessions/core/internal";
 import type { HistoryEntry, StoredSession } from "./stored-session.ts";
 import { deleteActive } from "./active.ts";
 import { insertHistoryEntry } from "./history.ts";
-import { loadPage, pageColumns, type SessionPage, type PageLimits } from "./page.ts";
+import { loadPage, pageColumns, type SessionPage, type PageSize } from "./page.ts";
 import {
   sessionFromRow,
   sessionSelection,
@@ -31,7 +31,7 @@ export async function loadArchived(db: Kysely<Tables>, owner: string, id: string
 export async function listArchived(
   db: Kysely<Tables>,
   owner: string,
-  { flow, after, ...limits }: PageLimits & Pick<ListRequest, "flow"> & { readonly after: ArchivePosition | null },
+  { flow, after, ...limits }: PageSize & Pick<ListRequest, "flow"> & { readonly after: ArchivePosition | null },
 ): Promise<SessionPage> {
   let query = db
     .selectFrom("session_archive")

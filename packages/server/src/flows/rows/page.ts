@@ -7,7 +7,7 @@ import type { Tables } from "./tables.ts";
 const FRAME_BYTES = 300;
 
 /** The most that a page may hold. */
-export interface PageLimits {
+export interface PageSize {
   /** The number of sessions. */
   readonly limit: number;
   /** The bytes of JSON. A single session that is larger has a page of its own. */
@@ -37,7 +37,7 @@ export async function loadPage(
   db: Kysely<Tables>,
   rows: RawBuilder<unknown>,
   order: RawBuilder<unknown>,
-  { limit, bytes }: PageLimits,
+  { limit, bytes }: PageSize,
 ): Promise<SessionPage> {
   const selected = sql.join(
     sessionSelection.map((column) => (typeof column === "string" ? sql.ref(column) : sql`${column}`)),

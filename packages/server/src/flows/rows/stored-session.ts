@@ -48,7 +48,7 @@ export interface NextRevision {
   readonly receipt: Receipts;
 }
 
-export function nextRevision(
+export function nextStored(
   before: StoredSession | null,
   snapshot: Snapshot,
   change: HistoryChange | null,

@@ -36,7 +36,7 @@ function relaying(looking: Partial<Looking> = {}) {
     isAdopted: () => Promise.resolve(false),
     missing: () => Promise.resolve([]),
     page: () => Promise.resolve({ snapshots: [], rest: [] }),
-    forget: () => {},
+    dropCached: () => {},
     report: (error) => reported.push(error),
     ...looking,
   });

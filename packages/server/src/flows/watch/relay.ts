@@ -29,7 +29,7 @@ export interface RelayOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Another node may have changed a session: the cache drops it. Undefined: it drops all sessions. */
-  readonly forget: (notice: SessionNotice | undefined) => void;
+  readonly dropCached: (notice: SessionNotice | undefined) => void;
   readonly report: (error: unknown) => void;
 }
 
@@ -61,7 +61,7 @@ export class Relay {
         this.#isListening = isListening;
         clearTimeout(this.#pollTimer);
         // Notices may have been lost while the bus was not connected. So all watched owners are looked up once.
-        this.#options.forget(undefined);
+        this.#options.dropCached(undefined);
         if (isListening) void this.#lookUpAll();
         this.#poll();
       },
@@ -76,11 +76,11 @@ export class Relay {
   }
 
   #hear(notices: readonly Notice[]): void {
-    const { hub, forget } = this.#options;
+    const { hub, dropCached } = this.#options;
     for (const notice of notices) {
       if (notice.kind === "adopted") hub.end(notice.owner);
       if (notice.kind !== "session") continue;
-      forget(notice);
+      dropCached(notice);
       if (!hub.isNeeded(notice.owner, notice.session, notice.revision)) continue;
       const sessions = this.#toLookUp.get(notice.owner) ?? new Set();
       this.#toLookUp.set(notice.owner, sessions.add(notice.session));

@@ -55,14 +55,14 @@ export class TokenChecks {
   /** The answer without a question to the database; undefined if only the row can tell. */
   known(token: Token): CheckResult | undefined {
     const idBytes = publicIdBytesOf(token.id);
-    const answer = this.#invalidations.lease.holds() ? this.#fromCache(idBytes, token) : undefined;
+    const answer = this.#invalidations.lease.checkAndRenew() ? this.#fromCache(idBytes, token) : undefined;
     return answer ?? (this.#isNobody(uuidOf(idBytes), token) ? NOBODY : undefined);
   }
 
   async check(token: Token): Promise<CheckResult> {
     const id = publicIdOf(token.id);
     if (this.#isNobody(id, token)) return NOBODY;
-    if (!this.#invalidations.lease.holds()) await this.#invalidations.lease.renew();
+    if (!this.#invalidations.lease.checkAndRenew()) await this.#invalidations.lease.renew();
     return this.#inTurn(id, () => this.#fromRow(id, token));
   }
 

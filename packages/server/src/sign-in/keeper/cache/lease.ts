@@ -22,7 +22,7 @@ export class Lease {
   }
 
   /** Whether the cache may be believed now. When the lease gets old, it is renewed meanwhile. */
-  holds(): boolean {
+  checkAndRenew(): boolean {
     const { leaseMs, elapsedMs } = this.#options;
     const ageMs = elapsedMs() - this.#lookedMs;
     // A request that comes when the lease has ended hears of the fault.

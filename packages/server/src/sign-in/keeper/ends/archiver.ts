@@ -83,7 +83,7 @@ export class Archiver {
     const nowMs = now();
     const lives = (row: ChainedSignIn) => row.epoch >= epoch && deadlineOf(lifetime, row) > nowMs;
     const gone = rows.filter((row) => !lives(row));
-    for (const row of gone) await this.move(tx, row, this.expiryOf(row, nowMs));
+    for (const row of gone) await this.move(tx, row, this.endOfDeadRow(row, nowMs));
     return { live: rows.filter(lives), gone, epoch, nowMs };
   }
 
@@ -107,7 +107,7 @@ export class Archiver {
   }
 
   /** The end of a sign-in that is not live any more, although its row is still there. */
-  expiryOf(row: ChainedSignIn, atMs: number): EndDetails {
+  endOfDeadRow(row: ChainedSignIn, atMs: number): EndDetails {
     const endedMs = deadlineOf(this.#context.lifetime, row);
     // Ended with everybody's: other nodes know by the epoch.
     if (endedMs > atMs) return { ending: "revoked", atMs, invalidates: false };

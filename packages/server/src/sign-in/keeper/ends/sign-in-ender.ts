@@ -36,7 +36,7 @@ export class SignInEnder {
       if (row === null) return [];
       const atMs = this.#context.now();
       const isLive = await this.#archiver.lives(tx, row, atMs);
-      await this.#archiver.move(tx, row, isLive ? { ending, atMs, by } : this.#archiver.expiryOf(row, atMs));
+      await this.#archiver.move(tx, row, isLive ? { ending, atMs, by } : this.#archiver.endOfDeadRow(row, atMs));
       moved = isLive;
       return [row];
     });
@@ -61,7 +61,7 @@ export class SignInEnder {
       const row = await loadLive(tx, owner, id, true);
       const atMs = this.#context.now();
       if (row === null || (await this.#archiver.lives(tx, row, atMs))) return [];
-      await this.#archiver.move(tx, row, this.#archiver.expiryOf(row, atMs));
+      await this.#archiver.move(tx, row, this.#archiver.endOfDeadRow(row, atMs));
       return [row];
     });
     return ended.length > 0;
@@ -132,7 +132,7 @@ export class SignInEnder {
       transactWithRetries(this.#context, async (tx) => {
         const rows = (await lockAllLive(tx, owner)).filter((row) => row.epoch < epoch);
         const atMs = now();
-        for (const row of rows) await this.#archiver.move(tx, row, this.#archiver.expiryOf(row, atMs));
+        for (const row of rows) await this.#archiver.move(tx, row, this.#archiver.endOfDeadRow(row, atMs));
         most = Math.max(most, rows.length);
       }),
     );

@@ -1,7 +1,7 @@
 import type { Database } from "./database.ts";
 import { compose, emptyRecord, isUnsettled, type RecordUpdate, type SessionRecord } from "../record/record.ts";
 
-export interface RowOptions {
+export interface RecordOnDiskOptions {
   readonly id: string;
   readonly database: Database;
   /** Nothing is written before this has resolved. */
@@ -17,7 +17,7 @@ export interface RowOptions {
 }
 
 /** One record: its persisted copy, and the changes that the copy lacks. */
-export interface Row {
+export interface RecordOnDisk {
   /** The copy that was last on the disk; undefined for none. */
   readonly persisted: SessionRecord | undefined;
   readonly isPersisted: boolean;
@@ -32,7 +32,15 @@ export interface Row {
   write(change?: RecordUpdate, isFirst?: boolean): Promise<void>;
 }
 
-export function createRow({ id, database, ready, lift, isGone, onPersisted, onRefused }: RowOptions): Row {
+export function createRecordOnDisk({
+  id,
+  database,
+  ready,
+  lift,
+  isGone,
+  onPersisted,
+  onRefused,
+}: RecordOnDiskOptions): RecordOnDisk {
   let persisted: SessionRecord | undefined;
   let changes: readonly RecordUpdate[] = [];
   let writing = ready;

@@ -1,24 +1,24 @@
 import type { Fields } from "../record/drafts.ts";
 
 /** Something that a person did before the session was known. A draft has a step and fields; a command has no step. */
-export interface EarlyAction {
+export interface ActionBeforeLoad {
   readonly step: string | null;
   readonly fields: Fields;
 }
 
 /** Actions that wait, in memory alone, until the client knows the session, or knows that it does not exist. */
-export interface EarlyActions {
+export interface ActionsBeforeLoad {
   /** The actions that wait, in their order. */
-  readonly entries: readonly EarlyAction[];
+  readonly entries: readonly ActionBeforeLoad[];
   /** Runs an action as soon as the session is known. `isKnown`: it was known already, so the person sees it. */
-  run<T>(action: (isKnown: boolean) => T, entry?: EarlyAction): T | Promise<T>;
+  run<T>(action: (isKnown: boolean) => T, entry?: ActionBeforeLoad): T | Promise<T>;
   /** The session is known now. The actions that wait run soon. */
   end(): void;
 }
 
 /** `onChange` runs after every change of `entries`. */
-export function createEarlyActions(onChange: () => void): EarlyActions {
-  let entries: readonly EarlyAction[] = [];
+export function createActionsBeforeLoad(onChange: () => void): ActionsBeforeLoad {
+  let entries: readonly ActionBeforeLoad[] = [];
   let isKnown = false;
   let end!: () => void;
   const known = new Promise<void>((resolve) => (end = resolve));

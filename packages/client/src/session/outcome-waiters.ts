@@ -3,14 +3,14 @@ import type { Fields } from "../record/drafts.ts";
 import type { SessionRecord, SubmissionOutcome } from "../record/record.ts";
 
 /** The outcomes that callers wait for. Any tab may settle the command. */
-export interface Outcomes {
+export interface OutcomeWaiters {
   submission(id: string): Promise<SubmissionOutcome>;
   draft(step: string, fields: Fields): Promise<Outcome>;
   /** Resolves every promise whose outcome is in the record by now. */
   resolveKnown(): void;
 }
 
-export function createOutcomes(record: () => SessionRecord): Outcomes {
+export function createOutcomeWaiters(record: () => SessionRecord): OutcomeWaiters {
   const waiting = new Set<(record: SessionRecord) => boolean>();
 
   function until<T>(answer: (record: SessionRecord) => T | undefined): Promise<T> {
