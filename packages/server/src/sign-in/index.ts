@@ -5,8 +5,18 @@ export type { AssuranceLevel } from "@sessions/core";
 export type { Expires } from "./lifetime.ts";
 export type { DataDefinition, DataDefinitions } from "@sessions/core";
 export type { HandOffOptions } from "./hand-off-options.ts";
+export type {
+  ApproveReply,
+  AskReply,
+  ClaimReply,
+  FindReply,
+  LookReply,
+  OfferReply,
+  SignInAgainReply,
+} from "./hand-off-router.ts";
 export type { HandedPlace } from "./keeper/hand-offs/hand-off-keeper.ts";
 export { createSignIns } from "./create-sign-ins.ts";
+export type { VersionedValue } from "./visit/kept-data.ts";
 export type { SignInsOptions } from "./options.ts";
 export type { DataReply, SetDataReply } from "./data-router.ts";
 export type { CurrentReply, ListSignInsReply, RevokeReply, SignInReply, SignInRouter } from "./router.ts";
