@@ -78,7 +78,7 @@ const shows = (page: Page, status: string, places?: number) =>
 /** The person comes back to the page. */
 const look = (page: Page) => page.evaluate(() => void document.dispatchEvent(new Event("visibilitychange")));
 
-test("S16, S17: pages in browsers whose clocks are a day early, a day late and right show, end and lose sign-ins of a real server", async () => {
+test("S16, S17: browsers with wrong clocks show, end and lose sign-ins of a real server", async () => {
   const { url } = await runServer("express.ts", fileURLToPath(new URL("sign-in", import.meta.url)), {
     DATABASE_URL: databaseUrl,
   });

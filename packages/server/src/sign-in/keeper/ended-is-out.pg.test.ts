@@ -109,7 +109,7 @@ const table: readonly (readonly [string, Cause])[] = [
 const isLive = async (node: SignInKeeper, token: Token) => (await node.check(token)).kind === "live";
 
 describe.each(table)("after %s", (name, { ending, end, told }) => {
-  test("S17: the token is out: at once where the sign-in was ended, within a second where the bus is heard, within the lease where the bus is cut, and after a restart", async () => {
+  test("S17: a token is out at once, within a second over the bus, within the lease without it, and after a restart", async () => {
     const owner = `ada, ${name}`;
     const begun = await signIn(doer, owner);
     const { token } = begun;

@@ -23,7 +23,7 @@ afterAll(async () => {
   await network.close();
 });
 
-test("S16: while Postgres is away, a node accepts the sign-ins in its memory for the lease, and then tells nobody that they are out", async () => {
+test("S16: without Postgres, a node accepts sign-ins in its memory for the lease, and signs nobody out after it", async () => {
   const { token } = await signIn(node, "ada");
   expect(await node.check(token)).toMatchObject({ kind: "live" });
   network.refusing = true;

@@ -30,7 +30,7 @@ const offersOf = (checked: readonly CheckResult[]) =>
 
 const secretOf = ({ generation, secret }: Token) => `${generation} ${Buffer.from(secret).toString("hex")}`;
 
-test("S16: of 50 requests at the instant of rotation on three nodes, whose replies are dropped at random, all get one successor, and none is signed out", async () => {
+test("S16: of 50 requests at the instant of rotation, with replies dropped at random, none is signed out", async () => {
   const { token } = await signIn(nodes[0]!, "ada");
   let jar = token;
   for (let round = 1; round <= 5; round += 1) {

@@ -121,7 +121,7 @@ async function inWal(from: string, to: string, searched: readonly Uint8Array[]):
   return rows.map(({ found }) => found);
 }
 
-test("S18: no secret and no id of a token is in a table, the write-ahead log, a statement, a notice, a log or a list", async () => {
+test("S18: no secret and no id of a token is stored, logged, listed or sent in a notice", async () => {
   await node.migrate();
   const lsn = async () =>
     (await admin.query<{ lsn: string }>("select pg_current_wal_insert_lsn()::text as lsn")).rows[0]!.lsn;
