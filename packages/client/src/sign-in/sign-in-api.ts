@@ -75,6 +75,7 @@ export interface ChangeReplies {
   readonly revoke: Ended;
   readonly revokeOthers: Ended;
   readonly signOut: Ended;
+  readonly adopt: { readonly adopted: boolean };
   readonly "data.set":
     | { readonly status: "changed"; readonly version: number }
     | ({ readonly status: "conflict" } & VersionedValue)
@@ -88,6 +89,7 @@ const fields: Readonly<Record<ChangeName, string>> = {
   revoke: "ended",
   revokeOthers: "ended",
   signOut: "ended",
+  adopt: "adopted",
   "data.set": "status",
 };
 

@@ -1,4 +1,5 @@
 import type { DataDefinitions } from "@sessions/core/internal";
+import type { Visitor } from "./visitor.ts";
 import { browserEnvironment, type Environment } from "../environment.ts";
 import type { SessionsClient } from "../sessions.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
@@ -9,6 +10,13 @@ import { createSignInApi, type ChangeReplies, type EndedSignIn, type SignIn } fr
 import { createKnownSignIn, initialState, type SignInState } from "./sign-in-state.ts";
 import { areOnlySessions, unsentSessions, type UnsentSession } from "./unsent.ts";
 
+export {
+  createCurrentSessions,
+  type CurrentSessions,
+  type CurrentSessionsOptions,
+  type CurrentSessionsState,
+} from "./current-sessions.ts";
+export type { Visitor };
 export { unsentSessions };
 export type { ChangedData, DataClient, DataItem, DataState, EndedSignIn, SignIn, SignInState, UnsentSession };
 
@@ -80,6 +88,11 @@ export interface SignInClient<Data extends DataDefinitions = DataDefinitions> {
    * ends the sign-in. Only after that, all local data of the owner is deleted. Other pages of this browser are told.
    */
   signOut(options?: SignOutOptions): Promise<SignOutResult>;
+  /**
+   * Gives to the owner what a visitor began, if nobody else has it. False if another owner has it; null if nobody is signed
+   * in. It may be called again. `createCurrentSessions` calls it.
+   */
+  adopt(visitor: Visitor): Promise<boolean | null>;
   /** Ends the requests and the listening. */
   close(): void;
 }
@@ -159,6 +172,10 @@ export function assembleSignInClient(
         known.tellOtherPages();
       }
       return { status: "signed_out" };
+    },
+    async adopt({ headers: shown }) {
+      const reply = await change("adopt", { headers: shown });
+      return typeof reply === "object" ? reply.adopted : null;
     },
     data: values,
     close() {

@@ -42,6 +42,8 @@ export class ScriptedSignIns {
   /** The values of all owners. */
   readonly data = new Map<string, { version: number; value?: unknown; change?: string | undefined }>();
   browser: string | null = null;
+  /** The owners of the visitors, by the visitors' secrets. */
+  readonly adopters = new Map<string, string>();
   ended: { readonly reason: string; readonly at: string } | null = null;
   /** Every request that reached the server: its procedure, and the header `sign-in-unsent` if it has one. */
   readonly requests: string[] = [];
@@ -86,6 +88,12 @@ export class ScriptedSignIns {
         return ok({ ended: this.#endAll(own.filter((one) => one.id === id)) === 1 });
       case "revokeOthers":
         return ok({ ended: this.#endAll(own.filter((one) => one !== found)) });
+      case "adopt": {
+        const secret = request.headers.get("sign-in-visitor")!;
+        const adopter = this.adopters.get(secret) ?? found.owner;
+        this.adopters.set(secret, adopter);
+        return ok({ adopted: adopter === found.owner });
+      }
       case "signOut":
         this.#endAll([found]);
         [this.browser, this.ended] = [null, null];

@@ -1,3 +1,4 @@
 export { useSignIn } from "./use-sign-in.ts";
 export { useSignIns, type UseSignInsResult } from "./use-sign-ins.ts";
 export { useVisitData, type UseVisitDataResult } from "./use-visit-data.ts";
+export { useCurrentSessions } from "./use-current-sessions.ts";
