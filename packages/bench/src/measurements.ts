@@ -10,6 +10,7 @@ import { measureSignInRefusals } from "./measurements/sign-in-refusals.ts";
 import { measureSignInWrites } from "./measurements/sign-in-writes.ts";
 import { measureSubmits } from "./measurements/submits.ts";
 import { measureWatchers } from "./measurements/watchers.ts";
+import { measureWebSessions } from "./measurements/web-sessions.ts";
 import type { BenchmarkSize, Measurement } from "./report/result.ts";
 
 export const measurements: Readonly<
@@ -26,4 +27,5 @@ export const measurements: Readonly<
   "sign-in-writes": measureSignInWrites,
   "sign-in-history": measureSignInHistory,
   "sign-in-refusals": measureSignInRefusals,
+  "web-sessions": measureWebSessions,
 };

@@ -76,6 +76,7 @@ const order = [
   "sign-in-writes",
   "sign-in-history",
   "sign-in-refusals",
+  "web-sessions",
 ];
 
 async function textOf(file: URL): Promise<string> {

@@ -1,0 +1,128 @@
+import connectPgSimple from "connect-pg-simple";
+import expressSession from "express-session";
+import type { Pool } from "pg";
+import { SessionsStore } from "@sessions/server/express-session";
+import type { BenchmarkSize, Measurement } from "../report/result.ts";
+import { compareVariants, medianOf, throughput } from "../rounds.ts";
+import type { DurablePostgres } from "../servers/database.ts";
+
+const SESSIONS = 10_000;
+const ADOPTED = 100_000;
+const CALLERS = 64;
+/** The callers whose requests go on while a table is adopted. */
+const ADOPTION_CALLERS = 8;
+const AGE_MS = 20 * 60_000;
+
+/** The calls of a store that a request makes. */
+interface Store {
+  get(sid: string, callback: (error: unknown, session?: never) => void): unknown;
+  touch(sid: string, session: object, callback: (error?: unknown) => void): unknown;
+  set(sid: string, session: object, callback: (error?: unknown) => void): unknown;
+}
+
+const PgStore = connectPgSimple(expressSession);
+const expires = () => new Date(Date.now() + AGE_MS).toISOString();
+const cookie = () => ({ originalMaxAge: AGE_MS, expires: expires(), httpOnly: true, path: "/" });
+
+/** 10: requests that read their session and touch it, and the adoption of a table. */
+export async function measureWebSessions(
+  postgres: DurablePostgres,
+  { rounds, roundMs }: BenchmarkSize,
+): Promise<Measurement> {
+  const { pool } = await postgres.create("web_sessions");
+  await createOldTable(pool, "session");
+  const old = new PgStore({ pool, pruneSessionInterval: false }) as unknown as Store;
+  const options = { database: pool, sweeps: false };
+  const always = new SessionsStore({ ...options, namespace: "always", touchEveryMs: 0 });
+  const windowed = new SessionsStore({ ...options, namespace: "windowed" });
+  for (const store of [old, always, windowed]) await fill(store);
+
+  const variant = (what: string, store: Store) => ({
+    what,
+    at: CALLERS,
+    unit: "requests/s",
+    round: () => throughput(CALLERS, roundMs, () => request(store)),
+  });
+  const names = ["connect-pg-simple", "SessionsStore, each touch is written", "SessionsStore"] as const;
+  const rows = await compareVariants(
+    [variant(names[0], old), variant(names[1], always), variant(names[2], windowed)],
+    rounds,
+  );
+  await Promise.all([always.close(), windowed.close()]);
+  const rates: number[] = [];
+  for (let round = 0; round < rounds; round += 1) rates.push(await adoptionRate(pool, round));
+  const adopted = { what: "sessions adopted under traffic", at: null, unit: "rows/s", rounds: rates };
+  const adoptedRate = rates.toSorted((a, b) => a - b)[Math.floor(rates.length / 2)]!;
+  const ratio = (what: string) => medianOf(rows, what, CALLERS) / medianOf(rows, names[0], CALLERS);
+  return {
+    name: "web-sessions",
+    title: "Sessions of express-session",
+    how:
+      `Each request reads one of ${SESSIONS} sessions and touches it, as express-session does. ${CALLERS} requests run at a time, in ` +
+      `one process, without HTTP. A table of ${ADOPTED} sessions is adopted while ${ADOPTION_CALLERS} callers go on with requests of an ` +
+      "old node, which is connect-pg-simple.",
+    rows: [...rows, { ...adopted, median: adoptedRate }],
+    ratios: [
+      { what: "each touch is written, beside connect-pg-simple", value: ratio(names[1]), target: { atLeast: 1 } },
+      { what: "by default, beside connect-pg-simple", value: ratio(names[2]), target: { atLeast: 5 } },
+      { what: "sessions adopted under traffic", value: adoptedRate, unit: "rows/s", target: { atLeast: 10_000 } },
+    ],
+  };
+}
+
+async function createOldTable(pool: Pool, table: string): Promise<void> {
+  await pool.query(`create table ${table} (sid varchar primary key, sess json not null, expire timestamp(6) not null)`);
+  await pool.query(`create index on ${table} (expire)`);
+}
+
+async function fill(store: Store): Promise<void> {
+  for (let from = 0; from < SESSIONS; from += CALLERS) {
+    await Promise.all(Array.from({ length: CALLERS }, (_, index) => write(store, `sid${from + index}`)));
+  }
+}
+
+function write(store: Store, sid: string): Promise<void> {
+  const session = { cookie: cookie(), user: { id: sid, roles: ["reader"], theme: "dark" }, cart: ["tea", "milk"] };
+  return new Promise((resolve, reject) => {
+    store.set(sid, session, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+let next = 0;
+
+/** A request of express-session that changes nothing. */
+function request(store: Store): Promise<void> {
+  const sid = `sid${((next += 1) * 7_919) % SESSIONS}`;
+  return new Promise((resolve, reject) => {
+    store.get(sid, (error, session?: { cookie: object }) => {
+      if (error || !session) return reject((error as Error | null) ?? new Error(`${sid} is gone.`));
+      Object.assign(session.cookie, { expires: expires() });
+      store.touch(sid, session, (failed) => (failed ? reject(failed) : resolve()));
+    });
+  });
+}
+
+/** How many sessions of a table are copied in a second, while an old node goes on. */
+async function adoptionRate(pool: Pool, round: number): Promise<number> {
+  const table = `adopted_${round}`;
+  await createOldTable(pool, table);
+  await pool.query(
+    `insert into ${table} select 'sid' || n, json_build_object('cookie', $1::json, 'user', n, 'cart', array['tea', 'milk']),
+      localtimestamp + interval '1 hour' from generate_series(0, $2::integer - 1) as n`,
+    [JSON.stringify(cookie()), ADOPTED],
+  );
+  const old = new PgStore({ pool, tableName: table, pruneSessionInterval: false }) as unknown as Store;
+  const node = new SessionsStore({ database: pool, namespace: table, adopt: { table }, sweeps: false });
+  let isRunning = true;
+  const traffic = Array.from({ length: ADOPTION_CALLERS }, async () => {
+    while (isRunning) await request(old);
+  });
+  const startedMs = performance.now();
+  const copied = await node.adopt();
+  const tookMs = performance.now() - startedMs;
+  isRunning = false;
+  await Promise.all(traffic);
+  await node.close();
+  if (copied !== ADOPTED) throw new Error(`${copied} sessions were copied.`);
+  return (copied * 1_000) / tookMs;
+}
