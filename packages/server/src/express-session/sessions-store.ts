@@ -8,7 +8,7 @@ import { Adoption } from "./keeper/adoption.ts";
 import { cookieOf, deadlineOf } from "./keeper/deadline.ts";
 import { memoryDatabase, openDatabase } from "./keeper/open-database.ts";
 import { SessionKeeper, type Base } from "./keeper/session-keeper.ts";
-import { partsOf } from "./keeper/session-parts.ts";
+import { areCookiesEqual, partsOf, type SessionParts } from "./keeper/session-parts.ts";
 import { StoreDatabase } from "./keeper/store-database.ts";
 import { Sweeper } from "./keeper/sweeper.ts";
 import { checkedOptions, type CheckedOptions, type SessionsStoreOptions } from "./options.ts";
@@ -118,12 +118,15 @@ export class SessionsStore extends EventEmitter {
     const { ttlMs, now } = this.#options;
     answer(callback, async () => {
       const key = keyOf(sid);
-      const cookie: unknown = JSON.parse(JSON.stringify(cookieOf(session) ?? {}));
+      const cookie = JSON.parse(JSON.stringify(cookieOf(session) ?? {})) as object;
       const expiresMs = deadlineOf({ cookie }, ttlMs, now());
       const base = this.#known.baseOf(session, key.key);
-      if (base === undefined) return this.#keeper.touch(key, base, expiresMs);
+      // Most requests change nothing, and then the session need not be compared.
+      if (base === undefined || (base.cookie && areCookiesEqual(base.cookie, cookie))) {
+        return this.#keeper.touch(key, base, expiresMs);
+      }
       const written = await this.#keeper.replace(key, base, withCookie(base, cookie), expiresMs);
-      if (written) this.#known.markWritten(session, { ...base, ...written });
+      if (written) this.#known.markWritten(session, { ...base, ...written, cookie: undefined });
     });
   }
 
@@ -198,13 +201,22 @@ export class SessionsStore extends EventEmitter {
   /** The session of a row, as a request gets it. */
   #sessionOf(stored: StoredWebSession): StoredSession {
     const session = JSON.parse(stored.data) as StoredSession;
-    const parts = partsOf(session);
     const cookie = cookieOf(session);
+    if (typeof session !== "object" || session === null || Array.isArray(session)) return session;
+    const { key, data, version, expiresMs } = stored;
+    let parts: SessionParts | undefined;
+    const base: Base = {
+      key,
+      version,
+      expiresMs,
+      cookie: cookie && { ...cookie },
+      // Only a write needs them.
+      get parts() {
+        return (parts ??= partsOf(JSON.parse(data))!);
+      },
+    };
     if (cookie?.expires) Object.assign(cookie, { expires: new Date(this.#keeper.deadlineOf(stored)).toISOString() });
-    if (parts !== undefined) {
-      const { key, version, expiresMs } = stored;
-      this.#known.markRead(session, { key, parts, version, expiresMs });
-    }
+    this.#known.markRead(session, base);
     return session;
   }
 }

@@ -35,6 +35,8 @@ interface Place {
 export interface Base {
   readonly key: string;
   readonly parts: SessionParts;
+  /** The cookie as it was read. A request that only reads needs nothing else for its touch. */
+  readonly cookie?: object | undefined;
   /** The version of the row that holds just these parts. Null if another request's changes are in the row too. */
   readonly version: number | null;
   readonly expiresMs: number;

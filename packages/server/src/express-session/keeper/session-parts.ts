@@ -28,6 +28,18 @@ export function isEqual(key: string, one: SessionParts, other: SessionParts): bo
 /** The members of a cookie that hold when it ends: `originalExpires` is that of @fastify/session. */
 const times = new Set(["expires", "originalExpires"]);
 
+/** Whether two cookies differ in no more than their times. */
+export function areCookiesEqual(one: object, other: object): boolean {
+  const entries = Object.entries(other) as [string, unknown][];
+  return (
+    Object.keys(one).length === entries.length &&
+    entries.every(([key, value]) => {
+      const own: unknown = (one as Record<string, unknown>)[key];
+      return own === value || (times.has(key) && own !== null && own !== undefined && value !== null);
+    })
+  );
+}
+
 function withoutTimes(cookie: string): string {
   return JSON.stringify(JSON.parse(cookie), (key, value: unknown) =>
     times.has(key) ? (value === null ? null : "") : value,

@@ -1,0 +1,62 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { freshDatabase } from "../testing/postgres.ts";
+
+const run = promisify(execFile);
+const { url } = await freshDatabase();
+const preload = fileURLToPath(new URL("../testing/peers/preload.ts", import.meta.url));
+
+/** A folder with checkouts of `express-session` and `fastify-session`, with their dependencies: docs/express-session.md. */
+const folder = process.env["SESSIONS_PEER_SUITES"];
+
+const suites: Readonly<Record<string, string>> = {
+  "express-session":
+    "node_modules/mocha/bin/_mocha --require test/support/env --check-leaks --no-exit --reporter json test/",
+  "fastify-session": "--test --test-concurrency=1 --test-reporter=tap",
+};
+
+/** Tests that need a store which calls back before its call returns. No store that asks a database can. */
+const synchronous = [
+  "should save the session properly",
+  "should generate new sessionId keeping ignoreFields (async)",
+  "should decryptSession with custom request object",
+  "should decryptSession with custom cookie options",
+  "should not reset session cookie expiration if rolling is false",
+  "should update the expires property of the session using Session#touch() even if rolling is false",
+  "Override global options with regenerate",
+  "Custom options",
+];
+
+const runs = Object.keys(suites).flatMap((peer) =>
+  ["PGlite", "PostgreSQL"].map((database) => [peer, database] as const),
+);
+
+test.runIf(folder).for(runs)("the tests of %s pass, on %s", { timeout: 600_000 }, async ([peer, database]) => {
+  const env = {
+    ...process.env,
+    SESSIONS_PEER: peer,
+    ...(database === "PostgreSQL" && { SESSIONS_PEER_DATABASE: url }),
+  };
+  const arguments_ = ["--conditions=@sessions/source", "--import", preload, ...suites[peer]!.split(" ")];
+  const options = { cwd: join(folder!, peer), env, timeout: 600_000, maxBuffer: 64 * 1024 * 1024 };
+  // The process ends by itself. Its exit code counts the tests that fail.
+  const { stdout } = await run(process.execPath, arguments_, options).catch(
+    (error: unknown) => error as { stdout: string },
+  );
+  const failed = peer === "express-session" ? failedInMocha(stdout) : failedInTap(stdout);
+  expect(failed.filter((title) => !(peer === "fastify-session" && synchronous.includes(title)))).toEqual([]);
+});
+
+function failedInMocha(stdout: string): readonly string[] {
+  const report = JSON.parse(stdout) as { stats: { passes: number }; failures: { fullTitle: string }[] };
+  expect(report.stats.passes).toBeGreaterThan(100);
+  return report.failures.map(({ fullTitle }) => fullTitle);
+}
+
+function failedInTap(stdout: string): readonly string[] {
+  expect(stdout.match(/^ *ok /gm)?.length).toBeGreaterThan(100);
+  return [...stdout.matchAll(/^ *not ok \d+ - ([^\n]*)$/gm)].map(([, title]) => title!.trim().replaceAll("\\#", "#"));
+}
