@@ -151,8 +151,8 @@ function outcomeBadge(outcome: SubmissionOutcome): Badge {
 
 function draftsOf(session: string, record: SessionRecord, device: string): DraftLine[] {
   const { snapshot, drafts, otherVersionDrafts } = record;
-  const line = (step: string, slots: Drafts[string], place: string): DraftLine[] =>
-    Object.entries(slots).map(([field, { value, at }]) => ({
+  const line = (step: string, draftFields: Drafts[string], place: string): DraftLine[] =>
+    Object.entries(draftFields).map(([field, { value, at }]) => ({
       session,
       field: `${step}.${field}`,
       place,
@@ -161,9 +161,13 @@ function draftsOf(session: string, record: SessionRecord, device: string): Draft
       value,
     }));
   return [
-    ...Object.entries(drafts).flatMap(([step, slots]) => line(step, slots, "unsent")),
-    ...otherVersionDrafts.flatMap(({ step, slots, version }) => line(step, slots, `unsent, of version ${version}`)),
-    ...Object.entries(snapshot?.drafts ?? {}).flatMap(([step, slots]) => line(step, slots, "on the server")),
+    ...Object.entries(drafts).flatMap(([step, draftFields]) => line(step, draftFields, "unsent")),
+    ...otherVersionDrafts.flatMap(({ step, slots: draftFields, version }) =>
+      line(step, draftFields, `unsent, of version ${version}`),
+    ),
+    ...Object.entries(snapshot?.drafts ?? {}).flatMap(([step, draftFields]) =>
+      line(step, draftFields, "on the server"),
+    ),
   ];
 }
 

@@ -18,7 +18,7 @@ import {
 import { dropDraft, inputFields, mergeDrafts, pendingSubmitCommands, seenStampsOf, type Fields } from "./drafts.ts";
 import type { RecordUpdate, SessionRecord, StoredShelvedChange } from "./record.ts";
 
-type FieldDrafts = Snapshot["drafts"][string];
+type DraftFields = Snapshot["drafts"][string];
 
 /** One field as it was, as it was changed here, and as it stands on the server; undefined where it is missing. */
 export interface FieldConflict<Mine = Json, Theirs = Json> {
@@ -99,9 +99,9 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
       const base = (before && submittedInput(before, step)) ?? null;
       if (before?.submissions[step]?.command === command) return updated;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
-      const slots = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
+      const draftFields = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
       const lost = pickFields(
-        unseen(record, step, slots, typed),
+        unseen(record, step, draftFields, typed),
         (field, { at }) => stampDevice(at) === device.id && (snapshot.drafts[step]?.[field]?.at ?? "") < at,
       );
       // Two tabs are one person. A draft of one tab stays a draft after the other tab's submission.
@@ -116,8 +116,8 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
 
 /** The drafts that were typed here, sent or not, without the fields that a submission on the server or a pending one has seen. */
 export function unseenOwnDrafts(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
-  return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (slots, step) => {
-    const left = unseen(record, step, slots, record.snapshot?.submissions[step]?.typed);
+  return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (draftFields, step) => {
+    const left = unseen(record, step, draftFields, record.snapshot?.submissions[step]?.typed);
     return pickFields(left, (_, { at }) => stampDevice(at) === device.id);
   });
 }
@@ -126,11 +126,11 @@ export function unseenOwnDrafts(record: SessionRecord, before: Snapshot | null, 
 function unseen(
   record: SessionRecord,
   step: string,
-  slots: FieldDrafts,
+  draftFields: DraftFields,
   theirs: readonly string[] | undefined,
-): FieldDrafts {
+): DraftFields {
   const mine = seenStampsOf(pendingSubmitCommands(record, step));
-  return withoutSeenFields(withoutSeenFields(slots, theirs), mine);
+  return withoutSeenFields(withoutSeenFields(draftFields, theirs), mine);
 }
 
 /**
@@ -145,12 +145,15 @@ export function shelveDraft(
     readonly base: Snapshot["data"][string] | null;
     readonly over?: NonNullable<StoredShelvedChange["over"]>;
   },
-  slots: FieldDrafts,
+  draftFields: DraftFields,
 ): RecordUpdate {
   return (record) => {
     const { step } = change;
     const submitted = inputFields(record.snapshot, step);
-    const lost = pickFields(slots, (field, { value }) => value !== undefined && !sameJson(value, submitted?.[field]));
+    const lost = pickFields(
+      draftFields,
+      (field, { value }) => value !== undefined && !sameJson(value, submitted?.[field]),
+    );
     if (Object.keys(lost).length === 0) return record;
     const isSame = (other: StoredShelvedChange) => other.kind === "draft" && other.step === step;
     const { id, base, mine, over } = { mine: {}, ...change, ...record.shelved.find(isSame) };

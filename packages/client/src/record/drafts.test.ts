@@ -30,7 +30,7 @@ const edits = fc.uniqueArray(
   { selector: ({ at }) => at, maxLength: 12 },
 );
 
-const slotsOf = ({
+const draftFieldsOf = ({
   step,
   field,
   value,
@@ -55,7 +55,7 @@ test("S3: drafts merge to the same whatever the order, the grouping and the repe
         ),
       ),
       ([all, shuffled, cut]) => {
-        const merge = (some: typeof all) => some.map(slotsOf).reduce(mergeDrafts, {});
+        const merge = (some: typeof all) => some.map(draftFieldsOf).reduce(mergeDrafts, {});
         const inOrder = merge(all);
         expect(merge(shuffled)).toEqual(inOrder);
         expect(mergeDrafts(merge(shuffled.slice(0, cut)), merge(shuffled.slice(cut)))).toEqual(inOrder);
@@ -67,9 +67,9 @@ test("S3: drafts merge to the same whatever the order, the grouping and the repe
 test("what is typed is newer than everything that the record has seen, even from a clock that runs ahead", () => {
   const newerOnServer = nextStamp(devices[1], 5_000);
   const record = { ...begun, drafts: { amount: { cents: { value: 1, at: newerOnServer } } } };
-  const slots = stampFields(record, { cents: 2 }, devices[0], 1_000);
-  expect(slots["cents"]!.at > newerOnServer).toBe(true);
-  expect(draftValues(keepDraft("amount", slots, 1)(record).drafts)).toEqual({ amount: { cents: 2 } });
+  const draftFields = stampFields(record, { cents: 2 }, devices[0], 1_000);
+  expect(draftFields["cents"]!.at > newerOnServer).toBe(true);
+  expect(draftValues(keepDraft("amount", draftFields, 1)(record).drafts)).toEqual({ amount: { cents: 2 } });
 });
 
 test("an acknowledged field is forgotten only as it was sent", () => {

@@ -20,15 +20,15 @@ import {
 } from "@sessions/core/internal";
 import type { RecordUpdate, SessionRecord, StoredShelvedChange } from "./record.ts";
 
-type FieldDrafts = Drafts[string];
+type DraftFields = Drafts[string];
 /** A step's fields as a person or a caller gave them. */
 export type Fields = Readonly<Record<string, Json | undefined>>;
 
 /** Merges two devices' drafts. Each field keeps the value with the newer stamp, in either order of merging. */
 export function mergeDrafts(left: Drafts, right: Drafts): Drafts {
   const merged: Drafts = { ...left };
-  for (const [step, slots] of Object.entries(right)) {
-    merged[step] = mergeFields(merged[step] ?? {}, slots);
+  for (const [step, draftFields] of Object.entries(right)) {
+    merged[step] = mergeFields(merged[step] ?? {}, draftFields);
   }
   return merged;
 }
@@ -44,10 +44,10 @@ export function stampFields(
   fields: Fields,
   device: string,
   nowMs: number,
-  shown: FieldDrafts = {},
-): FieldDrafts {
+  shown: DraftFields = {},
+): DraftFields {
   const at = nextStamp(device, nowMs, newestStamp(record));
-  return mapFields(fields, (value, field) => draftFieldOf(value, at, seenStamps(ownSlot(shown, field), device)));
+  return mapFields(fields, (value, field) => draftFieldOf(value, at, seenStamps(ownDraftField(shown, field), device)));
 }
 
 /** Fields that are all empty. */
@@ -69,47 +69,47 @@ export function inputFields(session: Snapshot | null, step: string): Fields | nu
   return session && (submittedInput(session, step) as Fields | null | undefined);
 }
 
-/** A field's slot. The field may have a name that every object has, such as "constructor". */
-export function ownSlot(slots: FieldDrafts | undefined, field: string): DraftField | undefined {
-  return slots && Object.hasOwn(slots, field) ? slots[field] : undefined;
+/** The draft of a field. The field may have a name that every object has, such as "constructor". */
+export function ownDraftField(draftFields: DraftFields | undefined, field: string): DraftField | undefined {
+  return draftFields && Object.hasOwn(draftFields, field) ? draftFields[field] : undefined;
 }
 
 /**
  * Keeps typed fields until the server has them. They replace the same fields of drafts that were shelved for a conflict.
  * Fields of another version of the flow than the record's are kept apart.
  */
-export function keepDraft(step: string, slots: FieldDrafts, version: number): RecordUpdate {
+export function keepDraft(step: string, draftFields: DraftFields, version: number): RecordUpdate {
   return (record) =>
     record.version === version
       ? {
           ...record,
-          drafts: mergeDrafts(record.drafts, { [step]: slots }),
+          drafts: mergeDrafts(record.drafts, { [step]: draftFields }),
           shelved: record.shelved.flatMap((change) => {
             if (change.kind !== "draft" || change.step !== step || change.refusal.code !== "conflict") return [change];
             const submitted = inputFields(record.snapshot, step);
             return filterShelvedFields(
               change,
-              (field) => !Object.hasOwn(slots, field) || sameJson(slots[field]!.value, submitted?.[field]),
+              (field) => !Object.hasOwn(draftFields, field) || sameJson(draftFields[field]!.value, submitted?.[field]),
             );
           }),
         }
-      : { ...record, otherVersionDrafts: [...record.otherVersionDrafts, { version, step, slots }] };
+      : { ...record, otherVersionDrafts: [...record.otherVersionDrafts, { version, step, slots: draftFields }] };
 }
 
-/** Forgets unsent fields of a step: those that still have the stamps of `slots`, or all. */
-export function dropDraft(step: string, slots?: FieldDrafts): RecordUpdate {
+/** Forgets unsent fields of a step: those that still have the stamps of `draftFields`, or all. */
+export function dropDraft(step: string, draftFields?: DraftFields): RecordUpdate {
   return (record) => {
     const { [step]: mine = {}, ...others } = record.drafts;
-    const unsent = pickFields(mine, (field, { at }) => slots !== undefined && slots[field]?.at !== at);
+    const unsent = pickFields(mine, (field, { at }) => draftFields !== undefined && draftFields[field]?.at !== at);
     return { ...record, drafts: Object.keys(unsent).length > 0 ? { ...others, [step]: unsent } : others };
   };
 }
 
 /** The fields that differ from the shown draft. An empty field does not differ where neither the draft nor `data` has it. */
-export function changedFields(fields: Fields, shown: FieldDrafts | undefined, data?: Fields | null): Fields {
+export function changedFields(fields: Fields, shown: DraftFields | undefined, data?: Fields | null): Fields {
   const isShown = (field: string, value: Json | undefined) => {
-    const slot = ownSlot(shown, field);
-    return slot ? sameJson(value, slot.value) : value === undefined && data?.[field] === undefined;
+    const draftField = ownDraftField(shown, field);
+    return draftField ? sameJson(value, draftField.value) : value === undefined && data?.[field] === undefined;
   };
   return pickFields(fields, (field, value) => !isShown(field, value));
 }
@@ -144,15 +144,15 @@ export function seenStampsOf(submissions: readonly SubmitCommand[]): Stamp[] {
 
 /** The newest stamp in a record. It includes the stamps of submissions: the next stamp must be newer than theirs, too. */
 function newestStamp({ snapshot, drafts, otherVersionDrafts, pending }: SessionRecord): Stamp | undefined {
-  const slots = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
-    Object.values(all).flatMap(Object.values<FieldDrafts[string]>),
+  const draftFields = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
+    Object.values(all).flatMap(Object.values<DraftFields[string]>),
   );
   const otherVersion = otherVersionDrafts.flatMap(({ slots: fields }) => Object.values(fields));
   const submitted = [
     ...Object.values(snapshot?.submissions ?? {}),
     ...pending.flatMap(({ command }) => (command.kind === "submit" ? [command] : [])),
   ].flatMap(({ typed }) => typed ?? []);
-  return newest([...[...slots, ...otherVersion].map(({ at }) => at), ...submitted]);
+  return newest([...[...draftFields, ...otherVersion].map(({ at }) => at), ...submitted]);
 }
 
 export function newest(stamps: readonly Stamp[]): Stamp | undefined {
@@ -160,6 +160,6 @@ export function newest(stamps: readonly Stamp[]): Stamp | undefined {
 }
 
 /** When each field was typed. */
-export function stampsOf(slots: FieldDrafts): Record<string, Stamp> {
-  return mapFields(slots, ({ at }) => at);
+export function stampsOf(draftFields: DraftFields): Record<string, Stamp> {
+  return mapFields(draftFields, ({ at }) => at);
 }

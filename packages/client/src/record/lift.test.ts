@@ -7,7 +7,7 @@ import { emptyRecord, type SessionRecord } from "./record.ts";
 import { transfer } from "../testing/transfer.ts";
 
 const device = "0190b2f4-0000-7000-8000-00000000000a";
-const slot = (value: string, ms: number) => ({ value, at: nextStamp(device, ms) });
+const draftField = (value: string, ms: number) => ({ value, at: nextStamp(device, ms) });
 const later: AnyFlow = {
   ...transfer,
   version: 2,
@@ -24,10 +24,10 @@ test("S12: what tabs of two versions typed in one field ends as the newest, whic
     [1, 2],
     [2, 1],
   ] as const) {
-    const lifted = liftRecord(later, keepDraft("recipient", { name: slot("Old", old) }, 1)(record));
+    const lifted = liftRecord(later, keepDraft("recipient", { name: draftField("Old", old) }, 1)(record));
     const both = [
-      keepDraft("recipient", { name: slot("New", now) }, 2),
-      keepDraft("recipient", { name: slot("Old", old) }, 1),
+      keepDraft("recipient", { name: draftField("New", now) }, 2),
+      keepDraft("recipient", { name: draftField("Old", old) }, 1),
     ].reduce((before, change) => change(before), lifted);
     expect(both.otherVersionDrafts).toHaveLength(1);
     const folded = liftRecord(later, both);
@@ -38,9 +38,9 @@ test("S12: what tabs of two versions typed in one field ends as the newest, whic
 
 test("S12: what is typed at a later version than the record waits for a page that can read both", () => {
   const stranded = { ...later, migrate: {} };
-  const before = keepDraft("recipient", { name: slot("Old", 1) }, 1)(record);
+  const before = keepDraft("recipient", { name: draftField("Old", 1) }, 1)(record);
   expect(liftRecord(stranded, before)).toBe(before);
-  const drafted = keepDraft("recipient", { iban: slot("New", 2) }, 2)(before);
+  const drafted = keepDraft("recipient", { iban: draftField("New", 2) }, 2)(before);
   expect(liftRecord(stranded, drafted)).toBe(drafted);
   expect(liftRecord(transfer, drafted)).toBe(drafted);
   expect(liftRecord(later, drafted)).toMatchObject({

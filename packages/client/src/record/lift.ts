@@ -120,11 +120,14 @@ function liftTyped(
   const typedAt = over?.typed ?? {};
   // Some fields may have no stamp. Any stamp above the oldest is enough for them.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);
-  const slots = mapFields(mine as Fields, (value, field) => draftFieldOf(value, typedAt[field] ?? at));
-  const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: slots }, {}, session));
+  const draftFields = mapFields(mine as Fields, (value, field) => draftFieldOf(value, typedAt[field] ?? at));
+  const [lifted] = Object.values(liftDrafts(flow, version, { [step!]: draftFields }, {}, session));
   // The step is gone: the draft stays as it was.
   if (lifted === undefined) return { mine };
   // Nobody typed the fields that a migration adds of its own.
-  const typed = pickFields(lifted, (_, slot) => slot.value !== undefined && slot.at !== minStamp(slot.at));
+  const typed = pickFields(
+    lifted,
+    (_, draftField) => draftField.value !== undefined && draftField.at !== minStamp(draftField.at),
+  );
   return { mine: fieldValues(typed), ...(over && { over: { ...over, typed: stampsOf(typed) } }) };
 }

@@ -20,7 +20,11 @@ export function mergeRecords(left: SessionRecord, right: SessionRecord): Session
   const [record, other] = behind < 0 ? [right, left] : [left, right];
   // Drafts of another version are kept apart until they can be lifted.
   const others = record.version === other.version ? {} : other.drafts;
-  const otherVersion = Object.entries(others).map(([step, slots]) => ({ version: other.version, step, slots }));
+  const otherVersion = Object.entries(others).map(([step, draftFields]) => ({
+    version: other.version,
+    step,
+    slots: draftFields,
+  }));
   // A field that one copy typed may be replaced in the other's newer snapshot.
   return shelveOverwritten()({
     ...record,

@@ -13,7 +13,7 @@ import {
   type Stamp,
 } from "@sessions/core/internal";
 import { shelveDraft } from "./conflict.ts";
-import { dropDraft, filterShelvedFields, newest, ownSlot, stampsOf } from "./drafts.ts";
+import { dropDraft, filterShelvedFields, newest, ownDraftField, stampsOf } from "./drafts.ts";
 import type { RecordUpdate, Overwritten, SessionRecord } from "./record.ts";
 
 /**
@@ -25,8 +25,10 @@ export function shelveOverwritten(mine: Drafts = {}): RecordUpdate {
     const { snapshot } = record;
     if (snapshot === null) return record;
     return Object.entries(snapshot.drafts).reduce((updated, [step, theirs]) => {
-      const slots = mergeFields(mine[step] ?? {}, record.drafts[step] ?? {});
-      const replaced = pickFields(slots, (field, slot) => isReplacedUnseen(slot, ownSlot(theirs, field)));
+      const draftFields = mergeFields(mine[step] ?? {}, record.drafts[step] ?? {});
+      const replaced = pickFields(draftFields, (field, draftField) =>
+        isReplacedUnseen(draftField, ownDraftField(theirs, field)),
+      );
       const lost = pickFields(
         replaced,
         (field, { value }) => !isBlank(value) && !sameJson(value, theirs[field]!.value),
@@ -54,8 +56,8 @@ export function dropSeen(record: SessionRecord): SessionRecord {
     const theirs = record.snapshot?.drafts[change.step ?? ""];
     const { typed } = change.over;
     return filterShelvedFields(change, (field) => {
-      const slot = ownSlot(theirs, field);
-      return !(slot && Object.hasOwn(typed, field) && hasSeen(slot, typed[field]!));
+      const draftField = ownDraftField(theirs, field);
+      return !(draftField && Object.hasOwn(typed, field) && hasSeen(draftField, typed[field]!));
     });
   });
   return { ...record, shelved };

@@ -157,10 +157,10 @@ class World {
 
   #push(count: number, refusal: Refusal | undefined): void {
     const commands: Command[] = this.record.pending.map(({ command }) => command).slice(0, count);
-    for (const [step, slots] of commands.length < count ? Object.entries(this.record.drafts) : []) {
+    for (const [step, draftFields] of commands.length < count ? Object.entries(this.record.drafts) : []) {
       const id = this.#id();
       const seen = { [step]: this.record.snapshot?.submissions[step]?.command ?? null };
-      commands.push(draft(session, step, slots, { id, seen }));
+      commands.push(draft(session, step, draftFields, { id, seen }));
     }
     // The application or the engine refuses the first one, even if the rules allow it. The others are judged without it.
     const [first] = commands;

@@ -91,9 +91,9 @@ test.for([
       if (queue.withStart) answers.set(start.id, queue.startOutcome);
       for (const [index, { outcome }] of queue.submits.entries()) if (outcome) answers.set(idOf(index + 1), outcome);
       if (queue.typed) {
-        const slots = stampFields(record, queue.typed.input, device.id, 1);
-        record = keepDraft("amount", slots, 1)(record);
-        sent.push(draft(session, "amount", slots, { id: idOf(50) }));
+        const draftFields = stampFields(record, queue.typed.input, device.id, 1);
+        record = keepDraft("amount", draftFields, 1)(record);
+        sent.push(draft(session, "amount", draftFields, { id: idOf(50) }));
         if (queue.typed.outcome) answers.set(idOf(50), queue.typed.outcome);
       }
       const startRefused = queue.withStart && queue.startOutcome.status === "refused";

@@ -37,9 +37,9 @@ export function enqueue(
 export function consumeDrafts(command: QueuedCommand): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit") return record;
-    const slots = record.drafts[command.step] ?? {};
-    const left = withoutSeenFields(slots, command.typed);
-    const seen = pickFields(slots, (field) => !Object.hasOwn(left, field));
+    const draftFields = record.drafts[command.step] ?? {};
+    const left = withoutSeenFields(draftFields, command.typed);
+    const seen = pickFields(draftFields, (field) => !Object.hasOwn(left, field));
     return Object.keys(seen).length > 0 ? dropDraft(command.step, seen)(record) : record;
   };
 }

@@ -200,8 +200,8 @@ function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, 
     );
     const newer = { ...onServer, ...record.drafts[command.step] };
     const left = pickFields(input, (field) => !Object.hasOwn(newer, field));
-    const slots = stampFields(record, left, device.id, nowMs, shown);
-    return Object.keys(slots).length > 0 ? keepDraft(command.step, slots, flow.version)(record) : record;
+    const draftFields = stampFields(record, left, device.id, nowMs, shown);
+    return Object.keys(draftFields).length > 0 ? keepDraft(command.step, draftFields, flow.version)(record) : record;
   };
 }
 

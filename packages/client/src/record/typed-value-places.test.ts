@@ -54,7 +54,7 @@ const emptyText = start();
 const unsent: World = typedAt(2_000, mine, {
   record: heard(emptyText)(emptyRecord),
   server: emptyText,
-  sent: slots(1_000, earlier),
+  sent: draftFields(1_000, earlier),
 });
 const stamp = unsent.record.drafts.text!.words!.at;
 const sent: World = { ...unsent, sent: unsent.record.drafts.text! };
@@ -68,7 +68,7 @@ const worlds: Record<TypedPlace, World> = {
   shelved: hear({ ...onServer, server: typedElsewhere(onServer.server, []) }),
   "other version": {
     ...unsent,
-    record: keepDraft("text", slots(2_000, mine), 2)(heard(emptyText)(emptyRecord)),
+    record: keepDraft("text", draftFields(2_000, mine), 2)(heard(emptyText)(emptyRecord)),
   },
 };
 
@@ -118,7 +118,7 @@ function decide(server: Snapshot, command: Command, device: Device): Snapshot {
   return advanced.accepted ? { ...advanced.session, revision: server.revision + 1 } : server;
 }
 
-function slots(atMs: number, words: string): Snapshot["drafts"][string] {
+function draftFields(atMs: number, words: string): Snapshot["drafts"][string] {
   return stampFields(emptyRecord, { words }, here.id, atMs);
 }
 

@@ -11,7 +11,7 @@ import {
   type Stamp,
   type Storable,
 } from "@sessions/core/internal";
-import { emptyFields, inputFields, ownSlot, type Fields } from "../record/drafts.ts";
+import { emptyFields, inputFields, ownDraftField, type Fields } from "../record/drafts.ts";
 
 /**
  * The typed fields that can be stored, as JSON of their own. `refusal` says why the others cannot; null if there are none.
@@ -53,7 +53,7 @@ export function formAsDraft(
   const shown = view?.drafts[step] ?? {};
   const typedSince = withoutSeenFields(shown, seenUntil);
   const empty = [...Object.keys(inputFields(view, step) ?? {}), ...Object.keys(shown)].filter(
-    (field) => ownSlot(typedSince, field) === undefined,
+    (field) => ownDraftField(typedSince, field) === undefined,
   );
   const whole = { ...emptyFields(empty), ...form };
   // Some schemas take fields that they drop.

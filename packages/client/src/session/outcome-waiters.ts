@@ -46,7 +46,7 @@ function draftOutcome(
     drafts[step] ?? {},
     ...otherVersionDrafts.flatMap((draft) => (draft.step === step ? [draft.slots] : [])),
   ];
-  if (names.some((field) => unsent.some((slots) => Object.hasOwn(slots, field)))) return undefined;
+  if (names.some((field) => unsent.some((draftFields) => Object.hasOwn(draftFields, field)))) return undefined;
   const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {
     if (kind !== "draft" || shelvedStep !== step) return false;
     return names.some(

@@ -40,14 +40,14 @@ export function createStepDrafts(options: StepDraftsOptions): StepDrafts {
       const view = current.view();
       const shown = view?.drafts[step];
       const changed = changedFields(plain, shown, inputFields(view, step));
-      const slots = stampFields(record, changed, store.device, connection.now(), isKnown ? shown : undefined);
+      const draftFields = stampFields(record, changed, store.device, connection.now(), isKnown ? shown : undefined);
       const verdict = current.judge(view, {
         kind: "draft",
         id: environment.id(),
         session,
         version,
         step,
-        fields: slots,
+        fields: draftFields,
       });
       const settled = () => outcomes.draft(step, plain);
       if (!verdict.accepted && !isKept(verdict.refusal, step, record)) {
@@ -55,7 +55,9 @@ export function createStepDrafts(options: StepDraftsOptions): StepDrafts {
       }
       // Another tab may know a newer value.
       const keep =
-        Object.keys(slots).length > 0 ? compose(keepDraft(step, slots, version), shelveOverwritten()) : unchanged;
+        Object.keys(draftFields).length > 0
+          ? compose(keepDraft(step, draftFields, version), shelveOverwritten())
+          : unchanged;
       const stored = store.change(session, compose(instead ? unshelve(instead.id) : unchanged, keep));
       void stored.then(() => {
         sync.requestPersistence();

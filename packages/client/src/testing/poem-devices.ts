@@ -75,9 +75,9 @@ export class PoemDevices {
     const shown = view.drafts["text"];
     const changed = changedFields({ [field]: value }, shown, view.data["text"] as never);
     if (Object.keys(changed).length === 0) return;
-    const slots = stampFields(one.record, changed, one.device.id, (this.#nowMs += 10) + one.aheadMs, shown);
-    one.record = compose(keepDraft("text", slots, 1), shelveOverwritten())(one.record);
-    this.#of(one.device, field).push(slots[field]!);
+    const draftFields = stampFields(one.record, changed, one.device.id, (this.#nowMs += 10) + one.aheadMs, shown);
+    one.record = compose(keepDraft("text", draftFields, 1), shelveOverwritten())(one.record);
+    this.#of(one.device, field).push(draftFields[field]!);
   }
 
   submit(nth: number): void {
@@ -102,7 +102,9 @@ export class PoemDevices {
     const one = this.devices[nth % this.devices.length]!;
     const outcomes = new Map<string, Outcome>();
     const seen = { text: one.record.snapshot?.submissions["text"]?.command ?? null };
-    const typedNow = Object.entries(one.record.drafts).map(([name, slots]) => draft(session, name, slots, { seen }));
+    const typedNow = Object.entries(one.record.drafts).map(([name, draftFields]) =>
+      draft(session, name, draftFields, { seen }),
+    );
     const commands: Command[] = [...one.record.pending.map((entry) => entry.command), ...typedNow];
     for (const command of commands) {
       const advanced = advance(poem, this.snapshot, command, { device: one.device, nowMs: this.#nowMs });
@@ -135,18 +137,18 @@ export class PoemDevices {
       if (Object.keys(record.drafts).length > 0) throw new Error(`${device.name} has something to send.`);
       if (record.shelved.filter(({ kind }) => kind === "draft").length > 1) throw new Error("There is a pile.");
       for (const field of fields) {
-        const slot = this.#of(device, field).at(-1);
-        if (slot === undefined || slot === null || this.#isSafe(slot, field, record)) continue;
-        throw new Error(`${field} ${JSON.stringify(slot)} of ${device.name} is gone: ${JSON.stringify(record)}`);
+        const draftField = this.#of(device, field).at(-1);
+        if (draftField === undefined || draftField === null || this.#isSafe(draftField, field, record)) continue;
+        throw new Error(`${field} ${JSON.stringify(draftField)} of ${device.name} is gone: ${JSON.stringify(record)}`);
       }
     }
   }
 
-  #isSafe(slot: DraftField, field: string, record: SessionRecord): boolean {
-    const { value, at } = slot;
+  #isSafe(draftField: DraftField, field: string, record: SessionRecord): boolean {
+    const { value, at } = draftField;
     if (value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) return true;
-    const others = [...this.typed].flatMap(([key, slots]) =>
-      key.endsWith(field) ? slots.filter(Boolean) : [],
+    const others = [...this.typed].flatMap(([key, draftFields]) =>
+      key.endsWith(field) ? draftFields.filter(Boolean) : [],
     ) as DraftField[];
     // Somebody typed over it, or submitted, with it or the same on the screen.
     if (others.some((other) => other.at !== at && hasSeen(other, at))) return true;
@@ -160,8 +162,8 @@ export class PoemDevices {
 
   #of({ id }: Device, field: string): (DraftField | null)[] {
     const key = `${id} ${field}`;
-    const slots = this.typed.get(key) ?? [];
-    this.typed.set(key, slots);
-    return slots;
+    const draftFields = this.typed.get(key) ?? [];
+    this.typed.set(key, draftFields);
+    return draftFields;
   }
 }

@@ -10,7 +10,7 @@ import { clampStamp, stampDevice, newestOfEach, nextStamp, type Stamp } from "..
  * Merges fields into a step's draft: the newest stamp of each field wins. A stamp that is ahead of the clock is set back to
  * the clock, but not before the stamp of the value that it replaces.
  */
-export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: number): FieldDrafts {
+export function mergeDraft(before: DraftFields, fields: DraftFields, nowMs: number): DraftFields {
   const edits = mapFields(fields, ({ value, at, seen }, field) => {
     const clamped = clampStamp(at, nowMs);
     const stands = Object.hasOwn(before, field) ? before[field] : undefined;
@@ -24,21 +24,21 @@ export function mergeDraft(before: FieldDrafts, fields: FieldDrafts, nowMs: numb
 }
 
 /** The fields without those that a submission has seen. `typed` holds the last stamp of each device that it saw. */
-export function withoutSeenFields(fields: FieldDrafts, typed: readonly Stamp[] = []): FieldDrafts {
+export function withoutSeenFields(fields: DraftFields, typed: readonly Stamp[] = []): DraftFields {
   const last = lastOfEach(typed);
   const isLate = ({ at }: DraftField) => at <= (last.get(stampDevice(at)) ?? "");
   return pickFields(fields, (_, field) => !isLate(field));
 }
 
 /** The fields of a draft that the last submission of its step does not hold yet. */
-export function fieldsTypedSince(fields: FieldDrafts, session: Snapshot, step: string, nowMs: number): FieldDrafts {
+export function fieldsTypedSince(fields: DraftFields, session: Snapshot, step: string, nowMs: number): DraftFields {
   const { typed = [] } = session.submissions[step] ?? {};
   const last = lastOfEach(typed);
   const stands = submittedInput(session, step) as Readonly<Record<string, Json>> | null | undefined;
   // A stamp of a clock that runs ahead does not tell what came first. An equal value tells that it was submitted.
   const isSame = (field: string, { value, at }: DraftField) =>
     clampStamp(at, nowMs) !== at && last.has(stampDevice(at)) && sameJson(value, stands?.[field]);
-  return pickFields(withoutSeenFields(fields, typed), (field, slot) => !isSame(field, slot));
+  return pickFields(withoutSeenFields(fields, typed), (field, draftField) => !isSame(field, draftField));
 }
 
 function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
@@ -49,7 +49,7 @@ function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
  * A step's draft as plain JSON, if it can be stored. Its size is the size of the typed values, as for an input. An emptied
  * field counts as null.
  */
-export function storableDraft(fields: FieldDrafts): Storable {
+export function storableDraft(fields: DraftFields): Storable {
   return toStorableJson(mapFields(fields, ({ value = null }) => value));
 }
 
@@ -75,7 +75,7 @@ export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: Readonl
 }
 
 /** The input of a submitted step as a draft. It has the time of the submission, so that all later typing is newer, no matter when it arrives. */
-export function asDraft(session: Snapshot, step: string): FieldDrafts {
+export function asDraft(session: Snapshot, step: string): DraftFields {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
   const others = (submission.typed ?? []).filter((stamp) => stampDevice(stamp) !== submission.device.id);
@@ -85,15 +85,15 @@ export function asDraft(session: Snapshot, step: string): FieldDrafts {
 }
 
 /** The typed input of one step, by field. */
-export type FieldDrafts = Snapshot["drafts"][string];
+export type DraftFields = Snapshot["drafts"][string];
 
 /** The values of the fields without their stamps; `undefined` for a field that was emptied. */
-export function fieldValues(fields: FieldDrafts): Record<string, Json | undefined> {
+export function fieldValues(fields: DraftFields): Record<string, Json | undefined> {
   return mapFields(fields, ({ value }) => value);
 }
 
 /** Merges edits into drafts: the newest stamp of each field wins. */
-export function mergeFields(drafts: FieldDrafts, edits: FieldDrafts): FieldDrafts {
+export function mergeFields(drafts: DraftFields, edits: DraftFields): DraftFields {
   const after = { ...drafts };
   for (const [field, edit] of Object.entries(edits)) {
     if (!Object.hasOwn(after, field) || after[field]!.at < edit.at) after[field] = edit;

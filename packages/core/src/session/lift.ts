@@ -1,5 +1,5 @@
 import type { Command, StartCommand } from "../protocol/command.ts";
-import { fieldValues, asDraft, mergeFields, restoreDrafts, type FieldDrafts } from "./drafts.ts";
+import { fieldValues, asDraft, mergeFields, restoreDrafts, type DraftFields } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
 import { mapFields, pickFields } from "../fields.ts";
 import { dependents, fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
@@ -181,7 +181,7 @@ function shownFields(session: ShownSession | undefined, version: number, step: s
 const MAX_TRIED = 300_000;
 
 /** A new field gets the newest stamp of the fields that it is made of. The migration runs without each field, to find those. */
-function liftFields(mapping: StepMapping, fields: FieldDrafts, beside: OldFields): FieldDrafts {
+function liftFields(mapping: StepMapping, fields: DraftFields, beside: OldFields): DraftFields {
   const entries = Object.entries(fields);
   const typed: OldFields = { ...beside, ...fieldValues(fields) };
   const made = mapping.migrateFields(typed);
@@ -193,7 +193,7 @@ function liftFields(mapping: StepMapping, fields: FieldDrafts, beside: OldFields
   const never = minStamp(first[1].at);
   const newest = new Map<string, DraftField>(Object.keys(made).map((field) => [field, { at: never }]));
   /** A new field that changes when some of the old fields are missing is made of those. */
-  function tryWithout(sources: FieldDrafts, slotFor: (field: string) => DraftField): void {
+  function tryWithout(sources: DraftFields, draftFieldFor: (field: string) => DraftField): void {
     const emptied = pickFields(sources, (_, { value }) => value === undefined);
     const isEmptied = Object.keys(emptied).length > 0;
     const rest = pickFields(typed, (field) => !Object.hasOwn(sources, field));
@@ -203,16 +203,19 @@ function liftFields(mapping: StepMapping, fields: FieldDrafts, beside: OldFields
     for (const tried of [{}, ...tries]) {
       const got = migratedOrEmpty(mapping, { ...rest, ...tried });
       for (const field of Object.keys(isEmptied ? { ...made, ...got } : made)) {
-        const slot = slotFor(field);
-        if (slot.at > (newest.get(field)?.at ?? never) && !sameJson(got[field], made[field])) newest.set(field, slot);
+        const draftField = draftFieldFor(field);
+        if (draftField.at > (newest.get(field)?.at ?? never) && !sameJson(got[field], made[field]))
+          newest.set(field, draftField);
       }
     }
   }
   if (entries.length * JSON.stringify(typed).length <= MAX_TRIED) {
-    for (const [source, slot] of entries) tryWithout({ [source]: slot }, () => slot);
+    for (const [source, draftField] of entries) tryWithout({ [source]: draftField }, () => draftField);
   } else {
     // All fields at once: a new field with the name of a typed field gets its stamp, and any other gets the newest stamp.
-    const last = entries.map(([, slot]) => slot).reduce((left, right) => (left.at > right.at ? left : right));
+    const last = entries
+      .map(([, draftField]) => draftField)
+      .reduce((left, right) => (left.at > right.at ? left : right));
     tryWithout(fields, (field) => (Object.hasOwn(fields, field) ? fields[field]! : last));
   }
   // If the form shows other fields already, only fields made of typed input are part of the draft.

@@ -26,7 +26,10 @@ export class DraftChecks {
   /** The newest value of each device in each field. */
   readonly #newest = new Map<string, TypedValue>();
   /** By owner, session, step and field: every draft and every submitted value that nodes have reported. */
-  readonly #reported = new Map<string, { readonly slots: Map<string, DraftField>; readonly submitted: Set<string> }>();
+  readonly #reported = new Map<
+    string,
+    { readonly draftFields: Map<string, DraftField>; readonly submitted: Set<string> }
+  >();
   /** By owner, session and step: the drafts that submissions have seen. */
   readonly #seen = new Map<string, Set<string>>();
   /** By device, owner, session and step: when a person there last submitted, discarded or cancelled. */
@@ -49,12 +52,12 @@ export class DraftChecks {
       if (Math.max(...gone) > moment) return;
       const record = device.disk.recordOf(owner, session);
       for (const [field, value] of Object.entries(fields)) {
-        const slot = slotsOf(record, step)?.[field];
+        const draftField = draftFieldsOf(record, step)?.[field];
         // Sent already, typed over, or only in memory.
-        if (slot === undefined || !sameJson(slot.value, value)) continue;
+        if (draftField === undefined || !sameJson(draftField.value, value)) continue;
         const key = `${device.name} ${owner} ${session} ${nameNow(step)} ${field}`;
-        if ((this.#newest.get(key)?.at ?? "") >= slot.at) continue;
-        this.#newest.set(key, { device, owner, session, step, field, value, at: slot.at, moment });
+        if ((this.#newest.get(key)?.at ?? "") >= draftField.at) continue;
+        this.#newest.set(key, { device, owner, session, step, field, value, at: draftField.at, moment });
       }
     });
   }
@@ -75,7 +78,8 @@ export class DraftChecks {
   /** A node has sent a session. */
   onSnapshot(owner: string, { id, data, drafts, submissions }: Snapshot): void {
     for (const [step, fields] of Object.entries(drafts)) {
-      for (const [field, slot] of Object.entries(fields)) this.#of(owner, id, step, field).slots.set(slot.at, slot);
+      for (const [field, draftField] of Object.entries(fields))
+        this.#of(owner, id, step, field).draftFields.set(draftField.at, draftField);
     }
     for (const [step, { typed = [] }] of Object.entries(submissions)) {
       for (const [field, value] of Object.entries(data[step] as object)) {
@@ -108,20 +112,20 @@ export class DraftChecks {
     if (Math.max(decidedAt(nameNow(step)), decidedAt("")) > moment) return true;
     const record = device.disk.recordOf(owner, session);
     const mine = at.slice(21);
-    const { slots, submitted } = this.#of(owner, session, step, field);
+    const { draftFields, submitted } = this.#of(owner, session, step, field);
     if (submitted.has(JSON.stringify(value))) return true;
     // The person who typed over it had seen it, or typed the same value.
-    const newer = [...slots.values()].filter((slot) => slot.at > at);
-    if (newer.some((slot) => hasSeen(slot, at) || sameJson(slot.value, value))) return true;
+    const newer = [...draftFields.values()].filter((draftField) => draftField.at > at);
+    if (newer.some((draftField) => hasSeen(draftField, at) || sameJson(draftField.value, value))) return true;
     if ([...(this.#seen.get(place) ?? [])].some((seen) => seen.slice(21) === mine && seen >= at)) return true;
-    if (slotsOf(record, step)?.[field] !== undefined) return true;
+    if (draftFieldsOf(record, step)?.[field] !== undefined) return true;
     const onShelf = record?.shelved.some(
       (entry) => nameNow(entry.step ?? "") === nameNow(step) && Object.hasOwn((entry.mine ?? {}) as object, field),
     );
     if (onShelf) return true;
     // A session's end ends its drafts on the server, and on the device that ended it.
     if (truth !== undefined && truth.status !== "active")
-      return newer.length > 0 || slots.has(at) || truth.device.id === mine;
+      return newer.length > 0 || draftFields.has(at) || truth.device.id === mine;
     // It stands: a newer one may have come first, and gone with a submission since.
     const standing = truth?.drafts[step]?.[field] ?? truth?.drafts[nameNow(step)]?.[field];
     return standing !== undefined && (standing.at === at || sameJson(standing.value, value));
@@ -129,7 +133,10 @@ export class DraftChecks {
 
   #of(owner: string, session: string, step: string, field: string) {
     const key = `${owner} ${session} ${nameNow(step)} ${field}`;
-    const found = this.#reported.get(key) ?? { slots: new Map<string, DraftField>(), submitted: new Set<string>() };
+    const found = this.#reported.get(key) ?? {
+      draftFields: new Map<string, DraftField>(),
+      submitted: new Set<string>(),
+    };
     this.#reported.set(key, found);
     return found;
   }
@@ -141,16 +148,16 @@ function nameNow(step: string): string {
 }
 
 /** The unsent drafts of a step on a disk, of any version. */
-function slotsOf(record: SessionRecord | undefined, step: string): SessionRecord["drafts"][string] | undefined {
+function draftFieldsOf(record: SessionRecord | undefined, step: string): SessionRecord["drafts"][string] | undefined {
   if (record === undefined) return undefined;
   const apart = record.otherVersionDrafts
     .filter((typed) => nameNow(typed.step) === nameNow(step))
-    .map(({ slots }) => slots);
+    .map(({ slots: draftFields }) => draftFields);
   const all = [record.drafts[step] ?? {}, record.drafts[nameNow(step)] ?? {}, ...apart];
   const newest: Record<string, SessionRecord["drafts"][string][string]> = {};
-  for (const slots of all) {
-    for (const [field, slot] of Object.entries(slots)) {
-      if ((newest[field]?.at ?? "") < slot.at) newest[field] = slot;
+  for (const draftFields of all) {
+    for (const [field, draftField] of Object.entries(draftFields)) {
+      if ((newest[field]?.at ?? "") < draftField.at) newest[field] = draftField;
     }
   }
   return newest;

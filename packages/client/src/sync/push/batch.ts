@@ -1,7 +1,7 @@
 import { MAX_COMMANDS, type Command, type DraftCommand, type Snapshot } from "@sessions/core/internal";
 import type { Store } from "../../store/store.ts";
 
-type FieldDrafts = Snapshot["drafts"][string];
+type DraftFields = Snapshot["drafts"][string];
 
 /** The commands of one push. */
 export interface Batch {
@@ -65,16 +65,16 @@ export function fill(
 }
 
 /** Divides a step's fields into as many parts as they need. It never divides a field. */
-function portionsOf(slots: FieldDrafts, maxBytes: number): readonly FieldDrafts[] {
-  const portions: Record<string, FieldDrafts[string]>[] = [{}];
+function portionsOf(draftFields: DraftFields, maxBytes: number): readonly DraftFields[] {
+  const portions: Record<string, DraftFields[string]>[] = [{}];
   let bytes = 0;
-  for (const [field, slot] of Object.entries(slots)) {
-    const more = jsonBytes({ [field]: slot });
+  for (const [field, draftField] of Object.entries(draftFields)) {
+    const more = jsonBytes({ [field]: draftField });
     if (bytes > 0 && bytes + more > maxBytes / 2) {
       portions.push({});
       bytes = 0;
     }
-    portions.at(-1)![field] = slot;
+    portions.at(-1)![field] = draftField;
     bytes += more;
   }
   return portions;

@@ -67,8 +67,8 @@ async function sent(drafts: readonly number[], kilobits: number, maxPushBytes: n
     const session = environment.id();
     far.take(device, start(session, "notes"));
     void change(session, applySnapshot(far.snapshot(session), device, notes));
-    const slots = stampFields(records.get(session)!, { value: "x".repeat(bytes) }, device.id, environment.now());
-    void change(session, keepDraft("text", slots, 1));
+    const draftFields = stampFields(records.get(session)!, { value: "x".repeat(bytes) }, device.id, environment.now());
+    void change(session, keepDraft("text", draftFields, 1));
   }
   const store = { records, change, loaded: true, isSendable: () => true, written: () => Promise.resolve([]) };
   const options = { transport, owner: "somebody", device: () => device, environment };
