@@ -6,7 +6,7 @@ import { jsonBytes } from "./push/batch.ts";
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
 
-/** How long a person waits for a `confirm` step, in milliseconds. */
+/** How long a person waits for a `confirm` or `sensitive` step, in milliseconds. */
 const PATIENCE_MS = 15_000;
 
 /** How long one attempt may take, in milliseconds. */
@@ -18,7 +18,7 @@ const IN_FLIGHT_MS = 30_000;
 /** The longest pause before the client asks for the receipt again, in milliseconds. */
 const LONGEST_PAUSE_MS = 5_000;
 
-/** What is known of a `confirm` step. */
+/** What is known of a `confirm` or `sensitive` step. */
 export interface ReceivedOutcome {
   readonly outcome: Outcome | { readonly status: "unknown" };
   readonly snapshot?: Snapshot | undefined;
@@ -36,7 +36,7 @@ export function refuse(refusal: Refusal): ReceivedOutcome {
 }
 
 /**
- * Sends a `confirm` step while the person waits. Every attempt has the same command id, so the step happens once at
+ * Sends a `confirm` or `sensitive` step while the person waits. Every attempt has the same command id, so the step happens once at
  * most. If the server answers no attempt, the step's receipt decides. Without a receipt the outcome is `unknown`, and
  * nothing sends it again. Nothing is sent while the device is offline.
  */

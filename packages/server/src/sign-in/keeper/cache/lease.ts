@@ -8,8 +8,8 @@ export interface LeaseOptions {
 }
 
 /**
- * Lets this node believe its cache for a time after it has looked at what changed. All requests share a look. A request
- * that finds a third of the lease used renews it. While something listens for ends, a timer does too.
+ * Lets this node believe its cache for a time after it has looked at what changed. All requests share a look. If a third of
+ * the lease has passed, the next request renews it. While something listens for ends, a timer does this too.
  */
 export class Lease {
   readonly #options: LeaseOptions;
@@ -21,7 +21,7 @@ export class Lease {
     this.#options = options;
   }
 
-  /** Whether the cache may be believed now. When the lease gets old, it is renewed meanwhile. */
+  /** Whether the cache may be believed now. It also begins to renew the lease, if a third of it has passed. */
   checkAndRenew(): boolean {
     const { leaseMs, elapsedMs } = this.#options;
     const ageMs = elapsedMs() - this.#lookedMs;
