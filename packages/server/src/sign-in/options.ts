@@ -55,6 +55,15 @@ export interface SignInsOptions<Data extends DataDefinitions = DataDefinitions> 
    */
   readonly data?: Data;
   /**
+   * Binds sign-ins to a key of the device, in browsers that have Device Bound Session Credentials. Then a copied cookie is
+   * worth nothing after ten minutes. `path` is free in the application: the browser calls `registration` and `refresh`
+   * below it. Default: none is bound.
+   *
+   * @example
+   * deviceBinding: { path: "/device-binding" }
+   */
+  readonly deviceBinding?: { readonly path: string };
+  /**
    * Believes a sealed copy of a sign-in, in a cookie beside the token's, for `trustMs` milliseconds on every node, without
    * a question to the cache or the database. `keys` are 32 bytes each in base64url, the newest first. Default: none.
    */
@@ -104,6 +113,8 @@ const MAX_LEASE_MS = 300_000;
 
 /** The options with their defaults. */
 export interface CheckedOptions extends CheckedHandOff {
+  /** The path of the endpoints that bind sign-ins to devices; undefined if none is bound. */
+  readonly bindingPath: string | undefined;
   readonly data: DataDefinitions;
   readonly schema: string;
   readonly lifetime: Lifetime;
@@ -158,6 +169,10 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
     if (option !== undefined && typeof option !== "function") throw invalid(name, option, "a function");
   }
   const data = checkedData(options.data ?? {});
+  const bindingPath = options.deviceBinding?.path;
+  if (bindingPath !== undefined && !/^(?:\/[\w.~-]+)+$/.test(bindingPath)) {
+    throw invalid("deviceBinding.path", bindingPath, 'a path without an end slash, such as "/device-binding"');
+  }
   const lifetime = lifetimeOf(options.expires ?? "aal1");
   const { now = Date.now, onError: report = logFault } = options;
   const locate = placeOf(options.locate, report);
@@ -166,6 +181,7 @@ export function checkedOptions(options: SignInsOptions): CheckedOptions {
   const times = { lifetime, rotateMs, revokeFreshMs, leaseMs };
   return {
     ...checkedHandOff(options.handOff),
+    bindingPath,
     data,
     schema,
     ...times,

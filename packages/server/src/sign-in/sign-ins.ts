@@ -29,8 +29,11 @@ export interface VisitIdentity {
   readonly level?: AssuranceLevel | undefined;
   /** The only session of a guest. */
   readonly guest?: { readonly session: string; readonly onSessionEnded: () => void };
-  /** Calls `end` when the sign-in ends; never for a visitor. Gives a function that forgets `end`. */
-  readonly onEnded: (end: () => void) => () => void;
+  /**
+   * Calls `end` when the sign-in ends, or with `renew` when a client has to open its stream again; never for a visitor.
+   * Gives a function that forgets `end`.
+   */
+  readonly onEnded: (end: (why?: "renew") => void) => () => void;
 }
 
 export interface SignIns<Data extends DataDefinitions = RegisteredData> {
@@ -109,12 +112,13 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     endListeners,
     signalDetector,
     absoluteMs: lifetime.absoluteMs,
+    bindsDevices: options.bindingPath !== undefined,
   });
   let adoptsSessions = false;
   return {
     node: (req, res) => visits.answeringNode(req, res),
     express: () => expressMiddleware((req, res) => visits.answeringNode(req, res)),
-    fastify: () => fastifyPlugin((req, res) => visits.ofNode(req, res)),
+    fastify: () => fastifyPlugin((req, res) => visits.ofFastify(req, res)),
     fetch: (request, respond) => visits.ofFetch(request, respond),
     read: (headers) => visits.ofHeaders(headers),
     context: async ({ req, res }) => ({ visit: await contextVisit(visits, req, res) }),

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { fetchRequest, refusedResponse, respondWith } from "./adapters/fetch.ts";
-import { addOnSend, NodeRequest, refuse } from "./adapters/node.ts";
+import { addOnSend, NodeRequest, refuse, sendAnswer } from "./adapters/node.ts";
 import { originOf, type RequestOptions } from "./adapters/origin.ts";
 import { cookieNameOf } from "./request/cookies.ts";
 import type { RequestHeaders, VisitRequest } from "./request/request-head.ts";
-import { openVisit, type OpenOptions } from "./visit/open-visit.ts";
+import { withAnswerLimit } from "./visit/answer-limit.ts";
+import { BindingEndpoint, type EndpointAnswer } from "./visit/binding-endpoint.ts";
+import { openSignIn, openVisit, type OpenOptions } from "./visit/open-visit.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
 import { VisitHeaders, type TokenWriter } from "./visit/visit-headers.ts";
@@ -14,17 +16,31 @@ import { createTokenWriter } from "./visit/token-writer.ts";
 export interface VisitsOptions extends OpenOptions, RequestOptions {
   /** How long a sign-in lasts from its last proof, in milliseconds. */
   readonly absoluteMs: number;
+  /** The path of the endpoints that bind a sign-in to a device; undefined if none is bound. */
+  readonly bindingPath: string | undefined;
 }
 
 /** The visits of one node. A request has one, however many parts of the application ask for it. */
 export class Visits {
   readonly #options: VisitsOptions;
   readonly #writer: TokenWriter;
+  readonly #endpoint: BindingEndpoint | undefined;
   readonly #opened = new WeakMap<object, Opening>();
 
   constructor(options: VisitsOptions) {
     this.#options = options;
     this.#writer = createTokenWriter(options);
+    const { keeper, bindingPath: path, now, report } = options;
+    this.#endpoint =
+      path === undefined
+        ? undefined
+        : new BindingEndpoint({
+            keeper,
+            path,
+            now,
+            signInOf: (request, headers) => openSignIn(options, request, headers),
+            ask: (asked) => withAnswerLimit(asked, report),
+          });
   }
 
   /** @throws {VisitError} */
@@ -32,9 +48,19 @@ export class Visits {
     return this.#ofNode(req, res);
   }
 
+  /** The visit, or the answer to a request that the browser makes by itself. @throws {VisitError} */
+  async ofFastify(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit | EndpointAnswer> {
+    return (await this.#endpointAnswer(req, res)) ?? this.#ofNode(req, res);
+  }
+
   /** Null if the request was refused, and is answered. */
   async answeringNode(req: IncomingMessage, res: ServerResponse): Promise<RequestVisit | null> {
     try {
+      const answered = this.#endpointAnswer(req, res);
+      if (answered) {
+        sendAnswer(res, await answered);
+        return null;
+      }
       const opening = this.#ofNode(req, res);
       // Each wait takes longer than the check.
       return opening instanceof Promise ? await opening : opening;
@@ -52,6 +78,11 @@ export class Visits {
     const visitRequest = fetchRequest(request, this.#options);
     const visitHeaders = this.#headersFor(visitRequest);
     try {
+      const answered = await this.#endpoint?.answer(visitRequest, visitHeaders);
+      if (answered) {
+        const { status, headers, body } = answered;
+        return respondWith(new Response(body, { status, headers }), visitHeaders);
+      }
       const visit = await this.#once(request, () => openVisit(this.#options, visitRequest, visitHeaders));
       return respondWith(await respond(visit), visitHeaders);
     } catch (error) {
@@ -66,13 +97,22 @@ export class Visits {
     const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http";
     const origin = originOf(headers, { host: headers.get("host"), scheme, trustProxy: false });
     const cookieName = cookieNameOf({ headers, origin }, { ...this.#options, isDirect: () => true });
-    const request: VisitRequest = { method: "GET", origin, headers, cookieName, address: null };
+    const request: VisitRequest = { method: "GET", path: "", origin, headers, cookieName, address: null };
     return openVisit(this.#options, request, this.#headersFor(request));
   }
 
   /** The visit that another part of the application has opened. */
   opened(request: object): Opening | undefined {
     return this.#opened.get(request);
+  }
+
+  #endpointAnswer(req: IncomingMessage, res: ServerResponse): Promise<EndpointAnswer> | undefined {
+    if (!this.#endpoint) return undefined;
+    const request = new NodeRequest(req, this.#options);
+    const visitHeaders = this.#headersFor(request);
+    const answered = this.#endpoint.answer(request, visitHeaders);
+    if (answered) addOnSend(res, visitHeaders);
+    return answered;
   }
 
   #ofNode(req: IncomingMessage, res: ServerResponse): Opening {

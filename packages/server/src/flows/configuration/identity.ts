@@ -28,7 +28,7 @@ export interface Identity {
    * Calls `end` when the sign-in of this request ends, or at once if it has ended already: an open stream then ends. It
    * returns a function that forgets `end`. It is called only for streams.
    */
-  readonly onEnded?: ((end: () => void) => () => void) | undefined;
+  readonly onEnded?: ((end: (why?: "renew") => void) => () => void) | undefined;
   /**
    * There if the request is not the owner's own, but that of a guest of one session. A guest fills it in, and sees no other
    * session.

@@ -5,7 +5,7 @@ import { untilSignInEnds } from "./sign-in-end.ts";
 
 /** A sign-in that the test ends, and the number of streams that wait for its end. */
 function signIn() {
-  const ends = new Set<() => void>();
+  const ends = new Set<(why?: "renew") => void>();
   const identity: Identity = {
     owner: "ada",
     onEnded: (end) => {
@@ -13,7 +13,7 @@ function signIn() {
       return () => ends.delete(end);
     },
   };
-  return { identity, end: () => ends.forEach((end) => end()), waiting: () => ends.size };
+  return { identity, end: (why?: "renew") => ends.forEach((end) => end(why)), waiting: () => ends.size };
 }
 
 /** A stream of numbers. After the first one it makes the next when it is told, or ends with the signal. */
@@ -73,6 +73,16 @@ test("S17: a sign-in that ended before its stream began gets no event", async ()
     },
   };
   await expect(watch(identity, numbers().open).next()).rejects.toMatchObject(signedOut);
+});
+
+test("a stream that has to be opened again ends as when its node closes, and is no sign-out", async () => {
+  const { identity, end, waiting } = signIn();
+  const stream = watch(identity, numbers().open);
+  await stream.next();
+  const next = stream.next();
+  end("renew");
+  expect(await next).toEqual({ done: true, value: undefined });
+  expect(waiting()).toBe(0);
 });
 
 test("a stream that its reader or its node ends waits for its sign-in no more, and is no sign-out", async () => {

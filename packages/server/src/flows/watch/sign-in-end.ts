@@ -19,8 +19,9 @@ export async function* untilSignInEnds<Event>(
   const abort = () => ending.abort();
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort);
-  const end = () => {
-    hasEnded = true;
+  const end = (why?: "renew") => {
+    // The client opens it again, and shows then that it still may.
+    if (why !== "renew") hasEnded = true;
     abort();
   };
   let forget: (() => void) | undefined;
@@ -40,7 +41,7 @@ export async function* untilSignInEnds<Event>(
 
 function subscribe(
   onEnded: NonNullable<Identity["onEnded"]>,
-  end: () => void,
+  end: (why?: "renew") => void,
   errorOf: (fault: SessionsError) => Error,
 ): () => void {
   let forget: unknown;

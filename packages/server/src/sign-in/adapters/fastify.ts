@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { EndpointAnswer } from "../visit/binding-endpoint.ts";
 import type { Visit } from "../visit/visit.ts";
 import { refusalOf, VisitError } from "../visit/visit-error.ts";
 
@@ -9,7 +10,7 @@ interface FastifyRequest {
 interface FastifyReply {
   readonly raw: ServerResponse;
   code(status: number): unknown;
-  headers(headers: Record<string, string>): unknown;
+  headers(headers: Readonly<Record<string, string>>): unknown;
   send(body: string): unknown;
 }
 
@@ -23,13 +24,18 @@ interface FastifyInstance {
 export type FastifyPlugin = (instance: FastifyInstance) => Promise<void>;
 
 /** Sets `request.visit` for every route of the instance. A request that is refused reaches no route. */
-export function fastifyPlugin(open: (req: IncomingMessage, res: ServerResponse) => Promise<Visit>): FastifyPlugin {
+export function fastifyPlugin(
+  open: (req: IncomingMessage, res: ServerResponse) => Promise<Visit | EndpointAnswer>,
+): FastifyPlugin {
   const plugin: FastifyPlugin = async (instance) => {
     instance.decorateRequest("visit", null);
     instance.addHook("onRequest", async (request, reply) => {
       try {
-        Object.assign(request, { visit: await open(request.raw, reply.raw) });
-        return undefined;
+        const opened = await open(request.raw, reply.raw);
+        if (!("status" in opened)) return void Object.assign(request, { visit: opened });
+        reply.code(opened.status);
+        reply.headers(opened.headers);
+        return reply.send(opened.body);
       } catch (error) {
         if (!(error instanceof VisitError)) throw error;
         const { status, headers, body } = refusalOf(error);

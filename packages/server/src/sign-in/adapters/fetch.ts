@@ -8,13 +8,14 @@ export function fetchRequest(
   { method, url, headers }: Request,
   { trustProxy, cookieName }: RequestOptions,
 ): VisitRequest {
-  const { host, protocol } = new URL(url);
+  const { host, protocol, pathname } = new URL(url);
   // A server may make the URL of its own name. The browser's name for it is in the header.
   const named = headers.get("host") ?? host;
   const origin = originOf(headers, { host: named, scheme: protocol.slice(0, -1), trustProxy });
   // A `Request` tells nothing of its connection.
   return {
     method,
+    path: pathname,
     origin,
     headers,
     cookieName: cookieNameOf({ headers, origin }, { cookieName, isDirect: () => true }),

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import onHeaders from "on-headers";
+import type { EndpointAnswer } from "../visit/binding-endpoint.ts";
 import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
 import { refusalOf, type VisitError } from "../visit/visit-error.ts";
 import { cookieNameOf } from "../request/cookies.ts";
@@ -57,6 +58,12 @@ export class NodeRequest implements VisitRequest {
     return forwarded ?? this.#req.socket.remoteAddress ?? null;
   }
 
+  /** Express cuts the address where it mounts. */
+  get path(): string {
+    const { originalUrl, url = "/" } = this.#req as IncomingMessage & { readonly originalUrl?: string };
+    return (originalUrl ?? url).split("?", 1)[0]!;
+  }
+
   /** No browser speaks HTTP/1.0, and some proxies do. A Unix socket has no address. */
   #isDirect(): boolean {
     return isLoopback(this.#req.socket.remoteAddress ?? "") && this.#req.httpVersion !== "1.0";
@@ -67,6 +74,13 @@ export class NodeRequest implements VisitRequest {
 export function addOnSend(res: ServerResponse, visitHeaders: VisitHeaders): void {
   if (res.headersSent) visitHeaders.miss();
   else onHeaders(res, () => visitHeaders.addTo(new NodeResponseHead(res)));
+}
+
+/** Answers a request of a browser itself. */
+export function sendAnswer(res: ServerResponse, { status, headers, body }: EndpointAnswer): void {
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.statusCode = status;
+  res.end(body);
 }
 
 /** Answers a request that no visit came of. */

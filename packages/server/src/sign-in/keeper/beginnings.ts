@@ -197,7 +197,7 @@ export class Beginnings {
   ): ChainedSignIn {
     const times = { sinceMs: nowMs, provedMs: nowMs, lastUsedMs: nowMs };
     const told = { owner, device, place, factors, guestSession };
-    return this.#withDeadline({ ...told, ...made, ...times, epoch, lastEntry: 0, lastHash: null });
+    return this.#withDeadline({ ...told, ...made, ...times, binding: null, epoch, lastEntry: 0, lastHash: null });
   }
 
   #withDeadline(signIn: Omit<ChainedSignIn, "endsMs">): ChainedSignIn {

@@ -13,6 +13,7 @@ import { signInMigrations } from "../rows/migrations.ts";
 import { partitionedSignInTables, type SignInTables } from "../rows/tables.ts";
 import { Archiver } from "./ends/archiver.ts";
 import { Adoptions } from "./adoptions.ts";
+import { Bindings } from "./bindings.ts";
 import { Beginnings } from "./beginnings.ts";
 import { Invalidations } from "./cache/invalidations.ts";
 import { CHECK_MS, TokenChecks } from "./token-checks.ts";
@@ -88,6 +89,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   const touches = new Touches(context);
   const archiver = new Archiver(context, invalidations);
   const ender = new SignInEnder(context, invalidations, archiver);
+  const bindings = new Bindings(context, invalidations, archiver);
   const adoptions = new Adoptions(context, archiver);
   const beginnings = new Beginnings(context, { invalidations, archiver, adoptions });
   const offers = new LetterOffers(context);
@@ -142,6 +144,8 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
       claim: (id, signature, current) => answer(() => guests.claim(id, signature, current)),
     },
     noteSignal: (signIn, kind) => answer(() => noteSignal(context, signIn, kind)),
+    bindDevice: (signIn, key) => answer(() => bindings.bind(signIn, key)),
+    renewDevice: (signIn, challenge) => answer(() => bindings.renew(signIn, challenge)),
     readData: (place) => answer(() => readData(context, place)),
     changeData: (place, change) => answer(() => changeData(context, place, change)),
     sweep: (sweepOptions) => unbounded(() => sweeper.sweep(sweepOptions)),

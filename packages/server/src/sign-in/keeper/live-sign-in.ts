@@ -1,3 +1,4 @@
+import type { DeviceBinding } from "../token/device-binding.ts";
 /** A sign-in, as its owner may see it. */
 export interface SignInSummary {
   /** A UUID, derived one way from the id in the token. It may be shown: it opens nothing. */
@@ -26,4 +27,6 @@ export interface LiveSignIn extends SignInSummary {
   readonly tokenId: string;
   /** The value that mutations send back. Base64url; the same for all generations of the token. */
   readonly csrf: string;
+  /** The device that the sign-in is bound to; null if it is bound to none. */
+  readonly binding: DeviceBinding | null;
 }

@@ -2,11 +2,20 @@ import type { Adoption } from "../../postgres/adoption.ts";
 import type { SweepOptions } from "../../repeated-sweeps.ts";
 import type { DataPlace, StoredDatum } from "../rows/data.ts";
 import type { EndReason, HistoryKind } from "../rows/tables.ts";
+import type { DeviceBinding } from "../token/device-binding.ts";
 import type { Token } from "../token/token.ts";
 import type { HandOffKeeper } from "./hand-offs/hand-off-keeper.ts";
 import type { LiveSignIn, SignInSummary } from "./live-sign-in.ts";
 
 export type { LiveSignIn, SignInSummary, DataPlace, EndReason, StoredDatum, Token };
+
+/** What became of a device's proof. */
+export type RenewResult =
+  | { readonly kind: "proved"; readonly binding: DeviceBinding }
+  /** The proof was made for no challenge of the last two. */
+  | { readonly kind: "unproved"; readonly binding: DeviceBinding }
+  /** The sign-in has ended, or is bound to no device. */
+  | { readonly kind: "unbound" };
 
 export interface NewSignIn {
   readonly owner: string;
@@ -167,6 +176,12 @@ export interface SignInKeeper {
 
   /** Notes that a request did not fit its sign-in. `kind` is a word of the application's or this package's code. */
   noteSignal(signIn: LiveSignIn, kind: string): Promise<void>;
+
+  /** Binds a sign-in to the key of a device. Null if it has ended, or is bound to another key. */
+  bindDevice(signIn: LiveSignIn, key: string): Promise<DeviceBinding | null>;
+
+  /** Takes the proof of a device, by the challenge that its bound key has signed. Null for the challenge: it has none. */
+  renewDevice(signIn: LiveSignIn, challenge: string | null): Promise<RenewResult>;
 
   /** The value at a place, from the database. */
   readData(place: DataPlace): Promise<StoredDatum>;

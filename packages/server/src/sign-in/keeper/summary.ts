@@ -8,7 +8,7 @@ export function deadlineOf(lifetime: Lifetime, signIn: StoredSignIn): number {
 }
 
 export function liveFrom(signIn: StoredSignIn, tokenId: string, lifetime: Lifetime): LiveSignIn {
-  return { ...summaryOf(signIn, lifetime), owner: signIn.owner, tokenId, csrf: signIn.csrf };
+  return { ...summaryOf(signIn, lifetime), owner: signIn.owner, tokenId, csrf: signIn.csrf, binding: signIn.binding };
 }
 
 export function summaryOf(signIn: StoredSignIn, lifetime: Lifetime): SignInSummary {

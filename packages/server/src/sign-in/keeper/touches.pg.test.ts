@@ -39,7 +39,7 @@ async function manySignIns(count: number): Promise<readonly Token[]> {
       factors: ["password"],
       guestSession: null,
     };
-    const chain = { epoch: 0, lastEntry: 1, lastHash: randomBytes(32) };
+    const chain = { binding: null, epoch: 0, lastEntry: 1, lastHash: randomBytes(32) };
     await insertLive(db, { ...told, ...times, ...chain, csrf: base64url(randomBytes(16)), rotation });
     tokens.push({ owner, id, ...offer });
   });

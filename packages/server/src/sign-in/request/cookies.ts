@@ -6,8 +6,11 @@ import type { RequestHead, VisitRequest } from "./request-head.ts";
 /** Browsers drop a cookie of more than 4,096 bytes, some without its attributes, some with them. */
 export const MAX_COOKIE_BYTES = 4_050;
 
-/** The cookies of a sign-in: its token, and a sealed copy of its row. A visitor has one with their secret. */
-export type CookieKind = "token" | "seal" | "visitor";
+/**
+ * The cookies of a sign-in: its token, a sealed copy of its row, and the short one of the device that it is bound to. A
+ * visitor has one with their secret.
+ */
+export type CookieKind = "token" | "seal" | "bound" | "visitor";
 
 /** Browsers take a cookie of this prefix only over https, for the whole host, and from no other host. */
 const PREFIX = "__Host-";
@@ -36,15 +39,8 @@ export function setCookie(
   }: { readonly kind: CookieKind; readonly value: string | null; readonly maxAgeSeconds: number },
 ): string {
   const name = nameOf(request, kind);
-  const text = stringifySetCookie({
-    name,
-    value: value ?? "",
-    maxAge: value === null ? 0 : maxAgeSeconds,
-    path: "/",
-    httpOnly: true,
-    secure: name.startsWith(PREFIX),
-    sameSite: "lax",
-  });
+  const maxAge = value === null ? 0 : maxAgeSeconds;
+  const text = stringifySetCookie({ name, value: value ?? "", maxAge, ...attributes(name) });
   if (text.length > MAX_COOKIE_BYTES) {
     throw new SessionsError(
       "configuration_invalid",
@@ -66,6 +62,25 @@ export function cookieNameOf(
   const header = request.headers.get("cookie");
   if (header !== null && valuesOf(header, prefixed).length > 0) return prefixed;
   return isDirect() && isLocalRequest(request) ? cookieName : prefixed;
+}
+
+/** The name of a cookie, and its attributes as `Set-Cookie` has them. */
+export function attributesOf(
+  request: Pick<VisitRequest, "cookieName">,
+  kind: CookieKind,
+): { readonly name: string; readonly attributes: string } {
+  const name = nameOf(request, kind);
+  const [, ...all] = stringifySetCookie({ name, value: "", ...attributes(name) }).split("; ");
+  return { name, attributes: all.join("; ") };
+}
+
+/** Whether the cookies are for https alone. */
+export function isPrefixed({ cookieName }: Pick<VisitRequest, "cookieName">): boolean {
+  return cookieName.startsWith(PREFIX);
+}
+
+function attributes(name: string) {
+  return { path: "/", httpOnly: true, secure: name.startsWith(PREFIX), sameSite: "lax" } as const;
 }
 
 function nameOf({ cookieName }: Pick<VisitRequest, "cookieName">, kind: CookieKind): string {

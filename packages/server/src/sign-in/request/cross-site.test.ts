@@ -61,6 +61,7 @@ test("a page over https is this host's own behind a proxy that speaks http, and 
     origin: from,
     address: null,
     cookieName,
+    path: "/",
     headers: headersOf(null, origin, "cookie"),
   });
   const isFromElsewhere = (from: VisitRequest) => isCrossSite(from, presentedToken(from));

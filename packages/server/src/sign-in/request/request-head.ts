@@ -16,4 +16,6 @@ export interface VisitRequest extends RequestHead {
   readonly cookieName: string;
   /** The address from which it came; null if the host does not tell it. */
   readonly address: string | null;
+  /** Without the query. */
+  readonly path: string;
 }

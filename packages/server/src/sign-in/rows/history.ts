@@ -158,7 +158,7 @@ export async function listInvalidations(
   return rows.map(({ owner, signin, kind, version }) => ({
     owner,
     id: signin,
-    revision: kind === "proved" ? Number(version) : Infinity,
+    revision: kind === "proved" || kind === "bound" ? Number(version) : Infinity,
   }));
 }
 

@@ -1,6 +1,8 @@
 import { sql, type Kysely } from "kysely";
+import type { DeviceBinding } from "../token/device-binding.ts";
 import type { RotationState } from "../token/rotation.ts";
 import { bytes } from "../../postgres/values.ts";
+import { bindingToBytes } from "./binding-bytes.ts";
 import { rotationToBytes } from "./rotation-bytes.ts";
 import { liveValues, sharedValues, signInFromRow, signInSelection, timeOf } from "./row.ts";
 import type { ChainedSignIn } from "./stored-sign-in.ts";
@@ -121,6 +123,24 @@ export async function updateRotation(
     .where("owner_id", "=", owner)
     .where("id", "=", id)
     .where("revision", "=", rotation.revision - 1)
+    .returning("revision")
+    .execute();
+  return rows.length === 1;
+}
+
+/** Writes a device binding in place of `before`. False when another write came first, or when the sign-in has ended. */
+export async function updateBinding(
+  db: Kysely<SignInTables>,
+  { owner, id }: SignInKey,
+  before: DeviceBinding,
+  after: DeviceBinding,
+): Promise<boolean> {
+  const rows = await db
+    .updateTable("sign_in")
+    .set({ binding: bytes(bindingToBytes(after)) })
+    .where("owner_id", "=", owner)
+    .where("id", "=", id)
+    .where(sql<boolean>`binding = ${bytes(bindingToBytes(before))}`)
     .returning("revision")
     .execute();
   return rows.length === 1;

@@ -42,6 +42,7 @@ async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<
       ${signInColumns},
       ends_at timestamptz not null,
       csrf bytea not null,
+      binding bytea,
       revision integer not null,
       epoch integer not null,
       sweep_bucket timestamptz not null,

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
+import { bindingFromBytes, bindingToBytes } from "./binding-bytes.ts";
 import { rotationFromBytes, rotationToBytes } from "./rotation-bytes.ts";
 import type { ChainedSignIn } from "./stored-sign-in.ts";
 
@@ -19,6 +20,7 @@ export const signInSelection = [
   ms("last_used_at"),
   ms("ends_at"),
   sql<string>`encode(csrf, 'hex')`.as("csrfbytes"),
+  sql<string | null>`encode(binding, 'hex')`.as("bindingbytes"),
   sql<string>`encode(rotation, 'hex')`.as("rotationbytes"),
   "epoch",
   "entry",
@@ -38,6 +40,7 @@ export interface SignInRow {
   readonly lastusedatms: string;
   readonly endsatms: string;
   readonly csrfbytes: string;
+  readonly bindingbytes: string | null;
   readonly rotationbytes: string;
   readonly epoch: number;
   readonly entry: number;
@@ -66,6 +69,7 @@ export function signInFromRow(row: SignInRow): ChainedSignIn {
     lastUsedMs: Number(row.lastusedatms),
     endsMs: Number(row.endsatms),
     csrf: Buffer.from(row.csrfbytes, "hex").toString("base64url"),
+    binding: row.bindingbytes === null ? null : bindingFromBytes(Buffer.from(row.bindingbytes, "hex")),
     rotation: rotationFromBytes(Buffer.from(row.rotationbytes, "hex")),
     epoch: Number(row.epoch),
     lastEntry: Number(row.entry),
@@ -92,10 +96,11 @@ export function sharedValues(signIn: ChainedSignIn) {
 }
 
 /** The values of the columns that only a live sign-in has and that its owner's use changes. */
-export function liveValues({ endsMs, rotation, csrf, epoch }: ChainedSignIn) {
+export function liveValues({ endsMs, rotation, csrf, binding, epoch }: ChainedSignIn) {
   return {
     ends_at: timeOf(endsMs),
     csrf: bytes(Buffer.from(csrf, "base64url")),
+    binding: binding && bytes(bindingToBytes(binding)),
     revision: rotation.revision,
     epoch,
   };

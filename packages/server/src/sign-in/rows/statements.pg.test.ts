@@ -5,6 +5,7 @@ import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
 import { isHot, violations } from "../../testing/statements/statement-rules.ts";
 import { storedKey } from "../hand-off/asking-key.ts";
+import { challengeOf } from "../token/device-binding.ts";
 import { GRACE_MS, OVERLAP_MS } from "../token/rotation.ts";
 import { lifetimeOf } from "../lifetime.ts";
 
@@ -49,7 +50,10 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
     await signIn(node, owner, { current: one.signIn });
     await signIn(node, `${owner}, too`, { current: one.signIn });
     for (let count = 0; count < 3; count += 1) await signIn(node, owner);
-    const { publicId } = (await signIn(node, owner)).signIn;
+    const { signIn: bound } = await signIn(node, owner);
+    const { publicId } = bound;
+    const binding = (await node.bindDevice(bound, Buffer.alloc(64, 1).toString("base64url")))!;
+    await node.renewDevice(bound, challengeOf(binding, publicId, nowMs));
     const change = { text: "1", change: "7d3c0f6e-1f7c-4c55-9a4a-5f7f0ad1f0e1" };
     for (const place of [null, publicId].map((id) => ({ owner, signIn: id, key: "theme" }))) {
       await node.readData(place);

@@ -1,3 +1,4 @@
+import type { DeviceBinding } from "../token/device-binding.ts";
 import type { RotationState } from "../token/rotation.ts";
 
 /** A live sign-in as it is stored. Times are in milliseconds since 1970. */
@@ -17,6 +18,8 @@ export interface StoredSignIn {
   /** Base64url. */
   readonly csrf: string;
   readonly rotation: RotationState;
+  /** Null if it is bound to no device. */
+  readonly binding: DeviceBinding | null;
   /** How often the sign-ins of everybody had been ended when this one began. */
   readonly epoch: number;
 }

@@ -16,7 +16,7 @@ export type EndReason =
   | "code_reused";
 
 /** What happened to a sign-in. */
-export type HistoryKind = "signed_in" | "handed_off" | "proved" | "signal" | EndReason;
+export type HistoryKind = "signed_in" | "handed_off" | "proved" | "bound" | "signal" | EndReason;
 
 interface SignInColumns {
   owner_id: string;
@@ -41,6 +41,8 @@ export interface SignInTable extends SignInColumns {
   ends_at: TimeColumn;
   /** The value that mutations send back. */
   csrf: BytesColumn;
+  /** The device that the sign-in is bound to: `binding-bytes.ts` says how. Null if it is bound to none. */
+  binding: ColumnType<never, RawBuilder<string> | null, RawBuilder<string> | null>;
   /** Raised by one with each change of `rotation`. */
   revision: number;
   /** How often the sign-ins of everybody had been ended when this one began. */

@@ -3,6 +3,7 @@ import { isCrossSite } from "../request/cross-site.ts";
 import { presentedToken, type PresentedToken } from "../request/presented-token.ts";
 import type { VisitRequest } from "../request/request-head.ts";
 import { withAnswerLimit } from "./answer-limit.ts";
+import { hasSkipped, provedUntilMs } from "./bound-request.ts";
 import { RequestVisit, type VisitParts } from "./request-visit.ts";
 import { sealedSignIn, type Sealing } from "./sealing.ts";
 import type { SignalDetector } from "./signal-detector.ts";
@@ -34,10 +35,21 @@ export function openVisit(
   const open = (signIn: LiveSignIn | null) =>
     new RequestVisit(options, { request, headers, presented, signIn, checkedMs });
   if (!presented) return open(null);
-  const opening = { options, request, presented, headers, checkedMs };
+  const opening = { options, request, presented, headers, checkedMs, needsDevice: options.bindsDevices };
   const found = presentedSignIn(opening);
   if (!options.signalDetector && !(found instanceof Promise)) return open(found);
   return judgedSignIn(opening, found).then(open);
+}
+
+/** The sign-in of a request's token, whatever the device has proved. Null if there is none. @throws {VisitError} */
+export async function openSignIn(
+  options: OpenOptions,
+  request: VisitRequest,
+  headers: VisitHeaders,
+): Promise<LiveSignIn | null> {
+  const presented = presentedToken(request);
+  if (!presented) return null;
+  return presentedSignIn({ options, request, presented, headers, checkedMs: options.now(), needsDevice: false });
 }
 
 /** A request with a token, on its way to its visit. */
@@ -47,6 +59,7 @@ interface Opening {
   readonly presented: PresentedToken;
   readonly headers: VisitHeaders;
   readonly checkedMs: number;
+  readonly needsDevice: boolean;
 }
 
 /** The sign-in, unless the application ends it because of this request. */
@@ -72,13 +85,21 @@ function presentedSignIn(opening: Opening): LiveSignIn | null | Promise<LiveSign
   return unlessUnavailable(asked, report).then((checked) => checkedSignIn(opening, checked));
 }
 
-function checkedSignIn({ options, presented, headers, checkedMs }: Opening, checked: CheckResult): LiveSignIn | null {
+function checkedSignIn(
+  { options, request, presented, headers, checkedMs, needsDevice }: Opening,
+  checked: CheckResult,
+): LiveSignIn | null {
   if (checked.kind === "superseded") throw new VisitError("superseded");
   if (checked.kind === "nobody") return null;
   const { keeper, sealing } = options;
   const { token, carrier } = presented;
   const { signIn, offer, revision } = checked;
-  if (offer || (sealing && carrier === "cookie")) {
+  if (needsDevice && provedUntilMs(request, signIn, checkedMs) === undefined) {
+    // The browser could not refresh the cookie. It is not signed out for that.
+    if (hasSkipped(request, signIn)) throw new VisitError("unavailable");
+    return null;
+  }
+  if (offer || (sealing && carrier === "cookie" && signIn.binding === null)) {
     // A browser that has a newer secret, or none, must not get this one: it would overwrite it.
     const { publicId } = signIn;
     headers.offer(

@@ -19,6 +19,7 @@ import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit, V
 import type { TokenCarrier, VisitHeaders } from "./visit-headers.ts";
 import { VisitError } from "./visit-error.ts";
 import { VisitHandOffs } from "./visit-hand-offs.ts";
+import { renewAtMs } from "./bound-request.ts";
 import { KeptData } from "./kept-data.ts";
 import { RequestVisitors } from "./request-visitors.ts";
 import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
@@ -32,6 +33,8 @@ export interface VisitParts {
   /** Undefined if the application hands nothing off. */
   readonly handOff: { readonly freshMs: number } | undefined;
   readonly endListeners: EndListeners;
+  /** Whether a sign-in that is bound to a device needs the device's short cookie. */
+  readonly bindsDevices: boolean;
   /** A coarse place; null if the application tells none. */
   readonly locate: (request: RequestHead) => string | null;
   /** Whether somebody who is not signed in can be a visitor. */
@@ -231,11 +234,22 @@ export class RequestVisit implements Visit<DataDefinitions> {
     });
   }
 
-  /** Calls the listener once, when the sign-in ends. Gives a function that forgets the listener. */
-  onEnd(listener: () => void): () => void {
+  /**
+   * Calls the listener once, when the sign-in ends, or with `renew` when the short cookie of the device has been good for as
+   * long as it is. Gives a function that forgets the listener.
+   */
+  onEnd(listener: (why?: "renew") => void): () => void {
+    const { endListeners, bindsDevices, now } = this.#parts;
     const held = this.#held;
     if (!held) throw new VisitError("signed_out");
-    return this.#parts.endListeners.onEnd(held, this.#checkedMs, listener);
+    const forget = endListeners.onEnd(held, this.#checkedMs, () => listener());
+    const renewMs = bindsDevices ? renewAtMs(this.#request, held, this.#checkedMs) : Infinity;
+    if (renewMs === Infinity) return forget;
+    const timer = setTimeout(() => listener("renew"), Math.max(0, renewMs - now())).unref();
+    return () => {
+      clearTimeout(timer);
+      forget();
+    };
   }
 
   /** Ends the guest, whose session has ended. Nobody waits for it: the guest is told at their next request. */

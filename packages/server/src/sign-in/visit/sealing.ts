@@ -19,5 +19,10 @@ export function sealedSignIn(
 ): { readonly signIn: LiveSignIn; readonly sealedMs: number } | undefined {
   const [value, ...others] = cookieValues(request, "seal");
   const opened = value === undefined || others.length > 0 ? undefined : seal.open(value, token, nowMs);
-  return opened && { signIn: { ...opened.facts, owner: token.owner, tokenId: token.id }, sealedMs: opened.sealedMs };
+  return (
+    opened && {
+      signIn: { ...opened.facts, owner: token.owner, tokenId: token.id, binding: null },
+      sealedMs: opened.sealedMs,
+    }
+  );
 }

@@ -14,7 +14,7 @@ function maxAgeMs(afterMs: number): number {
   const headers: ResponseHead = { status: 200, get: () => null, set() {}, append: (_, value) => (cookie = value) };
   const request = { cookieName: "__Host-sign-in" };
   const now = () => provedMs + afterMs;
-  const write = createTokenWriter({ absoluteMs: 30 * DAY_MS, sealing: undefined, now });
+  const write = createTokenWriter({ absoluteMs: 30 * DAY_MS, sealing: undefined, bindingPath: undefined, now });
   write(request, headers, { carrier: "cookie", token, signIn: { provedMs } as LiveSignIn, isHeld: false });
   return Number(/Max-Age=(\d+)/.exec(cookie)?.[1]) * 1_000;
 }

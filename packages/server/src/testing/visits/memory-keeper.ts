@@ -7,9 +7,11 @@ import type {
   EndReason,
   LiveSignIn,
   NewSignIn,
+  RenewResult,
   SignInKeeper,
   StoredDatum,
 } from "../../sign-in/keeper/sign-in-keeper.ts";
+import { challengeNumber, createBinding, type DeviceBinding } from "../../sign-in/token/device-binding.ts";
 import { createRotation, judgeToken, type RotationState } from "../../sign-in/token/rotation.ts";
 import { base64url, ID_BYTES, type Token } from "../../sign-in/token/token.ts";
 
@@ -96,6 +98,7 @@ export class MemoryKeeper implements SignInKeeper {
       sinceMs: nowMs,
       ...times,
       csrf,
+      binding: null,
     };
     const row: Row = again ?? { id, signIn: made, rotation, ended: null };
     if (again) {
@@ -154,6 +157,27 @@ export class MemoryKeeper implements SignInKeeper {
   extend(publicId: string, endsMs: number): void {
     const row = this.#rows.find(({ signIn }) => signIn.publicId === publicId)!;
     row.signIn = { ...row.signIn, endsMs };
+  }
+
+  async bindDevice({ publicId }: LiveSignIn, key: string): Promise<DeviceBinding | null> {
+    await this.gate();
+    const row = this.#rows.find(({ signIn }) => signIn.publicId === publicId);
+    if (!row || !this.#isLive(row)) return null;
+    const binding = row.signIn.binding ?? createBinding(key, this.#options.now());
+    row.signIn = { ...row.signIn, binding };
+    return binding.key === key ? binding : null;
+  }
+
+  async renewDevice({ publicId }: LiveSignIn, challenge: string | null): Promise<RenewResult> {
+    await this.gate();
+    const row = this.#rows.find(({ signIn }) => signIn.publicId === publicId);
+    const binding = row?.signIn.binding;
+    if (!row || !binding || !this.#isLive(row)) return { kind: "unbound" };
+    const number = challenge === null ? undefined : challengeNumber(binding, publicId, challenge, this.#options.now());
+    if (number === undefined) return { kind: "unproved", binding };
+    const next = number < binding.number ? binding : { ...binding, number: number + 1 };
+    row.signIn = { ...row.signIn, binding: next };
+    return { kind: "proved", binding: next };
   }
 
   async readData(place: DataPlace): Promise<StoredDatum> {

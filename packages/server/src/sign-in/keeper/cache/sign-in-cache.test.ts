@@ -42,6 +42,7 @@ const signIn: fc.Arbitrary<StoredSignIn> = fc.record({
   endsMs: time,
   csrf: bytes(16),
   rotation,
+  binding: maybe(fc.record({ key: bytes(64), secret: bytes(32), number: fc.nat(2 ** 31), boundMs: time })),
   epoch: fc.nat(1_000),
 });
 
@@ -77,6 +78,7 @@ const ada = (): StoredSignIn => ({
   provedMs: Date.now(),
   lastUsedMs: Date.now(),
   endsMs: Date.now(),
+  binding: null,
   csrf: randomBytes(16).toString("base64url"),
   rotation: created,
   epoch: 0,

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { BINDING_BYTES, bindingFromBytes, bindingToBytes } from "../../rows/binding-bytes.ts";
 import { rotationFromBytes, rotationToBytes } from "../../rows/rotation-bytes.ts";
 import type { StoredSignIn } from "../../rows/stored-sign-in.ts";
 import { bytesOfUuid, uuidOf } from "../public-id.ts";
@@ -71,15 +72,22 @@ const times = ["sinceMs", "provedMs", "lastUsedMs", "endsMs"] as const;
 const REVISION_AT = 0;
 const HEAD_BYTES = 8 + (times.length + 1) * TIME_BYTES + CSRF_BYTES;
 
-/** Head: two numbers, the times, the value for mutations. Then five texts, each after its length. Then the rotation. */
-function pack({ rotation, ...signIn }: StoredSignIn, readMs: number): string {
+/**
+ * Head: two numbers, the times, the value for mutations. Then five texts, each after its length. Then a byte of flags,
+ * the device binding if there is one, and the rotation.
+ */
+function pack({ rotation, binding, ...signIn }: StoredSignIn, readMs: number): string {
   const { owner, device, place, factors, guestSession } = signIn;
   const texts = [owner, device, place ?? "", factors.join(SEPARATOR), guestSession ?? ""];
   const sizes = texts.map((text) => Buffer.byteLength(text));
   // These two decide only about tokens for which the row is asked anyway.
   const rotationBytes = rotationToBytes({ ...rotation, nextHash: "", replacedHash: null });
   const bytes = Buffer.allocUnsafe(
-    HEAD_BYTES + sizes.reduce((sum, size) => sum + 2 + size, 0) + 1 + rotationBytes.length,
+    HEAD_BYTES +
+      sizes.reduce((sum, size) => sum + 2 + size, 0) +
+      1 +
+      (binding ? BINDING_BYTES : 0) +
+      rotationBytes.length,
   );
   let at = bytes.writeUInt32BE(rotation.revision, REVISION_AT);
   at = bytes.writeUInt32BE(signIn.epoch, at);
@@ -90,7 +98,8 @@ function pack({ rotation, ...signIn }: StoredSignIn, readMs: number): string {
     at = bytes.writeUInt16BE(sizes[index]!, at);
     at += bytes.write(text, at);
   }
-  at = bytes.writeUInt8(place === null ? 0 : 1, at);
+  at = bytes.writeUInt8((place === null ? 0 : HAS_PLACE) | (binding === null ? 0 : HAS_BINDING), at);
+  if (binding) at += bindingToBytes(binding).copy(bytes, at);
   rotationBytes.copy(bytes, at);
   return bytes.toString("latin1");
 }
@@ -120,11 +129,14 @@ function unpack(idBytes: string, text: string): CachedSignIn {
   const place = next();
   const factors = next();
   const guestSession = next();
+  const flags = bytes[at]!;
+  const bindingAt = at + 1;
+  const hasBinding = (flags & HAS_BINDING) !== 0;
   const signIn = {
     owner,
     id: uuidOf(idBytes),
     device,
-    place: bytes[at] === 1 ? place : null,
+    place: (flags & HAS_PLACE) === 0 ? null : place,
     factors: factors === "" ? [] : factors.split(SEPARATOR),
     guestSession: guestSession === "" ? null : guestSession,
     sinceMs,
@@ -132,11 +144,15 @@ function unpack(idBytes: string, text: string): CachedSignIn {
     lastUsedMs,
     endsMs,
     csrf,
-    rotation: rotationFromBytes(bytes, at + 1),
+    binding: hasBinding ? bindingFromBytes(bytes, bindingAt) : null,
+    rotation: rotationFromBytes(bytes, bindingAt + (hasBinding ? BINDING_BYTES : 0)),
     epoch,
   };
   return { signIn, readMs };
 }
+
+const HAS_PLACE = 1;
+const HAS_BINDING = 2;
 
 /** Separates factors. A factor is a word of the application's code. */
 const SEPARATOR = "\u001f";
