@@ -32,19 +32,23 @@ export const signInMutants: readonly Mutant[] = [
   ),
   one(
     "count the generations from one off",
-    "if (behind === 1) return judgePrevious",
-    "if (behind === 2) return judgePrevious",
+    "return behind === 1 ? judgePrevious",
+    "return behind === 2 ? judgePrevious",
   ),
   one(
     "end the sign-in for a forged secret of an old generation",
     "  const isReplaced = row.replacedHash",
     '  if (behind > 0) return { kind: "reused" };\n  const isReplaced = row.replacedHash',
   ),
-  one("take the next generation at its word", "if (isHash(row.nextHash, token.secret)) return", "return"),
+  one(
+    "take the next generation at its word",
+    "if (isHash(behind === -1 ? row.nextHash : row.hash, secret) && isKnown) {",
+    "if (isKnown && (behind === -1 || isHash(row.hash, secret))) {",
+  ),
   one(
     "take an old secret for a forged one",
-    '      return { kind: "reused" };\n    }\n  }\n  const isReplaced',
-    "    }\n  }\n  const isReplaced",
+    'judgePrevious(row, token, secret, nowMs, options) : { kind: "reused" };',
+    'judgePrevious(row, token, secret, nowMs, options) : { kind: "nobody" };',
   ),
   one(
     "offer a secret again as long as requests hang",
