@@ -41,8 +41,8 @@ test("S20: every column that the migrations make has a place in the move of a vi
   expect(await columnsInDatabase()).toEqual(Object.fromEntries(moved));
 });
 
-describe("S20: what a visitor began is the owner's", () => {
-  test("at the step where it was, with every field, draft and entry, and the chain verifies", async () => {
+describe("what a visitor began is the owner's", () => {
+  test("S20: at the step where it was, with every field, draft and entry, and the chain verifies", async () => {
     const visitor = visitorNamed("one");
     const stranger = new TestClient(node, visitor, "Phone");
     const { session, review } = await stranger.untilReview();
@@ -66,7 +66,7 @@ describe("S20: what a visitor began is the owner's", () => {
     expect((await verify(db)).broken).toBeNull();
   });
 
-  test("a second time nothing moves, and nobody else gets it", async () => {
+  test("S20: a second time nothing moves, and nobody else gets it", async () => {
     const visitor = visitorNamed("two");
     const { session } = await new TestClient(node, visitor).untilReview();
     expect(await adoptSessions(node, visitor, "bob")).toMatchObject([{ sessions: [{ id: session }] }]);
@@ -75,7 +75,7 @@ describe("S20: what a visitor began is the owner's", () => {
     expect(await new TestClient(node, "eve").read(session)).toBeNull();
   });
 
-  test("two visitors on two devices come together, and an owner's session keeps its id", async () => {
+  test("S20: two visitors on two devices come together, and an owner's session keeps its id", async () => {
     const owner = new TestClient(node, "cy");
     const kept = await owner.untilReview();
     const ids = [kept.session];
@@ -92,7 +92,7 @@ describe("S20: what a visitor began is the owner's", () => {
     expect((await verify(db)).broken).toBeNull();
   });
 
-  test("all fifty stay at a limit of five, and new ones are refused until there is room", async () => {
+  test("S20: all fifty stay at a limit of five, and new ones are refused until there is room", async () => {
     const visitor = visitorNamed("fifty");
     const stranger = new TestClient(node, visitor);
     const ids = Array.from({ length: 50 }, () => uuidv7());
@@ -111,7 +111,7 @@ describe("S20: what a visitor began is the owner's", () => {
     expect(await dan.one(start(uuidv7(), "notes"))).toEqual(accepted(1));
   });
 
-  test("whatever the visitor sends meanwhile is the visitor's before it or is told to sign in, and counts once", async () => {
+  test("S20: whatever the visitor sends meanwhile is the visitor's before it or is told to sign in, and counts once", async () => {
     for (let round = 0; round < 3; round += 1) {
       const visitor = visitorNamed(`racing ${round}`);
       const owner = `racer ${round}`;
@@ -144,7 +144,7 @@ describe("S20: what a visitor began is the owner's", () => {
     expect((await verify(db)).broken).toBeNull();
   });
 
-  test("the visitor's streams end, and the owner's show it", async () => {
+  test("S20: the visitor's streams end, and the owner's show it", async () => {
     const visitor = visitorNamed("streams");
     const stranger = new TestClient(node, visitor);
     const session = uuidv7();

@@ -129,7 +129,7 @@ describe("the secret of a visitor", () => {
   });
 });
 
-describe("S20: a sign-in adopts", () => {
+describe("a sign-in adopts", () => {
   test("S20: the visitors of the page and of the cookie, and the browser's cookie goes", async () => {
     const [device, secret] = [browser(), newSecret()];
     await device.post("/keep");

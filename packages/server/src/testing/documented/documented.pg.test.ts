@@ -5,6 +5,7 @@ import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { createSessions } from "../../index.ts";
+import type { Visit } from "../../sign-in/index.ts";
 import { createLedger, ledgerOf, start, submit, TestClient, type Context } from "../bank.ts";
 import { sendMails, served, type Mail } from "./outbox.ts";
 import { freshDatabase } from "../postgres.ts";
@@ -16,11 +17,14 @@ vi.stubEnv("DATABASE_URL", url);
 const { appRouter, pool, sessions } = await import("./router.ts");
 const { app, signIns } = await import("./sign-ins.ts");
 const { addToCart, signIns: signInsWithData } = await import("./cart.ts");
+const visiting = await import("./visitors.ts");
 await createLedger(pool);
 afterAll(async () => {
   await sessions.close();
   await signIns.close();
   await signInsWithData.close();
+  await visiting.sessions.close();
+  await visiting.signIns.close();
   await pool.end();
 });
 
@@ -102,4 +106,21 @@ test("what the page on effects shows sends one mail for a completed transfer, an
   // The mail is sent twice with the same id. The receiver recognizes it by the id.
   const mail = { id: "1", owner: "grace", subject: "You have sent money to Grace." };
   expect(send.mock.calls).toEqual([[mail], [mail]]);
+});
+
+test("S20: what the page on visitors shows lets somebody begin before the sign-in", async () => {
+  await visiting.signIns.migrate();
+  const headers = { "sign-in-visitor": "A".repeat(43) };
+  const post = (work: (visit: Visit) => Promise<object>) =>
+    visiting.signIns.fetch(new Request("https://bank.example", { method: "POST", headers }), async (visit) =>
+      Response.json(await work(visit)),
+    );
+  const id = uuidv7();
+  const push = { protocol: PROTOCOL_VERSION, device: { id: uuidv7(), name: "Phone" }, commands: [start(id)] };
+  await post((visit) => visiting.sessions.router.createCaller({ visit }).push(push));
+  const read = post(async (visit) => {
+    await visit.signInAs("ada", { factors: ["password"] });
+    return visiting.sessions.router.createCaller({ visit }).read({ session: id });
+  });
+  expect(await (await read).json()).toMatchObject({ session: { id, status: "active", revision: 2 } });
 });
