@@ -34,6 +34,11 @@ test.each<readonly [option: string, value: string, given: object]>([
   expect(check).toThrow(new RegExp(`^configuration_invalid: \`${escaped(option)}\` .*${escaped(value)}\\.$`));
 });
 
+test("an option that does not exist is named, so that a misspelt one is found", () => {
+  const check = () => checkedOptions({ database, expire: "aal2" } as SignInsOptions);
+  expect(check).toThrow('configuration_invalid: `createSignIns` has no option "expire".');
+});
+
 test("`expires` is refused by its name", () => {
   expect(() => checkedOptions({ database, expires: "aal4" as never })).toThrow(/configuration_invalid: `expires`/);
 });

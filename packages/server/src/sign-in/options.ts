@@ -111,6 +111,33 @@ const MAX_PLACE = 100;
 const MAX_TRUST_MS = 300_000;
 const MAX_LEASE_MS = 300_000;
 
+const known: Readonly<Record<keyof SignInsOptions, true>> = {
+  database: true,
+  databaseKind: true,
+  schema: true,
+  prepare: true,
+  bus: true,
+  expires: true,
+  rotate: true,
+  atMost: true,
+  revoke: true,
+  leaseMs: true,
+  cacheBytes: true,
+  sweeps: true,
+  data: true,
+  seal: true,
+  visitors: true,
+  locate: true,
+  signal: true,
+  handOff: true,
+  deviceBinding: true,
+  cookieName: true,
+  origins: true,
+  trustProxy: true,
+  now: true,
+  onError: true,
+};
+
 /** The options with their defaults. */
 export interface CheckedOptions extends CheckedHandOff {
   /** The path of the endpoints that bind sign-ins to devices; undefined if none is bound. */
@@ -138,6 +165,7 @@ export interface CheckedOptions extends CheckedHandOff {
 
 /** @throws {SessionsError} `configuration_invalid`, which names the option and its value. */
 export function checkedOptions(options: SignInsOptions): CheckedOptions {
+  requireKnown(options);
   const { schema = "sessions", leaseMs = 10_000, cacheBytes = 32 * 1024 * 1024, trustProxy = false } = options;
   const { cookieName = "sign-in", visitors = false } = options;
   const { atMost = { perOwner: 100, beyond: "end-oldest" }, rotate = "1d", origins = [] } = options;
@@ -246,6 +274,13 @@ function decisionOf(
     }
     return "note";
   };
+}
+
+/** A misspelt option would be an option that has its default. */
+function requireKnown(options: object): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (unknown === undefined) return;
+  throw new SessionsError("configuration_invalid", `\`createSignIns\` has no option ${shown(unknown)}.`);
 }
 
 function requireWhole(name: string, value: unknown, least: number, most: number): void {

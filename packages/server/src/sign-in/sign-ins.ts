@@ -1,7 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { SessionsError, type AssuranceLevel, type DataDefinitions } from "@sessions/core/internal";
-import { expressMiddleware, type ExpressMiddleware } from "./adapters/express.ts";
-import { fastifyPlugin, type FastifyPlugin } from "./adapters/fastify.ts";
+import {
+  expressErrorMiddleware,
+  expressMiddleware,
+  type ExpressErrorMiddleware,
+  type ExpressMiddleware,
+} from "./adapters/express.ts";
+import {
+  fastifyErrorHandler,
+  fastifyPlugin,
+  type FastifyErrorHandler,
+  type FastifyPlugin,
+} from "./adapters/fastify.ts";
+import { refuse } from "./adapters/node.ts";
 import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
 import type { Adoption } from "../postgres/adoption.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -45,10 +56,22 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
    * if (!visit) return;
    */
   node(req: IncomingMessage, res: ServerResponse): Promise<Visit<Data> | null>;
-  /** A middleware of Express 5, which sets `req.visit`: `app.use(signIns.express())`. */
+  /**
+   * Answers a request that a visit refused in a route of plain Node, by `requireFresh` for example. False if the error is
+   * no {@link VisitError}, or the answer has begun.
+   *
+   * @example
+   * answer(req, res).catch((error) => signIns.refuse(res, error) || fail(res, error));
+   */
+  refuse(res: ServerResponse, error: unknown): boolean;
+  /** A middleware of Express 5, which sets `req.visit`: `app.use(signIns.express())`, after tRPC. */
   express(): ExpressMiddleware;
-  /** A plugin of Fastify 5, which sets `request.visit`: `await app.register(signIns.fastify())`. */
+  /** Answers a request that a visit refused in a route of Express: `app.use(signIns.expressErrors())`, after the routes. */
+  expressErrors(): ExpressErrorMiddleware;
+  /** A plugin of Fastify 5, which sets `request.visit`: `await app.register(signIns.fastify())`, after tRPC. */
   fastify(): FastifyPlugin;
+  /** Answers a request that a visit refused in a route of Fastify: `app.setErrorHandler(signIns.fastifyErrors())`. */
+  fastifyErrors(): FastifyErrorHandler;
   /**
    * Answers a request of `fetch`, as Hono and Next.js route handlers have it.
    *
@@ -57,12 +80,20 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
    */
   fetch(request: Request, respond: (visit: Visit<Data>) => Response | Promise<Response>): Promise<Response>;
   /**
+   * Answers a request of `fetch` to tRPC. tRPC also answers a request that is refused, in its own form.
+   *
+   * @example
+   * const handle = (req: Request) =>
+   *   signIns.trpc(req, () => fetchRequestHandler({ req, router, endpoint: "/trpc", createContext: signIns.context }));
+   */
+  trpc(request: Request, respond: () => Response | Promise<Response>): Promise<Response>;
+  /**
    * Who is signed in, from the headers of a request alone, for a server component. It can set no cookie.
    *
    * @throws {VisitError} `superseded`, or `unavailable`.
    */
   read(headers: RequestHeaders): Promise<ReadOnlyVisit<Data>>;
-  /** `createContext` of tRPC's adapters for Node, Express and Fastify; inside `fetch`, of the fetch adapter too. */
+  /** `createContext` of tRPC's adapters for Node, Express and Fastify; inside `trpc` and `fetch`, of the fetch adapter too. */
   context(options: ContextOptions): Promise<{ readonly visit: Visit<Data> }>;
   /**
    * `identify` of `createSessions`, for a context that has a `visit`: who is signed in, else the visitor.
@@ -117,9 +148,13 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
   let adoptsSessions = false;
   return {
     node: (req, res) => visits.answeringNode(req, res),
+    refuse,
     express: () => expressMiddleware((req, res) => visits.answeringNode(req, res)),
+    expressErrors: () => expressErrorMiddleware,
     fastify: () => fastifyPlugin((req, res) => visits.ofFastify(req, res)),
+    fastifyErrors: () => fastifyErrorHandler,
     fetch: (request, respond) => visits.ofFetch(request, respond),
+    trpc: (request, respond) => visits.ofTRPC(request, respond),
     read: (headers) => visits.ofHeaders(headers),
     context: async ({ req, res }) => ({ visit: await contextVisit(visits, req, res) }),
     identify: (context) => {
@@ -188,7 +223,7 @@ async function contextVisit(
   const opened = visits.opened(request);
   if (opened) return opened;
   if (response === undefined || request instanceof Request) {
-    const detail = "`signIns.context` needs a request of Node. In a fetch handler, call it inside `signIns.fetch`.";
+    const detail = "`signIns.context` needs a request of Node. In a fetch handler, call it inside `signIns.trpc`.";
     throw new SessionsError("configuration_invalid", detail);
   }
   try {

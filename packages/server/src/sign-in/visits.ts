@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { fetchRequest, refusedResponse, respondWith } from "./adapters/fetch.ts";
+import { fetchRequest, respondWith } from "./adapters/fetch.ts";
 import { addOnSend, NodeRequest, refuse, sendAnswer } from "./adapters/node.ts";
 import { originOf, type RequestOptions } from "./adapters/origin.ts";
 import { cookieNameOf } from "./request/cookies.ts";
@@ -66,7 +66,7 @@ export class Visits {
       return opening instanceof Promise ? await opening : opening;
     } catch (error) {
       if (!(error instanceof VisitError)) throw error;
-      refuse(res, error);
+      refuse(res, error); // False if the answer has begun: then nothing can be told.
       return null;
     }
   }
@@ -87,9 +87,23 @@ export class Visits {
       return respondWith(await respond(visit), visitHeaders);
     } catch (error) {
       // A change before it may have committed.
-      if (error instanceof VisitError) return respondWith(refusedResponse(error), visitHeaders);
+      if (error instanceof VisitError) return respondWith(error.getResponse(), visitHeaders);
       throw error;
     }
+  }
+
+  /** Like `ofFetch`. But `respond` answers a refused request too: tRPC does so when it asks for the context. */
+  async ofTRPC(request: Request, respond: () => Response | Promise<Response>): Promise<Response> {
+    if (this.#opened.get(request)) return respond();
+    const visitRequest = fetchRequest(request, this.#options);
+    const visitHeaders = this.#headersFor(visitRequest);
+    try {
+      await this.#once(request, () => openVisit(this.#options, visitRequest, visitHeaders));
+    } catch (error) {
+      if (!(error instanceof VisitError)) throw error;
+      visitHeaders.refuse(error);
+    }
+    return respondWith(await respond(), visitHeaders);
   }
 
   /** A visit that can set no cookie, of a request that changes nothing. */

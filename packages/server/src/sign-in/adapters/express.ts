@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Visit } from "../visit/visit.ts";
+import { refuse } from "./node.ts";
 
 declare global {
   // The types of Express are merged with this namespace. It needs no import of them.
@@ -17,6 +18,19 @@ export type ExpressMiddleware = (
   res: ServerResponse,
   next: (error?: unknown) => void,
 ) => void;
+
+/** A middleware of Express 5 for errors. */
+export type ExpressErrorMiddleware = (
+  error: unknown,
+  req: IncomingMessage,
+  res: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/** Answers a request that a visit refuses in a route, and leaves other errors to the application. */
+export const expressErrorMiddleware: ExpressErrorMiddleware = (error, _req, res, next) => {
+  if (!refuse(res, error)) next(error);
+};
 
 /** Sets `req.visit`. A request that is refused is answered, and goes no further. */
 export function expressMiddleware(

@@ -20,10 +20,24 @@ interface FastifyInstance {
   addHook(name: "onRequest", hook: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): unknown;
 }
 
+/** An error handler of Fastify 5. */
+export type FastifyErrorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/** Answers a request that a visit refuses in a route, and leaves other errors to the handler around it. */
+export const fastifyErrorHandler: FastifyErrorHandler = (error, _request, reply) => answerRefused(error, reply);
+
+function answerRefused(error: unknown, reply: FastifyReply): unknown {
+  if (!(error instanceof VisitError)) throw error;
+  const { status, headers, body } = refusalOf(error);
+  reply.code(status);
+  reply.headers(headers);
+  return reply.send(body);
+}
+
 /** A plugin of Fastify 5. */
 export type FastifyPlugin = (instance: FastifyInstance) => Promise<void>;
 
-/** Sets `request.visit` for every route of the instance. A request that is refused reaches no route. */
+/** Sets `request.visit` for every route that is registered later. A request that is refused reaches none of them. */
 export function fastifyPlugin(
   open: (req: IncomingMessage, res: ServerResponse) => Promise<Visit | EndpointAnswer>,
 ): FastifyPlugin {
@@ -37,11 +51,7 @@ export function fastifyPlugin(
         reply.headers(opened.headers);
         return reply.send(opened.body);
       } catch (error) {
-        if (!(error instanceof VisitError)) throw error;
-        const { status, headers, body } = refusalOf(error);
-        reply.code(status);
-        reply.headers(headers);
-        return reply.send(body);
+        return answerRefused(error, reply);
       }
     });
   };

@@ -1,5 +1,4 @@
 import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
-import { refusalOf, type VisitError } from "../visit/visit-error.ts";
 import { cookieNameOf } from "../request/cookies.ts";
 import type { VisitRequest } from "../request/request-head.ts";
 import { forwardedAddress, originOf, type RequestOptions } from "./origin.ts";
@@ -37,11 +36,6 @@ export function respondWith(response: Response, visitHeaders: VisitHeaders): Res
   const changed = hasFixedHeaders(response) ? new Response(response.body, response) : response;
   for (const [change, name, value] of changes) changed.headers[change](name, value);
   return changed;
-}
-
-export function refusedResponse(error: VisitError): Response {
-  const { status, headers, body } = refusalOf(error);
-  return new Response(body, { status, headers });
 }
 
 /** Whether headers refuse a change, as those of `Response.redirect()` and of `fetch` do. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import onHeaders from "on-headers";
 import type { EndpointAnswer } from "../visit/binding-endpoint.ts";
 import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
-import { refusalOf, type VisitError } from "../visit/visit-error.ts";
+import { refusalOf, VisitError } from "../visit/visit-error.ts";
 import { cookieNameOf } from "../request/cookies.ts";
 import { isLoopback } from "../request/local-request.ts";
 import type { RequestHeaders, VisitRequest } from "../request/request-head.ts";
@@ -83,11 +83,12 @@ export function sendAnswer(res: ServerResponse, { status, headers, body }: Endpo
   res.end(body);
 }
 
-/** Answers a request that no visit came of. */
-export function refuse(res: ServerResponse, error: VisitError): void {
-  if (res.headersSent) return;
+/** Answers a refused request. False if the error refuses none, or the answer has begun. */
+export function refuse(res: ServerResponse, error: unknown): boolean {
+  if (!(error instanceof VisitError) || res.headersSent) return false;
   const { status, headers, body } = refusalOf(error);
   res.writeHead(status, headers).end(body);
+  return true;
 }
 
 class NodeResponseHead implements ResponseHead {

@@ -239,3 +239,31 @@ test("a request that does not fit its sign-in is decided about, and noted once a
   expect(await ownerIn({ "user-agent": laptop })).toBeNull();
   expect(world.keeper.live).toEqual([]);
 });
+
+test("an answer that read who is signed in is in no cache, unless the application says how long", async () => {
+  const world = createWorld();
+  const cookie = await world.signInAs("ada");
+  const answerOf = (respond: (visit: Visit) => Response) => world.signIns.fetch(world.requestOf(cookie), respond);
+  const told = await answerOf((visit) => Response.json({ owner: visit.owner }));
+  expect(told.headers.get("cache-control")).toBe("no-store");
+  expect((await answerOf(() => new Response("the same for all"))).headers.get("cache-control")).toBeNull();
+  const headers = { "cache-control": "private, max-age=60" };
+  const decided = await answerOf((visit) => Response.json({ owner: visit.owner }, { headers }));
+  expect(decided.headers.get("cache-control")).toBe("private, max-age=60");
+});
+
+test("`signInAs` without its options, or with a wrong one, names the option", async () => {
+  const world = createWorld();
+  const asked = async (options: unknown) => {
+    const answered = await world.signIns.fetch(world.requestOf(), (visit) =>
+      visit.signInAs("ada", options as { factors: string[] }).then(
+        () => new Response("signed in"),
+        (error: unknown) => new Response(String(error)),
+      ),
+    );
+    return answered.text();
+  };
+  expect(await asked(undefined)).toContain("context_invalid: `factors`");
+  expect(await asked(null)).toContain("context_invalid: `factors`");
+  expect(await asked({ factors, as: "header" })).toContain("context_invalid: `as`");
+});

@@ -64,7 +64,10 @@ test.each(changes)("every request for %s is judged by its site, its origin and i
         const own = isOwn(site, origin, credential);
         expect(answered.status !== 403, `${site} ${origin} ${credential}`).toBe(own);
         if (own) continue;
-        expect(await answered.json()).toEqual({ error: "cross_site" });
+        expect(await answered.json()).toMatchObject({
+          error: "cross_site",
+          message: expect.stringContaining("Origin"),
+        });
         expect(answered.headers.getSetCookie()).toEqual([]);
         expect(keeper.live).toEqual(before);
       }

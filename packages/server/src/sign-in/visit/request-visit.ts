@@ -13,7 +13,7 @@ import { deviceLabel } from "../request/device-label.ts";
 import type { PresentedToken } from "../request/presented-token.ts";
 import type { RequestHead, VisitRequest } from "../request/request-head.ts";
 import { GIVE_UP_MS, withAnswerLimit } from "./answer-limit.ts";
-import { checkSignInArguments } from "./sign-in-arguments.ts";
+import { checkedSignInArguments } from "./sign-in-arguments.ts";
 import type { EndListeners } from "./end-listeners.ts";
 import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit, VisitingGuest } from "./visit.ts";
 import type { TokenCarrier, VisitHeaders } from "./visit-headers.ts";
@@ -77,10 +77,12 @@ export class RequestVisit implements Visit<DataDefinitions> {
   }
 
   get owner(): string | null {
+    this.#headers.markRead();
     return this.#signIn?.owner ?? null;
   }
 
   get visitor(): string | null {
+    this.#headers.markRead();
     return this.#held ? null : (this.#visitors?.current ?? null);
   }
 
@@ -93,15 +95,18 @@ export class RequestVisit implements Visit<DataDefinitions> {
   }
 
   get signIn(): VisitedSignIn | null {
+    this.#headers.markRead();
     return this.#signIn && visitedSignIn(this.#signIn);
   }
 
   get guest(): VisitingGuest | null {
+    this.#headers.markRead();
     if (!this.#guest) return null;
     return { owner: this.#guest.owner, session: this.#guest.guestSession!, signIn: visitedSignIn(this.#guest) };
   }
 
   get csrf(): string | null {
+    this.#headers.markRead();
     return this.#held?.csrf ?? null;
   }
 
@@ -131,6 +136,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
   }
 
   get data(): KeptData {
+    this.#headers.markRead();
     return new KeptData({
       definitions: this.#parts.data,
       keeper: this.#parts.keeper,
@@ -147,6 +153,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
   }
 
   async list(page: SignInPageRequest = {}): Promise<SignInPage> {
+    this.#headers.markRead();
     const { rows, next } = await this.#ask(this.#parts.keeper.list(this.#required().owner, page));
     return { signIns: rows.map(visitedSignIn), next };
   }
@@ -175,14 +182,13 @@ export class RequestVisit implements Visit<DataDefinitions> {
 
   signInAs(owner: string, options: SignInAsOptions): Promise<SignedIn> {
     return this.#inTurn(async () => {
-      const { factors, device = deviceLabel(this.#request.headers), as } = options;
-      checkSignInArguments({ owner, factors, device });
+      // A caller without types may give none.
+      const { factors, device = deviceLabel(this.#request.headers), as }: Partial<SignInAsOptions> = options ?? {};
+      const checked = checkedSignInArguments({ owner, factors, device, as });
       this.#requireHeaders("`signInAs` was called");
       const place = this.#parts.locate(this.#request);
       const asked = this.#parts.keeper.begin({
-        owner,
-        factors,
-        device,
+        ...checked,
         place,
         current: this.#held,
         visitors: this.#visitors?.all ?? [],

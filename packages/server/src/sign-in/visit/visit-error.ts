@@ -19,7 +19,12 @@ interface Answer {
 }
 
 const answers: Readonly<Record<VisitErrorReason, Answer>> = {
-  cross_site: { code: "FORBIDDEN", status: 403, message: "Another site asked for a change." },
+  cross_site: {
+    code: "FORBIDDEN",
+    status: 403,
+    message:
+      "Another site may have asked for this change. A program that sends cookies also sends Origin: the origin of this server.",
+  },
   csrf_mismatch: {
     code: "FORBIDDEN",
     status: 403,
@@ -54,8 +59,8 @@ export interface AskedProof {
 }
 
 /**
- * Refuses a request. tRPC answers it by `code`, Express and Fastify by `status`, `statusCode` and `headers`. It never
- * holds a token.
+ * Refuses a request. tRPC answers it by itself, and so does Hono, which asks for `getResponse`. In Express use
+ * `signIns.expressErrors()`, in Fastify `signIns.fastifyErrors()`, in plain Node `signIns.refuse`. It never holds a token.
  */
 export class VisitError extends TRPCError {
   override readonly name = "TRPCError";
@@ -78,10 +83,16 @@ export class VisitError extends TRPCError {
     };
     this.asked = options.asked;
   }
+
+  /** The answer that the request gets outside of tRPC. */
+  getResponse(): Response {
+    const { status, headers, body } = refusalOf(this);
+    return new Response(body, { status, headers });
+  }
 }
 
-/** The answer to a request that no visit came of. */
-export function refusalOf({ reason, status, headers }: VisitError): {
+/** The answer to a refused request outside of tRPC. */
+export function refusalOf({ reason, message, asked, status, headers }: VisitError): {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -89,6 +100,6 @@ export function refusalOf({ reason, status, headers }: VisitError): {
   return {
     status,
     headers: { ...headers, "content-type": "application/json" },
-    body: JSON.stringify({ error: reason }),
+    body: JSON.stringify({ error: reason, message, asked }),
   };
 }

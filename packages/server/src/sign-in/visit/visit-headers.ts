@@ -42,6 +42,8 @@ export class VisitHeaders {
   #visitorSecret: string | null | undefined;
   #clears = false;
   #isPersonal = false;
+  #isRead = false;
+  #refusal: Readonly<Record<string, string>> = {};
   #isAway = false;
   #hasLeft = false;
 
@@ -86,6 +88,16 @@ export class VisitHeaders {
     this.#isPersonal = true;
   }
 
+  /** The body may be one person's: no cache may keep it, unless the application says how. */
+  markRead(): void {
+    this.#isRead = true;
+  }
+
+  /** No visit came of the request: the answer has the headers of the error. */
+  refuse({ headers }: { readonly headers: Readonly<Record<string, string>> }): void {
+    this.#refusal = headers;
+  }
+
   /** The database did not answer. A client that is refused for it asks again soon, and gets no cookie meanwhile. */
   markAway(): void {
     this.#isAway = true;
@@ -104,6 +116,8 @@ export class VisitHeaders {
     if (sent) this.#write(this.#request, headers, sent);
     if (this.#visitorSecret !== undefined) writeVisitor(this.#request, headers, this.#visitorSecret);
     if (sent || this.#visitorSecret !== undefined || this.#isPersonal) forbidStoring(headers);
+    else if (this.#isRead && headers.get("cache-control") === null) forbidStoring(headers);
+    for (const [name, value] of Object.entries(this.#refusal)) headers.set(name, value);
     // Not "cookies": they are those of all applications below the site's domain.
     if (this.#clears) headers.set("clear-site-data", '"cache", "storage"');
   }

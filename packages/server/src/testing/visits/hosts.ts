@@ -28,6 +28,7 @@ async function answer(visit: Visit, method: string, path: string, body: string):
   if (path === "/sign-out") return { ended: await visit.signOut() };
   if (path === "/keep") return { visitor: visit.owner ?? visit.keepVisitor() };
   if (path === "/sensitive") visit.requireFresh("5m");
+  if (path === "/secret") visit.requireLevel("aal2");
   return { method, owner: visit.owner };
 }
 
@@ -63,7 +64,7 @@ export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<Runnin
         }
         return res.end(JSON.stringify(answered));
       } catch (error) {
-        return res.writeHead(statusOf(error)).end();
+        return signIns.refuse(res, error) || res.writeHead(500).end();
       }
     };
     return listening(createServer((req, res) => void serve(req, res)));
@@ -79,16 +80,12 @@ export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<Runnin
       if (!res.headersSent) res.set(sentHeaders).cookie("theme", "dark");
       res.end(JSON.stringify(answered));
     });
-    app.use(((error, _req, res, next) => {
-      if (res.headersSent) next(error);
-      else res.status(statusOf(error)).end();
-    }) satisfies express.ErrorRequestHandler);
+    app.use(signIns.expressErrors());
     return listening(createServer(app));
   },
 
   fastify: async (signIns) => {
     const app = fastify({ forceCloseConnections: true });
-    await app.register(signIns.fastify());
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
     const trpcOptions: FastifyTRPCPluginOptions<HostRouter>["trpcOptions"] = {
@@ -96,6 +93,8 @@ export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<Runnin
       createContext: signIns.context,
     };
     await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions });
+    await app.register(signIns.fastify());
+    app.setErrorHandler(signIns.fastifyErrors());
     app.all("/*", async (request, reply) => {
       if (request.url === "/stream") {
         reply.hijack();
@@ -111,6 +110,16 @@ export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<Runnin
 
   hono: (signIns) => {
     const app = new Hono<{ Variables: { visit: Visit } }>();
+    app.all("/trpc/*", (c) =>
+      signIns.trpc(c.req.raw, () =>
+        fetchRequestHandler({
+          req: c.req.raw,
+          router: routerOf(signIns),
+          endpoint: "/trpc",
+          createContext: signIns.context,
+        }),
+      ),
+    );
     app.use(async (c, next) => {
       const response = await signIns.fetch(c.req.raw, async (visit) => {
         c.set("visit", visit);
@@ -120,14 +129,6 @@ export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<Runnin
       c.res = undefined;
       c.res = response;
     });
-    app.all("/trpc/*", (c) =>
-      fetchRequestHandler({
-        req: c.req.raw,
-        router: routerOf(signIns),
-        endpoint: "/trpc",
-        createContext: () => ({ visit: c.var.visit }),
-      }),
-    );
     app.all("/stream", (c) => {
       const later = async () => `[${JSON.stringify(await answer(c.var.visit, c.req.method, "/", ""))}`;
       return new Response(new ReadableStream({ pull: async (to) => (to.enqueue(await later()), to.close()) }), {
@@ -138,34 +139,27 @@ export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<Runnin
       const answered = await answer(c.var.visit, c.req.method, c.req.path, await c.req.text());
       return c.body(JSON.stringify(answered), 200, { ...sentHeaders, "set-cookie": "theme=dark" });
     });
-    app.onError((error, c) => c.body(null, statusOf(error) as 401));
     return listening(createAdaptorServer({ fetch: app.fetch }) as Server);
   },
 
   /** Route handlers, as those of Next.js. Its responses have headers that cannot be changed. */
   fetch: (signIns) => {
-    const handle = (request: Request) =>
-      signIns.fetch(request, async (visit) => {
-        const { pathname } = new URL(request.url);
-        if (pathname.startsWith("/trpc/")) {
-          return fetchRequestHandler({
-            req: request,
-            router: routerOf(signIns),
-            endpoint: "/trpc",
-            createContext: signIns.context,
-          });
-        }
+    const handle = (request: Request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname.startsWith("/trpc/")) {
+        const { context: createContext } = signIns;
+        return signIns.trpc(request, () =>
+          fetchRequestHandler({ req: request, router: routerOf(signIns), endpoint: "/trpc", createContext }),
+        );
+      }
+      return signIns.fetch(request, async (visit) => {
         const answered = await answer(visit, request.method, pathname, await request.text());
         return Response.json(answered, { headers: { ...sentHeaders, "set-cookie": "theme=dark" } });
       });
+    };
     return listening(createAdaptorServer({ fetch: handle }) as Server);
   },
 };
-
-function statusOf(error: unknown): number {
-  const status = typeof error === "object" && error !== null && "status" in error ? error.status : undefined;
-  return typeof status === "number" ? status : 500;
-}
 
 async function listening(server: Server): Promise<RunningHost> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
