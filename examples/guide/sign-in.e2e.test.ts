@@ -22,6 +22,19 @@ test.for(["node", "express", "fastify", "hono"])(
       device.csrf = ((await device.call("current")).data as { csrf: string }).csrf;
     }
     expect(JSON.parse((await phone.send("/account")).body)).toMatchObject({ owner: "ada" });
+    const account = await phone.send("/account");
+    expect(account.headers["cache-control"]).toBe("no-store");
+    const exported = await phone.send("/export");
+    expect([exported.status, JSON.parse(exported.body)]).toMatchObject([401, { asked: { level: "aal2" } }]);
+    // The page's own answer, and what tRPC's client understands.
+    const elsewhere = { "sec-fetch-site": "cross-site" };
+    expect((await phone.post("/sign-in", right, elsewhere)).body).toContain('"error":"cross_site"');
+    expect((await phone.call("signOut", {}, elsewhere)).code).toBe("FORBIDDEN");
+    for (const body of ["", "{", "null"]) {
+      const headers = { "content-type": "application/json", "sec-fetch-site": "same-origin" };
+      const { status } = await fetch(`${server.url}/sign-in`, { method: "POST", headers, body });
+      expect(status, body).toBeOneOf([400, 401]);
+    }
     expect((await phone.call("list")).data).toMatchObject({ signIns: [{}, {}] });
     expect((await phone.call("revokeOthers")).data).toEqual({ ended: 1 });
     expect((await laptop.send("/account")).status).toBe(401);
@@ -33,7 +46,7 @@ test.for(["node", "express", "fastify", "hono"])(
 
 test("as the page has it, Next.js signs a person in by a route handler, and shows them in a server component", async () => {
   vi.stubEnv("DATABASE_URL", databaseUrl);
-  const { POST } = await import("./sign-in/nextjs/app/sign-in/route.ts");
+  const { POST } = await import("./sign-in/nextjs/app/api/sign-in/route.ts");
   const { GET, POST: change } = await import("./sign-in/nextjs/app/trpc/[trpc]/route.ts");
   const { Account } = await import("./sign-in/nextjs/app/account.tsx");
   const { pool, signIns } = await import("./sign-in/nextjs/lib/sign-ins.ts");
@@ -41,10 +54,16 @@ test("as the page has it, Next.js signs a person in by a route handler, and show
     await signIns.close();
     await pool.end();
   });
-  await signIns.migrate();
+  vi.stubEnv("NEXT_RUNTIME", "nodejs");
+  const { register } = await import("./sign-in/nextjs/instrumentation.ts");
+  await register();
 
   const headers = { "sec-fetch-site": "same-origin", "content-type": "application/json" };
-  const request = new Request("https://bank.example/sign-in", { method: "POST", headers, body: JSON.stringify(right) });
+  const request = new Request("https://bank.example/api/sign-in", {
+    method: "POST",
+    headers,
+    body: JSON.stringify(right),
+  });
   const signedIn = await POST(request);
   expect(await signedIn.json()).toEqual({ ok: true });
   const cookie = signedIn.headers.getSetCookie()[0]!.split(";")[0]!;

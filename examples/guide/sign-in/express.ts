@@ -1,13 +1,13 @@
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import express from "express";
 import { ownerOf } from "./password.ts";
-import { appRouter, pool, signIns } from "./sign-ins.ts";
+import { appRouter, close, signIns } from "./sign-ins.ts";
 
 await signIns.migrate();
 
 const app = express();
-app.use(signIns.express());
 app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: signIns.context, maxBatchSize: 10 }));
+app.use(signIns.express());
 app.use(express.json());
 
 app.post("/sign-in", async (req, res) => {
@@ -21,9 +21,16 @@ app.get("/account", (req, res) => {
   else res.json({ owner: req.visit.owner, since: req.visit.signIn?.since });
 });
 
+app.get("/export", (req, res) => {
+  req.visit.requireLevel("aal2");
+  res.json({ owner: req.visit.owner });
+});
+
+app.use(signIns.expressErrors());
+
 const { PORT = "3000", HOST = "localhost" } = process.env;
 const server = app.listen(Number(PORT), HOST, () => console.log(`Ready at http://${HOST}:${PORT}`));
 process.once("SIGTERM", () => {
-  server.close(() => void signIns.close().then(() => pool.end()));
+  server.close(() => void close());
   server.closeIdleConnections();
 });

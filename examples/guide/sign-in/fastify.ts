@@ -2,7 +2,7 @@ import type { Visit } from "@sessions/server/sign-in";
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import fastify from "fastify";
 import { ownerOf } from "./password.ts";
-import { appRouter, pool, signIns } from "./sign-ins.ts";
+import { appRouter, close, signIns } from "./sign-ins.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -13,7 +13,6 @@ declare module "fastify" {
 await signIns.migrate();
 
 const app = fastify();
-await app.register(signIns.fastify());
 await app.register(fastifyTRPCPlugin, {
   prefix: "/trpc",
   trpcOptions: {
@@ -23,12 +22,14 @@ await app.register(fastifyTRPCPlugin, {
   } satisfies FastifyTRPCPluginOptions<typeof appRouter>["trpcOptions"],
 });
 
-// tRPC reads JSON by itself, so Fastify's own parser is for the other routes.
+// tRPC opens the visit and reads JSON by itself, so these are for the other routes.
 await app.register(async (routes) => {
+  await routes.register(signIns.fastify());
+  routes.setErrorHandler(signIns.fastifyErrors());
   routes.removeContentTypeParser("application/json");
   routes.addContentTypeParser("application/json", { parseAs: "string" }, routes.getDefaultJsonParser("error", "error"));
 
-  routes.post<{ Body: { name?: unknown; password?: unknown } }>("/sign-in", async (request, reply) => {
+  routes.post("/sign-in", async (request, reply) => {
     const owner = ownerOf(request.body);
     if (owner === null) return reply.code(401).send({ refused: "wrong_password" });
     return request.visit.signInAs(owner, { factors: ["password"] });
@@ -38,12 +39,14 @@ await app.register(async (routes) => {
     if (visit.owner === null) return reply.code(401).send();
     return { owner: visit.owner, since: visit.signIn?.since };
   });
+
+  routes.get("/export", async ({ visit }) => {
+    visit.requireLevel("aal2");
+    return { owner: visit.owner };
+  });
 });
 
-app.addHook("onClose", async () => {
-  await signIns.close();
-  await pool.end();
-});
+app.addHook("onClose", close);
 const { PORT = "3000", HOST = "127.0.0.1" } = process.env;
 console.log(`Ready at ${await app.listen({ port: Number(PORT), host: HOST })}`);
 process.once("SIGTERM", () => void app.close());

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { json } from "node:stream/consumers";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { ownerOf } from "./password.ts";
-import { appRouter, pool, signIns } from "./sign-ins.ts";
+import { appRouter, close, signIns } from "./sign-ins.ts";
 
 await signIns.migrate();
 
@@ -18,11 +18,15 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
   const visit = await signIns.node(req, res);
   if (!visit) return; // The request was refused, and is answered.
   if (req.method === "POST" && req.url === "/sign-in") {
-    const owner = ownerOf((await json(req)) as Parameters<typeof ownerOf>[0]);
+    const owner = ownerOf(await json(req).catch(() => null));
     if (owner === null) return send(res, 401, { refused: "wrong_password" });
     return send(res, 200, await visit.signInAs(owner, { factors: ["password"] }));
   }
   if (visit.owner === null) return send(res, 401, {});
+  if (req.url === "/export") {
+    visit.requireLevel("aal2");
+    return send(res, 200, { owner: visit.owner });
+  }
   return send(res, 200, { owner: visit.owner, since: visit.signIn?.since });
 }
 
@@ -31,11 +35,16 @@ function send(res: ServerResponse, status: number, body: unknown): void {
 }
 
 const server = createServer((req, res) => {
-  answer(req, res).catch(() => (res.headersSent ? res.destroy() : send(res, 500, {})));
+  answer(req, res).catch((error: unknown) => {
+    if (signIns.refuse(res, error)) return;
+    console.error(error);
+    if (res.headersSent) res.destroy();
+    else send(res, 500, {});
+  });
 });
 const { PORT = "3000", HOST = "localhost" } = process.env;
 server.listen(Number(PORT), HOST, () => console.log(`Ready at http://${HOST}:${PORT}`));
 process.once("SIGTERM", () => {
-  server.close(() => void signIns.close().then(() => pool.end()));
+  server.close(() => void close());
   server.closeIdleConnections();
 });

@@ -1,4 +1,5 @@
-/** The owner whose password this is, or null. Replace it by your application's own check: this one knows one person. */
-export function ownerOf({ name, password }: { readonly name?: unknown; readonly password?: unknown }): string | null {
+/** The owner whose name and password these are, or null. Put your application's own check here: this one knows one person. */
+export function ownerOf(sent: unknown): string | null {
+  const { name, password } = Object(sent) as { name?: unknown; password?: unknown };
   return name === "ada" && password === "analytical engine" ? "ada" : null;
 }

@@ -35,7 +35,9 @@ export function databaseFault(error: unknown): SessionsError | undefined {
   const code = errorCode(error);
   const problem = error instanceof Error ? connectionProblem(code, error.message) : undefined;
   if (problem !== undefined) {
-    return new SessionsError(code === "42501" ? "database_failed" : "database_unreachable", problem);
+    return new SessionsError(code === "42501" ? "database_failed" : "database_unreachable", problem, {
+      cause: connectionCause(error),
+    });
   }
   if (code === undefined) return undefined;
   if (code === "42P01" || code === "3F000") {
@@ -50,4 +52,11 @@ export function databaseFault(error: unknown): SessionsError | undefined {
   return /^[0-9A-Z]{5}$/.test(code)
     ? new SessionsError("database_failed", `The database refused a statement, SQLSTATE ${code}.`)
     : undefined;
+}
+
+/** The address that was tried, for the operator. The message, which a client is told too, does not hold it. */
+function connectionCause(error: unknown): Error | undefined {
+  const { code, address, port } = error as { code?: unknown; address?: unknown; port?: unknown };
+  const tried = typeof address === "string" && typeof port === "number";
+  return tried ? new Error(`${String(code)} ${address}:${port}`) : undefined;
 }

@@ -2,12 +2,12 @@ import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { appRouter, signIns } from "../../../lib/sign-ins.ts";
 
 function handle(req: Request): Promise<Response> {
-  return signIns.fetch(req, (visit) =>
+  return signIns.trpc(req, () =>
     fetchRequestHandler({
       req,
       router: appRouter,
       endpoint: "/trpc",
-      createContext: () => ({ visit }),
+      createContext: signIns.context,
       maxBatchSize: 10,
     }),
   );
