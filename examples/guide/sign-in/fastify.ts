@@ -13,6 +13,8 @@ declare module "fastify" {
 await signIns.migrate();
 
 const app = fastify();
+await app.register(signIns.fastify({ trpc: "/trpc" }));
+app.setErrorHandler(signIns.fastifyErrors());
 await app.register(fastifyTRPCPlugin, {
   prefix: "/trpc",
   trpcOptions: {
@@ -22,10 +24,8 @@ await app.register(fastifyTRPCPlugin, {
   } satisfies FastifyTRPCPluginOptions<typeof appRouter>["trpcOptions"],
 });
 
-// tRPC opens the visit and reads JSON by itself, so these are for the other routes.
+// tRPC reads JSON by itself, so Fastify's own parser is for the other routes.
 await app.register(async (routes) => {
-  await routes.register(signIns.fastify());
-  routes.setErrorHandler(signIns.fastifyErrors());
   routes.removeContentTypeParser("application/json");
   routes.addContentTypeParser("application/json", { parseAs: "string" }, routes.getDefaultJsonParser("error", "error"));
 

@@ -1,5 +1,5 @@
 export type { ExpressErrorMiddleware, ExpressMiddleware } from "./adapters/express.ts";
-export type { FastifyErrorHandler, FastifyPlugin } from "./adapters/fastify.ts";
+export type { FastifyErrorHandler, FastifyOptions, FastifyPlugin } from "./adapters/fastify.ts";
 export type { EndReason, HistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
 export type { AssuranceLevel } from "@sessions/core";
 export type { Expires } from "./lifetime.ts";

@@ -10,6 +10,7 @@ import {
   fastifyErrorHandler,
   fastifyPlugin,
   type FastifyErrorHandler,
+  type FastifyOptions,
   type FastifyPlugin,
 } from "./adapters/fastify.ts";
 import { refuse } from "./adapters/node.ts";
@@ -68,8 +69,8 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
   express(): ExpressMiddleware;
   /** Answers a request that a visit refused in a route of Express: `app.use(signIns.expressErrors())`, after the routes. */
   expressErrors(): ExpressErrorMiddleware;
-  /** A plugin of Fastify 5, which sets `request.visit`: `await app.register(signIns.fastify())`, after tRPC. */
-  fastify(): FastifyPlugin;
+  /** A plugin of Fastify 5, which sets `request.visit`: `await app.register(signIns.fastify({ trpc: "/trpc" }))`. */
+  fastify(options?: FastifyOptions): FastifyPlugin;
   /** Answers a request that a visit refused in a route of Fastify: `app.setErrorHandler(signIns.fastifyErrors())`. */
   fastifyErrors(): FastifyErrorHandler;
   /**
@@ -151,7 +152,7 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     refuse,
     express: () => expressMiddleware((req, res) => visits.answeringNode(req, res)),
     expressErrors: () => expressErrorMiddleware,
-    fastify: () => fastifyPlugin((req, res) => visits.ofFastify(req, res)),
+    fastify: (options = {}) => fastifyPlugin((req, res) => visits.ofFastify(req, res), options),
     fastifyErrors: () => fastifyErrorHandler,
     fetch: (request, respond) => visits.ofFetch(request, respond),
     trpc: (request, respond) => visits.ofTRPC(request, respond),

@@ -37,13 +37,20 @@ function answerRefused(error: unknown, reply: FastifyReply): unknown {
 /** A plugin of Fastify 5. */
 export type FastifyPlugin = (instance: FastifyInstance) => Promise<void>;
 
-/** Sets `request.visit` for every route that is registered later. A request that is refused reaches none of them. */
+export interface FastifyOptions {
+  /** The `prefix` of tRPC. tRPC opens the visit of its requests by itself, and answers those that are refused. */
+  readonly trpc?: string;
+}
+
+/** Sets `request.visit` for every route of the instance but tRPC's. A request that is refused reaches no route. */
 export function fastifyPlugin(
   open: (req: IncomingMessage, res: ServerResponse) => Promise<Visit | EndpointAnswer>,
+  { trpc }: FastifyOptions,
 ): FastifyPlugin {
   const plugin: FastifyPlugin = async (instance) => {
     instance.decorateRequest("visit", null);
     instance.addHook("onRequest", async (request, reply) => {
+      if (trpc !== undefined && request.raw.url?.startsWith(`${trpc}/`)) return undefined;
       try {
         const opened = await open(request.raw, reply.raw);
         if (!("status" in opened)) return void Object.assign(request, { visit: opened });

@@ -93,7 +93,7 @@ export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<Runnin
       createContext: signIns.context,
     };
     await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions });
-    await app.register(signIns.fastify());
+    await app.register(signIns.fastify({ trpc: "/trpc" }));
     app.setErrorHandler(signIns.fastifyErrors());
     app.all("/*", async (request, reply) => {
       if (request.url === "/stream") {
