@@ -50,6 +50,8 @@ export const transfer = defineFlow({
       input: z.object({ accepted: z.literal(true) }),
       dependsOn: ["recipient", "amount", "source"],
       confirm: true,
+      // A visitor fills in a transfer, and signs in to confirm it.
+      level: "aal1",
     }),
   },
   path: ({ amount }) => [

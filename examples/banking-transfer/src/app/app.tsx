@@ -3,8 +3,8 @@ import { HomePage } from "./pages/home-page.tsx";
 import { NotFound } from "./pages/not-found.tsx";
 import { usePath } from "./elements/navigation.tsx";
 import { SideBySidePage } from "./pages/side-by-side-page.tsx";
-import { SignInPage } from "./pages/sign-in-page.tsx";
 import { SignInsPage } from "./pages/sign-ins-page.tsx";
+import { SignedOut } from "./signed-out.tsx";
 import { SignedIn } from "./signed-in.tsx";
 import { TransferPage } from "./pages/transfer-page.tsx";
 import { useTitle } from "./elements/title.ts";
@@ -22,7 +22,7 @@ export function App() {
     case "unreachable":
       return <Unreachable />;
     case "signed_out":
-      return <SignInPage notice={current.notice} />;
+      return <SignedOut path={path} notice={current.notice} />;
     case "signed_in":
       if (path === "/side-by-side") return <SideBySidePage user={current.user} />;
       return (

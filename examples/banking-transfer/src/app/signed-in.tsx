@@ -3,6 +3,7 @@ import { SessionsProvider } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { transfer } from "../flow.ts";
 import { profile } from "./person/device.ts";
+import { currentVisit } from "./person/visit.ts";
 import { forgetDeviceName, useDeviceName, type DeviceNaming } from "./person/device-name.ts";
 import { signInClient } from "./person/sign-in-client.ts";
 import { offerDevtools } from "./devtools.ts";
@@ -20,6 +21,8 @@ export function SignedIn(props: {
   readonly children: (device: DeviceNaming) => ReactNode;
 }) {
   const { user, onSignedOut } = props;
+  // What this person began here before the sign-in moves to their sessions.
+  useEffect(() => void currentVisit(), []);
   const device = useDeviceName(user);
   const sessions = useSessionsOf(user.id, device.name);
   const [leaving, setLeaving] = useState(false);

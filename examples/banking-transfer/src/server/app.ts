@@ -48,11 +48,13 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     database: database.source,
     ...(database.bus && { bus: database.bus }),
     now,
+    visitors: true,
     expires: { absolute: "7d" },
     atMost: { perOwner: MAX_BROWSERS, beyond: "end-oldest" },
     ...(placeHeader && { locate: ({ headers }) => headers.get(placeHeader) }),
   });
   const sessions = createTransfers(database, signIns, now);
+  signIns.adopts(sessions.adoption);
   const procedures = createHTTPHandler({
     basePath: "/trpc/",
     router: createRouter({ sessions, signIns, db }),

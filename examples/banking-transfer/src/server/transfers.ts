@@ -20,7 +20,8 @@ export function createTransfers(database: Database, signIns: SignIns, now: () =>
         ],
         steps: {
           amount: async ({ input, owner, tx, refuse }) => {
-            const reason = await obstacle(tx, owner, input.cents);
+            // Nobody knows yet which account a visitor has. The payment looks again.
+            const reason = owner.startsWith("visitor-") ? null : await obstacle(tx, owner, input.cents);
             return reason ? refuse(reason) : { feeCents: feeCents(input.cents) };
           },
         },

@@ -6,8 +6,11 @@ import { signIn } from "../person/current-user.ts";
 
 type Field = "id" | "password";
 
-/** Signs in one of the two people of the demonstration. `notice`: why the bank ended the last sign-in here; null if it did not. */
-export function SignInPage({ notice }: { readonly notice: string | null }) {
+/**
+ * Signs in one of the two people of the demonstration. `notice`: why the bank ended the last sign-in here, or asks for one;
+ * null if neither. `begin` begins a transfer without a sign-in.
+ */
+export function SignInPage({ notice, begin }: { readonly notice: string | null; readonly begin?: () => void }) {
   useTitle("Sign in");
   const [id, setId] = useState("");
   const [password, setPassword] = useState("");
@@ -94,6 +97,11 @@ export function SignInPage({ notice }: { readonly notice: string | null }) {
             {entering ? "Signing in…" : "Sign in"}
           </button>
         </form>
+        {begin && (
+          <button type="button" className="button wide" onClick={begin}>
+            Begin a transfer first
+          </button>
+        )}
       </div>
       <section className="demo" aria-labelledby="demo">
         <h2 id="demo">This is a demonstration</h2>

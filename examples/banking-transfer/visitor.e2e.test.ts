@@ -1,0 +1,80 @@
+import { chromium, type BrowserContext, type Page } from "playwright";
+import { expect, onTestFinished, test } from "vitest";
+import { chooseChromium } from "../../scripts/chromium.ts";
+import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { startBank, type BankServer } from "./testing/bank-server.ts";
+
+const { url: databaseUrl, pool } = await freshDatabase();
+
+/** A browser of somebody whom the bank does not know. */
+async function stranger(): Promise<BrowserContext> {
+  const browser = await chromium.launch(await chooseChromium());
+  onTestFinished(() => browser.close());
+  const context = await browser.newContext({ viewport: { width: 390, height: 800 } });
+  context.setDefaultTimeout(15_000);
+  return context;
+}
+
+async function bankOf(): Promise<BankServer> {
+  const server = await startBank(databaseUrl);
+  onTestFinished(() => server.remove());
+  return server;
+}
+
+/** Fills in a transfer until the bank asks who confirms it. Gives its path. */
+async function untilReview(page: Page, bank: string): Promise<string> {
+  await page.goto(bank);
+  await page.getByRole("button", { name: "Begin a transfer first" }).click();
+  await page.getByLabel("Name").fill("Grace Hopper");
+  await page.getByLabel("IBAN").fill("BE95 7351 9061 2058");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByLabel("Amount in euros").fill("12,50");
+  await page.getByLabel("Reference").fill("For lunch");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("Sign in to confirm this transfer.").waitFor();
+  return new URL(page.url()).pathname;
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Fill in Ada Lovelace" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+/** The transfer stands at the review with every field, and is sent once. */
+async function send(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Send €12.50", disabled: false }).waitFor();
+  for (const text of ["Grace Hopper", "For lunch"]) await page.getByText(text).first().waitFor();
+  await page.getByRole("button", { name: "Send €12.50", disabled: false }).click();
+  await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
+}
+
+const payments = async () =>
+  (await pool.query<{ count: number }>("select count(*)::int as count from bank.ledger")).rows[0]!.count;
+
+test("S20: a stranger fills in a transfer, and after the password it stands at review, and the money moves once", async () => {
+  const bank = await bankOf();
+  const page = await (await stranger()).newPage();
+  await untilReview(page, bank.url);
+  const before = await payments();
+  await signIn(page);
+  await send(page);
+  expect((await payments()) - before).toBe(1);
+});
+
+test("S20: so it does when the tab is closed at the press, and when the network is cut before it", async () => {
+  const bank = await bankOf();
+  const context = await stranger();
+  const page = await context.newPage();
+  const path = await untilReview(page, bank.url);
+  // The sign-in reaches the bank, and nothing after it.
+  await page.route(/sessions\.|signIns\./, (route) => route.abort());
+  const answered = page.waitForResponse(/trpc\/signIn$/);
+  await signIn(page);
+  await answered;
+  await page.close({ runBeforeUnload: false });
+  const before = await payments();
+  const next = await context.newPage();
+  await next.goto(bank.url + path);
+  await send(next);
+  expect((await payments()) - before).toBe(1);
+});
