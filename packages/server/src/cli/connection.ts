@@ -6,7 +6,7 @@ import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { partitionedSignInTables, type SignInTables } from "../sign-in/rows/tables.ts";
-import { createOperatorSignIns, hasSignInTables, openBus } from "./operator-sign-ins.ts";
+import { createOperatorSignIns, hasSignInTables, hasSignInTablesOnly, openBus } from "./operator-sign-ins.ts";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
@@ -29,6 +29,8 @@ export interface Connection {
   readonly signInPartitions: Partitions;
   /** Whether the schema has tables of sign-ins. An application may have none. */
   hasSignIns(): Promise<boolean>;
+  /** Whether the schema has tables of sign-ins and none of sessions: the application uses sign-ins alone. */
+  hasSignInsOnly(): Promise<boolean>;
   /** The same sign-ins, of whose ends the nodes hear at once. */
   announcedSignIns(): Promise<SignInKeeper>;
   end(): Promise<void>;
@@ -64,6 +66,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     signInDb: createKysely<SignInTables>(pool).withSchema(schema),
     signInPartitions: new Partitions(db, schema, partitionedSignInTables),
     hasSignIns: () => hasSignInTables(db, schema),
+    hasSignInsOnly: () => hasSignInTablesOnly(db, schema),
     announcedSignIns: async () => {
       const { bus, close } = await openBus(() => new pg.Client({ connectionString: url }));
       const announced = createOperatorSignIns({ pool, schema, bus, report: onError });

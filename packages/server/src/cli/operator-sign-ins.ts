@@ -4,6 +4,7 @@ import { sql } from "kysely";
 import type { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { postgresBus } from "../bus/postgres-bus.ts";
+import { migrationsOf } from "../flows/rows/migrations.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import { createSignInKeeper } from "../sign-in/keeper/keeper.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
@@ -39,10 +40,19 @@ export function createOperatorSignIns({ pool, schema, bus, report }: OperatorSig
 }
 
 /** Whether the schema has tables of sign-ins, of this version or another. */
-export async function hasSignInTables(db: Kysely<OwnerTables>, schema: string): Promise<boolean> {
+export function hasSignInTables(db: Kysely<OwnerTables>, schema: string): Promise<boolean> {
+  return hasTable(db, schema, signInMigrations(schema).table);
+}
+
+/** Whether the schema has tables of sign-ins, and none of sessions. */
+export async function hasSignInTablesOnly(db: Kysely<OwnerTables>, schema: string): Promise<boolean> {
+  return (await hasSignInTables(db, schema)) && !(await hasTable(db, schema, migrationsOf(schema).table));
+}
+
+async function hasTable(db: Kysely<OwnerTables>, schema: string, table: string): Promise<boolean> {
   const { rows } = await sql`
     select 1 from information_schema.tables
-    where table_schema = ${schema} and table_name = ${signInMigrations(schema).table}`.execute(db);
+    where table_schema = ${schema} and table_name = ${table}`.execute(db);
   return rows.length > 0;
 }
 

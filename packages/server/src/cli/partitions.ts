@@ -22,13 +22,15 @@ export function addPartitionsCommand(program: Command, run: CommandRunner): void
     .option("--keep <retention>", `drop what is older: ${retentionFormat}`, retention)
     .option("--dry-run", "say what would be made and dropped, and do neither")
     .action(({ ahead, keep = "forever", dryRun = false }: Options) =>
-      run(async ({ sessions, signIns, hasSignIns, partitions: own, signInPartitions }, output) => {
-        await sessions.check();
+      run(async (connection, output) => {
+        const { sessions, signIns, hasSignIns, partitions: own, signInPartitions } = connection;
+        const withSessions = !(await connection.hasSignInsOnly());
+        if (withSessions) await sessions.check();
         const withSignIns = await hasSignIns();
         if (withSignIns) await signIns.checkMigrated();
         const nowMs = Date.now();
         const [made, dropped, present]: [string[], Counted[], Counted[]] = [[], [], []];
-        for (const partitions of withSignIns ? [own, signInPartitions] : [own]) {
+        for (const partitions of [...(withSessions ? [own] : []), ...(withSignIns ? [signInPartitions] : [])]) {
           if (ahead !== undefined) {
             made.push(...(await partitions.missingAhead(nowMs, ahead)));
             if (!dryRun) await partitions.ensureAhead(nowMs, ahead);

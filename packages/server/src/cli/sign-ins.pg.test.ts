@@ -43,6 +43,26 @@ test("an application without sign-ins has no tables of them, and is told how to 
   });
 });
 
+test("an application with sign-ins alone is shown, swept and verified without tables of sessions", async () => {
+  const node = testKeeper(pool, { schema: "alone" });
+  onTestFinished(() => node.close());
+  await node.migrate();
+  await signIn(node, "ada");
+  const alone = ["--schema", "alone"];
+  expect(await sessions("status", ...alone)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^Sign-ins +1\n/),
+  });
+  expect(await sessions("sweep", "--dry-run", ...alone)).toMatchObject({ code: 0 });
+  expect(await sessions("sweep", ...alone)).toMatchObject({ code: 0, stdout: "Ended 0 sessions and 0 sign-ins.\n" });
+  const verified = { code: 0, stdout: "0 sessions and 1 sign-in are whole.\n" };
+  expect(await sessions("verify", ...alone)).toMatchObject(verified);
+  const { code, stdout } = await sessions("partitions", ...alone);
+  expect([code, stdout]).toEqual([0, expect.stringContaining("sign_in_archive_")]);
+  const none = await sessions("status", "--schema", "none");
+  expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("run `sessions migrate") });
+});
+
 test("once the tables are there, a plain migrate brings them up to date", async () => {
   await pool.query("alter table sessions.sign_in_migration rename to hidden");
   onTestFinished(() => pool.query("alter table sessions.hidden rename to sign_in_migration").then(() => {}));

@@ -12,6 +12,11 @@ export function addStatusCommand(program: Command, run: CommandRunner): void {
     .action(() =>
       run(async (connection) => {
         const { sessions, signIns, partitions, schema } = connection;
+        if (await connection.hasSignInsOnly()) {
+          await signIns.checkMigrated();
+          const counts = await countSignIns(connection);
+          return { lines: signInLines(counts), json: { schema, signIns: counts } };
+        }
         await sessions.check();
         const withSignIns = await connection.hasSignIns();
         if (withSignIns) await signIns.checkMigrated();
@@ -28,13 +33,7 @@ export function addStatusCommand(program: Command, run: CommandRunner): void {
             `Ended sessions      ${formatCount(ended)}`,
             `History entries     ${formatCount(history)}`,
             `Partitions          ${first === null ? "none" : `${first} to ${last}`}`,
-            ...(counts === null
-              ? []
-              : [
-                  `Sign-ins            ${formatCount(counts.rows)}`,
-                  `Ended sign-ins      ${formatCount(counts.ended)}`,
-                  `Sign-in history     ${formatCount(counts.history)}`,
-                ]),
+            ...(counts === null ? [] : signInLines(counts)),
           ],
           json: { schema, active, due, ended, history, partitions: { first, last }, signIns: counts },
         };
@@ -59,6 +58,14 @@ async function countSignIns({ db, schema, signInPartitions }: Connection) {
     ended: await total(signInPartitions, tables, "sign_in_archive"),
     history: await total(signInPartitions, tables, "sign_in_event"),
   };
+}
+
+function signInLines({ rows, ended, history }: Awaited<ReturnType<typeof countSignIns>>): readonly string[] {
+  return [
+    `Sign-ins            ${formatCount(rows)}`,
+    `Ended sign-ins      ${formatCount(ended)}`,
+    `Sign-in history     ${formatCount(history)}`,
+  ];
 }
 
 /** How many sessions are active, and how many of them are past their deadline. */

@@ -13,8 +13,9 @@ export function addSweepCommand(program: Command, run: CommandRunner): void {
     .action(({ dryRun = false }: { dryRun?: boolean }) =>
       run(async (connection, output) => {
         const withSignIns = await connection.hasSignIns();
+        const withSessions = !(await connection.hasSignInsOnly());
         if (dryRun) {
-          const { due } = await countActive(connection, Date.now());
+          const { due } = withSessions ? await countActive(connection, Date.now()) : { due: 0 };
           const signIns = withSignIns ? await countDueSignIns(connection, Date.now()) : undefined;
           return {
             lines: [`Would end ${formatEnded(due, signIns)}.`],
@@ -22,7 +23,7 @@ export function addSweepCommand(program: Command, run: CommandRunner): void {
           };
         }
         const onProgress = (count: number) => output.progress(`${count} ended`);
-        const ended = await connection.sessions.sweep({ onProgress });
+        const ended = withSessions ? await connection.sessions.sweep({ onProgress }) : 0;
         const signIns = withSignIns ? await connection.signIns.sweep({ onProgress }) : undefined;
         return {
           lines: [`Ended ${formatEnded(ended, signIns)}.`],
