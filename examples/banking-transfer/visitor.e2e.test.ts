@@ -78,3 +78,23 @@ test("S20: so it does when the tab is closed at the press, and when the network 
   await send(next);
   expect((await payments()) - before).toBe(1);
 });
+
+test("S20: so it does when the server is killed while it signs the stranger in", async () => {
+  const killed = await startBank(databaseUrl);
+  const page = await (await stranger()).newPage();
+  const path = await untilReview(page, killed.url);
+  const before = await payments();
+  const asked = page.waitForRequest(/trpc\/signIn$/);
+  await signIn(page);
+  await asked;
+  await killed.remove();
+  const server = await startBank(databaseUrl, new URL(killed.url).port);
+  onTestFinished(() => server.remove());
+  await page.goto(server.url + path);
+  const signInButton = page.getByRole("button", { name: "Sign in", exact: true });
+  await signInButton.or(page.getByRole("button", { name: "Send €12.50" })).waitFor();
+  // Nobody knows whether the sign-in was committed. If its answer was lost, the person signs in again.
+  if (await signInButton.isVisible()) await signIn(page);
+  await send(page);
+  expect((await payments()) - before).toBe(1);
+});
