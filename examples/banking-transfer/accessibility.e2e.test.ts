@@ -97,7 +97,7 @@ test.each([
   await page.context().clearCookies();
   await page.goto(bank.url);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.getByText("Enter your customer name.").waitFor();
+  await page.getByText("Enter your customer id, such as ada.").waitFor();
   await page.getByText("Enter your password.").waitFor();
   await focusIsOn(page, "Customer");
   await passesAxe(page, "Sign in");

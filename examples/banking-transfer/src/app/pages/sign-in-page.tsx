@@ -43,7 +43,7 @@ export function SignInPage({ notice, begin }: { readonly notice: string | null; 
     event.preventDefault();
     if (entering) return;
     const missing = {
-      ...(id.trim() === "" && { id: "Enter your customer name." }),
+      ...(id.trim() === "" && { id: "Enter your customer id, such as ada." }),
       ...(password === "" && { password: "Enter your password." }),
     };
     if (Object.keys(missing).length > 0) return refuse(missing);

@@ -16,6 +16,7 @@ export function SignInsPage() {
   // The bank's time, late by a minute at most: this page has asked it just now. The browser's own clock may be wrong.
   const nowMs = Math.max(...(browsers ?? []).map(({ lastUsed }) => Date.parse(lastUsed)));
   const others = browsers?.filter(({ current }) => !current) ?? [];
+  const ownFirst = [...(browsers?.filter(({ current }) => current) ?? []), ...others];
 
   async function press(change: () => Promise<void>) {
     if (busy) return;
@@ -45,7 +46,7 @@ export function SignInsPage() {
         </p>
       )}
       <ul className="browsers">
-        {browsers?.map((browser) => (
+        {ownFirst.map((browser) => (
           <Browser
             key={browser.id}
             browser={browser}
