@@ -15,7 +15,8 @@ export interface BrowserProfile {
 }
 
 interface ProfileOptions {
-  readonly person?: "ada" | "grace";
+  /** Null if nobody signs in. */
+  readonly person?: "ada" | "grace" | null;
   /** The width of the window, in CSS pixels. */
   readonly width?: number;
   /** Whether no other tab shows the bank. Such a tab would send and receive for the others. */
@@ -27,7 +28,7 @@ interface ProfileOptions {
 let shared: Promise<Browser> | undefined;
 afterAll(async () => (await shared)?.close());
 
-/** Opens an empty profile and signs a person in. */
+/** Opens an empty profile, and signs a person in there. */
 export async function openProfile(
   bank: string,
   { person = "ada", width = 1280, alone = false, onDisk = false }: ProfileOptions = {},
@@ -39,9 +40,9 @@ export async function openProfile(
     ? await chromium.launchPersistentContext(directory, { ...choice, viewport })
     : await (await (shared ??= chromium.launch(choice))).newContext({ viewport });
   context.setDefaultTimeout(15_000);
-  await signIn(context, bank, person);
+  if (person !== null) await signIn(context, bank, person);
   const first = context.pages()[0] ?? (await context.newPage());
-  if (!alone) {
+  if (!alone && person !== null) {
     await first.goto(bank);
     await first.getByRole("heading", { name: "Open transfers" }).waitFor();
   }

@@ -212,6 +212,7 @@ test("S21: every procedure of the sign-ins' router is refused to a guest, except
     list: () => status("list", undefined, {}),
     revoke: () => status("revoke", { id: mine.signIn.id }),
     revokeOthers: () => status("revokeOthers", {}),
+    adopt: () => status("adopt", {}),
     "data.get": () => status("data.get", undefined, { key: "cart" }),
     "data.set": () => status("data.set", { key: "cart", base: 0, change: uuidv7(), value: "x" }),
     "handOff.offer": () => status("handOff.offer", place),

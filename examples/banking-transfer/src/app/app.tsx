@@ -1,4 +1,8 @@
 import { routeOf } from "../routes.ts";
+import { ApprovePage } from "./hand-off/approve-page.tsx";
+import { AskingPage } from "./hand-off/asking-page.tsx";
+import { GuestPage } from "./hand-off/guest-page.tsx";
+import { LettersPage } from "./hand-off/letters-page.tsx";
 import { HomePage } from "./pages/home-page.tsx";
 import { NotFound } from "./pages/not-found.tsx";
 import { usePath } from "./elements/navigation.tsx";
@@ -22,7 +26,15 @@ export function App() {
     case "unreachable":
       return <Unreachable />;
     case "signed_out":
-      return <SignedOut path={path} notice={current.notice} />;
+      if (path === "/hand-off" && !location.hash && current.notice === null) return <AskingPage />;
+      return (
+        <SignedOut
+          path={path}
+          notice={current.notice ?? (path === "/hand-off" ? "Sign in to let the computer in." : null)}
+        />
+      );
+    case "guest":
+      return <GuestPage owner={current.owner} session={current.session} path={path} />;
     case "signed_in":
       if (path === "/side-by-side") return <SideBySidePage user={current.user} />;
       return (
@@ -39,6 +51,10 @@ function Page(props: { readonly path: string; readonly device: DeviceNaming; rea
   if (route?.page === "transfer") return <TransferPage key={route.id} user={user} id={route.id} wanted={route.step} />;
   if (route === null) return <NotFound title="There is no such page">Its address may be misspelt.</NotFound>;
   if (route.page === "sign-ins") return <SignInsPage />;
+  if (route.page === "hand-off") {
+    const code = location.hash.slice(1);
+    return code === "" ? <LettersPage /> : <ApprovePage key={code} user={user} code={code} />;
+  }
   return <HomePage device={device} />;
 }
 

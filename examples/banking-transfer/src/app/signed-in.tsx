@@ -1,12 +1,11 @@
-import { createSessionsClient, type SessionsClient } from "@sessions/client";
+import type { SessionsClient } from "@sessions/client";
 import { SessionsProvider } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
-import { transfer } from "../flow.ts";
 import { profile } from "./person/device.ts";
 import { currentVisit } from "./person/visit.ts";
 import { forgetDeviceName, useDeviceName, type DeviceNaming } from "./person/device-name.ts";
 import { signInClient } from "./person/sign-in-client.ts";
-import { offerDevtools } from "./devtools.ts";
+import { useSessionsOf } from "./sessions-of.ts";
 import { LostWork } from "./changes/lost-work.tsx";
 import { Link } from "./elements/navigation.tsx";
 import { AccountMenu } from "./person/account-menu.tsx";
@@ -60,28 +59,4 @@ function Leaving() {
       <p role="status">Signing out…</p>
     </main>
   );
-}
-
-function useSessionsOf(owner: string, deviceName: string): SessionsClient | null {
-  const [sessions, setSessions] = useState<SessionsClient | null>(null);
-  useEffect(() => {
-    const opened = createSessionsClient({ flows: [transfer], url: "/trpc", owner, profile, deviceName });
-    const stopGuarding = opened.guardUnload();
-    // If the bank refuses the sessions' requests, the sign-in may have ended.
-    const stopFollowing = signInClient.follow(opened.list(transfer));
-    void offerDevtools(opened);
-    let closed = false;
-    void opened.ready.then(() => {
-      if (!closed) setSessions(opened);
-    });
-    return () => {
-      closed = true;
-      // A new name opens the sessions again. Nothing may start on closed sessions.
-      setSessions(null);
-      stopGuarding();
-      stopFollowing();
-      opened.close();
-    };
-  }, [owner, deviceName]);
-  return sessions;
 }

@@ -51,6 +51,7 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     visitors: true,
     expires: { absolute: "7d" },
     atMost: { perOwner: MAX_BROWSERS, beyond: "end-oldest" },
+    handOff: true,
     ...(placeHeader && { locate: ({ headers }) => headers.get(placeHeader) }),
   });
   const sessions = createTransfers(database, signIns, now);

@@ -11,7 +11,11 @@ export type SendOwnChange = <Name extends ChangeName>(
 export function createOwnChanges(api: SignInApi, known: KnownSignIn, mount: string): SendOwnChange {
   return async (name, change = {}) => {
     // A value may be of one sign-in. The other changes are of the owner.
-    const personNow = () => personOf(known.state)?.[name === "data.set" ? "signIn" : "owner"];
+    const personNow = () => {
+      // Leaving is the only change of a guest.
+      if (name === "signOut" && known.state.status === "guest") return known.state.owner;
+      return personOf(known.state)?.[name === "data.set" ? "signIn" : "owner"];
+    };
     if (known.state.status === "loading" || known.state.status === "unreachable") await known.read();
     const person = personNow();
     for (let tries = 0; tries < 2 && person !== undefined && person === personNow(); tries += 1) {

@@ -30,6 +30,8 @@ export interface SignIn {
   readonly level: "aal1" | "aal2" | "aal3" | null;
   /** Whether it is this browser's own. */
   readonly current: boolean;
+  /** The id of the only session of a guest, which the owner handed over; null for a sign-in of the owner's own. */
+  readonly guestSession: string | null;
 }
 
 /** Why and when the sign-in of this browser ended: by its owner elsewhere (`revoked`), at its deadline (`expired`), … */
@@ -41,6 +43,7 @@ export interface EndedSignIn {
 export interface CurrentSignIn {
   readonly owner: string | null;
   readonly signIn: SignIn | null;
+  readonly guest: { readonly owner: string; readonly session: string; readonly endsAt: string } | null;
   readonly csrf: string | null;
   readonly ended: EndedSignIn | null;
 }
@@ -80,9 +83,53 @@ export interface ChangeReplies {
     | { readonly status: "changed"; readonly version: number }
     | ({ readonly status: "conflict" } & VersionedValue)
     | ({ readonly status: "refused" } & DataRefusal);
+  readonly "handOff.offer": { readonly letters: string; readonly endsAt: string };
+  readonly "handOff.find": { readonly found: HandedPlace | null };
+  readonly "handOff.ask": ({ readonly status: "asked" } & AskedHandOff) | { readonly status: "signed_in" | "too_many" };
+  readonly "handOff.look": ({ readonly status: "asked" } & AskingDevice) | { readonly status: "gone" } | AskedProof;
+  readonly "handOff.approve": { readonly status: "approved" | "wrong_number" | "gone" } | AskedProof;
+  readonly "handOff.decline": { readonly declined: boolean };
+  readonly "handOff.claim":
+    | { readonly status: "waiting"; readonly endsAt: string }
+    | { readonly status: "gone" }
+    | ({ readonly status: "begun"; readonly owner: string } & HandedPlace);
 }
 
 export type ChangeName = keyof ChangeReplies;
+
+/** The place in a task that is handed over. */
+export interface HandedPlace {
+  /** The id of the session. */
+  readonly session: string;
+  /** The name of its flow. */
+  readonly flow: string;
+  /** The step at which it was; null if it had none. */
+  readonly step: string | null;
+}
+
+/** The owner must prove again who they are, within so many milliseconds. */
+interface AskedProof {
+  readonly status: "sign_in_again";
+  readonly freshMs: number;
+}
+
+/** A device that asks. `numbers`: among them is the one that its screen shows. Times are ISO 8601. */
+export interface AskingDevice {
+  readonly device: string;
+  readonly place: string | null;
+  readonly askedAt: string;
+  readonly endsAt: string;
+  readonly numbers: readonly number[];
+}
+
+/** A request of this browser to be let in. */
+export interface AskedHandOff {
+  readonly id: string;
+  readonly code: string;
+  readonly challenge: string;
+  readonly number: number;
+  readonly endsAt: string;
+}
 
 /** A field that each answer has. */
 const fields: Readonly<Record<ChangeName, string>> = {
@@ -91,6 +138,13 @@ const fields: Readonly<Record<ChangeName, string>> = {
   signOut: "ended",
   adopt: "adopted",
   "data.set": "status",
+  "handOff.offer": "letters",
+  "handOff.find": "found",
+  "handOff.ask": "status",
+  "handOff.look": "status",
+  "handOff.approve": "status",
+  "handOff.decline": "declined",
+  "handOff.claim": "status",
 };
 
 export interface Change {

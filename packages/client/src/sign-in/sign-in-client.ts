@@ -6,7 +6,23 @@ import type { RequestHeaders } from "../sync/http/transport.ts";
 import { createDataClient, type ChangedData, type DataClient } from "./data-client.ts";
 import type { DataItem, DataState } from "./data-items.ts";
 import { createOwnChanges } from "./own-changes.ts";
-import { createSignInApi, type ChangeReplies, type EndedSignIn, type SignIn } from "./sign-in-api.ts";
+import {
+  createHandOffClient,
+  type ApproveResult,
+  type HandedSession,
+  type HandOffClient,
+  type LookResult,
+  type OfferResult,
+} from "./hand-off-client.ts";
+import type { Asking, AskingState } from "./asking.ts";
+import {
+  createSignInApi,
+  type ChangeReplies,
+  type EndedSignIn,
+  type HandedPlace,
+  type AskingDevice,
+  type SignIn,
+} from "./sign-in-api.ts";
 import { createKnownSignIn, initialState, type SignInState } from "./sign-in-state.ts";
 import { areOnlySessions, unsentSessions, type UnsentSession } from "./unsent.ts";
 
@@ -18,6 +34,17 @@ export {
 } from "./current-sessions.ts";
 export type { Visitor };
 export { unsentSessions };
+export type {
+  ApproveResult,
+  Asking,
+  AskingDevice,
+  AskingState,
+  HandedPlace,
+  HandedSession,
+  HandOffClient,
+  LookResult,
+  OfferResult,
+};
 export type { ChangedData, DataClient, DataItem, DataState, EndedSignIn, SignIn, SignInState, UnsentSession };
 
 export interface SignInClientOptions<Data extends DataDefinitions = DataDefinitions> {
@@ -77,6 +104,8 @@ export interface SignInClient<Data extends DataDefinitions = DataDefinitions> {
   follow(list: SignedOutList): () => void;
   /** The values that are kept for the person who is signed in. */
   readonly data: DataClient<Data>;
+  /** Hands sessions over to other devices, and takes them over here. */
+  readonly handOff: HandOffClient;
   /** The places in which the owner is signed in, the newest first, by the page. `after` is the `next` of the page before. Empty if nobody is signed in. */
   list(after?: string): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null }>;
   /** Ends one of the owner's sign-ins. The count is 0 if there is none of this id any more. */
@@ -123,6 +152,8 @@ export function assembleSignInClient(
 
   const change = createOwnChanges(api, known, mount);
   const values = createDataClient({ definitions, api, known, change, environment, name: `${name} data` });
+
+  const handOff = createHandOffClient({ api, known, change, environment });
 
   return {
     get state() {
@@ -178,6 +209,7 @@ export function assembleSignInClient(
       return typeof reply === "object" ? reply.adopted : null;
     },
     data: values,
+    handOff,
     close() {
       values.close();
       known.close();

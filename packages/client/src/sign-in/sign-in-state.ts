@@ -1,7 +1,7 @@
 import type { Environment } from "../environment.ts";
 import { isServerRender } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
-import type { EndedSignIn, SignIn, SignInApi } from "./sign-in-api.ts";
+import type { CurrentSignIn, EndedSignIn, SignIn, SignInApi } from "./sign-in-api.ts";
 
 /** How long to wait before a server that did not answer is asked again, in milliseconds. */
 const RETRY_MS = 3_000;
@@ -9,15 +9,23 @@ const RETRY_MS = 3_000;
 /**
  * Who is signed in in this browser. `loading`: the server was asked. `unreachable`: it has not answered since the page was
  * opened. Once it has answered, the last answer stays until the next one. `ended` tells why a sign-in ended that this
- * browser still has the cookie of; null if there is none.
+ * browser still has the cookie of; null if there is none. `guest`: nobody is signed in, and an owner has handed one session
+ * over to this browser.
  */
 export type SignInState =
   | { readonly status: "loading" }
   | { readonly status: "unreachable" }
   | { readonly status: "signed_out"; readonly ended: EndedSignIn | null }
+  | { readonly status: "guest"; readonly owner: string; readonly session: string; readonly endsAt: string }
   | { readonly status: "signed_in"; readonly owner: string; readonly signIn: SignIn };
 
 export const initialState: SignInState = { status: "loading" };
+
+function stateOf({ owner, signIn, guest, ended }: CurrentSignIn): SignInState {
+  if (owner !== null && signIn) return { status: "signed_in", owner, signIn };
+  // An earlier server names no guest.
+  return guest ? { status: "guest", ...guest } : { status: "signed_out", ended };
+}
 
 /** The owner and the id of the sign-in; undefined unless somebody is signed in. */
 export function personOf(state: SignInState): { readonly owner: string; readonly signIn: string } | undefined {
@@ -80,11 +88,11 @@ export function createKnownSignIn({ api, environment, name }: KnownSignInOptions
     const number = (asked += 1);
     cancelRetry();
     try {
-      const { owner, signIn, ended, ...current } = await api.current();
+      const current = await api.current();
       if (closed) return undefined;
       if (number !== asked) return await newest;
       ({ csrf } = current);
-      become(owner !== null && signIn ? { status: "signed_in", owner, signIn } : { status: "signed_out", ended });
+      become(stateOf(current));
       return undefined;
     } catch (error) {
       if (number !== asked && !closed) return newest;

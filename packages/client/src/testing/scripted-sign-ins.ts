@@ -148,6 +148,7 @@ export class ScriptedSignIns {
       factors: ["password"],
       level: "aal1",
       current: id === this.browser,
+      guestSession: null,
     };
   }
 }

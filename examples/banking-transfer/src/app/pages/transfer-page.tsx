@@ -1,5 +1,7 @@
 import { useCallback, useEffect, useId, useRef } from "react";
 import { AmountStep } from "../steps/amount-step.tsx";
+import { ContinueElsewhere } from "../hand-off/continue-elsewhere.tsx";
+import { Guests } from "../hand-off/guests.tsx";
 import { FinishedTransfer } from "./finished-transfer.tsx";
 import { ago, useNow, useWaitsLong } from "../text/moment.ts";
 import { NotFound } from "./not-found.tsx";
@@ -30,8 +32,12 @@ const forms = {
   review: ReviewStep,
 } as const satisfies Record<TransferStep, unknown>;
 
-/** One transfer: its current step while it is active, its end after that. */
-export function TransferPage(props: { readonly user: User; readonly id: string; readonly wanted: string | undefined }) {
+/** One transfer: its current step while it is active, its end after that. `user` is null for a guest, and has no id for a visitor. */
+export function TransferPage(props: {
+  readonly user: User | null;
+  readonly id: string;
+  readonly wanted: string | undefined;
+}) {
   const { user, id, wanted } = props;
   const open = useOpenTransfer(id, wanted);
   const news = useNews(open.state, open.device);
@@ -54,6 +60,7 @@ export function TransferPage(props: { readonly user: User; readonly id: string; 
           {news}
         </p>
       </div>
+      {user?.id && status === "active" && <Guests id={id} />}
       {status === "loading" && <Loading blocked={state.sync.state === "blocked"} />}
       {status === "missing" && <NotOpened state={state} />}
       {state.status === "active" && <Wizard user={user} open={open} state={state} />}
@@ -64,7 +71,7 @@ export function TransferPage(props: { readonly user: User; readonly id: string; 
   );
 }
 
-function Wizard(props: { readonly user: User; readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
+function Wizard(props: { readonly user: User | null; readonly open: OpenTransfer; readonly state: ActiveTransfer }) {
   const { user, open, state } = props;
   const { shown, device } = open;
   const { progress } = state;
@@ -84,26 +91,29 @@ function Wizard(props: { readonly user: User; readonly open: OpenTransfer; reado
         </small>
       </h1>
       <ShelvedChanges {...state} />
-      <Form key={shown} open={open} state={state} signer={{ id: user.id, prove: proveAgain }} />
+      <Form key={shown} open={open} state={state} signer={user && { id: user.id, prove: proveAgain }} />
       <footer>
         <span className="hint">
           {state.device.id !== device && `Last change on ${deviceText(state.device)}, ${ago(state.updatedAt, nowMs)}`}
         </span>
-        <Question
-          button="Cancel this transfer"
-          title="Cancel this transfer?"
-          yes="Cancel it"
-          no="Keep it"
-          obstacle={
-            open.confirming
-              ? "The bank has not answered your confirmation yet. It cannot be cancelled meanwhile."
-              : null
-          }
-          onYes={() => open.cancel()}
-        >
-          It ends on all your devices, and what was entered cannot be used again.
-        </Question>
+        {user && (
+          <Question
+            button="Cancel this transfer"
+            title="Cancel this transfer?"
+            yes="Cancel it"
+            no="Keep it"
+            obstacle={
+              open.confirming
+                ? "The bank has not answered your confirmation yet. It cannot be cancelled meanwhile."
+                : null
+            }
+            onYes={() => open.cancel()}
+          >
+            It ends on all your devices, and what was entered cannot be used again.
+          </Question>
+        )}
       </footer>
+      {user?.id && <ContinueElsewhere id={state.id} />}
     </article>
   );
 }

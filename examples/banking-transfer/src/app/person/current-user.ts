@@ -21,6 +21,8 @@ export type CurrentUser =
   | { readonly kind: "loading" | "unreachable" }
   /** `notice`: why the person is not signed in any more; null if they have signed out, or were not signed in. */
   | { readonly kind: "signed_out"; readonly notice: string | null }
+  /** A signed-in person has handed one transfer over to this browser. */
+  | { readonly kind: "guest"; readonly owner: string; readonly session: string }
   | { readonly kind: "signed_in"; readonly user: User };
 
 /**
@@ -32,14 +34,15 @@ const otherPages = typeof BroadcastChannel === "undefined" ? undefined : new Bro
 /** The person who is signed in. `signedOut`: the person has signed out on this page. */
 export function useCurrentUser(): { readonly current: CurrentUser; readonly signedOut: () => void } {
   const state = useSignIn(signInClient);
-  // Whether nobody was signed in here, or the person has signed out.
-  const [left, setLeft] = useState(true);
-  if (state.status === "signed_in" && left) setLeft(false);
+  // The state in which nobody was signed in here, or from which the person has signed out. Null while somebody is signed in.
+  const [left, setLeft] = useState<SignInState | null>(() => (state.status === "signed_in" ? null : state));
+  // This page may hear of the sign-out before the bank's own answer.
+  if (state.status === "signed_in" && left !== null && left !== state) setLeft(null);
 
   function leave() {
     // The open transfer is of no use to the next person.
     if (location.pathname !== "/side-by-side") navigate("/", { replace: true });
-    setLeft(true);
+    setLeft(signInClient.state);
   }
 
   useEffect(() => {
@@ -53,13 +56,14 @@ export function useCurrentUser(): { readonly current: CurrentUser; readonly sign
     otherPages?.postMessage("signed out");
     leave();
   }
-  return { current: currentUser(state, left), signedOut };
+  return { current: currentUser(state, left !== null), signedOut };
 }
 
 function currentUser(state: SignInState, left: boolean): CurrentUser {
   if (state.status === "signed_out") {
     return { kind: "signed_out", notice: endText(state.ended) ?? (left ? null : "You were signed out.") };
   }
+  if (state.status === "guest") return { kind: "guest", owner: state.owner, session: state.session };
   if (state.status !== "signed_in") return { kind: state.status };
   const { id, name } = personOf(state.owner) ?? { id: state.owner, name: state.owner };
   return { kind: "signed_in", user: { id, name, browser: state.signIn.device } };
@@ -68,6 +72,7 @@ function currentUser(state: SignInState, left: boolean): CurrentUser {
 /** Why a sign-in ended, and what became of the person's work; null if the bank does not tell, or the person signed out. */
 function endText(ended: EndedSignIn | null): string | null {
   const reason = ended && endReasons[ended.reason];
+  if (ended && guestReasons.has(ended.reason)) return reason ?? null;
   return reason ? `${reason} What you typed is kept on this device.` : null;
 }
 
@@ -75,8 +80,13 @@ const endReasons: Readonly<Record<string, string | undefined>> = {
   revoked: "You were signed out from another browser.",
   expired: "Your sign-in has run out.",
   displaced: "You were signed out, because you signed in to more browsers than the bank allows.",
+  code_reused: "This computer’s part was ended, because another device used its code too.",
+  session_ended: "The transfer has ended, and with it this computer’s part.",
   secret_reused: "Your sign-in was ended, because a copy of this browser’s cookie was used.",
 };
+
+/** A guest's browser keeps nothing. */
+const guestReasons: ReadonlySet<string> = new Set(["code_reused", "session_ended"]);
 
 /** Signs a person in. Returns the bank's reason if it refuses, else null. Rejects if the bank does not answer. */
 export async function signIn(id: string, password: string): Promise<string | null> {

@@ -18,7 +18,8 @@ import {
 interface ReviewStepProps {
   readonly open: OpenTransfer;
   readonly state: ActiveTransfer;
-  readonly signer: Signer;
+  /** Null for a guest, who cannot send the money. */
+  readonly signer: Signer | null;
 }
 
 /** Shows all steps again, with the button that sends the money. */
@@ -39,7 +40,7 @@ export function ReviewStep({ open, state, signer }: ReviewStepProps) {
   const sendText = `Send ${data.amount ? formatCents(data.amount.cents) : ""}`;
 
   function send(): boolean {
-    if (obstacle !== null) return false;
+    if (obstacle !== null || signer === null) return false;
     open.submit("review", () => submit({ accepted: true }));
     return true;
   }
@@ -71,11 +72,18 @@ export function ReviewStep({ open, state, signer }: ReviewStepProps) {
           send();
         }}
       >
-        <div className="actions">
-          <button className="button primary" aria-disabled={obstacle !== null} aria-describedby="obstacle">
-            {busy ? "Sending…" : sendText}
-          </button>
-        </div>
+        {signer === null && (
+          <p className="elsewhere-first" role="status">
+            <strong>Confirm on your phone.</strong> It shows this transfer, ready to be sent.
+          </p>
+        )}
+        {signer !== null && (
+          <div className="actions">
+            <button className="button primary" aria-disabled={obstacle !== null} aria-describedby="obstacle">
+              {busy ? "Sending…" : sendText}
+            </button>
+          </div>
+        )}
         <div className="answer">
           <p className="issue" role="alert">
             {open.outcomeUnknown && outcomeUnknownText}
@@ -84,11 +92,11 @@ export function ReviewStep({ open, state, signer }: ReviewStepProps) {
           </p>
           <p className="hint" id="obstacle" role="status">
             {open.unsent && "So far the bank has not sent the money. "}
-            {obstacle ?? (refused ? null : "Once sent, it cannot be taken back.")}
+            {obstacle ?? (refused || signer === null ? null : "Once sent, it cannot be taken back.")}
           </p>
         </div>
       </form>
-      {refused?.code === "sign_in_again" && (
+      {signer !== null && refused?.code === "sign_in_again" && (
         <PasswordProof
           key={refusal?.command}
           signer={signer}
