@@ -1,5 +1,6 @@
 import type { SignIn } from "@sessions/client/sign-in";
 import { useRef, useState } from "react";
+import { Link } from "../elements/navigation.tsx";
 import { useTitle } from "../elements/title.ts";
 import { useSignedInBrowsers } from "../person/signed-in-browsers.ts";
 import { ago, dateAndTime, useWaitsLong } from "../text/moment.ts";
@@ -30,6 +31,9 @@ export function SignInsPage() {
   return (
     <main className="page sign-ins">
       <header>
+        <p>
+          <Link to="/">Back to your account</Link>
+        </p>
         <h1 ref={heading} tabIndex={-1}>
           Where you are signed in
         </h1>
