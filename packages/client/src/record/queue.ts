@@ -40,7 +40,7 @@ export function consumeDrafts(command: QueuedCommand): RecordUpdate {
     const draftFields = record.drafts[command.step] ?? {};
     const left = withoutSeenFields(draftFields, command.typed);
     const seen = pickFields(draftFields, (field) => !Object.hasOwn(left, field));
-    return Object.keys(seen).length > 0 ? dropDraft(command.step, seen)(record) : record;
+    return dropDraft(command.step, seen)(record);
   };
 }
 

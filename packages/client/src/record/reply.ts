@@ -13,8 +13,16 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { applySnapshot } from "./snapshot.ts";
-import { shelveDraft } from "./conflict.ts";
-import { dropDraft, emptyFields, inputFields, keepDraft, stampFields, type Fields } from "./drafts.ts";
+import { conflictingDrafts, shelveDraft } from "./conflict.ts";
+import {
+  dropDraft,
+  emptyFields,
+  inputFields,
+  keepDraft,
+  pendingSubmitCommands,
+  stampFields,
+  type Fields,
+} from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
 import { settle, submissionOutcomeOf, isUnsettledRefusal } from "./queue.ts";
 import {
@@ -101,21 +109,24 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
     }
     // The server accepted these, so they were not refused, although another tab's `confirm` step came first.
     for (const { id, outcome } of before.settled) {
-      const answer = isUnsettledRefusal(outcome) ? outcomes.get(id) : undefined;
-      if (answer?.status === "accepted") {
+      const answer = outcomes.get(id);
+      if (isUnsettledRefusal(outcome) && answer?.status === "accepted")
         record = settle(id, submissionOutcomeOf(answer))(record);
-      }
     }
 
     for (const command of commands) {
-      if (command.kind !== "draft") continue;
+      const outcome = outcomes.get(command.id);
+      if (outcome === undefined || command.kind !== "draft") continue;
       const { id, step, fields } = command;
-      const outcome = outcomes.get(id);
-      if (outcome?.status === "accepted") record = dropDraft(step, fields)(record);
-      else if (outcome !== undefined) {
-        hold(outcome.refusal);
-        if (!held) record = applyDraftRefusal(id, step, fields, lost ?? outcome.refusal, context)(record);
+      if (outcome.status === "accepted") {
+        // Another tab may have heard already that the step was submitted after this draft, and without having seen it.
+        const accepted = { ...(told ?? record.snapshot!), drafts: { [step]: fields } };
+        record = conflictingDrafts(accepted, context.device)(dropDraft(step, fields)(record));
+        continue;
       }
+      hold(outcome.refusal);
+      if (held) continue;
+      record = applyDraftRefusal(id, step, fields, lost ?? outcome.refusal, context)(record);
     }
     return { ...record, outdated };
   };
@@ -155,9 +166,9 @@ function supersededBy(record: SessionRecord, { command }: PendingCommand, flow: 
   if (command.kind === "start") return undefined;
 
   const { step } = command;
-  const behind = record.pending.slice(record.pending.findIndex((entry) => entry.command.id === command.id) + 1);
-  const later = behind.find((entry) => entry.command.kind === "submit" && entry.command.step === step);
-  if (later) return later.command.id;
+  const submissions = pendingSubmitCommands(record, step);
+  const later = submissions[submissions.findIndex(({ id }) => id === command.id) + 1];
+  if (later) return later.id;
 
   const definition = stepOf(flow, step);
   const parsed = definition && parseInput(definition, step, command.input);

@@ -1,9 +1,11 @@
-import { advance, defineFlow, nextStamp, step, type Snapshot } from "@sessions/core/internal";
-import { expect, test } from "vitest";
+import { advance, defineFlow, nextStamp, step, type DraftCommand, type Snapshot } from "@sessions/core/internal";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { start } from "../../../core/src/testing/commands.ts";
+import { keepDraft } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
+import { applyReply } from "./reply.ts";
 import { applySnapshot } from "./snapshot.ts";
 
 const text = z.object({ text: z.string() });
@@ -51,4 +53,40 @@ test("S4: a page of an earlier version keeps a draft that the server had, until 
 test("S12: a page without anything of its own takes the snapshot of a later version", () => {
   const after = applySnapshot(submitted, laptop, first)(withDraft(phone));
   expect(after).toMatchObject({ version: 2, snapshot: submitted, shelved: [] });
+});
+
+describe.each([
+  ["another tab of the device", laptop],
+  ["another device", phone],
+] as const)("a draft that the server accepted before %s submitted its step", (_, by) => {
+  const fields = { text: { value: "Mine", at: nextStamp(laptop.id, 5) } };
+  const draft: DraftCommand = { kind: "draft", id: command, session: session.id, version: 1, step: "body", fields };
+  const drafted: Snapshot = { ...session, revision: 2, drafts: { body: fields } };
+  const submittedNow: Snapshot = {
+    ...session,
+    revision: 3,
+    data: { body: { text: "Theirs" } },
+    submissions: { body: { command, at: session.updatedAt, device: by } },
+    device: by,
+  };
+  const before = { ...emptyRecord, flow: "note", version: 1, snapshot: session };
+  const outcomes = new Map([[command, { status: "accepted", revision: 2, replayed: false } as const]]);
+  const answer = applyReply(
+    { snapshot: drafted, outcomes, commands: [draft] },
+    { flow: first, device: laptop, nowMs: 9 },
+  );
+  const typed = keepDraft("body", fields, 1);
+  const heard = applySnapshot(submittedNow, laptop, first);
+
+  test.each([
+    ["after the answer", [typed, answer, heard]],
+    ["before the answer", [typed, heard, answer]],
+    ["before the draft was on the disk", [heard, typed, answer]],
+    ["before the answer, which is applied again", [typed, answer, heard, answer]],
+  ] as const)("S4: is not lost if the device hears of the submission %s", (_, updates) => {
+    const after = updates.reduce((record: SessionRecord, update) => update(record), before);
+    expect(after.snapshot).toEqual(submittedNow);
+    if (by === laptop) expect(after).toMatchObject({ drafts: { body: fields }, shelved: [] });
+    else expect(after).toMatchObject({ drafts: {}, shelved: [{ kind: "draft", mine: { text: "Mine" } }] });
+  });
 });

@@ -25,8 +25,8 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
     const next: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
     const typed = unseenOwnDrafts(next, record.snapshot, device);
     // In another version their steps may have other names. So it would not be noticed that somebody submitted over them.
-    const isWaitedFor = isUnsettled(record) || Object.values(typed).flatMap(Object.values).length > 0;
-    if (record.version !== version && isWaitedFor) return { ...record, outdated: true };
+    const hasOwnDrafts = Object.values(typed).flatMap(Object.values).length > 0;
+    if (record.version !== version && (hasOwnDrafts || isUnsettled(record))) return { ...record, outdated: true };
     return compose(
       conflictingDrafts(record.snapshot, device),
       shelveOverwritten(typed),
