@@ -235,15 +235,13 @@ function checked(options: SessionsClientOptions, flows: ReadonlyMap<string, AnyF
   const { owner, profile = "", url, mount = "sessions", transport, headers, maxPushBytes = MAX_PUSH_BYTES } = options;
   const { credentials = headers ? "same-origin" : "include" } = options;
   if (!isName(owner) || owner === "") {
-    throw invalid("owner is the id of the signed-in person: 1 to 200 characters. Wait until it is known.");
+    throw invalid("owner is the signed-in person's id: 1 to 200 characters. Wait until it is known.");
   }
-  if (!isName(profile)) throw invalid("profile is text of up to 200 characters.");
+  if (!isName(profile)) throw invalid("profile has up to 200 characters.");
   if (flows.size < options.flows.length) throw invalid("flows has a name twice.");
   if (!(maxPushBytes >= 10_000)) throw invalid("maxPushBytes is 10,000 or more.");
-  if (url !== undefined && transport === undefined) {
-    const get = typeof headers === "function" ? headers : () => headers ?? {};
-    return httpTransport({ url, mount, credentials, headers: get });
-  }
-  if (url === undefined && transport !== undefined) return transport;
-  throw invalid("Give exactly one of url and transport.");
+  if ((url === undefined) === (transport === undefined)) throw invalid("Give one of url and transport.");
+  if (transport) return transport;
+  const get = typeof headers === "function" ? headers : () => headers ?? {};
+  return httpTransport({ url, mount, credentials, headers: get });
 }

@@ -1,4 +1,4 @@
-import type { AnyFlow, Device, Snapshot } from "@sessions/core/internal";
+import type { AnyFlow, Device, DraftField, Snapshot } from "@sessions/core/internal";
 import { conflictingDrafts, conflictingFields, unseenOwnDrafts } from "./conflict.ts";
 import { liftSnapshot } from "./lift.ts";
 import { shelveOverwritten, dropSeen } from "./overwritten.ts";
@@ -25,8 +25,8 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
     const next: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
     const typed = unseenOwnDrafts(next, record.snapshot, device);
     // In another version their steps may have other names. So it would not be noticed that somebody submitted over them.
-    const hasOwnDrafts = Object.values(typed).flatMap(Object.values).length > 0;
-    if (record.version !== version && (hasOwnDrafts || isUnsettled(record))) return { ...record, outdated: true };
+    const ownDraft = Object.values(typed).flatMap(Object.values<DraftField>)[0];
+    if (record.version !== version && (ownDraft || isUnsettled(record))) return { ...record, outdated: true };
     return compose(
       conflictingDrafts(record.snapshot, device),
       shelveOverwritten(typed),

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { recipient, transfer } from "../testing/transfer.ts";
-import { away, nameOf, recordsOnDisk, result } from "../testing/disk.ts";
+import { away, deafConnection, nameOf, recordsOnDisk, result } from "../testing/disk.ts";
 
 test("S13: IndexedDB deleted under two open tabs is made again from what both know", async () => {
   const { owner, open } = away();
@@ -70,7 +70,8 @@ test("S13: WebKit's lost database process costs one more attempt", async () => {
     throw new DOMException("Connection to Indexed Database server lost. Refresh the page to try again", "UnknownError");
   });
   await session.draft("amount", { cents: 1 }).stored;
-  expect(get).toHaveBeenCalledTimes(2);
+  // The one that failed, and the two of another attempt.
+  expect(get).toHaveBeenCalledTimes(3);
   expect(session.state.sync.storage).toBe("disk");
   expect(await recordsOnDisk(owner)).toMatchObject([{ drafts: { amount: { cents: {} } } }]);
 });
@@ -89,4 +90,18 @@ test("S13: a transaction that completed although its failure was told doubles no
   await session.submit("recipient", recipient).stored;
   expect(session.state.sync).toMatchObject({ pending: 2, storage: "disk" });
   expect(await recordsOnDisk(owner)).toMatchObject([{ pending: [{}, {}] }]);
+});
+
+test("S9: nothing is written into a database that another tab has emptied at a sign-out and cannot delete yet", async () => {
+  const { owner, open } = away();
+  const sessions = open();
+  const session = sessions.start(transfer);
+  await session.submit("recipient", recipient).stored;
+  // As a sleeping tab, it hears nothing and delays the deletion.
+  const sleeping = await deafConnection(owner);
+  const records = sleeping.transaction("records", "readwrite").objectStore("records");
+  records.clear();
+  await result(records.put("", "device"));
+  await session.draft("amount", { cents: 1 }).stored;
+  expect(await result(sleeping.transaction("records").objectStore("records").getAll())).toEqual([""]);
 });

@@ -37,7 +37,10 @@ export function openDatabase(name: string, environment: Environment, events: Par
   let verdict = Promise.resolve();
 
   function drop(connection: typeof opening): void {
-    connection?.then((database) => database.close()).catch(() => {});
+    connection?.then(
+      (database) => database.close(),
+      () => {},
+    );
     if (opening === connection) opening = undefined;
   }
 
@@ -121,8 +124,11 @@ export function openDatabase(name: string, environment: Environment, events: Par
         async (store) => {
           const { transaction } = store;
           const completed = promisifyRequest(transaction);
+          const device = store.get(DEVICE_KEY);
           const reading = store.get(key);
           reading.onsuccess = () => {
+            // Another tab has emptied the database, and a sleeping one delays its deletion. Nothing may be in it again.
+            if (device.result === "" && key !== DEVICE_KEY) return transaction.abort();
             store.put(step(reading.result as T | undefined), key);
             // Without this, the transaction waits for a page that falls asleep now, and so does every other tab.
             transaction.commit();

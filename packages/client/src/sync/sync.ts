@@ -170,7 +170,7 @@ export function createSync(options: SyncOptions): Sync {
   return {
     ...parts,
     assertOpen() {
-      if (!isOpen) throw new SessionsError("closed", "Sessions are open in a browser, until close() or forget().");
+      if (!isOpen) throw new SessionsError("closed", "Open in a browser, until close() or forget().");
     },
     push: () => wake(false),
     pushDrafts: pause.begin,
