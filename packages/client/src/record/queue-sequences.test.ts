@@ -200,7 +200,8 @@ function fatesOf({ record, decided, receipts }: World, id: string): readonly str
     ...(outcome?.status === "accepted" ? ["applied"] : []),
     ...(outcome?.status === "superseded" ? ["superseded"] : []),
     ...(record.shelved.some((entry) => entry.id === id && entry.kind !== "draft") ? ["shelved"] : []),
-    ...(decided.has(id) ? ["decided"] : []),
+    // The person decided about a refusal, and the server had accepted the command when it was sent again.
+    ...(decided.has(id) && outcome?.status !== "accepted" ? ["decided"] : []),
   ];
 }
 

@@ -24,7 +24,7 @@ import {
   type Fields,
 } from "./drafts.ts";
 import { liftSnapshot, liftSubmission } from "./lift.ts";
-import { settle, submissionOutcomeOf, isUnsettledRefusal } from "./queue.ts";
+import { settle, submissionOutcomeOf, unshelve } from "./queue.ts";
 import {
   compose,
   unchanged,
@@ -97,27 +97,24 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
     for (const { command } of before.pending) {
       const { id, kind } = command;
       const outcome: Outcome | undefined = outcomes.get(id) ?? (lost && { status: "refused", refusal: lost });
-      if (outcome === undefined) continue;
-      if (outcome.status === "accepted") {
-        record = settle(id, submissionOutcomeOf(outcome))(record);
-        continue;
-      }
+      if (outcome === undefined || outcome.status === "accepted") continue;
       hold(outcome.refusal);
       if (held) continue;
       if (kind === "start") lost = outcome.refusal;
       record = applyRefusal(id, lost ?? outcome.refusal, context)(record);
     }
-    // The server accepted these, so they were not refused, although another tab's `confirm` step came first.
-    for (const { id, outcome } of before.settled) {
-      const answer = outcomes.get(id);
-      if (isUnsettledRefusal(outcome) && answer?.status === "accepted")
-        record = settle(id, submissionOutcomeOf(answer))(record);
-    }
 
     for (const command of commands) {
-      const outcome = outcomes.get(command.id);
-      if (outcome === undefined || command.kind !== "draft") continue;
-      const { id, step, fields } = command;
+      const { id } = command;
+      const outcome = outcomes.get(id);
+      if (command.kind !== "draft") {
+        // Another tab may have heard that it was refused, and this one sent it once more.
+        if (outcome?.status === "accepted")
+          record = compose(unshelve(id), settle(id, submissionOutcomeOf(outcome)))(record);
+        continue;
+      }
+      if (outcome === undefined) continue;
+      const { step, fields } = command;
       if (outcome.status === "accepted") {
         // Another tab may have heard already that the step was submitted after this draft, and without having seen it.
         const accepted = { ...(told ?? record.snapshot!), drafts: { [step]: fields } };

@@ -1,7 +1,15 @@
-import { advance, defineFlow, nextStamp, step, type DraftCommand, type Snapshot } from "@sessions/core/internal";
+import {
+  advance,
+  defineFlow,
+  nextStamp,
+  step,
+  type DraftCommand,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core/internal";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { start } from "../../../core/src/testing/commands.ts";
+import { start, submit } from "../../../core/src/testing/commands.ts";
 import { keepDraft } from "./drafts.ts";
 import { liftRecord } from "./lift.ts";
 import { emptyRecord, type SessionRecord } from "./record.ts";
@@ -88,5 +96,50 @@ describe.each([
     expect(after.snapshot).toEqual(submittedNow);
     if (by === laptop) expect(after).toMatchObject({ drafts: { body: fields }, shelved: [] });
     else expect(after).toMatchObject({ drafts: {}, shelved: [{ kind: "draft", mine: { text: "Mine" } }] });
+  });
+});
+
+describe("S2: a command that one tab heard to be refused, and that the server accepted from another tab", () => {
+  const refusal = { code: "limit_reached", limit: "openSessions", until: null } as unknown as Refusal;
+  const refused = { outcome: { status: "refused", refusal } } as const;
+  const shelf = { refusal, base: null, mine: null, step: null } as const;
+
+  test("a start leaves the shelf when a snapshot of its session comes", () => {
+    const before = { ...emptyRecord, flow: "note", version: 1, shelved: [{ ...shelf, id: command, kind: "start" }] };
+    expect(applySnapshot(session, laptop, first)(before as SessionRecord).shelved).toEqual([]);
+  });
+
+  test("a submission leaves the shelf when the server has its value, and stays while it has another", () => {
+    const change = { ...shelf, id: command, kind: "submit", step: "body", mine: { text: "Theirs" } } as const;
+    const before: SessionRecord = { ...emptyRecord, flow: "note", version: 1, snapshot: session, shelved: [change] };
+    const now = { ...submitted, version: 1, data: { body: { text: "Theirs" } } };
+    const taken = { ...now, submissions: { body: submitted.submissions["content"]! } };
+    expect(applySnapshot(taken, laptop, first)(before).shelved).toEqual([]);
+    const other = { ...taken, data: { body: { text: "Else" } } };
+    expect(applySnapshot(other, laptop, first)(before).shelved).toEqual([change]);
+  });
+
+  test("a refused cancellation stays on the shelf", () => {
+    const change = { ...shelf, id: command, kind: "cancel" } as const;
+    const before: SessionRecord = { ...emptyRecord, flow: "note", version: 1, shelved: [change] };
+    expect(applySnapshot(session, laptop, first)(before).shelved).toEqual([change]);
+  });
+
+  test("its later acceptance counts", () => {
+    const change = { ...shelf, id: command, kind: "submit", step: "body", mine: { text: "Mine" } } as const;
+    const before: SessionRecord = {
+      ...emptyRecord,
+      flow: "note",
+      version: 1,
+      snapshot: session,
+      shelved: [change],
+      settled: [{ id: command, ...refused }],
+    };
+    const outcomes = new Map([[command, { status: "accepted", revision: 2, replayed: false } as const]]);
+    const context = { flow: first, device: laptop, nowMs: 9 };
+    const commands = [submit(session.id, "body", { text: "Mine" }, { id: command })];
+    const after = applyReply({ snapshot: undefined, outcomes, commands }, context)(before);
+    expect(after.shelved).toEqual([]);
+    expect(after.settled).toEqual([{ id: command, outcome: { status: "accepted", revision: 2 } }]);
   });
 });

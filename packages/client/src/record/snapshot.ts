@@ -31,18 +31,18 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
       conflictingDrafts(record.snapshot, device),
       shelveOverwritten(typed),
       dropSeen,
-      flow ? dropAgreedConflicts(flow) : unchanged,
+      flow ? dropAgreed(flow) : unchanged,
     )(next);
   };
 }
 
-/** Removes conflicts in which no field differs any more: the server has the value of this device. */
-function dropAgreedConflicts(flow: AnyFlow): RecordUpdate {
+/** Removes what the server has by now: changes in which no field differs any more, and the start of the session. */
+function dropAgreed(flow: AnyFlow): RecordUpdate {
   return (record) =>
     record.shelved.reduce((left, entry) => {
-      const { id, kind, step, refusal } = entry;
+      const { id, kind, step } = entry;
       const snapshot = record.snapshot!;
-      if (refusal.code !== "conflict" || Object.keys(conflictingFields(flow, entry, snapshot)).length > 0) return left;
+      if (kind === "cancel" || Object.keys(conflictingFields(flow, entry, snapshot)).length > 0) return left;
       const by = snapshot.submissions[step ?? ""]?.command ?? null;
       return compose(unshelve(id), kind === "draft" ? unchanged : settle(id, { status: "superseded", by }))(left);
     }, record);
