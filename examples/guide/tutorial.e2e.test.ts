@@ -74,7 +74,7 @@ test("what the tutorial makes is one repair on two devices, opens offline, and s
   await phone!.waitForFunction("navigator.serviceWorker.controller !== null");
   const { exitCode, ms } = await server.stop();
   expect(exitCode).toBe(0);
-  expect(ms).toBeLessThan(2_000);
+  expect(ms).toBeLessThan(4_000);
   await phone!.reload();
   await press(phone!, "Go on: Tandem");
   await phone!.getByLabel("Problem").fill("It is too long.");

@@ -119,7 +119,8 @@ test("S17: a sign-in that its owner ends on one node ends its streams on the oth
   const ended = await phone.call(node, "signIns.revokeOthers", {}, { "sign-in-csrf": data!["csrf"] as string });
   expect(ended.data).toEqual({ ended: 1 });
   expect(await stream.rest()).toContain("UNAUTHORIZED");
-  expect(performance.now() - endedMs).toBeLessThan(1_000);
+  // A second, and what a busy machine adds. Without the notice it takes a third of the lease: 3.3 s.
+  expect(performance.now() - endedMs).toBeLessThan(3_000);
   const input = encodeURIComponent(JSON.stringify({ session: uuidv7() }));
   expect((await laptop.call(otherNode, `sessions.read?input=${input}`)).status).toBe(401);
 });

@@ -86,7 +86,7 @@ test.for(Object.keys(ways))(
       expect(body).not.toMatch(/owner|nobody|null/);
     }
     // A busy machine answers a little later.
-    expect(tookMs).toBeLessThan(2_900);
+    expect(tookMs).toBeLessThan(4_000);
     for (const { body } of nobody) expect(JSON.parse(body)).toMatchObject({ owner: null });
     expect(after.map(({ body }) => (JSON.parse(body) as { owner: string }).owner)).toEqual(
       running.map(({ owner }) => owner),

@@ -53,7 +53,7 @@ test("S25: one request for a hundred lists, and lists that nobody reads, leave m
   );
   const answered = performance.now();
   await eve.list();
-  expect(performance.now() - answered).toBeLessThan(2_000);
+  expect(performance.now() - answered).toBeLessThan(5_000);
 
   const replies = await Promise.all(unread);
   const statuses = replies.map(({ status }) => status);

@@ -122,7 +122,8 @@ describe.each(table)("after %s", (name, { ending, end, told }) => {
     expect(await isLive(cold, token)).toBe(false);
     const endedMs = performance.now();
     await vi.waitFor(async () => expect(await isLive(warm, token)).toBe(false), { interval: 5 });
-    expect(performance.now() - endedMs).toBeLessThan(1_000);
+    // A second, and what a busy machine adds. Without the notice it takes a third of the lease: 3.3 s.
+    expect(performance.now() - endedMs).toBeLessThan(3_000);
     // The node whose bus is cut believes its cache. If it did not, the row below would test nothing.
     if (told !== false) expect(await isLive(cut, token)).toBe(true);
     nowMs += LEASE_MS;
