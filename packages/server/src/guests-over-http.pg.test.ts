@@ -8,7 +8,7 @@ import { defineFlow, step } from "@sessions/core";
 import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
 import { createSessions, postgresBus, serve } from "./index.ts";
 import { createSignIns, type Visit } from "./sign-in/index.ts";
-import { askingBrowser } from "./testing/asking-browser.ts";
+import { askingBrowser } from "./testing/visits/asking-browser.ts";
 import { cancel, draft, start, submit } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 

@@ -6,7 +6,7 @@ import type { Bus } from "../bus/bus.ts";
 import { postgresBus } from "../bus/postgres-bus.ts";
 import { migrationsOf } from "../flows/rows/migrations.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
-import { createSignInKeeper } from "../sign-in/keeper/keeper.ts";
+import { createSignInKeeper } from "../sign-in/keeper/database-keeper.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { signInMigrations } from "../sign-in/rows/migrations.ts";
 

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { postgresBus } from "../bus/postgres-bus.ts";
-import type { SignInKeeperOptions } from "../sign-in/keeper/keeper.ts";
+import type { SignInKeeperOptions } from "../sign-in/keeper/database-keeper.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { tokenText } from "../sign-in/token/token.ts";
 import { interruptedRun, sessionsOn } from "../testing/cli.ts";

@@ -3,8 +3,8 @@ import expressSession, { type SessionData, type Store } from "express-session";
 import { Pool } from "pg";
 import { afterAll, expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
-import { CookieJar, sessionHosts } from "../testing/session-hosts.ts";
-import { promised, sessionUntil } from "../testing/web-sessions.ts";
+import { CookieJar, sessionHosts } from "../testing/web-sessions/session-hosts.ts";
+import { promised, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
 import { SessionsStore } from "./sessions-store.ts";
 
 const { pool, url } = await freshDatabase();

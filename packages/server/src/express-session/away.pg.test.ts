@@ -2,7 +2,7 @@ import { Pool } from "pg";
 import { afterAll, expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
 import { proxied } from "../testing/connections/tcp-proxy.ts";
-import { promised, sessionUntil } from "../testing/web-sessions.ts";
+import { promised, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
 import { SessionsStore } from "./sessions-store.ts";
 
 const { url } = await freshDatabase();

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
-import { CookieJar, sessionHosts } from "../testing/session-hosts.ts";
-import { promised } from "../testing/web-sessions.ts";
+import { CookieJar, sessionHosts } from "../testing/web-sessions/session-hosts.ts";
+import { promised } from "../testing/web-sessions/web-sessions.ts";
 import { SessionsStore } from "./sessions-store.ts";
 
 const { pool } = await freshDatabase();

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
 
 const { pool, url } = await freshDatabase();
-const program = fileURLToPath(new URL("../testing/store-process.ts", import.meta.url));
+const program = fileURLToPath(new URL("../testing/web-sessions/store-process.ts", import.meta.url));
 
 test.each([
   ["Postgres", [url]],

@@ -2,7 +2,7 @@ import { PGlite } from "@electric-sql/pglite";
 import type { Pool } from "pg";
 import { afterAll, describe, expect, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
-import { promised, sessionUntil } from "../testing/web-sessions.ts";
+import { promised, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
 import type { SessionsStoreOptions } from "./options.ts";
 import { SessionsStore } from "./sessions-store.ts";
 

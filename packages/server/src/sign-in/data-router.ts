@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import type { DataRefusal } from "@sessions/core/internal";
-import type { VersionedValue } from "./visit/kept-data.ts";
+import type { VersionedValue } from "./visit/data/kept-data.ts";
 
 /** A value and its version, which is 0 for a value that nobody has set. Without `value` there is none. */
 export type DataReply = VersionedValue;

@@ -16,7 +16,7 @@ export type {
 } from "./hand-off-router.ts";
 export type { HandedPlace } from "./keeper/hand-offs/hand-off-keeper.ts";
 export { createSignIns } from "./create-sign-ins.ts";
-export type { VersionedValue } from "./visit/kept-data.ts";
+export type { VersionedValue } from "./visit/data/kept-data.ts";
 export type { SignInsOptions } from "./options.ts";
 export type { DataReply, SetDataReply } from "./data-router.ts";
 export type { CurrentReply, ListSignInsReply, RevokeReply, SignInReply, SignInRouter } from "./router.ts";
@@ -33,7 +33,7 @@ export type {
   Visit,
   VisitingGuest,
 } from "./visit/visit.ts";
-export { VisitError, type AskedProof, type VisitErrorReason } from "./visit/visit-error.ts";
-export type { ReadOnlyVisitData, VisitData } from "./visit/visit-data.ts";
+export { VisitError, type AskedProof, type VisitErrorReason } from "./visit/exchange/visit-error.ts";
+export type { ReadOnlyVisitData, VisitData } from "./visit/data/visit-data.ts";
 export type { VisitedSignIn } from "./visit/visited-sign-in.ts";
 export type { RequestHead, RequestHeaders } from "./request/request-head.ts";

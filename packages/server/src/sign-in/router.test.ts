@@ -1,7 +1,8 @@
 import { initTRPC } from "@trpc/server";
 import { expect, test } from "vitest";
 import { MemoryKeeper } from "../testing/visits/memory-keeper.ts";
-import { checkedOptions, type SignInsOptions } from "./options.ts";
+import { checkedOptions } from "./checked-options.ts";
+import type { SignInsOptions } from "./options.ts";
 import { signInsOver, type SignIns } from "./sign-ins.ts";
 import type { Visit } from "./visit/visit.ts";
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { SessionsError } from "@sessions/core/internal";
 import { isFresh } from "./assurance.ts";
 import type { EndReason } from "./keeper/sign-in-keeper.ts";
-import type { CheckedOptions } from "./options.ts";
+import type { CheckedOptions } from "./checked-options.ts";
 import {
   approveReplyOf,
   approveSchema,

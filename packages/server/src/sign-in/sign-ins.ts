@@ -16,14 +16,14 @@ import {
 import { refuse } from "./adapters/node.ts";
 import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
 import type { Adoption } from "../postgres/adoption.ts";
-import type { CheckedOptions } from "./options.ts";
+import type { CheckedOptions } from "./checked-options.ts";
 import type { RequestHeaders } from "./request/request-head.ts";
 import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import { EndListeners } from "./visit/end-listeners.ts";
 import { SignalDetector } from "./visit/signal-detector.ts";
 import type { ReadOnlyVisit, RegisteredData, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
-import { VisitError } from "./visit/visit-error.ts";
+import { VisitError } from "./visit/exchange/visit-error.ts";
 import { visitedSignIn } from "./visit/visited-sign-in.ts";
 import { Visits } from "./visits.ts";
 

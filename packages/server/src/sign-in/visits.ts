@@ -4,14 +4,14 @@ import { addOnSend, NodeRequest, refuse, sendAnswer } from "./adapters/node.ts";
 import { originOf, type RequestOptions } from "./adapters/origin.ts";
 import { cookieNameOf } from "./request/cookies.ts";
 import type { RequestHeaders, VisitRequest } from "./request/request-head.ts";
-import { withAnswerLimit } from "./visit/answer-limit.ts";
+import { withAnswerLimit } from "./visit/exchange/answer-limit.ts";
 import { BindingEndpoint, type EndpointAnswer } from "./visit/binding-endpoint.ts";
 import { openSignIn, openVisit, type OpenOptions } from "./visit/open-visit.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import type { ReadOnlyVisit, Visit } from "./visit/visit.ts";
-import { VisitHeaders, type TokenWriter } from "./visit/visit-headers.ts";
-import { VisitError } from "./visit/visit-error.ts";
-import { createTokenWriter } from "./visit/token-writer.ts";
+import { VisitHeaders, type TokenWriter } from "./visit/exchange/visit-headers.ts";
+import { VisitError } from "./visit/exchange/visit-error.ts";
+import { createTokenWriter } from "./visit/exchange/token-writer.ts";
 
 export interface VisitsOptions extends OpenOptions, RequestOptions {
   /** How long a sign-in lasts from its last proof, in milliseconds. */

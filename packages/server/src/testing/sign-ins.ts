@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { createSignInKeeper, type SignInKeeperOptions } from "../sign-in/keeper/keeper.ts";
+import { createSignInKeeper, type SignInKeeperOptions } from "../sign-in/keeper/database-keeper.ts";
 import type { LiveSignIn, NewSignIn, SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { lifetimeOf } from "../sign-in/lifetime.ts";
 import type { Token } from "../sign-in/token/token.ts";

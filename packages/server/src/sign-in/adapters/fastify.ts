@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EndpointAnswer } from "../visit/binding-endpoint.ts";
 import type { Visit } from "../visit/visit.ts";
-import { refusalOf, VisitError } from "../visit/visit-error.ts";
+import { refusalOf, VisitError } from "../visit/exchange/visit-error.ts";
 
 interface FastifyRequest {
   readonly raw: IncomingMessage;

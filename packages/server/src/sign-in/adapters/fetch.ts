@@ -1,4 +1,4 @@
-import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
+import type { ResponseHead, VisitHeaders } from "../visit/exchange/visit-headers.ts";
 import { cookieNameOf } from "../request/cookies.ts";
 import type { VisitRequest } from "../request/request-head.ts";
 import { forwardedAddress, originOf, type RequestOptions } from "./origin.ts";

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import onHeaders from "on-headers";
 import type { EndpointAnswer } from "../visit/binding-endpoint.ts";
-import type { ResponseHead, VisitHeaders } from "../visit/visit-headers.ts";
-import { refusalOf, VisitError } from "../visit/visit-error.ts";
+import type { ResponseHead, VisitHeaders } from "../visit/exchange/visit-headers.ts";
+import { refusalOf, VisitError } from "../visit/exchange/visit-error.ts";
 import { cookieNameOf } from "../request/cookies.ts";
 import { isLoopback } from "../request/local-request.ts";
 import type { RequestHeaders, VisitRequest } from "../request/request-head.ts";

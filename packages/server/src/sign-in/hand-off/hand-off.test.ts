@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { askingBrowser } from "../../testing/asking-browser.ts";
+import { askingBrowser } from "../../testing/visits/asking-browser.ts";
 import { LETTERS_MS, MAX_OFFERS, MAX_TRIES } from "../keeper/hand-offs/letter-offers.ts";
 import { REQUEST_MS } from "../keeper/hand-offs/guest-requests.ts";
 import { hashOfAddress } from "./address.ts";

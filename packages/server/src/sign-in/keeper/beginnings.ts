@@ -12,11 +12,11 @@ import type { Invalidations } from "./cache/invalidations.ts";
 import type { Moved } from "../../postgres/adoption.ts";
 import type { Adoptions } from "./adoptions.ts";
 import type { KeeperContext } from "./context.ts";
-import { liveFrom } from "./summary.ts";
+import { liveFrom } from "./live-sign-in.ts";
 import type { HandOffRequest } from "../rows/hand-off-requests.ts";
 import type { Token } from "../token/token.ts";
 import type { Archiver, EndingWork, LockedSignIns } from "./ends/archiver.ts";
-import { publicIdOf } from "./public-id.ts";
+import { publicIdOf } from "../token/public-id.ts";
 import type { BeginResult, LiveSignIn, NewSignIn } from "./sign-in-keeper.ts";
 import { inOwnerTurn } from "./transaction.ts";
 

@@ -2,7 +2,7 @@ import { loadEpoch } from "../rows/epoch.ts";
 import { listHistory, type HistoryPosition } from "../rows/history.ts";
 import { listLive, type LivePosition } from "../rows/live.ts";
 import type { KeeperContext } from "./context.ts";
-import { summaryOf } from "./summary.ts";
+import { summaryOf } from "./live-sign-in.ts";
 import type { HistoryItem, Page, PageRequest, SignInSummary } from "./sign-in-keeper.ts";
 
 const DEFAULT_LIMIT = 50;

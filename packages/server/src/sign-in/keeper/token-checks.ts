@@ -10,9 +10,9 @@ import { createRotation, judgeToken, type RotationState, type TokenJudgement } f
 import type { Token } from "../token/token.ts";
 import type { Invalidations } from "./cache/invalidations.ts";
 import type { KeeperContext } from "./context.ts";
-import { deadlineOf, liveFrom } from "./summary.ts";
+import { deadlineOf, liveFrom } from "./live-sign-in.ts";
 import type { SignInEnder } from "./ends/sign-in-ender.ts";
-import { publicIdBytesOf, publicIdOf, uuidOf } from "./public-id.ts";
+import { publicIdBytesOf, publicIdOf, uuidOf } from "../token/public-id.ts";
 import type { CheckResult } from "./sign-in-keeper.ts";
 import type { Touches } from "./touches.ts";
 

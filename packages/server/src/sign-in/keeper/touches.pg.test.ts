@@ -13,7 +13,7 @@ import type { SignInTables } from "../rows/tables.ts";
 import { TouchStatements } from "../rows/touch-statements.ts";
 import { createRotation } from "../token/rotation.ts";
 import { base64url, type Token } from "../token/token.ts";
-import { publicIdOf } from "./public-id.ts";
+import { publicIdOf } from "../token/public-id.ts";
 
 const { pool, url } = await freshDatabase();
 const db = createKysely<SignInTables>(pool).withSchema("sessions");

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { askingBrowser } from "../../testing/asking-browser.ts";
+import { askingBrowser } from "../../testing/visits/asking-browser.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";

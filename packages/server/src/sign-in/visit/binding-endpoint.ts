@@ -12,7 +12,7 @@ import {
 } from "../token/device-binding.ts";
 import { deviceProof } from "../token/device-proof.ts";
 import { REGISTRATION_MS } from "./bound-request.ts";
-import type { VisitHeaders } from "./visit-headers.ts";
+import type { VisitHeaders } from "./exchange/visit-headers.ts";
 
 export interface EndpointAnswer {
   readonly status: number;

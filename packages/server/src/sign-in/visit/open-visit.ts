@@ -2,13 +2,14 @@ import type { CheckResult, LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import { isCrossSite } from "../request/cross-site.ts";
 import { presentedToken, type PresentedToken } from "../request/presented-token.ts";
 import type { VisitRequest } from "../request/request-head.ts";
-import { withAnswerLimit } from "./answer-limit.ts";
+import { withAnswerLimit } from "./exchange/answer-limit.ts";
 import { hasSkipped, provedUntilMs } from "./bound-request.ts";
-import { RequestVisit, type VisitParts } from "./request-visit.ts";
-import { sealedSignIn, type Sealing } from "./sealing.ts";
+import { RequestVisit } from "./request-visit.ts";
+import { sealedSignIn, type Sealing } from "./exchange/sealing.ts";
 import type { SignalDetector } from "./signal-detector.ts";
-import type { VisitHeaders } from "./visit-headers.ts";
-import { VisitError } from "./visit-error.ts";
+import type { VisitParts } from "./visit-parts.ts";
+import type { VisitHeaders } from "./exchange/visit-headers.ts";
+import { VisitError } from "./exchange/visit-error.ts";
 
 export interface OpenOptions extends VisitParts {
   /** Other origins whose pages may ask for changes. */

@@ -5,7 +5,7 @@ import {
   visitorOf,
   type PresentedVisitors,
 } from "../request/visitor-secret.ts";
-import type { VisitHeaders } from "./visit-headers.ts";
+import type { VisitHeaders } from "./exchange/visit-headers.ts";
 
 /** The visitors of one request: those whose secrets it shows, and one that the answer hands out. */
 export class RequestVisitors {
@@ -39,7 +39,7 @@ export class RequestVisitors {
   }
 
   /** Some owner has them now: the browser needs its cookie no more. */
-  forget(): void {
+  clear(): void {
     if (this.#presented.byCookie !== undefined) this.#headers.giveVisitor(null);
     this.#presented = { byHeader: undefined, byCookie: undefined };
   }

@@ -3,7 +3,7 @@ import type { SessionsError } from "@sessions/core/internal";
 import type { LiveSignIn, SignInKeeper } from "../keeper/sign-in-keeper.ts";
 import { deviceLabel } from "../request/device-label.ts";
 import type { RequestHead } from "../request/request-head.ts";
-import { withAnswerLimit } from "./answer-limit.ts";
+import { withAnswerLimit } from "./exchange/answer-limit.ts";
 import { visitedSignIn, type VisitedSignIn } from "./visited-sign-in.ts";
 
 /** Something about a request that does not fit its sign-in. */

@@ -8,27 +8,19 @@ import type {
   SeenRequest,
   AskedRequest,
 } from "../keeper/hand-offs/hand-off-keeper.ts";
-import type { LiveSignIn, Token } from "../keeper/sign-in-keeper.ts";
+import { deviceLabel } from "../request/device-label.ts";
+import type { RequestHead } from "../request/request-head.ts";
+import type { CurrentSignIn } from "./exchange/current-sign-in.ts";
+import type { Exchange } from "./exchange/exchange.ts";
 
-/** What the hand-offs of one request take from its visit. */
-export interface HandOffVisit {
+export interface HandOffParts {
   readonly keeper: HandOffKeeper;
   readonly now: () => number;
   /** How old the proof of an owner who approves may be, in milliseconds. */
   readonly freshMs: number;
-  readonly device: string;
-  readonly place: string | null;
-  readonly address: string | null;
-  /** The owner's own sign-in; null if nobody is signed in. */
-  readonly own: () => LiveSignIn | null;
-  /** The same. @throws {VisitError} `signed_out` */
-  readonly required: () => LiveSignIn;
-  /** What the browser presented: a guest's too. */
-  readonly held: () => LiveSignIn | null;
-  /** Throws if the answer can hand out no token. */
-  readonly requireHeaders: () => void;
-  readonly letIn: (signIn: LiveSignIn, token: Token) => void;
-  readonly ask: <T>(asked: Promise<T>) => Promise<T>;
+  readonly locate: (request: RequestHead) => string | null;
+  readonly exchange: Exchange;
+  readonly current: CurrentSignIn;
 }
 
 export type Asked = AskedRequest | { readonly kind: "too_many" } | { readonly kind: "signed_in" };
@@ -47,33 +39,35 @@ export type Claimed =
 
 /** The hand-offs of one request. Each changes something, or shows something to the owner alone: none may be asked by GET. */
 export class VisitHandOffs {
-  readonly #visit: HandOffVisit;
+  readonly #parts: HandOffParts;
 
-  constructor(visit: HandOffVisit) {
-    this.#visit = visit;
+  constructor(parts: HandOffParts) {
+    this.#parts = parts;
   }
 
   offer(handed: HandedPlace): Promise<OfferedLetters> {
-    const { keeper, required, ask } = this.#visit;
-    return ask(keeper.offer(required().owner, handed));
+    const { keeper, current, exchange } = this.#parts;
+    return exchange.ask(keeper.offer(current.requireOwn().owner, handed));
   }
 
   find(letters: string): Promise<HandedPlace | null> {
-    const { keeper, required, ask } = this.#visit;
-    return ask(keeper.find(required().owner, letters));
+    const { keeper, current, exchange } = this.#parts;
+    return exchange.ask(keeper.find(current.requireOwn().owner, letters));
   }
 
   async ask(publicKey: AskingKey): Promise<Asked> {
-    const { keeper, own, device, place, address, ask } = this.#visit;
-    if (own() !== null) return { kind: "signed_in" };
+    const { keeper, locate, current, exchange } = this.#parts;
+    const { request } = exchange;
+    if (current.own !== null) return { kind: "signed_in" };
     const stored = storedKey(publicKey);
     if (stored === null) throw new SessionsError("context_invalid", "`publicKey` is no point of the curve P-256.");
-    return ask(keeper.ask({ publicKey: stored, device, place, address }));
+    const device = deviceLabel(request.headers);
+    return exchange.ask(keeper.ask({ publicKey: stored, device, place: locate(request), address: request.address }));
   }
 
   async look(code: string): Promise<SeenRequest | SignInAgain | null> {
-    const { keeper, ask } = this.#visit;
-    return this.#again() ?? (await ask(keeper.look(code)));
+    const { keeper, exchange } = this.#parts;
+    return this.#again() ?? (await exchange.ask(keeper.look(code)));
   }
 
   async approve(given: {
@@ -81,29 +75,30 @@ export class VisitHandOffs {
     readonly number: number;
     readonly handed: HandedPlace;
   }): Promise<{ readonly kind: "approved" | "wrong_number" | "gone" } | SignInAgain> {
-    const { keeper, required, ask } = this.#visit;
-    return this.#again() ?? { kind: await ask(keeper.approve(required(), given)) };
+    const { keeper, current, exchange } = this.#parts;
+    return this.#again() ?? { kind: await exchange.ask(keeper.approve(current.requireOwn(), given)) };
   }
 
   decline(code: string): Promise<boolean> {
-    const { keeper, required, ask } = this.#visit;
-    required();
-    return ask(keeper.decline(code));
+    const { keeper, current, exchange } = this.#parts;
+    current.requireOwn();
+    return exchange.ask(keeper.decline(code));
   }
 
   async claim(id: string, signature: string): Promise<Claimed> {
-    const { keeper, own, held, requireHeaders, letIn, ask } = this.#visit;
+    const { keeper, current, exchange } = this.#parts;
     // An owner who has signed in here meanwhile needs no guest.
-    if (own() !== null) return { kind: "gone" };
-    requireHeaders();
-    const claimed = await ask(keeper.claim(id, signature, held()));
+    if (current.own !== null) return { kind: "gone" };
+    exchange.requireHeaders("A hand-off was claimed");
+    const claimed = await exchange.ask(keeper.claim(id, signature, current.any));
     if (claimed.kind !== "begun") return claimed;
-    letIn(claimed.signIn, claimed.token);
+    current.replace(claimed.signIn);
+    exchange.headers.give(exchange.carrier, claimed.token, claimed.signIn);
     return { kind: "begun", owner: claimed.signIn.owner, handed: claimed.handed };
   }
 
   #again(): SignInAgain | null {
-    const { freshMs, required, now } = this.#visit;
-    return isFresh(required().provedMs, freshMs, now()) ? null : { kind: "sign_in_again", freshMs };
+    const { freshMs, current, now } = this.#parts;
+    return isFresh(current.requireOwn().provedMs, freshMs, now()) ? null : { kind: "sign_in_again", freshMs };
   }
 }

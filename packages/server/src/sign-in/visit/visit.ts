@@ -1,6 +1,6 @@
 import type { AssuranceLevel, DataDefinitions, Duration } from "@sessions/core/internal";
 import type { EndReason } from "../keeper/sign-in-keeper.ts";
-import type { ReadOnlyVisitData, VisitData } from "./visit-data.ts";
+import type { ReadOnlyVisitData, VisitData } from "./data/visit-data.ts";
 import type { VisitedSignIn } from "./visited-sign-in.ts";
 
 /** A page of the places in which an owner is signed in, the newest first. */

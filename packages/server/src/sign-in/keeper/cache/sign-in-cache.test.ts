@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { rotationFromBytes, rotationToBytes } from "../../rows/rotation-bytes.ts";
 import type { StoredSignIn } from "../../rows/stored-sign-in.ts";
 import { createRotation, type RotationState } from "../../token/rotation.ts";
-import { bytesOfUuid } from "../public-id.ts";
+import { bytesOfUuid } from "../../token/public-id.ts";
 import { SignInCache } from "./sign-in-cache.ts";
 
 const bytes = (length: number) =>

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { BINDING_BYTES, bindingFromBytes, bindingToBytes } from "../../rows/binding-bytes.ts";
 import { rotationFromBytes, rotationToBytes } from "../../rows/rotation-bytes.ts";
 import type { StoredSignIn } from "../../rows/stored-sign-in.ts";
-import { bytesOfUuid, uuidOf } from "../public-id.ts";
+import { bytesOfUuid, uuidOf } from "../../token/public-id.ts";
 
 /** A live sign-in, and when its row was read, by the clock that never goes back. */
 export interface CachedSignIn {

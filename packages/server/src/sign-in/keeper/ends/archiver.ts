@@ -7,7 +7,7 @@ import type { ChainedSignIn } from "../../rows/stored-sign-in.ts";
 import type { EndReason, SignInTables } from "../../rows/tables.ts";
 import type { Invalidations } from "../cache/invalidations.ts";
 import type { KeeperContext } from "../context.ts";
-import { deadlineOf } from "../summary.ts";
+import { deadlineOf } from "../live-sign-in.ts";
 import { transactWithRetries } from "../transaction.ts";
 
 /** Why and when a sign-in ends. */

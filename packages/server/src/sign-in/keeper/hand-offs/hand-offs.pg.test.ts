@@ -2,7 +2,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { askingBrowser, type AskingBrowser } from "../../../testing/asking-browser.ts";
+import { askingBrowser, type AskingBrowser } from "../../../testing/visits/asking-browser.ts";
 import { freshDatabase } from "../../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../../testing/sign-ins.ts";
 import { storedKey } from "../../hand-off/asking-key.ts";

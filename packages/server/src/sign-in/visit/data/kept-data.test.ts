@@ -1,9 +1,10 @@
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { DataDefinitions, Json } from "@sessions/core/internal";
-import { MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
+import { MemoryKeeper } from "../../../testing/visits/memory-keeper.ts";
+import { CurrentSignIn } from "../exchange/current-sign-in.ts";
 import { KeptData } from "./kept-data.ts";
-import { VisitError } from "./visit-error.ts";
+import { VisitError } from "../exchange/visit-error.ts";
 
 const definitions = {
   count: { schema: z.number().max(1_000), per: "owner" },
@@ -23,9 +24,8 @@ async function createVisit(data: DataDefinitions = definitions, keeper = new Mem
   const kept = new KeptData({
     definitions: data,
     keeper,
-    signIn: () => begun.signIn,
-    requireMethod,
-    ask: (asked) => asked,
+    current: new CurrentSignIn(begun.signIn),
+    exchange: { requireMethod, ask: (asked) => asked },
   });
   return { kept, keeper, signIn: begun.signIn, requireMethod };
 }

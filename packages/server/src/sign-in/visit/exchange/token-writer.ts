@@ -1,8 +1,8 @@
-import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
-import { isPrefixed, setCookie } from "../request/cookies.ts";
-import type { VisitRequest } from "../request/request-head.ts";
-import { registrationChallenge } from "../token/device-binding.ts";
-import { tokenText, type Token } from "../token/token.ts";
+import type { LiveSignIn } from "../../keeper/sign-in-keeper.ts";
+import { isPrefixed, setCookie } from "../../request/cookies.ts";
+import type { VisitRequest } from "../../request/request-head.ts";
+import { registrationChallenge } from "../../token/device-binding.ts";
+import { tokenText, type Token } from "../../token/token.ts";
 import type { Sealing } from "./sealing.ts";
 import type { ResponseHead, TokenWriter } from "./visit-headers.ts";
 

@@ -1,5 +1,5 @@
 import { webcrypto } from "node:crypto";
-import { claimText, type AskingKey } from "../sign-in/hand-off/asking-key.ts";
+import { claimText, type AskingKey } from "../../sign-in/hand-off/asking-key.ts";
 
 export interface AskingBrowser {
   readonly publicKey: AskingKey;

@@ -1,6 +1,6 @@
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
-import { createSignIns, type Visit } from "../index.ts";
+import { createSignIns, type Visit } from "../../index.ts";
 
 const signIns = createSignIns({
   database: {} as never,

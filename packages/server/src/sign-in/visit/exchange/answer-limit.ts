@@ -1,6 +1,6 @@
 import { SessionsError } from "@sessions/core/internal";
-import { databaseFault } from "../../postgres/errors.ts";
-import { withTimeLimit } from "../../time-limit.ts";
+import { databaseFault } from "../../../postgres/errors.ts";
+import { withTimeLimit } from "../../../time-limit.ts";
 import { VisitError } from "./visit-error.ts";
 
 /** How long a request waits for the database before it is told to try again, in milliseconds. */

@@ -1,7 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { SessionsError } from "@sessions/core/internal";
-import { checkedOptions, type SignInsOptions } from "./options.ts";
+import { checkedOptions } from "./checked-options.ts";
+import type { SignInsOptions } from "./options.ts";
 
 const database = {} as SignInsOptions["database"];
 
@@ -35,8 +36,11 @@ test.each<readonly [option: string, value: string, given: object]>([
 });
 
 test("an option that does not exist is named, so that a misspelt one is found", () => {
-  const check = () => checkedOptions({ database, expire: "aal2" } as SignInsOptions);
-  expect(check).toThrow('configuration_invalid: `createSignIns` has no option "expire".');
+  const check = (given: object) => () => checkedOptions({ database, ...given });
+  const refused = (name: string) => `configuration_invalid: \`createSignIns\` has no option "${name}".`;
+  expect(check({ expire: "aal2" })).toThrow(`${refused("expire")} Do you mean \`expires\`?`);
+  expect(check({ shema: "x" })).toThrow(`${refused("shema")} Do you mean \`schema\`?`);
+  expect(check({ retries: 3 })).toThrow(new RegExp(`${refused("retries")}$`));
 });
 
 test("`expires` is refused by its name", () => {

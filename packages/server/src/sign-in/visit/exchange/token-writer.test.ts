@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
-import type { Token } from "../token/token.ts";
+import type { LiveSignIn } from "../../keeper/sign-in-keeper.ts";
+import type { Token } from "../../token/token.ts";
 import { createTokenWriter } from "./token-writer.ts";
 import type { ResponseHead } from "./visit-headers.ts";
 

@@ -1,4 +1,4 @@
-import { SessionsStore } from "../express-session/sessions-store.ts";
+import { SessionsStore } from "../../express-session/sessions-store.ts";
 import { promised, sessionUntil } from "./web-sessions.ts";
 
 // Uses a store, and ends by itself. It prints what it read.

@@ -9,9 +9,11 @@ import {
   type DataRefusal,
   type Json,
 } from "@sessions/core/internal";
-import type { DataPlace, LiveSignIn, SignInKeeper, StoredDatum } from "../keeper/sign-in-keeper.ts";
+import type { DataPlace, SignInKeeper, StoredDatum } from "../../keeper/sign-in-keeper.ts";
 import type { VisitData } from "./visit-data.ts";
-import { VisitError } from "./visit-error.ts";
+import type { CurrentSignIn } from "../exchange/current-sign-in.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import { VisitError } from "../exchange/visit-error.ts";
 
 /** How often a change begins again because another one came first. Each time somebody's change was made. */
 const MAX_ATTEMPTS = 50;
@@ -19,11 +21,8 @@ const MAX_ATTEMPTS = 50;
 export interface KeptDataParts {
   readonly definitions: DataDefinitions;
   readonly keeper: Pick<SignInKeeper, "readData" | "changeData">;
-  /** Who is signed in now. */
-  readonly signIn: () => LiveSignIn | null;
-  /** @throws {VisitError} `method_not_allowed` */
-  readonly requireMethod: () => void;
-  readonly ask: <T>(asked: Promise<T>) => Promise<T>;
+  readonly current: CurrentSignIn;
+  readonly exchange: Pick<Exchange, "requireMethod" | "ask">;
 }
 
 /** A value and its version, for a page. Without `value` there is none. */
@@ -47,7 +46,7 @@ export class KeptData implements VisitData<DataDefinitions> {
 
   async get(key: string): Promise<Json | undefined> {
     this.#definitionOf(key);
-    if (this.#parts.signIn() === null) return undefined;
+    if (this.#parts.current.own === null) return undefined;
     return (await this.read(key)).value;
   }
 
@@ -61,7 +60,7 @@ export class KeptData implements VisitData<DataDefinitions> {
       if (sameJson(before, after)) return after;
       const text = after === undefined ? null : JSON.stringify(after);
       const change = { base: stored.version, text, change: randomUUID() };
-      const result = await this.#parts.ask(this.#parts.keeper.changeData(place, change));
+      const result = await this.#parts.exchange.ask(this.#parts.keeper.changeData(place, change));
       if (result.kind === "signed_out") throw new VisitError("signed_out");
       if (result.kind === "changed") return after;
       ({ stored } = result);
@@ -85,7 +84,7 @@ export class KeptData implements VisitData<DataDefinitions> {
     const checked = value === undefined ? undefined : parseData(key, definition, value, boundedCheck);
     if (checked?.ok === false) return { status: "refused", refusal: checked.refusal };
     const text = checked === undefined ? null : JSON.stringify(checked.value);
-    const result = await this.#parts.ask(this.#parts.keeper.changeData(place, { base, text, change }));
+    const result = await this.#parts.exchange.ask(this.#parts.keeper.changeData(place, { base, text, change }));
     if (result.kind === "signed_out") throw new VisitError("signed_out");
     if (result.kind === "changed") return { status: "changed", version: result.version };
     return { status: "conflict", ...this.#versioned(key, result.stored) };
@@ -98,18 +97,17 @@ export class KeptData implements VisitData<DataDefinitions> {
   }
 
   #load(place: DataPlace): Promise<StoredDatum> {
-    return this.#parts.ask(this.#parts.keeper.readData(place));
+    return this.#parts.exchange.ask(this.#parts.keeper.readData(place));
   }
 
   #placeToChange(key: string): DataPlace {
     const place = this.#placeOf(key);
-    this.#parts.requireMethod();
+    this.#parts.exchange.requireMethod();
     return place;
   }
 
   #placeOf(key: string): DataPlace {
-    const signIn = this.#parts.signIn();
-    if (signIn === null) throw new VisitError("signed_out");
+    const signIn = this.#parts.current.requireOwn();
     const { per } = this.#definitionOf(key);
     return { owner: signIn.owner, signIn: per === "owner" ? null : signIn.publicId, key };
   }

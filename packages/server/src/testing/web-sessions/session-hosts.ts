@@ -6,7 +6,7 @@ import fastifySession from "@fastify/session";
 import express from "express";
 import expressSession from "express-session";
 import Fastify from "fastify";
-import type { SessionsStore } from "../express-session/sessions-store.ts";
+import type { SessionsStore } from "../../express-session/sessions-store.ts";
 
 declare module "express-session" {
   interface SessionData {

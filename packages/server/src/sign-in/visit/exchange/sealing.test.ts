@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { expect, test, vi } from "vitest";
-import { checkedOptions, type SignInsOptions } from "../options.ts";
-import { signInsOver } from "../sign-ins.ts";
-import { away, MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
+import { checkedOptions } from "../../checked-options.ts";
+import type { SignInsOptions } from "../../options.ts";
+import { signInsOver } from "../../sign-ins.ts";
+import { away, MemoryKeeper } from "../../../testing/visits/memory-keeper.ts";
 
 const TRUST_MS = 30_000;
 const factors = ["password"];

@@ -1,4 +1,4 @@
-import type { SessionsStore, StoredSession } from "../express-session/sessions-store.ts";
+import type { SessionsStore, StoredSession } from "../../express-session/sessions-store.ts";
 
 /** A store whose calls return promises. */
 export function promised(store: SessionsStore) {

@@ -1,8 +1,8 @@
-import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
-import { cookieValues } from "../request/cookies.ts";
-import type { VisitRequest } from "../request/request-head.ts";
-import type { Seal } from "../token/seal.ts";
-import type { Token } from "../token/token.ts";
+import type { LiveSignIn } from "../../keeper/sign-in-keeper.ts";
+import { cookieValues } from "../../request/cookies.ts";
+import type { VisitRequest } from "../../request/request-head.ts";
+import type { Seal } from "../../token/seal.ts";
+import type { Token } from "../../token/token.ts";
 
 /** Seals copies of sign-ins, and tells how long one is believed. */
 export interface Sealing {

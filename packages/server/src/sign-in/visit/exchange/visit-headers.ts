@@ -1,6 +1,6 @@
-import type { LiveSignIn } from "../keeper/sign-in-keeper.ts";
-import type { VisitRequest } from "../request/request-head.ts";
-import type { Token } from "../token/token.ts";
+import type { LiveSignIn } from "../../keeper/sign-in-keeper.ts";
+import type { VisitRequest } from "../../request/request-head.ts";
+import type { Token } from "../../token/token.ts";
 import { writeVisitor } from "./visitor-writer.ts";
 
 /** The head of an answer that is about to leave. */

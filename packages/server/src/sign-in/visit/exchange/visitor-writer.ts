@@ -1,5 +1,5 @@
-import { setCookie } from "../request/cookies.ts";
-import type { VisitRequest } from "../request/request-head.ts";
+import { setCookie } from "../../request/cookies.ts";
+import type { VisitRequest } from "../../request/request-head.ts";
 
 /** The longest time that browsers keep a cookie: 400 days, in seconds. */
 const VISITOR_SECONDS = 400 * 24 * 3_600;
