@@ -1,159 +1,41 @@
-import { initTRPC } from "@trpc/server";
-import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
-import { Client, Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { defineFlow, step } from "@sessions/core";
-import { PROTOCOL_VERSION, type Command } from "@sessions/core/internal";
-import { createSessions, postgresBus, serve } from "./index.ts";
-import { createSignIns, type Visit } from "./sign-in/index.ts";
-import { askingBrowser } from "./testing/visits/asking-browser.ts";
+import { createSignIns } from "./sign-in/index.ts";
 import { cancel, draft, start, submit } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
+import { askingBrowser } from "./testing/visits/asking-browser.ts";
+import { FetchBrowser } from "./testing/visits/fetch-browser.ts";
+import { createPaymentNode, type PaymentNode } from "./testing/visits/payment-node.ts";
 
-const payment = defineFlow({
-  name: "payment",
-  version: 1,
-  steps: {
-    amount: step({ input: z.object({ cents: z.int() }) }),
-    pay: step({ input: z.object({ accepted: z.literal(true) }), confirm: true, fresh: "5m" }),
-  },
-});
-const origin = "https://bank.example";
 const { url } = await freshDatabase();
 let aheadMs = 0;
 const now = () => Date.now() + aheadMs;
-const sealKey = Buffer.alloc(32, 7).toString("base64url");
-
-/** A node of a host that also has a route of its own, for whoever is signed in. */
-function makeNode() {
-  const pool = new Pool({ connectionString: url });
-  const bus = postgresBus({ client: () => new Client({ connectionString: url }) });
-  const signIns = createSignIns({
-    database: pool,
-    bus,
+const createNode = () =>
+  createPaymentNode({
+    url,
     now,
-    sweeps: false,
     handOff: true,
-    seal: { keys: [sealKey], trustMs: 1_000 },
+    seal: { keys: [Buffer.alloc(32, 7).toString("base64url")], trustMs: 1_000 },
     data: { cart: { schema: z.string(), per: "owner" } },
     trustProxy: true,
   });
-  const sessions = createSessions<{ readonly visit: Visit }>({
-    database: pool,
-    bus,
-    now,
-    sweeps: false,
-    identify: signIns.identify,
-    flows: [serve(payment, {})],
-  });
-  const router = initTRPC.context<{ readonly visit: Visit }>().create().router({
-    sessions: sessions.router,
-    signIns: signIns.router,
-  });
-  const answer = (request: Request) =>
-    signIns.fetch(request, async (visit) => {
-      const { pathname, searchParams } = new URL(request.url);
-      const signInAs = searchParams.get("sign-in-as");
-      if (signInAs !== null) {
-        await visit.signInAs(signInAs, { factors: ["password"] });
-        return new Response();
-      }
-      if (pathname === "/own") {
-        const asked = { owner: visit.owner, signIn: visit.signIn, guest: visit.guest?.session ?? null };
-        return Response.json({ ...asked, csrf: visit.csrf });
-      }
-      return fetchRequestHandler({ endpoint: "", req: request, router, createContext: () => ({ visit }) });
-    });
-  const close = async () => {
-    await sessions.close();
-    await signIns.close();
-    await pool.end();
-  };
-  return { answer, pool, close, migrate: async () => (await signIns.migrate(), sessions.migrate()) };
-}
 
-type Node = ReturnType<typeof makeNode>;
-const nodes = [makeNode(), makeNode()] as const;
+const nodes = [createNode(), createNode()] as const;
 beforeAll(() => nodes[0].migrate());
 afterAll(() => Promise.all(nodes.map(({ close }) => close())));
-
-/** A browser, which keeps its cookies and the value for changes. */
-class Browser {
-  readonly #jar = new Map<string, string>();
-  readonly #device = { id: uuidv7(), name: "Browser" };
-  csrf = "";
-
-  async send(node: Node, path: string, body?: object, method = body ? "POST" : "GET"): Promise<Response> {
-    const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join("; ");
-    const headers = { cookie, origin, "content-type": "application/json", "sign-in-csrf": this.csrf };
-    const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
-    const response = await node.answer(new Request(`${origin}${path}`, init));
-    for (const set of response.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(set)!;
-      if (/max-age=0\b/i.test(set)) this.#jar.delete(name!);
-      else this.#jar.set(name!, value!);
-    }
-    return response;
-  }
-
-  get cookies(): readonly string[] {
-    return [...this.#jar.keys()];
-  }
-
-  async call<T = Record<string, unknown>>(node: Node, procedure: string, body?: object, input?: object) {
-    const query = input === undefined ? "" : `?input=${encodeURIComponent(JSON.stringify(input))}`;
-    const response = await this.send(node, `/${procedure}${query}`, body);
-    const { result } = (await response.json()) as { readonly result?: { readonly data: T } };
-    return { status: response.status, data: result?.data as T };
-  }
-
-  async current(node: Node) {
-    const { data } = await this.call<{ csrf: string | null; owner: string | null; guest: object | null }>(
-      node,
-      "signIns.current",
-    );
-    this.csrf = data.csrf ?? "";
-    return data;
-  }
-
-  async signIn(node: Node, owner: string): Promise<void> {
-    await this.send(node, `/?sign-in-as=${owner}`, {});
-    await this.current(node);
-  }
-
-  async push(node: Node, ...commands: readonly Command[]) {
-    const body = { protocol: PROTOCOL_VERSION, device: this.#device, commands };
-    return (await this.call<{ outcomes: readonly object[] }>(node, "sessions.push", body)).data?.outcomes;
-  }
-
-  /** Opens the stream. `rest` gives its text once it has ended. */
-  async watch(node: Node): Promise<{ rest(): Promise<string> }> {
-    const input = encodeURIComponent(JSON.stringify({ protocol: PROTOCOL_VERSION, known: {} }));
-    const response = await this.send(node, `/sessions.watch?input=${input}`);
-    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    while (!text.includes("snapshots")) text += (await reader.read()).value ?? "";
-    const rest = async () => {
-      for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
-      return text;
-    };
-    return { rest };
-  }
-}
 
 type Asked = { readonly id: string; readonly code: string; readonly challenge: string; readonly number: number };
 
 /** Ada's phone with a payment, and a computer that is its guest, each on a node of its own. */
 async function handedOver() {
   const [phoneNode, computerNode] = nodes;
-  const [phone, computer, key] = [new Browser(), new Browser(), await askingBrowser()];
+  const [phone, computer, key] = [new FetchBrowser(), new FetchBrowser(), await askingBrowser()];
   const [owner, session] = [uuidv7(), uuidv7()];
   await phone.signIn(phoneNode, owner);
   await phone.push(phoneNode, start(session, "payment"));
   const { data: asked } = await computer.call<Asked>(computerNode, "signIns.handOff.ask", { publicKey: key.publicKey });
-  const claim = async (on = computer, node: Node = computerNode) =>
+  const claim = async (on = computer, node: PaymentNode = computerNode) =>
     (await on.call(node, "signIns.handOff.claim", { id: asked.id, signature: await key.sign(asked.challenge) })).data;
   const { code, number } = asked;
   const given = { code, number, session, flow: "payment" };
@@ -277,7 +159,7 @@ test("S21: when the session has ended, the guest is told its end, and then is no
 
 test("S21: a preview of the address, or of any procedure, by GET or HEAD changes nothing", async () => {
   const { phone, phoneNode, asked, given, claim } = await handedOver();
-  const bot = new Browser();
+  const bot = new FetchBrowser();
   for (const procedure of ["look", "approve", "decline", "claim", "ask", "offer", "find"]) {
     const input = encodeURIComponent(
       JSON.stringify({ ...given, id: asked.id, signature: "A".repeat(86), letters: "CDFGHJKM" }),
@@ -301,7 +183,7 @@ test("S21: a preview of the address, or of any procedure, by GET or HEAD changes
 
 test("S21: another profile that was sent the picture gets nothing: neither by the code, nor by the whole request", async () => {
   const { phone, phoneNode, computer, computerNode, asked, given, claim } = await handedOver();
-  const [relay, relayKey] = [new Browser(), await askingBrowser()];
+  const [relay, relayKey] = [new FetchBrowser(), await askingBrowser()];
   await phone.call(phoneNode, "signIns.handOff.approve", given);
   const signature = await relayKey.sign(asked.challenge);
   expect((await relay.call(computerNode, "signIns.handOff.claim", { id: asked.id, signature })).data).toEqual({
@@ -336,10 +218,10 @@ test("a browser in which somebody is signed in does not ask: it types letters, a
 
   const place = { session, flow: "payment", step: "amount" };
   const { data } = await phone.call<{ letters: string }>(phoneNode, "signIns.handOff.offer", place);
-  const [laptop, stranger] = [new Browser(), new Browser()];
+  const [laptop, stranger] = [new FetchBrowser(), new FetchBrowser()];
   await laptop.signIn(computerNode, owner);
   await stranger.signIn(computerNode, uuidv7());
-  const found = async (by: Browser) =>
+  const found = async (by: FetchBrowser) =>
     (await by.call(computerNode, "signIns.handOff.find", { letters: data.letters })).data;
   expect(await found(laptop)).toEqual({ found: place });
   expect(await found(stranger)).toEqual({ found: null });
@@ -347,7 +229,7 @@ test("a browser in which somebody is signed in does not ask: it types letters, a
 
 test("an application without hand-offs has none", async () => {
   const signIns = createSignIns({ database: nodes[0].pool, sweeps: false });
-  const request = new Request(`${origin}/`, { method: "POST", headers: { origin } });
+  const request = new Request("https://bank.example/", { method: "POST", headers: { origin: "https://bank.example" } });
   await signIns.fetch(request, async (visit) => {
     const caller = signIns.router.createCaller({ visit });
     const { publicKey } = await askingBrowser();

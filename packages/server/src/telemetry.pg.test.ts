@@ -1,21 +1,14 @@
 import { metrics, trace } from "@opentelemetry/api";
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
 import { TracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createBank, createLedger, start, submit, TestClient } from "./testing/bank.ts";
+import { collectMetrics } from "./testing/metrics.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 
 const { pool } = await freshDatabase();
-const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 3_600_000 });
+const collected = collectMetrics();
 const traced = new InMemorySpanExporter();
-metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: traced })] }));
 const node = createBank(pool);
 
@@ -28,14 +21,6 @@ afterAll(async () => {
   metrics.disable();
   trace.disable();
 });
-
-async function collected() {
-  await reader.forceFlush();
-  const { scopeMetrics } = measured.getMetrics().at(-1)!;
-  return Object.fromEntries(
-    scopeMetrics.flatMap((scope) => scope.metrics.map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints])),
-  );
-}
 
 test("S11: commands, batches, look-ups and watchers are measured by kind and code, and nothing typed is in them", async () => {
   const secret = "BE71096123456769";

@@ -2,27 +2,18 @@ import { defineFlow, seenBy, step, type Refusal } from "@sessions/core/internal"
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { submit } from "../../../core/src/testing/commands.ts";
-import { beginTransfer, submitElsewhere } from "../testing/begun-transfer.ts";
+import { beginTransfer, submitElsewhere, submitRefusedAmount } from "../testing/begun-transfer.ts";
 import { elsewhere, openTab, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
 
 test("S3: a conflict is shelved with base, mine and theirs, and can be retried on what is seen now", async () => {
   const { server, session } = beginTransfer();
-  await session.submit("recipient", recipient);
-  await session.submit("amount", { cents: 1 });
-  server.faults.away = true;
-  server.breakStreams();
-  const mine = session.submit("amount", { cents: 2 });
-  await mine.stored;
-  submitElsewhere(server, session.id, "amount", { cents: 3 });
-
-  server.faults.away = false;
-  expect(await mine).toMatchObject({ status: "refused", refusal: { code: "conflict", changed: ["amount"] } });
+  const id = await submitRefusedAmount(server, session);
   expect(session.state).toMatchObject({ data: { amount: { cents: 3 } }, sync: { state: "attention", pending: 0 } });
   const [shelved] = session.state.shelved;
   expect(shelved).toMatchObject({
-    id: mine.id,
+    id,
     kind: "submit",
     step: "amount",
     base: { cents: 1 },

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { submitElsewhere } from "../testing/begun-transfer.ts";
+import { submitRefusedAmount } from "../testing/begun-transfer.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
 import { away, nameOf, recordsOnDisk, result } from "../testing/disk.ts";
 
@@ -32,16 +32,7 @@ test("S13: a refused change that waits for the person counts as lost too when th
   const { server, owner, open } = away();
   server.faults.away = false;
   const before = open();
-  const session = before.start(transfer);
-  await session.submit("recipient", recipient);
-  await session.submit("amount", { cents: 1 });
-  server.faults.away = true;
-  server.breakStreams();
-  const mine = session.submit("amount", { cents: 2 });
-  await mine.stored;
-  submitElsewhere(server, session.id, "amount", { cents: 3 });
-  server.faults.away = false;
-  expect(await mine).toMatchObject({ status: "refused" });
+  await submitRefusedAmount(server, before.start(transfer));
   await vi.waitFor(async () => expect(await recordsOnDisk(owner)).toMatchObject([{ pending: [], shelved: [{}] }]));
   before.close();
   await result(indexedDB.deleteDatabase(nameOf(owner)));

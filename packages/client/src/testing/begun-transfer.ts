@@ -4,7 +4,7 @@ import type { Session } from "../session/session.ts";
 import { submit } from "../../../core/src/testing/commands.ts";
 import { elsewhere, openTab, someone } from "./devices.ts";
 import { ScriptedServer } from "./scripted-server.ts";
-import { transfer } from "./transfer.ts";
+import { recipient, transfer } from "./transfer.ts";
 
 /** A tab that has begun a transfer, and its server. The server may not have heard of it yet: see `reachServer`. */
 export function beginTransfer(owner = someone()) {
@@ -29,4 +29,18 @@ export function submitElsewhere(
   const command = submit(session, step, input as never, { seen: seenBy(transfer, server.snapshot(session), step) });
   expect(server.take(by, command)).toMatchObject([{ status: "accepted" }]);
   return command.id;
+}
+
+/** Submits an amount that another device changes meanwhile. Resolves when the server has refused it; gives its id. */
+export async function submitRefusedAmount(server: ScriptedServer, session: Session<typeof transfer>): Promise<string> {
+  await session.submit("recipient", recipient);
+  await session.submit("amount", { cents: 1 });
+  server.faults.away = true;
+  server.breakStreams();
+  const mine = session.submit("amount", { cents: 2 });
+  await mine.stored;
+  submitElsewhere(server, session.id, "amount", { cents: 3 });
+  server.faults.away = false;
+  expect(await mine).toMatchObject({ status: "refused", refusal: { code: "conflict", changed: ["amount"] } });
+  return mine.id;
 }

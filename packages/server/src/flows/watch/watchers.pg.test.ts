@@ -1,23 +1,16 @@
 import { getEventListeners } from "node:events";
 import { metrics } from "@opentelemetry/api";
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PROTOCOL_VERSION, type WatchEvent } from "@sessions/core/internal";
 import type { Bus } from "../../index.ts";
 import { createBank, draft, start, TestClient } from "../../testing/bank.ts";
 import { adapters, createPlainHost } from "../../testing/host.ts";
+import { collectMetrics } from "../../testing/metrics.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { pool } = await freshDatabase();
-const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 3_600_000 });
-metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+const measured = collectMetrics();
 
 let subscriptions = 0;
 const bus: Bus = {
@@ -37,12 +30,7 @@ afterAll(async () => {
 
 /** How many watchers the node says that it has. */
 async function watchers(): Promise<unknown> {
-  await reader.forceFlush();
-  const found = measured
-    .getMetrics()
-    .at(-1)!
-    .scopeMetrics.flatMap((scope) => scope.metrics);
-  return found.find(({ descriptor }) => descriptor.name === "sessions.watchers")?.dataPoints[0]?.value;
+  return (await measured())["sessions.watchers"]?.[0]?.value;
 }
 
 const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;

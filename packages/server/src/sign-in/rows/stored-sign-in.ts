@@ -1,20 +1,12 @@
+import type { SignInFacts } from "../sign-in-facts.ts";
 import type { DeviceBinding } from "../token/device-binding.ts";
 import type { RotationState } from "../token/rotation.ts";
 
 /** A live sign-in as it is stored. Times are in milliseconds since 1970. */
-export interface StoredSignIn {
+export interface StoredSignIn extends SignInFacts {
   readonly owner: string;
   /** The public id. */
   readonly id: string;
-  readonly device: string;
-  readonly place: string | null;
-  readonly factors: readonly string[];
-  /** The id of the only session of a guest; null for a sign-in of the owner's own. */
-  readonly guestSession: string | null;
-  readonly sinceMs: number;
-  readonly provedMs: number;
-  readonly lastUsedMs: number;
-  readonly endsMs: number;
   /** Base64url. */
   readonly csrf: string;
   readonly rotation: RotationState;

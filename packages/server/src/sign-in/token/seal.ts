@@ -1,18 +1,11 @@
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from "node:crypto";
 import { SessionsError } from "@sessions/core/internal";
+import type { SignInFacts } from "../sign-in-facts.ts";
 import { base64url, bytesOf, tokenText, type Token } from "./token.ts";
 
 /** The facts of a live sign-in that a sealed copy carries, beside the owner, who is in the token. */
-export interface SealedFacts {
+export interface SealedFacts extends SignInFacts {
   readonly publicId: string;
-  readonly device: string;
-  readonly place: string | null;
-  readonly factors: readonly string[];
-  readonly guestSession: string | null;
-  readonly sinceMs: number;
-  readonly provedMs: number;
-  readonly lastUsedMs: number;
-  readonly endsMs: number;
   readonly csrf: string;
 }
 
