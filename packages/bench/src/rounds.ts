@@ -65,46 +65,75 @@ export async function latency(ms: number, call: () => Promise<unknown>): Promise
   return median(times);
 }
 
-/** Times of calls that do the same at different sizes. */
+/** One of the places in which the same is done, such as a database. */
+export interface Place {
+  readonly what: string;
+  readonly at: number;
+  /** Makes what the calls of one round need, such as connections. */
+  readonly open: () => Promise<{ readonly call: () => Promise<unknown>; readonly close: () => Promise<void> }>;
+}
+
+/** Times of calls that do the same in different places. */
 export interface ComparedLatencies {
   /** The median times, in microseconds. */
   readonly rows: readonly MedianRow[];
-  /** The median, over all turns, of the time at a size ÷ the time at the first size in the same turn. */
-  readonly ratios: ReadonlyMap<number, number>;
+  /**
+   * For each place, the median over all turns of the time there ÷ the time at the first place in the same turn. The first
+   * one is 1.
+   */
+  readonly ratios: readonly number[];
 }
 
+/** How long calls warm up in each round and place, in milliseconds. */
+const WARM_UP_MS = 150;
+
 /**
- * Compares calls that do the same at different sizes. The sizes take turns with each call, so that other load of the
- * machine slows all of them alike. The first round warms up and is not counted.
+ * Compares calls that do the same in different places. The places take turns with each call, in an order that is drawn,
+ * so that other load of the machine slows all of them alike. Each round has connections of its own: two that are open to
+ * the same database differ by up to a tenth for as long as they are open.
  */
 export async function compareLatencies(
-  what: string,
-  calls: ReadonlyMap<number, () => Promise<unknown>>,
+  places: readonly Place[],
   { rounds, roundMs }: { readonly rounds: number; readonly roundMs: number },
 ): Promise<ComparedLatencies> {
-  const sizes = [...calls].map(([at, call]) => ({ at, call, medians: [] as number[], ratios: [] as number[] }));
-  for (let round = 0; round <= rounds; round += 1) {
-    const times = sizes.map(() => [] as number[]);
+  const medians = places.map(() => [] as number[]);
+  const ratios = places.map(() => [] as number[]);
+  for (let round = 0; round < rounds; round += 1) {
+    const opened = await Promise.all(places.map(({ open }) => open()));
+    for (const { call } of opened) await latency(WARM_UP_MS, call);
+    const turns: number[][] = [];
     const started = performance.now();
-    for (let turn = 0; performance.now() - started < roundMs * calls.size; turn += 1) {
-      for (let step = 0; step < calls.size; step += 1) {
-        // Each begins as often as the others.
-        const index = (turn + step) % calls.size;
+    while (performance.now() - started < roundMs * places.length) {
+      const times: number[] = [];
+      for (const index of shuffled(places.length)) {
         const before = performance.now();
-        await sizes[index]!.call();
-        times[index]!.push((performance.now() - before) * 1_000);
+        await opened[index]!.call();
+        times[index] = (performance.now() - before) * 1_000;
       }
+      turns.push(times);
     }
-    if (round === 0) continue;
-    for (const [index, { medians, ratios }] of sizes.entries()) {
-      medians.push(median(times[index]!));
-      ratios.push(...times[index]!.map((time, turn) => time / times[0]![turn]!));
+    for (const index of places.keys()) {
+      medians[index]!.push(median(turns.map((times) => times[index]!)));
+      ratios[index]!.push(...turns.map((times) => times[index]! / times[0]!));
     }
+    for (const { close } of opened) await close();
   }
   return {
-    rows: sizes.map(({ at, medians }) => ({ what, at, unit: "µs", median: median(medians), rounds: medians })),
-    ratios: new Map(sizes.map(({ at, ratios }) => [at, median(ratios)])),
+    rows: places.map(({ what, at }, index) => ({
+      what,
+      at,
+      unit: "µs",
+      median: median(medians[index]!),
+      rounds: medians[index]!,
+    })),
+    ratios: ratios.map(median),
   };
+}
+
+function shuffled(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => ({ index, key: Math.random() }))
+    .toSorted((a, b) => a.key - b.key)
+    .map(({ index }) => index);
 }
 
 /** The median of one variant. @throws {Error} if it was not measured. */
