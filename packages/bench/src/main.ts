@@ -10,7 +10,7 @@ const program = new Command("bench")
   .description("Measures the server side by side with what it is compared to.")
   .option("--quick", "a short run, for development: nothing is written")
   .addOption(new Option("--only <name...>", "these measurements alone").choices(Object.keys(measurements)))
-  .option("--ten-million", "also with ten million ended sessions, which takes long and needs 40 GB")
+  .option("--ten-million", "also with ten million ended sessions, which takes long and needs 60 GB")
   .parse();
 const { quick, only, tenMillion } = program.opts<{ quick?: true; only?: string[]; tenMillion?: true }>();
 
