@@ -9,6 +9,30 @@ const source = {
   ssr: { resolve: { conditions: ["@sessions/source"] } },
 };
 
+/** These mock a module, count what their process holds, or import a file of tests that others import, too. */
+const alone = [
+  "flows/oversized-input",
+  "flows/watch/watchers",
+  "postgres/connection/pgbouncer",
+  "sign-in/keeper/refused-work",
+  "sign-in/keeper/secrets",
+].map((name) => `packages/server/src/${name}.pg.test.ts`);
+
+/** A process for each file takes twice the time. What a test stubs is put back. */
+const sharedProcess = {
+  isolate: false,
+  setupFiles: "scripts/real-timers.ts",
+  restoreMocks: true,
+  unstubGlobals: true,
+  unstubEnvs: true,
+} as const;
+
+const onPostgres = {
+  globalSetup: "packages/server/src/testing/global-setup.ts",
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+} as const;
+
 export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
   test: {
     // See scripts/repetitions.ts.
@@ -31,12 +55,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
           name: "pure",
           include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts"],
           exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "packages/simulation/**"],
-          // A process for each file takes twice the time. What a test stubs is put back.
-          isolate: false,
-          setupFiles: "scripts/real-timers.ts",
-          restoreMocks: true,
-          unstubGlobals: true,
-          unstubEnvs: true,
+          ...sharedProcess,
           testTimeout: 30_000,
           typecheck: { enabled: true, include: ["packages/*/src/**/*.test-d.ts"], ignoreSourceErrors: false },
         },
@@ -46,11 +65,12 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         test: {
           name: "postgres",
           include: ["packages/server/src/**/*.pg.test.ts"],
-          globalSetup: "packages/server/src/testing/global-setup.ts",
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          exclude: alone,
+          ...sharedProcess,
+          ...onPostgres,
         },
       },
+      { ...source, test: { name: "postgres-alone", include: alone, ...onPostgres } },
       {
         ...source,
         test: {
@@ -60,9 +80,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
             "packages/server/src/flows/{sessions,rows/archive,rows/history,configuration/limits,commands/{cache,command-processor},watch/watch}.pg.test.ts",
           ],
           env: { SESSIONS_TEST_DATABASE_KIND: "citus" },
-          globalSetup: "packages/server/src/testing/global-setup.ts",
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          ...onPostgres,
         },
       },
       {
