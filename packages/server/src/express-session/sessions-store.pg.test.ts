@@ -211,6 +211,30 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
     expect((await seen.promise).at(-1)).toBe(2);
   });
 
+  test("of two writes of one request that do not wait for each other, the later is kept", async () => {
+    const [{ store, get, set }] = nodes(1);
+    await set("sid", sessionUntil(nowMs + MINUTE_MS, { theme: "dark" }));
+    const session = (await get("sid"))!;
+    store.set("sid", Object.assign(session, { theme: "light" }));
+    await set("sid", Object.assign(session, { theme: "dark" }));
+    expect(await get("sid")).toMatchObject({ theme: "dark" });
+  });
+
+  test("a call whose write waits for its window is answered before it returns, and no other", async () => {
+    const [{ store, get, set }] = nodes(1);
+    await set("sid", sessionUntil(nowMs + 20 * MINUTE_MS, { user: "ada" }));
+    const session = (await get("sid"))!;
+    const answers: string[] = [];
+    store.touch("sid", session, () => answers.push("touch"));
+    store.set("sid", session, () => answers.push("set"));
+    expect(answers).toEqual(["touch", "set"]);
+    store.set("sid", Object.assign(session, { user: "grace" }), () => answers.push("changed"));
+    store.touch("sid", session, () => answers.push("touch after it"));
+    expect(answers).toEqual(["touch", "set"]);
+    await get("sid");
+    expect(answers.slice(2)).toEqual(["changed", "touch after it"]);
+  });
+
   test("one sweep at a time deletes expired sessions, and no others", async () => {
     const [node, other] = nodes(2);
     await node.set("a", sessionUntil(nowMs + 1_000, { mark: "is-swept" }));
@@ -244,6 +268,33 @@ test("stores without a database share a PGlite, and no session", async () => {
   await one.set("sid", sessionUntil(Date.now() + MINUTE_MS, { user: "ada" }));
   expect(await one.get("sid")).toMatchObject({ user: "ada" });
   expect([await two.get("sid"), await two.length(), await one.length()]).toEqual([undefined, 0, 1]);
+});
+
+test("a store without a database answers before a call returns, and what it has answered is in its PGlite", async () => {
+  const store = new SessionsStore();
+  expect(await promised(store).length()).toBe(0);
+  const now = <Result>(start: (callback: (error: Error | null, result?: Result) => void) => void) => {
+    const results: unknown[] = [];
+    start((error, result) => results.push(error ?? result));
+    return results;
+  };
+  const session = sessionUntil(Date.now() + MINUTE_MS, { user: "ada", text: "\0 \ud800é" });
+  expect(now((callback) => store.get("sid", callback))).toEqual([undefined]);
+  expect(now((callback) => store.set("sid", session, callback))).toEqual([undefined]);
+  const [read] = now((callback) => store.get("sid", callback)) as [typeof session];
+  expect(read).toStrictEqual(session);
+  expect(now((callback) => store.set("sid", Object.assign(read, { cart: ["tea"] }), callback))).toEqual([undefined]);
+  // `all` asks the table.
+  expect(Object.values(await promised(store).all())).toStrictEqual([{ ...session, cart: ["tea"] }]);
+  expect(now((callback) => store.destroy("sid", callback))).toEqual([undefined]);
+  expect(now((callback) => store.set("sid", Object.assign(read, { late: 1 }), callback))).toEqual([undefined]);
+  expect(now((callback) => store.get("sid", callback))).toEqual([undefined]);
+  // An error of a callback is its caller's.
+  expect(() =>
+    store.get("sid", () => {
+      throw new Error("mine");
+    }),
+  ).toThrow("mine");
 });
 
 test.each([

@@ -10,6 +10,7 @@ import { memoryDatabase, openDatabase } from "./keeper/open-database.ts";
 import { SessionKeeper, type Base } from "./keeper/session-keeper.ts";
 import { areCookiesEqual, partsOf, type SessionParts } from "./keeper/session-parts.ts";
 import { StoreDatabase } from "./keeper/store-database.ts";
+import { run, settled, type Steps } from "./keeper/steps.ts";
 import { Sweeper } from "./keeper/sweeper.ts";
 import { checkedOptions, type CheckedOptions, type SessionsStoreOptions } from "./options.ts";
 import type { WebSessionKey } from "./rows/read-statement.ts";
@@ -86,11 +87,7 @@ export class SessionsStore extends EventEmitter {
 
   /** Gives a live session, and undefined for any other. */
   get<Session = StoredSession>(sid: string, callback: Callback<[session?: Session]>): void {
-    answer<Session | undefined>(callback, async () => {
-      const stored = await this.#keeper.read(keyOf(sid));
-      // The caller says what its sessions are.
-      return stored && (this.#sessionOf(stored) as Session);
-    });
+    answer<Session | undefined>(callback, () => this.#read<Session>(keyOf(sid)));
   }
 
   /**
@@ -98,61 +95,49 @@ export class SessionsStore extends EventEmitter {
    * it has ended since then, nothing is written.
    */
   set(sid: string, session: object, callback?: Callback): void {
-    const { ttlMs, now } = this.#options;
-    answer(callback, async () => {
+    answer(callback, () => {
       const key = keyOf(sid);
       const text = JSON.stringify(session);
-      const json: unknown = JSON.parse(text);
-      const parts = partsOf(json);
-      const expiresMs = deadlineOf(json, ttlMs, now());
-      const base = this.#known.baseOf(session, key.key);
-      const written = await (base && parts
-        ? this.#keeper.replace(key, base, parts, expiresMs)
-        : this.#keeper.put(key, parts, text, expiresMs));
-      if (written) this.#known.markWritten(session, written);
+      return this.#keeper.inTurn(key, () => this.#write(key, session, text));
     });
   }
 
   /** Moves the deadline of a live session to the end of this session's cookie. Nothing but the cookie is written. */
   touch(sid: string, session: object, callback?: Callback): void {
-    const { ttlMs, now } = this.#options;
-    answer(callback, async () => {
+    answer(callback, () => {
       const key = keyOf(sid);
       const cookie = JSON.parse(JSON.stringify(cookieOf(session) ?? {})) as object;
-      const expiresMs = deadlineOf({ cookie }, ttlMs, now());
-      const base = this.#known.baseOf(session, key.key);
-      // Most requests change nothing, and then the session need not be compared.
-      if (base === undefined || (base.cookie && areCookiesEqual(base.cookie, cookie))) {
-        return this.#keeper.touch(key, base, expiresMs);
-      }
-      const written = await this.#keeper.replace(key, base, withCookie(base, cookie), expiresMs);
-      if (written) this.#known.markWritten(session, { ...base, ...written, cookie: undefined });
+      return this.#keeper.inTurn(key, () => this.#touch(key, session, cookie));
     });
   }
 
   /** Ends a session. It also takes a key of `all`. */
   destroy(sid: string, callback?: Callback): void {
-    answer(callback, () => this.#keeper.destroy(keyOf(sid, true), !isKey(sid)));
+    answer(callback, () => {
+      const key = keyOf(sid, true);
+      return this.#keeper.inTurn(key, () => this.#keeper.destroy(key, !isKey(sid)));
+    });
   }
 
   /** Gives all live sessions by key. A key is `sha256:` and a hash: the store does not know the ids. */
   all<Session = StoredSession>(callback: Callback<[sessions?: { [key: string]: Session }]>): void {
-    answer(callback, async () => {
+    const all = async () => {
       const found = await this.#keeper.all();
       return Object.fromEntries(
         found.map((stored) => [`${KEY_PREFIX}${stored.key}`, this.#sessionOf(stored) as Session]),
       );
-    });
+    };
+    answer(callback, () => settled(all()));
   }
 
   /** Gives the number of live sessions. A number above 10,000 may be a minute old. */
   length(callback: Callback<[length?: number]>): void {
-    answer(callback, () => this.#keeper.count());
+    answer(callback, () => settled(this.#keeper.count()));
   }
 
   /** Ends all sessions of the store's namespace. */
   clear(callback?: Callback): void {
-    answer(callback, () => this.#keeper.clear());
+    answer(callback, () => settled(this.#keeper.clear()));
   }
 
   /** Gives a live session as express-session's `Session`, without a request. */
@@ -198,6 +183,37 @@ export class SessionsStore extends EventEmitter {
     if (this.#options.database !== undefined) await this.#database.close();
   }
 
+  *#read<Session>(key: WebSessionKey): Steps<Session | undefined> {
+    const stored = yield* this.#keeper.read(key);
+    // The caller says what its sessions are.
+    return stored && (this.#sessionOf(stored) as Session);
+  }
+
+  /** `text` is the JSON of the session as it was when the write was asked for. */
+  *#write(key: WebSessionKey, session: object, text: string): Steps<void> {
+    const { ttlMs, now } = this.#options;
+    const json: unknown = JSON.parse(text);
+    const parts = partsOf(json);
+    const expiresMs = deadlineOf(json, ttlMs, now());
+    const base = this.#known.baseOf(session, key.key);
+    const written = yield* base && parts
+      ? this.#keeper.replace(key, base, parts, expiresMs)
+      : this.#keeper.put(key, parts, text, expiresMs);
+    if (written) this.#known.markWritten(session, written);
+  }
+
+  *#touch(key: WebSessionKey, session: object, cookie: object): Steps<void> {
+    const { ttlMs, now } = this.#options;
+    const expiresMs = deadlineOf({ cookie }, ttlMs, now());
+    const base = this.#known.baseOf(session, key.key);
+    // Most requests change nothing, and then the session need not be compared.
+    if (base === undefined || (base.cookie && areCookiesEqual(base.cookie, cookie))) {
+      return yield* this.#keeper.touch(key, base, expiresMs);
+    }
+    const written = yield* this.#keeper.replace(key, base, withCookie(base, cookie), expiresMs);
+    if (written) this.#known.markWritten(session, { ...base, ...written, cookie: undefined });
+  }
+
   /** The session of a row, as a request gets it. */
   #sessionOf(stored: StoredWebSession): StoredSession {
     const session = JSON.parse(stored.data) as StoredSession;
@@ -236,20 +252,26 @@ function keyOf(sid: unknown, takesKeys = false): WebSessionKey {
   return { key: takesKeys && isKey(text) ? text.slice(KEY_PREFIX.length) : hash("sha256", text), sid: text };
 }
 
-/** Does the work, and tells its result in a later turn of the event loop, as all stores do. */
-function answer<T>(callback: ((error: Error | null, result?: T) => unknown) | undefined, work: () => Promise<T>): void {
-  const tell = (error: Error | null, result?: T) => {
+/**
+ * Does the work, and tells its result. If nothing has to wait, it does so before the call returns, as the memory store of
+ * @fastify/session does.
+ */
+function answer<T>(callback: ((error: Error | null, result?: T) => unknown) | undefined, work: () => Steps<T>): void {
+  const tellLater = (error: Error | null, result?: T) => {
     // An error of the callback is the caller's, and not one of this promise.
     if (callback) setImmediate(callback, error, result);
   };
-  run(work).then(
-    (result) => tell(null, result),
-    (error: unknown) => tell(faultOf(error)),
+  let result: T | Promise<T>;
+  try {
+    result = run(work());
+  } catch (error) {
+    return tellLater(faultOf(error));
+  }
+  if (!(result instanceof Promise)) return void callback?.(null, result);
+  result.then(
+    (value) => tellLater(null, value),
+    (error: unknown) => tellLater(faultOf(error)),
   );
-}
-
-async function run<T>(work: () => Promise<T>): Promise<T> {
-  return work();
 }
 
 /** Express and Fastify answer with the status of an error. */

@@ -1,15 +1,21 @@
 import { EventEmitter } from "node:events";
 import { SessionsError } from "@sessions/core/internal";
 import type { Database } from "../../postgres/database.ts";
+import { queriesOf } from "./pglite-queries.ts";
 import { StoreDatabase } from "./store-database.ts";
+import { SynchronousDialect } from "./synchronous-dialect.ts";
 
 type Opened = Awaited<ReturnType<ConstructorParameters<typeof StoreDatabase>[0]["open"]>>;
 
 let memory: StoreDatabase | undefined;
 
-/** The PGlite in memory that all stores of this process share which got no database. */
+/**
+ * The PGlite in memory that all stores of this process share which got no database. It takes a second or two to open, so
+ * it begins at once.
+ */
 export function memoryDatabase(): StoreDatabase {
   memory ??= new StoreDatabase({ open: openPGlite, schema: "sessions", migrates: true, prepare: false });
+  memory.open();
   return memory;
 }
 
@@ -24,27 +30,35 @@ export async function openDatabase(database: Database | string): Promise<Opened>
   return { database: pool, close: () => pool.end() };
 }
 
+const ignore = () => {};
+/** How many stores use a pool. They share one listener: Node warns about more than ten. */
+const users = new WeakMap<EventEmitter, number>();
+
 /** A pool emits an event for each idle connection that Postgres ends. Without a listener, the event ends the process. */
 function listened(database: Database): Opened {
   if (!(database instanceof EventEmitter)) return { database, close: () => Promise.resolve() };
-  const listener = () => {};
-  database.on("error", listener);
+  const count = users.get(database) ?? 0;
+  if (count === 0) database.on("error", ignore);
+  users.set(database, count + 1);
   return {
     database,
     close: () => {
-      database.off("error", listener);
+      const left = users.get(database)! - 1;
+      if (left === 0) database.off("error", ignore);
+      users.set(database, left);
       return Promise.resolve();
     },
   };
 }
 
 async function openPGlite(): Promise<Opened> {
-  const { PGlite } = await import("@electric-sql/pglite").catch(() => {
+  const module = await import("@electric-sql/pglite").catch(() => {
     throw new SessionsError(
       "configuration_invalid",
       "A store without `database` keeps its sessions in a PGlite in memory: install @electric-sql/pglite, or give `database`.",
     );
   });
-  const database = await PGlite.create();
-  return { database, close: () => database.close() };
+  const pglite = await module.PGlite.create();
+  const close = () => pglite.close();
+  return { database: new SynchronousDialect({ query: queriesOf(pglite, module), close }), close };
 }

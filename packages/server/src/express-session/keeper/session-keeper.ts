@@ -1,35 +1,20 @@
 import { randomInt } from "node:crypto";
-import type { Kysely } from "kysely";
-import { Committer, QueueFullError } from "../../postgres/committer.ts";
-import { isDataError, isTransient } from "../../postgres/errors.ts";
 import { SessionsError } from "@sessions/core/internal";
+import { deleteAdopted, deleteByKey } from "../rows/adopted-table.ts";
 import { deleteWebSessions } from "../rows/lists.ts";
-import { readWebSessions, type FoundWebSession, type WebSessionKey } from "../rows/read-statement.ts";
+import type { FoundWebSession, WebSessionKey } from "../rows/read-statement.ts";
 import type { StoredWebSession } from "../rows/stored-web-session.ts";
-import { writeWebSessions, type WebSessionWrite } from "../rows/write-statement.ts";
-import { deleteAdopted, deleteByKey, type AdoptedTable } from "../rows/adopted-table.ts";
-import type { Adoption } from "./adoption.ts";
-import type { WebSessionTables } from "../rows/tables.ts";
-import { BatchedReads } from "./batched-reads.ts";
 import { touchWindow } from "./deadline.ts";
 import { PendingTouches } from "./pending-touches.ts";
 import { SessionLists } from "./session-lists.ts";
 import { areEqual, merge, partsOf, textOf, type SessionParts } from "./session-parts.ts";
-import type { StoreDatabase } from "./store-database.ts";
+import { SessionRows, type SessionRowsOptions } from "./session-rows.ts";
+import { settled, type Steps } from "./steps.ts";
 import { Turns } from "./turns.ts";
 
-/** The most writes in one statement, and the most that wait. */
-const BATCH_SIZE = 200;
-const QUEUE_SIZE = 100_000;
 const DELETED_AT_ONCE = 500;
 /** How often a write is tried that others come before. */
 const MAX_ATTEMPTS = 20;
-
-interface Place {
-  readonly schema: string;
-  readonly namespace: string;
-  readonly old?: AdoptedTable;
-}
 
 /** A session as a request read it, or as it wrote it last. */
 export interface Base {
@@ -42,47 +27,31 @@ export interface Base {
   readonly expiresMs: number;
 }
 
-export interface SessionKeeperOptions {
-  readonly database: StoreDatabase;
-  readonly namespace: string;
+export interface SessionKeeperOptions extends SessionRowsOptions {
   readonly touchEveryMs: number;
   /** The most sessions, and bytes of JSON, that `all` gives. */
   readonly allAtMost: { readonly sessions: number; readonly bytes: number };
-  /** The table that is taken over, if there is one. */
-  readonly adoption: Adoption | undefined;
-  readonly now: () => number;
 }
 
 /** Keeps web sessions in a database. Each call of one session sees the calls before it. */
 export class SessionKeeper {
   readonly #options: SessionKeeperOptions;
-  readonly #place: Place;
-  readonly #reads: BatchedReads;
-  readonly #committer: Committer<WebSessionWrite>;
+  readonly #rows: SessionRows;
   readonly #touches: PendingTouches;
   readonly #turns = new Turns();
   readonly #lists: SessionLists;
 
   constructor(options: SessionKeeperOptions) {
-    const { database, namespace, now } = options;
     this.#options = options;
-    this.#place = { schema: database.schema, namespace };
-    this.#reads = new BatchedReads((keys) => this.#run((db, place) => readWebSessions(db, place, keys)));
-    this.#committer = new Committer({
-      commit: (batch) => this.#run((db, place) => writeWebSessions(db, place, batch, now())),
-      isTransient,
-      isFaultOfOneWrite: isDataError,
-      batchSize: BATCH_SIZE,
-      queueSize: QUEUE_SIZE,
-    });
-    this.#lists = new SessionLists({ ...options, place: this.#place });
-    this.#touches = new PendingTouches((touch) => this.#commit({ kind: "extend", ...touch }));
+    this.#rows = new SessionRows(options);
+    this.#lists = new SessionLists({ ...options, place: this.#rows.place });
+    this.#touches = new PendingTouches(async (touch) => this.#rows.write({ kind: "extend", ...touch }));
   }
 
   /** A live session. */
-  async read(key: WebSessionKey): Promise<StoredWebSession | undefined> {
-    await this.#turns.settled(key.key);
-    return this.#read(key);
+  *read(key: WebSessionKey): Steps<StoredWebSession | undefined> {
+    yield* settled(this.#turns.settled(key.key));
+    return yield* this.#read(key);
   }
 
   /** The deadline of a session, which a touch that waits may have moved. */
@@ -90,47 +59,47 @@ export class SessionKeeper {
     return Math.max(expiresMs, this.#touches.get(key) ?? 0);
   }
 
+  /** Does the work after the work before it on the same session. */
+  inTurn<T>({ key }: WebSessionKey, work: () => Steps<T>): Steps<T> {
+    return this.#turns.run(key, work);
+  }
+
   /** Writes a session, whether there is one or not. */
-  put(key: WebSessionKey, parts: SessionParts | undefined, text: string, expiresMs: number): Promise<Base | undefined> {
-    return this.#turns.run(key.key, async () => {
-      const version = newVersion();
-      await this.#commit({ kind: "put", ...key, data: text, version, expiresMs });
-      this.#touches.delete(key.key);
-      return parts && { key: key.key, parts, version, expiresMs };
-    });
+  *put(key: WebSessionKey, parts: SessionParts | undefined, text: string, expiresMs: number): Steps<Base | undefined> {
+    const version = newVersion();
+    yield* settled(this.#rows.write({ kind: "put", ...key, data: text, version, expiresMs }));
+    this.#touches.delete(key.key);
+    return parts && { key: key.key, parts, version, expiresMs };
   }
 
   /**
    * Writes what has changed since `base`. Undefined if the session has ended meanwhile: it is not written then. If nothing
    * but its deadline has changed, this is a touch.
    */
-  async replace(key: WebSessionKey, base: Base, mine: SessionParts, expiresMs: number): Promise<Base | undefined> {
+  *replace(key: WebSessionKey, base: Base, mine: SessionParts, expiresMs: number): Steps<Base | undefined> {
     if (areEqual(base.parts, mine)) {
-      await this.touch(key, base, expiresMs);
+      yield* this.touch(key, base, expiresMs);
       return { ...base, parts: mine };
     }
-    return this.#turns.run(key.key, () => this.#replace(key, base, mine, expiresMs));
+    return yield* this.#replace(key, base, mine, expiresMs);
   }
 
   /** Moves the deadline of a live session. It writes no data. */
-  async touch(key: WebSessionKey, base: Base | undefined, expiresMs: number): Promise<void> {
+  *touch(key: WebSessionKey, base: Base | undefined, expiresMs: number): Steps<void> {
     const { now, touchEveryMs } = this.#options;
     const laterMs = base === undefined ? -1 : expiresMs - base.expiresMs;
     const windowMs = touchWindow(touchEveryMs, expiresMs - now());
     if (laterMs >= 0 && laterMs < windowMs && this.#touches.add({ ...key, expiresMs }, windowMs)) return;
-    await this.#turns.run(key.key, async () => {
-      await this.#commit({ kind: "touch", ...key, expiresMs });
-      this.#touches.delete(key.key);
-    });
+    yield* settled(this.#rows.write({ kind: "touch", ...key, expiresMs }));
+    this.#touches.delete(key.key);
   }
 
   /** `isKnown` says whether the key has the session's id. */
-  destroy(key: WebSessionKey, isKnown = true): Promise<void> {
-    return this.#turns.run(key.key, async () => {
-      if (!isKnown) await this.#run(async (db, { old }) => old && deleteByKey(db, old, key.key));
-      await this.#commit({ kind: "destroy", ...key });
-      this.#touches.delete(key.key);
-    });
+  *destroy(key: WebSessionKey, isKnown = true): Steps<void> {
+    if (!isKnown && this.#options.adoption)
+      yield* settled(this.#rows.run(async (db, { old }) => old && deleteByKey(db, old, key.key)));
+    yield* settled(this.#rows.write({ kind: "destroy", ...key }));
+    this.#touches.delete(key.key);
   }
 
   /** All live sessions. @throws {SessionsError} `database_failed` if they are more than `allAtMost`. */
@@ -149,9 +118,9 @@ export class SessionKeeper {
     const { database } = this.#options;
     await this.#turns.settled();
     this.#touches.clear();
-    await this.#run(async (db, { old }) => old && deleteAdopted(db, old));
+    await this.#rows.run(async (db, { old }) => old && deleteAdopted(db, old));
     let deleted: number;
-    do deleted = await database.run((db) => deleteWebSessions(db, this.#place, DELETED_AT_ONCE));
+    do deleted = await database.run((db) => deleteWebSessions(db, this.#rows.place, DELETED_AT_ONCE));
     while (deleted === DELETED_AT_ONCE);
   }
 
@@ -172,51 +141,32 @@ export class SessionKeeper {
     return stored && this.deadlineOf(stored) > this.#options.now() ? stored : undefined;
   }
 
-  /** Runs statements, on the adopted table too as long as there is one. */
-  #run<T>(work: (db: Kysely<WebSessionTables>, place: Place) => Promise<T>): Promise<T> {
-    const { database, adoption } = this.#options;
-    return database.run((db) =>
-      adoption === undefined
-        ? work(db, this.#place)
-        : adoption.with(db, (old) => work(db, { ...this.#place, ...(old && { old }) })),
-    );
-  }
-
-  async #read(key: WebSessionKey): Promise<StoredWebSession | undefined> {
+  *#read(key: WebSessionKey): Steps<StoredWebSession | undefined> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const found = await this.#reads.read(key);
+      const found = yield* settled(this.#rows.read(key));
       const step = found && stepOf(found, this.#options.now());
       if (step === undefined || step === "take") return this.#live(found?.stored);
       const { stored } = found!;
-      if (step === "adopt") await this.#commit({ kind: "adopt", ...key, version: newVersion() });
-      else if (stored) await this.#commit({ kind: "drop", ...key, base: stored.version });
+      if (step === "adopt") yield* settled(this.#rows.write({ kind: "adopt", ...key, version: newVersion() }));
+      else if (stored) yield* settled(this.#rows.write({ kind: "drop", ...key, base: stored.version }));
     }
     throw new SessionsError("database_failed", `A session was changed ${MAX_ATTEMPTS} times while it was read.`);
   }
 
-  async #commit(write: WebSessionWrite): Promise<boolean> {
-    try {
-      return await this.#committer.commit(write);
-    } catch (error) {
-      if (!(error instanceof QueueFullError)) throw error;
-      throw new SessionsError("database_unreachable", `${QUEUE_SIZE} writes wait already: the database is too slow.`);
-    }
-  }
-
-  async #replace(key: WebSessionKey, base: Base, mine: SessionParts, expiresMs: number): Promise<Base | undefined> {
+  *#replace(key: WebSessionKey, base: Base, mine: SessionParts, expiresMs: number): Steps<Base | undefined> {
     let current = base.version;
     let parts = mine;
     const version = newVersion();
     const written = () => ({ key: key.key, parts: mine, version: parts === mine ? version : null, expiresMs });
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      if (
-        current !== null &&
-        (await this.#commit({ kind: "replace", ...key, data: textOf(parts), version, base: current, expiresMs }))
-      ) {
-        this.#touches.delete(key.key);
-        return written();
+      if (current !== null) {
+        const write = { kind: "replace", ...key, data: textOf(parts), version, base: current, expiresMs } as const;
+        if (yield* settled(this.#rows.write(write))) {
+          this.#touches.delete(key.key);
+          return written();
+        }
       }
-      const stored = await this.#read(key);
+      const stored = yield* this.#read(key);
       if (stored === undefined) return undefined;
       // The write before this one was made, although its answer was lost.
       if (stored.version === version) return written();

@@ -7,6 +7,7 @@ import { databaseFault } from "../../postgres/errors.ts";
 import { checkMigrated, migrate, missingMigrations } from "../../postgres/migrations.ts";
 import { webSessionMigrations } from "../rows/migrations.ts";
 import type { WebSessionTables } from "../rows/tables.ts";
+import { SynchronousDialect, type QuerySync } from "./synchronous-dialect.ts";
 
 /** How long Postgres may be away before a call fails, in milliseconds. A restart takes about a second. */
 const AWAY_MS = 2_000;
@@ -22,6 +23,7 @@ export interface StoreDatabaseOptions {
 }
 
 interface Opened {
+  readonly database: Database;
   readonly db: Kysely<WebSessionTables>;
   readonly close: () => Promise<void>;
 }
@@ -32,6 +34,8 @@ export class StoreDatabase {
   readonly #options: StoreDatabaseOptions;
   #opening: Promise<Opened> | undefined;
   #migrated: Promise<void> | undefined;
+  /** Set when the tables are there. */
+  #synchronous: SynchronousDialect | undefined;
   #isClosed = false;
 
   constructor(options: StoreDatabaseOptions) {
@@ -57,15 +61,35 @@ export class StoreDatabase {
     }
   }
 
+  /**
+   * Does work before the call returns. Gives undefined, and does nothing, if the database cannot answer so soon, or not yet.
+   *
+   * @throws {SessionsError}
+   */
+  runSync<T>(work: (query: QuerySync) => T): T | undefined {
+    const query = this.#isClosed ? undefined : this.#synchronous?.query;
+    if (query === undefined) return undefined;
+    try {
+      return work(query);
+    } catch (error) {
+      throw databaseFault(error) ?? error;
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await (await this.#opening?.catch(() => undefined))?.close();
   }
 
+  /** Opens the database, if it is not open. A call that needs it tells its error. */
+  open(): void {
+    this.#ready().catch(() => {});
+  }
+
   async #ready(): Promise<Kysely<WebSessionTables>> {
     if (this.#isClosed) throw new SessionsError("closed", "The store was closed.");
     this.#opening ??= this.#open();
-    const { db } = await this.#opening.catch((error: unknown) => {
+    const { db, database } = await this.#opening.catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
     });
@@ -74,6 +98,7 @@ export class StoreDatabase {
       this.#migrated = undefined;
       throw error;
     });
+    if (database instanceof SynchronousDialect) this.#synchronous = database;
     return db;
   }
 
@@ -82,6 +107,7 @@ export class StoreDatabase {
     const { database, close } = await open();
     const db = createKysely<WebSessionTables>(database, prepare ? { schema } : undefined);
     return {
+      database,
       db,
       close: async () => {
         if (typeof database === "object") removeClientErrorListeners(database);

@@ -1,7 +1,6 @@
-import { CompiledQuery, type Kysely } from "kysely";
 import type { AdoptedTable } from "./adopted-table.ts";
+import type { Statement } from "./statement.ts";
 import type { StoredWebSession } from "./stored-web-session.ts";
-import type { WebSessionTables } from "./tables.ts";
 
 /** The keys under which a session is looked up. */
 export interface WebSessionKey {
@@ -20,7 +19,8 @@ export interface FoundWebSession {
   readonly old: { readonly data: string; readonly md5: string; readonly expiresMs: number } | undefined;
 }
 
-interface Row {
+/** A row of the statement that reads. */
+export interface ReadRow {
   readonly key: string;
   readonly data: string | null;
   readonly version: string;
@@ -31,19 +31,26 @@ interface Row {
   readonly oldexpires?: string;
 }
 
-/** Reads many sessions in one statement. Sessions that are in no table are left out. */
-export async function readWebSessions(
-  db: Kysely<WebSessionTables>,
+/** The statement that reads many sessions. It gives no row for a session that is in no table. */
+export function readStatement(
   { schema, namespace, old }: { readonly schema: string; readonly namespace: string; readonly old?: AdoptedTable },
   keys: readonly WebSessionKey[],
-): Promise<readonly FoundWebSession[]> {
+): Statement {
   const lists = [keys.map(({ key }) => key).join(","), ...(old ? [JSON.stringify(keys.map(({ sid }) => sid))] : [])];
-  const text = old ? textWithAdopted(schema, old) : textOf(schema);
-  const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(text, [namespace, ...lists]));
-  return rows.map(foundOf);
+  return { text: old ? textWithAdopted(schema, old) : textOf(schema), values: [namespace, ...lists] };
 }
 
-function foundOf({ key, data, version, expires, adopted, olddata, oldmd5, oldexpires }: Row): FoundWebSession {
+/** The session of a row of this statement. */
+export function foundOf({
+  key,
+  data,
+  version,
+  expires,
+  adopted,
+  olddata,
+  oldmd5,
+  oldexpires,
+}: ReadRow): FoundWebSession {
   return {
     key,
     stored: data === null ? undefined : { key, data, version: Number(version), expiresMs: Number(expires) },

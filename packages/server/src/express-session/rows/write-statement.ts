@@ -1,7 +1,6 @@
-import { CompiledQuery, type Kysely } from "kysely";
 import type { AdoptedTable } from "./adopted-table.ts";
+import type { Statement } from "./statement.ts";
 import { bucketOf, isoOf } from "./stored-web-session.ts";
-import type { WebSessionTables } from "./tables.ts";
 
 /**
  * What a write does:
@@ -26,22 +25,16 @@ export interface WebSessionWrite {
 const columns = ["kind", "key", "sid", "data", "version", "base", "expires", "bucket", "later"] as const;
 const types = ["text", "text", "text", "text", "bigint", "bigint", "timestamptz", "timestamptz", "timestamptz"];
 
-/** Makes many writes in one statement, at most one of each session. Gives for each whether it was made. */
-export async function writeWebSessions(
-  db: Kysely<WebSessionTables>,
+/** The statement that makes many writes, at most one of each session. It gives the keys of those that were made. */
+export function writeStatement(
   { schema, namespace, old }: { readonly schema: string; readonly namespace: string; readonly old?: AdoptedTable },
   writes: readonly WebSessionWrite[],
   nowMs: number,
-): Promise<readonly boolean[]> {
+): Statement {
   const rows = writes.map(rowOf);
   const lists = columns.map((column) => JSON.stringify(rows.map((row) => row[column])));
   const kinds = new Set(writes.map(({ kind }) => kind));
-  const text = textOf(schema, kinds, old);
-  const { rows: made } = await db.executeQuery<{ key: string }>(
-    CompiledQuery.raw(text, [namespace, isoOf(nowMs), ...lists]),
-  );
-  const keys = new Set(made.map(({ key }) => key));
-  return writes.map(({ key }) => keys.has(key));
+  return { text: textOf(schema, kinds, old), values: [namespace, isoOf(nowMs), ...lists] };
 }
 
 function rowOf({ kind, key, sid, data, version, base, expiresMs }: WebSessionWrite) {
