@@ -13,6 +13,8 @@ export const faultCodes = {
   handler_failed: "The application's own step handler or `complete` threw.",
   handler_timed_out: "The application's own step handler or `complete` took too long.",
   database_failed: "The database refused a statement.",
+  event_invalid: "An event, its id or its moment is not one that an activity takes.",
+  queue_full: "Too many events wait to be written; this one was not recorded.",
   closed: "The sessions object was closed.",
   internal: "Something failed that should not have.",
   server_unreachable: "The server does not answer the page.",

@@ -17,12 +17,14 @@ vi.stubEnv("DATABASE_URL", url);
 const { appRouter, pool, sessions } = await import("./router.ts");
 const { app, signIns } = await import("./sign-ins.ts");
 const { addToCart, signIns: signInsWithData } = await import("./cart.ts");
+const { activity } = await import("./activity.ts");
 const visiting = await import("./visitors.ts");
 await createLedger(pool);
 afterAll(async () => {
   await sessions.close();
   await signIns.close();
   await signInsWithData.close();
+  await activity.close();
   await visiting.sessions.close();
   await visiting.signIns.close();
   await pool.end();
@@ -123,4 +125,11 @@ test("S20: what the page on visitors shows lets somebody begin before the sign-i
     return visiting.sessions.router.createCaller({ visit }).read({ session: id });
   });
   expect(await (await read).json()).toMatchObject({ session: { id, status: "active", revision: 2 } });
+});
+
+test("what the page on activities shows records an event", async () => {
+  await activity.migrate();
+  const id = await activity.record("ada", "post_opened", { post: "42" });
+  const { rows } = await pool.query("select id, data from sessions.activity_event");
+  expect(rows).toEqual([{ id, data: { post: "42" } }]);
 });

@@ -1,0 +1,82 @@
+import { hash } from "node:crypto";
+import type { Json } from "@sessions/core/internal";
+import type { Counter } from "./counters.ts";
+
+/** One event, at the moment that counts for its activity. */
+export interface PlacedEvent {
+  readonly id: string;
+  readonly atMs: number;
+  readonly name: string;
+  readonly data: { readonly [field: string]: Json | undefined };
+}
+
+/** Where a value was found: two values are ordered by the moments and ids of their events. */
+type FoundValue = readonly [atMs: number, id: string, value: Json];
+
+/** A number for `count`, a whole number as text for `sum`, the keys of values for `distinct`, a value for `first` and `last`. */
+export type CounterState = number | string | readonly string[] | FoundValue;
+
+/** By the counters' names. A counter that has met no event has no state. */
+export type CounterStates = Readonly<Record<string, CounterState>>;
+
+export type Counters = Readonly<Record<string, Counter>>;
+
+/** The most values that `distinct` tells apart in one activity session. */
+export const MAX_DISTINCT = 10_000;
+
+/** Longer values are kept as hashes of this length. */
+const MAX_KEY_LENGTH = 22;
+
+/** The states of all counters after one event. */
+export function statesOfEvent(counters: Counters, event: PlacedEvent): CounterStates {
+  const states: Record<string, CounterState> = {};
+  for (const [name, counter] of Object.entries(counters)) {
+    if (counter.event !== event.name) continue;
+    const state = stateOf(counter, event);
+    if (state !== undefined) states[name] = state;
+  }
+  return states;
+}
+
+/** The states after the events of both. The order in which states are merged makes no difference. */
+export function mergeStates(counters: Counters, a: CounterStates, b: CounterStates): CounterStates {
+  const states: Record<string, CounterState> = {};
+  for (const [name, { kind }] of Object.entries(counters)) {
+    const [one, other] = [a[name], b[name]];
+    const state = one === undefined || other === undefined ? (one ?? other) : merge(kind, one, other);
+    if (state !== undefined) states[name] = state;
+  }
+  return states;
+}
+
+function stateOf(counter: Counter, { id, atMs, data }: PlacedEvent): CounterState | undefined {
+  if (counter.kind === "count") return 1;
+  const value = data[counter.field];
+  if (value === undefined || value === null) return undefined;
+  if (counter.kind === "distinct") return [keyOf(value)];
+  if (counter.kind === "sum") return JSON.stringify(value);
+  return [atMs, id, value];
+}
+
+function keyOf(value: Json): string {
+  const text = JSON.stringify(value);
+  return text.length <= MAX_KEY_LENGTH ? text : hash("sha256", text, "base64url").slice(0, MAX_KEY_LENGTH);
+}
+
+// Each state was made by `stateOf` for a counter of the same kind.
+function merge(kind: Counter["kind"], one: CounterState, other: CounterState): CounterState {
+  if (kind === "count") return (one as number) + (other as number);
+  if (kind === "sum") return String(BigInt(one as string) + BigInt(other as string));
+  if (kind === "distinct") return union(one as readonly string[], other as readonly string[]);
+  const isLater = isAfter(other as FoundValue, one as FoundValue);
+  return isLater === (kind === "last") ? other : one;
+}
+
+function isAfter([atMs, id]: FoundValue, [otherMs, otherId]: FoundValue): boolean {
+  return atMs === otherMs ? id > otherId : atMs > otherMs;
+}
+
+/** Of too many keys the smallest stay, so that the number does not depend on the order of the events. */
+function union(one: readonly string[], other: readonly string[]): readonly string[] {
+  return [...new Set([...one, ...other])].toSorted((a, b) => (a < b ? -1 : 1)).slice(0, MAX_DISTINCT);
+}

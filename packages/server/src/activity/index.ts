@@ -1,0 +1,16 @@
+export type { Activities, EventInput, EventsOf } from "./activities.ts";
+export { createActivity } from "./create-activity.ts";
+export { count, distinct, first, last, sum, type CountCounter, type FieldCounter } from "./definition/counters.ts";
+export {
+  defineActivity,
+  type Activity,
+  type ActivityOptions,
+  type AnyActivity,
+  type CounterFor,
+  type CounterValue,
+  type CountsOf,
+  type EventSchema,
+  type EventSchemas,
+} from "./definition/define-activity.ts";
+export type { ActivitiesOptions } from "./options.ts";
+export type { EventOptions } from "./recorder/event-check.ts";
