@@ -20,11 +20,12 @@ test.each([
   ["./index.ts", "flows/sessions.ts"],
   ["./sign-in/index.ts", "sign-in/router.ts"],
   ["./express-session/index.ts", "express-session/sessions-store.ts"],
+  ["./projections/index.ts", "projections/projector.ts"],
   ["./activity/index.ts", "activity/create-activity.ts"],
 ])("the entry %s loads nothing of another entry's folder", (entry, own) => {
   const files = filesOf(entry);
   expect(files).toContain(own);
-  const others = ["flows/", "sign-in/", "express-session/", "better-auth/", "activity/"].filter(
+  const others = ["flows/", "sign-in/", "express-session/", "better-auth/", "activity/", "projections/"].filter(
     (folder) => !own.startsWith(folder),
   );
   expect(files.filter((file) => others.some((folder) => file.startsWith(folder)))).toEqual([]);

@@ -9,10 +9,10 @@ export {
   type Limit,
   type LimitContext,
 } from "./flows/configuration/limits.ts";
+export type { ApplicationTables } from "./postgres/application-tables.ts";
 export type { Database, DatabaseKind } from "./postgres/database.ts";
 export {
   serve,
-  type ApplicationTables,
   type CompleteContext,
   type Rejection,
   type ServedFlow,
@@ -21,6 +21,7 @@ export {
 } from "./flows/configuration/served-flow.ts";
 export type { Guest, IdentifyResult, Identity } from "./flows/configuration/identity.ts";
 export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
+export { sessionHistory, type SessionEntry } from "./flows/session-history.ts";
 export type { SweepOptions } from "./repeated-sweeps.ts";
 export {
   sql,

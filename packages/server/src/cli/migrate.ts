@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { sql } from "kysely";
 import { webSessionMigrations } from "../express-session/rows/migrations.ts";
-import { migrate, missingMigrations } from "../postgres/migrations.ts";
+import { migrate, missingMigrations, type Migrations } from "../postgres/migrations.ts";
+import { projectionMigrations } from "../projections/rows/migrations.ts";
 import { migrationsOf } from "../flows/rows/migrations.ts";
 import { signInMigrations as signInMigrationsOf } from "../sign-in/rows/migrations.ts";
 import type { CommandRunner } from "./command-runner.ts";
@@ -9,6 +10,7 @@ import type { CommandRunner } from "./command-runner.ts";
 interface MigrateOptions {
   readonly signIns?: boolean;
   readonly expressSession?: boolean;
+  readonly projections?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -18,28 +20,33 @@ export function addMigrateCommand(program: Command, run: CommandRunner): void {
     .description("create the tables, or bring them up to date")
     .option("--sign-ins", "create those of sign-ins too; once they are there, every run brings them up to date")
     .option("--express-session", "create those of the store for express-session too; later runs as with --sign-ins")
+    .option("--projections", "create those of projections too; later runs as with --sign-ins")
     .option("--dry-run", "say what would be done, and do nothing")
-    .action(({ signIns: wanted = false, expressSession = false, dryRun = false }: MigrateOptions) =>
-      run(async ({ sessions, signIns, hasSignIns, db, schema }) => {
-        const withSignIns = wanted || (await hasSignIns());
-        const webSessions = webSessionMigrations(schema);
-        const { rows: tables } = await sql`
-          select 1 from information_schema.tables
-          where table_schema = ${schema} and table_name = ${webSessions.table}`.execute(db);
-        const withWebSessions = expressSession || tables.length > 0;
-        const migrations = [
-          ...(await missingMigrations(db, schema, migrationsOf(schema))),
-          ...(withSignIns ? await missingMigrations(db, schema, signInMigrationsOf(schema)) : []),
-          ...(withWebSessions ? await missingMigrations(db, schema, webSessions) : []),
-        ];
-        if (!dryRun) {
-          await sessions.migrate();
-          if (withSignIns) await signIns.migrate();
-          if (withWebSessions) await migrate(db, schema, webSessions);
-        }
-        const lines = migrations.map((name) => `${dryRun ? "Would run" : "Ran"} ${name}`);
-        if (!dryRun || migrations.length === 0) lines.push("The database is up to date.");
-        return { lines, json: { dryRun, migrations } };
-      }),
+    .action(
+      ({ signIns: wanted = false, expressSession = false, projections = false, dryRun = false }: MigrateOptions) =>
+        run(async ({ sessions, signIns, hasSignIns, db, schema }) => {
+          const withSignIns = wanted || (await hasSignIns());
+          const { rows: tables } = await sql<{ name: string }>`
+          select table_name as name from information_schema.tables where table_schema = ${schema}`.execute(db);
+          const isThere = ({ table }: Migrations) => tables.some(({ name }) => name === table);
+          const [webSessions, ofProjections] = [webSessionMigrations(schema), projectionMigrations(schema)];
+          const others = [
+            ...(expressSession || isThere(webSessions) ? [webSessions] : []),
+            ...(projections || isThere(ofProjections) ? [ofProjections] : []),
+          ];
+          const migrations = [
+            ...(await missingMigrations(db, schema, migrationsOf(schema))),
+            ...(withSignIns ? await missingMigrations(db, schema, signInMigrationsOf(schema)) : []),
+          ];
+          for (const other of others) migrations.push(...(await missingMigrations(db, schema, other)));
+          if (!dryRun) {
+            await sessions.migrate();
+            if (withSignIns) await signIns.migrate();
+            for (const other of others) await migrate(db, schema, other);
+          }
+          const lines = migrations.map((name) => `${dryRun ? "Would run" : "Ran"} ${name}`);
+          if (!dryRun || migrations.length === 0) lines.push("The database is up to date.");
+          return { lines, json: { dryRun, migrations } };
+        }),
     );
 }

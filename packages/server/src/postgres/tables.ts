@@ -34,6 +34,9 @@ export async function createOwnerTables(db: Kysely<unknown>, schema: string): Pr
       adopted_by text collate "C"
     )`.execute(db);
   await sql`
+    create index if not exists owner_adopted_by on ${table("owner")} (adopted_by)
+    where adopted_by is not null`.execute(db);
+  await sql`
     create table if not exists ${table("device")} (
       owner_id text collate "C" not null,
       id uuid not null,

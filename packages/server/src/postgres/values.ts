@@ -6,6 +6,8 @@ import { sql, type ColumnType, type RawBuilder } from "kysely";
 
 export type JsonColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
 export type TimeColumn = ColumnType<never, RawBuilder<never>, RawBuilder<never>>;
+/** The id of the transaction that wrote a row. Postgres gives it. */
+export type TransactionIdColumn = ColumnType<never, never, never>;
 export type BytesColumn = ColumnType<never, RawBuilder<string>, RawBuilder<string>>;
 
 /** JSON as text, to be written to a json column. Sent as json, some drivers would encode it again. */

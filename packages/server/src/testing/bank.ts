@@ -24,7 +24,7 @@ import {
 } from "../index.ts";
 import { directUrls } from "./connections/direct-url.ts";
 
-declare module "../flows/configuration/served-flow.ts" {
+declare module "../postgres/application-tables.ts" {
   interface ApplicationTables {
     ledger: { session_id: string; owner: string; cents: number; reference: string };
   }

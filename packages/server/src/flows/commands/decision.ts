@@ -11,7 +11,8 @@ import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
 import type { UpdateStatements } from "../rows/update-statements.ts";
-import type { ApplicationTables, ServedFlow } from "../configuration/served-flow.ts";
+import type { ServedFlow } from "../configuration/served-flow.ts";
+import type { ApplicationTables } from "../../postgres/application-tables.ts";
 import { nextStored, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 
 /**

@@ -9,7 +9,8 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { errorCode, isTransient } from "../../postgres/errors.ts";
-import type { ApplicationTables, Handler, Rejection, ServedFlow } from "../configuration/served-flow.ts";
+import type { Handler, Rejection, ServedFlow } from "../configuration/served-flow.ts";
+import type { ApplicationTables } from "../../postgres/application-tables.ts";
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** The application's own code threw, took too long, or returned a value that is not allowed. The message names the handler. */

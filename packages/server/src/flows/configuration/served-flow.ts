@@ -14,19 +14,9 @@ import {
   type StepsOf,
   type StepsWithOutput,
 } from "@sessions/core/internal";
+import type { ApplicationTables } from "../../postgres/application-tables.ts";
 import type { Limit } from "./limits.ts";
 import { checkProofs } from "./proof.ts";
-
-/**
- * The application's own tables, as `tx` sees them. Declare them once:
- *
- * @example
- * declare module "@sessions/server" {
- *   interface ApplicationTables { ledger: LedgerTable }
- * }
- */
-// It has no members: an application adds its tables to it.
-export interface ApplicationTables {}
 
 /** The value of `refuse(reason)`. A handler that returns it changes nothing. */
 export interface Rejection {

@@ -45,7 +45,16 @@ export const movedColumns = {
     status: "kept",
     ended_at: "kept",
   },
-  session_event: { session_id: "kept", entry: "kept", revision: "kept", at: "kept", body: "kept", hash: "kept" },
+  session_event: {
+    session_id: "kept",
+    entry: "kept",
+    revision: "kept",
+    at: "kept",
+    body: "kept",
+    hash: "kept",
+    // The rows are new: a projection finds them by this transaction, and knows by their numbers what it has applied.
+    xid: "given",
+  },
   device: { id: "kept", name: "kept", first_seen_at: "kept", last_seen_at: "kept" },
 } as const satisfies { readonly [Name in Exclude<keyof Tables, "owner">]: MovedColumns<Tables[Name]> };
 
@@ -73,6 +82,8 @@ export async function moveActive(
       .selectFrom("session")
       .select([
         ...revisionSelection,
+        "flow",
+        "version",
         "entry",
         sql<string>`encode(hash, 'hex')`.as("hashbytes"),
         sql<string>`(state -> 'device')::text`.as("device"),
@@ -183,18 +194,23 @@ async function withoutTaken(
 interface LockedRow {
   readonly session: string;
   readonly revision: number;
+  readonly flow: string;
+  readonly version: number;
   readonly entry: number;
   readonly hashbytes: string;
   readonly device: string;
 }
 
 function adoptedEntry(
-  { session, revision, entry, hashbytes, device }: LockedRow,
+  { session, revision, flow, version, entry, hashbytes, device }: LockedRow,
   { visitor, at }: AdoptedVisitor & { readonly at: string },
 ): HistoryEntry {
   const number = Number(entry) + 1;
   const body: HistoryBody = {
     session,
+    flow,
+    version: Number(version),
+    status: "active",
     entry: number,
     revision: Number(revision) + 1,
     command: null,

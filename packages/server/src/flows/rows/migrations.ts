@@ -63,6 +63,9 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
       at timestamptz not null,
       body json not null,
       hash bytea not null,
+      xid xid8 not null default pg_current_xact_id(),
       primary key (owner_id, session_id, entry, at)
     ) partition by range (at)`.execute(db);
+  // Projections find new entries by the transaction that wrote them.
+  await sql`create index session_event_xid on ${table("session_event")} (xid)`.execute(db);
 }

@@ -1,6 +1,13 @@
 import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
-import { toStorableJson, type HistoryChange, type Command, type Device, type Snapshot } from "@sessions/core/internal";
+import {
+  toStorableJson,
+  type HistoryChange,
+  type Command,
+  type Device,
+  type Snapshot,
+  type Status,
+} from "@sessions/core/internal";
 import { chainHash } from "../../postgres/chain-hash.ts";
 import type { StoredState } from "./tables.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
@@ -27,6 +34,10 @@ export interface HistoryEntry {
 
 export interface HistoryBody {
   readonly session: string;
+  readonly flow: string;
+  /** The flow's version, and the session's status, after this entry. */
+  readonly version: number;
+  readonly status: Status;
   readonly entry: number;
   readonly revision: number;
   /** The command that made the entry; null for an end by deadline, and for a lift. */
@@ -68,6 +79,9 @@ export function nextStored(
   const step = change.kind === "submit" ? change.step : null;
   const body: HistoryBody = {
     session: snapshot.id,
+    flow: snapshot.flow,
+    version: snapshot.version,
+    status: snapshot.status,
     entry: number,
     revision: snapshot.revision,
     command: command?.id ?? null,

@@ -1,6 +1,6 @@
 import type { Snapshot, Status } from "@sessions/core/internal";
 import type { OwnerTables } from "../../postgres/tables.ts";
-import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
+import type { BytesColumn, JsonColumn, TimeColumn, TransactionIdColumn } from "../../postgres/values.ts";
 
 /** The part of a snapshot that has no column of its own. */
 export type StoredState = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
@@ -38,6 +38,8 @@ export interface SessionEventTable {
   at: TimeColumn;
   body: JsonColumn;
   hash: BytesColumn;
+  /** The transaction that wrote the row. Projections find new rows by it. */
+  xid: TransactionIdColumn;
 }
 
 /** The tables of sessions, beside those of their owners. */

@@ -67,8 +67,11 @@ async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<
       invalidates boolean not null,
       body json not null,
       hash bytea not null,
+      xid xid8 not null default pg_current_xact_id(),
       primary key (owner_id, sign_in_id, entry, at)
     ) partition by range (at)`.execute(db);
+  // Projections find new entries by the transaction that wrote them.
+  await sql`create index sign_in_event_xid on ${table("sign_in_event")} (xid)`.execute(db);
   await sql`
     create index sign_in_event_newest on ${table("sign_in_event")} (owner_id, at, sign_in_id, entry)`.execute(db);
   // Nodes look here for changes that make their caches wrong.

@@ -1,6 +1,6 @@
 import type { ColumnType, RawBuilder } from "kysely";
 import type { OwnerTables } from "../../postgres/tables.ts";
-import type { BytesColumn, JsonColumn, TimeColumn } from "../../postgres/values.ts";
+import type { BytesColumn, JsonColumn, TimeColumn, TransactionIdColumn } from "../../postgres/values.ts";
 
 /** Why a sign-in has ended. */
 export type EndReason =
@@ -65,6 +65,8 @@ export interface SignInEventTable {
   invalidates: ColumnType<never, RawBuilder<boolean>, RawBuilder<boolean>>;
   body: JsonColumn;
   hash: BytesColumn;
+  /** The transaction that wrote the row. Projections find new rows by it. */
+  xid: TransactionIdColumn;
 }
 
 export interface VisitDataTable {

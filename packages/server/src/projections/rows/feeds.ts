@@ -1,0 +1,183 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import { time } from "../../postgres/values.ts";
+import type { ProjectionTables } from "./tables.ts";
+
+/** Which feed: one bucket of one build of a projection. */
+export interface FeedKey {
+  readonly projection: string;
+  readonly build: number;
+  readonly bucket: number;
+}
+
+/** What a feed has read. */
+export interface FeedPosition {
+  readonly cluster: string;
+  readonly snapshot: string;
+  readonly upto: string | null;
+  readonly after: string | null;
+  readonly scanning: boolean;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Feed extends FeedKey, FeedPosition {
+  readonly holder: string | null;
+  readonly fence: number;
+  readonly beat: string;
+  readonly at: string;
+}
+
+const feedColumns = [
+  "projection",
+  "build",
+  "bucket",
+  "holder",
+  "fence",
+  sql<string>`beat::text`.as("beat"),
+  "cluster",
+  "snapshot",
+  "upto",
+  "after",
+  sql<string>`scanning::text`.as("scanning"),
+  sql<string>`done::text`.as("done"),
+  sql<string>`total::text`.as("total"),
+  sql<string>`to_json(at)#>>'{}'`.as("at"),
+] as const;
+
+type FeedRow = Omit<Feed, "scanning" | "done" | "total"> & { scanning: string; done: string; total: string };
+
+function feedFromRow(row: FeedRow): Feed {
+  return {
+    ...row,
+    build: Number(row.build),
+    bucket: Number(row.bucket),
+    fence: Number(row.fence),
+    scanning: row.scanning === "true",
+    done: Number(row.done),
+    total: Number(row.total),
+  };
+}
+
+export async function listFeeds(db: Kysely<ProjectionTables>): Promise<readonly Feed[]> {
+  const rows = await db
+    .selectFrom("projection_feed")
+    .select(feedColumns)
+    .orderBy("projection")
+    .orderBy("build")
+    .orderBy("bucket")
+    .execute();
+  return rows.map(feedFromRow);
+}
+
+/**
+ * Says that this node lives, in all leases that it holds. Gives all feeds as they were before, and whether there is
+ * something to read for them, which `hasNews` finds out for each projection. It is one statement.
+ */
+export async function beat(
+  db: Kysely<ProjectionTables>,
+  node: string,
+  hasNews: ReadonlyMap<string, RawBuilder<boolean>>,
+): Promise<readonly (Feed & { readonly news: boolean })[]> {
+  const cases = [...hasNews].map(([projection, news]) => sql`when ${projection} then ${news}`);
+  const rows = await db
+    .with("beaten", (cte) =>
+      cte
+        .updateTable("projection_feed")
+        .set({ beat: sql<string>`beat + 1` })
+        .where("holder", "=", node),
+    )
+    .selectFrom("projection_feed as feed")
+    .select([
+      ...feedColumns,
+      sql<string>`(feed.scanning or feed.upto is not null
+        or case feed.projection ${sql.join(cases, sql` `)} else false end)::text`.as("news"),
+    ])
+    .orderBy("projection")
+    .orderBy("build")
+    .orderBy("bucket")
+    .execute();
+  return rows.map(({ news, ...row }) => ({ ...feedFromRow(row), news: news === "true" }));
+}
+
+/** Takes the lease of a feed, if nobody has moved it since `seen`. Gives the feed as it is then; undefined for another's. */
+export async function takeLease(db: Kysely<ProjectionTables>, seen: Feed, node: string): Promise<Feed | undefined> {
+  const row = await db
+    .updateTable("projection_feed")
+    .set({ holder: node, fence: seen.fence + 1, beat: sql<string>`beat + 1` })
+    .where("projection", "=", seen.projection)
+    .where("build", "=", seen.build)
+    .where("bucket", "=", seen.bucket)
+    .where("fence", "=", seen.fence)
+    .where(sql<boolean>`beat = ${seen.beat}::text::bigint`)
+    .returning(feedColumns)
+    .executeTakeFirst();
+  return row && feedFromRow(row);
+}
+
+/** Gives the leases of a node back. */
+export async function releaseLeases(db: Kysely<ProjectionTables>, node: string): Promise<void> {
+  await db.updateTable("projection_feed").set({ holder: null }).where("holder", "=", node).execute();
+}
+
+/**
+ * Moves a feed to a position, in the transaction of the effects. False if its lease has another holder by now: then the
+ * transaction must be rolled back.
+ */
+export async function moveFeed(
+  tx: Kysely<ProjectionTables>,
+  { projection, build, bucket, fence }: FeedKey & { readonly fence: number },
+  position: FeedPosition,
+  nowMs: number,
+): Promise<boolean> {
+  const { cluster, snapshot, upto, after, scanning, done, total } = position;
+  const rows = await tx
+    .updateTable("projection_feed")
+    .set({
+      cluster,
+      snapshot,
+      upto,
+      after,
+      scanning,
+      done: String(done),
+      total: String(total),
+      at: time(new Date(nowMs).toISOString()),
+    })
+    .where("projection", "=", projection)
+    .where("build", "=", build)
+    .where("bucket", "=", bucket)
+    .where("fence", "=", fence)
+    .returning("bucket")
+    .execute();
+  return rows.length === 1;
+}
+
+/** Begins a build: a feed for each bucket, and the projection if it is new. A build that is there stays as it is. */
+export async function insertFeeds(
+  db: Kysely<ProjectionTables>,
+  { projection, build, buckets }: Omit<FeedKey, "bucket"> & { readonly buckets: number },
+  position: FeedPosition,
+  nowMs: number,
+): Promise<void> {
+  const { done, total, ...rest } = position;
+  const values = Array.from({ length: buckets }, (_, bucket) => ({
+    projection,
+    build,
+    bucket,
+    holder: null,
+    fence: 0,
+    ...rest,
+    done: String(done),
+    total: String(total),
+    at: time(new Date(nowMs).toISOString()),
+  }));
+  await db
+    .insertInto("projection")
+    .values({ name: projection, live: null })
+    .onConflict((conflict) => conflict.column("name").doNothing())
+    .execute();
+  await db
+    .insertInto("projection_feed")
+    .values(values)
+    .onConflict((conflict) => conflict.columns(["projection", "build", "bucket"]).doNothing())
+    .execute();
+}

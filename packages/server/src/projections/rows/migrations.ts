@@ -1,0 +1,57 @@
+import { sql, type Kysely } from "kysely";
+import type { Migrations } from "../../postgres/migrations.ts";
+import { createOwnerTables } from "../../postgres/tables.ts";
+
+/** The migrations of the tables of projections. */
+export function projectionMigrations(schema: string): Migrations {
+  return {
+    table: "projection_migration",
+    runBy: "projections.migrate()",
+    steps: {
+      "0001_projections": {
+        up: async (db) => {
+          await createOwnerTables(db, schema);
+          await createProjectionTables(db, schema);
+        },
+      },
+    },
+  };
+}
+
+async function createProjectionTables(db: Kysely<unknown>, schema: string): Promise<void> {
+  const table = (name: string) => sql.table(`${schema}.${name}`);
+  await sql`
+    create table ${table("projection")} (
+      name text collate "C" primary key,
+      live integer
+    )`.execute(db);
+  // Every step changes a row of these two. No index is on what it changes, and pages have free space: updates stay heap-only.
+  await sql`
+    create table ${table("projection_feed")} (
+      projection text collate "C" not null,
+      build integer not null,
+      bucket integer not null,
+      holder text,
+      fence integer not null,
+      beat bigint not null default 0,
+      cluster text not null,
+      snapshot text not null,
+      upto text,
+      after text,
+      scanning boolean not null,
+      done bigint not null,
+      total bigint not null,
+      at timestamptz not null,
+      primary key (projection, build, bucket)
+    ) with (fillfactor = 10)`.execute(db);
+  await sql`
+    create table ${table("projection_progress")} (
+      projection text collate "C" not null,
+      build integer not null,
+      owner_id text collate "C" not null,
+      stream_id text collate "C" not null,
+      applied integer not null,
+      waiting boolean not null,
+      primary key (projection, build, owner_id, stream_id)
+    ) with (fillfactor = 70)`.execute(db);
+}

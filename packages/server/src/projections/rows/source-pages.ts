@@ -1,0 +1,155 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import type { FeedSource, SourceRow } from "../source.ts";
+import { snapshotParts } from "./snapshot.ts";
+import type { ProjectionTables } from "./tables.ts";
+
+/** A row of a source, and its place among the rows that are being read. */
+export interface PageRow extends SourceRow {
+  /** The place as JSON, for the next page. */
+  readonly place: string;
+}
+
+/** Which rows of a source a feed reads. */
+export interface PageRequest {
+  readonly bucket: number;
+  readonly buckets: number;
+  /** The place of the last row that was read before; null at the start. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** Reads the rows of a source, page by page. */
+export class SourcePages {
+  readonly #table: RawBuilder<unknown>;
+  readonly #source: FeedSource<unknown>;
+  readonly #key: readonly (readonly [name: string, type: string])[];
+
+  constructor(schema: string, source: FeedSource<unknown>) {
+    this.#table = sql.table(`${schema}.${source.table}`);
+    this.#source = source;
+    this.#key = Object.entries(source.key);
+  }
+
+  /**
+   * The rows that are visible in `upto` and not in `since`, in the order of their transactions. A transaction that was
+   * under way in `since` has an earlier id than the others, and so its rows come first.
+   */
+  async newRows(
+    db: Kysely<ProjectionTables>,
+    since: string,
+    upto: string,
+    { after, limit, ...request }: PageRequest,
+  ): Promise<readonly PageRow[]> {
+    const [before, now] = [snapshotParts(since), snapshotParts(upto)];
+    const order = [["xid", "xid8"] as const, ...this.#key];
+    const from = after === null ? sql`` : sql`and event.xid >= ${placeOf(after)[0]}::text::xid8`;
+    const page = (which: RawBuilder<unknown>) => sql`(
+      select ${this.#selection(order)}, ${orderColumns(order)} from ${this.#table} as event
+      where ${which} ${from} and pg_visible_in_snapshot(event.xid, ${upto}::text::pg_snapshot)
+        ${this.#inBucket(request)} ${isAfter(order, after)}
+      order by ${orderOf("event", order)} limit ${sql.lit(limit)})`;
+    const newer = page(sql`event.xid >= ${before.xmax}::text::xid8 and event.xid < ${now.xmax}::text::xid8`);
+    const late = page(sql`event.xid = any(${`{${before.underWay.join(",")}}`}::text::xid8[])`);
+    const both = before.underWay.length === 0 ? newer : sql`(${late} union all ${newer})`;
+    return this.#read(db, sql`${both} as page order by ${orderOf("page", order, "key_")} limit ${sql.lit(limit)}`);
+  }
+
+  /** The rows that are visible in a snapshot, in the order of the key. */
+  async allRows(
+    db: Kysely<ProjectionTables>,
+    snapshot: string,
+    { after, limit, ...request }: PageRequest,
+  ): Promise<readonly PageRow[]> {
+    const page = sql`(
+      select ${this.#selection(this.#key)} from ${this.#table} as event
+      where pg_visible_in_snapshot(event.xid, ${snapshot}::text::pg_snapshot)
+        ${this.#inBucket(request)} ${isAfter(this.#key, after)}
+      order by ${orderOf("event", this.#key)} limit ${sql.lit(limit)}) as page`;
+    return this.#read(db, page);
+  }
+
+  /** The rows of a stream with numbers above `applied` and below `before`, in order. The source has numbers. */
+  async rowsOfStream(
+    db: Kysely<ProjectionTables>,
+    { owner, stream, applied, before, limit }: StreamRequest,
+  ): Promise<readonly PageRow[]> {
+    const number = sql.ref(`event.${this.#source.number}`);
+    const type = this.#source.key[this.#source.stream] ?? "text";
+    const end = before === null ? sql`` : sql`and ${number} < ${before}::integer`;
+    const page = sql`(
+      select ${this.#selection(this.#key)} from ${this.#table} as event
+      where event.owner_id = ${owner} and ${sql.ref(`event.${this.#source.stream}`)} = ${stream}::text::${sql.raw(type)}
+        and ${number} > ${applied}::integer ${end}
+      order by ${number} limit ${sql.lit(limit)}) as page`;
+    return this.#read(db, page);
+  }
+
+  /** Whether there are rows that are not visible in the snapshot of the row `feed`, for a statement that selects from it. */
+  hasNews(): RawBuilder<boolean> {
+    return sql`(
+      exists (select from ${this.#table} as event where event.xid >= pg_snapshot_xmax(feed.snapshot::pg_snapshot))
+      or exists (
+        select from pg_snapshot_xip(feed.snapshot::pg_snapshot) as late
+        join ${this.#table} as event on event.xid = late))`;
+  }
+
+  /** Postgres' own estimate of the rows of the source, with all partitions. */
+  async estimate(db: Kysely<ProjectionTables>, schema: string): Promise<number> {
+    const { rows } = await sql<{ rows: string }>`
+      select coalesce(sum(greatest(pg_class.reltuples, 0)), 0)::bigint::text as rows
+      from pg_partition_tree(${`"${schema}"."${this.#source.table}"`}::text::regclass)
+      join pg_class on pg_class.oid = relid where isleaf`.execute(db);
+    return Number(rows[0]?.rows);
+  }
+
+  async #read(db: Kysely<ProjectionTables>, from: RawBuilder<unknown>): Promise<readonly PageRow[]> {
+    const { rows } = await sql<Omit<PageRow, "number"> & { readonly number: number | string | null }>`
+      select page.owner, page.stream, page.number, page.body, page.place from ${from}`.execute(db);
+    return rows.map(({ number, ...row }) => ({ ...row, number: number === null ? null : Number(number) }));
+  }
+
+  #selection(order: readonly (readonly [string, string])[]): RawBuilder<unknown> {
+    const { stream, number, body } = this.#source;
+    const place = sql.join(order.map(([name]) => sql`${sql.ref(`event.${name}`)}::text`));
+    return sql`event.owner_id as owner, ${sql.ref(`event.${stream}`)}::text as stream,
+      ${number === null ? sql`null::integer` : sql.ref(`event.${number}`)} as number,
+      ${sql.raw(body)} as body, json_build_array(${place})::text as place`;
+  }
+
+  /** A stream is in one bucket for ever, whoever owns it. */
+  #inBucket({ bucket, buckets }: Pick<PageRequest, "bucket" | "buckets">): RawBuilder<unknown> {
+    if (buckets === 1) return sql``;
+    const stream = sql.ref(`event.${this.#source.stream}`);
+    return sql`and get_byte(sha256(convert_to(${stream}::text, 'UTF8')), 0) % ${sql.lit(buckets)} = ${sql.lit(bucket)}`;
+  }
+}
+
+interface StreamRequest {
+  readonly owner: string;
+  readonly stream: string;
+  readonly applied: number;
+  /** Null for all that there are. */
+  readonly before: number | null;
+  readonly limit: number;
+}
+
+type Order = readonly (readonly [name: string, type: string])[];
+
+function orderOf(table: string, order: Order, prefix = ""): RawBuilder<unknown> {
+  return sql.join(order.map(([name]) => sql.ref(`${table}.${prefix}${name}`)));
+}
+
+/** The columns of the order under names of their own, so that the union of two pages can be ordered too. */
+function orderColumns(order: Order): RawBuilder<unknown> {
+  return sql.join(order.map(([name]) => sql`${sql.ref(`event.${name}`)} as ${sql.ref(`key_${name}`)}`));
+}
+
+function isAfter(order: Order, after: string | null): RawBuilder<unknown> {
+  if (after === null) return sql``;
+  const place = placeOf(after);
+  const values = order.map(([, type], index) => sql`${place[index]}::text::${sql.raw(type)}`);
+  return sql`and (${orderOf("event", order)}) > (${sql.join(values)})`;
+}
+
+// Written by `#selection`.
+const placeOf = (after: string) => JSON.parse(after) as readonly string[];

@@ -1,0 +1,56 @@
+import type { Generated } from "kysely";
+import type { OwnerTables } from "../../postgres/tables.ts";
+import type { TimeColumn } from "../../postgres/values.ts";
+
+/** A projection, and which of its builds is live. */
+export interface ProjectionTable {
+  name: string;
+  /** Null until its first build has been switched to. */
+  live: number | null;
+}
+
+/** One part of a build: what it has read, and the node that works on it. */
+export interface ProjectionFeedTable {
+  projection: string;
+  build: number;
+  bucket: number;
+  /** The node that holds the lease; null if none does. */
+  holder: string | null;
+  /** It is raised whenever the lease changes hands. A node with an older one writes nothing. */
+  fence: number;
+  /** It is raised while the holder lives. */
+  beat: Generated<string>;
+  /** The cluster that the position belongs to: `system_identifier`. */
+  cluster: string;
+  /** Rows that are visible in this snapshot have been read; those of a scan, if they come before `after`. */
+  snapshot: string;
+  /** The snapshot up to which a batch is being read; null between batches. */
+  upto: string | null;
+  /** The place of the last row that was read of a batch or of a scan, as JSON; null at their start. */
+  after: string | null;
+  /** Whether it reads all that the source had when the build began, in the order of the key. */
+  scanning: boolean;
+  /** How many rows the scan has read, and about how many there are. */
+  done: string;
+  total: string;
+  /** When it last applied something. */
+  at: TimeColumn;
+}
+
+/** How far a stream has been applied. */
+export interface ProjectionProgressTable {
+  projection: string;
+  build: number;
+  owner_id: string;
+  stream_id: string;
+  /** The number of the newest row that was applied. */
+  applied: number;
+  /** Whether the row after it has a fault, and the stream waits. */
+  waiting: boolean;
+}
+
+export interface ProjectionTables extends OwnerTables {
+  projection: ProjectionTable;
+  projection_feed: ProjectionFeedTable;
+  projection_progress: ProjectionProgressTable;
+}
