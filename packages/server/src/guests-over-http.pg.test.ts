@@ -223,8 +223,8 @@ test("a browser in which somebody is signed in does not ask: it types letters, a
   await stranger.signIn(computerNode, uuidv7());
   const found = async (by: FetchBrowser) =>
     (await by.call(computerNode, "signIns.handOff.find", { letters: data.letters })).data;
-  expect(await found(laptop)).toEqual({ found: place });
-  expect(await found(stranger)).toEqual({ found: null });
+  expect(await found(laptop)).toEqual({ status: "found", ...place });
+  expect(await found(stranger)).toEqual({ status: "none" });
 });
 
 test("an application without hand-offs has none", async () => {

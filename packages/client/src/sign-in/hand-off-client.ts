@@ -23,6 +23,14 @@ export type OfferResult =
   | { readonly status: "offered"; readonly letters: string; readonly endsAt: string; readonly saved: boolean }
   | { readonly status: "signed_out" };
 
+/**
+ * `none`: the letters are wrong, too old, or another person's. `too_many`: so many wrong letters were typed today, by this
+ * person or from this address, that letters work again tomorrow.
+ */
+export type FindResult =
+  | ({ readonly status: "found" } & HandedPlace)
+  | { readonly status: "none" | "too_many" | "signed_out" };
+
 /** `gone`: the code is unknown, used, declined or too old. `sign_in_again`: let the person prove who they are, and ask again. */
 export type LookResult =
   | ({ readonly status: "asked" } & AskingDevice)
@@ -38,8 +46,8 @@ export type ApproveResult =
 export interface HandOffClient {
   /** Letters that the same person types on another device, to go on with this session there. */
   offer(session: HandedSession): Promise<OfferResult>;
-  /** The place that letters lead to. Null if they are wrong, too old, or another person's. */
-  find(letters: string): Promise<HandedPlace | null>;
+  /** The place that letters lead to. */
+  find(letters: string): Promise<FindResult>;
   /** What asks by this code, so that the person can compare it with the screen that they see. */
   look(code: string): Promise<LookResult>;
   /** Lets the asking device in as a guest of this session, if `number` is the one on its screen. Another one ends the request. */
@@ -66,7 +74,7 @@ export function createHandOffClient({ api, known, change, environment }: HandOff
     },
     async find(letters) {
       const reply = await change("handOff.find", { input: { letters } });
-      return reply === "signed_out" ? null : reply.found;
+      return reply === "signed_out" ? { status: reply } : reply;
     },
     async look(code) {
       const reply = await change("handOff.look", { input: { code } });

@@ -84,7 +84,7 @@ export interface ChangeReplies {
     | ({ readonly status: "conflict" } & VersionedValue)
     | ({ readonly status: "refused" } & DataRefusal);
   readonly "handOff.offer": { readonly letters: string; readonly endsAt: string };
-  readonly "handOff.find": { readonly found: HandedPlace | null };
+  readonly "handOff.find": ({ readonly status: "found" } & HandedPlace) | { readonly status: "none" | "too_many" };
   readonly "handOff.ask": ({ readonly status: "asked" } & AskedHandOff) | { readonly status: "signed_in" | "too_many" };
   readonly "handOff.look": ({ readonly status: "asked" } & AskingDevice) | { readonly status: "gone" } | AskedProof;
   readonly "handOff.approve": { readonly status: "approved" | "wrong_number" | "gone" } | AskedProof;
@@ -139,7 +139,7 @@ const fields: Readonly<Record<ChangeName, string>> = {
   adopt: "adopted",
   "data.set": "status",
   "handOff.offer": "letters",
-  "handOff.find": "found",
+  "handOff.find": "status",
   "handOff.ask": "status",
   "handOff.look": "status",
   "handOff.approve": "status",

@@ -9,6 +9,7 @@ import { createOwnChanges } from "./own-changes.ts";
 import {
   createHandOffClient,
   type ApproveResult,
+  type FindResult,
   type HandedSession,
   type HandOffClient,
   type LookResult,
@@ -39,6 +40,7 @@ export type {
   Asking,
   AskingDevice,
   AskingState,
+  FindResult,
   HandedPlace,
   HandedSession,
   HandOffClient,

@@ -15,7 +15,8 @@ export interface CheckedHandOff {
   readonly requestLimits: RequestLimits;
 }
 
-const MAX_REQUESTS = 1_000_000;
+/** The most that `atMost` allows. */
+export const MAX_REQUESTS = 1_000_000;
 
 /** @throws {SessionsError} `configuration_invalid`, which names the option. */
 export function checkedHandOff(given: boolean | HandOffOptions = false): CheckedHandOff {

@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import type { HandedPlace, SeenRequest } from "./keeper/hand-offs/hand-off-keeper.ts";
+import type { FoundPlace, HandedPlace, SeenRequest } from "./keeper/hand-offs/hand-off-keeper.ts";
 import type { Asked, Claimed, SignInAgain } from "./visit/visit-hand-offs.ts";
 
 const code = z.string().regex(/^[\w-]{22}$/);
@@ -32,10 +32,8 @@ export interface OfferReply {
   readonly endsAt: string;
 }
 
-/** The place that letters hand over; null for wrong letters. */
-export interface FindReply {
-  readonly found: HandedPlace | null;
-}
+/** The place that letters hand over. `none`: they are wrong, too old, or another owner's. `too_many`: so many were wrong today. */
+export type FindReply = ({ readonly status: "found" } & HandedPlace) | { readonly status: "none" | "too_many" };
 
 /** What the screen that asks shows, and how it claims. `signed_in`: somebody is signed in here already. */
 export type AskReply =
@@ -74,6 +72,10 @@ export type ClaimReply =
   | { readonly status: "waiting"; readonly endsAt: string }
   | { readonly status: "gone" }
   | ({ readonly status: "begun"; readonly owner: string } & HandedPlace);
+
+export function findReplyOf(found: FoundPlace): FindReply {
+  return found.kind === "found" ? { status: found.kind, ...found.handed } : { status: found.kind };
+}
 
 export function askReplyOf(asked: Asked): AskReply {
   if (asked.kind !== "asked") return { status: asked.kind };

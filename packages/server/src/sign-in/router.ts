@@ -8,6 +8,7 @@ import {
   approveReplyOf,
   approveSchema,
   askReplyOf,
+  findReplyOf,
   askSchema,
   claimReplyOf,
   claimSchema,
@@ -171,7 +172,7 @@ export function createSignInRouter({ now, revokeFreshMs }: Pick<CheckedOptions, 
       find: change
         .input(findSchema)
         .mutation(({ ctx, input }): Promise<FindReply> =>
-          answer(async () => ({ found: await handOffsOf(ctx).find(input.letters) })),
+          answer(async () => findReplyOf(await handOffsOf(ctx).find(input.letters))),
         ),
 
       ask: change

@@ -24,8 +24,8 @@ export function LettersPage() {
     setBusy(true);
     try {
       const found = await signInClient.handOff.find(letters);
-      if (found) return navigate(`/transfers/${found.session}`, { replace: true });
-      refuse("No transfer has these letters. They are valid for five minutes, and only for you.");
+      if (found.status === "found") return navigate(`/transfers/${found.session}`, { replace: true });
+      refuse(problems[found.status]);
     } catch {
       refuse("The bank does not answer. Try again.");
     } finally {
@@ -62,3 +62,9 @@ export function LettersPage() {
     </main>
   );
 }
+
+const problems = {
+  none: "No transfer has these letters. They are valid for five minutes, and only for you.",
+  too_many: "Too many wrong letters were typed today. Letters work again tomorrow.",
+  signed_out: "You are signed out here. Sign in first.",
+} as const;

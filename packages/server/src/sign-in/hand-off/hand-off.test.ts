@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { askingBrowser } from "../../testing/visits/asking-browser.ts";
-import { LETTERS_MS, MAX_OFFERS, MAX_TRIES } from "../keeper/hand-offs/letter-offers.ts";
-import { REQUEST_MS } from "../keeper/hand-offs/guest-requests.ts";
+import { MAX_REQUESTS } from "../hand-off-options.ts";
+import { LETTERS_MS, MAX_OFFERS, MAX_TRIES, TRIES_A_DAY } from "../keeper/hand-offs/letter-offers.ts";
+import { CODE_BYTES } from "../keeper/hand-offs/guest-requests.ts";
 import { hashOfAddress } from "./address.ts";
 import { claimText, isSignedBy, requestIdOf, storedKey } from "./asking-key.ts";
 import { ALPHABET, drawLetters, hashOfLetters, LETTERS, typedLetters } from "./letters.ts";
@@ -29,14 +31,31 @@ test("a person may type small letters, spaces and dashes, and any other text is 
   expect(hashOfLetters("ada", "CDFGHJKM")).not.toBe(hashOfLetters("eve", "CDFGHJKM"));
 });
 
-test("S21: all tries that the limits allow find a code with a chance below one in a million", () => {
-  // Letters: an owner has a few codes at a time, and each outlives a few wrong tries. Codes can be made again and again.
-  const codesADay = (86_400_000 / LETTERS_MS) * MAX_OFFERS;
-  expect((codesADay * MAX_TRIES * MAX_OFFERS) / ALPHABET.length ** LETTERS).toBeLessThan(10 ** -5);
-  expect((MAX_TRIES * MAX_OFFERS) / ALPHABET.length ** LETTERS).toBeLessThan(10 ** -6);
-  // A scanned code: a million guesses a second for its whole life, against ten thousand live ones.
-  expect((10 ** 6 * (REQUEST_MS / 1_000) * 10 ** 4) / 2 ** 128).toBeLessThan(10 ** -6);
+test("S21: all guesses that the limits of a day allow find a code with a chance below one in a million", async () => {
+  const page = await readFile(new URL("../../../../../docs/hand-off.md", import.meta.url), "utf8");
+  // The limits count by days of UTC, and any 24 hours touch two of them.
+  const ofTries = (tries: number) => (2 * tries * MAX_OFFERS) / ALPHABET.length ** LETTERS;
+  const guessesASecond = 10 ** 6;
+  const chances = {
+    "the letters of one owner": ofTries(TRIES_A_DAY.owner),
+    "letters from one address, over all owners": ofTries(TRIES_A_DAY.address),
+    "a code to scan": (guessesASecond * 86_400 * MAX_REQUESTS) / 2 ** (8 * CODE_BYTES),
+  };
+  const [limits = "", computed = ""] = page.slice(page.indexOf("## Limits")).split("### The chance of a guess");
+  for (const [guess, chance] of Object.entries(chances)) {
+    expect(chance, guess).toBeLessThan(10 ** -6);
+    const row = computed.split("\n").find((line) => line.startsWith(`| ${guess} |`));
+    expect(row, guess).toContain(`| ${written(chance)} |`);
+  }
+  const stated = [ALPHABET.length, LETTERS, LETTERS_MS / 60_000, MAX_TRIES, MAX_OFFERS, ...Object.values(TRIES_A_DAY)];
+  for (const limit of stated) expect(limits).toMatch(new RegExp(`\\b${limit.toLocaleString("en")}\\b`));
 });
+
+/** Such as 4.3 × 10⁻⁸. */
+function written(chance: number): string {
+  const [digits, power] = chance.toExponential(1).split("e-");
+  return `${digits} × 10⁻${power!.replaceAll(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]!)}`;
+}
 
 test("three different numbers of two digits are drawn, in any order, and each is as often the right one", () => {
   const places = [0, 0, 0];

@@ -22,6 +22,11 @@ export function typedLetters(text: string): string | null {
   return CODE.test(letters) ? letters : null;
 }
 
+/** The name of the count of an owner's or an address's tries on one day. It tells nothing of either. */
+export function hashOfTries(kind: "owner" | "address", of: string, day: number): string {
+  return hash("sha256", `hand-off tries on day ${day} of ${kind} ${of}`, "base64url");
+}
+
 /** What is stored of the letters. */
 export function hashOfLetters(owner: string, letters: string): string {
   return hash("sha256", `hand-off letters ${letters} ${owner}`, "base64url");

@@ -136,7 +136,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     history: (owner, page) => answer(() => listHistoryItems(context, owner, page)),
     handOffs: {
       offer: (owner, handed) => answer(() => offers.offer(owner, handed)),
-      find: (owner, typed) => answer(() => offers.find(owner, typed)),
+      find: (owner, typed, address) => answer(() => offers.find(owner, typed, address)),
       ask: (request) => answer(() => guests.ask(request)),
       look: (code) => answer(() => guests.look(code)),
       approve: (signIn, given) => answer(() => guests.approve(signIn, given)),

@@ -132,4 +132,13 @@ async function createHandOffTables(db: Kysely<unknown>, schema: string): Promise
       primary key (owner_id, letters_hash)
     )`.execute(db);
   await sql`create index hand_off_offer_expires_at on ${table("hand_off_offer")} (expires_at)`.execute(db);
+
+  // Its counts are of owners and of addresses, so it is spread by their hashes.
+  await sql`
+    create table ${table("hand_off_try")} (
+      id text collate "C" primary key,
+      tries integer not null,
+      expires_at timestamptz not null
+    ) with (fillfactor = 70)`.execute(db);
+  await sql`create index hand_off_try_expires_at on ${table("hand_off_try")} (expires_at)`.execute(db);
 }

@@ -67,7 +67,7 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
     const [phone, browser] = [(await signIn(node, owner)).signIn, await askingBrowser()];
     const publicKey = storedKey(browser.publicKey)!;
     const { letters } = await node.handOffs.offer(owner, handed);
-    for (const typed of [letters, "CDFGHJKM"]) await node.handOffs.find(owner, typed);
+    for (const typed of [letters, "CDFGHJKM"]) await node.handOffs.find(owner, typed, "192.0.2.1");
     for (const number of ["right", "wrong"]) {
       const asked = await node.handOffs.ask({ publicKey, device: "Tab", place: null, address: "192.0.2.1" });
       if (asked.kind !== "asked") throw new Error("Too many ask.");
@@ -110,6 +110,7 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
       "visit_data",
       "hand_off_request",
       "hand_off_offer",
+      "hand_off_try",
     ]) {
       expect(hot.some((text) => new RegExp(`sessions"?\\."?${table}\\b`).test(text))).toBe(true);
     }

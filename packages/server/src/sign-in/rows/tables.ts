@@ -114,6 +114,12 @@ export interface HandOffOfferTable {
   expires_at: TimeColumn;
 }
 
+export interface HandOffTryTable {
+  id: string;
+  tries: number;
+  expires_at: TimeColumn;
+}
+
 /** The tables of sign-ins, beside those of their owners. */
 export interface SignInTables extends OwnerTables {
   sign_in: SignInTable;
@@ -122,6 +128,7 @@ export interface SignInTables extends OwnerTables {
   visit_data: VisitDataTable;
   hand_off_request: HandOffRequestTable;
   hand_off_offer: HandOffOfferTable;
+  hand_off_try: HandOffTryTable;
 }
 
 /** The tables that have a partition for each month. */

@@ -2,6 +2,7 @@ import { SessionsError } from "@sessions/core/internal";
 import { isFresh } from "../assurance.ts";
 import { storedKey, type AskingKey } from "../hand-off/asking-key.ts";
 import type {
+  FoundPlace,
   HandedPlace,
   HandOffKeeper,
   OfferedLetters,
@@ -50,9 +51,9 @@ export class VisitHandOffs {
     return exchange.ask(keeper.offer(current.requireOwn().owner, handed));
   }
 
-  find(letters: string): Promise<HandedPlace | null> {
+  find(letters: string): Promise<FoundPlace> {
     const { keeper, current, exchange } = this.#parts;
-    return exchange.ask(keeper.find(current.requireOwn().owner, letters));
+    return exchange.ask(keeper.find(current.requireOwn().owner, letters, exchange.request.address));
   }
 
   async ask(publicKey: AskingKey): Promise<Asked> {

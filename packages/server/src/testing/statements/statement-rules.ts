@@ -92,8 +92,8 @@ function ownerViolations(kind: Part, fields: Fields, schema: string, ctes: reado
     .map(({ name }) => `${name} without ${keyOf(name)} = $n`);
 }
 
-/** The column by which a table is distributed. A request for a hand-off has no owner yet. */
-const keyOf = (table: string) => (table === "hand_off_request" ? "id" : "owner_id");
+/** The column by which a table is distributed. A request for a hand-off has no owner yet, and an address has none. */
+const keyOf = (table: string) => (["hand_off_request", "hand_off_try"].includes(table) ? "id" : "owner_id");
 
 /** `INSERT … VALUES` must name the owner by a parameter. For `INSERT … SELECT` the select is checked as a separate part. */
 function insertViolations(fields: Fields): readonly string[] {
@@ -119,6 +119,7 @@ const columnsOfAll: Readonly<Record<string, readonly string[]>> = {
   sign_in_event: ["invalidates"],
   hand_off_request: ["expires_at"],
   hand_off_offer: ["expires_at"],
+  hand_off_try: ["expires_at"],
 };
 
 /** Whether this is a query over the rows of all owners, by a separate index. It is bounded, and locks and changes none. */

@@ -4,6 +4,7 @@ import { isDataError } from "../../../postgres/errors.ts";
 import type { SweepOptions } from "../../../repeated-sweeps.ts";
 import { deleteOldOffers } from "../../rows/hand-off-offers.ts";
 import { deleteOldRequests } from "../../rows/hand-off-requests.ts";
+import { deleteOldTries } from "../../rows/hand-off-tries.ts";
 import { listDue, listOutOfBucket, moveBucket, type SignInKey } from "../../rows/live.ts";
 import type { SignInTables } from "../../rows/tables.ts";
 import type { KeeperContext } from "../context.ts";
@@ -47,7 +48,7 @@ export class Sweeper {
       full = used.length === BATCH_SIZE;
     }
     const beforeMs = this.#context.now() - HAND_OFFS_KEPT_MS;
-    for (const remove of [deleteOldRequests, deleteOldOffers]) {
+    for (const remove of [deleteOldRequests, deleteOldOffers, deleteOldTries]) {
       for (let full = true; full && !signal?.aborted;) {
         full = (await remove(this.#db, beforeMs, BATCH_SIZE)) === BATCH_SIZE;
       }

@@ -26,7 +26,8 @@ import { inOwnerTurn } from "../transaction.ts";
 export const REQUEST_MS = 60_000;
 /** How many guests of one owner there may be. One more takes the place of the oldest. */
 export const MAX_GUESTS = 3;
-const CODE_BYTES = 16;
+/** How long the code to scan is. */
+export const CODE_BYTES = 16;
 const CHALLENGE_BYTES = 32;
 /** How long a request is kept after it expired, and how many old ones go with a new one. */
 const KEPT_MS = 600_000;

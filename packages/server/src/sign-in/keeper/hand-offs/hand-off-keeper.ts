@@ -10,6 +10,13 @@ export interface OfferedLetters {
   readonly endsMs: number;
 }
 
+export type FoundPlace =
+  | { readonly kind: "found"; readonly handed: HandedPlace }
+  /** No live letters of this owner. Those of another owner do not exist. */
+  | { readonly kind: "none" }
+  /** So many wrong letters were typed today, by the owner or from the address, that right ones are not looked for. */
+  | { readonly kind: "too_many" };
+
 export interface NewRequest {
   /** The public key of the asking browser, as {@link storedKey} gives it. */
   readonly publicKey: string;
@@ -52,8 +59,8 @@ export interface HandOffKeeper {
   /** Letters for another device of the same owner. */
   offer(owner: string, handed: HandedPlace): Promise<OfferedLetters>;
 
-  /** The place that these letters hand over. Null for wrong letters: those of another owner are wrong too. */
-  find(owner: string, typed: string): Promise<HandedPlace | null>;
+  /** The place that these letters hand over. `address` is where they were typed; null if the host does not tell it. */
+  find(owner: string, typed: string, address: string | null): Promise<FoundPlace>;
 
   /** Notes that a browser asks, on which nobody is signed in. */
   ask(request: NewRequest): Promise<AskedRequest | { readonly kind: "too_many" }>;
