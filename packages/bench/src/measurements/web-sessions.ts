@@ -3,8 +3,10 @@ import expressSession from "express-session";
 import type { Pool } from "pg";
 import { SessionsStore } from "@sessions/server/express-session";
 import type { BenchmarkSize, Measurement } from "../report/result.ts";
+import { median } from "../report/statistics.ts";
 import { compareVariants, medianOf, throughput } from "../rounds.ts";
-import type { DurablePostgres } from "../servers/database.ts";
+import { POOL_SIZE, type DurablePostgres } from "../servers/database.ts";
+import { countStatements } from "../servers/statement-count.ts";
 
 const SESSIONS = 10_000;
 const ADOPTED = 100_000;
@@ -37,18 +39,54 @@ export async function measureWebSessions(
   const windowed = new SessionsStore({ ...options, namespace: "windowed" });
   for (const store of [old, always, windowed]) await fill(store);
 
+  const statements = countStatements();
+  const usages = new Map<string, Usage[]>();
   const variant = (what: string, store: Store) => ({
     what,
     at: CALLERS,
     unit: "requests/s",
-    round: () => throughput(CALLERS, roundMs, () => request(store)),
+    round: async () => {
+      const [before, sentBefore] = [process.cpuUsage(), statements.count()];
+      let calls = 0;
+      const rate = await throughput(CALLERS, roundMs, async () => {
+        await request(store);
+        calls += 1;
+      });
+      const { user, system } = process.cpuUsage(before);
+      const usage = { microseconds: (user + system) / calls, statements: (statements.count() - sentBefore) / calls };
+      usages.set(what, [...(usages.get(what) ?? []), usage]);
+      return rate;
+    },
   });
   const names = ["connect-pg-simple", "SessionsStore, each touch is written", "SessionsStore"] as const;
   const rows = await compareVariants(
     [variant(names[0], old), variant(names[1], always), variant(names[2], windowed)],
     rounds,
   );
+  statements.stop();
   await Promise.all([always.close(), windowed.close()]);
+  const heapOnly = await heapOnlyShare(pool);
+  const usageRows = names.flatMap((what) => {
+    // The first round compiles, and fills caches.
+    const counted = usages.get(what)!.slice(1);
+    const row = (unit: string, rounds: readonly number[]) => ({
+      what,
+      at: CALLERS,
+      unit,
+      median: median(rounds),
+      rounds,
+    });
+    return [
+      row(
+        "µs",
+        counted.map(({ microseconds }) => microseconds),
+      ),
+      row(
+        "statements",
+        counted.map(({ statements: sent }) => Math.round(sent * 1_000) / 1_000),
+      ),
+    ];
+  });
   const rates: number[] = [];
   for (let round = 0; round < rounds; round += 1) rates.push(await adoptionRate(pool, round));
   const adopted = { what: "sessions adopted under traffic", at: null, unit: "rows/s", rounds: rates };
@@ -59,15 +97,40 @@ export async function measureWebSessions(
     title: "Sessions of express-session",
     how:
       `Each request reads one of ${SESSIONS} sessions and touches it, as express-session does. ${CALLERS} requests run at a time, in ` +
-      `one process, without HTTP. A table of ${ADOPTED} sessions is adopted while ${ADOPTION_CALLERS} callers go on with requests of an ` +
+      "one process, without HTTP. The microseconds are the processor time of this process for a request. They do not include " +
+      `the time of Postgres. A table of ${ADOPTED} sessions is adopted while ${ADOPTION_CALLERS} callers go on with requests of an ` +
       "old node, which is connect-pg-simple.",
-    rows: [...rows, { ...adopted, median: adoptedRate }],
+    rows: [...rows, ...usageRows, { ...adopted, median: adoptedRate }],
     ratios: [
-      { what: "each touch is written, beside connect-pg-simple", value: ratio(names[1]), target: { atLeast: 1 } },
-      { what: "by default, beside connect-pg-simple", value: ratio(names[2]), target: { atLeast: 5 } },
+      { what: "the store, each touch written ÷ connect-pg-simple", value: ratio(names[1]), target: { atLeast: 1 } },
+      { what: "the store, by default ÷ connect-pg-simple", value: ratio(names[2]), target: { atLeast: 5 } },
+      {
+        what: "processor time: connect-pg-simple ÷ the store, each touch written",
+        value: medianOf(usageRows, names[0], CALLERS) / medianOf(usageRows, names[1], CALLERS),
+      },
+      {
+        what: "processor time: connect-pg-simple ÷ the store, by default",
+        value: medianOf(usageRows, names[0], CALLERS) / medianOf(usageRows, names[2], CALLERS),
+      },
+      { what: "heap-only share of the store's updates", value: heapOnly * 100, unit: "%" },
       { what: "sessions adopted under traffic", value: adoptedRate, unit: "rows/s", target: { atLeast: 10_000 } },
     ],
   };
+}
+
+/** What a request costs the process. */
+interface Usage {
+  readonly microseconds: number;
+  readonly statements: number;
+}
+
+async function heapOnlyShare(pool: Pool): Promise<number> {
+  // Each connection has counts that it has not told yet.
+  await Promise.all(Array.from({ length: POOL_SIZE }, () => pool.query("select pg_stat_force_next_flush()")));
+  const { rows } = await pool.query<{ share: number }>(
+    "select n_tup_hot_upd::float8 / n_tup_upd as share from pg_stat_user_tables where relname = 'web_session'",
+  );
+  return rows[0]!.share;
 }
 
 async function createOldTable(pool: Pool, table: string): Promise<void> {

@@ -43,18 +43,24 @@ const runs = Object.keys(suites).flatMap((peer) =>
 );
 
 test.runIf(folder).for(runs)("the tests of %s pass, on %s", { timeout: 600_000 }, async ([peer, database]) => {
+  const failed = await failedTests(peer, database);
+  const expected = peer === "fastify-session" && database === "PostgreSQL" ? synchronous : [];
+  const others = failed.filter((title) => !expected.includes(title));
+  // Some tests compare the second of two moments, and fail with every store between them. So they run once more.
+  const again = others.length > 0 && peer === "fastify-session" ? await failedTests(peer, database, others) : others;
+  expect([...failed.filter((title) => expected.includes(title)), ...again].toSorted()).toEqual(expected.toSorted());
+});
+
+/** Runs a suite, or only these tests of it, and gives the titles of the tests that fail. */
+async function failedTests(peer: string, database: DatabaseName, only: readonly string[] = []) {
   const env = { ...process.env, SESSIONS_PEER: peer, ...databases[database] };
-  const arguments_ = ["--conditions=@sessions/source", "--import", preload, ...suites[peer]!.split(" ")];
+  const named = only.map((title) => `--test-name-pattern=^${title.replaceAll(/[^\w ]/g, String.raw`\$&`)}$`);
+  const given = ["--conditions=@sessions/source", "--import", preload, ...named, ...suites[peer]!.split(" ")];
   const options = { cwd: join(folder!, peer), env, timeout: 600_000, maxBuffer: 64 * 1024 * 1024 };
   // The process ends by itself. Its exit code counts the tests that fail.
-  const { stdout } = await run(process.execPath, arguments_, options).catch(
-    (error: unknown) => error as { stdout: string },
-  );
-  const failed = peer === "express-session" ? failedInMocha(stdout) : failedInTap(stdout);
-  expect(failed.toSorted()).toEqual(
-    peer === "fastify-session" && database === "PostgreSQL" ? synchronous.toSorted() : [],
-  );
-});
+  const { stdout } = await run(process.execPath, given, options).catch((error: unknown) => error as { stdout: string });
+  return peer === "express-session" ? failedInMocha(stdout) : failedInTap(stdout, only.length || 100);
+}
 
 function failedInMocha(stdout: string): readonly string[] {
   const report = JSON.parse(stdout) as { stats: { passes: number }; failures: { fullTitle: string }[] };
@@ -62,7 +68,7 @@ function failedInMocha(stdout: string): readonly string[] {
   return report.failures.map(({ fullTitle }) => fullTitle);
 }
 
-function failedInTap(stdout: string): readonly string[] {
-  expect(stdout.match(/^ *ok /gm)?.length).toBeGreaterThan(100);
+function failedInTap(stdout: string, atLeast: number): readonly string[] {
+  expect(stdout.match(/^ *(not )?ok /gm)?.length).toBeGreaterThanOrEqual(atLeast);
   return [...stdout.matchAll(/^ *not ok \d+ - ([^\n]*)$/gm)].map(([, title]) => title!.trim().replaceAll("\\#", "#"));
 }
