@@ -201,7 +201,7 @@ export function assembleSessionsClient(options: SessionsClientOptions, environme
     list: <Flow extends AnyFlow>(flow: Flow) => listOf(flow) as unknown as SessionList<Flow>,
     receipt: async (request) => (await api.receipt(request)).outcome,
     guardUnload() {
-      const isUnstored = () => store.unstored || [...live.values()].some(({ isWaiting }) => isWaiting);
+      const isUnstored = () => store.isUnstored() || [...live.values()].some(({ isWaiting }) => isWaiting);
       const guard = (event: Event) => isUnstored() && event.preventDefault();
       addEventListener("beforeunload", guard);
       return () => removeEventListener("beforeunload", guard);

@@ -23,6 +23,8 @@ interface Store {
 }
 
 const PgStore = connectPgSimple(expressSession);
+/** The types of connect-pg-simple want all that express-session adds to a session. It stores any JSON. */
+const createPgStore = (options: ConstructorParameters<typeof PgStore>[0]) => new PgStore(options) as unknown as Store;
 const expires = () => new Date(Date.now() + AGE_MS).toISOString();
 const cookie = () => ({ originalMaxAge: AGE_MS, expires: expires(), httpOnly: true, path: "/" });
 
@@ -33,7 +35,7 @@ export async function measureWebSessions(
 ): Promise<Measurement> {
   const { pool } = await postgres.create("web_sessions");
   await createOldTable(pool, "session");
-  const old = new PgStore({ pool, pruneSessionInterval: false }) as unknown as Store;
+  const old = createPgStore({ pool, pruneSessionInterval: false });
   const options = { database: pool, sweeps: false };
   const always = new SessionsStore({ ...options, namespace: "always", touchEveryMs: 0 });
   const windowed = new SessionsStore({ ...options, namespace: "windowed" });
@@ -158,6 +160,7 @@ function request(store: Store): Promise<void> {
   const sid = `sid${((next += 1) * 7_919) % SESSIONS}`;
   return new Promise((resolve, reject) => {
     store.get(sid, (error, session?: { cookie: object }) => {
+      // The store calls back with an error or with nothing.
       if (error || !session) return reject((error as Error | null) ?? new Error(`${sid} is gone.`));
       Object.assign(session.cookie, { expires: expires() });
       store.touch(sid, session, (failed) => (failed ? reject(failed) : resolve()));
@@ -174,7 +177,7 @@ async function adoptionRate(pool: Pool, round: number): Promise<number> {
       localtimestamp + interval '1 hour' from generate_series(0, $2::integer - 1) as n`,
     [JSON.stringify(cookie()), ADOPTED],
   );
-  const old = new PgStore({ pool, tableName: table, pruneSessionInterval: false }) as unknown as Store;
+  const old = createPgStore({ pool, tableName: table, pruneSessionInterval: false });
   const node = new SessionsStore({ database: pool, namespace: table, adopt: { table }, sweeps: false });
   let isRunning = true;
   const traffic = Array.from({ length: ADOPTION_CALLERS }, async () => {

@@ -82,7 +82,7 @@ function factsOf({ store, connection, tabs, device }: Source, interceptor: Inter
     return !connection.state.up ? alarming("offline") : calm("online");
   };
   const hasLocks = typeof BroadcastChannel !== "undefined" && globalThis.navigator?.locks !== undefined;
-  const disk = store.storage === "disk" ? calm("disk") : alarming("memory only");
+  const disk = store.storage() === "disk" ? calm("disk") : alarming("memory only");
   const clock = `${offsetMs < 0 ? "−" : "+"}${Math.abs(offsetMs).toLocaleString("en")} ms`;
   return {
     Server: network(),

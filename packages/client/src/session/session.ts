@@ -77,7 +77,7 @@ export function createSession(flow: AnyFlow, id: string, sync: Sync): InternalSe
     // Only the server's clock decides. Somebody may have set this device's, and a form must not close for that.
     const due = snapshot?.status === "active" && serverMs !== null && Date.parse(snapshot.expiresAt) <= serverMs;
     const { entries } = early;
-    const syncState = syncStateOf({ flow, record, early: entries, connection, isBlocked, storage: store.storage });
+    const syncState = syncStateOf({ flow, record, early: entries, connection, isBlocked, storage: store.storage() });
     const next = [record, due, absence, store.device, entries, ...Object.values(syncState)];
     if (sameItems(next, basis)) return;
     basis = next;

@@ -35,6 +35,7 @@ function screen() {
   };
   const change = (name: ChangeName, { input }: Change) => {
     if (server.away) return Promise.reject(new TypeError("away"));
+    // Every procedure of a hand-off takes an object.
     sent.push({ name, input: input as Sent["input"] });
     if (name === "handOff.ask") {
       if (server.answers !== "asked") return Promise.resolve({ status: server.answers });
@@ -48,11 +49,13 @@ function screen() {
         number: 42,
       });
     }
+    // Beside `ask` only `claim` is called, with the id of a request.
     const state = codes.get((input as { readonly id: string }).id);
     if (state !== "approved") return Promise.resolve({ status: state });
     return Promise.resolve({ status: "begun", owner: "ada", session: "s", flow: "transfer", step: "amount" });
   };
   const known = { csrf: null, read: vi.fn(() => Promise.resolve()), tellOtherPages: vi.fn() };
+  // Both parts have only the members that an asking uses.
   const asking = startAsking({
     api: { change } as unknown as SignInApi,
     known: known as unknown as KnownSignIn,
@@ -82,6 +85,7 @@ test("S21: the page shows a code and a number, and claims with a signature of it
   await until("asking");
   expect(asking.state).toEqual({ status: "asking", code: "code 1", number: 42 });
   await pass(500);
+  // The server's schemas check these inputs, and this one has none.
   const { publicKey } = sent[0]!.input as { readonly publicKey: JsonWebKey };
   expect(Object.keys(publicKey).toSorted()).toEqual(["crv", "kty", "x", "y"]);
   const algorithm = { name: "ECDSA", namedCurve: "P-256" };

@@ -57,10 +57,11 @@ export async function moveVisitorDatabase(
     if (id === DEVICE_KEY) continue;
     const flow = flows.find((one) => one.name === record.flow);
     await to.store.change(id, adopting(liftRecord(flow, { ...emptyRecord, ...record }), device, to));
-    if (to.store.storage === "memory") return false;
+    if (to.store.storage() === "memory") return false;
     await from.transact("readwrite", async (store) => {
       const reading = store.get(id);
       reading.onsuccess = () => {
+        // Records are plain JSON. Only their interfaces have no index signature.
         if (sameJson(reading.result as Json, record as unknown as Json)) store.delete(id);
       };
       await promisifyRequest(store.transaction);
@@ -84,5 +85,6 @@ function adopting(record: SessionRecord, device: string, to: Sync): RecordUpdate
  */
 function renamed({ pending, ...record }: SessionRecord, from: string, to: string): SessionRecord {
   const text = JSON.stringify(record).replaceAll(from, to);
+  // The text is a record's, in which only ids were replaced.
   return { ...(JSON.parse(text) as Omit<SessionRecord, "pending">), pending };
 }

@@ -24,9 +24,9 @@ export interface RecordsOptions extends Omit<RecordOnDiskOptions, "id" | "onPers
 export interface Records {
   readonly all: ReadonlyMap<string, SessionRecord>;
   /** "memory" while IndexedDB refuses to read or write. */
-  readonly storage: "disk" | "memory";
+  storage(): "disk" | "memory";
   /** Whether a change is in this page's memory alone, and is lost if the page closes. */
-  readonly unstored: boolean;
+  isUnstored(): boolean;
   /** Resolves when the change's transaction has completed, or the change is in memory alone. Never rejects. */
   change(id: string, change: RecordUpdate): Promise<void>;
   /** Reads these records, or all, from the disk. Never rejects. */
@@ -36,7 +36,7 @@ export interface Records {
   /** Writes every record of this page's memory, merged with the record on the disk. */
   restore(): void;
   /** Sets `storage`. */
-  setStorage(storage: Records["storage"]): void;
+  setStorage(storage: "disk" | "memory"): void;
   /** Changes every record that has changes to persist. It calls no listener. */
   apply(change: RecordUpdate): void;
   /** Forgets these records in memory. */
@@ -57,7 +57,7 @@ export function createRecords(options: RecordsOptions): Records {
   const rows = new Map<string, RecordOnDisk>();
   const all = new Map<string, SessionRecord>();
   const sentEarly = new Set<string>();
-  let storage: Records["storage"] = "disk";
+  let storage: "disk" | "memory" = "disk";
 
   function rowOf(id: string): RecordOnDisk {
     const known = rows.get(id);
@@ -126,7 +126,7 @@ export function createRecords(options: RecordsOptions): Records {
     if (waiting.length === 0) await refresh();
   }
 
-  function setStorage(next: Records["storage"]): void {
+  function setStorage(next: "disk" | "memory"): void {
     if (storage === next) return;
     storage = next;
     options.onStorage();
@@ -134,12 +134,8 @@ export function createRecords(options: RecordsOptions): Records {
 
   return {
     all,
-    get storage() {
-      return storage;
-    },
-    get unstored() {
-      return unpersisted().some(([id]) => isUnsettled(all.get(id) ?? emptyRecord));
-    },
+    storage: () => storage,
+    isUnstored: () => unpersisted().some(([id]) => isUnsettled(all.get(id) ?? emptyRecord)),
     change,
     refresh,
     heal,
@@ -161,9 +157,9 @@ export function createRecords(options: RecordsOptions): Records {
     },
     written: () => Promise.all([...rows.values()].map((row) => row.written)),
     isSendable(id, command) {
-      const isStored = rows.get(id)?.persisted?.pending.some((entry) => entry.command.id === command) ?? false;
-      if (!isStored && storage === "memory") sentEarly.add(command);
-      return isStored || storage === "memory";
+      if (rows.get(id)?.persisted?.pending.some((entry) => entry.command.id === command)) return true;
+      if (storage === "memory") sentEarly.add(command);
+      return storage === "memory";
     },
     mayBeSent: (command) => sentEarly.has(command),
   };

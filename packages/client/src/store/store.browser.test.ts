@@ -70,7 +70,7 @@ test("S13: records of an older shape are taken along, and a tab of the older ver
   expect(newer.lost).toBe(false);
 
   await older.change(two, enqueue(start(two, "transfer"), null));
-  expect(older.storage).toBe("disk");
+  expect(older.storage()).toBe("disk");
   await newer.close();
   await older.close();
   const later = bareStore(owner, 2);

@@ -27,7 +27,7 @@ export interface StoreOptions extends Pick<
 /** The stored data of one owner and profile: the sessions' records, and the device's id. */
 export interface Store extends Pick<
   Records,
-  "storage" | "unstored" | "change" | "refresh" | "heal" | "written" | "isSendable" | "mayBeSent"
+  "storage" | "isUnstored" | "change" | "refresh" | "heal" | "written" | "isSendable" | "mayBeSent"
 > {
   /** Unique to the owner, the profile and the shape of the records. */
   readonly name: string;
@@ -131,9 +131,6 @@ export function createStore(options: StoreOptions): Store {
     ...records,
     name,
     records: records.all,
-    get storage() {
-      return records.storage;
-    },
     get loaded() {
       return loaded;
     },
@@ -142,9 +139,6 @@ export function createStore(options: StoreOptions): Store {
     },
     get lost() {
       return lost;
-    },
-    get unstored() {
-      return records.unstored;
     },
     ready,
     dismissLost() {

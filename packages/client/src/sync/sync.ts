@@ -8,7 +8,8 @@ import { createDebounce } from "./debounce.ts";
 import { createPusher } from "./push/pusher.ts";
 import { createApi, type Api } from "./api.ts";
 import { createStore, type Store } from "../store/store.ts";
-import { openTabs, type TabMessage, type Tabs } from "./tabs/tabs.ts";
+import { createTabReceiver } from "./tab-receiver.ts";
+import { openTabs, type Tabs } from "./tabs/tabs.ts";
 import type { SessionTransport } from "./http/transport.ts";
 import { followPage, TICK_MS } from "./page-life.ts";
 import { createThrottle } from "./throttle.ts";
@@ -86,8 +87,8 @@ export function createSync(options: SyncOptions): Sync {
     environment,
     codeVersion: codeVersionOf(flows),
     connection,
-    isAlone: () => store.storage === "memory",
-    onMessage,
+    isAlone: () => store.storage() === "memory",
+    onMessage: (message) => receive(message),
     // The earlier leader may have stored something that it could not tell any more.
     onChange: () => (tabs.isLeader ? readAgain() : startOrStop()),
   });
@@ -102,7 +103,7 @@ export function createSync(options: SyncOptions): Sync {
   const pusher = createPusher({ ...parts, maxPushBytes: options.maxPushBytes, askServer: watcher.ask });
   const pause = createDebounce(environment, () => wake(true));
   const leavePage = isOpen ? followPage({ ...parts, pusher, watcher, pause, onStatusChange, readAgain }) : () => {};
-  let reading = store.ready.then(startOrStop);
+  const receive = createTabReceiver({ ...parts, pusher, watcher, abandon }, store.ready.then(startOrStop));
 
   /** Pushes and watches if this tab is the leader, and stops otherwise. */
   function startOrStop(): void {
@@ -135,18 +136,6 @@ export function createSync(options: SyncOptions): Sync {
       watcher.retry();
       onReconnected();
     }
-  }
-
-  function onMessage(message: TabMessage): void {
-    if (!isOpen) return;
-    if (message.kind === "stored") reading = reading.then(() => store.refresh(message.ids));
-    // First the records that the other tab stored before it called are read.
-    if (message.kind === "wake" && tabs.isLeader) void reading.then(() => pusher.wake(message.drafts));
-    // Somebody has just opened a page, and may have signed in.
-    if (message.kind === "hello" && connection.state.signedOut && tabs.isLeader) watcher.ask();
-    // This tab stores the event, and tells the tabs of its version.
-    if (message.kind === "event" && tabs.isLeader && !tabs.watches) watcher.receive(message.event);
-    if (message.kind === "forgotten") abandon();
   }
 
   function stop(): void {

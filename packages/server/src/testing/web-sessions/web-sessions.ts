@@ -15,6 +15,7 @@ export function promised(store: SessionsStore) {
 
 function call<Result>(start: (callback: (error: Error | null, result?: Result) => void) => void): Promise<Result> {
   return new Promise((resolve, reject) => {
+    // A call that gives nothing has `void` as its result.
     start((error, result) => (error ? reject(error) : resolve(result as Result)));
   });
 }
