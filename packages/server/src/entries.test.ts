@@ -25,8 +25,14 @@ test.each([
 ])("the entry %s loads nothing of another entry's folder", (entry, own) => {
   const files = filesOf(entry);
   expect(files).toContain(own);
-  const others = ["flows/", "sign-in/", "express-session/", "better-auth/", "activity/", "projections/"].filter(
-    (folder) => !own.startsWith(folder),
-  );
+  const others = [
+    "flows/",
+    "sign-in/",
+    "express-session/",
+    "better-auth/",
+    "activity/",
+    "projections/",
+    "funnels/",
+  ].filter((folder) => !own.startsWith(folder));
   expect(files.filter((file) => others.some((folder) => file.startsWith(folder)))).toEqual([]);
 });

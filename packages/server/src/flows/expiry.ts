@@ -41,7 +41,7 @@ export class Expiry {
   async #end(owner: string, before: StoredSession, expired: Snapshot): Promise<boolean> {
     const { db, schema, partitions, publish } = this.#options;
     await partitions.ensure(Date.parse(before.snapshot.expiresAt));
-    const { stored, entry } = nextStored(before, expired, { kind: "end", status: "expired" }, null);
+    const { stored, entry } = nextStored(before, expired, { kind: "end", status: "expired" }, null, null);
     const isEnded = await db
       .transaction()
       .execute((tx) => moveToArchive(tx.withSchema(schema), owner, before, stored, entry));

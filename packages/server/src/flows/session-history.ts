@@ -14,6 +14,8 @@ interface EntryCommon<Flow extends AnyFlow> {
   /** When it happened, as ISO 8601 in UTC. */
   readonly at: string;
   readonly device: Device;
+  /** The step at which the session stands after this entry. Null if it has ended, and for an adoption. */
+  readonly current: StepsOf<Flow> | null;
   /** The session's status after this entry. */
   readonly status: Status;
 }
@@ -69,8 +71,8 @@ export function sessionHistory<const Flow extends AnyFlow>(flows: readonly Flow[
 }
 
 function entryOf(owner: string, body: HistoryBody) {
-  const { session, flow, version, entry: number, revision, at, device, status, change, output, result } = body;
-  const common = { owner, session, flow, version, number, revision, at, device, status };
+  const { session, flow, version, entry: number, revision, at, device, current, status, change, output, result } = body;
+  const common = { owner, session, flow, version, number, revision, at, device, current, status };
   switch (change.kind) {
     case "start":
       return { ...common, type: "started" as const };

@@ -113,9 +113,9 @@ async function write(
   owner: string,
   stored: StoredSession,
   command: Command,
-  { advanced }: AcceptedJudgement,
+  { advanced, served }: AcceptedJudgement,
 ): Promise<Decision | null> {
-  const next = nextStored(stored, advanced.session, advanced.change, command);
+  const next = nextStored(stored, advanced.session, advanced.change, command, served.flow);
   const isWritten = await context.writer.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;

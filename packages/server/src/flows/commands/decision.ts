@@ -138,7 +138,7 @@ async function decideInTransaction(
   const handled = await runHandlers(served, advanced, owner, applicationTx, context.bounds.handlerMs);
   if (!handled.ok) throw new RolledBackError(handled.refusal, before);
 
-  const next = nextStored(before, handled.session, advanced.change, command);
+  const next = nextStored(before, handled.session, advanced.change, command, served.flow);
   const { stored } = next;
   if (!(await write(ownTx, context.updates, owner, before, next))) return null;
   // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.

@@ -75,7 +75,13 @@ async function judgeAll(
   const judgeNext = (draft: DraftCommand): JudgedDraft => {
     const judgement = judgeOnServer(flows, session, draft, { nowMs, device });
     if (judgement.settled) return { judgement, next: null, outcome: judgement.outcome };
-    const advanced = nextStored(session, judgement.advanced.session, judgement.advanced.change, draft);
+    const advanced = nextStored(
+      session,
+      judgement.advanced.session,
+      judgement.advanced.change,
+      draft,
+      judgement.served.flow,
+    );
     const revision = base!.snapshot.revision + 1;
     const next = { ...advanced, stored: { ...advanced.stored, snapshot: { ...advanced.stored.snapshot, revision } } };
     // The first accepted draft makes the revision, and the others are part of it.

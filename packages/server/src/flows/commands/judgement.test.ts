@@ -13,7 +13,7 @@ const given = { nowMs: Date.parse("2026-03-01T00:00:00Z"), device };
 function taken(before: StoredSession | null, command: Command): StoredSession {
   const advanced = advance(notes, before?.snapshot ?? null, command, given);
   if (!advanced.accepted) throw new Error(advanced.refusal.code);
-  return nextStored(before, advanced.session, advanced.change, command).stored;
+  return nextStored(before, advanced.session, advanced.change, command, notes).stored;
 }
 
 const session = uuidv7();

@@ -216,6 +216,7 @@ function adoptedEntry(
     command: null,
     at,
     device: JSON.parse(device) as Device,
+    current: null,
     change: { kind: "adopt", from: visitor },
     output: null,
     result: null,

@@ -1,7 +1,9 @@
 import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
 import {
+  progressOf,
   toStorableJson,
+  type AnyFlow,
   type HistoryChange,
   type Command,
   type Device,
@@ -44,6 +46,8 @@ export interface HistoryBody {
   readonly command: string | null;
   readonly at: string;
   readonly device: Device;
+  /** The step at which the session stands after this entry. Null if it has ended, if its path cannot be computed, and for an adoption. */
+  readonly current: string | null;
   readonly change: HistoryChange;
   /** The output of the step handler for a submission; null without one. */
   readonly output: Snapshot["outputs"][string];
@@ -64,6 +68,7 @@ export function nextStored(
   snapshot: Snapshot,
   change: HistoryChange | null,
   by: Command | null,
+  flow: AnyFlow | null,
 ): NextRevision {
   const receipts = before?.receipts ?? NO_RECEIPTS;
   if (change === null) {
@@ -87,6 +92,7 @@ export function nextStored(
     command: command?.id ?? null,
     at: change.kind === "end" && change.status === "expired" ? snapshot.expiresAt : snapshot.updatedAt,
     device: snapshot.device,
+    current: flow && currentStepOf(flow, snapshot),
     change,
     output: (step === null ? undefined : snapshot.outputs[step]) ?? null,
     result: snapshot.result,
@@ -102,6 +108,15 @@ export function nextStored(
     entry: { number, hash, body, text },
     receipt,
   };
+}
+
+function currentStepOf(flow: AnyFlow, { status, data }: Snapshot): string | null {
+  try {
+    return status === "active" ? progressOf(flow, data).current : null;
+  } catch {
+    // The flow's own path function threw. The command that needs the path is refused for it.
+    return null;
+  }
 }
 
 /** Looks for the receipt of a command: gives its revision, or "mismatch" if the id belongs to a command with another body. Null without a receipt. */

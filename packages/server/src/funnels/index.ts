@@ -1,0 +1,1 @@
+export { createFunnels, type Funnels, type FunnelsOptions } from "./funnels.ts";
