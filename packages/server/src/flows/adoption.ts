@@ -47,10 +47,10 @@ export class SessionsAdoption implements Adoption {
     const sessions = await moveActive(own, adopted);
     await moveEnded(own, adopted);
     await moveDevices(own, adopted);
-    return { visitor, owner, sessions };
+    return { visitor, owner, sessions, tell: () => this.#tell(adopted, sessions) };
   }
 
-  tell({ visitor, owner, sessions }: Moved): void {
+  #tell({ visitor, owner }: AdoptedVisitor, sessions: Moved["sessions"]): void {
     const { hub, bus } = this.#options;
     hub.end(visitor);
     bus?.publish({ kind: "adopted", owner: visitor });

@@ -13,6 +13,8 @@ export interface AdoptedVisitor {
 export interface Moved extends AdoptedVisitor {
   /** The active sessions, at the revisions that they have now. */
   readonly sessions: readonly { readonly id: string; readonly revision: number }[];
+  /** Tells the streams and the other nodes. Called after the commit, maybe more than once. It never throws. */
+  tell(): void;
 }
 
 /** Gives to an owner what a visitor began: how one part of the server does it in the transaction of another part. */
@@ -26,8 +28,6 @@ export interface Adoption {
    * this once for a visitor.
    */
   move(tx: Transaction<OwnerTables>, adopted: AdoptedVisitor & { readonly at: string }): Promise<Moved>;
-  /** Tells the streams and the other nodes. Called after the commit, maybe more than once. It never throws. */
-  tell(moved: Moved): void;
 }
 
 /**
@@ -36,7 +36,7 @@ export interface Adoption {
  */
 export async function adoptVisitor(
   tx: Transaction<OwnerTables>,
-  adoptions: readonly Adoption[],
+  adoptions: readonly Pick<Adoption, "move">[],
   adopted: AdoptedVisitor & { readonly at: string },
 ): Promise<readonly Moved[] | null> {
   const { visitor, owner, at } = adopted;

@@ -24,6 +24,6 @@ export async function adoptSessions(
     await lockOwner(tx, owner, at);
     return adoptVisitor(tx, [adoption], { visitor, owner, at });
   });
-  for (const each of moved ?? []) adoption.tell(each);
+  for (const each of moved ?? []) each.tell();
   return moved;
 }

@@ -1,8 +1,11 @@
 import type { Transaction } from "kysely";
 import { adoptVisitor, type Adoption, type Moved } from "../../postgres/adoption.ts";
+import { lockOwner } from "../../postgres/owner.ts";
+import { moveData } from "../rows/data-adoption.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import type { Archiver } from "./ends/archiver.ts";
 import type { KeeperContext } from "./context.ts";
+import type { LiveSignIn } from "./live-sign-in.ts";
 import { inOwnerTurn } from "./transaction.ts";
 
 /** What one attempt of a transaction did for its visitors. */
@@ -33,18 +36,26 @@ export class Adoptions {
     if (visitors.length > 0) await Promise.all(this.#parts.map((part) => part.prepare()));
   }
 
-  /** Adopts visitors within a transaction that has locked the owner. */
+  /** Adopts visitors within a transaction that has locked the owner. The sign-in gets their values per sign-in. */
   async within(
     tx: Transaction<SignInTables>,
-    owner: string,
+    { owner, publicId }: Pick<LiveSignIn, "owner" | "publicId">,
     visitors: readonly string[],
     atMs: number,
   ): Promise<Adopted> {
     const [theirs, all] = [new Set<string>(), [] as Moved[]];
     const at = new Date(atMs).toISOString();
     // In one order, so that two sign-ins that show the same visitors do not wait for each other.
-    for (const visitor of visitors.toSorted()) {
-      const moved = await adoptVisitor(tx, this.#parts, { visitor, owner, at });
+    if (visitors.length > 1) for (const visitor of visitors.toSorted()) await lockOwner(tx, visitor, at);
+    const data: Pick<Adoption, "move"> = {
+      async move(_, adopted) {
+        await moveData(tx, { ...adopted, signIn: publicId });
+        return { ...adopted, sessions: [], tell: () => {} };
+      },
+    };
+    // The first one's values stand.
+    for (const visitor of visitors) {
+      const moved = await adoptVisitor(tx, [data, ...this.#parts], { visitor, owner, at });
       if (moved === null) continue;
       theirs.add(visitor);
       all.push(...moved);
@@ -52,25 +63,22 @@ export class Adoptions {
     return { visitors: theirs, moved: all };
   }
 
-  /** Tells the streams and the other nodes, after the commit. */
-  tell(moved: readonly Moved[]): void {
-    for (const each of moved) for (const part of this.#parts) part.tell(each);
-  }
-
-  /** Adopts visitors for an owner who is signed in. Gives those whom the owner has now. */
-  async adopt(owner: string, visitors: readonly string[]): Promise<ReadonlySet<string>> {
+  /** Adopts visitors for a sign-in of an owner. Gives those whom the owner has now; null if the sign-in has ended. */
+  async adopt(signIn: LiveSignIn, visitors: readonly string[]): Promise<ReadonlySet<string> | null> {
+    const { owner, publicId } = signIn;
     await this.prepare(visitors);
     // If the outcome of a commit is not known, the attempt after it finds nothing left to move.
     const moved: Moved[] = [];
     const { value } = await inOwnerTurn(this.#context, owner, () =>
       this.#archiver.commit(async (tx) => {
-        const { gone, nowMs } = await this.#archiver.lockAll(tx, owner);
-        const adopted = await this.within(tx, owner, visitors, nowMs);
+        const { live, gone, nowMs } = await this.#archiver.lockAll(tx, owner);
+        if (!live.some(({ id }) => id === publicId)) return { ended: gone, value: null };
+        const adopted = await this.within(tx, signIn, visitors, nowMs);
         moved.push(...adopted.moved);
         return { ended: gone, value: adopted.visitors };
       }),
     );
-    this.tell(moved);
+    for (const each of moved) each.tell();
     return value;
   }
 }

@@ -76,14 +76,17 @@ export class Beginnings {
     const { value: begun } = await inOwnerTurn(this.#context, owner, () =>
       this.#archiver.commit(async (tx, attempt) => {
         const work = await this.#decide(tx, input, replay(), attempt);
-        if (work.value !== null) moved.push(...(await this.#adoptions.within(tx, owner, visitors, now())).moved);
+        if (work.value !== null) {
+          const signedIn = { owner, publicId: work.value.signIn.id };
+          moved.push(...(await this.#adoptions.within(tx, signedIn, visitors, now())).moved);
+        }
         // Nobody waits for the token any more, so there must be no sign-in of it.
         if (elapsedMs() > giveUpMs) throw new TurnTimedOutError();
         return work;
       }),
     );
     // An attempt whose outcome was not known may have moved what the last one did not find any more.
-    this.#adoptions.tell(moved);
+    for (const each of moved) each.tell();
     if (begun === null) return { kind: "refused", code: "sign_in_limit" };
     const { signIn, tokenId, offer } = begun;
     const { revision } = signIn.rotation;

@@ -26,7 +26,7 @@ afterAll(async () => {
 /** Counts up by one, from what is read. */
 async function countUp(node: SignInKeeper, place: DataPlace): Promise<void> {
   for (;;) {
-    const { version, text } = await node.readData(place);
+    const { version, text } = (await node.readData(place))!;
     const change = { base: version, text: String(Number(text ?? 0) + 1), change: randomUUID() };
     if ((await node.changeData(place, change)).kind === "changed") return;
   }

@@ -18,7 +18,7 @@ import { Beginnings } from "./beginnings.ts";
 import { Invalidations } from "./cache/invalidations.ts";
 import { CHECK_MS, TokenChecks } from "./token-checks.ts";
 import type { KeeperContext, SignInLimit } from "./context.ts";
-import { changeData, readData } from "./data.ts";
+import { changeData, listDataConflicts, readData } from "./data.ts";
 import { faultOf, withDatabaseLimit } from "./database-limit.ts";
 import { SignInEnder } from "./ends/sign-in-ender.ts";
 import { KnownChanges } from "./cache/known-changes.ts";
@@ -120,7 +120,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     endOf: (token) => answer(() => checks.endOf(token)),
     begin: (input) => answer(() => beginnings.begin(input)),
     adopts: (part) => adoptions.add(part),
-    adopt: (owner, visitors) => answer(() => adoptions.adopt(owner, visitors)),
+    adopt: (signIn, visitors) => answer(() => adoptions.adopt(signIn, visitors)),
     hasHeardEnd: ({ publicId, sealedMs }) => context.known.hasEnded(publicId) || sealedMs <= context.known.epochHeardMs,
     hasHeardChange: ({ publicId, revision, checkedMs }) =>
       context.known.isOlder(publicId, revision) || checkedMs <= context.known.epochHeardMs,
@@ -147,6 +147,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     bindDevice: (signIn, key) => answer(() => bindings.bind(signIn, key)),
     renewDevice: (signIn, challenge) => answer(() => bindings.renew(signIn, challenge)),
     readData: (place) => answer(() => readData(context, place)),
+    listDataConflicts: (place) => answer(() => listDataConflicts(context, place)),
     changeData: (place, change) => answer(() => changeData(context, place, change)),
     sweep: (sweepOptions) => unbounded(() => sweeper.sweep(sweepOptions)),
     migrate: () =>

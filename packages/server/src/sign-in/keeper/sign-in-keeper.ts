@@ -1,13 +1,15 @@
 import type { Adoption } from "../../postgres/adoption.ts";
 import type { SweepOptions } from "../../repeated-sweeps.ts";
-import type { DataPlace, StoredDatum } from "../rows/data.ts";
+import type { StoredConflict } from "../rows/data-conflicts.ts";
+import { NO_DATUM, OF_VISITOR, type DataPlace, type StoredDatum } from "../rows/data.ts";
 import type { EndReason, HistoryKind } from "../rows/tables.ts";
 import type { DeviceBinding } from "../token/device-binding.ts";
 import type { Token } from "../token/token.ts";
 import type { HandOffKeeper } from "./hand-offs/hand-off-keeper.ts";
 import type { LiveSignIn, SignInSummary } from "./live-sign-in.ts";
 
-export type { LiveSignIn, SignInSummary, DataPlace, EndReason, StoredDatum, Token };
+export { NO_DATUM, OF_VISITOR };
+export type { LiveSignIn, SignInSummary, DataPlace, EndReason, StoredConflict, StoredDatum, Token };
 
 /** What became of a device's proof. */
 export type RenewResult =
@@ -91,13 +93,15 @@ export interface DataChange {
   readonly text: string | null;
   /** A UUID of its own. A repeat of the same change has the same one. */
   readonly change: string;
+  /** The ids of values that wait beside this one, and that the change decides about. */
+  readonly resolves?: readonly string[] | undefined;
 }
 
 export type DataChangeResult =
   | { readonly kind: "changed"; readonly version: number }
   /** Another change came first. */
   | { readonly kind: "conflict"; readonly stored: StoredDatum }
-  /** The value is of a sign-in that has ended. */
+  /** The value is of a sign-in that has ended, or of a visitor whom an owner has adopted. */
   | { readonly kind: "signed_out" };
 
 /**
@@ -120,8 +124,11 @@ export interface SignInKeeper {
   /** Adds a part of the server that keeps something for visitors. */
   adopts(part: Adoption): void;
 
-  /** Gives to an owner what visitors began. Gives those of them whom the owner has, now or before. */
-  adopt(owner: string, visitors: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * Gives to the owner of a sign-in what visitors began. Gives those of them whom the owner has, now or before. Null if the
+   * sign-in has ended.
+   */
+  adopt(signIn: LiveSignIn, visitors: readonly string[]): Promise<ReadonlySet<string> | null>;
 
   /**
    * Whether this node has heard that a sign-in ended, of which a copy was made at this time. It asks nobody. A node
@@ -183,8 +190,11 @@ export interface SignInKeeper {
   /** Takes the proof of a device, by the challenge that its bound key has signed. Null for the challenge: it has none. */
   renewDevice(signIn: LiveSignIn, challenge: string | null): Promise<RenewResult>;
 
-  /** The value at a place, from the database. */
-  readData(place: DataPlace): Promise<StoredDatum>;
+  /** The value at a place, from the database. Null if an owner has adopted the visitor of the place. */
+  readData(place: DataPlace): Promise<StoredDatum | null>;
+
+  /** The values that visitors brought to a place that had another one, the oldest first. At most ten. */
+  listDataConflicts(place: DataPlace): Promise<readonly StoredConflict[]>;
 
   /** Changes the value at a place, if it still has the version `base`. */
   changeData(place: DataPlace, change: DataChange): Promise<DataChangeResult>;

@@ -12,7 +12,7 @@ export function signInMigrations(schema: string): Migrations {
         up: async (db) => {
           await createOwnerTables(db, schema);
           await createSignInTables(db, schema);
-          await createDataTable(db, schema);
+          await createDataTables(db, schema);
           await createHandOffTables(db, schema);
         },
       },
@@ -79,9 +79,11 @@ async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<
     create index sign_in_event_invalidating on ${table("sign_in_event")} (at) where invalidates`.execute(db);
 }
 
-async function createDataTable(db: Kysely<unknown>, schema: string): Promise<void> {
+async function createDataTables(db: Kysely<unknown>, schema: string): Promise<void> {
+  const table = (name: string) => sql.table(`${schema}.${name}`);
+  // A visitor's value changes `expires_at` about once a month, so that other changes stay heap-only.
   await sql`
-    create table ${sql.table(`${schema}.visit_data`)} (
+    create table ${table("visit_data")} (
       owner_id text collate "C" not null,
       sign_in_id uuid not null,
       key text collate "C" not null,
@@ -89,8 +91,21 @@ async function createDataTable(db: Kysely<unknown>, schema: string): Promise<voi
       value json,
       change_id uuid not null,
       changed_at timestamptz not null,
+      expires_at timestamptz,
       primary key (owner_id, sign_in_id, key)
     ) with (fillfactor = 70)`.execute(db);
+  await sql`
+    create index visit_data_expires_at on ${table("visit_data")} (expires_at) where expires_at is not null`.execute(db);
+  await sql`
+    create table ${table("visit_data_conflict")} (
+      owner_id text collate "C" not null,
+      sign_in_id uuid not null,
+      key text collate "C" not null,
+      visitor_id text collate "C" not null,
+      value json not null,
+      adopted_at timestamptz not null,
+      primary key (owner_id, sign_in_id, key, visitor_id)
+    )`.execute(db);
 }
 
 async function createHandOffTables(db: Kysely<unknown>, schema: string): Promise<void> {

@@ -1,10 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { visitorNamed } from "../../testing/adopting.ts";
 import { askingBrowser } from "../../testing/visits/asking-browser.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
 import { isHot, violations } from "../../testing/statements/statement-rules.ts";
 import { storedKey } from "../hand-off/asking-key.ts";
+import { OF_VISITOR, type LiveSignIn, type SignInKeeper } from "../keeper/sign-in-keeper.ts";
 import { challengeOf } from "../token/device-binding.ts";
 import { GRACE_MS, OVERLAP_MS } from "../token/rotation.ts";
 import { lifetimeOf } from "../lifetime.ts";
@@ -20,6 +23,30 @@ beforeAll(async () => {
   );
   for (const { proname } of rows) volatile.add(proname);
 });
+
+/** The sign-in adopts visitors, with each statement that their values need. One visitor is left. */
+async function adoptValues(node: SignInKeeper, signIn: LiveSignIn, tick: () => number): Promise<void> {
+  const { owner } = signIn;
+  const change = (base: number, text: string | null) => ({ base, text, change: randomUUID() });
+  await node.changeData({ owner, signIn: null, key: "removed" }, change(0, "1"));
+  await node.changeData({ owner, signIn: null, key: "removed" }, change(1, null));
+  // One more than wait beside one value.
+  for (let count = 0; count <= 12; count += 1) {
+    const visitor = visitorNamed(`${owner} ${count} ${tick()}`);
+    for (const key of ["theme", "removed", `new ${count}`]) {
+      await node.changeData({ owner: visitor, signIn: null, key }, change(0, `"${count}"`));
+    }
+    await node.changeData({ owner: visitor, signIn: OF_VISITOR, key: "color" }, change(0, `"${count}"`));
+    if (count < 12) expect(await node.adopt(signIn, [visitor])).toEqual(new Set([visitor]));
+    if (count < 12) expect(await node.readData({ owner: visitor, signIn: null, key: "theme" })).toBeNull();
+  }
+  const place = { owner, signIn: null, key: "theme" };
+  const waiting = await node.listDataConflicts(place);
+  expect(waiting.map(({ text }) => text)).toEqual(Array.from({ length: 10 }, (_, index) => `"${index + 2}"`));
+  const { version } = (await node.readData(place))!;
+  await node.changeData(place, { ...change(version, "2"), resolves: waiting.map(({ id }) => id) });
+  expect(await node.listDataConflicts(place)).toEqual([]);
+}
 
 describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
   test("every statement of sign-ins names its owner in each part, and no clock, volatile function or notification", async () => {
@@ -59,6 +86,7 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
       await node.readData(place);
       for (const base of [0, 1]) await node.changeData(place, { ...change, base });
     }
+    await adoptValues(node, bound, () => (nowMs += 1));
     const { next } = await node.list(owner, { limit: 1 });
     await node.list(owner, { after: next! });
     const history = await node.history(owner, { limit: 1 });
@@ -91,6 +119,8 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
     await sweeping.sweep();
     nowMs += 30 * 24 * rotateMs;
     await sweeping.sweep();
+    nowMs += 430 * 24 * rotateMs;
+    await sweeping.sweep();
     await recorded.end();
 
     const texts = [...new Set(sent.map(({ text }) => text))];
@@ -108,6 +138,7 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
       "sign_in_event",
       "owner",
       "visit_data",
+      "visit_data_conflict",
       "hand_off_request",
       "hand_off_offer",
       "hand_off_try",

@@ -81,6 +81,19 @@ export interface VisitDataTable {
   /** The change that made this version. */
   change_id: string;
   changed_at: TimeColumn;
+  /** When the sweep deletes a visitor's value; null for a value of an owner or a sign-in. */
+  expires_at: ColumnType<never, RawBuilder<never> | null, RawBuilder<never> | null>;
+}
+
+export interface VisitDataConflictTable {
+  owner_id: string;
+  /** As in {@link VisitDataTable}. */
+  sign_in_id: string;
+  key: string;
+  /** The visitor who brought the value. */
+  visitor_id: string;
+  value: JsonColumn;
+  adopted_at: TimeColumn;
 }
 
 export interface HandOffRequestTable {
@@ -126,6 +139,7 @@ export interface SignInTables extends OwnerTables {
   sign_in_archive: SignInArchiveTable;
   sign_in_event: SignInEventTable;
   visit_data: VisitDataTable;
+  visit_data_conflict: VisitDataConflictTable;
   hand_off_request: HandOffRequestTable;
   hand_off_offer: HandOffOfferTable;
   hand_off_try: HandOffTryTable;

@@ -9,6 +9,7 @@ import { isFresh, isLevel, levelOf } from "../assurance.ts";
 import type { EndReason, LiveSignIn } from "../keeper/sign-in-keeper.ts";
 import type { PresentedToken } from "../request/presented-token.ts";
 import type { VisitRequest } from "../request/request-head.ts";
+import { DataHolder } from "./data/data-holder.ts";
 import { KeptData } from "./data/kept-data.ts";
 import { CurrentSignIn } from "./exchange/current-sign-in.ts";
 import { Exchange } from "./exchange/exchange.ts";
@@ -98,7 +99,9 @@ export class RequestVisit implements Visit<DataDefinitions> {
 
   get data(): KeptData {
     const { data: definitions, keeper } = this.#parts;
-    return new KeptData({ definitions, keeper, current: this.#read(), exchange: this.#exchange });
+    const exchange = this.#exchange;
+    const holder = new DataHolder({ current: this.#read(), exchange, visitors: this.#visitors });
+    return new KeptData({ definitions, keeper, holder, exchange });
   }
 
   async ending(): Promise<{ readonly reason: EndReason; readonly at: Date } | null> {

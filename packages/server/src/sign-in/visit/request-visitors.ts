@@ -11,6 +11,8 @@ import type { VisitHeaders } from "./exchange/visit-headers.ts";
 export class RequestVisitors {
   readonly #headers: VisitHeaders;
   #presented: PresentedVisitors;
+  /** A secret that nobody has yet. */
+  #prepared: string | undefined;
 
   constructor(request: VisitRequest, headers: VisitHeaders) {
     this.#headers = headers;
@@ -27,14 +29,21 @@ export class RequestVisitors {
     return [...new Set([byHeader, byCookie])].filter((visitor) => visitor !== undefined);
   }
 
-  /** Makes a visitor if there is none, and hands out the secret. */
-  keep(): string {
+  /** The visitor, or a new one, who is handed out by {@link keep}. */
+  prepare(): string {
     const { current } = this;
     if (current !== null) return current;
-    const secret = createVisitorSecret();
-    this.#headers.giveVisitor(secret);
-    const visitor = visitorOf(secret)!;
-    this.#presented = { byHeader: undefined, byCookie: visitor };
+    this.#prepared ??= createVisitorSecret();
+    return visitorOf(this.#prepared)!;
+  }
+
+  /** Makes a visitor if there is none, and hands out the secret. */
+  keep(): string {
+    const visitor = this.prepare();
+    if (this.current === null) {
+      this.#headers.giveVisitor(this.#prepared!);
+      this.#presented = { byHeader: undefined, byCookie: visitor };
+    }
     return visitor;
   }
 

@@ -4,6 +4,7 @@ import type { RequestHead } from "../request/request-head.ts";
 import { GIVE_UP_MS } from "./exchange/answer-limit.ts";
 import type { CurrentSignIn } from "./exchange/current-sign-in.ts";
 import type { Exchange } from "./exchange/exchange.ts";
+import { VisitError } from "./exchange/visit-error.ts";
 import type { RequestVisitors } from "./request-visitors.ts";
 import { checkedSignInArguments } from "./sign-in-arguments.ts";
 import type { SignedIn, SignInAsOptions } from "./visit.ts";
@@ -77,11 +78,12 @@ export class SignInChanges {
   adopt(): Promise<boolean> {
     const { keeper, exchange, current, visitors } = this.#parts;
     return this.#inTurn(async () => {
-      const { owner } = current.requireOwn();
+      const signIn = current.requireOwn();
       exchange.requireMethod();
       const visitor = visitors?.current ?? null;
       if (!visitors || visitor === null) return false;
-      const adopted = await exchange.ask(keeper.adopt(owner, visitors.all));
+      const adopted = await exchange.ask(keeper.adopt(signIn, visitors.all));
+      if (adopted === null) throw new VisitError("signed_out");
       visitors.clear();
       return adopted.has(visitor);
     });

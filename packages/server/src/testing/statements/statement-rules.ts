@@ -120,6 +120,7 @@ const columnsOfAll: Readonly<Record<string, readonly string[]>> = {
   hand_off_request: ["expires_at"],
   hand_off_offer: ["expires_at"],
   hand_off_try: ["expires_at"],
+  visit_data: ["expires_at"],
 };
 
 /** Whether this is a query over the rows of all owners, by a separate index. It is bounded, and locks and changes none. */

@@ -185,6 +185,11 @@ export class MemoryKeeper implements SignInKeeper {
     return this.#data.get(JSON.stringify(place)) ?? { version: 0, text: null, change: null };
   }
 
+  async listDataConflicts() {
+    await this.gate();
+    return [];
+  }
+
   async changeData(place: DataPlace, { base, ...change }: DataChange) {
     const stored = await this.readData(place);
     if (place.signIn !== null && !this.live.some(({ publicId }) => publicId === place.signIn)) {

@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { isDataError } from "../../../postgres/errors.ts";
 import type { SweepOptions } from "../../../repeated-sweeps.ts";
+import { deleteOldData } from "../../rows/data.ts";
 import { deleteOldOffers } from "../../rows/hand-off-offers.ts";
 import { deleteOldRequests } from "../../rows/hand-off-requests.ts";
 import { deleteOldTries } from "../../rows/hand-off-tries.ts";
@@ -48,7 +49,7 @@ export class Sweeper {
       full = used.length === BATCH_SIZE;
     }
     const beforeMs = this.#context.now() - HAND_OFFS_KEPT_MS;
-    for (const remove of [deleteOldRequests, deleteOldOffers, deleteOldTries]) {
+    for (const remove of [deleteOldRequests, deleteOldOffers, deleteOldTries, deleteOldData]) {
       for (let full = true; full && !signal?.aborted;) {
         full = (await remove(this.#db, beforeMs, BATCH_SIZE)) === BATCH_SIZE;
       }

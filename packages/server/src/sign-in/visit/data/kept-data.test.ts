@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { DataDefinitions, Json } from "@sessions/core/internal";
 import { MemoryKeeper } from "../../../testing/visits/memory-keeper.ts";
 import { CurrentSignIn } from "../exchange/current-sign-in.ts";
+import { DataHolder } from "./data-holder.ts";
 import { KeptData } from "./kept-data.ts";
 import { VisitError } from "../exchange/visit-error.ts";
 
@@ -24,8 +25,12 @@ async function createVisit(data: DataDefinitions = definitions, keeper = new Mem
   const kept = new KeptData({
     definitions: data,
     keeper,
-    current: new CurrentSignIn(begun.signIn),
-    exchange: { requireMethod, ask: (asked) => asked },
+    holder: new DataHolder({
+      current: new CurrentSignIn(begun.signIn),
+      exchange: { requireMethod, requireHeaders: () => {} },
+      visitors: undefined,
+    }),
+    exchange: { ask: (asked) => asked },
   });
   return { kept, keeper, signIn: begun.signIn, requireMethod };
 }

@@ -9,9 +9,9 @@ import {
   type DataRefusal,
   type Json,
 } from "@sessions/core/internal";
-import type { DataPlace, SignInKeeper, StoredDatum } from "../../keeper/sign-in-keeper.ts";
+import { NO_DATUM, type DataPlace, type SignInKeeper, type StoredDatum } from "../../keeper/sign-in-keeper.ts";
+import type { DataHolder } from "./data-holder.ts";
 import type { VisitData } from "./visit-data.ts";
-import type { CurrentSignIn } from "../exchange/current-sign-in.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { VisitError } from "../exchange/visit-error.ts";
 
@@ -20,9 +20,9 @@ const MAX_ATTEMPTS = 50;
 
 export interface KeptDataParts {
   readonly definitions: DataDefinitions;
-  readonly keeper: Pick<SignInKeeper, "readData" | "changeData">;
-  readonly current: CurrentSignIn;
-  readonly exchange: Pick<Exchange, "requireMethod" | "ask">;
+  readonly keeper: Pick<SignInKeeper, "readData" | "changeData" | "listDataConflicts">;
+  readonly holder: DataHolder;
+  readonly exchange: Pick<Exchange, "ask">;
 }
 
 /** A value and its version, for a page. Without `value` there is none. */
@@ -30,6 +30,24 @@ export interface VersionedValue {
   readonly version: number;
   readonly value?: Json;
 }
+
+/** A value that waits beside another one, for a page. */
+export interface WaitingValue {
+  readonly id: string;
+  readonly value: Json;
+}
+
+/** What a page knows of a value when it changes it. */
+export interface PageChange {
+  readonly base: number;
+  /** The page makes this id. */
+  readonly change: string;
+  readonly value?: unknown;
+  /** The ids of values that wait beside it, and that the change decides about. */
+  readonly resolves?: readonly string[] | undefined;
+}
+
+type Next = (before: Json | undefined) => Json | undefined;
 
 export type SetResult =
   | { readonly status: "changed"; readonly version: number }
@@ -45,49 +63,65 @@ export class KeptData implements VisitData<DataDefinitions> {
   }
 
   async get(key: string): Promise<Json | undefined> {
-    this.#definitionOf(key);
-    if (this.#parts.current.own === null) return undefined;
-    return (await this.read(key)).value;
+    const place = this.#placeOf(key);
+    const stored = place && (await this.#ask(this.#parts.keeper.readData(place)));
+    // Nobody is signed in, or an owner has adopted the visitor.
+    return stored ? this.#valueOf(key, stored) : undefined;
   }
 
-  async change(key: string, next: (before: Json | undefined) => Json | undefined): Promise<Json | undefined> {
-    const definition = this.#definitionOf(key);
-    const place = this.#placeToChange(key);
-    let stored = await this.#load(place);
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-      const before = this.#valueOf(key, stored);
-      const after = parsed(key, definition, next(structuredClone(before)));
-      if (sameJson(before, after)) return after;
-      const text = after === undefined ? null : JSON.stringify(after);
-      const change = { base: stored.version, text, change: randomUUID() };
-      const result = await this.#parts.exchange.ask(this.#parts.keeper.changeData(place, change));
-      if (result.kind === "signed_out") throw new VisitError("signed_out");
-      if (result.kind === "changed") return after;
-      ({ stored } = result);
-    }
-    throw new VisitError("unavailable");
+  async change(key: string, next: Next): Promise<Json | undefined> {
+    return this.#change(key, async (_, before) => ({ after: next(before), resolves: [] }));
   }
 
-  /** The value of a key, with its version. */
-  async read(key: string): Promise<VersionedValue> {
-    this.#definitionOf(key);
-    return this.#versioned(key, await this.#load(this.#placeOf(key)));
+  async conflicts(key: string): Promise<readonly Json[]> {
+    const place = this.#placeOf(key);
+    return place ? (await this.#waiting(key, place)).map(({ value }) => value) : [];
   }
 
-  /** Changes a value for a page, which has seen the version `base`. The page makes the id of the change. */
-  async set(
+  async resolve(
     key: string,
-    { base, change, value }: { readonly base: number; readonly change: string; readonly value?: unknown },
-  ): Promise<SetResult> {
+    next: (own: Json | undefined, others: readonly Json[]) => Json | undefined,
+  ): Promise<Json | undefined> {
+    return this.#change(key, async (place, before) => {
+      const others = await this.#waiting(key, place);
+      const ids = others.map(({ id }) => id);
+      return {
+        after:
+          ids.length === 0
+            ? before
+            : next(
+                before,
+                others.map(({ value }) => value),
+              ),
+        resolves: ids,
+      };
+    });
+  }
+
+  /** The value of a key, with its version and the values that wait beside it. */
+  async read(key: string): Promise<VersionedValue & { readonly conflicts?: readonly WaitingValue[] }> {
+    const place = this.#placeOf(key);
+    if (place === null) {
+      if (this.#parts.holder.isStranger) return this.#versioned(key, NO_DATUM);
+      throw new VisitError("signed_out");
+    }
+    const [stored, conflicts] = await Promise.all([this.#load(place), this.#waiting(key, place)]);
+    return { ...this.#versioned(key, stored), ...(conflicts.length > 0 && { conflicts }) };
+  }
+
+  /** Changes a value for a page, which has seen the version `base`. */
+  async set(key: string, { value, ...made }: PageChange): Promise<SetResult> {
+    const { holder, keeper } = this.#parts;
     const definition = this.#definitionOf(key);
-    const place = this.#placeToChange(key);
+    const place = holder.placeToChange(key, definition);
     const checked = value === undefined ? undefined : parseData(key, definition, value, boundedCheck);
     if (checked?.ok === false) return { status: "refused", refusal: checked.refusal };
     const text = checked === undefined ? null : JSON.stringify(checked.value);
-    const result = await this.#parts.exchange.ask(this.#parts.keeper.changeData(place, { base, text, change }));
-    if (result.kind === "signed_out") throw new VisitError("signed_out");
-    if (result.kind === "changed") return { status: "changed", version: result.version };
-    return { status: "conflict", ...this.#versioned(key, result.stored) };
+    const result = await this.#ask(keeper.changeData(place, { ...made, text }));
+    if (result.kind === "signed_out") throw holder.lose();
+    if (result.kind === "conflict") return { status: "conflict", ...this.#versioned(key, result.stored) };
+    holder.keep();
+    return { status: "changed", version: result.version };
   }
 
   /** Whether a page may see and change a key. */
@@ -96,20 +130,55 @@ export class KeptData implements VisitData<DataDefinitions> {
     return Object.hasOwn(definitions, key) && definitions[key]!.serverOnly !== true;
   }
 
-  #load(place: DataPlace): Promise<StoredDatum> {
-    return this.#parts.exchange.ask(this.#parts.keeper.readData(place));
+  async #change(
+    key: string,
+    make: (
+      place: DataPlace,
+      before: Json | undefined,
+    ) => Promise<{ readonly after: Json | undefined; readonly resolves: readonly string[] }>,
+  ): Promise<Json | undefined> {
+    const { holder, keeper } = this.#parts;
+    const definition = this.#definitionOf(key);
+    const { isStranger } = holder;
+    const place = holder.placeToChange(key, definition);
+    let stored = isStranger ? NO_DATUM : await this.#load(place);
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      const before = this.#valueOf(key, stored);
+      const made = await make(place, structuredClone(before));
+      const after = parsed(key, definition, made.after);
+      if (sameJson(before, after) && made.resolves.length === 0) return after;
+      const text = after === undefined ? null : JSON.stringify(after);
+      const change = { base: stored.version, text, change: randomUUID(), resolves: made.resolves };
+      const result = await this.#ask(keeper.changeData(place, change));
+      if (result.kind === "signed_out") throw holder.lose();
+      if (result.kind === "changed") {
+        holder.keep();
+        return after;
+      }
+      ({ stored } = result);
+    }
+    throw new VisitError("unavailable");
   }
 
-  #placeToChange(key: string): DataPlace {
-    const place = this.#placeOf(key);
-    this.#parts.exchange.requireMethod();
-    return place;
+  async #load(place: DataPlace): Promise<StoredDatum> {
+    const stored = await this.#ask(this.#parts.keeper.readData(place));
+    if (stored === null) throw this.#parts.holder.lose();
+    return stored;
   }
 
-  #placeOf(key: string): DataPlace {
-    const signIn = this.#parts.current.requireOwn();
-    const { per } = this.#definitionOf(key);
-    return { owner: signIn.owner, signIn: per === "owner" ? null : signIn.publicId, key };
+  /** The values that wait beside one of the person who is signed in. */
+  async #waiting(key: string, place: DataPlace): Promise<readonly WaitingValue[]> {
+    if (!this.#parts.holder.isSignedIn) return [];
+    const stored = await this.#ask(this.#parts.keeper.listDataConflicts(place));
+    return stored.map(({ id, text }) => ({ id, value: this.#readable(key, text, "that waits beside it") }));
+  }
+
+  #ask<T>(asked: Promise<T>): Promise<T> {
+    return this.#parts.exchange.ask(asked);
+  }
+
+  #placeOf(key: string): DataPlace | null {
+    return this.#parts.holder.place(key, this.#definitionOf(key));
   }
 
   #definitionOf(key: string): DataDefinition {
@@ -123,14 +192,17 @@ export class KeptData implements VisitData<DataDefinitions> {
     return { version: stored.version, ...(value !== undefined && { value }) };
   }
 
-  /** A value that this version of the application cannot read is never overwritten. */
   #valueOf(key: string, { text, version }: StoredDatum): Json | undefined {
-    if (text === null) return undefined;
+    return text === null ? undefined : this.#readable(key, text, `of version ${version}`);
+  }
+
+  /** A value that this version of the application cannot read is never overwritten. */
+  #readable(key: string, text: string, which: string): Json {
     const checked = parseData(key, this.#definitionOf(key), JSON.parse(text));
     if (checked.ok) return checked.value;
     throw new SessionsError(
       "migration_failed",
-      `The schema of \`data.${key}\` refuses version ${version} of the stored value. Let it accept the earlier form too.`,
+      `The schema of \`data.${key}\` refuses the stored value ${which}. Let it accept the earlier form too.`,
     );
   }
 }

@@ -1,0 +1,368 @@
+import { randomBytes } from "node:crypto";
+import { PGlite } from "@electric-sql/pglite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { DataDefinitions } from "@sessions/core/internal";
+import { repetitions } from "../../../../scripts/repetitions.ts";
+import { cuttingPool } from "../testing/connections/cutting-pool.ts";
+import { freshDatabase } from "../testing/postgres.ts";
+import { createSignIns } from "./create-sign-ins.ts";
+import { movedDataColumns } from "./rows/data-adoption.ts";
+import { visitorOf } from "./request/visitor-secret.ts";
+import type { SignIns } from "./sign-ins.ts";
+import type { Visit } from "./visit/visit.ts";
+
+const { pool, url } = await freshDatabase();
+const pglite = new PGlite();
+const cutting = cuttingPool({ connectionString: url, max: 4 });
+const DAY_MS = 86_400_000;
+let nowMs = Date.UTC(2026, 2, 1);
+
+const data = {
+  cart: { schema: z.array(z.string()), per: "owner" },
+  theme: { schema: z.enum(["light", "dark"]), per: "sign-in" },
+  risk: { schema: z.number(), per: "owner", serverOnly: true },
+} satisfies DataDefinitions;
+type Data = typeof data;
+
+const createNode = (database: typeof pool | PGlite, definitions: DataDefinitions = data): SignIns<Data> =>
+  createSignIns({
+    database,
+    visitors: true,
+    data: definitions as Data,
+    sweeps: false,
+    onError: () => {},
+    now: () => nowMs,
+  });
+
+const nodes = { postgres: createNode(pool), pglite: createNode(pglite) } as const;
+
+beforeAll(async () => {
+  for (const node of Object.values(nodes)) await node.migrate();
+});
+afterAll(async () => {
+  for (const node of Object.values(nodes)) await node.close();
+  await cutting.pool.end();
+  await pglite.close();
+});
+
+/** A browser whose requests all go to one node. `secret` is the visitor's of its page. */
+class Client {
+  readonly #node: SignIns<Data>;
+  readonly jar = new Map<string, string>();
+  secret: string | undefined;
+  /** What its page sends with changes. */
+  csrf = "";
+  setCookies: readonly string[] = [];
+
+  constructor(node: SignIns<Data>, secret?: string) {
+    this.#node = node;
+    this.secret = secret;
+  }
+
+  get visitor(): string | undefined {
+    const cookie = this.jar.get("__Host-sign-in-visitor");
+    return cookie && visitorOf(cookie);
+  }
+
+  /** One request. */
+  async visit<T>(work: (visit: Visit<Data>) => Promise<T>, method = "POST"): Promise<T> {
+    const headers = new Headers({ "sec-fetch-site": "same-origin", "sign-in-csrf": this.csrf });
+    if (this.jar.size > 0) headers.set("cookie", [...this.jar].map((pair) => pair.join("=")).join("; "));
+    if (this.secret !== undefined) headers.set("sign-in-visitor", this.secret);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const response = await this.#node.fetch(new Request("https://bank.example/", { method, headers }), (visit) => {
+      const working = work(visit);
+      working.then(resolve, reject);
+      return working.then(
+        () => new Response(),
+        () => new Response(null, { status: 500 }),
+      );
+    });
+    this.setCookies = response.headers.getSetCookie();
+    for (const cookie of this.setCookies) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie)!;
+      if (/max-age=0\b/i.test(cookie)) this.jar.delete(name!);
+      else this.jar.set(name!, value!);
+    }
+    return promise;
+  }
+
+  add(item: string) {
+    return this.visit((visit) => visit.data.change("cart", (cart = []) => [...cart, item]));
+  }
+
+  cart() {
+    return this.visit<string[] | undefined>((visit) => visit.data.get("cart"), "GET");
+  }
+
+  async signIn(owner: string) {
+    const signedIn = await this.visit(async (visit) => {
+      const result = await visit.signInAs(owner, { factors: ["password"] });
+      this.csrf = visit.csrf!;
+      return result;
+    });
+    return signedIn;
+  }
+
+  adopt(meanwhile = () => Promise.resolve(0)) {
+    return this.visit(async (visit) => {
+      await meanwhile();
+      return this.#node.router.createCaller({ visit }).adopt();
+    });
+  }
+
+  /** Another request of the same browser, with what it sends now. */
+  copy(node = this.#node): Client {
+    const copy = new Client(node, this.secret);
+    for (const [name, value] of this.jar) copy.jar.set(name, value);
+    copy.csrf = this.csrf;
+    return copy;
+  }
+}
+
+const newSecret = () => randomBytes(32).toString("base64url");
+
+describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
+  const node = nodes[kind];
+  const browser = (secret?: string) => new Client(node, secret);
+  const named = (name: string) => `${name} on ${kind}`;
+  const rowsOf = async (owner: string) => {
+    const text = `select key, version, value::text as value from sessions.visit_data where owner_id = $1 order by key`;
+    const { rows } = kind === "postgres" ? await pool.query(text, [owner]) : await pglite.query(text, [owner]);
+    return rows;
+  };
+
+  test("S20: a stranger's first value makes a visitor, and nothing before it does", async () => {
+    const device = browser();
+    expect(await device.cart()).toBeUndefined();
+    await device.visit((visit) => visit.data.change("cart", () => undefined));
+    expect([device.setCookies, await device.visit(async ({ visitor }) => visitor)]).toEqual([[], null]);
+    await expect(device.visit((visit) => visit.data.change("cart", () => [1] as never))).rejects.toMatchObject({
+      code: "output_invalid",
+    });
+    expect(device.setCookies).toEqual([]);
+    await expect(device.visit((visit) => visit.data.change("cart", () => ["tea"]), "GET")).rejects.toMatchObject({
+      reason: "method_not_allowed",
+    });
+
+    expect(await device.add("tea")).toEqual(["tea"]);
+    expect(device.setCookies).toEqual([expect.stringMatching(/^__Host-sign-in-visitor=[\w-]{43};.*HttpOnly/)]);
+    expect(await device.add("milk")).toEqual(["tea", "milk"]);
+    expect(device.setCookies).toEqual([]);
+    expect(await device.cart()).toEqual(["tea", "milk"]);
+    expect(await browser().cart()).toBeUndefined();
+  });
+
+  test("S20: two first values of one request are one visitor's", async () => {
+    const device = browser();
+    await device.visit((visit) =>
+      Promise.all([visit.data.change("cart", () => ["tea"]), visit.data.change("theme", () => "dark")]),
+    );
+    expect(device.setCookies).toHaveLength(1);
+    expect(await rowsOf(device.visitor!)).toHaveLength(2);
+  });
+
+  test("S20: after the sign-in the values are the person's, and those of a browser are the new sign-in's", async () => {
+    const [device, other] = [browser(), browser()];
+    await device.add("tea");
+    await device.visit((visit) => visit.data.change("theme", () => "dark"));
+    const visitor = device.visitor!;
+    await other.signIn(named("ada"));
+    await device.signIn(named("ada"));
+    expect(device.visitor).toBeUndefined();
+    for (const each of [device, other]) expect(await each.cart()).toEqual(["tea"]);
+    const theme = (each: Client) => each.visit((visit) => visit.data.get("theme"));
+    expect([await theme(device), await theme(other)]).toEqual(["dark", undefined]);
+    expect(await device.visit((visit) => visit.data.conflicts("cart"))).toEqual([]);
+    expect(await rowsOf(visitor)).toEqual([]);
+  });
+
+  test("S20: where both have a value, the person's stands, and the visitors' wait until somebody decides", async () => {
+    const owner = named("grace");
+    const [home, phone, tablet] = [browser(), browser(), browser()];
+    await home.signIn(owner);
+    await home.add("bread");
+    for (const [device, item] of [
+      [phone, "tea"],
+      [tablet, "milk"],
+    ] as const) {
+      await device.add(item);
+      await device.signIn(owner);
+    }
+    expect(await home.cart()).toEqual(["bread"]);
+    const conflicts = (each: Client) => each.visit((visit) => visit.data.conflicts("cart"), "GET");
+    expect(new Set(await conflicts(home))).toEqual(new Set([["milk"], ["tea"]]));
+    expect(await conflicts(browser())).toEqual([]);
+    const merged = await home.visit((visit) =>
+      visit.data.resolve("cart", (own = [], others) => [...own, ...others.flat().toSorted()]),
+    );
+    expect(merged).toEqual(["bread", "milk", "tea"]);
+    for (const each of [home, phone]) expect(await conflicts(each)).toEqual([]);
+    expect(await home.visit((visit) => visit.data.resolve("cart", () => []))).toEqual(merged);
+  });
+
+  test("S20: the same value is no conflict, and a value that the person has removed is none", async () => {
+    const owner = named("alan");
+    const home = browser();
+    await home.signIn(owner);
+    const conflicts = () => home.visit((visit) => visit.data.conflicts("cart"));
+    await home.add("tea");
+    for (const item of ["tea", "tea", "milk", "milk"]) {
+      const device = browser();
+      await device.add(item);
+      await device.signIn(owner);
+    }
+    expect(await conflicts()).toEqual([["milk"]]);
+    await home.visit((visit) => visit.data.resolve("cart", (own) => own));
+    await home.visit((visit) => visit.data.change("cart", () => undefined));
+    const device = browser();
+    await device.add("jam");
+    await device.signIn(owner);
+    expect([await home.cart(), await conflicts()]).toEqual([["jam"], []]);
+    expect(await rowsOf(owner)).toEqual([{ key: "cart", version: 4, value: '["jam"]' }]);
+  });
+
+  test("S20: of the visitors of a page and of its cookie, the page's values stand", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const device = browser();
+      await device.add("of the cookie");
+      device.secret = newSecret();
+      await device.add("of the page");
+      await device.signIn(named(`cy ${round}`));
+      expect(await device.cart()).toEqual(["of the page"]);
+      expect(await device.visit((visit) => visit.data.conflicts("cart"))).toEqual([["of the cookie"]]);
+    }
+  });
+
+  test("S20: a visitor whom an owner has adopted keeps nothing any more, and loses the cookie", async () => {
+    const [device, secret] = [browser(), newSecret()];
+    device.secret = secret;
+    await device.add("tea");
+    const late = browser(secret);
+    await device.signIn(named("bob"));
+    expect(await late.cart()).toBeUndefined();
+    await expect(late.add("milk")).rejects.toMatchObject({ reason: "signed_out" });
+    const other = browser();
+    await other.add("jam");
+    const stale = other.copy();
+    await other.signIn(named("bob"));
+    await expect(stale.add("milk")).rejects.toMatchObject({ reason: "signed_out" });
+    expect(stale.visitor).toBeUndefined();
+    expect(await stale.add("milk")).toEqual(["milk"]);
+  });
+
+  test("S20: whatever a visitor changes meanwhile is adopted or refused, and nothing stays behind", async () => {
+    for (let round = 0; round < repetitions({ few: 3, many: 30 }); round += 1) {
+      const secret = newSecret();
+      const [owner, device] = [named(`racer ${round}`), browser(secret)];
+      await device.add("first");
+      const adds = Array.from({ length: 6 }, (_, index) =>
+        browser(secret)
+          .add(`${index}`)
+          .then(
+            () => `${index}`,
+            (error: { readonly reason: string }) => error.reason,
+          ),
+      );
+      await Promise.all([device.signIn(owner), browser(secret).signIn(owner), ...adds]);
+      const kept = (await Promise.all(adds)).filter((each) => /^\d$/.test(each));
+      for (const each of await Promise.all(adds)) expect(each).toMatch(/^(\d|signed_out)$/);
+      expect((await device.cart())!.toSorted()).toEqual(["first", ...kept].toSorted());
+      expect(await rowsOf(visitorOf(secret)!)).toEqual([]);
+    }
+  });
+
+  test("S20: a page adopts once for its sign-in, and a sign-in that has ended adopts nothing", async () => {
+    const [device, secret, later] = [browser(), newSecret(), newSecret()];
+    await browser(secret).visit((visit) => visit.data.change("theme", () => "dark"));
+    await device.signIn(named("eve"));
+    device.secret = secret;
+    for (let time = 0; time < 2; time += 1) expect(await device.adopt()).toEqual({ adopted: true });
+    expect(await device.visit((visit) => visit.data.get("theme"))).toBe("dark");
+
+    await browser(later).add("tea");
+    device.secret = later;
+    await expect(device.adopt(() => node.endAll(named("eve")))).rejects.toMatchObject({ reason: "signed_out" });
+    expect(await browser(later).cart()).toEqual(["tea"]);
+  });
+
+  test("S20: a value that the schema of a later deploy refuses moves as it is, and is told", async () => {
+    const owner = named("dan");
+    const [home, device] = [browser(), browser()];
+    await home.signIn(owner);
+    await device.add("tea");
+    await device.signIn(owner);
+    const strict = createNode(kind === "postgres" ? pool : pglite, {
+      ...data,
+      cart: { schema: z.object({}), per: "owner" },
+    });
+    const after = home.copy(strict);
+    await expect(after.cart()).rejects.toMatchObject({ code: "migration_failed" });
+    expect(await home.cart()).toEqual(["tea"]);
+    await strict.close();
+  });
+
+  test("a visitor's values go 400 days after the last change, and a person's stay", async () => {
+    const [device, home] = [browser(), browser()];
+    await device.add("tea");
+    await home.signIn(named("heidi"));
+    await home.add("bread");
+    const visitor = device.visitor!;
+    const before = nowMs;
+    nowMs += 399 * DAY_MS;
+    await node.sweep();
+    expect(await rowsOf(visitor)).toHaveLength(1);
+    nowMs += 32 * DAY_MS;
+    await node.sweep();
+    expect([await rowsOf(visitor), await rowsOf(named("heidi"))]).toEqual([
+      [],
+      [expect.objectContaining({ version: 1 })],
+    ]);
+    nowMs = before;
+  });
+});
+
+test("S20: all or none of a visitor's values when the connection is lost at any statement, and all when it is sent again", async () => {
+  const node = createNode(cutting.pool);
+  const owner = "ivy";
+  const home = new Client(nodes.postgres);
+  await home.signIn(owner);
+  await home.add("bread");
+  let hasCut = true;
+  for (let nth = 0; hasCut; nth += 1) {
+    for (const when of repetitions({ few: 1, many: 2 }) === 1
+      ? [(["before", "after"] as const)[nth % 2]!]
+      : (["before", "after"] as const)) {
+      const secret = newSecret();
+      const stranger = new Client(nodes.postgres, secret);
+      await stranger.add(`tea ${nth} ${when}`);
+      await stranger.visit((visit) => visit.data.change("theme", () => "dark"));
+      const device = new Client(node, secret);
+      let left = nth;
+      const { cuts } = cutting;
+      cutting.cutAt({ test: () => left-- === 0 }, when);
+      await device.signIn(owner).catch(() => {});
+      hasCut = cutting.cuts > cuts;
+      cutting.cutAt(/$^/, when);
+      const waiting = await home.visit((visit) => visit.data.conflicts("cart"));
+      const { rows } = await pool.query("select key from sessions.visit_data where owner_id = $1", [visitorOf(secret)]);
+      expect([waiting.length, rows.length]).toEqual(waiting.length === 1 ? [1, 0] : [0, 2]);
+
+      const again = device.jar.size > 0 ? device : new Client(node, secret);
+      if (again !== device) await again.signIn(owner);
+      expect(await again.visit((visit) => visit.data.get("theme"))).toBe("dark");
+      const decided = await home.visit((visit) => visit.data.resolve("cart", (own) => own));
+      expect(decided).toEqual(["bread"]);
+    }
+  }
+  await node.close();
+}, 60_000);
+
+test("S20: every column of a value has a place in the move", async () => {
+  const { rows } = await pool.query<{ columns: string[] }>(
+    `select array_agg(attname::text order by attname) as columns from pg_attribute
+     where attrelid = 'sessions.visit_data'::regclass and attnum > 0 and not attisdropped`,
+  );
+  expect(rows[0]!.columns).toEqual(Object.keys(movedDataColumns).toSorted());
+});
