@@ -1,6 +1,6 @@
 /**
  * Packs every public package as for a release, and checks the tarball. Its exports must resolve (publint), and its types
- * too (attw). Its README must not link to a file outside it. The built code must run on the oldest Node that the package
+ * too (attw), also in an application that has none of its optional peers. Its README must not link to a file outside it. The built code must run on the oldest Node that the package
  * promises. Build first. Exits with 1 if one of these checks fails.
  */
 import { execFile } from "node:child_process";
@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { problemOfTypes } from "./consumer-types.ts";
 import { brokenLinks } from "./links.ts";
 import { root } from "./repository.ts";
 
@@ -19,6 +20,9 @@ interface Manifest {
   readonly name: string;
   readonly private?: boolean;
   readonly engines: { readonly node: string };
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
 /** The programs that run on the oldest Node. The server's serves an embedded Postgres. Others only load their entry. */
@@ -27,7 +31,11 @@ const programs: Record<string, string> = {
     import { PGlite } from "@electric-sql/pglite";
     import { defineFlow, step } from "@sessions/core";
     import { createSessions, serve } from "@sessions/server";
+    import { createSecondaryStorage } from "@sessions/server/better-auth";
+    import { SessionsStore } from "@sessions/server/express-session";
     import { createSignIns } from "@sessions/server/sign-in";
+    import expressSession from "express-session";
+    import { promisify } from "node:util";
     import { z } from "zod";
     const flow = defineFlow({ name: "note", version: 1, steps: { text: step({ input: z.object({ text: z.string() }) }) } });
     const database = await PGlite.create();
@@ -51,10 +59,29 @@ const programs: Record<string, string> = {
     const visit = await signIns.read(new Headers({ host: "bank.example", cookie }));
     if (visit.owner !== "ada") throw new Error("The cookie lets nobody in.");
     await signIns.close();
+    const store = new SessionsStore();
+    const call = (name, ...given) => promisify(store[name].bind(store))(...given);
+    await call("set", "sid", { cookie: { expires: new Date(Date.now() + 60_000) }, owner: "ada" });
+    const middleware = expressSession({ store, secret: "a secret", resave: false, saveUninitialized: false });
+    const started = { headers: {}, url: "/", originalUrl: "/", sessionID: "sid" };
+    store.createSession(started, await call("get", "sid"));
+    if (started.session.owner !== "ada" || typeof middleware !== "function") throw new Error("The store lost a session.");
+    await store.close();
+    const storage = createSecondaryStorage({ database });
+    await storage.set("key", "value", 60);
+    if ((await storage.getAndDelete("key")) !== "value") throw new Error("The storage lost a value.");
+    await storage.close();
     await database.close();`,
 };
 
-async function findProblems(directory: string, { name, engines }: Manifest): Promise<readonly string[]> {
+/** The packages that a package cannot do without. */
+function needsOf({ dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} }: Manifest): readonly string[] {
+  const peers = Object.keys(peerDependencies).filter((peer) => !peerDependenciesMeta[peer]?.optional);
+  return [...Object.keys(dependencies), ...peers];
+}
+
+async function findProblems(directory: string, manifest: Manifest): Promise<readonly string[]> {
+  const { name, engines } = manifest;
   if (!existsSync(join(directory, "dist", "index.js"))) return ["is not built: run `pnpm build` first."];
   const packed = await mkdtemp(join(tmpdir(), "sessions-package-"));
   try {
@@ -64,6 +91,7 @@ async function findProblems(directory: string, { name, engines }: Manifest): Pro
       problemOf("publint", ["run", "--strict", tarball]),
       problemOfLinks(join(directory, "README.md"), tarball),
       problemOf("attw", ["--profile", "esm-only", "--no-definitely-typed", "--no-emoji", "--no-color", tarball]),
+      problemOfTypes({ name, tarball, directory, needs: needsOf(manifest) }, packed),
       problemOnNode(oldest(engines.node), programs[name] ?? `await import("${name}");`, directory),
     ]);
     return checks.filter((problem) => problem !== undefined);
