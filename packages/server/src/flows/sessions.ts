@@ -25,6 +25,7 @@ import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
 import type { ServedFlow } from "./configuration/served-flow.ts";
 import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
+import { RefusalCounts } from "./refusal-counts.ts";
 import { Sweeper } from "./sweeper.ts";
 import { identify, type IdentifyResult } from "./configuration/identity.ts";
 import { Telemetry } from "../telemetry.ts";
@@ -153,6 +154,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     now,
     Math.max(bounds.requestReplyBytes, bounds.pageBytes),
   );
+  const refusals = new RefusalCounts({ db, schema, now, report });
+  const kind = options.databaseKind ?? databaseKindOf(database);
   const expiry = new Expiry({ ...context, partitions, publish });
   const reader = new Reader({ ...context, expiry });
   const commands = new CommandProcessor({
@@ -161,7 +164,9 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     telemetry,
     ownerConnections,
     replyRateLimit,
-    kind: options.databaseKind ?? databaseKindOf(database),
+    kind,
+    // The counts are of no owner, so a distributed Postgres has no place for them.
+    countOutcome: (...counted) => kind !== "citus" && refusals.count(...counted),
     partitions,
     cacheBytes: options.cacheBytes ?? CACHE_BYTES,
     publish,
@@ -238,6 +243,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     const ending = async () => {
       while (inFlight.size > 0) await Promise.allSettled(inFlight);
       await stopSweeping();
+      await refusals.write();
       await relay?.close();
       return true;
     };

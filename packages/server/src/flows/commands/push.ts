@@ -1,5 +1,7 @@
 import {
   expireIfDue,
+  type AnyFlow,
+  type Command,
   type Device,
   type DraftCommand,
   type Outcome,
@@ -22,6 +24,8 @@ const CONCURRENT_SESSIONS = 4;
 
 export interface PushContext extends ExecutionContext {
   readonly replyRateLimit: ReplyRateLimit;
+  /** Called with the outcome of each command of a flow that is served. */
+  readonly countOutcome: (flow: AnyFlow, command: Command, outcome: Outcome) => void;
 }
 
 /** One push of an owner: it executes the commands, and collects the reply within its budget. */
@@ -130,6 +134,9 @@ export class Push {
       const isLeftOut = outcome.status === "refused" && !isBusy(outcome) && !this.#spend(outcome);
       this.#outcomes[index] = isLeftOut ? busyDecision.outcome : outcome;
       this.#context.telemetry.recordOutcome(command.kind, this.#outcomes[index]);
+      const flow = decisions[nth]!.stored?.snapshot.flow ?? (command.kind === "start" ? command.flow : "");
+      const served = this.#context.flows.get(flow);
+      if (served !== undefined) this.#context.countOutcome(served.flow, command, this.#outcomes[index]);
     }
   }
 

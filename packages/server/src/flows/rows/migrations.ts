@@ -66,6 +66,16 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
       xid xid8 not null default pg_current_xact_id(),
       primary key (owner_id, session_id, entry, at)
     ) partition by range (at)`.execute(db);
+  await sql`
+    create table ${table("refusal_count")} (
+      flow text collate "C" not null,
+      version integer not null,
+      month date not null,
+      step text collate "C" not null,
+      code text collate "C" not null,
+      n bigint not null,
+      primary key (flow, version, month, step, code)
+    ) with (fillfactor = 50)`.execute(db);
   // Projections find new entries by the transaction that wrote them.
   await sql`create index session_event_xid on ${table("session_event")} (xid)`.execute(db);
 }
