@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { browserEnvironment, type Environment } from "../environment.ts";
 import { startAsking } from "./asking.ts";
+import type { KeptRequest, KeptRequests } from "./kept-requests.ts";
 import type { Change, ChangeName, SignInApi } from "./sign-in-api.ts";
 import type { KnownSignIn } from "./sign-in-state.ts";
 
@@ -17,8 +18,19 @@ async function when(holds: () => boolean): Promise<void> {
   }
 }
 
+/** The disk of a browser with one page at a time. */
+function diskOf(onDisk: Map<string, KeptRequest>): KeptRequests {
+  return {
+    takeOver: (take) => Promise.resolve([...onDisk.values()].forEach(take)),
+    keep: (request) => Promise.resolve(void onDisk.set(request.id, request)),
+    forget: (id) => Promise.resolve(void onDisk.delete(id)),
+    release() {},
+  };
+}
+
 /** A server that answers as the test says, and a clock that the test moves. */
 function screen() {
+  const onDisk = new Map<string, KeptRequest>();
   let elapsedMs = 0;
   let timers: { readonly atMs: number; readonly run: () => void }[] = [];
   const sent: Sent[] = [];
@@ -27,6 +39,7 @@ function screen() {
   const environment: Environment = {
     ...browserEnvironment,
     elapsed: () => elapsedMs,
+    now: () => 1_750_000_000_000 + elapsedMs,
     after(ms, run) {
       const timer = { atMs: elapsedMs + ms, run };
       timers.push(timer);
@@ -56,11 +69,20 @@ function screen() {
   };
   const known = { csrf: null, read: vi.fn(() => Promise.resolve()), tellOtherPages: vi.fn() };
   // Both parts have only the members that an asking uses.
-  const asking = startAsking({
-    api: { change } as unknown as SignInApi,
-    known: known as unknown as KnownSignIn,
-    environment,
-  });
+  const open = () =>
+    startAsking({
+      api: { change } as unknown as SignInApi,
+      known: known as unknown as KnownSignIn,
+      environment,
+      kept: diskOf(onDisk),
+    });
+  const asking = open();
+  let shown = asking;
+  /** Kills the page, and opens another one. */
+  const reload = () => {
+    timers = [];
+    return (shown = open());
+  };
   const until = (status: string) => vi.waitFor(() => expect(asking.state.status).toBe(status));
   /** Lets time pass, a timer at a time. */
   const pass = async (ms: number) => {
@@ -72,12 +94,12 @@ function screen() {
       timers = timers.filter((one) => one !== next);
       next!.run();
       // The step that the timer began ends with another timer, or with the end of the asking.
-      await when(() => timers.length > 0 || asking.state.status !== "asking");
+      await when(() => timers.length > 0 || shown.state.status !== "asking");
       if (timers.length === 0) return undefined;
     }
   };
   const claims = () => sent.filter(({ name }) => name === "handOff.claim");
-  return { asking, server, codes, known, sent, claims, until, pass, timers: () => timers };
+  return { asking, reload, onDisk, server, codes, known, sent, claims, until, pass, timers: () => timers };
 }
 
 test("S21: the page shows a code and a number, and claims with a signature of its own key over a challenge that it does not show", async () => {
@@ -111,6 +133,40 @@ test("a code is shown for 45 seconds, and the one before it can still let the pa
   codes.set("id 1", "approved");
   await pass(1_000);
   expect(asking.state.status).toBe("guest");
+});
+
+test("a page that was reloaded shows the same code, and a hand-over that was approved meanwhile is claimed", async () => {
+  const { reload, codes, sent, onDisk, until, pass } = screen();
+  await until("asking");
+  await pass(10_000);
+  const reloaded = reload();
+  await vi.waitFor(() => expect(reloaded.state).toEqual({ status: "asking", code: "code 1", number: 42 }));
+  expect(sent.filter(({ name }) => name === "handOff.ask")).toHaveLength(1);
+
+  codes.set("id 1", "approved");
+  const again = reload();
+  await vi.waitFor(() => expect(again.state).toMatchObject({ status: "guest", session: "s" }));
+  expect(onDisk.size).toBe(0);
+});
+
+test("a page that is opened after the code's time shows a new code, and still claims the old one", async () => {
+  const { reload, codes, until, pass } = screen();
+  await until("asking");
+  await pass(44_000);
+  const reloaded = reload();
+  await pass(2_000);
+  await vi.waitFor(() => expect(reloaded.state).toMatchObject({ code: "code 2" }));
+  codes.set("id 1", "approved");
+  await pass(1_000);
+  await vi.waitFor(() => expect(reloaded.state.status).toBe("guest"));
+});
+
+test("a page that is closed leaves no request behind", async () => {
+  const { asking, onDisk, until } = screen();
+  await until("asking");
+  expect(onDisk.size).toBe(1);
+  asking.close();
+  await vi.waitFor(() => expect(onDisk.size).toBe(0));
 });
 
 test("after a decline or a wrong number another code comes at once", async () => {

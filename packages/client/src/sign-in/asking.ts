@@ -1,17 +1,15 @@
 import type { Environment } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
-import { createAskingKey, type AskingKey } from "./asking-key.ts";
-import type { AskedHandOff, HandedPlace, SignInApi } from "./sign-in-api.ts";
+import { createAskingKey, signClaim } from "./asking-key.ts";
+import type { KeptRequest, KeptRequests } from "./kept-requests.ts";
+import { createLiveRequests } from "./live-requests.ts";
+import type { HandedPlace, SignInApi } from "./sign-in-api.ts";
 import type { KnownSignIn } from "./sign-in-state.ts";
 
 /** How often the page asks whether it was let in, in milliseconds. */
 const CLAIM_MS = 500;
 /** How long it waits for a server that did not answer, in milliseconds. */
 const RETRY_MS = 3_000;
-/** How long a code is shown before the next one takes its place, in milliseconds. It can be approved a little longer. */
-const SHOWN_MS = 45_000;
-/** How long it is asked for, in milliseconds: an approval at the last moment can be claimed for a minute. */
-const LIFE_MS = 120_000;
 /** After this time without an answer the page stops to ask, in milliseconds. */
 const PATIENCE_MS = 600_000;
 
@@ -32,7 +30,7 @@ export interface Asking {
   subscribe(listener: () => void): () => void;
   /** Asks anew after `paused` or `too_many`. */
   again(): void;
-  /** Stops to ask. A code that was shown is worth nothing any more. */
+  /** Stops to ask. A code that was shown is worth nothing any more. A page that is reloaded goes on with its code. */
   close(): void;
 }
 
@@ -40,15 +38,14 @@ export interface AskingOptions {
   readonly api: SignInApi;
   readonly known: KnownSignIn;
   readonly environment: Environment;
+  readonly kept: KeptRequests;
 }
 
-export function startAsking({ api, known, environment }: AskingOptions): Asking {
+export function startAsking({ api, known, environment, kept }: AskingOptions): Asking {
   const { subscribe, notify } = createListeners();
   let state: AskingState = { status: "loading" };
-  let key: AskingKey | null = null;
-  // The newest last. A code that was shown a moment ago may be in the owner's hand.
-  let requests: (AskedHandOff & { readonly untilMs: number })[] = [];
-  let shownMs = 0;
+  const requests = createLiveRequests(kept, environment);
+  let hasTakenOver = false;
   let beganMs = environment.elapsed();
   let cancelNext = () => {};
   let isOver = false;
@@ -69,36 +66,47 @@ export function startAsking({ api, known, environment }: AskingOptions): Asking 
     return null;
   }
 
+  function show({ code, number }: KeptRequest): void {
+    become({ status: "asking", code, number });
+  }
+
+  async function takeOver(): Promise<void> {
+    hasTakenOver = true;
+    await requests.takeOver();
+    const newest = requests.shown();
+    if (newest && !isOver) show(newest);
+  }
+
   async function askOnce(): Promise<void> {
-    key ??= await createAskingKey();
+    const key = await createAskingKey();
     if (key === null) return become({ status: "unsupported" });
-    const reply = await send("handOff.ask", { publicKey: key.publicKey });
+    const { publicKey, privateKey } = key;
+    const reply = await send("handOff.ask", { publicKey });
     if (isOver || reply === null) return undefined;
     if (reply.status !== "asked") return become({ status: reply.status });
-    const nowMs = environment.elapsed();
-    requests = [...requests.slice(-1), { ...reply, untilMs: nowMs + LIFE_MS }];
-    shownMs = nowMs;
-    return become({ status: "asking", code: reply.code, number: reply.number });
+    const { status: _, ...asked } = reply;
+    const request = { ...asked, privateKey, askedAtMs: environment.now() };
+    // It is on the disk before a person can scan it.
+    await requests.add(request);
+    return isOver ? requests.forget(request.id) : show(request);
   }
 
   /** Whether the page is done. */
   async function claim(): Promise<boolean> {
-    const nowMs = environment.elapsed();
-    for (const request of requests) {
-      const reply = await send("handOff.claim", { id: request.id, signature: await key!.sign(request.challenge) });
+    for (const request of requests.all()) {
+      const signature = await signClaim(request.privateKey, request.challenge);
+      const reply = await send("handOff.claim", { id: request.id, signature });
       if (isOver) return true;
       if (reply?.status === "begun") {
         const { owner, session, flow, step } = reply;
         become({ status: "guest", owner, session, flow, step });
+        await Promise.all(requests.all().map(({ id }) => requests.forget(id)));
         await known.read().catch(() => {});
         known.tellOtherPages();
         return true;
       }
-      if (reply?.status === "gone" || nowMs > request.untilMs) {
-        requests = requests.filter((one) => one !== request);
-        // A person has declined, or picked another number: another code comes at once.
-        if (request === requests.at(-1) || requests.length === 0) shownMs = 0;
-      }
+      // If it was the newest, another code comes at once.
+      if (reply?.status === "gone" || requests.isExpired(request)) await requests.forget(request.id);
     }
     return false;
   }
@@ -106,11 +114,10 @@ export function startAsking({ api, known, environment }: AskingOptions): Asking 
   async function step(): Promise<void> {
     if (isOver) return;
     try {
-      if (state.status === "asking" && (await claim())) return;
-      const nowMs = environment.elapsed();
-      if (nowMs - beganMs > PATIENCE_MS) return become({ status: "paused" });
-      const isDue = state.status !== "asking" || requests.length === 0 || nowMs - shownMs >= SHOWN_MS;
-      if (isDue) await askOnce();
+      if (!hasTakenOver) await takeOver();
+      if (await claim()) return;
+      if (environment.elapsed() - beganMs > PATIENCE_MS) return become({ status: "paused" });
+      if (state.status !== "asking" || requests.shown() === undefined) await askOnce();
       if (state.status !== "asking") return;
     } catch {
       if (isOver) return;
@@ -128,7 +135,6 @@ export function startAsking({ api, known, environment }: AskingOptions): Asking 
     again() {
       cancelNext();
       beganMs = environment.elapsed();
-      requests = [];
       state = { status: "loading" };
       notify();
       void step();
@@ -136,6 +142,7 @@ export function startAsking({ api, known, environment }: AskingOptions): Asking 
     close() {
       isOver = true;
       cancelNext();
+      requests.close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Environment } from "../environment.ts";
 import { startAsking, type Asking } from "./asking.ts";
+import { openKeptRequests } from "./kept-requests.ts";
 import type { SendOwnChange } from "./own-changes.ts";
 import type { AskingDevice, HandedPlace, SignInApi } from "./sign-in-api.ts";
 import type { KnownSignIn } from "./sign-in-state.ts";
@@ -63,9 +64,11 @@ export interface HandOffClientOptions {
   readonly known: KnownSignIn;
   readonly change: SendOwnChange;
   readonly environment: Environment;
+  /** Unique to the server. */
+  readonly name: string;
 }
 
-export function createHandOffClient({ api, known, change, environment }: HandOffClientOptions): HandOffClient {
+export function createHandOffClient({ api, known, change, environment, name }: HandOffClientOptions): HandOffClient {
   return {
     async offer(session) {
       const saved = await untilSaved(session, environment);
@@ -90,7 +93,7 @@ export function createHandOffClient({ api, known, change, environment }: HandOff
       const reply = await change("handOff.decline", { input: { code } });
       return reply !== "signed_out" && reply.declined;
     },
-    ask: () => startAsking({ api, known, environment }),
+    ask: () => startAsking({ api, known, environment, kept: openKeptRequests(name, environment) }),
   };
 }
 

@@ -155,7 +155,7 @@ export function assembleSignInClient(
   const change = createOwnChanges(api, known, mount);
   const values = createDataClient({ definitions, api, known, change, environment, name: `${name} data` });
 
-  const handOff = createHandOffClient({ api, known, change, environment });
+  const handOff = createHandOffClient({ api, known, change, environment, name: `${name} hand-off` });
 
   return {
     get state() {
