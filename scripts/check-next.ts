@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort, startPostgres } from "../packages/server/src/testing/postgres-server.ts";
 import { Browser } from "../packages/server/src/testing/visits/browser.ts";
@@ -151,6 +152,29 @@ async function drive(url: string, host: string, setAhead: (ms: number) => Promis
   await setAhead(0);
 }
 
+/** A page that has a stream hears of an end elsewhere at once, and lets a node stop. */
+async function stopWithStream(url: string, stop: () => Promise<void>): Promise<void> {
+  const [phone, laptop] = [new Browser(url), new Browser(url)];
+  for (const device of [phone, laptop]) {
+    await device.post("/api/sign-in", { name: "ada", password: "analytical engine" });
+    device.csrf = ((await device.call("current")).data as { csrf: string }).csrf;
+  }
+  const open = async ({ cookie }: Browser) => {
+    const response = await fetch(`${url}/trpc/signIns.watch`, { headers: { cookie, accept: "text/event-stream" } });
+    const parts = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!text.includes("data: {}\n\n")) text += (await parts.read()).value ?? assert.fail(`No stream: ${text}`);
+    return async () => {
+      for (let part = await parts.read(); !part.done; part = await parts.read()) text += part.value;
+      return text;
+    };
+  };
+  const [rest, restOfOther] = [await open(phone), await open(laptop)];
+  await phone.call("revokeOthers");
+  assert.match(await restOfOther(), /UNAUTHORIZED/);
+  await Promise.all([stop(), rest()]);
+}
+
 const directory = await mkdtemp(join(tmpdir(), "sessions-next-"));
 const postgres = await startPostgres();
 try {
@@ -162,15 +186,21 @@ try {
   const port = await freePort();
   const given = ["--import", join(directory, "clock.mjs"), ...next("start", "-p", `${port}`, "-H", "127.0.0.1")];
   const server = spawn(process.execPath, given, { cwd: directory, env, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(server, "exit");
   try {
     for await (const text of server.stdout) if (String(text).includes("Ready")) break;
     for (const host of ["bank.example", `localhost:${port}`]) {
       await drive(`http://127.0.0.1:${port}`, host, (ms) => writeFile(ahead, String(ms)));
       console.log(`${host}: the files of docs/sign-in.md do in Next.js what the page says`);
     }
+    await stopWithStream(`http://127.0.0.1:${port}`, async () => {
+      server.kill();
+      await Promise.race([ended, setTimeout(10_000).then(() => assert.fail("Next.js waits for the stream."))]);
+    });
+    console.log("SIGTERM: an open stream ends, and then the process");
   } finally {
-    server.kill();
-    await once(server, "exit");
+    server.kill("SIGKILL");
+    await ended;
   }
 } catch (error) {
   const { stdout = "", stderr = "" } = error as { readonly stdout?: string; readonly stderr?: string };

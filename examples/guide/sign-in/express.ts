@@ -31,6 +31,8 @@ app.use(signIns.expressErrors());
 const { PORT = "3000", HOST = "localhost" } = process.env;
 const server = app.listen(Number(PORT), HOST, () => console.log(`Ready at http://${HOST}:${PORT}`));
 process.once("SIGTERM", () => {
+  signIns.endStreams();
   server.close(() => void close());
-  server.closeIdleConnections();
+  // A page keeps its connection, and would ask again over it.
+  setInterval(() => server.closeIdleConnections(), 100).unref();
 });

@@ -46,6 +46,7 @@ await app.register(async (routes) => {
   });
 });
 
+app.addHook("preClose", async () => signIns.endStreams());
 app.addHook("onClose", close);
 const { PORT = "3000", HOST = "127.0.0.1" } = process.env;
 console.log(`Ready at ${await app.listen({ port: Number(PORT), host: HOST })}`);

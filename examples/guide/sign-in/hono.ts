@@ -50,6 +50,8 @@ const server = serve({ fetch: app.fetch, port: Number(PORT), hostname: HOST }, (
   console.log(`Ready at http://${HOST}:${PORT}`),
 ) as Server; // Of node:http, as no other is asked for.
 process.once("SIGTERM", () => {
+  signIns.endStreams();
   server.close(() => void close());
-  server.closeIdleConnections();
+  // A page keeps its connection, and would ask again over it.
+  setInterval(() => server.closeIdleConnections(), 100).unref();
 });

@@ -45,6 +45,8 @@ const server = createServer((req, res) => {
 const { PORT = "3000", HOST = "localhost" } = process.env;
 server.listen(Number(PORT), HOST, () => console.log(`Ready at http://${HOST}:${PORT}`));
 process.once("SIGTERM", () => {
+  signIns.endStreams();
   server.close(() => void close());
-  server.closeIdleConnections();
+  // A page keeps its connection, and would ask again over it.
+  setInterval(() => server.closeIdleConnections(), 100).unref();
 });

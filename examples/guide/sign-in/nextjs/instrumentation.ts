@@ -1,5 +1,3 @@
 export async function register(): Promise<void> {
-  if (process.env.NEXT_RUNTIME !== "nodejs") return;
-  const { signIns } = await import("./lib/sign-ins.ts");
-  await signIns.migrate();
+  if (process.env.NEXT_RUNTIME === "nodejs") await import("./lib/start.ts");
 }

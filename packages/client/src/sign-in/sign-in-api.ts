@@ -1,6 +1,7 @@
 import { SessionsError, type DataRefusal, type Json } from "@sessions/core/internal";
 import { sleep, within, type Environment } from "../environment.ts";
 import { readAnswer, type Answer } from "../sync/http/answer.ts";
+import { EventStream } from "../sync/http/event-stream.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
 
 /** How long one call may take, in milliseconds. */
@@ -57,8 +58,17 @@ export interface SignInApi {
   ): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null } | null>;
   /** Null if nobody is signed in. */
   data(key: string): Promise<VersionedValue | null>;
+  /** Opens a stream that ends with the sign-in. Returns a function that closes it: then it calls nothing any more. */
+  watch(observer: EndObserver): () => void;
   /** `mismatch`: the value `csrf` is not of the browser's sign-in. */
   change<Name extends ChangeName>(name: Name, change: Change): Promise<ChangeReplies[Name] | "mismatch" | "signed_out">;
+}
+
+export interface EndObserver {
+  /** The stream is open. */
+  readonly onEvent: () => void;
+  /** It ended, or broke. `isMissing`: the server has no such stream. */
+  readonly onEnd: (isMissing: boolean) => void;
 }
 
 /** A value and its version. Without `value` there is none. */
@@ -220,6 +230,19 @@ export function createSignInApi({ url, mount, credentials, headers, environment 
       if (answer.status === 401) return null;
       if (!isObject(data) || !("version" in data)) throw unexpected("data.get", answer);
       return data as VersionedValue;
+    },
+    watch({ onEvent, onEnd }) {
+      const stream = new EventStream(`${url}/${mount}.watch`, {
+        fetch: async (address, { headers: own, ...init }) =>
+          fetch(address, { ...init, headers: { ...(await headers()), ...own }, credentials, cache: "no-store" }),
+      });
+      stream.addEventListener("message", onEvent);
+      // tRPC ends a stream that has failed.
+      stream.addEventListener("error", (event) => {
+        const { answer } = event as { readonly answer?: Answer };
+        onEnd(answer?.status === 404);
+      });
+      return () => stream.close();
     },
     async change<Name extends ChangeName>(name: Name, { csrf, input = {}, headers: own }: Change) {
       const headers = { ...own, "content-type": "application/json", "sign-in-csrf": csrf };

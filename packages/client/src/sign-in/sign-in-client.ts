@@ -5,6 +5,7 @@ import type { SessionsClient } from "../sessions.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
 import { createDataClient, type ChangedData, type DataClient } from "./data-client.ts";
 import type { DataItem, DataState } from "./data-items.ts";
+import { createEndStream } from "./end-stream.ts";
 import { createOwnChanges } from "./own-changes.ts";
 import {
   createHandOffClient,
@@ -102,7 +103,10 @@ export interface SignInClient<Data extends DataDefinitions = DataDefinitions> {
   subscribe(listener: () => void): () => void;
   /** Asks the server again. Call it after a person has signed in or proved who they are: other pages then ask too. Never rejects. */
   refresh(): Promise<SignInState>;
-  /** Asks the server again when a list of sessions says that nobody is signed in, or somebody again. The returned function ends this. */
+  /**
+   * Asks the server again when a list of sessions says that nobody is signed in, or somebody again. Meanwhile the page has
+   * no stream but that of its sessions. The returned function ends this.
+   */
   follow(list: SignedOutList): () => void;
   /** The values that are kept for the person who is signed in. */
   readonly data: DataClient<Data>;
@@ -130,7 +134,8 @@ export interface SignInClient<Data extends DataDefinitions = DataDefinitions> {
 
 /**
  * Tells who is signed in, from `signIns.router`. It asks again when the page becomes visible or the browser is online
- * again, and when another page of this browser signs somebody in or out.
+ * again, and when another page of this browser signs somebody in or out. While the page is visible, a stream tells it at
+ * once that the sign-in has ended, unless it follows its sessions.
  *
  * @example
  * const signIn = createSignInClient({ url: "/trpc" });
@@ -155,6 +160,7 @@ export function assembleSignInClient(
   const change = createOwnChanges(api, known, mount);
   const values = createDataClient({ definitions, api, known, change, environment, name: `${name} data` });
 
+  const endStream = createEndStream({ api, known, environment });
   const handOff = createHandOffClient({ api, known, change, environment, name: `${name} hand-off` });
 
   return {
@@ -171,11 +177,16 @@ export function assembleSignInClient(
     follow(list) {
       let { signedOut } = list.state;
       if (signedOut) known.ask();
-      return list.subscribe(() => {
+      const stop = endStream.leaveToSessions();
+      const unsubscribe = list.subscribe(() => {
         if (list.state.signedOut === signedOut) return;
         ({ signedOut } = list.state);
         known.ask();
       });
+      return () => {
+        unsubscribe();
+        stop();
+      };
     },
     async list(after) {
       const page = await api.list(after);
@@ -213,6 +224,7 @@ export function assembleSignInClient(
     data: values,
     handOff,
     close() {
+      endStream.close();
       values.close();
       known.close();
     },

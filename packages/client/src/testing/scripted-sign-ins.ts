@@ -23,6 +23,8 @@ interface Faults {
   superseded: number;
   /** The last proof is too old to end sign-ins elsewhere. */
   asksForProof: boolean;
+  /** It is one of before, whose router has no streams. */
+  hasNoStreams: boolean;
   /** This many changes of values are made, and their answers are lost. */
   lostReplies: number;
 }
@@ -36,7 +38,7 @@ interface Faults {
  * const client = createSignInClient({ url: server().url });
  */
 export class ScriptedSignIns {
-  readonly faults: Faults = { away: false, superseded: 0, asksForProof: false, lostReplies: 0 };
+  readonly faults: Faults = { away: false, superseded: 0, asksForProof: false, hasNoStreams: false, lostReplies: 0 };
   readonly url = `/trpc/${crypto.randomUUID()}`;
   live: Live[] = [];
   /** The values of all owners. */
@@ -47,6 +49,18 @@ export class ScriptedSignIns {
   ended: { readonly reason: string; readonly at: string } | null = null;
   /** Every request that reached the server: its procedure, and the header `sign-in-unsent` if it has one. */
   readonly requests: string[] = [];
+
+  /** The ends of the open streams, and their sign-ins. */
+  readonly #streams = new Map<() => void, string>();
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** The network or a node fails. */
+  breakStreams(): void {
+    for (const end of this.#streams.keys()) end();
+  }
 
   /** A person signs in: in this browser, or elsewhere. Gives the id. */
   signInAs(owner: string, isHere = true): string {
@@ -59,6 +73,7 @@ export class ScriptedSignIns {
   /** Ends a sign-in from elsewhere. */
   end(id: string): void {
     this.live = this.live.filter((one) => one.id !== id);
+    for (const [end, of] of this.#streams) if (of === id) end();
     if (id === this.browser) this.ended = { reason: "revoked", at: "2026-03-01T12:00:00.000Z" };
   }
 
@@ -75,6 +90,7 @@ export class ScriptedSignIns {
     const text = isPost ? await request.text() : new URL(request.url).searchParams.get("input");
     const found = this.#mine();
     if (name === "current") return ok(this.#current(found));
+    if (name === "watch" && this.faults.hasNoStreams) return failed("NOT_FOUND", 404);
     if (found === undefined) return failed("UNAUTHORIZED", 401);
     if (isPost && request.headers.get("sign-in-csrf") !== found.csrf) return failed("FORBIDDEN", 403);
     if (name === "get" || name === "set") return this.#data(name, found, JSON.parse(text!) as Sent);
@@ -82,6 +98,8 @@ export class ScriptedSignIns {
     if (this.faults.asksForProof && name.startsWith("revoke")) return ok({ ended: false, refused: "sign_in_again" });
     const own = this.live.filter(({ owner }) => owner === found.owner);
     switch (name) {
+      case "watch":
+        return this.#stream(found, request.signal);
       case "list":
         return ok(this.#page(own, after));
       case "revoke":
@@ -115,6 +133,20 @@ export class ScriptedSignIns {
       throw new TypeError("Failed to fetch");
     }
     return ok({ status: "changed", version: base! + 1 });
+  }
+
+  /** A stream that is open until its sign-in ends, or `breakStreams` is called. */
+  #stream({ id }: Live, signal: AbortSignal): Response {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    const end = () => {
+      this.#streams.delete(end);
+      void writer.close().catch(() => {});
+    };
+    this.#streams.set(end, id);
+    signal.addEventListener("abort", end);
+    void writer.write(new TextEncoder().encode("data: {}\n\n")).catch(() => {});
+    return new Response(readable, { headers: { "content-type": "text/event-stream" } });
   }
 
   #endAll(ended: readonly Live[]): number {

@@ -1,5 +1,5 @@
 import { initTRPC } from "@trpc/server";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { MemoryKeeper } from "../testing/visits/memory-keeper.ts";
 import { checkedOptions } from "./checked-options.ts";
 import type { SignInsOptions } from "./options.ts";
@@ -27,12 +27,13 @@ async function asAda(options: Partial<SignInsOptions>, check: (world: World) => 
   const otherId = (await (await signIn((visit) => Promise.resolve(visit.signIn!.id))).json()) as string;
   await signIn(async (visit) => {
     const caller = createCaller({ visit }).signIns;
-    await check({ keeper, caller, visit, otherId, advance: (ms) => (nowMs += ms) });
+    await check({ signIns, keeper, caller, visit, otherId, advance: (ms) => (nowMs += ms) });
     return null;
   });
 }
 
 interface World {
+  readonly signIns: SignIns;
   readonly keeper: MemoryKeeper;
   readonly caller: ReturnType<SignIns["router"]["createCaller"]>;
   readonly visit: Visit;
@@ -62,4 +63,49 @@ test("without `revoke.fresh`, an old proof is enough to end sign-ins elsewhere",
     advance(86_400_000);
     expect(await caller.revokeOthers()).toEqual({ ended: 1 });
     expect(keeper.live).toHaveLength(1);
+  }));
+
+const watch = async (caller: World["caller"]) => {
+  const stream = (await caller.watch()) as AsyncIterable<object>;
+  return stream[Symbol.asyncIterator]();
+};
+
+test("S17: a stream is silent until its sign-in ends, and then fails as the next call does", () =>
+  asAda({}, async ({ keeper, caller, visit, otherId }) => {
+    const stream = await watch(caller);
+    expect(await stream.next()).toEqual({ done: false, value: {} });
+    const next = stream.next();
+    const isEnded = vi.fn();
+    void next.catch(isEnded);
+    await keeper.end("ada", otherId, "revoked");
+    await Promise.resolve();
+    expect(isEnded).not.toHaveBeenCalled();
+    await keeper.end("ada", visit.signIn!.id, "revoked");
+    await expect(next).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    expect(await stream.next()).toMatchObject({ done: true });
+    await visit.signOut();
+    await expect((await watch(caller)).next()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  }));
+
+test("S25: an owner has at most 250 streams on a node, and one that ends makes room", () =>
+  asAda({}, async ({ caller }) => {
+    const streams = await Promise.all(Array.from({ length: 250 }, () => watch(caller)));
+    for (const stream of streams) expect(await stream.next()).toMatchObject({ done: false });
+    const next = await watch(caller);
+    await expect(next.next()).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS" });
+    await streams[0]!.return!();
+    expect(await (await watch(caller)).next()).toMatchObject({ done: false });
+    await Promise.all(streams.map((stream) => stream.return!()));
+  }));
+
+test("`endStreams` ends the streams of a node that stops, signs nobody out, and opens no other", () =>
+  asAda({}, async ({ signIns, keeper, caller }) => {
+    const stream = await watch(caller);
+    await stream.next();
+    const next = stream.next();
+    signIns.endStreams();
+    expect(await next).toMatchObject({ done: true });
+    await expect((await watch(caller)).next()).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
+    expect(keeper.live).toHaveLength(2);
+    expect(await caller.current()).toMatchObject({ owner: "ada" });
   }));

@@ -27,6 +27,7 @@ import {
 } from "./hand-off-router.ts";
 import type { VisitHandOffs } from "./visit/visit-hand-offs.ts";
 import { RequestVisit } from "./visit/request-visit.ts";
+import type { SignInStreams } from "./visit/sign-in-streams.ts";
 import { getDataSchema, setDataSchema, unknownKey, type DataReply, type SetDataReply } from "./data-router.ts";
 import type { VisitedSignIn } from "./visit/visited-sign-in.ts";
 
@@ -84,7 +85,10 @@ const revokeSchema = z.object({ id: z.uuid() });
 export type SignInRouter = ReturnType<typeof createSignInRouter>;
 
 /** The tRPC procedures with which a page shows and ends sign-ins. */
-export function createSignInRouter({ now, revokeFreshMs }: Pick<CheckedOptions, "now" | "revokeFreshMs">) {
+export function createSignInRouter(
+  { now, revokeFreshMs }: Pick<CheckedOptions, "now" | "revokeFreshMs">,
+  streams: SignInStreams,
+) {
   const t = initTRPC.context<object>().create();
 
   const lacksProof = ({ signIn }: RequestVisit) =>
@@ -116,6 +120,9 @@ export function createSignInRouter({ now, revokeFreshMs }: Pick<CheckedOptions, 
         };
       }),
     ),
+
+    /** Fails when the sign-in ends. A page without sessions has no other stream. */
+    watch: t.procedure.subscription(({ ctx, signal }) => streams.open(visitOf(ctx), signal)),
 
     list: t.procedure.input(listSchema).query(({ ctx, input }): Promise<ListSignInsReply> =>
       answer(async () => {

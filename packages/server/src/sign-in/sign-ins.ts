@@ -21,6 +21,7 @@ import type { RequestHeaders } from "./request/request-head.ts";
 import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import { EndListeners } from "./visit/end-listeners.ts";
+import { SignInStreams } from "./visit/sign-in-streams.ts";
 import { SignalDetector } from "./visit/signal-detector.ts";
 import type { ReadOnlyVisit, RegisteredData, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 import { VisitError } from "./visit/exchange/visit-error.ts";
@@ -129,6 +130,11 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
   check(): Promise<void>;
   /** Moves expired sign-ins to the archive. Tells how many. Any node may. */
   sweep(options?: Parameters<SignInKeeper["sweep"]>[0]): Promise<number>;
+  /**
+   * Ends the streams of pages, which open them again on another node. Call it at SIGTERM, before `server.close()`, which
+   * waits for them. `close` does it too.
+   */
+  endStreams(): void;
   /** Writes the touches that wait, and stops timers. The database stays open: the application closes it. */
   close(): Promise<void>;
 }
@@ -146,6 +152,7 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     absoluteMs: lifetime.absoluteMs,
     bindsDevices: options.bindingPath !== undefined,
   });
+  const streams = new SignInStreams();
   let adoptsSessions = false;
   return {
     node: (req, res) => visits.answeringNode(req, res),
@@ -170,7 +177,8 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
       keeper.adopts(part);
       adoptsSessions = true;
     },
-    router: createSignInRouter(options),
+    router: createSignInRouter(options, streams),
+    endStreams: () => streams.close(),
     list: async (owner, page) => {
       const { rows, next } = await keeper.list(owner, page);
       return { signIns: rows.map(visitedSignIn), next };
@@ -182,6 +190,7 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     check: () => keeper.checkMigrated(),
     sweep: (sweepOptions) => keeper.sweep(sweepOptions),
     close: async () => {
+      streams.close();
       endListeners.close();
       await keeper.close();
     },
