@@ -1,5 +1,13 @@
 import type { z } from "zod";
 import type { AnyActivity } from "./definition/define-activity.ts";
+import type { SweepOptions } from "../repeated-sweeps.ts";
+import type {
+  ActivityCounts,
+  ActivityPage,
+  ActivityPageRequest,
+  ActivitySession,
+  CountedTime,
+} from "./reads/session-reader.ts";
 import type { EventOptions } from "./recorder/event-check.ts";
 
 type Intersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (all: infer All) => void
@@ -44,8 +52,26 @@ export interface Activities<Declared extends readonly AnyActivity[] = readonly A
     data: EventInput<EventsOf<Declared>, Event>,
     options?: EventOptions,
   ): boolean;
+  /**
+   * The activity session that an event of now would belong to; null if there is none. Events of the last second may not be
+   * in it yet.
+   */
+  current<A extends Declared[number]>(owner: string, activity: A): Promise<ActivitySession<A> | null>;
+  /**
+   * The activity sessions of an owner, the latest first, in pages.
+   *
+   * @example
+   * const { sessions, next } = await activity.list(owner, reading, { limit: 10 });
+   */
+  list<A extends Declared[number]>(owner: string, activity: A, page?: ActivityPageRequest): Promise<ActivityPage<A>>;
+  /** The counters of all activity sessions of an owner that began in some time, together. */
+  counts<A extends Declared[number]>(owner: string, activity: A, time: CountedTime): Promise<ActivityCounts<A>>;
+  /** Moves activity sessions that can change no more to the archive now. Gives how many. A node with `builds` does it at intervals. */
+  sweep(options?: SweepOptions): Promise<number>;
   /** Creates the tables, or brings them up to date. Run it once before serving. */
   migrate(): Promise<void>;
+  /** Begins to build activity sessions on this node, after `migrate`. With `builds: false` it only checks the tables. */
+  start(): Promise<void>;
   /** Writes what waits, and stops. The database stays open. */
   close(): Promise<void>;
 }

@@ -1,15 +1,25 @@
+import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely } from "../postgres/database.ts";
-import { migrate } from "../postgres/migrations.ts";
+import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { Partitions } from "../postgres/partitions.ts";
+import { project } from "../projections/projection.ts";
+import { createProjections } from "../projections/projections.ts";
+import { repeatSweeps } from "../repeated-sweeps.ts";
 import type { Activities } from "./activities.ts";
+import { Archiver } from "./builder/archiver.ts";
+import { addEvents } from "./builder/build.ts";
+import { activityEvents } from "./builder/event-source.ts";
 import type { AnyActivity } from "./definition/define-activity.ts";
 import { faultOf } from "./fault.ts";
 import { checkedOptions, type ActivitiesOptions } from "./options.ts";
 import { EventCheck, type EventOptions } from "./recorder/event-check.ts";
+import { SessionReader } from "./reads/session-reader.ts";
 import { Recorder } from "./recorder/recorder.ts";
 import { SoonEvents } from "./recorder/soon.ts";
+import { writeDefinitions } from "./rows/definitions.ts";
+import { PROJECTION } from "./rows/feed-position.ts";
 import { activityMigrations } from "./rows/migrations.ts";
 import { partitionedTables, type ActivityTables } from "./rows/tables.ts";
 
@@ -23,17 +33,36 @@ const MONTHS_AHEAD = 3;
  * @example
  * export const activity = createActivity({ database: pool, activities: [reading] });
  * await activity.migrate();
+ * await activity.start();
  * await activity.record(owner, "post_opened", { post: "42" });
  */
 export function createActivity<const Declared extends readonly AnyActivity[]>(
   options: ActivitiesOptions<Declared>,
 ): Activities<Declared> {
-  const { database, schema, prepare, activities, queueSize, now, onError: report } = checkedOptions(options);
+  const checked = checkedOptions(options);
+  const { database, schema, prepare, bus, activities, queueSize, builds, now, onError: report } = checked;
   const db = createKysely<ActivityTables>(database, prepare ? { schema } : undefined);
   const partitions = new Partitions(db, schema, partitionedTables);
   const check = new EventCheck(activities, now);
-  const recorder = new Recorder({ db, schema, partitions, queueSize, onWritten: () => {} });
+  const recorder = new Recorder({ db, schema, partitions, queueSize });
+  const reader = new SessionReader({ db, schema, now });
+  const archiver = new Archiver({ db, schema, partitions, activities, now });
+  const projections = createProjections({
+    database,
+    projections: [
+      project(activityEvents, {
+        name: PROJECTION,
+        handleBatch: (events, { tx }) =>
+          addEvents(tx as unknown as Kysely<ActivityTables>, { schema, activities }, events),
+      }),
+    ],
+    schema,
+    now,
+    onError: report,
+    ...(bus && { bus }),
+  });
   const soon = new SoonEvents({ record: (row) => recorder.record(row), size: queueSize, report });
+  let stopSweeping = () => Promise.resolve();
   let closing: Promise<void> | undefined;
 
   const requireOpen = () => {
@@ -42,6 +71,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
   /** Work of the database. A fault holds nothing of the driver's text. */
   const answer = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
+      requireOpen();
       return await work();
     } catch (error) {
       throw faultOf(error);
@@ -62,14 +92,29 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
     migrate: () =>
       answer(async () => {
         await migrate(db, schema, activityMigrations(schema));
+        await projections.migrate();
         await partitions.ensureAhead(now(), MONTHS_AHEAD);
       }),
+    start: () =>
+      answer(async () => {
+        await checkMigrated(db, schema, activityMigrations(schema));
+        await writeDefinitions(db, schema, activities);
+        if (!builds) return;
+        await projections.start();
+        stopSweeping = repeatSweeps(archiver, (error) => report(faultOf(error)));
+      }),
+    current: (owner, activity) => answer(() => reader.current(owner, activity)),
+    list: (owner, activity, page) => answer(() => reader.list(owner, activity, page)),
+    counts: (owner, activity, time) => answer(() => reader.counts(owner, activity, time)),
+    sweep: (sweepOptions) => answer(() => archiver.sweep(sweepOptions)),
     close: () => (closing ??= close()),
   };
 
   async function close(): Promise<void> {
     const lost = await soon.close();
     await recorder.drain();
+    await stopSweeping();
+    await projections.close();
     if (lost > 0) report(new SessionsError("database_unreachable", `${lost} events were not written.`));
     removeClientErrorListeners(database);
   }

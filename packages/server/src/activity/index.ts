@@ -13,4 +13,11 @@ export {
   type EventSchemas,
 } from "./definition/define-activity.ts";
 export type { ActivitiesOptions } from "./options.ts";
+export type {
+  ActivityCounts,
+  ActivityPage,
+  ActivityPageRequest,
+  ActivitySession,
+  CountedTime,
+} from "./reads/session-reader.ts";
 export type { EventOptions } from "./recorder/event-check.ts";

@@ -1,6 +1,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, expect, test } from "vitest";
-import { testActivity } from "../testing/activities.ts";
+import { reading, testActivity } from "../testing/activities.ts";
+import { eventually } from "../testing/eventually.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { newEventId } from "./recorder/event-id.ts";
 
@@ -101,6 +102,9 @@ test("it also works on PGlite", async () => {
   for (let count = 0; count < 2; count += 1) await embedded.record("ada", "post_opened", { post: "42" }, { id });
   const { rows } = await database.query("select data from sessions.activity_event");
   expect(rows).toEqual([{ data: { post: "42" } }]);
+  await embedded.start();
+  await eventually(async () => expect(await embedded.current("ada", reading)).toMatchObject({ events: 1 }));
+  expect(await embedded.sweep()).toBe(0);
   await embedded.close();
   await database.close();
 });

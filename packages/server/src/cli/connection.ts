@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import type pg from "pg";
 import { SessionsError } from "@sessions/core/internal";
 import { createKysely } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
@@ -6,7 +7,7 @@ import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { partitionedSignInTables, type SignInTables } from "../sign-in/rows/tables.ts";
-import { createOperatorSignIns, hasSignInTables, hasSignInTablesOnly, openBus } from "./operator-sign-ins.ts";
+import { createOperatorSignIns, hasSignInTables, hasTable, hasSignInTablesOnly, openBus } from "./operator-sign-ins.ts";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
@@ -21,12 +22,15 @@ export interface ConnectionOptions {
 /** The database that a command works on. */
 export interface Connection {
   readonly schema: string;
+  readonly pool: pg.Pool;
   readonly sessions: Sessions;
   readonly db: Kysely<Tables>;
   readonly partitions: Partitions;
   readonly signIns: SignInKeeper;
   readonly signInDb: Kysely<SignInTables>;
   readonly signInPartitions: Partitions;
+  /** Whether the schema has a table of this name. */
+  hasTable(name: string): Promise<boolean>;
   /** Whether the schema has tables of sign-ins. An application may have none. */
   hasSignIns(): Promise<boolean>;
   /** Whether the schema has tables of sign-ins and none of sessions: the application uses sign-ins alone. */
@@ -59,7 +63,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const closes = [() => sessions.close(), () => signIns.close()];
   return {
     schema,
+    pool,
     sessions,
+    hasTable: (name) => hasTable(db, schema, name),
     db: db.withSchema(schema),
     partitions: new Partitions(db, schema, partitionedTables),
     signIns,

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { sql } from "kysely";
+import { activityMigrations } from "../activity/rows/migrations.ts";
 import { webSessionMigrations } from "../express-session/rows/migrations.ts";
 import { migrate, missingMigrations, type Migrations } from "../postgres/migrations.ts";
 import { projectionMigrations } from "../projections/rows/migrations.ts";
@@ -11,6 +12,7 @@ interface MigrateOptions {
   readonly signIns?: boolean;
   readonly expressSession?: boolean;
   readonly projections?: boolean;
+  readonly activity?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -21,18 +23,27 @@ export function addMigrateCommand(program: Command, run: CommandRunner): void {
     .option("--sign-ins", "create those of sign-ins too; once they are there, every run brings them up to date")
     .option("--express-session", "create those of the store for express-session too; later runs as with --sign-ins")
     .option("--projections", "create those of projections too; later runs as with --sign-ins")
+    .option("--activity", "create those of activities and projections too; later runs as with --sign-ins")
     .option("--dry-run", "say what would be done, and do nothing")
     .action(
-      ({ signIns: wanted = false, expressSession = false, projections = false, dryRun = false }: MigrateOptions) =>
+      ({
+        signIns: wanted = false,
+        expressSession = false,
+        projections = false,
+        activity = false,
+        dryRun = false,
+      }: MigrateOptions) =>
         run(async ({ sessions, signIns, hasSignIns, db, schema }) => {
           const withSignIns = wanted || (await hasSignIns());
           const { rows: tables } = await sql<{ name: string }>`
           select table_name as name from information_schema.tables where table_schema = ${schema}`.execute(db);
           const isThere = ({ table }: Migrations) => tables.some(({ name }) => name === table);
-          const [webSessions, ofProjections] = [webSessionMigrations(schema), projectionMigrations(schema)];
+          const [webSessions, ofActivity] = [webSessionMigrations(schema), activityMigrations(schema)];
+          const ofProjections = projectionMigrations(schema);
           const others = [
             ...(expressSession || isThere(webSessions) ? [webSessions] : []),
-            ...(projections || isThere(ofProjections) ? [ofProjections] : []),
+            ...(projections || activity || isThere(ofProjections) ? [ofProjections] : []),
+            ...(activity || isThere(ofActivity) ? [ofActivity] : []),
           ];
           const migrations = [
             ...(await missingMigrations(db, schema, migrationsOf(schema))),

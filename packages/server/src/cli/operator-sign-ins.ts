@@ -49,7 +49,7 @@ export async function hasSignInTablesOnly(db: Kysely<OwnerTables>, schema: strin
   return (await hasSignInTables(db, schema)) && !(await hasTable(db, schema, migrationsOf(schema).table));
 }
 
-async function hasTable(db: Kysely<OwnerTables>, schema: string, table: string): Promise<boolean> {
+export async function hasTable(db: Kysely<OwnerTables>, schema: string, table: string): Promise<boolean> {
   const { rows } = await sql`
     select 1 from information_schema.tables
     where table_schema = ${schema} and table_name = ${table}`.execute(db);

@@ -18,7 +18,7 @@ export function addPartitionsCommand(program: Command, run: CommandRunner): void
   program
     .command("partitions")
     .description("list the months, make coming ones, drop old ones")
-    .option("--ahead <months>", "make partitions for this many months to come", wholeNumber)
+    .option("--ahead <months>", "make partitions for this many months to come", wholeMonths)
     .option("--keep <retention>", `drop what is older: ${retentionFormat}`, retention)
     .option("--dry-run", "say what would be made and dropped, and do neither")
     .action(({ ahead, keep = "forever", dryRun = false }: Options) =>
@@ -71,12 +71,12 @@ async function countPartition(partitions: Partitions, partition: Partition): Pro
   return { table, of, month, ...(await partitions.count(partition)) };
 }
 
-function wholeNumber(text: string): number {
+export function wholeMonths(text: string): number {
   if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError("It is a whole number of months, from 0 to 999.");
   return Number(text);
 }
 
-function retention(text: string): Retention {
+export function retention(text: string): Retention {
   const keep = text as Retention;
   try {
     retainedMonths(keep);

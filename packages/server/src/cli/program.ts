@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitCodes } from "./exit-code.ts";
+import { addActivityCommand } from "./activity.ts";
 import { addExportCommand } from "./export.ts";
 import { addMigrateCommand } from "./migrate.ts";
 import { addSignInsCommand } from "./sign-ins.ts";
@@ -44,6 +45,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   addExportCommand(program, run);
   addVerifyCommand(program, run);
   addSignInsCommand(program, run);
+  addActivityCommand(program, run);
   try {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {

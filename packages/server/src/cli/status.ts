@@ -22,8 +22,8 @@ export function addStatusCommand(program: Command, run: CommandRunner): void {
         if (withSignIns) await signIns.checkMigrated();
         const { active, due } = await countActive(connection, Date.now());
         const tables = await partitions.list();
-        const ended = await total(partitions, tables, "session_archive");
-        const history = await total(partitions, tables, "session_event");
+        const ended = await totalRows(partitions, tables, "session_archive");
+        const history = await totalRows(partitions, tables, "session_event");
         const months = tables.map(({ month }) => month).toSorted();
         const [first = null, last = null] = [months.at(0), months.at(-1)];
         const counts = withSignIns ? await countSignIns(connection) : null;
@@ -41,7 +41,8 @@ export function addStatusCommand(program: Command, run: CommandRunner): void {
     );
 }
 
-async function total(partitions: Partitions, tables: readonly Partition[], of: string): Promise<RowCount> {
+/** How many rows the months of a table have. */
+export async function totalRows(partitions: Partitions, tables: readonly Partition[], of: string): Promise<RowCount> {
   let sum: RowCount = { rows: 0, exact: true };
   for (const table of tables.filter((one) => one.of === of)) {
     const { rows, exact } = await partitions.count(table);
@@ -55,8 +56,8 @@ async function countSignIns({ db, schema, signInPartitions }: Connection) {
   const tables = await signInPartitions.list();
   return {
     rows: await countRows(db, schema, "sign_in"),
-    ended: await total(signInPartitions, tables, "sign_in_archive"),
-    history: await total(signInPartitions, tables, "sign_in_event"),
+    ended: await totalRows(signInPartitions, tables, "sign_in_archive"),
+    history: await totalRows(signInPartitions, tables, "sign_in_event"),
   };
 }
 

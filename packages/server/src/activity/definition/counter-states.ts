@@ -49,6 +49,13 @@ export function mergeStates(counters: Counters, a: CounterStates, b: CounterStat
   return states;
 }
 
+/** What each counter says. */
+export function valuesOf(counters: Counters, states: CounterStates): Readonly<Record<string, Json>> {
+  return Object.fromEntries(
+    Object.entries(counters).map(([name, { kind }]) => [name, valueOf(kind, states[name])] as const),
+  );
+}
+
 function stateOf(counter: Counter, { id, atMs, data }: PlacedEvent): CounterState | undefined {
   if (counter.kind === "count") return 1;
   const value = data[counter.field];
@@ -79,4 +86,11 @@ function isAfter([atMs, id]: FoundValue, [otherMs, otherId]: FoundValue): boolea
 /** Of too many keys the smallest stay, so that the number does not depend on the order of the events. */
 function union(one: readonly string[], other: readonly string[]): readonly string[] {
   return [...new Set([...one, ...other])].toSorted((a, b) => (a < b ? -1 : 1)).slice(0, MAX_DISTINCT);
+}
+
+function valueOf(kind: Counter["kind"], state: CounterState | undefined): Json {
+  if (kind === "count") return (state as number | undefined) ?? 0;
+  if (kind === "sum") return Number(state ?? 0);
+  if (kind === "distinct") return (state as readonly string[] | undefined)?.length ?? 0;
+  return (state as FoundValue | undefined)?.[2] ?? null;
 }

@@ -27,8 +27,6 @@ export interface RecorderOptions {
   readonly schema: string;
   readonly partitions: Partitions;
   readonly queueSize: number;
-  /** Called after events were written. */
-  readonly onWritten: () => void;
 }
 
 /** Writes events: those that come while a statement runs share the next one. */
@@ -74,7 +72,7 @@ export class Recorder {
 
   /** The same batch, written twice, is the batch written once: so it is written again after a lost connection. */
   async #write(batch: readonly EventWrite[]): Promise<readonly boolean[]> {
-    const { db, schema, partitions, onWritten } = this.#options;
+    const { db, schema, partitions } = this.#options;
     const untilMs = performance.now() + AWAY_MS;
     const rows = batch.map(({ row }) => row);
     for (;;) {
@@ -83,7 +81,6 @@ export class Recorder {
         await withTimeLimit(ANSWER_MS, insertEvents(db, schema, rows), () => {
           throw new SessionsError("database_unreachable", `It did not answer within ${ANSWER_MS} ms.`);
         });
-        onWritten();
         return batch.map(() => true);
       } catch (error) {
         if (databaseFault(error)?.code !== "database_unreachable" || performance.now() > untilMs) throw error;

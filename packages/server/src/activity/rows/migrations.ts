@@ -71,6 +71,6 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
     create table ${table("activity_definition")} (
       activity text collate "C" primary key,
       rules json not null,
-      archived_before timestamptz not null
+      closed_before timestamptz not null
     )`.execute(db);
 }

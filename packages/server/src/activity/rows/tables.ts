@@ -25,7 +25,7 @@ export interface ActivitySessionTable {
   events: number;
   /** The states of the counters. */
   counts: JsonColumn;
-  /** An hour in which the sweep looks at the row: not after the hour of `last_at`. */
+  /** A sweep looks at the row when nothing before this full hour changes any more. */
   sweep_bucket: TimeColumn;
 }
 
@@ -46,8 +46,8 @@ export interface ActivityDefinitionTable {
   activity: string;
   /** The rules of the activity, so that operators can read its rows. */
   rules: JsonColumn;
-  /** The archive has all activity sessions whose last event was before this. */
-  archived_before: TimeColumn;
+  /** Activity sessions whose last event was before this change no more. A sweep moves them to the archive. */
+  closed_before: TimeColumn;
 }
 
 export interface ActivityTables extends OwnerTables {

@@ -41,15 +41,20 @@ export function joinPieces(rules: SessionRules, spans: readonly Span[]): readonl
   return mergeNeighbours(rules, spans, (a, b) => isNear(rules, a, b) && partOf(a) === partOf(b));
 }
 
-/** The activity sessions of all pieces of one owner: those of a short run are one. */
-export function sessionsOf(rules: SessionRules, pieces: readonly Span[]): readonly Span[] {
+/** The runs of some pieces of one owner, the earliest first. */
+export function runsOf(rules: SessionRules, pieces: readonly Span[]): readonly (readonly Span[])[] {
   const runs: Span[][] = [];
   for (const piece of pieces.toSorted((a, b) => a.startedMs - b.startedMs)) {
     const run = runs.at(-1);
     if (run !== undefined && isNear(rules, run.at(-1)!, piece)) run.push(piece);
     else runs.push([piece]);
   }
-  return runs.flatMap((run) => {
+  return runs;
+}
+
+/** The activity sessions of all pieces of one owner: those of a short run are one. */
+export function sessionsOf(rules: SessionRules, pieces: readonly Span[]): readonly Span[] {
+  return runsOf(rules, pieces).flatMap((run) => {
     const isLong = run.at(-1)!.lastMs - run[0]!.startedMs > rules.atMostMs;
     return isLong ? run : mergeNeighbours(rules, run, () => true);
   });

@@ -1,0 +1,91 @@
+import type { Kysely } from "kysely";
+import type { AnyActivity } from "../definition/define-activity.ts";
+import { lockClosedBefore } from "../rows/definitions.ts";
+import { loadFeedProgress } from "../rows/feed-position.ts";
+import { addLateEvents } from "../rows/late-events.ts";
+import { lockPieces, writePieces, type Piece, type PieceChanges } from "../rows/pieces.ts";
+import { loadCountedUntil, loadKeptFrom, resetOwners } from "../rows/rescan.ts";
+import type { ActivityTables } from "../rows/tables.ts";
+import { joinPieces } from "../sessionizer/sessionize.ts";
+import { spanOf } from "../sessionizer/span.ts";
+import { placeEvents, type ClosedBefore, type LoggedEvent, type OwnerEvents } from "./placed-events.ts";
+
+interface BuildOptions {
+  readonly schema: string;
+  readonly activities: readonly AnyActivity[];
+}
+
+/**
+ * Adds a page of events to the activity sessions of their owners, within the transaction that moves the feed's position. So
+ * each event is added once. A scan gives all events again, owner by owner: then what was built of an owner is removed when
+ * the first one of the owner comes.
+ */
+export async function addEvents(
+  tx: Kysely<ActivityTables>,
+  { schema, activities }: BuildOptions,
+  logged: readonly LoggedEvent[],
+): Promise<void> {
+  const { isScan, owner: begun } = await loadFeedProgress(tx, schema);
+  const closedBefore = isScan
+    ? await beginAgain(tx, schema, { owners: [...new Set(logged.map(({ owner }) => owner))], begun })
+    : await closedOnes(tx, schema, activities);
+  const { placed, late } = placeEvents(activities, logged, closedBefore);
+  await addLateEvents(tx, schema, late);
+  if (placed.length === 0) return;
+  const storedOf = Map.groupBy(await lockPieces(tx, schema, placed.map(stretchOf)), keyOf);
+  const changes = placed.map((own) =>
+    changesOf(own, storedOf.get(keyOf({ owner: own.owner, activity: own.activity.name })) ?? []),
+  );
+  await writePieces(tx, schema, {
+    removed: changes.flatMap(({ removed }) => removed),
+    changed: changes.flatMap(({ changed }) => changed),
+    added: changes.flatMap(({ added }) => added),
+  });
+}
+
+/** The archive has activity sessions that ended before `closed_before`. An event from the gap after it on reaches none of them. */
+async function closedOnes(
+  tx: Kysely<ActivityTables>,
+  schema: string,
+  activities: readonly AnyActivity[],
+): Promise<ClosedBefore> {
+  const names = activities.map(({ name }) => name);
+  const closed = await lockClosedBefore(tx, schema, names);
+  return ({ name, rules }) => ({ lateMs: (closed.get(name) ?? 0) + rules.gapMs });
+}
+
+async function beginAgain(
+  tx: Kysely<ActivityTables>,
+  schema: string,
+  { owners, begun }: { readonly owners: readonly string[]; readonly begun: string | null },
+): Promise<ClosedBefore> {
+  const keptFromMs = await loadKeptFrom(tx, schema);
+  await resetOwners(tx, schema, { owners: owners.filter((owner) => owner !== begun), keptFromMs });
+  const counted = await loadCountedUntil(tx, schema, { owners, keptFromMs });
+  const untilMs = new Map(counted.map((each) => [keyOf(each), each.untilMs + 1]));
+  return ({ name }, owner) => ({ countedMs: untilMs.get(keyOf({ owner, activity: name })) });
+}
+
+const keyOf = ({ owner, activity }: { readonly owner: string; readonly activity: string }) => `${activity} ${owner}`;
+
+/** Where pieces may be near to some events. */
+function stretchOf({ owner, activity: { name, rules }, events }: OwnerEvents) {
+  const times = events.map(({ atMs }) => atMs);
+  const [fromMs, untilMs] = [Math.min(...times) - rules.gapMs, Math.max(...times) + rules.gapMs];
+  return { owner, activity: name, fromMs, untilMs, atMostMs: rules.atMostMs };
+}
+
+function changesOf({ owner, activity: { name, rules }, events }: OwnerEvents, stored: readonly Piece[]): PieceChanges {
+  const joined = joinPieces(rules, [...stored, ...events.map((event) => spanOf(rules, event))]);
+  const before = new Map(stored.map((piece) => [piece.startedMs, piece]));
+  const pieces = joined.map((span): Piece => ({ ...span, owner, activity: name }));
+  const starts = new Set(pieces.map(({ startedMs }) => startedMs));
+  return {
+    removed: stored.filter(({ startedMs }) => !starts.has(startedMs)),
+    changed: pieces.filter(({ startedMs, events: count }) => {
+      const was = before.get(startedMs);
+      return was !== undefined && was.events !== count;
+    }),
+    added: pieces.filter(({ startedMs }) => !before.has(startedMs)),
+  };
+}
