@@ -20,7 +20,8 @@ export {
   type StepContext,
 } from "./flows/configuration/served-flow.ts";
 export type { Guest, IdentifyResult, Identity } from "./flows/configuration/identity.ts";
-export { createSessions, type Sessions, type SessionsOptions, type SessionsRouter } from "./flows/sessions.ts";
+export { createSessions, type Sessions, type SessionsRouter } from "./flows/sessions.ts";
+export type { SessionsOptions } from "./flows/options.ts";
 export { sessionHistory, type SessionEntry } from "./flows/session-history.ts";
 export type { SweepOptions } from "./repeated-sweeps.ts";
 export {

@@ -5,11 +5,9 @@ import { SessionsAdoption } from "./adoption.ts";
 import type { Adoption } from "../postgres/adoption.ts";
 import { loadAdopter } from "../postgres/owner.ts";
 import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
-import { boundsFrom, type Bounds } from "./configuration/bounds.ts";
-import type { Bus } from "../bus/bus.ts";
+import { boundsFrom } from "./configuration/bounds.ts";
 import { CommandProcessor } from "./commands/command-processor.ts";
-import { logFault } from "../report.ts";
-import { databaseKindOf, createKysely, poolSizeOf, type Database, type DatabaseKind } from "../postgres/database.ts";
+import { databaseKindOf, createKysely, poolSizeOf } from "../postgres/database.ts";
 import { databaseFault } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
@@ -20,20 +18,17 @@ import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { UpdateStatements } from "./rows/update-statements.ts";
 import { Expiry } from "./expiry.ts";
+import { checkedOptions, type SessionsOptions } from "./options.ts";
+import { closeWithin } from "./shutdown.ts";
 import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
-import type { ServedFlow } from "./configuration/served-flow.ts";
 import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
 import { Sweeper } from "./sweeper.ts";
-import { identify, type IdentifyResult } from "./configuration/identity.ts";
+import { identify } from "./configuration/identity.ts";
 import { Telemetry } from "../telemetry.ts";
-import { withTimeLimit } from "../time-limit.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
-
-/** The memory that cached sessions may take by default, in bytes, roughly. */
-const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** How long a command waits for its owner's turn, in milliseconds. After that it is refused as `busy`. */
 const TURN_MS = 10_000;
@@ -43,43 +38,6 @@ const CLOSE_MS = 5_000;
 
 /** How many months of partitions `migrate` makes ahead. */
 const MONTHS_AHEAD = 3;
-
-export interface SessionsOptions<Context extends object> {
-  /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. The application closes it, not `close()`. */
-  readonly database: Database;
-  /**
-   * Returns who makes a request, from the host router's context: `owner`, an opaque id of up to 200 characters, and what
-   * the application knows of the sign-in. It returns nothing if nobody is signed in. Every procedure then answers
-   * UNAUTHORIZED.
-   */
-  readonly identify: (context: Context) => IdentifyResult | Promise<IdentifyResult>;
-  /** The flows that the server serves, each made by `serve`. */
-  readonly flows: readonly ServedFlow[];
-  /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
-  readonly databaseKind?: DatabaseKind;
-  /** The Postgres schema that holds the tables. Default `"sessions"`. */
-  readonly schema?: string;
-  /**
-   * Whether connections prepare the package's statements by name. Default true. Set it to false behind a pooler in
-   * transaction mode that does not support prepared statements, such as PgBouncer before 1.21.
-   */
-  readonly prepare?: boolean;
-  /** Tells this node about other nodes' commits, as `postgresBus` does. Without it, watchers see only this node's commits. The sign-ins of this node may use the same bus. */
-  readonly bus?: Bus;
-  /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines also hold if it is false. */
-  readonly sweeps?: boolean;
-  /** The memory that a node's cached sessions may take, in bytes, roughly. Default 64 MiB. */
-  readonly cacheBytes?: number;
-  /** The bounds of one owner, one request and one node, where they differ from the defaults. */
-  readonly bounds?: Partial<Bounds>;
-  /** The clock, in milliseconds since 1970. Default `Date.now`. */
-  readonly now?: () => number;
-  /**
-   * Called with every fault. Default: it logs the fault to `console.error`. It logs the messages of the causes only if
-   * `NODE_ENV` is `development`.
-   */
-  readonly onError?: (error: SessionsError) => void;
-}
 
 export type SessionsRouter = ReturnType<typeof createRouter>;
 
@@ -115,16 +73,7 @@ export interface Sessions {
  * const appRouter = t.router({ sessions: sessions.router });
  */
 export function createSessions<Context extends object>(options: SessionsOptions<Context>): Sessions {
-  const { schema = "sessions", now = Date.now, onError = logFault, bus } = options;
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
-    throw new SessionsError("configuration_invalid", "`schema` is a lower-case Postgres name.");
-  }
-  const flows = new Map(options.flows.map((served) => [served.flow.name, served]));
-  if (flows.size < options.flows.length) {
-    throw new SessionsError("configuration_invalid", "Two flows have the same name.");
-  }
-
-  const { database } = options;
+  const { database, schema, now, onError, bus, flows, cacheBytes } = checkedOptions(options);
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
   const bounds = boundsFrom({ ownerConnections: defaultOwnerConnections(poolSize), ...options.bounds });
   const ownerConnections = new OwnerConnections({ connections: bounds.ownerConnections, waitMs: TURN_MS });
@@ -168,7 +117,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     // The counts are of no owner, so a distributed Postgres has no place for them.
     countOutcome: (...counted) => kind !== "citus" && refusals.count(...counted),
     partitions,
-    cacheBytes: options.cacheBytes ?? CACHE_BYTES,
+    cacheBytes,
     publish,
   });
   const sweeper = new Sweeper({ ...context, expiry, telemetry });
@@ -240,24 +189,9 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     closed = true;
     stopObserving();
     hub.close();
-    const ending = async () => {
-      while (inFlight.size > 0) await Promise.allSettled(inFlight);
-      await stopSweeping();
-      await refusals.write();
-      await relay?.close();
-      return true;
-    };
-    // A handler or the network may hang. A process that is told to stop has to stop, so they are not waited for any longer.
-    const closeMs = bounds.handlerMs + CLOSE_MS;
-    const ended = await withTimeLimit(closeMs, ending(), () => false);
+    // A handler may run for so long.
+    await closeWithin(bounds.handlerMs + CLOSE_MS, { inFlight, stopSweeping, refusals, relay, report: onError });
     if (typeof database === "object") removeClientErrorListeners(database);
-    if (ended) return;
-    onError(
-      new SessionsError(
-        "closed",
-        `After ${closeMs} ms ${inFlight.size} requests were still under way, and are given up.`,
-      ),
-    );
   }
 }
 

@@ -9,9 +9,9 @@ import type { StoredSession } from "../rows/stored-session.ts";
 export class SessionCache {
   readonly #sessions: LRUCache<string, StoredSession>;
 
-  /** `bytes`: how much memory the entries may take, roughly. */
+  /** `bytes`: how much memory the entries may take, roughly. At 0 nothing fits. */
   constructor(bytes: number) {
-    this.#sessions = new LRUCache({ maxSize: bytes, sizeCalculation: sizeOf });
+    this.#sessions = new LRUCache({ maxSize: Math.max(1, bytes), sizeCalculation: sizeOf });
   }
 
   get(owner: string, session: string): StoredSession | undefined {

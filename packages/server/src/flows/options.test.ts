@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { SessionCache } from "./commands/cache.ts";
+import { checkedOptions, type SessionsOptions } from "./options.ts";
+
+const needed = { database: {} as SessionsOptions<object>["database"], identify: () => null, flows: [] };
+const check = (given: object) => () => checkedOptions({ ...needed, ...given });
+
+test("a misspelt option is refused with the nearest name, so that it does not have its default", () => {
+  const refused = (name: string) => `configuration_invalid: \`createSessions\` has no option "${name}".`;
+  expect(check({ shema: "x" })).toThrow(`${refused("shema")} Do you mean \`schema\`?`);
+  expect(check({ onerror: () => {} })).toThrow(`${refused("onerror")} Do you mean \`onError\`?`);
+  expect(check({ transformer: {} })).toThrow(new RegExp(`${refused("transformer")}$`));
+});
+
+test.each<readonly [option: string, value: string, given: object]>([
+  ["schema", '"Sessions"', { schema: "Sessions" }],
+  ["schema", "7", { schema: 7 }],
+  ["cacheBytes", "-1", { cacheBytes: -1 }],
+  ["cacheBytes", "1.5", { cacheBytes: 1.5 }],
+  ["cacheBytes", '"64 MiB"', { cacheBytes: "64 MiB" }],
+])("`%s` of %s is refused in one sentence that names both", (option, value, given) => {
+  expect(check(given)).toThrow(new RegExp(`^configuration_invalid: \`${option}\` .*${value}\\.$`));
+});
+
+test("at 0 bytes nothing is cached, and nothing fails", () => {
+  expect(checkedOptions({ ...needed, cacheBytes: 0 }).cacheBytes).toBe(0);
+  const cache = new SessionCache(0);
+  const snapshot = { id: "a", status: "active", revision: 1, data: {}, outputs: {}, submissions: {}, drafts: {} };
+  // The cache reads no other fields.
+  cache.put("ada", { snapshot, lastEntry: 1 } as unknown as Parameters<typeof cache.put>[1]);
+  expect(cache.get("ada", "a")).toBeUndefined();
+});

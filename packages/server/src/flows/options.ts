@@ -1,0 +1,88 @@
+import { SessionsError } from "@sessions/core/internal";
+import type { Bus } from "../bus/bus.ts";
+import { requireKnownOptions, requireSchema, requireWhole } from "../option-checks.ts";
+import type { Database, DatabaseKind } from "../postgres/database.ts";
+import { logFault } from "../report.ts";
+import type { Bounds } from "./configuration/bounds.ts";
+import type { IdentifyResult } from "./configuration/identity.ts";
+import type { ServedFlow } from "./configuration/served-flow.ts";
+
+export interface SessionsOptions<Context extends object> {
+  /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. The application closes it, not `close()`. */
+  readonly database: Database;
+  /**
+   * Returns who makes a request, from the host router's context: `owner`, an opaque id of up to 200 characters, and what
+   * the application knows of the sign-in. It returns nothing if nobody is signed in. Every procedure then answers
+   * UNAUTHORIZED.
+   */
+  readonly identify: (context: Context) => IdentifyResult | Promise<IdentifyResult>;
+  /** The flows that the server serves, each made by `serve`. */
+  readonly flows: readonly ServedFlow[];
+  /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
+  readonly databaseKind?: DatabaseKind;
+  /** The Postgres schema that holds the tables. Default `"sessions"`. */
+  readonly schema?: string;
+  /**
+   * Whether connections prepare the package's statements by name. Default true. Set it to false behind a pooler in
+   * transaction mode that does not support prepared statements, such as PgBouncer before 1.21.
+   */
+  readonly prepare?: boolean;
+  /** Tells this node about other nodes' commits, as `postgresBus` does. Without it, watchers see only this node's commits. The sign-ins of this node may use the same bus. */
+  readonly bus?: Bus;
+  /** Whether this node ends due sessions by itself, every few minutes. Default true. Deadlines also hold if it is false. */
+  readonly sweeps?: boolean;
+  /** The memory that a node's cached sessions may take, in bytes, roughly. Default 64 MiB. At 0 nothing is cached. */
+  readonly cacheBytes?: number;
+  /** The bounds of one owner, one request and one node, where they differ from the defaults. */
+  readonly bounds?: Partial<Bounds>;
+  /** The clock, in milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /**
+   * Called with every fault. Default: it logs the fault to `console.error`. It logs the messages of the causes only if
+   * `NODE_ENV` is `development`.
+   */
+  readonly onError?: (error: SessionsError) => void;
+}
+
+/** The memory that cached sessions may take by default, in bytes, roughly. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+const known: Readonly<Record<keyof SessionsOptions<object>, true>> = {
+  database: true,
+  identify: true,
+  flows: true,
+  databaseKind: true,
+  schema: true,
+  prepare: true,
+  bus: true,
+  sweeps: true,
+  cacheBytes: true,
+  bounds: true,
+  now: true,
+  onError: true,
+};
+
+/** The options whose values need a check or have a default. */
+export interface CheckedOptions {
+  readonly database: Database;
+  readonly schema: string;
+  readonly bus: Bus | undefined;
+  /** By their names. */
+  readonly flows: ReadonlyMap<string, ServedFlow>;
+  readonly cacheBytes: number;
+  readonly now: () => number;
+  readonly onError: (error: SessionsError) => void;
+}
+
+/** @throws {SessionsError} `configuration_invalid`, which names the option. */
+export function checkedOptions<Context extends object>(options: SessionsOptions<Context>): CheckedOptions {
+  requireKnownOptions("createSessions", options, known);
+  const { database, schema = "sessions", bus, now = Date.now, onError = logFault, cacheBytes = CACHE_BYTES } = options;
+  requireSchema(schema);
+  requireWhole("cacheBytes", cacheBytes, 0);
+  const flows = new Map(options.flows.map((served) => [served.flow.name, served]));
+  if (flows.size < options.flows.length) {
+    throw new SessionsError("configuration_invalid", "Two flows have the same name.");
+  }
+  return { database, schema, bus, flows, cacheBytes, now, onError };
+}
