@@ -3,7 +3,8 @@ import { openTab, quick, someone } from "../testing/devices.ts";
 import { ScriptedServer } from "../testing/scripted-server.ts";
 import { stubSignIns } from "../testing/scripted-sign-ins.ts";
 import { recipient, transfer } from "../testing/transfer.ts";
-import { assembleSignInClient, unsentSessions, type SignInClient } from "./sign-in-client.ts";
+import { assembleSignInClient, type SignInClient } from "./sign-in-client.ts";
+import { unsentSessions } from "./unsent.ts";
 
 const server = stubSignIns();
 const opened: SignInClient[] = [];

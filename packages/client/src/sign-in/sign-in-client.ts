@@ -1,54 +1,15 @@
 import type { DataDefinitions } from "@sessions/core/internal";
-import type { Visitor } from "./visitor.ts";
 import { browserEnvironment, type Environment } from "../environment.ts";
 import type { SessionsClient } from "../sessions.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
-import { createDataClient, type ChangedData, type DataClient } from "./data-client.ts";
-import type { DataItem, DataState } from "./data-items.ts";
+import { createDataClient, type DataClient } from "./data-client.ts";
 import { createEndStream } from "./end-stream.ts";
+import { createHandOffClient, type HandOffClient } from "./hand-off-client.ts";
 import { createOwnChanges } from "./own-changes.ts";
-import {
-  createHandOffClient,
-  type ApproveResult,
-  type FindResult,
-  type HandedSession,
-  type HandOffClient,
-  type LookResult,
-  type OfferResult,
-} from "./hand-off-client.ts";
-import type { Asking, AskingState } from "./asking.ts";
-import {
-  createSignInApi,
-  type ChangeReplies,
-  type EndedSignIn,
-  type HandedPlace,
-  type AskingDevice,
-  type SignIn,
-} from "./sign-in-api.ts";
+import { createSignInApi, type ChangeReplies, type SignIn } from "./sign-in-api.ts";
 import { createKnownSignIn, initialState, type SignInState } from "./sign-in-state.ts";
 import { areOnlySessions, unsentSessions, type UnsentSession } from "./unsent.ts";
-
-export {
-  createCurrentSessions,
-  type CurrentSessions,
-  type CurrentSessionsOptions,
-  type CurrentSessionsState,
-} from "./current-sessions.ts";
-export type { Visitor };
-export { unsentSessions };
-export type {
-  ApproveResult,
-  Asking,
-  AskingDevice,
-  AskingState,
-  FindResult,
-  HandedPlace,
-  HandedSession,
-  HandOffClient,
-  LookResult,
-  OfferResult,
-};
-export type { ChangedData, DataClient, DataItem, DataState, EndedSignIn, SignIn, SignInState, UnsentSession };
+import type { Visitor } from "./visitor.ts";
 
 export interface SignInClientOptions<Data extends DataDefinitions = DataDefinitions> {
   /** The tRPC endpoint, such as "/trpc", of a host without a transformer. */

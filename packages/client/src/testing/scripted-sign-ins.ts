@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, vi } from "vitest";
-import type { SignIn } from "../sign-in/sign-in-client.ts";
+import type { SignIn } from "../sign-in/sign-in-api.ts";
 
 interface Live {
   readonly owner: string;
