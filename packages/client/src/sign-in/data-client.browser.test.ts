@@ -48,13 +48,13 @@ test("a shown value follows the other pages of the browser, and the person who i
   const shown: unknown[] = [];
   item.subscribe(() => shown.push(item.state.value));
   await one.data.change("count", () => 7);
-  await vi.waitFor(() => expect(item.state).toEqual({ status: "loaded", value: 7 }));
+  await vi.waitFor(() => expect(item.state).toMatchObject({ status: "loaded", value: 7 }));
   const eve = server().signInAs("eve");
   await other.refresh();
-  await vi.waitFor(() => expect(item.state).toEqual({ status: "loaded", value: undefined }));
+  await vi.waitFor(() => expect(item.state).toMatchObject({ status: "loaded", value: undefined }));
   server().end(eve);
   await other.refresh();
-  await vi.waitFor(() => expect(item.state).toEqual({ status: "signed_out", value: undefined }));
+  await vi.waitFor(() => expect(item.state).toMatchObject({ status: "signed_out", value: undefined }));
   expect(shown.filter((value) => value !== undefined)).toEqual([7]);
 });
 
@@ -86,4 +86,48 @@ test("a value that this version of the page cannot read is an unexpected answer,
   const client = page();
   await expect(client.data.change("count", () => 1)).rejects.toMatchObject({ code: "answer_unexpected" });
   expect(server().data.get("ada count")).toEqual({ version: 3, value: "many" });
+});
+
+test("S20: of a stranger's first values on many pages at once, none is lost, and one visitor has them", async () => {
+  server().hasVisitors = true;
+  const pages = Array.from({ length: 3 }, page);
+  const item = pages[0]!.data.item("count");
+  item.subscribe(() => {});
+  await vi.waitFor(() => expect(item.state).toEqual({ status: "loaded", value: undefined, conflicts: [] }));
+  expect(server().visitor).toBeNull();
+  const changes = pages.flatMap((each) => [each.data.change("count", plusOne), each.data.change("count", plusOne)]);
+  for (const changed of await Promise.all(changes)) expect(changed.status).toBe("changed");
+  expect(await pages[0]!.data.get("count")).toBe(6);
+  expect(server().data.size).toBe(1);
+});
+
+test("S20: what the sign-in did not adopt, a page adopts, and shows at once", async () => {
+  server().hasVisitors = true;
+  const client = page();
+  await client.data.change("count", () => 7);
+  const item = client.data.item("count");
+  item.subscribe(() => {});
+  server().signInAs("ada");
+  await client.refresh();
+  await vi.waitFor(() => expect(item.state).toMatchObject({ status: "loaded", value: 7 }));
+  expect([...server().data.keys()]).toEqual(["ada count"]);
+});
+
+test("S20: a visitor's value waits beside the person's own one until a page decides, and other pages are told", async () => {
+  server().hasVisitors = true;
+  const [one, other] = [page(), page()];
+  await one.data.change("count", () => 7);
+  server().data.set("ada count", { version: 4, value: 2 });
+  server().signInAs("ada");
+  await one.refresh();
+  const item = other.data.item("count");
+  item.subscribe(() => {});
+  await vi.waitFor(() => expect(item.state).toEqual({ status: "loaded", value: 2, conflicts: [7] }));
+  await other.data.change("count", plusOne);
+  expect(item.state).toEqual({ status: "loaded", value: 3, conflicts: [7] });
+  expect(await one.data.conflicts("count")).toEqual([7]);
+  const sum = (own = 0, others: readonly number[]) => others.reduce((total, each) => total + each, own);
+  expect(await one.data.resolve("count", sum)).toEqual({ status: "changed", value: 10 });
+  await vi.waitFor(() => expect(item.state).toEqual({ status: "loaded", value: 10, conflicts: [] }));
+  expect(await one.data.resolve("count", () => 50)).toEqual({ status: "changed", value: 10 });
 });

@@ -8,14 +8,16 @@ import {
 } from "@sessions/core/internal";
 import { isServerRender } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
-import type { SignInApi, VersionedValue } from "./sign-in-api.ts";
-import { personOf, type KnownSignIn } from "./sign-in-state.ts";
+import type { KeptValue, SignInApi } from "./sign-in-api.ts";
+import { dataHolderOf, type KnownSignIn } from "./sign-in-state.ts";
 
-/** A value as the page knows it. `unreachable`: the server did not answer; `value` is its last answer. */
+/** A value as the page knows it. `signed_out`: nobody is signed in, and the server keeps nothing for visitors. `unreachable`: the server did not answer; `value` is its last answer. */
 export interface DataState<Value> {
   readonly status: "loading" | "loaded" | "unreachable" | "signed_out";
   /** Undefined if there is none. */
   readonly value: Value | undefined;
+  /** The values that the person had as a visitor, and that wait beside this one until `resolve` decides. Nearly always empty. */
+  readonly conflicts: readonly Value[];
 }
 
 /**
@@ -31,12 +33,12 @@ export interface DataItem<Value> {
 /** A value with the last answer of the server about it. */
 export interface KnownItem extends DataItem<Json> {
   /** Undefined if the server has not answered. */
-  readonly stored: VersionedValue | undefined;
-  /** Asks the server. Null if nobody is signed in. Rejects if it does not answer. */
-  read(): Promise<VersionedValue | null>;
+  readonly stored: KeptValue | undefined;
+  /** Asks the server. Null if it keeps nothing for whom it is. Rejects if it does not answer. */
+  read(): Promise<KeptValue | null>;
   /** Answers to earlier questions say nothing any more. */
   outdate(): void;
-  keep(stored: VersionedValue): void;
+  keep(stored: KeptValue): void;
   /** Asks the server, if somebody sees the value. */
   follow(): void;
   /** The values are another person's. */
@@ -56,30 +58,38 @@ export interface DataItems {
   /** @throws {SessionsError} `configuration_invalid` for a key that was not defined. */
   of(key: string): KnownItem;
   definitionOf(key: string): DataDefinition;
-  /** The id of the sign-in; undefined if nobody is signed in. */
-  signInNow(): string | undefined;
+  /** Whose values they are now, as `dataHolderOf` says. */
+  holderNow(): string | undefined;
+  /** Asks the server for each value that somebody sees. */
+  followAll(): void;
   /** The other pages of this browser read the value again. */
   tellOtherPages(key: string): void;
   close(): void;
 }
 
+export const loadingState = { status: "loading", value: undefined, conflicts: [] } as const;
+
 export function createDataItems({ definitions, api, known, name }: DataItemsOptions): DataItems {
   const items = new Map<string, KnownItem>();
   const otherPages =
     isServerRender() || typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel(name);
-  const signInNow = () => personOf(known.state)?.signIn;
-  let shown = signInNow();
+  const holderNow = () => dataHolderOf(known.state);
+  let shown = holderNow();
 
   otherPages?.addEventListener("message", ({ data }) => items.get(String(data))?.follow());
   globalThis.document?.addEventListener("visibilitychange", onVisible);
   const stop = known.subscribe(() => {
-    if (shown === signInNow()) return;
-    shown = signInNow();
+    if (shown === holderNow()) return;
+    shown = holderNow();
     for (const item of items.values()) item.reset();
   });
 
+  function followAll(): void {
+    for (const item of items.values()) item.follow();
+  }
+
   function onVisible(): void {
-    if (document.visibilityState === "visible") for (const item of items.values()) item.follow();
+    if (document.visibilityState === "visible") followAll();
   }
 
   function definitionOf(key: string): DataDefinition {
@@ -94,7 +104,8 @@ export function createDataItems({ definitions, api, known, name }: DataItemsOpti
       return item;
     },
     definitionOf,
-    signInNow,
+    holderNow,
+    followAll,
     tellOtherPages: (key) => otherPages?.postMessage(key),
     close() {
       stop();
@@ -106,31 +117,33 @@ export function createDataItems({ definitions, api, known, name }: DataItemsOpti
 
 function createItem(key: string, definition: DataDefinition, api: SignInApi): KnownItem {
   const { subscribe, notify } = createListeners();
-  let state: DataState<Json> = { status: "loading", value: undefined };
-  let stored: VersionedValue | undefined;
+  let state: DataState<Json> = loadingState;
+  let stored: KeptValue | undefined;
   // The number of the newest question.
   let asked = 0;
   let subscribers = 0;
 
   function become(next: DataState<Json>): void {
-    if (next.status === state.status && sameJson(next.value, state.value)) return;
+    const isSame = sameJson([...next.conflicts], [...state.conflicts]) && sameJson(next.value, state.value);
+    if (isSame && next.status === state.status) return;
     state = next;
     notify();
   }
 
-  function keep(next: VersionedValue): void {
+  function keep(next: KeptValue): void {
     stored = next;
-    become({ status: "loaded", value: next.value });
+    const conflicts = (next.conflicts ?? []).map(({ value }) => value);
+    become({ status: "loaded", value: next.value, conflicts });
   }
 
-  async function read(): Promise<VersionedValue | null> {
+  async function read(): Promise<KeptValue | null> {
     const number = (asked += 1);
     try {
       const found = await api.data(key);
       if (found !== null) readable(key, definition, found);
       if (number === asked) {
         if (found !== null) keep(found);
-        else become({ status: "signed_out", value: undefined });
+        else become({ ...loadingState, status: "signed_out" });
       }
       return found;
     } catch (error) {
@@ -168,15 +181,16 @@ function createItem(key: string, definition: DataDefinition, api: SignInApi): Kn
       asked += 1;
       stored = undefined;
       // What another person had is not shown for a moment.
-      become({ status: "loading", value: undefined });
+      become(loadingState);
       follow();
     },
   };
 }
 
 /** @throws {SessionsError} `answer_unexpected` for a value that this version of the page cannot read. */
-export function readable(key: string, definition: DataDefinition, { value }: VersionedValue): void {
-  if (value === undefined || parseData(key, definition, value).ok) return;
+export function readable(key: string, definition: DataDefinition, { value, conflicts = [] }: KeptValue): void {
+  const values = [value, ...conflicts.map((waiting) => waiting.value)];
+  if (values.every((one) => one === undefined || parseData(key, definition, one).ok)) return;
   throw new SessionsError(
     "answer_unexpected",
     `The schema of \`data.${key}\` refuses the server's value. Reload the page.`,

@@ -1,8 +1,8 @@
 import { SessionsError } from "@sessions/core/internal";
 import type { Change, ChangeName, ChangeReplies, SignInApi } from "./sign-in-api.ts";
-import { personOf, type KnownSignIn } from "./sign-in-state.ts";
+import { dataHolderOf, personOf, type KnownSignIn } from "./sign-in-state.ts";
 
-/** Sends a change of the person whom this page shows, and of nobody else who has signed in meanwhile. */
+/** Sends a change of the person whom this page shows, or of the visitor, and of nobody else who has signed in meanwhile. */
 export type SendOwnChange = <Name extends ChangeName>(
   name: Name,
   change?: Omit<Change, "csrf">,
@@ -14,7 +14,7 @@ export function createOwnChanges(api: SignInApi, known: KnownSignIn, mount: stri
     const personNow = () => {
       // Leaving is the only change of a guest.
       if (name === "signOut" && known.state.status === "guest") return known.state.owner;
-      return personOf(known.state)?.[name === "data.set" ? "signIn" : "owner"];
+      return name === "data.set" ? dataHolderOf(known.state) : personOf(known.state)?.owner;
     };
     if (known.state.status === "loading" || known.state.status === "unreachable") await known.read();
     const person = personNow();

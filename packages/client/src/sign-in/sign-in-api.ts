@@ -47,6 +47,8 @@ export interface CurrentSignIn {
   readonly guest: { readonly owner: string; readonly session: string; readonly endsAt: string } | null;
   readonly csrf: string | null;
   readonly ended: EndedSignIn | null;
+  /** Whether the browser shows the cookie of a visitor. */
+  readonly visitor?: boolean;
 }
 
 /** The procedures of `signIns.router`. A call rejects with a {@link SessionsError} if the router does not answer it. */
@@ -57,7 +59,7 @@ export interface SignInApi {
     after: string | undefined,
   ): Promise<{ readonly signIns: readonly SignIn[]; readonly next: string | null } | null>;
   /** Null if nobody is signed in. */
-  data(key: string): Promise<VersionedValue | null>;
+  data(key: string): Promise<KeptValue | null>;
   /** Opens a stream that ends with the sign-in. Returns a function that closes it: then it calls nothing any more. */
   watch(observer: EndObserver): () => void;
   /** `mismatch`: the value `csrf` is not of the browser's sign-in. */
@@ -75,6 +77,11 @@ export interface EndObserver {
 export interface VersionedValue {
   readonly version: number;
   readonly value?: Json;
+}
+
+/** A value with those that a visitor brought, and that wait beside it. */
+export interface KeptValue extends VersionedValue {
+  readonly conflicts?: readonly { readonly id: string; readonly value: Json }[];
 }
 
 /** `refused`: nothing has ended, because the server asks for a newer proof of who the person is. */
@@ -229,7 +236,7 @@ export function createSignInApi({ url, mount, credentials, headers, environment 
       const { answer, data } = await call("data.get", {}, `?input=${encodeURIComponent(JSON.stringify({ key }))}`);
       if (answer.status === 401) return null;
       if (!isObject(data) || !("version" in data)) throw unexpected("data.get", answer);
-      return data as VersionedValue;
+      return data as KeptValue;
     },
     watch({ onEvent, onEnd }) {
       const stream = new EventStream(`${url}/${mount}.watch`, {

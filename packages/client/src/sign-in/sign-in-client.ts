@@ -69,7 +69,7 @@ export interface SignInClient<Data extends DataDefinitions = DataDefinitions> {
    * no stream but that of its sessions. The returned function ends this.
    */
   follow(list: SignedOutList): () => void;
-  /** The values that are kept for the person who is signed in. */
+  /** The values that are kept for the person who is signed in, else for the visitor. */
   readonly data: DataClient<Data>;
   /** Hands sessions over to other devices, and takes them over here. */
   readonly handOff: HandOffClient;
@@ -116,13 +116,19 @@ export function assembleSignInClient(
   const getHeaders = typeof headers === "function" ? headers : () => headers;
   const api = createSignInApi({ url, mount, credentials, headers: getHeaders, environment });
   const name = `sessions sign-in ${url} ${mount}`;
-  const known = createKnownSignIn({ api, environment, name });
+  const known = createKnownSignIn({ api, environment, name, onVisitor });
 
   const change = createOwnChanges(api, known, mount);
   const values = createDataClient({ definitions, api, known, change, environment, name: `${name} data` });
 
   const endStream = createEndStream({ api, known, environment });
   const handOff = createHandOffClient({ api, known, change, environment, name: `${name} hand-off` });
+
+  /** The transaction that signed the person in did not see the visitor's cookie, or it was made meanwhile. */
+  function onVisitor(): void {
+    // The next answer of the server asks for it again.
+    void change("adopt").then(values.followAll, () => {});
+  }
 
   return {
     get state() {

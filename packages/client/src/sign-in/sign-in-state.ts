@@ -32,6 +32,14 @@ export function personOf(state: SignInState): { readonly owner: string; readonly
   return state.status === "signed_in" ? { owner: state.owner, signIn: state.signIn.id } : undefined;
 }
 
+/** Whose values `data` has, while nobody is signed in: those of the visitor of this browser's cookie. */
+export const VISITOR = "visitor";
+
+/** Whose values `data` has: the id of the sign-in, or {@link VISITOR}. Undefined if that is not known, and for a guest. */
+export function dataHolderOf(state: SignInState): string | undefined {
+  return state.status === "signed_out" ? VISITOR : personOf(state)?.signIn;
+}
+
 /** What the server said last about this browser's sign-in. All pages of the browser ask again when one of them changes it. */
 export interface KnownSignIn {
   readonly state: SignInState;
@@ -54,9 +62,11 @@ export interface KnownSignInOptions {
   readonly environment: Environment;
   /** Unique to the server. */
   readonly name: string;
+  /** Called when the browser shows a visitor's cookie and a sign-in: their owner has not adopted the visitor. */
+  readonly onVisitor: () => void;
 }
 
-export function createKnownSignIn({ api, environment, name }: KnownSignInOptions): KnownSignIn {
+export function createKnownSignIn({ api, environment, name, onVisitor }: KnownSignInOptions): KnownSignIn {
   const { subscribe, notify } = createListeners();
   let state = initialState;
   let csrf: string | null = null;
@@ -93,6 +103,7 @@ export function createKnownSignIn({ api, environment, name }: KnownSignInOptions
       if (number !== asked) return await newest;
       ({ csrf } = current);
       become(stateOf(current));
+      if (current.visitor === true && state.status === "signed_in") onVisitor();
       return undefined;
     } catch (error) {
       if (number !== asked && !closed) return newest;

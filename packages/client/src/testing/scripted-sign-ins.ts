@@ -13,6 +13,7 @@ interface Sent {
   readonly base?: number;
   readonly change?: string;
   readonly value?: unknown;
+  readonly resolves?: readonly string[];
 }
 
 /** The faults of the server and of the network. */
@@ -41,8 +42,14 @@ export class ScriptedSignIns {
   readonly faults: Faults = { away: false, superseded: 0, asksForProof: false, hasNoStreams: false, lostReplies: 0 };
   readonly url = `/trpc/${crypto.randomUUID()}`;
   live: Live[] = [];
-  /** The values of all owners. */
+  /** The values of all owners, and of visitors. */
   readonly data = new Map<string, { version: number; value?: unknown; change?: string | undefined }>();
+  /** The values that wait beside those of an owner. */
+  readonly waiting = new Map<string, { readonly id: string; readonly value: unknown }[]>();
+  /** Whether the server keeps values for visitors. */
+  hasVisitors = false;
+  /** The visitor of the browser's cookie. A stranger's first value makes it. */
+  visitor: string | null = null;
   browser: string | null = null;
   /** The owners of the visitors, by the visitors' secrets. */
   readonly adopters = new Map<string, string>();
@@ -79,6 +86,8 @@ export class ScriptedSignIns {
 
   async answer(request: Request): Promise<Response> {
     if (this.faults.away) throw new TypeError("Failed to fetch");
+    // The cookie leaves with the request. What another one sets meanwhile is not in it.
+    const { visitor: shown } = this;
     const name = new URL(request.url).pathname.split(".").at(-1)!;
     const unsent = request.headers.get("sign-in-unsent");
     this.requests.push(unsent === null ? name : `${name} ${unsent}`);
@@ -91,9 +100,16 @@ export class ScriptedSignIns {
     const found = this.#mine();
     if (name === "current") return ok(this.#current(found));
     if (name === "watch" && this.faults.hasNoStreams) return failed("NOT_FOUND", 404);
+    const isData = name === "get" || name === "set";
+    if (found === undefined && isData && this.hasVisitors) {
+      const visitor = shown ?? (name === "set" ? `visitor ${crypto.randomUUID()}` : "nobody");
+      const answered = this.#data(name, visitor, JSON.parse(text!) as Sent);
+      if (name === "set") this.visitor = visitor;
+      return answered;
+    }
     if (found === undefined) return failed("UNAUTHORIZED", 401);
     if (isPost && request.headers.get("sign-in-csrf") !== found.csrf) return failed("FORBIDDEN", 403);
-    if (name === "get" || name === "set") return this.#data(name, found, JSON.parse(text!) as Sent);
+    if (isData) return this.#data(name, found.owner, JSON.parse(text!) as Sent);
     const { id = "", after } = JSON.parse(text ?? "{}") as { readonly id?: string; readonly after?: string };
     if (this.faults.asksForProof && name.startsWith("revoke")) return ok({ ended: false, refused: "sign_in_again" });
     const own = this.live.filter(({ owner }) => owner === found.owner);
@@ -107,7 +123,9 @@ export class ScriptedSignIns {
       case "revokeOthers":
         return ok({ ended: this.#endAll(own.filter((one) => one !== found)) });
       case "adopt": {
-        const secret = request.headers.get("sign-in-visitor")!;
+        this.#adoptValues(found.owner);
+        const secret = request.headers.get("sign-in-visitor");
+        if (secret === null) return ok({ adopted: true });
         const adopter = this.adopters.get(secret) ?? found.owner;
         this.adopters.set(secret, adopter);
         return ok({ adopted: adopter === found.owner });
@@ -122,12 +140,17 @@ export class ScriptedSignIns {
   }
 
   /** `data.get` and `data.set` for values of the owner, without their schemas. */
-  #data(name: "get" | "set", { owner }: Live, { key, base, change, ...made }: Sent): Response {
+  #data(name: "get" | "set", owner: string, { key, base, change, resolves, ...made }: Sent): Response {
     const place = `${owner} ${key}`;
     const { change: last, ...stored } = this.data.get(place) ?? { version: 0 };
-    if (name === "get") return ok(stored);
+    const conflicts = this.waiting.get(place) ?? [];
+    if (name === "get") return ok({ ...stored, ...(conflicts.length > 0 && { conflicts }) });
     if (base !== stored.version && change !== last) return ok({ status: "conflict", ...stored });
     this.data.set(place, { ...made, version: base! + 1, change });
+    this.waiting.set(
+      place,
+      conflicts.filter(({ id }) => !resolves?.includes(id)),
+    );
     if (this.faults.lostReplies > 0) {
       this.faults.lostReplies -= 1;
       throw new TypeError("Failed to fetch");
@@ -149,6 +172,19 @@ export class ScriptedSignIns {
     return new Response(readable, { headers: { "content-type": "text/event-stream" } });
   }
 
+  /** Gives the values of the cookie's visitor to an owner. Where the owner has one, the visitor's waits. */
+  #adoptValues(owner: string): void {
+    const { visitor } = this;
+    this.visitor = null;
+    for (const [place, { value }] of [...this.data]) {
+      if (visitor === null || !place.startsWith(visitor)) continue;
+      const own = `${owner}${place.slice(visitor.length)}`;
+      if (this.data.has(own)) this.waiting.set(own, [...(this.waiting.get(own) ?? []), { id: visitor, value }]);
+      else this.data.set(own, { version: 1, value });
+      this.data.delete(place);
+    }
+  }
+
   #endAll(ended: readonly Live[]): number {
     for (const { id } of ended) this.end(id);
     return ended.length;
@@ -160,7 +196,13 @@ export class ScriptedSignIns {
 
   #current(found: Live | undefined) {
     if (found === undefined) return { owner: null, signIn: null, csrf: null, ended: this.ended };
-    return { owner: found.owner, signIn: this.#told(found), csrf: found.csrf, ended: null };
+    return {
+      owner: found.owner,
+      signIn: this.#told(found),
+      csrf: found.csrf,
+      ended: null,
+      visitor: this.visitor !== null,
+    };
   }
 
   #page(own: readonly Live[], after: string | undefined) {

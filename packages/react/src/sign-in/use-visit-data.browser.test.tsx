@@ -62,3 +62,19 @@ test("what the page on values shows changes the theme by a press", async () => {
   await vi.waitFor(() => expect(element.textContent).toBe("Use the light theme"));
   signIn.close();
 });
+
+test("S20: what the page on values shows asks the person about a visitor's cart, and adds it by a press", async () => {
+  server().hasVisitors = true;
+  const { signIn, Cart } = await import("../testing/documented/cart.tsx");
+  const element = container();
+  unmountAfterTest(createRoot(element)).render(<Cart />);
+  await signIn.data.change("cart", () => ({ items: ["tea"] }));
+  await vi.waitFor(() => expect(element.textContent).toBe("tea"));
+  server().data.set("ada cart", { version: 1, value: { items: ["bread"] } });
+  server().signInAs("ada");
+  await signIn.refresh();
+  await vi.waitFor(() => expect(element.textContent).toMatch(/^Before you signed in, you chose tea/));
+  element.querySelector("button")!.click();
+  await vi.waitFor(() => expect(element.textContent).toBe("bread, tea"));
+  signIn.close();
+});

@@ -10,12 +10,19 @@ export type UseVisitDataResult<Value, Input> = DataState<Value> & {
    * @throws {SessionsError} `server_unreachable`
    */
   change(next: (before: Value | undefined) => Input | undefined): Promise<ChangedData<Value>>;
+  /**
+   * Decides about `conflicts`, as `signIn.data.resolve` does.
+   *
+   * @throws {SessionsError} `server_unreachable`
+   */
+  resolve(next: (own: Value | undefined, others: readonly Value[]) => Input | undefined): Promise<ChangedData<Value>>;
 };
 
-const loading = { status: "loading", value: undefined } as const;
+const loading = { status: "loading", value: undefined, conflicts: [] } as const;
 
 /**
- * A value that is kept for the person who is signed in, and follows them. `change` stays the same from render to render.
+ * A value that is kept for the person who is signed in, else for the visitor, and follows them. `change` and `resolve` stay
+ * the same from render to render.
  *
  * @example
  * const { value: theme = "light", change } = useVisitData(signIn, "theme");
@@ -33,7 +40,11 @@ export function useVisitData<Data extends DataDefinitions, Key extends DataKey<D
     () => loading,
   );
   const change = useCallback((next: Parameters<DataClient<Data>["change"]>[1]) => data.change(key, next), [data, key]);
-  return useMemo(() => ({ ...state, change }), [state, change]) as UseVisitDataResult<
+  const resolve = useCallback(
+    (next: Parameters<DataClient<Data>["resolve"]>[1]) => data.resolve(key, next),
+    [data, key],
+  );
+  return useMemo(() => ({ ...state, change, resolve }), [state, change, resolve]) as UseVisitDataResult<
     DataValue<Data, Key>,
     DataInput<Data, Key>
   >;

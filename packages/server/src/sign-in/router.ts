@@ -41,6 +41,8 @@ export interface CurrentReply {
   readonly csrf: string | null;
   /** Why this browser's sign-in ended, if it has and the browser shows its token. */
   readonly ended: { readonly reason: EndReason; readonly at: string } | null;
+  /** Whether the request shows a visitor beside the sign-in. The page calls `adopt` then. */
+  readonly visitor: boolean;
   /** The server's clock. */
   readonly now: string;
 }
@@ -116,6 +118,7 @@ export function createSignInRouter(
           },
           csrf,
           ended: ended && { reason: ended.reason, at: ended.at.toISOString() },
+          visitor: visit.hasUnadopted,
           now: new Date(now()).toISOString(),
         };
       }),

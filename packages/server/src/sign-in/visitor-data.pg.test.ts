@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -103,6 +103,10 @@ class Client {
       return result;
     });
     return signedIn;
+  }
+
+  page<T>(ask: (router: ReturnType<SignIns["router"]["createCaller"]>) => Promise<T>): Promise<T> {
+    return this.visit((visit) => ask(this.#node.router.createCaller({ visit })));
   }
 
   adopt(meanwhile = () => Promise.resolve(0)) {
@@ -285,6 +289,36 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
     device.secret = later;
     await expect(device.adopt(() => node.endAll(named("eve")))).rejects.toMatchObject({ reason: "signed_out" });
     expect(await browser(later).cart()).toEqual(["tea"]);
+  });
+
+  test("S20: a page of a stranger keeps values by the router, and decides about them after the sign-in", async () => {
+    const [home, device] = [browser(), browser()];
+    await home.signIn(named("judy"));
+    await home.add("bread");
+    const cart = (each: Client) => each.page(({ data: values }) => values.get({ key: "cart" }));
+    const set = (each: Client, input: { base: number; value?: string[]; resolves?: string[] }) =>
+      each.page(({ data: values }) => values.set({ key: "cart", change: randomUUID(), ...input }));
+    expect([await cart(device), device.setCookies]).toEqual([{ version: 0 }, []]);
+    expect(await set(device, { base: 0, value: ["tea"] })).toEqual({ status: "changed", version: 1 });
+    expect(await cart(device)).toEqual({ version: 1, value: ["tea"] });
+    await expect(device.page(({ data: values }) => values.get({ key: "risk" }))).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+    expect(await device.page(({ current }) => current())).toMatchObject({ owner: null, visitor: false });
+
+    // The answer to the request that signs in may not have had the cookie.
+    for (const [name, value] of home.jar) device.jar.set(name, value);
+    device.csrf = home.csrf;
+    expect(await device.page(({ current }) => current())).toMatchObject({ owner: named("judy"), visitor: true });
+    expect(await device.adopt()).toEqual({ adopted: true });
+    expect(await device.page(({ current }) => current())).toMatchObject({ visitor: false });
+    const { conflicts } = await cart(home);
+    expect(conflicts).toEqual([{ id: expect.stringMatching(/^visitor-/), value: ["tea"] }]);
+    const resolves = [conflicts![0]!.id];
+    expect(await set(home, { base: 0, value: ["tea"], resolves })).toMatchObject({ status: "conflict", version: 1 });
+    expect(await cart(home)).toMatchObject({ conflicts: [{ value: ["tea"] }] });
+    expect(await set(home, { base: 1, value: ["bread"], resolves })).toEqual({ status: "changed", version: 2 });
+    expect(await cart(device)).toEqual({ version: 2, value: ["bread"] });
   });
 
   test("S20: a value that the schema of a later deploy refuses moves as it is, and is told", async () => {

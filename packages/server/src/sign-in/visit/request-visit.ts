@@ -57,6 +57,11 @@ export class RequestVisit implements Visit<DataDefinitions> {
     return this.#read().any ? null : (this.#visitors?.current ?? null);
   }
 
+  /** Whether somebody is signed in, and the request shows a visitor too. */
+  get hasUnadopted(): boolean {
+    return this.#read().own !== null && (this.#visitors?.current ?? null) !== null;
+  }
+
   keepVisitor(): string {
     const visitors = this.#visitors;
     if (!visitors) throw new SessionsError("configuration_invalid", "`visitors` is not true.");
