@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
 import { freshDatabase } from "../../../packages/server/src/testing/postgres.ts";
 import { createApp, type App } from "../src/server/app.ts";
@@ -15,15 +18,17 @@ export interface BankInProcess {
 }
 
 /** Runs a bank for all tests of a file. Call it at the file's top level. */
-export async function runBankInProcess(): Promise<BankInProcess> {
-  const fresh = await freshDatabase();
+export async function runBankInProcess(on: "PostgreSQL" | "PGlite" = "PostgreSQL"): Promise<BankInProcess> {
+  const url = on === "PostgreSQL" ? (await freshDatabase()).url : undefined;
+  let files: string;
   let aheadMs = 0;
   let database: Database;
   let app: App;
   const server = createServer((req, res) => app.handle(req, res));
 
   beforeAll(async () => {
-    database = await openDatabase(fresh.url, "");
+    files = await mkdtemp(join(tmpdir(), "bank-in-process-"));
+    database = await openDatabase(url, files);
     app = createApp({
       database,
       pages: inject("pagesDirectory"),
@@ -38,6 +43,7 @@ export async function runBankInProcess(): Promise<BankInProcess> {
     server.closeAllConnections();
     await app.close();
     await database.close();
+    await rm(files, { recursive: true, force: true });
   });
 
   return {
@@ -48,8 +54,10 @@ export async function runBankInProcess(): Promise<BankInProcess> {
       aheadMs += ms;
     },
     async payments() {
-      const { rows } = await fresh.pool.query<{ count: number }>("SELECT count(*)::int AS count FROM bank.ledger");
-      return rows[0]!.count;
+      // A pool and a PGlite answer alike.
+      const { query } = database.source as { query(text: string): Promise<{ readonly rows: readonly unknown[] }> };
+      const { rows } = await query.call(database.source, "SELECT count(*)::int AS count FROM bank.ledger");
+      return (rows[0] as { readonly count: number }).count;
     },
   };
 }

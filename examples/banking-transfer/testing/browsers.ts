@@ -11,7 +11,7 @@ const PATIENCE_MS = 15_000;
 
 export type BrowserName = "chromium" | "firefox";
 
-/** One page of the bank in a browser of its own, signed in, as a person uses it. */
+/** One page of the bank in a browser of its own, as a person uses it. */
 export interface Screen {
   /** Replaces the text of a field by typing. */
   fill(label: string, text: string): Promise<void>;
@@ -23,6 +23,8 @@ export interface Screen {
   /** The path that the page is at. */
   path(): Promise<string>;
   open(path: string): Promise<void>;
+  /** What a function finds in the page. */
+  find<T>(look: () => Promise<T>): Promise<T>;
 }
 
 /** The path of an installed browser; undefined if it is missing. */
@@ -41,11 +43,11 @@ export async function installed(browser: BrowserName): Promise<string | undefine
   return undefined;
 }
 
-/** Starts a browser on an empty profile for the running test, and signs a person in. */
+/** Starts a browser on an empty profile for the running test, and signs a person in, or nobody. */
 export async function openScreen(
   bank: string,
   browser: BrowserName,
-  { person = "ada", width = 1280 } = {},
+  { person = "ada", width = 1280 }: { readonly person?: string | null; readonly width?: number } = {},
 ): Promise<Screen> {
   const executablePath = await installed(browser);
   if (executablePath === undefined) throw new Error(`There is no ${browser} here.`);
@@ -64,6 +66,7 @@ export async function openScreen(
   const [page = await started.newPage()] = await started.pages();
   const screen = screenOf(page, bank);
   await screen.open("/");
+  if (person === null) return screen;
   await screen.fill("Customer", person);
   await screen.fill("Password", DEMO_PASSWORD);
   await screen.press("Sign in");
@@ -107,5 +110,6 @@ function screenOf(page: Page, bank: string): Screen {
     async open(path) {
       await page.goto(bank + path);
     },
+    find: (look) => page.evaluate(look),
   };
 }

@@ -9,7 +9,7 @@ import { signInClient } from "../person/sign-in-client.ts";
 /** The only page of a guest: the transfer that somebody handed over to this computer. */
 export function GuestPage(props: { readonly owner: string; readonly session: string; readonly path: string }) {
   const { owner, session, path } = props;
-  const sessions = useSessionsOf(owner, "A computer", true);
+  const sessions = useSessionsOf(owner, "a guest’s computer", true);
   const [unanswered, setUnanswered] = useState(false);
   if (!sessions) return null;
 
