@@ -175,6 +175,14 @@ test("a copy that was stopped goes on, and leaves what nodes have changed", asyn
   expect(await calls.get("sid2500")).toMatchObject({ last: true });
 });
 
+test("an id that the old table cannot hold is nobody's, and disturbs no other read", async () => {
+  const { old, newNode } = await oldTable();
+  const node = promised(newNode());
+  await old.set("sid", sessionUntil(laterMs(), { user: "ada" }));
+  const [nul, half, session] = await Promise.all([node.get("\0"), node.get("\ud800"), node.get("sid")]);
+  expect([nul, half, session?.["user"]]).toEqual([undefined, undefined, "ada"]);
+});
+
 test("a table that is none of connect-pg-simple's is refused", async () => {
   await pool.query("create table users (sid text, name text)");
   const store = new SessionsStore({ database: pool, adopt: { table: "users" }, sweeps: false });

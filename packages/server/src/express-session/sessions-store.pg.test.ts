@@ -1,9 +1,12 @@
 import { PGlite } from "@electric-sql/pglite";
 import type { Pool } from "pg";
 import { afterAll, describe, expect, test } from "vitest";
+import { createKysely } from "../postgres/database.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { promised, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
 import type { SessionsStoreOptions } from "./options.ts";
+import { listWebSessions } from "./rows/lists.ts";
+import type { WebSessionTables } from "./rows/tables.ts";
 import { SessionsStore } from "./sessions-store.ts";
 
 const { pool } = await freshDatabase();
@@ -55,13 +58,20 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
     const [node] = nodes(1, { ttlMs: 10_000 });
     await node.set("a", sessionUntil(nowMs + 5_000));
     await node.set("b", { cookie: { expires: null, originalMaxAge: null }, name: "b" });
-    const seen = async () => [await node.get("a"), await node.get("b")].map((session) => session !== undefined);
+    await node.set("c", { cookie: { expires: false }, name: "c" });
+    await node.set("d", { name: "without a cookie" });
+    const seen = async () => {
+      const sessions = [await node.get("a"), await node.get("b"), await node.get("c"), await node.get("d")];
+      return sessions.map((session) => session !== undefined);
+    };
     nowMs += 4_999;
-    expect(await seen()).toEqual([true, true]);
+    expect(await seen()).toEqual([true, true, true, true]);
     nowMs += 1;
-    expect(await seen()).toEqual([false, true]);
-    nowMs += 5_000;
-    expect(await seen()).toEqual([false, false]);
+    expect(await seen()).toEqual([false, true, true, true]);
+    nowMs += 4_999;
+    expect(await seen()).toEqual([false, true, true, true]);
+    nowMs += 1;
+    expect(await seen()).toEqual([false, false, false, false]);
     expect(await node.length()).toBe(0);
   });
 
@@ -156,6 +166,38 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
     expect(await two.get("sid")).toMatchObject({ user: "ada" });
     nowMs += 1;
     expect(await two.get("sid")).toBeUndefined();
+  });
+
+  test("a touch that waits does not move back a deadline that another node has moved to an earlier time", async () => {
+    const [one, two] = nodes(2);
+    await one.set("sid", sessionUntil(nowMs + 20 * MINUTE_MS));
+    const [early, late] = [(await one.get("sid"))!, (await two.get("sid"))!];
+    const touch = () =>
+      one.touch(
+        "sid",
+        Object.assign(early, { cookie: { ...early.cookie!, expires: new Date(nowMs + 20.1 * MINUTE_MS) } }),
+      );
+    await touch();
+    const expires = new Date(nowMs + 5_000).toISOString();
+    await two.set("sid", Object.assign(late, { cookie: { ...late.cookie!, originalMaxAge: 5_000, expires } }));
+    await touch();
+    expect((await one.get("sid"))!.cookie).toMatchObject({ expires });
+    await one.close();
+    nowMs += 4_999;
+    expect(await two.get("sid")).toBeDefined();
+    nowMs += 1;
+    expect(await two.get("sid")).toBeUndefined();
+  });
+
+  test("an id may be any text, and a session may be large", async () => {
+    const [node] = nodes(1);
+    const ids = ["", "\0", "\ud800", "é🙂", "id ".repeat(4_000), `sha256:${"0".repeat(63)}`];
+    const dataOf = (id: string) => ({ id, ...(id.length < 2 && { large: "x\n".repeat(500_000) }) });
+    await Promise.all(ids.map((id) => node.set(id, sessionUntil(nowMs + MINUTE_MS, dataOf(id)))));
+    const sessions = await Promise.all(ids.map((id) => node.get(id)));
+    expect(sessions.map((session) => ({ ...session, cookie: undefined }))).toEqual(ids.map(dataOf));
+    await Promise.all(ids.map((id) => node.destroy(id)));
+    expect(await node.length()).toBe(0);
   });
 
   test("a session that is set without a change is a touch", async () => {
@@ -261,6 +303,17 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
     session["self"] = session;
     await expect(node.set("sid", session)).rejects.toMatchObject({ code: "internal" });
   });
+});
+
+test("a page of sessions ends after the one that exceeds its bytes", async () => {
+  const store = new SessionsStore({ database: pool, namespace: "bytes", sweeps: false });
+  const until = sessionUntil(Date.now() + MINUTE_MS, { text: "é".repeat(500) });
+  await Promise.all(["a", "b", "c", "d"].map((sid) => promised(store).set(sid, until)));
+  const db = createKysely<WebSessionTables>(pool);
+  const place = { schema: "sessions", namespace: "bytes" };
+  const listed = (bytes: number) => listWebSessions(db, place, { after: "", limit: 3, bytes, nowMs: Date.now() });
+  expect((await Promise.all([0, 1_000, 1_200, 100_000].map(listed))).map(({ length }) => length)).toEqual([1, 1, 2, 3]);
+  await store.close();
 });
 
 test("stores without a database share a PGlite, and no session", async () => {

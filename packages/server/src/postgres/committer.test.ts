@@ -43,6 +43,13 @@ test("a batch holds one write of a key; the others follow in their order", async
   expect(batches.map((batch) => batch.map(({ value }) => value))).toEqual([[1, 3], [2], [4]]);
 });
 
+test("a batch is full when its writes are large, and holds at least one", async () => {
+  const { made, batches } = committer({ bytesOf: ({ value }) => value, batchBytes: 10 });
+  const values = [4, 4, 4, 50, 1, 1];
+  await Promise.all(values.map((value, index) => made.commit(write(`key ${index}`, value))));
+  expect(batches.map((batch) => batch.map(({ value }) => value))).toEqual([[4, 4, 4], [50], [1, 1]]);
+});
+
 test("a second batch goes beside the first once it is large, without what is under way", async () => {
   const gates: PromiseWithResolvers<void>[] = [];
   const { made, batches } = committer({

@@ -12,6 +12,9 @@ export interface CommitterOptions<W extends Write> {
   readonly isFaultOfOneWrite: (error: unknown) => boolean;
   /** The most writes in one batch. */
   readonly batchSize: number;
+  /** The size of a write, and the size at which a batch is full. Default: only their number counts. */
+  readonly bytesOf?: (write: W) => number;
+  readonly batchBytes?: number;
   /** The most writes that wait. One more is refused with {@link QueueFullError}. */
   readonly queueSize: number;
 }
@@ -89,13 +92,18 @@ export class Committer<W extends Write> {
   #nextBatch(): readonly Waiting<W>[] {
     const batch: Waiting<W>[] = [];
     const later: Waiting<W>[] = [];
+    const { batchSize, bytesOf = () => 0, batchBytes = Infinity } = this.#options;
     let looked = 0;
+    let bytes = 0;
     for (const waiting of this.#queue) {
-      if (batch.length === this.#options.batchSize) break;
+      if (batch.length === batchSize || bytes >= batchBytes) break;
       looked += 1;
       const { key } = waiting.write;
       if (this.#inFlight.has(key)) later.push(waiting);
-      else batch.push(waiting);
+      else {
+        batch.push(waiting);
+        bytes += bytesOf(waiting.write);
+      }
       this.#inFlight.add(key);
     }
     this.#queue = [...later, ...this.#queue.slice(looked)];

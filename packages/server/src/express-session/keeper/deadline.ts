@@ -6,7 +6,8 @@ interface JsonCookie {
 /** When a session ends, from its JSON: when its cookie ends. A cookie without an end gets `ttlMs` from now. */
 export function deadlineOf(session: unknown, ttlMs: number, nowMs: number): number {
   const expires = cookieOf(session)?.expires;
-  if (expires === null || expires === undefined) return nowMs + ttlMs;
+  // express-session also writes `false`.
+  if (!expires || expires === true) return nowMs + ttlMs;
   const atMs = new Date(expires as string).getTime();
   return Number.isNaN(atMs) ? nowMs + ttlMs : atMs;
 }

@@ -3,6 +3,8 @@ export interface PendingTouch {
   readonly key: string;
   readonly sid: string;
   readonly expiresMs: number;
+  /** The deadline that was read. If another request has moved it to an earlier time since, this touch is the older one. */
+  readonly sinceMs: number;
 }
 
 /** The most touches that wait. Above it, a touch is written at once. */
@@ -47,9 +49,10 @@ export class PendingTouches {
     return true;
   }
 
-  /** The deadline of a session that waits. */
-  get(key: string): number | undefined {
-    return this.#waiting.get(key)?.expiresMs;
+  /** The deadline of a session whose row ends at `expiresMs`. */
+  deadlineOf({ key, expiresMs }: { readonly key: string; readonly expiresMs: number }): number {
+    const touch = this.#waiting.get(key);
+    return touch && expiresMs >= touch.sinceMs ? Math.max(expiresMs, touch.expiresMs) : expiresMs;
   }
 
   /** Forgets a deadline: a newer one was written, or the session has ended. */

@@ -55,8 +55,8 @@ export class SessionKeeper {
   }
 
   /** The deadline of a session, which a touch that waits may have moved. */
-  deadlineOf({ key, expiresMs }: { readonly key: string; readonly expiresMs: number }): number {
-    return Math.max(expiresMs, this.#touches.get(key) ?? 0);
+  deadlineOf(stored: { readonly key: string; readonly expiresMs: number }): number {
+    return this.#touches.deadlineOf(stored);
   }
 
   /** Does the work after the work before it on the same session. */
@@ -87,9 +87,12 @@ export class SessionKeeper {
   /** Moves the deadline of a live session. It writes no data. */
   *touch(key: WebSessionKey, base: Base | undefined, expiresMs: number): Steps<void> {
     const { now, touchEveryMs } = this.#options;
-    const laterMs = base === undefined ? -1 : expiresMs - base.expiresMs;
     const windowMs = touchWindow(touchEveryMs, expiresMs - now());
-    if (laterMs >= 0 && laterMs < windowMs && this.#touches.add({ ...key, expiresMs }, windowMs)) return;
+    if (base !== undefined) {
+      const laterMs = expiresMs - base.expiresMs;
+      const touch = { ...key, expiresMs, sinceMs: base.expiresMs };
+      if (laterMs >= 0 && laterMs < windowMs && this.#touches.add(touch, windowMs)) return;
+    }
     yield* settled(this.#rows.write({ kind: "touch", ...key, expiresMs }));
     this.#touches.delete(key.key);
   }

@@ -30,9 +30,9 @@ export class SessionLists {
     const found: StoredWebSession[] = [];
     let bytes = 0;
     for (let after = ""; ;) {
-      const request = { after, limit: PAGE_SIZE, nowMs: now() };
+      const request = { after, limit: PAGE_SIZE, bytes: allAtMost.bytes - bytes, nowMs: now() };
       const page = await database.run((db) => listWebSessions(db, place, request));
-      for (const session of page) bytes += session.data.length;
+      for (const session of page) bytes += Buffer.byteLength(session.data);
       found.push(...page);
       if (found.length > allAtMost.sessions || bytes > allAtMost.bytes) {
         throw new SessionsError(

@@ -17,8 +17,9 @@ import type { Adoption } from "./adoption.ts";
 import { BatchedReads } from "./batched-reads.ts";
 import type { StoreDatabase } from "./store-database.ts";
 
-/** The most writes in one statement, and the most that wait. */
+/** The most writes and characters in one statement, and the most writes that wait. */
 const BATCH_SIZE = 200;
+const BATCH_CHARACTERS = 8 * 1024 * 1024;
 const QUEUE_SIZE = 100_000;
 
 export interface Place {
@@ -57,6 +58,8 @@ export class SessionRows {
       isTransient,
       isFaultOfOneWrite: isDataError,
       batchSize: BATCH_SIZE,
+      bytesOf: ({ data = "" }) => data.length,
+      batchBytes: BATCH_CHARACTERS,
       queueSize: QUEUE_SIZE,
     });
   }

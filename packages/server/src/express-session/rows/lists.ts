@@ -8,18 +8,21 @@ interface Place {
   readonly namespace: string;
 }
 
-/** A page of live sessions after a key, in the order of their keys. */
+/** A page of live sessions after a key, in the order of their keys. It ends after the session that exceeds `bytes`. */
 export async function listWebSessions(
   db: Kysely<WebSessionTables>,
   { schema, namespace }: Place,
-  { after, limit, nowMs }: { readonly after: string; readonly limit: number; readonly nowMs: number },
+  { after, limit, bytes, nowMs }: { after: string; limit: number; bytes: number; nowMs: number },
 ): Promise<readonly StoredWebSession[]> {
   const { rows } = await sql<{ key: string; data: string; version: string; expires: string }>`
     select encode(id, 'hex') as key, data, version::text as version,
       round(extract(epoch from expires_at) * 1000)::text as expires
-    from ${sql.table(`${schema}.web_session`)}
-    where namespace = ${namespace} and id > decode(${after}::text, 'hex') and expires_at > ${time(isoOf(nowMs))}
-    order by id limit ${limit}`.execute(db);
+    from (
+      select *, sum(octet_length(data)) over (order by id) - octet_length(data) as before
+      from ${sql.table(`${schema}.web_session`)}
+      where namespace = ${namespace} and id > decode(${after}::text, 'hex') and expires_at > ${time(isoOf(nowMs))}
+      order by id limit ${limit}
+    ) as page where before <= ${bytes} order by id`.execute(db);
   return rows.map((row) => ({ ...row, version: Number(row.version), expiresMs: Number(row.expires) }));
 }
 

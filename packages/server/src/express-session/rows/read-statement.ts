@@ -1,6 +1,6 @@
 import type { AdoptedTable } from "./adopted-table.ts";
 import type { Statement } from "./statement.ts";
-import type { StoredWebSession } from "./stored-web-session.ts";
+import { isText, type StoredWebSession } from "./stored-web-session.ts";
 
 /** The keys under which a session is looked up. */
 export interface WebSessionKey {
@@ -36,7 +36,10 @@ export function readStatement(
   { schema, namespace, old }: { readonly schema: string; readonly namespace: string; readonly old?: AdoptedTable },
   keys: readonly WebSessionKey[],
 ): Statement {
-  const lists = [keys.map(({ key }) => key).join(","), ...(old ? [JSON.stringify(keys.map(({ sid }) => sid))] : [])];
+  const lists = [
+    keys.map(({ key }) => key).join(","),
+    ...(old ? [JSON.stringify(keys.map(({ sid }) => (isText(sid) ? sid : null)))] : []),
+  ];
   return { text: old ? textWithAdopted(schema, old) : textOf(schema), values: [namespace, ...lists] };
 }
 

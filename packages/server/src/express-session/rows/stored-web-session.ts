@@ -20,3 +20,8 @@ export function isoOf(atMs: number): string {
 export function bucketOf(atMs: number): string {
   return isoOf(Math.floor(atMs / HOUR_MS) * HOUR_MS);
 }
+
+/** Whether Postgres can hold a text. No session of connect-pg-simple has another id. */
+export function isText(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}

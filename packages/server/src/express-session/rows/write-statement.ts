@@ -1,12 +1,13 @@
 import type { AdoptedTable } from "./adopted-table.ts";
 import type { Statement } from "./statement.ts";
-import { bucketOf, isoOf } from "./stored-web-session.ts";
+import { bucketOf, isoOf, isText } from "./stored-web-session.ts";
 
 /**
  * What a write does:
  * - `put` writes a session, whether there is one or not.
  * - `replace` writes one whose version is still `base`.
- * - `touch` changes the deadline, `extend` only to a later one. Neither writes data.
+ * - `touch` changes the deadline, and `extend` moves it to a later time, unless it is earlier than `sinceMs` now. Neither
+ *   writes data.
  * - `adopt` copies one from the adopted table.
  * - `drop` deletes a copy whose original is gone from the adopted table. `destroy` deletes a session.
  */
@@ -20,10 +21,22 @@ export interface WebSessionWrite {
   readonly version?: number;
   readonly base?: number;
   readonly expiresMs?: number;
+  readonly sinceMs?: number;
 }
 
-const columns = ["kind", "key", "sid", "data", "version", "base", "expires", "bucket", "later"] as const;
-const types = ["text", "text", "text", "text", "bigint", "bigint", "timestamptz", "timestamptz", "timestamptz"];
+const columns = ["kind", "key", "sid", "data", "version", "base", "expires", "bucket", "later", "since"] as const;
+const types = [
+  "text",
+  "text",
+  "text",
+  "text",
+  "bigint",
+  "bigint",
+  "timestamptz",
+  "timestamptz",
+  "timestamptz",
+  "timestamptz",
+];
 
 /** The statement that makes many writes, at most one of each session. It gives the keys of those that were made. */
 export function writeStatement(
@@ -31,18 +44,18 @@ export function writeStatement(
   writes: readonly WebSessionWrite[],
   nowMs: number,
 ): Statement {
-  const rows = writes.map(rowOf);
+  const rows = writes.map((write) => rowOf(write, old !== undefined));
   const lists = columns.map((column) => JSON.stringify(rows.map((row) => row[column])));
   const kinds = new Set(writes.map(({ kind }) => kind));
   return { text: textOf(schema, kinds, old), values: [namespace, isoOf(nowMs), ...lists] };
 }
 
-function rowOf({ kind, key, sid, data, version, base, expiresMs }: WebSessionWrite) {
+function rowOf({ kind, key, sid, data, version, base, expiresMs, sinceMs }: WebSessionWrite, isAdopting: boolean) {
   const at = expiresMs === undefined ? null : expiresMs;
   return {
     kind,
     key,
-    sid,
+    sid: isAdopting && isText(sid) ? sid : null,
     data: data ?? null,
     version: version?.toString() ?? null,
     base: base?.toString() ?? null,
@@ -50,6 +63,8 @@ function rowOf({ kind, key, sid, data, version, base, expiresMs }: WebSessionWri
     bucket: at === null ? null : bucketOf(at),
     // connect-pg-simple has whole seconds, and reads them as if they were the next.
     later: at === null ? null : isoOf(Math.ceil(at / 1_000) * 1_000),
+    // A row that was adopted may end within a millisecond.
+    since: sinceMs === undefined ? null : isoOf(sinceMs - 1),
   };
 }
 
@@ -114,7 +129,8 @@ function partsOf(table: string, kinds: ReadonlySet<WriteKind>, old: AdoptedTable
       "touched",
       `update ${table} as mine set sweep_bucket = ${earliest("input.bucket")},
         expires_at = case when kind = 'touch' then input.expires else greatest(mine.expires_at, input.expires) end
-      from input where (kind = 'touch' or kind = 'extend') and ${isRow} and ${isLive} returning mine.id`,
+      from input where (kind = 'touch' or (kind = 'extend' and mine.expires_at >= input.since)) and ${isRow} and ${isLive}
+      returning mine.id`,
     );
   if (old) addAdopted(add, { table, kinds, old, columnNames, excluded });
   return parts;
