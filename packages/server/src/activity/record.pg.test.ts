@@ -1,7 +1,7 @@
-import { PGlite } from "@electric-sql/pglite";
 import { afterAll, expect, test } from "vitest";
 import { reading, testActivity } from "../testing/activities.ts";
 import { eventually } from "../testing/eventually.ts";
+import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { newEventId } from "./recorder/event-id.ts";
 
@@ -95,7 +95,7 @@ test("before the tables are there, the fault says what to do", async () => {
 });
 
 test("it also works on PGlite", async () => {
-  const database = await PGlite.create();
+  const database = await emptyPGlite();
   const embedded = testActivity(database);
   await embedded.migrate();
   const id = newEventId(Date.now());

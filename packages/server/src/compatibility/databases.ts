@@ -4,6 +4,7 @@ import { PostgresJSDialect } from "kysely-postgres-js";
 import { Pool, types, type PoolConfig } from "pg";
 import postgres from "postgres";
 import type { Database } from "../index.ts";
+import { emptyDataDir } from "../testing/pglite.ts";
 
 /** An open database, as an application would pass it. */
 export interface TestDatabase {
@@ -42,10 +43,15 @@ const postgresJs =
     return { database: new PostgresJSDialect({ postgres: client }), close: () => client.end({ timeout: 1 }) };
   };
 
+const loadDataDir = await emptyDataDir();
+
 const pglite =
   (settings: Settings): Open =>
   () => {
-    const database = new PGlite({ parsers: { 114: (value) => value, 3802: (value) => value, 20: BigInt } });
+    const database = new PGlite({
+      loadDataDir,
+      parsers: { 114: (value) => value, 3802: (value) => value, 20: BigInt },
+    });
     // With one connection, its settings hold for all statements.
     const set = Object.entries(settings).map(([name, value]) => `set ${name} to '${value}';`);
     const ready = database.exec(set.join("\n"));

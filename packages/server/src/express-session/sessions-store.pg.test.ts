@@ -1,7 +1,8 @@
-import { PGlite } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import type { Pool } from "pg";
 import { afterAll, describe, expect, test } from "vitest";
 import { createKysely } from "../postgres/database.ts";
+import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { promised, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
 import type { SessionsStoreOptions } from "./options.ts";
@@ -10,7 +11,7 @@ import type { WebSessionTables } from "./rows/tables.ts";
 import { SessionsStore } from "./sessions-store.ts";
 
 const { pool } = await freshDatabase();
-const pglite = new PGlite();
+const pglite = await emptyPGlite();
 afterAll(() => pglite.close());
 
 /** A query on either database. */

@@ -1,4 +1,3 @@
-import { PGlite } from "@electric-sql/pglite";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -12,6 +11,7 @@ import {
 } from "@sessions/core/internal";
 import { createSessions, serve, type Identity, type SessionsOptions } from "../index.ts";
 import { cancel, draft, start, submit, TestClient } from "../testing/bank.ts";
+import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { guestChanges, type guestProcedures, type GuestChange } from "./configuration/guest.ts";
 
@@ -44,7 +44,7 @@ function createNode(database: SessionsOptions<object>["database"]) {
 }
 
 const { pool } = await freshDatabase();
-const pglite = new PGlite();
+const pglite = await emptyPGlite();
 afterAll(() => pglite.close());
 
 describe.each([

@@ -1,4 +1,3 @@
-import { PGlite } from "@electric-sql/pglite";
 import { PostgresDialect } from "kysely";
 import { Pool } from "pg";
 import { expect, test } from "vitest";
@@ -8,6 +7,7 @@ import type { Tables } from "../flows/rows/tables.ts";
 import { adoptSessions, visitorNamed } from "../testing/adopting.ts";
 import { createKysely } from "./database.ts";
 import { createBank, createLedger, start, submit, TestClient } from "../testing/bank.ts";
+import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 
 test("a database that does not answer is told in one sentence", async () => {
@@ -84,7 +84,7 @@ test("the schema's name is configurable, and two of them do not meet", async () 
 
 test("S5: a transfer runs the same on PGlite and through a Kysely dialect", { timeout: 60_000 }, async () => {
   const { pool } = await freshDatabase();
-  const lite = new PGlite();
+  const lite = await emptyPGlite();
   const query = async (sql: string) => void (await lite.exec(sql));
   const cases = [
     {

@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { PGlite } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { DataDefinitions } from "@sessions/core/internal";
 import { repetitions } from "../../../../scripts/repetitions.ts";
 import { cuttingPool } from "../testing/connections/cutting-pool.ts";
+import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { createSignIns } from "./create-sign-ins.ts";
 import { movedDataColumns } from "./rows/data-adoption.ts";
@@ -13,7 +14,7 @@ import type { SignIns } from "./sign-ins.ts";
 import type { Visit } from "./visit/visit.ts";
 
 const { pool, url } = await freshDatabase();
-const pglite = new PGlite();
+const pglite = await emptyPGlite();
 const cutting = cuttingPool({ connectionString: url, max: 4 });
 const DAY_MS = 86_400_000;
 let nowMs = Date.UTC(2026, 2, 1);

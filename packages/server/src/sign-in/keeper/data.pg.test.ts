@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { PGlite } from "@electric-sql/pglite";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
+import { emptyPGlite } from "../../testing/pglite.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import type { DataPlace, SignInKeeper } from "./sign-in-keeper.ts";
 
 const { pool, url } = await freshDatabase();
 const poolOfOther = new Pool({ connectionString: url });
-const pglite = new PGlite();
+const pglite = await emptyPGlite();
 const nodes = {
   postgres: [testKeeper(pool), testKeeper(poolOfOther)],
   pglite: [testKeeper(pglite), testKeeper(pglite)],

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { PGlite } from "@electric-sql/pglite";
 import { Pool } from "pg";
 import { beforeAll, expect, test } from "vitest";
 import { forEachConcurrently } from "../../concurrency.ts";
 import { createKysely } from "../../postgres/database.ts";
+import { emptyPGlite } from "../../testing/pglite.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
@@ -163,7 +163,7 @@ test.each(["touchOne", "touchMany"] as const)(
 );
 
 test("touches are written on PGlite", { timeout: 120_000 }, async () => {
-  const database = new PGlite();
+  const database = await emptyPGlite();
   const node = testKeeper(database, options);
   await node.migrate();
   const { token } = await signIn(node, "ada");

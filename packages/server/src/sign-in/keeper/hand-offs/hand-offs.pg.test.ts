@@ -1,8 +1,8 @@
-import { PGlite } from "@electric-sql/pglite";
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { askingBrowser, type AskingBrowser } from "../../../testing/visits/asking-browser.ts";
+import { emptyPGlite } from "../../../testing/pglite.ts";
 import { freshDatabase } from "../../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../../testing/sign-ins.ts";
 import { storedKey } from "../../hand-off/asking-key.ts";
@@ -13,7 +13,7 @@ import type { LiveSignIn } from "../sign-in-keeper.ts";
 
 const { pool, url } = await freshDatabase();
 const otherPool = new Pool({ connectionString: url });
-const pglite = new PGlite();
+const pglite = await emptyPGlite();
 let nowMs = Date.UTC(2026, 5, 1);
 const options = { now: () => nowMs, elapsedMs: () => nowMs, lifetime: lifetimeOf("aal1") };
 afterAll(async () => {

@@ -1,7 +1,7 @@
-import { PGlite } from "@electric-sql/pglite";
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { emptyPGlite } from "../../../testing/pglite.ts";
 import { freshDatabase } from "../../../testing/postgres.ts";
 import { testKeeper } from "../../../testing/sign-ins.ts";
 import { hashOfAddress } from "../../hand-off/address.ts";
@@ -10,7 +10,7 @@ import { LETTERS_MS, MAX_OFFERS, MAX_TRIES, TRIES_A_DAY } from "./letter-offers.
 
 const { pool, url } = await freshDatabase();
 const otherPool = new Pool({ connectionString: url });
-const pglite = new PGlite();
+const pglite = await emptyPGlite();
 let nowMs = Date.UTC(2026, 5, 1);
 const options = { now: () => nowMs, elapsedMs: () => nowMs };
 afterAll(async () => {
