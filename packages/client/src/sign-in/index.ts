@@ -1,4 +1,4 @@
-export type { Asking, AskingState } from "./asking.ts";
+export type { Asking, AskingState } from "./hand-off/asking.ts";
 export {
   createCurrentSessions,
   type CurrentSessions,
@@ -14,7 +14,7 @@ export type {
   HandOffClient,
   LookResult,
   OfferResult,
-} from "./hand-off-client.ts";
+} from "./hand-off/hand-off-client.ts";
 export type { AskingDevice, EndedSignIn, HandedPlace, SignIn } from "./sign-in-api.ts";
 export {
   createSignInClient,

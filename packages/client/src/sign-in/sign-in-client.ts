@@ -4,7 +4,7 @@ import type { SessionsClient } from "../sessions.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
 import { createDataClient, type DataClient } from "./data-client.ts";
 import { createEndStream } from "./end-stream.ts";
-import { createHandOffClient, type HandOffClient } from "./hand-off-client.ts";
+import { createHandOffClient, type HandOffClient } from "./hand-off/hand-off-client.ts";
 import { createOwnChanges } from "./own-changes.ts";
 import { createSignInApi, type ChangeReplies, type SignIn } from "./sign-in-api.ts";
 import { createKnownSignIn, initialState, type SignInState } from "./sign-in-state.ts";

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { browserEnvironment } from "../environment.ts";
+import { browserEnvironment } from "../../environment.ts";
 import { createAskingKey, signClaim } from "./asking-key.ts";
 import { openKeptRequests, REQUEST_LIFE_MS, type KeptRequest, type KeptRequests } from "./kept-requests.ts";
 

@@ -1,7 +1,7 @@
 import { del, entries, get, promisifyRequest, set, type UseStore } from "idb-keyval";
-import { within, type Environment } from "../environment.ts";
-import { deleteDatabase } from "../store/database.ts";
-import type { AskedHandOff } from "./sign-in-api.ts";
+import { within, type Environment } from "../../environment.ts";
+import { deleteDatabase } from "../../store/database.ts";
+import type { AskedHandOff } from "../sign-in-api.ts";
 
 /** How long a request is of use, in milliseconds: it can be approved for a minute, and then claimed for a minute. */
 export const REQUEST_LIFE_MS = 120_000;

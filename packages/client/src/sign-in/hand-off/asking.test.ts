@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
-import { browserEnvironment, type Environment } from "../environment.ts";
+import { browserEnvironment, type Environment } from "../../environment.ts";
 import { startAsking } from "./asking.ts";
 import type { KeptRequest, KeptRequests } from "./kept-requests.ts";
-import type { Change, ChangeName, SignInApi } from "./sign-in-api.ts";
-import type { KnownSignIn } from "./sign-in-state.ts";
+import type { Change, ChangeName, SignInApi } from "../sign-in-api.ts";
+import type { KnownSignIn } from "../sign-in-state.ts";
 
 interface Sent {
   readonly name: ChangeName;

@@ -1,9 +1,9 @@
-import type { Environment } from "../environment.ts";
+import type { Environment } from "../../environment.ts";
 import { startAsking, type Asking } from "./asking.ts";
 import { openKeptRequests } from "./kept-requests.ts";
-import type { SendOwnChange } from "./own-changes.ts";
-import type { AskingDevice, HandedPlace, SignInApi } from "./sign-in-api.ts";
-import type { KnownSignIn } from "./sign-in-state.ts";
+import type { SendOwnChange } from "../own-changes.ts";
+import type { AskingDevice, HandedPlace, SignInApi } from "../sign-in-api.ts";
+import type { KnownSignIn } from "../sign-in-state.ts";
 
 /** How long what was typed here may take to reach the server before a code is shown, in milliseconds. */
 const SAVE_MS = 3_000;

@@ -1,4 +1,4 @@
-import type { Environment } from "../environment.ts";
+import type { Environment } from "../../environment.ts";
 import { REQUEST_LIFE_MS, type KeptRequest, type KeptRequests } from "./kept-requests.ts";
 
 /** How long a code is shown before the next one takes its place, in milliseconds. It can be approved a little longer. */

@@ -1,10 +1,10 @@
-import type { Environment } from "../environment.ts";
-import { createListeners } from "../listeners.ts";
+import type { Environment } from "../../environment.ts";
+import { createListeners } from "../../listeners.ts";
 import { createAskingKey, signClaim } from "./asking-key.ts";
 import type { KeptRequest, KeptRequests } from "./kept-requests.ts";
 import { createLiveRequests } from "./live-requests.ts";
-import type { HandedPlace, SignInApi } from "./sign-in-api.ts";
-import type { KnownSignIn } from "./sign-in-state.ts";
+import type { HandedPlace, SignInApi } from "../sign-in-api.ts";
+import type { KnownSignIn } from "../sign-in-state.ts";
 
 /** How often the page asks whether it was let in, in milliseconds. */
 const CLAIM_MS = 500;
