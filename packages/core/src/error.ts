@@ -15,6 +15,8 @@ export const faultCodes = {
   database_failed: "The database refused a statement.",
   event_invalid: "An event, its id or its moment is not one that an activity takes.",
   queue_full: "Too many events wait to be written; this one was not recorded.",
+  projection_failed: "A projection's handler threw at an entry; the session of the entry waits.",
+  projection_late: "A projection has not applied an entry within the time that was given.",
   closed: "The sessions object was closed.",
   internal: "Something failed that should not have.",
   server_unreachable: "The server does not answer the page.",

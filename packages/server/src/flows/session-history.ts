@@ -59,6 +59,7 @@ export function sessionHistory<const Flow extends AnyFlow>(flows: readonly Flow[
     table: "session_event",
     stream: "session_id",
     number: "entry",
+    at: "at",
     key: { owner_id: "text", session_id: "uuid", entry: "integer", at: "timestamptz" },
     body: "event.body::text",
     read({ owner, body: text }) {

@@ -6,7 +6,8 @@ import { migrate } from "../postgres/migrations.ts";
 import { addToFold, foldOf, wrongStreams } from "../testing/fold.ts";
 import { append, createLog } from "../testing/log.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { FeedStep, LeaseLostError } from "./feed-step.ts";
+import { FeedStep } from "./feed-step.ts";
+import { LeaseLostError } from "./handler-failure.ts";
 import { Projector } from "./projector.ts";
 import { insertFeeds, listFeeds, takeLease, type Feed } from "./rows/feeds.ts";
 import { projectionMigrations } from "./rows/migrations.ts";
@@ -18,6 +19,8 @@ import type { Projection } from "./projection.ts";
 const { pool } = await freshDatabase();
 const db = createKysely<ProjectionTables>(pool);
 const rows = db.withSchema("sessions");
+/** The faults that steps reported. */
+const faults: unknown[] = [];
 
 beforeAll(async () => {
   await migrate(db, "sessions", projectionMigrations("sessions"));
@@ -25,18 +28,26 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
+  faults.length = 0;
   await pool.query(
-    "truncate sessions.log, fold, sessions.projection, sessions.projection_feed, sessions.projection_progress",
+    "truncate sessions.log, fold, sessions.projection, sessions.projection_feed, sessions.projection_progress, sessions.projection_fault, sessions.projection_audit",
   );
 });
 
 /** A feed of a projection, whose lease is taken, and a function that takes its next step. */
 async function begin(projection: Projection = foldOf(), position: Partial<Feed> = {}) {
   const pages = new SourcePages("sessions", projection.source);
-  const step = new FeedStep({ db, schema: "sessions", projection, pages, now: Date.now });
+  const step = new FeedStep({
+    db,
+    schema: "sessions",
+    projection,
+    pages,
+    now: Date.now,
+    report: (error) => faults.push(error),
+  });
   const { snapshot, cluster } = await currentSnapshot(db);
-  const build = { projection: projection.name, build: 1, buckets: projection.buckets };
-  const fresh = { cluster, snapshot, upto: null, after: null, scanning: false, done: 0, total: 0 };
+  const build = { projection: projection.name, build: 1, buckets: projection.buckets, version: 1 };
+  const fresh = { cluster, snapshot, upto: null, after: null, scanning: false, isNew: false, done: 0, total: 0 };
   await insertFeeds(rows, build, { ...fresh, ...position }, Date.now());
   let feed = (await takeLease(rows, (await listFeeds(rows))[0]!, "here"))!;
   return {
@@ -134,7 +145,8 @@ test("S22: two nodes that apply one batch at the same time make one effect", asy
   const second = await begin();
   expect(await second.step()).toBe(3);
   open();
-  await expect(stale).rejects.toThrow(/handler threw/);
+  await expect(stale).rejects.toThrow(LeaseLostError);
+  expect(faults).toEqual([]);
   expect(await wrongStreams(pool)).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-import type { Transaction } from "kysely";
+import type { Kysely, RawBuilder, Transaction } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import type { ApplicationTables } from "../postgres/application-tables.ts";
 import type { FeedSource } from "./source.ts";
@@ -7,7 +7,15 @@ import type { FeedSource } from "./source.ts";
 export interface ProjectionContext {
   /** The transaction that also notes that the entries are applied. Everything that a handler writes with it commits with that note, or not at all. */
   readonly tx: Transaction<ApplicationTables>;
+  /**
+   * The name that a table of the option `tables` has now. While a new version is built, it is another one than the table
+   * that the application reads.
+   */
+  table<Name extends string>(name: Name): Name;
 }
+
+/** Creates a table of the application under a name. */
+export type CreateTable = (db: Kysely<ApplicationTables>, table: RawBuilder<unknown>) => Promise<unknown>;
 
 type Eventually = void | Promise<void>;
 
@@ -19,6 +27,19 @@ interface CommonOptions {
    * written after it was first started, as befits a mail.
    */
   readonly begins?: "history" | "now";
+  /**
+   * Raise it when the handler changes so that its tables must be filled anew. Default 1. A new version fills new tables
+   * beside those that the application reads, from the whole history. Then they take their place, in one transaction.
+   */
+  readonly version?: number;
+  /**
+   * The tables that the projection fills, by name, each with a function that creates it under a given name. A projection
+   * that has them can be rebuilt. Handlers ask for the names by `table`.
+   *
+   * @example
+   * tables: { transfer_search: (db, table) => sql`create table ${table} (id uuid primary key, owner text)`.execute(db) }
+   */
+  readonly tables?: Readonly<Record<string, CreateTable>>;
   /** Into how many parts the work is split, for as many nodes. Default 1. A later version may have another number. */
   readonly buckets?: number;
   /** How long the handlers of one batch may take together, in milliseconds. Default 10,000. */
@@ -40,6 +61,8 @@ export type ProjectionOptions<Entry> = CommonOptions &
 /** A source with the handler of its entries. Made by {@link project}. */
 export interface Projection {
   readonly name: string;
+  readonly version: number;
+  readonly tables: Readonly<Record<string, CreateTable>> | undefined;
   readonly begins: "history" | "now";
   readonly buckets: number;
   readonly handlerMs: number;
@@ -61,7 +84,7 @@ export interface Projection {
  * })
  */
 export function project<Entry>(source: FeedSource<Entry>, options: ProjectionOptions<Entry>): Projection {
-  const { name, begins = "history", buckets = 1, handlerMs = 10_000 } = options;
+  const { name, version = 1, tables, begins = "history", buckets = 1, handlerMs = 10_000 } = options;
   if (!/^[a-z][a-z0-9_]{0,39}$/.test(name)) {
     throw new SessionsError(
       "configuration_invalid",
@@ -71,8 +94,23 @@ export function project<Entry>(source: FeedSource<Entry>, options: ProjectionOpt
   if (!Number.isInteger(buckets) || buckets < 1 || buckets > 64) {
     throw new SessionsError("configuration_invalid", `Projection ${name}: \`buckets\` is a whole number from 1 to 64.`);
   }
+  const invalid = (problem: string) => new SessionsError("configuration_invalid", `Projection ${name}: ${problem}`);
+  if (!Number.isInteger(version) || version < 1) throw invalid("`version` is a whole number from 1.");
+  if (version > 1 && tables === undefined) {
+    throw invalid(
+      "`version` needs `tables`: without them, the whole history would be applied to the same tables again.",
+    );
+  }
+  if (begins === "now" && tables !== undefined) {
+    throw invalid('with `begins: "now"` there is no history to fill `tables` from.');
+  }
+  for (const table of Object.keys(tables ?? {})) {
+    if (!/^[a-z_][a-z0-9_]{0,49}$/.test(table)) throw invalid("a table's name is up to 50 of a-z, 0-9 and _.");
+  }
   return {
     name,
+    version,
+    tables,
     begins,
     buckets,
     handlerMs,

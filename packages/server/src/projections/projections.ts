@@ -6,10 +6,20 @@ import { createKysely, databaseKindOf, type Database, type DatabaseKind } from "
 import { databaseFault } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { logFault } from "../report.ts";
+import { waitUntilCaughtUp, type CaughtUpWith } from "./caught-up.ts";
+import { observeLag } from "./lag-metrics.ts";
+import { ProjectionOperator } from "./operator.ts";
 import type { Projection } from "./projection.ts";
-import { Projector } from "./projector.ts";
+import { Projector, type ProjectorTiming } from "./projector.ts";
+import type { Fault } from "./rows/faults.ts";
 import { projectionMigrations } from "./rows/migrations.ts";
+import type { OperatorReason } from "./rows/operator-actions.ts";
+import { SourcePages } from "./rows/source-pages.ts";
+import type { BuildStatus } from "./rows/status.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
+
+/** How long `caughtUp` waits by default, in milliseconds. */
+const CAUGHT_UP_MS = 5_000;
 
 export interface ProjectionsOptions {
   /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres: that of the sources. The application closes it, not `close()`. */
@@ -38,6 +48,30 @@ export interface Projections {
    * @throws {SessionsError} `database_not_migrated`, `database_newer` or `database_unreachable`.
    */
   start(): Promise<void>;
+  /**
+   * Resolves when a projection has applied what is committed when this is called, of one session or of all: then a page
+   * shows what its reader has just done. Any node may ask. Sessions that wait for a fault do not count with `"now"`.
+   *
+   * @throws {SessionsError} `projection_late` after `timeMs` milliseconds (default 5,000), or `projection_failed` when the
+   *   session waits for a fault.
+   * @example
+   * await projections.caughtUp("transfer_search", { owner: user.id, session: id });
+   */
+  caughtUp(projection: string, what: CaughtUpWith, options?: { readonly timeMs?: number }): Promise<void>;
+  /** How all builds of all projections stand. */
+  status(): Promise<readonly BuildStatus[]>;
+  /** The sessions that wait because their next entry has a fault, the longest waiting first. */
+  faults(projection: string, options?: { readonly limit?: number }): Promise<readonly Fault[]>;
+  /** Tries the entry of a fault again at once. The audit keeps who wanted it, and why. */
+  retry(fault: Fault, reason: OperatorReason): Promise<void>;
+  /** Counts the entry of a fault as applied, so that its session goes on behind it. False if it has been applied or skipped meanwhile. */
+  skip(fault: Fault, reason: OperatorReason): Promise<boolean>;
+  /**
+   * Fills new tables from the whole history, beside those that the application reads. Then they take their place.
+   *
+   * @throws {SessionsError} `configuration_invalid` when the projection has no `tables`.
+   */
+  rebuild(projection: string): Promise<void>;
   /** Ends the work after the running batches. The database stays open: the application closes it. */
   close(): Promise<void>;
 }
@@ -52,6 +86,11 @@ export interface Projections {
  * await projections.start();
  */
 export function createProjections(options: ProjectionsOptions): Projections {
+  return createTimedProjections(options, {});
+}
+
+/** As {@link createProjections}. A test gives other times than those of {@link Projector}. */
+export function createTimedProjections(options: ProjectionsOptions, timing: ProjectorTiming): Projections {
   const { database, projections, schema = "sessions", bus, now = Date.now, onError = logFault } = options;
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     throw new SessionsError("configuration_invalid", "`schema` is a lower-case Postgres name.");
@@ -68,8 +107,10 @@ export function createProjections(options: ProjectionsOptions): Projections {
   const db = createKysely<ProjectionTables>(database);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In a projection.", { cause: error }));
-  const projector = new Projector({ db, schema, node: randomUUID(), projections, now, report });
+  const operator = new ProjectionOperator({ db, schema, now });
+  const projector = new Projector({ db, schema, node: randomUUID(), projections, now, report, ...timing });
   let closeBus = () => Promise.resolve();
+  let stopObserving = () => {};
   let closing: Promise<void> | undefined;
 
   return {
@@ -78,13 +119,29 @@ export function createProjections(options: ProjectionsOptions): Projections {
       translateErrors(async () => {
         await checkMigrated(db, schema, projectionMigrations(schema));
         await projector.start();
+        stopObserving = observeLag(() => operator.status());
         const wake = () => projector.wake();
         if (bus) closeBus = bus.open({ onNotices: wake, onListeningChange: wake });
       }),
+    caughtUp: (name, what, { timeMs = CAUGHT_UP_MS } = {}) =>
+      translateErrors(() => {
+        const projection = projections.find((one) => one.name === name);
+        if (projection === undefined) {
+          throw new SessionsError("configuration_invalid", `No projection is named ${JSON.stringify(name)} here.`);
+        }
+        const pages = new SourcePages(schema, projection.source);
+        return waitUntilCaughtUp({ db, schema, projection, pages, timeMs }, what);
+      }),
+    status: () => translateErrors(() => operator.status()),
+    faults: (name, { limit = 100 } = {}) => translateErrors(() => operator.faults(name, limit)),
+    retry: (fault, reason) => translateErrors(() => operator.retry(fault, reason)),
+    skip: (fault, reason) => translateErrors(() => operator.skip(fault, reason)),
+    rebuild: (name) => translateErrors(() => operator.rebuild(name)),
     close: () => (closing ??= end()),
   };
 
   async function end(): Promise<void> {
+    stopObserving();
     await closeBus();
     await projector.close();
     if (typeof database === "object") removeClientErrorListeners(database);

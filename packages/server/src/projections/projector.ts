@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import type { Projection } from "./projection.ts";
-import { FeedStep, LeaseLostError } from "./feed-step.ts";
-import { beat, insertFeeds, releaseLeases, takeLease, type Feed } from "./rows/feeds.ts";
-import { currentSnapshot } from "./rows/snapshot.ts";
+import { Builds } from "./builds.ts";
+import { FeedStep } from "./feed-step.ts";
+import { LeaseLostError } from "./handler-failure.ts";
+import { beat, releaseLeases, takeLease, type Feed, type SeenFeed } from "./rows/feeds.ts";
 import { SourcePages } from "./rows/source-pages.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
 
@@ -19,7 +20,12 @@ const PAUSE_MS = 50;
 /** The longest wait after an error, in milliseconds. */
 const MAX_BACKOFF_MS = 10_000;
 
-export interface ProjectorOptions {
+export interface ProjectorTiming {
+  readonly pollMs?: number;
+  readonly leaseMs?: number;
+}
+
+export interface ProjectorOptions extends ProjectorTiming {
   readonly db: Kysely<ProjectionTables>;
   readonly schema: string;
   /** This node's name among all nodes. */
@@ -27,21 +33,23 @@ export interface ProjectorOptions {
   readonly projections: readonly Projection[];
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Called with every error. */
   readonly report: (error: unknown) => void;
-  readonly pollMs?: number;
-  readonly leaseMs?: number;
 }
 
 interface Work {
   readonly projection: Projection;
   readonly pages: SourcePages;
   readonly step: FeedStep;
+  readonly builds: Builds;
 }
 
 /** A feed whose lease this node holds, and the loop that works on it. */
 interface HeldFeed {
   feed: Feed;
   isWanted: boolean;
+  /** Whether a stream waits that is to be tried again. */
+  hasDueFault: boolean;
   readonly stop: AbortController;
   running: Promise<void> | undefined;
 }
@@ -60,31 +68,24 @@ export class Projector {
   #polling: Promise<void> | undefined;
 
   constructor(options: ProjectorOptions) {
-    const { db, schema, projections, now } = options;
+    const { db, schema, projections, now, report } = options;
     this.#options = options;
     this.#rows = db.withSchema(schema);
     this.#work = new Map(
       projections.map((projection) => {
         const pages = new SourcePages(schema, projection.source);
-        return [projection.name, { projection, pages, step: new FeedStep({ db, schema, projection, pages, now }) }];
+        const own = { db, schema, projection, pages, now };
+        return [
+          projection.name,
+          { projection, pages, step: new FeedStep({ ...own, report }), builds: new Builds(own) },
+        ];
       }),
     );
   }
 
   /** Begins the builds that are missing, and works until `close`. */
   async start(): Promise<void> {
-    const { db, schema, now } = this.#options;
-    const { snapshot, cluster } = await currentSnapshot(db);
-    for (const { projection, pages } of this.#work.values()) {
-      const total = await pages.estimate(db, schema);
-      const position = { cluster, snapshot, upto: null, after: null, scanning: true, done: 0, total };
-      await insertFeeds(
-        this.#rows,
-        { projection: projection.name, build: 1, buckets: projection.buckets },
-        position,
-        now(),
-      );
-    }
+    for (const { builds } of this.#work.values()) await builds.begin();
     this.#polling ??= this.#poll();
   }
 
@@ -121,26 +122,35 @@ export class Projector {
   }
 
   async #look(): Promise<void> {
-    const { node } = this.#options;
+    const { schema, node, now } = this.#options;
     const news = new Map([...this.#work].map(([name, { pages }]) => [name, pages.hasNews()]));
-    const feeds = (await beat(this.#rows, node, news)).filter(({ projection }) => this.#work.has(projection));
+    const feeds = await beat(this.#rows, schema, node, news, now());
     for (const feed of feeds) {
       if (this.#stop.signal.aborted) return;
-      const held = this.#held.get(keyOf(feed));
-      if (held !== undefined && feed.fence === held.feed.fence) {
-        if (feed.news) this.#want(held);
-      } else if (held !== undefined && feed.fence > held.feed.fence) {
-        this.#drop(held);
-      } else if (held === undefined && this.#isFree(feed)) {
-        const taken = await takeLease(this.#rows, feed, node);
-        if (taken !== undefined) this.#hold(taken);
-      }
+      if (this.#work.get(feed.projection)?.builds.isMine(feed)) await this.#lookAt(feed);
+    }
+    for (const [name, { builds }] of this.#work) {
+      if (!this.#stop.signal.aborted) await builds.look(feeds.filter(({ projection }) => projection === name));
+    }
+  }
+
+  async #lookAt(feed: SeenFeed): Promise<void> {
+    const held = this.#held.get(keyOf(feed));
+    if (held !== undefined && feed.fence === held.feed.fence) {
+      held.hasDueFault ||= feed.hasDueFault;
+      if (feed.hasNews || feed.hasDueFault) this.#want(held);
+    } else if (held !== undefined && feed.fence > held.feed.fence) {
+      this.#drop(held);
+    } else if (held === undefined && this.#isFree(feed)) {
+      const taken = await takeLease(this.#rows, feed, this.#options.node);
+      if (taken !== undefined) this.#hold(taken);
     }
   }
 
   /** Clocks of nodes are not compared: a lease is free when this node has not seen it renewed for a while. */
   #isFree(feed: Feed): boolean {
-    if (feed.holder === null) return true;
+    // After an error, this node may have dropped a lease that it still has.
+    if (feed.holder === null || feed.holder === this.#options.node) return true;
     const nowMs = performance.now();
     const seen = this.#seen.get(keyOf(feed));
     if (seen?.beat !== feed.beat) this.#seen.set(keyOf(feed), { beat: feed.beat, atMs: nowMs });
@@ -148,7 +158,13 @@ export class Projector {
   }
 
   #hold(feed: Feed): void {
-    const held: HeldFeed = { feed, isWanted: false, stop: new AbortController(), running: undefined };
+    const held: HeldFeed = {
+      feed,
+      isWanted: false,
+      hasDueFault: false,
+      stop: new AbortController(),
+      running: undefined,
+    };
     this.#held.set(keyOf(feed), held);
     this.#want(held);
   }
@@ -171,6 +187,10 @@ export class Projector {
     while (held.isWanted && !signal.aborted) {
       held.isWanted = false;
       try {
+        if (held.hasDueFault) {
+          held.hasDueFault = false;
+          await step.retryDue(held.feed);
+        }
         const { feed, rows, more } = await step.run(held.feed);
         held.feed = feed;
         failures = 0;

@@ -29,6 +29,8 @@ export interface FeedSource<Entry> {
    * restore of a dump into another cluster, all rows are fed again. So the effects must then be a function of the rows.
    */
   readonly number: string | null;
+  /** The column with the time of a row, for the lag that operators see. */
+  readonly at: string;
   /** The columns of the primary key with their types, `owner_id` first. A scan reads the table in this order. */
   readonly key: Readonly<Record<string, KeyType>>;
   /** An SQL expression for the text that `read` gets. */

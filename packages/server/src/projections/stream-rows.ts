@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { adoptFaults } from "./rows/faults.ts";
 import type { FeedKey } from "./rows/feeds.ts";
 import { adoptProgress, loadProgress, streamKey, type StreamKey } from "./rows/progress.ts";
 import type { PageRow, SourcePages } from "./rows/source-pages.ts";
@@ -30,6 +31,9 @@ export async function nextOfStreams(
   const known = await loadProgress(tx, schema, build, streams);
   const unknown = streams.filter((stream) => !known.has(streamKey(stream)));
   const adopted = await adoptProgress(tx, schema, build, unknown);
+  for (const stream of adopted.values()) {
+    if (stream.waiting) await adoptFaults(tx.withSchema(schema), build, stream);
+  }
   const next: StreamRows[] = [];
   for (const { owner, stream, rows: found } of streams) {
     const key = streamKey({ owner, stream });

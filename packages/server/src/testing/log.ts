@@ -15,6 +15,7 @@ export const log: FeedSource<LogEntry> = {
   table: "log",
   stream: "stream",
   number: "number",
+  at: "at",
   key: { owner_id: "text", stream: "uuid", number: "integer" },
   body: "event.value::text",
   read: ({ owner, stream, number, body }) => ({ owner, stream, number: number!, value: Number(body) }),
@@ -25,7 +26,7 @@ export async function createLog(pool: Pool): Promise<void> {
   await pool.query(`
     create table sessions.log (
       owner_id text collate "C" not null, stream uuid not null, number integer not null, value integer not null,
-      xid xid8 not null default pg_current_xact_id(), primary key (owner_id, stream, number)
+      at timestamptz not null default now(), xid xid8 not null default pg_current_xact_id(), primary key (owner_id, stream, number)
     );
     create index on sessions.log (xid);
     create table fold (

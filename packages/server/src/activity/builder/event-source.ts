@@ -7,6 +7,7 @@ export const activityEvents: FeedSource<LoggedEvent> = {
   table: "activity_event",
   stream: "owner_id",
   number: null,
+  at: "received_at",
   key: { owner_id: "text", at: "timestamptz", id: "uuid" },
   body: `json_build_object(
     'id', event.id, 'name', event.name, 'data', event.data,

@@ -16,21 +16,36 @@ export interface FeedPosition {
   readonly upto: string | null;
   readonly after: string | null;
   readonly scanning: boolean;
+  /** Whether it has not yet come to the end of its first scan. */
+  readonly isNew: boolean;
   readonly done: number;
   readonly total: number;
 }
 
 export interface Feed extends FeedKey, FeedPosition {
+  readonly buckets: number;
+  readonly version: number;
   readonly holder: string | null;
   readonly fence: number;
   readonly beat: string;
   readonly at: string;
 }
 
+/** A feed, and what there is to do for it. */
+export interface SeenFeed extends Feed {
+  readonly hasNews: boolean;
+  /** Whether a stream waits that is to be tried again. */
+  readonly hasDueFault: boolean;
+  /** The live build of the projection. */
+  readonly live: number;
+}
+
 const feedColumns = [
   "projection",
   "build",
   "bucket",
+  "buckets",
+  "version",
   "holder",
   "fence",
   sql<string>`beat::text`.as("beat"),
@@ -39,20 +54,29 @@ const feedColumns = [
   "upto",
   "after",
   sql<string>`scanning::text`.as("scanning"),
+  sql<string>`is_new::text`.as("new"),
   sql<string>`done::text`.as("done"),
   sql<string>`total::text`.as("total"),
   sql<string>`to_json(at)#>>'{}'`.as("at"),
 ] as const;
 
-type FeedRow = Omit<Feed, "scanning" | "done" | "total"> & { scanning: string; done: string; total: string };
+type FeedRow = Omit<Feed, "scanning" | "isNew" | "done" | "total"> & {
+  scanning: string;
+  new: string;
+  done: string;
+  total: string;
+};
 
-function feedFromRow(row: FeedRow): Feed {
+function feedFromRow({ new: isNew, ...row }: FeedRow): Feed {
   return {
     ...row,
     build: Number(row.build),
     bucket: Number(row.bucket),
+    buckets: Number(row.buckets),
+    version: Number(row.version),
     fence: Number(row.fence),
     scanning: row.scanning === "true",
+    isNew: isNew === "true",
     done: Number(row.done),
     total: Number(row.total),
   };
@@ -70,14 +94,16 @@ export async function listFeeds(db: Kysely<ProjectionTables>): Promise<readonly 
 }
 
 /**
- * Says that this node lives, in all leases that it holds. Gives all feeds as they were before, and whether there is
- * something to read for them, which `hasNews` finds out for each projection. It is one statement.
+ * Says that this node lives, in all leases that it holds. Gives all feeds as they were before, and what there is to do for
+ * them. `hasNews` is for each projection the condition that there are new rows. It is one statement.
  */
 export async function beat(
   db: Kysely<ProjectionTables>,
+  schema: string,
   node: string,
   hasNews: ReadonlyMap<string, RawBuilder<boolean>>,
-): Promise<readonly (Feed & { readonly news: boolean })[]> {
+  nowMs: number,
+): Promise<readonly SeenFeed[]> {
   const cases = [...hasNews].map(([projection, news]) => sql`when ${projection} then ${news}`);
   const rows = await db
     .with("beaten", (cte) =>
@@ -90,13 +116,29 @@ export async function beat(
     .select([
       ...feedColumns,
       sql<string>`(feed.scanning or feed.upto is not null
-        or case feed.projection ${sql.join(cases, sql` `)} else false end)::text`.as("news"),
+        or ${cases.length === 0 ? sql`false` : sql`case feed.projection ${sql.join(cases, sql` `)} else false end`})::text`.as(
+        "news",
+      ),
+      sql<string>`exists (
+        select from ${sql.table(`${schema}.projection_fault`)} as fault
+        where fault.projection = feed.projection and fault.build = feed.build and fault.bucket = feed.bucket
+          and fault.next_at <= ${time(new Date(nowMs).toISOString())})::text`.as("due"),
+      sql<
+        string | null
+      >`(select live from ${sql.table(`${schema}.projection`)} as whole where whole.name = feed.projection)::text`.as(
+        "live",
+      ),
     ])
     .orderBy("projection")
     .orderBy("build")
     .orderBy("bucket")
     .execute();
-  return rows.map(({ news, ...row }) => ({ ...feedFromRow(row), news: news === "true" }));
+  return rows.map(({ news, due, live, ...row }) => ({
+    ...feedFromRow(row),
+    hasNews: news === "true",
+    hasDueFault: due === "true",
+    live: Number(live),
+  }));
 }
 
 /** Takes the lease of a feed, if nobody has moved it since `seen`. Gives the feed as it is then; undefined for another's. */
@@ -129,7 +171,7 @@ export async function moveFeed(
   position: FeedPosition,
   nowMs: number,
 ): Promise<boolean> {
-  const { cluster, snapshot, upto, after, scanning, done, total } = position;
+  const { cluster, snapshot, upto, after, scanning, isNew, done, total } = position;
   const rows = await tx
     .updateTable("projection_feed")
     .set({
@@ -138,6 +180,7 @@ export async function moveFeed(
       upto,
       after,
       scanning,
+      is_new: isNew,
       done: String(done),
       total: String(total),
       at: time(new Date(nowMs).toISOString()),
@@ -151,30 +194,24 @@ export async function moveFeed(
   return rows.length === 1;
 }
 
-/** Begins a build: a feed for each bucket, and the projection if it is new. A build that is there stays as it is. */
+/** Adds a build: a feed for each bucket. A build that is there stays as it is. */
 export async function insertFeeds(
   db: Kysely<ProjectionTables>,
-  { projection, build, buckets }: Omit<FeedKey, "bucket"> & { readonly buckets: number },
-  position: FeedPosition,
+  build: Pick<Feed, "projection" | "build" | "buckets" | "version">,
+  { done, total, isNew, ...position }: FeedPosition,
   nowMs: number,
 ): Promise<void> {
-  const { done, total, ...rest } = position;
-  const values = Array.from({ length: buckets }, (_, bucket) => ({
-    projection,
-    build,
+  const values = Array.from({ length: build.buckets }, (_, bucket) => ({
+    ...build,
     bucket,
     holder: null,
     fence: 0,
-    ...rest,
+    ...position,
+    is_new: isNew,
     done: String(done),
     total: String(total),
     at: time(new Date(nowMs).toISOString()),
   }));
-  await db
-    .insertInto("projection")
-    .values({ name: projection, live: null })
-    .onConflict((conflict) => conflict.column("name").doNothing())
-    .execute();
   await db
     .insertInto("projection_feed")
     .values(values)

@@ -23,7 +23,10 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
   await sql`
     create table ${table("projection")} (
       name text collate "C" primary key,
-      live integer
+      live integer not null,
+      source_table text not null,
+      source_at text not null,
+      tables text
     )`.execute(db);
   // Every step changes a row of these two. No index is on what it changes, and pages have free space: updates stay heap-only.
   await sql`
@@ -31,6 +34,8 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
       projection text collate "C" not null,
       build integer not null,
       bucket integer not null,
+      buckets integer not null,
+      version integer not null,
       holder text,
       fence integer not null,
       beat bigint not null default 0,
@@ -39,6 +44,7 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
       upto text,
       after text,
       scanning boolean not null,
+      is_new boolean not null,
       done bigint not null,
       total bigint not null,
       at timestamptz not null,
@@ -54,4 +60,36 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
       waiting boolean not null,
       primary key (projection, build, owner_id, stream_id)
     ) with (fillfactor = 70)`.execute(db);
+  await sql`
+    create table ${table("projection_fault")} (
+      projection text collate "C" not null,
+      build integer not null,
+      owner_id text collate "C" not null,
+      stream_id text collate "C" not null,
+      bucket integer not null,
+      number integer not null,
+      tries integer not null,
+      error text not null,
+      code text,
+      line text,
+      since timestamptz not null,
+      next_at timestamptz,
+      primary key (projection, build, owner_id, stream_id)
+    )`.execute(db);
+  await sql`
+    create index projection_fault_next_at on ${table("projection_fault")} (projection, build, next_at)
+    where next_at is not null`.execute(db);
+  await sql`
+    create table ${table("projection_audit")} (
+      id uuid primary key,
+      projection text collate "C" not null,
+      build integer not null,
+      owner_id text collate "C" not null,
+      stream_id text collate "C" not null,
+      number integer not null,
+      action text not null,
+      who text not null,
+      why text not null,
+      at timestamptz not null
+    )`.execute(db);
 }

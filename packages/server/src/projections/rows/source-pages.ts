@@ -18,6 +18,12 @@ export interface PageRequest {
   readonly limit: number;
 }
 
+/** The first transaction of every cluster. Each snapshot shows it. */
+const FIRST_TRANSACTION = "3";
+
+/** How many rows of another cluster are changed at a time. */
+const FORGOTTEN_ROWS = 10_000;
+
 /** Reads the rows of a source, page by page. */
 export class SourcePages {
   readonly #table: RawBuilder<unknown>;
@@ -74,14 +80,44 @@ export class SourcePages {
     { owner, stream, applied, before, limit }: StreamRequest,
   ): Promise<readonly PageRow[]> {
     const number = sql.ref(`event.${this.#source.number}`);
-    const type = this.#source.key[this.#source.stream] ?? "text";
     const end = before === null ? sql`` : sql`and ${number} < ${before}::integer`;
     const page = sql`(
       select ${this.#selection(this.#key)} from ${this.#table} as event
-      where event.owner_id = ${owner} and ${sql.ref(`event.${this.#source.stream}`)} = ${stream}::text::${sql.raw(type)}
+      where event.owner_id = ${owner} and ${this.#isStream(stream)}
         and ${number} > ${applied}::integer ${end}
       order by ${number} limit ${sql.lit(limit)}) as page`;
     return this.#read(db, page);
+  }
+
+  /** The number of the newest row of a stream; 0 if it has none. */
+  async headOfStream(db: Kysely<ProjectionTables>, owner: string, stream: string): Promise<number> {
+    if (this.#source.number === null) throw new Error(`The source ${this.#source.name} has no numbers.`);
+    const { rows } = await sql<{ head: number | string | null }>`
+      select max(${sql.ref(`event.${this.#source.number}`)}) as head from ${this.#table} as event
+      where event.owner_id = ${owner} and ${this.#isStream(stream)}`.execute(db);
+    return Number(rows[0]?.head ?? 0);
+  }
+
+  #isStream(stream: string): RawBuilder<boolean> {
+    const type = this.#source.key[this.#source.stream] ?? "text";
+    return sql`${sql.ref(`event.${this.#source.stream}`)} = ${stream}::text::${sql.raw(type)}`;
+  }
+
+  /**
+   * Gives the rows of transactions that this cluster has not reached yet to an early one: they come from another cluster,
+   * and must not seem new when this one reaches those numbers.
+   */
+  async forgetFutureTransactions(db: Kysely<ProjectionTables>): Promise<void> {
+    const key = orderOf("event", this.#key);
+    for (;;) {
+      const { rows } = await sql`
+        update ${this.#table} as event set xid = ${FIRST_TRANSACTION}::xid8
+        where (${key}) in (
+          select ${key} from ${this.#table} as event where event.xid >= pg_snapshot_xmax(pg_current_snapshot())
+          order by event.xid limit ${sql.lit(FORGOTTEN_ROWS)})
+        returning 1 as one`.execute(db);
+      if (rows.length < FORGOTTEN_ROWS) return;
+    }
   }
 
   /** Whether there are rows that are not visible in the snapshot of the row `feed`, for a statement that selects from it. */

@@ -5,8 +5,13 @@ import type { TimeColumn } from "../../postgres/values.ts";
 /** A projection, and which of its builds is live. */
 export interface ProjectionTable {
   name: string;
-  /** Null until its first build has been switched to. */
-  live: number | null;
+  /** The build that the application reads: the first one from its beginning, a later one once it has read everything. */
+  live: number;
+  /** The table of its source, and the column of it with the time of a row. */
+  source_table: string;
+  source_at: string;
+  /** The tables that a build fills, as JSON; null if it cannot be rebuilt. */
+  tables: string | null;
 }
 
 /** One part of a build: what it has read, and the node that works on it. */
@@ -14,6 +19,10 @@ export interface ProjectionFeedTable {
   projection: string;
   build: number;
   bucket: number;
+  /** Of how many buckets of the build. */
+  buckets: number;
+  /** The version of the handler that fills the build. */
+  version: number;
   /** The node that holds the lease; null if none does. */
   holder: string | null;
   /** It is raised whenever the lease changes hands. A node with an older one writes nothing. */
@@ -30,6 +39,8 @@ export interface ProjectionFeedTable {
   after: string | null;
   /** Whether it reads all that the source had when the build began, in the order of the key. */
   scanning: boolean;
+  /** Whether it has not yet come to the end of its first scan. */
+  is_new: boolean;
   /** How many rows the scan has read, and about how many there are. */
   done: string;
   total: string;
@@ -49,8 +60,43 @@ export interface ProjectionProgressTable {
   waiting: boolean;
 }
 
+/** A stream that waits, because its next row has a fault. */
+export interface ProjectionFaultTable {
+  projection: string;
+  build: number;
+  owner_id: string;
+  stream_id: string;
+  bucket: number;
+  /** The number of the row. */
+  number: number;
+  tries: number;
+  /** The name of the error, its code, and the line that threw it. Its message may quote what a person typed. */
+  error: string;
+  code: string | null;
+  line: string | null;
+  since: TimeColumn;
+  /** When it is tried again by itself; null if only an operator's `retry` does it. */
+  next_at: TimeColumn | null;
+}
+
+/** What operators did about faults. */
+export interface ProjectionAuditTable {
+  id: string;
+  projection: string;
+  build: number;
+  owner_id: string;
+  stream_id: string;
+  number: number;
+  action: "retry" | "skip";
+  who: string;
+  why: string;
+  at: TimeColumn;
+}
+
 export interface ProjectionTables extends OwnerTables {
   projection: ProjectionTable;
   projection_feed: ProjectionFeedTable;
   projection_progress: ProjectionProgressTable;
+  projection_fault: ProjectionFaultTable;
+  projection_audit: ProjectionAuditTable;
 }

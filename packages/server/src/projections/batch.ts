@@ -1,0 +1,124 @@
+import type { Kysely, Transaction } from "kysely";
+import type { ApplicationTables } from "../postgres/application-tables.ts";
+import { setStatementTimeouts } from "../postgres/statement-timeouts.ts";
+import { withTimeLimit } from "../time-limit.ts";
+import { HandlerFailure, isOutage, LeaseLostError } from "./handler-failure.ts";
+import type { Projection } from "./projection.ts";
+import { buildTable, loadLive } from "./rows/builds.ts";
+import { moveFeed, type Feed, type FeedPosition } from "./rows/feeds.ts";
+import { moveProgress, type ProgressMove } from "./rows/progress.ts";
+import type { PageRow, SourcePages } from "./rows/source-pages.ts";
+import type { ProjectionTables } from "./rows/tables.ts";
+import { nextOfStreams } from "./stream-rows.ts";
+
+export interface BatchOptions {
+  readonly db: Kysely<ProjectionTables>;
+  readonly schema: string;
+  readonly projection: Projection;
+  readonly pages: SourcePages;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Applies rows in a transaction, together with the progress of their streams and the position of the feed. */
+export class BatchWriter {
+  readonly #options: BatchOptions;
+
+  constructor(options: BatchOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs a transaction that commits only if this node still has the lease, and moves the feed to a position.
+   *
+   * @throws {LeaseLostError} when another node has it.
+   */
+  async fenced<T>(
+    feed: Feed,
+    position: FeedPosition,
+    work: (tx: Transaction<ProjectionTables>) => Promise<T>,
+  ): Promise<T> {
+    const { db, schema, projection, now } = this.#options;
+    return db.transaction().execute(async (tx) => {
+      await setStatementTimeouts(tx, projection.handlerMs);
+      const result = await work(tx);
+      if (!(await moveFeed(tx.withSchema(schema), feed, position, now()))) throw new LeaseLostError();
+      return result;
+    });
+  }
+
+  /**
+   * Applies rows and moves the feed. A stream that waits is left out, and a row that was applied before.
+   *
+   * @throws {HandlerFailure} when a handler threw. Then nothing has happened.
+   * @throws {LeaseLostError} when another node has the lease.
+   */
+  async apply(feed: Feed, rows: readonly PageRow[], position: FeedPosition): Promise<void> {
+    await this.fenced(feed, position, (tx) => this.#applyIn(tx, feed, rows));
+  }
+
+  /** Applies rows in a transaction that was begun by {@link fenced}. */
+  async #applyIn(tx: Transaction<ProjectionTables>, feed: Feed, rows: readonly PageRow[]): Promise<void> {
+    const { schema, projection, pages } = this.#options;
+    if (projection.source.number === null) return this.#handle(tx, feed, rows);
+    const streams = await nextOfStreams(tx, schema, feed, pages, rows);
+    await this.handleStreams(tx, feed, streams);
+  }
+
+  /** Applies the next rows of streams, in a transaction that was begun by {@link fenced}. */
+  async handleStreams(
+    tx: Transaction<ProjectionTables>,
+    feed: Feed,
+    streams: Awaited<ReturnType<typeof nextOfStreams>>,
+  ): Promise<void> {
+    await this.#handle(
+      tx,
+      feed,
+      streams.flatMap((stream) => stream.rows),
+    );
+    const moves: readonly ProgressMove[] = streams.map(({ owner, stream, from, rows: applied }) => ({
+      owner,
+      stream,
+      from,
+      applied: applied.at(-1)!.number!,
+    }));
+    if (!(await moveProgress(tx, this.#options.schema, feed, moves))) throw new LeaseLostError();
+  }
+
+  async #handle(tx: Transaction<ProjectionTables>, feed: Feed, rows: readonly PageRow[]): Promise<void> {
+    const { name, source, handlerMs, tables, begins, ...projection } = this.#options.projection;
+    const isMarking = begins === "now" && feed.isNew;
+    const entries = isMarking ? [] : rows.map((row) => source.read(row)).filter((entry) => entry !== null);
+    if (entries.length === 0) return;
+    const isLive = tables === undefined || (await this.#isLive(tx, feed));
+    const table = <Name extends string>(given: Name) => this.#tableName(given, feed, isLive);
+    const failed = (cause: unknown) => new HandlerFailure(`Projection ${name}: its handler threw.`, { cause });
+    const late = () => {
+      throw failed(new Error(`It was not done within ${handlerMs} ms.`));
+    };
+    const work = async () => {
+      try {
+        // The application's tables are in the same database, in the schema that its search path names.
+        await projection.apply(entries, { tx: tx as unknown as Transaction<ApplicationTables>, table });
+      } catch (cause) {
+        throw isOutage(cause) ? cause : failed(cause);
+      }
+    };
+    await withTimeLimit(handlerMs, work(), late);
+  }
+
+  /** Whether the tables of this build have the names that the application reads. It stays so until the transaction ends. */
+  async #isLive(tx: Transaction<ProjectionTables>, { projection, build }: Feed): Promise<boolean> {
+    const live = await loadLive(tx.withSchema(this.#options.schema), projection);
+    if (live > build) throw new LeaseLostError();
+    return live === build;
+  }
+
+  #tableName<Name extends string>(name: Name, { projection, build }: Feed, isLive: boolean): Name {
+    if (!Object.hasOwn(this.#options.projection.tables ?? {}, name)) {
+      throw new Error(`Projection ${projection} has no table of this name in \`tables\`.`);
+    }
+    // A handler writes the name into its statements, and it has the same columns under each of its names.
+    return (isLive ? name : buildTable(name, build)) as Name;
+  }
+}

@@ -1,0 +1,115 @@
+import { SessionsError } from "@sessions/core/internal";
+import type { BatchWriter, BatchOptions } from "./batch.ts";
+import { HandlerFailure } from "./handler-failure.ts";
+import { endFault, listDueFaults, noteFault } from "./rows/faults.ts";
+import type { Feed } from "./rows/feeds.ts";
+import { adoptProgress, loadProgress, streamKey, type StreamKey } from "./rows/progress.ts";
+import type { PageRow } from "./rows/source-pages.ts";
+
+/** How many streams are tried again at a time. */
+const RETRIED_STREAMS = 100;
+
+/** How many rows of a stream that goes on are applied at a time. */
+const STREAM_ROWS = 100;
+
+/** A stream is tried again by itself this often, after 1, 2, 4, … seconds and at most five minutes. Then an operator decides. */
+const TRIES = 12;
+const MAX_PAUSE_MS = 300_000;
+
+/** Applies rows of which one has failed, and the streams that wait for such a row. */
+export class FaultIsolator {
+  readonly #options: BatchOptions;
+  readonly #batches: BatchWriter;
+  readonly #report: (error: SessionsError) => void;
+
+  constructor(options: BatchOptions, batches: BatchWriter, report: (error: SessionsError) => void) {
+    this.#options = options;
+    this.#batches = batches;
+    this.#report = report;
+  }
+
+  /** Applies rows that failed together: those of half of the streams, and of the other half, down to one stream. The feed stays where it is. */
+  async applyApart(feed: Feed, rows: readonly PageRow[]): Promise<void> {
+    const streams = [...new Map(rows.map((row) => [streamKey(row), row])).values()];
+    if (streams.length === 1) return this.#advance(feed, streams[0]!);
+    const first = new Set(streams.slice(0, streams.length / 2).map(streamKey));
+    for (const half of [
+      rows.filter((row) => first.has(streamKey(row))),
+      rows.filter((row) => !first.has(streamKey(row))),
+    ]) {
+      try {
+        await this.#batches.apply(feed, half, feed);
+      } catch (error) {
+        if (!(error instanceof HandlerFailure)) throw error;
+        await this.applyApart(feed, half);
+      }
+    }
+  }
+
+  /** Tries the streams again that are due. */
+  async retryDue(feed: Feed): Promise<void> {
+    const { db, schema, now } = this.#options;
+    const due = await listDueFaults(db.withSchema(schema), feed, now(), RETRIED_STREAMS);
+    for (const stream of due) await this.#advance(feed, stream);
+  }
+
+  /** Applies what a stream has beyond its progress, until all of it is applied or a row fails. */
+  async #advance(feed: Feed, stream: StreamKey): Promise<void> {
+    let limit = STREAM_ROWS;
+    for (;;) {
+      const failed: { number?: number } = {};
+      try {
+        if (await this.#batches.fenced(feed, feed, (tx) => this.#applyNext(tx, feed, stream, limit, failed))) return;
+        limit = STREAM_ROWS;
+      } catch (error) {
+        if (!(error instanceof HandlerFailure)) throw error;
+        if (limit > 1) {
+          limit = 1;
+          continue;
+        }
+        await this.#note(feed, stream, failed.number!, error);
+        return;
+      }
+    }
+  }
+
+  /** True if there was nothing left. Then the stream waits no more. */
+  async #applyNext(
+    tx: Parameters<Parameters<BatchWriter["fenced"]>[2]>[0],
+    feed: Feed,
+    stream: StreamKey,
+    limit: number,
+    failed: { number?: number },
+  ): Promise<boolean> {
+    const { schema, pages } = this.#options;
+    const { owner, stream: id } = stream;
+    const key = streamKey(stream);
+    const known = await loadProgress(tx, schema, feed, [stream]);
+    const adopted = known.has(key) ? known : await adoptProgress(tx, schema, feed, [stream]);
+    const { applied: from = 0, waiting = false } = known.get(key) ?? adopted.get(key) ?? {};
+    const rows = await pages.rowsOfStream(tx, { owner, stream: id, applied: from, before: null, limit });
+    if (rows.length === 0) {
+      if (waiting) await endFault(tx.withSchema(schema), feed, stream);
+      return true;
+    }
+    failed.number = rows[0]!.number!;
+    await this.#batches.handleStreams(tx, feed, [{ owner, stream: id, from, rows }]);
+    return false;
+  }
+
+  async #note(feed: Feed, { owner, stream }: StreamKey, number: number, failure: HandlerFailure): Promise<void> {
+    const { schema, projection, now } = this.#options;
+    const nowMs = now();
+    const nextMs = (tries: number) =>
+      tries >= TRIES ? null : nowMs + Math.min(1_000 * 2 ** (tries - 1), MAX_PAUSE_MS);
+    const fault = { owner, stream, number, ...failure.described };
+    await this.#batches.fenced(feed, feed, (tx) => noteFault(tx.withSchema(schema), feed, fault, { nowMs, nextMs }));
+    this.#report(
+      new SessionsError(
+        "projection_failed",
+        `Projection ${projection.name}: its handler threw at entry ${number} of ${stream}, which waits. Others go on.`,
+        { cause: failure.cause },
+      ),
+    );
+  }
+}

@@ -1,0 +1,65 @@
+import { sql, type Kysely } from "kysely";
+import { time } from "../../postgres/values.ts";
+import type { Fault } from "./faults.ts";
+import type { ProjectionTables } from "./tables.ts";
+
+/** Who does something about a fault, and why: for the audit. */
+export interface OperatorReason {
+  readonly who: string;
+  readonly why: string;
+}
+
+interface Action extends OperatorReason {
+  readonly id: string;
+  readonly atMs: number;
+}
+
+/** Has the next row of a stream tried again at once. Runs in a transaction. */
+export async function retryFault(tx: Kysely<ProjectionTables>, fault: Fault, action: Action): Promise<void> {
+  await setDue(tx, fault, action.atMs);
+  await audit(tx, fault, "retry", action);
+}
+
+/** Counts a row as applied that was not, so that its stream goes on behind it. False if it is not the next row any more. */
+export async function skipFault(tx: Kysely<ProjectionTables>, fault: Fault, action: Action): Promise<boolean> {
+  const { projection, build, owner, stream, number } = fault;
+  const rows = await tx
+    .updateTable("projection_progress")
+    .set({ applied: number })
+    .where("projection", "=", projection)
+    .where("build", "=", build)
+    .where("owner_id", "=", owner)
+    .where("stream_id", "=", stream)
+    .where("applied", "=", number - 1)
+    .where(sql<boolean>`waiting`)
+    .returning("applied")
+    .execute();
+  if (rows.length === 0) return false;
+  await setDue(tx, fault, action.atMs);
+  await audit(tx, fault, "skip", action);
+  return true;
+}
+
+async function setDue(tx: Kysely<ProjectionTables>, fault: Fault, atMs: number): Promise<void> {
+  await tx
+    .updateTable("projection_fault")
+    .set({ next_at: time(new Date(atMs).toISOString()) })
+    .where("projection", "=", fault.projection)
+    .where("build", "=", fault.build)
+    .where("owner_id", "=", fault.owner)
+    .where("stream_id", "=", fault.stream)
+    .execute();
+}
+
+async function audit(
+  tx: Kysely<ProjectionTables>,
+  { projection, build, owner, stream, number }: Fault,
+  action: "retry" | "skip",
+  { id, who, why, atMs }: Action,
+): Promise<void> {
+  const at = time(new Date(atMs).toISOString());
+  await tx
+    .insertInto("projection_audit")
+    .values({ id, projection, build, owner_id: owner, stream_id: stream, number, action, who, why, at })
+    .execute();
+}
