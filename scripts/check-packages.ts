@@ -33,6 +33,7 @@ const programs: Record<string, string> = {
     import { createSessions, serve } from "@sessions/server";
     import { createSecondaryStorage } from "@sessions/server/better-auth";
     import { SessionsStore } from "@sessions/server/express-session";
+    import { createDashboard } from "@sessions/server/dashboard";
     import { createSignIns } from "@sessions/server/sign-in";
     import expressSession from "express-session";
     import { promisify } from "node:util";
@@ -59,6 +60,13 @@ const programs: Record<string, string> = {
     const visit = await signIns.read(new Headers({ host: "bank.example", cookie }));
     if (visit.owner !== "ada") throw new Error("The cookie lets nobody in.");
     await signIns.close();
+    const dashboard = createDashboard({ database, authorize: () => ({ name: "Olga" }) });
+    await dashboard.migrate();
+    const page = await dashboard.fetch(request);
+    if (page.status !== 403) throw new Error("A form from nowhere reaches the dashboard.");
+    const overview = await dashboard.fetch(new Request(request.url));
+    if (overview.status !== 200) throw new Error("The dashboard answers " + overview.status);
+    await dashboard.close();
     const store = new SessionsStore();
     const call = (name, ...given) => promisify(store[name].bind(store))(...given);
     await call("set", "sid", { cookie: { expires: new Date(Date.now() + 60_000) }, owner: "ada" });

@@ -16,6 +16,18 @@ function loaded(file: URL, found = new Set<string>()): ReadonlySet<string> {
 const filesOf = (entry: string) =>
   [...loaded(new URL(entry, import.meta.url))].map((href) => href.slice(new URL(".", import.meta.url).href.length));
 
+const folders = [
+  "flows/",
+  "sign-in/",
+  "express-session/",
+  "better-auth/",
+  "activity/",
+  "projections/",
+  "funnels/",
+  "dashboard/",
+  "cli/",
+];
+
 test.each([
   ["./index.ts", "flows/sessions.ts"],
   ["./sign-in/index.ts", "sign-in/router.ts"],
@@ -25,14 +37,21 @@ test.each([
 ])("the entry %s loads nothing of another entry's folder, but those below it", (entry, own, below?: string) => {
   const files = filesOf(entry);
   expect(files).toContain(own);
+  const others = folders.filter((folder) => !own.startsWith(folder) && folder !== below);
+  expect(files.filter((file) => others.some((folder) => file.startsWith(folder)))).toEqual([]);
+});
+
+test("the entry ./dashboard/index.ts loads nothing of what serves browsers, and no command line", () => {
+  const files = filesOf("./dashboard/index.ts");
+  expect(files).toContain("dashboard/request/handler.ts");
   const others = [
-    "flows/",
-    "sign-in/",
     "express-session/",
     "better-auth/",
     "activity/",
-    "projections/",
-    "funnels/",
-  ].filter((folder) => !own.startsWith(folder) && folder !== below);
+    "cli/",
+    "flows/commands/",
+    "flows/watch/",
+    "sign-in/visit/",
+  ];
   expect(files.filter((file) => others.some((folder) => file.startsWith(folder)))).toEqual([]);
 });

@@ -7,7 +7,8 @@ import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { partitionedSignInTables, type SignInTables } from "../sign-in/rows/tables.ts";
-import { createOperatorSignIns, hasSignInTables, hasTable, hasSignInTablesOnly, openBus } from "./operator-sign-ins.ts";
+import { createOperatorKeeper } from "../sign-in/keeper/operator-keeper.ts";
+import { hasSignInTables, hasTable, hasSignInTablesOnly, openBus } from "./operator-sign-ins.ts";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
@@ -59,7 +60,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     onError,
   });
   const db = createKysely<Tables>(pool);
-  const signIns = createOperatorSignIns({ pool, schema, report: onError });
+  const signIns = createOperatorKeeper({ database: pool, schema, report: onError });
   const closes = [() => sessions.close(), () => signIns.close()];
   return {
     schema,
@@ -75,7 +76,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     hasSignInsOnly: () => hasSignInTablesOnly(db, schema),
     announcedSignIns: async () => {
       const { bus, close } = await openBus(() => new pg.Client({ connectionString: url }));
-      const announced = createOperatorSignIns({ pool, schema, bus, report: onError });
+      const announced = createOperatorKeeper({ database: pool, schema, bus, report: onError });
       closes.push(() => announced.close(), close);
       return announced;
     },

@@ -1,43 +1,14 @@
 import type { Kysely } from "kysely";
 import type pg from "pg";
 import { sql } from "kysely";
-import type { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { postgresBus } from "../bus/postgres-bus.ts";
 import { migrationsOf } from "../flows/rows/migrations.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
-import { createSignInKeeper } from "../sign-in/keeper/database-keeper.ts";
-import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { signInMigrations } from "../sign-in/rows/migrations.ts";
 
 /** How long an operator waits for a connection on which nodes are told, in milliseconds. */
 const LISTEN_MS = 5_000;
-
-export interface OperatorSignInsOptions {
-  readonly pool: pg.Pool;
-  readonly schema: string;
-  readonly bus?: Bus;
-  readonly report: (error: SessionsError) => void;
-}
-
-/**
- * The sign-ins of a schema, for somebody who knows none of the application's options. The rows alone tell when a sign-in
- * ends, and nothing is cached.
- */
-export function createOperatorSignIns({ pool, schema, bus, report }: OperatorSignInsOptions): SignInKeeper {
-  return createSignInKeeper({
-    database: pool,
-    schema,
-    bus,
-    lifetime: { absoluteMs: Infinity, slackMs: 0 },
-    rotateMs: Infinity,
-    atMost: { perOwner: Infinity, beyond: "refuse" },
-    leaseMs: 0,
-    cacheBytes: 0,
-    sweeps: false,
-    report,
-  });
-}
 
 /** Whether the schema has tables of sign-ins, of this version or another. */
 export function hasSignInTables(db: Kysely<OwnerTables>, schema: string): Promise<boolean> {

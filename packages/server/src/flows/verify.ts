@@ -55,6 +55,11 @@ export async function verify(
   return { sessions, broken: await findOrphan(db, `${firstMonth}-01T00:00:00Z`) };
 }
 
+/** The problem of one session, active or ended, at one moment; null if it is whole, or there is none. */
+export function verifySession(db: Kysely<Tables>, owner: string, id: string): Promise<string | null> {
+  return findProblemAtOneMoment(db, owner, id);
+}
+
 type Table = "session" | "session_archive";
 
 async function findProblem(

@@ -177,7 +177,7 @@ async function countOrEstimate(
 }
 
 /** Postgres' own estimate of a table's rows, for its size now, as text; null if it was never analyzed. */
-function estimatedRows(relation: RawBuilder<unknown>): RawBuilder<string | null> {
+export function estimatedRows(relation: RawBuilder<unknown>): RawBuilder<string | null> {
   return sql`
     case when ${relation}.reltuples >= 0 and ${relation}.relpages > 0 then
       round(${relation}.reltuples * pg_relation_size(${relation}.oid)

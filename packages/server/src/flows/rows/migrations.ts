@@ -53,6 +53,8 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
   await sql`
     create index session_archive_completed on ${table("session_archive")} (owner_id, flow, ended_at)
     where status = 'completed'`.execute(db);
+  // The dashboard counts the ends of a day, of all owners.
+  await sql`create index session_archive_ended_at on ${table("session_archive")} (ended_at, status)`.execute(db);
 
   await sql`
     create table ${table("session_event")} (
@@ -78,4 +80,8 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
     ) with (fillfactor = 50)`.execute(db);
   // Projections find new entries by the transaction that wrote them.
   await sql`create index session_event_xid on ${table("session_event")} (xid)`.execute(db);
+  // The dashboard finds a session by its id alone, and counts those that began in a day: one row a session in each.
+  await sql`
+    create index session_event_begun on ${table("session_event")} (session_id) where entry = 1`.execute(db);
+  await sql`create index session_event_begun_at on ${table("session_event")} (at) where entry = 1`.execute(db);
 }

@@ -57,6 +57,8 @@ async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<
       ending text not null,
       primary key (owner_id, id, ended_at)
     ) partition by range (ended_at)`.execute(db);
+  // The dashboard counts the ends of a day, of all owners.
+  await sql`create index sign_in_archive_ended_at on ${table("sign_in_archive")} (ended_at, ending)`.execute(db);
 
   await sql`
     create table ${table("sign_in_event")} (
@@ -77,6 +79,11 @@ async function createSignInTables(db: Kysely<unknown>, schema: string): Promise<
   // Nodes look here for changes that make their caches wrong.
   await sql`
     create index sign_in_event_invalidating on ${table("sign_in_event")} (at) where invalidates`.execute(db);
+  // The dashboard counts the sign-ins that began in a day, and lists the signals, of all owners.
+  await sql`create index sign_in_event_begun_at on ${table("sign_in_event")} (at) where entry = 1`.execute(db);
+  await sql`
+    create index sign_in_event_signal on ${table("sign_in_event")} (at, sign_in_id)
+    where body ->> 'kind' in ('signal', 'secret_reused', 'code_reused')`.execute(db);
 }
 
 async function createDataTables(db: Kysely<unknown>, schema: string): Promise<void> {

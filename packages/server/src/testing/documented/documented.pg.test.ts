@@ -18,6 +18,7 @@ const { appRouter, pool, sessions } = await import("./router.ts");
 const { app, signIns } = await import("./sign-ins.ts");
 const { addToCart, signIns: signInsWithData } = await import("./cart.ts");
 const { activity } = await import("./activity.ts");
+const { dashboard, operatorsApp } = await import("./dashboard.ts");
 const visiting = await import("./visitors.ts");
 await createLedger(pool);
 afterAll(async () => {
@@ -25,6 +26,7 @@ afterAll(async () => {
   await signIns.close();
   await signInsWithData.close();
   await activity.close();
+  await dashboard.close();
   await visiting.sessions.close();
   await visiting.signIns.close();
   await pool.end();
@@ -132,4 +134,26 @@ test("what the page on activities shows records an event", async () => {
   const id = await activity.record("ada", "post_opened", { post: "42" });
   const { rows } = await pool.query("select id, data from sessions.activity_event");
   expect(rows).toEqual([{ id, data: { post: "42" } }]);
+});
+
+test("the dashboard that docs/dashboard.md mounts lets the operator in, and nobody else", async () => {
+  await signIns.migrate();
+  await dashboard.migrate();
+  const server = createServer(operatorsApp).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/operators?view=health`;
+  const cookieOf = async (owner: string) => {
+    const request = new Request(url, { method: "POST", headers: { origin: new URL(url).origin } });
+    const answer = await signIns.fetch(request, async (visit) => {
+      await visit.signInAs(owner, { factors: ["password"] });
+      return new Response();
+    });
+    return answer.headers.getSetCookie()[0]!.split(";")[0]!;
+  };
+  expect((await fetch(url)).status).toBe(404);
+  expect((await fetch(url, { headers: { cookie: await cookieOf("ada") } })).status).toBe(404);
+  const shown = await fetch(url, { headers: { cookie: await cookieOf("olga") } });
+  expect(shown.status).toBe(200);
+  expect(await shown.text()).toContain("Operator: <bdi>olga</bdi>");
 });

@@ -1,0 +1,295 @@
+import type { SessionsError } from "@sessions/core/internal";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freshDatabase } from "../testing/postgres.ts";
+import { fillForOperators, hostile, openDashboard, type SeenSchema } from "../testing/seen-by-operators.ts";
+import { testKeeper } from "../testing/sign-ins.ts";
+import { createDashboard } from "./create-dashboard.ts";
+import type { Dashboard, Operator } from "./options.ts";
+
+const { pool } = await freshDatabase();
+const faults: SessionsError[] = [];
+let seen: SeenSchema;
+let dashboard: Dashboard;
+
+beforeAll(async () => {
+  seen = await fillForOperators(pool);
+  dashboard = await openDashboard(pool, { onError: (fault) => faults.push(fault) });
+});
+afterAll(() => dashboard.close());
+
+const operators = {
+  operator: { name: "Olga" },
+  reader: { name: "Rita", mayReadTyped: true },
+  ender: { name: "Enno", mayEndSignIns: true },
+} satisfies Record<string, Operator>;
+
+const base = "https://bank.example/operators/dashboard";
+
+function get(query: string, operator: Operator | "throws" | null, headers: Record<string, string> = {}) {
+  return dashboard.fetch(new Request(`${base}${query}`, { headers: { ...as(operator), ...headers } }));
+}
+
+function post(
+  query: string,
+  operator: Operator | "throws" | null,
+  form: Record<string, string>,
+  headers: Record<string, string> = { "sec-fetch-site": "same-origin" },
+) {
+  const body = new URLSearchParams(form);
+  return dashboard.fetch(
+    new Request(`${base}${query}`, { method: "POST", body, headers: { ...as(operator), ...headers } }),
+  );
+}
+
+const as = (operator: Operator | "throws" | null): Record<string, string> =>
+  operator === null ? {} : { "x-operator": operator === "throws" ? operator : JSON.stringify(operator) };
+
+const addresses = () => [
+  "",
+  "?view=overview",
+  "?view=flows",
+  `?view=session&id=${seen.open}`,
+  `?view=session&id=${seen.completed}`,
+  `?view=owner&owner=${encodeURIComponent(seen.owner)}`,
+  `?view=owner&owner=${encodeURIComponent(seen.owner)}&list=history`,
+  "?view=sign-ins",
+  "?view=projections",
+  "?view=storage",
+  "?view=storage&of=session_event",
+  "?view=health",
+  "?view=audit",
+];
+
+const auditOf = async () => (await pool.query("select * from sessions.dashboard_audit order by id")).rows;
+
+test("a person whom authorize does not know gets the same 404 from every address", async () => {
+  const answers = new Set<string>();
+  for (const address of [...addresses(), "?view=style", "?view=nothing"]) {
+    const answer = await get(address, null);
+    expect(answer.status).toBe(404);
+    answers.add(await answer.text());
+  }
+  for (const [view, form] of [
+    ["typed", { id: seen.open, reason: "a good reason" }],
+    ["end-sign-ins", { owner: seen.owner }],
+  ] as const) {
+    const answer = await post(`?view=${view}`, null, form);
+    expect(answer.status).toBe(404);
+    answers.add(await answer.text());
+  }
+  expect([...answers]).toEqual(["Not found\n"]);
+  expect(await auditOf()).toEqual([]);
+});
+
+test.each([undefined, true, "olga", {}, { name: "" }, { name: 7 }])(
+  "authorize lets nobody in by returning %j",
+  async (value) => {
+    const other = await openDashboard(pool, { authorize: () => value as never });
+    expect((await other.fetch(new Request(base))).status).toBe(404);
+    await other.close();
+  },
+);
+
+test("without authorize there is no dashboard", () => {
+  expect(() => createDashboard({ database: pool } as never)).toThrow(
+    /^configuration_invalid: `authorize` is a function/,
+  );
+  expect(() => createDashboard({ database: pool, authorise: () => null } as never)).toThrow(
+    /no option "authorise". Do you mean `authorize`/,
+  );
+});
+
+test("if authorize throws, the answer has no detail, and the fault is reported", async () => {
+  faults.length = 0;
+  for (const address of addresses()) {
+    const answer = await get(address, "throws");
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).toBe("This does not work now. The log of the server says why.\n");
+  }
+  expect(faults).toHaveLength(addresses().length);
+  expect(faults[0]?.code).toBe("internal");
+  expect(faults[0]?.message).not.toContain("Secret");
+});
+
+test.each(Object.entries(operators))(
+  "%s sees every page, and on none of them a typed value or a secret",
+  async (_, operator) => {
+    faults.length = 0;
+    for (const address of addresses()) {
+      const answer = await get(address, operator);
+      const page = await answer.text();
+      expect(answer.status, `${address}: ${faults[0]?.message}`).toBe(200);
+      for (const canary of [...seen.canaries.typed, ...seen.canaries.secrets])
+        expect(page, address).not.toContain(canary);
+      expect(page).not.toMatch(/<script|<b>|style=|onclick|javascript:/i);
+      expect(page).toContain('<main id="content"');
+    }
+    expect(faults).toEqual([]);
+  },
+);
+
+test("every answer forbids scripts, inline styles, frames and caches", async () => {
+  const answers = [
+    await get("", operators.operator),
+    await get("?view=style", operators.operator),
+    await get("?view=nothing", operators.operator),
+    await get("", null),
+    await get("", "throws"),
+    await post("?view=typed", operators.reader, { id: seen.open }),
+  ];
+  for (const { headers } of answers) {
+    expect(headers.get("content-security-policy")).toBe(
+      "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    );
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("referrer-policy")).toBe("no-referrer");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  }
+});
+
+test("names that are markup are shown as text", async () => {
+  const page = await (await get(`?view=session&id=${seen.open}`, operators.operator)).text();
+  const escaped = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&gt;&lt;b&gt;&amp;";
+  expect(page).toContain(`<bdi>Phone ${escaped}</bdi>`);
+  expect(page).toContain(`<bdi>ada ${escaped}</bdi>`);
+  expect(page).not.toContain(hostile);
+  const called = await (await get("?view=audit", { name: hostile })).text();
+  expect(called).toContain(escaped);
+  const asked = await (await get(`?view=owner&owner=${encodeURIComponent(hostile)}`, operators.operator)).text();
+  expect(asked).not.toContain(hostile);
+});
+
+test("a session is found by its id, with its history and its verification", async () => {
+  const page = await (await get(`?view=session&id=${seen.completed.toUpperCase()}`, operators.operator)).text();
+  expect(page).toContain('<strong class="good">Whole</strong>');
+  for (const step of ["recipient", "amount", "review"]) expect(page).toContain(`<bdi>${step}</bdi>`);
+  expect(page).toContain("completed");
+  for (const id of ["7", "", "0190b2f4-0000-7000-8000-000000000001", `${seen.open}x`]) {
+    expect((await get(`?view=session&id=${id}`, operators.operator)).status, id).toBe(404);
+  }
+});
+
+test("a session that was changed behind the history's back is shown as broken", async () => {
+  await pool.query("update sessions.session_event set hash = '\\x00' where session_id = $1 and entry = 1", [seen.open]);
+  const page = await (await get(`?view=session&id=${seen.open}`, operators.operator)).text();
+  expect(page).toContain('<strong class="bad">Broken</strong> <small>it has an entry 1 that was changed');
+});
+
+test("typed values are shown once, for a reason, after an entry in the audit", async () => {
+  const form = { id: seen.completed, reason: "The customer called about it" };
+  const refused = await post("?view=typed", operators.operator, form);
+  expect(refused.status).toBe(403);
+  expect((await post("?view=typed", operators.ender, form)).status).toBe(403);
+  for (const reason of ["", "short", " ".repeat(50), "x".repeat(501)]) {
+    expect((await post("?view=typed", operators.reader, { ...form, reason })).status).toBe(400);
+  }
+  expect((await post("?view=typed", operators.reader, { ...form, id: "7" })).status).toBe(404);
+  expect(await auditOf()).toEqual([]);
+
+  const answer = await post("?view=typed", operators.reader, form);
+  const page = await answer.text();
+  expect(answer.status).toBe(200);
+  expect(page).toContain("12300");
+  expect(await auditOf()).toMatchObject([
+    { operator: "Rita", action: "read_typed", owner_id: seen.owner, subject: seen.completed, reason: form.reason },
+  ]);
+  expect((await get(`?view=typed&id=${seen.completed}&reason=a%20good%20reason`, operators.reader)).status).toBe(404);
+  const audit = await (await get("?view=audit", operators.operator)).text();
+  expect(audit).toContain("The customer called about it");
+});
+
+test("without its entry in the audit nothing typed is shown", async () => {
+  await pool.query("alter table sessions.dashboard_audit add constraint closed check (operator <> 'Rita') not valid");
+  faults.length = 0;
+  const answer = await post("?view=typed", operators.reader, { id: seen.completed, reason: "a good reason" });
+  await pool.query("alter table sessions.dashboard_audit drop constraint closed");
+  expect(answer.status).toBe(500);
+  expect(await answer.text()).not.toContain("12300");
+  expect(faults).toHaveLength(1);
+});
+
+test("a flow that the dashboard was not given shows no value, because a step may be sensitive", async () => {
+  const { rows } = await pool.query<{ id: string }>("select id from sessions.session where flow = 'notes'");
+  const answer = await post("?view=typed", operators.reader, { id: rows[0]!.id, reason: "a good reason" });
+  const page = await answer.text();
+  expect(page).toContain("Not shown: the option `flows` has no flow with this step.");
+  expect(page).not.toContain("Typed Canary");
+});
+
+test.each([
+  ["another site", { "sec-fetch-site": "cross-site" }],
+  ["another application of the site", { "sec-fetch-site": "same-site" }],
+  ["another origin", { origin: "https://evil.example" }],
+  ["nowhere", {}],
+])("a form from %s changes nothing", async (_, headers) => {
+  const before = await auditOf();
+  for (const view of ["typed", "end-sign-ins"]) {
+    const form = { id: seen.open, owner: seen.owner, reason: "a good reason" };
+    const answer = await post(`?view=${view}`, { name: "Max", mayReadTyped: true, mayEndSignIns: true }, form, headers);
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).not.toContain("Canary");
+  }
+  expect(await auditOf()).toEqual(before);
+});
+
+test("a GET ends no sign-in, and only an operator who may do so ends one", async () => {
+  const keeper = testKeeper(pool);
+  const live = async () => (await keeper.list(seen.owner)).rows.map(({ publicId }) => publicId);
+  const query = `?view=end-sign-ins&owner=${encodeURIComponent(seen.owner)}&id=${seen.signIn}`;
+  expect((await get(query, operators.operator)).status).toBe(403);
+  const asked = await (await get(query, operators.ender)).text();
+  expect(asked).toContain("End this sign-in?");
+  const form = { owner: seen.owner, id: seen.signIn };
+  for (const other of [operators.operator, operators.reader]) {
+    expect((await post("?view=end-sign-ins", other, form)).status).toBe(403);
+  }
+  expect((await post("?view=end-sign-ins", operators.ender, { ...form, id: "7" })).status).toBe(404);
+  expect(await live()).toEqual([seen.signIn]);
+
+  const answer = await post("?view=end-sign-ins", operators.ender, form);
+  expect(answer.status).toBe(303);
+  const after = await get(answer.headers.get("location")!, operators.ender);
+  expect(await after.text()).toContain("1 sign-in has ended.");
+  expect(await live()).toEqual([]);
+  expect((await auditOf()).at(-1)).toMatchObject({ operator: "Enno", action: "end_sign_in", subject: seen.signIn });
+
+  const all = await post("?view=end-sign-ins", operators.ender, { owner: seen.owner });
+  expect(all.headers.get("location")).toContain("out=0");
+  expect((await auditOf()).at(-1)).toMatchObject({ action: "end_all_sign_ins", subject: null });
+  await keeper.close();
+});
+
+test("other methods, other pages and forms of another kind are refused", async () => {
+  const send = (method: string, query: string, headers: Record<string, string> = {}, body?: string) =>
+    dashboard.fetch(
+      new Request(`${base}${query}`, {
+        method,
+        headers: { ...as(operators.reader), "sec-fetch-site": "same-origin", ...headers },
+        ...(body !== undefined && { body }),
+      }),
+    );
+  expect((await send("DELETE", "")).status).toBe(405);
+  expect((await send("POST", "?view=overview", {}, "a=b")).status).toBe(404);
+  expect((await send("POST", "?view=typed", { "content-type": "application/json" }, "{}")).status).toBe(415);
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  expect((await send("POST", "?view=typed", form, `reason=${"x".repeat(20_000)}`)).status).toBe(413);
+  for (const view of ["nothing", "constructor", "__proto__", "toString"]) {
+    expect((await send("GET", `?view=${view}`)).status, view).toBe(404);
+  }
+});
+
+test("a schema that lacks the dashboard's table is named to the log, and not to the operator", async () => {
+  const own: SessionsError[] = [];
+  const other = createDashboard({
+    database: pool,
+    schema: "elsewhere",
+    authorize: () => operators.operator,
+    onError: (fault) => own.push(fault),
+  });
+  const answer = await other.fetch(new Request(base));
+  expect(answer.status).toBe(500);
+  expect(await answer.text()).not.toContain("elsewhere");
+  expect(own.map(({ code }) => code)).toEqual(["database_not_migrated"]);
+  expect(own[0]?.message).toContain("dashboard.migrate()");
+  await other.close();
+});

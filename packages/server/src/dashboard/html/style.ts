@@ -1,0 +1,69 @@
+/** The style sheet of all pages. Colours come from the reader's own scheme. */
+export const style = `
+:root {
+  color-scheme: light dark;
+  --text: light-dark(#1b1f24, #e6e9ee);
+  --quiet: light-dark(#4f5965, #a9b3bf);
+  --ground: light-dark(#ffffff, #14171b);
+  --raised: light-dark(#f3f5f8, #1e2329);
+  --line: light-dark(#c9d0d9, #3a424c);
+  --accent: light-dark(#0b57b0, #82b6ff);
+  --bad: light-dark(#a1161f, #ff9a9a);
+  --good: light-dark(#14692f, #7fd99a);
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
+a { color: var(--accent); }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+main:focus { outline: none; }
+.skip { position: absolute; left: -100vw; padding: 0.5rem 1rem; background: var(--ground); }
+.skip:focus { left: 0; top: 0; z-index: 1; }
+header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.25rem 1.5rem; padding: 0.75rem 1.25rem; border-bottom: 1px solid var(--line); background: var(--raised); }
+.brand { margin: 0; font-weight: 700; }
+nav { flex: 1 1 auto; }
+nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; margin: 0; padding: 0; list-style: none; }
+nav a { display: inline-block; padding: 0.15rem 0; text-decoration: none; border-bottom: 2px solid transparent; }
+nav a:hover { border-bottom-color: var(--line); }
+nav a[aria-current] { color: var(--text); font-weight: 600; border-bottom-color: var(--accent); }
+.operator { margin: 0; color: var(--quiet); overflow-wrap: anywhere; }
+main { max-width: 75rem; margin: 0 auto; padding: 1.25rem; }
+h1 { margin: 0 0 1rem; font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere; }
+h2 { margin: 2rem 0 0.75rem; font-size: 1.15rem; }
+p, li { max-width: 70ch; }
+small { color: var(--quiet); font-size: 0.85rem; }
+.age, .empty, .note { color: var(--quiet); }
+.bad { color: var(--bad); font-weight: 600; }
+.good { color: var(--good); font-weight: 600; }
+bdi, .id { overflow-wrap: anywhere; }
+.id { font-family: ui-monospace, monospace; font-size: 0.9em; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.75rem; margin: 0 0 1rem; }
+.facts > div { padding: 0.75rem 1rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--raised); }
+.facts dt { color: var(--quiet); font-size: 0.9rem; }
+.facts dd { margin: 0.15rem 0 0; overflow-wrap: anywhere; }
+.facts dd > span { font-size: 1.35rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.facts small { display: block; }
+.scroll { overflow-x: auto; margin: 0 0 1.25rem; }
+table { border-collapse: collapse; width: 100%; font-size: 0.95rem; }
+caption { padding: 0 0 0.4rem; text-align: left; font-weight: 600; }
+th, td { padding: 0.4rem 0.9rem 0.4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+thead th { color: var(--quiet); font-weight: 500; white-space: nowrap; }
+tbody th { font-weight: 500; }
+th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+time { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.plot { margin: 0 0 1rem; }
+.plot svg { display: block; width: 100%; max-width: 40rem; height: auto; }
+.bar { fill: var(--accent); }
+.axis { stroke: var(--line); }
+.label, .most { fill: var(--quiet); font-size: 12px; }
+.label { text-anchor: middle; }
+details { margin: 0 0 1rem; }
+summary { cursor: pointer; color: var(--accent); }
+form.row { display: flex; flex-wrap: wrap; align-items: end; gap: 0.5rem; margin: 0 0 1rem; }
+label { display: block; flex: 1 1 18rem; max-width: 32rem; color: var(--quiet); font-size: 0.9rem; }
+input, textarea { display: block; width: 100%; padding: 0.45rem 0.6rem; border: 1px solid var(--quiet); border-radius: 0.35rem; background: var(--ground); color: var(--text); font: inherit; }
+button { padding: 0.45rem 1rem; border: 1px solid var(--accent); border-radius: 0.35rem; background: var(--ground); color: var(--accent); font: inherit; font-weight: 600; cursor: pointer; }
+button.danger { border-color: var(--bad); color: var(--bad); }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 0.9rem/1.45 ui-monospace, monospace; }
+.notice { padding: 0.75rem 1rem; border-left: 4px solid var(--accent); background: var(--raised); }
+@media (max-width: 40rem) { main, header { padding-inline: 1rem; } }
+`;

@@ -1,0 +1,2 @@
+export { createDashboard } from "./create-dashboard.ts";
+export type { Authorize, Dashboard, DashboardOptions, Operator } from "./options.ts";

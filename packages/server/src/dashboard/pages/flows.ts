@@ -1,0 +1,161 @@
+import { barPlot } from "../html/bar-plot.ts";
+import { ageNote, table } from "../html/elements.ts";
+import { formatDuration, formatNumber } from "../html/format.ts";
+import { html, type HtmlValue } from "../html/html.ts";
+import { link, name } from "../html/link.ts";
+import { listFlowMonths, listFlowTotals, listStepTotals, type FlowTotals, type StepTotals } from "../rows/funnels.ts";
+import { presentTables, textOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
+
+/** The most versions of flows in the list. */
+const LISTED = 100;
+
+/** How many months before this one are shown. */
+const MONTHS = 23;
+
+/** How far people come in each flow. */
+export async function flows(context: PageContext, { query }: PageRequest): Promise<Answer> {
+  const present = await presentTables(context);
+  if (!present.has("funnel_steps") || !present.has("funnel_sessions")) {
+    return {
+      title: "Flows",
+      content: html`<p>
+        The schema has no funnels yet: no projection has made the views <code>funnel_sessions</code> and
+        <code>funnel_steps</code>. Run the projection of the funnels on your nodes.
+      </p>`,
+    };
+  }
+  const nowMs = context.now();
+  const now = new Date(nowMs);
+  const fromMonth = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - MONTHS)).toISOString().slice(0, 7);
+  const flow = textOf(query, "flow");
+  const version = Number(query.get("version"));
+  if (flow !== null && Number.isSafeInteger(version) && version > 0 && version < 2 ** 31) {
+    return oneFlow(context, { flow, version, fromMonth });
+  }
+  const { value, atMs } = await context.readings.get("flows", () => listFlowTotals(context, fromMonth, LISTED));
+  return {
+    title: "Flows",
+    content: [
+      ageNote(nowMs - atMs),
+      html`<p>Sessions are counted in the month in which they began, from ${fromMonth} on.</p>`,
+      table({
+        caption: "Flows and their versions",
+        columns: ["Flow", ...["Version", ...outcomeTitles].map(numbers)],
+        rows: value.map((each) => [
+          link(name(each.flow), "flows", { flow: each.flow, version: each.version }),
+          each.version,
+          ...outcomes(each),
+        ]),
+        empty: "no session is counted yet.",
+      }),
+    ],
+  };
+}
+
+async function oneFlow(
+  context: PageContext,
+  { flow, version, fromMonth }: { readonly flow: string; readonly version: number; readonly fromMonth: string },
+): Promise<Answer> {
+  const { value, atMs } = await context.readings.get(`flow ${version} ${flow}`, async () => ({
+    steps: await listStepTotals(context, flow, version, fromMonth),
+    months: await listFlowMonths(context, flow, version, fromMonth),
+  }));
+  const steps = inOrder(value.steps, Object.keys(context.flows.get(flow)?.steps ?? {}));
+  return {
+    title: `${flow}, version ${version}`,
+    content: [
+      ageNote(context.now() - atMs),
+      html`<h2>Steps</h2>
+        <p>
+          A step counts once a session, however often it is corrected. A step that the path leaves out is not entered.
+        </p>`,
+      barPlot(
+        "Sessions that entered each step",
+        steps.map(({ step, entered }) => ({ label: step.slice(0, 12), value: entered })),
+      ),
+      stepTable(steps),
+      html`<h2>Months</h2>`,
+      barPlot(
+        "Completed sessions by month",
+        value.months.map(({ month, completed }) => ({ label: month, value: completed })),
+      ),
+      table({
+        caption: "Sessions by the month in which they began",
+        columns: ["Month", ...outcomeTitles.map(numbers)],
+        rows: value.months.map((each) => [each.month, ...outcomes(each)]),
+        empty: "no session is counted yet.",
+      }),
+      html`<p>${link("All flows", "flows")}</p>`,
+    ],
+  };
+}
+
+function stepTable(steps: readonly StepTotals[]): HtmlValue {
+  return table({
+    caption: "How far people come",
+    columns: [
+      "Step",
+      ...[
+        "Entered",
+        "Submitted",
+        "Of those who entered",
+        "Corrected",
+        "Cancelled here",
+        "Expired here",
+        "Lifted away",
+        "Time in it",
+      ].map(numbers),
+    ],
+    rows: steps.map(({ step, entered, submitted, corrected, cancelled, expired, liftedOut, seconds }) => [
+      name(step),
+      formatNumber(entered),
+      formatNumber(submitted),
+      share(submitted, entered),
+      formatNumber(corrected),
+      formatNumber(cancelled),
+      formatNumber(expired),
+      formatNumber(liftedOut),
+      average(seconds, submitted),
+    ]),
+    empty: "no step is counted yet.",
+  });
+}
+
+const outcomeTitles = [
+  "Begun",
+  "Lifted in",
+  "Lifted out",
+  "Completed",
+  "Of those begun",
+  "On another device",
+  "Cancelled",
+  "Expired",
+  "Time",
+];
+
+function outcomes(each: Omit<FlowTotals, "flow" | "version">): readonly HtmlValue[] {
+  const { started, liftedIn, liftedOut, completed, completedElsewhere, cancelled, expired, seconds } = each;
+  return [
+    formatNumber(started),
+    formatNumber(liftedIn),
+    formatNumber(liftedOut),
+    formatNumber(completed),
+    share(completed, started + liftedIn),
+    formatNumber(completedElsewhere),
+    formatNumber(cancelled),
+    formatNumber(expired),
+    average(seconds, completed),
+  ];
+}
+
+const numbers = (title: string) => ({ title, isNumber: true });
+
+const share = (part: number, whole: number) => (whole === 0 ? "" : `${Math.round((part / whole) * 100)} %`);
+
+const average = (seconds: number, of: number) => (of === 0 ? "" : formatDuration((seconds / of) * 1_000));
+
+/** In the order of the flow, if the dashboard knows it; the others after them. */
+function inOrder(steps: readonly StepTotals[], order: readonly string[]): readonly StepTotals[] {
+  const placeOf = ({ step }: StepTotals) => (order.includes(step) ? order.indexOf(step) : order.length);
+  return steps.toSorted((one, other) => placeOf(one) - placeOf(other));
+}

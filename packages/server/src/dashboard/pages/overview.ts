@@ -1,0 +1,98 @@
+import type { Count } from "../count.ts";
+import { ageNote, countValue, facts, table } from "../html/elements.ts";
+import { barPlot } from "../html/bar-plot.ts";
+import { formatNumber } from "../html/format.ts";
+import { html, type Html, type HtmlValue } from "../html/html.ts";
+import { link } from "../html/link.ts";
+import { countBegun, countDue, countEnded, countLive } from "../rows/counts.ts";
+import { listMonths } from "../rows/storage.ts";
+import { presentTables, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
+import { searchForms } from "./search-forms.ts";
+
+/** The most months of the plot: two years. */
+const MONTHS = 24;
+const DAY_MS = 86_400_000;
+
+/** How much there is, and what waits. */
+export async function overview(context: PageContext, _request: PageRequest): Promise<Answer> {
+  const present = await presentTables(context);
+  const parts: HtmlValue[] = [searchForms()];
+  if (present.has("session")) parts.push(await sessionsPart(context));
+  if (present.has("sign_in")) parts.push(await signInsPart(context));
+  return { title: "Overview", content: parts };
+}
+
+async function sessionsPart(context: PageContext): Promise<Html> {
+  const nowMs = context.now();
+  const todayMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
+  const { value, atMs } = await context.readings.get(`sessions ${todayMs}`, async () => ({
+    open: await countLive(context, "session", "expires_bucket"),
+    due: await countDue(context, "session", "expires_bucket", nowMs),
+    begun: await countBegun(context, "session_event", todayMs),
+    ended: await countEnded(context, "session_archive", todayMs),
+    months: await listMonths(context, "session_archive", MONTHS),
+  }));
+  const ageMs = nowMs - atMs;
+  const months = value.months.filter(({ month }) => month <= new Date(nowMs).toISOString().slice(0, 7));
+  return html`<section aria-labelledby="sessions">
+    <h2 id="sessions">Sessions</h2>
+    ${ageNote(ageMs)}
+    ${facts([
+      ["Open", countValue(value.open, ageMs)],
+      ["Begun today", countValue(value.begun, ageMs)],
+      ...endedFacts(value.ended, ageMs),
+      ["Expired, wait for the sweep", countValue(value.due, ageMs)],
+    ])}
+    ${barPlot(
+      "Ended sessions by month",
+      months.map(({ month, rows }) => ({ label: month, value: rows ?? 0 })),
+    )}
+    ${table({
+      caption: "Ended sessions by month, as Postgres estimates them",
+      columns: ["Month", { title: "Ended", isNumber: true }],
+      rows: months.map(({ month, rows }) => [
+        month,
+        rows === null ? "not analysed yet" : `about ${formatNumber(rows)}`,
+      ]),
+      empty: "there is no month yet.",
+    })}
+    <p>${link("How far people come in each flow", "flows")}</p>
+  </section>`;
+}
+
+async function signInsPart(context: PageContext): Promise<Html> {
+  const nowMs = context.now();
+  const todayMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
+  const { value, atMs } = await context.readings.get(`sign-ins ${todayMs}`, async () => ({
+    live: await countLive(context, "sign_in", "sweep_bucket"),
+    due: await countDue(context, "sign_in", "sweep_bucket", nowMs),
+    begun: await countBegun(context, "sign_in_event", todayMs),
+    ended: await countEnded(context, "sign_in_archive", todayMs),
+  }));
+  const ageMs = nowMs - atMs;
+  return html`<section aria-labelledby="sign-ins">
+    <h2 id="sign-ins">Sign-ins</h2>
+    ${ageNote(ageMs)}
+    ${facts([
+      ["Live", countValue(value.live, ageMs)],
+      ["Begun today", countValue(value.begun, ageMs)],
+      ...endedFacts(value.ended, ageMs),
+      ["Wait for the sweep", countValue(value.due, ageMs)],
+    ])}
+    <p>${link("Signals and ends", "sign-ins")}</p>
+  </section>`;
+}
+
+/** The ends of a day, by the word that says how. */
+export function endedFacts(
+  ended: readonly { readonly ending: string; readonly count: Count }[],
+  ageMs: number,
+): readonly (readonly [string, Html])[] {
+  if (ended.length === 0) return [["Ended today", countValue({ rows: 0, how: "counted" }, ageMs)]];
+  return ended.map(({ ending, count }) => [`Ended today: ${wordsOf(ending)}`, countValue(count, ageMs)]);
+}
+
+/** A word of code as a person reads it. */
+export function wordsOf(code: string): string {
+  return code.replaceAll("_", " ");
+}
