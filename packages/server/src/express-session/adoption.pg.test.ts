@@ -1,7 +1,7 @@
 import connectPgSimple from "connect-pg-simple";
 import expressSession, { type SessionData, type Store } from "express-session";
-import { Pool } from "pg";
-import { afterAll, expect, test } from "vitest";
+import { Client, Pool } from "pg";
+import { afterAll, expect, test, vi } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
 import { CookieJar, sessionHosts } from "../testing/web-sessions/session-hosts.ts";
 import { promised, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
@@ -181,6 +181,20 @@ test("an id that the old table cannot hold is nobody's, and disturbs no other re
   await old.set("sid", sessionUntil(laterMs(), { user: "ada" }));
   const [nul, half, session] = await Promise.all([node.get("\0"), node.get("\ud800"), node.get("sid")]);
   expect([nul, half, session?.["user"]]).toEqual([undefined, undefined, "ada"]);
+});
+
+test("lists copy the old table once in a minute", async () => {
+  const { table, old, newNode } = await oldTable();
+  let passedMs = 0;
+  const node = promised(newNode({ now: () => Date.now() + passedMs }));
+  await old.set("a", sessionUntil(laterMs()));
+  expect(await Promise.all([node.length(), node.length()])).toEqual([1, 1]);
+  await old.set("b", sessionUntil(laterMs()));
+  const copies = vi.spyOn(Client.prototype, "query");
+  expect(Object.keys(await node.all())).toHaveLength(1);
+  expect(copies.mock.calls.filter(([query]) => String(Object(query).text).includes(table))).toEqual([]);
+  passedMs = 60_001;
+  expect(await node.length()).toBe(2);
 });
 
 test("a table that is none of connect-pg-simple's is refused", async () => {

@@ -1,6 +1,6 @@
 import type { PGlite } from "@electric-sql/pglite";
 import type { Pool } from "pg";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { createKysely } from "../postgres/database.ts";
 import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
@@ -303,6 +303,14 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
     const session: Record<string, unknown> = { cookie: {} };
     session["self"] = session;
     await expect(node.set("sid", session)).rejects.toMatchObject({ code: "internal" });
+  });
+
+  test("a fault of a call without a callback is told to `onError`", async () => {
+    const onError = vi.fn<(error: Error) => void>();
+    const [{ store, close }] = nodes(1, { onError });
+    store.set("sid", { big: 1n });
+    expect(onError).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: "internal" }));
+    await close();
   });
 });
 

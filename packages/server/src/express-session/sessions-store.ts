@@ -48,6 +48,7 @@ export class SessionsStore extends EventEmitter {
   readonly #adoption: Adoption | undefined;
   readonly #known = new KnownSessions();
   readonly #stopSweeping: () => Promise<unknown>;
+  readonly #report: (error: unknown) => void;
   /** Set by express-session: gives a request a new session. */
   generate?: (request: object) => void;
 
@@ -60,6 +61,8 @@ export class SessionsStore extends EventEmitter {
       database === undefined
         ? memoryDatabase()
         : new StoreDatabase({ open: () => openDatabase(database), schema, migrates, prepare });
+    const report = (error: unknown) => onError(faultOf(error));
+    this.#report = report;
     const { adopt } = checked;
     const adoption = adopt && new Adoption({ database: this.#database, namespace, now, adopt });
     this.#adoption = adoption;
@@ -70,10 +73,10 @@ export class SessionsStore extends EventEmitter {
       touchEveryMs,
       allAtMost: { sessions: allAtMost, bytes: MAX_ALL_BYTES },
       now,
+      report,
     });
     const sweeper = new Sweeper({ database: this.#database, now });
     this.#sweeper = sweeper;
-    const report = (error: unknown) => onError(faultOf(error));
     const stops = checked.sweeps
       ? [sweeper, ...(adoption ? [adoption] : [])].map((one) => repeatSweeps(one, report))
       : [];
@@ -87,7 +90,7 @@ export class SessionsStore extends EventEmitter {
 
   /** Gives a live session, and undefined for any other. */
   get<Session = StoredSession>(sid: string, callback: Callback<[session?: Session]>): void {
-    answer<Session | undefined>(callback, () => this.#read<Session>(keyOf(sid)));
+    this.#answer<Session | undefined>(callback, () => this.#read<Session>(keyOf(sid)));
   }
 
   /**
@@ -95,7 +98,7 @@ export class SessionsStore extends EventEmitter {
    * it has ended since then, nothing is written.
    */
   set(sid: string, session: object, callback?: Callback): void {
-    answer(callback, () => {
+    this.#answer(callback, () => {
       const key = keyOf(sid);
       const text = JSON.stringify(session);
       return this.#keeper.inTurn(key, () => this.#write(key, session, text));
@@ -104,7 +107,7 @@ export class SessionsStore extends EventEmitter {
 
   /** Moves the deadline of a live session to the end of this session's cookie. Nothing but the cookie is written. */
   touch(sid: string, session: object, callback?: Callback): void {
-    answer(callback, () => {
+    this.#answer(callback, () => {
       const key = keyOf(sid);
       const cookie = JSON.parse(JSON.stringify(cookieOf(session) ?? {})) as object;
       return this.#keeper.inTurn(key, () => this.#touch(key, session, cookie));
@@ -113,7 +116,7 @@ export class SessionsStore extends EventEmitter {
 
   /** Ends a session. It also takes a key of `all`. */
   destroy(sid: string, callback?: Callback): void {
-    answer(callback, () => {
+    this.#answer(callback, () => {
       const key = keyOf(sid, true);
       return this.#keeper.inTurn(key, () => this.#keeper.destroy(key, !isKey(sid)));
     });
@@ -127,17 +130,17 @@ export class SessionsStore extends EventEmitter {
         found.map((stored) => [`${KEY_PREFIX}${stored.key}`, this.#sessionOf(stored) as Session]),
       );
     };
-    answer(callback, () => settled(all()));
+    this.#answer(callback, () => settled(all()));
   }
 
   /** Gives the number of live sessions. A number above 10,000 may be a minute old. */
   length(callback: Callback<[length?: number]>): void {
-    answer(callback, () => settled(this.#keeper.count()));
+    this.#answer(callback, () => settled(this.#keeper.count()));
   }
 
   /** Ends all sessions of the store's namespace. */
   clear(callback?: Callback): void {
-    answer(callback, () => settled(this.#keeper.clear()));
+    this.#answer(callback, () => settled(this.#keeper.clear()));
   }
 
   /** Gives a live session as express-session's `Session`, without a request. */
@@ -181,6 +184,23 @@ export class SessionsStore extends EventEmitter {
     await this.#stopSweeping();
     await this.#keeper.close();
     if (this.#options.database !== undefined) await this.#database.close();
+  }
+
+  /**
+   * Does the work, and tells its result. If nothing has to wait, it does so before the call returns, as the memory store of
+   * @fastify/session does.
+   */
+  #answer<T>(callback: ((error: Error | null, result?: T) => unknown) | undefined, work: () => Steps<T>): void {
+    // An error of the callback is the caller's, and not one of a promise.
+    const fail = (error: unknown) => (callback ? void setImmediate(callback, faultOf(error)) : this.#report(error));
+    let result: T | Promise<T>;
+    try {
+      result = run(work());
+    } catch (error) {
+      return fail(error);
+    }
+    if (!(result instanceof Promise)) return void callback?.(null, result);
+    result.then((value) => callback && setImmediate(callback, null, value), fail);
   }
 
   *#read<Session>(key: WebSessionKey): Steps<Session | undefined> {
@@ -250,28 +270,6 @@ function isKey(sid: unknown): boolean {
 function keyOf(sid: unknown, takesKeys = false): WebSessionKey {
   const text = String(sid);
   return { key: takesKeys && isKey(text) ? text.slice(KEY_PREFIX.length) : hash("sha256", text), sid: text };
-}
-
-/**
- * Does the work, and tells its result. If nothing has to wait, it does so before the call returns, as the memory store of
- * @fastify/session does.
- */
-function answer<T>(callback: ((error: Error | null, result?: T) => unknown) | undefined, work: () => Steps<T>): void {
-  const tellLater = (error: Error | null, result?: T) => {
-    // An error of the callback is the caller's, and not one of this promise.
-    if (callback) setImmediate(callback, error, result);
-  };
-  let result: T | Promise<T>;
-  try {
-    result = run(work());
-  } catch (error) {
-    return tellLater(faultOf(error));
-  }
-  if (!(result instanceof Promise)) return void callback?.(null, result);
-  result.then(
-    (value) => tellLater(null, value),
-    (error: unknown) => tellLater(faultOf(error)),
-  );
 }
 
 /** Express and Fastify answer with the status of an error. */

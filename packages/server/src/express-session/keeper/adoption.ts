@@ -16,6 +16,8 @@ import type { StoreDatabase } from "./store-database.ts";
 const PAGE_SIZE = 1_000;
 /** How long a lease lasts without a new page, in milliseconds. */
 const LEASE_MS = 60_000;
+/** How long lists do without a new copy, in milliseconds. A copy looks at each row of the adopted table. */
+const COPIED_MS = 60_000;
 
 export interface AdoptionOptions {
   readonly database: StoreDatabase;
@@ -29,6 +31,7 @@ export class Adoption {
   readonly #options: AdoptionOptions;
   readonly #holder = randomUUID();
   #table: Promise<AdoptedTable | undefined> | undefined;
+  #copied: { readonly atMs: number; readonly done: Promise<unknown> } | undefined;
 
   constructor(options: AdoptionOptions) {
     this.#options = options;
@@ -63,6 +66,17 @@ export class Adoption {
       onProgress?.(copied);
     }
     return copied;
+  }
+
+  /** Copies for a list, unless this node has copied within the last minute. */
+  copied(): Promise<unknown> {
+    const nowMs = this.#options.now();
+    if (this.#copied === undefined || nowMs - this.#copied.atMs > COPIED_MS) {
+      const done = this.copy();
+      this.#copied = { atMs: nowMs, done };
+      done.catch(() => (this.#copied = undefined));
+    }
+    return this.#copied.done;
   }
 
   #copyPage(after: string): Promise<CopiedPage | undefined> {

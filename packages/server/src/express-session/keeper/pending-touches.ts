@@ -7,6 +7,11 @@ export interface PendingTouch {
   readonly sinceMs: number;
 }
 
+export interface PendingTouchesOptions {
+  readonly write: (touch: PendingTouch) => Promise<unknown>;
+  readonly report: (error: unknown) => void;
+}
+
 /** The most touches that wait. Above it, a touch is written at once. */
 const MAX_WAITING = 100_000;
 
@@ -29,13 +34,16 @@ function writeBeforeExit(touches: PendingTouches): void {
  * keep the process alive: a process that ends by itself writes them first.
  */
 export class PendingTouches {
-  readonly #write: (touch: PendingTouch) => Promise<unknown>;
+  readonly #options: PendingTouchesOptions;
   #waiting = new Map<string, PendingTouch & { readonly dueMs: number }>();
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
 
-  constructor(write: (touch: PendingTouch) => Promise<unknown>) {
-    this.#write = write;
+  /** Whether the last write failed. Postgres may be away for long: this is told once. */
+  #isFailing = false;
+
+  constructor(options: PendingTouchesOptions) {
+    this.#options = options;
   }
 
   /** Has a deadline wait for up to `windowMs`. False if too many wait. */
@@ -89,7 +97,8 @@ export class PendingTouches {
     // A touch waits until it is written: a read sees it all the time.
     await Promise.all(
       due.map((touch) =>
-        this.#write(touch).then(() => {
+        this.#options.write(touch).then(() => {
+          this.#isFailing = false;
           if (this.#waiting.get(touch.key) === touch) this.#waiting.delete(touch.key);
         }, this.#later(touch)),
       ),
@@ -100,7 +109,9 @@ export class PendingTouches {
 
   /** Postgres may be away. */
   #later(touch: PendingTouch) {
-    return () => {
+    return (error: unknown) => {
+      if (!this.#isFailing) this.#options.report(error);
+      this.#isFailing = true;
       if (this.#waiting.get(touch.key)?.expiresMs === touch.expiresMs)
         this.#waiting.set(touch.key, { ...touch, dueMs: performance.now() + 1_000 });
     };

@@ -31,6 +31,8 @@ export interface SessionKeeperOptions extends SessionRowsOptions {
   readonly touchEveryMs: number;
   /** The most sessions, and bytes of JSON, that `all` gives. */
   readonly allAtMost: { readonly sessions: number; readonly bytes: number };
+  /** Called when deadlines that waited cannot be written. */
+  readonly report: (error: unknown) => void;
 }
 
 /** Keeps web sessions in a database. Each call of one session sees the calls before it. */
@@ -45,7 +47,10 @@ export class SessionKeeper {
     this.#options = options;
     this.#rows = new SessionRows(options);
     this.#lists = new SessionLists({ ...options, place: this.#rows.place });
-    this.#touches = new PendingTouches(async (touch) => this.#rows.write({ kind: "extend", ...touch }));
+    this.#touches = new PendingTouches({
+      write: async (touch) => this.#rows.write({ kind: "extend", ...touch }),
+      report: options.report,
+    });
   }
 
   /** A live session. */
@@ -137,7 +142,7 @@ export class SessionKeeper {
   /** Waits for the writes that were asked for, and copies what is not copied yet. */
   async #settled(): Promise<void> {
     await this.#turns.settled();
-    await this.#options.adoption?.copy();
+    await this.#options.adoption?.copied();
   }
 
   #live(stored: StoredWebSession | undefined): StoredWebSession | undefined {
