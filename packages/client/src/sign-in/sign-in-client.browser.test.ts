@@ -184,6 +184,31 @@ test("S4: a sign-out names what was not sent before anything is wiped, and wipes
   expect(await unsentSessions(again)).toEqual([]);
 });
 
+test("S4: a sign-out names what was not sent in each profile that it wipes, open or not, and of no other owner", async () => {
+  const { sessions, session, client, owner, flows } = await withUnsentDraft();
+  const other = openTab(flows, { owner, profile: "work: 2" });
+  const typed = other.start(transfer);
+  await typed.submit("recipient", recipient).stored;
+  other.close();
+  const eves = openTab(flows, { owner: `${owner}:2` });
+  await eves.start(transfer).draft("amount", { cents: "1" }).stored;
+  const unsent = [
+    { flow: "transfer", id: session.id, steps: ["amount"] },
+    { flow: "transfer", id: typed.id, steps: ["recipient"] },
+  ];
+  const found = await client.signOut({ sessions });
+  expect(found.status === "unsent" && found.unsent).toEqual(unsent);
+  expect(server().requests).not.toContain("signOut");
+
+  // The change of the other profile is still on the disk.
+  const again = openTab(flows, { owner, profile: "work: 2" });
+  await again.ready;
+  expect((await unsentSessions(again)).map(({ id }) => id).toSorted()).toEqual([session.id, typed.id].toSorted());
+  expect(await client.signOut({ sessions, discardUnsent: true })).toEqual({ status: "signed_out" });
+  const anew = openTab(flows, { owner, profile: "work: 2" });
+  expect(await unsentSessions(anew)).toEqual([]);
+});
+
 test("S4: a sign-out that the server does not answer wipes nothing", async () => {
   const { sessions, session, client } = await withUnsentDraft();
   server().faults.away = true;

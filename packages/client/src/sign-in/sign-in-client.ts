@@ -170,8 +170,8 @@ export function assembleSignInClient(
       return resultOf(await change("revokeOthers"));
     },
     async signOut({ sessions, discardUnsent = false } = {}) {
-      const unsent = sessions && (await unsentSessions(sessions));
-      if (unsent && unsent.length > 0 && !discardUnsent) return { status: "unsent", unsent };
+      const unsent = sessions && !discardUnsent ? await unsentSessions(sessions) : [];
+      if (unsent.length > 0) return { status: "unsent", unsent };
       // The server may ask the browser to clear all data of the site, but only if nothing is lost by it.
       const loses = sessions === undefined || !(await areOnlySessions(sessions));
       const reply = await change("signOut", loses ? {} : { headers: { "sign-in-unsent": "0" } });

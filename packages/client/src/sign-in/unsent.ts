@@ -1,6 +1,9 @@
 import { SessionsError } from "@sessions/core/internal";
-import { isUnsettled, type SessionRecord } from "../record/record.ts";
+import { entries } from "idb-keyval";
+import { browserEnvironment } from "../environment.ts";
+import { emptyRecord, isUnsettled, type SessionRecord } from "../record/record.ts";
 import type { SessionsClient } from "../sessions.ts";
+import { DEVICE_KEY, openDatabase } from "../store/database.ts";
 import { syncBySessions } from "../sync/sync.ts";
 
 /** A session with changes that only this device has. */
@@ -13,7 +16,8 @@ export interface UnsentSession {
 
 /**
  * The sessions of this device with changes that the server does not have: commands and drafts that are not sent, and
- * shelved changes. Name them to the person before `forget()` deletes them.
+ * shelved changes. Those of the owner's other profiles in this browser are among them, because `forget()` deletes them
+ * too. Name all to the person before. Rejects if the browser cannot read another profile.
  *
  * @throws {SessionsError} `configuration_invalid` for an object that `createSessionsClient` did not make.
  * @example
@@ -24,10 +28,32 @@ export async function unsentSessions(sessions: SessionsClient): Promise<readonly
   const sync = syncBySessions.get(sessions);
   if (sync === undefined) throw new SessionsError("configuration_invalid", "`sessions` is no sessions client.");
   await sessions.ready;
-  return [...sync.store.records]
-    .filter(([, record]) => isUnsettled(record))
-    .map(([id, record]) => ({ flow: record.flow, id, steps: stepsOf(record) }));
+  const unsent = new Map<string, UnsentSession>();
+  for (const [id, record] of [...sync.store.records, ...(await recordsOfOtherProfiles(sync.store.name))]) {
+    if (!isUnsettled(record)) continue;
+    const steps = [...new Set([...(unsent.get(id)?.steps ?? []), ...stepsOf(record)])];
+    unsent.set(id, { flow: record.flow, id, steps });
+  }
+  return [...unsent.values()];
 }
+
+/** What the browser keeps of the same owner in other databases. `forget` finds them in the same way. */
+async function recordsOfOtherProfiles(own: string): Promise<readonly (readonly [string, SessionRecord])[]> {
+  const prefix = own.slice(0, own.indexOf(":", "sessions:".length) + 1);
+  const found: [string, SessionRecord][] = [];
+  for (const { name = "" } of await databases()) {
+    if (name === own || !name.startsWith(prefix)) continue;
+    const database = openDatabase(name, browserEnvironment);
+    for (const [id, record] of await entries<string, SessionRecord>(database.transact)) {
+      if (id !== DEVICE_KEY) found.push([id, { ...emptyRecord, ...record }]);
+    }
+    database.close();
+  }
+  return found;
+}
+
+/** Empty if the browser lists none. Then `forget` deletes the database of the own profile alone. */
+const databases = async () => (await indexedDB.databases?.().catch(() => undefined)) ?? [];
 
 /**
  * Whether this browser keeps the sessions of this client and of no other one. If another owner signed in here before, their
