@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { freePort, startPostgres } from "../packages/server/src/testing/postgres-server.ts";
+import { freePort, startPostgres } from "../packages/server/src/testing/embedded/postgres-server.ts";
 import { Browser } from "../packages/server/src/testing/visits/browser.ts";
 import { root } from "./repository.ts";
 

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { openDatabase } from "./nodes/database.ts";
 import { failureReport, shrink, simulate } from "./simulate.ts";
 import { START_MS } from "./world.ts";
-import { startPostgres } from "../../server/src/testing/postgres-server.ts";
+import { startPostgres } from "../../server/src/testing/embedded/postgres-server.ts";
 
 const whole = (text: string): number => {
   if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError("A whole number.");

@@ -1,6 +1,6 @@
 import { Client, Pool } from "pg";
 // A tool of the server's tests. Applications do not need it, so the package does not export it.
-import { startPostgres } from "../../../server/src/testing/postgres-server.ts";
+import { startPostgres } from "../../../server/src/testing/embedded/postgres-server.ts";
 
 /** Settings other than PostgreSQL's defaults. `fsync`, `full_page_writes` and `synchronous_commit` stay on. */
 export const settings = ["shared_buffers=1GB", "max_wal_size=8GB", "max_connections=300"];

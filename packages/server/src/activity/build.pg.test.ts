@@ -1,9 +1,9 @@
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { likes, reading, testActivity } from "../testing/activities.ts";
+import { likes, reading, testActivity } from "../testing/activity/activities.ts";
 import { eventually } from "../testing/eventually.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { Random } from "../testing/random.ts";
-import { builtSessions, sessionizedLog } from "../testing/sessionized.ts";
+import { builtSessions, sessionizedLog } from "../testing/activity/sessionized.ts";
 
 const { pool } = await freshDatabase();
 const HOUR_MS = 3_600_000;

@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from "vitest";
 import { Pool } from "pg";
 import type { SessionsError } from "@sessions/core/internal";
-import { likes, reading, testActivity } from "../testing/activities.ts";
+import { likes, reading, testActivity } from "../testing/activity/activities.ts";
 import { eventually } from "../testing/eventually.ts";
-import { startPostgres } from "../testing/postgres-server.ts";
+import { startPostgres } from "../testing/embedded/postgres-server.ts";
 import { Random } from "../testing/random.ts";
-import { builtSessions, sessionizedLog } from "../testing/sessionized.ts";
+import { builtSessions, sessionizedLog } from "../testing/activity/sessionized.ts";
 import { repetitions } from "../../../../scripts/repetitions.ts";
 import { newEventId } from "./recorder/event-id.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { reading, testActivity } from "../testing/activities.ts";
+import { reading, testActivity } from "../testing/activity/activities.ts";
 import { eventually } from "../testing/eventually.ts";
 import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";

@@ -1,5 +1,5 @@
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { reading, testActivity } from "../testing/activities.ts";
+import { reading, testActivity } from "../testing/activity/activities.ts";
 import { sessionsOn } from "../testing/cli.ts";
 import { eventually } from "../testing/eventually.ts";
 import { freshDatabase } from "../testing/postgres.ts";

@@ -11,7 +11,7 @@ import { countRows, Partitions } from "../postgres/partitions.ts";
 import { listExpiredPartitions, type Retention, retentionFormat } from "../postgres/retention.ts";
 import type { CommandRunner, Report } from "./command-runner.ts";
 import type { Connection } from "./connection.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "./terminal/output.ts";
 import { retention, wholeMonths } from "./partitions.ts";
 import { formatCount, totalRows } from "./status.ts";
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { exitCodes, InterruptedError } from "./exit-code.ts";
+import { exitCodes, InterruptedError } from "./terminal/exit-code.ts";
 import { runCli } from "./program.ts";
-import { processTerminal } from "./terminal.ts";
+import { processTerminal } from "./terminal/terminal.ts";
 
 /** How long a command may take to stop by itself, in milliseconds. */
 const STOPPING_MS = 2_000;

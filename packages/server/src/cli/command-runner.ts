@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import { SessionsError } from "@sessions/core/internal";
 import { databaseFault } from "../postgres/errors.ts";
 import { connect, type Connection } from "./connection.ts";
-import { exitCodes, interruptionOf } from "./exit-code.ts";
-import { createOutput, type Output } from "./output.ts";
-import type { Terminal } from "./terminal.ts";
+import { exitCodes, interruptionOf } from "./terminal/exit-code.ts";
+import { createOutput, type Output } from "./terminal/output.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 
 /** The result of a command: as lines, and as one JSON value. */
 export interface Report {

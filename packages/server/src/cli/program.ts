@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { exitCodes } from "./exit-code.ts";
+import { exitCodes } from "./terminal/exit-code.ts";
 import { addActivityCommand } from "./activity.ts";
 import { addExportCommand } from "./export.ts";
 import { addMigrateCommand } from "./migrate.ts";
@@ -9,7 +9,7 @@ import { addPartitionsCommand } from "./partitions.ts";
 import { createCommandRunner } from "./command-runner.ts";
 import { addStatusCommand } from "./status.ts";
 import { addSweepCommand } from "./sweep.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 import { addVerifyCommand } from "./verify.ts";
 
 /** The package's version. Its `package.json` stands beside both `src` and `dist`. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll } from "vitest";
-import { InterruptedError } from "../cli/exit-code.ts";
+import { InterruptedError } from "../cli/terminal/exit-code.ts";
 import { runCli } from "../cli/program.ts";
 import { cancel, createBank, createLedger, start, TestClient } from "./bank.ts";
 import { freshDatabase } from "./postgres.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineActivity } from "../definition/define-activity.ts";
-import { likes, reading } from "../../testing/activities.ts";
+import { likes, reading } from "../../testing/activity/activities.ts";
 import { EventCheck, NEWEST_MS, OLDEST_MS } from "./event-check.ts";
 import { newEventId } from "./event-id.ts";
 

@@ -5,7 +5,7 @@ import { repetitions } from "../../../../../scripts/repetitions.ts";
 import { createKysely } from "../../postgres/database.ts";
 import type { Tables } from "../rows/tables.ts";
 import { createBank, createLedger, type LedgerRow } from "../../testing/bank.ts";
-import { startPostgres, type PostgresServer } from "../../testing/postgres-server.ts";
+import { startPostgres, type PostgresServer } from "../../testing/embedded/postgres-server.ts";
 import type { Answered } from "../../testing/crash/caller.ts";
 import { breaches } from "../../testing/crash/checker.ts";
 import { Fleet } from "../../testing/crash/fleet.ts";

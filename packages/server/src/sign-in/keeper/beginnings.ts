@@ -13,7 +13,7 @@ import type { Moved } from "../../postgres/adoption.ts";
 import type { Adoptions } from "./adoptions.ts";
 import type { KeeperContext } from "./context.ts";
 import { liveFrom } from "./live-sign-in.ts";
-import type { HandOffRequest } from "../rows/hand-off-requests.ts";
+import type { HandOffRequest } from "../rows/hand-offs/requests.ts";
 import type { Token } from "../token/token.ts";
 import type { Archiver, EndingWork, LockedSignIns } from "./ends/archiver.ts";
 import { publicIdOf } from "../token/public-id.ts";

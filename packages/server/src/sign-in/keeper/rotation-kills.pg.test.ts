@@ -1,7 +1,7 @@
 import { Pool } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Random } from "../../testing/random.ts";
-import { startPostgres } from "../../testing/postgres-server.ts";
+import { startPostgres } from "../../testing/embedded/postgres-server.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { proxied } from "../../testing/connections/tcp-proxy.ts";
 import { lifetimeOf } from "../lifetime.ts";

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { freePort } from "../postgres-server.ts";
+import { freePort } from "../embedded/postgres-server.ts";
 
 /** The version of the PgBouncer on this machine; undefined when there is none. */
 export function pgbouncerVersion(): string | undefined {

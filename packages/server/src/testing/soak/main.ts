@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { Client, Pool } from "pg";
 import { postgresBus } from "../../index.ts";
 import { createBank, createLedger } from "../bank.ts";
-import { startPostgres } from "../postgres-server.ts";
+import { startPostgres } from "../embedded/postgres-server.ts";
 import { Random } from "../random.ts";
 import { watch, write, type Done } from "./load.ts";
 import { sample, slope, type Sample } from "./memory.ts";

@@ -11,7 +11,7 @@ import {
   loadRequest,
   updateRequest,
   type HandOffRequest,
-} from "../../rows/hand-off-requests.ts";
+} from "../../rows/hand-offs/requests.ts";
 import type { ChainedSignIn } from "../../rows/stored-sign-in.ts";
 import type { SignInTables } from "../../rows/tables.ts";
 import { base64url } from "../../token/token.ts";

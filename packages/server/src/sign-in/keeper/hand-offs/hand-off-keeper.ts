@@ -1,4 +1,4 @@
-import type { HandedPlace } from "../../rows/hand-off-requests.ts";
+import type { HandedPlace } from "../../rows/hand-offs/requests.ts";
 import type { Token } from "../../token/token.ts";
 import type { LiveSignIn } from "../live-sign-in.ts";
 

@@ -1,8 +1,8 @@
 import type { Transaction } from "kysely";
 import { hashOfAddress } from "../../hand-off/address.ts";
 import { drawLetters, hashOfLetters, hashOfTries, typedLetters } from "../../hand-off/letters.ts";
-import { countTry, deleteOffer, insertOffer, lockOffers } from "../../rows/hand-off-offers.ts";
-import { addTry, takeTryBack } from "../../rows/hand-off-tries.ts";
+import { countTry, deleteOffer, insertOffer, lockOffers } from "../../rows/hand-offs/offers.ts";
+import { addTry, takeTryBack } from "../../rows/hand-offs/tries.ts";
 import type { SignInTables } from "../../rows/tables.ts";
 import { lockOwner } from "../../../postgres/owner.ts";
 import type { KeeperContext } from "../context.ts";

@@ -9,8 +9,8 @@ import {
   last,
   sum,
   type ActivitiesOptions,
-} from "../activity/index.ts";
-import type { Database } from "../postgres/database.ts";
+} from "../../activity/index.ts";
+import type { Database } from "../../postgres/database.ts";
 
 /** An activity with each kind of counter. */
 export const reading = defineActivity({

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Selectable } from "kysely";
-import type { HandOffRequestTable, SignInTables } from "./tables.ts";
-import { timeOf } from "./row.ts";
+import type { HandOffRequestTable, SignInTables } from "../tables.ts";
+import { timeOf } from "../row.ts";
 
 /** Requests of devices on which nobody is signed in. Each has a row of its own, by its id: it has no owner yet. */
 

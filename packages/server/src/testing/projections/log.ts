@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import type { FeedSource } from "../projections/source.ts";
+import type { FeedSource } from "../../projections/source.ts";
 
 /** An entry of a small log, with numbers in each stream. */
 export interface LogEntry {

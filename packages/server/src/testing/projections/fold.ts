@@ -1,6 +1,11 @@
 import type { Pool } from "pg";
 import { sql } from "kysely";
-import { project, type Projection, type ProjectionContext, type ProjectionOptions } from "../projections/projection.ts";
+import {
+  project,
+  type Projection,
+  type ProjectionContext,
+  type ProjectionOptions,
+} from "../../projections/projection.ts";
 import { log, type LogEntry } from "./log.ts";
 
 /** Adds entries to the table `fold`, to one row for each stream. It throws if one is not the next of its stream. */

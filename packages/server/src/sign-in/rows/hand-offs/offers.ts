@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
-import type { HandedPlace } from "./hand-off-requests.ts";
-import { timeOf } from "./row.ts";
-import type { SignInTables } from "./tables.ts";
+import type { HandedPlace } from "./requests.ts";
+import { timeOf } from "../row.ts";
+import type { SignInTables } from "../tables.ts";
 
 /** The letters that an owner types on another of their devices, as hashes. */
 
