@@ -33,13 +33,14 @@ export function openVisit(
   const presented = presentedToken(request);
   if (isCrossSite(request, presented, options.origins)) throw new VisitError("cross_site");
   const checkedMs = options.now();
-  const open = (signIn: LiveSignIn | null) =>
-    new RequestVisit(options, { request, headers, presented, signIn, checkedMs });
+  const open = (signIn: LiveSignIn | null, believedUntilMs = Infinity) =>
+    new RequestVisit(options, { request, headers, presented, signIn, checkedMs, believedUntilMs });
   if (!presented) return open(null);
   const opening = { options, request, presented, headers, checkedMs, needsDevice: options.bindsDevices };
-  const found = presentedSignIn(opening);
-  if (!options.signalDetector && !(found instanceof Promise)) return open(found);
-  return judgedSignIn(opening, found).then(open);
+  const copy = sealedCopy(opening);
+  const found = copy?.signIn ?? presentedSignIn(opening);
+  if (!options.signalDetector && !(found instanceof Promise)) return open(found, copy?.believedUntilMs);
+  return judgedSignIn(opening, found).then((signIn) => open(signIn, copy?.believedUntilMs));
 }
 
 /** The sign-in of a request's token, whatever the device has proved. Null if there is none. @throws {VisitError} */
@@ -50,7 +51,8 @@ export async function openSignIn(
 ): Promise<LiveSignIn | null> {
   const presented = presentedToken(request);
   if (!presented) return null;
-  return presentedSignIn({ options, request, presented, headers, checkedMs: options.now(), needsDevice: false });
+  const opening = { options, request, presented, headers, checkedMs: options.now(), needsDevice: false };
+  return sealedCopy(opening)?.signIn ?? presentedSignIn(opening);
 }
 
 /** A request with a token, on its way to its visit. */
@@ -74,14 +76,23 @@ async function judgedSignIn(
   return null;
 }
 
+/** The sealed copy of a sign-in, if it may be believed. Its node may never hear of an end that was before. */
+function sealedCopy({
+  options: { keeper, sealing },
+  request,
+  presented: { token, carrier },
+  checkedMs,
+}: Opening): { readonly signIn: LiveSignIn; readonly believedUntilMs: number } | undefined {
+  const sealed = sealing && carrier === "cookie" ? sealedSignIn(sealing, request, token, checkedMs) : undefined;
+  if (!sealing || !sealed || keeper.hasHeardEnd({ ...sealed, publicId: sealed.signIn.publicId })) return undefined;
+  return { signIn: sealed.signIn, believedUntilMs: sealed.sealedMs + sealing.trustMs };
+}
+
 /** The sign-in of a token, and what the answer hands out for it. */
 function presentedSignIn(opening: Opening): LiveSignIn | null | Promise<LiveSignIn | null> {
-  const { options, request, presented } = opening;
-  const { keeper, sealing, now, report } = options;
-  const { token, carrier } = presented;
-  const sealed = sealing && carrier === "cookie" ? sealedSignIn(sealing, request, token, now()) : undefined;
-  if (sealed && !keeper.hasHeardEnd({ ...sealed, publicId: sealed.signIn.publicId })) return sealed.signIn;
-  const asked = keeper.check(token);
+  const { options, presented } = opening;
+  const { keeper, report } = options;
+  const asked = keeper.check(presented.token);
   if (!(asked instanceof Promise)) return checkedSignIn(opening, asked);
   return unlessUnavailable(asked, report).then((checked) => checkedSignIn(opening, checked));
 }

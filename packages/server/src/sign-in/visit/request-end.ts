@@ -10,7 +10,12 @@ export interface OpenRequest {
   readonly signIn: LiveSignIn;
   /** When the token was checked. The sign-in may have ended since. */
   readonly checkedMs: number;
+  /** Until when its sealed copy is believed; infinite for a token that was checked. */
+  readonly believedUntilMs: number;
 }
+
+/** The longest time of a Node timer, in milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface RequestEndParts {
   readonly endListeners: EndListeners;
@@ -19,18 +24,18 @@ export interface RequestEndParts {
 }
 
 /**
- * Calls the listener once, when the sign-in ends, or with `renew` when the short cookie of the device has been good for as
- * long as it is. Gives a function that removes the listener.
+ * Calls the listener once, when the sign-in ends, or with `renew` when the short cookie of the device or a sealed copy has
+ * been good for as long as it is. Gives a function that removes the listener.
  */
 export function onRequestEnd(
   { endListeners, bindsDevices, now }: RequestEndParts,
-  { request, signIn, checkedMs }: OpenRequest,
+  { request, signIn, checkedMs, believedUntilMs }: OpenRequest,
   listener: (why?: "renew") => void,
 ): () => void {
   const unsubscribe = endListeners.onEnd(signIn, checkedMs, () => listener());
-  const renewMs = bindsDevices ? renewAtMs(request, signIn, checkedMs) : Infinity;
+  const renewMs = Math.min(believedUntilMs, bindsDevices ? renewAtMs(request, signIn, checkedMs) : Infinity);
   if (renewMs === Infinity) return unsubscribe;
-  const timer = setTimeout(() => listener("renew"), Math.max(0, renewMs - now())).unref();
+  const timer = setTimeout(() => listener("renew"), Math.min(Math.max(0, renewMs - now()), MAX_TIMER_MS)).unref();
   return () => {
     clearTimeout(timer);
     unsubscribe();

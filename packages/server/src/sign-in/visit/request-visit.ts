@@ -15,7 +15,7 @@ import { CurrentSignIn } from "./exchange/current-sign-in.ts";
 import { Exchange } from "./exchange/exchange.ts";
 import { VisitError } from "./exchange/visit-error.ts";
 import type { VisitHeaders } from "./exchange/visit-headers.ts";
-import { endGuest, onRequestEnd } from "./request-end.ts";
+import { endGuest, onRequestEnd, type OpenRequest } from "./request-end.ts";
 import { RequestVisitors } from "./request-visitors.ts";
 import { SignInChanges } from "./sign-in-changes.ts";
 import type { SignedIn, SignInAsOptions, SignInPage, SignInPageRequest, Visit, VisitingGuest } from "./visit.ts";
@@ -28,7 +28,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
   readonly #parts: VisitParts;
   readonly #exchange: Exchange;
   readonly #current: CurrentSignIn;
-  readonly #checkedMs: number;
+  readonly #checked: Pick<OpenRequest, "checkedMs" | "believedUntilMs">;
   /** Made at the first question, like the changes. */
   #readVisitors: RequestVisitors | undefined;
   #madeChanges: SignInChanges | undefined;
@@ -40,13 +40,12 @@ export class RequestVisit implements Visit<DataDefinitions> {
       readonly headers: VisitHeaders;
       readonly presented: PresentedToken | undefined;
       readonly signIn: LiveSignIn | null;
-      readonly checkedMs: number;
-    },
+    } & Pick<OpenRequest, "checkedMs" | "believedUntilMs">,
   ) {
     this.#parts = parts;
     this.#exchange = new Exchange(given.request, given.headers, given.presented, parts.report);
     this.#current = new CurrentSignIn(given.signIn);
-    this.#checkedMs = given.checkedMs;
+    this.#checked = { checkedMs: given.checkedMs, believedUntilMs: given.believedUntilMs };
   }
 
   get owner(): string | null {
@@ -167,7 +166,7 @@ export class RequestVisit implements Visit<DataDefinitions> {
     const signIn = this.#current.any;
     if (!signIn) throw new VisitError("signed_out");
     const { request } = this.#exchange;
-    return onRequestEnd(this.#parts, { request, signIn, checkedMs: this.#checkedMs }, listener);
+    return onRequestEnd(this.#parts, { request, signIn, ...this.#checked }, listener);
   }
 
   /** Ends the guest, whose session has ended. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { checkedOptions } from "../../checked-options.ts";
 import type { SignInsOptions } from "../../options.ts";
 import { signInsOver } from "../../sign-ins.ts";
@@ -39,7 +39,13 @@ async function createWorld(given: Partial<SignInsOptions> = {}) {
     };
   };
   await request("signIn");
-  return { keeper, check, jar, request, advance: (ms: number) => (nowMs += ms) };
+  const watch = async () => {
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+    const visit = await signIns.read(new Headers({ host: "bank.example", "x-forwarded-proto": "https", cookie }));
+    const stream = (await signIns.router.createCaller({ visit }).watch()) as AsyncIterable<object>;
+    return stream[Symbol.asyncIterator]();
+  };
+  return { keeper, check, jar, request, watch, advance: (ms: number) => (nowMs += ms) };
 }
 
 const nameOf = (cookie: string) => cookie.slice(0, cookie.indexOf("="));
@@ -63,6 +69,25 @@ test("S17: a sealed copy is not believed by a node that has heard of the end", a
   const { keeper, request } = await createWorld();
   await keeper.endAll("ada");
   expect(await request()).toEqual({ owner: "", status: 200, names: [] });
+});
+
+test("S17: a stream that a sealed copy has opened is not believed longer than the copy, on a node that never hears of the end", async () => {
+  const [{ jar, advance: advanceOther }, node] = [await createWorld(), await createWorld()];
+  node.jar.clear();
+  for (const [name, value] of jar) node.jar.set(name, value);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  node.advance(TRUST_MS - 10);
+  advanceOther(TRUST_MS - 10);
+  const stream = await node.watch();
+  expect(await stream.next()).toEqual({ done: false, value: {} });
+  const next = stream.next();
+  node.advance(10);
+  await vi.advanceTimersByTimeAsync(9);
+  expect(await Promise.race([next, Promise.resolve("open")])).toBe("open");
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await next).toMatchObject({ done: true });
+  await expect((await node.watch()).next()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
 });
 
 test("a copy beside another token is worth nothing, and a sign-out takes both cookies back", async () => {
