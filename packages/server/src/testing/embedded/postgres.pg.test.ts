@@ -85,7 +85,7 @@ describe.runIf(process.getuid?.() === 0)("as root", () => {
     const { initdb } = await installedBinaries();
     const closed = await mkdtemp(join(tmpdir(), "sessions-closed-"));
     onTestFinished(() => rm(closed, { recursive: true }));
-    await cp(join(initdb, "../../.."), join(closed, "native"), { recursive: true, verbatimSymlinks: true });
+    await cp(join(initdb, "../.."), join(closed, "native"), { recursive: true, verbatimSymlinks: true });
     const [there, postgres] = ["initdb", "postgres"].map((name) => join(closed, "native/bin", name));
 
     const home = await makePostgresHome({ initdb: there!, postgres: postgres! });
