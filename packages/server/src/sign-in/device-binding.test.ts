@@ -170,22 +170,25 @@ test("S16: a browser that cannot refresh now is told to try again, and is not si
   expect(await ownerFor(browser)).toBe("ada");
 });
 
-test("a refresh that a page of another site has caused is refused, and so is one that a page sends itself", async () => {
-  const { browser } = await boundWorld();
-  const { session } = browser;
+test("S18: a refresh that a page of another site has caused is refused, and costs the person nothing", async () => {
+  const { world, browser } = await boundWorld();
+  const { session, cookie } = browser;
   for (const headers of [
     { "sec-fetch-site": "cross-site" },
     { "sec-fetch-site": "same-site" },
     { origin: "https://evil.example" },
-    { "sec-secure-session-id": "" },
   ]) {
-    browser.session = session;
-    expect(await browser.refresh(headers)).toBe(400);
+    expect(await browser.refresh(headers)).toBe(429);
+    expect([browser.session, browser.cookie]).toEqual([session, cookie]);
   }
+  // A page that sends the request itself cannot write the header.
+  expect(await browser.refresh({ "sec-secure-session-id": "" })).toBe(400);
   for (const headers of [{ "sec-fetch-site": "same-origin" }, { origin: "https://bank.example" }, {}]) {
     browser.session = session;
     expect(await browser.refresh(headers)).toBe(200);
   }
+  world.advance(30 * MINUTE_MS);
+  expect(await ownerFor(browser)).toBe("ada");
 });
 
 test("after a sign-out the browser's session ends too, and the next sign-in is bound anew", async () => {

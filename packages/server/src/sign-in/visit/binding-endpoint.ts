@@ -64,7 +64,9 @@ export class BindingEndpoint {
     const { keeper, now, signInOf, ask } = this.#parts;
     const id = stringOf(request, "sec-secure-session-id");
     // A page cannot write this header.
-    if (id === undefined || isOtherSite(request)) return refused(400);
+    if (id === undefined) return refused(400);
+    // A browser forgets its key after most refusals, and after this one it does not: no other site can end a sign-in.
+    if (isOtherSite(request)) return refused(429);
     const signIn = await signInOf(request, headers);
     const binding = signIn?.publicId === id ? signIn.binding : null;
     if (signIn === null || binding === null) return refused(401);

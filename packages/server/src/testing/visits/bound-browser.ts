@@ -79,7 +79,7 @@ export class BoundBrowser {
       const response = await this.#send(refreshUrl, { method: "POST", headers: sent });
       this.own.push(`${refreshUrl} ${response.status}`);
       if (response.status === 403) continue;
-      if (response.status >= 400 && response.status < 500) this.session = null;
+      if (response.status >= 400 && response.status < 500 && ![407, 429].includes(response.status)) this.session = null;
       return response.status;
     }
     return 0;
