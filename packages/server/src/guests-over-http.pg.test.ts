@@ -6,7 +6,8 @@ import { cancel, draft, start, submit } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
 import { askingBrowser } from "./testing/visits/asking-browser.ts";
 import { FetchBrowser } from "./testing/visits/fetch-browser.ts";
-import { createPaymentNode, type PaymentNode } from "./testing/visits/payment-node.ts";
+import { handOver, letIn } from "./testing/visits/handed-over.ts";
+import { createPaymentNode } from "./testing/visits/payment-node.ts";
 
 const { url } = await freshDatabase();
 let aheadMs = 0;
@@ -25,31 +26,8 @@ const nodes = [createNode(), createNode()] as const;
 beforeAll(() => nodes[0].migrate());
 afterAll(() => Promise.all(nodes.map(({ close }) => close())));
 
-type Asked = { readonly id: string; readonly code: string; readonly challenge: string; readonly number: number };
-
-/** Ada's phone with a payment, and a computer that is its guest, each on a node of its own. */
-async function handedOver() {
-  const [phoneNode, computerNode] = nodes;
-  const [phone, computer, key] = [new FetchBrowser(), new FetchBrowser(), await askingBrowser()];
-  const [owner, session] = [uuidv7(), uuidv7()];
-  await phone.signIn(phoneNode, owner);
-  await phone.push(phoneNode, start(session, "payment"));
-  const { data: asked } = await computer.call<Asked>(computerNode, "signIns.handOff.ask", { publicKey: key.publicKey });
-  const claim = async (on = computer, node: PaymentNode = computerNode) =>
-    (await on.call(node, "signIns.handOff.claim", { id: asked.id, signature: await key.sign(asked.challenge) })).data;
-  const { code, number } = asked;
-  const given = { code, number, session, flow: "payment" };
-  return { phone, computer, owner, session, asked, claim, given, phoneNode, computerNode };
-}
-
-async function asGuest() {
-  const handed = await handedOver();
-  const { phone, phoneNode, computer, computerNode, claim, given } = handed;
-  expect((await phone.call(phoneNode, "signIns.handOff.approve", given)).data).toEqual({ status: "approved" });
-  expect(await claim()).toMatchObject({ status: "begun", owner: handed.owner, session: handed.session });
-  await computer.current(computerNode);
-  return handed;
-}
+const handedOver = () => handOver(...nodes);
+const asGuest = () => letIn(...nodes);
 
 test("S21: a guest's visit is nobody's for the host, and says whose session it may fill in", async () => {
   const { computer, computerNode, owner, session } = await asGuest();
@@ -84,7 +62,7 @@ test("S21: a guest fills in over HTTP, is told to confirm elsewhere, and reads n
   expect(await phone.push(phoneNode, pay)).toMatchObject([{ status: "accepted" }]);
 });
 
-test("S21: every procedure of the sign-ins' router is refused to a guest, except to ask who they are and to leave", async () => {
+test("S21: every procedure of the sign-ins' router is refused to a guest, except to ask who they are, to hear of their end, and to leave", async () => {
   const { computer, computerNode, phone, phoneNode, owner, given, asked } = await asGuest();
   const { data: mine } = await phone.call<{ signIn: { id: string } }>(phoneNode, "signIns.current");
   const place = { session: given.session, flow: "payment" };
@@ -113,7 +91,8 @@ test("S21: every procedure of the sign-ins' router is refused to a guest, except
   expect(data.signIns.map(({ guestSession }) => guestSession)).toEqual([given.session, null]);
 
   const all = Object.keys(signInProcedures());
-  const others = ["current", "signOut", "handOff.ask", "handOff.claim"];
+  // They tell the guest of its own end alone.
+  const others = ["current", "watch", "signOut", "handOff.ask", "handOff.claim"];
   expect(all.toSorted()).toEqual([...Object.keys(refused), ...others].toSorted());
   expect(await status("signOut", {})).toBe(200);
   expect(await computer.current(computerNode)).toMatchObject({ owner: null, guest: null });

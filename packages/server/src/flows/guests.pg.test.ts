@@ -29,7 +29,10 @@ const survey = defineFlow({
   name: "survey",
   version: 1,
   steps: { answer: step({ input: z.object({ text: z.string() }) }) },
+  expires: { idle: "10m", absolute: "1h" },
 });
+let aheadMs = 0;
+const now = () => Date.now() + aheadMs;
 
 const guests = new Map<string, Identity>();
 
@@ -38,7 +41,8 @@ function createNode(database: SessionsOptions<object>["database"]) {
   return createSessions<{ readonly user?: string }>({
     database,
     sweeps: false,
-    identify: ({ user = "" }) => guests.get(user) ?? { owner: user, provedAt: Date.now() },
+    now,
+    identify: ({ user = "" }) => guests.get(user) ?? { owner: user, provedAt: now() },
     flows: [serve(payment, {}), serve(survey, {})],
   });
 }
@@ -191,6 +195,15 @@ describe.each([
       await ask();
       expect(told(), asked).toBe(before + 1);
     }
+  });
+
+  test("S21: a guest is told that the session has expired, and then let in no more", async () => {
+    const { session, guest, told } = await handedOver("survey");
+    expect(await guest.read(session)).toMatchObject({ status: "active" });
+    aheadMs += 10 * 60_000 + 1;
+    expect(await guest.one(submit(session, "answer", { text: "late" }))).toMatchObject(refused("expired"));
+    expect(await guest.read(session)).toMatchObject({ status: "expired" });
+    expect(told()).toBeGreaterThan(0);
   });
 
   test("a guest may complete a session whose last step needs no confirmation, and gets the receipt", async () => {

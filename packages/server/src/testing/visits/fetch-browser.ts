@@ -14,9 +14,15 @@ export class FetchBrowser {
   readonly #device = { id: uuidv7(), name: "Browser" };
   csrf = "";
 
-  async send(node: FetchNode, path: string, body?: object, method = body ? "POST" : "GET"): Promise<Response> {
+  async send(
+    node: FetchNode,
+    path: string,
+    body?: object,
+    method = body ? "POST" : "GET",
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join("; ");
-    const headers = { cookie, origin, "content-type": "application/json", "sign-in-csrf": this.csrf };
+    const headers = { cookie, origin, "content-type": "application/json", "sign-in-csrf": this.csrf, ...more };
     const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
     const response = await node.answer(new Request(`${origin}${path}`, init));
     for (const set of response.headers.getSetCookie()) {

@@ -4,7 +4,7 @@ import { Client, Pool } from "pg";
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
 import { createSessions, postgresBus, serve } from "../../index.ts";
-import { createSignIns, type SignInsOptions, type Visit } from "../../sign-in/index.ts";
+import { createSignIns, type SignInsOptions, type Visit, type VisitError } from "../../sign-in/index.ts";
 
 export const payment = defineFlow({
   name: "payment",
@@ -18,8 +18,8 @@ export const payment = defineFlow({
 export type PaymentNode = ReturnType<typeof createPaymentNode>;
 
 /**
- * A node whose sign-ins and sessions share its pool and its bus. `/?sign-in-as=` signs an owner in, and `/own` is a route
- * of the host itself. It answers the requests of `fetch`, without a port.
+ * A node whose sign-ins and sessions share its pool and its bus. `/?sign-in-as=` signs an owner in. `/own` and `/cart` are
+ * routes of the host itself. It answers the requests of `fetch`, without a port.
  */
 export function createPaymentNode({
   url,
@@ -53,6 +53,12 @@ export function createPaymentNode({
         const { owner, signIn, guest, csrf } = visit;
         return Response.json({ owner, signIn, guest: guest?.session ?? null, csrf });
       }
+      if (pathname === "/cart") {
+        const value = searchParams.get("value");
+        const { data } = visit as Visit<{ readonly cart: { readonly schema: z.ZodString; readonly per: "owner" } }>;
+        const kept = value === null ? data.get("cart") : data.change("cart", () => value);
+        return new Response((await kept.catch((error: VisitError) => error.reason)) ?? "nothing");
+      }
       return fetchRequestHandler({ endpoint: "", req: request, router, createContext: () => ({ visit }) });
     });
   const close = async () => {
@@ -60,5 +66,5 @@ export function createPaymentNode({
     await signIns.close();
     await pool.end();
   };
-  return { answer, pool, close, migrate: async () => (await signIns.migrate(), sessions.migrate()) };
+  return { answer, signIns, pool, close, migrate: async () => (await signIns.migrate(), sessions.migrate()) };
 }
