@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, vi } from "vitest";
 import type { SignIn } from "../sign-in/sign-in-api.ts";
+import { ScriptedHandOffs } from "./scripted-hand-offs.ts";
 
 interface Live {
   readonly owner: string;
   readonly id: string;
   readonly csrf: string;
+  /** The session of a guest; undefined for the owner's own. */
+  readonly guestSession?: string;
 }
 
 /** What a page sends with a question about a value, or with a change of one. */
@@ -26,7 +29,7 @@ interface Faults {
   asksForProof: boolean;
   /** It is one of before, whose router has no streams. */
   hasNoStreams: boolean;
-  /** This many changes of values are made, and their answers are lost. */
+  /** This many changes of values are made, or guests let in, and their answers are lost. */
   lostReplies: number;
 }
 
@@ -51,6 +54,7 @@ export class ScriptedSignIns {
   /** The visitor of the browser's cookie. A stranger's first value makes it. */
   visitor: string | null = null;
   browser: string | null = null;
+  readonly handOffs = new ScriptedHandOffs();
   /** The owners of the visitors, by the visitors' secrets. */
   readonly adopters = new Map<string, string>();
   ended: { readonly reason: string; readonly at: string } | null = null;
@@ -97,8 +101,10 @@ export class ScriptedSignIns {
     }
     const isPost = request.method === "POST";
     const text = isPost ? await request.text() : new URL(request.url).searchParams.get("input");
-    const found = this.#mine();
-    if (name === "current") return ok(this.#current(found));
+    const mine = this.#mine();
+    const found = mine?.guestSession === undefined ? mine : undefined;
+    if (name === "current") return ok(this.#current(mine));
+    if (request.url.includes(".handOff.")) return this.#handOff(name, JSON.parse(text!) as object, found);
     if (name === "watch" && this.faults.hasNoStreams) return failed("NOT_FOUND", 404);
     const isData = name === "get" || name === "set";
     if (found === undefined && isData && this.hasVisitors) {
@@ -137,6 +143,23 @@ export class ScriptedSignIns {
       default:
         return failed("NOT_FOUND", 404);
     }
+  }
+
+  #handOff(name: string, sent: object, found: Live | undefined): Response {
+    const answer = this.handOffs.answer(name, sent, found?.owner ?? null);
+    if (answer === null) return failed("UNAUTHORIZED", 401);
+    const { status, owner, session } = answer as Readonly<Record<string, string>>;
+    if (status !== "begun") return ok(answer);
+    // The guest of the claim before is replaced.
+    this.live = this.live.filter(({ id }) => id !== this.browser);
+    const guest = { owner: owner!, id: crypto.randomUUID(), csrf: crypto.randomUUID(), guestSession: session! };
+    this.live.unshift(guest);
+    if (this.faults.lostReplies > 0) {
+      this.faults.lostReplies -= 1;
+      throw new TypeError("Failed to fetch");
+    }
+    this.browser = guest.id;
+    return ok(answer);
   }
 
   /** `data.get` and `data.set` for values of the owner, without their schemas. */
@@ -196,6 +219,11 @@ export class ScriptedSignIns {
 
   #current(found: Live | undefined) {
     if (found === undefined) return { owner: null, signIn: null, csrf: null, ended: this.ended };
+    const { owner, csrf, guestSession: session } = found;
+    if (session !== undefined) {
+      const guest = { owner, session, endsAt: "2026-03-01T13:00:00.000Z" };
+      return { owner: null, signIn: null, csrf, ended: null, guest };
+    }
     return {
       owner: found.owner,
       signIn: this.#told(found),
@@ -211,7 +239,7 @@ export class ScriptedSignIns {
     return { signIns: page.map((one) => this.#told(one)), next: from + 2 < own.length ? page.at(-1)!.id : null };
   }
 
-  #told({ id }: Live): SignIn {
+  #told({ id, guestSession }: Live): SignIn {
     const at = "2026-03-01T12:00:00.000Z";
     const times = { since: at, lastUsed: at, provedAt: at, endsAt: "2026-03-31T12:00:00.000Z" };
     return {
@@ -222,7 +250,7 @@ export class ScriptedSignIns {
       factors: ["password"],
       level: "aal1",
       current: id === this.browser,
-      guestSession: null,
+      guestSession: guestSession ?? null,
     };
   }
 }
