@@ -199,7 +199,7 @@ export class ScriptedSignIns {
   #adoptValues(owner: string): void {
     const { visitor } = this;
     this.visitor = null;
-    for (const [place, { value }] of [...this.data]) {
+    for (const [place, { value }] of this.data) {
       if (visitor === null || !place.startsWith(visitor)) continue;
       const own = `${owner}${place.slice(visitor.length)}`;
       if (this.data.has(own)) this.waiting.set(own, [...(this.waiting.get(own) ?? []), { id: visitor, value }]);
