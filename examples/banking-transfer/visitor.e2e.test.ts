@@ -2,6 +2,7 @@ import { chromium, type BrowserContext, type Page } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
 import { chooseChromium } from "../../scripts/chromium.ts";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { violationsInBothSchemes } from "./testing/axe.ts";
 import { startBank, type BankServer } from "./testing/bank-server.ts";
 
 const { url: databaseUrl, pool } = await freshDatabase();
@@ -59,6 +60,35 @@ test("S20: a stranger fills in a transfer, and after the password it stands at r
   await signIn(page);
   await send(page);
   expect((await payments()) - before).toBe(1);
+});
+
+test("a stranger sees the transfer beside the sign-in, and changes it; the screens with a question or an error pass axe at 390 and 1280 pixels", async () => {
+  const bank = await bankOf();
+  const page = await (await stranger()).newPage();
+  const passesAxe = async () => {
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await violationsInBothSchemes(page)).toEqual([]);
+    }
+  };
+  await untilReview(page, bank.url);
+  await page.getByText("Grace Hopper").first().waitFor();
+  await passesAxe();
+  await page.getByRole("link", { name: "Change amount" }).click();
+  await page.getByLabel("Amount in euros").fill("");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText(/Enter/).first().waitFor();
+  await passesAxe();
+  await page.getByLabel("Amount in euros").fill("13,00");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("€13.00").waitFor();
+  await page.getByLabel("Customer").fill("ada");
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText("do not belong together").waitFor();
+  await passesAxe();
+  await signIn(page);
+  await page.getByRole("button", { name: "Send €13.00", disabled: false }).waitFor();
 });
 
 test("S20: so it does when the tab is closed at the press, and when the network is cut before it", async () => {

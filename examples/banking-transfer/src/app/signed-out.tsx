@@ -7,6 +7,7 @@ import { routeOf, type Route } from "../routes.ts";
 import { navigate } from "./elements/navigation.tsx";
 import { SignInPage } from "./pages/sign-in-page.tsx";
 import { TransferPage } from "./pages/transfer-page.tsx";
+import { ReviewedSteps } from "./steps/reviewed-steps.tsx";
 import { currentVisit, visitorsSessions } from "./person/visit.ts";
 
 type TransferRoute = Extract<Route, { readonly page: "transfer" }>;
@@ -42,9 +43,15 @@ function VisitorsSessions(props: { readonly visit: CurrentSessions; readonly chi
 /** The transfer, up to the review. There the bank asks who confirms it. `children`: the sign-in, for any other transfer. */
 function VisitorsTransfer(props: { readonly route: TransferRoute; readonly children: React.ReactNode }) {
   const { id, step } = props.route;
-  const { status, progress } = useSession(transfer, id);
-  if (status === "loading") return null;
-  if (status !== "active") return props.children;
-  if (progress.current === "review") return <SignInPage notice="Sign in to confirm this transfer." />;
+  const state = useSession(transfer, id);
+  if (state.status === "loading") return null;
+  if (state.status !== "active") return props.children;
+  if (state.progress.current === "review" && (step === undefined || step === "review")) {
+    return (
+      <SignInPage notice="Sign in to confirm this transfer.">
+        <ReviewedSteps state={state} />
+      </SignInPage>
+    );
+  }
   return <TransferPage user={{ id: "", name: "", browser: "" }} id={id} wanted={step} />;
 }

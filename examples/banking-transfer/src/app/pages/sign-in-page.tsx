@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
 import { DEMO_PASSWORD, people, type Person } from "../../people.ts";
 import { TextField } from "../elements/text-field.tsx";
 import { useTitle } from "../elements/title.ts";
@@ -8,9 +8,14 @@ type Field = "id" | "password";
 
 /**
  * Signs in one of the two people of the demonstration. `notice`: why the bank ended the last sign-in here, or asks for one;
- * null if neither. `begin` begins a transfer without a sign-in.
+ * null if neither. `children`: what the bank asks it for. `begin` begins a transfer without a sign-in.
  */
-export function SignInPage({ notice, begin }: { readonly notice: string | null; readonly begin?: () => void }) {
+export function SignInPage(props: {
+  readonly notice: string | null;
+  readonly children?: ReactNode;
+  readonly begin?: () => void;
+}) {
+  const { notice, children, begin } = props;
   useTitle("Sign in");
   const [id, setId] = useState("");
   const [password, setPassword] = useState("");
@@ -65,6 +70,7 @@ export function SignInPage({ notice, begin }: { readonly notice: string | null; 
         <p className="brand">Harbour Bank</p>
         <h1>Sign in</h1>
         <p role="status">{notice}</p>
+        {children}
         <form onSubmit={(event) => void enter(event)} noValidate>
           <TextField
             ref={fields.id}

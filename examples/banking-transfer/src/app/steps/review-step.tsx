@@ -5,7 +5,7 @@ import { Facts, factsOf } from "../transfer/facts.tsx";
 import { dateAndTime } from "../text/moment.ts";
 import { formatCents } from "../text/money.ts";
 import type { OpenTransfer } from "../transfer/open-transfer.ts";
-import { Link } from "../elements/navigation.tsx";
+import { ReviewedSteps } from "./reviewed-steps.tsx";
 import { PasswordProof, type Signer } from "./password-proof.tsx";
 import {
   outcomeUnknownText,
@@ -47,22 +47,7 @@ export function ReviewStep({ open, state, signer }: ReviewStepProps) {
 
   return (
     <>
-      {state.progress.path.map(
-        (step) =>
-          step !== "review" && (
-            <section
-              key={step}
-              className="reviewed"
-              aria-label={stepNames[step]}
-              data-changed={changed.last.includes(stepNames[step])}
-            >
-              <Facts facts={factsOf(step, data[step])} />
-              <Link to={`/transfers/${state.id}/${step}`}>
-                Change<span className="hidden"> {stepNames[step].toLowerCase()}</span>
-              </Link>
-            </section>
-          ),
-      )}
+      <ReviewedSteps state={state} changed={changed.last} />
       <div className="sum">
         <Facts facts={sums} />
       </div>
