@@ -1,7 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { SessionsError } from "@sessions/core/internal";
 import type { EventRow } from "../rows/events.ts";
-import { SoonEvents } from "./soon.ts";
+import { COLLECT_MS, SoonEvents } from "./soon.ts";
 
 const row = (id: string, owner = "ada"): EventRow => ({ owner, id, atMs: 0, receivedMs: 0, name: "n", data: "{}" });
 
@@ -66,4 +66,40 @@ test("close tells how many events are lost", async () => {
   state.fault = new SessionsError("database_unreachable", "Away.");
   events.add(row("1"));
   expect(await events.close()).toBe(1);
+});
+
+test("close waits for the write that runs, and writes what came after it began", async () => {
+  const { promise: stored, resolve: store } = Promise.withResolvers<void>();
+  const written: string[] = [];
+  const events = new SoonEvents({
+    size: 100,
+    record: ({ id }) => stored.then(() => void written.push(id)),
+    report: () => {},
+  });
+  events.add(row("1"));
+  void events.write();
+  events.add(row("2"));
+  const closed = events.close();
+  store();
+  expect(await closed).toBe(0);
+  expect(written).toEqual(["1", "2"]);
+});
+
+test("an event that comes while others are written is written too, by itself", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { promise: stored, resolve: store } = Promise.withResolvers<void>();
+  const written: string[] = [];
+  const events = new SoonEvents({
+    size: 100,
+    record: ({ id }) => stored.then(() => void written.push(id)),
+    report: () => {},
+  });
+  events.add(row("1"));
+  await vi.advanceTimersByTimeAsync(COLLECT_MS);
+  events.add(row("2"));
+  await vi.advanceTimersByTimeAsync(5 * COLLECT_MS);
+  store();
+  await vi.advanceTimersByTimeAsync(COLLECT_MS);
+  expect(written).toEqual(["1", "2"]);
 });

@@ -39,6 +39,7 @@ export class SoonEvents {
   #waiting: EventRow[] = [];
   #writing: readonly EventRow[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
   #isFailing = false;
 
   constructor(options: SoonOptions) {
@@ -61,10 +62,24 @@ export class SoonEvents {
   }
 
   /** Writes what waits, as far as the database takes it. */
-  async write(): Promise<void> {
+  write(): Promise<void> {
+    this.#running ??= this.#write().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  /** Writes what waits. Gives how many events the database did not take: they are lost. */
+  async close(): Promise<number> {
+    // The write that runs does not have the latest ones.
+    await this.#running;
+    await this.write();
+    clearTimeout(this.#timer);
+    unwritten.delete(this);
+    return this.size;
+  }
+
+  async #write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#writing.length > 0) return;
     this.#writing = this.#waiting;
     this.#waiting = [];
     const results = await Promise.allSettled(this.#writing.map((row) => this.#options.record(row)));
@@ -88,15 +103,10 @@ export class SoonEvents {
     else this.#runIn(this.#isFailing ? AWAY_MS : COLLECT_MS);
   }
 
-  /** Writes what waits. Gives how many events the database did not take: they are lost. */
-  async close(): Promise<number> {
-    await this.write();
-    clearTimeout(this.#timer);
-    unwritten.delete(this);
-    return this.size;
-  }
-
   #runIn(ms: number): void {
-    this.#timer ??= setTimeout(() => void this.write(), ms).unref();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.write();
+    }, ms).unref();
   }
 }
