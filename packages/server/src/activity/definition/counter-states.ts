@@ -42,7 +42,7 @@ export function statesOfEvent(counters: Counters, event: PlacedEvent): CounterSt
 export function mergeStates(counters: Counters, a: CounterStates, b: CounterStates): CounterStates {
   const states: Record<string, CounterState> = {};
   for (const [name, { kind }] of Object.entries(counters)) {
-    const [one, other] = [a[name], b[name]];
+    const [one, other] = [fitting(kind, a[name]), fitting(kind, b[name])];
     const state = one === undefined || other === undefined ? (one ?? other) : merge(kind, one, other);
     if (state !== undefined) states[name] = state;
   }
@@ -52,7 +52,7 @@ export function mergeStates(counters: Counters, a: CounterStates, b: CounterStat
 /** What each counter says. */
 export function valuesOf(counters: Counters, states: CounterStates): Readonly<Record<string, Json>> {
   return Object.fromEntries(
-    Object.entries(counters).map(([name, { kind }]) => [name, valueOf(kind, states[name])] as const),
+    Object.entries(counters).map(([name, { kind }]) => [name, valueOf(kind, fitting(kind, states[name]))] as const),
   );
 }
 
@@ -61,7 +61,8 @@ function stateOf(counter: Counter, { id, atMs, data }: PlacedEvent): CounterStat
   const value = data[counter.field];
   if (value === undefined || value === null) return undefined;
   if (counter.kind === "distinct") return [keyOf(value)];
-  if (counter.kind === "sum") return JSON.stringify(value);
+  // An earlier version of the activity may have recorded fractions, when nothing added them up.
+  if (counter.kind === "sum") return Number.isSafeInteger(value) ? JSON.stringify(value) : undefined;
   return [atMs, id, value];
 }
 
@@ -70,7 +71,15 @@ function keyOf(value: Json): string {
   return text.length <= MAX_KEY_LENGTH ? text : hash("sha256", text, "base64url").slice(0, MAX_KEY_LENGTH);
 }
 
-// Each state was made by `stateOf` for a counter of the same kind.
+/** A state, unless it was made when the counter was of another kind: then it is as if there was none. */
+function fitting(kind: Counter["kind"], state: CounterState | undefined): CounterState | undefined {
+  if (kind === "count") return typeof state === "number" ? state : undefined;
+  if (kind === "sum") return typeof state === "string" ? state : undefined;
+  if (!Array.isArray(state)) return undefined;
+  return (typeof state[0] === "number") === (kind === "first" || kind === "last") ? state : undefined;
+}
+
+// Each state fits its counter.
 function merge(kind: Counter["kind"], one: CounterState, other: CounterState): CounterState {
   if (kind === "count") return (one as number) + (other as number);
   if (kind === "sum") return String(BigInt(one as string) + BigInt(other as string));
