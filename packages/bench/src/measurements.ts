@@ -1,4 +1,5 @@
 import type { DurablePostgres } from "./servers/database.ts";
+import { measureActivity } from "./measurements/activity.ts";
 import { measureDevices } from "./measurements/devices.ts";
 import { measureHeap } from "./measurements/heap.ts";
 import { measureHistory } from "./measurements/history.ts";
@@ -28,4 +29,5 @@ export const measurements: Readonly<
   "sign-in-history": measureSignInHistory,
   "sign-in-refusals": measureSignInRefusals,
   "web-sessions": measureWebSessions,
+  activity: measureActivity,
 };
