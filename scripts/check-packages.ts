@@ -31,6 +31,7 @@ const programs: Record<string, string> = {
     import { PGlite } from "@electric-sql/pglite";
     import { defineFlow, step } from "@sessions/core";
     import { createSessions, serve } from "@sessions/server";
+    import { count, createActivity, defineActivity } from "@sessions/server/activity";
     import { createSecondaryStorage } from "@sessions/server/better-auth";
     import { SessionsStore } from "@sessions/server/express-session";
     import { createDashboard } from "@sessions/server/dashboard";
@@ -79,6 +80,17 @@ const programs: Record<string, string> = {
     await storage.set("key", "value", 60);
     if ((await storage.getAndDelete("key")) !== "value") throw new Error("The storage lost a value.");
     await storage.close();
+    const [events, counts] = [{ opened: z.object({}) }, { pages: count("opened") }];
+    const visits = defineActivity({ name: "visits", gap: "1h", events, counts });
+    const activity = createActivity({ database, activities: [visits] });
+    await activity.migrate();
+    await activity.start();
+    await activity.record("ada", "opened", {});
+    for (let tries = 0; (await activity.current("ada", visits))?.counts.pages !== 1; tries += 1) {
+      if (tries === 200) throw new Error("The event was not counted.");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await activity.close();
     await database.close();`,
 };
 

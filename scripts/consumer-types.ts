@@ -19,11 +19,12 @@ const consumers: Readonly<Record<string, readonly Consumer[]>> = {
       installs: [],
       program: `
         import { createSessions } from "@sessions/server";
+        import { createActivity } from "@sessions/server/activity";
         import { createSignIns } from "@sessions/server/sign-in";
         import { SessionsStore } from "@sessions/server/express-session";
         import { createSecondaryStorage } from "@sessions/server/better-auth";
         new SessionsStore().get("sid", (error, session) => [error?.message, session?.cookie]);
-        export const names = [createSessions, createSignIns, createSecondaryStorage];`,
+        export const names = [createSessions, createActivity, createSignIns, createSecondaryStorage];`,
     },
     {
       installs: ["express-session", "@types/express-session", "fastify", "@fastify/session", "@fastify/cookie"],

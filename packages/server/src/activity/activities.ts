@@ -54,7 +54,7 @@ export interface Activities<Declared extends readonly AnyActivity[] = readonly A
   ): boolean;
   /**
    * The activity session that an event of now would belong to; null if there is none. Events of the last second may not be
-   * in it yet.
+   * in it yet: await `caughtUp` first if they must be.
    */
   current<A extends Declared[number]>(owner: string, activity: A): Promise<ActivitySession<A> | null>;
   /**
@@ -66,6 +66,12 @@ export interface Activities<Declared extends readonly AnyActivity[] = readonly A
   list<A extends Declared[number]>(owner: string, activity: A, page?: ActivityPageRequest): Promise<ActivityPage<A>>;
   /** The counters of all activity sessions of an owner that began in some time, together. */
   counts<A extends Declared[number]>(owner: string, activity: A, time: CountedTime): Promise<ActivityCounts<A>>;
+  /**
+   * Resolves when all events that are stored now are counted. Some node must build.
+   *
+   * @throws {SessionsError} `projection_late` after `timeMs` milliseconds, by default 5,000.
+   */
+  caughtUp(options?: { readonly timeMs?: number }): Promise<void>;
   /** Moves activity sessions that can change no more to the archive now. Gives how many. A node with `builds` does it at intervals. */
   sweep(options?: SweepOptions): Promise<number>;
   /** Creates the tables, or brings them up to date. Run it once before serving. */

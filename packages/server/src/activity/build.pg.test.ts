@@ -1,4 +1,6 @@
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { count, createActivity, defineActivity } from "./index.ts";
 import { likes, reading, testActivity } from "../testing/activity/activities.ts";
 import { eventually } from "../testing/eventually.ts";
 import { freshDatabase } from "../testing/postgres.ts";
@@ -42,7 +44,7 @@ test("the current activity session has the events of now, with its counters, and
   ] as const)
     await opened("ada", hours, post);
   await node.record("ada", "post_liked", { post: "b" }, { at: noonMs - HOUR_MS / 2 });
-  await built();
+  await node.caughtUp();
   expect(await node.current("ada", reading)).toEqual({
     startedMs: noonMs - 1.5 * HOUR_MS,
     lastMs: noonMs - HOUR_MS / 2,
@@ -87,6 +89,21 @@ test("S22: events in any order, in many pages, give the activity sessions of the
   expect(await builtSessions(pool)).toEqual(await sessionizedLog(pool, activities));
   const { rows } = await pool.query("select from sessions.activity_session");
   expect(rows).toEqual([]);
+});
+
+test("S22: a node of an earlier deploy, which does not know an activity, counts its events too", async () => {
+  const writing = defineActivity({
+    name: "writing",
+    gap: "1h",
+    events: { post_written: z.object({ post: z.string() }) },
+    counts: { posts: count("post_written") },
+  });
+  const later = createActivity({ database: pool, activities: [writing], builds: false, now: () => nowMs });
+  await later.start();
+  await later.record("dee", "post_written", { post: "1" });
+  await built();
+  expect(await later.current("dee", writing)).toMatchObject({ events: 1, counts: { posts: 1 } });
+  await later.close();
 });
 
 test("a page goes on where the one before ended, over the archive and what can still change", async () => {

@@ -46,14 +46,13 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
   const check = new EventCheck(activities, now);
   const recorder = new Recorder({ db, schema, partitions, queueSize });
   const reader = new SessionReader({ db, schema, now });
-  const archiver = new Archiver({ db, schema, partitions, activities, now });
+  const archiver = new Archiver({ db, schema, partitions, now });
   const projections = createProjections({
     database,
     projections: [
       project(activityEvents, {
         name: PROJECTION,
-        handleBatch: (events, { tx }) =>
-          addEvents(tx as unknown as Kysely<ActivityTables>, { schema, activities }, events),
+        handleBatch: (events, { tx }) => addEvents(tx as unknown as Kysely<ActivityTables>, schema, events),
       }),
     ],
     schema,
@@ -106,6 +105,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
     current: (owner, activity) => answer(() => reader.current(owner, activity)),
     list: (owner, activity, page) => answer(() => reader.list(owner, activity, page)),
     counts: (owner, activity, time) => answer(() => reader.counts(owner, activity, time)),
+    caughtUp: (given) => answer(() => projections.caughtUp(PROJECTION, "now", given)),
     sweep: (sweepOptions) => answer(() => archiver.sweep(sweepOptions)),
     close: () => (closing ??= close()),
   };

@@ -3,7 +3,7 @@ import type { Partitions } from "../../postgres/partitions.ts";
 import type { SweepOptions } from "../../repeated-sweeps.ts";
 import type { AnyActivity } from "../definition/define-activity.ts";
 import { insertArchived, listDue, lockAllPieces, moveBuckets } from "../rows/archive.ts";
-import { closeBefore } from "../rows/definitions.ts";
+import { closeBefore, listDefinitions } from "../rows/definitions.ts";
 import { isTooMuch, loadPending } from "../rows/feed-position.ts";
 import { writePieces, type Piece } from "../rows/pieces.ts";
 import type { ActivityTables } from "../rows/tables.ts";
@@ -19,7 +19,6 @@ interface ArchiverOptions {
   readonly db: Kysely<ActivityTables>;
   readonly schema: string;
   readonly partitions: Partitions;
-  readonly activities: readonly AnyActivity[];
   readonly now: () => number;
 }
 
@@ -33,13 +32,13 @@ export class Archiver {
 
   /** Moves all that is due. Gives how many activity sessions it moved. */
   async sweep({ onProgress, signal }: SweepOptions = {}): Promise<number> {
-    const { db, schema, activities, now } = this.#options;
+    const { db, schema, now } = this.#options;
     const pending = await loadPending(db, schema);
     // While much waits, or all is built again, any activity session may still change.
     if (pending === null || isTooMuch(pending)) return 0;
     const builtMs = Math.min(now(), pending.oldestMs ?? Infinity) - SLACK_MS;
     let moved = 0;
-    for (const activity of activities) {
+    for (const activity of await listDefinitions(db, schema)) {
       const { name, latenessMs, rules } = activity;
       const closedMs = builtMs - latenessMs - rules.gapMs;
       await closeBefore(db, schema, name, closedMs);

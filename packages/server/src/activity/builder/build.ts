@@ -1,6 +1,5 @@
 import type { Kysely } from "kysely";
-import type { AnyActivity } from "../definition/define-activity.ts";
-import { lockClosedBefore } from "../rows/definitions.ts";
+import { lockDefinitions, type StoredActivity } from "../rows/definitions.ts";
 import { loadFeedProgress } from "../rows/feed-position.ts";
 import { addLateEvents } from "../rows/late-events.ts";
 import { lockPieces, writePieces, type Piece, type PieceChanges } from "../rows/pieces.ts";
@@ -10,11 +9,6 @@ import { joinPieces } from "../sessionizer/sessionize.ts";
 import { spanOf } from "../sessionizer/span.ts";
 import { placeEvents, type ClosedBefore, type LoggedEvent, type OwnerEvents } from "./placed-events.ts";
 
-interface BuildOptions {
-  readonly schema: string;
-  readonly activities: readonly AnyActivity[];
-}
-
 /**
  * Adds a page of events to the activity sessions of their owners, within the transaction that moves the feed's position. So
  * each event is added once. A scan gives all events again, owner by owner: then what was built of an owner is removed when
@@ -22,19 +16,24 @@ interface BuildOptions {
  */
 export async function addEvents(
   tx: Kysely<ActivityTables>,
-  { schema, activities }: BuildOptions,
+  schema: string,
   logged: readonly LoggedEvent[],
 ): Promise<void> {
   const { isScan, owner: begun } = await loadFeedProgress(tx, schema);
+  const stored = await lockDefinitions(tx, schema);
   const closedBefore = isScan
     ? await beginAgain(tx, schema, { owners: [...new Set(logged.map(({ owner }) => owner))], begun })
-    : await closedOnes(tx, schema, activities);
-  const { placed, late } = placeEvents(activities, logged, closedBefore);
+    : closedOnes(stored);
+  const { placed, late } = placeEvents(
+    stored.map(({ activity }) => activity),
+    logged,
+    closedBefore,
+  );
   await addLateEvents(tx, schema, late);
   if (placed.length === 0) return;
-  const storedOf = Map.groupBy(await lockPieces(tx, schema, placed.map(stretchOf)), keyOf);
+  const piecesOf = Map.groupBy(await lockPieces(tx, schema, placed.map(stretchOf)), keyOf);
   const changes = placed.map((own) =>
-    changesOf(own, storedOf.get(keyOf({ owner: own.owner, activity: own.activity.name })) ?? []),
+    changesOf(own, piecesOf.get(keyOf({ owner: own.owner, activity: own.activity.name })) ?? []),
   );
   await writePieces(tx, schema, {
     removed: changes.flatMap(({ removed }) => removed),
@@ -43,15 +42,10 @@ export async function addEvents(
   });
 }
 
-/** The archive has activity sessions that ended before `closed_before`. An event from the gap after it on reaches none of them. */
-async function closedOnes(
-  tx: Kysely<ActivityTables>,
-  schema: string,
-  activities: readonly AnyActivity[],
-): Promise<ClosedBefore> {
-  const names = activities.map(({ name }) => name);
-  const closed = await lockClosedBefore(tx, schema, names);
-  return ({ name, rules }) => ({ lateMs: (closed.get(name) ?? 0) + rules.gapMs });
+/** The archive has activity sessions that ended before `closedMs`. An event from the gap after it on reaches none of them. */
+function closedOnes(stored: readonly StoredActivity[]): ClosedBefore {
+  const closedMs = new Map(stored.map(({ activity, closedMs: ms }) => [activity.name, ms]));
+  return ({ name, rules }) => ({ lateMs: closedMs.get(name)! + rules.gapMs });
 }
 
 async function beginAgain(

@@ -1,55 +1,50 @@
 import { sql, type Kysely } from "kysely";
 import { json } from "../../postgres/values.ts";
 import type { AnyActivity } from "../definition/define-activity.ts";
-import { isoOf, msOf, rowsAsTable } from "./lists.ts";
+import { isoOf, msOf } from "./lists.ts";
 import type { ActivityTables } from "./tables.ts";
 
-/** The rules of an activity, as they are stored for operators. */
-export type StoredRules = Pick<AnyActivity, "clock" | "latenessMs"> & AnyActivity["rules"];
+/**
+ * The activities of a schema. Each node notes those that it declares when it starts. So a node that does not declare an
+ * activity yet also builds its activity sessions.
+ */
 
-/** Notes which activities there are. */
+/** An activity as it is stored: without schemas. */
+type StoredRules = Pick<AnyActivity, "clock" | "latenessMs"> &
+  AnyActivity["rules"] & { readonly events: readonly string[] };
+
+/** An activity, and the moment before which nothing in it changes any more. */
+export interface StoredActivity {
+  readonly activity: AnyActivity;
+  readonly closedMs: number;
+}
+
+/** Notes activities. One that is stored with other rules gets these. */
 export async function writeDefinitions(
   db: Kysely<ActivityTables>,
   schema: string,
   activities: readonly AnyActivity[],
 ): Promise<void> {
-  for (const { name, clock, latenessMs, rules } of activities) {
-    const text = JSON.stringify({ clock, latenessMs, ...rules } satisfies StoredRules);
+  for (const { name, clock, latenessMs, rules, events } of activities) {
+    const stored: StoredRules = { clock, latenessMs, ...rules, events: Object.keys(events as object) };
     await sql`
       insert into ${sql.table(`${schema}.activity_definition`)} as known (activity, rules, closed_before)
-      values (${name}, ${json(text)}, ${isoOf(0)}::text::timestamptz)
+      values (${name}, ${json(JSON.stringify(stored))}, ${isoOf(0)}::text::timestamptz)
       on conflict (activity) do update set rules = excluded.rules
       where known.rules::text <> excluded.rules::text`.execute(db);
   }
 }
 
-/** The activities that nodes have noted, for operators: their events and counters have no types. */
+/** All activities, by their names. */
 export async function listDefinitions(db: Kysely<ActivityTables>, schema: string): Promise<readonly AnyActivity[]> {
-  const { rows } = await sql<{ activity: string; json: string }>`
-    select activity, rules::text as json from ${sql.table(`${schema}.activity_definition`)} order by activity`.execute(
-    db,
-  );
-  return rows.map(({ activity, json: text }) => {
-    // Written by `writeDefinitions`.
-    const { clock, latenessMs, ...rules } = JSON.parse(text) as StoredRules;
-    return { name: activity, clock, latenessMs, rules, events: {}, counts: rules.counters };
-  });
+  const { rows } = await select(schema).execute(db);
+  return rows.map((row) => fromRow(row).activity);
 }
 
-/** Before which moment nothing changes any more in some activities. It does not move until the transaction ends. */
-export async function lockClosedBefore(
-  db: Kysely<ActivityTables>,
-  schema: string,
-  activities: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await sql<{ activity: string; before: string }>`
-    select activity, ${msOf("closed_before")} as before from ${sql.table(`${schema}.activity_definition`)}
-    where activity in (select input.activity from ${rowsAsTable(
-      activities.map((activity) => ({ activity })),
-      { activity: "text" },
-    )})
-    order by activity for share`.execute(db);
-  return new Map(rows.map(({ activity, before }) => [activity, Number(before)]));
+/** All activities. None of them is closed up to a later moment until the transaction ends. */
+export async function lockDefinitions(db: Kysely<ActivityTables>, schema: string): Promise<readonly StoredActivity[]> {
+  const { rows } = await sql<DefinitionRow>`${select(schema)} for share`.execute(db);
+  return rows.map(fromRow);
 }
 
 /** Notes that nothing before a moment changes any more. Transactions that build activity sessions have ended, or see it. */
@@ -62,4 +57,22 @@ export async function closeBefore(
   await sql`
     update ${sql.table(`${schema}.activity_definition`)} set closed_before = ${isoOf(closedMs)}::text::timestamptz
     where activity = ${activity} and closed_before < ${isoOf(closedMs)}::text::timestamptz`.execute(db);
+}
+
+interface DefinitionRow {
+  readonly activity: string;
+  readonly json: string;
+  readonly closed: string;
+}
+
+const select = (schema: string) => sql<DefinitionRow>`
+  select activity, rules::text as json, ${msOf("closed_before")} as closed
+  from ${sql.table(`${schema}.activity_definition`)} order by activity`;
+
+function fromRow({ activity: name, json: text, closed }: DefinitionRow): StoredActivity {
+  // Written by `writeDefinitions`.
+  const { clock, latenessMs, events, ...rules } = JSON.parse(text) as StoredRules;
+  const schemas = Object.fromEntries(events.map((event) => [event, null] as const));
+  const activity: AnyActivity = { name, clock, latenessMs, rules, events: schemas, counts: rules.counters };
+  return { activity, closedMs: Number(closed) };
 }
