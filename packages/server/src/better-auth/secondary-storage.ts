@@ -3,7 +3,7 @@ import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { openDatabase } from "../express-session/keeper/open-database.ts";
 import { StoreDatabase } from "../express-session/keeper/store-database.ts";
-import { Sweeper } from "../express-session/keeper/sweeper.ts";
+import { WebSessionSweeper } from "../express-session/keeper/sweeper.ts";
 import { NEVER_MS } from "../express-session/rows/stored-web-session.ts";
 import type { WebSessionTables } from "../express-session/rows/tables.ts";
 import type { Database } from "../postgres/database.ts";
@@ -118,7 +118,7 @@ export function createSecondaryStorage(options: SecondaryStorageOptions): Second
   }
 
   const stop = sweeps
-    ? repeatSweeps(new Sweeper({ database, now }), (error) => onError(faultOf(error)))
+    ? repeatSweeps(new WebSessionSweeper({ database, now }), (error) => onError(faultOf(error)))
     : () => Promise.resolve();
   return {
     get: async (key) => (await run((db) => readValue(db, placeOf(key), now())))?.data ?? null,

@@ -11,7 +11,7 @@ import { SessionKeeper, type Base } from "./keeper/session-keeper.ts";
 import { areCookiesEqual, partsOf, type SessionParts } from "./keeper/session-parts.ts";
 import { StoreDatabase } from "./keeper/store-database.ts";
 import { run, settled, type Steps } from "./keeper/steps.ts";
-import { Sweeper } from "./keeper/sweeper.ts";
+import { WebSessionSweeper } from "./keeper/sweeper.ts";
 import { checkedOptions, type CheckedOptions, type SessionsStoreOptions } from "./options.ts";
 import type { WebSessionKey } from "./rows/read-statement.ts";
 import type { StoredWebSession } from "./rows/stored-web-session.ts";
@@ -44,7 +44,7 @@ export class SessionsStore extends EventEmitter {
   readonly #options: CheckedOptions;
   readonly #database: StoreDatabase;
   readonly #keeper: SessionKeeper;
-  readonly #sweeper: Sweeper;
+  readonly #sweeper: WebSessionSweeper;
   readonly #adoption: Adoption | undefined;
   readonly #known = new KnownSessions();
   readonly #stopSweeping: () => Promise<unknown>;
@@ -75,7 +75,7 @@ export class SessionsStore extends EventEmitter {
       now,
       report,
     });
-    const sweeper = new Sweeper({ database: this.#database, now });
+    const sweeper = new WebSessionSweeper({ database: this.#database, now });
     this.#sweeper = sweeper;
     const stops = checked.sweeps
       ? [sweeper, ...(adoption ? [adoption] : [])].map((one) => repeatSweeps(one, report))

@@ -25,7 +25,7 @@ import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
 import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
-import { Sweeper } from "./sweeper.ts";
+import { SessionSweeper } from "./sweeper.ts";
 import { identify } from "./configuration/identity.ts";
 import { Telemetry } from "../telemetry.ts";
 import { WatchHub } from "./watch/watch-hub.ts";
@@ -120,7 +120,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     cacheBytes,
     publish,
   });
-  const sweeper = new Sweeper({ ...context, expiry, telemetry });
+  const sweeper = new SessionSweeper({ ...context, expiry, telemetry });
   const isAdopted = async (owner: string) =>
     isVisitor(owner) && (await loadAdopter(db.withSchema(schema), owner)) !== null;
   const page = (owner: string, ids: readonly string[]) => reader.page(owner, ids);

@@ -25,7 +25,7 @@ export interface SweeperOptions {
  * Ends sessions whose deadline has passed. Any number of nodes may sweep at once. A session moves only if it still has the
  * revision that was found due. So none is moved twice, and none that was changed in time is moved.
  */
-export class Sweeper {
+export class SessionSweeper {
   readonly #options: SweeperOptions;
   readonly #db: Kysely<Tables>;
 

@@ -10,7 +10,7 @@ const LEASE_MS = 60_000;
 const TASK = "sweep";
 
 /** Deletes expired sessions, on one node at a time. They are out already at their deadline. */
-export class Sweeper {
+export class WebSessionSweeper {
   readonly #database: StoreDatabase;
   readonly #now: () => number;
   readonly #holder = randomUUID();

@@ -2,7 +2,7 @@ import type { Transaction } from "kysely";
 import { loadArchivedSignIn } from "../rows/archive.ts";
 import { addEntry, insertEntry } from "../rows/history.ts";
 import { insertLive, updateLive } from "../rows/live.ts";
-import type { ChainedSignIn } from "../rows/stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "../rows/stored-sign-in.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import { endsAt } from "../lifetime.ts";
 import { createRotation, type OfferedSecret } from "../token/rotation.ts";
@@ -25,13 +25,17 @@ const CSRF_BYTES = 16;
 const MAX_NAME_LENGTH = 200;
 
 /** What was begun in a transaction; null if the limit refused. */
-type Decided = { readonly signIn: ChainedSignIn; readonly tokenId: string; readonly offer: OfferedSecret } | null;
+type Decided = {
+  readonly signIn: SignInWithHistoryHead;
+  readonly tokenId: string;
+  readonly offer: OfferedSecret;
+} | null;
 
-type ToldOfSignIn = Pick<ChainedSignIn, "owner" | "device" | "place" | "factors" | "guestSession">;
+type ToldOfSignIn = Pick<SignInWithHistoryHead, "owner" | "device" | "place" | "factors" | "guestSession">;
 
 /** A guest that was begun in a transaction. */
 export interface BegunGuest {
-  readonly signIn: ChainedSignIn;
+  readonly signIn: SignInWithHistoryHead;
   readonly tokenId: string;
   readonly offer: OfferedSecret;
   readonly readMs: number;
@@ -175,7 +179,7 @@ export class Beginnings {
   async #prove(
     tx: Transaction<SignInTables>,
     { current, factors, device, place }: NewSignIn,
-    before: ChainedSignIn,
+    before: SignInWithHistoryHead,
     nowMs: number,
     random: (bytes: number) => Uint8Array,
   ): Promise<Decided> {
@@ -195,15 +199,15 @@ export class Beginnings {
 
   #signIn(
     { owner, device, place, factors, guestSession }: ToldOfSignIn,
-    made: Pick<ChainedSignIn, "id" | "csrf" | "rotation">,
+    made: Pick<SignInWithHistoryHead, "id" | "csrf" | "rotation">,
     { epoch, nowMs }: { readonly epoch: number; readonly nowMs: number },
-  ): ChainedSignIn {
+  ): SignInWithHistoryHead {
     const times = { sinceMs: nowMs, provedMs: nowMs, lastUsedMs: nowMs };
     const told = { owner, device, place, factors, guestSession };
     return this.#withDeadline({ ...told, ...made, ...times, binding: null, epoch, lastEntry: 0, lastHash: null });
   }
 
-  #withDeadline(signIn: Omit<ChainedSignIn, "endsMs">): ChainedSignIn {
+  #withDeadline(signIn: Omit<SignInWithHistoryHead, "endsMs">): SignInWithHistoryHead {
     return { ...signIn, endsMs: endsAt(this.#context.lifetime, signIn) };
   }
 }

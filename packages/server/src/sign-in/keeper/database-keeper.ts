@@ -19,7 +19,7 @@ import { Invalidations } from "./cache/invalidations.ts";
 import { CHECK_MS, TokenChecks } from "./token-checks.ts";
 import type { KeeperContext, SignInLimit } from "./context.ts";
 import { changeData, listDataConflicts, readData } from "./data.ts";
-import { faultOf, withDatabaseLimit } from "./database-limit.ts";
+import { toFault, withDatabaseLimit } from "./database-limit.ts";
 import { SignInEnder } from "./ends/sign-in-ender.ts";
 import { KnownChanges } from "./cache/known-changes.ts";
 import { defaultRequestLimits, GuestRequests, type RequestLimits } from "./hand-offs/guest-requests.ts";
@@ -28,12 +28,12 @@ import { listHistoryItems, listSignIns } from "./lists.ts";
 import { SignInCache } from "./cache/sign-in-cache.ts";
 import type { SignInKeeper } from "./sign-in-keeper.ts";
 import { noteSignal } from "./signal-entry.ts";
-import { Sweeper } from "./ends/sweeper.ts";
+import { SignInSweeper } from "./ends/sweeper.ts";
 import { COLLECT_MS, Touches } from "./touches.ts";
 import { KnownPartitions } from "./known-partitions.ts";
 
 /** How long the database may take for a change or a list, in milliseconds. Others of the same owner may hold its lock. */
-const ANSWER_MS = 10_000;
+const CHANGE_MS = 10_000;
 
 /** How many months of partitions `migrate` makes ahead. */
 const MONTHS_AHEAD = 3;
@@ -79,7 +79,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     limit: options.atMost,
     cache: new SignInCache(options.cacheBytes),
     known: new KnownChanges(),
-    ownerTurns: new KeyedQueue({ concurrency: 1, waitMs: ANSWER_MS }),
+    ownerTurns: new KeyedQueue({ concurrency: 1, waitMs: CHANGE_MS }),
     now,
     elapsedMs,
     random: options.random ?? randomBytes,
@@ -95,12 +95,12 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   const offers = new LetterOffers(context);
   const guests = new GuestRequests(context, archiver, beginnings, options.requestLimits ?? defaultRequestLimits);
   const checks = new TokenChecks(context, { invalidations, touches, ender });
-  const sweeper = new Sweeper(context, ender);
+  const sweeper = new SignInSweeper(context, ender);
   const stopSweeping =
-    options.sweeps === false ? () => Promise.resolve() : repeatSweeps(sweeper, (error) => report(faultOf(error)));
+    options.sweeps === false ? () => Promise.resolve() : repeatSweeps(sweeper, (error) => report(toFault(error)));
   let closing: Promise<void> | undefined;
 
-  const answer = <T>(work: () => Promise<T>, timeMs = ANSWER_MS): Promise<T> => {
+  const answer = <T>(work: () => Promise<T>, timeMs = CHANGE_MS): Promise<T> => {
     if (closing !== undefined) return Promise.reject(new SessionsError("closed", "Try another node."));
     return withDatabaseLimit(timeMs, work);
   };
@@ -109,7 +109,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     try {
       return await work();
     } catch (error) {
-      throw faultOf(error);
+      throw toFault(error);
     }
   };
 
@@ -121,8 +121,8 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     begin: (input) => answer(() => beginnings.begin(input)),
     adopts: (part) => adoptions.add(part),
     adopt: (signIn, visitors) => answer(() => adoptions.adopt(signIn, visitors)),
-    hasHeardEnd: ({ publicId, sealedMs }) => context.known.hasEnded(publicId) || sealedMs <= context.known.epochHeardMs,
-    hasHeardChange: ({ publicId, revision, checkedMs }) =>
+    knowsEnd: ({ publicId, sealedMs }) => context.known.hasEnded(publicId) || sealedMs <= context.known.epochHeardMs,
+    knowsChange: ({ publicId, revision, checkedMs }) =>
       context.known.isOlder(publicId, revision) || checkedMs <= context.known.epochHeardMs,
     list: (owner, page) => answer(() => listSignIns(context, owner, page)),
     end: (owner, publicId, ending, by) =>

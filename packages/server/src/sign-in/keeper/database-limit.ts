@@ -13,11 +13,11 @@ export async function withDatabaseLimit<T>(timeMs: number, work: () => Promise<T
       throw new SessionsError("database_unreachable", `It did not answer within ${timeMs} ms.`);
     });
   } catch (error) {
-    throw faultOf(error);
+    throw toFault(error);
   }
 }
 
-export function faultOf(error: unknown): SessionsError {
+export function toFault(error: unknown): SessionsError {
   if (isTimedOut(error))
     return new SessionsError("database_unreachable", "A statement took too long.", { cause: error });
   const fault = databaseFault(error);

@@ -189,8 +189,8 @@ test("S16: a node hears of a new proof on another node, so that its older offer 
   const checked = await warm.check(token);
   if (checked.kind !== "live") throw new Error("Nobody is signed in.");
   const offered = { publicId, revision: checked.revision, checkedMs: nowMs };
-  expect(warm.hasHeardChange(offered)).toBe(false);
+  expect(warm.knowsChange(offered)).toBe(false);
   await doer.begin({ owner: "edith", factors: ["password"], device: own.device, place: null, current: own });
-  expect(doer.hasHeardChange(offered)).toBe(true);
-  await vi.waitFor(() => expect(warm.hasHeardChange(offered)).toBe(true), { interval: 5 });
+  expect(doer.knowsChange(offered)).toBe(true);
+  await vi.waitFor(() => expect(warm.knowsChange(offered)).toBe(true), { interval: 5 });
 });

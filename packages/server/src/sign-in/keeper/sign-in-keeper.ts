@@ -131,20 +131,16 @@ export interface SignInKeeper {
   adopt(signIn: LiveSignIn, visitors: readonly string[]): Promise<ReadonlySet<string> | null>;
 
   /**
-   * Whether this node has heard that a sign-in ended, of which a copy was made at this time. It asks nobody. A node
+   * Whether this node knows that a sign-in ended, of which a copy was made at this time. It asks nobody. A node
    * remembers the last 50,000 ends.
    */
-  hasHeardEnd(sealed: { readonly publicId: string; readonly sealedMs: number }): boolean;
+  knowsEnd(sealed: { readonly publicId: string; readonly sealedMs: number }): boolean;
 
   /**
-   * Whether this node has heard that a sign-in got a new secret after this revision, or that it ended after this check. It
+   * Whether this node knows that a sign-in got a new secret after this revision, or that it ended after this check. It
    * asks nobody.
    */
-  hasHeardChange(checked: {
-    readonly publicId: string;
-    readonly revision: number;
-    readonly checkedMs: number;
-  }): boolean;
+  knowsChange(checked: { readonly publicId: string; readonly revision: number; readonly checkedMs: number }): boolean;
 
   /** The live sign-ins of an owner, the newest first. */
   list(owner: string, page?: PageRequest): Promise<Page<SignInSummary>>;

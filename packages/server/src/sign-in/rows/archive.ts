@@ -5,7 +5,7 @@ import { addEntry, insertEntry } from "./history.ts";
 import { deleteDataOf } from "./data.ts";
 import { deleteLive } from "./live.ts";
 import { sharedValues, timeOf } from "./row.ts";
-import type { ChainedSignIn } from "./stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
 import type { EndReason, SignInTables } from "./tables.ts";
 
 /** The archive of ended sign-ins. Each row is written once. */
@@ -24,7 +24,11 @@ export interface ArchiveEntry {
  * Moves a sign-in that this transaction has locked to the archive, and notes why. Each statement names the owner, so that
  * a distributed Postgres sends it to one shard.
  */
-export async function archiveSignIn(tx: Kysely<SignInTables>, signIn: ChainedSignIn, end: ArchiveEntry): Promise<void> {
+export async function archiveSignIn(
+  tx: Kysely<SignInTables>,
+  signIn: SignInWithHistoryHead,
+  end: ArchiveEntry,
+): Promise<void> {
   const { signIn: ended, entry } = addEntry(signIn, end.ending, end.atMs, { by: end.by });
   await deleteLive(tx, signIn.owner, signIn.id);
   await deleteDataOf(tx, signIn.owner, signIn.id);

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { chainHash } from "../../postgres/chain-hash.ts";
 import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
-import type { ChainedSignIn } from "./stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
 import type { HistoryKind, SignInTables } from "./tables.ts";
 
 /** What an entry of the history says. */
@@ -33,11 +33,11 @@ export interface SignInHistoryEntry {
 
 /** The next entry of a sign-in's history, and the sign-in with it. */
 export function addEntry(
-  signIn: ChainedSignIn,
+  signIn: SignInWithHistoryHead,
   kind: HistoryKind,
   atMs: number,
   { by = null, signal = null }: { readonly by?: string | null; readonly signal?: string | null } = {},
-): { readonly signIn: ChainedSignIn; readonly entry: SignInHistoryEntry } {
+): { readonly signIn: SignInWithHistoryHead; readonly entry: SignInHistoryEntry } {
   const { id, device, place, factors, rotation } = signIn;
   const number = signIn.lastEntry + 1;
   const at = new Date(atMs).toISOString();

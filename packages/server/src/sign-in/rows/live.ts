@@ -5,7 +5,7 @@ import { bytes } from "../../postgres/values.ts";
 import { bindingToBytes } from "./binding-bytes.ts";
 import { rotationToBytes } from "./rotation-bytes.ts";
 import { liveValues, sharedValues, signInFromRow, signInSelection, timeOf } from "./row.ts";
-import type { ChainedSignIn } from "./stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
 import type { SignInTables } from "./tables.ts";
 
 /** The table of live sign-ins. A row may be there although its deadline has passed. */
@@ -15,7 +15,7 @@ export async function loadLive(
   owner: string,
   id: string,
   lock = false,
-): Promise<ChainedSignIn | null> {
+): Promise<SignInWithHistoryHead | null> {
   let query = db.selectFrom("sign_in").select(signInSelection).where("owner_id", "=", owner).where("id", "=", id);
   if (lock) query = query.forUpdate();
   const row = await query.executeTakeFirst();
@@ -35,7 +35,7 @@ export async function holdLive(db: Kysely<SignInTables>, owner: string, id: stri
 }
 
 /** Loads and locks all sign-ins of an owner, in the order of their keys, so that two that lock them do not deadlock. */
-export async function lockAllLive(db: Kysely<SignInTables>, owner: string): Promise<readonly ChainedSignIn[]> {
+export async function lockAllLive(db: Kysely<SignInTables>, owner: string): Promise<readonly SignInWithHistoryHead[]> {
   const rows = await db
     .selectFrom("sign_in")
     .select(signInSelection)
@@ -67,7 +67,7 @@ export async function listLive(
     readonly nowMs: number;
     readonly epoch: number;
   },
-): Promise<readonly ChainedSignIn[]> {
+): Promise<readonly SignInWithHistoryHead[]> {
   let query = db
     .selectFrom("sign_in")
     .select(signInSelection)
@@ -81,7 +81,7 @@ export async function listLive(
   return rows.map(signInFromRow);
 }
 
-export async function insertLive(db: Kysely<SignInTables>, signIn: ChainedSignIn): Promise<void> {
+export async function insertLive(db: Kysely<SignInTables>, signIn: SignInWithHistoryHead): Promise<void> {
   await db
     .insertInto("sign_in")
     .values({ ...sharedValues(signIn), ...liveValues(signIn), sweep_bucket: timeOf(bucketOf(signIn.endsMs)) })
@@ -89,7 +89,7 @@ export async function insertLive(db: Kysely<SignInTables>, signIn: ChainedSignIn
 }
 
 /** Writes all of a sign-in that its transaction has locked. The sweep's bucket stays: it is early, never late. */
-export async function updateLive(db: Kysely<SignInTables>, signIn: ChainedSignIn): Promise<void> {
+export async function updateLive(db: Kysely<SignInTables>, signIn: SignInWithHistoryHead): Promise<void> {
   const { owner_id: _owner, id: _id, ...values } = { ...sharedValues(signIn), ...liveValues(signIn) };
   await db
     .updateTable("sign_in")
@@ -100,7 +100,7 @@ export async function updateLive(db: Kysely<SignInTables>, signIn: ChainedSignIn
 }
 
 /** Writes the end of the history of a sign-in that its transaction has locked. */
-export async function updateChain(db: Kysely<SignInTables>, signIn: ChainedSignIn): Promise<void> {
+export async function updateChain(db: Kysely<SignInTables>, signIn: SignInWithHistoryHead): Promise<void> {
   const { entry, hash } = sharedValues(signIn);
   await db
     .updateTable("sign_in")

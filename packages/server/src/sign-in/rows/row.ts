@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
 import { bindingFromBytes, bindingToBytes } from "./binding-bytes.ts";
 import { rotationFromBytes, rotationToBytes } from "./rotation-bytes.ts";
-import type { ChainedSignIn } from "./stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
 
 /**
  * What a query selects to read a live sign-in. Each name is one lower-case word, so that no driver that renames columns
@@ -55,7 +55,7 @@ function ms<Column extends "since" | "proved_at" | "last_used_at" | "ends_at">(c
 
 type Flat<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}${Flat<Tail>}` : Name;
 
-export function signInFromRow(row: SignInRow): ChainedSignIn {
+export function signInFromRow(row: SignInRow): SignInWithHistoryHead {
   return {
     owner: row.owner,
     id: row.signin,
@@ -78,7 +78,7 @@ export function signInFromRow(row: SignInRow): ChainedSignIn {
 }
 
 /** The values of the columns that live and archived sign-ins share. */
-export function sharedValues(signIn: ChainedSignIn) {
+export function sharedValues(signIn: SignInWithHistoryHead) {
   return {
     owner_id: signIn.owner,
     id: signIn.id,
@@ -96,7 +96,7 @@ export function sharedValues(signIn: ChainedSignIn) {
 }
 
 /** The values of the columns that only a live sign-in has and that its owner's use changes. */
-export function liveValues({ endsMs, rotation, csrf, binding, epoch }: ChainedSignIn) {
+export function liveValues({ endsMs, rotation, csrf, binding, epoch }: SignInWithHistoryHead) {
   return {
     ends_at: timeOf(endsMs),
     csrf: bytes(Buffer.from(csrf, "base64url")),

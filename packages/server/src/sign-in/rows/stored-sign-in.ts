@@ -17,7 +17,7 @@ export interface StoredSignIn extends SignInFacts {
 }
 
 /** A sign-in with the end of its history, to which an entry can be added. */
-export interface ChainedSignIn extends StoredSignIn {
+export interface SignInWithHistoryHead extends StoredSignIn {
   /** The number of the newest history entry. */
   readonly lastEntry: number;
   /** The hash of the newest history entry. Null before the first one. */

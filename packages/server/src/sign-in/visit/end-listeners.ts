@@ -32,7 +32,7 @@ export class EndListeners {
     const listening: Listening = { signIn, listener };
     const key = keyOf(signIn);
     this.#listening.set(key, (this.#listening.get(key) ?? new Set()).add(listening));
-    const hasEnded = this.#keeper.hasHeardEnd({ publicId: signIn.publicId, sealedMs: checkedMs });
+    const hasEnded = this.#keeper.knowsEnd({ publicId: signIn.publicId, sealedMs: checkedMs });
     this.#wait(listening, hasEnded ? 0 : signIn.endsMs);
     return () => this.#forget(listening);
   }

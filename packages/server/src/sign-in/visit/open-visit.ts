@@ -84,7 +84,7 @@ function sealedCopy({
   checkedMs,
 }: Opening): { readonly signIn: LiveSignIn; readonly believedUntilMs: number } | undefined {
   const sealed = sealing && carrier === "cookie" ? sealedSignIn(sealing, request, token, checkedMs) : undefined;
-  if (!sealing || !sealed || keeper.hasHeardEnd({ ...sealed, publicId: sealed.signIn.publicId })) return undefined;
+  if (!sealing || !sealed || keeper.knowsEnd({ ...sealed, publicId: sealed.signIn.publicId })) return undefined;
   return { signIn: sealed.signIn, believedUntilMs: sealed.sealedMs + sealing.trustMs };
 }
 
@@ -116,7 +116,7 @@ function checkedSignIn(
     const { publicId } = signIn;
     headers.offer(
       { carrier, token: offer ?? token, signIn, isHeld: offer === null },
-      () => !keeper.hasHeardChange({ publicId, revision, checkedMs }),
+      () => !keeper.knowsChange({ publicId, revision, checkedMs }),
     );
   }
   return signIn;

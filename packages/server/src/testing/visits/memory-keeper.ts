@@ -108,11 +108,11 @@ export class MemoryKeeper implements SignInKeeper {
     return { kind: "begun", signIn: row.signIn, token: { owner, id: row.id, ...offer } } as const;
   }
 
-  hasHeardEnd({ publicId }: { readonly publicId: string }): boolean {
+  knowsEnd({ publicId }: { readonly publicId: string }): boolean {
     return this.#rows.some((row) => row.signIn.publicId === publicId && row.ended !== null);
   }
 
-  hasHeardChange({ publicId, revision }: { readonly publicId: string; readonly revision: number }): boolean {
+  knowsChange({ publicId, revision }: { readonly publicId: string; readonly revision: number }): boolean {
     return this.#rows.some(
       (row) => row.signIn.publicId === publicId && (row.ended !== null || row.rotation.revision > revision),
     );

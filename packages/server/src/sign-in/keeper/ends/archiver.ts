@@ -3,7 +3,7 @@ import { lockOwner } from "../../../postgres/owner.ts";
 import { archiveSignIn } from "../../rows/archive.ts";
 import { loadEpoch } from "../../rows/epoch.ts";
 import { loadLive, lockAllLive, type SignInKey } from "../../rows/live.ts";
-import type { ChainedSignIn } from "../../rows/stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "../../rows/stored-sign-in.ts";
 import type { EndReason, SignInTables } from "../../rows/tables.ts";
 import type { Invalidations } from "../cache/invalidations.ts";
 import type { KeeperContext } from "../context.ts";
@@ -20,15 +20,15 @@ export interface EndDetails {
 
 /** What a transaction did: the sign-ins that it ended, and its result. */
 export interface EndingWork<T> {
-  readonly ended: readonly ChainedSignIn[];
+  readonly ended: readonly SignInWithHistoryHead[];
   readonly value: T;
 }
 
 /** All sign-ins of an owner, locked. */
 export interface LockedSignIns {
-  readonly live: readonly ChainedSignIn[];
+  readonly live: readonly SignInWithHistoryHead[];
   /** Those that were past their deadline. They have been moved to the archive. */
-  readonly gone: readonly ChainedSignIn[];
+  readonly gone: readonly SignInWithHistoryHead[];
   readonly epoch: number;
   readonly nowMs: number;
 }
@@ -49,10 +49,10 @@ export class Archiver {
   /** Commits, then tells of the sign-ins that the work has ended. */
   async commit<T>(
     work: (tx: Transaction<SignInTables>, attempt: number) => Promise<EndingWork<T>>,
-  ): Promise<{ readonly ended: readonly ChainedSignIn[]; readonly value: T }> {
+  ): Promise<{ readonly ended: readonly SignInWithHistoryHead[]; readonly value: T }> {
     const { db, schema } = this.#context;
-    const lost: ChainedSignIn[] = [];
-    let last: readonly ChainedSignIn[] = [];
+    const lost: SignInWithHistoryHead[] = [];
+    let last: readonly SignInWithHistoryHead[] = [];
     const { value } = await transactWithRetries(this.#context, async (tx, attempt) => {
       lost.push(...last);
       last = [];
@@ -81,7 +81,7 @@ export class Archiver {
     const epoch = await loadEpoch(tx);
     // The time is read after the locks, so that sign-ins are counted in the order in which they were decided.
     const nowMs = now();
-    const lives = (row: ChainedSignIn) => row.epoch >= epoch && deadlineOf(lifetime, row) > nowMs;
+    const lives = (row: SignInWithHistoryHead) => row.epoch >= epoch && deadlineOf(lifetime, row) > nowMs;
     const gone = rows.filter((row) => !lives(row));
     for (const row of gone) await this.move(tx, row, this.endOfDeadRow(row, nowMs));
     return { live: rows.filter(lives), gone, epoch, nowMs };
@@ -92,7 +92,7 @@ export class Archiver {
     tx: Transaction<SignInTables>,
     { owner, id }: SignInKey,
     cause: Pick<EndDetails, "ending" | "by">,
-  ): Promise<ChainedSignIn | null> {
+  ): Promise<SignInWithHistoryHead | null> {
     const row = await loadLive(tx, owner, id, true);
     const atMs = this.#context.now();
     if (row === null || !(await this.lives(tx, row, atMs))) return null;
@@ -101,13 +101,13 @@ export class Archiver {
   }
 
   /** Moves a locked sign-in to the archive. */
-  async move(tx: Transaction<SignInTables>, row: ChainedSignIn, cause: EndDetails): Promise<void> {
+  async move(tx: Transaction<SignInTables>, row: SignInWithHistoryHead, cause: EndDetails): Promise<void> {
     this.#context.partitions.require(cause.atMs);
     await archiveSignIn(tx, row, { by: null, invalidates: true, ...cause });
   }
 
   /** The end of a sign-in that is not live any more, although its row is still there. */
-  endOfDeadRow(row: ChainedSignIn, atMs: number): EndDetails {
+  endOfDeadRow(row: SignInWithHistoryHead, atMs: number): EndDetails {
     const endedMs = deadlineOf(this.#context.lifetime, row);
     // Ended with everybody's: other nodes know by the epoch.
     if (endedMs > atMs) return { ending: "revoked", atMs, invalidates: false };
@@ -115,7 +115,7 @@ export class Archiver {
   }
 
   /** Whether a locked sign-in is live. */
-  async lives(tx: Transaction<SignInTables>, row: ChainedSignIn, atMs: number): Promise<boolean> {
+  async lives(tx: Transaction<SignInTables>, row: SignInWithHistoryHead, atMs: number): Promise<boolean> {
     if (deadlineOf(this.#context.lifetime, row) <= atMs) return false;
     return row.epoch >= (await loadEpoch(tx));
   }

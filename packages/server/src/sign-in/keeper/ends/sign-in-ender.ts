@@ -2,7 +2,7 @@ import type { Transaction } from "kysely";
 import { forEachConcurrently } from "../../../concurrency.ts";
 import { raiseEpoch, raiseEpochOfEverybody } from "../../rows/epoch.ts";
 import { listOwnersBefore, loadLive, lockAllLive, type SignInKey } from "../../rows/live.ts";
-import type { ChainedSignIn } from "../../rows/stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "../../rows/stored-sign-in.ts";
 import type { EndReason, SignInTables } from "../../rows/tables.ts";
 import { judgeToken } from "../../token/rotation.ts";
 import type { Token } from "../../token/token.ts";
@@ -106,7 +106,7 @@ export class SignInEnder {
 
   async #endAllOf(
     owner: string,
-    choose: (live: readonly ChainedSignIn[]) => readonly (readonly [ChainedSignIn, string | null])[],
+    choose: (live: readonly SignInWithHistoryHead[]) => readonly (readonly [SignInWithHistoryHead, string | null])[],
     also?: (tx: Transaction<SignInTables>, owner: string) => Promise<void>,
   ): Promise<number> {
     let most = 0;
@@ -141,8 +141,8 @@ export class SignInEnder {
 
   /** Commits work that only ends sign-ins, and gives those. */
   async #commit(
-    work: (tx: Transaction<SignInTables>) => Promise<readonly ChainedSignIn[]>,
-  ): Promise<readonly ChainedSignIn[]> {
+    work: (tx: Transaction<SignInTables>) => Promise<readonly SignInWithHistoryHead[]>,
+  ): Promise<readonly SignInWithHistoryHead[]> {
     const { ended } = await this.#archiver.commit(async (tx) => ({ ended: await work(tx), value: null }));
     return ended;
   }

@@ -20,7 +20,7 @@ const HAND_OFFS_KEPT_MS = 600_000;
  * Moves sign-ins whose deadline has passed to the archive. They are out already at their deadline. Any number of nodes may
  * sweep at once: each row moves once.
  */
-export class Sweeper {
+export class SignInSweeper {
   readonly #context: KeeperContext;
   readonly #ender: SignInEnder;
   readonly #db: Kysely<SignInTables>;

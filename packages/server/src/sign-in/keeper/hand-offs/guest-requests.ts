@@ -12,7 +12,7 @@ import {
   updateRequest,
   type HandOffRequest,
 } from "../../rows/hand-offs/requests.ts";
-import type { ChainedSignIn } from "../../rows/stored-sign-in.ts";
+import type { SignInWithHistoryHead } from "../../rows/stored-sign-in.ts";
 import type { SignInTables } from "../../rows/tables.ts";
 import { base64url } from "../../token/token.ts";
 import type { Archiver, EndingWork } from "../ends/archiver.ts";
@@ -147,7 +147,7 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
           session: approval.handed.session,
           state,
         });
-        const end = async (row: ChainedSignIn, ending: "replaced" | "displaced") => {
+        const end = async (row: SignInWithHistoryHead, ending: "replaced" | "displaced") => {
           await this.#archiver.move(tx, row, { ending, atMs: state.nowMs, by: begun.signIn.id });
           ended.push(row);
         };
@@ -175,7 +175,11 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
     );
   }
 
-  async #endGranted(tx: Transaction<SignInTables>, id: string, owner: string): Promise<readonly ChainedSignIn[]> {
+  async #endGranted(
+    tx: Transaction<SignInTables>,
+    id: string,
+    owner: string,
+  ): Promise<readonly SignInWithHistoryHead[]> {
     const request = await loadRequest(tx, id, true);
     if (request === null || request.over) return [];
     await updateRequest(tx, id, { over: true });

@@ -4,7 +4,7 @@ import { withTimeLimit } from "../../../time-limit.ts";
 import { VisitError } from "./visit-error.ts";
 
 /** How long a request waits for the database before it is told to try again, in milliseconds. */
-export const ANSWER_MS = 2_000;
+export const REQUEST_WAIT_MS = 2_000;
 
 /** After this time a sign-in does not begin any more: the request is about to be told that it has not. In milliseconds. */
 export const GIVE_UP_MS = 1_800;
@@ -17,8 +17,8 @@ export const GIVE_UP_MS = 1_800;
  */
 export async function withAnswerLimit<T>(asked: Promise<T>, report: (fault: SessionsError) => void): Promise<T> {
   try {
-    return await withTimeLimit(ANSWER_MS, asked, () => {
-      throw new SessionsError("database_unreachable", `It did not answer within ${ANSWER_MS} ms.`);
+    return await withTimeLimit(REQUEST_WAIT_MS, asked, () => {
+      throw new SessionsError("database_unreachable", `It did not answer within ${REQUEST_WAIT_MS} ms.`);
     });
   } catch (error) {
     const fault = faultOf(error);
