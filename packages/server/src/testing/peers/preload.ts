@@ -21,8 +21,8 @@ const fileOf = (path: string) => join(process.cwd(), path);
 const require = createRequire(fileOf("package.json"));
 type Callback = () => void;
 
-/** Enough for each file of tests. */
-const STORES = 100;
+/** Enough for all tests. */
+const STORES = 200;
 
 class PeerStore extends SessionsStore {
   constructor() {
