@@ -17,6 +17,7 @@ vi.stubEnv("DATABASE_URL", url);
 const { appRouter, pool, sessions } = await import("./router.ts");
 const { app, signIns } = await import("./sign-ins.ts");
 const { addToCart, signIns: signInsWithData } = await import("./cart.ts");
+const carts = await import("./carts.ts");
 const { activity } = await import("./activity.ts");
 const { dashboard, operatorsApp } = await import("./dashboard.ts");
 const visiting = await import("./visitors.ts");
@@ -25,6 +26,7 @@ afterAll(async () => {
   await sessions.close();
   await signIns.close();
   await signInsWithData.close();
+  await carts.signIns.close();
   await activity.close();
   await dashboard.close();
   await visiting.sessions.close();
@@ -84,6 +86,22 @@ test("what the page on values shows adds to the cart of a person, whichever brow
   const [phone, laptop] = [await signedIn(), await signedIn()];
   expect(await (await addToCart(post("tea", phone))).json()).toEqual({ items: ["tea"] });
   expect(await (await addToCart(post("milk", laptop))).json()).toEqual({ items: ["tea", "milk"] });
+});
+
+test("S20: what the page on values shows adds a stranger's cart to the one of the person", async () => {
+  await signInsWithData.migrate();
+  const headers = { "sec-fetch-site": "same-origin" };
+  const post = (cookie = "") =>
+    new Request("https://bank.example/cart", { method: "POST", headers: { ...headers, cookie } });
+  const add = (item: string, asPerson: boolean, cookie?: string) =>
+    carts.signIns.fetch(post(cookie), async (visit) => {
+      if (asPerson) await visit.signInAs("ada", { factors: ["password"] });
+      return Response.json(await visit.data.change("cart", () => ({ items: [item] })));
+    });
+  await add("tea", true);
+  const [visitor] = (await add("milk", false)).headers.getSetCookie();
+  const response = await carts.signIn(post(visitor!.split(";")[0]));
+  expect(await response.json()).toEqual({ items: ["tea", "milk"] });
 });
 
 test("what the page on effects shows sends one mail for a completed transfer, and tries again what failed", async () => {
