@@ -91,6 +91,20 @@ test("a stranger sees the transfer beside the sign-in, and changes it; the scree
   await page.getByRole("button", { name: "Send €13.00", disabled: false }).waitFor();
 });
 
+test("S20: the stranger's other tab follows the sign-in, and sends the same transfer, once", async () => {
+  const bank = await bankOf();
+  const context = await stranger();
+  const [page, other] = [await context.newPage(), await context.newPage()];
+  const path = await untilReview(page, bank.url);
+  await other.goto(bank.url + path);
+  await other.getByText("Sign in to confirm this transfer.").waitFor();
+  const before = await payments();
+  await signIn(page);
+  await send(other);
+  await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
+  expect((await payments()) - before).toBe(1);
+});
+
 test("S20: so it does when the tab is closed at the press, and when the network is cut before it", async () => {
   const bank = await bankOf();
   const context = await stranger();
