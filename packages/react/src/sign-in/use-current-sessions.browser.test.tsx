@@ -1,6 +1,7 @@
 import { createRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { expect, test, vi } from "vitest";
+import { createCurrentSessions, createSignInClient } from "@sessions/client/sign-in";
 // The client's own scripted server, so that both packages are tested against one.
 // oxlint-disable-next-line eslint/no-restricted-imports
 import { stubSignIns } from "../../../client/src/testing/scripted-sign-ins.ts";
@@ -35,4 +36,29 @@ test("S20: what the page on visitors shows goes on with the same session after t
   await current.state.sessions!.forget();
   current.close();
   signIn.close();
+});
+
+test("S20: two pages of one browser show the visitor's sessions, and a sign-in in one shows the owner's in both", async () => {
+  const pages = [0, 1].map(() => {
+    const signIn = createSignInClient({ url: server().url });
+    const current = createCurrentSessions({ signIn, flows: [transfer], url: "/trpc" });
+    function Shown() {
+      const { sessions, isVisitor } = useCurrentSessions(current);
+      return sessions === null ? "nobody" : isVisitor ? "visitor" : "owner";
+    }
+    const element = container();
+    unmountAfterTest(createRoot(element)).render(<Shown />);
+    return { signIn, current, element };
+  });
+  const show = (who: string) =>
+    vi.waitFor(() => expect(pages.map(({ element }) => element.textContent)).toEqual([who, who]), { timeout: 5_000 });
+  await show("visitor");
+  server().signInAs("ada");
+  await pages[0]!.signIn.refresh();
+  await show("owner");
+  for (const { signIn, current } of pages) {
+    await current.state.sessions!.forget();
+    current.close();
+    signIn.close();
+  }
 });
