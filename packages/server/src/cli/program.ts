@@ -6,6 +6,7 @@ import { addExportCommand } from "./export.ts";
 import { addMigrateCommand } from "./migrate.ts";
 import { addSignInsCommand } from "./sign-ins.ts";
 import { addPartitionsCommand } from "./partitions.ts";
+import { addProjectionsCommand } from "./projections.ts";
 import { createCommandRunner } from "./command-runner.ts";
 import { addStatusCommand } from "./status.ts";
 import { addSweepCommand } from "./sweep.ts";
@@ -45,6 +46,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   addExportCommand(program, run);
   addVerifyCommand(program, run);
   addSignInsCommand(program, run);
+  addProjectionsCommand(program, run);
   addActivityCommand(program, run);
   try {
     await program.parseAsync(words, { from: "user" });
