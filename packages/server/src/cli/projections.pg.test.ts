@@ -1,10 +1,10 @@
 import { v7 as uuidv7 } from "uuid";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { createTimedProjections, type Projections } from "../projections/projections.ts";
 import { sessionsOn } from "../testing/cli.ts";
 import { eventually } from "../testing/eventually.ts";
-import { addToFold, foldOf, wrongStreams } from "../testing/fold.ts";
-import { append, createLog } from "../testing/log.ts";
+import { addToFold, foldOf, wrongStreams } from "../testing/projections/fold.ts";
+import { append, createLog } from "../testing/projections/log.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 
 const { pool, url } = await freshDatabase();
@@ -27,21 +27,22 @@ const node: Projections = createTimedProjections(
 );
 const [ada, bob] = [uuidv7(), uuidv7()];
 
-beforeAll(async () => {
+test("an application without projections has no tables of them, and is told how to make them", async () => {
   const before = await projections("list");
   expect(before).toMatchObject({ code: 1, stdout: "" });
   expect(before.stderr).toContain("sessions migrate --projections");
   expect(await sessionsOn(url, "migrate", "--projections")).toMatchObject({ code: 0 });
   expect(await projections("list")).toMatchObject({ code: 0, stdout: "There are no projections.\n" });
+});
+
+afterAll(() => node.close());
+
+test("an operator sees how projections stand and what waits, tries an entry again, and skips another", async () => {
   await createLog(pool);
   await append(pool, "ada", ada, 1, [1, 13, 2]);
   await append(pool, "bob", bob, 1, [1, 13]);
   await node.start();
   await eventually(async () => expect(await node.faults("fold")).toHaveLength(2));
-});
-afterAll(() => node.close());
-
-test("an operator sees how projections stand and what waits, tries an entry again, and skips another", async () => {
   await node.caughtUp("fold", "now");
   expect((await projections("list")).stdout).toMatch(
     /^fold {2}version 1 {2}live {2}0 entries behind, 0\.0 s {2}2 waiting\n$/,

@@ -9,7 +9,7 @@ import type { BuildStatus } from "../projections/rows/status.ts";
 import type { ProjectionTables } from "../projections/rows/tables.ts";
 import type { CommandRunner, Report } from "./command-runner.ts";
 import type { Connection } from "./connection.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "./terminal/output.ts";
 
 /** How many faults of a projection a command shows, or tries again. */
 const FAULTS = 1_000;

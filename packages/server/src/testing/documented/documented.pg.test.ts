@@ -20,6 +20,7 @@ const { addToCart, signIns: signInsWithData } = await import("./cart.ts");
 const carts = await import("./carts.ts");
 const { activity } = await import("./activity.ts");
 const { dashboard, operatorsApp } = await import("./dashboard.ts");
+const { projections } = await import("./projections.ts");
 const visiting = await import("./visitors.ts");
 await createLedger(pool);
 afterAll(async () => {
@@ -29,6 +30,7 @@ afterAll(async () => {
   await carts.signIns.close();
   await activity.close();
   await dashboard.close();
+  await projections.close();
   await visiting.sessions.close();
   await visiting.signIns.close();
   await pool.end();
@@ -174,4 +176,37 @@ test("the dashboard that docs/dashboard.md mounts lets the operator in, and nobo
   const shown = await fetch(url, { headers: { cookie: await cookieOf("olga") } });
   expect(shown.status).toBe(200);
   expect(await shown.text()).toContain("Operator: <bdi>olga</bdi>");
+});
+
+test("what the page on projections shows sends a mail for a new transfer alone, and fills the table to search", async () => {
+  const caller = appRouter.createCaller({ user: { id: "bob" } });
+  const device = { id: uuidv7(), name: "Test device" };
+  await projections.migrate();
+  await projections.start();
+  await projections.caughtUp("completed_mail", "now");
+  const before = await pool.query("select from outbox where subject = 'Your transfer is done.'");
+  expect(before.rowCount).toBe(0);
+
+  const session = uuidv7();
+  const recipient = submit(session, "recipient", { name: "Grace", iban: "BE71096123456769" });
+  const amount = submit(session, "amount", { cents: 5 });
+  const review = submit(
+    session,
+    "review",
+    { accepted: true },
+    { review: null, recipient: recipient.id, amount: amount.id },
+  );
+  await caller.sessions.push({
+    protocol: PROTOCOL_VERSION,
+    device,
+    commands: [start(session), recipient, amount, review],
+  });
+  await projections.caughtUp("transfer_search", { owner: "bob", session });
+  await projections.caughtUp("completed_mail", "now");
+  const { rows } = await pool.query("select owner, recipient, status from transfer_search where session = $1", [
+    session,
+  ]);
+  expect(rows).toEqual([{ owner: "bob", recipient: "Grace", status: "completed" }]);
+  const mails = await pool.query("select owner from outbox where subject = 'Your transfer is done.'");
+  expect(mails.rows).toEqual([{ owner: "bob" }]);
 });
