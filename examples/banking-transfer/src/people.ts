@@ -13,3 +13,8 @@ export function personOf(id: string): Person | undefined {
 
 /** The password of both. */
 export const DEMO_PASSWORD = "continue-anywhere";
+
+/** The operator of the demonstration, who sees the dashboard and is no customer. */
+export const OPERATOR = "olga";
+
+export const OPERATOR_PASSWORD = "look-but-do-not-touch";

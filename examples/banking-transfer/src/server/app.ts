@@ -1,12 +1,16 @@
 import type { IncomingMessage, RequestListener } from "node:http";
+import { createFunnels } from "@sessions/server/funnels";
+import { createProjections } from "@sessions/server/projections";
 import { createSignIns } from "@sessions/server/sign-in";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { Kysely } from "kysely";
+import { transfer } from "../flow.ts";
 import { DEMO_PASSWORD } from "../people.ts";
 import type { Database } from "./database.ts";
 import { forbidCaching, setSecurityHeaders } from "./http/headers.ts";
 import { servePages } from "./http/pages.ts";
 import type { BankTables } from "./ledger.ts";
+import { createOperators, OPERATORS_PATH } from "./operators.ts";
 import { createRouter, type Context } from "./router.ts";
 import { hashPassword } from "./sign-in/passwords.ts";
 import { migrateBank } from "./tables.ts";
@@ -37,6 +41,8 @@ export interface App {
   migrate(): Promise<void>;
   /** @throws {SessionsError} if the database cannot serve the sessions. */
   check(): Promise<void>;
+  /** Begins to count how far people come. */
+  start(): Promise<void>;
   /** Ends open streams. */
   close(): Promise<void>;
 }
@@ -71,11 +77,20 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     },
   });
   const files = servePages(pages);
+  const operators = createOperators({ database, db, now });
+  const funnels = createFunnels({ database: database.source, flows: [transfer] });
+  const projections = createProjections({
+    database: database.source,
+    ...(database.bus && { bus: database.bus }),
+    now,
+    projections: [funnels.projection],
+  });
 
   return {
     handle(req, res) {
       setSecurityHeaders(res);
       if (!methods.has(req.method)) return void res.writeHead(405, { allow: [...methods].join(", ") }).end();
+      if (req.url?.split("?", 1)[0] === OPERATORS_PATH) return operators.handle(req, res);
       if (!req.url?.startsWith("/trpc/")) return files(req, res);
       forbidCaching(res);
       if (isForm(req)) return void res.writeHead(415).end();
@@ -84,13 +99,19 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     async migrate() {
       await sessions.migrate();
       await signIns.migrate();
+      await operators.migrate();
+      await projections.migrate();
+      await funnels.migrate();
       await migrateBank(db, () => hashPassword(DEMO_PASSWORD));
     },
     async check() {
       await sessions.check();
       await signIns.check();
     },
+    start: () => projections.start(),
     async close() {
+      await projections.close();
+      await operators.close();
       await sessions.close();
       await signIns.close();
     },

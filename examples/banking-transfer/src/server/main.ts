@@ -64,6 +64,7 @@ async function openApp(database: Database): Promise<App> {
   const app = createApp({ database, pages, placeHeader: PLACE_HEADER });
   if (SESSIONS_MIGRATE !== "off") await app.migrate();
   await app.check();
+  await app.start();
   return app;
 }
 

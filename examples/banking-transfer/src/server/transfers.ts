@@ -6,7 +6,7 @@ import type { Database } from "./database.ts";
 import { feeCents, obstacle, pay } from "./ledger.ts";
 
 /** The transfers of the bank: their limits, the fee, and the transfer of the money. */
-export function createTransfers(database: Database, signIns: SignIns, now: () => number) {
+export function createTransfers(database: Database, signIns: Pick<SignIns, "identify">, now: () => number) {
   return createSessions({
     database: database.source,
     ...(database.bus && { bus: database.bus }),

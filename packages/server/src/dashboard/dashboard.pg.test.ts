@@ -48,12 +48,14 @@ const addresses = () => [
   "",
   "?view=overview",
   "?view=flows",
+  "?view=flows&flow=transfer&version=1",
   `?view=session&id=${seen.open}`,
   `?view=session&id=${seen.completed}`,
   `?view=owner&owner=${encodeURIComponent(seen.owner)}`,
   `?view=owner&owner=${encodeURIComponent(seen.owner)}&list=history`,
   "?view=sign-ins",
   "?view=projections",
+  "?view=projections&projection=failing",
   "?view=storage",
   "?view=storage&of=session_event",
   "?view=health",
@@ -164,9 +166,32 @@ test("a session is found by its id, with its history and its verification", asyn
   expect(page).toContain('<strong class="good">Whole</strong>');
   for (const step of ["recipient", "amount", "review"]) expect(page).toContain(`<bdi>${step}</bdi>`);
   expect(page).toContain("completed");
+  expect(page).not.toContain("not known");
   for (const id of ["7", "", "0190b2f4-0000-7000-8000-000000000001", `${seen.open}x`]) {
     expect((await get(`?view=session&id=${id}`, operators.operator)).status, id).toBe(404);
   }
+});
+
+test("the funnels and the faults of projections are shown", async () => {
+  const flows = await (await get("?view=flows", operators.operator)).text();
+  expect(flows).toContain('href="?view=flows&amp;flow=transfer&amp;version=1"');
+  const funnel = (await (await get("?view=flows&flow=transfer&version=1", operators.operator)).text()).replaceAll(
+    />\s+</g,
+    "><",
+  );
+  const rows = [
+    ...funnel.matchAll(
+      /<tr><th scope="row"><bdi>(\w+)<\/bdi><\/th><td class="number">(\d+)<\/td><td class="number">(\d+)</g,
+    ),
+  ];
+  expect(rows.map(([, step, entered, submitted]) => [step, entered, submitted])).toEqual([
+    ["recipient", "2", "2"],
+    ["amount", "2", "1"],
+    ["review", "1", "1"],
+  ]);
+  const faults = await (await get("?view=projections&projection=failing", operators.operator)).text();
+  expect(faults).toContain("<bdi>Error</bdi>");
+  expect((await get("?view=projections&projection=other", operators.operator)).status).toBe(404);
 });
 
 test("a session that was changed behind the history's back is shown as broken", async () => {

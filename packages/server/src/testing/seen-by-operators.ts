@@ -2,7 +2,12 @@ import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { createDashboard } from "../dashboard/create-dashboard.ts";
 import type { Dashboard, DashboardOptions, Operator } from "../dashboard/options.ts";
-import { createBank, createLedger, start, submit, TestClient, transfer } from "./bank.ts";
+import { createFunnels } from "../funnels/funnels.ts";
+import { sessionHistory } from "../flows/session-history.ts";
+import { project } from "../projections/projection.ts";
+import { createProjections } from "../projections/projections.ts";
+import { createBank, createLedger, notes, start, submit, TestClient, transfer } from "./bank.ts";
+import { eventually } from "./eventually.ts";
 import { signIn, testKeeper } from "./sign-ins.ts";
 
 /** Texts that no page may hold: what people typed, and what lets somebody in. */
@@ -43,6 +48,7 @@ export async function fillForOperators(pool: Pool): Promise<SeenSchema> {
 
   const { signIn: live, token } = await signIn(keeper, owner, { device });
   await keeper.noteSignal(live, "new_place");
+  await runProjections(pool);
   await keeper.close();
   await bank.close();
   return {
@@ -60,6 +66,28 @@ export async function fillForOperators(pool: Pool): Promise<SeenSchema> {
       ],
     },
   };
+}
+
+/** Runs the funnels until they have counted everything, and a projection that fails at each of its entries. */
+async function runProjections(pool: Pool): Promise<void> {
+  const funnels = createFunnels({ database: pool, flows: [transfer, notes] });
+  const failing = project(sessionHistory([notes]), {
+    name: "failing",
+    handle: () => Promise.reject(new Error("Typed Canary Two")),
+  });
+  const projections = createProjections({
+    database: pool,
+    projections: [funnels.projection, failing],
+    onError: () => {},
+  });
+  await projections.migrate();
+  await funnels.migrate();
+  await projections.start();
+  await projections.caughtUp(funnels.projection.name, "now");
+  await eventually(async () => {
+    if ((await projections.faults(failing.name)).length === 0) throw new Error("Nothing has failed yet.");
+  });
+  await projections.close();
 }
 
 /** A dashboard whose operator is the one that the header `x-operator` describes, as JSON. */

@@ -19,6 +19,7 @@ export function barPlot(title: string, bars: readonly Bar[]): Html {
   const room = HEIGHT - LABELS - 14;
   const last = bars.at(-1)!;
   return html`<figure class="plot">
+    <figcaption>${title}</figcaption>
     <svg
       viewBox="0 0 ${WIDTH} ${HEIGHT}"
       role="img"
@@ -35,7 +36,7 @@ export function barPlot(title: string, bars: readonly Bar[]): Html {
             width="${round(slot * 0.7)}"
             height="${round(height)}"
           />
-          ${index % every === 0 && html`<text class="label" x="${round(x + slot / 2)}" y="${HEIGHT - 4}">${label}</text>`}`;
+          ${index % every === 0 && html`<text class="label${(index / every) % 2 === 1 && " second"}" x="${round(x + slot * 0.15)}" y="${HEIGHT - 4}">${label}</text>`}`;
       })}
       <text class="most" x="0" y="10">${formatNumber(most)}</text>
     </svg>

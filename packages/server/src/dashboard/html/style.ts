@@ -55,7 +55,7 @@ time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .bar { fill: var(--accent); }
 .axis { stroke: var(--line); }
 .label, .most { fill: var(--quiet); font-size: 12px; }
-.label { text-anchor: middle; }
+.plot figcaption { font-weight: 600; }
 details { margin: 0 0 1rem; }
 summary { cursor: pointer; color: var(--accent); }
 form.row { display: flex; flex-wrap: wrap; align-items: end; gap: 0.5rem; margin: 0 0 1rem; }
@@ -65,5 +65,9 @@ button { padding: 0.45rem 1rem; border: 1px solid var(--accent); border-radius: 
 button.danger { border-color: var(--bad); color: var(--bad); }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 0.9rem/1.45 ui-monospace, monospace; }
 .notice { padding: 0.75rem 1rem; border-left: 4px solid var(--accent); background: var(--raised); }
-@media (max-width: 40rem) { main, header { padding-inline: 1rem; } }
+@media (max-width: 40rem) {
+  main, header { padding-inline: 1rem; }
+  .label, .most { font-size: 18px; }
+  .second { display: none; }
+}
 `;

@@ -19,8 +19,8 @@ export async function flows(context: PageContext, { query }: PageRequest): Promi
     return {
       title: "Flows",
       content: html`<p>
-        The schema has no funnels yet: no projection has made the views <code>funnel_sessions</code> and
-        <code>funnel_steps</code>. Run the projection of the funnels on your nodes.
+        The schema has no funnels yet. Give <code>createFunnels(…).projection</code> of
+        <code>@sessions/server/funnels</code> to <code>createProjections</code>, and migrate both.
       </p>`,
     };
   }

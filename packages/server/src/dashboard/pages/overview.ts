@@ -1,9 +1,10 @@
 import type { Count } from "../count.ts";
 import { ageNote, countValue, facts, table } from "../html/elements.ts";
 import { barPlot } from "../html/bar-plot.ts";
-import { formatNumber } from "../html/format.ts";
+import { formatDuration, formatNumber } from "../html/format.ts";
 import { html, type Html, type HtmlValue } from "../html/html.ts";
 import { link } from "../html/link.ts";
+import { ProjectionOperator } from "../../projections/operator.ts";
 import { countBegun, countDue, countEnded, countLive } from "../rows/counts.ts";
 import { listMonths } from "../rows/storage.ts";
 import { presentTables, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
@@ -11,6 +12,8 @@ import { searchForms } from "./search-forms.ts";
 
 /** The most months of the plot: two years. */
 const MONTHS = 24;
+/** How many coming months may have tables already. */
+const COMING = 12;
 const DAY_MS = 86_400_000;
 
 /** How much there is, and what waits. */
@@ -19,6 +22,7 @@ export async function overview(context: PageContext, _request: PageRequest): Pro
   const parts: HtmlValue[] = [searchForms()];
   if (present.has("session")) parts.push(await sessionsPart(context));
   if (present.has("sign_in")) parts.push(await signInsPart(context));
+  if (present.has("projection_fault")) parts.push(await projectionsPart(context));
   return { title: "Overview", content: parts };
 }
 
@@ -30,10 +34,10 @@ async function sessionsPart(context: PageContext): Promise<Html> {
     due: await countDue(context, "session", "expires_bucket", nowMs),
     begun: await countBegun(context, "session_event", todayMs),
     ended: await countEnded(context, "session_archive", todayMs),
-    months: await listMonths(context, "session_archive", MONTHS),
+    months: await listMonths(context, "session_archive", MONTHS + COMING),
   }));
   const ageMs = nowMs - atMs;
-  const months = value.months.filter(({ month }) => month <= new Date(nowMs).toISOString().slice(0, 7));
+  const months = value.months.filter(({ month }) => month <= new Date(nowMs).toISOString().slice(0, 7)).slice(-MONTHS);
   return html`<section aria-labelledby="sessions">
     <h2 id="sessions">Sessions</h2>
     ${ageNote(ageMs)}
@@ -81,6 +85,27 @@ async function signInsPart(context: PageContext): Promise<Html> {
     ])}
     <p>${link("Signals and ends", "sign-ins")}</p>
   </section>`;
+}
+
+async function projectionsPart(context: PageContext): Promise<Html> {
+  const { value: builds, atMs } = await projectionStatus(context);
+  const live = builds.filter(({ isLive }) => isLive);
+  const ageMs = context.now() - atMs;
+  return html`<section aria-labelledby="projections">
+    <h2 id="projections">Projections</h2>
+    ${ageNote(ageMs)}
+    ${facts([
+      ["Live projections", html`<span>${live.length}</span>`],
+      ["Greatest lag", html`<span>${formatDuration(Math.max(0, ...live.map(({ lagMs }) => lagMs)))}</span>`],
+      ["Sessions that wait for a fault", html`<span>${builds.reduce((sum, { waiting }) => sum + waiting, 0)}</span>`],
+    ])}
+    <p>${link("Each projection", "projections")}</p>
+  </section>`;
+}
+
+/** How the projections stand. */
+export function projectionStatus(context: PageContext) {
+  return context.readings.get("projections", () => new ProjectionOperator(context).status());
 }
 
 /** The ends of a day, by the word that says how. */

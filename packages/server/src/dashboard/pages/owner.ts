@@ -43,12 +43,12 @@ export async function owner(context: PageContext, request: PageRequest): Promise
 
 const sessionColumns = ["Session", "Flow", "Status", "Begun", "Changed", "Last device"] as const;
 
-function sessionRow({ id, flow, status, createdMs, updatedMs, device }: SessionSummary): readonly HtmlValue[] {
+function sessionRow({ id, flow, status, startedMs, updatedMs, device }: SessionSummary): readonly HtmlValue[] {
   return [
     sessionLink(id),
     name(flow),
     wordsOf(status),
-    createdMs === null ? "" : moment(createdMs),
+    startedMs === null ? "" : moment(startedMs),
     updatedMs === null ? "" : moment(updatedMs),
     name(device),
   ];

@@ -1,36 +1,84 @@
+import { ProjectionOperator } from "../../projections/operator.ts";
+import type { Fault } from "../../projections/rows/faults.ts";
+import type { BuildStatus } from "../../projections/rows/status.ts";
 import { ageNote, table } from "../html/elements.ts";
-import { formatNumber, moment } from "../html/format.ts";
-import { html } from "../html/html.ts";
-import { name } from "../html/link.ts";
-import { listFeeds } from "../rows/projections.ts";
-import { presentTables, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
+import { formatDuration, formatNumber, moment } from "../html/format.ts";
+import { html, type HtmlValue } from "../html/html.ts";
+import { link, name, ownerLink } from "../html/link.ts";
+import { projectionStatus } from "./overview.ts";
+import { notFound, presentTables, textOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
 
-const LISTED = 200;
+/** The most faults of one projection that are listed. */
+const FAULTS = 100;
 
-/** How far the projections are. */
-export async function projections(context: PageContext, _request: PageRequest): Promise<Answer> {
-  if (!(await presentTables(context)).has("projection_feed")) {
+/** How far the projections are, and what waits for a fault. */
+export async function projections(context: PageContext, { query }: PageRequest): Promise<Answer> {
+  if (!(await presentTables(context)).has("projection_fault")) {
     return { title: "Projections", content: html`<p>No projection runs: the schema has no tables of projections.</p>` };
   }
-  const { value, atMs } = await context.readings.get("projections", () => listFeeds(context, LISTED));
-  return {
-    title: "Projections",
-    content: [
-      ageNote(context.now() - atMs),
-      table({
-        caption: "Projections and their builds",
-        columns: ["Projection", "Build", "Bucket", "State", "Rebuilt", "Applied last", "Worked on"],
-        rows: value.map(({ projection, build, bucket, isLive, isScanning, done, total, appliedMs, isHeld }) => [
-          name(projection),
-          build,
-          bucket,
-          isLive ? "live" : "beside the live one",
-          isScanning ? `${formatNumber(done)} of about ${formatNumber(total)}` : "",
-          moment(appliedMs),
-          isHeld ? "by a node" : html`<strong class="bad">by nobody</strong>`,
-        ]),
-        empty: "none has begun.",
-      }),
+  const { value: builds, atMs } = await projectionStatus(context);
+  const asked = textOf(query, "projection");
+  const content: HtmlValue[] = [ageNote(context.now() - atMs), buildTable(builds)];
+  if (asked === null) return { title: "Projections", content };
+
+  if (!builds.some(({ projection }) => projection === asked)) return notFound("projection");
+  const operator = new ProjectionOperator(context);
+  const { value: faults } = await context.readings.get(`faults ${asked}`, () => operator.faults(asked, FAULTS));
+  content.push(
+    faultTable(asked, faults),
+    html`<p><code>sessions projections retry</code> and <code>skip</code> decide about a fault.</p>`,
+  );
+  return { title: `Projection ${asked}`, content };
+}
+
+const numbers = (title: string) => ({ title, isNumber: true });
+
+function buildTable(builds: readonly BuildStatus[]): HtmlValue {
+  return table({
+    caption: "Projections and their builds",
+    columns: [
+      "Projection",
+      numbers("Version"),
+      "State",
+      numbers("Lag"),
+      numbers("Not read"),
+      numbers("Wait for a fault"),
+      "Applied last",
+      "Worked on",
     ],
-  };
+    rows: builds.map(({ projection, version, isLive, scan, lagMs, behind, waiting, at, led, buckets }) => [
+      link(name(projection), "projections", { projection }),
+      version,
+      stateOf(isLive, scan),
+      formatDuration(lagMs),
+      `${formatNumber(behind.rows)}${behind.exact ? "" : " or more"}`,
+      waiting === 0 ? 0 : html`<strong class="bad">${formatNumber(waiting)}</strong>`,
+      moment(Date.parse(at)),
+      led === buckets ? `by ${led} of ${buckets}` : html`<strong class="bad">by ${led} of ${buckets}</strong>`,
+    ]),
+    empty: "none has begun.",
+  });
+}
+
+function stateOf(isLive: boolean, scan: BuildStatus["scan"]): string {
+  const place = isLive ? "live" : "beside the live one";
+  return scan === null ? place : `${place}, has read ${formatNumber(scan.done)} of about ${formatNumber(scan.total)}`;
+}
+
+/** A fault has no message: it may quote what a person typed. */
+function faultTable(projection: string, faults: readonly Fault[]): HtmlValue {
+  return table({
+    caption: `Streams of ${projection} that wait, at most ${FAULTS}`,
+    columns: ["Stream", "Owner", numbers("Entry"), numbers("Tries"), "Error", "Since", "Next try"],
+    rows: faults.map(({ stream, owner, number, tries, error, code, line, since, nextAt }) => [
+      html`<span class="id">${stream}</span>`,
+      ownerLink(owner),
+      number,
+      tries,
+      html`${name([error, code].filter((word) => word !== null).join(" "))} <small>${line}</small>`,
+      moment(Date.parse(since)),
+      nextAt === null ? "only by an operator" : moment(Date.parse(nextAt)),
+    ]),
+    empty: "none waits.",
+  });
 }

@@ -33,7 +33,7 @@ export async function session(context: PageContext, { operator, query }: PageReq
         ["Flow", html`<bdi>${summary.flow}</bdi>, version ${summary.version}`],
         ["Status", wordsOf(summary.status)],
         ["Revision", formatNumber(summary.revision)],
-        ["Begun", summary.createdMs === null ? "not known" : moment(summary.createdMs)],
+        ["Begun", summary.startedMs === null ? "not known" : moment(summary.startedMs)],
         ["Changed", summary.updatedMs === null ? "not known" : moment(summary.updatedMs)],
         [summary.status === "active" ? "Expires" : "Ended", moment(summary.endsMs)],
         ["Last device", name(summary.device)],
@@ -61,7 +61,7 @@ async function verification({ db, schema }: PageContext, owner: string, summary:
 function timeline(entries: readonly TimelineEntry[]): Html {
   return table({
     caption: "History",
-    columns: [{ title: "Entry", isNumber: true }, "When", "What", "Step", "Status after it", "Version", "Device"],
+    columns: ["Entry", "When", "What", "Step", "Status after it", "Version", "Device"],
     rows: entries.map(({ entry, atMs, kind, step, status, version, device }) => [
       entry,
       moment(atMs),

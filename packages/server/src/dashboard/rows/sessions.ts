@@ -12,7 +12,7 @@ export interface SessionSummary {
   readonly entries: number;
   readonly status: string;
   readonly device: string;
-  readonly createdMs: number | null;
+  readonly startedMs: number | null;
   readonly updatedMs: number | null;
   /** When it expires; for an ended one, when it ended. */
   readonly endsMs: number;
@@ -26,13 +26,13 @@ interface SummaryRow {
   readonly entry: number;
   readonly status: string;
   readonly device: string | null;
-  readonly created: string | null;
+  readonly started: string | null;
   readonly updated: string | null;
   readonly ends: string;
 }
 
 const shared = sql`id::text as session, flow, version, revision, entry, state -> 'device' ->> 'name' as device,
-  state ->> 'createdAt' as created, state ->> 'updatedAt' as updated`;
+  state ->> 'startedAt' as started, state ->> 'updatedAt' as updated`;
 
 /** The owner of a session; null if there is none. It looks at each month's index of beginnings. */
 export async function findOwner(source: DashboardSource, session: string): Promise<string | null> {
@@ -140,7 +140,7 @@ function summaryOf(row: SummaryRow): SessionSummary {
     entries: Number(row.entry),
     status: row.status,
     device: row.device ?? "",
-    createdMs: numberOrNull(row.created === null ? null : Date.parse(row.created)),
+    startedMs: numberOrNull(row.started === null ? null : Date.parse(row.started)),
     updatedMs: numberOrNull(row.updated === null ? null : Date.parse(row.updated)),
     endsMs: Number(row.ends),
   };

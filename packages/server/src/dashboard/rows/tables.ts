@@ -1,6 +1,7 @@
 import type { Generated, Kysely } from "kysely";
 import type { Tables } from "../../flows/rows/tables.ts";
 import type { TimeColumn } from "../../postgres/values.ts";
+import type { ProjectionTables } from "../../projections/rows/tables.ts";
 import type { SignInTables } from "../../sign-in/rows/tables.ts";
 
 /** What an operator did through the dashboard. */
@@ -18,7 +19,7 @@ export interface DashboardAuditTable {
   reason: string | null;
 }
 
-export interface DashboardTables extends Tables, SignInTables {
+export interface DashboardTables extends Tables, SignInTables, ProjectionTables {
   dashboard_audit: DashboardAuditTable;
 }
 

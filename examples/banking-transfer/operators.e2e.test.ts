@@ -1,0 +1,130 @@
+import { chromium, type Browser, type Page } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { chooseChromium } from "../../scripts/chromium.ts";
+import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
+import { OPERATOR, OPERATOR_PASSWORD } from "./src/people.ts";
+import { openDatabase } from "./src/server/database.ts";
+import { violationsInBothSchemes } from "./testing/axe.ts";
+import { startBank, type BankServer } from "./testing/bank-server.ts";
+import { fillTwoYears } from "./testing/two-years.ts";
+
+const { url, pool } = await freshDatabase();
+let bank: BankServer;
+let browser: Browser;
+let page: Page;
+const problems: string[] = [];
+
+beforeAll(async () => {
+  const database = await openDatabase(url, "");
+  // Small numbers that look random, and are the same in each run.
+  let state = 7;
+  const random = () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
+  await fillTwoYears(database, { transfers: 25, days: 40, endMs: Date.now(), random });
+  await database.close();
+  await pool.query("analyze");
+  bank = await startBank(url);
+  browser = await chromium.launch(await chooseChromium());
+  const context = await browser.newContext({
+    httpCredentials: { username: OPERATOR, password: OPERATOR_PASSWORD },
+  });
+  context.setDefaultTimeout(15_000);
+  page = await context.newPage();
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+});
+afterAll(async () => {
+  await browser?.close();
+  await bank?.remove();
+});
+
+test("nobody but the operator sees the dashboard", async () => {
+  const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` });
+  for (const headers of [
+    {},
+    basic(`${OPERATOR}:wrong`),
+    basic(`ada:${OPERATOR_PASSWORD}`),
+    { authorization: "Bearer x" },
+  ]) {
+    const answer = await fetch(`${bank.url}/operators`, { headers });
+    expect(answer.status).toBe(401);
+    expect(await answer.text()).not.toContain("Overview");
+  }
+});
+
+test("the days of the seed verify, and the operator finds a transfer, reads it for a reason, and ends a sign-in", async () => {
+  await page.goto(`${bank.url}/operators`);
+  const { rows } = await pool.query<{ id: string; owner: string }>(
+    "select id, owner_id as owner from sessions.session_archive where status = 'completed' order by ended_at desc limit 1",
+  );
+  const { id, owner } = rows[0]!;
+  await page.getByLabel("A session's id").fill(id);
+  await page.getByRole("button", { name: "Find the session" }).click();
+  await page.getByText("Whole", { exact: true }).waitFor();
+  expect(await page.getByRole("row").count()).toBeGreaterThanOrEqual(5);
+  expect(await page.content()).not.toContain("Jeanne");
+
+  await page.getByLabel("Your reason").fill("The customer called about it");
+  await page.getByRole("button", { name: "Note the reason and show it" }).click();
+  await page.getByText("Jeanne Peeters").waitFor();
+
+  await signInAda();
+  await page.goto(`${bank.url}/operators?view=owner&owner=ada`);
+  await page.getByRole("link", { name: "End it…" }).first().click();
+  await page.getByRole("button", { name: "End the sign-in" }).click();
+  await page.getByText("1 sign-in has ended.").waitFor();
+  await page.goto(`${bank.url}/operators?view=audit`);
+  expect(await page.getByRole("row").count()).toBe(3);
+  await page.getByRole("link", { name: owner }).waitFor();
+});
+
+async function signInAda(): Promise<void> {
+  const { status } = await fetch(`${bank.url}/trpc/signIn`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "sec-fetch-site": "same-origin" },
+    body: JSON.stringify({ id: "ada", password: "continue-anywhere" }),
+  });
+  expect(status).toBe(200);
+}
+
+test("every page passes axe in light and in dark, and fits into 1280 and 390 pixels", async () => {
+  const { rows } = await pool.query<{ id: string; owner: string }>(
+    "select id, owner_id as owner from sessions.session_archive order by ended_at desc limit 1",
+  );
+  const { id, owner } = rows[0]!;
+  const queries = [
+    "",
+    "?view=flows",
+    "?view=flows&flow=transfer&version=1",
+    `?view=session&id=${id}`,
+    `?view=owner&owner=${owner}`,
+    `?view=end-sign-ins&owner=${owner}`,
+    "?view=sign-ins",
+    "?view=projections",
+    "?view=storage",
+    "?view=storage&of=session_event",
+    "?view=health",
+    "?view=audit",
+    "?view=nothing",
+  ];
+  problems.length = 0;
+  for (const query of queries) {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto(`${bank.url}/operators${query}`);
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(wide, `${query} at ${width} pixels`).toBeLessThanOrEqual(0);
+    }
+    expect(await violationsInBothSchemes(page), query).toEqual([]);
+  }
+  expect(problems.filter((problem) => !problem.includes("404"))).toEqual([]);
+});
+
+test("the keyboard alone reaches the content, and the first stop skips the navigation", async () => {
+  await page.goto(`${bank.url}/operators`);
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Skip to the content");
+  await page.keyboard.press("Enter");
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("content");
+});
