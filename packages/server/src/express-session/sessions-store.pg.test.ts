@@ -1,14 +1,10 @@
 import type { PGlite } from "@electric-sql/pglite";
 import type { Pool } from "pg";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { createKysely } from "../postgres/database.ts";
 import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { promised, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
+import { openNodes, sessionUntil } from "../testing/web-sessions/web-sessions.ts";
 import type { SessionsStoreOptions } from "./options.ts";
-import { listWebSessions } from "./rows/lists.ts";
-import type { WebSessionTables } from "./rows/tables.ts";
-import { SessionsStore } from "./sessions-store.ts";
 
 const { pool } = await freshDatabase();
 const pglite = await emptyPGlite();
@@ -27,14 +23,8 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
   let stores = 0;
 
   /** Nodes of a store that no other test sees. */
-  function nodes<Count extends 1 | 2>(count: Count, options: SessionsStoreOptions = {}) {
-    const namespace = `${name} ${(stores += 1)}`;
-    const all = Array.from({ length: count }, () => {
-      const store = new SessionsStore({ database, namespace, sweeps: false, now: () => nowMs, ...options });
-      return Object.assign(promised(store), { store, close: () => store.close() });
-    });
-    return all as unknown as { readonly [Index in keyof { 0: 1; 1: 2 }]: (typeof all)[number] } & typeof all;
-  }
+  const nodes = <Count extends 1 | 2>(count: Count, options: SessionsStoreOptions = {}) =>
+    openNodes(count, { database, namespace: `${name} ${(stores += 1)}`, now: () => nowMs, ...options });
   const rowsWith = async (text: string) => {
     const { rows } = await query<{ row: string }>("select s::text as row from sessions.web_session s");
     return rows.filter(({ row }) => row.includes(text)).length;
@@ -298,13 +288,6 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
     expect(rows).toHaveLength(1);
   });
 
-  test("a value that is no JSON is an error of its call", async () => {
-    const [node] = nodes(1);
-    const session: Record<string, unknown> = { cookie: {} };
-    session["self"] = session;
-    await expect(node.set("sid", session)).rejects.toMatchObject({ code: "internal" });
-  });
-
   test("a fault of a call without a callback is told to `onError`", async () => {
     const onError = vi.fn<(error: Error) => void>();
     const [{ store, close }] = nodes(1, { onError });
@@ -312,60 +295,4 @@ describe.each(Object.entries(databases))("on %s", (name, { database, query }) =>
     expect(onError).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: "internal" }));
     await close();
   });
-});
-
-test("a page of sessions ends after the one that exceeds its bytes", async () => {
-  const store = new SessionsStore({ database: pool, namespace: "bytes", sweeps: false });
-  const until = sessionUntil(Date.now() + MINUTE_MS, { text: "é".repeat(500) });
-  await Promise.all(["a", "b", "c", "d"].map((sid) => promised(store).set(sid, until)));
-  const db = createKysely<WebSessionTables>(pool);
-  const place = { schema: "sessions", namespace: "bytes" };
-  const listed = (bytes: number) => listWebSessions(db, place, { after: "", limit: 3, bytes, nowMs: Date.now() });
-  expect((await Promise.all([0, 1_000, 1_200, 100_000].map(listed))).map(({ length }) => length)).toEqual([1, 1, 2, 3]);
-  await store.close();
-});
-
-test("stores without a database share a PGlite, and no session", async () => {
-  const [one, two] = [promised(new SessionsStore()), promised(new SessionsStore())];
-  await one.set("sid", sessionUntil(Date.now() + MINUTE_MS, { user: "ada" }));
-  expect(await one.get("sid")).toMatchObject({ user: "ada" });
-  expect([await two.get("sid"), await two.length(), await one.length()]).toEqual([undefined, 0, 1]);
-});
-
-test("a store without a database answers before a call returns, and what it has answered is in its PGlite", async () => {
-  const store = new SessionsStore();
-  expect(await promised(store).length()).toBe(0);
-  const now = <Result>(start: (callback: (error: Error | null, result?: Result) => void) => void) => {
-    const results: unknown[] = [];
-    start((error, result) => results.push(error ?? result));
-    return results;
-  };
-  const session = sessionUntil(Date.now() + MINUTE_MS, { user: "ada", text: "\0 \ud800é" });
-  expect(now((callback) => store.get("sid", callback))).toEqual([undefined]);
-  expect(now((callback) => store.set("sid", session, callback))).toEqual([undefined]);
-  const [read] = now((callback) => store.get("sid", callback)) as [typeof session];
-  expect(read).toStrictEqual(session);
-  expect(now((callback) => store.set("sid", Object.assign(read, { cart: ["tea"] }), callback))).toEqual([undefined]);
-  // `all` asks the table.
-  expect(Object.values(await promised(store).all())).toStrictEqual([{ ...session, cart: ["tea"] }]);
-  expect(now((callback) => store.destroy("sid", callback))).toEqual([undefined]);
-  expect(now((callback) => store.set("sid", Object.assign(read, { late: 1 }), callback))).toEqual([undefined]);
-  expect(now((callback) => store.get("sid", callback))).toEqual([undefined]);
-  // An error of a callback is its caller's.
-  expect(() =>
-    store.get("sid", () => {
-      throw new Error("mine");
-    }),
-  ).toThrow("mine");
-});
-
-test.each([
-  ["schema", { schema: "A b" }],
-  ["namespace", { namespace: "é" }],
-  ["ttlMs", { ttlMs: 0 }],
-  ["touchEveryMs", { touchEveryMs: -1 }],
-  ["allAtMost", { allAtMost: 0.5 }],
-  ["adopt", { adopt: { table: "session" } }],
-])("`%s` is refused by its name", (option, options) => {
-  expect(() => new SessionsStore(options)).toThrow(new RegExp(`^configuration_invalid: \`${option}\` `));
 });

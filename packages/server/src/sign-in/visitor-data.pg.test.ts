@@ -1,136 +1,32 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import type { PGlite } from "@electric-sql/pglite";
+import { repetitions } from "../../../../scripts/repetitions.ts";
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { DataDefinitions } from "@sessions/core/internal";
-import { repetitions } from "../../../../scripts/repetitions.ts";
-import { cuttingPool } from "../testing/connections/cutting-pool.ts";
 import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { createSignIns } from "./create-sign-ins.ts";
+import { createValuesNode, data, newVisitorSecret, ValuesBrowser } from "../testing/visits/values-browser.ts";
 import { movedDataColumns } from "./rows/data-adoption.ts";
 import { visitorOf } from "./request/visitor-secret.ts";
-import type { SignIns } from "./sign-ins.ts";
-import type { Visit } from "./visit/visit.ts";
 
-const { pool, url } = await freshDatabase();
+const { pool } = await freshDatabase();
 const pglite = await emptyPGlite();
-const cutting = cuttingPool({ connectionString: url, max: 4 });
 const DAY_MS = 86_400_000;
 let nowMs = Date.UTC(2026, 2, 1);
+const now = () => nowMs;
 
-const data = {
-  cart: { schema: z.array(z.string()), per: "owner" },
-  theme: { schema: z.enum(["light", "dark"]), per: "sign-in" },
-  risk: { schema: z.number(), per: "owner", serverOnly: true },
-} satisfies DataDefinitions;
-type Data = typeof data;
-
-const createNode = (database: typeof pool | PGlite, definitions: DataDefinitions = data): SignIns<Data> =>
-  createSignIns({
-    database,
-    visitors: true,
-    data: definitions as Data,
-    sweeps: false,
-    onError: () => {},
-    now: () => nowMs,
-  });
-
-const nodes = { postgres: createNode(pool), pglite: createNode(pglite) } as const;
+const nodes = { postgres: createValuesNode(pool, now), pglite: createValuesNode(pglite, now) } as const;
 
 beforeAll(async () => {
   for (const node of Object.values(nodes)) await node.migrate();
 });
 afterAll(async () => {
   for (const node of Object.values(nodes)) await node.close();
-  await cutting.pool.end();
   await pglite.close();
 });
 
-/** A browser whose requests all go to one node. `secret` is the visitor's of its page. */
-class Client {
-  readonly #node: SignIns<Data>;
-  readonly jar = new Map<string, string>();
-  secret: string | undefined;
-  /** What its page sends with changes. */
-  csrf = "";
-  setCookies: readonly string[] = [];
-
-  constructor(node: SignIns<Data>, secret?: string) {
-    this.#node = node;
-    this.secret = secret;
-  }
-
-  get visitor(): string | undefined {
-    const cookie = this.jar.get("__Host-sign-in-visitor");
-    return cookie && visitorOf(cookie);
-  }
-
-  /** One request. */
-  async visit<T>(work: (visit: Visit<Data>) => Promise<T>, method = "POST"): Promise<T> {
-    const headers = new Headers({ "sec-fetch-site": "same-origin", "sign-in-csrf": this.csrf });
-    if (this.jar.size > 0) headers.set("cookie", [...this.jar].map((pair) => pair.join("=")).join("; "));
-    if (this.secret !== undefined) headers.set("sign-in-visitor", this.secret);
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const response = await this.#node.fetch(new Request("https://bank.example/", { method, headers }), (visit) => {
-      const working = work(visit);
-      working.then(resolve, reject);
-      return working.then(
-        () => new Response(),
-        () => new Response(null, { status: 500 }),
-      );
-    });
-    this.setCookies = response.headers.getSetCookie();
-    for (const cookie of this.setCookies) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie)!;
-      if (/max-age=0\b/i.test(cookie)) this.jar.delete(name!);
-      else this.jar.set(name!, value!);
-    }
-    return promise;
-  }
-
-  add(item: string) {
-    return this.visit((visit) => visit.data.change("cart", (cart = []) => [...cart, item]));
-  }
-
-  cart() {
-    return this.visit<string[] | undefined>((visit) => visit.data.get("cart"), "GET");
-  }
-
-  async signIn(owner: string) {
-    const signedIn = await this.visit(async (visit) => {
-      const result = await visit.signInAs(owner, { factors: ["password"] });
-      this.csrf = visit.csrf!;
-      return result;
-    });
-    return signedIn;
-  }
-
-  page<T>(ask: (router: ReturnType<SignIns["router"]["createCaller"]>) => Promise<T>): Promise<T> {
-    return this.visit((visit) => ask(this.#node.router.createCaller({ visit })));
-  }
-
-  adopt(meanwhile = () => Promise.resolve(0)) {
-    return this.visit(async (visit) => {
-      await meanwhile();
-      return this.#node.router.createCaller({ visit }).adopt();
-    });
-  }
-
-  /** Another request of the same browser, with what it sends now. */
-  copy(node = this.#node): Client {
-    const copy = new Client(node, this.secret);
-    for (const [name, value] of this.jar) copy.jar.set(name, value);
-    copy.csrf = this.csrf;
-    return copy;
-  }
-}
-
-const newSecret = () => randomBytes(32).toString("base64url");
-
 describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
   const node = nodes[kind];
-  const browser = (secret?: string) => new Client(node, secret);
+  const browser = (secret?: string) => new ValuesBrowser(node, secret);
   const named = (name: string) => `${name} on ${kind}`;
   const rowsOf = async (owner: string) => {
     const text = `select key, version, value::text as value from sessions.visit_data where owner_id = $1 order by key`;
@@ -177,7 +73,7 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
     await device.signIn(named("ada"));
     expect(device.visitor).toBeUndefined();
     for (const each of [device, other]) expect(await each.cart()).toEqual(["tea"]);
-    const theme = (each: Client) => each.visit((visit) => visit.data.get("theme"));
+    const theme = (each: ValuesBrowser) => each.visit((visit) => visit.data.get("theme"));
     expect([await theme(device), await theme(other)]).toEqual(["dark", undefined]);
     expect(await device.visit((visit) => visit.data.conflicts("cart"))).toEqual([]);
     expect(await rowsOf(visitor)).toEqual([]);
@@ -196,7 +92,7 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
       await device.signIn(owner);
     }
     expect(await home.cart()).toEqual(["bread"]);
-    const conflicts = (each: Client) => each.visit((visit) => visit.data.conflicts("cart"), "GET");
+    const conflicts = (each: ValuesBrowser) => each.visit((visit) => visit.data.conflicts("cart"), "GET");
     expect(new Set(await conflicts(home))).toEqual(new Set([["milk"], ["tea"]]));
     expect(await conflicts(browser())).toEqual([]);
     const merged = await home.visit((visit) =>
@@ -232,7 +128,7 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
     for (let round = 0; round < 3; round += 1) {
       const device = browser();
       await device.add("of the cookie");
-      device.secret = newSecret();
+      device.secret = newVisitorSecret();
       await device.add("of the page");
       await device.signIn(named(`cy ${round}`));
       expect(await device.cart()).toEqual(["of the page"]);
@@ -241,7 +137,7 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
   });
 
   test("S20: a visitor whom an owner has adopted keeps nothing any more, and loses the cookie", async () => {
-    const [device, secret] = [browser(), newSecret()];
+    const [device, secret] = [browser(), newVisitorSecret()];
     device.secret = secret;
     await device.add("tea");
     const late = browser(secret);
@@ -259,7 +155,7 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
 
   test("S20: whatever a visitor changes meanwhile is adopted or refused, and nothing stays behind", async () => {
     for (let round = 0; round < repetitions({ few: 3, many: 30 }); round += 1) {
-      const secret = newSecret();
+      const secret = newVisitorSecret();
       const [owner, device] = [named(`racer ${round}`), browser(secret)];
       await device.add("first");
       const adds = Array.from({ length: 6 }, (_, index) =>
@@ -279,7 +175,7 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
   });
 
   test("S20: a page adopts once for its sign-in, and a sign-in that has ended adopts nothing", async () => {
-    const [device, secret, later] = [browser(), newSecret(), newSecret()];
+    const [device, secret, later] = [browser(), newVisitorSecret(), newVisitorSecret()];
     await browser(secret).visit((visit) => visit.data.change("theme", () => "dark"));
     await device.signIn(named("eve"));
     device.secret = secret;
@@ -296,8 +192,8 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
     const [home, device] = [browser(), browser()];
     await home.signIn(named("judy"));
     await home.add("bread");
-    const cart = (each: Client) => each.page(({ data: values }) => values.get({ key: "cart" }));
-    const set = (each: Client, input: { base: number; value?: string[]; resolves?: string[] }) =>
+    const cart = (each: ValuesBrowser) => each.page(({ data: values }) => values.get({ key: "cart" }));
+    const set = (each: ValuesBrowser, input: { base: number; value?: string[]; resolves?: string[] }) =>
       each.page(({ data: values }) => values.set({ key: "cart", change: randomUUID(), ...input }));
     expect([await cart(device), device.setCookies]).toEqual([{ version: 0 }, []]);
     expect(await set(device, { base: 0, value: ["tea"] })).toEqual({ status: "changed", version: 1 });
@@ -328,7 +224,7 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
     await home.signIn(owner);
     await device.add("tea");
     await device.signIn(owner);
-    const strict = createNode(kind === "postgres" ? pool : pglite, {
+    const strict = createValuesNode(kind === "postgres" ? pool : pglite, now, {
       ...data,
       cart: { schema: z.object({}), per: "owner" },
     });
@@ -357,42 +253,6 @@ describe.each(["postgres", "pglite"] as const)("on %s", (kind) => {
     nowMs = before;
   });
 });
-
-test("S20: all or none of a visitor's values when the connection is lost at any statement, and all when it is sent again", async () => {
-  const node = createNode(cutting.pool);
-  const owner = "ivy";
-  const home = new Client(nodes.postgres);
-  await home.signIn(owner);
-  await home.add("bread");
-  let hasCut = true;
-  for (let nth = 0; hasCut; nth += 1) {
-    for (const when of repetitions({ few: 1, many: 2 }) === 1
-      ? [(["before", "after"] as const)[nth % 2]!]
-      : (["before", "after"] as const)) {
-      const secret = newSecret();
-      const stranger = new Client(nodes.postgres, secret);
-      await stranger.add(`tea ${nth} ${when}`);
-      await stranger.visit((visit) => visit.data.change("theme", () => "dark"));
-      const device = new Client(node, secret);
-      let left = nth;
-      const { cuts } = cutting;
-      cutting.cutAt({ test: () => left-- === 0 }, when);
-      await device.signIn(owner).catch(() => {});
-      hasCut = cutting.cuts > cuts;
-      cutting.cutAt(/$^/, when);
-      const waiting = await home.visit((visit) => visit.data.conflicts("cart"));
-      const { rows } = await pool.query("select key from sessions.visit_data where owner_id = $1", [visitorOf(secret)]);
-      expect([waiting.length, rows.length]).toEqual(waiting.length === 1 ? [1, 0] : [0, 2]);
-
-      const again = device.jar.size > 0 ? device : new Client(node, secret);
-      if (again !== device) await again.signIn(owner);
-      expect(await again.visit((visit) => visit.data.get("theme"))).toBe("dark");
-      const decided = await home.visit((visit) => visit.data.resolve("cart", (own) => own));
-      expect(decided).toEqual(["bread"]);
-    }
-  }
-  await node.close();
-}, 60_000);
 
 test("S20: every column of a value has a place in the move", async () => {
   const { rows } = await pool.query<{ columns: string[] }>(

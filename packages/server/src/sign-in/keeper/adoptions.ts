@@ -6,7 +6,7 @@ import type { SignInTables } from "../rows/tables.ts";
 import type { Archiver } from "./ends/archiver.ts";
 import type { KeeperContext } from "./context.ts";
 import type { LiveSignIn } from "./live-sign-in.ts";
-import { inOwnerTurn } from "./transaction.ts";
+import { inOwnerTurn } from "./transactions/transaction.ts";
 
 /** What one attempt of a transaction did for its visitors. */
 interface Adopted {

@@ -18,7 +18,7 @@ import type { Token } from "../token/token.ts";
 import type { Archiver, EndingWork, LockedSignIns } from "./ends/archiver.ts";
 import { publicIdOf } from "../token/public-id.ts";
 import type { BeginResult, LiveSignIn, NewSignIn } from "./sign-in-keeper.ts";
-import { inOwnerTurn } from "./transaction.ts";
+import { inOwnerTurn } from "./transactions/transaction.ts";
 
 const CSRF_BYTES = 16;
 /** The longest name of a device or a place, in UTF-16 code units. */

@@ -5,7 +5,7 @@ import type { Invalidations } from "./cache/invalidations.ts";
 import type { KeeperContext } from "./context.ts";
 import type { Archiver } from "./ends/archiver.ts";
 import type { LiveSignIn, RenewResult } from "./sign-in-keeper.ts";
-import { transactWithRetries } from "./transaction.ts";
+import { transactWithRetries } from "./transactions/transaction.ts";
 
 /** How often a renewal begins again because another one came first. Then its challenge is the one before the newest. */
 const MAX_ATTEMPTS = 3;

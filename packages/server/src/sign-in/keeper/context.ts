@@ -6,7 +6,7 @@ import type { Lifetime } from "../lifetime.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import type { KnownChanges } from "./cache/known-changes.ts";
 import type { SignInCache } from "./cache/sign-in-cache.ts";
-import type { KnownPartitions } from "./known-partitions.ts";
+import type { KnownPartitions } from "./transactions/known-partitions.ts";
 
 /** The most sign-ins that an owner may have, and what happens when one more begins. */
 export interface SignInLimit {

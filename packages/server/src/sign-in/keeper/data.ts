@@ -7,7 +7,7 @@ import { holdLive } from "../rows/live.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import type { KeeperContext } from "./context.ts";
 import type { DataChange, DataChangeResult } from "./sign-in-keeper.ts";
-import { inOwnerTurn, transactWithRetries } from "./transaction.ts";
+import { inOwnerTurn, transactWithRetries } from "./transactions/transaction.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -19,7 +19,7 @@ import { Invalidations } from "./cache/invalidations.ts";
 import { CHECK_MS, TokenChecks } from "./token-checks.ts";
 import type { KeeperContext, SignInLimit } from "./context.ts";
 import { changeData, listDataConflicts, readData } from "./data.ts";
-import { toFault, withDatabaseLimit } from "./database-limit.ts";
+import { toFault, withDatabaseLimit } from "./transactions/database-limit.ts";
 import { SignInEnder } from "./ends/sign-in-ender.ts";
 import { KnownChanges } from "./cache/known-changes.ts";
 import { defaultRequestLimits, GuestRequests, type RequestLimits } from "./hand-offs/guest-requests.ts";
@@ -30,7 +30,7 @@ import type { SignInKeeper } from "./sign-in-keeper.ts";
 import { noteSignal } from "./signal-entry.ts";
 import { SignInSweeper } from "./ends/sweeper.ts";
 import { COLLECT_MS, Touches } from "./touches.ts";
-import { KnownPartitions } from "./known-partitions.ts";
+import { KnownPartitions } from "./transactions/known-partitions.ts";
 
 /** How long the database may take for a change or a list, in milliseconds. Others of the same owner may hold its lock. */
 const CHANGE_MS = 10_000;

@@ -2,7 +2,7 @@ import { addEntry, insertEntry } from "../rows/history.ts";
 import { loadLive, updateChain } from "../rows/live.ts";
 import type { KeeperContext } from "./context.ts";
 import type { LiveSignIn } from "./sign-in-keeper.ts";
-import { transactWithRetries } from "./transaction.ts";
+import { transactWithRetries } from "./transactions/transaction.ts";
 
 /** The words that a signal may be: it is a word of code, not a text that somebody typed. */
 const SIGNAL = /^[a-z][a-z0-9_]{0,49}$/;

@@ -4,7 +4,7 @@ import type { StoredSignIn } from "../rows/stored-sign-in.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import { TouchStatements, type Touch } from "../rows/touch-statements.ts";
 import type { KeeperContext } from "./context.ts";
-import { toFault } from "./database-limit.ts";
+import { toFault } from "./transactions/database-limit.ts";
 
 /** How long touches are collected before they are written, in milliseconds. */
 export const COLLECT_MS = 1_000;

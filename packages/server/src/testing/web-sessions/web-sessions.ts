@@ -1,4 +1,5 @@
-import type { SessionsStore, StoredSession } from "../../express-session/sessions-store.ts";
+import type { SessionsStoreOptions } from "../../express-session/options.ts";
+import { SessionsStore, type StoredSession } from "../../express-session/sessions-store.ts";
 
 /** A store whose calls return promises. */
 export function promised(store: SessionsStore) {
@@ -23,4 +24,13 @@ function call<Result>(start: (callback: (error: Error | null, result?: Result) =
 /** A session whose cookie ends at this time, in milliseconds since 1970. */
 export function sessionUntil(expiresMs: number, data: object = {}): StoredSession {
   return { cookie: { originalMaxAge: 60_000, expires: new Date(expiresMs).toISOString(), path: "/" }, ...data };
+}
+
+/** Nodes of one store. They do not sweep by themselves. */
+export function openNodes<Count extends 1 | 2>(count: Count, options: SessionsStoreOptions) {
+  const all = Array.from({ length: count }, () => {
+    const store = new SessionsStore({ sweeps: false, ...options });
+    return Object.assign(promised(store), { store, close: () => store.close() });
+  });
+  return all as unknown as { readonly [Index in keyof { 0: 1; 1: 2 }]: (typeof all)[number] } & typeof all;
 }

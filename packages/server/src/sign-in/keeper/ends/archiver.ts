@@ -8,7 +8,7 @@ import type { EndReason, SignInTables } from "../../rows/tables.ts";
 import type { Invalidations } from "../cache/invalidations.ts";
 import type { KeeperContext } from "../context.ts";
 import { deadlineOf } from "../live-sign-in.ts";
-import { transactWithRetries } from "../transaction.ts";
+import { transactWithRetries } from "../transactions/transaction.ts";
 
 /** Why and when a sign-in ends. */
 export interface EndDetails {

@@ -9,7 +9,7 @@ import type { Token } from "../../token/token.ts";
 import type { Archiver } from "./archiver.ts";
 import type { Invalidations } from "../cache/invalidations.ts";
 import type { KeeperContext } from "../context.ts";
-import { inOwnerTurn, transactWithRetries } from "../transaction.ts";
+import { inOwnerTurn, transactWithRetries } from "../transactions/transaction.ts";
 
 /** How many owners are looked up at a time, and worked on at once, when everybody's sign-ins end. */
 const OWNERS_PAGE = 500;

@@ -20,7 +20,7 @@ import type { Beginnings, BegunGuest } from "../beginnings.ts";
 import type { KeeperContext } from "../context.ts";
 import type { AskedRequest, ClaimResult, HandOffKeeper, NewRequest, SeenRequest } from "./hand-off-keeper.ts";
 import type { LiveSignIn } from "../sign-in-keeper.ts";
-import { inOwnerTurn } from "../transaction.ts";
+import { inOwnerTurn } from "../transactions/transaction.ts";
 
 /** How long a request can be approved, and then claimed, in milliseconds. The screen asks anew. */
 export const REQUEST_MS = 60_000;

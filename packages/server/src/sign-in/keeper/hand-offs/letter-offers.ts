@@ -7,7 +7,7 @@ import type { SignInTables } from "../../rows/tables.ts";
 import { lockOwner } from "../../../postgres/owner.ts";
 import type { KeeperContext } from "../context.ts";
 import type { FoundPlace, HandedPlace, OfferedLetters } from "./hand-off-keeper.ts";
-import { inOwnerTurn, transactWithRetries } from "../transaction.ts";
+import { inOwnerTurn, transactWithRetries } from "../transactions/transaction.ts";
 
 /** How long the letters can be typed, in milliseconds. */
 export const LETTERS_MS = 300_000;

@@ -1,6 +1,6 @@
 import { SessionsError } from "@sessions/core/internal";
-import { databaseFault, isTimedOut } from "../../postgres/errors.ts";
-import { withTimeLimit } from "../../time-limit.ts";
+import { databaseFault, isTimedOut } from "../../../postgres/errors.ts";
+import { withTimeLimit } from "../../../time-limit.ts";
 
 /**
  * The answer of the database within a time. A fault holds nothing of the driver's text.

@@ -1,4 +1,4 @@
-import type { Partitions } from "../../postgres/partitions.ts";
+import type { Partitions } from "../../../postgres/partitions.ts";
 
 /** Thrown when a row has no partition for its month. It is made outside of the transaction, which then runs again. */
 export class PartitionMissingError extends Error {

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Transaction } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
-import { databaseFault, isTransient } from "../../postgres/errors.ts";
-import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
-import { TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
-import type { SignInTables } from "../rows/tables.ts";
-import type { KeeperContext } from "./context.ts";
+import { databaseFault, isTransient } from "../../../postgres/errors.ts";
+import { setStatementTimeouts } from "../../../postgres/statement-timeouts.ts";
+import { TurnTimedOutError } from "../../../postgres/connection/keyed-queue.ts";
+import type { SignInTables } from "../../rows/tables.ts";
+import type { KeeperContext } from "../context.ts";
 import { PartitionMissingError } from "./known-partitions.ts";
 
 /** How long one statement of a transaction may take, in milliseconds. */
