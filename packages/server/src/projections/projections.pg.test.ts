@@ -1,3 +1,4 @@
+import { PGlite } from "@electric-sql/pglite";
 import { sql } from "kysely";
 import { v7 as uuidv7 } from "uuid";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -202,4 +203,44 @@ test("a distributed Postgres, and options that cannot work, are refused", () => 
   expect(() => createProjections({ database: pool, projections: [foldOf(), foldOf()] })).toThrow(/same name/);
   expect(() => foldOf({ version: 2 })).toThrow(/needs `tables`/);
   expect(() => foldOf({ name: "Fold" })).toThrow(/`name`/);
+});
+
+test("a node that has nothing to do sends one statement at a time, for all its projections together", async () => {
+  const node = await begin(foldOf(), foldOf({ name: "other", handleBatch: () => {} }));
+  await append(pool, "ada", uuidv7(), 1, [1]);
+  for (const name of ["fold", "other"]) await node.caughtUp(name, "now");
+  // The pool's clients are few, and each has been used by now.
+  const sent: string[] = [];
+  const listen = (client: { query: unknown }) => {
+    const query = client.query as (...given: readonly unknown[]) => unknown;
+    client.query = (...given: readonly unknown[]) => {
+      sent.push((given[0] as { text?: string }).text ?? String(given[0]));
+      return query.apply(client, given);
+    };
+  };
+  const clients = await Promise.all(Array.from({ length: 10 }, () => pool.connect()));
+  for (const client of clients) listen(client);
+  clients.forEach((client) => client.release());
+  await eventually(async () => expect(sent.length).toBeGreaterThan(8));
+  // The first ones may belong to the look that was under way.
+  expect(sent.slice(4).filter((text) => !/^with "beaten"/.test(text))).toEqual([]);
+});
+
+test("S22: a PGlite has projections too", async () => {
+  const lite = new PGlite();
+  const node = createProjections({ database: lite, projections: [foldOf()], onError: (fault) => faults.push(fault) });
+  await node.migrate();
+  await lite.exec(`
+    create table sessions.log (owner_id text, stream uuid, number integer, value integer, at timestamptz default now(),
+      xid xid8 not null default pg_current_xact_id(), primary key (owner_id, stream, number));
+    create index on sessions.log (xid);
+    create table fold (stream uuid primary key, total bigint, entries integer, last integer);
+    insert into sessions.log (owner_id, stream, number, value)
+      select 'ada', '00000000-0000-7000-8000-000000000001', n, n from generate_series(1, 10) as n`);
+  await node.start();
+  await node.caughtUp("fold", "now");
+  expect((await lite.query("select total, entries from fold")).rows).toEqual([{ total: 55, entries: 10 }]);
+  await node.close();
+  await lite.close();
+  expect(faults).toEqual([]);
 });
