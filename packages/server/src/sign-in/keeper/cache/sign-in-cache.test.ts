@@ -107,10 +107,16 @@ test("a cached sign-in takes at most 400 bytes, and all of them hardly more than
   };
   // Full, as it is on a node that runs for long.
   const bytes = 8_000_000;
-  const before = used();
-  const cache = new SignInCache(bytes);
-  for (let index = 0; index < 30_000; index += 1) cache.put(ada(), index);
-  const all = used() - before;
+  const measure = () => {
+    const before = used();
+    const cache = new SignInCache(bytes);
+    for (let index = 0; index < 30_000; index += 1) cache.put(ada(), index);
+    return { cache, all: used() - before };
+  };
+  // The process may have other work, which only adds to a measurement.
+  const [{ cache, all }] = [measure(), measure(), measure()].toSorted((a, b) => a.all - b.all) as [
+    ReturnType<typeof measure>,
+  ];
   const each = all / cache.size;
   expect(each).toBeGreaterThan(200);
   expect(each).toBeLessThanOrEqual(400);
