@@ -9,15 +9,6 @@ const source = {
   ssr: { resolve: { conditions: ["@sessions/source"] } },
 };
 
-/** These mock a module, count what their process holds, or import a file of tests that others import, too. */
-const alone = [
-  "flows/oversized-input",
-  "flows/watch/watchers",
-  "postgres/connection/pgbouncer",
-  "sign-in/keeper/refused-work",
-  "sign-in/keeper/secrets",
-].map((name) => `packages/server/src/${name}.pg.test.ts`);
-
 /** A process for each file takes twice the time. What a test stubs is put back. */
 const sharedProcess = {
   isolate: false,
@@ -65,12 +56,9 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         test: {
           name: "postgres",
           include: ["packages/server/src/**/*.pg.test.ts"],
-          exclude: alone,
-          ...sharedProcess,
           ...onPostgres,
         },
       },
-      { ...source, test: { name: "postgres-alone", include: alone, ...onPostgres } },
       {
         ...source,
         test: {

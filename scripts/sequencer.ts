@@ -1,7 +1,7 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** First the projects that use the processor most, then those with short files: these fill the time at the end. */
-const order = ["simulation", "postgres", "postgres-alone", "postgres-citus-flags", "repository", "pure", "browser"];
+const order = ["simulation", "postgres", "postgres-citus-flags", "repository", "pure", "browser"];
 
 /**
  * Begins one end-to-end file for every two others. An end-to-end file waits for most of its time, while the others work.

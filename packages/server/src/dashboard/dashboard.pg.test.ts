@@ -1,10 +1,10 @@
 import type { SessionsError } from "@sessions/core/internal";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { base, headersOf, operators, requestsOf } from "../testing/dashboard/operators.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { fillForOperators, hostile, openDashboard, type SeenSchema } from "../testing/seen-by-operators.ts";
-import { testKeeper } from "../testing/sign-ins.ts";
+import { fillForOperators, hostile, openDashboard, type SeenSchema } from "../testing/dashboard/seen-by-operators.ts";
 import { createDashboard } from "./create-dashboard.ts";
-import type { Dashboard, Operator } from "./options.ts";
+import type { Dashboard } from "./options.ts";
 
 const { pool } = await freshDatabase();
 const faults: SessionsError[] = [];
@@ -13,36 +13,14 @@ let dashboard: Dashboard;
 
 beforeAll(async () => {
   seen = await fillForOperators(pool);
+  await pool.query(
+    "insert into sessions.refusal_count values ('transfer', 1, date_trunc('month', now()), 'amount', 'rejected', 1234)",
+  );
   dashboard = await openDashboard(pool, { onError: (fault) => faults.push(fault) });
 });
 afterAll(() => dashboard.close());
 
-const operators = {
-  operator: { name: "Olga" },
-  reader: { name: "Rita", mayReadTyped: true },
-  ender: { name: "Enno", mayEndSignIns: true },
-} satisfies Record<string, Operator>;
-
-const base = "https://bank.example/operators/dashboard";
-
-function get(query: string, operator: Operator | "throws" | null, headers: Record<string, string> = {}) {
-  return dashboard.fetch(new Request(`${base}${query}`, { headers: { ...as(operator), ...headers } }));
-}
-
-function post(
-  query: string,
-  operator: Operator | "throws" | null,
-  form: Record<string, string>,
-  headers: Record<string, string> = { "sec-fetch-site": "same-origin" },
-) {
-  const body = new URLSearchParams(form);
-  return dashboard.fetch(
-    new Request(`${base}${query}`, { method: "POST", body, headers: { ...as(operator), ...headers } }),
-  );
-}
-
-const as = (operator: Operator | "throws" | null): Record<string, string> =>
-  operator === null ? {} : { "x-operator": operator === "throws" ? operator : JSON.stringify(operator) };
+const { get, post } = requestsOf(() => dashboard);
 
 const addresses = () => [
   "",
@@ -172,7 +150,7 @@ test("a session is found by its id, with its history and its verification", asyn
   }
 });
 
-test("the funnels and the faults of projections are shown", async () => {
+test("the funnels, the refusals and the faults of projections are shown", async () => {
   const flows = await (await get("?view=flows", operators.operator)).text();
   expect(flows).toContain('href="?view=flows&amp;flow=transfer&amp;version=1"');
   const funnel = (await (await get("?view=flows&flow=transfer&version=1", operators.operator)).text()).replaceAll(
@@ -189,6 +167,7 @@ test("the funnels and the faults of projections are shown", async () => {
     ["amount", "2", "1"],
     ["review", "1", "1"],
   ]);
+  expect(funnel).toContain('<th scope="row"><bdi>amount</bdi></th><td>rejected</td><td class="number">1,234</td>');
   const faults = await (await get("?view=projections&projection=failing", operators.operator)).text();
   expect(faults).toContain("<bdi>Error</bdi>");
   expect((await get("?view=projections&projection=other", operators.operator)).status).toBe(404);
@@ -200,96 +179,12 @@ test("a session that was changed behind the history's back is shown as broken", 
   expect(page).toContain('<strong class="bad">Broken</strong> <small>it has an entry 1 that was changed');
 });
 
-test("typed values are shown once, for a reason, after an entry in the audit", async () => {
-  const form = { id: seen.completed, reason: "The customer called about it" };
-  const refused = await post("?view=typed", operators.operator, form);
-  expect(refused.status).toBe(403);
-  expect((await post("?view=typed", operators.ender, form)).status).toBe(403);
-  for (const reason of ["", "short", " ".repeat(50), "x".repeat(501)]) {
-    expect((await post("?view=typed", operators.reader, { ...form, reason })).status).toBe(400);
-  }
-  expect((await post("?view=typed", operators.reader, { ...form, id: "7" })).status).toBe(404);
-  expect(await auditOf()).toEqual([]);
-
-  const answer = await post("?view=typed", operators.reader, form);
-  const page = await answer.text();
-  expect(answer.status).toBe(200);
-  expect(page).toContain("12300");
-  expect(await auditOf()).toMatchObject([
-    { operator: "Rita", action: "read_typed", owner_id: seen.owner, subject: seen.completed, reason: form.reason },
-  ]);
-  expect((await get(`?view=typed&id=${seen.completed}&reason=a%20good%20reason`, operators.reader)).status).toBe(404);
-  const audit = await (await get("?view=audit", operators.operator)).text();
-  expect(audit).toContain("The customer called about it");
-});
-
-test("without its entry in the audit nothing typed is shown", async () => {
-  await pool.query("alter table sessions.dashboard_audit add constraint closed check (operator <> 'Rita') not valid");
-  faults.length = 0;
-  const answer = await post("?view=typed", operators.reader, { id: seen.completed, reason: "a good reason" });
-  await pool.query("alter table sessions.dashboard_audit drop constraint closed");
-  expect(answer.status).toBe(500);
-  expect(await answer.text()).not.toContain("12300");
-  expect(faults).toHaveLength(1);
-});
-
-test("a flow that the dashboard was not given shows no value, because a step may be sensitive", async () => {
-  const { rows } = await pool.query<{ id: string }>("select id from sessions.session where flow = 'notes'");
-  const answer = await post("?view=typed", operators.reader, { id: rows[0]!.id, reason: "a good reason" });
-  const page = await answer.text();
-  expect(page).toContain("Not shown: the option `flows` has no flow with this step.");
-  expect(page).not.toContain("Typed Canary");
-});
-
-test.each([
-  ["another site", { "sec-fetch-site": "cross-site" }],
-  ["another application of the site", { "sec-fetch-site": "same-site" }],
-  ["another origin", { origin: "https://evil.example" }],
-  ["nowhere", {}],
-])("a form from %s changes nothing", async (_, headers) => {
-  const before = await auditOf();
-  for (const view of ["typed", "end-sign-ins"]) {
-    const form = { id: seen.open, owner: seen.owner, reason: "a good reason" };
-    const answer = await post(`?view=${view}`, { name: "Max", mayReadTyped: true, mayEndSignIns: true }, form, headers);
-    expect(answer.status).toBe(403);
-    expect(await answer.text()).not.toContain("Canary");
-  }
-  expect(await auditOf()).toEqual(before);
-});
-
-test("a GET ends no sign-in, and only an operator who may do so ends one", async () => {
-  const keeper = testKeeper(pool);
-  const live = async () => (await keeper.list(seen.owner)).rows.map(({ publicId }) => publicId);
-  const query = `?view=end-sign-ins&owner=${encodeURIComponent(seen.owner)}&id=${seen.signIn}`;
-  expect((await get(query, operators.operator)).status).toBe(403);
-  const asked = await (await get(query, operators.ender)).text();
-  expect(asked).toContain("End this sign-in?");
-  const form = { owner: seen.owner, id: seen.signIn };
-  for (const other of [operators.operator, operators.reader]) {
-    expect((await post("?view=end-sign-ins", other, form)).status).toBe(403);
-  }
-  expect((await post("?view=end-sign-ins", operators.ender, { ...form, id: "7" })).status).toBe(404);
-  expect(await live()).toEqual([seen.signIn]);
-
-  const answer = await post("?view=end-sign-ins", operators.ender, form);
-  expect(answer.status).toBe(303);
-  const after = await get(answer.headers.get("location")!, operators.ender);
-  expect(await after.text()).toContain("1 sign-in has ended.");
-  expect(await live()).toEqual([]);
-  expect((await auditOf()).at(-1)).toMatchObject({ operator: "Enno", action: "end_sign_in", subject: seen.signIn });
-
-  const all = await post("?view=end-sign-ins", operators.ender, { owner: seen.owner });
-  expect(all.headers.get("location")).toContain("out=0");
-  expect((await auditOf()).at(-1)).toMatchObject({ action: "end_all_sign_ins", subject: null });
-  await keeper.close();
-});
-
 test("other methods, other pages and forms of another kind are refused", async () => {
   const send = (method: string, query: string, headers: Record<string, string> = {}, body?: string) =>
     dashboard.fetch(
       new Request(`${base}${query}`, {
         method,
-        headers: { ...as(operators.reader), "sec-fetch-site": "same-origin", ...headers },
+        headers: { ...headersOf(operators.reader), "sec-fetch-site": "same-origin", ...headers },
         ...(body !== undefined && { body }),
       }),
     );

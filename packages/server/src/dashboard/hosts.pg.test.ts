@@ -7,7 +7,7 @@ import { Hono } from "hono";
 import { createAdaptorServer } from "@hono/node-server";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../testing/postgres.ts";
-import { fillForOperators, openDashboard, type SeenSchema } from "../testing/seen-by-operators.ts";
+import { fillForOperators, openDashboard, type SeenSchema } from "../testing/dashboard/seen-by-operators.ts";
 import type { Dashboard } from "./options.ts";
 
 const { pool } = await freshDatabase();

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { createKysely } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { fillForOperators, openDashboard, type SeenSchema } from "../testing/seen-by-operators.ts";
+import { fillForOperators, openDashboard, type SeenSchema } from "../testing/dashboard/seen-by-operators.ts";
 import { recordingPool, type Sent } from "../testing/statements/statement-recorder.ts";
 
 const HOT_ROWS = 20_000;

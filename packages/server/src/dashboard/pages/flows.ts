@@ -3,7 +3,14 @@ import { ageNote, table } from "../html/elements.ts";
 import { formatDuration, formatNumber } from "../html/format.ts";
 import { html, type HtmlValue } from "../html/html.ts";
 import { link, name } from "../html/link.ts";
-import { listFlowMonths, listFlowTotals, listStepTotals, type FlowTotals, type StepTotals } from "../rows/funnels.ts";
+import {
+  listFlowMonths,
+  listFlowTotals,
+  listRefusals,
+  listStepTotals,
+  type FlowTotals,
+  type StepTotals,
+} from "../rows/funnels.ts";
 import { presentTables, textOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
 
 /** The most versions of flows in the list. */
@@ -30,7 +37,7 @@ export async function flows(context: PageContext, { query }: PageRequest): Promi
   const flow = textOf(query, "flow");
   const version = Number(query.get("version"));
   if (flow !== null && Number.isSafeInteger(version) && version > 0 && version < 2 ** 31) {
-    return oneFlow(context, { flow, version, fromMonth });
+    return oneFlow(context, { flow, version, fromMonth }, present.has("refusal_count"));
   }
   const { value, atMs } = await context.readings.get("flows", () => listFlowTotals(context, fromMonth, LISTED));
   return {
@@ -55,10 +62,12 @@ export async function flows(context: PageContext, { query }: PageRequest): Promi
 async function oneFlow(
   context: PageContext,
   { flow, version, fromMonth }: { readonly flow: string; readonly version: number; readonly fromMonth: string },
+  countsRefusals: boolean,
 ): Promise<Answer> {
   const { value, atMs } = await context.readings.get(`flow ${version} ${flow}`, async () => ({
     steps: await listStepTotals(context, flow, version, fromMonth),
     months: await listFlowMonths(context, flow, version, fromMonth),
+    refusals: countsRefusals ? await listRefusals(context, flow, version, fromMonth) : [],
   }));
   const steps = inOrder(value.steps, Object.keys(context.flows.get(flow)?.steps ?? {}));
   return {
@@ -74,6 +83,18 @@ async function oneFlow(
         steps.map(({ step, entered }) => ({ label: step.slice(0, 12), value: entered })),
       ),
       stepTable(steps),
+      html`<h2>Refused commands</h2>
+        <p>Nodes add to these numbers every ten seconds. A command that is sent again counts again.</p>`,
+      table({
+        caption: "Refused commands by step and reason",
+        columns: ["Step", "Reason", numbers("Commands")],
+        rows: value.refusals.map(({ step, code, count }) => [
+          step === "" ? "none" : name(step),
+          code,
+          formatNumber(count),
+        ]),
+        empty: "none was counted.",
+      }),
       html`<h2>Months</h2>`,
       barPlot(
         "Completed sessions by month",

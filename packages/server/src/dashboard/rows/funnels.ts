@@ -90,6 +90,21 @@ export async function listStepTotals(
   }));
 }
 
+/** How many commands of a version of a flow were refused, the most frequent first. `step` is empty for a command without a step. */
+export async function listRefusals(
+  source: DashboardSource,
+  flow: string,
+  version: number,
+  fromMonth: string,
+): Promise<readonly { readonly step: string; readonly code: string; readonly count: number }[]> {
+  const { rows } = await sql<{ step: string; code: string; count: string }>`
+    select step, code, sum(n)::text as count
+    from ${tableOf(source, "refusal_count")}
+    where flow = ${flow} and version = ${version}::integer and month >= ${`${fromMonth}-01`}::text::date
+    group by step, code order by sum(n) desc, step, code limit 100`.execute(source.db);
+  return rows.map(({ step, code, count }) => ({ step, code, count: Number(count) }));
+}
+
 function totalsOf(row: Numbers) {
   return {
     started: Number(row["started"]),

@@ -2,7 +2,14 @@ import { sql } from "kysely";
 import type { DashboardSource } from "./tables.ts";
 
 /** The relations on which parts of the pages depend. An application need not have all of them. */
-const relations = ["session", "sign_in", "projection_fault", "funnel_steps", "funnel_sessions"] as const;
+const relations = [
+  "session",
+  "sign_in",
+  "projection_fault",
+  "funnel_steps",
+  "funnel_sessions",
+  "refusal_count",
+] as const;
 
 export type PresentTables = ReadonlySet<(typeof relations)[number]>;
 

@@ -58,8 +58,8 @@ test("S25: streams that begin at once share what they list", async () => {
   const some = 6;
   const { result, ...sent } = await sentIn(() => Promise.all(Array.from({ length: some }, () => beginningOf())));
   for (const told of result) expect(new Set(told).size).toBe(SESSIONS);
-  // The first has the newest by itself, and the others have it together.
-  expect(sent.listed).toBeLessThan((SESSIONS * some) / 2);
+  // The first has the newest by itself, and the others have it together. One that comes late has a list of its own.
+  expect(sent.listed).toBeLessThan((SESSIONS * some * 3) / 4);
   expect(sent.pages).toBe((SESSIONS / 100) * some);
 });
 

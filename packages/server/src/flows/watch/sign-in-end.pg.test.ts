@@ -5,7 +5,7 @@ import { PROTOCOL_VERSION } from "@sessions/core/internal";
 import { postgresBus } from "../../index.ts";
 import { createBank, start, TestClient } from "../../testing/bank.ts";
 import { adapters, createPlainHost, type Running } from "../../testing/host.ts";
-import { notedSignIns, type NotedSignIns } from "../../testing/noted-sign-ins.ts";
+import { notedSignIns, type NotedSignIns } from "../../testing/visits/noted-sign-ins.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 
 const { url } = await freshDatabase();

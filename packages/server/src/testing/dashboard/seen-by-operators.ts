@@ -1,14 +1,14 @@
 import type { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
-import { createDashboard } from "../dashboard/create-dashboard.ts";
-import type { Dashboard, DashboardOptions, Operator } from "../dashboard/options.ts";
-import { createFunnels } from "../funnels/funnels.ts";
-import { sessionHistory } from "../flows/session-history.ts";
-import { project } from "../projections/projection.ts";
-import { createProjections } from "../projections/projections.ts";
-import { createBank, createLedger, notes, start, submit, TestClient, transfer } from "./bank.ts";
-import { eventually } from "./eventually.ts";
-import { signIn, testKeeper } from "./sign-ins.ts";
+import { createDashboard } from "../../dashboard/create-dashboard.ts";
+import type { Dashboard, DashboardOptions, Operator } from "../../dashboard/options.ts";
+import { createFunnels } from "../../funnels/funnels.ts";
+import { sessionHistory } from "../../flows/session-history.ts";
+import { project } from "../../projections/projection.ts";
+import { createProjections } from "../../projections/projections.ts";
+import { createBank, createLedger, notes, start, submit, TestClient, transfer } from "../bank.ts";
+import { eventually } from "../eventually.ts";
+import { signIn, testKeeper } from "../sign-ins.ts";
 
 /** Texts that no page may hold: what people typed, and what lets somebody in. */
 export interface Canaries {

@@ -1,4 +1,4 @@
-import type { Bus, Identity } from "../index.ts";
+import type { Bus, Identity } from "../../index.ts";
 
 /** The sign-ins of an application, on one of its nodes: each request names one, and the bus tells their ends. */
 export interface NotedSignIns {

@@ -1,0 +1,105 @@
+import type { SessionsError } from "@sessions/core/internal";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { operators, requestsOf } from "../testing/dashboard/operators.ts";
+import { freshDatabase } from "../testing/postgres.ts";
+import { fillForOperators, openDashboard, type SeenSchema } from "../testing/dashboard/seen-by-operators.ts";
+import { testKeeper } from "../testing/sign-ins.ts";
+import type { Dashboard } from "./options.ts";
+
+const { pool } = await freshDatabase();
+const faults: SessionsError[] = [];
+let seen: SeenSchema;
+let dashboard: Dashboard;
+const { get, post } = requestsOf(() => dashboard);
+
+beforeAll(async () => {
+  seen = await fillForOperators(pool);
+  dashboard = await openDashboard(pool, { onError: (fault) => faults.push(fault) });
+});
+afterAll(() => dashboard.close());
+
+const auditOf = async () => (await pool.query("select * from sessions.dashboard_audit order by id")).rows;
+
+test("typed values are shown once, for a reason, after an entry in the audit", async () => {
+  const form = { id: seen.completed, reason: "The customer called about it" };
+  const refused = await post("?view=typed", operators.operator, form);
+  expect(refused.status).toBe(403);
+  expect((await post("?view=typed", operators.ender, form)).status).toBe(403);
+  for (const reason of ["", "short", " ".repeat(50), "x".repeat(501)]) {
+    expect((await post("?view=typed", operators.reader, { ...form, reason })).status).toBe(400);
+  }
+  expect((await post("?view=typed", operators.reader, { ...form, id: "7" })).status).toBe(404);
+  expect(await auditOf()).toEqual([]);
+
+  const answer = await post("?view=typed", operators.reader, form);
+  const page = await answer.text();
+  expect(answer.status).toBe(200);
+  expect(page).toContain("12300");
+  expect(await auditOf()).toMatchObject([
+    { operator: "Rita", action: "read_typed", owner_id: seen.owner, subject: seen.completed, reason: form.reason },
+  ]);
+  expect((await get(`?view=typed&id=${seen.completed}&reason=a%20good%20reason`, operators.reader)).status).toBe(404);
+  const audit = await (await get("?view=audit", operators.operator)).text();
+  expect(audit).toContain("The customer called about it");
+});
+
+test("without its entry in the audit nothing typed is shown", async () => {
+  await pool.query("alter table sessions.dashboard_audit add constraint closed check (operator <> 'Rita') not valid");
+  faults.length = 0;
+  const answer = await post("?view=typed", operators.reader, { id: seen.completed, reason: "a good reason" });
+  await pool.query("alter table sessions.dashboard_audit drop constraint closed");
+  expect(answer.status).toBe(500);
+  expect(await answer.text()).not.toContain("12300");
+  expect(faults).toHaveLength(1);
+});
+
+test("a flow that the dashboard was not given shows no value, because a step may be sensitive", async () => {
+  const { rows } = await pool.query<{ id: string }>("select id from sessions.session where flow = 'notes'");
+  const answer = await post("?view=typed", operators.reader, { id: rows[0]!.id, reason: "a good reason" });
+  const page = await answer.text();
+  expect(page).toContain("Not shown: the option `flows` has no flow with this step.");
+  expect(page).not.toContain("Typed Canary");
+});
+
+test.each([
+  ["another site", { "sec-fetch-site": "cross-site" }],
+  ["another application of the site", { "sec-fetch-site": "same-site" }],
+  ["another origin", { origin: "https://evil.example" }],
+  ["nowhere", {}],
+])("a form from %s changes nothing", async (_, headers) => {
+  const before = await auditOf();
+  for (const view of ["typed", "end-sign-ins"]) {
+    const form = { id: seen.open, owner: seen.owner, reason: "a good reason" };
+    const answer = await post(`?view=${view}`, { name: "Max", mayReadTyped: true, mayEndSignIns: true }, form, headers);
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).not.toContain("Canary");
+  }
+  expect(await auditOf()).toEqual(before);
+});
+
+test("a GET ends no sign-in, and only an operator who may do so ends one", async () => {
+  const keeper = testKeeper(pool);
+  const live = async () => (await keeper.list(seen.owner)).rows.map(({ publicId }) => publicId);
+  const query = `?view=end-sign-ins&owner=${encodeURIComponent(seen.owner)}&id=${seen.signIn}`;
+  expect((await get(query, operators.operator)).status).toBe(403);
+  const asked = await (await get(query, operators.ender)).text();
+  expect(asked).toContain("End this sign-in?");
+  const form = { owner: seen.owner, id: seen.signIn };
+  for (const other of [operators.operator, operators.reader]) {
+    expect((await post("?view=end-sign-ins", other, form)).status).toBe(403);
+  }
+  expect((await post("?view=end-sign-ins", operators.ender, { ...form, id: "7" })).status).toBe(404);
+  expect(await live()).toEqual([seen.signIn]);
+
+  const answer = await post("?view=end-sign-ins", operators.ender, form);
+  expect(answer.status).toBe(303);
+  const after = await get(answer.headers.get("location")!, operators.ender);
+  expect(await after.text()).toContain("1 sign-in has ended.");
+  expect(await live()).toEqual([]);
+  expect((await auditOf()).at(-1)).toMatchObject({ operator: "Enno", action: "end_sign_in", subject: seen.signIn });
+
+  const all = await post("?view=end-sign-ins", operators.ender, { owner: seen.owner });
+  expect(all.headers.get("location")).toContain("out=0");
+  expect((await auditOf()).at(-1)).toMatchObject({ action: "end_all_sign_ins", subject: null });
+  await keeper.close();
+});
