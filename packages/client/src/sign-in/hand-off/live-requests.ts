@@ -30,7 +30,8 @@ export function createLiveRequests(kept: KeptRequests, environment: Environment)
 
   function add(request: KeptRequest): void {
     const askedMs = environment.elapsed() - Math.max(0, environment.now() - request.askedAtMs);
-    requests = [...requests, { ...request, askedMs }].toSorted((one, other) => one.askedMs - other.askedMs);
+    // The oldest browsers lack `toSorted`.
+    requests = [...requests, { ...request, askedMs }].sort((one, other) => one.askedMs - other.askedMs);
     newestId = requests.at(-1)!.id;
   }
 
