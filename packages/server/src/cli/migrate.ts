@@ -4,8 +4,8 @@ import { activityMigrations } from "../activity/rows/migrations.ts";
 import { webSessionMigrations } from "../express-session/rows/migrations.ts";
 import { migrate, missingMigrations, type Migrations } from "../postgres/migrations.ts";
 import { projectionMigrations } from "../projections/rows/migrations.ts";
-import { migrationsOf } from "../flows/rows/migrations.ts";
-import { signInMigrations as signInMigrationsOf } from "../sign-in/rows/migrations.ts";
+import { sessionMigrations } from "../flows/rows/migrations.ts";
+import { signInMigrations } from "../sign-in/rows/migrations.ts";
 import type { CommandRunner } from "./command-runner.ts";
 
 interface MigrateOptions {
@@ -46,8 +46,8 @@ export function addMigrateCommand(program: Command, run: CommandRunner): void {
             ...(activity || isThere(ofActivity) ? [ofActivity] : []),
           ];
           const migrations = [
-            ...(await missingMigrations(db, schema, migrationsOf(schema))),
-            ...(withSignIns ? await missingMigrations(db, schema, signInMigrationsOf(schema)) : []),
+            ...(await missingMigrations(db, schema, sessionMigrations(schema))),
+            ...(withSignIns ? await missingMigrations(db, schema, signInMigrations(schema)) : []),
           ];
           for (const other of others) migrations.push(...(await missingMigrations(db, schema, other)));
           if (!dryRun) {

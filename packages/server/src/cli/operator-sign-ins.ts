@@ -3,7 +3,7 @@ import type pg from "pg";
 import { sql } from "kysely";
 import type { Bus } from "../bus/bus.ts";
 import { postgresBus } from "../bus/postgres-bus.ts";
-import { migrationsOf } from "../flows/rows/migrations.ts";
+import { sessionMigrations } from "../flows/rows/migrations.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import { signInMigrations } from "../sign-in/rows/migrations.ts";
 
@@ -17,7 +17,7 @@ export function hasSignInTables(db: Kysely<OwnerTables>, schema: string): Promis
 
 /** Whether the schema has tables of sign-ins, and none of sessions. */
 export async function hasSignInTablesOnly(db: Kysely<OwnerTables>, schema: string): Promise<boolean> {
-  return (await hasSignInTables(db, schema)) && !(await hasTable(db, schema, migrationsOf(schema).table));
+  return (await hasSignInTables(db, schema)) && !(await hasTable(db, schema, sessionMigrations(schema).table));
 }
 
 export async function hasTable(db: Kysely<OwnerTables>, schema: string, table: string): Promise<boolean> {

@@ -13,7 +13,7 @@ import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { OwnerConnections, defaultOwnerConnections } from "../postgres/connection/owner-connections.ts";
 import { Partitions } from "../postgres/partitions.ts";
-import { migrationsOf } from "./rows/migrations.ts";
+import { sessionMigrations } from "./rows/migrations.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { UpdateStatements } from "./rows/update-statements.ts";
@@ -173,13 +173,13 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     adoption,
     migrate: () =>
       translateErrors(async () => {
-        await migrate(db, schema, migrationsOf(schema));
+        await migrate(db, schema, sessionMigrations(schema));
         await partitions.ensureAhead(now(), MONTHS_AHEAD);
       }),
     check: () =>
       translateErrors(async () => {
         await ping(db);
-        await checkMigrated(db, schema, migrationsOf(schema));
+        await checkMigrated(db, schema, sessionMigrations(schema));
       }),
     sweep: (sweepOptions) => translateErrors(() => sweeper.sweep(sweepOptions)),
     close: () => (closing ??= end()),

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import type { Command } from "@sessions/core/internal";
 import { createKysely } from "../postgres/database.ts";
 import { migrate } from "../postgres/migrations.ts";
-import { migrationsOf } from "./rows/migrations.ts";
+import { sessionMigrations } from "./rows/migrations.ts";
 import type { Tables } from "./rows/tables.ts";
 import { createBank, createLedger, draft, start, submit, TestClient, type LedgerRow } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
@@ -64,7 +64,7 @@ test(
     };
 
     await more(300);
-    const first = migrationsOf("sessions");
+    const first = sessionMigrations("sessions");
     const migrations = { ...first, steps: { ...first.steps, "0002_second": second } };
     await Promise.all(pools.concat(pool).map((each) => migrate(createKysely<Tables>(each), "sessions", migrations)));
     await more(300);

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import { SessionsError } from "@sessions/core/internal";
-import type { OwnerTables } from "./tables.ts";
+import type { NamedInSchema, OwnerTables } from "./tables.ts";
 
 /** The migrations of one part of the server. */
 export interface Migrations {
@@ -11,6 +11,26 @@ export interface Migrations {
   readonly runBy: string;
   /** They run in the order of their names. */
   readonly steps: Record<string, Migration>;
+}
+
+/** A part of a step. It creates or changes tables. */
+type Change = (db: Kysely<unknown>, named: NamedInSchema) => Promise<void>;
+
+/** The migrations of one part of the server, for any schema. The changes of a step run in their order. */
+export function defineMigrations({
+  steps,
+  ...names
+}: Omit<Migrations, "steps"> & { readonly steps: Readonly<Record<string, readonly Change[]>> }) {
+  return (schema: string): Migrations => {
+    const named: NamedInSchema = (name) => sql.table(`${schema}.${name}`);
+    const migrationOf = (changes: readonly Change[]): Migration => ({
+      up: async (db) => {
+        for (const change of changes) await change(db, named);
+      },
+    });
+    const migrations = Object.entries(steps).map(([name, changes]) => [name, migrationOf(changes)]);
+    return { ...names, steps: Object.fromEntries(migrations) };
+  };
 }
 
 function migratorOf(db: Kysely<OwnerTables>, schema: string, { table, steps }: Migrations): Migrator {

@@ -1,5 +1,8 @@
-import { sql, type Generated, type Kysely } from "kysely";
+import { sql, type Generated, type Kysely, type RawBuilder } from "kysely";
 import type { TimeColumn } from "./values.ts";
+
+/** A table or view of the schema in SQL, by its name. */
+export type NamedInSchema = (name: string) => RawBuilder<unknown>;
 
 export interface OwnerTable {
   owner_id: string;
@@ -23,21 +26,20 @@ export interface OwnerTables {
   device: DeviceTable;
 }
 
-/** Creates the tables of {@link OwnerTables}, as one step of a migration. Each part of the server has this step. */
-export async function createOwnerTables(db: Kysely<unknown>, schema: string): Promise<void> {
-  const table = (name: string) => sql.table(`${schema}.${name}`);
+/** Creates the tables of {@link OwnerTables}, as a part of a migration. Each part of the server that knows owners has it. */
+export async function createOwnerTables(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
   await sql`
-    create table if not exists ${table("owner")} (
+    create table if not exists ${named("owner")} (
       owner_id text collate "C" primary key,
       created_at timestamptz not null,
       revocation_epoch integer not null default 0,
       adopted_by text collate "C"
     )`.execute(db);
   await sql`
-    create index if not exists owner_adopted_by on ${table("owner")} (adopted_by)
+    create index if not exists owner_adopted_by on ${named("owner")} (adopted_by)
     where adopted_by is not null`.execute(db);
   await sql`
-    create table if not exists ${table("device")} (
+    create table if not exists ${named("device")} (
       owner_id text collate "C" not null,
       id uuid not null,
       name text not null,

@@ -1,26 +1,16 @@
 import { sql, type Kysely } from "kysely";
-import type { Migrations } from "../../postgres/migrations.ts";
-import { createOwnerTables } from "../../postgres/tables.ts";
+import { defineMigrations } from "../../postgres/migrations.ts";
+import { createOwnerTables, type NamedInSchema } from "../../postgres/tables.ts";
 
 /** The migrations of the tables of activities. */
-export function activityMigrations(schema: string): Migrations {
-  return {
-    table: "activity_migration",
-    runBy: "activity.migrate()",
-    steps: {
-      "0001_activity": {
-        up: async (db) => {
-          await createOwnerTables(db, schema);
-          await createEventTable(db, schema);
-          await createSessionTables(db, schema);
-        },
-      },
-    },
-  };
-}
+export const activityMigrations = defineMigrations({
+  table: "activity_migration",
+  runBy: "activity.migrate()",
+  steps: { "0001_activity": [createOwnerTables, createEventTable, createSessionTables] },
+});
 
-async function createEventTable(db: Kysely<unknown>, schema: string): Promise<void> {
-  const table = sql.table(`${schema}.activity_event`);
+async function createEventTable(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
+  const table = named("activity_event");
   // The moment is also in the id. So one id always comes to one partition, where it can stand only once.
   await sql`
     create table ${table} (
@@ -36,8 +26,7 @@ async function createEventTable(db: Kysely<unknown>, schema: string): Promise<vo
   await sql`create index activity_event_xid on ${table} (xid)`.execute(db);
 }
 
-async function createSessionTables(db: Kysely<unknown>, schema: string): Promise<void> {
-  const table = (name: string) => sql.table(`${schema}.${name}`);
+async function createSessionTables(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
   const spanColumns = sql`
       owner_id text collate "C" not null,
       activity text collate "C" not null,
@@ -47,20 +36,20 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
       counts json not null`;
   // A later event changes no column that an index has, and each page has free space: such updates stay heap-only.
   await sql`
-    create table ${table("activity_session")} (
+    create table ${named("activity_session")} (
       ${spanColumns},
       sweep_bucket timestamptz not null,
       primary key (owner_id, activity, started_at)
     ) with (fillfactor = 50)`.execute(db);
   await sql`
-    create index activity_session_sweep_bucket on ${table("activity_session")} (activity, sweep_bucket)`.execute(db);
+    create index activity_session_sweep_bucket on ${named("activity_session")} (activity, sweep_bucket)`.execute(db);
   await sql`
-    create table ${table("activity_session_archive")} (
+    create table ${named("activity_session_archive")} (
       ${spanColumns},
       primary key (owner_id, activity, started_at)
     ) partition by range (started_at)`.execute(db);
   await sql`
-    create table ${table("activity_late")} (
+    create table ${named("activity_late")} (
       owner_id text collate "C" not null,
       activity text collate "C" not null,
       day date not null,
@@ -68,7 +57,7 @@ async function createSessionTables(db: Kysely<unknown>, schema: string): Promise
       primary key (owner_id, activity, day)
     )`.execute(db);
   await sql`
-    create table ${table("activity_definition")} (
+    create table ${named("activity_definition")} (
       activity text collate "C" primary key,
       rules json not null,
       closed_before timestamptz not null

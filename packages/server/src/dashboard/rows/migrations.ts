@@ -1,18 +1,17 @@
 import { sql, type Kysely } from "kysely";
-import type { Migrations } from "../../postgres/migrations.ts";
+import { defineMigrations } from "../../postgres/migrations.ts";
+import type { NamedInSchema } from "../../postgres/tables.ts";
 
 /** The migrations of the dashboard's own table. */
-export function dashboardMigrations(schema: string): Migrations {
-  return {
-    table: "dashboard_migration",
-    runBy: "dashboard.migrate()",
-    steps: { "0001_dashboard": { up: (db) => createAuditTable(db, schema) } },
-  };
-}
+export const dashboardMigrations = defineMigrations({
+  table: "dashboard_migration",
+  runBy: "dashboard.migrate()",
+  steps: { "0001_dashboard": [createAuditTable] },
+});
 
-async function createAuditTable(db: Kysely<unknown>, schema: string): Promise<void> {
+async function createAuditTable(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
   await sql`
-    create table ${sql.table(`${schema}.dashboard_audit`)} (
+    create table ${named("dashboard_audit")} (
       id bigint generated always as identity primary key,
       at timestamptz not null,
       operator text not null,

@@ -1,27 +1,17 @@
 import { sql, type Kysely } from "kysely";
-import type { Migrations } from "../../postgres/migrations.ts";
-import { createOwnerTables } from "../../postgres/tables.ts";
+import { defineMigrations } from "../../postgres/migrations.ts";
+import { createOwnerTables, type NamedInSchema } from "../../postgres/tables.ts";
 
 /** The migrations of the tables of projections. */
-export function projectionMigrations(schema: string): Migrations {
-  return {
-    table: "projection_migration",
-    runBy: "projections.migrate()",
-    steps: {
-      "0001_projections": {
-        up: async (db) => {
-          await createOwnerTables(db, schema);
-          await createProjectionTables(db, schema);
-        },
-      },
-    },
-  };
-}
+export const projectionMigrations = defineMigrations({
+  table: "projection_migration",
+  runBy: "projections.migrate()",
+  steps: { "0001_projections": [createOwnerTables, createProjectionTables] },
+});
 
-async function createProjectionTables(db: Kysely<unknown>, schema: string): Promise<void> {
-  const table = (name: string) => sql.table(`${schema}.${name}`);
+async function createProjectionTables(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
   await sql`
-    create table ${table("projection")} (
+    create table ${named("projection")} (
       name text collate "C" primary key,
       live integer not null,
       source_table text not null,
@@ -30,7 +20,7 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
     )`.execute(db);
   // Every step changes a row of these two. No index is on what it changes, and pages have free space: updates stay heap-only.
   await sql`
-    create table ${table("projection_feed")} (
+    create table ${named("projection_feed")} (
       projection text collate "C" not null,
       build integer not null,
       bucket integer not null,
@@ -51,7 +41,7 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
       primary key (projection, build, bucket)
     ) with (fillfactor = 10)`.execute(db);
   await sql`
-    create table ${table("projection_progress")} (
+    create table ${named("projection_progress")} (
       projection text collate "C" not null,
       build integer not null,
       owner_id text collate "C" not null,
@@ -61,7 +51,7 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
       primary key (projection, build, owner_id, stream_id)
     ) with (fillfactor = 70)`.execute(db);
   await sql`
-    create table ${table("projection_fault")} (
+    create table ${named("projection_fault")} (
       projection text collate "C" not null,
       build integer not null,
       owner_id text collate "C" not null,
@@ -77,10 +67,10 @@ async function createProjectionTables(db: Kysely<unknown>, schema: string): Prom
       primary key (projection, build, owner_id, stream_id)
     )`.execute(db);
   await sql`
-    create index projection_fault_next_at on ${table("projection_fault")} (projection, build, next_at)
+    create index projection_fault_next_at on ${named("projection_fault")} (projection, build, next_at)
     where next_at is not null`.execute(db);
   await sql`
-    create table ${table("projection_audit")} (
+    create table ${named("projection_audit")} (
       id uuid primary key,
       projection text collate "C" not null,
       build integer not null,
