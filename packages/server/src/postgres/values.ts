@@ -1,4 +1,4 @@
-import { sql, type ColumnType, type RawBuilder } from "kysely";
+import { sql, type AliasedRawBuilder, type ColumnType, type RawBuilder } from "kysely";
 
 // Drivers and their type parsers turn json, times, bytes and large numbers into different values, and an application can
 // change the parsers. So statements send and read all of these as text, with a cast in the SQL. The column types below
@@ -13,6 +13,15 @@ export type BytesColumn = ColumnType<never, RawBuilder<string>, RawBuilder<strin
 /** JSON as text, to be written to a json column. Sent as json, some drivers would encode it again. */
 export function json(text: string): RawBuilder<string> {
   return sql<string>`${text}::text::json`;
+}
+
+/**
+ * Rows as a table with the name `given`. They are sent as one text, so the statement is the same for any number of rows.
+ *
+ * @param columns Names and types, as in SQL: `"id uuid, n bigint"`.
+ */
+export function recordset<Row extends object>(rows: readonly Row[], columns: string): AliasedRawBuilder<Row, "given"> {
+  return sql<Row>`json_to_recordset(${json(JSON.stringify(rows))})`.as<"given">(sql.raw(`given (${columns})`));
 }
 
 /** A moment as ISO text, to be written or compared. */

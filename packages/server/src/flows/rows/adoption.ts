@@ -2,7 +2,7 @@ import { sql, type Transaction } from "kysely";
 import type { Device } from "@sessions/core/internal";
 import type { AdoptedVisitor } from "../../postgres/adoption.ts";
 import { chainHash } from "../../postgres/chain-hash.ts";
-import { bytesFromHex, hexFromBytes, json } from "../../postgres/values.ts";
+import { bytesFromHex, hexFromBytes, recordset } from "../../postgres/values.ts";
 import { insertHistoryEntries } from "./history.ts";
 import { revisionFromRow, revisionSelection, type SessionRevision } from "./row.ts";
 import type { HistoryBody, HistoryEntry } from "./stored-session.ts";
@@ -236,9 +236,6 @@ async function insertMovedActive(
     given_entry: number,
     given_hash: hexFromBytes(hash),
   }));
-  const recordset = sql<(typeof given)[number]>`json_to_recordset(${json(JSON.stringify(given))})`.as<"given">(
-    sql`given (given_id uuid, given_revision integer, given_entry integer, given_hash text)`,
-  );
   const columns = keptColumns("session");
   await tx
     .insertInto("session")
@@ -246,7 +243,11 @@ async function insertMovedActive(
     .expression((from) =>
       from
         .selectFrom("session")
-        .innerJoin(recordset, "given.given_id", "session.id")
+        .innerJoin(
+          recordset(given, "given_id uuid, given_revision integer, given_entry integer, given_hash text"),
+          "given.given_id",
+          "session.id",
+        )
         .select([
           ownerLiteral(owner),
           ...columns,

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { json } from "../../postgres/values.ts";
+import { recordset } from "../../postgres/values.ts";
 import type { Tables } from "./tables.ts";
 
 /** How often a flow's commands were refused for a reason. */
@@ -21,7 +21,6 @@ export async function addRefusals(db: Kysely<Tables>, schema: string, counts: re
   await sql`
     insert into ${sql.table(`${schema}.refusal_count`)} as counts (flow, version, month, step, code, n)
     select flow, version, (month || '-01')::date, step, code, n
-    from json_to_recordset(${json(JSON.stringify(sorted))})
-      as given (flow text, version integer, month text, step text, code text, n bigint)
+    from ${recordset(sorted, "flow text, version integer, month text, step text, code text, n bigint")}
     on conflict (flow, version, month, step, code) do update set n = counts.n + excluded.n`.execute(db);
 }

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { json } from "../../postgres/values.ts";
+import { recordset } from "../../postgres/values.ts";
 import type { Count } from "../session-fold.ts";
 
 /** A count, and the flow and month that it belongs to. */
@@ -52,8 +52,4 @@ function sumsOf(given: readonly { readonly key: Sum["key"]; readonly tookMs: num
     sums.set(text, { key, n: before.n + 1, took: before.took + tookMs });
   }
   return [...sums].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum);
-}
-
-function recordset(rows: readonly object[], columns: string) {
-  return sql`json_to_recordset(${json(JSON.stringify(rows))}) as given (${sql.raw(columns)})`;
 }

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { json } from "../../postgres/values.ts";
+import { recordset } from "../../postgres/values.ts";
 import type { OpenSession } from "../session-fold.ts";
 
 /** What is known of these sessions. One that has ended, or of which nothing was counted, is missing. */
@@ -10,7 +10,7 @@ export async function loadOpenSessions(
 ): Promise<Map<string, OpenSession>> {
   const { rows } = await sql<{ id: string; state: string }>`
     select session_id::text as id, state::text as state from ${sql.table(`${schema}.funnel_session`)}
-    where session_id in (select value::uuid from json_array_elements_text(${json(JSON.stringify(ids))}))`.execute(db);
+    where session_id in ${oneOf(ids)}`.execute(db);
   // It was written by saveOpenSessions.
   return new Map(rows.map(({ id, state }) => [id, JSON.parse(state) as OpenSession]));
 }
@@ -28,14 +28,15 @@ export async function saveOpenSessions(
     await sql`
       insert into ${table} (session_id, owner_id, state)
       select id, owner, state
-      from json_to_recordset(${json(JSON.stringify(open))}) as given (id uuid, owner text, state json)
+      from ${recordset(open, "id uuid, owner text, state json")}
       on conflict (session_id) do update set owner_id = excluded.owner_id, state = excluded.state`.execute(db);
   }
   if (ended.length > 0) {
-    await sql`
-      delete from ${table}
-      where session_id in (select value::uuid from json_array_elements_text(${json(JSON.stringify(ended))}))`.execute(
-      db,
-    );
+    await sql`delete from ${table} where session_id in ${oneOf(ended)}`.execute(db);
   }
+}
+
+function oneOf(ids: readonly string[]) {
+  const rows = ids.map((id) => ({ id }));
+  return sql`(select id from ${recordset(rows, "id uuid")})`;
 }

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from "kysely";
+import { recordset } from "../../postgres/values.ts";
 import { insertFeeds, listFeeds, type Feed } from "./feeds.ts";
 import { currentSnapshot } from "./snapshot.ts";
 import type { ProjectionTables } from "./tables.ts";
@@ -115,8 +116,7 @@ export async function deleteOldProgress(db: Kysely<ProjectionTables>, projection
       .where("build", "<", live)
       .where(
         sql<boolean>`(build, owner_id, stream_id) in (
-          select build, owner, stream from json_to_recordset(${JSON.stringify(old)}::text::json)
-            as given (build integer, owner text, stream text))`,
+          select build, owner, stream from ${recordset(old, "build integer, owner text, stream text")})`,
       )
       .execute();
   }

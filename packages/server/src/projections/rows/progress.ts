@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { json } from "../../postgres/values.ts";
+import { recordset } from "../../postgres/values.ts";
 import type { ProjectionTables } from "./tables.ts";
 
 /** A stream of an owner. */
@@ -26,9 +26,6 @@ interface BuildKey {
 }
 
 export const streamKey = ({ owner, stream }: StreamKey) => `${stream} ${owner}`;
-
-const recordset = (rows: readonly object[], columns: string) =>
-  sql`json_to_recordset(${json(JSON.stringify(rows))}) as given (${sql.raw(columns)})`;
 
 /** How far these streams have been applied. A stream of which nothing was applied is missing. */
 export async function loadProgress(

@@ -1,5 +1,5 @@
 import { sql, type Transaction } from "kysely";
-import { json, time } from "../../postgres/values.ts";
+import { recordset, time } from "../../postgres/values.ts";
 import { OF_OWNER, OF_VISITOR } from "./data.ts";
 import { deleteConflicts, MAX_CONFLICTS } from "./data-conflicts.ts";
 import type { SignInTables, VisitDataTable } from "./tables.ts";
@@ -44,6 +44,14 @@ interface Brought {
   readonly digest: string;
   readonly from: string;
   readonly place: string;
+}
+
+/** The same for SQL. `given_version`: the number of the row that it becomes, if it becomes one. */
+interface GivenRow {
+  readonly given_key: string;
+  readonly given_from: string;
+  readonly given_place: string;
+  readonly given_version?: number;
 }
 
 /**
@@ -101,11 +109,12 @@ async function lockDigests(
 /** Inserts values that the owner does not have. Gives those that it inserted. */
 async function insertMoved(
   tx: Transaction<SignInTables>,
-  { visitor, owner }: DataMove,
+  move: DataMove,
   free: readonly Brought[],
   own: readonly Digested[],
 ) {
   if (free.length === 0) return [];
+  const { owner } = move;
   const given = free.map(({ key, from, place }) => {
     const removed = own.find((row) => row.key === key && row.place === place);
     return { given_key: key, given_from: from, given_place: place, given_version: (removed?.version ?? 0) + 1 };
@@ -121,23 +130,14 @@ async function insertMoved(
   }
   return tx
     .insertInto("visit_data")
-    .columns(["owner_id", "sign_in_id", "version", "key", "value", "change_id", "changed_at"])
-    .expression((from) =>
-      from
-        .selectFrom("visit_data")
-        .innerJoin(recordset(given), (join) =>
-          join.onRef("given.given_key", "=", "visit_data.key").onRef("given.given_from", "=", "visit_data.sign_in_id"),
-        )
-        .select([
-          sql<string>`${owner}::text`.as("owner_id"),
-          "given.given_place as sign_in_id",
-          "given.given_version as version",
-          "visit_data.key",
-          "visit_data.value",
-          "visit_data.change_id",
-          "visit_data.changed_at",
-        ])
-        .where("visit_data.owner_id", "=", visitor),
+    .columns(["owner_id", "sign_in_id", "key", "version", "value", "change_id", "changed_at"])
+    .expression(
+      selectMoved(tx, move, given).select([
+        sql<number>`given.given_version`.as("version"),
+        "visit_data.value",
+        "visit_data.change_id",
+        "visit_data.changed_at",
+      ]),
     )
     .onConflict((conflict) => conflict.columns(["owner_id", "sign_in_id", "key"]).doNothing())
     .returning(["key", placeSelection])
@@ -147,7 +147,7 @@ async function insertMoved(
 /** Keeps values beside those of the owner, unless the same one waits there already. */
 async function keepBeside(tx: Transaction<SignInTables>, move: DataMove, brought: readonly Brought[]): Promise<void> {
   if (brought.length === 0) return;
-  const { visitor, owner, at } = move;
+  const { owner } = move;
   const waiting = await tx
     .selectFrom("visit_data_conflict")
     .select(["key", placeSelection, "visitor_id as id", digestOfValue.as("digest")])
@@ -160,7 +160,7 @@ async function keepBeside(tx: Transaction<SignInTables>, move: DataMove, brought
     .orderBy("adopted_at")
     .orderBy("visitor_id")
     .execute();
-  const given: { readonly given_key: string; readonly given_from: string; readonly given_place: string }[] = [];
+  const given: GivenRow[] = [];
   for (const { key, from, place, digest } of brought) {
     const beside = waiting.filter((row) => row.key === key && row.place === place);
     if (beside.some((row) => row.digest === digest)) continue;
@@ -177,27 +177,25 @@ async function keepBeside(tx: Transaction<SignInTables>, move: DataMove, brought
   await tx
     .insertInto("visit_data_conflict")
     .columns(["owner_id", "sign_in_id", "key", "visitor_id", "value", "adopted_at"])
-    .expression((from) =>
-      from
-        .selectFrom("visit_data")
-        .innerJoin(recordset(given), (join) =>
-          join.onRef("given.given_key", "=", "visit_data.key").onRef("given.given_from", "=", "visit_data.sign_in_id"),
-        )
-        .select([
-          sql<string>`${owner}::text`.as("owner_id"),
-          "given.given_place as sign_in_id",
-          "visit_data.key",
-          "visit_data.owner_id as visitor_id",
-          // The column is not null where a value is brought.
-          sql<string>`visit_data.value`.as("value"),
-          time(at).as("adopted_at"),
-        ])
-        .where("visit_data.owner_id", "=", visitor),
+    .expression(
+      selectMoved(tx, move, given).select([
+        "visit_data.owner_id as visitor_id",
+        // The column is not null where a value is brought.
+        sql<string>`visit_data.value`.as("value"),
+        time(move.at).as("adopted_at"),
+      ]),
     )
     .execute();
 }
 
-function recordset<Given extends object>(given: readonly Given[]) {
-  const columns = sql`given (given_key text, given_from uuid, given_place uuid, given_version integer)`;
-  return sql<Given>`json_to_recordset(${json(JSON.stringify(given))})`.as<"given">(columns);
+/** The rows of the visitor's values that these name, with the owner and the place that they move to. */
+function selectMoved(tx: Transaction<SignInTables>, { visitor, owner }: DataMove, given: readonly GivenRow[]) {
+  const columns = "given_key text, given_from uuid, given_place uuid, given_version integer";
+  return tx
+    .selectFrom("visit_data")
+    .innerJoin(recordset(given, columns), (join) =>
+      join.onRef("given.given_key", "=", "visit_data.key").onRef("given.given_from", "=", "visit_data.sign_in_id"),
+    )
+    .select([sql<string>`${owner}::text`.as("owner_id"), "given.given_place as sign_in_id", "visit_data.key"])
+    .where("visit_data.owner_id", "=", visitor);
 }

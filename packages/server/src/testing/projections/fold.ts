@@ -6,6 +6,7 @@ import {
   type ProjectionContext,
   type ProjectionOptions,
 } from "../../projections/projection.ts";
+import { recordset } from "../../postgres/values.ts";
 import { log, type LogEntry } from "./log.ts";
 
 /** Adds entries to the table `fold`, to one row for each stream. It throws if one is not the next of its stream. */
@@ -19,8 +20,7 @@ export async function addToFold(entries: readonly LogEntry[], { tx }: Projection
   const { rows } = await sql`
     insert into fold (stream, total, entries, last)
     select stream, total, last - first + 1, last
-    from json_to_recordset(${JSON.stringify([...folds.values()])}::text::json)
-      as given (stream uuid, first integer, last integer, total bigint)
+    from ${recordset([...folds.values()], "stream uuid, first integer, last integer, total bigint")}
     on conflict (stream) do update
     set total = fold.total + excluded.total, entries = fold.entries + excluded.entries, last = excluded.last
     where fold.last = excluded.last - excluded.entries
