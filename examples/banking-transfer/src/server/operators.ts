@@ -31,7 +31,7 @@ export function createOperators({ database, db, now }: OperatorsOptions): Operat
     flows: [transfer],
     now,
     authorize: (_request, incoming) =>
-      isOperator(incoming) ? { name: OPERATOR, mayReadTyped: true, mayEndSignIns: true } : null,
+      isOperator(incoming) ? { name: OPERATOR, mayReadTyped: true, mayEndSignIns: true, mayDecideFaults: true } : null,
   });
 
   async function answer(...[req, res]: Parameters<RequestListener>): Promise<void> {

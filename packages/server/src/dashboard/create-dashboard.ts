@@ -11,9 +11,10 @@ import { Handler } from "./request/handler.ts";
 import { requestFrom, send } from "./request/node-request.ts";
 import { textAnswer } from "./request/answer.ts";
 import type { Dashboard, DashboardOptions } from "./options.ts";
+import { readInTime } from "./limited-reads.ts";
 import { Readings } from "./readings.ts";
 import { dashboardMigrations } from "./rows/migrations.ts";
-import type { DashboardTables } from "./rows/tables.ts";
+import type { DashboardSource, DashboardTables } from "./rows/tables.ts";
 
 const knownOptions: Readonly<Record<keyof DashboardOptions, true>> = {
   database: true,
@@ -77,7 +78,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     db,
     schema,
     now,
-    readings: new Readings(now),
+    readings: new Readings({ db, schema }, now),
+    read: <T>(read: (source: DashboardSource) => Promise<T>) => readInTime({ db, schema }, read),
     flows: new Map((options.flows ?? []).map((flow) => [flow.name, flow])),
     signIns,
     pool: () => poolStateOf(database),

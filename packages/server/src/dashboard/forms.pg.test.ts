@@ -1,6 +1,6 @@
 import type { SessionsError } from "@sessions/core/internal";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { operators, requestsOf } from "../testing/dashboard/operators.ts";
+import { headersOf, operators, requestsOf } from "../testing/dashboard/operators.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { fillForOperators, openDashboard, type SeenSchema } from "../testing/dashboard/seen-by-operators.ts";
 import { testKeeper } from "../testing/sign-ins.ts";
@@ -17,6 +17,17 @@ beforeAll(async () => {
   dashboard = await openDashboard(pool, { onError: (fault) => faults.push(fault) });
 });
 afterAll(() => dashboard.close());
+
+const mayDoAll = { name: "Max", mayReadTyped: true, mayEndSignIns: true, mayDecideFaults: true };
+
+/** The fields that name the fault of the session `notes`. */
+async function faultFields() {
+  const { rows } = await pool.query<Record<"projection" | "build" | "owner" | "stream" | "number", string>>(
+    `select projection, build::text, owner_id as owner, stream_id as stream, number::text
+    from sessions.projection_fault where projection = 'failing'`,
+  );
+  return rows[0]!;
+}
 
 const auditOf = async () => (await pool.query("select * from sessions.dashboard_audit order by id")).rows;
 
@@ -68,9 +79,9 @@ test.each([
   ["nowhere", {}],
 ])("a form from %s changes nothing", async (_, headers) => {
   const before = await auditOf();
-  for (const view of ["typed", "end-sign-ins"]) {
-    const form = { id: seen.open, owner: seen.owner, reason: "a good reason" };
-    const answer = await post(`?view=${view}`, { name: "Max", mayReadTyped: true, mayEndSignIns: true }, form, headers);
+  for (const view of ["typed", "end-sign-ins", "retry-fault", "skip-fault"]) {
+    const form = { id: seen.open, reason: "a good reason", ...(await faultFields()) };
+    const answer = await post(`?view=${view}`, mayDoAll, form, headers);
     expect(answer.status).toBe(403);
     expect(await answer.text()).not.toContain("Canary");
   }
@@ -102,4 +113,86 @@ test("a GET ends no sign-in, and only an operator who may do so ends one", async
   expect(all.headers.get("location")).toContain("out=0");
   expect((await auditOf()).at(-1)).toMatchObject({ action: "end_all_sign_ins", subject: null });
   await keeper.close();
+});
+
+test("an entry for which a session waits is tried again, or skipped, by an operator who may, for a reason in both audits", async () => {
+  const form = { ...(await faultFields()), reason: "The mail server is back" };
+  const query = `?${new URLSearchParams({ view: "fault", ...form })}`;
+  for (const other of [operators.operator, operators.reader, operators.ender]) {
+    expect((await get(query, other)).status).toBe(403);
+    for (const view of ["retry-fault", "skip-fault"])
+      expect((await post(`?view=${view}`, other, form)).status).toBe(403);
+  }
+  expect((await post("?view=retry-fault", operators.decider, { ...form, reason: "short" })).status).toBe(400);
+  for (const wrong of [
+    { number: "7" },
+    { number: "x" },
+    { build: "99999999999" },
+    { owner: "bob" },
+    { projection: "" },
+  ]) {
+    expect((await post("?view=skip-fault", operators.decider, { ...form, ...wrong })).status).toBe(404);
+  }
+  const listed = await (await get("?view=projections&projection=failing", operators.decider)).text();
+  expect(listed).toContain("Retry or skip…");
+  const asked = await (await get(query, operators.decider)).text();
+  expect(asked).toContain("Retry or skip this entry?");
+  expect(asked).not.toContain("Typed Canary");
+
+  await pool.query("update sessions.projection_fault set next_at = null");
+  const before = (await auditOf()).length;
+  const retried = await post("?view=retry-fault", operators.decider, form);
+  expect(retried.headers.get("location")).toContain("decided=retried");
+  const { rows: faultRows } = await pool.query("select next_at from sessions.projection_fault");
+  expect(faultRows).toEqual([{ next_at: expect.any(Date) }]);
+
+  const skipped = await post("?view=skip-fault", operators.decider, form);
+  expect(await (await get(skipped.headers.get("location")!, operators.decider)).text()).toContain(
+    "The entry is skipped.",
+  );
+  const { rows: progress } = await pool.query(
+    "select applied::text from sessions.projection_progress where projection = 'failing' and stream_id = $1",
+    [form.stream],
+  );
+  expect(progress).toEqual([{ applied: form.number }]);
+  const again = await post("?view=skip-fault", operators.decider, form);
+  expect(again.headers.get("location")).toContain("decided=gone");
+
+  const subject = `failing, ${form.stream}, entry ${form.number}`;
+  expect((await auditOf()).slice(before)).toMatchObject(
+    ["retry_entry", "skip_entry", "skip_entry"].map((action) => ({
+      operator: "Dana",
+      action,
+      owner_id: seen.owner,
+      subject,
+      reason: form.reason,
+    })),
+  );
+  const { rows: own } = await pool.query("select action, who, why from sessions.projection_audit order by at");
+  expect(own.map(({ action, who, why }) => [action, who, why])).toEqual([
+    ["retry", "Dana", form.reason],
+    ["skip", "Dana", form.reason],
+  ]);
+  const audit = await (await get("?view=audit", operators.operator)).text();
+  expect(audit).toContain("skipped an entry");
+});
+
+test("a page says which part the database did not answer in time, and shows the others", async () => {
+  const other = await openDashboard(pool);
+  const ask = (query: string) =>
+    other.fetch(new Request(`https://bank.example/operators${query}`, { headers: headersOf(operators.operator) }));
+  const client = await pool.connect();
+  await client.query("begin; lock table sessions.session in access exclusive mode");
+  const [overview, session] = await Promise.all([ask(""), ask(`?view=session&id=${seen.open}`)]);
+  await client.query("rollback");
+  client.release();
+  expect(overview.status).toBe(200);
+  const page = await overview.text();
+  expect(page.match(/<h2[^>]*>\w+<\/h2>\s*<p class="notice">/g)).toEqual([expect.stringContaining("Sessions")]);
+  expect(page).toContain("Greatest lag");
+  expect(session.status).toBe(503);
+  expect(await session.text()).toContain("did not answer in time");
+  // The next look reads anew.
+  expect(await (await ask("")).text()).not.toContain("did not answer");
+  await other.close();
 });

@@ -11,6 +11,8 @@ export interface Operator {
   readonly mayReadTyped?: boolean;
   /** Whether the operator may end the sign-ins of an owner. Default false. */
   readonly mayEndSignIns?: boolean;
+  /** Whether the operator may retry or skip the entry for which a projection lets a session wait. Default false. */
+  readonly mayDecideFaults?: boolean;
 }
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { addBuild, listProjections, lockProjection, newestBuild, type StoredProjection } from "./rows/builds.ts";
-import { listFaults, type Fault } from "./rows/faults.ts";
+import { findFault, listFaults, type Fault, type FaultOf } from "./rows/faults.ts";
 import { retryFault, skipFault, type OperatorReason } from "./rows/operator-actions.ts";
 import { listStatus, type BuildStatus } from "./rows/status.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
@@ -32,6 +32,11 @@ export class ProjectionOperator {
   async faults(projection: string, limit: number): Promise<readonly Fault[]> {
     await this.#find(projection);
     return listFaults(this.#rows, projection, limit);
+  }
+
+  /** Undefined if its entry has been applied or skipped meanwhile. */
+  fault(of: FaultOf): Promise<Fault | undefined> {
+    return findFault(this.#rows, of);
   }
 
   async retry(fault: Fault, { who, why }: OperatorReason): Promise<void> {

@@ -29,3 +29,9 @@ export function moment(ms: number): Html {
   const iso = new Date(ms).toISOString();
   return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 19)}</time>`;
 }
+
+/** The month that is so many months before that of a moment, in UTC, as in "2026-01". */
+export function monthBefore(ms: number, months: number): string {
+  const at = new Date(ms);
+  return new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() - months)).toISOString().slice(0, 7);
+}

@@ -12,13 +12,15 @@ const actions: Readonly<Record<AuditedAction, string>> = {
   read_typed: "read what was typed",
   end_sign_in: "ended a sign-in",
   end_all_sign_ins: "ended all sign-ins",
+  retry_entry: "had an entry tried again",
+  skip_entry: "skipped an entry",
 };
 
 /** What operators did here. */
 export async function audit(context: PageContext, { query }: PageRequest): Promise<Answer> {
   const after = query.get("after");
   const before = after !== null && /^\d{1,18}$/.test(after) ? after : null;
-  const entries = await listAudit(context, { before, limit: PAGE_SIZE + 1 });
+  const entries = await context.read((source) => listAudit(source, { before, limit: PAGE_SIZE + 1 }));
   const shown = entries.slice(0, PAGE_SIZE);
   const next = entries.length > PAGE_SIZE ? (shown.at(-1)?.id ?? null) : null;
   return {
@@ -27,7 +29,7 @@ export async function audit(context: PageContext, { query }: PageRequest): Promi
       html`<p>An entry is committed before its action. All times are UTC.</p>`,
       table({
         caption: "Actions of operators",
-        columns: ["When", "Operator", "What", "Owner", "Session or sign-in", "Reason"],
+        columns: ["When", "Operator", "What", "Owner", "Session, sign-in or entry", "Reason"],
         rows: shown.map(({ atMs, operator, action, owner, subject, reason }) => [
           moment(atMs),
           name(operator),

@@ -1,6 +1,6 @@
 import { barPlot } from "../html/bar-plot.ts";
 import { ageNote, table } from "../html/elements.ts";
-import { formatDuration, formatNumber } from "../html/format.ts";
+import { formatDuration, formatNumber, monthBefore } from "../html/format.ts";
 import { html, type HtmlValue } from "../html/html.ts";
 import { link, name } from "../html/link.ts";
 import {
@@ -32,14 +32,13 @@ export async function flows(context: PageContext, { query }: PageRequest): Promi
     };
   }
   const nowMs = context.now();
-  const now = new Date(nowMs);
-  const fromMonth = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - MONTHS)).toISOString().slice(0, 7);
+  const fromMonth = monthBefore(nowMs, MONTHS);
   const flow = textOf(query, "flow");
   const version = Number(query.get("version"));
   if (flow !== null && Number.isSafeInteger(version) && version > 0 && version < 2 ** 31) {
     return oneFlow(context, { flow, version, fromMonth }, present.has("refusal_count"));
   }
-  const { value, atMs } = await context.readings.get("flows", () => listFlowTotals(context, fromMonth, LISTED));
+  const { value, atMs } = await context.readings.get("flows", (source) => listFlowTotals(source, fromMonth, LISTED));
   return {
     title: "Flows",
     content: [
@@ -64,10 +63,10 @@ async function oneFlow(
   { flow, version, fromMonth }: { readonly flow: string; readonly version: number; readonly fromMonth: string },
   countsRefusals: boolean,
 ): Promise<Answer> {
-  const { value, atMs } = await context.readings.get(`flow ${version} ${flow}`, async () => ({
-    steps: await listStepTotals(context, flow, version, fromMonth),
-    months: await listFlowMonths(context, flow, version, fromMonth),
-    refusals: countsRefusals ? await listRefusals(context, flow, version, fromMonth) : [],
+  const { value, atMs } = await context.readings.get(`flow ${version} ${flow}`, async (source) => ({
+    steps: await listStepTotals(source, flow, version, fromMonth),
+    months: await listFlowMonths(source, flow, version, fromMonth),
+    refusals: countsRefusals ? await listRefusals(source, flow, version, fromMonth) : [],
   }));
   const steps = inOrder(value.steps, Object.keys(context.flows.get(flow)?.steps ?? {}));
   return {

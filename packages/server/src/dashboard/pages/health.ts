@@ -10,7 +10,7 @@ const OLD_MS = 60_000;
 
 /** The database, and this node's way to it. */
 export async function health(context: PageContext, _request: PageRequest): Promise<Answer> {
-  const { value, atMs } = await context.readings.get("health", () => loadHealth(context));
+  const { value, atMs } = await context.readings.get("health", loadHealth);
   const nowMs = context.now();
   return {
     title: "Health",

@@ -1,13 +1,15 @@
 import type { Count } from "../count.ts";
 import { ageNote, countValue, facts, table } from "../html/elements.ts";
 import { barPlot } from "../html/bar-plot.ts";
-import { formatDuration, formatNumber } from "../html/format.ts";
+import { formatDuration, formatNumber, monthBefore } from "../html/format.ts";
 import { html, type Html, type HtmlValue } from "../html/html.ts";
 import { link } from "../html/link.ts";
 import { ProjectionOperator } from "../../projections/operator.ts";
 import { countBegun, countDue, countEnded, countLive } from "../rows/counts.ts";
+import { listBegunMonths } from "../rows/funnels.ts";
+import type { PresentTables } from "../rows/present-tables.ts";
 import { listMonths } from "../rows/storage.ts";
-import { presentTables, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
+import { part, presentTables, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
 import { searchForms } from "./search-forms.ts";
 
 /** The most months of the plot: two years. */
@@ -20,21 +22,22 @@ const DAY_MS = 86_400_000;
 export async function overview(context: PageContext, _request: PageRequest): Promise<Answer> {
   const present = await presentTables(context);
   const parts: HtmlValue[] = [searchForms()];
-  if (present.has("session")) parts.push(await sessionsPart(context));
-  if (present.has("sign_in")) parts.push(await signInsPart(context));
-  if (present.has("projection_fault")) parts.push(await projectionsPart(context));
+  if (present.has("session")) parts.push(await part("Sessions", sessionsPart(context, present)));
+  if (present.has("sign_in")) parts.push(await part("Sign-ins", signInsPart(context)));
+  if (present.has("projection_fault")) parts.push(await part("Projections", projectionsPart(context)));
   return { title: "Overview", content: parts };
 }
 
-async function sessionsPart(context: PageContext): Promise<Html> {
+async function sessionsPart(context: PageContext, present: PresentTables): Promise<Html> {
   const nowMs = context.now();
   const todayMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
-  const { value, atMs } = await context.readings.get(`sessions ${todayMs}`, async () => ({
-    open: await countLive(context, "session", "expires_bucket"),
-    due: await countDue(context, "session", "expires_bucket", nowMs),
-    begun: await countBegun(context, "session_event", todayMs),
-    ended: await countEnded(context, "session_archive", todayMs),
-    months: await listMonths(context, "session_archive", MONTHS + COMING),
+  const { value, atMs } = await context.readings.get(`sessions ${todayMs}`, async (source) => ({
+    open: await countLive(source, "session", "expires_bucket"),
+    due: await countDue(source, "session", "expires_bucket", nowMs),
+    begun: await countBegun(source, "session_event", todayMs),
+    ended: await countEnded(source, "session_archive", todayMs),
+    begunMonths: present.has("funnel_sessions") ? await listBegunMonths(source, monthBefore(nowMs, MONTHS - 1)) : [],
+    months: await listMonths(source, "session_archive", MONTHS + COMING),
   }));
   const ageMs = nowMs - atMs;
   const months = value.months.filter(({ month }) => month <= new Date(nowMs).toISOString().slice(0, 7)).slice(-MONTHS);
@@ -47,6 +50,7 @@ async function sessionsPart(context: PageContext): Promise<Html> {
       ...endedFacts(value.ended, ageMs),
       ["Expired, wait for the sweep", countValue(value.due, ageMs)],
     ])}
+    ${begunMonthsPart(value.begunMonths)}
     ${barPlot(
       "Ended sessions by month",
       months.map(({ month, rows }) => ({ label: month, value: rows ?? 0 })),
@@ -64,14 +68,31 @@ async function sessionsPart(context: PageContext): Promise<Html> {
   </section>`;
 }
 
+/** The funnels count begins. Without funnels nobody does: an index of each month would have to be read. */
+function begunMonthsPart(months: Awaited<ReturnType<typeof listBegunMonths>>): HtmlValue {
+  if (months.length === 0) return null;
+  return [
+    barPlot(
+      "Sessions begun by month",
+      months.map(({ month, started }) => ({ label: month, value: started })),
+    ),
+    table({
+      caption: "Sessions begun by month, as the funnels count them",
+      columns: ["Month", { title: "Begun", isNumber: true }],
+      rows: months.map(({ month, started }) => [month, formatNumber(started)]),
+      empty: "no session is counted yet.",
+    }),
+  ];
+}
+
 async function signInsPart(context: PageContext): Promise<Html> {
   const nowMs = context.now();
   const todayMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
-  const { value, atMs } = await context.readings.get(`sign-ins ${todayMs}`, async () => ({
-    live: await countLive(context, "sign_in", "sweep_bucket"),
-    due: await countDue(context, "sign_in", "sweep_bucket", nowMs),
-    begun: await countBegun(context, "sign_in_event", todayMs),
-    ended: await countEnded(context, "sign_in_archive", todayMs),
+  const { value, atMs } = await context.readings.get(`sign-ins ${todayMs}`, async (source) => ({
+    live: await countLive(source, "sign_in", "sweep_bucket"),
+    due: await countDue(source, "sign_in", "sweep_bucket", nowMs),
+    begun: await countBegun(source, "sign_in_event", todayMs),
+    ended: await countEnded(source, "sign_in_archive", todayMs),
   }));
   const ageMs = nowMs - atMs;
   return html`<section aria-labelledby="sign-ins">
@@ -105,7 +126,9 @@ async function projectionsPart(context: PageContext): Promise<Html> {
 
 /** How the projections stand. */
 export function projectionStatus(context: PageContext) {
-  return context.readings.get("projections", () => new ProjectionOperator(context).status());
+  return context.readings.get("projections", (source) =>
+    new ProjectionOperator({ ...source, now: context.now }).status(),
+  );
 }
 
 /** The ends of a day, by the word that says how. */

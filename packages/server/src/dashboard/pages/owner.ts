@@ -2,11 +2,13 @@ import type { SignInSummary } from "../../sign-in/keeper/sign-in-keeper.ts";
 import { ageNote, table } from "../html/elements.ts";
 import { moment } from "../html/format.ts";
 import { html, type Html, type HtmlValue } from "../html/html.ts";
+import { inTime } from "../limited-reads.ts";
 import { addressOf, link, name, nextLink, sessionLink } from "../html/link.ts";
 import { listActiveSummaries, listEndedSummaries, type SessionSummary } from "../rows/sessions.ts";
 import { wordsOf } from "./overview.ts";
 import {
   notFound,
+  part,
   presentTables,
   textOf,
   uuidOf,
@@ -32,12 +34,13 @@ export async function owner(context: PageContext, request: PageRequest): Promise
     );
   }
   if (present.has("session") && list !== "sign-ins" && list !== "history" && list !== "ended")
-    parts.push(await activePart(context, id, query));
-  if (present.has("session") && (list === null || list === "ended")) parts.push(await endedPart(context, id, query));
+    parts.push(await part("Active sessions", activePart(context, id, query)));
+  if (present.has("session") && (list === null || list === "ended"))
+    parts.push(await part("Ended sessions", endedPart(context, id, query)));
   if (present.has("sign_in") && (list === null || list === "sign-ins"))
-    parts.push(await signInsPart(context, id, request));
+    parts.push(await part("Sign-ins", signInsPart(context, id, request)));
   if (present.has("sign_in") && (list === null || list === "history"))
-    parts.push(await historyPart(context, id, query));
+    parts.push(await part("History of the sign-ins", historyPart(context, id, query)));
   return { title: `Owner ${id}`, content: parts };
 }
 
@@ -56,7 +59,7 @@ function sessionRow({ id, flow, status, startedMs, updatedMs, device }: SessionS
 
 async function activePart(context: PageContext, id: string, query: URLSearchParams): Promise<Html> {
   const after = query.get("list") === "active" ? uuidOf(query, "after") : null;
-  const found = await listActiveSummaries(context, id, { after, limit: PAGE_SIZE + 1 });
+  const found = await context.read((source) => listActiveSummaries(source, id, { after, limit: PAGE_SIZE + 1 }));
   const shown = found.slice(0, PAGE_SIZE);
   const next = found.length > PAGE_SIZE ? (shown.at(-1)?.id ?? null) : null;
   return html`${table({
@@ -69,7 +72,7 @@ async function activePart(context: PageContext, id: string, query: URLSearchPara
 
 async function endedPart(context: PageContext, id: string, query: URLSearchParams): Promise<Html> {
   const after = query.get("list") === "ended" ? endedPosition(query.get("after")) : null;
-  const found = await listEndedSummaries(context, id, { after, limit: PAGE_SIZE + 1 });
+  const found = await context.read((source) => listEndedSummaries(source, id, { after, limit: PAGE_SIZE + 1 }));
   const shown = found.slice(0, PAGE_SIZE);
   const last = shown.at(-1);
   const next = found.length > PAGE_SIZE && last !== undefined ? `${last.endsMs}_${last.id}` : null;
@@ -88,7 +91,7 @@ function endedPosition(after: string | null) {
 
 async function signInsPart(context: PageContext, id: string, { operator, query }: PageRequest): Promise<Html> {
   const after = query.get("list") === "sign-ins" ? textOf(query, "after") : null;
-  const { rows, next } = await context.signIns.list(id, { limit: PAGE_SIZE, ...(after !== null && { after }) });
+  const { rows, next } = await inTime(context.signIns.list(id, { limit: PAGE_SIZE, ...(after !== null && { after }) }));
   const mayEnd = operator.mayEndSignIns === true;
   const endOf = ({ publicId }: SignInSummary) => [link("End it…", "end-sign-ins", { owner: id, id: publicId })];
   return html`${table({
@@ -111,7 +114,9 @@ async function signInsPart(context: PageContext, id: string, { operator, query }
 
 async function historyPart(context: PageContext, id: string, query: URLSearchParams): Promise<Html> {
   const after = query.get("list") === "history" ? textOf(query, "after") : null;
-  const { rows, next } = await context.signIns.history(id, { limit: PAGE_SIZE, ...(after !== null && { after }) });
+  const { rows, next } = await inTime(
+    context.signIns.history(id, { limit: PAGE_SIZE, ...(after !== null && { after }) }),
+  );
   return html`${table({
     caption: "History of the sign-ins",
     columns: ["When", "What", "Device", "Place"],

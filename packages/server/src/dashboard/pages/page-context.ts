@@ -1,6 +1,8 @@
 import type { AnyFlow } from "@sessions/core/internal";
 import type { SignInKeeper } from "../../sign-in/keeper/sign-in-keeper.ts";
 import type { Page } from "../html/document.ts";
+import { html, type Html } from "../html/html.ts";
+import { LateReadError } from "../limited-reads.ts";
 import { listPresent, type PresentTables } from "../rows/present-tables.ts";
 import type { DashboardSource } from "../rows/tables.ts";
 import type { Operator } from "../options.ts";
@@ -25,6 +27,8 @@ export interface PageContext extends DashboardSource {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly readings: Readings;
+  /** Reads what is not shown again to another operator. @throws {LateReadError} */
+  readonly read: <T>(read: (source: DashboardSource) => Promise<T>) => Promise<T>;
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly signIns: SignInKeeper;
   readonly pool: () => PoolState | null;
@@ -47,12 +51,29 @@ export interface FormRequest extends PageRequest {
 export type Answer =
   | Page
   | { readonly goTo: string }
-  | { readonly status: 400 | 403 | 404; readonly title: string; readonly sentence: string };
+  | { readonly status: 400 | 403 | 404 | 503; readonly title: string; readonly sentence: string };
 
 /** Which relations there are. */
 export async function presentTables(context: PageContext): Promise<PresentTables> {
-  return (await context.readings.get("present tables", () => listPresent(context))).value;
+  return (await context.readings.get("present tables", listPresent)).value;
 }
+
+/** A part of a page. If the database does not answer in time, the page says so in its place. */
+export async function part(title: string, content: Promise<Html>): Promise<Html> {
+  try {
+    return await content;
+  } catch (error) {
+    if (!(error instanceof LateReadError)) throw error;
+    return html`<section>
+      <h2>${title}</h2>
+      <p class="notice">${late}</p>
+    </section>`;
+  }
+}
+
+const late = "The database did not answer in time. The page on health says which transactions are open.";
+
+export const lateAnswer: Answer = { status: 503, title: "No answer", sentence: late };
 
 /** A text of the query; null if it is missing or too long to be an id. */
 export function textOf(parameters: URLSearchParams, name: string): string | null {

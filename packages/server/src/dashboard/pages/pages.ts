@@ -1,5 +1,6 @@
 import { audit } from "./audit.ts";
 import { askToEnd, endSignIns } from "./end-sign-ins.ts";
+import { askAboutFault, retryFault, skipFault } from "./fault.ts";
 import { flows } from "./flows.ts";
 import { health } from "./health.ts";
 import { overview } from "./overview.ts";
@@ -23,15 +24,19 @@ export const pages: Readonly<Record<string, (context: PageContext, request: Page
   health,
   audit,
   "end-sign-ins": askToEnd,
+  fault: askAboutFault,
 };
 
 /** What a form may do, by the `view` of its address. */
 export const actions: Readonly<Record<string, (context: PageContext, request: FormRequest) => Promise<Answer>>> = {
   typed,
   "end-sign-ins": endSignIns,
+  "retry-fault": retryFault,
+  "skip-fault": skipFault,
 };
 
 /** The page of the navigation that a page belongs to. */
 export function placeOf(view: string): string {
+  if (["fault", "retry-fault", "skip-fault"].includes(view)) return "projections";
   return ["session", "owner", "typed", "end-sign-ins"].includes(view) ? "overview" : view;
 }

@@ -5,6 +5,7 @@ import { ageNote, table } from "../html/elements.ts";
 import { formatDuration, formatNumber, moment } from "../html/format.ts";
 import { html, type HtmlValue } from "../html/html.ts";
 import { link, name, ownerLink } from "../html/link.ts";
+import { decisions, errorText, faultAddress } from "./fault.ts";
 import { projectionStatus } from "./overview.ts";
 import { notFound, presentTables, textOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
 
@@ -12,7 +13,7 @@ import { notFound, presentTables, textOf, type Answer, type PageContext, type Pa
 const FAULTS = 100;
 
 /** How far the projections are, and what waits for a fault. */
-export async function projections(context: PageContext, { query }: PageRequest): Promise<Answer> {
+export async function projections(context: PageContext, { operator, query }: PageRequest): Promise<Answer> {
   if (!(await presentTables(context)).has("projection_fault")) {
     return { title: "Projections", content: html`<p>No projection runs: the schema has no tables of projections.</p>` };
   }
@@ -22,11 +23,18 @@ export async function projections(context: PageContext, { query }: PageRequest):
   if (asked === null) return { title: "Projections", content };
 
   if (!builds.some(({ projection }) => projection === asked)) return notFound("projection");
-  const operator = new ProjectionOperator(context);
-  const { value: faults } = await context.readings.get(`faults ${asked}`, () => operator.faults(asked, FAULTS));
+  const decided = query.get("decided") ?? "";
+  if (Object.hasOwn(decisions, decided)) {
+    content.unshift(html`<p class="notice" role="status">${decisions[decided]!}</p>`);
+  }
+  // They are read anew: an operator looks at them after a decision.
+  const faults = await context.read((source) =>
+    new ProjectionOperator({ ...source, now: context.now }).faults(asked, FAULTS),
+  );
+  const mayDecide = operator.mayDecideFaults === true;
   content.push(
-    faultTable(asked, faults),
-    html`<p><code>sessions projections retry</code> and <code>skip</code> decide about a fault.</p>`,
+    faultTable(asked, faults, mayDecide),
+    !mayDecide && html`<p><code>sessions projections retry</code> and <code>skip</code> decide about a fault.</p>`,
   );
   return { title: `Projection ${asked}`, content };
 }
@@ -65,19 +73,28 @@ function stateOf(isLive: boolean, scan: BuildStatus["scan"]): string {
   return scan === null ? place : `${place}, has read ${formatNumber(scan.done)} of about ${formatNumber(scan.total)}`;
 }
 
-/** A fault has no message: it may quote what a person typed. */
-function faultTable(projection: string, faults: readonly Fault[]): HtmlValue {
+function faultTable(projection: string, faults: readonly Fault[], mayDecide: boolean): HtmlValue {
   return table({
     caption: `Streams of ${projection} that wait, at most ${FAULTS}`,
-    columns: ["Stream", "Owner", numbers("Entry"), numbers("Tries"), "Error", "Since", "Next try"],
-    rows: faults.map(({ stream, owner, number, tries, error, code, line, since, nextAt }) => [
-      html`<span class="id">${stream}</span>`,
-      ownerLink(owner),
-      number,
-      tries,
-      html`${name([error, code].filter((word) => word !== null).join(" "))} <small>${line}</small>`,
-      moment(Date.parse(since)),
-      nextAt === null ? "only by an operator" : moment(Date.parse(nextAt)),
+    columns: [
+      "Stream",
+      "Owner",
+      numbers("Entry"),
+      numbers("Tries"),
+      "Error",
+      "Since",
+      "Next try",
+      ...(mayDecide ? ["Decide"] : []),
+    ],
+    rows: faults.map((fault) => [
+      html`<bdi class="id">${fault.stream}</bdi>`,
+      ownerLink(fault.owner),
+      fault.number,
+      fault.tries,
+      errorText(fault),
+      moment(Date.parse(fault.since)),
+      fault.nextAt === null ? "only by an operator" : moment(Date.parse(fault.nextAt)),
+      ...(mayDecide ? [html`<a href="${faultAddress(fault)}">Retry or skip…</a>`] : []),
     ]),
     empty: "none waits.",
   });

@@ -2,9 +2,11 @@ import { verifySession } from "../../flows/verify.ts";
 import { facts, table } from "../html/elements.ts";
 import { formatNumber, moment } from "../html/format.ts";
 import { html, type Html, type HtmlValue } from "../html/html.ts";
+import { inTime } from "../limited-reads.ts";
 import { name, nextLink, ownerLink } from "../html/link.ts";
 import { findOwner, listTimeline, loadSummary, type SessionSummary, type TimelineEntry } from "../rows/sessions.ts";
 import { wordsOf } from "./overview.ts";
+import { reasonField } from "./reason.ts";
 import { notFound, presentTables, uuidOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
 
 const PAGE_SIZE = 50;
@@ -16,12 +18,16 @@ const VERIFIED_ENTRIES = 2_000;
 export async function session(context: PageContext, { operator, query }: PageRequest): Promise<Answer> {
   const id = uuidOf(query, "id");
   if (id === null || !(await presentTables(context)).has("session")) return notFound("session");
-  const owner = await findOwner(context, id);
-  const summary = owner === null ? null : await loadSummary(context, owner, id);
-  if (owner === null || summary === null) return notFound("session");
-
   const after = Math.min(2_000_000_000, Math.max(0, Math.trunc(Number(query.get("after")) || 0)));
-  const entries = await listTimeline(context, owner, id, { after, limit: PAGE_SIZE + 1 });
+  const found = await context.read(async (source) => {
+    const owner = await findOwner(source, id);
+    const summary = owner === null ? null : await loadSummary(source, owner, id);
+    if (owner === null || summary === null) return null;
+    return { owner, summary, entries: await listTimeline(source, owner, id, { after, limit: PAGE_SIZE + 1 }) };
+  });
+  if (found === null) return notFound("session");
+
+  const { owner, summary, entries } = found;
   const shown = entries.slice(0, PAGE_SIZE);
   const last = shown.at(-1);
   const next = entries.length > PAGE_SIZE && last !== undefined ? String(last.entry) : null;
@@ -51,7 +57,7 @@ async function verification({ db, schema }: PageContext, owner: string, summary:
   if (summary.entries > VERIFIED_ENTRIES) {
     return `Its history has ${formatNumber(summary.entries)} entries: run \`sessions verify\``;
   }
-  const problem = await verifySession(db.withSchema(schema), owner, summary.id);
+  const problem = await inTime(verifySession(db.withSchema(schema), owner, summary.id));
   return problem === null
     ? html`<strong class="good">Whole</strong>
         <small>each entry's hash covers the one before it, and the session is as they say; checked now</small>`
@@ -89,7 +95,7 @@ function typedForm(id: string): Html {
     <p>It is shown once. Your name and your reason are noted in the audit first.</p>
     <form class="row" method="post" action="?view=typed">
       <input type="hidden" name="id" value="${id}" />
-      <label>Your reason <input name="reason" required minlength="8" maxlength="500" autocomplete="off" /></label>
+      ${reasonField}
       <button>Note the reason and show it</button>
     </form>
   </section>`;

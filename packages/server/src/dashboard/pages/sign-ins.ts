@@ -18,11 +18,11 @@ export async function signIns(context: PageContext, { query }: PageRequest): Pro
   const nowMs = context.now();
   const todayMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
   const after = query.get("after") ?? "";
-  const { value, atMs } = await context.readings.get(`signals ${todayMs} ${after}`, async () => ({
-    live: await countLive(context, "sign_in", "sweep_bucket"),
-    begun: await countBegun(context, "sign_in_event", todayMs),
-    ended: await countEnded(context, "sign_in_archive", todayMs),
-    signals: await listSignals(context, { before: positionOf(after), limit: PAGE_SIZE + 1 }),
+  const { value, atMs } = await context.readings.get(`signals ${todayMs} ${after}`, async (source) => ({
+    live: await countLive(source, "sign_in", "sweep_bucket"),
+    begun: await countBegun(source, "sign_in_event", todayMs),
+    ended: await countEnded(source, "sign_in_archive", todayMs),
+    signals: await listSignals(source, { before: positionOf(after), limit: PAGE_SIZE + 1 }),
   }));
   const ageMs = nowMs - atMs;
   const shown = value.signals.slice(0, PAGE_SIZE);

@@ -11,9 +11,9 @@ const PAGE_SIZE = 40;
 export async function storage(context: PageContext, { query }: PageRequest): Promise<Answer> {
   const of = textOf(query, "of");
   const after = textOf(query, "after");
-  const { value, atMs } = await context.readings.get(`storage ${of} ${after}`, async () => ({
-    tables: await listStored(context, { of, after, limit: PAGE_SIZE + 1 }),
-    monthly: of === null && after === null ? await listMonthlyTables(context) : [],
+  const { value, atMs } = await context.readings.get(`storage ${of} ${after}`, async (source) => ({
+    tables: await listStored(source, { of, after, limit: PAGE_SIZE + 1 }),
+    monthly: of === null && after === null ? await listMonthlyTables(source) : [],
   }));
   const shown = value.tables.slice(0, PAGE_SIZE);
   const next = value.tables.length > PAGE_SIZE ? (shown.at(-1)?.name ?? null) : null;

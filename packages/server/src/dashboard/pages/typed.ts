@@ -5,10 +5,8 @@ import { name, sessionLink } from "../html/link.ts";
 import { insertAuditEntry } from "../rows/audit.ts";
 import { findOwner, loadSummary } from "../rows/sessions.ts";
 import { loadTypedData } from "../rows/typed-data.ts";
+import { reasonNeeded, reasonOf } from "./reason.ts";
 import { forbidden, notFound, uuidOf, type Answer, type FormRequest, type PageContext } from "./page-context.ts";
-
-const SHORTEST_REASON = 8;
-const LONGEST_REASON = 500;
 
 /** The most letters of a step's data that are shown. */
 const SHOWN = 20_000;
@@ -16,22 +14,20 @@ const SHOWN = 20_000;
 /** The data of one session, once, after an entry in the audit is committed. */
 export async function typed(context: PageContext, { operator, form }: FormRequest): Promise<Answer> {
   if (operator.mayReadTyped !== true) return forbidden("You may not read what people typed.");
-  const reason = form.get("reason")?.trim() ?? "";
-  if (reason.length < SHORTEST_REASON || reason.length > LONGEST_REASON) {
-    return {
-      status: 400,
-      title: "A reason is needed",
-      sentence: `Give a reason of ${SHORTEST_REASON} to ${LONGEST_REASON} letters.`,
-    };
-  }
+  const reason = reasonOf(form);
+  if (reason === null) return reasonNeeded;
   const id = uuidOf(form, "id");
-  const owner = id === null ? null : await findOwner(context, id);
-  const summary = owner === null || id === null ? null : await loadSummary(context, owner, id);
-  if (id === null || owner === null || summary === null) return notFound("session");
+  if (id === null) return notFound("session");
+  const found = await context.read(async (source) => {
+    const owner = await findOwner(source, id);
+    return owner === null ? null : { owner, summary: await loadSummary(source, owner, id) };
+  });
+  if (found === null || found.summary === null) return notFound("session");
+  const { owner, summary } = found;
 
   const entry = { operator: operator.name, action: "read_typed", owner, subject: id, reason } as const;
   await insertAuditEntry(context, entry, context.now());
-  const data = (await loadTypedData(context, owner, id)) ?? {};
+  const data = (await context.read((source) => loadTypedData(source, owner, id))) ?? {};
   return {
     title: "What the person typed",
     content: [

@@ -3,7 +3,14 @@ import { isCrossSite, isReadOnlyMethod } from "../../sign-in/request/cross-site.
 import { documentOf } from "../html/document.ts";
 import { html } from "../html/html.ts";
 import { style } from "../html/style.ts";
-import type { Answer, FormRequest, PageContext, PageRequest } from "../pages/page-context.ts";
+import { LateReadError } from "../limited-reads.ts";
+import {
+  lateAnswer,
+  type Answer,
+  type FormRequest,
+  type PageContext,
+  type PageRequest,
+} from "../pages/page-context.ts";
 import { actions, pages, placeOf } from "../pages/pages.ts";
 import { goTo, pageAnswer, styleAnswer, textAnswer } from "./answer.ts";
 import { FORM_BYTES } from "./node-request.ts";
@@ -51,12 +58,22 @@ export class Handler {
 
     await this.#options.ready();
     const asked = { operator, query: url.searchParams };
-    const found = method === "POST" ? await this.#act(request, view, asked) : await this.#page(view, asked);
+    const found = await this.#found(request, view, asked);
     if (found instanceof Response) return found;
     if ("goTo" in found) return goTo(found.goTo);
     const page = "status" in found ? { title: found.title, content: html`<p>${found.sentence}</p>` } : found;
     const document = documentOf(page, { view: placeOf(view), operator: operator.name });
     return pageAnswer(document, "status" in found ? found.status : 200);
+  }
+
+  /** The answer of a page or an action; or that the database did not answer in time. */
+  async #found(request: Request, view: string, asked: PageRequest): Promise<Answer | Response> {
+    try {
+      return request.method === "POST" ? await this.#act(request, view, asked) : await this.#page(view, asked);
+    } catch (error) {
+      if (error instanceof LateReadError) return lateAnswer;
+      throw error;
+    }
   }
 
   #page(view: string, request: PageRequest): Promise<Answer> | Answer {

@@ -64,6 +64,18 @@ export async function listFlowMonths(
   return rows.map((row) => ({ month: row["month"]!, ...totalsOf(row) }));
 }
 
+/** How many sessions of all flows began in each month, the oldest first. */
+export async function listBegunMonths(
+  source: DashboardSource,
+  fromMonth: string,
+): Promise<readonly { readonly month: string; readonly started: number }[]> {
+  const { rows } = await sql<{ month: string; started: string }>`
+    select to_char(month, 'YYYY-MM') as month, sum(started)::text as started
+    from ${tableOf(source, "funnel_sessions")} where month >= ${`${fromMonth}-01`}::text::date
+    group by month order by month limit 120`.execute(source.db);
+  return rows.map(({ month, started }) => ({ month, started: Number(started) }));
+}
+
 /** The steps of one version of a flow, those that most people entered first. */
 export async function listStepTotals(
   source: DashboardSource,

@@ -5,7 +5,7 @@ import type { ProjectionTables } from "../../projections/rows/tables.ts";
 import type { SignInTables } from "../../sign-in/rows/tables.ts";
 
 /** What an operator did through the dashboard. */
-export type AuditedAction = "read_typed" | "end_sign_in" | "end_all_sign_ins";
+export type AuditedAction = "read_typed" | "end_sign_in" | "end_all_sign_ins" | "retry_entry" | "skip_entry";
 
 export interface DashboardAuditTable {
   id: Generated<string>;
@@ -13,7 +13,7 @@ export interface DashboardAuditTable {
   operator: string;
   action: AuditedAction;
   owner_id: string;
-  /** The id of the session or the sign-in; null for all sign-ins of the owner. */
+  /** The id of the session or the sign-in, or the projection with its session and entry; null for all sign-ins of the owner. */
   subject: string | null;
   /** As the operator wrote it; null for an action that asks for none. */
   reason: string | null;

@@ -141,6 +141,19 @@ export async function listFaults(
   return rows.map(faultFromRow);
 }
 
+/** Which fault is meant: that of a stream in one build, while its next row is the one with this number. */
+export type FaultOf = Pick<Fault, "projection" | "build" | "owner" | "stream" | "number">;
+
+/** A fault; undefined if its row has been applied or skipped meanwhile. */
+export async function findFault(db: Kysely<ProjectionTables>, of: FaultOf): Promise<Fault | undefined> {
+  const { projection, build, owner, stream, number } = of;
+  const key = { projection, build, owner_id: owner, stream_id: stream };
+  const row = await ofStream(db.selectFrom("projection_fault").select(faultColumns), key)
+    .where("number", "=", number)
+    .executeTakeFirst();
+  return row && faultFromRow(row);
+}
+
 const faultColumns = [
   "projection",
   "build",

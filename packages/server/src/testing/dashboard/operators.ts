@@ -5,6 +5,7 @@ export const operators = {
   operator: { name: "Olga" },
   reader: { name: "Rita", mayReadTyped: true },
   ender: { name: "Enno", mayEndSignIns: true },
+  decider: { name: "Dana", mayDecideFaults: true },
 } satisfies Record<string, Operator>;
 
 /** Whom `authorize` of the tests' dashboard finds: nobody for null. */
