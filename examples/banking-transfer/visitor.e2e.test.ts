@@ -45,6 +45,8 @@ async function signIn(page: Page): Promise<void> {
 async function send(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Send €12.50", disabled: false }).waitFor();
   for (const text of ["Grace Hopper", "For lunch"]) await page.getByText(text).first().waitFor();
+  // The stranger's device is the person's: nothing was changed elsewhere.
+  expect(await page.getByText("Last change on").count()).toBe(0);
   await page.getByRole("button", { name: "Send €12.50", disabled: false }).click();
   await page.getByRole("heading", { name: "The money is on its way" }).waitFor();
 }

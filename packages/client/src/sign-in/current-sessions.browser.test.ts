@@ -104,6 +104,33 @@ test("S20: what a stranger typed and queued is the owner's after the sign-in, an
   expect([...signIns.adopters.values()]).toEqual([ada]);
 });
 
+test("S20: after a sign-in by a form, the next page is the stranger's device, whoever opens the owner's sessions", async () => {
+  const before = openPage();
+  const stranger = await shows(before.current, true);
+  const id = await typing(stranger);
+  before.close();
+  const ada = someone();
+  signIns.signInAs(ada);
+  const { signIn, current } = openPage();
+  const device = await new Promise<string>((resolve) => {
+    // The application opens them as soon as it knows the owner.
+    const stop = signIn.subscribe(() => {
+      stop();
+      const sessions = assembleSessionsClient({ flows: [transfer], owner: ada, transport: server.transport }, quick);
+      onTestFinished(() => sessions.close());
+      void sessions.ready.then(() => resolve(sessions.device.id));
+    });
+  });
+  expect(device).toBe(stranger.device.id);
+  const own = await shows(current, false);
+  expect(own.device.id).toBe(device);
+  await expectMoved(own, id);
+  await moved();
+  const names = () => document.cookie.split("; ").filter((cookie) => cookie.includes(device));
+  // The visitor's is gone.
+  await vi.waitFor(() => expect(names()).toHaveLength(1));
+});
+
 test("S20: two pages go on with the owner's sessions, and keep what was typed in the other page last", async () => {
   const [one, two] = [openPage(), openPage()];
   const [first, second] = [await shows(one.current, true), await shows(two.current, true)];

@@ -3,7 +3,8 @@ import { createListeners } from "../listeners.ts";
 import { assembleSessionsClient, type SessionsClient, type SessionsClientOptions } from "../sessions.ts";
 import type { RequestHeaders } from "../sync/http/transport.ts";
 import { adoptVisitors, holdVisitor, moveVisitor, type FollowedSignIn } from "./visitor-adoption.ts";
-import { inheritDevice, mergeVisitorRecords, syncOf } from "./visitor-records.ts";
+import { mergeVisitorRecords, syncOf } from "./visitor-records.ts";
+import { inheritDevice } from "./visitor-devices.ts";
 import { openVisitor, type Visitor } from "./visitor.ts";
 
 /** How long a visitor's sessions stay open after the owner's are shown: a page may still type into them. In milliseconds. */

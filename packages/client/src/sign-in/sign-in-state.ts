@@ -2,6 +2,7 @@ import type { Environment } from "../environment.ts";
 import { isServerRender } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
 import type { CurrentSignIn, EndedSignIn, SignIn, SignInApi } from "./sign-in-api.ts";
+import { inheritVisitorsDevices } from "./visitor-devices.ts";
 
 /** How long to wait before a server that did not answer is asked again, in milliseconds. */
 const RETRY_MS = 3_000;
@@ -86,6 +87,8 @@ export function createKnownSignIn({ api, environment, name, onVisitor }: KnownSi
   function become(next: SignInState): void {
     if (JSON.stringify(next) === JSON.stringify(state)) return;
     state = next;
+    // Before any listener opens the owner's sessions.
+    if (next.status === "signed_in") inheritVisitorsDevices(next.owner);
     notify();
   }
 

@@ -1,3 +1,4 @@
+import { eraseDeviceCookies } from "../store/device-cookie.ts";
 import type { SignInState } from "./sign-in-state.ts";
 import { moveVisitorDatabase, type OwnersProfile } from "./visitor-records.ts";
 import { forgetVisitor, listVisitors, noteAdopted, type Visitor } from "./visitor.ts";
@@ -36,7 +37,9 @@ export async function moveVisitor(visitor: Visitor, profile: OwnersProfile): Pro
     const left = (await indexedDB.databases?.()) ?? [];
     // Another profile of this browser moves its own.
     const isLast = left.every(({ name = "" }) => !name.startsWith(`sessions:${visitor.owner}:`));
-    if (isLast) await forgetVisitor(visitor);
+    if (!isLast) return;
+    eraseDeviceCookies(visitor.owner);
+    await forgetVisitor(visitor);
   });
 }
 

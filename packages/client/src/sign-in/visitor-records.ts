@@ -6,7 +6,6 @@ import { mergeRecords } from "../record/merge.ts";
 import { emptyRecord, type RecordUpdate, type SessionRecord } from "../record/record.ts";
 import type { SessionsClient } from "../sessions.ts";
 import { deleteDatabase, DEVICE_KEY, openDatabase } from "../store/database.ts";
-import { readDeviceCookie, writeDeviceCookie } from "../store/device-cookie.ts";
 import type { Store } from "../store/store.ts";
 import { syncBySessions, type Sync } from "../sync/sync.ts";
 
@@ -22,15 +21,6 @@ export interface OwnersProfile {
   readonly to: Sync;
   readonly flows: readonly AnyFlow[];
   readonly environment: Environment;
-}
-
-/**
- * Lets an owner who has no device in this browser take over the visitor's. Then what the visitor typed stays this
- * device's, also in the copies that the server has.
- */
-export function inheritDevice(device: string, owner: string, profile: string): void {
-  const cookie = readDeviceCookie(owner, profile);
-  if (cookie.device === undefined) writeDeviceCookie(owner, profile, { device, unsent: false, lost: false });
 }
 
 /** Merges all records in the memory of a visitor's page into the owner's. It may be done again: then it adds what has changed. */

@@ -6,9 +6,13 @@ export interface Visitor {
   readonly headers: Readonly<{ "sign-in-visitor": string }>;
 }
 
-/** A secret that this browser keeps. `isAdopted`: some owner has the visitor now, so nothing begins under it any more. */
+/**
+ * A secret that this browser keeps. `isAdopted`: some owner has the visitor now, so nothing begins under it any more.
+ * `owner`: the id that the secret gives. Nobody can compute it within one task.
+ */
 interface KeptSecret {
   readonly secret: string;
+  readonly owner?: string;
   readonly isAdopted?: boolean;
 }
 
@@ -23,8 +27,9 @@ export function openVisitor(): Promise<Visitor> {
   return withSecrets(async (kept, keep) => {
     const known = kept.find(({ isAdopted }) => !isAdopted)?.secret;
     const secret = known ?? base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
-    if (known === undefined) keep([...kept, { secret }]);
-    return visitorOf(secret);
+    const visitor = await visitorOf(secret);
+    if (known === undefined) keep([...kept, { secret, owner: visitor.owner }]);
+    return visitor;
   });
 }
 
@@ -33,9 +38,15 @@ export function listVisitors(): Promise<readonly Visitor[]> {
   return withSecrets((kept) => Promise.all(kept.map(({ secret }) => visitorOf(secret))));
 }
 
+/** The owner ids of the visitors whom nobody has adopted, as far as this page knows. */
+export function unadoptedVisitors(): readonly string[] {
+  const kept = JSON.parse(read()) as readonly KeptSecret[];
+  return kept.flatMap(({ owner, isAdopted }) => (owner === undefined || isAdopted ? [] : [owner]));
+}
+
 /** Notes that some owner has this visitor. The secret stays until the visitor's sessions have moved. */
 export function noteAdopted(visitor: Visitor): Promise<void> {
-  return changeSecret(visitor, (secret) => [{ secret, isAdopted: true }]);
+  return changeSecret(visitor, (kept) => [{ ...kept, isAdopted: true }]);
 }
 
 /** Deletes the secret: nobody can show it any more. */
@@ -43,11 +54,9 @@ export function forgetVisitor(visitor: Visitor): Promise<void> {
   return changeSecret(visitor, () => []);
 }
 
-function changeSecret({ headers }: Visitor, change: (secret: string) => readonly KeptSecret[]): Promise<void> {
+function changeSecret({ headers }: Visitor, change: (kept: KeptSecret) => readonly KeptSecret[]): Promise<void> {
   const secret = headers["sign-in-visitor"];
-  return withSecrets(async (kept, keep) =>
-    keep(kept.flatMap((one) => (one.secret === secret ? change(secret) : [one]))),
-  );
+  return withSecrets(async (kept, keep) => keep(kept.flatMap((one) => (one.secret === secret ? change(one) : [one]))));
 }
 
 /** Reads and changes the secrets while no other page does. */

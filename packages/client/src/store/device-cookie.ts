@@ -20,6 +20,16 @@ export function writeDeviceCookie(owner: string, profile: string, { device, unse
   put(nameOf(owner, profile), `${device}${unsent ? ".unsent" : ""}${lost ? ".lost" : ""}`, LONGEST);
 }
 
+/** Gives the devices of one owner in this browser to another owner: in each profile in which that one has no device. */
+export function inheritDeviceCookies(from: string, to: string): void {
+  const prefix = nameOf(from, "");
+  for (const [name = "", device] of cookies()) {
+    const inherited = nameOf(to, "") + name.slice(prefix.length);
+    if (!name.startsWith(prefix) || cookies().some(([known]) => known === inherited)) continue;
+    put(inherited, `${device}`, LONGEST);
+  }
+}
+
 /** Deletes the cookies of every profile of the owner. */
 export function eraseDeviceCookies(owner: string): void {
   for (const [name = ""] of cookies()) if (name.startsWith(nameOf(owner, ""))) put(name, "", 0);
