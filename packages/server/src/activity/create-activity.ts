@@ -1,10 +1,9 @@
-import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely } from "../postgres/database.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { Partitions } from "../postgres/partitions.ts";
-import { project } from "../projections/projection.ts";
+import { project, type ProjectionContext } from "../projections/projection.ts";
 import { createProjections } from "../projections/projections.ts";
 import { repeatSweeps } from "../repeated-sweeps.ts";
 import type { Activities } from "./activities.ts";
@@ -52,7 +51,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
     projections: [
       project(activityEvents, {
         name: PROJECTION,
-        handleBatch: (events, { tx }) => addEvents(tx as unknown as Kysely<ActivityTables>, schema, events),
+        handleBatch: (events, { tx }: ProjectionContext<ActivityTables>) => addEvents(tx, schema, events),
       }),
     ],
     schema,

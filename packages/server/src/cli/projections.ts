@@ -28,6 +28,7 @@ export function addProjectionsCommand(program: Command, run: CommandRunner): voi
     run(async (connection, output) => {
       if (!(await checkProjections(connection, output)))
         return { lines: [], json: { projections: null }, failed: true };
+      // checkProjections has found these tables in the same schema.
       const db = connection.db as unknown as Kysely<ProjectionTables>;
       return work(new ProjectionOperator({ db, schema: connection.schema, now: Date.now }), output);
     });

@@ -2,7 +2,7 @@ import type { AnyFlow } from "@sessions/core/internal";
 import type { Kysely } from "kysely";
 import { createKysely, type Database } from "../postgres/database.ts";
 import { migrate } from "../postgres/migrations.ts";
-import { project, type Projection } from "../projections/projection.ts";
+import { project, type Projection, type ProjectionContext } from "../projections/projection.ts";
 import { funnelSource } from "./funnel-source.ts";
 import { addCounts, type PlacedCount } from "./rows/counts.ts";
 import { funnelMigrations } from "./rows/migrations.ts";
@@ -36,7 +36,7 @@ export interface Funnels {
 export function createFunnels({ database, flows, schema = "sessions" }: FunnelsOptions): Funnels {
   const projection = project(funnelSource(flows), {
     name: "funnels",
-    handleBatch: (entries, { tx }) => countEntries(tx as unknown as Kysely<object>, schema, entries),
+    handleBatch: (entries, { tx }: ProjectionContext<object>) => countEntries(tx, schema, entries),
   });
   return {
     projection,
@@ -51,8 +51,7 @@ async function countEntries(tx: Kysely<object>, schema: string, entries: readonl
   for (const entry of entries) {
     const { session: id, owner, flow } = entry;
     const before = changed.has(id) ? changed.get(id)!.state : (known.get(id) ?? null);
-    const { after, counts: added } = foldEntry(before, entry);
-    const month = before?.month ?? new Date(entry.atMs).toISOString().slice(0, 7);
+    const { after, month, counts: added } = foldEntry(before, entry);
     counts.push(...added.map((count) => ({ ...count, flow, month })));
     changed.set(id, { id, owner, state: after });
   }

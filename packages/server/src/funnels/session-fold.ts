@@ -61,8 +61,8 @@ export interface Count {
 }
 
 /**
- * Applies an entry to what is known of its session. Gives what is known after it, null once the session has ended, and
- * what the entry counts for.
+ * Applies an entry to the state of its session. Gives the state after it, null once the session has ended, and the counts
+ * that the entry adds to the month in which the session began.
  *
  * A step is entered once, however often the session comes back to it. Each submission of it after the first is a
  * correction. So a correction adds nobody to a step, and a step that the path leaves out loses nobody.
@@ -70,7 +70,7 @@ export interface Count {
 export function foldEntry(
   before: OpenSession | null,
   entry: FunnelEntry,
-): { readonly after: OpenSession | null; readonly counts: readonly Count[] } {
+): { readonly after: OpenSession | null; readonly month: string; readonly counts: readonly Count[] } {
   const counts: Count[] = [];
   const { atMs, version, status, current, submitted: step, liftedSteps } = entry;
   const count = (counted: Counted, of: { step?: string | null; version?: number; sinceMs?: number } = {}) => {
@@ -78,12 +78,13 @@ export function foldEntry(
     counts.push({ version: of.version ?? version, step: of.step ?? null, counted, tookMs });
   };
   let known = before ?? begun(entry);
+  const { month } = known;
   if (before === null) count("started");
 
   if (status === "cancelled" || status === "expired") {
     count(status, { version: known.version });
     count(status, { version: known.version, step: known.current });
-    return { after: null, counts };
+    return { after: null, month, counts };
   }
 
   if (liftedSteps !== null) {
@@ -109,10 +110,10 @@ export function foldEntry(
   if (current === null) {
     count("completed", { sinceMs: known.startedMs });
     if (entry.device !== known.device) count("completed_elsewhere");
-    return { after: null, counts };
+    return { after: null, month, counts };
   }
   enter(current);
-  return { after: { ...known, current }, counts };
+  return { after: { ...known, current }, month, counts };
 }
 
 function begun({ version, atMs, device }: FunnelEntry): OpenSession {

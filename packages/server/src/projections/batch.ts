@@ -1,5 +1,4 @@
 import type { Kysely, Transaction } from "kysely";
-import type { ApplicationTables } from "../postgres/application-tables.ts";
 import { setStatementTimeouts } from "../postgres/statement-timeouts.ts";
 import { withTimeLimit } from "../time-limit.ts";
 import { HandlerFailure, isOutage, LeaseLostError } from "./handler-failure.ts";
@@ -98,8 +97,7 @@ export class BatchWriter {
     };
     const work = async () => {
       try {
-        // The application's tables are in the same database, in the schema that its search path names.
-        await projection.apply(entries, { tx: tx as unknown as Transaction<ApplicationTables>, table });
+        await projection.apply(entries, { tx, table });
       } catch (cause) {
         throw isOutage(cause) ? cause : failed(cause);
       }

@@ -3,10 +3,10 @@ import { SessionsError } from "@sessions/core/internal";
 import type { ApplicationTables } from "../postgres/application-tables.ts";
 import type { FeedSource } from "./source.ts";
 
-/** What a handler gets beside its entries. */
-export interface ProjectionContext {
+/** What a handler gets beside its entries. `Tables` are the tables whose types `tx` knows. */
+export interface ProjectionContext<Tables = ApplicationTables> {
   /** The transaction that also notes that the entries are applied. Everything that a handler writes with it commits with that note, or not at all. */
-  readonly tx: Transaction<ApplicationTables>;
+  readonly tx: Transaction<Tables>;
   /**
    * The name that a table of the option `tables` has now. While a new version is built, it is another one than the table
    * that the application reads.
@@ -52,10 +52,13 @@ interface CommonOptions {
  * in the transaction that also notes that the entries are applied. They may run again when it is retried, so they must have
  * no effects outside of the database.
  */
-export type ProjectionOptions<Entry> = CommonOptions &
+export type ProjectionOptions<Entry, Tables = ApplicationTables> = CommonOptions &
   (
-    | { handle(entry: Entry, context: ProjectionContext): Eventually; readonly handleBatch?: never }
-    | { handleBatch(entries: readonly Entry[], context: ProjectionContext): Eventually; readonly handle?: never }
+    | { handle(entry: Entry, context: ProjectionContext<Tables>): Eventually; readonly handleBatch?: never }
+    | {
+        handleBatch(entries: readonly Entry[], context: ProjectionContext<Tables>): Eventually;
+        readonly handle?: never;
+      }
   );
 
 /** A source with the handler of its entries. Made by {@link project}. */
@@ -67,7 +70,7 @@ export interface Projection {
   readonly buckets: number;
   readonly handlerMs: number;
   readonly source: FeedSource<unknown>;
-  apply(entries: readonly unknown[], context: ProjectionContext): Promise<void>;
+  apply(entries: readonly unknown[], context: Readonly<Record<keyof ProjectionContext, unknown>>): Promise<void>;
 }
 
 /**
@@ -83,7 +86,10 @@ export interface Projection {
  *   },
  * })
  */
-export function project<Entry>(source: FeedSource<Entry>, options: ProjectionOptions<Entry>): Projection {
+export function project<Entry, Tables = ApplicationTables>(
+  source: FeedSource<Entry>,
+  options: ProjectionOptions<Entry, Tables>,
+): Projection {
   const { name, version = 1, tables, begins = "history", buckets = 1, handlerMs = 10_000 } = options;
   if (!/^[a-z][a-z0-9_]{0,39}$/.test(name)) {
     throw new SessionsError(
@@ -115,9 +121,11 @@ export function project<Entry>(source: FeedSource<Entry>, options: ProjectionOpt
     buckets,
     handlerMs,
     source,
-    async apply(given, context) {
+    async apply(givenEntries, givenContext) {
       // The source of this projection has made them.
-      const entries = given as readonly Entry[];
+      const entries = givenEntries as readonly Entry[];
+      // The transaction reaches all tables of the database. Which of them it knows is a matter of types alone.
+      const context = givenContext as ProjectionContext<Tables>;
       if (options.handleBatch) return options.handleBatch(entries, context);
       for (const entry of entries) await options.handle(entry, context);
     },
