@@ -16,6 +16,10 @@ beforeAll(async () => {
   await pool.query(
     "insert into sessions.refusal_count values ('transfer', 1, date_trunc('month', now()), 'amount', 'rejected', 1234)",
   );
+  await pool.query(
+    `insert into sessions.funnel_count (flow, version, month, step, counted, n, took_ms)
+     select 'loan', version, date_trunc('month', now())::date, '', 'started', 1, 0 from unnest(array[2, 10]) as version`,
+  );
   dashboard = await openDashboard(pool, { onError: (fault) => faults.push(fault) });
 });
 afterAll(() => dashboard.close());
@@ -171,6 +175,12 @@ test("the funnels, the refusals and the faults of projections are shown", async 
   const faults = await (await get("?view=projections&projection=failing", operators.operator)).text();
   expect(faults).toContain("<bdi>Error</bdi>");
   expect((await get("?view=projections&projection=other", operators.operator)).status).toBe(404);
+});
+
+test("the latest version of a flow stands before the earlier ones", async () => {
+  const flows = await (await get("?view=flows", operators.operator)).text();
+  const versions = [...flows.matchAll(/flow=loan&amp;version=(\d+)"/g)].map(([, version]) => version);
+  expect(versions).toEqual(["10", "2"]);
 });
 
 test("a session that was changed behind the history's back is shown as broken", async () => {

@@ -29,12 +29,29 @@ export interface StepTotals {
   readonly seconds: number;
 }
 
-type Numbers = Readonly<Record<string, string>>;
+/** The columns of the view that are summed up, by their names here. */
+const totals = {
+  started: "started",
+  liftedIn: "lifted_in",
+  liftedOut: "lifted_out",
+  completed: "completed",
+  completedElsewhere: "completed_elsewhere",
+  cancelled: "cancelled",
+  expired: "expired",
+  seconds: "seconds",
+};
 
-const totals = sql`sum(started)::text as started, sum(lifted_in)::text as liftedin,
-  sum(lifted_out)::text as liftedout, sum(completed)::text as completed,
-  sum(completed_elsewhere)::text as elsewhere, sum(cancelled)::text as cancelled, sum(expired)::text as expired,
-  coalesce(sum(seconds), 0)::text as seconds`;
+const stepTotals = {
+  entered: "entered",
+  submitted: "submitted",
+  corrected: "corrected",
+  cancelled: "cancelled",
+  expired: "expired",
+  liftedOut: "lifted_out",
+  seconds: "seconds",
+};
+
+type Columns = Readonly<Record<string, string>>;
 
 /** The flows and their versions, in the months from `fromMonth` ("2026-01") on. */
 export async function listFlowTotals(
@@ -42,11 +59,11 @@ export async function listFlowTotals(
   fromMonth: string,
   limit: number,
 ): Promise<readonly FlowTotals[]> {
-  const { rows } = await sql<Numbers>`
-    select flow, version::text as version, ${totals}
-    from ${tableOf(source, "funnel_sessions")} where month >= ${`${fromMonth}-01`}::text::date
-    group by flow, version order by flow, version desc limit ${limit}::integer`.execute(source.db);
-  return rows.map((row) => ({ flow: row["flow"]!, version: Number(row["version"]), ...totalsOf(row) }));
+  const { rows } = await sql<Numbers<"version" | keyof typeof totals> & { flow: string }>`
+    select flow, version::text as version, ${sumsOf(totals)}
+    from ${tableOf(source, "funnel_sessions")} as funnel where month >= ${`${fromMonth}-01`}::text::date
+    group by flow, version order by flow, funnel.version desc limit ${limit}::integer`.execute(source.db);
+  return rows.map(({ flow, ...row }) => ({ flow, ...numbersOf(row) }));
 }
 
 /** One version of a flow by month, the oldest first. */
@@ -56,12 +73,12 @@ export async function listFlowMonths(
   version: number,
   fromMonth: string,
 ): Promise<readonly ({ readonly month: string } & Omit<FlowTotals, "flow" | "version">)[]> {
-  const { rows } = await sql<Numbers>`
-    select to_char(month, 'YYYY-MM') as month, ${totals}
+  const { rows } = await sql<Numbers<keyof typeof totals> & { month: string }>`
+    select to_char(month, 'YYYY-MM') as month, ${sumsOf(totals)}
     from ${tableOf(source, "funnel_sessions")}
     where flow = ${flow} and version = ${version}::integer and month >= ${`${fromMonth}-01`}::text::date
     group by month order by month limit 120`.execute(source.db);
-  return rows.map((row) => ({ month: row["month"]!, ...totalsOf(row) }));
+  return rows.map(({ month, ...row }) => ({ month, ...numbersOf(row) }));
 }
 
 /** How many sessions of all flows began in each month, the oldest first. */
@@ -83,23 +100,12 @@ export async function listStepTotals(
   version: number,
   fromMonth: string,
 ): Promise<readonly StepTotals[]> {
-  const { rows } = await sql<Numbers>`
-    select step, sum(entered)::text as entered, sum(submitted)::text as submitted, sum(corrected)::text as corrected,
-      sum(cancelled)::text as cancelled, sum(expired)::text as expired, sum(lifted_out)::text as liftedout,
-      coalesce(sum(seconds), 0)::text as seconds
+  const { rows } = await sql<Numbers<keyof typeof stepTotals> & { step: string }>`
+    select step, ${sumsOf(stepTotals)}
     from ${tableOf(source, "funnel_steps")}
     where flow = ${flow} and version = ${version}::integer and month >= ${`${fromMonth}-01`}::text::date
     group by step order by sum(entered) desc, step limit 100`.execute(source.db);
-  return rows.map((row) => ({
-    step: row["step"]!,
-    entered: Number(row["entered"]),
-    submitted: Number(row["submitted"]),
-    corrected: Number(row["corrected"]),
-    cancelled: Number(row["cancelled"]),
-    expired: Number(row["expired"]),
-    liftedOut: Number(row["liftedout"]),
-    seconds: Number(row["seconds"]),
-  }));
+  return rows.map(({ step, ...row }) => ({ step, ...numbersOf(row) }));
 }
 
 /** How many commands of a version of a flow were refused, the most frequent first. `step` is empty for a command without a step. */
@@ -117,15 +123,18 @@ export async function listRefusals(
   return rows.map(({ step, code, count }) => ({ step, code, count: Number(count) }));
 }
 
-function totalsOf(row: Numbers) {
-  return {
-    started: Number(row["started"]),
-    liftedIn: Number(row["liftedin"]),
-    liftedOut: Number(row["liftedout"]),
-    completed: Number(row["completed"]),
-    completedElsewhere: Number(row["elsewhere"]),
-    cancelled: Number(row["cancelled"]),
-    expired: Number(row["expired"]),
-    seconds: Number(row["seconds"]),
-  };
+/** Drivers read large numbers in different ways, so they come as text. */
+type Numbers<Name extends string> = Readonly<Record<Name, string>>;
+
+const sumsOf = (columns: Columns) =>
+  sql.join(
+    Object.entries(columns).map(
+      ([name, column]) => sql`coalesce(sum(${sql.ref(column)}), 0)::text as ${sql.ref(name)}`,
+    ),
+  );
+
+function numbersOf<Name extends string>(row: Numbers<Name>): Readonly<Record<Name, number>> {
+  const numbers = Object.entries<string>(row).map(([name, text]) => [name, Number(text)]);
+  // The names are those of the row.
+  return Object.fromEntries(numbers) as Record<Name, number>;
 }
