@@ -84,3 +84,25 @@ export {
   type DataRefusal,
   type DataValue,
 } from "./visit-data.ts";
+export { guestChanges, type GuestChange } from "./serving/guest.ts";
+export { HandlerFailedError, runHandlers } from "./serving/handlers.ts";
+export { judge, refusedOutcome, type Judgement, type JudgementContext } from "./serving/judgement.ts";
+export type { Limit, LimitContext } from "./serving/limit.ts";
+export type { Proof } from "./serving/proof.ts";
+export {
+  groupDraftCommands,
+  onlyOfSession,
+  oversizeRefusal,
+  parseCommands,
+  type CommandGroup,
+  type IndexedCommand,
+} from "./serving/push-parser.ts";
+export {
+  serveFlow,
+  type CompleteContext,
+  type Eventually,
+  type Rejection,
+  type ServedFlow,
+  type ServeOptions,
+  type StepContext,
+} from "./serving/served-flow.ts";

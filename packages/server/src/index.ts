@@ -2,13 +2,8 @@ export type { Bounds } from "./flows/configuration/bounds.ts";
 export type { Bus, BusListener, Notice, SessionNotice, SignInNotice } from "./bus/bus.ts";
 export type { ListeningClient } from "./bus/listening-connection.ts";
 export { postgresBus, type PostgresBusOptions } from "./bus/postgres-bus.ts";
-export {
-  maxCompletions,
-  maxOpenSessions,
-  type MaxCompletionsOptions,
-  type Limit,
-  type LimitContext,
-} from "./flows/configuration/limits.ts";
+export { maxCompletions, maxOpenSessions, type MaxCompletionsOptions } from "@sessions/core/limits";
+export type { Limit, LimitContext } from "@sessions/core/internal";
 export type { ApplicationTables } from "./postgres/application-tables.ts";
 export type { Database, DatabaseKind } from "./postgres/database.ts";
 export {

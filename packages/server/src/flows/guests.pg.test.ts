@@ -3,9 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
   defineFlow,
+  guestChanges,
   PROTOCOL_VERSION,
   step,
   type Command,
+  type GuestChange,
   type Snapshot,
   type WatchEvent,
 } from "@sessions/core/internal";
@@ -13,7 +15,7 @@ import { createSessions, serve, type Identity, type SessionsOptions } from "../i
 import { cancel, draft, start, submit, TestClient } from "../testing/bank.ts";
 import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { guestChanges, type guestProcedures, type GuestChange } from "./configuration/guest.ts";
+import type { guestProcedures } from "./configuration/guest.ts";
 
 const payment = defineFlow({
   name: "payment",

@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     "skip the receipt",
-    "server/src/flows/commands/judgement.ts",
+    "core/src/serving/judgement.ts",
     'if (receipt) return settle({ status: "accepted", revision: receipt.revision, replayed: true });',
     "",
   ),
@@ -123,14 +123,14 @@ export const mutants: readonly Mutant[] = [
         replace: `  const counted = new Map();
   for (const limit of served.limits) {
     const tx = context.db.withSchema(context.schema);
-    counted.set(limit, await limit.check({ tx, owner, flow: served.flow.name, nowMs: context.now() }));
+    counted.set(limit, await limit.check(limitContext(tx, owner, served.flow.name, context.now())));
   }
   early.set(command, counted);
   const deciding = () =>`,
       },
       {
         file: "server/src/flows/commands/decision.ts",
-        find: "const refusal = await limit.check({ tx: ownTx, owner, flow: served.flow.name, nowMs });",
+        find: "const refusal = await limit.check(limitContext(ownTx, owner, served.flow.name, nowMs));",
         replace: "const refusal = early.get(command).get(limit);",
       },
       {

@@ -1,9 +1,8 @@
-import type { Outcome } from "@sessions/core/internal";
+import { refusedOutcome, type Outcome } from "@sessions/core/internal";
 import { QueueFullError } from "../../postgres/committer.ts";
 import { TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
 import { isTimedOut } from "../../postgres/errors.ts";
 import type { Decision } from "./decision.ts";
-import { refusedOutcome } from "./judgement.ts";
 
 /** When a client may send a refused push again, in milliseconds. */
 export const RETRY_AFTER_MS = 1_000;

@@ -1,5 +1,12 @@
 import { setTimeout } from "node:timers/promises";
-import { createParser, SessionsError, type Command, type Device, type Snapshot } from "@sessions/core/internal";
+import {
+  createParser,
+  refusedOutcome,
+  SessionsError,
+  type Command,
+  type Device,
+  type Snapshot,
+} from "@sessions/core/internal";
 import { databaseFault, isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";
@@ -9,7 +16,7 @@ import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
 import type { CpuScheduler } from "./cpu-scheduler.ts";
 import { decide, type Decision, type DecisionContext } from "./decision.ts";
-import { judgeOnServer, refusedOutcome, type Judgement } from "./judgement.ts";
+import { judgeOnServer, type Judgement } from "./judgement.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
 /** How often a command races other writers for its session, before it locks the row and waits. */

@@ -1,4 +1,13 @@
-import { PROTOCOL_VERSION, type Outcome, type PushReply, type PushRequest } from "@sessions/core/internal";
+import {
+  onlyOfSession,
+  oversizeRefusal,
+  parseCommands,
+  PROTOCOL_VERSION,
+  refusedOutcome,
+  type Outcome,
+  type PushReply,
+  type PushRequest,
+} from "@sessions/core/internal";
 import type { SessionNotice } from "../../bus/bus.ts";
 import type { Identity } from "../configuration/identity.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
@@ -7,8 +16,6 @@ import { busyDecision } from "./busy.ts";
 import { SessionCache } from "./cache.ts";
 import { CpuScheduler } from "./cpu-scheduler.ts";
 import { DeviceSightings } from "./device-sightings.ts";
-import { onlyOfSession, oversizeRefusal, parseCommands } from "./push-parser.ts";
-import { refusedOutcome } from "./judgement.ts";
 import { InFlightCommands } from "./in-flight-commands.ts";
 import { isNewlyAccepted, Push, type PushContext } from "./push.ts";
 import { SessionWriter } from "./session-writer.ts";
@@ -61,7 +68,7 @@ export class CommandProcessor {
       telemetry.recordOutcome("unread", outcome, commands.length);
       return { now: this.#iso(), outcomes, snapshots: [] };
     };
-    const excess = oversizeRefusal(commands, bounds);
+    const excess = oversizeRefusal(commands, bounds, (text) => Buffer.byteLength(text));
     if (excess !== null) return refusedUnread(refusedOutcome(excess), [refusedOutcome(excess)]);
     if (protocol !== PROTOCOL_VERSION) {
       return refusedUnread(refusedOutcome({ code: "outdated", given: protocol, current: PROTOCOL_VERSION }));

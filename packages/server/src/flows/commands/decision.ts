@@ -1,12 +1,23 @@
 import type { Kysely, Transaction } from "kysely";
-import { isVisitor, SessionsError, type Command, type Outcome, type Refusal } from "@sessions/core/internal";
+import {
+  HandlerFailedError,
+  isVisitor,
+  refusedOutcome,
+  runHandlers,
+  SessionsError,
+  type Command,
+  type JudgementContext,
+  type LimitContext,
+  type Outcome,
+  type Refusal,
+} from "@sessions/core/internal";
 import type { Bounds } from "../configuration/bounds.ts";
-import { HandlerFailedError, runHandlers } from "./handlers.ts";
-import { judgeOnServer, refusedOutcome, type JudgementContext } from "./judgement.ts";
-import { loadArchived, moveToArchive } from "../rows/archive.ts";
+import { runGuarded } from "./handler-guard.ts";
+import { judgeOnServer } from "./judgement.ts";
+import { loadArchived, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
-import { hasOpenSessions, insertActive, loadActive } from "../rows/active.ts";
+import { countOpenSessions, hasOpenSessions, insertActive, loadActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
@@ -129,13 +140,15 @@ async function decideInTransaction(
   }
   const event = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
   for (const limit of served.limits.filter(({ on }) => on === event)) {
-    const refusal = await limit.check({ tx: ownTx, owner, flow: served.flow.name, nowMs });
+    const refusal = await limit.check(limitContext(ownTx, owner, served.flow.name, nowMs));
     if (refusal !== null) return { outcome: refusedOutcome(refusal), stored: before };
   }
 
   // The application declares the types of its own tables. Its statements do not use the schema of the sessions.
   const applicationTx = tx as unknown as Transaction<ApplicationTables>;
-  const handled = await runHandlers(served, advanced, owner, applicationTx, context.bounds.handlerMs);
+  const handled = await runHandlers(served, advanced, { owner, tx: applicationTx }, (run, where) =>
+    runGuarded(run, where, context.bounds.handlerMs),
+  );
   if (!handled.ok) throw new RolledBackError(handled.refusal, before);
 
   const next = nextStored(before, handled.session, advanced.change, command, served.flow);
@@ -145,6 +158,15 @@ async function decideInTransaction(
   if (before === null && (await loadArchived(ownTx, owner, command.session)) !== null)
     throw new RevisionConflictError();
   return { outcome: { status: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
+}
+
+/** Counts within the transaction that decides, while it holds the owner's lock. */
+function limitContext(db: Kysely<Tables>, owner: string, flow: string, nowMs: number): LimitContext {
+  return {
+    nowMs,
+    countOpen: () => countOpenSessions(db, owner, flow, new Date(nowMs).toISOString()),
+    nthNewestCompletionMs: (nth, fromMs) => nthNewestCompletionMs(db, owner, flow, nth, fromMs),
+  };
 }
 
 /** Whether a command needs its owner's lock, no matter how few sessions the owner has. A visitor starts nothing after the adoption. */

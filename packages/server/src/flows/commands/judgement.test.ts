@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
-import { advance, MAX_SESSION_COMMANDS, type Command, type Json } from "@sessions/core/internal";
-import { judgeOnServer, refusedOutcome } from "./judgement.ts";
+import { advance, MAX_SESSION_COMMANDS, refusedOutcome, type Command, type Json } from "@sessions/core/internal";
+import { judgeOnServer } from "./judgement.ts";
 import { serve } from "../configuration/served-flow.ts";
 import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import { cancel, notes, start, submit } from "../../testing/bank.ts";

@@ -1,9 +1,12 @@
 import {
   expireIfDue,
+  groupDraftCommands,
   type AnyFlow,
   type Command,
+  type CommandGroup,
   type Device,
   type DraftCommand,
+  type IndexedCommand,
   type Outcome,
   type PushReply,
   type Snapshot,
@@ -16,7 +19,6 @@ import { busyDecisionFor, isBusy, isOverload, busyDecision, RETRY_AFTER_MS } fro
 import { executeCommand, failedDecision, type ExecutionContext } from "./command-execution.ts";
 import type { Decision } from "./decision.ts";
 import { executeDraftCommands } from "./draft-execution.ts";
-import { groupDraftCommands, type CommandGroup, type IndexedCommand } from "./push-parser.ts";
 import { ReplyBudget } from "./reply-budget.ts";
 
 /** How many sessions of one push are worked on at once. */

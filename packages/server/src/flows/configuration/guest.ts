@@ -1,7 +1,3 @@
-import type { HistoryChange, Refusal, Step } from "@sessions/core/internal";
-import type { ServedFlow } from "./served-flow.ts";
-import { asksForProof } from "./proof.ts";
-
 /** What a guest gets of each procedure. `own`: that of their session; every other session is as if it did not exist. */
 export const guestProcedures = {
   push: "own",
@@ -11,29 +7,3 @@ export const guestProcedures = {
   changes: "own",
   watch: "own",
 } as const;
-
-/** What a command changes, as far as it matters for guests. `draft` stands for changes that are in no history. */
-export type GuestChange = HistoryChange["kind"] | "draft" | "confirm";
-
-/** Whether a guest may do it in their session. `confirm` is the submission of a step with `confirm`, or one that asks for a proof. */
-export const guestChanges: Readonly<Record<GuestChange, "allowed" | "refused">> = {
-  start: "refused",
-  draft: "allowed",
-  lift: "allowed",
-  submit: "allowed",
-  confirm: "refused",
-  end: "refused",
-  // No command does it.
-  adopt: "refused",
-};
-
-/** The refusal of a change that a guest may not make; null if they may. */
-export function guestRefusal({ flow }: ServedFlow, change: HistoryChange | null): Refusal | null {
-  return guestChanges[guestChangeOf(change, flow)] === "allowed" ? null : { code: "guest" };
-}
-
-function guestChangeOf(change: HistoryChange | null, flow: ServedFlow["flow"]): GuestChange {
-  if (change?.kind !== "submit") return change?.kind ?? "draft";
-  const { confirm } = flow.steps[change.step] as Step;
-  return confirm || asksForProof(flow, change.step) ? "confirm" : "submit";
-}

@@ -1,5 +1,5 @@
 import { TRPCError } from "@trpc/server";
-import { assuranceLevels, idSchema, SessionsError, toStorableJson, type AssuranceLevel } from "@sessions/core/internal";
+import { assuranceLevels, idSchema, SessionsError, toStorableJson, type Proof } from "@sessions/core/internal";
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** A device that one session was handed to, without a sign-in. It acts for the owner in this session alone. */
@@ -14,16 +14,9 @@ export interface Guest {
 }
 
 /** Who makes a request, and what is known of their sign-in. */
-export interface Identity {
+export interface Identity extends Proof {
   /** An opaque id of the person or account: a text of 1 to 200 characters. */
   readonly owner: string;
-  /**
-   * When the person last proved who they are, in milliseconds since 1970; null for a visitor, who never did. Steps with
-   * `fresh` or `level` need it.
-   */
-  readonly provedAt?: number | null | undefined;
-  /** How surely they proved it. Steps with `level` need it. */
-  readonly level?: AssuranceLevel | undefined;
   /**
    * Calls `end` when the sign-in of this request ends, or at once if it has ended already: an open stream then ends. It
    * returns a function that forgets `end`. It is called only for streams.

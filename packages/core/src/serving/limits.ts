@@ -1,29 +1,7 @@
-import type { Transaction } from "kysely";
 import { Temporal } from "temporal-polyfill";
-import { durationMs, SessionsError, type Duration, type Refusal } from "@sessions/core/internal";
-import { nthNewestCompletionMs } from "../rows/archive.ts";
-import { countOpenSessions } from "../rows/active.ts";
-import type { Tables } from "../rows/tables.ts";
-
-/**
- * A usage rule. The transaction that decides the command counts it, while it holds the owner's lock. Made by
- * {@link maxCompletions} and {@link maxOpenSessions}.
- */
-export interface Limit {
-  /** The name of the limit in the refusal. */
-  readonly name: string;
-  /** Whether it is checked when a session starts or when it completes. */
-  readonly on: "start" | "complete";
-  /** The refusal when one more would be too many. The owner's row is locked. */
-  check(context: LimitContext): Promise<Refusal | null>;
-}
-
-export interface LimitContext {
-  readonly tx: Transaction<Tables>;
-  readonly owner: string;
-  readonly flow: string;
-  readonly nowMs: number;
-}
+import { durationMs, type Duration } from "../duration.ts";
+import { SessionsError } from "../error.ts";
+import type { Limit } from "./limit.ts";
 
 export interface MaxCompletionsOptions {
   /** How many sessions of the flow one owner may complete within the window. */
@@ -62,13 +40,13 @@ export function maxCompletions({ atMost, per, timeZone = "UTC" }: MaxCompletions
   return {
     name,
     on: "complete",
-    async check({ tx, owner, flow, nowMs }) {
+    async check({ nowMs, nthNewestCompletionMs }) {
       const window =
         typeof per === "string"
           ? calendarWindow(nowMs, per, timeZone)
           : // A rolling window does not include its first moment: then the oldest completion no longer counts.
             { fromMs: nowMs - rollingMs! + 1, toMs: null };
-      const reached = await nthNewestCompletionMs(tx, owner, flow, atMost, window.fromMs);
+      const reached = await nthNewestCompletionMs(atMost, window.fromMs);
       if (reached === null) return null;
       const resetsMs = window.toMs ?? reached + rollingMs!;
       return { code: "limit_reached", limit: name, atMost, resetsAt: new Date(resetsMs).toISOString() };
@@ -86,8 +64,8 @@ export function maxOpenSessions({ atMost }: { readonly atMost: number }): Limit 
   return {
     name: "open sessions",
     on: "start",
-    async check({ tx, owner, flow, nowMs }) {
-      const open = await countOpenSessions(tx, owner, flow, new Date(nowMs).toISOString());
+    async check({ countOpen }) {
+      const open = await countOpen();
       return open < atMost ? null : { code: "limit_reached", limit: "open sessions", atMost, resetsAt: null };
     },
   };

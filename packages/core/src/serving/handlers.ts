@@ -1,17 +1,10 @@
-import type { Transaction } from "kysely";
 import type { z } from "zod";
-import {
-  toStorableJson,
-  type Advanced,
-  type FaultCode,
-  type Json,
-  type Refusal,
-  type Snapshot,
-} from "@sessions/core/internal";
-import { errorCode, isTransient } from "../../postgres/errors.ts";
-import type { Handler, Rejection, ServedFlow } from "../configuration/served-flow.ts";
-import type { ApplicationTables } from "../../postgres/application-tables.ts";
-import { withTimeLimit } from "../../time-limit.ts";
+import type { FaultCode } from "../error.ts";
+import { toStorableJson, type Json } from "../json.ts";
+import type { Snapshot } from "../protocol/snapshot.ts";
+import type { Refusal } from "../refusal.ts";
+import type { Advanced } from "../session/advance.ts";
+import type { Handler, Rejection, ServedFlow } from "./served-flow.ts";
 
 /** The application's own code threw, took too long, or returned a value that is not allowed. The message names the handler. */
 export class HandlerFailedError extends Error {
@@ -28,13 +21,16 @@ export type HandlerResult =
   | { readonly ok: true; readonly session: Snapshot }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** Runs the step's handler and, if the submission completes the session, `complete`. Adds their results to the session. */
-export async function runHandlers(
-  served: ServedFlow,
+/**
+ * Runs the step's handler and, if the submission completes the session, `complete`. Adds their results to the session.
+ * `given` is the argument of each handler beside what the session gives. `runGuarded` runs a handler whose name in errors
+ * is `where`, and throws a {@link HandlerFailedError} if it fails.
+ */
+export async function runHandlers<Given>(
+  served: ServedFlow<Given>,
   advanced: Extract<Advanced, { accepted: true }>,
-  owner: string,
-  tx: Transaction<ApplicationTables>,
-  timeMs: number,
+  given: Given & { readonly owner: string },
+  runGuarded: (run: () => unknown, where: string) => Promise<unknown>,
 ): Promise<HandlerResult> {
   const { change } = advanced;
   let { session } = advanced;
@@ -43,11 +39,15 @@ export async function runHandlers(
   const { id, flow, startedAt, data } = session;
 
   /** `name` is the handler's name in errors, such as "the handler of step amount". */
-  const call = async (run: Handler, schema: z.ZodType<Json> | undefined, name: string): Promise<Json | Rejection> => {
-    const context = { owner, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs, tx };
+  const call = async (
+    run: Handler<Given>,
+    schema: z.ZodType<Json> | undefined,
+    name: string,
+  ): Promise<Json | Rejection> => {
+    const told = { ...given, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs };
     const where = `Flow ${flow}, ${name}`;
     const refuse = (reason: string) => ({ [REJECTED]: true, rejected: reason });
-    const returned = await runGuarded(() => run({ ...context, refuse }), where, timeMs);
+    const returned = await runGuarded(() => run({ ...told, refuse }), where);
     if (isRejection(returned)) return returned;
     return schema === undefined ? null : parseOutput(schema, returned, where);
   };
@@ -77,28 +77,6 @@ const REJECTED = Symbol("rejected");
 
 function isRejection(value: unknown): value is Rejection {
   return typeof value === "object" && value !== null && REJECTED in value;
-}
-
-/** Runs a handler. A serialization failure or a lost connection is the database's fault, and is thrown as it is. */
-async function runGuarded(run: () => unknown, where: string, timeMs: number): Promise<unknown> {
-  const startMs = performance.now();
-  const throwTimedOut = (): never => {
-    const why = `${where} was not done within ${timeMs} ms, and is rolled back.`;
-    const likely =
-      "Send its statements through `tx`: one that asks the pool for another connection may wait for those that handlers hold.";
-    throw new HandlerFailedError("handler_timed_out", `${why} ${likely}`);
-  };
-  const running = async () => {
-    try {
-      return await run();
-    } catch (cause) {
-      if (isTransient(cause) || /^(08...|57P0.)$/.test(errorCode(cause) ?? "")) throw cause;
-      // Postgres cancels the handler's statement after the same time, and its error may come first.
-      if (errorCode(cause) === "57014" && performance.now() - startMs >= timeMs) return throwTimedOut();
-      throw new HandlerFailedError("handler_failed", `${where} threw.`, { cause });
-    }
-  };
-  return withTimeLimit(timeMs, running(), throwTimedOut);
 }
 
 function parseOutput(schema: z.ZodType<Json>, returned: unknown, where: string): Json {

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { defineFlow, step, type AnyFlow, type FlowOptions, type Snapshot, type Steps } from "@sessions/core/internal";
+import { defineFlow, type AnyFlow, type FlowOptions } from "../flow/flow.ts";
+import { step, type Steps } from "../flow/step.ts";
+import type { Snapshot } from "../protocol/snapshot.ts";
 import { proofRefusal, type Proof } from "./proof.ts";
-import { serve } from "./served-flow.ts";
+import { serveFlow } from "./served-flow.ts";
 
 const input = z.object({ cents: z.int() });
 const NOW_MS = Date.parse("2026-03-01T12:00:00Z");
@@ -71,7 +73,7 @@ test.for<[string, string, Proof, RegExp]>([
 
 const serving = (steps: Steps, fresh?: object) => () => {
   const options = { name: "f", version: 1, steps, fresh } as FlowOptions<"f", Steps, never, undefined, 1, unknown>;
-  return serve(defineFlow(options) as AnyFlow, { steps: {}, complete: () => null });
+  return serveFlow(defineFlow(options) as AnyFlow, { steps: {}, complete: () => null });
 };
 
 test.for<[string, () => unknown, RegExp]>([

@@ -1,12 +1,7 @@
-import {
-  commandSchema,
-  boundedIssues,
-  MAX_COMMANDS,
-  type Command,
-  type Outcome,
-  type Refusal,
-} from "@sessions/core/internal";
-import type { Bounds } from "../configuration/bounds.ts";
+import { boundedIssues } from "../issues.ts";
+import { commandSchema, type Command } from "../protocol/command.ts";
+import { MAX_COMMANDS, type Outcome } from "../protocol/protocol.ts";
+import type { Refusal } from "../refusal.ts";
 import { refusedOutcome } from "./judgement.ts";
 
 /** A command of a push, and its position there. */
@@ -15,10 +10,17 @@ export interface IndexedCommand {
   readonly command: Command;
 }
 
+/** Gives the size of a text in bytes of UTF-8. Each platform has its own way. */
+export type ByteLength = (text: string) => number;
+
 /** The refusal of a push that has too many commands or too many bytes; null for any other. It counts, and parses no command. */
-export function oversizeRefusal(commands: readonly unknown[], { pushBytes }: Bounds): Refusal | null {
+export function oversizeRefusal(
+  commands: readonly unknown[],
+  { pushBytes }: { readonly pushBytes: number },
+  byteLength: ByteLength,
+): Refusal | null {
   if (commands.length > MAX_COMMANDS) return { code: "too_many_commands", atMost: MAX_COMMANDS };
-  return isLargerThan(commands, pushBytes) ? { code: "too_large", atMost: pushBytes } : null;
+  return isLargerThan(commands, pushBytes, byteLength) ? { code: "too_large", atMost: pushBytes } : null;
 }
 
 /**
@@ -78,13 +80,13 @@ export function groupDraftCommands(indexed: readonly IndexedCommand[]): readonly
 }
 
 /** Whether values take more than `atMost` bytes as JSON, roughly. It stops there, no matter how deep the values nest. */
-function isLargerThan(values: readonly unknown[], atMost: number): boolean {
+function isLargerThan(values: readonly unknown[], atMost: number, byteLength: ByteLength): boolean {
   let left = atMost;
   const stack: unknown[] = [...values];
   while (stack.length > 0) {
     const value = stack.pop();
     left -= 4;
-    if (typeof value === "string") left -= Buffer.byteLength(value);
+    if (typeof value === "string") left -= byteLength(value);
     if (left < 0) return true;
     if (typeof value !== "object" || value === null) continue;
     // A longer array cannot fit, so its items are not even listed.

@@ -1,14 +1,10 @@
-import {
-  assuranceLevels,
-  durationMs,
-  SessionsError,
-  type AnyFlow,
-  type AssuranceLevel,
-  type Refusal,
-  type Snapshot,
-  type Step,
-} from "@sessions/core/internal";
-import type { Identity } from "./identity.ts";
+import { durationMs } from "../duration.ts";
+import { SessionsError } from "../error.ts";
+import { assuranceLevels, type AssuranceLevel } from "../flow/assurance-level.ts";
+import type { AnyFlow } from "../flow/flow.ts";
+import type { Step } from "../flow/step.ts";
+import type { Snapshot } from "../protocol/snapshot.ts";
+import type { Refusal } from "../refusal.ts";
 
 /** How old the proof of a person may be, in milliseconds, and how sure it must be. */
 interface RequiredProof {
@@ -17,7 +13,15 @@ interface RequiredProof {
 }
 
 /** What is known of a sign-in's proof. */
-export type Proof = Pick<Identity, "provedAt" | "level">;
+export interface Proof {
+  /**
+   * When the person last proved who they are, in milliseconds since 1970; null for a visitor, who never did. Steps with
+   * `fresh` or `level` need it.
+   */
+  readonly provedAt?: number | null | undefined;
+  /** How surely they proved it. Steps with `level` need it. */
+  readonly level?: AssuranceLevel | undefined;
+}
 
 /** @throws {SessionsError} `configuration_invalid` if a step asks for a proof that nobody could give, or be asked for. */
 export function checkProofs(flow: AnyFlow): void {
