@@ -52,6 +52,9 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
   readonly #archiver: Archiver;
   readonly #beginnings: Beginnings;
   readonly #limits: RequestLimits;
+  /** The requests that a claim on this node is letting in, or whose reuse it is ending. Each waits for the owner's lock once. */
+  readonly #claimed = new Set<string>();
+  readonly #reused = new Map<string, Promise<void>>();
 
   constructor(context: KeeperContext, archiver: Archiver, beginnings: Beginnings, limits: RequestLimits) {
     this.#context = context;
@@ -119,8 +122,10 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
       if (approval !== null) await this.#endReused(id, approval.owner);
       return { kind: "gone" };
     }
-    if (approval === null) return { kind: "waiting", endsMs: expiresMs };
-    const claimed = await this.#claim(id, approval.owner, current);
+    // One of many at once is let in. Each of the others would end the guest of the one before.
+    if (approval === null || this.#claimed.has(id)) return { kind: "waiting", endsMs: expiresMs };
+    this.#claimed.add(id);
+    const claimed = await this.#claim(id, approval.owner, current).finally(() => this.#claimed.delete(id));
     if (claimed === null) return { kind: "gone" };
     return { kind: "begun", handed: claimed.handed, ...this.#beginnings.told(claimed.begun) };
   }
@@ -166,7 +171,13 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
   }
 
   /** Another device has used the code too: nobody knows which one the owner saw. So what it granted ends. */
-  async #endReused(id: string, owner: string): Promise<void> {
+  #endReused(id: string, owner: string): Promise<void> {
+    const ending = this.#reused.get(id) ?? this.#endReusedOnce(id, owner).finally(() => this.#reused.delete(id));
+    this.#reused.set(id, ending);
+    return ending;
+  }
+
+  async #endReusedOnce(id: string, owner: string): Promise<void> {
     await inOwnerTurn(this.#context, owner, () =>
       this.#archiver.commit(async (tx) => {
         const { gone } = await this.#archiver.lockAll(tx, owner);

@@ -48,7 +48,7 @@ export interface SeenRequest {
 }
 
 export type ClaimResult =
-  /** Nobody has approved it yet. */
+  /** Nobody has approved it yet, or another claim of the same browser is under way. */
   | { readonly kind: "waiting"; readonly endsMs: number }
   /** Unknown, expired, declined, answered wrongly, ended, or another browser's. They look the same. */
   | { readonly kind: "gone" }
