@@ -1,7 +1,14 @@
 export type { Bounds } from "./flows/configuration/bounds.ts";
 export type { Bus, BusListener, Notice, SessionNotice, SignInNotice } from "./bus/bus.ts";
-export type { ListeningClient } from "./bus/listening-connection.ts";
-export { postgresBus, type PostgresBusOptions } from "./bus/postgres-bus.ts";
+export { natsBus, type NatsBusOptions, type NatsConnection } from "./bus/nats-bus.ts";
+export { postgresBus, type ListeningClient, type PostgresBusOptions } from "./bus/postgres-bus.ts";
+export {
+  redisBus,
+  type IoRedisClient,
+  type NodeRedisClient,
+  type RedisBusOptions,
+  type RedisClient,
+} from "./bus/redis-bus.ts";
 export { maxCompletions, maxOpenSessions, type MaxCompletionsOptions } from "@sessions/core/limits";
 export type { Limit, LimitContext } from "@sessions/core/internal";
 export type { ApplicationTables } from "./postgres/application-tables.ts";

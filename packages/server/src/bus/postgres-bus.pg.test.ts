@@ -8,7 +8,8 @@ const { pool, url } = await freshDatabase();
 const client = () => new Client({ connectionString: url });
 
 busContract({
-  make: () => postgresBus({ client }),
+  url,
+  make: (through, options) => postgresBus({ client: () => new Client({ connectionString: through }), ...options }),
   cut: async () => {
     await pool.query(
       "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",

@@ -1,11 +1,15 @@
 import { afterEach, expect, test } from "vitest";
 import { v7 as uuidv7 } from "uuid";
 import type { Bus, Notice, SessionNotice, SignInNotice } from "../../bus/bus.ts";
+import type { ChannelBusOptions } from "../../bus/channel-bus.ts";
+import { proxied } from "../connections/tcp-proxy.ts";
 
 /** The functions that the contract needs from an implementation. */
 export interface BusUnderTest {
-  /** Makes one node's end of the bus. */
-  make(): Bus;
+  /** The server that carries the notices. */
+  readonly url: string;
+  /** Makes one node's end of the bus, through the server at this URL. */
+  make(url: string, options?: ChannelBusOptions): Bus;
   /** Cuts every end's connection, as a failing network would. */
   cut(): Promise<void>;
   /** How many connections all ends have together. */
@@ -13,7 +17,8 @@ export interface BusUnderTest {
 }
 
 /** Tests that a bus does all that a bus must do. Call it in a test file of the implementation. */
-export function busContract({ make, cut, connections }: BusUnderTest): void {
+export function busContract({ url, cut, connections, ...implementation }: BusUnderTest): void {
+  const make = () => implementation.make(url);
   const closers: (() => Promise<void>)[] = [];
   afterEach(async () => {
     await Promise.all(closers.splice(0).map((close) => close()));
@@ -159,5 +164,49 @@ export function busContract({ make, cut, connections }: BusUnderTest): void {
     await a.close();
     a.bus.publish(notice());
     a.bus.publish({ kind: "sign_in", content: "x".repeat(10_000) });
+  });
+
+  async function behindProxy(options: ChannelBusOptions) {
+    const { proxy, url: through } = await proxied(url);
+    closers.push(() => proxy.close());
+    return { proxy, node: await listening(implementation.make(through, options)) };
+  }
+
+  test("a node whose connection delivers nothing, and says nothing, tells that it is deaf; then it listens again", async () => {
+    const { proxy, node } = await behindProxy({ checkEveryMs: 500 });
+    proxy.isSilent = true;
+    await node.until(() => node.changes.at(-1) === false);
+    proxy.isSilent = false;
+    await node.until(() => node.changes.at(-1) === true);
+    const other = await listening();
+    const sent = notice();
+    other.bus.publish(sent);
+    await node.receive(sent);
+  });
+
+  test("what a node publishes while the server refuses it is sent when the server takes it again", async () => {
+    const { proxy, node } = await behindProxy({});
+    const other = await listening();
+    proxy.refusing = true;
+    proxy.cut();
+    await node.until(() => node.changes.at(-1) === false);
+    const [ofSession, ofSignIn] = [notice(), signInNotice()];
+    node.bus.publish(ofSession);
+    node.bus.publish(ofSignIn);
+    proxy.refusing = false;
+    await other.receive(ofSession);
+    await other.receive(ofSignIn);
+  });
+
+  test("on a slow connection, notices arrive in time, and nobody is called deaf", async () => {
+    const { proxy, node } = await behindProxy({ checkEveryMs: 1_000 });
+    proxy.delayMs = 100;
+    const other = await listening();
+    for (let revision = 1; revision <= 20; revision += 1) {
+      const sent = notice(revision);
+      other.bus.publish(sent);
+      await node.receive(sent);
+    }
+    expect(node.changes).toEqual([true]);
   });
 }

@@ -1,16 +1,12 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { freePort } from "../embedded/postgres-server.ts";
+import { installedVersion, startServer } from "./local-server.ts";
 
 /** The version of the PgBouncer on this machine; undefined when there is none. */
 export function pgbouncerVersion(): string | undefined {
-  const { stdout } = spawnSync("pgbouncer", ["--version"], { encoding: "utf8" });
-  return /PgBouncer (\S+)/.exec(stdout ?? "")?.[1];
+  return installedVersion("pgbouncer", /PgBouncer (\S+)/);
 }
 
 /** Starts a PgBouncer in transaction mode before a Postgres. Gives the same database's URL through it. */
@@ -34,30 +30,12 @@ default_pool_size = 5
   );
   // PgBouncer refuses to run as root. If this process is root, PgBouncer switches to the user `postgres`.
   const asUser = process.getuid?.() === 0 ? ["--user", "postgres"] : [];
-  const child = spawn("pgbouncer", ["--quiet", ...asUser, config], { stdio: "ignore" });
-  const ended = once(child, "exit");
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  await listening(listenPort, () => child.exitCode !== null);
+  const server = await startServer("pgbouncer", ["--quiet", ...asUser, config], listenPort);
   return {
     url: `postgres://${username}:${password}@127.0.0.1:${listenPort}${pathname}`,
     stop: async () => {
-      process.off("exit", kill);
-      kill();
-      await ended;
+      await server.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function listening(port: number, hasEnded: () => boolean): Promise<void> {
-  while (!hasEnded()) {
-    const socket = connect(port, "127.0.0.1");
-    const connected = once(socket, "connect").then(() => true);
-    const there = await connected.catch(() => false);
-    socket.destroy();
-    if (there) return;
-    await setTimeout(20);
-  }
-  throw new Error("PgBouncer did not start.");
 }

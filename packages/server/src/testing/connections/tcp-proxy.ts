@@ -7,6 +7,8 @@ export class TcpProxy {
   delayMs = 0;
   /** Whether new connections are refused. */
   refusing = false;
+  /** Whether the data of both sides is lost, on connections that stay open. */
+  isSilent = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -56,6 +58,7 @@ export class TcpProxy {
       this.#sockets.add(from);
       let last = Promise.resolve();
       from.on("data", (data) => {
+        if (this.isSilent) return;
         const arrival = this.#arrival();
         // Pieces keep their order even if the delay changes meanwhile.
         last = last.then(() => arrival).then(() => void to.write(data));
