@@ -8,6 +8,7 @@ import type {
   ActivitySession,
   CountedTime,
 } from "./reads/session-reader.ts";
+import type { Adoption } from "../postgres/adoption.ts";
 import type { EventOptions } from "./recorder/event-check.ts";
 
 type Intersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (all: infer All) => void
@@ -74,6 +75,8 @@ export interface Activities<Declared extends readonly AnyActivity[] = readonly A
   caughtUp(options?: { readonly timeMs?: number }): Promise<void>;
   /** Moves activity sessions that can change no more to the archive now. Gives how many. A node with `builds` does it at intervals. */
   sweep(options?: SweepOptions): Promise<number>;
+  /** Gives the events of a visitor to the owner who signs in: `signIns.adopts(activity.adoption)`. */
+  readonly adoption: Adoption;
   /** Creates the tables, or brings them up to date. Run it once before serving. */
   migrate(): Promise<void>;
   /** Begins to build activity sessions on this node, after `migrate`. With `builds: false` it only checks the tables. */

@@ -7,6 +7,7 @@ import { project, type ProjectionContext } from "../projections/projection.ts";
 import { createProjections } from "../projections/projections.ts";
 import { repeatSweeps } from "../repeated-sweeps.ts";
 import type { Activities } from "./activities.ts";
+import { ActivityAdoption } from "./adoption.ts";
 import { Archiver } from "./builder/archiver.ts";
 import { addEvents } from "./builder/build.ts";
 import { activityEvents } from "./builder/event-source.ts";
@@ -87,6 +88,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
       requireOpen();
       return soon.add(check.rowOf(owner, event, data, given));
     },
+    adoption: new ActivityAdoption({ database, schema, partitions, now }),
     migrate: () =>
       answer(async () => {
         await migrate(db, schema, activityMigrations(schema));

@@ -26,6 +26,7 @@ export interface SessionsAdoptionOptions {
 
 /** Gives the sessions of a visitor to an owner, in the transaction that signs the owner in. */
 export class SessionsAdoption implements Adoption {
+  readonly holds = "sessions";
   readonly database: Database;
   readonly schema: string;
   readonly #options: SessionsAdoptionOptions;

@@ -19,6 +19,8 @@ export interface Moved extends AdoptedVisitor {
 
 /** Gives to an owner what a visitor began: how one part of the server does it in the transaction of another part. */
 export interface Adoption {
+  /** What it moves, for messages. */
+  readonly holds: "sessions" | "events";
   readonly database: Database;
   readonly schema: string;
   /** Makes what the transaction needs. Called before it. */

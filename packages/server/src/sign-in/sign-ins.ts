@@ -105,7 +105,8 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
   identify(context: { readonly visit: Visit }): VisitIdentity | null;
   /**
    * Names the sessions that visitors begin. The transaction that signs an owner in gives them to the owner. Call it once
-   * when the server starts, with sessions in the same `database` and `schema`.
+   * when the server starts, with sessions in the same `database` and `schema`. Call it with `activity.adoption` too, if
+   * visitors have events.
    *
    * @throws {SessionsError} `configuration_invalid`
    * @example
@@ -175,7 +176,7 @@ export function signInsOver(keeper: SignInKeeper, options: CheckedOptions): Sign
     adopts: (part) => {
       requireAdoptable(part, options);
       keeper.adopts(part);
-      adoptsSessions = true;
+      adoptsSessions ||= part.holds === "sessions";
     },
     router: createSignInRouter(options, streams),
     endStreams: () => streams.close(),
@@ -216,11 +217,11 @@ function requireAdoptable(part: Adoption, { hasVisitors, schema, database }: Che
   if (!hasVisitors) throw invalid("`signIns.adopts` needs `createSignIns({ visitors: true })`.");
   if (part.schema !== schema) {
     throw invalid(
-      `\`signIns.adopts\` got sessions in the schema "${part.schema}", and the sign-ins are in "${schema}".`,
+      `\`signIns.adopts\` got ${part.holds} in the schema "${part.schema}", and the sign-ins are in "${schema}".`,
     );
   }
   if (part.database !== database) {
-    throw invalid("`signIns.adopts` got sessions of another `database`. Give both the same object.");
+    throw invalid(`\`signIns.adopts\` got ${part.holds} of another \`database\`. Give both the same object.`);
   }
 }
 

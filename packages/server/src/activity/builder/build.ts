@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { lockDefinitions, type StoredActivity } from "../rows/definitions.ts";
+import type { LoggedEvent } from "../rows/events.ts";
 import { loadFeedProgress } from "../rows/feed-position.ts";
 import { addLateEvents } from "../rows/late-events.ts";
 import { lockPieces, writePieces, type Piece, type PieceChanges } from "../rows/pieces.ts";
@@ -7,7 +8,8 @@ import { loadCountedUntil, loadKeptFrom, resetOwners } from "../rows/rescan.ts";
 import type { ActivityTables } from "../rows/tables.ts";
 import { joinPieces } from "../sessionizer/sessionize.ts";
 import { spanOf } from "../sessionizer/span.ts";
-import { placeEvents, type ClosedBefore, type LoggedEvent, type OwnerEvents } from "./placed-events.ts";
+import { adoptVisitors } from "./adopter.ts";
+import { placeEvents, type ClosedBefore, type OwnerEvents } from "./placed-events.ts";
 
 /**
  * Adds a page of events to the activity sessions of their owners, within the transaction that moves the feed's position. So
@@ -21,19 +23,17 @@ export async function addEvents(
 ): Promise<void> {
   const { isScan, owner: begun } = await loadFeedProgress(tx, schema);
   const stored = await lockDefinitions(tx, schema);
+  const activities = stored.map(({ activity }) => activity);
+  const own = await adoptVisitors(tx, { schema, activities, isScan }, logged);
   const closedBefore = isScan
-    ? await beginAgain(tx, schema, { owners: [...new Set(logged.map(({ owner }) => owner))], begun })
+    ? await beginAgain(tx, schema, { owners: [...new Set(own.map(({ owner }) => owner))], begun })
     : closedOnes(stored);
-  const { placed, late } = placeEvents(
-    stored.map(({ activity }) => activity),
-    logged,
-    closedBefore,
-  );
+  const { placed, late } = placeEvents(activities, own, closedBefore);
   await addLateEvents(tx, schema, late);
   if (placed.length === 0) return;
   const piecesOf = Map.groupBy(await lockPieces(tx, schema, placed.map(stretchOf)), keyOf);
-  const changes = placed.map((own) =>
-    changesOf(own, piecesOf.get(keyOf({ owner: own.owner, activity: own.activity.name })) ?? []),
+  const changes = placed.map((each) =>
+    changesOf(each, piecesOf.get(keyOf({ owner: each.owner, activity: each.activity.name })) ?? []),
   );
   await writePieces(tx, schema, {
     removed: changes.flatMap(({ removed }) => removed),

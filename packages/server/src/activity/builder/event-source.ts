@@ -1,5 +1,5 @@
 import type { FeedSource } from "../../projections/source.ts";
-import type { LoggedEvent } from "./placed-events.ts";
+import type { LoggedEvent } from "../rows/events.ts";
 
 /** The stored events, as a source of projections. */
 export const activityEvents: FeedSource<LoggedEvent> = {

@@ -1,16 +1,7 @@
 import type { PlacedEvent } from "../definition/counter-states.ts";
 import type { AnyActivity } from "../definition/define-activity.ts";
+import type { LoggedEvent } from "../rows/events.ts";
 import type { LateEvents } from "../rows/late-events.ts";
-
-/** An event of the log, as the feed gives it. */
-export interface LoggedEvent {
-  readonly owner: string;
-  readonly id: string;
-  readonly name: string;
-  readonly data: PlacedEvent["data"];
-  readonly atMs: number;
-  readonly receivedMs: number;
-}
 
 /** The events of one owner that count for one activity. */
 export interface OwnerEvents {

@@ -1,4 +1,5 @@
 import { CompiledQuery, type Kysely } from "kysely";
+import type { PlacedEvent } from "../definition/counter-states.ts";
 import type { ActivityTables } from "./tables.ts";
 
 /** A row of `activity_event`, before it is written. */
@@ -9,6 +10,16 @@ export interface EventRow {
   readonly name: string;
   /** JSON. */
   readonly data: string;
+  readonly receivedMs: number;
+}
+
+/** An event of the log, as the feed gives it. */
+export interface LoggedEvent {
+  readonly owner: string;
+  readonly id: string;
+  readonly name: string;
+  readonly data: PlacedEvent["data"];
+  readonly atMs: number;
   readonly receivedMs: number;
 }
 

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { ActivityTables } from "./tables.ts";
 
 /** The name of the projection that builds activity sessions. It has one bucket. */
@@ -21,6 +21,19 @@ export async function loadFeedProgress(db: Kysely<ActivityTables>, schema: strin
     where projection = ${PROJECTION}`.execute(db);
   const [feed] = rows;
   return { isScan: feed?.scanning === "true", owner: feed?.owner ?? null };
+}
+
+/** Whether the feed had read an event of the table `event` before the page that is being applied. Not while it scans. */
+export function isCounted(schema: string, event: string): RawBuilder<boolean> {
+  const column = (name: string) => sql.ref(`${event}.${name}`);
+  const place = (index: number, type: string) => sql`(feed.after::json->>${sql.lit(index)})::${sql.raw(type)}`;
+  return sql`exists (
+    select from ${sql.table(`${schema}.projection_feed`)} as feed
+    where feed.projection = ${sql.lit(PROJECTION)} and (
+      pg_visible_in_snapshot(${column("xid")}, feed.snapshot::pg_snapshot)
+      or (feed.upto is not null and pg_visible_in_snapshot(${column("xid")}, feed.upto::pg_snapshot)
+        and (${column("xid")}, ${column("owner_id")}, ${column("at")}, ${column("id")})
+          <= (${place(0, "xid8")}, ${place(1, "text")}, ${place(2, "timestamptz")}, ${place(3, "uuid")}))))`;
 }
 
 /** What is not in the activity sessions yet. */

@@ -1,6 +1,7 @@
 import type { Pool } from "pg";
 import type { AnyActivity } from "../../activity/index.ts";
-import { placeMs, type LoggedEvent } from "../../activity/builder/placed-events.ts";
+import { placeMs } from "../../activity/builder/placed-events.ts";
+import type { LoggedEvent } from "../../activity/rows/events.ts";
 import { sessionize } from "../../activity/sessionizer/sessionize.ts";
 
 /** The activity sessions of the whole log, and the late events, as the definition has them: a line for each, sorted. */
