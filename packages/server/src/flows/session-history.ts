@@ -62,6 +62,8 @@ export function sessionHistory<const Flow extends AnyFlow>(flows: readonly Flow[
     at: "at",
     key: { owner_id: "text", session_id: "uuid", entry: "integer", at: "timestamptz" },
     body: "event.body::text",
+    // Written by this package, as HistoryBody.
+    isLast: ({ body }) => (JSON.parse(body) as HistoryBody).status !== "active",
     read({ owner, body: text }) {
       // Written by this package, as HistoryBody.
       const body = JSON.parse(text) as HistoryBody;

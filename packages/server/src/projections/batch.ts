@@ -75,13 +75,12 @@ export class BatchWriter {
       feed,
       streams.flatMap((stream) => stream.rows),
     );
-    const moves: readonly ProgressMove[] = streams.map(({ owner, stream, from, rows: applied }) => ({
-      owner,
-      stream,
-      from,
-      applied: applied.at(-1)!.number!,
-    }));
-    if (!(await moveProgress(tx, this.#options.schema, feed, moves))) throw new LeaseLostError();
+    const { schema, projection, now } = this.#options;
+    const moves = streams.map(({ owner, stream, from, rows }): ProgressMove => {
+      const last = rows.at(-1)!;
+      return { owner, stream, from, applied: last.number!, ended: projection.source.isLast?.(last) ?? false };
+    });
+    if (!(await moveProgress(tx, schema, feed, moves, now()))) throw new LeaseLostError();
   }
 
   async #handle(tx: Transaction<ProjectionTables>, feed: Feed, rows: readonly PageRow[]): Promise<void> {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import type { Projection } from "./projection.ts";
+import { bucketOf } from "./rows/buckets.ts";
 import { listProjections } from "./rows/builds.ts";
 import { hasFault } from "./rows/faults.ts";
 import { listFeeds, type Feed } from "./rows/feeds.ts";
@@ -51,7 +52,7 @@ export async function waitUntilCaughtUp(options: CaughtUpOptions, what: CaughtUp
     return async (feeds: readonly Feed[]) => {
       if (feeds.some(({ scanning, upto }) => scanning || upto !== null)) return false;
       for (const feed of feeds) {
-        const request = { bucket: feed.bucket, buckets: feed.buckets, after: null, limit: 1 };
+        const request = { bucket: feed.bucket, buckets: feed.buckets, after: null, limit: 1, retiredBefore: null };
         if ((await pages.newRows(db, feed.snapshot, snapshot, request)).length > 0) return false;
       }
       return true;
@@ -59,10 +60,14 @@ export async function waitUntilCaughtUp(options: CaughtUpOptions, what: CaughtUp
   }
 
   async function ofSession({ owner, session: stream }: Exclude<CaughtUpWith, "now">) {
-    const head = await pages.headOfStream(db, owner, stream);
-    return async ([feed]: readonly Feed[]) => {
+    const { head, begunAt } = await pages.headOfStream(db, owner, stream);
+    return async (feeds: readonly Feed[]) => {
+      const feed = feeds.find(({ bucket, buckets }) => bucket === bucketOf(stream, buckets));
       const [progress] = [...(await loadProgress(db, schema, feed!, [{ owner, stream }])).values()];
       if ((progress?.applied ?? 0) >= head) return true;
+      const retiredBefore = feed?.retiredBefore ?? null;
+      // Its progress was deleted after all of it was applied.
+      if (progress === undefined && retiredBefore !== null) return Date.parse(begunAt!) < Date.parse(retiredBefore);
       if (!progress?.waiting || !(await hasFault(db.withSchema(schema), feed!, progress))) return false;
       throw new SessionsError(
         "projection_failed",

@@ -86,12 +86,22 @@ export class FaultIsolator {
     const key = streamKey(stream);
     const known = await loadProgress(tx, schema, feed, [stream]);
     const adopted = known.has(key) ? known : await adoptProgress(tx, schema, feed, [stream]);
-    const { applied: from = 0, waiting = false } = known.get(key) ?? adopted.get(key) ?? {};
-    const rows = await pages.rowsOfStream(tx, { owner, stream: id, applied: from, before: null, limit });
+    const progress = known.get(key) ?? adopted.get(key);
+    const { applied: from = 0, waiting = false } = progress ?? {};
+    const { retiredBefore } = feed;
+    const rows = await pages.rowsOfStream(tx, {
+      owner,
+      stream: id,
+      applied: from,
+      before: null,
+      limit,
+      retiredBefore,
+    });
     if (rows.length === 0) {
       if (waiting) await endFault(tx.withSchema(schema), feed, stream);
       return true;
     }
+    if (progress === undefined && rows[0]!.isOld) return true;
     failed.number = rows[0]!.number!;
     await this.#batches.handleStreams(tx, feed, [{ owner, stream: id, from, rows }]);
     return false;

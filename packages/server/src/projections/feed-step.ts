@@ -3,6 +3,7 @@ import { BatchWriter, type BatchOptions } from "./batch.ts";
 import { FaultIsolator } from "./faults.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import type { Feed, FeedPosition } from "./rows/feeds.ts";
+import { ProgressRetirement } from "./progress-retirement.ts";
 import { currentSnapshot } from "./rows/snapshot.ts";
 import type { PageRow } from "./rows/source-pages.ts";
 
@@ -20,11 +21,13 @@ export class FeedStep {
   readonly #options: FeedStepOptions;
   readonly #batches: BatchWriter;
   readonly #faults: FaultIsolator;
+  readonly #retirement: ProgressRetirement;
 
   constructor(options: FeedStepOptions) {
     this.#options = options;
     this.#batches = new BatchWriter(options);
     this.#faults = new FaultIsolator(options, this.#batches, options.report);
+    this.#retirement = new ProgressRetirement(options);
   }
 
   /**
@@ -37,12 +40,13 @@ export class FeedStep {
     if (cluster !== feed.cluster) return { feed: await this.#moveToCluster(feed, cluster), rows: 0, more: true };
     const { rows, next } = await this.#read(feed, snapshot);
     const more = next.upto !== null || next.scanning || feed.scanning;
+    const isAtRest = rows.length === 0 && feed.upto === null && !feed.scanning;
     // Without rows there is nothing to note: the same snapshot finds the next ones.
-    if (rows.length === 0 && feed.upto === null && !feed.scanning && feed.buckets === 1) {
-      return { feed, rows: 0, more };
-    }
+    if (isAtRest && feed.buckets === 1) return { rows: 0, ...(await this.#retirement.run(feed, snapshot)) };
     await this.#apply(feed, rows, next);
-    return { feed: { ...feed, ...next }, rows: rows.length, more };
+    const moved = { ...feed, ...next };
+    if (isAtRest) return { rows: 0, ...(await this.#retirement.run(moved, snapshot)) };
+    return { feed: moved, rows: rows.length, more };
   }
 
   /** Tries the streams again that wait and are due. */
@@ -65,9 +69,9 @@ export class FeedStep {
 
   async #read(feed: Feed, now: string): Promise<{ readonly rows: readonly PageRow[]; readonly next: FeedPosition }> {
     const { db, pages } = this.#options;
-    const { cluster, snapshot, scanning, after, done, total, isNew } = feed;
+    const { cluster, snapshot, scanning, after, done, total, isNew, bucket, buckets, retiredBefore } = feed;
     const limit = scanning ? SCAN_ROWS : PAGE_ROWS;
-    const request = { bucket: feed.bucket, buckets: feed.buckets, after, limit };
+    const request = { bucket, buckets, after, limit, retiredBefore };
     const upto = feed.upto ?? now;
     const rows = scanning
       ? await pages.allRows(db, snapshot, request)

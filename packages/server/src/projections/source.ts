@@ -35,6 +35,12 @@ export interface FeedSource<Entry> {
   readonly key: Readonly<Record<string, KeyType>>;
   /** An SQL expression for the text that `read` gets. */
   readonly body: string;
+  /**
+   * Whether no row comes after this one in its stream. Without it, how far each stream was applied is kept for ever. With
+   * it, that is deleted a day after the last row was applied. A source that has it writes the first row of a stream at
+   * most a day after the time that the row has in the column `at`.
+   */
+  isLast?(row: SourceRow): boolean;
   /** The entry of a row; null if this projection has no use for it. The row then counts as applied. */
   read(row: SourceRow): Entry | null;
 }

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { adoptFaults } from "./rows/faults.ts";
-import type { FeedKey } from "./rows/feeds.ts";
+import type { Feed } from "./rows/feeds.ts";
 import { adoptProgress, loadProgress, streamKey, type StreamKey } from "./rows/progress.ts";
 import type { PageRow, SourcePages } from "./rows/source-pages.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
@@ -23,7 +23,7 @@ const GAP_ROWS = 100_000;
 export async function nextOfStreams(
   tx: Kysely<ProjectionTables>,
   schema: string,
-  build: Pick<FeedKey, "projection" | "build">,
+  build: Pick<Feed, "projection" | "build" | "retiredBefore">,
   pages: SourcePages,
   rows: readonly PageRow[],
 ): Promise<readonly StreamRows[]> {
@@ -37,14 +37,19 @@ export async function nextOfStreams(
   const next: StreamRows[] = [];
   for (const { owner, stream, rows: found } of streams) {
     const key = streamKey({ owner, stream });
-    const { applied: from = 0, waiting = false } = known.get(key) ?? adopted.get(key) ?? {};
+    const progress = known.get(key) ?? adopted.get(key);
+    const { applied: from = 0, waiting = false } = progress ?? {};
     const fresh = found.filter(({ number }) => number! > from);
     const [first] = fresh;
     if (waiting || first === undefined) continue;
-    const gap = { owner, stream, applied: from, before: first.number, limit: GAP_ROWS };
+    const { retiredBefore } = build;
+    const gap = { owner, stream, applied: from, before: first.number, limit: GAP_ROWS, retiredBefore };
     // Numbers that are in no row any more were dropped with their month.
     const missing = first.number === from + 1 ? [] : await pages.rowsOfStream(tx, gap);
-    next.push({ owner, stream, from, rows: [...missing, ...fresh] });
+    const unapplied = [...missing, ...fresh];
+    // All of it was applied, and its progress was deleted: it is read again because an owner has adopted it, or in another cluster.
+    if (progress === undefined && unapplied[0]!.isOld) continue;
+    next.push({ owner, stream, from, rows: unapplied });
   }
   return next;
 }

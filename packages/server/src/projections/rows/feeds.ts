@@ -29,6 +29,8 @@ export interface Feed extends FeedKey, FeedPosition {
   readonly fence: number;
   readonly beat: string;
   readonly at: string;
+  /** A stream whose first row is older, and of which no progress is known, has ended, and all of it was applied. As ISO 8601. */
+  readonly retiredBefore: string | null;
 }
 
 /** A feed, and what there is to do for it. */
@@ -58,16 +60,18 @@ const feedColumns = [
   sql<string>`done::text`.as("done"),
   sql<string>`total::text`.as("total"),
   sql<string>`to_json(at)#>>'{}'`.as("at"),
+  sql<string | null>`to_json(retired_before)#>>'{}'`.as("retired"),
 ] as const;
 
-type FeedRow = Omit<Feed, "scanning" | "isNew" | "done" | "total"> & {
+type FeedRow = Omit<Feed, "scanning" | "isNew" | "done" | "total" | "retiredBefore"> & {
   scanning: string;
   new: string;
+  retired: string | null;
   done: string;
   total: string;
 };
 
-function feedFromRow({ new: isNew, ...row }: FeedRow): Feed {
+function feedFromRow({ new: isNew, retired: retiredBefore, ...row }: FeedRow): Feed {
   return {
     ...row,
     build: Number(row.build),
@@ -79,6 +83,7 @@ function feedFromRow({ new: isNew, ...row }: FeedRow): Feed {
     isNew: isNew === "true",
     done: Number(row.done),
     total: Number(row.total),
+    retiredBefore,
   };
 }
 
@@ -116,6 +121,7 @@ export async function beat(
     .select([
       ...feedColumns,
       sql<string>`(feed.scanning or feed.upto is not null
+        or feed.cluster <> (select system_identifier::text from pg_control_system())
         or ${cases.length === 0 ? sql`false` : sql`case feed.projection ${sql.join(cases, sql` `)} else false end`})::text`.as(
         "news",
       ),
@@ -185,6 +191,27 @@ export async function moveFeed(
       total: String(total),
       at: time(new Date(nowMs).toISOString()),
     })
+    .where("projection", "=", projection)
+    .where("build", "=", build)
+    .where("bucket", "=", bucket)
+    .where("fence", "=", fence)
+    .returning("bucket")
+    .execute();
+  return rows.length === 1;
+}
+
+/**
+ * Notes that progress was deleted, in the transaction that deletes it: of streams with so many rows, which began before a
+ * moment. False if the lease has another holder by now.
+ */
+export async function noteRetired(
+  tx: Kysely<ProjectionTables>,
+  { projection, build, bucket, fence }: FeedKey & { readonly fence: number },
+  { before, applied }: { readonly before: string; readonly applied: number },
+): Promise<boolean> {
+  const rows = await tx
+    .updateTable("projection_feed")
+    .set({ retired_before: time(before), retired: sql<string>`retired + ${applied}::bigint` })
     .where("projection", "=", projection)
     .where("build", "=", build)
     .where("bucket", "=", bucket)

@@ -6,7 +6,10 @@ import { createOwnerTables, type NamedInSchema } from "../../postgres/tables.ts"
 export const projectionMigrations = defineMigrations({
   table: "projection_migration",
   runBy: "projections.migrate()",
-  steps: { "0001_projections": [createOwnerTables, createProjectionTables] },
+  steps: {
+    "0001_projections": [createOwnerTables, createProjectionTables],
+    "0002_ended_streams": [addEndedStreams],
+  },
 });
 
 async function createProjectionTables(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
@@ -82,4 +85,15 @@ async function createProjectionTables(db: Kysely<unknown>, named: NamedInSchema)
       why text not null,
       at timestamptz not null
     )`.execute(db);
+}
+
+async function addEndedStreams(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
+  await sql`
+    alter table ${named("projection_feed")}
+      add column retired_before timestamptz, add column retired bigint not null default 0`.execute(db);
+  await sql`alter table ${named("projection_progress")} add column ended_at timestamptz`.execute(db);
+  // Only the last change of a row changes this column: all others stay heap-only.
+  await sql`
+    create index projection_progress_ended_at on ${named("projection_progress")} (projection, build, ended_at)
+    where ended_at is not null`.execute(db);
 }

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import { recordset } from "../../postgres/values.ts";
+import { recordset, time } from "../../postgres/values.ts";
+import { inBucket } from "./buckets.ts";
 import type { ProjectionTables } from "./tables.ts";
 
 /** A stream of an owner. */
@@ -18,6 +19,8 @@ export interface Progress extends StreamKey {
 export interface ProgressMove extends StreamKey {
   readonly from: number;
   readonly applied: number;
+  /** Whether no row comes after it. */
+  readonly ended: boolean;
 }
 
 interface BuildKey {
@@ -71,32 +74,59 @@ export async function moveProgress(
   schema: string,
   { projection, build }: BuildKey,
   moves: readonly ProgressMove[],
+  nowMs: number,
 ): Promise<boolean> {
   if (moves.length === 0) return true;
+  const endedAt = sql`case when ended then ${time(new Date(nowMs).toISOString())} end`;
   const table = sql.table(`${schema}.projection_progress`);
   const inserted = moves.filter(({ from }) => from === 0);
   const updated = moves.filter(({ from }) => from > 0);
   let moved = 0;
   if (inserted.length > 0) {
     const { rows } = await sql`
-      insert into ${table} (projection, build, owner_id, stream_id, applied, waiting)
-      select ${projection}, ${build}::integer, owner, stream, applied, false
-      from ${recordset(inserted, "owner text, stream text, applied integer")}
-      on conflict (projection, build, owner_id, stream_id) do update set applied = excluded.applied
+      insert into ${table} (projection, build, owner_id, stream_id, applied, waiting, ended_at)
+      select ${projection}, ${build}::integer, owner, stream, applied, false, ${endedAt}
+      from ${recordset(inserted, "owner text, stream text, applied integer, ended boolean")}
+      on conflict (projection, build, owner_id, stream_id) do update
+      set applied = excluded.applied, ended_at = excluded.ended_at
       where projection_progress.applied = 0
       returning 1 as one`.execute(tx);
     moved += rows.length;
   }
   if (updated.length > 0) {
     const { rows } = await sql`
-      update ${table} as progress set applied = given.applied
-      from ${recordset(updated, `owner text, stream text, "from" integer, applied integer`)}
+      update ${table} as progress set applied = given.applied, ended_at = ${endedAt}
+      from ${recordset(updated, `owner text, stream text, "from" integer, applied integer, ended boolean`)}
       where progress.projection = ${projection} and progress.build = ${build}::integer
         and progress.owner_id = given.owner and progress.stream_id = given.stream and progress.applied = given."from"
       returning 1 as one`.execute(tx);
     moved += rows.length;
   }
   return moved === moves.length;
+}
+
+/** Deletes the progress of streams of a bucket whose last row was applied before a moment: a page of them. */
+export async function deleteEndedProgress(
+  tx: Kysely<ProjectionTables>,
+  schema: string,
+  { projection, build, bucket, buckets }: BuildKey & { readonly bucket: number; readonly buckets: number },
+  { before, limit }: { readonly before: string; readonly limit: number },
+): Promise<{ readonly streams: number; readonly applied: number }> {
+  const table = sql.table(`${schema}.projection_progress`);
+  const { rows } = await sql<{ streams: string; applied: string | null }>`
+    with ended as (
+      select owner_id, stream_id from ${table}
+      where projection = ${projection} and build = ${build}::integer and ended_at < ${time(before)} and not waiting
+        ${inBucket(sql.ref("stream_id"), { bucket, buckets })}
+      order by ended_at limit ${sql.lit(limit)}
+    ), gone as (
+      delete from ${table} as progress using ended
+      where progress.projection = ${projection} and progress.build = ${build}::integer
+        and progress.owner_id = ended.owner_id and progress.stream_id = ended.stream_id
+      returning applied
+    )
+    select count(*)::text as streams, sum(applied)::text as applied from gone`.execute(tx);
+  return { streams: Number(rows[0]!.streams), applied: Number(rows[0]!.applied ?? 0) };
 }
 
 function byStream(

@@ -1,5 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { FeedSource, SourceRow } from "../source.ts";
+import { time } from "../../postgres/values.ts";
+import { inBucket } from "./buckets.ts";
 import { snapshotParts } from "./snapshot.ts";
 import type { ProjectionTables } from "./tables.ts";
 
@@ -7,6 +9,8 @@ import type { ProjectionTables } from "./tables.ts";
 export interface PageRow extends SourceRow {
   /** The place as JSON, for the next page. */
   readonly place: string;
+  /** Whether it is older than `retiredBefore` of the request. */
+  readonly isOld: boolean;
 }
 
 /** Which rows of a source a feed reads. */
@@ -16,6 +20,7 @@ export interface PageRequest {
   /** The place of the last row that was read before; null at the start. */
   readonly after: string | null;
   readonly limit: number;
+  readonly retiredBefore: string | null;
 }
 
 /** The first transaction of every cluster. Each snapshot shows it. */
@@ -50,7 +55,7 @@ export class SourcePages {
     const order = [["xid", "xid8"] as const, ...this.#key];
     const from = after === null ? sql`` : sql`and event.xid >= ${placeOf(after)[0]}::text::xid8`;
     const page = (which: RawBuilder<unknown>) => sql`(
-      select ${this.#selection(order)}, ${orderColumns(order)} from ${this.#table} as event
+      select ${this.#selection(order, request.retiredBefore)}, ${orderColumns(order)} from ${this.#table} as event
       where ${which} ${from} and pg_visible_in_snapshot(event.xid, ${upto}::text::pg_snapshot)
         ${this.#inBucket(request)} ${isAfter(order, after)}
       order by ${orderOf("event", order)} limit ${sql.lit(limit)})`;
@@ -67,7 +72,7 @@ export class SourcePages {
     { after, limit, ...request }: PageRequest,
   ): Promise<readonly PageRow[]> {
     const page = sql`(
-      select ${this.#selection(this.#key)} from ${this.#table} as event
+      select ${this.#selection(this.#key, request.retiredBefore)} from ${this.#table} as event
       where pg_visible_in_snapshot(event.xid, ${snapshot}::text::pg_snapshot)
         ${this.#inBucket(request)} ${isAfter(this.#key, after)}
       order by ${orderOf("event", this.#key)} limit ${sql.lit(limit)}) as page`;
@@ -77,25 +82,31 @@ export class SourcePages {
   /** The rows of a stream with numbers above `applied` and below `before`, in order. The source has numbers. */
   async rowsOfStream(
     db: Kysely<ProjectionTables>,
-    { owner, stream, applied, before, limit }: StreamRequest,
+    { owner, stream, applied, before, limit, retiredBefore }: StreamRequest,
   ): Promise<readonly PageRow[]> {
     const number = sql.ref(`event.${this.#source.number}`);
     const end = before === null ? sql`` : sql`and ${number} < ${before}::integer`;
     const page = sql`(
-      select ${this.#selection(this.#key)} from ${this.#table} as event
+      select ${this.#selection(this.#key, retiredBefore)} from ${this.#table} as event
       where event.owner_id = ${owner} and ${this.#isStream(stream)}
         and ${number} > ${applied}::integer ${end}
       order by ${number} limit ${sql.lit(limit)}) as page`;
     return this.#read(db, page);
   }
 
-  /** The number of the newest row of a stream; 0 if it has none. */
-  async headOfStream(db: Kysely<ProjectionTables>, owner: string, stream: string): Promise<number> {
-    if (this.#source.number === null) throw new Error(`The source ${this.#source.name} has no numbers.`);
-    const { rows } = await sql<{ head: number | string | null }>`
-      select max(${sql.ref(`event.${this.#source.number}`)}) as head from ${this.#table} as event
+  /** The number of the newest row of a stream, 0 if it has none; and the time of its first one, as ISO 8601. */
+  async headOfStream(
+    db: Kysely<ProjectionTables>,
+    owner: string,
+    stream: string,
+  ): Promise<{ readonly head: number; readonly begunAt: string | null }> {
+    const { name, number, at } = this.#source;
+    if (number === null) throw new Error(`The source ${name} has no numbers.`);
+    const { rows } = await sql<{ head: number | string | null; begun: string | null }>`
+      select max(${sql.ref(`event.${number}`)}) as head, to_json(min(${sql.ref(`event.${at}`)}))#>>'{}' as begun
+      from ${this.#table} as event
       where event.owner_id = ${owner} and ${this.#isStream(stream)}`.execute(db);
-    return Number(rows[0]?.head ?? 0);
+    return { head: Number(rows[0]?.head ?? 0), begunAt: rows[0]?.begun ?? null };
   }
 
   #isStream(stream: string): RawBuilder<boolean> {
@@ -139,24 +150,28 @@ export class SourcePages {
   }
 
   async #read(db: Kysely<ProjectionTables>, from: RawBuilder<unknown>): Promise<readonly PageRow[]> {
-    const { rows } = await sql<Omit<PageRow, "number"> & { readonly number: number | string | null }>`
-      select page.owner, page.stream, page.number, page.body, page.place from ${from}`.execute(db);
-    return rows.map(({ number, ...row }) => ({ ...row, number: number === null ? null : Number(number) }));
+    const { rows } = await sql<
+      Omit<PageRow, "number" | "isOld"> & { readonly number: number | string | null; readonly old: string }
+    >`select page.owner, page.stream, page.number, page.body, page.place, page.old from ${from}`.execute(db);
+    return rows.map(({ number, old, ...row }) => ({
+      ...row,
+      number: number === null ? null : Number(number),
+      isOld: old === "true",
+    }));
   }
 
-  #selection(order: readonly (readonly [string, string])[]): RawBuilder<unknown> {
-    const { stream, number, body } = this.#source;
+  #selection(order: Order, retiredBefore: string | null): RawBuilder<unknown> {
+    const { stream, number, body, at } = this.#source;
+    const isOld = retiredBefore === null ? sql`false` : sql`${sql.ref(`event.${at}`)} < ${time(retiredBefore)}`;
     const place = sql.join(order.map(([name]) => sql`${sql.ref(`event.${name}`)}::text`));
     return sql`event.owner_id as owner, ${sql.ref(`event.${stream}`)}::text as stream,
       ${number === null ? sql`null::integer` : sql.ref(`event.${number}`)} as number,
-      ${sql.raw(body)} as body, json_build_array(${place})::text as place`;
+      ${sql.raw(body)} as body, json_build_array(${place})::text as place,
+      (${isOld})::text as old`;
   }
 
-  /** A stream is in one bucket for ever, whoever owns it. */
-  #inBucket({ bucket, buckets }: Pick<PageRequest, "bucket" | "buckets">): RawBuilder<unknown> {
-    if (buckets === 1) return sql``;
-    const stream = sql.ref(`event.${this.#source.stream}`);
-    return sql`and get_byte(sha256(convert_to(${stream}::text, 'UTF8')), 0) % ${sql.lit(buckets)} = ${sql.lit(bucket)}`;
+  #inBucket(request: Pick<PageRequest, "bucket" | "buckets">): RawBuilder<unknown> {
+    return inBucket(sql.ref(`event.${this.#source.stream}`), request);
   }
 }
 
@@ -167,6 +182,7 @@ interface StreamRequest {
   /** Null for all that there are. */
   readonly before: number | null;
   readonly limit: number;
+  readonly retiredBefore: string | null;
 }
 
 type Order = readonly (readonly [name: string, type: string])[];

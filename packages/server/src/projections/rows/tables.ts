@@ -1,4 +1,4 @@
-import type { Generated } from "kysely";
+import type { ColumnType, Generated, RawBuilder } from "kysely";
 import type { OwnerTables } from "../../postgres/tables.ts";
 import type { TimeColumn } from "../../postgres/values.ts";
 
@@ -46,6 +46,10 @@ export interface ProjectionFeedTable {
   total: string;
   /** When it last applied something. */
   at: TimeColumn;
+  /** Each row of the source that was written before this has been read. Null if no progress was deleted yet. */
+  retired_before: ColumnType<never, null, RawBuilder<never>>;
+  /** How many rows were applied of the streams whose progress was deleted. */
+  retired: Generated<string>;
 }
 
 /** How far a stream has been applied. */
@@ -58,6 +62,8 @@ export interface ProjectionProgressTable {
   applied: number;
   /** Whether the row after it has a fault, and the stream waits. */
   waiting: boolean;
+  /** When the last row of the stream was applied; null while more may come. */
+  ended_at: ColumnType<never, RawBuilder<never> | null, RawBuilder<never> | null>;
 }
 
 /** A stream that waits, because its next row has a fault. */

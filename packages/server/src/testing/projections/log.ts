@@ -9,6 +9,9 @@ export interface LogEntry {
   readonly value: number;
 }
 
+/** The value of the last entry of a stream. */
+export const LAST = -1;
+
 /** A source with a table that needs no sessions: `createLog` makes it. */
 export const log: FeedSource<LogEntry> = {
   name: "log",
@@ -18,6 +21,7 @@ export const log: FeedSource<LogEntry> = {
   at: "at",
   key: { owner_id: "text", stream: "uuid", number: "integer" },
   body: "event.value::text",
+  isLast: ({ body }) => Number(body) === LAST,
   read: ({ owner, stream, number, body }) => ({ owner, stream, number: number!, value: Number(body) }),
 };
 
@@ -41,10 +45,11 @@ export async function append(
   stream: string,
   from: number,
   values: readonly number[],
+  atMs = Date.now(),
 ): Promise<void> {
   await client.query(
-    `insert into sessions.log (owner_id, stream, number, value)
-    select $1, $2, $3::integer - 1 + ordinality, value from unnest($4::integer[]) with ordinality as given (value)`,
-    [owner, stream, from, values],
+    `insert into sessions.log (owner_id, stream, number, value, at)
+    select $1, $2, $3::integer - 1 + ordinality, value, $5::timestamptz from unnest($4::integer[]) with ordinality as given (value)`,
+    [owner, stream, from, values, new Date(atMs)],
   );
 }
