@@ -25,6 +25,9 @@ export type { Guest, IdentifyResult, Identity } from "./flows/configuration/iden
 export { createSessions, type Sessions, type SessionsRouter } from "./flows/sessions.ts";
 export type { SessionsOptions } from "./flows/options.ts";
 export { sessionHistory, type SessionEntry } from "./flows/session-history.ts";
+export { keysFromEnvironment } from "./secrets/environment-keys.ts";
+export { keysFromFile } from "./secrets/file-keys.ts";
+export type { KeyProvider, WrappingKey } from "./secrets/key-provider.ts";
 export type { SweepOptions } from "./repeated-sweeps.ts";
 export {
   sql,

@@ -116,3 +116,11 @@ test("submitted data appears in an export, and nowhere in what verify prints", a
   expect(stdout).toContain(`Session ${session} has an entry 2 that was changed`);
   expect(stdout + stderr).not.toMatch(/Ada|forged/);
 });
+
+test("keys generate prints another key each time, and needs no database", async () => {
+  const one = await sessions("keys", "generate");
+  const other = JSON.parse((await sessions("--json", "keys", "generate")).stdout) as { readonly key: string };
+  expect(one).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[\w-]{43}\n$/) });
+  expect(other.key).toMatch(/^[\w-]{43}$/);
+  expect(one.stdout.trim()).not.toBe(other.key);
+});

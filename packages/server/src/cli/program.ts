@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { exitCodes } from "./terminal/exit-code.ts";
 import { addActivityCommand } from "./activity.ts";
 import { addExportCommand } from "./export.ts";
+import { addKeysCommand } from "./keys.ts";
 import { addMigrateCommand } from "./migrate.ts";
 import { addSignInsCommand } from "./sign-ins.ts";
 import { addPartitionsCommand } from "./partitions.ts";
@@ -45,6 +46,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   addPartitionsCommand(program, run);
   addExportCommand(program, run);
   addVerifyCommand(program, run);
+  addKeysCommand(program, terminal);
   addSignInsCommand(program, run);
   addProjectionsCommand(program, run);
   addActivityCommand(program, run);

@@ -1,5 +1,5 @@
 import { sql, type Generated, type Kysely, type RawBuilder } from "kysely";
-import type { TimeColumn } from "./values.ts";
+import type { BytesColumn, TimeColumn } from "./values.ts";
 
 /** A table or view of the schema in SQL, by its name. */
 export type NamedInSchema = (name: string) => RawBuilder<unknown>;
@@ -20,10 +20,25 @@ export interface DeviceTable {
   last_seen_at: TimeColumn;
 }
 
-/** The tables of the owners and their devices. Each part of the server adds its own tables to these. */
+/** One generation of an owner's keys, wrapped by a key that is not in the database. */
+export interface OwnerKeyTable {
+  owner_id: string;
+  /** 1, 2, …: the newest one seals. */
+  generation: number;
+  /** The key that wrapped them. */
+  key_id: string;
+  /** Opens what is sealed of the owner. Null after it was destroyed. */
+  data: BytesColumn | null;
+  /** Chains the owner's histories, and opens nothing. Only the first generation has one. */
+  chain: BytesColumn | null;
+  created_at: TimeColumn;
+}
+
+/** The tables of the owners, their devices and their keys. Each part of the server adds its own tables to these. */
 export interface OwnerTables {
   owner: OwnerTable;
   device: DeviceTable;
+  owner_key: OwnerKeyTable;
 }
 
 /** Creates the tables of {@link OwnerTables}, as a part of a migration. Each part of the server that knows owners has it. */
@@ -47,4 +62,16 @@ export async function createOwnerTables(db: Kysely<unknown>, named: NamedInSchem
       last_seen_at timestamptz not null,
       primary key (owner_id, id)
     )`.execute(db);
+  await sql`
+    create table if not exists ${named("owner_key")} (
+      owner_id text collate "C" not null,
+      generation integer not null,
+      key_id text collate "C" not null,
+      data bytea,
+      chain bytea,
+      created_at timestamptz not null,
+      primary key (owner_id, generation)
+    )`.execute(db);
+  // A node looks at start for keys that it does not have.
+  await sql`create index if not exists owner_key_key on ${named("owner_key")} (key_id)`.execute(db);
 }

@@ -56,7 +56,7 @@ export const movedColumns = {
     xid: "given",
   },
   device: { id: "kept", name: "kept", first_seen_at: "kept", last_seen_at: "kept" },
-} as const satisfies { readonly [Name in Exclude<keyof Tables, "owner">]: MovedColumns<Tables[Name]> };
+} as const satisfies { readonly [Name in Exclude<keyof Tables, "owner" | "owner_key">]: MovedColumns<Tables[Name]> };
 
 type MovedTable = keyof typeof movedColumns;
 

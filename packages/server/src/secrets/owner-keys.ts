@@ -1,0 +1,170 @@
+import { createSecretKey, randomBytes, type KeyObject } from "node:crypto";
+import type { Kysely } from "kysely";
+import { LRUCache } from "lru-cache";
+import { SessionsError } from "@sessions/core/internal";
+import type { OwnerTables } from "../postgres/tables.ts";
+import type { KeyProvider } from "./key-provider.ts";
+import { KEY_BYTES } from "./key-ring.ts";
+import { insertOwnerKeys, listWrappingKeys, loadOwnerKeys, type WrappedKeys } from "./rows/owner-keys.ts";
+
+/** The keys of one owner, unwrapped. */
+export interface OwnerKeySet {
+  /** The generation that seals. */
+  readonly generation: number;
+  /** The data keys, by their generations. One that was destroyed is missing. */
+  readonly dataKeys: ReadonlyMap<number, KeyObject>;
+  /** The key of the histories' chains. It opens nothing. */
+  readonly chainKey: KeyObject;
+  /** When the owner got the first keys, in milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
+export interface OwnerKeysOptions {
+  readonly db: Kysely<OwnerTables>;
+  readonly schema: string;
+  /** Undefined for a node without keys. It finds out that it needs some, and can do no more. */
+  readonly provider: KeyProvider | undefined;
+  readonly now: () => number;
+}
+
+/** How many owners' keys are in memory, and for how long they are used without a look into the database. */
+const CACHED_OWNERS = 10_000;
+const CACHED_MS = 300_000;
+
+/** The keys of owners: unwrapped, and kept in memory for some minutes. */
+export class OwnerKeys {
+  readonly #options: OwnerKeysOptions;
+  readonly #db: Kysely<OwnerTables>;
+  readonly #cached: LRUCache<string, OwnerKeySet>;
+  /** Loads that have not ended, by owner: callers that ask at the same time share one. */
+  readonly #loading = new Map<string, Promise<OwnerKeySet | null>>();
+  /** Counts what was dropped: a load that was begun before is not cached. */
+  #dropped = 0;
+
+  constructor(options: OwnerKeysOptions) {
+    this.#options = options;
+    this.#db = options.db.withSchema(options.schema);
+    this.#cached = new LRUCache({ max: CACHED_OWNERS, ttl: CACHED_MS, ttlResolution: 0, perf: { now: options.now } });
+  }
+
+  /** The owner's keys; null if the owner has none. */
+  find(owner: string): Promise<OwnerKeySet | null> {
+    return this.#share(owner, "find", () => this.load(this.#db, owner));
+  }
+
+  /** The owner's keys. They are made if the owner has none that seals. */
+  async ensure(owner: string): Promise<OwnerKeySet> {
+    const keys = await this.#share(owner, "ensure", () => this.make(this.#db, owner));
+    // `make` always gives some.
+    return keys!;
+  }
+
+  /** Reads the owner's keys in a transaction, and keeps nothing in memory: it may be rolled back. */
+  async load(db: Kysely<OwnerTables>, owner: string): Promise<OwnerKeySet | null> {
+    const rows = await loadOwnerKeys(db, owner);
+    return rows.length === 0 ? null : this.#unwrapAll(rows);
+  }
+
+  /**
+   * As {@link load}, and makes what is missing. Two nodes may do this at the same time: the table takes one of each
+   * generation, and both read it.
+   */
+  async make(db: Kysely<OwnerTables>, owner: string): Promise<OwnerKeySet> {
+    const rows = await loadOwnerKeys(db, owner);
+    if (rows.some(({ data }) => data !== null)) return this.#unwrapAll(rows);
+    const key = await this.#call((provider) => provider.current());
+    const wrapNew = () => this.#call(() => key.wrap(randomBytes(KEY_BYTES)));
+    await insertOwnerKeys(db, owner, {
+      generation: (rows.at(-1)?.generation ?? 0) + 1,
+      keyId: key.id,
+      data: await wrapNew(),
+      chain: rows.length === 0 ? await wrapNew() : null,
+      createdMs: this.#options.now(),
+    });
+    return this.#unwrapAll(await loadOwnerKeys(db, owner));
+  }
+
+  /** Forgets an owner's keys: another node has changed them. Without an owner, those of all: notices may have been lost. */
+  drop(owner?: string): void {
+    this.#dropped += 1;
+    this.#loading.clear();
+    if (owner === undefined) this.#cached.clear();
+    else this.#cached.delete(owner);
+  }
+
+  /**
+   * Checks that every key that wraps something in the database is there.
+   *
+   * @throws {SessionsError} `keys_missing`, which names the key.
+   */
+  async check(): Promise<void> {
+    for (const { keyId, wrapped } of await listWrappingKeys(this.#db)) await this.#unwrap(keyId, wrapped);
+  }
+
+  async #share(
+    owner: string,
+    kind: "find" | "ensure",
+    load: () => Promise<OwnerKeySet | null>,
+  ): Promise<OwnerKeySet | null> {
+    const found = this.#cached.get(owner);
+    if (found !== undefined && (kind === "find" || found.dataKeys.has(found.generation))) return found;
+    const key = `${kind} ${owner}`;
+    let loading = this.#loading.get(key);
+    if (loading === undefined) {
+      const droppedBefore = this.#dropped;
+      loading = load().then((keys) => {
+        if (keys !== null && this.#dropped === droppedBefore) this.#cached.set(owner, keys);
+        return keys;
+      });
+      this.#loading.set(key, loading);
+      const forget = () => {
+        if (this.#loading.get(key) === loading) this.#loading.delete(key);
+      };
+      loading.then(forget, forget);
+    }
+    return loading;
+  }
+
+  async #unwrapAll(rows: readonly WrappedKeys[]): Promise<OwnerKeySet> {
+    const dataKeys = new Map<number, KeyObject>();
+    for (const { generation, keyId, data } of rows) {
+      if (data !== null) dataKeys.set(generation, await this.#unwrap(keyId, data));
+    }
+    const first = rows.find(({ chain }) => chain !== null);
+    if (!first?.chain) throw new SessionsError("sealed_invalid", "An owner's keys have no chain key.");
+    return {
+      generation: rows.at(-1)!.generation,
+      dataKeys,
+      chainKey: await this.#unwrap(first.keyId, first.chain),
+      sinceMs: first.createdMs,
+    };
+  }
+
+  async #unwrap(keyId: string, wrapped: Uint8Array): Promise<KeyObject> {
+    const bytes = await this.#call((provider) => provider.unwrap(keyId, wrapped), keyId);
+    if (bytes === undefined) throw missing(keyId);
+    if (bytes.length !== KEY_BYTES) {
+      throw new SessionsError("sealed_invalid", `A key that key ${keyId} has wrapped is not 32 bytes long.`);
+    }
+    return createSecretKey(bytes);
+  }
+
+  async #call<T>(work: (provider: KeyProvider) => Promise<T>, keyId?: string): Promise<T> {
+    const { provider } = this.#options;
+    if (provider === undefined) throw missing(keyId);
+    try {
+      return await work(provider);
+    } catch (cause) {
+      if (cause instanceof SessionsError) throw cause;
+      throw new SessionsError("keys_failed", "The provider of `keys` threw.", { cause });
+    }
+  }
+}
+
+function missing(keyId: string | undefined): SessionsError {
+  const which = keyId === undefined ? "keys" : `key ${keyId}`;
+  return new SessionsError(
+    "keys_missing",
+    `Something is sealed with ${which}, which this node does not have. Give it in \`keys\`, behind the newest.`,
+  );
+}

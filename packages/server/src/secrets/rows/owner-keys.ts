@@ -1,0 +1,78 @@
+import { sql, type Kysely } from "kysely";
+import type { OwnerTables } from "../../postgres/tables.ts";
+import { bytes, bytesFromHex, time } from "../../postgres/values.ts";
+
+/** One generation of an owner's keys, as it is stored. */
+export interface WrappedKeys {
+  readonly generation: number;
+  /** The key that wrapped them. */
+  readonly keyId: string;
+  /** The wrapped data key; null after it was destroyed. */
+  readonly data: Uint8Array | null;
+  /** The wrapped chain key; null in a generation that is not the first. */
+  readonly chain: Uint8Array | null;
+  readonly createdMs: number;
+}
+
+/** The generations of an owner's keys, the first one first. */
+export async function loadOwnerKeys(db: Kysely<OwnerTables>, owner: string): Promise<readonly WrappedKeys[]> {
+  const rows = await db
+    .selectFrom("owner_key")
+    .select([
+      "generation",
+      sql<string>`key_id`.as("key"),
+      sql<string | null>`encode(data, 'hex')`.as("data"),
+      sql<string | null>`encode(chain, 'hex')`.as("chain"),
+      sql<string>`(extract(epoch from created_at) * 1000)::text`.as("created"),
+    ])
+    .where("owner_id", "=", owner)
+    .orderBy("generation")
+    .execute();
+  return rows.map(({ generation, key, data, chain, created }) => ({
+    generation: Number(generation),
+    keyId: key,
+    data: data === null ? null : bytesFromHex(data),
+    chain: chain === null ? null : bytesFromHex(chain),
+    createdMs: Number(created),
+  }));
+}
+
+/** Adds a generation, unless another node has just added it. */
+export async function insertOwnerKeys(
+  db: Kysely<OwnerTables>,
+  owner: string,
+  { generation, keyId, data, chain, createdMs }: WrappedKeys & { readonly data: Uint8Array },
+): Promise<void> {
+  await db
+    .insertInto("owner_key")
+    .values({
+      owner_id: owner,
+      generation,
+      key_id: keyId,
+      data: bytes(data),
+      chain: chain && bytes(chain),
+      created_at: time(new Date(createdMs).toISOString()),
+    })
+    .onConflict((conflict) => conflict.columns(["owner_id", "generation"]).doNothing())
+    .execute();
+}
+
+/** The ids of all keys that wrap something, each with something that it wrapped. */
+export async function listWrappingKeys(
+  db: Kysely<OwnerTables>,
+): Promise<readonly { readonly keyId: string; readonly wrapped: Uint8Array }[]> {
+  const found: { keyId: string; wrapped: Uint8Array }[] = [];
+  for (let after = ""; ;) {
+    const row = await db
+      .selectFrom("owner_key")
+      .select([sql<string>`key_id`.as("key"), sql<string>`encode(coalesce(chain, data), 'hex')`.as("wrapped")])
+      .where("key_id", ">", after)
+      .where(sql<boolean>`coalesce(chain, data) is not null`)
+      .orderBy("key_id")
+      .limit(1)
+      .executeTakeFirst();
+    if (row === undefined) return found;
+    found.push({ keyId: row.key, wrapped: bytesFromHex(row.wrapped) });
+    after = row.key;
+  }
+}
