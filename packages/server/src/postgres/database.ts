@@ -1,18 +1,10 @@
-import {
-  Kysely,
-  PGliteDialect,
-  PostgresDialect,
-  type Dialect,
-  type PGliteDialectConfig,
-  type PostgresPool,
-} from "kysely";
+import { Kysely, PostgresDialect, type Dialect, type PostgresPool } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { withFixedSettings, type FixedSettingsOptions } from "./connection/fixed-settings.ts";
+import { pgliteDialect, type PGlite } from "./connection/pglite.ts";
 import { withPreparedStatements } from "./connection/prepared-statements.ts";
 import { withClientErrorListeners } from "./connection/client-errors.ts";
 import type { OwnerTables } from "./tables.ts";
-
-type PGlite = Exclude<PGliteDialectConfig["pglite"], undefined | (() => unknown)>;
 
 /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. */
 export type Database = PostgresPool | PGlite | Dialect;
@@ -49,7 +41,7 @@ export function poolSizeOf(database: Database): number {
 function dialectOf(database: Database, prepare: { readonly schema: string } | undefined): Dialect {
   if (typeof database === "object" && database !== null) {
     if ("createDriver" in database) return database;
-    if ("waitReady" in database) return new PGliteDialect({ pglite: database });
+    if ("waitReady" in database) return pgliteDialect(database);
     if ("connect" in database) {
       const pool = withClientErrorListeners(database);
       return new PostgresDialect({ pool: prepare ? withPreparedStatements(pool, prepare.schema) : pool });

@@ -30,7 +30,10 @@ export function connectionProblem(code: string | undefined, message: string): st
   if (code !== undefined && /^(E[A-Z]+|08...|28...|57P0.|CONNECT_TIMEOUT|CONNECTION_[A-Z]+)$/.test(code)) {
     return `The database does not answer${because}: look at its address, and whether it runs.`;
   }
-  return code === undefined && /connection terminated|not queryable|timeout (exceeded|expired)/i.test(message)
+  return code === undefined &&
+    /connection terminated|not queryable|timeout (exceeded|expired)|PGlite (is clos|instance is already closed)/i.test(
+      message,
+    )
     ? "The connection to the database was lost, or none came about in time: look at its address, and whether it runs."
     : undefined;
 }
