@@ -49,6 +49,7 @@ export function checkShape(flow: AnyFlow, recorded: RecordedShapes): string | nu
   if (newest > version) return `Flow ${name} is at version ${version}, and version ${newest} is recorded: raise it.`;
 
   const same = recorded[version];
+  // Shapes are plain JSON. Only their interfaces have no index signature.
   if (same !== undefined && !sameJson(same as unknown as Json, shape as unknown as Json)) {
     const needed = Object.keys(same.steps).flatMap((step) => missing(shape, step, same.steps[step]!, step, {}) ?? []);
     return [

@@ -30,6 +30,7 @@ export function confirmAll(tab: Tab, { journal, durability, screens }: PersonCon
     for (const { id, progress } of tab.sessions.list(flow).state.active) {
       if (progress.current !== "review") continue;
       screens.follow(tab, flow, id);
+      // The flow is known at run time alone.
       const session = tab.sessions.open(flow, id) as unknown as AnySession;
       const input = exampleInput("review", 0, version);
       const submission = session.submit("review", input);

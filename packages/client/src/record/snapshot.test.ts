@@ -100,7 +100,7 @@ describe.each([
 });
 
 describe("S2: a command that one tab heard to be refused, and that the server accepted from another tab", () => {
-  const refusal = { code: "limit_reached", limit: "openSessions", until: null } as unknown as Refusal;
+  const refusal: Refusal = { code: "limit_reached", limit: "open sessions", atMost: 5, resetsAt: null };
   const refused = { outcome: { status: "refused", refusal } } as const;
   const shelf = { refusal, base: null, mine: null, step: null } as const;
 

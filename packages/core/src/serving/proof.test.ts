@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow, type AnyFlow, type FlowOptions } from "../flow/flow.ts";
 import { step, type Steps } from "../flow/step.ts";
-import type { Snapshot } from "../protocol/snapshot.ts";
 import { proofRefusal, type Proof } from "./proof.ts";
 import { serveFlow } from "./served-flow.ts";
 
@@ -29,7 +28,7 @@ const transfer = defineFlow({
   },
 });
 
-const sessionOf = (cents: number) => ({ data: { amount: { cents }, pin: { cents: 1 } } }) as unknown as Snapshot;
+const sessionOf = (cents: number) => ({ data: { amount: { cents }, pin: { cents: 1 } } });
 const refusal = (name: string, proof: Proof, cents = 1) =>
   proofRefusal(transfer, name, sessionOf(cents), proof, NOW_MS);
 

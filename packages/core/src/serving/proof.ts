@@ -53,7 +53,7 @@ export function checkProofs(flow: AnyFlow): void {
 export function proofRefusal(
   flow: AnyFlow,
   name: string,
-  session: Snapshot,
+  session: Pick<Snapshot, "data">,
   { provedAt, level }: Proof,
   nowMs: number,
 ): Refusal | null {
@@ -74,7 +74,7 @@ export function asksForProof({ steps, fresh }: AnyFlow, name: string): boolean {
   return step.fresh !== undefined || step.level !== undefined || Object.hasOwn(fresh ?? {}, name);
 }
 
-function requiredProof(flow: AnyFlow, name: string, session: Snapshot): RequiredProof {
+function requiredProof(flow: AnyFlow, name: string, session: Pick<Snapshot, "data">): RequiredProof {
   const step = flow.steps[name] as Step;
   const fresh = Object.hasOwn(flow.fresh ?? {}, name) ? freshnessOf(flow, name, session) : step.fresh;
   const freshMs = fresh === undefined ? undefined : durationMs(fresh);
@@ -82,7 +82,7 @@ function requiredProof(flow: AnyFlow, name: string, session: Snapshot): Required
   return { ...(freshMs !== undefined && { freshMs }), ...(step.level !== undefined && { level: step.level }) };
 }
 
-function freshnessOf(flow: AnyFlow, name: string, session: Snapshot) {
+function freshnessOf(flow: AnyFlow, name: string, session: Pick<Snapshot, "data">) {
   const isVisible = ([step]: [string, unknown]) => (flow.steps[step] as Step | undefined)?.sensitive === false;
   const visible = Object.fromEntries(Object.entries(session.data).filter(isVisible));
   try {

@@ -82,6 +82,7 @@ function historyOf(seed: number): readonly FunnelEntry[] {
   };
 
   take(start(session, "loan", { id: id() }));
+  // TypeScript does not see that `take` has set it.
   while ((snapshot as unknown as Snapshot).status === "active" && count < 30) {
     nowMs += random(5) === 0 ? random(40) * 86_400_000 : random(100_000);
     const now: Snapshot = snapshot!;

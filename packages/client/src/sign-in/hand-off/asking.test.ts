@@ -3,7 +3,6 @@ import { browserEnvironment, type Environment } from "../../environment.ts";
 import { startAsking } from "./asking.ts";
 import type { KeptRequest, KeptRequests } from "./kept-requests.ts";
 import type { Change, ChangeName, SignInApi } from "../sign-in-api.ts";
-import type { KnownSignIn } from "../sign-in-state.ts";
 
 interface Sent {
   readonly name: ChangeName;
@@ -68,11 +67,11 @@ function screen() {
     return Promise.resolve({ status: "begun", owner: "ada", session: "s", flow: "transfer", step: "amount" });
   };
   const known = { csrf: null, read: vi.fn(() => Promise.resolve()), tellOtherPages: vi.fn() };
-  // Both parts have only the members that an asking uses.
   const open = () =>
     startAsking({
-      api: { change } as unknown as SignInApi,
-      known: known as unknown as KnownSignIn,
+      // Both procedures answer as this server does.
+      api: { change: change as SignInApi["change"] },
+      known,
       environment,
       kept: diskOf(onDisk),
     });

@@ -35,8 +35,8 @@ export interface Asking {
 }
 
 export interface AskingOptions {
-  readonly api: SignInApi;
-  readonly known: KnownSignIn;
+  readonly api: Pick<SignInApi, "change">;
+  readonly known: Pick<KnownSignIn, "csrf" | "read" | "tellOtherPages">;
   readonly environment: Environment;
   readonly kept: KeptRequests;
 }

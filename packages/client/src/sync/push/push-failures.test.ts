@@ -1,9 +1,8 @@
-import type { Command } from "@sessions/core/internal";
+import type { Command, Outcome } from "@sessions/core/internal";
 import { expect, test, vi } from "vitest";
 import { cancel } from "../../../../core/src/testing/commands.ts";
 import { TimeoutError } from "../../environment.ts";
 import { simulatedTime } from "../../testing/simulated-time.ts";
-import type { Api } from "../api.ts";
 import { emptyBatch } from "./batch.ts";
 import { createBisection } from "./bisection.ts";
 import { AnswerError } from "../http/answer.ts";
@@ -15,15 +14,16 @@ const sessions = ["0190b2f4-0000-7000-8000-00000000000a", "0190b2f4-0000-7000-80
 const commands: readonly Command[] = sessions.map((session) => cancel(session));
 
 /** Pushes that fail. `receipt` is the outcome that the server has of a command. */
-function failing(receipt: { readonly status: "accepted"; readonly revision: number } | null = null) {
+function failing(receipt: Outcome | null = null) {
   const { environment } = simulatedTime();
   const bisection = createBisection(environment, () => {});
   const size = createPushSize(90_000);
   const apply = vi.fn<Replies["apply"]>(() => false);
+  const now = "2026-11-01T00:00:00.000Z";
   const api = {
-    push: async () => ({ outcomes: [], snapshots: [] }),
-    receipt: async () => ({ outcome: receipt }),
-  } as unknown as Api;
+    push: async () => ({ now, outcomes: [], snapshots: [] }),
+    receipt: async () => ({ now, outcome: receipt }),
+  };
   const failures = createPushFailures(api, environment, bisection, size, apply);
   const after = (error: unknown, sent = commands) =>
     failures.after(error, { ...emptyBatch(), commands: [...sent], bytes: 60_000 });
@@ -76,7 +76,7 @@ test("a single command that a host refuses three times is refused as blocked, un
   expect(blocked.apply).toHaveBeenCalledWith([first], { outcomes, snapshots: [] });
   expect(blocked.bisection.has(sessions[0]!)).toBe(false);
 
-  const accepted = failing({ status: "accepted", revision: 2 });
+  const accepted = failing({ status: "accepted", revision: 2, replayed: true });
   for (let failure = 1; failure <= 3; failure += 1) await accepted.after(answered(403), [first!]);
   expect(accepted.apply).not.toHaveBeenCalled();
 });

@@ -25,7 +25,7 @@ export interface PushFailures {
 }
 
 export function createPushFailures(
-  api: Api,
+  api: Pick<Api, "push" | "receipt">,
   environment: Environment,
   bisection: Bisection,
   size: PushSize,

@@ -17,7 +17,7 @@ const NO_ROOM_MS = 1_000;
 
 export interface PusherOptions {
   readonly flows: ReadonlyMap<string, AnyFlow>;
-  readonly store: Store;
+  readonly store: Pick<Store, "records" | "loaded" | "isSendable" | "written" | "change">;
   readonly api: Api;
   readonly connection: Connection;
   readonly environment: Environment;

@@ -11,7 +11,7 @@ const OUTDATED_MS = 60_000;
 
 export interface RepliesOptions {
   readonly flows: ReadonlyMap<string, AnyFlow>;
-  readonly store: Store;
+  readonly store: Pick<Store, "records" | "change">;
   readonly connection: Connection;
   readonly environment: Environment;
   readonly device: () => Device;

@@ -9,7 +9,6 @@ import { createConnection } from "../connection.ts";
 import { createPusher } from "./pusher.ts";
 import { emptyRecord, type RecordUpdate, type SessionRecord } from "../../record/record.ts";
 import { createApi } from "../api.ts";
-import type { Store } from "../../store/store.ts";
 import { ScriptedServer } from "../../testing/scripted-server.ts";
 import { simulatedTime } from "../../testing/simulated-time.ts";
 import type { SessionTransport } from "../http/transport.ts";
@@ -75,8 +74,7 @@ async function sent(drafts: readonly number[], kilobits: number, maxPushBytes: n
   const pusher = createPusher({
     ...options,
     flows: new Map([["notes", notes]]),
-    // Of a store it needs no more.
-    store: store as unknown as Store,
+    store,
     api: createApi({ ...options, onSignedOut: () => {}, onError: () => {} }),
     connection: createConnection(environment, clock, () => {}),
     maxPushBytes,

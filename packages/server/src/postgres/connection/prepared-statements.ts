@@ -39,6 +39,7 @@ export function withPreparedStatements(pool: PostgresPool, schema: string): Post
   function wrap(client: PostgresPoolClient): PostgresPoolClient {
     const query = ((text: unknown, parameters?: readonly unknown[]) => {
       const name = typeof text === "string" && parameters !== undefined && parameters.length > 0 && nameOf(text);
+      // A client of `pg` also takes an object with a name. Kysely's type does not say so.
       return name
         ? (client as unknown as NamedQueries).query({ name, text, values: parameters })
         : client.query(text as string, parameters ?? []);

@@ -10,12 +10,10 @@ export interface DrawnNumbers {
 
 /** Draws three different numbers in a random order, and one of them. */
 export function drawNumbers(random: (bytes: number) => Uint8Array): DrawnNumbers {
-  const drawn: number[] = [];
-  while (drawn.length < 3) {
-    const number = LEAST + below(COUNT, random);
-    if (!drawn.includes(number)) drawn.push(number);
-  }
-  const choices = drawn as unknown as DrawnNumbers["choices"];
+  const drawn = new Set<number>();
+  while (drawn.size < 3) drawn.add(LEAST + below(COUNT, random));
+  const [first, second, third] = [...drawn];
+  const choices = [first!, second!, third!] as const;
   return { number: choices[below(3, random)]!, choices };
 }
 

@@ -32,5 +32,6 @@ export function openNodes<Count extends 1 | 2>(count: Count, options: SessionsSt
     const store = new SessionsStore({ sweeps: false, ...options });
     return Object.assign(promised(store), { store, close: () => store.close() });
   });
+  // TypeScript knows no tuple of `Count` nodes: so the first two are named.
   return all as unknown as { readonly [Index in keyof { 0: 1; 1: 2 }]: (typeof all)[number] } & typeof all;
 }
