@@ -20,6 +20,8 @@ export const faultCodes = {
   keys_missing: "Something is sealed with a key that the node was not given.",
   keys_failed: "The provider of keys did not answer, or threw.",
   sealed_invalid: "A sealed value does not open at its place: it was changed, exchanged, or sealed with another key.",
+  overloaded: "Too much is asked of this node, or for this owner, at once.",
+  visitor_adopted: "The visitor has signed in: the owner has what the visitor began.",
   closed: "The sessions object was closed.",
   internal: "Something failed that should not have.",
   server_unreachable: "The server does not answer the page.",

@@ -23,6 +23,16 @@ export {
 } from "./flows/configuration/served-flow.ts";
 export type { Guest, IdentifyResult, Identity } from "./flows/configuration/identity.ts";
 export { createSessions, type Sessions, type SessionsRouter } from "./flows/sessions.ts";
+export type {
+  ChangeOptions,
+  CommandOptions,
+  ListCursor,
+  Service,
+  ServiceOptions,
+  ServiceOutcome,
+  ServicePage,
+} from "./flows/service/service.ts";
+export type { ServiceSession } from "./flows/service/service-session.ts";
 export type { SessionsOptions } from "./flows/options.ts";
 export { sessionHistory, type SessionEntry } from "./flows/session-history.ts";
 export { keysFromEnvironment } from "./secrets/environment-keys.ts";

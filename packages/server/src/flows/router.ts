@@ -18,14 +18,14 @@ import {
 import type { CommandProcessor } from "./commands/command-processor.ts";
 import type { OwnerConnections } from "../postgres/connection/owner-connections.ts";
 import { CatchUp } from "./reads/catch-up.ts";
-import { LimitedReads } from "./reads/limited-reads.ts";
-import { ReadQueue } from "./reads/read-queue.ts";
+import type { LimitedReads } from "./reads/limited-reads.ts";
 import { GuestReader, type SessionReader } from "./reads/guest-reader.ts";
 import type { Reader } from "./reads/reader.ts";
 import type { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import type { Bounds } from "./configuration/bounds.ts";
 import { tooManyRequests, trpcErrorOf } from "./trpc-errors.ts";
 import { guestProcedures } from "./configuration/guest.ts";
+import { isServiceDevice } from "./service/service-id.ts";
 import type { Identity } from "./configuration/identity.ts";
 import { untilSignInEnds } from "./watch/sign-in-end.ts";
 import { streamEvents } from "./watch/watch-stream.ts";
@@ -34,6 +34,7 @@ import type { WatchHub } from "./watch/watch-hub.ts";
 export interface RouterOptions {
   readonly commands: CommandProcessor;
   readonly reader: Reader;
+  readonly reads: LimitedReads;
   readonly hub: WatchHub;
   readonly bounds: Bounds;
   readonly replyRateLimit: ReplyRateLimit;
@@ -59,6 +60,7 @@ interface Call {
 export function createRouter({
   commands,
   reader,
+  reads,
   hub,
   bounds,
   replyRateLimit,
@@ -71,7 +73,6 @@ export function createRouter({
   inFlight,
 }: RouterOptions) {
   const t = initTRPC.context<object>().create();
-  const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
 
   /** Who makes a request. If the client names the owner that it expects, it must be the same. */
   async function identified({ ctx, input }: Call, procedure: keyof typeof guestProcedures): Promise<Identity> {
@@ -132,6 +133,12 @@ export function createRouter({
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((call): Promise<PushReply> =>
       answerCall(call, "push", async (identity) => {
+        if (isServiceDevice(call.input.device.id)) {
+          throw new TRPCError({
+            code: "BAD_REQUEST",
+            message: "This id belongs to a service. Give the device another one.",
+          });
+        }
         const reply = await commands.push(identity, call.input, call.ctx);
         tellGuest(identity, reply.snapshots);
         return { ...reply, snapshots: reply.snapshots.map(redact) };

@@ -20,11 +20,15 @@ import { UpdateStatements } from "./rows/update-statements.ts";
 import { Expiry } from "./expiry.ts";
 import { checkedOptions, type SessionsOptions } from "./options.ts";
 import { closeWithin } from "./shutdown.ts";
+import { LimitedReads } from "./reads/limited-reads.ts";
+import { ReadQueue } from "./reads/read-queue.ts";
 import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
 import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
+import { createService } from "./service/create-service.ts";
+import type { Service, ServiceOptions } from "./service/service.ts";
 import { SessionSweeper } from "./sweeper.ts";
 import { identify } from "./configuration/identity.ts";
 import { Telemetry } from "../telemetry.ts";
@@ -44,6 +48,15 @@ export type SessionsRouter = ReturnType<typeof createRouter>;
 export interface Sessions {
   /** Mount it: `t.router({ sessions: sessions.router })`. */
   readonly router: SessionsRouter;
+  /**
+   * Acts for an owner without a browser: a service or a job reads, starts, submits, drafts and cancels.
+   *
+   * @throws {SessionsError} `configuration_invalid` for an owner, a name or a proof that cannot be one.
+   * @example
+   * const job = sessions.as("ada", { name: "Standing orders" });
+   * const started = await job.start(transfer, { session: order.session });
+   */
+  as(owner: string, options: ServiceOptions): Service;
   /** Gives the sessions of a visitor to the owner who signs in: `signIns.adopts(sessions.adoption)`. */
   readonly adoption: Adoption;
   /** Creates the tables, or brings them up to date. Many nodes may call it at once. */
@@ -147,9 +160,13 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   let closed = false;
   let closing: Promise<void> | undefined;
 
+  const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
+  const calls = { ownerConnections, inFlight, isAdopted, isClosed: () => closed };
+
   const router = createRouter({
     commands,
     reader,
+    reads,
     hub,
     bounds,
     replyRateLimit,
@@ -170,6 +187,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
 
   return {
     router,
+    as: (owner, serviceOptions) =>
+      createService({ ...calls, commands, reader, reads, flows, now }, owner, serviceOptions),
     adoption,
     migrate: () =>
       translateErrors(async () => {

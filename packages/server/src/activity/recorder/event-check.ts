@@ -1,7 +1,8 @@
 import { SessionsError, toStorableJson } from "@sessions/core/internal";
 import type { AnyActivity, EventSchema } from "../definition/define-activity.ts";
 import type { EventRow } from "../rows/events.ts";
-import { eventIdOf, isMoment, MAX_EVENT_ID, momentOf, newEventId } from "./event-id.ts";
+import { momentOf } from "../../uuid-v7.ts";
+import { eventIdOf, isMoment, MAX_EVENT_ID, newEventId } from "./event-id.ts";
 
 /** The name and moment of an event that is recorded. */
 export interface EventOptions {

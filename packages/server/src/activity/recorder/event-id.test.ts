@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { idSchema } from "@sessions/core/internal";
-import { eventIdOf, momentOf, newEventId } from "./event-id.ts";
+import { momentOf } from "../../uuid-v7.ts";
+import { eventIdOf, newEventId } from "./event-id.ts";
 
 const atMs = Date.UTC(2026, 10, 28, 12, 0, 0, 123);
 

@@ -10,7 +10,7 @@ import {
 import { databaseFault, isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";
-import type { Identity } from "../configuration/identity.ts";
+import type { Sender } from "../configuration/identity.ts";
 import type { Reader } from "../reads/reader.ts";
 import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
@@ -49,17 +49,17 @@ type AcceptedJudgement = Extract<Judgement, { settled: false }>;
  */
 export async function executeCommand(
   context: ExecutionContext,
-  identity: Identity,
+  sender: Sender,
   device: Device,
   command: Command,
   before: StoredSession | undefined,
 ): Promise<Decision> {
-  const { owner } = identity;
+  const { owner } = sender;
   const { cache, cpu, flows, now, partitions, publish, reader, report, telemetry } = context;
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, command.session);
   telemetry.recordCacheLookup(stored !== undefined);
   let fresh = false;
-  const judgementInput = { device, proof: identity, guest: identity.guest, parse: createParser() };
+  const judgementInput = { device, proof: sender, guest: sender.guest, service: sender.service, parse: createParser() };
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) {
       const found: StoredSession | null = await reader.load(owner, command.session);

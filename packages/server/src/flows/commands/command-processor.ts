@@ -9,7 +9,7 @@ import {
   type PushRequest,
 } from "@sessions/core/internal";
 import type { SessionNotice } from "../../bus/bus.ts";
-import type { Identity } from "../configuration/identity.ts";
+import type { Sender } from "../configuration/identity.ts";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
 import type { DatabaseKind } from "../../postgres/database.ts";
 import { busyDecision } from "./busy.ts";
@@ -55,13 +55,13 @@ export class CommandProcessor {
   }
 
   /** Executes the commands of a push. `request` is the same object for all pushes that are answered together. */
-  push(identity: Identity, pushed: PushRequest, request: object): Promise<PushReply> {
+  push(sender: Sender, pushed: PushRequest, request: object): Promise<PushReply> {
     const attributes = { "sessions.commands": pushed.commands.length };
-    return this.#context.telemetry.span("sessions.push", attributes, () => this.#push(identity, pushed, request));
+    return this.#context.telemetry.span("sessions.push", attributes, () => this.#push(sender, pushed, request));
   }
 
-  async #push(identity: Identity, pushed: PushRequest, request: object): Promise<PushReply> {
-    const { owner } = identity;
+  async #push(sender: Sender, pushed: PushRequest, request: object): Promise<PushReply> {
+    const { owner } = sender;
     const { bounds, telemetry } = this.#context;
     const { protocol, commands } = pushed;
     const refusedUnread = (outcome: Outcome, outcomes = commands.map(() => outcome)) => {
@@ -80,20 +80,20 @@ export class CommandProcessor {
     this.#inFlight += commands.length;
     this.#inFlightOf.add(owner, commands.length);
     try {
-      return await this.#execute(identity, pushed, request);
+      return await this.#execute(sender, pushed, request);
     } finally {
       this.#inFlight -= commands.length;
       this.#inFlightOf.add(owner, -commands.length);
     }
   }
 
-  async #execute(identity: Identity, { device, commands }: PushRequest, request: object): Promise<PushReply> {
-    const { owner } = identity;
+  async #execute(sender: Sender, { device, commands }: PushRequest, request: object): Promise<PushReply> {
+    const { owner } = sender;
     const parsed = await parseCommands(commands, (work) => this.#context.cpu.run(owner, work));
-    const { bySession, refused } = identity.guest
-      ? onlyOfSession(parsed.bySession, identity.guest.session)
+    const { bySession, refused } = sender.guest
+      ? onlyOfSession(parsed.bySession, sender.guest.session)
       : { ...parsed, refused: [] };
-    const push = new Push(this.#context, identity, device, request);
+    const push = new Push(this.#context, sender, device, request);
     const { outcomes, snapshots } = await push.execute(bySession, new Map([...parsed.malformed, ...refused]));
     if (outcomes.some(isNewlyAccepted)) await this.#devices.record(owner, device);
     return { now: this.#iso(), outcomes, snapshots };

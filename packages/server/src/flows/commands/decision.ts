@@ -6,14 +6,13 @@ import {
   runHandlers,
   SessionsError,
   type Command,
-  type JudgementContext,
   type LimitContext,
   type Outcome,
   type Refusal,
 } from "@sessions/core/internal";
 import type { Bounds } from "../configuration/bounds.ts";
 import { runGuarded } from "./handler-guard.ts";
-import { judgeOnServer } from "./judgement.ts";
+import { judgeOnServer, type JudgementContext } from "./judgement.ts";
 import { loadArchived, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";

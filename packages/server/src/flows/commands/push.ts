@@ -12,7 +12,7 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { forEachConcurrently } from "../../concurrency.ts";
-import type { Identity } from "../configuration/identity.ts";
+import type { Sender } from "../configuration/identity.ts";
 import type { ReplyRateLimit } from "../reads/reply-rate-limit.ts";
 import type { StoredSession } from "../rows/stored-session.ts";
 import { busyDecisionFor, isBusy, isOverload, busyDecision, RETRY_AFTER_MS } from "./busy.ts";
@@ -33,7 +33,7 @@ export interface PushContext extends ExecutionContext {
 /** One push of an owner: it executes the commands, and collects the reply within its budget. */
 export class Push {
   readonly #context: PushContext;
-  readonly #identity: Identity;
+  readonly #sender: Sender;
   readonly #owner: string;
   readonly #device: Device;
   /** The request that all pushes answered together share. */
@@ -42,10 +42,10 @@ export class Push {
   readonly #outcomes: Outcome[] = [];
   readonly #snapshots: Snapshot[] = [];
 
-  constructor(context: PushContext, identity: Identity, device: Device, request: object) {
+  constructor(context: PushContext, sender: Sender, device: Device, request: object) {
     this.#context = context;
-    this.#identity = identity;
-    this.#owner = identity.owner;
+    this.#sender = sender;
+    this.#owner = sender.owner;
     this.#device = device;
     this.#request = request;
     this.#budget = new ReplyBudget(context.bounds.pageBytes);
@@ -118,7 +118,7 @@ export class Push {
       const decision =
         last !== undefined && isBusy(last.outcome)
           ? busyDecision
-          : await executeCommand(this.#context, this.#identity, this.#device, command, current).catch(
+          : await executeCommand(this.#context, this.#sender, this.#device, command, current).catch(
               (error: unknown) => {
                 if (!isOverload(error)) throw error;
                 return busyDecision;

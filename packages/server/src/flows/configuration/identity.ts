@@ -1,5 +1,12 @@
 import { TRPCError } from "@trpc/server";
-import { assuranceLevels, idSchema, SessionsError, toStorableJson, type Proof } from "@sessions/core/internal";
+import {
+  assuranceLevels,
+  idSchema,
+  SessionsError,
+  toStorableJson,
+  type Proof,
+  type SubmitCommand,
+} from "@sessions/core/internal";
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** A device that one session was handed to, without a sign-in. It acts for the owner in this session alone. */
@@ -27,6 +34,20 @@ export interface Identity extends Proof {
    * session.
    */
   readonly guest?: Guest | undefined;
+}
+
+/** A service that sends a command. */
+export interface SendingService {
+  /** The name of the flow that it means. */
+  readonly flow: string;
+  /** The commands of the submissions that it saw. Without them, the command is judged as if it had seen the newest ones. */
+  readonly seen?: SubmitCommand["seen"] | undefined;
+}
+
+/** Who sends commands. */
+export interface Sender extends Identity {
+  /** There if it is a service, and no person. */
+  readonly service?: SendingService | undefined;
 }
 
 /** The answer of the application's `identify`: who it is, or nobody. */
@@ -62,7 +83,7 @@ function checkedIdentity(identified: IdentifyResult): Identity | undefined {
   if (!identified) return undefined;
   const { owner, provedAt, level, onEnded, guest } = identified;
   const invalid = (detail: string) => new SessionsError("context_invalid", `\`identify\` returns ${detail}.`);
-  if (typeof owner !== "string" || owner === "" || owner.length > 200 || !toStorableJson(owner).ok) {
+  if (!isOwner(owner)) {
     throw invalid("{ owner }, a text of 1 to 200 characters");
   }
   if (provedAt !== undefined && provedAt !== null && !Number.isFinite(provedAt))
@@ -72,6 +93,11 @@ function checkedIdentity(identified: IdentifyResult): Identity | undefined {
   // A guest that cannot be told from the owner must not be taken for the owner.
   if (guest !== undefined && !isGuest(guest)) throw invalid("`guest` as { session }, with the id of a session");
   return { owner, provedAt, level, onEnded, guest };
+}
+
+/** Whether a value can be the id of an owner. */
+export function isOwner(owner: unknown): owner is string {
+  return typeof owner === "string" && owner !== "" && owner.length <= 200 && toStorableJson(owner).ok;
 }
 
 function isGuest(guest: unknown): boolean {

@@ -22,6 +22,7 @@ const { activity } = await import("./activity.ts");
 const { dashboard, operatorsApp } = await import("./dashboard.ts");
 const { projections } = await import("./projections.ts");
 const visiting = await import("./visitors.ts");
+const { carryOut } = await import("./service.ts");
 await createLedger(pool);
 afterAll(async () => {
   await sessions.close();
@@ -209,4 +210,18 @@ test("what the page on projections shows sends a mail for a new transfer alone, 
   expect(rows).toEqual([{ owner: "bob", recipient: "Grace", status: "completed" }]);
   const mails = await pool.query("select owner from outbox where subject = 'Your transfer is done.'");
   expect(mails.rows).toEqual([{ owner: "bob" }]);
+});
+
+test("S2: the standing order that docs/server-api.md shows sends the money once, on how many nodes it runs", async () => {
+  const order = {
+    owner: "rosa",
+    session: uuidv7(),
+    recipient: { name: "Grace", iban: "BE71096123456769" },
+    cents: 50_000,
+  };
+  const references = await Promise.all([carryOut(order), carryOut(order)]);
+  expect(references).toEqual([`R-${order.session}`, `R-${order.session}`]);
+  expect(await carryOut(order)).toBe(references[0]);
+  expect(await ledgerOf(pool, "rosa")).toHaveLength(1);
+  await expect(carryOut({ ...order, cents: 1 })).rejects.toThrow("command_mismatch");
 });
