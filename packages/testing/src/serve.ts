@@ -1,0 +1,34 @@
+import {
+  serveFlow,
+  type AnyFlow,
+  type ServedFlow as CoreServedFlow,
+  type ServeOptions as CoreServeOptions,
+} from "@sessions/core/internal";
+
+/** The options of {@link serve}: those of `@sessions/server`. A handler here gets no `tx`, because there is no database. */
+export type ServeOptions<Flow extends AnyFlow> = CoreServeOptions<Flow, object>;
+
+/** A flow with its limits and handlers. Made by {@link serve}. */
+export type ServedFlow = CoreServedFlow<object>;
+
+/**
+ * Adds a server's part to a flow, as `serve` of `@sessions/server` does.
+ *
+ * @throws {SessionsError} `configuration_invalid` when a handler that the flow needs is missing, or a step cannot ask for a
+ *   proof as it does.
+ * @example
+ * serve(transfer, {
+ *   limits: [maxCompletions({ atMost: 20, per: "month" })],
+ *   steps: { amount: ({ input, refuse }) => (input.cents > 500 ? refuse("Too much.") : { feeCents: 25 }) },
+ *   complete: () => ({ reference: "R-1" }),
+ * })
+ */
+export function serve<Flow extends AnyFlow>(flow: Flow, options: ServeOptions<Flow>): ServedFlow {
+  return serveFlow<Flow, object>(flow, options);
+}
+
+/** The flows by their names. A flow alone is served without limits and handlers. */
+export function servedFlows(flows: readonly (AnyFlow | ServedFlow)[]): Map<string, ServedFlow> {
+  const served = flows.map((each) => ("handlerOf" in each ? each : serve(each, {} as ServeOptions<AnyFlow>)));
+  return new Map(served.map((each) => [each.flow.name, each]));
+}

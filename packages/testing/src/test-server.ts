@@ -1,0 +1,228 @@
+import type { TRPCDataTransformer } from "@trpc/server";
+import { TRPCError } from "@trpc/server";
+import { http, type RequestHandler } from "msw";
+import { v7 as uuidv7 } from "uuid";
+import {
+  PROTOCOL_VERSION,
+  redact,
+  SessionsError,
+  type AnyFlow,
+  type Command,
+  type Device,
+  type Outcome,
+  type PushRequest,
+  type Refusal,
+  type Snapshot,
+} from "@sessions/core/internal";
+import { createClock, type TestClock } from "./clock.ts";
+import { servedFlows, type ServedFlow } from "./serve.ts";
+import { push, type PushContext, type Sender } from "./sessions/push.ts";
+import { Reader } from "./sessions/reader.ts";
+import { SessionStore } from "./sessions/session-store.ts";
+import type { HistoryEntry } from "./sessions/stored-session.ts";
+import { Turns } from "./sessions/turns.ts";
+import { createOtherDevice, type OtherDevice } from "./stage/other-device.ts";
+import { seedSession, type Seed } from "./stage/seed.ts";
+import { DEFAULT_OWNER, SignIn, type SignInOptions } from "./stage/sign-in.ts";
+import { StagedRefusals } from "./stage/staged-refusals.ts";
+import { createAnswer } from "./wire/handlers.ts";
+import { Network } from "./wire/network.ts";
+import { createRouter } from "./wire/router.ts";
+import { Watchers } from "./wire/watchers.ts";
+
+/** How long a stream stays silent before it sends a heartbeat, in milliseconds of the server's clock. */
+const HEARTBEAT_MS = 15_000;
+
+export interface TestServerOptions {
+  /** The flows that the server serves. A flow with an `output`, a `result` or limits is made by `serve`. */
+  readonly flows: readonly (AnyFlow | ServedFlow)[];
+  /** Who is signed in. Default: the owner that the page's client names. */
+  readonly owner?: string;
+  /** The tRPC endpoint, as a path of msw. Default `"*" + "/trpc"`: on any origin. */
+  readonly url?: string;
+  /** Where the router is mounted there. Default `"sessions"`. */
+  readonly mount?: string;
+  /** The transformer of the host, such as superjson. Default none. */
+  readonly transformer?: TRPCDataTransformer;
+  /** The clock to start from, in milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Makes the ids of seeds and other devices: UUIDs of version 7. */
+  readonly id?: () => string;
+  /** Called with every fault, such as that of a handler that throws. Default: `console.error`. */
+  readonly onError?: (fault: SessionsError) => void;
+}
+
+/** A server in memory. It decides as `@sessions/server` does. A test makes it fail, or lets another device act. */
+export interface TestServer {
+  /** Give them to `setupServer` or `setupWorker` of msw. */
+  readonly handlers: readonly RequestHandler[];
+  /** A `fetch` that answers the requests of sessions, for a test without msw. It passes others to the real `fetch`. */
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: TestClock;
+  /** Every push that reached the server, in order. */
+  readonly pushes: readonly PushRequest[];
+  /** How many streams are open. */
+  readonly streams: number;
+
+  /** Puts a session there without walking through its steps. @throws {SessionsError} `configuration_invalid` if a step's data is missing or refused. */
+  seed<Flow extends AnyFlow>(flow: Flow, seed?: Seed<Flow>): Promise<Snapshot>;
+  /** A session as its owner's devices see it. @throws {SessionsError} `configuration_invalid` if there is none. */
+  snapshot(session: string): Snapshot;
+  /** The changes of a session, in their order. Drafts are not among them. */
+  history(session: string): readonly HistoryEntry[];
+  /** Another device of the person. `name` is what the page shows. */
+  anotherDevice(name: string, options?: { readonly owner?: string }): OtherDevice;
+  /** Ends a session by its deadline, at once. */
+  expire(session: string): void;
+
+  /** The next push takes effect, and the page does not get the reply. */
+  dropReply(): void;
+  /** Refuses the page's next submission of a step: with a refusal, or as `rejected` with a reason. */
+  refuse(step: string, refusal: Refusal | string): void;
+  /** Refuses the next push as `busy`. */
+  busy(options?: { readonly retryAfterMs?: number }): void;
+  /** Speaks the protocol of a newer version from now on, so the page is outdated. */
+  outdated(): void;
+  /** Serves these flows from now on, as a deploy does. Streams end, and sessions stay. */
+  deploy(flows: readonly (AnyFlow | ServedFlow)[]): void;
+  /** Holds all requests back until the returned function is called. */
+  hold(): () => void;
+  goOffline(): void;
+  goOnline(): void;
+  /** Breaks the open streams once. */
+  breakStreams(): void;
+  /** Nobody is signed in from now on. Streams end as UNAUTHORIZED. */
+  signOut(): void;
+  /** Signs in, with a new proof of who the person is. */
+  signIn(options?: SignInOptions): void;
+}
+
+/**
+ * Makes a server for the tests and stories of an application.
+ *
+ * @throws {SessionsError} `configuration_invalid` for a flow that lacks a handler.
+ * @example
+ * const server = createTestServer({ flows: [serve(transfer, { steps: { amount: () => ({ feeCents: 25 }) } })] });
+ * setupServer(...server.handlers).listen();
+ * const { id } = await server.seed(transfer, { at: "review", data: { recipient, amount } });
+ * server.dropReply();
+ */
+export function createTestServer(options: TestServerOptions): TestServer {
+  const { url = "*/trpc", mount = "sessions", transformer, onError = (fault) => console.error(fault) } = options;
+  let flows = servedFlows(options.flows);
+  let protocol = PROTOCOL_VERSION;
+  const watchers = new Watchers();
+  const network = new Network();
+  const staged = new StagedRefusals();
+  const pushes: PushRequest[] = [];
+  const clock = createClock(options.now ?? Date.now, (ms) => {
+    store.sweep();
+    if (ms >= HEARTBEAT_MS) watchers.heartbeat();
+  });
+  const { now } = clock;
+  const store = new SessionStore(now, (owner, snapshot) => watchers.publish(owner, snapshot));
+  const reader = new Reader(store);
+  const id = options.id ?? (() => uuidv7({ msecs: now() }));
+  const signIn = new SignIn(now, { owner: options.owner });
+  const context: PushContext = {
+    store,
+    reader,
+    turns: new Turns(),
+    flows: () => flows,
+    protocol: () => protocol,
+    now,
+    report: onError,
+    stagedRefusal: () => undefined,
+    stagedPushRefusal: () => undefined,
+  };
+  const pageContext: PushContext = {
+    ...context,
+    stagedRefusal: (command) => staged.takeFor(command),
+    stagedPushRefusal: () => staged.takeForPush(),
+  };
+  const told = (snapshot: Snapshot) => redact(flows.get(snapshot.flow)?.flow, snapshot);
+  const router = createRouter({
+    store,
+    reader,
+    watchers,
+    push: (sender, request) => {
+      pushes.push(request);
+      return push(pageContext, sender, request);
+    },
+    senderOf: (expected) => signIn.senderOf(expected),
+    redact: told,
+    now,
+    protocol: () => protocol,
+    transformer,
+  });
+  const answer = createAnswer({ router, network, mount, transformer });
+
+  const ownerOf = (session: string) => store.owners().find((owner) => store.load(owner, session) !== null);
+  function stored(session: string) {
+    const found = store.current(ownerOf(session) ?? "", session);
+    if (found !== null) return found;
+    throw new SessionsError("configuration_invalid", `The test server has no session ${session}.`);
+  }
+  const deviceOf = (name: string, owner = signIn.owner ?? store.owners()[0] ?? DEFAULT_OWNER) =>
+    createOtherDevice({
+      device: { id: id(), name },
+      now,
+      id,
+      snapshotOf: (session) => store.current(ownerOf(session) ?? owner, session)?.snapshot ?? null,
+      push: (session, device, command) => pushOne({ owner: ownerOf(session) ?? owner }, device, command),
+    });
+  async function pushOne(sender: Pick<Sender, "owner">, device: Device, command: Command): Promise<Outcome> {
+    const proved: Sender = { ...sender, provedAt: now(), level: "aal3" };
+    const { outcomes } = await push(context, proved, { protocol, device, commands: [command] });
+    return outcomes[0]!;
+  }
+  const realFetch = globalThis.fetch;
+
+  return {
+    handlers: [http.all(`${url}/*`, ({ request }) => answer(request))],
+    fetch: (input, init) => {
+      const request = new Request(input, init);
+      return answer(request) ?? realFetch(request);
+    },
+    clock,
+    pushes,
+    get streams() {
+      return watchers.size;
+    },
+    seed: (flow, seed = {}) =>
+      seedSession(flow, seed, deviceOf("Seed", seed.owner), (session) => told(stored(session).snapshot)),
+    snapshot: (session) => told(stored(session).snapshot),
+    history: (session) => stored(session).history,
+    anotherDevice: (name, { owner } = {}) => deviceOf(name, owner),
+    expire(session) {
+      const before = stored(session);
+      if (before.snapshot.status !== "active") return;
+      const expiresAt = new Date(now()).toISOString();
+      // The owner has it, or `stored` would have thrown.
+      const owner = ownerOf(session)!;
+      store.keep(owner, { ...before, snapshot: { ...before.snapshot, expiresAt } });
+      store.current(owner, session);
+    },
+    dropReply: () => network.dropReplies(1),
+    refuse: (step, refusal) =>
+      staged.addOfStep(step, typeof refusal === "string" ? { code: "rejected", step, reason: refusal } : refusal),
+    busy: ({ retryAfterMs = 1_000 } = {}) => staged.addOfPush({ code: "busy", retryAfterMs }),
+    outdated() {
+      protocol = PROTOCOL_VERSION + 1;
+      watchers.heartbeat();
+    },
+    deploy(next) {
+      flows = servedFlows(next);
+      watchers.end();
+    },
+    hold: () => network.hold(),
+    goOffline: () => network.goOffline(),
+    goOnline: () => network.goOnline(),
+    breakStreams: () => network.breakStreams(),
+    signOut() {
+      signIn.end();
+      watchers.end(new TRPCError({ code: "UNAUTHORIZED", message: "The sign-in has ended." }));
+    },
+    signIn: (who = {}) => signIn.begin({ owner: options.owner, ...who }),
+  };
+}
