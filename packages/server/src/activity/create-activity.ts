@@ -52,7 +52,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
     projections: [
       project(activityEvents, {
         name: PROJECTION,
-        handleBatch: (events, { tx }: ProjectionContext<ActivityTables>) => addEvents(tx, schema, events),
+        handleBatch: (events, { tx, scan }: ProjectionContext<ActivityTables>) => addEvents(tx, schema, events, scan),
       }),
     ],
     schema,

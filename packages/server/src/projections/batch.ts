@@ -4,10 +4,11 @@ import { withTimeLimit } from "../time-limit.ts";
 import { HandlerFailure, isOutage, LeaseLostError } from "./handler-failure.ts";
 import type { Projection } from "./projection.ts";
 import { buildTable, loadLive } from "./rows/builds.ts";
-import { moveFeed, type Feed, type FeedPosition } from "./rows/feeds.ts";
-import { moveProgress, type ProgressMove } from "./rows/progress.ts";
-import type { PageRow, SourcePages } from "./rows/source-pages.ts";
+import { moveFeed, type Feed, type FeedPosition, type Position } from "./rows/feeds.ts";
+import { moveProgress, streamKey, type ProgressMove } from "./rows/progress.ts";
+import { placeOf, type PageRow, type SourcePages } from "./rows/source-pages.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
+import { listWaiting } from "./rows/waiting-streams.ts";
 import { nextOfStreams } from "./stream-rows.ts";
 
 export interface BatchOptions {
@@ -53,13 +54,37 @@ export class BatchWriter {
    * @throws {LeaseLostError} when another node has the lease.
    */
   async apply(feed: Feed, rows: readonly PageRow[], position: FeedPosition): Promise<void> {
-    await this.fenced(feed, position, (tx) => this.#applyIn(tx, feed, rows));
+    await this.fenced(feed, position, (tx) => this.applyIn(tx, feed, rows));
   }
 
-  /** Applies rows in a transaction that was begun by {@link fenced}. */
-  async #applyIn(tx: Transaction<ProjectionTables>, feed: Feed, rows: readonly PageRow[]): Promise<void> {
+  /** Runs a transaction that is always rolled back. */
+  async tryOut(work: (tx: Transaction<ProjectionTables>) => Promise<void>): Promise<void> {
+    const { db, projection } = this.#options;
+    const isDone = new Error("It is rolled back.");
+    await db
+      .transaction()
+      .execute(async (tx) => {
+        await setStatementTimeouts(tx, projection.handlerMs);
+        await work(tx);
+        throw isDone;
+      })
+      .catch((error: unknown) => {
+        if (error !== isDone) throw error;
+      });
+  }
+
+  /** Applies rows in a transaction. */
+  async applyIn(tx: Transaction<ProjectionTables>, feed: Feed, rows: readonly PageRow[]): Promise<void> {
     const { schema, projection, pages } = this.#options;
-    if (projection.source.number === null) return this.#handle(tx, feed, rows);
+    if (projection.source.number === null) {
+      const waiting = await listWaiting(tx.withSchema(schema), feed);
+      return this.handle(
+        tx,
+        feed,
+        waiting.size === 0 ? rows : rows.filter((row) => !waiting.has(streamKey(row))),
+        feed,
+      );
+    }
     const streams = await nextOfStreams(tx, schema, feed, pages, rows);
     await this.handleStreams(tx, feed, streams);
   }
@@ -70,10 +95,11 @@ export class BatchWriter {
     feed: Feed,
     streams: Awaited<ReturnType<typeof nextOfStreams>>,
   ): Promise<void> {
-    await this.#handle(
+    await this.handle(
       tx,
       feed,
       streams.flatMap((stream) => stream.rows),
+      feed,
     );
     const { schema, projection, now } = this.#options;
     const moves = streams.map(({ owner, stream, from, rows }): ProgressMove => {
@@ -83,7 +109,13 @@ export class BatchWriter {
     if (!(await moveProgress(tx, schema, feed, moves, now()))) throw new LeaseLostError();
   }
 
-  async #handle(tx: Transaction<ProjectionTables>, feed: Feed, rows: readonly PageRow[]): Promise<void> {
+  /** Gives rows to the handler, which were read from a position, in a transaction that was begun by {@link fenced}. */
+  async handle(
+    tx: Transaction<ProjectionTables>,
+    feed: Feed,
+    rows: readonly PageRow[],
+    { scanning, after }: Position,
+  ): Promise<void> {
     const { name, source, handlerMs, tables, begins, ...projection } = this.#options.projection;
     const isMarking = begins === "now" && feed.isNew;
     const entries = isMarking ? [] : rows.map((row) => source.read(row)).filter((entry) => entry !== null);
@@ -96,7 +128,7 @@ export class BatchWriter {
     };
     const work = async () => {
       try {
-        await projection.apply(entries, { tx, table });
+        await projection.apply(entries, { tx, table, scan: scanning ? { after: after && placeOf(after) } : null });
       } catch (cause) {
         throw isOutage(cause) ? cause : failed(cause);
       }

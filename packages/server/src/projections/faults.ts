@@ -1,6 +1,7 @@
 import { SessionsError } from "@sessions/core/internal";
 import type { BatchWriter, BatchOptions } from "./batch.ts";
 import { HandlerFailure } from "./handler-failure.ts";
+import { nextTryMs } from "./retries.ts";
 import { endFault, listDueFaults, noteFault } from "./rows/faults.ts";
 import type { Feed } from "./rows/feeds.ts";
 import { adoptProgress, loadProgress, streamKey, type StreamKey } from "./rows/progress.ts";
@@ -11,10 +12,6 @@ const RETRIED_STREAMS = 100;
 
 /** How many rows of a stream that goes on are applied at a time. */
 const STREAM_ROWS = 100;
-
-/** A stream is tried again by itself this often, after 1, 2, 4, … seconds and at most five minutes. Then an operator decides. */
-const TRIES = 12;
-const MAX_PAUSE_MS = 300_000;
 
 /** Applies rows of which one has failed, and the streams that wait for such a row. */
 export class FaultIsolator {
@@ -60,11 +57,10 @@ export class FaultIsolator {
       const failed: { number?: number } = {};
       try {
         if (await this.#batches.fenced(feed, feed, (tx) => this.#applyNext(tx, feed, stream, limit, failed))) return;
-        limit = STREAM_ROWS;
       } catch (error) {
         if (!(error instanceof HandlerFailure)) throw error;
         if (limit > 1) {
-          limit = 1;
+          limit = Math.ceil(limit / 2);
           continue;
         }
         await this.#note(feed, stream, failed.number!, error);
@@ -73,7 +69,7 @@ export class FaultIsolator {
     }
   }
 
-  /** True if there was nothing left. Then the stream waits no more. */
+  /** True if nothing is left. Then the stream waits no more. */
   async #applyNext(
     tx: Parameters<Parameters<BatchWriter["fenced"]>[2]>[0],
     feed: Feed,
@@ -97,21 +93,20 @@ export class FaultIsolator {
       limit,
       retiredBefore,
     });
-    if (rows.length === 0) {
-      if (waiting) await endFault(tx.withSchema(schema), feed, stream);
-      return true;
+    if (progress === undefined && rows[0]?.isOld) return true;
+    if (rows.length > 0) {
+      failed.number = rows[0]!.number!;
+      await this.#batches.handleStreams(tx, feed, [{ owner, stream: id, from, rows }]);
     }
-    if (progress === undefined && rows[0]!.isOld) return true;
-    failed.number = rows[0]!.number!;
-    await this.#batches.handleStreams(tx, feed, [{ owner, stream: id, from, rows }]);
-    return false;
+    if (rows.length === limit) return false;
+    if (waiting) await endFault(tx.withSchema(schema), feed, stream);
+    return true;
   }
 
   async #note(feed: Feed, { owner, stream }: StreamKey, number: number, failure: HandlerFailure): Promise<void> {
     const { schema, projection, now } = this.#options;
     const nowMs = now();
-    const nextMs = (tries: number) =>
-      tries >= TRIES ? null : nowMs + Math.min(1_000 * 2 ** (tries - 1), MAX_PAUSE_MS);
+    const nextMs = (tries: number) => nextTryMs(tries, nowMs);
     const fault = { owner, stream, number, ...failure.described };
     await this.#batches.fenced(feed, feed, (tx) => noteFault(tx.withSchema(schema), feed, fault, { nowMs, nextMs }));
     this.#report(

@@ -6,6 +6,8 @@ import type { Feed, FeedPosition } from "./rows/feeds.ts";
 import { ProgressRetirement } from "./progress-retirement.ts";
 import { currentSnapshot } from "./rows/snapshot.ts";
 import type { PageRow } from "./rows/source-pages.ts";
+import { endAllWaiting } from "./rows/waiting-streams.ts";
+import { WaitingStreams } from "./waiting-streams.ts";
 
 /** How many rows are read at a time. A scan reads larger pages, for nobody waits for one of them. */
 const PAGE_ROWS = 1_000;
@@ -21,12 +23,17 @@ export class FeedStep {
   readonly #options: FeedStepOptions;
   readonly #batches: BatchWriter;
   readonly #faults: FaultIsolator;
+  readonly #waiting: WaitingStreams;
+  readonly #hasNumbers: boolean;
   readonly #retirement: ProgressRetirement;
 
   constructor(options: FeedStepOptions) {
     this.#options = options;
     this.#batches = new BatchWriter(options);
     this.#faults = new FaultIsolator(options, this.#batches, options.report);
+    // Without numbers, only positions say what was applied.
+    this.#hasNumbers = options.projection.source.number !== null;
+    this.#waiting = new WaitingStreams(options, this.#batches, options.report);
     this.#retirement = new ProgressRetirement(options);
   }
 
@@ -51,7 +58,7 @@ export class FeedStep {
 
   /** Tries the streams again that wait and are due. */
   retryDue(feed: Feed): Promise<void> {
-    return this.#faults.retryDue(feed);
+    return this.#hasNumbers ? this.#faults.retryDue(feed) : this.#waiting.retryDue(feed);
   }
 
   /**
@@ -59,11 +66,13 @@ export class FeedStep {
    * and applies those that are beyond the progress of their streams.
    */
   async #moveToCluster(feed: Feed, cluster: string): Promise<Feed> {
-    const { db, pages } = this.#options;
+    const { db, schema, pages } = this.#options;
     await pages.forgetFutureTransactions(db);
     const { snapshot } = await currentSnapshot(db);
     const next = { ...feed, cluster, snapshot, upto: null, after: null, scanning: true, done: 0 };
-    await this.#batches.fenced(feed, next, () => Promise.resolve());
+    await this.#batches.fenced(feed, next, async (tx) => {
+      if (!this.#hasNumbers) await endAllWaiting(tx.withSchema(schema), feed);
+    });
     return next;
   }
 
@@ -89,8 +98,8 @@ export class FeedStep {
     try {
       await this.#batches.apply(feed, rows, next);
     } catch (error) {
-      // Without numbers, only the position says what was applied: the batch cannot be taken apart.
-      if (!(error instanceof HandlerFailure) || this.#options.projection.source.number === null) throw error;
+      if (!(error instanceof HandlerFailure)) throw error;
+      if (!this.#hasNumbers) return this.#waiting.applyApart(feed, rows, next);
       await this.#faults.applyApart(feed, rows);
       await this.#batches.fenced(feed, next, () => Promise.resolve());
     }

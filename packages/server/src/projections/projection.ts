@@ -12,6 +12,12 @@ export interface ProjectionContext<Tables = ApplicationTables> {
    * that the application reads.
    */
   table<Name extends string>(name: Name): Name;
+  /**
+   * Whether the entries come from a scan: it reads all rows in the order of their key, at the beginning, and once more after
+   * the restore of a dump into another cluster. `after` is the key of the row before them, null at the start. Null if the
+   * entries are new ones. Only a source without numbers needs it.
+   */
+  readonly scan: { readonly after: readonly string[] | null } | null;
 }
 
 /** Creates a table of the application under a name. */

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
+import type { ProjectionContext } from "../../projections/projection.ts";
 import { lockDefinitions, type StoredActivity } from "../rows/definitions.ts";
 import type { LoggedEvent } from "../rows/events.ts";
-import { loadFeedProgress } from "../rows/feed-position.ts";
 import { addLateEvents } from "../rows/late-events.ts";
 import { lockPieces, writePieces, type Piece, type PieceChanges } from "../rows/pieces.ts";
 import { loadCountedUntil, loadKeptFrom, resetOwners } from "../rows/rescan.ts";
@@ -20,8 +20,10 @@ export async function addEvents(
   tx: Kysely<ActivityTables>,
   schema: string,
   logged: readonly LoggedEvent[],
+  scan: ProjectionContext["scan"],
 ): Promise<void> {
-  const { isScan, owner: begun } = await loadFeedProgress(tx, schema);
+  const isScan = scan !== null;
+  const begun = scan?.after?.[0] ?? null;
   const stored = await lockDefinitions(tx, schema);
   const activities = stored.map(({ activity }) => activity);
   const own = await adoptVisitors(tx, { schema, activities, isScan }, logged);

@@ -7,33 +7,34 @@ export const PROJECTION = "activity";
 /** The most rows that are looked at to find how far activity sessions are built. */
 const MAX_PENDING = 10_000;
 
-/** How far the feed has read, before the page that is being applied. */
-export interface FeedProgress {
-  /** Whether it reads all events from the start, owner by owner. */
-  readonly isScan: boolean;
-  /** The owner of the last event of the page before, in a scan. */
-  readonly owner: string | null;
-}
-
-export async function loadFeedProgress(db: Kysely<ActivityTables>, schema: string): Promise<FeedProgress> {
-  const { rows } = await sql<{ scanning: string; owner: string | null }>`
-    select scanning::text as scanning, after::json->>0 as owner from ${sql.table(`${schema}.projection_feed`)}
-    where projection = ${PROJECTION}`.execute(db);
-  const [feed] = rows;
-  return { isScan: feed?.scanning === "true", owner: feed?.owner ?? null };
-}
-
-/** Whether the feed had read an event of the table `event` before the page that is being applied. Not while it scans. */
+/**
+ * Whether an event of the table `event` had been counted before the page that is being applied. Not while the feed scans.
+ * An owner who waits for a fault has a position behind that of the feed.
+ */
 export function isCounted(schema: string, event: string): RawBuilder<boolean> {
   const column = (name: string) => sql.ref(`${event}.${name}`);
-  const place = (index: number, type: string) => sql`(feed.after::json->>${sql.lit(index)})::${sql.raw(type)}`;
-  return sql`exists (
+  const place = (position: string, offset: number) => {
+    const values = ["text", "timestamptz", "uuid"].map((type, index) => {
+      return sql`(${sql.ref(`${position}.after`)}::json->>${sql.lit(index + offset)})::${sql.raw(type)}`;
+    });
+    return sql.join(values);
+  };
+  const key = sql`${column("owner_id")}, ${column("at")}, ${column("id")}`;
+  const isRead = (position: string) => {
+    const of = (name: string) => sql.ref(`${position}.${name}`);
+    const isVisible = (snapshot: string) => sql`pg_visible_in_snapshot(${column("xid")}, ${of(snapshot)}::pg_snapshot)`;
+    return sql`case when ${of("scanning")}
+      then ${of("after")} is not null and ${isVisible("snapshot")} and (${key}) <= (${place(position, 0)})
+      else ${isVisible("snapshot")} or (${of("upto")} is not null and ${of("after")} is not null and ${isVisible("upto")}
+        and (${column("xid")}, ${key}) <= ((${of("after")}::json->>0)::xid8, ${place(position, 1)})) end`;
+  };
+  return sql`(exists (
     select from ${sql.table(`${schema}.projection_feed`)} as feed
-    where feed.projection = ${sql.lit(PROJECTION)} and (
-      pg_visible_in_snapshot(${column("xid")}, feed.snapshot::pg_snapshot)
-      or (feed.upto is not null and pg_visible_in_snapshot(${column("xid")}, feed.upto::pg_snapshot)
-        and (${column("xid")}, ${column("owner_id")}, ${column("at")}, ${column("id")})
-          <= (${place(0, "xid8")}, ${place(1, "text")}, ${place(2, "timestamptz")}, ${place(3, "uuid")}))))`;
+    where feed.projection = ${sql.lit(PROJECTION)} and not feed.scanning and ${isRead("feed")}
+  ) and not exists (
+    select from ${sql.table(`${schema}.projection_fault`)} as fault
+    where fault.projection = ${sql.lit(PROJECTION)} and fault.owner_id = ${column("owner_id")}
+      and not (${isRead("fault")})))`;
 }
 
 /** What is not in the activity sessions yet. */

@@ -9,13 +9,17 @@ export interface FeedKey {
   readonly bucket: number;
 }
 
-/** What a feed has read. */
-export interface FeedPosition {
-  readonly cluster: string;
+/** What was read of some rows. */
+export interface Position {
   readonly snapshot: string;
   readonly upto: string | null;
   readonly after: string | null;
   readonly scanning: boolean;
+}
+
+/** What a feed has read. */
+export interface FeedPosition extends Position {
+  readonly cluster: string;
   /** Whether it has not yet come to the end of its first scan. */
   readonly isNew: boolean;
   readonly done: number;

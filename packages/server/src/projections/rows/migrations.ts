@@ -9,6 +9,7 @@ export const projectionMigrations = defineMigrations({
   steps: {
     "0001_projections": [createOwnerTables, createProjectionTables],
     "0002_ended_streams": [addEndedStreams],
+    "0003_waiting_streams": [addWaitingStreams],
   },
 });
 
@@ -96,4 +97,11 @@ async function addEndedStreams(db: Kysely<unknown>, named: NamedInSchema): Promi
   await sql`
     create index projection_progress_ended_at on ${named("projection_progress")} (projection, build, ended_at)
     where ended_at is not null`.execute(db);
+}
+
+async function addWaitingStreams(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
+  await sql`
+    alter table ${named("projection_fault")}
+      add column snapshot text, add column upto text, add column after text, add column scanning boolean,
+      add column place text`.execute(db);
 }

@@ -22,6 +22,13 @@ export async function retryFault(tx: Kysely<ProjectionTables>, fault: Fault, act
 
 /** Counts a row as applied that was not, so that its stream goes on behind it. False if it is not the next row any more. */
 export async function skipFault(tx: Kysely<ProjectionTables>, fault: Fault, action: Action): Promise<boolean> {
+  if (!(await skipRow(tx, fault)) && !(await skipPlace(tx, fault))) return false;
+  await setDue(tx, fault, action.atMs);
+  await audit(tx, fault, "skip", action);
+  return true;
+}
+
+async function skipRow(tx: Kysely<ProjectionTables>, fault: Fault): Promise<boolean> {
   const { projection, build, owner, stream, number } = fault;
   const rows = await tx
     .updateTable("projection_progress")
@@ -34,10 +41,24 @@ export async function skipFault(tx: Kysely<ProjectionTables>, fault: Fault, acti
     .where(sql<boolean>`waiting`)
     .returning("applied")
     .execute();
-  if (rows.length === 0) return false;
-  await setDue(tx, fault, action.atMs);
-  await audit(tx, fault, "skip", action);
-  return true;
+  return rows.length > 0;
+}
+
+/** Of a source without numbers. */
+async function skipPlace(tx: Kysely<ProjectionTables>, fault: Fault): Promise<boolean> {
+  const { projection, build, owner, stream, number } = fault;
+  const rows = await tx
+    .updateTable("projection_fault")
+    .set({ number: number + 1, tries: 0, after: sql<string>`place`, place: null })
+    .where("projection", "=", projection)
+    .where("build", "=", build)
+    .where("owner_id", "=", owner)
+    .where("stream_id", "=", stream)
+    .where("number", "=", number)
+    .where("place", "is not", null)
+    .returning("number")
+    .execute();
+  return rows.length > 0;
 }
 
 async function setDue(tx: Kysely<ProjectionTables>, fault: Fault, atMs: number): Promise<void> {

@@ -2,6 +2,7 @@ import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { FeedSource, SourceRow } from "../source.ts";
 import { time } from "../../postgres/values.ts";
 import { inBucket } from "./buckets.ts";
+import type { StreamKey } from "./progress.ts";
 import { snapshotParts } from "./snapshot.ts";
 import type { ProjectionTables } from "./tables.ts";
 
@@ -21,6 +22,8 @@ export interface PageRequest {
   readonly after: string | null;
   readonly limit: number;
   readonly retiredBefore: string | null;
+  /** The only stream whose rows are read; all if it is missing. */
+  readonly stream?: StreamKey;
 }
 
 /** The first transaction of every cluster. Each snapshot shows it. */
@@ -57,7 +60,7 @@ export class SourcePages {
     const page = (which: RawBuilder<unknown>) => sql`(
       select ${this.#selection(order, request.retiredBefore)}, ${orderColumns(order)} from ${this.#table} as event
       where ${which} ${from} and pg_visible_in_snapshot(event.xid, ${upto}::text::pg_snapshot)
-        ${this.#inBucket(request)} ${isAfter(order, after)}
+        ${this.#isWanted(request)} ${isAfter(order, after)}
       order by ${orderOf("event", order)} limit ${sql.lit(limit)})`;
     const newer = page(sql`event.xid >= ${before.xmax}::text::xid8 and event.xid < ${now.xmax}::text::xid8`);
     const late = page(sql`event.xid = any(${`{${before.underWay.join(",")}}`}::text::xid8[])`);
@@ -74,7 +77,7 @@ export class SourcePages {
     const page = sql`(
       select ${this.#selection(this.#key, request.retiredBefore)} from ${this.#table} as event
       where pg_visible_in_snapshot(event.xid, ${snapshot}::text::pg_snapshot)
-        ${this.#inBucket(request)} ${isAfter(this.#key, after)}
+        ${this.#isWanted(request)} ${isAfter(this.#key, after)}
       order by ${orderOf("event", this.#key)} limit ${sql.lit(limit)}) as page`;
     return this.#read(db, page);
   }
@@ -170,8 +173,9 @@ export class SourcePages {
       (${isOld})::text as old`;
   }
 
-  #inBucket(request: Pick<PageRequest, "bucket" | "buckets">): RawBuilder<unknown> {
-    return inBucket(sql.ref(`event.${this.#source.stream}`), request);
+  #isWanted({ stream, ...request }: Pick<PageRequest, "bucket" | "buckets" | "stream">): RawBuilder<unknown> {
+    if (stream === undefined) return inBucket(sql.ref(`event.${this.#source.stream}`), request);
+    return sql`and event.owner_id = ${stream.owner} and ${this.#isStream(stream.stream)}`;
   }
 }
 
@@ -203,5 +207,5 @@ function isAfter(order: Order, after: string | null): RawBuilder<unknown> {
   return sql`and (${orderOf("event", order)}) > (${sql.join(values)})`;
 }
 
-// Written by `#selection`.
-const placeOf = (after: string) => JSON.parse(after) as readonly string[];
+/** The columns of a place. It was written by `#selection`. */
+export const placeOf = (after: string) => JSON.parse(after) as readonly string[];

@@ -73,7 +73,7 @@ export interface ProjectionFaultTable {
   owner_id: string;
   stream_id: string;
   bucket: number;
-  /** The number of the row. */
+  /** The number of the row. If the source has none: counted from the first row for which the stream waits. */
   number: number;
   tries: number;
   /** The name of the error, its code, and the line that threw it. Its message may quote what a person typed. */
@@ -83,6 +83,13 @@ export interface ProjectionFaultTable {
   since: TimeColumn;
   /** When it is tried again by itself; null if only an operator's `retry` does it. */
   next_at: TimeColumn | null;
+  /** Of a source without numbers: what was read of the stream, as in a feed. Null if the source has numbers. */
+  snapshot: string | null;
+  upto: string | null;
+  after: string | null;
+  scanning: ColumnType<boolean | null, RawBuilder<boolean> | null, RawBuilder<boolean> | null>;
+  /** The place of the row that failed, as in `after`. Null if it is not known which one it is. */
+  place: string | null;
 }
 
 /** What operators did about faults. */
