@@ -3,7 +3,7 @@ import { SessionsProvider } from "@sessions/react";
 import { useEffect, useState, type ReactNode } from "react";
 import { profile } from "./person/device.ts";
 import { currentVisit } from "./person/visit.ts";
-import { forgetDeviceName, useDeviceName, type DeviceNaming } from "./person/device-name.ts";
+import { clearDeviceName, useDeviceName, type DeviceNaming } from "./person/device-name.ts";
 import { signInClient } from "./person/sign-in-client.ts";
 import { useSessionsOf } from "./sessions-of.ts";
 import { LostWork } from "./changes/lost-work.tsx";
@@ -33,7 +33,7 @@ export function SignedIn(props: {
     try {
       // The person has seen what would be lost.
       await signInClient.signOut({ sessions: opened, discardUnsent: true });
-      forgetDeviceName(user);
+      clearDeviceName(user);
       onSignedOut();
     } finally {
       setLeaving(false);

@@ -162,7 +162,7 @@ function draftsOf(session: string, record: SessionRecord, device: string): Draft
     }));
   return [
     ...Object.entries(drafts).flatMap(([step, draftFields]) => line(step, draftFields, "unsent")),
-    ...otherVersionDrafts.flatMap(({ step, slots: draftFields, version }) =>
+    ...otherVersionDrafts.flatMap(({ step, fields: draftFields, version }) =>
       line(step, draftFields, `unsent, of version ${version}`),
     ),
     ...Object.entries(snapshot?.drafts ?? {}).flatMap(([step, draftFields]) =>

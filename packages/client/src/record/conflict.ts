@@ -37,8 +37,8 @@ type Compared = Pick<Snapshot, "data" | "inputs" | "drafts">;
 export function serverFields({ kind, step }: StoredShelvedChange, snapshot: Compared | null): Fields | null {
   if (snapshot === null || step === null) return null;
   const submitted = (submittedInput(snapshot, step) ?? null) as Fields | null;
-  const typed = kind === "draft" ? snapshot.drafts[step] : undefined;
-  return typed ? { ...submitted, ...fieldValues(typed) } : submitted;
+  const drafted = kind === "draft" ? snapshot.drafts[step] : undefined;
+  return drafted ? { ...submitted, ...fieldValues(drafted) } : submitted;
 }
 
 /**
@@ -95,13 +95,13 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
-    return Object.entries(snapshot.submissions).reduce((updated, [step, { command, device: by, typed }]) => {
+    return Object.entries(snapshot.submissions).reduce((updated, [step, { command, device: by, seenDrafts }]) => {
       const base = (before && submittedInput(before, step)) ?? null;
       if (before?.submissions[step]?.command === command) return updated;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
       const draftFields = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
       const lost = pickFields(
-        unseen(record, step, draftFields, typed),
+        unseen(record, step, draftFields, seenDrafts),
         (field, { at }) => stampDevice(at) === device.id && (snapshot.drafts[step]?.[field]?.at ?? "") < at,
       );
       // Two tabs are one person. A draft of one tab stays a draft after the other tab's submission.
@@ -117,7 +117,7 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
 /** The drafts that were typed here, sent or not, without the fields that a submission on the server or a pending one has seen. */
 export function unseenOwnDrafts(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
   return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (draftFields, step) => {
-    const left = unseen(record, step, draftFields, record.snapshot?.submissions[step]?.typed);
+    const left = unseen(record, step, draftFields, record.snapshot?.submissions[step]?.seenDrafts);
     return pickFields(left, (_, { at }) => stampDevice(at) === device.id);
   });
 }
@@ -159,8 +159,8 @@ export function shelveDraft(
     const { id, base, mine, over } = { mine: {}, ...change, ...record.shelved.find(isSame) };
     const merged = { ...(mine as Fields), ...fieldValues(lost) } as Json;
     const others = record.shelved.filter((other) => !isSame(other));
-    const typed = { ...over?.typed, ...change.over?.typed };
-    const by = change.over && { over: { ...change.over, typed } };
+    const typedAt = { ...over?.typedAt, ...change.over?.typedAt };
+    const by = change.over && { over: { ...change.over, typedAt } };
     return { ...record, shelved: [...others, { ...change, id, kind: "draft", base, mine: merged, ...by }] };
   };
 }

@@ -103,7 +103,7 @@ test("S2: a submission names the newest stamp of this device, and what is typed 
   expect(until.sort()).toEqual([mine.cents.at, theirs.note.at].sort());
   expect(newestSeenStamps(before, "recipient")).toEqual([]);
 
-  const queued = { ...begun, pending: [{ command: submit(phone, "amount", {}, { typed: until }), base: null }] };
+  const queued = { ...begun, pending: [{ command: submit(phone, "amount", {}, { seenDrafts: until }), base: null }] };
   const [next] = Object.values(stampFields(queued, { cents: "12" }, phone, 10));
   expect(until.every((seen) => next!.at > seen)).toBe(true);
 });

@@ -93,10 +93,10 @@ export function keepDraft(step: string, draftFields: DraftFields, version: numbe
             );
           }),
         }
-      : { ...record, otherVersionDrafts: [...record.otherVersionDrafts, { version, step, slots: draftFields }] };
+      : { ...record, otherVersionDrafts: [...record.otherVersionDrafts, { version, step, fields: draftFields }] };
 }
 
-/** Forgets unsent fields of a step: those that still have the stamps of `draftFields`, or all. */
+/** Drops unsent fields of a step: those that still have the stamps of `draftFields`, or all. */
 export function dropDraft(step: string, draftFields?: DraftFields): RecordUpdate {
   return (record) => {
     const { [step]: mine = {}, ...others } = record.drafts;
@@ -139,7 +139,7 @@ export function pendingSubmitCommands({ pending }: SessionRecord, step: string):
 
 /** The stamps that submissions have seen. */
 export function seenStampsOf(submissions: readonly SubmitCommand[]): Stamp[] {
-  return submissions.flatMap(({ typed = [] }) => typed);
+  return submissions.flatMap(({ seenDrafts = [] }) => seenDrafts);
 }
 
 /** The newest stamp in a record. It includes the stamps of submissions: the next stamp must be newer than theirs, too. */
@@ -147,11 +147,11 @@ function newestStamp({ snapshot, drafts, otherVersionDrafts, pending }: SessionR
   const draftFields = [snapshot?.drafts ?? {}, drafts].flatMap((all) =>
     Object.values(all).flatMap(Object.values<DraftFields[string]>),
   );
-  const otherVersion = otherVersionDrafts.flatMap(({ slots: fields }) => Object.values(fields));
+  const otherVersion = otherVersionDrafts.flatMap(({ fields }) => Object.values(fields));
   const submitted = [
     ...Object.values(snapshot?.submissions ?? {}),
     ...pending.flatMap(({ command }) => (command.kind === "submit" ? [command] : [])),
-  ].flatMap(({ typed }) => typed ?? []);
+  ].flatMap(({ seenDrafts }) => seenDrafts ?? []);
   return newest([...[...draftFields, ...otherVersion].map(({ at }) => at), ...submitted]);
 }
 

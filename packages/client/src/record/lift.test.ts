@@ -80,8 +80,8 @@ test("S12: of what was kept aside of a draft a migration makes what it makes of 
   const base = { title: "Dr.", name: "Ada", iban: "B" };
   const change = { id: device, kind: "draft", step: "recipient", refusal, base, mine: { name: "Eve" } } as const;
   const stands = { ...emptySession, data: { recipient: base }, submissions: { recipient: submission } };
-  const shelved = [change, { ...change, over: { ...by, typed: { name: at } } }];
+  const shelved = [change, { ...change, over: { ...by, typedAt: { name: at } } }];
   const lifted = liftRecord(whole, { ...record, snapshot: stands, shelved }).shelved;
   expect(lifted.map(({ mine }) => mine)).toEqual([{ name: "Dr. Eve" }, { name: "Dr. Eve" }]);
-  expect(lifted[1]!.over).toEqual({ ...by, typed: { name: at } });
+  expect(lifted[1]!.over).toEqual({ ...by, typedAt: { name: at } });
 });

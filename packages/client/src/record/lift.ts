@@ -38,7 +38,7 @@ export function liftRecord(flow: AnyFlow | undefined, record: SessionRecord): Se
       version,
       snapshot: record.snapshot && redactSteps(flow, liftSession(flow, record.snapshot)),
       drafts: readable.reduce(
-        (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.slots }, drafts, standing),
+        (drafts, typed) => liftDrafts(flow, typed.version, { [typed.step]: typed.fields }, drafts, standing),
         liftDrafts(flow, record.version, record.drafts, {}, standing),
       ),
       otherVersionDrafts: record.otherVersionDrafts.filter((typed) => !readable.includes(typed)),
@@ -117,7 +117,7 @@ function liftTyped(
   { id, step, mine, over }: StoredShelvedChange,
   session: ShownSession,
 ): Pick<StoredShelvedChange, "mine" | "over"> {
-  const typedAt = over?.typed ?? {};
+  const typedAt = over?.typedAt ?? {};
   // Some fields may have no stamp. Any stamp above the oldest is enough for them.
   const at = Object.values(typedAt)[0] ?? nextStamp(id.slice(-36), 1);
   const draftFields = mapFields(mine as Fields, (value, field) => draftFieldOf(value, typedAt[field] ?? at));
@@ -129,5 +129,5 @@ function liftTyped(
     lifted,
     (_, draftField) => draftField.value !== undefined && draftField.at !== minStamp(draftField.at),
   );
-  return { mine: fieldValues(typed), ...(over && { over: { ...over, typed: stampsOf(typed) } }) };
+  return { mine: fieldValues(typed), ...(over && { over: { ...over, typedAt: stampsOf(typed) } }) };
 }

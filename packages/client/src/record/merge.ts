@@ -23,7 +23,7 @@ export function mergeRecords(left: SessionRecord, right: SessionRecord): Session
   const otherVersion = Object.entries(others).map(([step, draftFields]) => ({
     version: other.version,
     step,
-    slots: draftFields,
+    fields: draftFields,
   }));
   // A field that one copy typed may be replaced in the other's newer snapshot.
   return shelveOverwritten()({

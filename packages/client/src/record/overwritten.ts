@@ -42,7 +42,7 @@ export function shelveOverwritten(mine: Drafts = {}): RecordUpdate {
         step,
         refusal: { code: "conflict", step, changed: [step], theirs: null } satisfies Refusal,
         base: submittedInput(snapshot, step) ?? null,
-        over: { ...typedBy(theirNewest, snapshot), typed: stampsOf(lost) },
+        over: { ...overwriterOf(theirNewest, snapshot), typedAt: stampsOf(lost) },
       };
       return shelveDraft(change, lost)(left);
     }, record);
@@ -54,10 +54,10 @@ export function dropSeen(record: SessionRecord): SessionRecord {
   const shelved = record.shelved.flatMap((change) => {
     if (change.over === undefined) return [change];
     const theirs = record.snapshot?.drafts[change.step ?? ""];
-    const { typed } = change.over;
+    const { typedAt } = change.over;
     return filterShelvedFields(change, (field) => {
       const draftField = ownDraftField(theirs, field);
-      return !(draftField && Object.hasOwn(typed, field) && hasSeen(draftField, typed[field]!));
+      return !(draftField && Object.hasOwn(typedAt, field) && hasSeen(draftField, typedAt[field]!));
     });
   });
   return { ...record, shelved };
@@ -73,7 +73,7 @@ function isBlank(value: Json | undefined): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 
-function typedBy(at: Stamp, { device, submissions }: Snapshot): Overwritten {
+function overwriterOf(at: Stamp, { device, submissions }: Snapshot): Overwritten {
   const id = stampDevice(at);
   const known = [device, ...Object.values(submissions).map((submission) => submission.device)];
   const name = known.find((one) => one.id === id)?.name ?? null;

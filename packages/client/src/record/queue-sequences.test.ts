@@ -127,7 +127,7 @@ class World {
     return submit(session, step, input, {
       id: this.#id(),
       seen: seen ? seenBy(transfer, seen, step) : {},
-      typed: newestSeenStamps(this.record, step),
+      seenDrafts: newestSeenStamps(this.record, step),
     });
   }
 

@@ -146,7 +146,7 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   // If the draft that the submission took is written again with it, no draft is left.
   const at = `000000000000001-0000-${device.id}`;
   const type = keepDraft("amount", { cents: { value: 1, at } }, 1);
-  const submit = enqueue({ ...submitting(2, "amount", { cents: 1 }), typed: [at] } as QueuedCommand, null);
+  const submit = enqueue({ ...submitting(2, "amount", { cents: 1 }), seenDrafts: [at] } as QueuedCommand, null);
   const record = submit(type(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord)));
   expect(submit(type(record))).toEqual(record);
   const outcomes = new Map<string, Outcome>([[idOf(1), { status: "accepted", revision: 2, replayed: false }]]);
@@ -156,7 +156,7 @@ test("S4: a command that is queued again, after its answer too, is there once", 
 
 test("S4: what another tab typed in a step stays with the submission that had not seen it", () => {
   const [seen, unseen] = [1, 2].map((ms) => `00000000000000${ms}-0000-${device.id}`) as [string, string];
-  const submit = enqueue({ ...submitting(1, "amount", { cents: 1 }), typed: [seen] } as QueuedCommand, null);
+  const submit = enqueue({ ...submitting(1, "amount", { cents: 1 }), seenDrafts: [seen] } as QueuedCommand, null);
   const begun = applySnapshot(snapshotAt(1), device, transfer)(emptyRecord);
   const both = keepDraft(
     "amount",
@@ -172,7 +172,7 @@ test("S4: what one tab typed and sent while another's submission was under way i
   const before = applySnapshot(snapshotAt(2, {}, { drafts: sent }), device, transfer)(emptyRecord);
   const submission = { command: idOf(1), at: new Date(1).toISOString(), device };
   const taken = (typedThen: readonly string[]) =>
-    snapshotAt(3, { amount: { cents: 1 } }, { submissions: { amount: { ...submission, typed: [...typedThen] } } });
+    snapshotAt(3, { amount: { cents: 1 } }, { submissions: { amount: { ...submission, seenDrafts: [...typedThen] } } });
   expect(applySnapshot(taken([seen]), device, transfer)(before)).toMatchObject({ drafts: sent, shelved: [] });
   expect(applySnapshot(taken([unseen]), device, transfer)(before)).toMatchObject({ drafts: {}, shelved: [] });
 });

@@ -8,10 +8,10 @@ const SETTLED_KEPT = 1_000;
 /**
  * Queues a command, in place of the shelved change with the id `instead`.
  * - The record refused the command as `unsettled` before: nothing changes.
- * - The record has the command, or another outcome of it: the record forgets the drafts that the command has seen.
+ * - The record has the command, or another outcome of it: the record drops the drafts that the command has seen.
  * - A `confirm` or `sensitive` step of the session waits for its answer: the record refuses the command as `unsettled`. A
  *   command that may have been sent (`mayBeSent`) is queued, because only the server can refuse it.
- * - Otherwise the record queues the command, and forgets the drafts that it has seen.
+ * - Otherwise the record queues the command, and drops the drafts that it has seen.
  */
 export function enqueue(
   command: QueuedCommand,
@@ -33,12 +33,12 @@ export function enqueue(
   };
 }
 
-/** Forgets the drafts that a submission has seen. Fields that were typed later, or in another tab unseen, stay. */
+/** Drops the drafts that a submission has seen. Fields that were typed later, or in another tab unseen, stay. */
 export function consumeDrafts(command: QueuedCommand): RecordUpdate {
   return (record) => {
     if (command.kind !== "submit") return record;
     const draftFields = record.drafts[command.step] ?? {};
-    const left = withoutSeenFields(draftFields, command.typed);
+    const left = withoutSeenFields(draftFields, command.seenDrafts);
     const seen = pickFields(draftFields, (field) => !Object.hasOwn(left, field));
     return dropDraft(command.step, seen)(record);
   };
@@ -58,7 +58,7 @@ export function noteConfirmation(confirmation: NonNullable<SessionRecord["confir
 }
 
 /** Forgets a `confirm` step: the server has no receipt of it, and no page sends it any more. */
-export function forgetConfirmation(id: string): RecordUpdate {
+export function dropConfirmation(id: string): RecordUpdate {
   return (record) => (record.confirmation?.id === id ? { ...record, confirmation: null } : record);
 }
 

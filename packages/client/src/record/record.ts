@@ -28,7 +28,7 @@ export interface StoredShelvedChange {
   readonly base: Json | null;
   readonly mine: Json;
   /** Only if another device typed over the draft: the newest value there, and when each field was typed here. */
-  readonly over?: Overwritten & { readonly typed: { readonly [field: string]: Stamp } };
+  readonly over?: Overwritten & { readonly typedAt: { readonly [field: string]: Stamp } };
 }
 
 /** Another device typed over a draft without having seen it. */
@@ -65,7 +65,7 @@ export interface SessionRecord {
   readonly otherVersionDrafts: readonly {
     readonly version: number;
     readonly step: string;
-    readonly slots: Snapshot["drafts"][string];
+    readonly fields: Snapshot["drafts"][string];
   }[];
   readonly shelved: readonly StoredShelvedChange[];
   /** The `confirm` or `sensitive` step that was sent and is not answered, its command's id, and when: milliseconds by this device's clock. */

@@ -192,7 +192,7 @@ function restoreDraft(command: QueuedCommand, refusal: Refusal, { flow, device, 
     const notAgain: readonly (DraftAgain | (typeof NOT_A_DRAFT_AGAIN)[number])[] = NOT_A_DRAFT_AGAIN;
     if (notAgain.includes(refusal.code) || !stepOf(flow, command.step)?.queued) return record;
     const shown = record.snapshot.drafts[command.step] ?? {};
-    const unseen = withoutSeenFields(shown, command.typed);
+    const unseen = withoutSeenFields(shown, command.seenDrafts);
     // A field that the form had seen and did not submit is empty.
     const seen = pickFields(shown, (field) => !Object.hasOwn(unseen, field));
     const before = Object.keys({ ...inputFields(record.snapshot, command.step), ...seen });

@@ -142,21 +142,21 @@ function typedElsewhere(server: Snapshot, seen: string[]): Snapshot {
   return decide(server, { kind: "draft", id: idOf(20), session, version: 1, step: "text", fields }, elsewhere);
 }
 
-function submission(server: Snapshot | null, id: number, words: Json, typed: string[]): SubmitCommand {
+function submission(server: Snapshot | null, id: number, words: Json, seenDrafts: string[]): SubmitCommand {
   const seen = server ? seenBy(flow, server, "text") : {};
-  return { kind: "submit", id: idOf(id), session, version: 1, step: "text", input: { words }, seen, typed };
+  return { kind: "submit", id: idOf(id), session, version: 1, step: "text", input: { words }, seen, seenDrafts };
 }
 
-function submittedBy(device: Device, server: Snapshot, typed: string[]): Snapshot {
-  return decide(server, submission(server, 30, theirs, typed), device);
+function submittedBy(device: Device, server: Snapshot, seenDrafts: string[]): Snapshot {
+  return decide(server, submission(server, 30, theirs, seenDrafts), device);
 }
 
 function cancelledBy(device: Device, server: Snapshot): Snapshot {
   return decide(server, { kind: "cancel", id: idOf(40), session, version: 1 }, device);
 }
 
-function submit(record: SessionRecord, words: Json, typed: string[]): SessionRecord {
-  return enqueue(submission(viewOf(flow, record, here), 10, words, typed), null)(record);
+function submit(record: SessionRecord, words: Json, seenDrafts: string[]): SessionRecord {
+  return enqueue(submission(viewOf(flow, record, here), 10, words, seenDrafts), null)(record);
 }
 
 /** Adds a submission that waits for its answer and has not seen the typed value, unless there is a submission already. */
@@ -187,7 +187,7 @@ function placeOf(record: SessionRecord, before: TypedPlace, event: TypedEvent): 
   if (record.shelved.some((entry) => holds(entry.mine))) return isUnsent ? "shelved and unsent" : "shelved";
   if (isUnsent) return before === "sent" && !event.startsWith("draft") ? "sent" : "unsent";
   if (record.pending.some(({ command }) => command.kind === "submit" && holds(command.input))) return "pending";
-  if (record.otherVersionDrafts.some((draft) => draft.slots["words"]?.value === mine)) return "other version";
+  if (record.otherVersionDrafts.some((draft) => draft.fields["words"]?.value === mine)) return "other version";
   if (record.snapshot?.drafts["text"]?.["words"]?.value === mine) return "server";
   return holds(record.snapshot?.data["text"]) ? "submitted" : "gone";
 }

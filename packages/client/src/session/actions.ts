@@ -79,7 +79,7 @@ export function createActions(options: ActionsOptions): SessionActions {
         // The rules say what is wrong with input that is not JSON.
         input: plain.ok ? plain.value : (input as Json),
         seen: view ? seenBy(flow, view, step) : {},
-        ...(seenStamps.length > 0 && { typed: seenStamps }),
+        ...(seenStamps.length > 0 && { seenDrafts: seenStamps }),
       };
 
       const refusal = refusalNow(view, command);

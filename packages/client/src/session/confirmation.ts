@@ -5,7 +5,7 @@ import {
   settle,
   submissionOutcomeOf,
   unsettledRefusal,
-  forgetConfirmation,
+  dropConfirmation,
 } from "../record/queue.ts";
 import { compose, unchanged, type RecordUpdate, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
@@ -57,7 +57,7 @@ export function createConfirmation(flow: AnyFlow, session: string, sync: Sync, c
     const isOpen = () => sync.isOpen() && current.record().confirmation?.id === noted.id;
     const received = await askReceipt({ ...noted, session }, isOpen, sync);
     isRecovering = false;
-    if (received && isOpen()) await applyOutcome(noted.id, received, forgetConfirmation(noted.id));
+    if (received && isOpen()) await applyOutcome(noted.id, received, dropConfirmation(noted.id));
   }
 
   return {

@@ -36,7 +36,7 @@ export function nextState(before: SessionState, { device, early, offer, ...input
   const isOpen = state.status === "loading" || state.status === "active";
   const drafts: Record<string, object | undefined> = { ...state.drafts };
   for (const { step, fields } of [
-    ...own.map(({ step, slots: draftFields }) => ({ step, fields: fieldValues(draftFields) })),
+    ...own.map(({ step, fields: draftFields }) => ({ step, fields: fieldValues(draftFields) })),
     ...(isOpen ? early : []),
   ]) {
     if (step !== null && Object.keys(fields).length > 0) drafts[step] = { ...drafts[step], ...fields };

@@ -44,7 +44,7 @@ function draftOutcome(
   const names = Object.keys(fields);
   const unsent = [
     drafts[step] ?? {},
-    ...otherVersionDrafts.flatMap((draft) => (draft.step === step ? [draft.slots] : [])),
+    ...otherVersionDrafts.flatMap((draft) => (draft.step === step ? [draft.fields] : [])),
   ];
   if (names.some((field) => unsent.some((draftFields) => Object.hasOwn(draftFields, field)))) return undefined;
   const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {

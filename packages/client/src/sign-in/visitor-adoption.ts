@@ -1,7 +1,7 @@
 import { eraseDeviceCookies } from "../store/device-cookie.ts";
 import type { SignInState } from "./sign-in-state.ts";
 import { moveVisitorDatabase, type OwnersProfile } from "./visitor-records.ts";
-import { forgetVisitor, listVisitors, noteAdopted, type Visitor } from "./visitor.ts";
+import { deleteVisitor, listVisitors, noteAdopted, type Visitor } from "./visitor.ts";
 
 /** The part of a `SignInClient` that tells whose sessions to show. */
 export interface FollowedSignIn {
@@ -30,7 +30,7 @@ export function holdVisitor(visitor: Visitor): Promise<() => void> {
   });
 }
 
-/** Moves what is left on the disk, and forgets the visitor, unless another page still has the visitor's sessions open: that page does it. */
+/** Moves what is left on the disk, and deletes the visitor, unless another page still has the visitor's sessions open: that page does it. */
 export async function moveVisitor(visitor: Visitor, profile: OwnersProfile): Promise<void> {
   await navigator.locks.request(lockOf(visitor), { ifAvailable: true }, async (lock) => {
     if (!lock || !(await moveVisitorDatabase(visitor.owner, profile))) return;
@@ -39,7 +39,7 @@ export async function moveVisitor(visitor: Visitor, profile: OwnersProfile): Pro
     const isLast = left.every(({ name = "" }) => !name.startsWith(`sessions:${visitor.owner}:`));
     if (!isLast) return;
     eraseDeviceCookies(visitor.owner);
-    await forgetVisitor(visitor);
+    await deleteVisitor(visitor);
   });
 }
 

@@ -50,7 +50,7 @@ export function noteAdopted(visitor: Visitor): Promise<void> {
 }
 
 /** Deletes the secret: nobody can show it any more. */
-export function forgetVisitor(visitor: Visitor): Promise<void> {
+export function deleteVisitor(visitor: Visitor): Promise<void> {
   return changeSecret(visitor, () => []);
 }
 

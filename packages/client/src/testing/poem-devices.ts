@@ -93,7 +93,7 @@ export class PoemDevices {
     );
     const until = newestSeenStamps(one.record, "text");
     const seen = seenBy(poem, view, "text");
-    const command = submit(session, "text", input, { seen, ...(until.length > 0 && { typed: until }) });
+    const command = submit(session, "text", input, { seen, ...(until.length > 0 && { seenDrafts: until }) });
     one.record = enqueue(command, null)(one.record);
     for (const field of fields) this.#of(device, field).push(null);
   }
@@ -156,7 +156,7 @@ export class PoemDevices {
     const stands = this.snapshot.drafts["text"]?.[field];
     const submission = this.snapshot.submissions["text"];
     if (sameJson(stands?.value, value) || this.submitted.has(JSON.stringify([field, value]))) return true;
-    if (submission?.typed?.some((seen) => hasSeen({ at: seen }, at))) return true;
+    if (submission?.seenDrafts?.some((seen) => hasSeen({ at: seen }, at))) return true;
     return record.shelved.some(({ mine }) => sameJson((mine as Record<string, Json>)?.[field], value));
   }
 

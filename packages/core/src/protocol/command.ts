@@ -66,7 +66,7 @@ const submit = z.object({
    * The newest stamp of each device in the drafts of the step that the person saw. `input` replaces everything typed up to
    * these stamps: a draft with such a stamp changes nothing if it arrives later.
    */
-  typed: listOf(stampSchema, 100).optional(),
+  seenDrafts: listOf(stampSchema, 100).optional(),
 });
 
 const draft = z.object({

@@ -34,7 +34,7 @@ export const snapshotSchema = z.object({
       command: idSchema,
       at: time,
       device: deviceSchema,
-      typed: z.array(stampSchema).optional(),
+      seenDrafts: z.array(stampSchema).optional(),
       sensitive: z.literal(true).optional(),
     }),
   ),

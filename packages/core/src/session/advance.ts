@@ -122,14 +122,14 @@ function submit(flow: AnyFlow, session: Snapshot, command: SubmitCommand, contex
   const { open, current } = progressOf(flow, session.data);
   if (!open.includes(step)) return refuse({ code: "step_unreachable", step, current: current ?? step });
 
-  const { typed } = command;
+  const { seenDrafts } = command;
   const change = {
     kind: "submit",
     step,
     data: parsed.value,
     ...(parsed.input !== undefined && { input: parsed.input }),
     // A stamp of a clock that runs ahead must not make all later typing look older.
-    ...(typed !== undefined && { typed: typed.map((at) => clampStamp(at, context.nowMs)) }),
+    ...(seenDrafts !== undefined && { seenDrafts: seenDrafts.map((at) => clampStamp(at, context.nowMs)) }),
   } as const;
   return {
     accepted: true,

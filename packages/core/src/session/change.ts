@@ -28,7 +28,7 @@ export type HistoryChange = (
       readonly step: string;
       readonly data: Json;
       readonly input?: Json;
-      readonly typed?: readonly Stamp[];
+      readonly seenDrafts?: readonly Stamp[];
     }
   | { readonly kind: "end"; readonly status: Exclude<Status, "active" | "completed"> }
   | { readonly kind: "lift" }
@@ -112,7 +112,7 @@ export function applySubmission(
         command: context.command,
         at: iso(context.nowMs),
         device: context.device,
-        ...(change.typed !== undefined && { typed: [...change.typed] }),
+        ...(change.seenDrafts !== undefined && { seenDrafts: [...change.seenDrafts] }),
         ...(stepOf(flow, step)?.sensitive && { sensitive: true }),
       },
     },

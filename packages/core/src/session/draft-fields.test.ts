@@ -134,8 +134,8 @@ test("what is malformed is told once, however much of it there is", () => {
   const many = <T>(value: T) => Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`n${index}`, value]));
   for (const wrong of [
     { ...submissionOf({}), seen: many("not an id") },
-    { ...submissionOf({}), typed: Array.from({ length: 20_000 }, () => "not a stamp") },
-    { ...submissionOf({}), typed: Array.from({ length: 101 }, () => nextStamp(phone.id, START_MS)) },
+    { ...submissionOf({}), seenDrafts: Array.from({ length: 20_000 }, () => "not a stamp") },
+    { ...submissionOf({}), seenDrafts: Array.from({ length: 101 }, () => nextStamp(phone.id, START_MS)) },
     draft(many({ value: 1, at: "not a stamp" })),
   ]) {
     expect(commandSchema.safeParse(wrong).error?.issues).toHaveLength(1);

@@ -26,7 +26,7 @@ test("S2: a submission from a clock that is days ahead takes its own drafts up, 
   const far = `999999999999999-ffff-${phone.id}`;
   for (const typed of [ahead, far]) {
     const standing = accepted(judge(submissionOf({ x: "typed" }, [typed])));
-    expect(standing.submissions["first"]?.typed).toEqual([nextStamp(phone.id, START_MS)]);
+    expect(standing.submissions["first"]?.seenDrafts).toEqual([nextStamp(phone.id, START_MS)]);
     // The draft of what was submitted, late.
     expect(accepted(judge(draft({ x: { value: "typed", at: typed } }), standing, START_MS + 5))).toBe(standing);
     // Typed on, by the clock that is ahead, and by the one that was set right, an hour later and a second.

@@ -23,22 +23,22 @@ export function mergeDraft(before: DraftFields, fields: DraftFields, nowMs: numb
   return mergeFields(before, edits);
 }
 
-/** The fields without those that a submission has seen. `typed` holds the last stamp of each device that it saw. */
-export function withoutSeenFields(fields: DraftFields, typed: readonly Stamp[] = []): DraftFields {
-  const last = lastOfEach(typed);
+/** The fields without those that a submission has seen. `seenDrafts` holds the last stamp of each device that it saw. */
+export function withoutSeenFields(fields: DraftFields, seenDrafts: readonly Stamp[] = []): DraftFields {
+  const last = lastOfEach(seenDrafts);
   const isLate = ({ at }: DraftField) => at <= (last.get(stampDevice(at)) ?? "");
   return pickFields(fields, (_, field) => !isLate(field));
 }
 
 /** The fields of a draft that the last submission of its step does not hold yet. */
 export function fieldsTypedSince(fields: DraftFields, session: Snapshot, step: string, nowMs: number): DraftFields {
-  const { typed = [] } = session.submissions[step] ?? {};
-  const last = lastOfEach(typed);
+  const { seenDrafts = [] } = session.submissions[step] ?? {};
+  const last = lastOfEach(seenDrafts);
   const stands = submittedInput(session, step) as Readonly<Record<string, Json>> | null | undefined;
   // A stamp of a clock that runs ahead does not tell what came first. An equal value tells that it was submitted.
   const isSame = (field: string, { value, at }: DraftField) =>
     clampStamp(at, nowMs) !== at && last.has(stampDevice(at)) && sameJson(value, stands?.[field]);
-  return pickFields(withoutSeenFields(fields, typed), (field, draftField) => !isSame(field, draftField));
+  return pickFields(withoutSeenFields(fields, seenDrafts), (field, draftField) => !isSame(field, draftField));
 }
 
 function lastOfEach(stamps: readonly Stamp[]): ReadonlyMap<string, Stamp> {
@@ -78,7 +78,7 @@ export function restoreDrafts(flow: AnyFlow, session: Snapshot, cleared: Readonl
 export function asDraft(session: Snapshot, step: string): DraftFields {
   const submission = session.submissions[step]!;
   const at = nextStamp(submission.device.id, Date.parse(submission.at));
-  const others = (submission.typed ?? []).filter((stamp) => stampDevice(stamp) !== submission.device.id);
+  const others = (submission.seenDrafts ?? []).filter((stamp) => stampDevice(stamp) !== submission.device.id);
   const seen = newestOfEach(others).slice(-MAX_SEEN);
   const fields = (submittedInput(session, step) ?? {}) as Record<string, Json>;
   return mapFields(fields, (value) => draftFieldOf(value, at, seen));

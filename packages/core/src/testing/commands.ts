@@ -46,9 +46,9 @@ export function submit(
   session: string,
   step: string,
   input: Json,
-  { seen = {}, typed, ...options }: CommandOptions & Partial<Pick<SubmitCommand, "seen" | "typed">> = {},
+  { seen = {}, seenDrafts, ...options }: CommandOptions & Partial<Pick<SubmitCommand, "seen" | "seenDrafts">> = {},
 ): SubmitCommand {
-  return { kind: "submit", ...common(session, options), step, input, seen, ...(typed && { typed }) };
+  return { kind: "submit", ...common(session, options), step, input, seen, ...(seenDrafts && { seenDrafts }) };
 }
 
 export function draft(

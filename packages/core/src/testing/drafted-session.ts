@@ -85,5 +85,5 @@ export function oneStep(input: Step["input"]) {
 
 export const draftOf = (values: Readonly<Record<string, Json>>) => draft(typedBy(phone, values, START_MS));
 
-export const submissionOf = (input: Json, typed: Stamp[] = []) =>
-  submit(idOf(0), "first", input, { seen: { first: null }, typed });
+export const submissionOf = (input: Json, seenDrafts: Stamp[] = []) =>
+  submit(idOf(0), "first", input, { seen: { first: null }, seenDrafts });

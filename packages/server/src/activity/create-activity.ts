@@ -7,7 +7,7 @@ import { project, type ProjectionContext } from "../projections/projection.ts";
 import { createProjections } from "../projections/projections.ts";
 import { repeatSweeps } from "../repeated-sweeps.ts";
 import type { Activities } from "./activities.ts";
-import { ActivityAdoption } from "./adoption.ts";
+import { ActivityAdoption } from "./activity-adoption.ts";
 import { Archiver } from "./builder/archiver.ts";
 import { addEvents } from "./builder/build.ts";
 import { activityEvents } from "./builder/event-source.ts";

@@ -4,7 +4,7 @@ import { SessionsError } from "@sessions/core/internal";
 import { createExpressSession } from "./adapters/express-session.ts";
 import { KnownSessions } from "./adapters/known-sessions.ts";
 import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
-import { Adoption } from "./keeper/adoption.ts";
+import { Adoption } from "./keeper/table-adoption.ts";
 import { cookieOf, deadlineOf } from "./keeper/deadline.ts";
 import { memoryDatabase, openDatabase } from "./keeper/open-database.ts";
 import { SessionKeeper, type Base } from "./keeper/session-keeper.ts";

@@ -43,7 +43,7 @@ test.for<readonly [name: string, command: Record<string, unknown>, code: string]
     { seen: Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`${at}`, "x"])) },
     "malformed",
   ],
-  ["stamps", { typed: Array.from({ length: 5_000 }, () => "x") }, "malformed"],
+  ["stamps", { seenDrafts: Array.from({ length: 5_000 }, () => "x") }, "malformed"],
 ])("S25: of %s, twenty are told and the rest counted", async ([, command, code]) => {
   const { status, text } = await post(pushText(raw(command)));
   expect(status).toBe(200);
@@ -69,7 +69,7 @@ const hostile = [
 
 test.for(
   hostile.flatMap(([name, text]) =>
-    ["input", "seen", "typed", "fields", "step"].map((place) => [name, place, text] as const),
+    ["input", "seen", "seenDrafts", "fields", "step"].map((place) => [name, place, text] as const),
   ),
 )("S25: %s as %s is refused in a moment", async ([, place, text]) => {
   const kind = place === "fields" ? { kind: "draft", seen: undefined } : {};

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { isVisitor, redact, SessionsError, type Snapshot } from "@sessions/core/internal";
-import { SessionsAdoption } from "./adoption.ts";
+import { SessionsAdoption } from "./sessions-adoption.ts";
 import type { Adoption } from "../postgres/adoption.ts";
 import { loadAdopter } from "../postgres/owner.ts";
 import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";

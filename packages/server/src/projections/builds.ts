@@ -3,7 +3,7 @@ import { SessionsError } from "@sessions/core/internal";
 import type { ApplicationTables } from "../postgres/application-tables.ts";
 import type { Projection } from "./projection.ts";
 import { addBuild, buildTable, deleteOldProgress, lockProjection, newestBuild, switchToBuild } from "./rows/builds.ts";
-import type { SeenFeed } from "./rows/feeds.ts";
+import type { FeedWork } from "./rows/feeds.ts";
 import type { SourcePages } from "./rows/source-pages.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
 
@@ -57,12 +57,12 @@ export class Builds {
   }
 
   /** Whether this node's handler fills this build. */
-  isMine({ version, build, live }: SeenFeed): boolean {
+  isMine({ version, build, live }: FeedWork): boolean {
     return version === this.#options.projection.version && build >= live;
   }
 
   /** Makes the tables of builds that an operator began, and switches to a build that has read everything. */
-  async look(feeds: readonly SeenFeed[]): Promise<void> {
+  async look(feeds: readonly FeedWork[]): Promise<void> {
     const own = feeds.filter((feed) => this.isMine(feed));
     const live = own[0]?.live;
     const newest = own.at(-1)?.build;

@@ -67,7 +67,7 @@ export class FeedStep {
    */
   async #moveToCluster(feed: Feed, cluster: string): Promise<Feed> {
     const { db, schema, pages } = this.#options;
-    await pages.forgetFutureTransactions(db);
+    await pages.resetFutureTransactions(db);
     const { snapshot } = await currentSnapshot(db);
     const next = { ...feed, cluster, snapshot, upto: null, after: null, scanning: true, done: 0 };
     await this.#batches.fenced(feed, next, async (tx) => {

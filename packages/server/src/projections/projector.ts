@@ -4,7 +4,7 @@ import type { Projection } from "./projection.ts";
 import { Builds } from "./builds.ts";
 import { FeedStep } from "./feed-step.ts";
 import { LeaseLostError } from "./handler-failure.ts";
-import { beat, releaseLeases, takeLease, type Feed, type SeenFeed } from "./rows/feeds.ts";
+import { beat, releaseLeases, takeLease, type Feed, type FeedWork } from "./rows/feeds.ts";
 import { SourcePages } from "./rows/source-pages.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
 
@@ -63,7 +63,7 @@ export class Projector {
   readonly #work: ReadonlyMap<string, Work>;
   readonly #held = new Map<string, HeldFeed>();
   /** Since when each lease of others has not been renewed, by this process' own clock. */
-  readonly #seen = new Map<string, { readonly beat: string; readonly atMs: number }>();
+  readonly #beats = new Map<string, { readonly beat: string; readonly atMs: number }>();
   readonly #stop = new AbortController();
   #polling: Promise<void> | undefined;
 
@@ -134,7 +134,7 @@ export class Projector {
     }
   }
 
-  async #lookAt(feed: SeenFeed): Promise<void> {
+  async #lookAt(feed: FeedWork): Promise<void> {
     const held = this.#held.get(keyOf(feed));
     if (held !== undefined && feed.fence === held.feed.fence) {
       held.hasDueFault ||= feed.hasDueFault;
@@ -152,9 +152,9 @@ export class Projector {
     // After an error, this node may have dropped a lease that it still has.
     if (feed.holder === null || feed.holder === this.#options.node) return true;
     const nowMs = performance.now();
-    const seen = this.#seen.get(keyOf(feed));
-    if (seen?.beat !== feed.beat) this.#seen.set(keyOf(feed), { beat: feed.beat, atMs: nowMs });
-    return seen?.beat === feed.beat && nowMs - seen.atMs >= (this.#options.leaseMs ?? LEASE_MS);
+    const known = this.#beats.get(keyOf(feed));
+    if (known?.beat !== feed.beat) this.#beats.set(keyOf(feed), { beat: feed.beat, atMs: nowMs });
+    return known?.beat === feed.beat && nowMs - known.atMs >= (this.#options.leaseMs ?? LEASE_MS);
   }
 
   #hold(feed: Feed): void {

@@ -225,11 +225,11 @@ test("S18: a stream of a bound sign-in ends with the short cookie that opened it
   vi.useFakeTimers();
   const { world, browser } = await boundWorld();
   const ends: unknown[] = [];
-  let forget = () => {};
+  let unsubscribe = () => {};
   const watchAs = (cookie: string) =>
     world.signIns.fetch(new Request("https://bank.example/watch", { headers: { cookie } }), (visit) => {
-      forget();
-      forget = world.signIns.identify({ visit })!.onEnded((why) => ends.push(why));
+      unsubscribe();
+      unsubscribe = world.signIns.identify({ visit })!.onEnded((why) => ends.push(why));
       return new Response();
     });
   await watchAs(browser.cookie);

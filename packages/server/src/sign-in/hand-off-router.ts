@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import type { FoundPlace, HandedPlace, SeenRequest } from "./keeper/hand-offs/hand-off-keeper.ts";
+import type { FoundPlace, HandedPlace, ShownRequest } from "./keeper/hand-offs/hand-off-keeper.ts";
 import type { Asked, Claimed, SignInAgain } from "./visit/visit-hand-offs.ts";
 
 const code = z.string().regex(/^[\w-]{22}$/);
@@ -89,10 +89,10 @@ export function claimReplyOf(claimed: Claimed): ClaimReply {
   return { status: "begun", owner: claimed.owner, ...claimed.handed };
 }
 
-export function lookReplyOf(seen: SeenRequest | SignInAgain | null): LookReply {
-  if (seen === null) return { status: "gone" };
-  if ("kind" in seen) return { status: seen.kind, freshMs: seen.freshMs };
-  const { device, place, askedMs, endsMs, choices } = seen;
+export function lookReplyOf(shown: ShownRequest | SignInAgain | null): LookReply {
+  if (shown === null) return { status: "gone" };
+  if ("kind" in shown) return { status: shown.kind, freshMs: shown.freshMs };
+  const { device, place, askedMs, endsMs, choices } = shown;
   return { status: "asked", device, place, askedAt: iso(askedMs), endsAt: iso(endsMs), numbers: choices };
 }
 

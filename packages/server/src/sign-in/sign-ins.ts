@@ -44,7 +44,7 @@ export interface VisitIdentity {
   readonly guest?: { readonly session: string; readonly onSessionEnded: () => void };
   /**
    * Calls `end` when the sign-in ends, or with `renew` when a client has to open its stream again; never for a visitor.
-   * Gives a function that forgets `end`.
+   * Gives a function that removes `end`.
    */
   readonly onEnded: (end: (why?: "renew") => void) => () => void;
 }

@@ -81,13 +81,13 @@ export class DraftChecks {
       for (const [field, draftField] of Object.entries(fields))
         this.#of(owner, id, step, field).draftFields.set(draftField.at, draftField);
     }
-    for (const [step, { typed = [] }] of Object.entries(submissions)) {
+    for (const [step, { seenDrafts = [] }] of Object.entries(submissions)) {
       for (const [field, value] of Object.entries(data[step] as object)) {
         this.#of(owner, id, step, field).submitted.add(JSON.stringify(value));
       }
       const key = `${owner} ${id} ${nameNow(step)}`;
       const seen = this.#seen.get(key) ?? new Set();
-      for (const at of typed) seen.add(at);
+      for (const at of seenDrafts) seen.add(at);
       this.#seen.set(key, seen);
     }
   }
@@ -152,7 +152,7 @@ function draftFieldsOf(record: SessionRecord | undefined, step: string): Session
   if (record === undefined) return undefined;
   const apart = record.otherVersionDrafts
     .filter((typed) => nameNow(typed.step) === nameNow(step))
-    .map(({ slots: draftFields }) => draftFields);
+    .map(({ fields: draftFields }) => draftFields);
   const all = [record.drafts[step] ?? {}, record.drafts[nameNow(step)] ?? {}, ...apart];
   const newest: Record<string, SessionRecord["drafts"][string][string]> = {};
   for (const draftFields of all) {

@@ -262,7 +262,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "let a submission take drafts that it has not seen",
     "client/src/record/queue.ts",
-    "const left = withoutSeenFields(draftFields, command.typed);",
+    "const left = withoutSeenFields(draftFields, command.seenDrafts);",
     "const left: typeof draftFields = {};",
   ),
 ];

@@ -37,7 +37,7 @@ export function useDeviceName(user: User): DeviceNaming {
 }
 
 /** Removes the name at sign-out. */
-export function forgetDeviceName(user: User): void {
+export function clearDeviceName(user: User): void {
   try {
     localStorage.removeItem(keyOf(user));
   } catch {

@@ -91,7 +91,7 @@ export function ReviewStep({ open, state, signer }: ReviewStepProps) {
           obstacle={obstacle}
           changed={changed.now.length > 0}
           send={send}
-          onUnsent={() => open.forgetRefusal()}
+          onUnsent={() => open.clearRefusal()}
         />
       )}
     </>

@@ -25,7 +25,7 @@ export interface OpenTransfer {
   /** The person types in this step. The screen stays at it. */
   startTyping(step: TransferStep): void;
   /** The person has read the refusal. */
-  forgetRefusal(): void;
+  clearRefusal(): void;
   /** The person has stopped typing. The screen follows the other devices again. */
   stopTyping(): void;
   /** Submits a step with valid input and shows the next one. If the bank refuses it, the screen comes back. */
@@ -108,7 +108,7 @@ export function useOpenTransfer(id: string, wanted: string | undefined): OpenTra
       setTyping({ step, at: wanted });
       setRefusal(null);
     },
-    forgetRefusal: () => setRefusal(null),
+    clearRefusal: () => setRefusal(null),
     stopTyping: () => setTyping(null),
     submit: (step, send) => void submit(step, send),
     cancel: () => void session.cancel(),

@@ -22,7 +22,7 @@ function diskOf(onDisk: Map<string, KeptRequest>): KeptRequests {
   return {
     takeOver: (take) => Promise.resolve([...onDisk.values()].forEach(take)),
     keep: (request) => Promise.resolve(void onDisk.set(request.id, request)),
-    forget: (id) => Promise.resolve(void onDisk.delete(id)),
+    remove: (id) => Promise.resolve(void onDisk.delete(id)),
     release() {},
   };
 }

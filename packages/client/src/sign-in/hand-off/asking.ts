@@ -88,7 +88,7 @@ export function startAsking({ api, known, environment, kept }: AskingOptions): A
     const request = { ...asked, privateKey, askedAtMs: environment.now() };
     // It is on the disk before a person can scan it.
     await requests.add(request);
-    return isOver ? requests.forget(request.id) : show(request);
+    return isOver ? requests.remove(request.id) : show(request);
   }
 
   /** Whether the page is done. */
@@ -100,13 +100,13 @@ export function startAsking({ api, known, environment, kept }: AskingOptions): A
       if (reply?.status === "begun") {
         const { owner, session, flow, step } = reply;
         become({ status: "guest", owner, session, flow, step });
-        await Promise.all(requests.all().map(({ id }) => requests.forget(id)));
+        await Promise.all(requests.all().map(({ id }) => requests.remove(id)));
         await known.read().catch(() => {});
         known.tellOtherPages();
         return true;
       }
       // If it was the newest, another code comes at once.
-      if (reply?.status === "gone" || requests.isExpired(request)) await requests.forget(request.id);
+      if (reply?.status === "gone" || requests.isExpired(request)) await requests.remove(request.id);
     }
     return false;
   }

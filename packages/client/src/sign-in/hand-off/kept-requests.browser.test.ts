@@ -55,7 +55,7 @@ test("S21: a request is one page's at a time, and the next page gets it when tha
   await vi.waitFor(() => expect(second.taken.length + third.taken.length).toBe(1));
   // A claimed request is nobody's any more.
   const [holder, other] = second.taken.length === 1 ? [second, third] : [third, second];
-  await holder.forget(asked.id);
+  await holder.remove(asked.id);
   holder.release();
   expect((await open()).taken).toEqual([]);
   expect(other.taken).toEqual([]);

@@ -28,7 +28,7 @@ export interface KeptRequests {
   /** Keeps a request, which this page holds. */
   keep(request: KeptRequest): Promise<void>;
   /** Deletes a request of this page: nobody can claim it any more. */
-  forget(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
   /** Leaves the requests to other pages. */
   release(): void;
 }
@@ -82,7 +82,7 @@ export function openKeptRequests(name: string, environment: Environment): KeptRe
     releases.delete(id);
   }
 
-  async function forget(id: string): Promise<void> {
+  async function remove(id: string): Promise<void> {
     await onDisk(() => del(id, store));
     letGo(id);
   }
@@ -97,7 +97,7 @@ export function openKeptRequests(name: string, environment: Environment): KeptRe
         else take(left);
       };
       for (const [id, request] of kept ?? []) {
-        if (environment.now() - request.askedAtMs > REQUEST_LIFE_MS) await forget(id);
+        if (environment.now() - request.askedAtMs > REQUEST_LIFE_MS) await remove(id);
         else if (await hold(id, { ifAvailable: true })) take(request);
         else void takeLater(request);
       }
@@ -106,7 +106,7 @@ export function openKeptRequests(name: string, environment: Environment): KeptRe
       await hold(request.id, { ifAvailable: true });
       await onDisk(() => set(request.id, request, store));
     },
-    forget,
+    remove,
     release() {
       over.abort();
       for (const id of releases.keys()) letGo(id);

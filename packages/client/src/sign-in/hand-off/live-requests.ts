@@ -17,7 +17,7 @@ export interface LiveRequests {
   takeOver(): Promise<void>;
   /** It is on the disk when this resolves. */
   add(request: KeptRequest): Promise<void>;
-  forget(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
   isExpired(request: KeptRequest): boolean;
   /** Forgets them all. */
   close(): void;
@@ -46,13 +46,13 @@ export function createLiveRequests(kept: KeptRequests, environment: Environment)
       await kept.keep(request);
       add(request);
     },
-    async forget(id) {
+    async remove(id) {
       requests = requests.filter((request) => request.id !== id);
-      await kept.forget(id);
+      await kept.remove(id);
     },
     isExpired: (request) => ageMs(request) > REQUEST_LIFE_MS,
     close() {
-      for (const { id } of requests) void kept.forget(id);
+      for (const { id } of requests) void kept.remove(id);
       kept.release();
     },
   };

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import type { AnyActivity } from "../definition/define-activity.ts";
-import { listAdopted, moveEvents, moveLateEvents, takeSessions, type AdoptedPair } from "../rows/adoptions.ts";
+import { listAdopted, moveEvents, moveLateEvents, takeSessions, type AdoptedPair } from "../rows/moved-rows.ts";
 import type { LoggedEvent } from "../rows/events.ts";
 import { writePieces, type Piece } from "../rows/pieces.ts";
 import { loadKeptFrom, resetOwners } from "../rows/rescan.ts";

@@ -13,7 +13,7 @@ import {
 import type { Statement } from "../rows/statement.ts";
 import type { WebSessionTables } from "../rows/tables.ts";
 import { writeStatement, type WebSessionWrite } from "../rows/write-statement.ts";
-import type { Adoption } from "./adoption.ts";
+import type { Adoption } from "./table-adoption.ts";
 import { BatchedReads } from "./batched-reads.ts";
 import type { StoreDatabase } from "./store-database.ts";
 

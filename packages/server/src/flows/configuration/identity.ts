@@ -26,7 +26,7 @@ export interface Identity extends Proof {
   readonly owner: string;
   /**
    * Calls `end` when the sign-in of this request ends, or at once if it has ended already: an open stream then ends. It
-   * returns a function that forgets `end`. It is called only for streams.
+   * returns a function that removes `end`. It is called only for streams.
    */
   readonly onEnded?: ((end: (why?: "renew") => void) => () => void) | undefined;
   /**

@@ -116,7 +116,7 @@ test.for<[string, () => unknown, RegExp]>([
     },
     /^identify_failed: `onEnded` threw/,
   ],
-  ["gives nothing to forget with", () => {}, /^context_invalid: `onEnded` returns a function/],
+  ["gives nothing to unsubscribe with", () => {}, /^context_invalid: `onEnded` returns a function/],
 ])(
   "a stream of an application whose `onEnded` %s is not opened, and the fault is reported",
   async ([, onEnded, message]) => {

@@ -24,16 +24,16 @@ export async function* untilSignInEnds<Event>(
     if (why !== "renew") hasEnded = true;
     abort();
   };
-  let forget: (() => void) | undefined;
+  let unsubscribe: (() => void) | undefined;
   try {
-    forget = subscribe(onEnded, end, errorOf);
+    unsubscribe = subscribe(onEnded, end, errorOf);
     for await (const event of open(ending.signal)) {
       // The event may have been made before the end, and waits for nobody any more.
       if (hasEnded) break;
       yield event;
     }
   } finally {
-    forget?.();
+    unsubscribe?.();
     signal?.removeEventListener("abort", abort);
   }
   if (hasEnded) throw new TRPCError({ code: "UNAUTHORIZED", message: "The sign-in has ended." });
@@ -44,12 +44,12 @@ function subscribe(
   end: (why?: "renew") => void,
   errorOf: (fault: SessionsError) => Error,
 ): () => void {
-  let forget: unknown;
+  let unsubscribe: unknown;
   try {
-    forget = onEnded(end);
+    unsubscribe = onEnded(end);
   } catch (cause) {
     throw errorOf(new SessionsError("identify_failed", "`onEnded` threw. The stream was not opened.", { cause }));
   }
-  if (typeof forget === "function") return forget as () => void;
-  throw errorOf(new SessionsError("context_invalid", "`onEnded` returns a function that forgets `end`."));
+  if (typeof unsubscribe === "function") return unsubscribe as () => void;
+  throw errorOf(new SessionsError("context_invalid", "`onEnded` returns a function that removes `end`."));
 }

@@ -15,7 +15,7 @@ export async function loadOpenSessions(
   return new Map(rows.map(({ id, state }) => [id, JSON.parse(state) as OpenSession]));
 }
 
-/** Writes what is known of sessions now, and forgets those that have ended. */
+/** Writes what is known of sessions now, and deletes those that have ended. */
 export async function saveOpenSessions(
   db: Kysely<object>,
   schema: string,

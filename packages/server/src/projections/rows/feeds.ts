@@ -37,8 +37,8 @@ export interface Feed extends FeedKey, FeedPosition {
   readonly retiredBefore: string | null;
 }
 
-/** A feed, and what there is to do for it. */
-export interface SeenFeed extends Feed {
+/** A feed, and the work that there is for it. */
+export interface FeedWork extends Feed {
   readonly hasNews: boolean;
   /** Whether a stream waits that is to be tried again. */
   readonly hasDueFault: boolean;
@@ -112,7 +112,7 @@ export async function beat(
   node: string,
   hasNews: ReadonlyMap<string, RawBuilder<boolean>>,
   nowMs: number,
-): Promise<readonly SeenFeed[]> {
+): Promise<readonly FeedWork[]> {
   const cases = [...hasNews].map(([projection, news]) => sql`when ${projection} then ${news}`);
   const rows = await db
     .with("beaten", (cte) =>
@@ -151,16 +151,16 @@ export async function beat(
   }));
 }
 
-/** Takes the lease of a feed, if nobody has moved it since `seen`. Gives the feed as it is then; undefined for another's. */
-export async function takeLease(db: Kysely<ProjectionTables>, seen: Feed, node: string): Promise<Feed | undefined> {
+/** Takes the lease of a feed, if nobody has moved it since `known`. Gives the feed as it is then; undefined for another's. */
+export async function takeLease(db: Kysely<ProjectionTables>, known: Feed, node: string): Promise<Feed | undefined> {
   const row = await db
     .updateTable("projection_feed")
-    .set({ holder: node, fence: seen.fence + 1, beat: sql<string>`beat + 1` })
-    .where("projection", "=", seen.projection)
-    .where("build", "=", seen.build)
-    .where("bucket", "=", seen.bucket)
-    .where("fence", "=", seen.fence)
-    .where(sql<boolean>`beat = ${seen.beat}::text::bigint`)
+    .set({ holder: node, fence: known.fence + 1, beat: sql<string>`beat + 1` })
+    .where("projection", "=", known.projection)
+    .where("build", "=", known.build)
+    .where("bucket", "=", known.bucket)
+    .where("fence", "=", known.fence)
+    .where(sql<boolean>`beat = ${known.beat}::text::bigint`)
     .returning(feedColumns)
     .executeTakeFirst();
   return row && feedFromRow(row);

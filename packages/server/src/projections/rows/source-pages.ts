@@ -30,7 +30,7 @@ export interface PageRequest {
 const FIRST_TRANSACTION = "3";
 
 /** How many rows of another cluster are changed at a time. */
-const FORGOTTEN_ROWS = 10_000;
+const RESET_ROWS = 10_000;
 
 /** Reads the rows of a source, page by page. */
 export class SourcePages {
@@ -121,16 +121,16 @@ export class SourcePages {
    * Gives the rows of transactions that this cluster has not reached yet to an early one: they come from another cluster,
    * and must not seem new when this one reaches those numbers.
    */
-  async forgetFutureTransactions(db: Kysely<ProjectionTables>): Promise<void> {
+  async resetFutureTransactions(db: Kysely<ProjectionTables>): Promise<void> {
     const key = orderOf("event", this.#key);
     for (;;) {
       const { rows } = await sql`
         update ${this.#table} as event set xid = ${FIRST_TRANSACTION}::xid8
         where (${key}) in (
           select ${key} from ${this.#table} as event where event.xid >= pg_snapshot_xmax(pg_current_snapshot())
-          order by event.xid limit ${sql.lit(FORGOTTEN_ROWS)})
+          order by event.xid limit ${sql.lit(RESET_ROWS)})
         returning 1 as one`.execute(db);
-      if (rows.length < FORGOTTEN_ROWS) return;
+      if (rows.length < RESET_ROWS) return;
     }
   }
 

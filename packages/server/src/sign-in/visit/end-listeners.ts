@@ -26,7 +26,7 @@ export class EndListeners {
 
   /**
    * Calls the listener once, when the sign-in has ended. `checkedMs` is the time at which its token was checked: it may
-   * have ended since. Gives a function that forgets the listener.
+   * have ended since. Gives a function that removes the listener.
    */
   onEnd(signIn: LiveSignIn, checkedMs: number, listener: () => void): () => void {
     const listening: Listening = { signIn, listener };
@@ -34,13 +34,13 @@ export class EndListeners {
     this.#listening.set(key, (this.#listening.get(key) ?? new Set()).add(listening));
     const hasEnded = this.#keeper.knowsEnd({ publicId: signIn.publicId, sealedMs: checkedMs });
     this.#wait(listening, hasEnded ? 0 : signIn.endsMs);
-    return () => this.#forget(listening);
+    return () => this.#remove(listening);
   }
 
   /** Calls no listener any more. */
   close(): void {
     this.#stop();
-    for (const listening of this.#all()) this.#forget(listening);
+    for (const listening of this.#all()) this.#remove(listening);
   }
 
   #hear(ended: EndedNotice): void {
@@ -53,11 +53,11 @@ export class EndListeners {
   }
 
   #end(listening: Listening): void {
-    this.#forget(listening);
+    this.#remove(listening);
     listening.listener();
   }
 
-  #forget(listening: Listening): void {
+  #remove(listening: Listening): void {
     clearTimeout(listening.timer);
     const key = keyOf(listening.signIn);
     const all = this.#listening.get(key);

@@ -24,12 +24,12 @@ export class SignInStreams {
     const ending = new AbortController();
     const end = () => ending.abort();
     const leave = this.#join(owner, ending);
-    let forget: (() => void) | undefined;
+    let unsubscribe: (() => void) | undefined;
     let hasEnded = false;
     signal?.addEventListener("abort", end);
     if (signal?.aborted) end();
     try {
-      forget = visit.onEnd((why) => {
+      unsubscribe = visit.onEnd((why) => {
         hasEnded = why !== "renew";
         end();
       });
@@ -38,7 +38,7 @@ export class SignInStreams {
         await setTimeout(HEARTBEAT_MS, undefined, { signal: ending.signal, ref: false }).catch(() => {});
       }
     } finally {
-      forget?.();
+      unsubscribe?.();
       leave();
       signal?.removeEventListener("abort", end);
     }

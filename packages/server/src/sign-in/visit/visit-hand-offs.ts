@@ -6,7 +6,7 @@ import type {
   HandedPlace,
   HandOffKeeper,
   OfferedLetters,
-  SeenRequest,
+  ShownRequest,
   AskedRequest,
 } from "../keeper/hand-offs/hand-off-keeper.ts";
 import { deviceLabel } from "../request/device-label.ts";
@@ -66,7 +66,7 @@ export class VisitHandOffs {
     return exchange.ask(keeper.ask({ publicKey: stored, device, place: locate(request), address: request.address }));
   }
 
-  async look(code: string): Promise<SeenRequest | SignInAgain | null> {
+  async look(code: string): Promise<ShownRequest | SignInAgain | null> {
     const { keeper, exchange } = this.#parts;
     return this.#again() ?? (await exchange.ask(keeper.look(code)));
   }

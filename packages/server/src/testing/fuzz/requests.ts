@@ -44,7 +44,7 @@ const version = fc.constantFrom(1, 1, 1, 1, 1, 1, 2, 2 ** 31, 1e6);
 const command = fc.oneof(
   fc.record({ kind: fc.constant("start"), id, session: id, flow, version }),
   fc.record(
-    { kind: fc.constant("submit"), id, session: id, version, step, input, seen, typed: fc.array(stamp) },
+    { kind: fc.constant("submit"), id, session: id, version, step, input, seen, seenDrafts: fc.array(stamp) },
     { requiredKeys: ["kind", "id", "session", "version", "step", "input", "seen"] },
   ),
   fc.record({

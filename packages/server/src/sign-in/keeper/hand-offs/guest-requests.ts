@@ -18,7 +18,7 @@ import { base64url } from "../../token/token.ts";
 import type { Archiver, EndingWork } from "../ends/archiver.ts";
 import type { Beginnings, BegunGuest } from "../beginnings.ts";
 import type { KeeperContext } from "../context.ts";
-import type { AskedRequest, ClaimResult, HandOffKeeper, NewRequest, SeenRequest } from "./hand-off-keeper.ts";
+import type { AskedRequest, ClaimResult, HandOffKeeper, NewRequest, ShownRequest } from "./hand-off-keeper.ts";
 import type { LiveSignIn } from "../sign-in-keeper.ts";
 import { inOwnerTurn } from "../transactions/transaction.ts";
 
@@ -81,7 +81,7 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
     return { kind: "asked", id, code, challenge, number, endsMs: times.expiresMs };
   }
 
-  async look(code: string): Promise<SeenRequest | null> {
+  async look(code: string): Promise<ShownRequest | null> {
     const request = await loadRequest(this.#db, requestIdOf(code));
     if (request === null || !this.#isOpen(request) || request.approval !== null) return null;
     const { device, place, askedMs, expiresMs, choices } = request;

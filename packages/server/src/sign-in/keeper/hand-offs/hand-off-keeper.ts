@@ -38,7 +38,7 @@ export interface AskedRequest {
 }
 
 /** What an owner sees of a request. */
-export interface SeenRequest {
+export interface ShownRequest {
   readonly device: string;
   readonly place: string | null;
   readonly askedMs: number;
@@ -66,7 +66,7 @@ export interface HandOffKeeper {
   ask(request: NewRequest): Promise<AskedRequest | { readonly kind: "too_many" }>;
 
   /** What an owner sees of a request that nobody has answered. Null for any other. */
-  look(code: string): Promise<SeenRequest | null>;
+  look(code: string): Promise<ShownRequest | null>;
 
   /** Approves a request, once. A wrong number ends it. A repeat from the same sign-in is approved again. */
   approve(

@@ -7,7 +7,7 @@ import { cancel, draft, notes, start, submit, TestClient, type Context } from ".
 import { accepted, twoNodes } from "../testing/two-nodes.ts";
 import { watching } from "../testing/watcher.ts";
 import { serve, createSessions, maxOpenSessions } from "../index.ts";
-import { movedColumns } from "./rows/adoption.ts";
+import { movedColumns } from "./rows/moved-rows.ts";
 import { loadHistory } from "./rows/history.ts";
 import type { Tables } from "./rows/tables.ts";
 import { verify } from "./verify.ts";
@@ -15,13 +15,13 @@ import { verify } from "./verify.ts";
 const { pool, node, otherNode } = await twoNodes();
 const db = createKysely<Tables>(pool).withSchema("sessions");
 
-/** The columns of each table of an owner's rows, beside the owner. Partitions have the columns of their table. */
+/** The columns of each table of an owner's rows, beside the owner and the keys, which never move. Partitions have the columns of their table. */
 async function columnsInDatabase(): Promise<Readonly<Record<string, readonly string[]>>> {
   const { rows } = await pool.query<{ table: string; columns: string[] }>(`
     select relname as table, array_agg(attname::text order by attname) as columns
     from pg_attribute join pg_class on pg_class.oid = attrelid
     where relnamespace = 'sessions'::regnamespace and relkind in ('r', 'p') and not relispartition
-      and attnum > 0 and not attisdropped and relname <> 'owner'
+      and attnum > 0 and not attisdropped and relname not in ('owner', 'owner_key')
     group by relname
     having bool_or(attname = 'owner_id')`);
   return Object.fromEntries(rows.map(({ table, columns }) => [table, columns.filter((name) => name !== "owner_id")]));

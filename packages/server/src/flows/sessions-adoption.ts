@@ -5,7 +5,7 @@ import type { Database } from "../postgres/database.ts";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import type { Bus } from "../bus/bus.ts";
-import { moveActive, moveDevices, moveEnded } from "./rows/adoption.ts";
+import { moveActive, moveDevices, moveEnded } from "./rows/moved-rows.ts";
 import type { Tables } from "./rows/tables.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
