@@ -31,7 +31,7 @@ export function typedFields(
     const draft = draftOf(field);
     return draft ? draft.value : Object.hasOwn(submitted, field) ? submitted[field] : undefined;
   };
-  const stamps = [...Object.values(drafts).map(({ at }) => at), ...(session?.submissions[step]?.typed ?? [])];
+  const stamps = [...Object.values(drafts).map(({ at }) => at), ...(session?.submissions[step]?.seenDrafts ?? [])];
   const at = nextStamp(device, nowMs, stamps.toSorted().at(-1));
   const changed = pickFields(fields, (field, value) => !sameJson(value, shown(field)));
   return mapFields(changed, (value, field) => draftFieldOf(value, at, seenStamps(draftOf(field), device)));
