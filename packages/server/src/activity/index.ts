@@ -12,6 +12,7 @@ export {
   type EventSchema,
   type EventSchemas,
 } from "./definition/define-activity.ts";
+export { eventHistory, type EventEntry } from "./event-history.ts";
 export type { ActivitiesOptions } from "./options.ts";
 export type {
   ActivityCounts,

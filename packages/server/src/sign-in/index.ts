@@ -17,6 +17,7 @@ export type {
 export type { HandedPlace } from "./keeper/hand-offs/hand-off-keeper.ts";
 export { createSignIns } from "./create-sign-ins.ts";
 export type { VersionedValue } from "./visit/data/kept-data.ts";
+export { signInHistory, type SignInEntry } from "./sign-in-history.ts";
 export type { SignInsOptions } from "./options.ts";
 export type { DataReply, SetDataReply } from "./data-router.ts";
 export type { CurrentReply, ListSignInsReply, RevokeReply, SignInReply, SignInRouter } from "./router.ts";

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { ProjectionContext } from "../../projections/projection.ts";
 import { lockDefinitions, type StoredActivity } from "../rows/definitions.ts";
-import type { LoggedEvent } from "../rows/events.ts";
+import type { FedEvent } from "../rows/events.ts";
 import { addLateEvents } from "../rows/late-events.ts";
 import { lockPieces, writePieces, type Piece, type PieceChanges } from "../rows/pieces.ts";
 import { loadCountedUntil, loadKeptFrom, resetOwners } from "../rows/rescan.ts";
@@ -19,10 +19,11 @@ import { placeEvents, type ClosedBefore, type OwnerEvents } from "./placed-event
 export async function addEvents(
   tx: Kysely<ActivityTables>,
   schema: string,
-  logged: readonly LoggedEvent[],
+  fed: readonly FedEvent[],
   scan: ProjectionContext["scan"],
 ): Promise<void> {
   const isScan = scan !== null;
+  const logged = isScan ? fed : fed.filter((event) => !event.isCounted);
   const begun = scan?.after?.[0] ?? null;
   const stored = await lockDefinitions(tx, schema);
   const activities = stored.map(({ activity }) => activity);

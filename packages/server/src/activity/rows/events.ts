@@ -13,7 +13,7 @@ export interface EventRow {
   readonly receivedMs: number;
 }
 
-/** An event of the log, as the feed gives it. */
+/** An event of the log. */
 export interface LoggedEvent {
   readonly owner: string;
   readonly id: string;
@@ -21,6 +21,12 @@ export interface LoggedEvent {
   readonly data: PlacedEvent["data"];
   readonly atMs: number;
   readonly receivedMs: number;
+}
+
+/** An event as the feed gives it. */
+export interface FedEvent extends LoggedEvent {
+  /** Whether it was counted as a visitor's, before it was given to the owner. */
+  readonly isCounted: boolean;
 }
 
 /**

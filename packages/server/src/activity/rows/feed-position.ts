@@ -9,6 +9,7 @@ const MAX_PENDING = 10_000;
 
 /**
  * Whether an event of the table `event` had been counted before the page that is being applied. Not while the feed scans.
+ * One that was moved after it was counted comes again, and is marked.
  * An owner who waits for a fault has a position behind that of the feed.
  */
 export function isCounted(schema: string, event: string): RawBuilder<boolean> {
@@ -28,7 +29,7 @@ export function isCounted(schema: string, event: string): RawBuilder<boolean> {
       else ${isVisible("snapshot")} or (${of("upto")} is not null and ${of("after")} is not null and ${isVisible("upto")}
         and (${column("xid")}, ${key}) <= ((${of("after")}::json->>0)::xid8, ${place(position, 1)})) end`;
   };
-  return sql`(exists (
+  return sql`(${column("counted")} or exists (
     select from ${sql.table(`${schema}.projection_feed`)} as feed
     where feed.projection = ${sql.lit(PROJECTION)} and not feed.scanning and ${isRead("feed")}
   ) and not exists (

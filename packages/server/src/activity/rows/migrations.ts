@@ -6,7 +6,10 @@ import { createOwnerTables, type NamedInSchema } from "../../postgres/tables.ts"
 export const activityMigrations = defineMigrations({
   table: "activity_migration",
   runBy: "activity.migrate()",
-  steps: { "0001_activity": [createOwnerTables, createEventTable, createSessionTables] },
+  steps: {
+    "0001_activity": [createOwnerTables, createEventTable, createSessionTables],
+    "0002_counted_events": [addCounted],
+  },
 });
 
 async function createEventTable(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
@@ -62,4 +65,8 @@ async function createSessionTables(db: Kysely<unknown>, named: NamedInSchema): P
       rules json not null,
       closed_before timestamptz not null
     )`.execute(db);
+}
+
+async function addCounted(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
+  await sql`alter table ${named("activity_event")} add column counted boolean not null default false`.execute(db);
 }

@@ -12,9 +12,6 @@ export interface AdoptedPair {
   readonly owner: string;
 }
 
-/** An id of the first transaction of every cluster: the feed never finds its rows new. */
-const FIRST_TRANSACTION = "3";
-
 const pairColumns = { visitor: "text", owner: "text" } as const;
 
 /** Those of some owners who are visitors and were adopted. */
@@ -30,8 +27,8 @@ export async function listAdopted(
 }
 
 /**
- * Moves the events of visitors. The feed finds those again that it has not counted yet: then they are the owner's. With
- * `recount` it finds all of them.
+ * Moves the events of visitors. Each feed finds them again, as the owner's. Those that are counted already are marked. With
+ * `recount` none of them is.
  */
 export async function moveEvents(
   db: Kysely<ActivityTables>,
@@ -41,15 +38,13 @@ export async function moveEvents(
 ): Promise<void> {
   const event = sql.table(`${schema}.activity_event`);
   const given = rowsAsTable(pairs, pairColumns);
-  const xid = recount
-    ? sql`pg_current_xact_id()`
-    : sql`case when ${isCounted(schema, "moved")} then ${sql.lit(FIRST_TRANSACTION)}::xid8 else pg_current_xact_id() end`;
+  const counted = recount ? sql`false` : isCounted(schema, "moved");
   await sql`
     with moved as (
       delete from ${event} as event using ${given} where event.owner_id = input.visitor
       returning event.*, input.owner as adopter)
-    insert into ${event} (owner_id, at, id, name, data, received_at, xid)
-    select adopter, at, id, name, data, received_at, ${xid} from moved
+    insert into ${event} (owner_id, at, id, name, data, received_at, counted)
+    select adopter, at, id, name, data, received_at, ${counted} from moved
     on conflict do nothing`.execute(db);
 }
 
