@@ -44,6 +44,6 @@ export class ActivityAdoption implements Adoption {
       select ${owner}, ${at}::text::timestamptz, ${newEventId(Date.parse(at))}::text::uuid, ${ADOPTION_EVENT}::text,
         ${adoptionData(visitor)}::text::json, ${at}::text::timestamptz
       where ${has("activity_event")} or ${has("activity_session")} or ${has("activity_session_archive")}`.execute(tx);
-    return { visitor, owner, sessions: [], tell: () => {} };
+    return { visitor, owner, sessions: [], hasRest: false, tell: () => {} };
   }
 }

@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import type { Command } from "@sessions/core/internal";
 import { createKysely } from "../postgres/database.ts";
 import { adoptSessions, visitorNamed } from "../testing/adopting.ts";
-import { cancel, draft, notes, start, submit, TestClient, type Context } from "../testing/bank.ts";
+import { cancel, draft, notes, start, submit, TestClient, transfer, type Context } from "../testing/bank.ts";
 import { accepted, twoNodes } from "../testing/two-nodes.ts";
 import { watching } from "../testing/watcher.ts";
-import { serve, createSessions, maxOpenSessions } from "../index.ts";
+import { serve, createSessions, maxCompletions, maxOpenSessions } from "../index.ts";
 import { movedColumns } from "./rows/moved-rows.ts";
 import { loadHistory } from "./rows/history.ts";
 import type { Tables } from "./rows/tables.ts";
@@ -109,6 +109,32 @@ describe("what a visitor began is the owner's", () => {
     expect(await dan.one(start(uuidv7(), "notes"))).toMatchObject({ refusal: { code: "limit_reached" } });
     await dan.push(...ids.slice(0, 46).map((id) => cancel(id)));
     expect(await dan.one(start(uuidv7(), "notes"))).toEqual(accepted(1));
+  });
+
+  test("S5: S20: what the visitor has completed this month counts for the owner, and none of it is undone", async () => {
+    const strict = createSessions<Context>({
+      database: pool,
+      identify: ({ user }) => user !== undefined && { owner: user },
+      sweeps: false,
+      flows: [
+        serve(transfer, {
+          limits: [maxCompletions({ atMost: 3, per: "month" })],
+          steps: { amount: () => ({ feeCents: 25 }) },
+          complete: ({ session }) => ({ reference: session.id }),
+        }),
+      ],
+    });
+    const complete = async (client: TestClient) => client.one((await client.untilReview()).review);
+    const visitor = visitorNamed("month");
+    const [stranger, eli] = [new TestClient(strict, visitor), new TestClient(strict, "eli")];
+    for (const client of [stranger, eli, stranger, eli]) expect(await complete(client)).toEqual(accepted(4));
+    const { review } = await stranger.untilReview();
+    await adoptSessions(strict, visitor, "eli");
+    for (const refused of [await complete(eli), await eli.one(review)]) {
+      expect(refused).toMatchObject({ refusal: { code: "limit_reached", limit: "completions per month", atMost: 3 } });
+    }
+    expect((await eli.list()).ended.filter(({ status }) => status === "completed")).toHaveLength(4);
+    await strict.close();
   });
 
   test("S20: whatever the visitor sends meanwhile is the visitor's before it or is told to sign in, and counts once", async () => {

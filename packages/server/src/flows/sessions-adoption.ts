@@ -1,6 +1,6 @@
 import type { Transaction } from "kysely";
 import type { Snapshot } from "@sessions/core/internal";
-import type { AdoptedVisitor, Adoption, Moved } from "../postgres/adoption.ts";
+import type { AdoptedVisitor, Adoption, EntryBudget, Moved } from "../postgres/adoption.ts";
 import type { Database } from "../postgres/database.ts";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
@@ -41,14 +41,23 @@ export class SessionsAdoption implements Adoption {
     return this.#options.partitions.ensure(this.#options.now());
   }
 
-  async move(tx: Transaction<OwnerTables>, adopted: AdoptedVisitor & { readonly at: string }): Promise<Moved> {
+  async move(
+    tx: Transaction<OwnerTables>,
+    adopted: AdoptedVisitor & { readonly at: string },
+    budget: EntryBudget,
+  ): Promise<Moved> {
     const { visitor, owner } = adopted;
     // The schema of the transaction has the tables of the sessions too: it is the same one.
     const own = tx as unknown as Transaction<Tables>;
-    const sessions = await moveActive(own, adopted);
-    await moveEnded(own, adopted);
-    await moveDevices(own, adopted);
-    return { visitor, owner, sessions, tell: () => this.#tell(adopted, sessions) };
+    const { sessions, ...active } = await moveActive(own, adopted, budget);
+    // The active ones are moved first, because they may end meanwhile.
+    const hasRest = active.hasRest || (await moveEnded(own, adopted, budget));
+    if (!hasRest) await moveDevices(own, adopted);
+    return { visitor, owner, sessions, hasRest, tell: () => this.#tell(adopted, sessions) };
+  }
+
+  moveRest(...given: Parameters<Adoption["move"]>): Promise<Moved> {
+    return this.move(...given);
   }
 
   #tell({ visitor, owner }: AdoptedVisitor, sessions: Moved["sessions"]): void {

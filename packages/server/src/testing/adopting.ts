@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { adoptVisitor, type Moved } from "../postgres/adoption.ts";
+import { adoptVisitor, EntryBudget, type Moved } from "../postgres/adoption.ts";
 import { createKysely } from "../postgres/database.ts";
 import { lockOwner } from "../postgres/owner.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
@@ -22,7 +22,7 @@ export async function adoptSessions(
   const moved = await db.transaction().execute(async (plainTx) => {
     const tx = plainTx.withSchema(adoption.schema);
     await lockOwner(tx, owner, at);
-    return adoptVisitor(tx, [adoption], { visitor, owner, at });
+    return adoptVisitor(tx, [adoption], { visitor, owner, at }, new EntryBudget(1_000_000, true));
   });
   for (const each of moved ?? []) each.tell();
   return moved;

@@ -1,10 +1,10 @@
 import { sql, type Transaction } from "kysely";
 import type { Device } from "@sessions/core/internal";
-import type { AdoptedVisitor } from "../../postgres/adoption.ts";
+import type { AdoptedVisitor, EntryBudget } from "../../postgres/adoption.ts";
 import { chainHash } from "../../postgres/chain-hash.ts";
 import { bytesFromHex, hexFromBytes, recordset } from "../../postgres/values.ts";
 import { insertHistoryEntries } from "./history.ts";
-import { revisionFromRow, revisionSelection, type SessionRevision } from "./row.ts";
+import { revisionSelection, type SessionRevision } from "./row.ts";
 import type { HistoryBody, HistoryEntry } from "./stored-session.ts";
 import type { Tables } from "./tables.ts";
 
@@ -68,13 +68,15 @@ function keptColumns<Name extends MovedTable>(table: Name) {
 }
 
 /**
- * Moves the active sessions, each to its next revision, with an entry in its history. Gives their revisions. It waits for
- * writers that have a session's row; those that come later do not find it.
+ * Moves active sessions as far as the budget reaches, each to its next revision, with an entry in its history. Gives their
+ * revisions, and whether there are more. It waits for writers that have a session's row; those that come later do not find
+ * it.
  */
 export async function moveActive(
   tx: Transaction<Tables>,
   adopted: AdoptedVisitor & { readonly at: string },
-): Promise<readonly SessionRevision[]> {
+  budget: EntryBudget,
+): Promise<{ readonly sessions: readonly SessionRevision[]; readonly hasRest: boolean }> {
   const { visitor, owner } = adopted;
   const moved: SessionRevision[] = [];
   for (let after = FIRST_ID; ;) {
@@ -94,12 +96,10 @@ export async function moveActive(
       .limit(BATCH_SIZE)
       .forUpdate()
       .execute();
-    const ids = await withoutTaken(
-      tx,
-      owner,
-      rows.map(({ session }) => session),
-    );
-    const entries = rows.filter(({ session }) => ids.includes(session)).map((row) => adoptedEntry(row, adopted));
+    const free = await withoutTaken(tx, owner, rows);
+    const taken = budget.take(free);
+    const ids = taken.map(({ session }) => session);
+    const entries = taken.map((row) => adoptedEntry(row, adopted));
     if (entries.length > 0) {
       await insertMovedActive(tx, adopted, entries);
       await moveHistory(tx, adopted, ids);
@@ -108,25 +108,33 @@ export async function moveActive(
       moved.push(...entries.map(({ body }) => ({ id: body.session, revision: body.revision })));
     }
     const last = rows.at(-1);
-    if (last === undefined || rows.length < BATCH_SIZE) return moved;
+    if (taken.length < free.length) return { sessions: moved, hasRest: true };
+    if (last === undefined || rows.length < BATCH_SIZE) return { sessions: moved, hasRest: false };
     after = last.session;
   }
 }
 
-/** Moves the ended sessions as they are: their histories have ended too. The active ones are moved first, because they may end meanwhile. */
-export async function moveEnded(tx: Transaction<Tables>, adopted: AdoptedVisitor): Promise<void> {
+/**
+ * Moves ended sessions as far as the budget reaches, and as they are: their histories have ended too. Tells whether there
+ * are more.
+ */
+export async function moveEnded(
+  tx: Transaction<Tables>,
+  adopted: AdoptedVisitor,
+  budget: EntryBudget,
+): Promise<boolean> {
   const { visitor, owner } = adopted;
   for (let after = FIRST_ID; ;) {
     const rows = await tx
       .selectFrom("session_archive")
-      .select(revisionSelection)
+      .select([...revisionSelection, "entry"])
       .where("owner_id", "=", visitor)
       .where("id", ">", after)
       .orderBy("id")
       .limit(BATCH_SIZE)
       .execute();
-    const found = rows.map((row) => revisionFromRow(row).id);
-    const ids = await withoutTaken(tx, owner, found);
+    const free = await withoutTaken(tx, owner, rows);
+    const ids = budget.take(free).map(({ session }) => session);
     if (ids.length > 0) {
       const columns = keptColumns("session_archive");
       await tx
@@ -143,9 +151,10 @@ export async function moveEnded(tx: Transaction<Tables>, adopted: AdoptedVisitor
       await moveHistory(tx, adopted, ids);
       await tx.deleteFrom("session_archive").where("owner_id", "=", visitor).where("id", "in", ids).execute();
     }
-    const last = found.at(-1);
-    if (last === undefined || rows.length < BATCH_SIZE) return;
-    after = last;
+    const last = rows.at(-1);
+    if (ids.length < free.length) return true;
+    if (last === undefined || rows.length < BATCH_SIZE) return false;
+    after = last.session;
   }
 }
 
@@ -169,15 +178,16 @@ export async function moveDevices(tx: Transaction<Tables>, { visitor, owner }: A
 const ownerLiteral = (owner: string) => sql<string>`${owner}::text`.as("owner_id");
 
 /**
- * The ids that the owner has no session of. Only somebody who knows an owner's id of a session can choose the same one for
+ * The rows of sessions whose ids the owner has no session of. Only somebody who knows an owner's id of a session can choose the same one for
  * a visitor's: such a session stays the visitor's, where nobody finds it, and the owner's stays as it is.
  */
-async function withoutTaken(
+async function withoutTaken<Row extends { readonly session: string }>(
   tx: Transaction<Tables>,
   owner: string,
-  ids: readonly string[],
-): Promise<readonly string[]> {
-  if (ids.length === 0) return [];
+  found: readonly Row[],
+): Promise<readonly Row[]> {
+  if (found.length === 0) return [];
+  const ids = found.map(({ session }) => session);
   const taken = new Set<string>();
   for (const table of ["session", "session_archive"] as const) {
     const rows = await tx
@@ -188,7 +198,7 @@ async function withoutTaken(
       .execute();
     for (const { session } of rows) taken.add(session);
   }
-  return ids.filter((id) => !taken.has(id));
+  return found.filter(({ session }) => !taken.has(session));
 }
 
 interface LockedRow {

@@ -77,12 +77,15 @@ export class Beginnings {
     const giveUpMs = readMs + (given.giveUpAfterMs ?? Infinity);
     await this.#adoptions.prepare(visitors);
     const moved: Moved[] = [];
+    let moving: readonly string[] = [];
     const { value: begun } = await inOwnerTurn(this.#context, owner, () =>
       this.#archiver.commit(async (tx, attempt) => {
         const work = await this.#decide(tx, input, replay(), attempt);
         if (work.value !== null) {
-          const signedIn = { owner, publicId: work.value.signIn.id };
-          moved.push(...(await this.#adoptions.within(tx, signedIn, visitors, now())).moved);
+          const signedIn = { owner, id: work.value.signIn.id };
+          const adopted = await this.#adoptions.within(tx, signedIn, visitors, now());
+          moved.push(...adopted.moved);
+          ({ moving } = adopted);
         }
         // Nobody waits for the token any more, so there must be no sign-in of it.
         if (elapsedMs() > giveUpMs) throw new TurnTimedOutError();
@@ -97,7 +100,13 @@ export class Beginnings {
     // Of a new one, nobody has an older state.
     if (signIn.lastEntry > 1) this.#invalidations.tell([{ kind: "changed", owner, id: signIn.id, revision }]);
     this.#invalidations.put(signIn, readMs);
-    return { kind: "begun", signIn: liveFrom(signIn, tokenId, lifetime), token: { owner, id: tokenId, ...offer } };
+    this.#adoptions.goOn(signIn, moving);
+    return {
+      kind: "begun",
+      signIn: liveFrom(signIn, tokenId, lifetime),
+      token: { owner, id: tokenId, ...offer },
+      moving,
+    };
   }
 
   async #decide(

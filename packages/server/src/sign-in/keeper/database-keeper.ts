@@ -53,6 +53,8 @@ export interface SignInKeeperOptions {
   /** How long a node believes its cache after it has looked at what others changed, in milliseconds. */
   readonly leaseMs: number;
   readonly requestLimits?: RequestLimits | undefined;
+  /** How many entries of a visitor's histories one transaction moves to the owner. */
+  readonly entriesAtOnce?: number | undefined;
   readonly cacheBytes: number;
   readonly sweeps?: boolean | undefined;
   /** Milliseconds since 1970. Default `Date.now`. */
@@ -90,7 +92,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   const archiver = new Archiver(context, invalidations);
   const ender = new SignInEnder(context, invalidations, archiver);
   const bindings = new Bindings(context, invalidations, archiver);
-  const adoptions = new Adoptions(context, archiver);
+  const adoptions = new Adoptions(context, archiver, options.entriesAtOnce);
   const beginnings = new Beginnings(context, { invalidations, archiver, adoptions });
   const offers = new LetterOffers(context);
   const guests = new GuestRequests(context, archiver, beginnings, options.requestLimits ?? defaultRequestLimits);
@@ -165,6 +167,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
 
   async function close(): Promise<void> {
     await stopSweeping();
+    await adoptions.close();
     await touches.close();
     await invalidations.close();
     if (typeof database === "object") removeClientErrorListeners(database);

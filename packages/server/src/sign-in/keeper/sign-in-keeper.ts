@@ -36,7 +36,13 @@ export interface NewSignIn {
 }
 
 export type BeginResult =
-  | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token }
+  | {
+      readonly kind: "begun";
+      readonly signIn: LiveSignIn;
+      readonly token: Token;
+      /** Visitors who began so much that it still moves. `adopt` waits for it. Their secrets are needed until then. */
+      readonly moving: readonly string[];
+    }
   | { readonly kind: "refused"; readonly code: "sign_in_limit" };
 
 /** What a token is worth now. */
@@ -125,8 +131,8 @@ export interface SignInKeeper {
   adopts(part: Adoption): void;
 
   /**
-   * Gives to the owner of a sign-in what visitors began. Gives those of them whom the owner has, now or before. Null if the
-   * sign-in has ended.
+   * Gives to the owner of a sign-in all that visitors began. Gives those of them whom the owner has, now or before. Null if
+   * the sign-in has ended.
    */
   adopt(signIn: LiveSignIn, visitors: readonly string[]): Promise<ReadonlySet<string> | null>;
 

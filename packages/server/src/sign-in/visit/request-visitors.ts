@@ -47,9 +47,11 @@ export class RequestVisitors {
     return visitor;
   }
 
-  /** Some owner has them now: the browser needs its cookie no more. */
-  clear(): void {
-    if (this.#presented.byCookie !== undefined) this.#headers.giveVisitor(null);
-    this.#presented = { byHeader: undefined, byCookie: undefined };
+  /** Some owner has them now: the browser needs its cookie no more, unless its visitor is one of `moving`. */
+  clear(moving: readonly string[] = []): void {
+    const { byCookie } = this.#presented;
+    const isMoving = byCookie !== undefined && moving.includes(byCookie);
+    if (byCookie !== undefined && !isMoving) this.#headers.giveVisitor(null);
+    this.#presented = { byHeader: undefined, byCookie: isMoving ? byCookie : undefined };
   }
 }

@@ -45,7 +45,7 @@ export class SignInChanges {
       if (begun.kind === "refused") return { ok: false, refused: begun.code };
       current.replace(begun.signIn);
       exchange.headers.give(as ?? exchange.carrier, begun.token, begun.signIn);
-      visitors?.clear();
+      visitors?.clear(begun.moving);
       return { ok: true };
     });
   }

@@ -105,7 +105,7 @@ export class MemoryKeeper implements SignInKeeper {
       again.rotation = rotation;
       again.signIn = { ...again.signIn, factors, ...times };
     } else this.#rows.push(row);
-    return { kind: "begun", signIn: row.signIn, token: { owner, id: row.id, ...offer } } as const;
+    return { kind: "begun", signIn: row.signIn, token: { owner, id: row.id, ...offer }, moving: [] } as const;
   }
 
   knowsEnd({ publicId }: { readonly publicId: string }): boolean {

@@ -37,6 +37,7 @@ export function createPaymentNode({
     identify: signIns.identify,
     flows: [serve(payment, {})],
   });
+  if (options.visitors) signIns.adopts(sessions.adoption);
   const router = initTRPC.context<{ readonly visit: Visit }>().create().router({
     sessions: sessions.router,
     signIns: signIns.router,
