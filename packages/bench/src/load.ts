@@ -5,7 +5,7 @@ import { HttpConnection } from "./servers/http-connection.ts";
 
 /** A task for the process that makes the load: send requests of one kind for some time. */
 export interface LoadRequest {
-  readonly kind: "sessions" | "noop" | "express";
+  readonly kind: "sessions" | "lane" | "noop" | "express";
   readonly url: string;
   readonly callers: number;
   readonly ms: number;
@@ -37,7 +37,7 @@ async function run({ kind, url, callers, ms }: LoadRequest): Promise<number> {
   const prepare = async (user: VirtualUser, index: number) => {
     while (user.submissionsLeft < submissions) {
       const begun = user.begin(Math.min(MAX_COMMANDS, Math.ceil(submissions / SUBMITS_PER_SESSION)));
-      if (kind === "sessions") await post(index, begun, "/sessions.push");
+      if (kind === "sessions" || kind === "lane") await post(index, begun, "/sessions.push");
     }
     if (kind === "express") {
       const answer = await post(index, user.submit(), "/step");
@@ -46,10 +46,10 @@ async function run({ kind, url, callers, ms }: LoadRequest): Promise<number> {
   };
   await Promise.all(users.map(prepare));
 
-  const path = { sessions: "/sessions.push", noop: "/noop", express: "/step" }[kind];
+  const path = { sessions: "/sessions.push", lane: "/lane/sessions.push", noop: "/noop", express: "/step" }[kind];
   const rate = await throughput(callers, ms, async (index) => {
     const answer = await post(index, users[index]!.submit(), path);
-    if (kind === "sessions" && !answer.includes('"status":"accepted"')) throw new Error(answer);
+    if ((kind === "sessions" || kind === "lane") && !answer.includes('"status":"accepted"')) throw new Error(answer);
   });
   for (const connection of connections) connection.close();
   return rate;

@@ -1,7 +1,9 @@
 import type { IncomingMessage, RequestListener } from "node:http";
+import type { LaneContextOptions } from "@sessions/server";
 import { createFunnels } from "@sessions/server/funnels";
 import { createProjections } from "@sessions/server/projections";
 import { createSignIns } from "@sessions/server/sign-in";
+import type { TRPCError } from "@trpc/server";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { Kysely } from "kysely";
 import { transfer } from "../flow.ts";
@@ -62,20 +64,21 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
   });
   const sessions = createTransfers(database, signIns, now);
   signIns.adopts(sessions.adoption);
-  const procedures = createHTTPHandler({
-    basePath: "/trpc/",
+  const answering = {
     router: createRouter({ sessions, signIns, db }),
-    createContext: async (request): Promise<Context> => ({
+    createContext: async (request: LaneContextOptions): Promise<Context> => ({
       ...(await signIns.context(request)),
       address: request.req.socket.remoteAddress ?? "",
     }),
     maxBatchSize: MAX_BATCH_SIZE,
     maxBodySize: MAX_BODY_BYTES,
-    onError({ error, path }) {
+    onError({ error, path }: { readonly error: TRPCError; readonly path: string | undefined }) {
       if (error.code === "INTERNAL_SERVER_ERROR")
         console.error(`${path ?? "A procedure"} failed: ${error.cause?.name ?? error.code}.`);
     },
-  });
+  };
+  const lane = sessions.lane(answering);
+  const procedures = createHTTPHandler({ basePath: "/trpc/", ...answering });
   const files = servePages(pages);
   const operators = createOperators({ database, db, now });
   const funnels = createFunnels({ database: database.source, flows: [transfer] });
@@ -94,7 +97,7 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
       if (!req.url?.startsWith("/trpc/")) return files(req, res);
       forbidCaching(res);
       if (isForm(req)) return void res.writeHead(415).end();
-      procedures(req, res);
+      void lane(req, res, () => procedures(req, res));
     },
     async migrate() {
       await sessions.migrate();

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { initTRPC } from "@trpc/server";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
@@ -24,7 +24,7 @@ declare module "express-session" {
 
 /**
  * Serves the sessions router, and three things to compare it with: a mutation that takes the same input and does nothing
- * (`/noop`), a subscription that sends one event (`/idle`), and an event stream by Node alone (`/bare`).
+ * (`/noop`), the lane (`/lane/`), a subscription that sends one event (`/idle`), and an event stream by Node alone (`/bare`).
  */
 export function serveTrpc(sessions: Sessions): Promise<HttpServer> {
   const t = initTRPC.context<Context>().create();
@@ -36,10 +36,15 @@ export function serveTrpc(sessions: Sessions): Promise<HttpServer> {
       if (signal !== undefined) await once(signal, "abort");
     }),
   });
-  const user = (value: string | string[] | undefined) => (typeof value === "string" ? value : undefined);
-  const handler = createHTTPHandler({ router, createContext: ({ req }) => ({ user: user(req.headers["x-user"]) }) });
+  const createContext = ({ req }: { readonly req: IncomingMessage }): Context => {
+    const user = req.headers["x-user"];
+    return { user: typeof user === "string" ? user : undefined };
+  };
+  const handler = createHTTPHandler({ router, createContext });
+  const lane = sessions.lane({ router, createContext });
   return startListening(
     createServer((request, response) => {
+      if (request.url?.startsWith("/lane/")) return void lane(request, response);
       if (request.url !== "/bare") return handler(request, response);
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write(`data: {"protocol":${PROTOCOL_VERSION}}\n\n`);

@@ -17,11 +17,16 @@ beforeAll(async () => {
 });
 afterAll(() => sessions.close());
 
-test.for(Object.keys(adapters))(
-  "mounted in a host served by the %s adapter, every procedure works over HTTP",
-  async (name) => {
-    const running: Running = await adapters[name]!(host);
-    const owner = `ada-${name}`;
+const served = [
+  ...Object.keys(adapters).map((name) => [name, "tRPC"] as const),
+  ...["standalone", "express", "fastify"].map((name) => [name, "the lane"] as const),
+];
+
+test.for(served)(
+  "mounted in a host served by the %s adapter and answered by %s, every procedure works over HTTP",
+  async ([name, by]) => {
+    const running: Running = await adapters[name]!(host, by === "the lane" ? sessions : undefined);
+    const owner = `ada-${name}-${by}`;
     const client = clientOf(running.url, owner);
     try {
       expect(await client.requestedAt.query()).toBeInstanceOf(Date);

@@ -50,27 +50,34 @@ export interface Running {
 const HARDENED = { maxBatchSize: 10, maxBodySize: 6_500_000 };
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
 
-/** The host served by each of tRPC's adapters, at `url`. */
-export const adapters: Readonly<Record<string, (host: AnyRouter) => Promise<Running>>> = {
-  standalone: (router) => {
+/** The host served by each of tRPC's adapters, at `url`. Its sessions may be answered by their lane. */
+export const adapters: Readonly<Record<string, (host: AnyRouter, sessions?: Sessions) => Promise<Running>>> = {
+  standalone: (router, sessions) => {
+    const lane = sessions && laneOf(sessions, router);
     const handler = createHTTPHandler({
       router,
       ...HARDENED,
       basePath: "/trpc/",
       createContext: ({ req }) => contextOf(header(req.headers["x-user"])),
     });
-    return listening(createServer((req, res) => (isTaken(req.method) ? handler(req, res) : res.writeHead(405).end())));
+    return listening(
+      createServer((req, res) => {
+        if (!isTaken(req.method)) return res.writeHead(405).end();
+        return lane ? void lane(req, res, () => handler(req, res)) : handler(req, res);
+      }),
+    );
   },
-  express: (router) => {
+  express: (router, sessions) => {
     const app = express();
     app.use((req, res, next) => (isTaken(req.method) ? next() : void res.sendStatus(405)));
     app.use(
       "/trpc",
+      ...(sessions ? [laneOf(sessions, router)] : []),
       createExpressMiddleware({ router, ...HARDENED, createContext: ({ req }) => contextOf(req.get("x-user")) }),
     );
     return listening(createServer(app));
   },
-  fastify: async (router) => {
+  fastify: async (router, sessions) => {
     const app = fastify({
       bodyLimit: HARDENED.maxBodySize,
       routerOptions: { maxParamLength: 5_000 },
@@ -81,6 +88,8 @@ export const adapters: Readonly<Record<string, (host: AnyRouter) => Promise<Runn
       maxBatchSize: HARDENED.maxBatchSize,
       createContext: ({ req }) => contextOf(header(req.headers["x-user"])),
     };
+    const lane = sessions && laneOf(sessions, router);
+    if (lane) app.addHook("onRequest", ({ raw }, reply, done) => void lane(raw, reply.raw, done));
     await app.register(fastifyTRPCPlugin, { prefix: "/trpc", trpcOptions });
     const url = await app.listen({ port: 0, host: "127.0.0.1" });
     return { url: `${url}/trpc`, stop: () => app.close() };
@@ -99,6 +108,9 @@ export const adapters: Readonly<Record<string, (host: AnyRouter) => Promise<Runn
     return listening(createAdaptorServer({ fetch: answer }) as Server);
   },
 };
+
+const laneOf = (sessions: Sessions, router: AnyRouter) =>
+  sessions.lane({ router, ...HARDENED, createContext: ({ req }) => contextOf(header(req.headers["x-user"])) });
 
 /** A tRPC client of the host, signed in as a user, over HTTP and SSE. */
 export function clientOf(url: string, user: string | undefined) {

@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { getTRPCErrorFromUnknown, type AnyTRPCRouter, type TRPCError } from "@trpc/server";
+import { IdleStreams } from "./idle-streams.ts";
+
+const HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+  connection: "keep-alive",
+  vary: "trpc-accept, accept",
+};
+
+const PING = "event: ping\ndata: \n\n\n";
+const RETURN = "event: return\ndata: \n\n\n";
+
+/** How events are written. */
+export interface EventTexts {
+  readonly encode: (event: unknown) => string;
+  readonly errorText: (error: TRPCError) => string;
+}
+
+/** Sends the events of subscriptions as tRPC does. One timer sends the pings of all streams. */
+export class EventStreams {
+  readonly #opening: string;
+  readonly #maxDurationMs: number | undefined;
+  readonly #idle: IdleStreams<ServerResponse> | undefined;
+
+  constructor(router: AnyTRPCRouter) {
+    const { ping, client = {}, maxDurationMs } = router._def._config.sse ?? {};
+    this.#opening = `event: connected\ndata: ${JSON.stringify(client)}\n\n\n`;
+    this.#maxDurationMs = maxDurationMs;
+    const idleMs = ping?.enabled ? (ping.intervalMs ?? 1_000) : Infinity;
+    if (idleMs > 0 && idleMs !== Infinity) this.#idle = new IdleStreams(idleMs, (stream) => stream.write(PING));
+  }
+
+  /** Sends events until there are no more, or the client leaves. `ending` aborts then. */
+  async send(
+    response: ServerResponse,
+    ending: AbortController,
+    events: AsyncIterable<unknown>,
+    { encode, errorText }: EventTexts,
+  ): Promise<void> {
+    const leave = () => ending.abort();
+    const timer = this.#maxDurationMs === undefined ? undefined : setTimeout(leave, this.#maxDurationMs);
+    response.on("close", leave);
+    response.writeHead(response.statusCode, HEADERS);
+    try {
+      await this.#write(response, this.#opening);
+      for await (const event of events) await this.#write(response, `data: ${encode(event)}\n\n\n`);
+      if (!ending.signal.aborted) response.write(RETURN);
+    } catch (cause) {
+      if (!ending.signal.aborted)
+        response.write(`event: serialized-error\ndata: ${errorText(getTRPCErrorFromUnknown(cause))}\n\n\n`);
+    } finally {
+      clearTimeout(timer);
+      this.#idle?.delete(response);
+      response.end();
+    }
+  }
+
+  async #write(response: ServerResponse, text: string): Promise<void> {
+    this.#idle?.heard(response);
+    if (response.write(text) || response.destroyed) return;
+    await Promise.race([once(response, "drain"), once(response, "close")]);
+  }
+}
