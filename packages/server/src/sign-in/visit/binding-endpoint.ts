@@ -75,16 +75,11 @@ export class BindingEndpoint {
     if (text !== undefined && proof === undefined) return refused(400);
     const renewed = await ask(keeper.renewDevice(signIn, proof?.challenge ?? null));
     if (renewed.kind === "unbound") return refused(401);
-    if (renewed.kind === "proved") return this.#bound(request, signIn, renewed.binding, true);
+    if (renewed.kind === "proved") return this.#bound(request, signIn, renewed.binding);
     return refused(403, challengeHeader(renewed.binding, id, now()));
   }
 
-  #bound(
-    request: VisitRequest,
-    { publicId }: LiveSignIn,
-    binding: DeviceBinding,
-    withChallenge = false,
-  ): EndpointAnswer {
+  #bound(request: VisitRequest, { publicId }: LiveSignIn, binding: DeviceBinding): EndpointAnswer {
     const { path, now } = this.#parts;
     const value = boundCookie(binding, publicId, now());
     const { name, attributes } = attributesOf(request, "bound");
@@ -93,8 +88,8 @@ export class BindingEndpoint {
       headers: {
         ...noStore,
         "set-cookie": setCookie(request, { kind: "bound", value, maxAgeSeconds: BOUND_KEPT_MS / 1_000 }),
-        // Browsers refuse a challenge in the answer to a registration.
-        ...(withChallenge && challengeHeader(binding, publicId, now())),
+        // With it the next refresh takes one request, and not two.
+        ...challengeHeader(binding, publicId, now()),
       },
       body: JSON.stringify({
         session_identifier: publicId,

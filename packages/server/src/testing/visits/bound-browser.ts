@@ -106,6 +106,10 @@ export class BoundBrowser {
       const maxAgeSeconds = Number(/;\s*max-age=(\d+)/i.exec(text)?.[1] ?? Infinity);
       this.jar.set(name!, { value: value!, endsMs: this.#options.now() + maxAgeSeconds * 1_000 });
     }
+    this.#takeChallenge({ headers });
+  }
+
+  #takeChallenge({ headers }: Pick<Response, "headers">): void {
     const challenge = /^"([^"]+)";id="([^"]+)"$/.exec(headers.get("secure-session-challenge") ?? "");
     const { session } = this;
     if (session !== null && challenge?.[2] === session.id) session.challenge = challenge[1]!;
@@ -130,6 +134,8 @@ export class BoundBrowser {
       key: privateKey,
       challenge: null,
     };
+    // The draft reads the challenges of the answer once the session is there.
+    this.#takeChallenge(response);
   }
 }
 
