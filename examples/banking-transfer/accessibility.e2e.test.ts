@@ -2,7 +2,7 @@ import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openMenu } from "./testing/account-menu.ts";
 import { violationsInBothSchemes } from "./testing/axe.ts";
-import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+import { openProfile, type BrowserProfile } from "./testing/browsers/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
 
 const bank = await runBank();

@@ -1,6 +1,6 @@
 // Skipped where no Firefox is installed: `apt-get install firefox-esr`, or its path in FIREFOX.
 import { describe, expect, test } from "vitest";
-import { installed, openScreen } from "./testing/browsers.ts";
+import { installed, openScreen } from "./testing/browsers/browsers.ts";
 import { runBank } from "./testing/running-bank.ts";
 
 const bank = await runBank();

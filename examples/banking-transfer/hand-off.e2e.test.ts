@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { DEMO_PASSWORD } from "./src/people.ts";
 import { violationsInBothSchemes } from "./testing/axe.ts";
 import { runBankInProcess, type BankInProcess } from "./testing/bank-in-process.ts";
-import { openProfile } from "./testing/browser-profile.ts";
+import { openProfile } from "./testing/browsers/browser-profile.ts";
 import { beginTransfer, sendsExactly, submitAmount } from "./testing/transfer-form.ts";
 
 const bank = await runBankInProcess();

@@ -1,7 +1,7 @@
 import type { Page } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
 import { TcpProxy } from "../../packages/server/src/testing/connections/tcp-proxy.ts";
-import { openProfile } from "./testing/browser-profile.ts";
+import { openProfile } from "./testing/browsers/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
 
 const bank = await runBank();

@@ -2,7 +2,7 @@ import type { Route } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { startBank } from "./testing/bank-server.ts";
-import { openProfile } from "./testing/browser-profile.ts";
+import { openProfile } from "./testing/browsers/browser-profile.ts";
 
 const databases = [await freshDatabase(), await freshDatabase()] as const;
 

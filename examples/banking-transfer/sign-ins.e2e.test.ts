@@ -5,7 +5,7 @@ import { DEMO_PASSWORD } from "./src/people.ts";
 import { violationsOf } from "./testing/axe.ts";
 import { beginSignOut, openMenu } from "./testing/account-menu.ts";
 import { runBankInProcess } from "./testing/bank-in-process.ts";
-import { openProfile } from "./testing/browser-profile.ts";
+import { openProfile } from "./testing/browsers/browser-profile.ts";
 
 const bank = await runBankInProcess();
 

@@ -1,7 +1,7 @@
 import type { Page } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
-import { openBareBrowser, signIn } from "./testing/bare-browser.ts";
-import type { BrowserProfile } from "./testing/browser-profile.ts";
+import { openBareBrowser, signIn } from "./testing/browsers/bare-browser.ts";
+import type { BrowserProfile } from "./testing/browsers/browser-profile.ts";
 import { runBank } from "./testing/running-bank.ts";
 
 const bank = await runBank();

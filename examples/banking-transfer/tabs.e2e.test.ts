@@ -1,6 +1,6 @@
 import type { Page } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
-import { openBareBrowser, signIn, type BareTab } from "./testing/bare-browser.ts";
+import { openBareBrowser, signIn, type BareTab } from "./testing/browsers/bare-browser.ts";
 import { runBank } from "./testing/running-bank.ts";
 
 const bank = await runBank();

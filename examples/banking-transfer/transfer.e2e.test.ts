@@ -3,7 +3,7 @@ import type { Page } from "playwright";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { BANK_TIME_ZONE } from "./src/limits.ts";
 import { startBank, type BankServer } from "./testing/bank-server.ts";
-import { openProfile, type BrowserProfile } from "./testing/browser-profile.ts";
+import { openProfile, type BrowserProfile } from "./testing/browsers/browser-profile.ts";
 import { completeTransfers } from "./testing/completed-transfers.ts";
 
 const GRACE = "BE95 7351 9061 2058";

@@ -2,7 +2,7 @@ import type { Page } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { startBank, type BankServer } from "./testing/bank-server.ts";
-import { openProfile } from "./testing/browser-profile.ts";
+import { openProfile } from "./testing/browsers/browser-profile.ts";
 
 const databases = [await freshDatabase(), await freshDatabase(), await freshDatabase(), await freshDatabase()] as const;
 

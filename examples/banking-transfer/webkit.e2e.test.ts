@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { countStreams } from "./testing/counting-proxy.ts";
 import { runBank } from "./testing/running-bank.ts";
-import { hasWebKit, openWebKit, type WebKitPage } from "./testing/webkit.ts";
+import { hasWebKit, openWebKit, type WebKitPage } from "./testing/browsers/webkit.ts";
 
 const bank = await runBank();
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { freshDatabase } from "../../../packages/server/src/testing/postgres.ts";
 import { startBank, type BankServer } from "./bank-server.ts";
-import { openProfile, type BrowserProfile } from "./browser-profile.ts";
+import { openProfile, type BrowserProfile } from "./browsers/browser-profile.ts";
 
 export interface RunningBank {
   readonly url: string;

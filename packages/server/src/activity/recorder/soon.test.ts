@@ -20,6 +20,14 @@ function staged(size = 100) {
   return { events, state };
 }
 
+/** A database that stores nothing before `store`. */
+function slow() {
+  const { promise: stored, resolve: store } = Promise.withResolvers<void>();
+  const written: string[] = [];
+  const record = ({ id }: EventRow) => stored.then(() => void written.push(id));
+  return { events: new SoonEvents({ size: 100, record, report: () => {} }), written, store };
+}
+
 test("events are written together, in their order", async () => {
   const { events, state } = staged();
   for (const id of ["1", "2", "3"]) expect(events.add(row(id))).toBe(true);
@@ -69,13 +77,7 @@ test("close tells how many events are lost", async () => {
 });
 
 test("close waits for the write that runs, and writes what came after it began", async () => {
-  const { promise: stored, resolve: store } = Promise.withResolvers<void>();
-  const written: string[] = [];
-  const events = new SoonEvents({
-    size: 100,
-    record: ({ id }) => stored.then(() => void written.push(id)),
-    report: () => {},
-  });
+  const { events, written, store } = slow();
   events.add(row("1"));
   void events.write();
   events.add(row("2"));
@@ -88,13 +90,7 @@ test("close waits for the write that runs, and writes what came after it began",
 test("an event that comes while others are written is written too, by itself", async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
-  const { promise: stored, resolve: store } = Promise.withResolvers<void>();
-  const written: string[] = [];
-  const events = new SoonEvents({
-    size: 100,
-    record: ({ id }) => stored.then(() => void written.push(id)),
-    report: () => {},
-  });
+  const { events, written, store } = slow();
   events.add(row("1"));
   await vi.advanceTimersByTimeAsync(COLLECT_MS);
   events.add(row("2"));

@@ -1,6 +1,6 @@
 import { audit } from "./audit.ts";
-import { askToEnd, endSignIns } from "./end-sign-ins.ts";
-import { askAboutFault, retryFault, skipFault } from "./fault.ts";
+import { askToEnd, endSignIns } from "./actions/end-sign-ins.ts";
+import { askAboutFault, retryFault, skipFault } from "./actions/fault.ts";
 import { flows } from "./flows.ts";
 import { health } from "./health.ts";
 import { overview } from "./overview.ts";
@@ -10,7 +10,7 @@ import { projections } from "./projections.ts";
 import { session } from "./session.ts";
 import { signIns } from "./sign-ins.ts";
 import { storage } from "./storage.ts";
-import { typed } from "./typed.ts";
+import { typed } from "./actions/read-typed.ts";
 
 /** The pages, by the `view` of their address. They change nothing. */
 export const pages: Readonly<Record<string, (context: PageContext, request: PageRequest) => Promise<Answer>>> = {

@@ -5,7 +5,7 @@ import { ageNote, table } from "../html/elements.ts";
 import { formatDuration, formatNumber, moment } from "../html/format.ts";
 import { html, type HtmlValue } from "../html/html.ts";
 import { link, name, ownerLink } from "../html/link.ts";
-import { decisions, errorText, faultAddress } from "./fault.ts";
+import { decisions, errorText, faultAddress } from "./actions/fault.ts";
 import { projectionStatus } from "./overview.ts";
 import { notFound, presentTables, textOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
 

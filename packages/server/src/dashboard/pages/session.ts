@@ -6,7 +6,7 @@ import { inTime } from "../limited-reads.ts";
 import { name, nextLink, ownerLink } from "../html/link.ts";
 import { findOwner, listTimeline, loadSummary, type SessionSummary, type TimelineEntry } from "../rows/sessions.ts";
 import { wordsOf } from "./overview.ts";
-import { reasonField } from "./reason.ts";
+import { reasonField } from "./actions/reason.ts";
 import { notFound, presentTables, uuidOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
 
 const PAGE_SIZE = 50;

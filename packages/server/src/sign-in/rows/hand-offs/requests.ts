@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Selectable } from "kysely";
+import { sql, type Kysely, type Selectable, type Updateable } from "kysely";
 import type { HandOffRequestTable, SignInTables } from "../tables.ts";
 import { timeOf } from "../row.ts";
 
@@ -97,36 +97,31 @@ export async function loadRequest(db: Kysely<SignInTables>, id: string, lock = f
 }
 
 /** Approves a request that nobody has answered yet. False if somebody has, or if it has expired. */
-export async function approveRequest(
+export function approveRequest(
   db: Kysely<SignInTables>,
   id: string,
   { owner, by, handed }: NonNullable<HandOffRequest["approval"]>,
   { nowMs, expiresMs }: { readonly nowMs: number; readonly expiresMs: number },
 ): Promise<boolean> {
-  const rows = await db
-    .updateTable("hand_off_request")
-    .set({
-      owner_id: owner,
-      approved_by: by,
-      session_id: handed.session,
-      flow: handed.flow,
-      step: handed.step,
-      expires_at: timeOf(expiresMs),
-    })
-    .where("id", "=", id)
-    .where("owner_id", "is", null)
-    .where("over", "=", false)
-    .where("expires_at", ">", timeOf(nowMs))
-    .returning("id")
-    .execute();
-  return rows.length === 1;
+  const { session, flow, step } = handed;
+  const approval = { owner_id: owner, approved_by: by, session_id: session, flow, step };
+  return updateUnapproved(db, id, { ...approval, expires_at: timeOf(expiresMs) }, nowMs);
 }
 
 /** Ends a request that nobody has approved. False if there is no such one. */
-export async function endUnapproved(db: Kysely<SignInTables>, id: string, nowMs: number): Promise<boolean> {
+export function endUnapproved(db: Kysely<SignInTables>, id: string, nowMs: number): Promise<boolean> {
+  return updateUnapproved(db, id, { over: true }, nowMs);
+}
+
+async function updateUnapproved(
+  db: Kysely<SignInTables>,
+  id: string,
+  change: Updateable<HandOffRequestTable>,
+  nowMs: number,
+): Promise<boolean> {
   const rows = await db
     .updateTable("hand_off_request")
-    .set({ over: true })
+    .set(change)
     .where("id", "=", id)
     .where("owner_id", "is", null)
     .where("over", "=", false)

@@ -1,14 +1,14 @@
 import type { Kysely, Transaction } from "kysely";
-import { setStatementTimeouts } from "../postgres/statement-timeouts.ts";
-import { withTimeLimit } from "../time-limit.ts";
+import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
+import { withTimeLimit } from "../../time-limit.ts";
 import { HandlerFailure, isOutage, LeaseLostError } from "./handler-failure.ts";
-import type { Projection } from "./projection.ts";
-import { buildTable, loadLive } from "./rows/builds.ts";
-import { moveFeed, type Feed, type FeedPosition, type Position } from "./rows/feeds.ts";
-import { moveProgress, streamKey, type ProgressMove } from "./rows/progress.ts";
-import { placeOf, type PageRow, type SourcePages } from "./rows/source-pages.ts";
-import type { ProjectionTables } from "./rows/tables.ts";
-import { listWaiting } from "./rows/waiting-streams.ts";
+import type { Projection } from "../projection.ts";
+import { buildTable, loadLive } from "../rows/builds.ts";
+import { moveFeed, type Feed, type FeedPosition, type Position } from "../rows/feeds.ts";
+import { moveProgress, streamKey, type ProgressMove } from "../rows/progress.ts";
+import { placeOf, type PageRow, type SourcePages } from "../rows/source-pages.ts";
+import type { ProjectionTables } from "../rows/tables.ts";
+import { listWaiting } from "../rows/waiting-streams.ts";
 import { nextOfStreams } from "./stream-rows.ts";
 
 export interface BatchOptions {

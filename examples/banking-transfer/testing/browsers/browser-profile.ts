@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright";
 import { afterAll } from "vitest";
-import { chooseChromium } from "../../../scripts/chromium.ts";
-import { DEMO_PASSWORD } from "../src/people.ts";
+import { chooseChromium } from "../../../../scripts/chromium.ts";
+import { DEMO_PASSWORD } from "../../src/people.ts";
 
 /** A browser's own cookies and storage, like those of a person's second device. */
 export interface BrowserProfile {

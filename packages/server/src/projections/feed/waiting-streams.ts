@@ -3,11 +3,11 @@ import { SessionsError } from "@sessions/core/internal";
 import type { BatchOptions, BatchWriter } from "./batch.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import { nextTryMs } from "./retries.ts";
-import { listDueFaults } from "./rows/faults.ts";
-import type { Feed, FeedPosition, Position } from "./rows/feeds.ts";
-import { streamKey, type StreamKey } from "./rows/progress.ts";
-import type { PageRow } from "./rows/source-pages.ts";
-import type { ProjectionTables } from "./rows/tables.ts";
+import { listDueFaults } from "../rows/faults.ts";
+import type { Feed, FeedPosition, Position } from "../rows/feeds.ts";
+import { streamKey, type StreamKey } from "../rows/progress.ts";
+import type { PageRow } from "../rows/source-pages.ts";
+import type { ProjectionTables } from "../rows/tables.ts";
 import {
   endWaiting,
   insertWaiting,
@@ -15,7 +15,7 @@ import {
   moveWaiting,
   noteTry,
   postponeWaiting,
-} from "./rows/waiting-streams.ts";
+} from "../rows/waiting-streams.ts";
 
 /** How many streams are tried again at a time. */
 const RETRIED_STREAMS = 100;

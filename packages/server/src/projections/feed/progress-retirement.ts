@@ -1,9 +1,9 @@
-import { setStatementTimeouts } from "../postgres/statement-timeouts.ts";
+import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
 import type { BatchOptions } from "./batch.ts";
 import { LeaseLostError } from "./handler-failure.ts";
-import { noteRetired, type Feed } from "./rows/feeds.ts";
-import { deleteEndedProgress } from "./rows/progress.ts";
-import { nextTransactionId, snapshotParts } from "./rows/snapshot.ts";
+import { noteRetired, type Feed } from "../rows/feeds.ts";
+import { deleteEndedProgress } from "../rows/progress.ts";
+import { nextTransactionId, snapshotParts } from "../rows/snapshot.ts";
 
 /** How often ended streams are looked for, in milliseconds. */
 const PAUSE_MS = 60_000;

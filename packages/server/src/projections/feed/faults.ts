@@ -2,10 +2,10 @@ import { SessionsError } from "@sessions/core/internal";
 import type { BatchWriter, BatchOptions } from "./batch.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import { nextTryMs } from "./retries.ts";
-import { endFault, listDueFaults, noteFault } from "./rows/faults.ts";
-import type { Feed } from "./rows/feeds.ts";
-import { adoptProgress, loadProgress, streamKey, type StreamKey } from "./rows/progress.ts";
-import type { PageRow } from "./rows/source-pages.ts";
+import { endFault, listDueFaults, noteFault } from "../rows/faults.ts";
+import type { Feed } from "../rows/feeds.ts";
+import { adoptProgress, loadProgress, streamKey, type StreamKey } from "../rows/progress.ts";
+import type { PageRow } from "../rows/source-pages.ts";
 
 /** How many streams are tried again at a time. */
 const RETRIED_STREAMS = 100;

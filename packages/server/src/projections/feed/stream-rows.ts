@@ -1,9 +1,9 @@
 import type { Kysely } from "kysely";
-import { adoptFaults } from "./rows/faults.ts";
-import type { Feed } from "./rows/feeds.ts";
-import { adoptProgress, loadProgress, streamKey, type StreamKey } from "./rows/progress.ts";
-import type { PageRow, SourcePages } from "./rows/source-pages.ts";
-import type { ProjectionTables } from "./rows/tables.ts";
+import { adoptFaults } from "../rows/faults.ts";
+import type { Feed } from "../rows/feeds.ts";
+import { adoptProgress, loadProgress, streamKey, type StreamKey } from "../rows/progress.ts";
+import type { PageRow, SourcePages } from "../rows/source-pages.ts";
+import type { ProjectionTables } from "../rows/tables.ts";
 
 /** The rows of a stream that are to be applied next, in the order of their numbers. There is at least one. */
 export interface StreamRows extends StreamKey {

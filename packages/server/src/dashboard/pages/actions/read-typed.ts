@@ -1,12 +1,12 @@
 import type { AnyFlow, Json } from "@sessions/core/internal";
-import { table } from "../html/elements.ts";
-import { html, type HtmlValue } from "../html/html.ts";
-import { name, sessionLink } from "../html/link.ts";
-import { insertAuditEntry } from "../rows/audit.ts";
-import { findOwner, loadSummary } from "../rows/sessions.ts";
-import { loadTypedData } from "../rows/typed-data.ts";
+import { table } from "../../html/elements.ts";
+import { html, type HtmlValue } from "../../html/html.ts";
+import { name, sessionLink } from "../../html/link.ts";
+import { insertAuditEntry } from "../../rows/audit.ts";
+import { findOwner, loadSummary } from "../../rows/sessions.ts";
+import { loadTypedData } from "../../rows/typed-data.ts";
 import { reasonNeeded, reasonOf } from "./reason.ts";
-import { forbidden, notFound, uuidOf, type Answer, type FormRequest, type PageContext } from "./page-context.ts";
+import { forbidden, notFound, uuidOf, type Answer, type FormRequest, type PageContext } from "../page-context.ts";
 
 /** The most letters of a step's data that are shown. */
 const SHOWN = 20_000;

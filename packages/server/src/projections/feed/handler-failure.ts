@@ -1,5 +1,5 @@
-import { stackFrames } from "../report.ts";
-import { errorCode, isTransient } from "../postgres/errors.ts";
+import { stackFrames } from "../../report.ts";
+import { errorCode, isTransient } from "../../postgres/errors.ts";
 
 /** A handler of the application threw, or took too long, for a reason that lies in its entries. */
 export class HandlerFailure extends Error {

@@ -1,10 +1,10 @@
-import { ProjectionOperator } from "../../projections/operator.ts";
-import type { Fault, FaultOf } from "../../projections/rows/faults.ts";
-import { facts } from "../html/elements.ts";
-import { moment } from "../html/format.ts";
-import { html, type Html } from "../html/html.ts";
-import { addressOf, link, name, ownerLink } from "../html/link.ts";
-import { insertAuditEntry } from "../rows/audit.ts";
+import { ProjectionOperator } from "../../../projections/operator.ts";
+import type { Fault, FaultOf } from "../../../projections/rows/faults.ts";
+import { facts } from "../../html/elements.ts";
+import { moment } from "../../html/format.ts";
+import { html, type Html } from "../../html/html.ts";
+import { addressOf, link, name, ownerLink } from "../../html/link.ts";
+import { insertAuditEntry } from "../../rows/audit.ts";
 import { reasonField, reasonNeeded, reasonOf } from "./reason.ts";
 import {
   forbidden,
@@ -14,7 +14,7 @@ import {
   type FormRequest,
   type PageContext,
   type PageRequest,
-} from "./page-context.ts";
+} from "../page-context.ts";
 
 const notAllowed = () => forbidden("You may not decide about entries for which sessions wait.");
 const isGone: Answer = {

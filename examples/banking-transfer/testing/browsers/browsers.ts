@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch, type ElementHandle, type Page } from "puppeteer-core";
 import { expect, onTestFinished, vi } from "vitest";
-import { chooseChromium } from "../../../scripts/chromium.ts";
-import { DEMO_PASSWORD } from "../src/people.ts";
+import { chooseChromium } from "../../../../scripts/chromium.ts";
+import { DEMO_PASSWORD } from "../../src/people.ts";
 
 /** How long a test waits for a text or an element, in milliseconds. */
 const PATIENCE_MS = 15_000;

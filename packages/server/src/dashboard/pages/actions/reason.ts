@@ -1,5 +1,5 @@
-import { html, type Html } from "../html/html.ts";
-import type { Answer } from "./page-context.ts";
+import { html, type Html } from "../../html/html.ts";
+import type { Answer } from "../page-context.ts";
 
 const SHORTEST = 8;
 const LONGEST = 500;

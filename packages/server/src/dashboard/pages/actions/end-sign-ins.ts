@@ -1,6 +1,6 @@
-import { html } from "../html/html.ts";
-import { addressOf, link, name } from "../html/link.ts";
-import { insertAuditEntry } from "../rows/audit.ts";
+import { html } from "../../html/html.ts";
+import { addressOf, link, name } from "../../html/link.ts";
+import { insertAuditEntry } from "../../rows/audit.ts";
 import {
   forbidden,
   notFound,
@@ -11,7 +11,7 @@ import {
   type FormRequest,
   type PageContext,
   type PageRequest,
-} from "./page-context.ts";
+} from "../page-context.ts";
 
 const notAllowed = () => forbidden("You may not end sign-ins.");
 

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, onTestFinished, vi } from "vitest";
-import { DEMO_PASSWORD } from "../src/people.ts";
+import { DEMO_PASSWORD } from "../../src/people.ts";
 
 const python = "/usr/bin/python3";
 const program = fileURLToPath(new URL("webkit-page.py", import.meta.url));

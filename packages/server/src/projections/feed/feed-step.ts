@@ -2,11 +2,11 @@ import type { SessionsError } from "@sessions/core/internal";
 import { BatchWriter, type BatchOptions } from "./batch.ts";
 import { FaultIsolator } from "./faults.ts";
 import { HandlerFailure } from "./handler-failure.ts";
-import type { Feed, FeedPosition } from "./rows/feeds.ts";
+import type { Feed, FeedPosition } from "../rows/feeds.ts";
 import { ProgressRetirement } from "./progress-retirement.ts";
-import { currentSnapshot } from "./rows/snapshot.ts";
-import type { PageRow } from "./rows/source-pages.ts";
-import { endAllWaiting } from "./rows/waiting-streams.ts";
+import { currentSnapshot } from "../rows/snapshot.ts";
+import type { PageRow } from "../rows/source-pages.ts";
+import { endAllWaiting } from "../rows/waiting-streams.ts";
 import { WaitingStreams } from "./waiting-streams.ts";
 
 /** How many rows are read at a time. A scan reads larger pages, for nobody waits for one of them. */

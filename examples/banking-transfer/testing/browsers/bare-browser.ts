@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright";
 import { expect } from "vitest";
-import { chooseChromium } from "../../../scripts/chromium.ts";
-import { DEMO_PASSWORD } from "../src/people.ts";
+import { chooseChromium } from "../../../../scripts/chromium.ts";
+import { DEMO_PASSWORD } from "../../src/people.ts";
 
 /** A tab that only the DevTools protocol controls. */
 export interface BareTab {
