@@ -48,9 +48,11 @@ export async function waitUntilCaughtUp(options: CaughtUpOptions, what: CaughtUp
   }
 
   async function everything() {
-    const { snapshot } = await currentSnapshot(db);
+    const { snapshot, cluster: here } = await currentSnapshot(db);
     return async (feeds: readonly Feed[]) => {
-      if (feeds.some(({ scanning, upto }) => scanning || upto !== null)) return false;
+      // A snapshot of another cluster says nothing here.
+      const isAtRest = feeds.every(({ cluster, scanning, upto }) => cluster === here && !scanning && upto === null);
+      if (!isAtRest) return false;
       for (const feed of feeds) {
         const request = { bucket: feed.bucket, buckets: feed.buckets, after: null, limit: 1, retiredBefore: null };
         if ((await pages.newRows(db, feed.snapshot, snapshot, request)).length > 0) return false;

@@ -1,4 +1,3 @@
-import { PGlite } from "@electric-sql/pglite";
 import { sql } from "kysely";
 import { v7 as uuidv7 } from "uuid";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -6,6 +5,7 @@ import type { SessionsError } from "@sessions/core/internal";
 import { eventually } from "../testing/eventually.ts";
 import { addToFold, foldOf, wrongStreams } from "../testing/projections/fold.ts";
 import { append, createLog, log } from "../testing/projections/log.ts";
+import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { project, type Projection, type ProjectionContext } from "./projection.ts";
 import { createProjections, createTimedProjections, type Projections } from "./projections.ts";
@@ -68,6 +68,8 @@ test("S22: an entry whose handler throws stops its own session alone, and a retr
   await eventually(async () => expect(await wrongStreams(pool)).toEqual([]));
   await node.caughtUp("fold", { owner: "ada", session: bad });
   expect(await node.faults("fold")).toEqual([]);
+  const { rows } = await pool.query("select action, who, why, owner_id, number from sessions.projection_audit");
+  expect(rows).toEqual([{ action: "retry", ...reason, owner_id: "ada", number: 2 }]);
   expect(JSON.stringify([faults.map(({ message }) => message), fault])).not.toContain("Secret");
   expect(faults[0]).toMatchObject({ code: "projection_failed" });
 });
@@ -227,7 +229,7 @@ test("a node that has nothing to do sends one statement at a time, for all its p
 });
 
 test("S22: a PGlite has projections too", async () => {
-  const lite = new PGlite();
+  const lite = await emptyPGlite();
   const node = createProjections({ database: lite, projections: [foldOf()], onError: (fault) => faults.push(fault) });
   await node.migrate();
   await lite.exec(`

@@ -20,8 +20,18 @@ export interface StoredProjection {
 const DELETED_ROWS = 10_000;
 
 export async function listProjections(db: Kysely<ProjectionTables>): Promise<readonly StoredProjection[]> {
-  const rows = await db.selectFrom("projection").selectAll().orderBy("name").execute();
-  return rows.map(({ name, source_table: sourceTable, source_at: sourceAt, tables, live }) => ({
+  const rows = await db
+    .selectFrom("projection")
+    .select([
+      "name",
+      "live",
+      "tables",
+      sql<string>`source_table`.as("sourcetable"),
+      sql<string>`source_at`.as("sourceat"),
+    ])
+    .orderBy("name")
+    .execute();
+  return rows.map(({ name, sourcetable: sourceTable, sourceat: sourceAt, tables, live }) => ({
     name,
     sourceTable,
     sourceAt,

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from "pg";
+import type { ClientBase, Pool } from "pg";
 import type { FeedSource } from "../../projections/source.ts";
 
 /** An entry of a small log, with numbers in each stream. */
@@ -40,7 +40,7 @@ export async function createLog(pool: Pool): Promise<void> {
 
 /** Writes the next entries of a stream. */
 export async function append(
-  client: Pool | PoolClient,
+  client: Pool | ClientBase,
   owner: string,
   stream: string,
   from: number,
