@@ -86,7 +86,13 @@ export {
 } from "./visit-data.ts";
 export { guestChanges, type GuestChange } from "./serving/guest.ts";
 export { HandlerFailedError, runHandlers } from "./serving/handlers.ts";
-export { judge, refusedOutcome, type Judgement, type JudgedSession, type JudgementContext } from "./serving/judgement.ts";
+export {
+  judge,
+  refusedOutcome,
+  type Judgement,
+  type JudgedSession,
+  type JudgementContext,
+} from "./serving/judgement.ts";
 export type { Limit, LimitContext } from "./serving/limit.ts";
 export type { Proof } from "./serving/proof.ts";
 export {

@@ -34,6 +34,9 @@ export type {
   ServiceOutcome,
   ServicePage,
 } from "./flows/service/service.ts";
+export type { ErasedOwner } from "./erasure/erase-owner.ts";
+export { erasures, type Erasure } from "./erasure/tombstones.ts";
+export type { OwnerRecord } from "./flows/owner-export.ts";
 export type { ServiceSession } from "./flows/service/service-session.ts";
 export type { SessionsOptions } from "./flows/options.ts";
 export { sessionHistory, type SessionEntry } from "./flows/session-history.ts";

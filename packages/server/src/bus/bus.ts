@@ -14,6 +14,12 @@ export interface AdoptedNotice {
   readonly owner: string;
 }
 
+/** A message that an owner was erased: a node forgets what it has of them in memory. */
+export interface ErasedNotice {
+  readonly kind: "erased";
+  readonly owner: string;
+}
+
 /** A message of the sign-ins, who alone know its content. It never holds a secret, and up to 4,000 bytes of JSON. */
 export interface SignInNotice {
   readonly kind: "sign_in";
@@ -21,7 +27,7 @@ export interface SignInNotice {
 }
 
 /** A message from one node to the others. A listener ignores the kinds that it does not know. */
-export type Notice = SessionNotice | AdoptedNotice | SignInNotice;
+export type Notice = SessionNotice | AdoptedNotice | ErasedNotice | SignInNotice;
 
 export interface BusListener {
   /** Called with notices of any node, this one included. They may come more than once and in any order. It never throws. */

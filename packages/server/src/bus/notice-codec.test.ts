@@ -6,8 +6,10 @@ const session: Notice = { kind: "session", owner: 'owner "é"\n', session: "s", 
 const signIn: Notice = { kind: "sign_in", content: { ended: ["x"], of: 'owner "é"\n' } };
 const adopted: Notice = { kind: "adopted", owner: 'owner "é"\n' };
 
+const erased: Notice = { kind: "erased", owner: 'owner "é"\n' };
+
 test("a notice of each kind is read as it was written", () => {
-  for (const notice of [session, signIn, adopted]) expect(decodeNotice(encodeNotice(notice)!)).toEqual(notice);
+  for (const notice of [session, signIn, adopted, erased]) expect(decodeNotice(encodeNotice(notice)!)).toEqual(notice);
 });
 
 test("a session's notice has the form that nodes of earlier versions read", () => {

@@ -24,7 +24,7 @@ export function decodeNotice(payload: string): Notice | undefined {
     readonly owner?: unknown;
     readonly content?: Json;
   };
-  if (kind === "adopted") return typeof owner === "string" ? { kind, owner } : undefined;
+  if (kind === "adopted" || kind === "erased") return typeof owner === "string" ? { kind, owner } : undefined;
   return kind === "sign_in" && content !== undefined ? { kind, content } : undefined;
 }
 

@@ -15,6 +15,7 @@ export class WaitingNotices {
   readonly #byKind = {
     session: new Map<string, Waiting>(),
     adopted: new Map<string, Waiting>(),
+    erased: new Map<string, Waiting>(),
     sign_in: new Map<string, Waiting>(),
   };
 
@@ -36,8 +37,8 @@ export class WaitingNotices {
 
   /** Takes all that waits, the sign-ins' first. */
   take(): readonly Waiting[] {
-    const { sign_in, adopted, session } = this.#byKind;
-    const taken = [...sign_in.values(), ...adopted.values(), ...session.values()];
+    const { sign_in, adopted, erased, session } = this.#byKind;
+    const taken = [...sign_in.values(), ...adopted.values(), ...erased.values(), ...session.values()];
     for (const waiting of Object.values(this.#byKind)) waiting.clear();
     return taken;
   }

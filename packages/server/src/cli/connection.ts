@@ -1,6 +1,8 @@
 import type { Kysely } from "kysely";
 import type pg from "pg";
 import { SessionsError } from "@sessions/core/internal";
+import type { Bus } from "../bus/bus.ts";
+import type { ErasureTables } from "../erasure/tables.ts";
 import { createKysely } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
@@ -38,6 +40,10 @@ export interface Connection {
   hasSignInsOnly(): Promise<boolean>;
   /** The same sign-ins, of whose ends the nodes hear at once. */
   announcedSignIns(): Promise<SignInKeeper>;
+  /** For erasures, which name the schema themselves. */
+  readonly eraseDb: Kysely<ErasureTables>;
+  /** A bus to the nodes. It is opened once. */
+  openBus(): Promise<Bus>;
   end(): Promise<void>;
 }
 
@@ -62,6 +68,12 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const db = createKysely<Tables>(pool);
   const signIns = createOperatorKeeper({ database: pool, schema, report: onError });
   const closes = [() => sessions.close(), () => signIns.close()];
+  let opened: Promise<Bus> | undefined;
+  const openOnce = async () => {
+    const { bus, close } = await openBus(() => new pg.Client({ connectionString: url }));
+    closes.push(close);
+    return bus;
+  };
   return {
     schema,
     pool,
@@ -74,6 +86,8 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     signInPartitions: new Partitions(db, schema, partitionedSignInTables),
     hasSignIns: () => hasSignInTables(db, schema),
     hasSignInsOnly: () => hasSignInTablesOnly(db, schema),
+    eraseDb: createKysely<ErasureTables>(pool),
+    openBus: () => (opened ??= openOnce()),
     announcedSignIns: async () => {
       const { bus, close } = await openBus(() => new pg.Client({ connectionString: url }));
       const announced = createOperatorKeeper({ database: pool, schema, bus, report: onError });

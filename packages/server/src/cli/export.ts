@@ -1,15 +1,32 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { exportMonth } from "../flows/export.ts";
+import { exportOwner } from "../flows/owner-export.ts";
+import type { Tables } from "../flows/rows/tables.ts";
+import { createKysely } from "../postgres/database.ts";
 import type { CommandRunner } from "./command-runner.ts";
 
 export function addExportCommand(program: Command, run: CommandRunner): void {
   program
     .command("export")
-    .description("write a month's ended sessions to standard output, one line of JSON each")
-    .argument("<month>", "as in 2026-11", month)
-    .action((wanted: string) =>
-      run(async ({ sessions, db, partitions }, output) => {
-        await sessions.check();
+    .description("write a month's ended sessions, or all that is kept of an owner, one line of JSON each")
+    .argument("[month]", "as in 2026-11", month)
+    .option("--owner <id>", "the owner")
+    .action((wanted: string | undefined, { owner }: { readonly owner?: string }, command: Command) => {
+      if ((wanted === undefined) === (owner === undefined)) {
+        return command.error("error: give either a month or --owner");
+      }
+      return run(async ({ sessions, db, partitions, schema, pool, hasSignInsOnly }, output) => {
+        if (!(await hasSignInsOnly())) await sessions.check();
+        if (wanted === undefined) {
+          let records = 0;
+          for await (const record of exportOwner({ db: createKysely<Tables>(pool), schema }, owner!)) {
+            await output.write(`${JSON.stringify(record)}\n`);
+            records += 1;
+            if (records % 1_000 === 0) output.progress(`${records} records`);
+          }
+          output.note(`${records} records.`);
+          return null;
+        }
         const kept = (await partitions.list()).flatMap(({ of, month }) => (of === "session_archive" ? [month] : []));
         if (!kept.includes(wanted)) {
           const which = kept.length === 0 ? "there is none" : `there are ${kept[0]} to ${kept.at(-1)}`;
@@ -24,8 +41,8 @@ export function addExportCommand(program: Command, run: CommandRunner): void {
         }
         output.note(`${count} sessions of ${wanted}.`);
         return null;
-      }),
-    );
+      });
+    });
 }
 
 function month(text: string): string {

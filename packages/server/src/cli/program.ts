@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { exitCodes } from "./terminal/exit-code.ts";
 import { addActivityCommand } from "./activity.ts";
+import { addEraseCommand } from "./erase.ts";
 import { addExportCommand } from "./export.ts";
 import { addKeysCommand } from "./keys.ts";
 import { addMigrateCommand } from "./migrate.ts";
@@ -45,6 +46,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   addSweepCommand(program, run);
   addPartitionsCommand(program, run);
   addExportCommand(program, run);
+  addEraseCommand(program, run);
   addVerifyCommand(program, run);
   addKeysCommand(program, terminal);
   addSignInsCommand(program, run);

@@ -21,7 +21,7 @@ async function columnsInDatabase(): Promise<Readonly<Record<string, readonly str
     select relname as table, array_agg(attname::text order by attname) as columns
     from pg_attribute join pg_class on pg_class.oid = attrelid
     where relnamespace = 'sessions'::regnamespace and relkind in ('r', 'p') and not relispartition
-      and attnum > 0 and not attisdropped and relname not in ('owner', 'owner_key')
+      and attnum > 0 and not attisdropped and relname not in ('owner', 'owner_key', 'erased_session', 'erasure', 'erasure_begun')
     group by relname
     having bool_or(attname = 'owner_id')`);
   return Object.fromEntries(rows.map(({ table, columns }) => [table, columns.filter((name) => name !== "owner_id")]));

@@ -28,7 +28,9 @@ import { createRouter } from "./router.ts";
 import { createLane, type Lane, type LaneOptions } from "../lane/lane.ts";
 import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
-import { createService } from "./service/create-service.ts";
+import { eraseOwner } from "../erasure/erase-owner.ts";
+import { exportOwner } from "./owner-export.ts";
+import { createService, type ServiceParts } from "./service/create-service.ts";
 import type { Service, ServiceOptions } from "./service/service.ts";
 import { SessionSweeper } from "./sweeper.ts";
 import { identify } from "./configuration/identity.ts";
@@ -145,6 +147,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const isAdopted = async (owner: string) =>
     isVisitor(owner) && (await loadAdopter(db.withSchema(schema), owner)) !== null;
   const page = (owner: string, ids: readonly string[]) => reader.page(owner, ids);
+  const dropOwner = (owner: string) => {
+    commands.dropOwner(owner);
+    hub.end(owner);
+  };
   const adoption = new SessionsAdoption({ database, schema, partitions, hub, bus, page, now, report });
   const relay =
     bus &&
@@ -156,6 +162,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       isAdopted,
       now,
       dropCached: (notice) => commands.dropCached(notice),
+      dropOwner,
       report,
     });
   relay?.open();
@@ -169,7 +176,23 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   let closing: Promise<void> | undefined;
 
   const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
-  const calls = { ownerConnections, inFlight, isAdopted, isClosed: () => closed };
+  const serviceParts: ServiceParts = {
+    ownerConnections,
+    inFlight,
+    isAdopted,
+    commands,
+    reader,
+    reads,
+    flows,
+    now,
+    isClosed: () => closed,
+    exportOwner: (owner) => exportOwner({ db, schema, flowOf: (name) => flows.get(name)?.flow }, owner),
+    eraseOwner: async (owner, onProgress) => {
+      const erased = await eraseOwner({ db, schema, now, bus, onProgress }, owner);
+      dropOwner(owner);
+      return erased;
+    },
+  };
 
   const router = createRouter({
     commands,
@@ -195,8 +218,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
 
   return {
     router,
-    as: (owner, serviceOptions) =>
-      createService({ ...calls, commands, reader, reads, flows, now }, owner, serviceOptions),
+    as: (owner, serviceOptions) => createService(serviceParts, owner, serviceOptions),
     lane: (laneOptions) => createLane(router, laneOptions),
     adoption,
     migrate: () =>

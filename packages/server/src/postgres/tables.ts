@@ -72,6 +72,37 @@ export async function createOwnerTables(db: Kysely<unknown>, named: NamedInSchem
       created_at timestamptz not null,
       primary key (owner_id, generation)
     )`.execute(db);
+  await createErasureTables(db, named);
   // A node looks at start for keys that it does not have.
   await sql`create index if not exists owner_key_key on ${named("owner_key")} (key_id)`.execute(db);
+}
+
+/** What stays of erased owners. The folder `erasure` has the types. */
+async function createErasureTables(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
+  await sql`
+    create table if not exists ${named("erased_session")} (
+      owner_id text collate "C" not null,
+      session_id uuid not null,
+      flow text not null,
+      status text not null,
+      ended_at timestamptz not null,
+      primary key (owner_id, session_id)
+    )`.execute(db);
+  await sql`
+    create index if not exists erased_session_completed on ${named("erased_session")} (owner_id, flow, ended_at)
+    where status = 'completed'`.execute(db);
+  await sql`
+    create table if not exists ${named("erasure")} (
+      owner_id text collate "C" not null,
+      number integer not null,
+      at timestamptz not null,
+      xid xid8 not null default pg_current_xact_id(),
+      primary key (owner_id, number)
+    )`.execute(db);
+  await sql`create index if not exists erasure_xid on ${named("erasure")} (xid)`.execute(db);
+  await sql`
+    create table if not exists ${named("erasure_begun")} (
+      owner_id text collate "C" primary key,
+      at timestamptz not null
+    )`.execute(db);
 }

@@ -32,11 +32,18 @@ export class SessionCache {
     if ((this.#sessions.peek(key)?.snapshot.revision ?? revision) < revision) this.#sessions.delete(key);
   }
 
+  /** Drops all sessions of an owner. */
+  dropOwner(owner: string): void {
+    for (const key of this.#sessions.keys()) if (key.slice(ID_LENGTH) === owner) this.#sessions.delete(key);
+  }
+
   /** Drops all sessions: notices of changes may have been lost. */
   clear(): void {
     this.#sessions.clear();
   }
 }
+
+const ID_LENGTH = 36;
 
 // An id has a fixed length, so the keys of two owners are never equal.
 const keyOf = (owner: string, session: string) => `${session}${owner}`;

@@ -106,6 +106,11 @@ export class CommandProcessor {
     else cache.dropOlder(notice.owner, notice.session, notice.revision);
   }
 
+  /** Drops the cached sessions of an owner who was erased. */
+  dropOwner(owner: string): void {
+    this.#context.cache.dropOwner(owner);
+  }
+
   #iso(): string {
     return new Date(this.#context.now()).toISOString();
   }

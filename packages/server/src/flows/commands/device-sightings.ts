@@ -3,10 +3,15 @@ import { LRUCache } from "lru-cache";
 import { isVisitor, type Device } from "@sessions/core/internal";
 import { recordDevice } from "../../postgres/device.ts";
 import { lockOwner } from "../../postgres/owner.ts";
+import type { ErasureTables } from "../../erasure/tables.ts";
 import type { OwnerTables } from "../../postgres/tables.ts";
+import { isErasedSince } from "../../erasure/tombstones.ts";
 
 /** How often the time at which a device was last seen is written, in milliseconds. */
 const WRITE_EVERY_MS = 3_600_000;
+
+/** For how long after an erasure no device is written, in milliseconds: longer than a push takes. */
+const ERASED_MS = 60_000;
 
 export interface DeviceSightingsOptions {
   /** With the schema of the tables. */
@@ -32,6 +37,9 @@ export class DeviceSightings {
     const key = `${device.id} ${owner}`;
     if (this.#written.get(key) === device.name) return;
     const at = new Date(now()).toISOString();
+    // The commands may have been decided before the erasure. The device's next push writes it.
+    const since = new Date(now() - ERASED_MS).toISOString();
+    if (await isErasedSince(db.$extendTables<Pick<ErasureTables, "erasure" | "erasure_begun">>(), owner, since)) return;
     if (!isVisitor(owner)) await recordDevice(db, owner, device, at, ownerDevices);
     else await this.#recordUnlessAdopted(owner, device, at);
     this.#written.set(key, device.name);

@@ -97,8 +97,8 @@ export async function insertArchived(db: Kysely<Tables>, owner: string, stored: 
 }
 
 /**
- * When the `nth` newest completion of a flow within a window happened, in milliseconds since 1970;
- * null when there are fewer.
+ * When the `nth` newest completion of a flow within a window happened, in milliseconds since 1970; null when there are
+ * fewer. Completions of an owner who was erased count too.
  */
 export async function nthNewestCompletionMs(
   db: Kysely<Tables>,
@@ -107,13 +107,23 @@ export async function nthNewestCompletionMs(
   nth: number,
   fromMs: number,
 ): Promise<number | null> {
+  const completed = (table: "session_archive" | "erased_session") =>
+    db
+      .selectFrom(table)
+      .select("ended_at")
+      .where("owner_id", "=", owner)
+      .where("flow", "=", flow)
+      .where("status", "=", "completed")
+      .where("ended_at", ">=", time(new Date(fromMs).toISOString()))
+      .orderBy("ended_at", "desc")
+      .limit(nth);
+  // Each part ends early, and comes in the order of an index.
+  const newest = sql<{
+    ended_at: never;
+  }>`((${completed("session_archive")}) union all (${completed("erased_session")}))`;
   const row = await db
-    .selectFrom("session_archive")
+    .selectFrom(newest.as<"completed">("completed"))
     .select(sql<string>`(extract(epoch from ended_at) * 1000)::text`.as("ended"))
-    .where("owner_id", "=", owner)
-    .where("flow", "=", flow)
-    .where("status", "=", "completed")
-    .where("ended_at", ">=", time(new Date(fromMs).toISOString()))
     .orderBy("ended_at", "desc")
     .offset(nth - 1)
     .limit(1)

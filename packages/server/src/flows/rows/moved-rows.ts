@@ -6,6 +6,8 @@ import { bytesFromHex, hexFromBytes, recordset } from "../../postgres/values.ts"
 import { insertHistoryEntries } from "./history.ts";
 import { revisionSelection, type SessionRevision } from "./row.ts";
 import type { HistoryBody, HistoryEntry } from "./stored-session.ts";
+import type { ErasureTables } from "../../erasure/tables.ts";
+import type { OwnerTables } from "../../postgres/tables.ts";
 import type { Tables } from "./tables.ts";
 
 // All rows of a visitor, given to an owner. Owners are on different shards of a distributed Postgres, so a row is inserted
@@ -56,7 +58,10 @@ export const movedColumns = {
     xid: "given",
   },
   device: { id: "kept", name: "kept", first_seen_at: "kept", last_seen_at: "kept" },
-} as const satisfies { readonly [Name in Exclude<keyof Tables, "owner" | "owner_key">]: MovedColumns<Tables[Name]> };
+} as const satisfies { readonly [Name in Exclude<keyof Tables, StayingTable>]: MovedColumns<Tables[Name]> };
+
+/** The tables whose rows stay the visitor's. */
+type StayingTable = "owner" | "owner_key" | keyof Omit<ErasureTables, keyof OwnerTables>;
 
 type MovedTable = keyof typeof movedColumns;
 

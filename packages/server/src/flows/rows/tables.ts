@@ -1,5 +1,5 @@
 import type { Snapshot, Status } from "@sessions/core/internal";
-import type { OwnerTables } from "../../postgres/tables.ts";
+import type { ErasureTables } from "../../erasure/tables.ts";
 import type { BytesColumn, JsonColumn, TimeColumn, TransactionIdColumn } from "../../postgres/values.ts";
 
 /** The part of a snapshot that has no column of its own. */
@@ -43,7 +43,7 @@ export interface SessionEventTable {
 }
 
 /** The tables of sessions, beside those of their owners. */
-export interface Tables extends OwnerTables {
+export interface Tables extends ErasureTables {
   session: SessionTable;
   session_archive: SessionArchiveTable;
   session_event: SessionEventTable;

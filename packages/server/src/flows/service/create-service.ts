@@ -14,6 +14,8 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { uuidV7Of } from "../../uuid-v7.ts";
+import type { ErasedOwner } from "../../erasure/erase-owner.ts";
+import type { OwnerRecord } from "../owner-export.ts";
 import type { CommandProcessor } from "../commands/command-processor.ts";
 import { isOwner, type Identity } from "../configuration/identity.ts";
 import type { ServedFlow } from "../configuration/served-flow.ts";
@@ -32,6 +34,8 @@ export interface ServiceParts extends ServiceCallsOptions {
   readonly flows: ReadonlyMap<string, ServedFlow>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly exportOwner: (owner: string) => AsyncGenerator<OwnerRecord, void, undefined>;
+  readonly eraseOwner: (owner: string, onProgress?: (rows: number) => void) => Promise<ErasedOwner>;
 }
 
 /** The longest name of a command. */
@@ -138,6 +142,17 @@ export function createService(parts: ServiceParts, owner: string, options: Servi
         () => [],
       );
     },
+
+    async *export() {
+      const records = parts.exportOwner(owner);
+      for (;;) {
+        const { done, value } = await calls.run(owner, () => records.next());
+        if (done) return;
+        yield value;
+      }
+    },
+
+    erase: ({ onProgress } = {}) => calls.run(owner, () => parts.eraseOwner(owner, onProgress)),
   };
 }
 

@@ -61,17 +61,28 @@ export class ServiceCalls {
     }
   }
 
-  async #run<T>(owner: string, work: () => Promise<T>): Promise<T> {
-    const { ownerConnections, inFlight, isClosed, isAdopted } = this.#options;
-    if (isClosed()) throw new SessionsError("closed", "Try another node.");
-    const running = ownerConnections.run(async () => {
+  /** Runs work of the owner, also if somebody has adopted them. */
+  async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
+    return this.#inFlight(owner, work).catch((error: unknown) => {
+      throw faultOf(error);
+    });
+  }
+
+  #run<T>(owner: string, work: () => Promise<T>): Promise<T> {
+    return this.#inFlight(owner, async () => {
       const done = await work();
       // It is asked after the work: what was done before the adoption stands.
-      if (await isAdopted(owner)) {
+      if (await this.#options.isAdopted(owner)) {
         throw new SessionsError("visitor_adopted", "Ask for the sessions of the owner who has signed in.");
       }
       return done;
-    }, owner);
+    });
+  }
+
+  async #inFlight<T>(owner: string, work: () => Promise<T>): Promise<T> {
+    const { ownerConnections, inFlight, isClosed } = this.#options;
+    if (isClosed()) throw new SessionsError("closed", "Try another node.");
+    const running = ownerConnections.run(work, owner);
     inFlight.add(running);
     try {
       return await running;

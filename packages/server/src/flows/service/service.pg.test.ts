@@ -117,4 +117,18 @@ describe.each<[string, Pool | PGlite]>([
     expect(await read(notes, other.session!.id)).toBeNull();
     await expect(list(notes, { limit: 101 })).rejects.toMatchObject({ code: "configuration_invalid" });
   });
+
+  test("S24: a service exports an owner and erases them", async () => {
+    const { start, submit, list, export: records, erase } = job("vera");
+    const { id } = (await start(notes)).session!;
+    await submit(notes, id, "left", { text: "typed" });
+    const before = [];
+    for await (const { kind } of records()) before.push(kind);
+    expect(before).toEqual(["session", "session_event", "session_event", "device"]);
+    expect(await erase()).toEqual({ sessions: 1, signIns: 0, rows: 1 });
+    expect(await list(notes)).toEqual({ active: [], ended: [], next: null });
+    const after = [];
+    for await (const { kind } of records()) after.push(kind);
+    expect(after).toEqual(["erasure"]);
+  });
 });

@@ -1,5 +1,7 @@
 import type { AnyFlow, DraftOf, InputOf, ListRequest, Outcome, Proof, Refusal, StepsOf } from "@sessions/core/internal";
 
+import type { ErasedOwner } from "../../erasure/erase-owner.ts";
+import type { OwnerRecord } from "../owner-export.ts";
 import type { ServiceSession } from "./service-session.ts";
 
 /** Who acts for an owner. */
@@ -96,4 +98,18 @@ export interface Service {
   cancel<Flow extends AnyFlow>(flow: Flow, session: string, options?: CommandOptions): Promise<ServiceOutcome<Flow>>;
   /** The outcome of an accepted command of this name in a session, also years later; null if there is none. */
   receipt(session: string, command: string): Promise<Outcome | null>;
+  /**
+   * Everything that the schema keeps of the owner, record by record: sessions and their histories, sign-ins, values, events.
+   * Null stands for the input of a sensitive step.
+   *
+   * @example
+   * for await (const record of service.export()) file.write(`${JSON.stringify(record)}\n`);
+   */
+  export(): AsyncIterable<OwnerRecord>;
+  /**
+   * Erases the owner: sessions, histories, drafts, sign-ins, values and events. Streams and sign-ins end on every node. The
+   * owner's data key is destroyed. Ended sessions still count for limits, as numbers. If it is interrupted, call it again: it
+   * goes on. `onProgress` is called with the number of rows so far.
+   */
+  erase(options?: { readonly onProgress?: (rows: number) => void }): Promise<ErasedOwner>;
 }

@@ -37,6 +37,7 @@ function relaying(looking: Partial<Looking> = {}) {
     missing: () => Promise.resolve([]),
     page: () => Promise.resolve({ snapshots: [], rest: [] }),
     dropCached: () => {},
+    dropOwner: () => {},
     report: (error) => reported.push(error),
     ...looking,
   });

@@ -30,6 +30,8 @@ export interface RelayOptions {
   readonly now: () => number;
   /** Another node may have changed a session: the cache drops it. Undefined: it drops all sessions. */
   readonly dropCached: (notice: SessionNotice | undefined) => void;
+  /** Called with an owner who was erased on another node, or by an operator. */
+  readonly dropOwner: (owner: string) => void;
   readonly report: (error: unknown) => void;
 }
 
@@ -79,6 +81,7 @@ export class Relay {
     const { hub, dropCached } = this.#options;
     for (const notice of notices) {
       if (notice.kind === "adopted") hub.end(notice.owner);
+      if (notice.kind === "erased") this.#options.dropOwner(notice.owner);
       if (notice.kind !== "session") continue;
       dropCached(notice);
       if (!hub.isNeeded(notice.owner, notice.session, notice.revision)) continue;

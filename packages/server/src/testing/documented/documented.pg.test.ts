@@ -23,6 +23,7 @@ const { dashboard, operatorsApp } = await import("./dashboard.ts");
 const { projections } = await import("./projections.ts");
 const visiting = await import("./visitors.ts");
 const { carryOut } = await import("./service.ts");
+const { projections: ofErasures } = await import("./erasures.ts");
 await createLedger(pool);
 afterAll(async () => {
   await sessions.close();
@@ -32,6 +33,7 @@ afterAll(async () => {
   await activity.close();
   await dashboard.close();
   await projections.close();
+  await ofErasures.close();
   await visiting.sessions.close();
   await visiting.signIns.close();
   await pool.end();
@@ -224,4 +226,15 @@ test("S2: the standing order that docs/server-api.md shows sends the money once,
   expect(await carryOut(order)).toBe(references[0]);
   expect(await ledgerOf(pool, "rosa")).toHaveLength(1);
   await expect(carryOut({ ...order, cents: 1 })).rejects.toThrow("command_mismatch");
+});
+
+test("S24: the projection that docs/data-protection.md shows deletes the application's rows of an erased owner", async () => {
+  const order = { owner: "sara", session: uuidv7(), recipient: { name: "Grace", iban: "BE71096123456769" }, cents: 5 };
+  await carryOut(order);
+  expect(await ledgerOf(pool, "sara")).toHaveLength(1);
+  await ofErasures.migrate();
+  await ofErasures.start();
+  await sessions.as("sara", { name: "Privacy desk" }).erase();
+  await ofErasures.caughtUp("erased_accounts", "now");
+  expect(await ledgerOf(pool, "sara")).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { listInvalidations } from "../../rows/history.ts";
 import type { StoredSignIn } from "../../rows/stored-sign-in.ts";
 import type { KeeperContext } from "../context.ts";
 import { Lease } from "./lease.ts";
-import { changeFrom, contentOf, type SignInChange } from "./sign-in-change.ts";
+import { changeFrom, contentOf, type SignInChange } from "../../../bus/sign-in-change.ts";
 import type { EndedNotice } from "../sign-in-keeper.ts";
 
 /** How much later than its time, which its node's clock gives, a change may be committed, in milliseconds. */

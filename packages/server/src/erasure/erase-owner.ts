@@ -1,0 +1,107 @@
+import { sql, type Kysely } from "kysely";
+import type { Bus } from "../bus/bus.ts";
+import { contentOf } from "../bus/sign-in-change.ts";
+import { Partitions } from "../postgres/partitions.ts";
+import {
+  eraseActiveSessions,
+  eraseEndedSessions,
+  eraseLeftHistories,
+  inTransaction,
+  type PageEraser,
+} from "./erase-sessions.ts";
+import { eraseLiveSignIns, eraseSignInHistory } from "./erase-sign-ins.ts";
+import { personalTables } from "./personal-tables.ts";
+import { deletePage, tableNames } from "./table-pages.ts";
+import type { ErasureTables } from "./tables.ts";
+import { noteBegin, noteEnd, type Tombstone } from "./tombstones.ts";
+
+/** How many rows a statement deletes. */
+const PAGE_SIZE = 1_000;
+
+export interface ErasureContext {
+  readonly db: Kysely<ErasureTables>;
+  readonly schema: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly bus?: Bus | undefined;
+  /** Called with the number of rows so far. If it throws, the erasure stops there: the next one goes on. */
+  readonly onProgress?: ((rows: number) => void) | undefined;
+}
+
+/** What an erasure did, in numbers. */
+export interface ErasedOwner {
+  readonly sessions: number;
+  readonly signIns: number;
+  /** The rows of other tables. */
+  readonly rows: number;
+}
+
+/**
+ * Erases an owner: sessions, histories, sign-ins and everything else that the tables hold of them, in short transactions.
+ * It may be killed at any moment, and run again. Of the ended sessions, numbers stay for the limits. The data key is
+ * destroyed, and a tombstone is kept. `tombstone` is that of an earlier erasure, which a restored backup lacks.
+ */
+export async function eraseOwner(context: ErasureContext, owner: string, tombstone?: Tombstone): Promise<ErasedOwner> {
+  const { db, schema, now, bus, onProgress } = context;
+  const at = new Date(now()).toISOString();
+  const tables = await tableNames(db, schema);
+  let done = 0;
+  const all = async (erasePage: () => Promise<number>): Promise<number> => {
+    let sum = 0;
+    for (let erased = -1; erased !== 0;) {
+      erased = await erasePage();
+      sum += erased;
+      done += erased;
+      onProgress?.(done);
+    }
+    return sum;
+  };
+  const allSessions = (erase: PageEraser) => all(() => erase(db, schema, owner, at));
+
+  const wasInterrupted = await noteBegin(db, schema, owner, at);
+  // A backup from before the adoption has the rows of the visitor.
+  for (const visitor of await adoptedVisitors(context, owner)) await eraseOwner(context, visitor);
+  let sessions = 0;
+  if (tables.has("session")) {
+    // The active ones first: one that ends meanwhile is then among the ended ones.
+    sessions += await allSessions(eraseActiveSessions);
+    sessions += await allSessions(eraseEndedSessions);
+    await allSessions(eraseLeftHistories);
+  }
+  const signIns = tables.has("sign_in") ? await eraseSignIns(context, owner, at, all) : 0;
+  let rows = 0;
+  for (const table of personalTables) {
+    if (tables.has(table.name)) rows += await all(() => deletePage(db, schema, table, owner, PAGE_SIZE));
+  }
+  await inTransaction(db, schema, owner, at, async (tx) => {
+    await sql`
+      update ${sql.table(`${schema}.owner_key`)} set data = null
+      where owner_id = ${owner} and data is not null`.execute(tx);
+    await noteEnd(tx, schema, owner, at, { didErase: wasInterrupted || done > 0, given: tombstone });
+  });
+  bus?.publish({ kind: "erased", owner });
+  return { sessions, signIns, rows };
+}
+
+async function adoptedVisitors({ db, schema }: ErasureContext, owner: string): Promise<readonly string[]> {
+  const rows = await db
+    .withSchema(schema)
+    .selectFrom("owner")
+    .select(sql<string>`owner_id`.as("visitor"))
+    .where("adopted_by", "=", owner)
+    .execute();
+  return rows.map(({ visitor }) => visitor);
+}
+
+async function eraseSignIns(
+  { db, schema, bus, now }: ErasureContext,
+  owner: string,
+  at: string,
+  all: (erasePage: () => Promise<number>) => Promise<number>,
+): Promise<number> {
+  await new Partitions(db, schema, ["sign_in_event"]).ensure(now());
+  const ended = await eraseLiveSignIns(db, schema, owner, at);
+  for (const id of ended) bus?.publish({ kind: "sign_in", content: contentOf(schema, { kind: "ended", owner, id }) });
+  await all(() => eraseSignInHistory(db, schema, owner));
+  return ended.length;
+}
