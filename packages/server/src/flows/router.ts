@@ -213,16 +213,16 @@ export function createRouter({
     if (guest && snapshots.some(({ status }) => status !== "active")) guest.onSessionEnded?.();
   }
 
-  async function* eventsFor(
+  function eventsFor(
     identity: Identity,
     { known, after }: WatchRequest,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<WatchEvent, void, undefined> {
     const { owner } = identity;
-    // Again: others may have been opened since.
-    requireStream(owner);
-    const events = streamEvents<WatchEvent>({
+    return streamEvents<WatchEvent>({
       owner,
+      // Again: others may have been opened since.
+      requireRoom: () => requireStream(owner),
       only: identity.guest?.session,
       known: revisionsOf(known),
       after,
@@ -233,12 +233,8 @@ export function createRouter({
       runInTurn: (read) => answer(() => reads.runInTurn(owner, read), owner),
       requireOwner: () => answer(() => requireOwner(owner), owner),
       eventOf,
+      onTaken: (snapshots) => tellGuest(identity, snapshots),
     });
-    for await (const event of events) {
-      yield event;
-      // The host has taken the event.
-      tellGuest(identity, event.snapshots);
-    }
   }
 }
 

@@ -71,6 +71,7 @@ export class Answers {
     this.#streams = new EventStreams(options.router);
   }
 
+  /** Resolves when the answer was given, or its stream has begun. */
   async answer(request: Request, response: ServerResponse, calls: Calls): Promise<void> {
     const { maxBodySize = MAX_BODY_BYTES } = this.#options;
     const deserialize = (json: unknown) => this.#replies.readInput(json);
@@ -81,7 +82,10 @@ export class Answers {
       inputs: new Inputs({ request, calls, maxBodySize, deserialize }),
     };
     await this.#createContext(exchange);
-    await (calls.type === "subscription" ? this.#stream(exchange) : this.#reply(exchange));
+    if (calls.type !== "subscription") return this.#reply(exchange);
+    const ending = new AbortController();
+    const { data, error } = await this.#call(exchange, 0, ending.signal);
+    this.#stream(exchange, ending, error ? failing(error) : (data as AsyncIterable<unknown>));
   }
 
   async #createContext(exchange: Exchange): Promise<void> {
@@ -112,11 +116,9 @@ export class Answers {
     }
   }
 
-  async #stream(exchange: Exchange): Promise<void> {
-    const ending = new AbortController();
-    const { data, error } = await this.#call(exchange, 0, ending.signal);
-    const events = error ? failing(error) : (data as AsyncIterable<unknown>);
-    await this.#streams.send(exchange.response, ending, events, {
+  /** Begins to send events. Nobody waits for their end: what waits takes memory as long as the stream is open. */
+  #stream(exchange: Exchange, ending: AbortController, events: AsyncIterable<unknown>): void {
+    void this.#streams.send(exchange.response, ending, events, {
       encode: (event) => this.#replies.encode(event),
       errorText: (failure) => {
         this.#tell(exchange, failure, 0);

@@ -7,13 +7,21 @@ import type { Identity } from "../configuration/identity.ts";
  * `open` makes the events of the stream. They stop when its signal aborts. `errorOf` reports a fault of the application's
  * `onEnded`, and gives the answer to it.
  */
-export async function* untilSignInEnds<Event>(
+export function untilSignInEnds<Event>(
   { onEnded }: Identity,
   signal: AbortSignal | undefined,
   open: (signal: AbortSignal | undefined) => AsyncGenerator<Event, void, undefined>,
   errorOf: (fault: SessionsError) => Error,
 ): AsyncGenerator<Event, void, undefined> {
-  if (onEnded === undefined) return yield* open(signal);
+  return onEnded === undefined ? open(signal) : endingWith(onEnded, signal, open, errorOf);
+}
+
+async function* endingWith<Event>(
+  onEnded: NonNullable<Identity["onEnded"]>,
+  signal: AbortSignal | undefined,
+  open: (signal: AbortSignal | undefined) => AsyncGenerator<Event, void, undefined>,
+  errorOf: (fault: SessionsError) => Error,
+): AsyncGenerator<Event, void, undefined> {
   const ending = new AbortController();
   let hasEnded = false;
   const abort = () => ending.abort();

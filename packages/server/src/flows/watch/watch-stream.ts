@@ -22,9 +22,13 @@ export interface WatchStreamOptions<Event> {
   readonly replyRateLimit: ReplyRateLimit;
   /** Runs a read when it is the owner's turn. */
   readonly runInTurn: RunInTurn;
+  /** Fails if the owner has too many streams. Called just before the stream is attached. */
+  readonly requireRoom: () => void;
   /** Fails if the owner may see nothing any more. Called once the stream is attached. */
   readonly requireOwner: () => Promise<void>;
   readonly eventOf: (snapshots: readonly Snapshot[], more: boolean) => Event;
+  /** Called when the host has taken the snapshots of an event. */
+  readonly onTaken: (snapshots: readonly Snapshot[]) => void;
 }
 
 /** The events of one stream: first the sessions that the client lacks, then each change, and heartbeats in between. */
@@ -38,9 +42,12 @@ export async function* streamEvents<Event>({
   reader,
   replyRateLimit,
   runInTurn,
+  requireRoom,
   requireOwner,
   eventOf,
+  onTaken,
 }: WatchStreamOptions<Event>): AsyncGenerator<Event, void, undefined> {
+  requireRoom();
   // Attached before the first read: a change that is committed meanwhile waits in the inbox.
   const inbox = hub.join(owner, only);
   /** Waits until the rate limit allows the next event. False when the stream has to end. */
@@ -68,18 +75,25 @@ export async function* streamEvents<Event>({
         page.upToDate.map((id) => [id, known.get(id)!]),
       );
       more = page.more;
-      yield send(inbox.admit(page.snapshots), more);
+      const admitted = inbox.admit(page.snapshots);
+      yield send(admitted, more);
+      onTaken(admitted);
     }
     while (await mayContinue()) {
       const content = await inbox.take(HEARTBEAT_MS, signal);
       if (content === null) return;
       let rest = content.overflow;
-      if (content.snapshots.length > 0 || rest.length === 0) yield send(content.snapshots, rest.length > 0);
+      if (content.snapshots.length > 0 || rest.length === 0) {
+        yield send(content.snapshots, rest.length > 0);
+        onTaken(content.snapshots);
+      }
       while (rest.length > 0) {
         if (!(await mayContinue())) return;
         const page = await runInTurn(() => reader.page(owner, rest));
         rest = page.rest;
-        yield send(inbox.admit(page.snapshots), rest.length > 0);
+        const admitted = inbox.admit(page.snapshots);
+        yield send(admitted, rest.length > 0);
+        onTaken(admitted);
       }
     }
   } finally {
