@@ -55,7 +55,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         ...source,
         test: {
           name: "postgres",
-          include: ["packages/server/src/**/*.pg.test.ts"],
+          include: ["packages/{server,testing}/src/**/*.pg.test.ts"],
           ...onPostgres,
         },
       },

@@ -92,7 +92,7 @@ export function createRouter({
     watch: t.procedure.input(watchRequestSchema).subscription(({ input, signal }) => {
       const { owner } = identified(input);
       const { known, after } = input;
-      return watchers.stream({ owner, known, pages: () => reader.missing(owner, known, after), signal, eventOf });
+      return watchers.stream({ owner, pages: () => reader.missing(owner, known, after), signal, eventOf });
     }),
   });
 }

@@ -3,8 +3,6 @@ import type { Snapshot, WatchEvent } from "@sessions/core/internal";
 /** A stream that a client has open. */
 interface Watcher {
   readonly owner: string;
-  /** The newest revision of each session that the stream has sent, or that the client had. */
-  readonly sent: Map<string, number>;
   /** Snapshots that wait, the newest of each session. */
   readonly waiting: Map<string, Snapshot>;
   heartbeat: boolean;
@@ -14,7 +12,6 @@ interface Watcher {
 
 export interface StreamOptions {
   readonly owner: string;
-  readonly known: Readonly<Record<string, number>>;
   /** The pages of sessions that the client lacks. There is at least one. */
   readonly pages: () => readonly (readonly Snapshot[])[];
   readonly signal: AbortSignal | undefined;
@@ -32,7 +29,7 @@ export class Watchers {
 
   publish(owner: string, snapshot: Snapshot): void {
     for (const watcher of this.#open) {
-      if (watcher.owner !== owner || snapshot.revision <= (watcher.sent.get(snapshot.id) ?? 0)) continue;
+      if (watcher.owner !== owner) continue;
       watcher.waiting.set(snapshot.id, snapshot);
       watcher.wake();
     }
@@ -55,10 +52,9 @@ export class Watchers {
   }
 
   /** The events of one stream: first the sessions that the client lacks, then each change. */
-  async *stream({ owner, known, pages, signal, eventOf }: StreamOptions): AsyncGenerator<WatchEvent, void, undefined> {
+  async *stream({ owner, pages, signal, eventOf }: StreamOptions): AsyncGenerator<WatchEvent, void, undefined> {
     const watcher: Watcher = {
       owner,
-      sent: new Map(Object.entries(known)),
       waiting: new Map(),
       heartbeat: false,
       end: undefined,
@@ -71,16 +67,12 @@ export class Watchers {
     this.#open.add(watcher);
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
-    const send = (snapshots: readonly Snapshot[], more: boolean) => {
-      for (const { id, revision } of snapshots) watcher.sent.set(id, revision);
-      return eventOf(snapshots, more);
-    };
     try {
       const all = pages();
       for (const [nth, page] of all.entries()) {
         const admitted = page.filter(({ id, revision }) => (watcher.waiting.get(id)?.revision ?? 0) <= revision);
         for (const { id } of admitted) watcher.waiting.delete(id);
-        yield send(admitted, nth < all.length - 1);
+        yield eventOf(admitted, nth < all.length - 1);
       }
       while (true) {
         if (watcher.waiting.size === 0 && !watcher.heartbeat && watcher.end === undefined) {
@@ -91,7 +83,7 @@ export class Watchers {
         const snapshots = [...watcher.waiting.values()];
         watcher.waiting.clear();
         watcher.heartbeat = false;
-        yield send(snapshots, false);
+        yield eventOf(snapshots, false);
       }
     } finally {
       this.#open.delete(watcher);
