@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { routeOf } from "../routes.ts";
 import { ApprovePage } from "./hand-off/approve-page.tsx";
 import { AskingPage } from "./hand-off/asking-page.tsx";
@@ -19,6 +20,9 @@ import type { DeviceNaming } from "./person/device-name.ts";
 export function App() {
   const { current, signedOut } = useCurrentUser();
   const path = usePath();
+  // Somebody was in on this page, and is told why they are not any more. A page that is opened later shows a code.
+  const [wasIn, setWasIn] = useState(false);
+  if ((current.kind === "guest" || current.kind === "signed_in") && !wasIn) setWasIn(true);
 
   switch (current.kind) {
     case "loading":
@@ -26,7 +30,9 @@ export function App() {
     case "unreachable":
       return <Unreachable />;
     case "signed_out":
-      if (path === "/hand-off" && !location.hash && current.notice === null) return <AskingPage />;
+      if (path === "/hand-off" && !location.hash && !(wasIn && current.notice)) {
+        return <AskingPage notice={current.notice} />;
+      }
       return (
         <SignedOut
           path={path}

@@ -5,6 +5,9 @@ import { useSignIns } from "./use-sign-ins.ts";
 /** How often the list is read again while the page is visible, in milliseconds. */
 const RELOAD_MS = 5_000;
 
+/** How long it waits before the first times. The person may have come here from the approval, and the guest comes a moment later. */
+const FIRST_RELOADS_MS: readonly number[] = [1_000, 1_000, 2_000];
+
 /**
  * The guests of one session of the owner: devices that it was handed to, without a sign-in.
  *
@@ -24,8 +27,15 @@ export function useGuests(
 } {
   const { signIns, revoke, reload } = useSignIns(client);
   useEffect(() => {
-    const timer = setInterval(() => document.visibilityState === "visible" && void reload(), RELOAD_MS);
-    return () => clearInterval(timer);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (times: number) => {
+      timer = setTimeout(() => {
+        if (document.visibilityState === "visible") void reload();
+        wait(times + 1);
+      }, FIRST_RELOADS_MS[times] ?? RELOAD_MS);
+    };
+    wait(0);
+    return () => clearTimeout(timer);
   }, [reload]);
   return { guests: signIns.filter(({ guestSession }) => guestSession === session), end: revoke, reload };
 }

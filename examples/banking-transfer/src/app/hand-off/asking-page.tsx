@@ -5,8 +5,11 @@ import { useTitle } from "../elements/title.ts";
 import { signInClient } from "../person/sign-in-client.ts";
 import { QrCode } from "./qr-code.tsx";
 
-/** A computer on which nobody is signed in: it shows a code for the phone's camera, and a number. */
-export function AskingPage() {
+/**
+ * A computer on which nobody is signed in: it shows a code for the phone's camera, and a number. `notice`: why somebody is
+ * not in here any more.
+ */
+export function AskingPage({ notice }: { readonly notice: string | null }) {
   useTitle("Continue from your phone");
   const { state, again } = useAsking(signInClient);
   return (
@@ -14,6 +17,7 @@ export function AskingPage() {
       <article className="card">
         <p className="brand">Harbour Bank</p>
         <h1>Continue from your phone</h1>
+        {notice && <p>{notice}</p>}
         {state.status === "asking" ? (
           <>
             <ol>
