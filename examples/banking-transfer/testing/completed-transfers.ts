@@ -55,7 +55,7 @@ function transferOf(): Command[] {
 }
 
 /** A UUIDv7 (RFC 9562): 48 bits of time, the version, then random bits. */
-function uuidv7(): string {
+export function uuidv7(): string {
   const time = Date.now().toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 }

@@ -15,6 +15,7 @@ import type { BankTables } from "./ledger.ts";
 import { createOperators, OPERATORS_PATH } from "./operators.ts";
 import { createRouter, type Context } from "./router.ts";
 import { hashPassword } from "./sign-in/passwords.ts";
+import { carryOutStandingOrders } from "./standing-orders.ts";
 import { migrateBank } from "./tables.ts";
 import { createTransfers } from "./transfers.ts";
 
@@ -23,6 +24,9 @@ const MAX_BATCH_SIZE = 5;
 
 /** The greatest size of a request's body. A push of the sessions has less than 100 kB. */
 const MAX_BODY_BYTES = 256 * 1024;
+
+/** How often the bank looks for standing orders that are due, in milliseconds. */
+const ORDERS_EVERY_MS = 60_000;
 
 /** The most browsers in which one person is signed in. The next sign-in ends the oldest. */
 const MAX_BROWSERS = 50;
@@ -43,7 +47,7 @@ export interface App {
   migrate(): Promise<void>;
   /** @throws {SessionsError} if the database cannot serve the sessions. */
   check(): Promise<void>;
-  /** Begins to count how far people come. */
+  /** Begins to count how far people come, and to carry out standing orders. */
   start(): Promise<void>;
   /** Ends open streams. */
   close(): Promise<void>;
@@ -89,6 +93,9 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     projections: [funnels.projection],
   });
 
+  let orders: NodeJS.Timeout | undefined;
+  const carryOutOrders = () => carryOutStandingOrders(db, sessions, now());
+
   return {
     handle(req, res) {
       setSecurityHeaders(res);
@@ -111,8 +118,13 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
       await sessions.check();
       await signIns.check();
     },
-    start: () => projections.start(),
+    async start() {
+      await projections.start();
+      // The next look carries out what a fault has left.
+      orders = setInterval(() => void carryOutOrders().catch(() => {}), ORDERS_EVERY_MS).unref();
+    },
     async close() {
+      clearInterval(orders);
       await projections.close();
       await operators.close();
       await sessions.close();

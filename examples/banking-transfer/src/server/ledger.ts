@@ -1,13 +1,13 @@
 import { sql, type ColumnType, type GeneratedAlways, type Kysely, type Transaction } from "kysely";
 
 /** A `bigint`: node-postgres reads it as text, PGlite as a number. */
-type Cents = ColumnType<string | number, number, number>;
+type Whole = ColumnType<string | number, number, number>;
 
 export interface BankTables {
   "bank.account": {
     owner: string;
     iban: string;
-    balance_cents: Cents;
+    balance_cents: Whole;
     password_hash: string;
   };
   "bank.ledger": {
@@ -17,10 +17,21 @@ export interface BankTables {
     owner: string;
     recipient: string;
     iban: string;
-    cents: Cents;
-    fee_cents: Cents;
+    cents: Whole;
+    fee_cents: Whole;
     reference: string | null;
     booked_at: Date;
+  };
+  "bank.standing_order": {
+    session: string;
+    owner: string;
+    recipient: string;
+    iban: string;
+    cents: Whole;
+    ordered_ms: Whole;
+    due_ms: Whole;
+    /** Null before its day. */
+    ending: "paid" | "refused" | null;
   };
 }
 

@@ -2,9 +2,11 @@ import type { SignIns, Visit } from "@sessions/server/sign-in";
 import { initTRPC, TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
 import { z } from "zod";
+import { PROOF_ABOVE_CENTS } from "../limits.ts";
 import { accountOf, type BankTables } from "./ledger.ts";
 import { nameBrowser } from "./sign-in/browser-name.ts";
 import { createPasswordCheck } from "./sign-in/password-check.ts";
+import { addStandingOrder } from "./standing-orders.ts";
 import type { createTransfers } from "./transfers.ts";
 
 /** What the procedures know of a request. */
@@ -57,9 +59,25 @@ export function createRouter({ sessions, signIns, db }: RouterParts) {
       await ctx.visit.signInAs(owner, { factors, device: signIn.device });
       return true;
     }),
+    /** Orders a transfer on a later day. The person has signed in with a password, which is the proof. Gives the id of the transfer. */
+    orderLater: t.procedure.input(Order).mutation(async ({ ctx, input: { dueMs, ...order } }) => {
+      const { owner, signIn } = signedIn(ctx);
+      await addStandingOrder(db, { ...order, owner, orderedMs: signIn.provedAt.getTime() }, dueMs);
+      return order.session;
+    }),
     account: t.procedure.query(({ ctx }) => accountOf(db, signedIn(ctx).owner)),
   });
 }
+
+const Order = z.object({
+  session: z.uuidv7().lowercase(),
+  recipient: z.string().trim().min(1).max(70),
+  iban: z.string().max(60),
+  // A larger amount asks for a password on the day itself.
+  cents: z.int().positive().max(PROOF_ABOVE_CENTS),
+  /** The day, in milliseconds since 1970. */
+  dueMs: z.int().positive(),
+});
 
 const Password = z.string().max(200);
 const factors = ["password"] as const;

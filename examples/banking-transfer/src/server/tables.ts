@@ -28,6 +28,17 @@ export async function migrateBank(db: Kysely<BankTables>, demoPasswordHash: () =
         reference text,
         booked_at timestamptz not null
       )`.execute(tx);
+    await sql`
+      create table if not exists bank.standing_order (
+        session uuid primary key,
+        owner text not null references bank.account,
+        recipient text not null,
+        iban text not null,
+        cents bigint not null check (cents > 0),
+        ordered_ms bigint not null,
+        due_ms bigint not null,
+        ending text
+      )`.execute(tx);
     // Earlier versions of the bank kept its sign-ins here.
     await sql`drop table if exists bank.sign_in`.execute(tx);
     // As rate-limiter-flexible needs it. The counts are of minutes, so a crash may lose them.
