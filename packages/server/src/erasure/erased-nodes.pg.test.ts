@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { erasures, postgresBus } from "../index.ts";
 import { createProjections, project } from "../projections/index.ts";
 import { createBank, createLedger, draft, notes, start, submit, TestClient } from "../testing/bank.ts";
+import { eventually } from "../testing/eventually.ts";
 import { dump } from "../testing/erasure/filled-tables.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { signIn, testKeeper } from "../testing/sign-ins.ts";
@@ -107,4 +108,22 @@ test("S24: an application deletes what it keeps of an erased owner, once, by a p
   await node.as("carl", { name: "Privacy desk" }).erase();
   const { rows: tombstones } = await pool.query("select number from sessions.erasure where owner_id = 'carl'");
   expect(tombstones).toEqual([{ number: 1 }, { number: 2 }]);
+});
+
+test("S24: a node that hears no notices refuses the tokens of an erased owner within its lease", async () => {
+  const deaf = testKeeper(otherPool, { leaseMs: 100 });
+  const { token } = await signIn(deaf, "dora", { device: "Canary phone" });
+  expect(await deaf.check(token)).toMatchObject({ kind: "live" });
+  await node.as("dora", { name: "Privacy desk" }).erase();
+  await eventually(async () => expect(await deaf.check(token)).not.toMatchObject({ kind: "live" }));
+  await deaf.close();
+});
+
+test("S24: a history whose session was dropped with its month is erased too", async () => {
+  const client = new TestClient(node, "emil", "Canary phone");
+  await client.one((await client.untilReview()).review);
+  await pool.query("delete from sessions.session_archive where owner_id = 'emil'");
+  await node.as("emil", { name: "Privacy desk" }).erase();
+  const { rows } = await pool.query("select from sessions.session_event where owner_id = 'emil'");
+  expect(rows).toEqual([]);
 });
