@@ -1,3 +1,10 @@
+import type { Json } from "./json.ts";
+
+/** Whether a value has fields: an object that is no list. */
+export function isFields(value: unknown): value is Record<string, Json> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** The fields of an object that pass a test. */
 export function pickFields<T>(
   fields: Readonly<Record<string, T>>,

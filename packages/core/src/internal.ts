@@ -11,7 +11,7 @@ export {
 } from "./protocol/command.ts";
 export { durationMs, type Duration } from "./duration.ts";
 export { faultCodes, SessionsError, type FaultCode } from "./error.ts";
-export { defineFlow, fieldNames, stepOf, type AnyFlow, type Flow, type FlowOptions } from "./flow/flow.ts";
+export { defineFlow, fieldTest, stepOf, type AnyFlow, type Flow, type FlowOptions } from "./flow/flow.ts";
 export type {
   CompleteData,
   CompleteOutputs,
@@ -31,7 +31,7 @@ export type {
   PartialInput,
   FormValuesOf,
 } from "./flow/flow-data.ts";
-export { mapFields, pickFields } from "./fields.ts";
+export { isFields, mapFields, pickFields } from "./fields.ts";
 export { idSchema } from "./id.ts";
 export { notStorable, parseInput, submittedInput } from "./session/input.ts";
 export { boundedCheck } from "./session/bounded-check.ts";

@@ -1,4 +1,5 @@
 import {
+  isFields,
   mapFields,
   pickFields,
   stampDevice,
@@ -70,7 +71,7 @@ export function conflictingFields(
 }
 
 function has(value: Json | undefined, field: string): value is { readonly [field: string]: Json } {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, field);
+  return isFields(value) && Object.hasOwn(value, field);
 }
 
 /** The value that the step's schema makes of an input; undefined if it refuses the input. */

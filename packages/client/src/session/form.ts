@@ -1,7 +1,8 @@
 import {
   pickFields,
   withoutSeenFields,
-  fieldNames,
+  fieldTest,
+  isFields,
   notStorable,
   toStorableJson,
   type AnyFlow,
@@ -33,8 +34,8 @@ export function storableFields(step: string, fields: Fields): { stored: Fields; 
 
 /** The fields of a submitted form; `undefined` for an empty field. Null if the input is no form. */
 export function submittedFields(input: unknown, plain: Storable): Fields | null {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) return null;
-  if (!plain.ok) return input as Fields;
+  if (!isFields(input)) return null;
+  if (!plain.ok) return input;
   return { ...emptyFields(Object.keys(input)), ...(plain.value as Fields) };
 }
 
@@ -49,7 +50,6 @@ export function formAsDraft(
   form: Fields,
   seenUntil: readonly Stamp[],
 ): Fields {
-  const known = fieldNames(flow.steps[step]);
   const shown = view?.drafts[step] ?? {};
   const typedSince = withoutSeenFields(shown, seenUntil);
   const empty = [...Object.keys(inputFields(view, step) ?? {}), ...Object.keys(shown)].filter(
@@ -57,5 +57,5 @@ export function formAsDraft(
   );
   const whole = { ...emptyFields(empty), ...form };
   // Some schemas take fields that they drop.
-  return pickFields(whole, (field) => known?.includes(field) ?? true);
+  return pickFields(whole, fieldTest(flow.steps[step]));
 }

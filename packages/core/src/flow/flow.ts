@@ -215,9 +215,11 @@ export function dependents({ steps }: Pick<AnyFlow, "steps">, step: string): Rea
   return found;
 }
 
-/** The names of the fields that a step's input has; undefined when its schema takes any. */
-export function fieldNames(step: Step): readonly string[] | undefined {
-  return fieldNamesOf(step.input);
+/** Returns whether the step's input has a field of a name. Any name passes if the schema takes any, or if there is no step. */
+export function fieldTest(step: Step | undefined): (field: string) => boolean {
+  const names = step && fieldNamesOf(step.input);
+  const known = names && new Set(names);
+  return (field) => known?.has(field) ?? true;
 }
 
 /** A flow's step of this name; undefined when it has none. */

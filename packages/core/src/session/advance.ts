@@ -10,7 +10,7 @@ import {
 } from "./change.ts";
 import { mergeDraft, storableDraft, fieldsTypedSince } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
-import { fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
+import { fieldTest, stepOf, type AnyFlow } from "../flow/flow.ts";
 import { notStorable, parseInput, submittedInput } from "./input.ts";
 import { boundedIssues } from "../issues.ts";
 import { sameJson } from "../json.ts";
@@ -146,9 +146,8 @@ function draft(flow: AnyFlow, session: Snapshot, command: DraftCommand, context:
   if (definition.sensitive) {
     return refuse({ code: "invalid_input", step, issues: [{ path: [], message: "A sensitive step has no draft." }] });
   }
-  const names = fieldNames(definition);
-  const known = names && new Set(names);
-  const strange = known ? Object.keys(command.fields).filter((field) => !known.has(field)) : [];
+  const has = fieldTest(definition);
+  const strange = Object.keys(command.fields).filter((field) => !has(field));
   if (strange.length > 0) {
     const issues = strange.map((field) => ({ path: [field], message: "The step has no such field." }));
     return refuse({ code: "invalid_input", step, ...boundedIssues(issues) });

@@ -1,5 +1,4 @@
 import { SessionsError } from "../error.ts";
-import { pickFields } from "../fields.ts";
 import { dependents, stepOf, type AnyFlow } from "../flow/flow.ts";
 import type { Json } from "../json.ts";
 import type { Device } from "../protocol/command.ts";
@@ -8,6 +7,7 @@ import type { Stamp } from "../protocol/stamp.ts";
 import { draftsAfter } from "./drafts.ts";
 import type { Lifted } from "./lift.ts";
 import { progressOf } from "./progress.ts";
+import { pickSteps } from "./submitted-steps.ts";
 
 /** When a command takes effect, and which device sent it. */
 export interface ChangeContext {
@@ -98,16 +98,15 @@ export function applySubmission(
 ): Snapshot {
   const { step } = change;
   const cleared = dependents(flow, step);
-  const keep = <T>(record: Record<string, T>) => pickFields(record, (name) => name !== step && !cleared.has(name));
-
-  const data = { ...keep(session.data), [step]: change.data };
+  const kept = pickSteps(session, (name) => name !== step && !cleared.has(name));
+  const data = { ...kept.data, [step]: change.data };
   const next: Snapshot = {
     ...nextRevisionOf(flow, session, context),
     data,
-    inputs: { ...keep(session.inputs), ...(change.input !== undefined && { [step]: change.input }) },
-    outputs: keep(session.outputs),
+    inputs: { ...kept.inputs, ...(change.input !== undefined && { [step]: change.input }) },
+    outputs: kept.outputs,
     submissions: {
-      ...keep(session.submissions),
+      ...kept.submissions,
       [step]: {
         command: context.command,
         at: iso(context.nowMs),
@@ -120,14 +119,7 @@ export function applySubmission(
   };
   const { path, current } = progressOf(flow, data);
   if (current !== null) return next;
-  const onPath = <T>(record: Record<string, T>) => pickFields(record, (name) => path.includes(name));
-  return {
-    ...endSession(next, "completed"),
-    data: onPath(next.data),
-    inputs: onPath(next.inputs),
-    outputs: onPath(next.outputs),
-    submissions: onPath(next.submissions),
-  };
+  return { ...endSession(next, "completed"), ...pickSteps(next, (name) => path.includes(name)) };
 }
 
 export function endSession(session: Snapshot, status: Exclude<Status, "active">): Snapshot {

@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import { SessionsError } from "../error.ts";
-import { pickFields } from "../fields.ts";
+import { isFields, pickFields } from "../fields.ts";
 import { boundedIssues } from "../issues.ts";
 import { MAX_INPUT_LENGTH, sameJson, toStorableJson, type Json } from "../json.ts";
 import type { Refusal } from "../refusal.ts";
-import { fieldNamesOf } from "../flow/schema.ts";
+import { fieldTest } from "../flow/flow.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import type { Step } from "../flow/step.ts";
 
@@ -40,7 +40,7 @@ export function parseInput(definition: Step, step: string, input: unknown, check
   }
   const value = toStorableJson(parsed.data);
   if (!value.ok) return { ok: false, refusal: notStorable(step, value) };
-  const typedInput = known(definition.input, raw.value);
+  const typedInput = known(definition, raw.value);
   if (sameJson(typedInput, value.value)) return value;
   const again = parsedBy(check, definition.input, step, typedInput);
   if (!again.success || !sameJson(again.data as Json, value.value)) {
@@ -76,11 +76,8 @@ function misbehaving(step: string, how: string, cause?: unknown): SessionsError 
 }
 
 /** The input without the fields that the schema does not have. */
-function known(schema: z.ZodType, input: Json): Json {
-  const names = fieldNamesOf(schema);
-  if (names === undefined || input === null || typeof input !== "object" || Array.isArray(input)) return input;
-  const has = new Set(names);
-  return pickFields(input as Record<string, Json>, (name) => has.has(name));
+function known(definition: Step, input: Json): Json {
+  return isFields(input) ? pickFields(input, fieldTest(definition)) : input;
 }
 
 /** The refusal of a value that cannot be stored. */

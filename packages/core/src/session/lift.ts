@@ -1,8 +1,8 @@
 import type { Command, StartCommand } from "../protocol/command.ts";
 import { fieldValues, asDraft, mergeFields, restoreDrafts, type DraftFields } from "./drafts.ts";
 import { SessionsError } from "../error.ts";
-import { mapFields, pickFields } from "../fields.ts";
-import { dependents, fieldNames, stepOf, type AnyFlow } from "../flow/flow.ts";
+import { isFields, mapFields, pickFields } from "../fields.ts";
+import { dependents, fieldTest, stepOf, type AnyFlow } from "../flow/flow.ts";
 import { parseInput, submittedInput } from "./input.ts";
 import { sameJson, toStorableJson, type Json } from "../json.ts";
 import type { OldFields } from "../flow/migration.ts";
@@ -12,9 +12,10 @@ import type { Drafts, Snapshot } from "../protocol/snapshot.ts";
 import { draftFieldOf, type DraftField } from "../protocol/draft-field.ts";
 import { minStamp } from "../protocol/stamp.ts";
 import type { Step } from "../flow/step.ts";
+import { pickSteps, type SubmittedSteps } from "./submitted-steps.ts";
 
 /** The parts of a session that a lift changes, without the drafts. */
-export type Lifted = Pick<Snapshot, "version" | "data" | "inputs" | "outputs" | "submissions">;
+export type Lifted = SubmittedSteps & Pick<Snapshot, "version">;
 
 /** The part of a session that a person sees in its forms. */
 export type ShownSession = Pick<Snapshot, "version" | "data" | "inputs" | "drafts">;
@@ -92,16 +93,13 @@ export function liftSession(flow: AnyFlow, session: Snapshot): Snapshot {
   const result = flow.result?.safeParse(session.result).success ? session.result : null;
   const now: Snapshot = { ...session, ...lifted, drafts, result };
   if (!active) return now;
-  const left = <T>(record: Readonly<Record<string, T>>) => pickFields(record, (name) => !cleared.has(name));
-  const { path, current } = progressOf(flow, left(now.data));
+  const isLeft = (step: string) => !cleared.has(step);
+  const { path, current } = progressOf(flow, pickFields(now.data, isLeft));
   // Only a submission completes a session. So if no step is left, the last step is asked again.
   if (current === null) cleared.add(path.at(-1)!);
   return {
     ...now,
-    data: left(now.data),
-    inputs: left(now.inputs),
-    outputs: left(now.outputs),
-    submissions: left(now.submissions),
+    ...pickSteps(now, isLeft),
     drafts: restoreDrafts(flow, now, cleared),
   };
 }
@@ -257,9 +255,7 @@ export function stepMappingFor(flow: AnyFlow, version: number, from: string): St
   }
   const definition = stepOf(flow, step);
   const rewritten = rewrites.length > 0;
-  const names = definition && fieldNames(definition);
-  const known = names && new Set(names);
-  const has = (field: string) => known?.has(field) ?? true;
+  const has = fieldTest(definition);
 
   function migrateFields(old: OldFields): Record<string, Json> {
     let made: unknown;
@@ -282,8 +278,4 @@ export function stepMappingFor(flow: AnyFlow, version: number, from: string): St
 
 function migrateInput(mapping: StepMapping, input: Json): Json {
   return isFields(input) ? mapping.migrateFields(input) : input;
-}
-
-function isFields(value: Json): value is Record<string, Json> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
