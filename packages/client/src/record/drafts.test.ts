@@ -80,6 +80,11 @@ test("an acknowledged field is forgotten only as it was sent", () => {
   expect(draftValues(after.drafts)).toEqual({ recipient: { name: "Ada" } });
   expect(dropDraft("recipient", after.drafts["recipient"])(after).drafts).toEqual({});
   expect(dropDraft("recipient")(since).drafts).toEqual({});
+  // Nothing of these is dropped.
+  expect(dropDraft("recipient", sent)(after)).toBe(after);
+  expect(dropDraft("amount")(since)).toBe(since);
+  // A migration can leave a step without fields.
+  expect(dropDraft("recipient", {})({ ...since, drafts: { recipient: {} } }).drafts).toEqual({});
 });
 
 test("what a draft shows already is not typed again", () => {

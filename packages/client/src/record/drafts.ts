@@ -96,12 +96,16 @@ export function keepDraft(step: string, draftFields: DraftFields, version: numbe
       : { ...record, otherVersionDrafts: [...record.otherVersionDrafts, { version, step, fields: draftFields }] };
 }
 
-/** Drops unsent fields of a step: those that still have the stamps of `draftFields`, or all. */
+/** Drops unsent fields of a step: those that still have the stamps of `draftFields`, or all. If there are none, it returns the same record. */
 export function dropDraft(step: string, draftFields?: DraftFields): RecordUpdate {
   return (record) => {
-    const { [step]: mine = {}, ...others } = record.drafts;
+    const { [step]: mine, ...others } = record.drafts;
+    if (!mine) return record;
     const unsent = pickFields(mine, (field, { at }) => draftFields !== undefined && draftFields[field]?.at !== at);
-    return { ...record, drafts: Object.keys(unsent).length > 0 ? { ...others, [step]: unsent } : others };
+    const count = Object.keys(unsent).length;
+    // A migration may have left the step without fields.
+    if (count === 0) return { ...record, drafts: others };
+    return count === Object.keys(mine).length ? record : { ...record, drafts: { ...others, [step]: unsent } };
   };
 }
 

@@ -142,7 +142,7 @@ test("S10: an older snapshot is not adopted, and of one revision the newer versi
 test("S4: a command that is queued again, after its answer too, is there once", () => {
   const queue = enqueue(submitting(1, "amount", { cents: 1 }), null);
   const once = queue(applySnapshot(snapshotAt(1), device, transfer)(emptyRecord));
-  expect(queue(once)).toEqual(once);
+  expect(queue(once)).toBe(once);
   // If the draft that the submission took is written again with it, no draft is left.
   const at = `000000000000001-0000-${device.id}`;
   const type = keepDraft("amount", { cents: { value: 1, at } }, 1);
@@ -151,7 +151,7 @@ test("S4: a command that is queued again, after its answer too, is there once", 
   expect(submit(type(record))).toEqual(record);
   const outcomes = new Map<string, Outcome>([[idOf(1), { status: "accepted", revision: 2, replayed: false }]]);
   const settled = applyReply({ snapshot: undefined, outcomes, commands: [] }, context)(once);
-  expect(queue(settled)).toEqual(settled);
+  expect(queue(settled)).toBe(settled);
 });
 
 test("S4: what another tab typed in a step stays with the submission that had not seen it", () => {

@@ -11,14 +11,14 @@ export interface OutcomeWaiters {
 }
 
 export function createOutcomeWaiters(record: () => SessionRecord): OutcomeWaiters {
-  const waiting = new Set<(record: SessionRecord) => boolean>();
+  const waiting = new Set<(record: SessionRecord) => unknown>();
 
-  function until<T>(answer: (record: SessionRecord) => T | undefined): Promise<T> {
+  function until<T extends object>(answer: (record: SessionRecord) => T | undefined): Promise<T> {
     return new Promise((resolve) => {
       const resolveIfKnown = (now: SessionRecord) => {
         const outcome = answer(now);
-        if (outcome !== undefined) resolve(outcome);
-        return outcome !== undefined;
+        if (outcome) resolve(outcome);
+        return outcome;
       };
       if (!resolveIfKnown(record())) waiting.add(resolveIfKnown);
     });
@@ -47,12 +47,12 @@ function draftOutcome(
     ...otherVersionDrafts.flatMap((draft) => (draft.step === step ? [draft.fields] : [])),
   ];
   if (names.some((field) => unsent.some((draftFields) => Object.hasOwn(draftFields, field)))) return undefined;
-  const lost = shelved.find(({ kind, step: shelvedStep, mine }) => {
-    if (kind !== "draft" || shelvedStep !== step) return false;
-    return names.some(
-      (field) => Object.hasOwn(mine as Fields, field) && sameJson((mine as Fields)[field], fields[field]),
-    );
-  });
+  const lost = shelved.find(
+    ({ kind, step: shelvedStep, mine }) =>
+      kind === "draft" &&
+      shelvedStep === step &&
+      names.some((field) => Object.hasOwn(mine as Fields, field) && sameJson((mine as Fields)[field], fields[field])),
+  );
   if (lost) return { status: "refused", refusal: lost.refusal };
   return { status: "accepted", revision: snapshot?.revision ?? 0, replayed: false };
 }

@@ -65,7 +65,7 @@ export function createSessionList(flow: AnyFlow, sync: Sync, sessionOf: (id: str
   function refresh(): void {
     const ids = [...store.records].filter(([, record]) => record.flow === flow.name && !isSessionUnknown(record));
     const states = ids.map(([id]) => sessionOf(id).state);
-    const isActive = ({ status }: SessionState) => status === "active" || status === "missing" || status === "loading";
+    const isActive = ({ endedAt }: SessionState) => endedAt === null;
     const newest = (at: "startedAt" | "endedAt") => (left: SessionState, right: SessionState) =>
       (right[at] ?? "").localeCompare(left[at] ?? "") || right.id.localeCompare(left.id);
     const made: SessionListState = {

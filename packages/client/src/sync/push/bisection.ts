@@ -63,7 +63,7 @@ export function createBisection(environment: Environment, onDue: () => void): Bi
     isAlone: (commands) => commands.every(({ session }) => suspects.get(session)?.alone),
     narrow(commands, restMs) {
       const sessions = new Set(commands.map(({ session }) => session));
-      if (sessions.size > 1) together = Math.floor(sessions.size / 2);
+      if (sessions.size > 1) together = sessions.size >> 1;
       for (const session of sessions) {
         const entry = suspects.get(session) ?? { failures: 0, untilMs: 0, atMost: Infinity, alone: false };
         // The session moves to the end of the order.
@@ -72,7 +72,7 @@ export function createBisection(environment: Environment, onDue: () => void): Bi
         if (sessions.size > 1) continue;
         entry.alone = true;
         let ms = restMs;
-        if (commands.length > 1) entry.atMost = Math.floor(commands.length / 2);
+        if (commands.length > 1) entry.atMost = commands.length >> 1;
         else {
           entry.failures += 1;
           ms = Math.max(restMs, 200, backoffMs(entry.failures, environment));

@@ -104,7 +104,7 @@ export function createPusher(options: PusherOptions): Pusher {
     try {
       // A single command has as long as it needs at 8 kbit/s.
       reply = await api.push(commands, commands.length > 1 ? PUSH_MS : PUSH_MS + bytes);
-      if (reply.outcomes.length !== commands.length) throw new Error("Outcomes are missing.");
+      if (reply.outcomes.length !== commands.length) throw new Error("Not the router's.");
     } catch (error) {
       return isOpen() && (await goOnAfter(error, batch));
     }
