@@ -242,7 +242,9 @@ export class Cluster {
     // A page without a disk cannot know that data was lost.
     if (!alive || device.disk.state !== "fine" || !this.#unreportedLosses.delete(`${owner} ${device.name}`)) return;
     this.#recordFailure(() => {
-      if (!sessions.lost) throw new SpecBrokenError("S13", `${tab.name} takes what the browser deleted for nothing`);
+      // The page reads its own cookies.
+      if (!currentProcess.run(tab, () => sessions.lost))
+        throw new SpecBrokenError("S13", `${tab.name} takes what the browser deleted for nothing`);
     });
   }
 

@@ -8,6 +8,8 @@ import { createRecordOnDisk, type RecordOnDisk, type RecordOnDiskOptions } from 
 export interface RecordsOptions extends Omit<RecordOnDiskOptions, "id" | "onPersisted" | "onRefused"> {
   /** Whether the values that `lift` removes must not stay on the disk. */
   readonly conceals: (record: SessionRecord) => boolean;
+  /** Called before all records are read: the disk may be another one, or empty. May reject. */
+  readonly identify: () => Promise<void>;
   /** These records have changed. */
   readonly onChange: (ids: readonly string[]) => void;
   /** `storage` has changed. */
@@ -92,8 +94,11 @@ export function createRecords(options: RecordsOptions): Records {
   async function refresh(ids?: readonly string[]): Promise<void> {
     if (isGone()) return;
     try {
-      const found = ids
-        ? await Promise.all(ids.map(async (id) => [id, await get<SessionRecord>(id, database.transact)] as const))
+      // Messages about other records were missed while the disk failed.
+      const some = storage === "disk" ? ids : undefined;
+      if (!some) await options.identify();
+      const found = some
+        ? await Promise.all(some.map(async (id) => [id, await get<SessionRecord>(id, database.transact)] as const))
         : await entries<string, SessionRecord>(database.transact);
       // A record that is no longer on the disk stays in memory.
       for (const [id, persisted] of found) if (persisted && id !== DEVICE_KEY) takePersisted(id, persisted);

@@ -1,7 +1,8 @@
+import { sameJson } from "@sessions/core/internal";
 import { delMany, entries, get } from "idb-keyval";
 import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
 import { isServerRender, type Environment } from "../environment.ts";
-import { eraseDeviceCookies, readDeviceCookie, writeDeviceCookie } from "./device-cookie.ts";
+import { eraseDeviceCookies, readDeviceCookie, writeDeviceCookie, type DeviceCookie } from "./device-cookie.ts";
 import { emptyRecord, isUnsettled, type SessionRecord } from "../record/record.ts";
 import { createRecords, type Records, type RecordsOptions } from "./records.ts";
 import { mergeRecords } from "../record/merge.ts";
@@ -56,35 +57,41 @@ export function createStore(options: StoreOptions): Store {
   const prefix = `sessions:${encodeURIComponent(owner)}:`;
   const nameAt = (version: number) => `${prefix}${encodeURIComponent(profile)}:${version}`;
   const name = nameAt(schemaVersion);
-  let cookie = readDeviceCookie(owner, profile);
-  let device = cookie.device ?? environment.id();
-  let lost = false;
+  const readCookie = () => readDeviceCookie(owner, profile);
+  // Whether something on the disk was unsent when this page opened. It is lost if the disk turns out to be empty.
+  let { device = environment.id(), unsent: wasUnsent } = readCookie();
   let loaded = false;
   let gone = false;
 
   // `load` begins after this task, so a session that is opened in the task is read first.
   const ready = isServerRender() ? new Promise<void>(() => {}) : Promise.resolve().then(load);
   const database = openDatabase(name, environment, { onForgotten, onGone });
-  const records = createRecords({ ...options, database, ready, isGone: () => gone, onChange: changed });
+  const records = createRecords({ ...options, database, ready, isGone: () => gone, identify, onChange: changed });
 
   async function load(): Promise<void> {
     try {
       for (let version = 1; version < schemaVersion; version += 1) await copyFrom(nameAt(version));
-      let known = await get<string>(DEVICE_KEY, database.transact);
-      if (!known) await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
-      const issued = device;
-      device = known || device;
-      // The stamps that were made until now have the other id.
-      if (device !== issued) records.apply((record) => renamed(record, issued, device));
       await records.refresh();
       await prune();
-      // Another tab may have noticed the loss just now.
-      lost = readDeviceCookie(owner, profile).lost || (known === undefined && cookie.unsent);
     } catch {
       records.setStorage("memory");
     }
     loaded = true;
     changed([...records.all.keys()]);
+  }
+
+  /** Gets the device's id from the disk, or writes it. A disk without it is new or was emptied. */
+  async function identify(): Promise<void> {
+    let known = await get<string>(DEVICE_KEY, database.transact);
+    // After a sign-out in another tab there is "". Only a page that opened later goes on from it.
+    if (loaded ? known === undefined : !known)
+      await database.update<string>(DEVICE_KEY, (before) => (known = before) || device);
+    if (known === undefined && wasUnsent) mark({ lost: true });
+    wasUnsent = false;
+    const issued = device;
+    if (!loaded) device = known || device;
+    // The stamps that were made until now have the other id.
+    if (device !== issued) records.apply((record) => renamed(record, issued, device));
   }
 
   /** Merges an older database into this one. A tab of the older version may still be open, and may write that again. */
@@ -110,20 +117,24 @@ export function createStore(options: StoreOptions): Store {
     records.release(surplus);
   }
 
+  function mark(change: Partial<DeviceCookie>): void {
+    // Another tab may have written it.
+    const before = { ...readCookie(), device };
+    const after = { ...before, ...change };
+    // A device that has done nothing yet needs no cookie.
+    if (!gone && !sameJson(before, after)) writeDeviceCookie(owner, profile, after);
+  }
+
   function changed(ids: readonly string[]): void {
-    if (loaded && !gone) {
-      const unsent = [...records.all.values()].some(isUnsettled);
-      // A device that has done nothing yet needs no cookie.
-      if (unsent !== cookie.unsent || lost !== cookie.lost)
-        writeDeviceCookie(owner, profile, (cookie = { device, unsent, lost }));
-    }
+    // Without the disk, a page does not know the records that are on it.
+    if (loaded && records.storage() === "disk") mark({ unsent: [...records.all.values()].some(isUnsettled) });
     options.onChange(ids);
   }
 
   /** Writes the device's id and all records again. Every tab does this with its own memory. */
   function onGone(): void {
     if (gone || !loaded) return;
-    database.update<string>(DEVICE_KEY, (known) => known || device).catch(() => records.setStorage("memory"));
+    identify().catch(() => records.setStorage("memory"));
     records.restore();
   }
 
@@ -138,12 +149,11 @@ export function createStore(options: StoreOptions): Store {
       return device;
     },
     get lost() {
-      return lost;
+      return readCookie().lost;
     },
     ready,
     dismissLost() {
-      lost = false;
-      changed([]);
+      mark({ lost: false });
     },
     async forget() {
       gone = true;

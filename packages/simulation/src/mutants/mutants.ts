@@ -225,8 +225,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "take a deleted store for a new device's",
     "client/src/store/store.ts",
-    "lost = readDeviceCookie(owner, profile).lost || (known === undefined && cookie.unsent);",
-    "lost = readDeviceCookie(owner, profile).lost;",
+    "if (known === undefined && wasUnsent) mark({ lost: true });",
+    "",
   ),
   one("leave something behind after the sign-out", "client/src/store/database.ts", "    store.clear();\n", ""),
   one(
