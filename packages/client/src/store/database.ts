@@ -127,8 +127,11 @@ export function openDatabase(name: string, environment: Environment, events: Par
           const device = store.get(DEVICE_KEY);
           const reading = store.get(key);
           reading.onsuccess = () => {
-            // Another tab has emptied the database, and a sleeping one delays its deletion. Nothing may be in it again.
-            if (device.result === "" && key !== DEVICE_KEY) return transaction.abort();
+            // Another tab has emptied the database, and deletes it next. Nothing may be in it again.
+            if (device.result === "" && key !== DEVICE_KEY) {
+              transaction.abort();
+              return onForgotten?.();
+            }
             store.put(step(reading.result as T | undefined), key);
             // Without this, the transaction waits for a page that falls asleep now, and so does every other tab.
             transaction.commit();
