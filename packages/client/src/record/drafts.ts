@@ -104,8 +104,8 @@ export function dropDraft(step: string, draftFields?: DraftFields): RecordUpdate
     const unsent = pickFields(mine, (field, { at }) => draftFields !== undefined && draftFields[field]?.at !== at);
     const count = Object.keys(unsent).length;
     // A migration may have left the step without fields.
-    if (count === 0) return { ...record, drafts: others };
-    return count === Object.keys(mine).length ? record : { ...record, drafts: { ...others, [step]: unsent } };
+    if (count && count === Object.keys(mine).length) return record;
+    return { ...record, drafts: count ? { ...others, [step]: unsent } : others };
   };
 }
 
