@@ -67,4 +67,10 @@ function textOf(schema: string): string {
     on conflict do nothing`;
 }
 
-const iso = (ms: number) => new Date(ms).toISOString();
+let [knownMs, known] = [Number.NaN, ""];
+
+/** Neighbours often share a moment. */
+function iso(ms: number): string {
+  if (ms !== knownMs) [knownMs, known] = [ms, new Date(ms).toISOString()];
+  return known;
+}
