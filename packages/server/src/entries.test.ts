@@ -47,7 +47,8 @@ test("the entry ./dashboard/index.ts loads nothing of what serves browsers, and 
   const others = [
     "express-session/",
     "better-auth/",
-    "activity/",
+    "activity/builder/",
+    "activity/recorder/",
     "cli/",
     "flows/commands/",
     "flows/watch/",

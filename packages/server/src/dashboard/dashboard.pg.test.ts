@@ -183,6 +183,15 @@ test("the latest version of a flow stands before the earlier ones", async () => 
   expect(versions).toEqual(["10", "2"]);
 });
 
+test("the activity sessions of an owner are shown with the counters that are numbers", async () => {
+  const page = await (await get(`?view=owner&owner=${encodeURIComponent(seen.owner)}`, operators.operator)).text();
+  const visits = page.slice(page.indexOf("Activity sessions: reading")).replaceAll(/\s+/g, " ");
+  expect(visits).toContain("goes on");
+  for (const title of ["Events", "posts", "different"]) expect(visits).toContain(`>${title}</th>`);
+  expect(visits).not.toContain(">entered</th>");
+  expect(visits).toMatch(/<td class="number">2<\/td>\s*<td class="number">2<\/td>\s*<td class="number">2<\/td>/);
+});
+
 test("a session that was changed behind the history's back is shown as broken", async () => {
   await pool.query("update sessions.session_event set hash = '\\x00' where session_id = $1 and entry = 1", [seen.open]);
   const page = await (await get(`?view=session&id=${seen.open}`, operators.operator)).text();

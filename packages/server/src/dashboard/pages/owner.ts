@@ -6,6 +6,7 @@ import { inTime } from "../limited-reads.ts";
 import { addressOf, link, name, nextLink, sessionLink } from "../html/link.ts";
 import { listActiveSummaries, listEndedSummaries, type SessionSummary } from "../rows/sessions.ts";
 import { wordsOf } from "./overview.ts";
+import { visitsPart } from "./visits.ts";
 import {
   notFound,
   part,
@@ -41,6 +42,9 @@ export async function owner(context: PageContext, request: PageRequest): Promise
     parts.push(await part("Sign-ins", signInsPart(context, id, request)));
   if (present.has("sign_in") && (list === null || list === "history"))
     parts.push(await part("History of the sign-ins", historyPart(context, id, query)));
+  if (present.has("activity_definition") && list === null) {
+    parts.push(await part("Activity sessions", visitsPart(context, id)));
+  }
   return { title: `Owner ${id}`, content: parts };
 }
 

@@ -9,6 +9,7 @@ const relations = [
   "funnel_steps",
   "funnel_sessions",
   "refusal_count",
+  "activity_definition",
 ] as const;
 
 export type PresentTables = ReadonlySet<(typeof relations)[number]>;

@@ -1,4 +1,5 @@
 import type { Generated, Kysely } from "kysely";
+import type { ActivityTables } from "../../activity/rows/tables.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
 import type { TimeColumn } from "../../postgres/values.ts";
 import type { ProjectionTables } from "../../projections/rows/tables.ts";
@@ -19,7 +20,7 @@ export interface DashboardAuditTable {
   reason: string | null;
 }
 
-export interface DashboardTables extends Tables, SignInTables, ProjectionTables {
+export interface DashboardTables extends Tables, SignInTables, ProjectionTables, ActivityTables {
   dashboard_audit: DashboardAuditTable;
 }
 

@@ -6,6 +6,7 @@ import { createFunnels } from "../../funnels/funnels.ts";
 import { sessionHistory } from "../../flows/session-history.ts";
 import { project } from "../../projections/projection.ts";
 import { createProjections } from "../../projections/projections.ts";
+import { testActivity } from "../activity/activities.ts";
 import { createBank, createLedger, notes, start, submit, TestClient, transfer } from "../bank.ts";
 import { eventually } from "../eventually.ts";
 import { signIn, testKeeper } from "../sign-ins.ts";
@@ -49,6 +50,7 @@ export async function fillForOperators(pool: Pool): Promise<SeenSchema> {
   const { signIn: live, token } = await signIn(keeper, owner, { device });
   await keeper.noteSignal(live, "new_place");
   await runProjections(pool);
+  await runActivity(pool, owner);
   await keeper.close();
   await bank.close();
   return {
@@ -88,6 +90,16 @@ async function runProjections(pool: Pool): Promise<void> {
     if ((await projections.faults(failing.name)).length === 0) throw new Error("Nothing has failed yet.");
   });
   await projections.close();
+}
+
+/** Records events, and builds the activity sessions from them. */
+async function runActivity(pool: Pool, owner: string): Promise<void> {
+  const activity = testActivity(pool);
+  await activity.migrate();
+  await activity.start();
+  for (const post of ["Typed Canary One", "Typed Canary Two"]) await activity.record(owner, "post_opened", { post });
+  await activity.caughtUp();
+  await activity.close();
 }
 
 /** A dashboard whose operator is the one that the header `x-operator` describes, as JSON. */
