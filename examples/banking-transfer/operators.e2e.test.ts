@@ -5,6 +5,7 @@ import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { OPERATOR, OPERATOR_PASSWORD } from "./src/people.ts";
 import { openDatabase } from "./src/server/database.ts";
 import { violationsInBothSchemes } from "./testing/axe.ts";
+import { completeTransfers } from "./testing/completed-transfers.ts";
 import { startBank, type BankServer } from "./testing/bank-server.ts";
 import { fillTwoYears } from "./testing/two-years.ts";
 
@@ -76,14 +77,44 @@ test("the days of the seed verify, and the operator finds a transfer, reads it f
   await page.getByRole("link", { name: owner }).waitFor();
 });
 
-async function signInAda(): Promise<void> {
-  const { status } = await fetch(`${bank.url}/trpc/signIn`, {
+/** Signs Ada in, and gives the cookie. */
+async function signInAda(): Promise<string> {
+  const { status, headers } = await fetch(`${bank.url}/trpc/signIn`, {
     method: "POST",
     headers: { "content-type": "application/json", "sec-fetch-site": "same-origin" },
     body: JSON.stringify({ id: "ada", password: "continue-anywhere" }),
   });
   expect(status).toBe(200);
+  return headers.get("set-cookie")!.split(";", 1)[0]!;
 }
+
+test("a person's visits and the sum of a month are shown to the person, and the visits to the operator", async () => {
+  const cookie = await signInAda();
+  const [name, value] = cookie.split("=", 2) as [string, string];
+  const context = await browser.newContext();
+  await context.addCookies([{ name, value, url: bank.url }]);
+  const ada = await context.newPage();
+  await ada.goto(bank.url);
+  await ada.getByText("Sent this month, with fees: €0.00").waitFor();
+  await completeTransfers(bank.url, "ada", 2);
+  await ada.reload();
+  await ada.getByText("Sent this month, with fees: €2.00").waitFor();
+
+  const visit = () => ada.getByRole("row").nth(1).getByRole("cell").allInnerTexts();
+  await expect
+    .poll(async () => {
+      await ada.goto(`${bank.url}/sign-ins`);
+      await ada.getByRole("heading", { name: "Your latest visits" }).waitFor();
+      return visit();
+    })
+    .toEqual(["until now", expect.stringMatching(/^([3-9]|\d\d)$/), expect.stringMatching(/^[2-9]$/)]);
+  expect(await violationsInBothSchemes(ada)).toEqual([]);
+  await context.close();
+
+  await page.goto(`${bank.url}/operators?view=owner&owner=ada`);
+  const table = page.getByRole("table", { name: "Activity sessions: visit" });
+  expect(await table.getByRole("row").nth(1).innerText()).toMatch(/goes on/);
+});
 
 test("every page passes axe in light and in dark, and fits into 1280 and 390 pixels", async () => {
   const { rows } = await pool.query<{ id: string; owner: string }>(

@@ -8,12 +8,16 @@ import { DEMO_PASSWORD } from "../src/people.ts";
 import type { Database } from "../src/server/database.ts";
 import type { BankTables } from "../src/server/ledger.ts";
 import { hashPassword } from "../src/server/sign-in/passwords.ts";
+import { spending } from "../src/server/spending.ts";
 import { migrateBank } from "../src/server/tables.ts";
 import { createTransfers } from "../src/server/transfers.ts";
+import { createVisits } from "../src/server/visits.ts";
 
 const DAY_MS = 86_400_000;
 const TWO_YEARS_DAYS = 730;
 const MINUTE_MS = 60_000;
+/** How long counting may take at the end, in milliseconds. */
+const COUNT_MS = 120_000;
 
 /** The most transfers that a customer begins in a day, on average. It keeps customers below the limits of the bank. */
 const BEGUN_A_DAY = 0.2;
@@ -45,8 +49,10 @@ export async function fillTwoYears(database: Database, options: TwoYearsOptions)
   const identify = (context: { readonly owner: string }) => ({ ...context, provedAt: nowMs, level: "aal1" as const });
   const sessions = createTransfers(database, { identify: identify as never }, now);
   const signIns = createSignIns({ database: database.source, now, expires: { absolute: "7d" }, sweeps: false });
+  const visits = createVisits(database, now);
   await sessions.migrate();
   await signIns.migrate();
+  await visits.migrate();
   await openAccounts(new Kysely<BankTables>({ dialect: database.dialect }), customers);
 
   let begun = 0;
@@ -58,6 +64,7 @@ export async function fillTwoYears(database: Database, options: TwoYearsOptions)
     begun += people.length;
     nowMs = startMs;
     for (const person of people) if (random() < 0.3) await signIn(person.owner, person.began);
+    await Promise.all(people.map(({ owner }) => visits.record(owner, "page_loaded", { page: "home" })));
     for (let round = 0; people.some(({ pushes }) => round < pushes.length); round += 1) {
       nowMs = startMs + round * (1 + Math.floor(random() * 4)) * MINUTE_MS + MINUTE_MS;
       await Promise.all(people.map((person) => pushOf(person, round)));
@@ -73,11 +80,16 @@ export async function fillTwoYears(database: Database, options: TwoYearsOptions)
   await signIns.sweep();
   await sessions.close();
   await signIns.close();
-  await countFunnels(database);
+  await countAll(database);
+  await visits.start();
+  await visits.caughtUp({ timeMs: COUNT_MS });
+  await visits.sweep();
+  await visits.close();
 
   async function pushOf({ owner, pushes }: Person, round: number): Promise<void> {
     const push = pushes[round];
     if (push === undefined) return;
+    visits.recordSoon(owner, "page_loaded", { page: "transfer" });
     const { outcomes } = await sessions.router.createCaller({ owner }).push({ protocol: PROTOCOL_VERSION, ...push });
     const refused = outcomes.find(({ status }) => status === "refused");
     if (refused) throw new Error(`A command was refused: ${JSON.stringify(refused)}`);
@@ -164,13 +176,14 @@ async function openAccounts(db: Kysely<BankTables>, customers: readonly string[]
 }
 
 /** Counts what was filled. A bank that starts later goes on from there. */
-async function countFunnels(database: Database): Promise<void> {
+async function countAll(database: Database): Promise<void> {
   const funnels = createFunnels({ database: database.source, flows: [transfer] });
-  const projections = createProjections({ database: database.source, projections: [funnels.projection] });
+  const all = [funnels.projection, spending];
+  const projections = createProjections({ database: database.source, projections: all });
   await projections.migrate();
   await funnels.migrate();
   await projections.start();
-  await projections.caughtUp(funnels.projection.name, "now", { timeMs: 120_000 });
+  for (const { name } of all) await projections.caughtUp(name, "now", { timeMs: COUNT_MS });
   await projections.close();
 }
 

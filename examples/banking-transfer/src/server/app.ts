@@ -14,10 +14,12 @@ import { servePages } from "./http/pages.ts";
 import type { BankTables } from "./ledger.ts";
 import { createOperators, OPERATORS_PATH } from "./operators.ts";
 import { createRouter, type Context } from "./router.ts";
+import { spending } from "./spending.ts";
 import { hashPassword } from "./sign-in/passwords.ts";
 import { carryOutStandingOrders } from "./standing-orders.ts";
 import { migrateBank } from "./tables.ts";
 import { createTransfers } from "./transfers.ts";
+import { createVisits, recordPages } from "./visits.ts";
 
 /** The most calls in one request. The pages make one. */
 const MAX_BATCH_SIZE = 5;
@@ -47,7 +49,7 @@ export interface App {
   migrate(): Promise<void>;
   /** @throws {SessionsError} if the database cannot serve the sessions. */
   check(): Promise<void>;
-  /** Begins to count how far people come, and to carry out standing orders. */
+  /** Begins to count how far people come, what they send, and their visits, and to carry out standing orders. */
   start(): Promise<void>;
   /** Ends open streams. */
   close(): Promise<void>;
@@ -67,9 +69,18 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     ...(placeHeader && { locate: ({ headers }) => headers.get(placeHeader) }),
   });
   const sessions = createTransfers(database, signIns, now);
+  const visits = createVisits(database, now);
   signIns.adopts(sessions.adoption);
+  signIns.adopts(visits.adoption);
+  const funnels = createFunnels({ database: database.source, flows: [transfer] });
+  const projections = createProjections({
+    database: database.source,
+    ...(database.bus && { bus: database.bus }),
+    now,
+    projections: [funnels.projection, spending],
+  });
   const answering = {
-    router: createRouter({ sessions, signIns, db }),
+    router: createRouter({ sessions, signIns, db, projections, visits, now }),
     createContext: async (request: LaneContextOptions): Promise<Context> => ({
       ...(await signIns.context(request)),
       address: request.req.socket.remoteAddress ?? "",
@@ -84,14 +95,8 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
   const lane = sessions.lane(answering);
   const procedures = createHTTPHandler({ basePath: "/trpc/", ...answering });
   const files = servePages(pages);
+  const recordPage = recordPages(visits, signIns);
   const operators = createOperators({ database, db, now });
-  const funnels = createFunnels({ database: database.source, flows: [transfer] });
-  const projections = createProjections({
-    database: database.source,
-    ...(database.bus && { bus: database.bus }),
-    now,
-    projections: [funnels.projection],
-  });
 
   let orders: NodeJS.Timeout | undefined;
   const carryOutOrders = () => carryOutStandingOrders(db, sessions, now());
@@ -101,7 +106,10 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
       setSecurityHeaders(res);
       if (!methods.has(req.method)) return void res.writeHead(405, { allow: [...methods].join(", ") }).end();
       if (req.url?.split("?", 1)[0] === OPERATORS_PATH) return operators.handle(req, res);
-      if (!req.url?.startsWith("/trpc/")) return files(req, res);
+      if (!req.url?.startsWith("/trpc/")) {
+        recordPage(req, res);
+        return files(req, res);
+      }
       forbidCaching(res);
       if (isForm(req)) return void res.writeHead(415).end();
       void lane(req, res, () => procedures(req, res));
@@ -112,6 +120,7 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
       await operators.migrate();
       await projections.migrate();
       await funnels.migrate();
+      await visits.migrate();
       await migrateBank(db, () => hashPassword(DEMO_PASSWORD));
     },
     async check() {
@@ -120,11 +129,13 @@ export function createApp({ database, pages, placeHeader, now = Date.now }: AppO
     },
     async start() {
       await projections.start();
+      await visits.start();
       // The next look carries out what a fault has left.
       orders = setInterval(() => void carryOutOrders().catch(() => {}), ORDERS_EVERY_MS).unref();
     },
     async close() {
       clearInterval(orders);
+      await visits.close();
       await projections.close();
       await operators.close();
       await sessions.close();

@@ -33,6 +33,14 @@ export interface BankTables {
     /** Null before its day. */
     ending: "paid" | "refused" | null;
   };
+  /** A projection fills it: see `spending.ts`. */
+  "bank.spending": {
+    owner: string;
+    /** The first day of the month. */
+    month: ColumnType<Date, never, never>;
+    transfers: number;
+    cents: Whole;
+  };
 }
 
 declare module "@sessions/server" {

@@ -1,3 +1,4 @@
+import type { Projections } from "@sessions/server/projections";
 import type { SignIns, Visit } from "@sessions/server/sign-in";
 import { initTRPC, TRPCError } from "@trpc/server";
 import type { Kysely } from "kysely";
@@ -6,8 +7,10 @@ import { PROOF_ABOVE_CENTS } from "../limits.ts";
 import { accountOf, type BankTables } from "./ledger.ts";
 import { nameBrowser } from "./sign-in/browser-name.ts";
 import { createPasswordCheck } from "./sign-in/password-check.ts";
+import { spending, spentInMonth } from "./spending.ts";
 import { addStandingOrder } from "./standing-orders.ts";
 import type { createTransfers } from "./transfers.ts";
+import { latestVisits, type VisitActivity } from "./visits.ts";
 
 /** What the procedures know of a request. */
 export interface Context {
@@ -22,10 +25,13 @@ interface RouterParts {
   readonly sessions: ReturnType<typeof createTransfers>;
   readonly signIns: SignIns;
   readonly db: Kysely<BankTables>;
+  readonly projections: Pick<Projections, "caughtUp">;
+  readonly visits: VisitActivity;
+  readonly now: () => number;
 }
 
 /** The procedures of the bank, with those of its sessions and its sign-ins. */
-export function createRouter({ sessions, signIns, db }: RouterParts) {
+export function createRouter({ sessions, signIns, db, projections, visits, now }: RouterParts) {
   const isRight = createPasswordCheck(db);
   const t = initTRPC.context<Context>().create({ isDev: false });
   return t.router({
@@ -65,9 +71,27 @@ export function createRouter({ sessions, signIns, db }: RouterParts) {
       await addStandingOrder(db, { ...order, owner, orderedMs: signIn.provedAt.getTime() }, dueMs);
       return order.session;
     }),
-    account: t.procedure.query(({ ctx }) => accountOf(db, signedIn(ctx).owner)),
+    account: t.procedure.query(async ({ ctx }) => {
+      const { owner } = signedIn(ctx);
+      visits.recordSoon(owner, "balance_viewed", {});
+      return accountOf(db, owner);
+    }),
+    /** What the person has sent in this month, with the transfer that has just ended. */
+    sent: t.procedure.input(z.object({ ended: z.uuid().nullable() })).query(async ({ ctx, input: { ended } }) => {
+      const { owner } = signedIn(ctx);
+      if (ended !== null) {
+        const transfer = { owner, session: ended };
+        // If it takes longer, the sum lacks this transfer until the page asks again.
+        await projections.caughtUp(spending.name, transfer, { timeMs: CAUGHT_UP_MS }).catch(() => {});
+      }
+      return spentInMonth(db, owner, now());
+    }),
+    visits: t.procedure.query(({ ctx }) => latestVisits(visits, signedIn(ctx).owner)),
   });
 }
+
+/** How long a page waits for the sums, in milliseconds. */
+const CAUGHT_UP_MS = 2_000;
 
 const Order = z.object({
   session: z.uuidv7().lowercase(),

@@ -39,6 +39,14 @@ export async function migrateBank(db: Kysely<BankTables>, demoPasswordHash: () =
         due_ms bigint not null,
         ending text
       )`.execute(tx);
+    await sql`
+      create table if not exists bank.spending (
+        owner text not null,
+        month date not null,
+        transfers integer not null,
+        cents bigint not null,
+        primary key (owner, month)
+      )`.execute(tx);
     // Earlier versions of the bank kept its sign-ins here.
     await sql`drop table if exists bank.sign_in`.execute(tx);
     // As rate-limiter-flexible needs it. The counts are of minutes, so a crash may lose them.

@@ -33,7 +33,7 @@ export function HomePage({ device }: { readonly device: DeviceNaming }) {
   return (
     <main className="page home">
       <h1 className="hidden">Your account</h1>
-      <AccountCard changed={ended[0]?.id} />
+      <AccountCard ended={ended[0]?.id ?? null} />
       <div className="new">
         <button
           type="button"

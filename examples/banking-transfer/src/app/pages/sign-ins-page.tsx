@@ -3,6 +3,7 @@ import { useRef, useState } from "react";
 import { Link } from "../elements/navigation.tsx";
 import { useTitle } from "../elements/title.ts";
 import { useSignedInBrowsers } from "../person/signed-in-browsers.ts";
+import { Visits } from "../person/visits.tsx";
 import { ago, dateAndTime, useWaitsLong } from "../text/moment.ts";
 import { placeText } from "../text/place.ts";
 import { plainText } from "../text/plain-text.ts";
@@ -73,6 +74,7 @@ export function SignInsPage() {
           {others.length === 0 && <span className="hint">You are signed in nowhere else.</span>}
         </div>
       )}
+      <Visits />
     </main>
   );
 }

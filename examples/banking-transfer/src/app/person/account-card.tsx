@@ -10,13 +10,15 @@ interface Account {
   readonly balanceCents: number;
 }
 
-/** The bank's last answer. It is kept while the person is signed in on this page. */
+/** The bank's last answers. They are kept while the person is signed in on this page. */
 const lastAnswers = new WeakMap<SessionsClient, Account>();
+const lastSent = new WeakMap<SessionsClient, number>();
 
-/** The balance. It is loaded again when `changed` changes. */
-export function AccountCard({ changed }: { readonly changed: string | undefined }) {
+/** The balance, and what was sent in this month. They are loaded again when another transfer has ended. */
+export function AccountCard({ ended }: { readonly ended: string | null }) {
   const sessions = useSessionsClient();
   const [account, setAccount] = useState(lastAnswers.get(sessions));
+  const [sentCents, setSentCents] = useState(lastSent.get(sessions));
   useEffect(() => {
     let left = false;
     bank.account.query().then(
@@ -27,15 +29,23 @@ export function AccountCard({ changed }: { readonly changed: string | undefined 
       // Offline, the last balance stays.
       () => {},
     );
+    bank.sent.query({ ended }).then(
+      ({ cents }) => {
+        lastSent.set(sessions, cents);
+        if (!left) setSentCents(cents);
+      },
+      () => {},
+    );
     return () => {
       left = true;
     };
-  }, [sessions, changed]);
+  }, [sessions, ended]);
   return (
     <section className="card account" aria-label="Current account">
       <span>Current account</span>
       <strong className="balance">{account ? formatCents(account.balanceCents) : "…"}</strong>
       <span className="iban">{account ? printedIban(account.iban) : "…"}</span>
+      <span>Sent this month, with fees: {sentCents === undefined ? "…" : formatCents(sentCents)}</span>
     </section>
   );
 }
