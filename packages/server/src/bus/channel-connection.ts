@@ -19,8 +19,8 @@ const LAST_RETRY_MS = 10_000;
 export class ChannelConnection {
   readonly #options: ChannelConnectionOptions;
   #channel: Channel | undefined;
-  /** Rejects when the channel is lost. */
-  #lost: Promise<never> | undefined;
+  /** What fails at once when the channel is lost: each send that is under way. */
+  readonly #sending = new Set<(error: Error) => void>();
   #checkTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #retries = 0;
@@ -39,12 +39,17 @@ export class ChannelConnection {
   async send(payloads: readonly string[]): Promise<boolean> {
     const channel = this.#channel;
     if (channel === undefined) return false;
+    // Of its own: what races with a promise that lives as long as the connection is kept by it for so long.
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#sending.add(reject);
     try {
-      await inTime(Promise.race([channel.send(payloads), this.#lost]));
+      await inTime(Promise.race([channel.send(payloads), lost]));
       return true;
     } catch {
       this.#lose(channel);
       return false;
+    } finally {
+      this.#sending.delete(reject);
     }
   }
 
@@ -61,7 +66,7 @@ export class ChannelConnection {
     const { open, onPayload, onListeningChange } = this.#options;
     const echo = new Echo();
     let onLost = () => {};
-    const lost = new Promise<never>((_, reject) => (onLost = () => reject(new Error("The connection is lost."))));
+    const lost = new Promise<never>((_, reject) => (onLost = () => reject(connectionLost())));
     const opening = open({
       onPayload: (payload) => {
         if (!echo.take(payload) && !this.#closed) onPayload(payload);
@@ -73,7 +78,6 @@ export class ChannelConnection {
       await inTime(Promise.race([echo.hear(channel), lost]));
       if (this.#closed) throw new Error("The bus was closed meanwhile.");
       this.#channel = channel;
-      this.#lost = lost;
       this.#retries = 0;
       lost.catch(() => this.#lose(channel));
       this.#checkLater(channel, echo);
@@ -88,6 +92,7 @@ export class ChannelConnection {
   #lose(channel: Channel): void {
     if (this.#channel !== channel) return;
     this.#channel = undefined;
+    for (const fail of this.#sending) fail(connectionLost());
     clearTimeout(this.#checkTimer);
     void closeQuietly(channel);
     this.#options.onListeningChange(false);
@@ -114,6 +119,8 @@ export class ChannelConnection {
     this.#checkTimer.unref();
   }
 }
+
+const connectionLost = () => new Error("The connection is lost.");
 
 async function closeQuietly(channel: Channel): Promise<void> {
   await channel.close().catch(() => {});
