@@ -82,10 +82,7 @@ export class Answers {
       inputs: new Inputs({ request, calls, maxBodySize, deserialize }),
     };
     await this.#createContext(exchange);
-    if (calls.type !== "subscription") return this.#reply(exchange);
-    const ending = new AbortController();
-    const { data, error } = await this.#call(exchange, 0, ending.signal);
-    this.#stream(exchange, ending, error ? failing(error) : (data as AsyncIterable<unknown>));
+    await (calls.type === "subscription" ? this.#openStream(exchange) : this.#reply(exchange));
   }
 
   async #createContext(exchange: Exchange): Promise<void> {
@@ -101,8 +98,8 @@ export class Answers {
 
   async #reply(exchange: Exchange): Promise<void> {
     const { response, calls } = exchange;
-    const called = await Promise.all(calls.procedures.map((_, index) => this.#call(exchange, index)));
     try {
+      const called = await Promise.all(calls.procedures.map((_, index) => this.#call(exchange, index)));
       const replies = called.map(({ error, data }, index) =>
         error ? this.#replies.errorOf(error, this.#sourceOf(exchange, index)) : { result: { data } },
       );
@@ -111,20 +108,31 @@ export class Answers {
       const errors = called.map(({ error }) => error);
       sendReply(response, reply, this.#replies.textOf(reply), errors);
     } catch (error) {
-      // The application's transformer or `errorFormatter` threw.
+      // The application's transformer, `errorFormatter` or `onError` threw.
       this.#failAll(exchange, getTRPCErrorFromUnknown(error));
     }
   }
 
-  /** Begins to send events. Nobody waits for their end: what waits takes memory as long as the stream is open. */
-  #stream(exchange: Exchange, ending: AbortController, events: AsyncIterable<unknown>): void {
-    void this.#streams.send(exchange.response, ending, events, {
-      encode: (event) => this.#replies.encode(event),
-      errorText: (failure) => {
-        this.#tell(exchange, failure, 0);
-        return this.#replies.encode(this.#replies.errorOf(failure, this.#sourceOf(exchange, 0)).error);
-      },
-    });
+  async #openStream(exchange: Exchange): Promise<void> {
+    const { response } = exchange;
+    const ending = new AbortController();
+    let called: Called;
+    try {
+      called = await this.#call(exchange, 0, ending.signal);
+    } catch (error) {
+      // The application's `onError` threw.
+      return this.#failAll(exchange, getTRPCErrorFromUnknown(error));
+    }
+    const events = called.error ? failing(called.error) : (called.data as AsyncIterable<unknown>);
+    const errorText = (failure: TRPCError) => {
+      this.#tell(exchange, failure, 0);
+      return this.#replies.encode(this.#replies.errorOf(failure, this.#sourceOf(exchange, 0)).error);
+    };
+    // Nobody waits for the end: what waits takes memory as long as the stream is open. It fails only if the application's
+    // form of errors does.
+    this.#streams
+      .send(response, ending, events, { encode: (event) => this.#replies.encode(event), errorText })
+      .catch(() => {});
   }
 
   async #call(exchange: Exchange, batchIndex: number, signal?: AbortSignal): Promise<Called> {
@@ -146,8 +154,8 @@ export class Answers {
   /** The whole request failed: nothing was called, or no reply can be written. */
   #failAll(exchange: Exchange, error: TRPCError): void {
     const { response } = exchange;
-    this.#tell(exchange, error);
     try {
+      this.#tell(exchange, error);
       const reply = this.#replies.errorOf(error, this.#sourceOf(exchange));
       sendReply(response, reply, this.#replies.textOf(reply), [error]);
     } catch {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { getTRPCErrorFromUnknown, type AnyTRPCRouter, type TRPCError } from "@trpc/server";
 import { IdleStreams } from "./idle-streams.ts";
@@ -31,10 +30,14 @@ export class EventStreams {
     this.#opening = `event: connected\ndata: ${JSON.stringify(client)}\n\n\n`;
     this.#maxDurationMs = maxDurationMs;
     const idleMs = ping?.enabled ? (ping.intervalMs ?? 1_000) : Infinity;
-    if (idleMs > 0 && idleMs !== Infinity) this.#idle = new IdleStreams(idleMs, (stream) => stream.write(PING));
+    if (idleMs > 0 && idleMs !== Infinity) this.#idle = new IdleStreams(idleMs, sendPing);
   }
 
-  /** Sends events until there are no more, or the client leaves. `ending` aborts then. */
+  /**
+   * Sends events until there are no more, or the client leaves. `ending` aborts then.
+   *
+   * @throws The error of an `errorText` that throws. The stream has ended.
+   */
   async send(
     response: ServerResponse,
     ending: AbortController,
@@ -44,6 +47,8 @@ export class EventStreams {
     const leave = () => ending.abort();
     const timer = this.#maxDurationMs === undefined ? undefined : setTimeout(leave, this.#maxDurationMs);
     response.on("close", leave);
+    // The client may have left before.
+    if (response.destroyed) leave();
     response.writeHead(response.statusCode, HEADERS);
     try {
       await this.#write(response, this.#opening);
@@ -61,7 +66,20 @@ export class EventStreams {
 
   async #write(response: ServerResponse, text: string): Promise<void> {
     this.#idle?.heard(response);
-    if (response.write(text) || response.destroyed) return;
-    await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(text) && !response.destroyed) await drained(response);
   }
+}
+
+/** A client that does not read needs no sign of life: it would only wait in memory. */
+function sendPing(response: ServerResponse): void {
+  if (!response.writableNeedDrain) response.write(PING);
+}
+
+/** Resolves when the client has read what waits, or has left. */
+async function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const events = ["drain", "close"] as const;
+  for (const event of events) response.on(event, resolve);
+  await promise;
+  for (const event of events) response.off(event, resolve);
 }
