@@ -1,30 +1,20 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import type { ApplicationTables } from "../postgres/application-tables.ts";
-import type { Projection } from "./projection.ts";
+import type { ProjectionWork } from "./projection-work.ts";
 import { addBuild, buildTable, deleteOldProgress, lockProjection, newestBuild, switchToBuild } from "./rows/builds.ts";
 import type { FeedWork } from "./rows/feeds.ts";
-import type { SourcePages } from "./rows/source-pages.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
 
 /** How long a switch waits for readers of the tables that it replaces, in milliseconds. It tries again later. */
 const SWITCH_MS = 2_000;
 
-export interface BuildsOptions {
-  readonly db: Kysely<ProjectionTables>;
-  readonly schema: string;
-  readonly projection: Projection;
-  readonly pages: SourcePages;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
-
 /** The builds of a projection: begins them, makes their tables, and switches to a new one. */
 export class Builds {
-  readonly #options: BuildsOptions;
+  readonly #options: ProjectionWork;
   readonly #prepared = new Set<number>();
 
-  constructor(options: BuildsOptions) {
+  constructor(options: ProjectionWork) {
     this.#options = options;
   }
 

@@ -1,30 +1,21 @@
-import type { Kysely, Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
 import { withTimeLimit } from "../../time-limit.ts";
 import { HandlerFailure, isOutage, LeaseLostError } from "./handler-failure.ts";
-import type { Projection } from "../projection.ts";
+import type { ProjectionWork } from "../projection-work.ts";
 import { buildTable, loadLive } from "../rows/builds.ts";
 import { moveFeed, type Feed, type FeedPosition, type Position } from "../rows/feeds.ts";
 import { moveProgress, streamKey, type ProgressMove } from "../rows/progress.ts";
-import { placeOf, type PageRow, type SourcePages } from "../rows/source-pages.ts";
+import { placeOf, type PageRow } from "../rows/source-pages.ts";
 import type { ProjectionTables } from "../rows/tables.ts";
 import { listWaiting } from "../rows/waiting-streams.ts";
 import { nextOfStreams } from "./stream-rows.ts";
 
-export interface BatchOptions {
-  readonly db: Kysely<ProjectionTables>;
-  readonly schema: string;
-  readonly projection: Projection;
-  readonly pages: SourcePages;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
-
 /** Applies rows in a transaction, together with the progress of their streams and the position of the feed. */
 export class BatchWriter {
-  readonly #options: BatchOptions;
+  readonly #options: ProjectionWork;
 
-  constructor(options: BatchOptions) {
+  constructor(options: ProjectionWork) {
     this.#options = options;
   }
 

@@ -1,5 +1,6 @@
 import { SessionsError } from "@sessions/core/internal";
-import type { BatchWriter, BatchOptions } from "./batch.ts";
+import type { ProjectionWork } from "../projection-work.ts";
+import type { BatchWriter } from "./batch.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import { nextTryMs } from "./retries.ts";
 import { endFault, listDueFaults, noteFault } from "../rows/faults.ts";
@@ -15,11 +16,11 @@ const STREAM_ROWS = 100;
 
 /** Applies rows of which one has failed, and the streams that wait for such a row. */
 export class FaultIsolator {
-  readonly #options: BatchOptions;
+  readonly #options: ProjectionWork;
   readonly #batches: BatchWriter;
   readonly #report: (error: SessionsError) => void;
 
-  constructor(options: BatchOptions, batches: BatchWriter, report: (error: SessionsError) => void) {
+  constructor(options: ProjectionWork, batches: BatchWriter, report: (error: SessionsError) => void) {
     this.#options = options;
     this.#batches = batches;
     this.#report = report;

@@ -1,5 +1,6 @@
 import type { SessionsError } from "@sessions/core/internal";
-import { BatchWriter, type BatchOptions } from "./batch.ts";
+import type { ProjectionWork } from "../projection-work.ts";
+import { BatchWriter } from "./batch.ts";
 import { FaultIsolator } from "./faults.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import type { Feed, FeedPosition } from "../rows/feeds.ts";
@@ -13,7 +14,7 @@ import { WaitingStreams } from "./waiting-streams.ts";
 const PAGE_ROWS = 1_000;
 const SCAN_ROWS = 5_000;
 
-export interface FeedStepOptions extends BatchOptions {
+export interface FeedStepOptions extends ProjectionWork {
   /** Called with the fault of a row whose handler threw. */
   readonly report: (error: SessionsError) => void;
 }

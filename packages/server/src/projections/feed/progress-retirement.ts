@@ -1,5 +1,5 @@
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
-import type { BatchOptions } from "./batch.ts";
+import type { ProjectionWork } from "../projection-work.ts";
 import { LeaseLostError } from "./handler-failure.ts";
 import { noteRetired, type Feed } from "../rows/feeds.ts";
 import { deleteEndedProgress } from "../rows/progress.ts";
@@ -28,10 +28,10 @@ interface Mark {
  * which it has read everything: so a stream that began before it, and has no progress, is known to be applied.
  */
 export class ProgressRetirement {
-  readonly #options: Omit<BatchOptions, "pages">;
+  readonly #options: Omit<ProjectionWork, "pages">;
   readonly #marks = new Map<string, Mark>();
 
-  constructor(options: Omit<BatchOptions, "pages">) {
+  constructor(options: Omit<ProjectionWork, "pages">) {
     this.#options = options;
   }
 

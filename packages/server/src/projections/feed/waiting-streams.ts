@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
-import type { BatchOptions, BatchWriter } from "./batch.ts";
+import type { ProjectionWork } from "../projection-work.ts";
+import type { BatchWriter } from "./batch.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import { nextTryMs } from "./retries.ts";
 import { listDueFaults } from "../rows/faults.ts";
@@ -34,11 +35,11 @@ type PageResult = "applied" | "ended" | "early";
  * which it follows the feed when its rows can be applied again.
  */
 export class WaitingStreams {
-  readonly #options: BatchOptions;
+  readonly #options: ProjectionWork;
   readonly #batches: BatchWriter;
   readonly #report: (error: SessionsError) => void;
 
-  constructor(options: BatchOptions, batches: BatchWriter, report: (error: SessionsError) => void) {
+  constructor(options: ProjectionWork, batches: BatchWriter, report: (error: SessionsError) => void) {
     this.#options = options;
     this.#batches = batches;
     this.#report = report;

@@ -1,4 +1,4 @@
-import { sql, type Kysely, type RawBuilder } from "kysely";
+import { sql, type Kysely, type RawBuilder, type UpdateObject } from "kysely";
 import { time } from "../../postgres/values.ts";
 import type { ProjectionTables } from "./tables.ts";
 
@@ -171,51 +171,53 @@ export async function releaseLeases(db: Kysely<ProjectionTables>, node: string):
   await db.updateTable("projection_feed").set({ holder: null }).where("holder", "=", node).execute();
 }
 
+/** A feed, and the fence of the lease under which this node works on it. */
+type HeldFeed = FeedKey & { readonly fence: number };
+
 /**
  * Moves a feed to a position, in the transaction of the effects. False if its lease has another holder by now: then the
  * transaction must be rolled back.
  */
-export async function moveFeed(
+export function moveFeed(
   tx: Kysely<ProjectionTables>,
-  { projection, build, bucket, fence }: FeedKey & { readonly fence: number },
-  position: FeedPosition,
+  feed: HeldFeed,
+  { cluster, snapshot, upto, after, scanning, isNew, done, total }: FeedPosition,
   nowMs: number,
 ): Promise<boolean> {
-  const { cluster, snapshot, upto, after, scanning, isNew, done, total } = position;
-  const rows = await tx
-    .updateTable("projection_feed")
-    .set({
-      cluster,
-      snapshot,
-      upto,
-      after,
-      scanning,
-      is_new: isNew,
-      done: String(done),
-      total: String(total),
-      at: time(new Date(nowMs).toISOString()),
-    })
-    .where("projection", "=", projection)
-    .where("build", "=", build)
-    .where("bucket", "=", bucket)
-    .where("fence", "=", fence)
-    .returning("bucket")
-    .execute();
-  return rows.length === 1;
+  return updateHeld(tx, feed, {
+    cluster,
+    snapshot,
+    upto,
+    after,
+    scanning,
+    is_new: isNew,
+    done: String(done),
+    total: String(total),
+    at: time(new Date(nowMs).toISOString()),
+  });
 }
 
 /**
  * Notes that progress was deleted, in the transaction that deletes it: of streams with so many rows, which began before a
  * moment. False if the lease has another holder by now.
  */
-export async function noteRetired(
+export function noteRetired(
   tx: Kysely<ProjectionTables>,
-  { projection, build, bucket, fence }: FeedKey & { readonly fence: number },
+  feed: HeldFeed,
   { before, applied }: { readonly before: string; readonly applied: number },
+): Promise<boolean> {
+  const retired = sql<string>`retired + ${applied}::bigint`;
+  return updateHeld(tx, feed, { retired_before: time(before), retired });
+}
+
+async function updateHeld(
+  tx: Kysely<ProjectionTables>,
+  { projection, build, bucket, fence }: HeldFeed,
+  values: UpdateObject<ProjectionTables, "projection_feed">,
 ): Promise<boolean> {
   const rows = await tx
     .updateTable("projection_feed")
-    .set({ retired_before: time(before), retired: sql<string>`retired + ${applied}::bigint` })
+    .set(values)
     .where("projection", "=", projection)
     .where("build", "=", build)
     .where("bucket", "=", bucket)
