@@ -8,7 +8,7 @@ export function addKeysCommand(program: Command, terminal: Terminal): void {
   keys
     .command("generate")
     .description(
-      "print a new key for the option `keys`: keep it as you keep a password, and put it in front of the others",
+      "print a new key: keep it as you keep a password, and put it in front of the others. No part of the server takes keys yet",
     )
     .action(async () => {
       const key = generateKey();

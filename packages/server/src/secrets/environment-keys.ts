@@ -7,7 +7,7 @@ import { keyRing } from "./key-ring.ts";
  *
  * @throws {SessionsError} `configuration_invalid` for a value without a key, or with one that is no key.
  * @example
- * createSessions({ keys: keysFromEnvironment(process.env.SESSIONS_KEYS), … })
+ * keysFromEnvironment(process.env.SESSIONS_KEYS)
  */
 export function keysFromEnvironment(value: string | undefined): KeyProvider {
   return keyRing((value ?? "").split(/[\s,]+/).filter(Boolean), "The environment's list of keys");

@@ -9,7 +9,7 @@ import { keyRing } from "./key-ring.ts";
  *
  * @throws {SessionsError} `configuration_invalid` for a file that cannot be read, has no key, or a line that is no key.
  * @example
- * createSessions({ keys: keysFromFile("/run/secrets/sessions-keys"), … })
+ * keysFromFile("/run/secrets/sessions-keys")
  */
 export function keysFromFile(path: string): KeyProvider {
   const lines = linesOf(path).map((line) => line.trim());
