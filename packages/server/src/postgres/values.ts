@@ -17,11 +17,14 @@ export function json(text: string): RawBuilder<string> {
 
 /**
  * Rows as a table with the name `given`. They are sent as one text, so the statement is the same for any number of rows.
+ * What a row has beside the columns is not sent.
  *
  * @param columns Names and types, as in SQL: `"id uuid, n bigint"`.
  */
 export function recordset<Row extends object>(rows: readonly Row[], columns: string): AliasedRawBuilder<Row, "given"> {
-  return sql<Row>`json_to_recordset(${json(JSON.stringify(rows))})`.as<"given">(sql.raw(`given (${columns})`));
+  const names = columns.split(", ").map((column) => column.split(" ", 1)[0]!.replaceAll('"', "")) as (keyof Row)[];
+  const sent = rows.map((row) => Object.fromEntries(names.map((name) => [name, row[name]])));
+  return sql<Row>`json_to_recordset(${json(JSON.stringify(sent))})`.as<"given">(sql.raw(`given (${columns})`));
 }
 
 /** A moment as ISO text, to be written or compared. */
