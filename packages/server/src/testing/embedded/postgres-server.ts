@@ -76,6 +76,9 @@ export async function startPostgres(settings: readonly string[] = testSettings):
   };
 }
 
+/** What Postgres prints when it takes connections. */
+const READY = "ready to accept connections";
+
 const dataOf = ({ directory }: PostgresHome) => join(directory, "data");
 
 async function initialise(home: PostgresHome, password: string): Promise<void> {
@@ -109,7 +112,13 @@ async function launch(home: PostgresHome, port: number, settings: readonly strin
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", () => reject(new Error(`PostgreSQL did not start on port ${port}:\n${told()}`)));
-    child.stderr.on("data", () => told().includes("ready to accept connections") && resolve());
+    // Not among the last text alone: clients that knock meanwhile may make it print more than that at once.
+    let printed = "";
+    child.stderr.on("data", (chunk) => {
+      printed += String(chunk);
+      if (printed.includes(READY)) resolve();
+      printed = printed.slice(-READY.length);
+    });
   });
   return child;
 }
