@@ -35,6 +35,13 @@ test("a day begins later where midnight is skipped", () => {
   expect(window("2026-03-29T12:00:00Z", "day", "Asia/Beirut")[0]).toBe("2026-03-28T22:00:00.000Z");
 });
 
+test("a moment between two milliseconds is in the window of the one before", () => {
+  const last = at("2026-10-31T22:59:59.999Z");
+  for (const unit of ["day", "week", "month"] as const) {
+    expect(calendarWindow(last + 0.75, unit, "Europe/Brussels")).toEqual(calendarWindow(last, unit, "Europe/Brussels"));
+  }
+});
+
 test("a week begins on Monday", () => {
   expect(window("2026-11-22T12:00:00Z", "week", "UTC")).toEqual([
     "2026-11-16T00:00:00.000Z",

@@ -80,7 +80,9 @@ export function calendarWindow(
   unit: "day" | "week" | "month",
   timeZone: string,
 ): { readonly fromMs: number; readonly toMs: number } {
-  const today = Temporal.Instant.fromEpochMilliseconds(nowMs).toZonedDateTimeISO(timeZone).toPlainDate();
+  // A clock may tell parts of a millisecond, and an instant has none.
+  const now = Temporal.Instant.fromEpochMilliseconds(Math.floor(nowMs));
+  const today = now.toZonedDateTimeISO(timeZone).toPlainDate();
   const first =
     unit === "month" ? today.with({ day: 1 }) : unit === "week" ? today.subtract({ days: today.dayOfWeek - 1 }) : today;
   const start = (units: number) => first.add({ [`${unit}s`]: units }).toZonedDateTime(timeZone).epochMilliseconds;
