@@ -2,28 +2,15 @@ import type { TRPCDataTransformer } from "@trpc/server";
 import { TRPCError } from "@trpc/server";
 import { http, type RequestHandler } from "msw";
 import { v7 as uuidv7 } from "uuid";
-import {
-  PROTOCOL_VERSION,
-  redact,
-  SessionsError,
-  type AnyFlow,
-  type Command,
-  type Device,
-  type Outcome,
-  type PushRequest,
-  type Refusal,
-  type Snapshot,
-} from "@sessions/core/internal";
+import type { AnyFlow, PushRequest, Refusal, SessionsError, Snapshot } from "@sessions/core/internal";
 import { createClock, type TestClock } from "./clock.ts";
-import { servedFlows, type ServedFlow } from "./serve.ts";
-import { push, type PushContext, type Sender } from "./sessions/push.ts";
-import { Reader } from "./sessions/reader.ts";
-import { SessionStore } from "./sessions/session-store.ts";
+import type { ServedFlow } from "./serve.ts";
+import { SessionsInMemory } from "./sessions/sessions-in-memory.ts";
 import type { HistoryEntry } from "./sessions/stored-session.ts";
-import { Turns } from "./sessions/turns.ts";
-import { createOtherDevice, type OtherDevice } from "./stage/other-device.ts";
-import { seedSession, type Seed } from "./stage/seed.ts";
-import { DEFAULT_OWNER, SignIn, type SignInOptions } from "./stage/sign-in.ts";
+import type { OtherDevice } from "./stage/other-device.ts";
+import { OtherDevices } from "./stage/other-devices.ts";
+import type { Seed } from "./stage/seed.ts";
+import { SignIn, type SignInOptions } from "./stage/sign-in.ts";
 import { StagedRefusals } from "./stage/staged-refusals.ts";
 import { createAnswer } from "./wire/handlers.ts";
 import { Network } from "./wire/network.ts";
@@ -109,73 +96,35 @@ export interface TestServer {
  */
 export function createTestServer(options: TestServerOptions): TestServer {
   const { url = "*/trpc", mount = "sessions", transformer, onError = (fault) => console.error(fault) } = options;
-  let flows = servedFlows(options.flows);
-  let protocol = PROTOCOL_VERSION;
   const watchers = new Watchers();
   const network = new Network();
   const staged = new StagedRefusals();
-  const pushes: PushRequest[] = [];
   const clock = createClock(options.now ?? Date.now, (ms) => {
-    store.sweep();
+    sessions.store.sweep();
     if (ms >= HEARTBEAT_MS) watchers.heartbeat();
   });
   const { now } = clock;
-  const store = new SessionStore(now, (owner, snapshot) => watchers.publish(owner, snapshot));
-  const reader = new Reader(store);
-  const id = options.id ?? (() => uuidv7({ msecs: now() }));
-  const signIn = new SignIn(now, { owner: options.owner });
-  const context: PushContext = {
-    store,
-    reader,
-    turns: new Turns(),
-    flows: () => flows,
-    protocol: () => protocol,
+  const sessions = new SessionsInMemory({
+    flows: options.flows,
     now,
-    report: onError,
-    stagedRefusal: () => undefined,
-    stagedPushRefusal: () => undefined,
-  };
-  const pageContext: PushContext = {
-    ...context,
-    stagedRefusal: (command) => staged.takeFor(command),
-    stagedPushRefusal: () => staged.takeForPush(),
-  };
-  const told = (snapshot: Snapshot) => redact(flows.get(snapshot.flow)?.flow, snapshot);
-  const router = createRouter({
-    store,
-    reader,
-    watchers,
-    push: (sender, request) => {
-      pushes.push(request);
-      return push(pageContext, sender, request);
+    staged: {
+      stagedRefusal: (command) => staged.takeFor(command),
+      stagedPushRefusal: () => staged.takeForPush(),
     },
+    publish: (owner, snapshot) => watchers.publish(owner, snapshot),
+    report: onError,
+  });
+  const signIn = new SignIn(now, { owner: options.owner });
+  const id = options.id ?? (() => uuidv7({ msecs: now() }));
+  const devices = new OtherDevices({ sessions, signIn, now, id });
+  const router = createRouter({
+    sessions,
+    watchers,
     senderOf: (expected) => signIn.senderOf(expected),
-    redact: told,
     now,
-    protocol: () => protocol,
     transformer,
   });
   const answer = createAnswer({ router, network, mount, transformer });
-
-  const ownerOf = (session: string) => store.owners().find((owner) => store.load(owner, session) !== null);
-  function stored(session: string) {
-    const found = store.current(ownerOf(session) ?? "", session);
-    if (found !== null) return found;
-    throw new SessionsError("configuration_invalid", `The test server has no session ${session}.`);
-  }
-  const deviceOf = (name: string, owner = signIn.owner ?? store.owners()[0] ?? DEFAULT_OWNER) =>
-    createOtherDevice({
-      device: { id: id(), name },
-      now,
-      id,
-      snapshotOf: (session) => store.current(ownerOf(session) ?? owner, session)?.snapshot ?? null,
-      push: (session, device, command) => pushOne({ owner: ownerOf(session) ?? owner }, device, command),
-    });
-  async function pushOne(sender: Pick<Sender, "owner">, device: Device, command: Command): Promise<Outcome> {
-    const proved: Sender = { ...sender, provedAt: now(), level: "aal3" };
-    const { outcomes } = await push(context, proved, { protocol, device, commands: [command] });
-    return outcomes[0]!;
-  }
   const realFetch = globalThis.fetch;
 
   return {
@@ -185,34 +134,25 @@ export function createTestServer(options: TestServerOptions): TestServer {
       return answer(request) ?? realFetch(request);
     },
     clock,
-    pushes,
+    pushes: sessions.pushes,
     get streams() {
       return watchers.size;
     },
-    seed: (flow, seed = {}) =>
-      seedSession(flow, seed, deviceOf("Seed", seed.owner), (session) => told(stored(session).snapshot)),
-    snapshot: (session) => told(stored(session).snapshot),
-    history: (session) => stored(session).history,
-    anotherDevice: (name, { owner } = {}) => deviceOf(name, owner),
-    expire(session) {
-      const before = stored(session);
-      if (before.snapshot.status !== "active") return;
-      const expiresAt = new Date(now()).toISOString();
-      // The owner has it, or `stored` would have thrown.
-      const owner = ownerOf(session)!;
-      store.keep(owner, { ...before, snapshot: { ...before.snapshot, expiresAt } });
-      store.current(owner, session);
-    },
+    seed: (flow, seed = {}) => devices.seed(flow, seed),
+    snapshot: (session) => sessions.redact(sessions.current(session).snapshot),
+    history: (session) => sessions.current(session).history,
+    anotherDevice: (name, { owner } = {}) => devices.create(name, owner),
+    expire: (session) => sessions.expire(session),
     dropReply: () => network.dropReplies(1),
     refuse: (step, refusal) =>
       staged.addOfStep(step, typeof refusal === "string" ? { code: "rejected", step, reason: refusal } : refusal),
     busy: ({ retryAfterMs = 1_000 } = {}) => staged.addOfPush({ code: "busy", retryAfterMs }),
     outdated() {
-      protocol = PROTOCOL_VERSION + 1;
+      sessions.protocol += 1;
       watchers.heartbeat();
     },
-    deploy(next) {
-      flows = servedFlows(next);
+    deploy(flows) {
+      sessions.deploy(flows);
       watchers.end();
     },
     hold: () => network.hold(),

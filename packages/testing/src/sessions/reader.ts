@@ -1,4 +1,4 @@
-import type { ListReply, ListRequest, Snapshot } from "@sessions/core/internal";
+import type { ListReply, ListRequest, Outcome, Snapshot } from "@sessions/core/internal";
 import type { SessionStore } from "./session-store.ts";
 
 /** The most sessions that one page of changes has. */
@@ -17,6 +17,12 @@ export class Reader {
 
   read(owner: string, session: string): Snapshot | null {
     return this.#store.current(owner, session)?.snapshot ?? null;
+  }
+
+  /** What an accepted command got. A draft has no receipt. */
+  receipt(owner: string, session: string, command: string): Outcome | null {
+    const receipt = this.#store.load(owner, session)?.receipts.get(command);
+    return receipt ? { status: "accepted", revision: receipt.revision, replayed: true } : null;
   }
 
   /** One page of the owner's sessions: the active ones by id, then the ended ones, both newest first. */

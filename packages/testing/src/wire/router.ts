@@ -7,42 +7,27 @@ import {
   watchRequestSchema,
   type ListReply,
   type PushReply,
-  type PushRequest,
   type ReadReply,
   type ReceiptReply,
   type Snapshot,
   type WatchEvent,
 } from "@sessions/core/internal";
 import type { Sender } from "../sessions/push.ts";
-import type { Reader } from "../sessions/reader.ts";
-import type { SessionStore } from "../sessions/session-store.ts";
+import type { SessionsInMemory } from "../sessions/sessions-in-memory.ts";
 import type { Watchers } from "./watchers.ts";
 
 export interface RouterOptions {
-  readonly store: SessionStore;
-  readonly reader: Reader;
+  readonly sessions: SessionsInMemory;
   readonly watchers: Watchers;
-  readonly push: (sender: Sender, request: PushRequest) => Promise<Omit<PushReply, "now">>;
   /** Who is signed in, for a request that names the owner it expects. Undefined for nobody. */
   readonly senderOf: (expected: string | undefined) => Sender | undefined;
-  readonly redact: (snapshot: Snapshot) => Snapshot;
   readonly now: () => number;
-  readonly protocol: () => number;
   readonly transformer: TRPCDataTransformer | undefined;
 }
 
 /** The tRPC procedures of `@sessions/server`, over the sessions in memory. */
-export function createRouter({
-  store,
-  reader,
-  watchers,
-  push,
-  senderOf,
-  redact,
-  now,
-  protocol,
-  transformer,
-}: RouterOptions) {
+export function createRouter({ sessions, watchers, senderOf, now, transformer }: RouterOptions) {
+  const { reader, redact } = sessions;
   const t = initTRPC.create(transformer && { transformer });
 
   function identified({ owner }: { readonly owner?: string | undefined }): Sender {
@@ -56,7 +41,7 @@ export function createRouter({
 
   const iso = () => new Date(now()).toISOString();
   const eventOf = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
-    protocol: protocol(),
+    protocol: sessions.protocol,
     now: iso(),
     snapshots: snapshots.map(redact),
     more,
@@ -64,7 +49,7 @@ export function createRouter({
 
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation(async ({ input }): Promise<PushReply> => {
-      const { outcomes, snapshots } = await push(identified(input), input);
+      const { outcomes, snapshots } = await sessions.pushFromPage(identified(input), input);
       return { now: iso(), outcomes, snapshots: snapshots.map(redact) };
     }),
 
@@ -79,9 +64,8 @@ export function createRouter({
     }),
 
     receipt: t.procedure.input(receiptRequestSchema).query(({ input }): ReceiptReply => {
-      const receipt = store.load(identified(input).owner, input.session)?.receipts.get(input.command);
-      const outcome = receipt && { status: "accepted" as const, revision: receipt.revision, replayed: true };
-      return { outcome: outcome ?? null, now: iso() };
+      const outcome = reader.receipt(identified(input).owner, input.session, input.command);
+      return { outcome, now: iso() };
     }),
 
     changes: t.procedure.input(watchRequestSchema).query(({ input: { owner, known, after } }): WatchEvent => {
