@@ -5,6 +5,7 @@ import { measureHeap } from "./measurements/heap.ts";
 import { measureHistory } from "./measurements/history.ts";
 import { measureHttp } from "./measurements/http.ts";
 import { measureOpen } from "./measurements/open.ts";
+import { measureProjections } from "./measurements/projections.ts";
 import { measureSignInChecks } from "./measurements/sign-in-checks.ts";
 import { measureSignInHistory } from "./measurements/sign-in-history.ts";
 import { measureSignInRefusals } from "./measurements/sign-in-refusals.ts";
@@ -30,4 +31,5 @@ export const measurements: Readonly<
   "sign-in-refusals": measureSignInRefusals,
   "web-sessions": measureWebSessions,
   activity: measureActivity,
+  projections: measureProjections,
 };

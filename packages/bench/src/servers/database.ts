@@ -12,6 +12,8 @@ export const POOL_SIZE = 10;
 export interface DurablePostgres {
   /** An empty database of this name. */
   create(name: string): Promise<{ readonly pool: Pool; readonly url: string }>;
+  /** Another pool to a database that was created. */
+  open(name: string): { readonly pool: Pool; readonly url: string };
   /** Closes all pools, and stops the server. */
   stop(): Promise<void>;
 }
@@ -19,20 +21,24 @@ export interface DurablePostgres {
 export async function startDurablePostgres(): Promise<DurablePostgres> {
   const server = await startPostgres(settings);
   const pools: Pool[] = [];
+  const open = (name: string) => {
+    const url = new URL(server.url);
+    url.pathname = `/${name}`;
+    const pool = new Pool({ connectionString: url.href, max: POOL_SIZE });
+    // Stopping the server ends idle connections.
+    pool.on("error", () => {});
+    pools.push(pool);
+    return { pool, url: url.href };
+  };
   return {
     create: async (name) => {
       const client = new Client({ connectionString: server.url });
       await client.connect();
       await client.query(`create database ${name} template template0`);
       await client.end();
-      const url = new URL(server.url);
-      url.pathname = `/${name}`;
-      const pool = new Pool({ connectionString: url.href, max: POOL_SIZE });
-      // Stopping the server ends idle connections.
-      pool.on("error", () => {});
-      pools.push(pool);
-      return { pool, url: url.href };
+      return open(name);
     },
+    open,
     stop: async () => {
       await Promise.all(pools.map((pool) => pool.end()));
       await server.stop();

@@ -17,6 +17,10 @@ const LEASE_MS = 2_500;
 /** The shortest time between two looks that found nothing, in milliseconds: notices of drafts wake a node for nothing. */
 const PAUSE_MS = 50;
 
+/** While entries come, the next look follows soon, in milliseconds. Without any, each look waits twice as long, up to the last. */
+const SOON_MS = 25;
+const SOON_LAST_MS = 200;
+
 /** The longest wait after an error, in milliseconds. */
 const MAX_BACKOFF_MS = 10_000;
 
@@ -183,7 +187,7 @@ export class Projector {
     const { step } = this.#work.get(held.feed.projection)!;
     const { signal } = held.stop;
     const pause = (ms: number) => sleep(ms, undefined, { signal, ref: false }).catch(() => {});
-    let failures = 0;
+    let [failures, soonMs] = [0, Infinity];
     while (held.isWanted && !signal.aborted) {
       held.isWanted = false;
       try {
@@ -194,8 +198,11 @@ export class Projector {
         const { feed, rows, more } = await step.run(held.feed);
         held.feed = feed;
         failures = 0;
-        if (more || rows > 0) held.isWanted = true;
-        else await pause(PAUSE_MS);
+        const isSoon = soonMs <= SOON_LAST_MS;
+        if (more || rows > 0 || isSoon) held.isWanted = true;
+        if (rows > 0) soonMs = SOON_MS;
+        else if (!more) await pause(isSoon ? soonMs : PAUSE_MS);
+        if (rows === 0) soonMs *= 2;
       } catch (error) {
         if (error instanceof LeaseLostError) return this.#drop(held);
         this.#options.report(error);

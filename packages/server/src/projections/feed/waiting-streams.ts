@@ -139,7 +139,7 @@ export class WaitingStreams {
       }
     }
     const { page, reading, next } = await this.#read(tx, feed, position, stream, limit);
-    Object.assign(tried, { ...waiting, position: reading, place: page[0]?.place });
+    Object.assign(tried, { ...waiting, position: reading, place: page.at(-1)?.place });
     await this.#batches.handle(tx, feed, page, reading);
     await moveWaiting(rows, feed, stream, { position: next, rows: page.length });
     return "applied";

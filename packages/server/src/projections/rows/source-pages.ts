@@ -8,8 +8,8 @@ import type { ProjectionTables } from "./tables.ts";
 
 /** A row of a source, and its place among the rows that are being read. */
 export interface PageRow extends SourceRow {
-  /** The place as JSON, for the next page. */
-  readonly place: string;
+  /** The place as JSON, for the next page. Only the last row of a page has it. */
+  readonly place: string | null;
   /** Whether it is older than `retiredBefore` of the request. */
   readonly isOld: boolean;
 }
@@ -54,18 +54,25 @@ export class SourcePages {
     upto: string,
     { after, limit, ...request }: PageRequest,
   ): Promise<readonly PageRow[]> {
-    const [before, now] = [snapshotParts(since), snapshotParts(upto)];
+    const before = snapshotParts(since);
     const order = [["xid", "xid8"] as const, ...this.#key];
-    const from = after === null ? sql`` : sql`and event.xid >= ${placeOf(after)[0]}::text::xid8`;
+    const afterXid = after === null ? null : placeOf(after)[0]!;
+    // Without statistics, Postgres expects few rows of many conditions, and would sort a whole backlog for each page. So there
+    // is one bound that it knows, and the others are in an expression into which it cannot look.
+    const isVisible = sql`pg_visible_in_snapshot(event.xid, ${upto}::text::pg_snapshot)`;
+    const inStream = request.stream === undefined ? sql`` : this.#isWanted(request);
+    const inBucket = request.stream === undefined ? this.#isWanted(request) : sql``;
     const page = (which: RawBuilder<unknown>) => sql`(
-      select ${this.#selection(order, request.retiredBefore)}, ${orderColumns(order)} from ${this.#table} as event
-      where ${which} ${from} and pg_visible_in_snapshot(event.xid, ${upto}::text::pg_snapshot)
-        ${this.#isWanted(request)} ${isAfter(order, after)}
+      select ${this.#selection(order, request.retiredBefore)} from ${this.#table} as event
+      where ${which} ${inStream} and case when ${isVisible} ${inBucket} ${isAfter(order, after)} then true else false end
       order by ${orderOf("event", order)} limit ${sql.lit(limit)})`;
-    const newer = page(sql`event.xid >= ${before.xmax}::text::xid8 and event.xid < ${now.xmax}::text::xid8`);
+    const from = afterXid !== null && BigInt(afterXid) > BigInt(before.xmax) ? afterXid : before.xmax;
+    const newer = page(sql`event.xid >= ${from}::text::xid8`);
     const late = page(sql`event.xid = any(${`{${before.underWay.join(",")}}`}::text::xid8[])`);
     const both = before.underWay.length === 0 ? newer : sql`(${late} union all ${newer})`;
-    return this.#read(db, sql`${both} as page order by ${orderOf("page", order, "key_")} limit ${sql.lit(limit)}`);
+    const first = sql`(
+      select * from ${both} as page order by ${orderOf("page", order, "key_")} limit ${sql.lit(limit)}) as page`;
+    return this.#read(db, first, order);
   }
 
   /** The rows that are visible in a snapshot, in the order of the key. */
@@ -79,7 +86,7 @@ export class SourcePages {
       where pg_visible_in_snapshot(event.xid, ${snapshot}::text::pg_snapshot)
         ${this.#isWanted(request)} ${isAfter(this.#key, after)}
       order by ${orderOf("event", this.#key)} limit ${sql.lit(limit)}) as page`;
-    return this.#read(db, page);
+    return this.#read(db, page, this.#key);
   }
 
   /** The rows of a stream with numbers above `applied` and below `before`, in order. The source has numbers. */
@@ -94,7 +101,7 @@ export class SourcePages {
       where event.owner_id = ${owner} and ${this.#isStream(stream)}
         and ${number} > ${applied}::integer ${end}
       order by ${number} limit ${sql.lit(limit)}) as page`;
-    return this.#read(db, page);
+    return this.#read(db, page, this.#key);
   }
 
   /** The number of the newest row of a stream, 0 if it has none; and the time of its first one, as ISO 8601. */
@@ -152,10 +159,13 @@ export class SourcePages {
     return Number(rows[0]?.rows);
   }
 
-  async #read(db: Kysely<ProjectionTables>, from: RawBuilder<unknown>): Promise<readonly PageRow[]> {
+  async #read(db: Kysely<ProjectionTables>, from: RawBuilder<unknown>, order: Order): Promise<readonly PageRow[]> {
+    const place = sql.join(order.map(([name]) => sql`${sql.ref(`page.key_${name}`)}::text`));
     const { rows } = await sql<
       Omit<PageRow, "number" | "isOld"> & { readonly number: number | string | null; readonly old: string }
-    >`select page.owner, page.stream, page.number, page.body, page.place, page.old from ${from}`.execute(db);
+    >`select page.owner, page.stream, page.number, page.body, page.old,
+        case when lead(1) over () is null then json_build_array(${place})::text end as place
+      from ${from}`.execute(db);
     return rows.map(({ number, old, ...row }) => ({
       ...row,
       number: number === null ? null : Number(number),
@@ -166,11 +176,9 @@ export class SourcePages {
   #selection(order: Order, retiredBefore: string | null): RawBuilder<unknown> {
     const { stream, number, body, at } = this.#source;
     const isOld = retiredBefore === null ? sql`false` : sql`${sql.ref(`event.${at}`)} < ${time(retiredBefore)}`;
-    const place = sql.join(order.map(([name]) => sql`${sql.ref(`event.${name}`)}::text`));
     return sql`event.owner_id as owner, ${sql.ref(`event.${stream}`)}::text as stream,
       ${number === null ? sql`null::integer` : sql.ref(`event.${number}`)} as number,
-      ${sql.raw(body)} as body, json_build_array(${place})::text as place,
-      (${isOld})::text as old`;
+      ${sql.raw(body)} as body, (${isOld})::text as old, ${orderColumns(order)}`;
   }
 
   #isWanted({ stream, ...request }: Pick<PageRequest, "bucket" | "buckets" | "stream">): RawBuilder<unknown> {
