@@ -1,15 +1,22 @@
 import { chromium, type Browser, type Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chooseChromium } from "../../scripts/chromium.ts";
+import { verify } from "../../packages/server/src/flows/verify.ts";
+import type { Tables } from "../../packages/server/src/flows/rows/tables.ts";
+import { createKysely } from "../../packages/server/src/postgres/database.ts";
+import type { SignInTables } from "../../packages/server/src/sign-in/rows/tables.ts";
+import { verifySignIns } from "../../packages/server/src/sign-in/verify.ts";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { OPERATOR, OPERATOR_PASSWORD } from "./src/people.ts";
 import { openDatabase } from "./src/server/database.ts";
 import { violationsInBothSchemes } from "./testing/axe.ts";
 import { completeTransfers } from "./testing/completed-transfers.ts";
 import { startBank, type BankServer } from "./testing/bank-server.ts";
-import { fillTwoYears } from "./testing/two-years.ts";
+import { fillTwoYears } from "./testing/two-years/two-years.ts";
 
 const { url, pool } = await freshDatabase();
+/** What the seed said, in its two runs. */
+const said: string[] = [];
 let bank: BankServer;
 let browser: Browser;
 let page: Page;
@@ -20,7 +27,9 @@ beforeAll(async () => {
   // Small numbers that look random, and are the same in each run.
   let state = 7;
   const random = () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
-  await fillTwoYears(database, { transfers: 25, days: 40, endMs: Date.now(), random });
+  const seeding = { transfers: 60, days: 40, endMs: Date.now(), random, onProgress: (text: string) => said.push(text) };
+  await fillTwoYears(database, seeding);
+  await fillTwoYears(database, seeding);
   await database.close();
   await pool.query("analyze");
   bank = await startBank(url);
@@ -51,21 +60,50 @@ test("nobody but the operator sees the dashboard", async () => {
   }
 });
 
-test("the days of the seed verify, and the operator finds a transfer, reads it for a reason, and ends a sign-in", async () => {
-  await page.goto(`${bank.url}/operators`);
-  const { rows } = await pool.query<{ id: string; owner: string }>(
-    "select id, owner_id as owner from sessions.session_archive where status = 'completed' order by ended_at desc limit 1",
+const countOf = async (query: string) =>
+  Number((await pool.query<{ n: string }>(`select count(*) as n ${query}`)).rows[0]!.n);
+
+test("the histories of the seed verify, its numbers agree, and a second run adds nothing", async () => {
+  const db = createKysely<Tables & SignInTables>(pool).withSchema("sessions");
+  const { sessions, broken } = await verify(db);
+  expect(broken).toBeNull();
+  // Those of the day's later hours have not begun.
+  expect(sessions).toBeGreaterThan(50);
+  expect(await verifySignIns(db)).toMatchObject({ signIns: expect.toSatisfy((n) => n > 10), broken: null });
+
+  const begun = await pool.query<{ started: string; completed: string }>(
+    `select sum(started) as started, sum(completed) as completed from sessions.funnel_sessions`,
   );
-  const { id, owner } = rows[0]!;
+  const completed = await countOf("from sessions.session_archive where status = 'completed'");
+  expect(begun.rows[0]).toMatchObject({ started: String(sessions), completed: String(completed) });
+  expect(await countOf("from bank.ledger")).toBe(completed);
+  const wrong = `from sessions.session_archive join bank.ledger on session = id
+    where state -> 'result' ->> 'reference' <> 'TR-' || lpad(ledger.entry::text, 6, '0')
+      or (state -> 'data' -> 'amount' ->> 'cents')::bigint <> cents`;
+  expect(await countOf(wrong)).toBe(0);
+  expect(await countOf("from sessions.refusal_count")).toBeGreaterThan(0);
+  const [sent, spent] = ["sum(cents + fee_cents) from bank.ledger", "sum(cents) from bank.spending"].map(
+    async (sum) => (await pool.query<{ sum: string }>(`select ${sum}`)).rows[0]!.sum,
+  );
+  expect(await sent).toBe(await spent);
+  expect(said).toContain("The two years are there already: nothing was added.");
+});
+
+test("the operator finds a transfer, reads it for a reason, and ends a sign-in", async () => {
+  await page.goto(`${bank.url}/operators`);
+  const { rows } = await pool.query<{ id: string; owner: string; recipient: string }>(
+    `select session as id, owner, recipient from bank.ledger order by booked_at desc limit 1`,
+  );
+  const { id, owner, recipient } = rows[0]!;
   await page.getByLabel("A session's id").fill(id);
   await page.getByRole("button", { name: "Find the session" }).click();
   await page.getByText("Whole", { exact: true }).waitFor();
   expect(await page.getByRole("row").count()).toBeGreaterThanOrEqual(5);
-  expect(await page.content()).not.toContain("Jeanne");
+  expect(await page.content()).not.toContain(recipient);
 
   await page.getByLabel("Your reason").fill("The customer called about it");
   await page.getByRole("button", { name: "Note the reason and show it" }).click();
-  await page.getByText("Jeanne Peeters").waitFor();
+  await page.getByText(recipient).waitFor();
 
   await signInAda();
   await page.goto(`${bank.url}/operators?view=owner&owner=ada`);

@@ -103,7 +103,12 @@ export async function pay(tx: Transaction<BankTables>, payment: Payment): Promis
     })
     .returning("entry")
     .executeTakeFirstOrThrow();
-  return { paid: true, reference: `TR-${String(entry).padStart(6, "0")}` };
+  return { paid: true, reference: referenceOf(entry) };
+}
+
+/** What a person reads of an entry of the ledger. */
+export function referenceOf(entry: number): string {
+  return `TR-${String(entry).padStart(6, "0")}`;
 }
 
 /** Why the account cannot pay `cents` now; null if it can. */
