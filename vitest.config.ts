@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { playwright } from "@vitest/browser-playwright";
+import { msw } from "msw/vite";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { chooseChromium } from "./scripts/chromium.ts";
 import { MixingSequencer } from "./scripts/sequencer.ts";
@@ -83,6 +84,8 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
       {
         // The source first, then what vite itself prefers for a browser.
         resolve: { conditions: ["@sessions/source", "module", "browser", "development|production"] },
+        // Serves msw's worker.
+        plugins: [msw({ mode: "worker-only" })],
         test: {
           name: "browser",
           include: ["packages/*/src/**/*.browser.test.{ts,tsx}"],

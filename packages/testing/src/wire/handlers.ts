@@ -15,7 +15,7 @@ export interface AnswerOptions {
 export type Answer = (request: Request) => Promise<Response> | undefined;
 
 export function createAnswer({ router, network, mount, transformer }: AnswerOptions): Answer {
-  const t = initTRPC.create(transformer && { transformer });
+  const t = initTRPC.create({ ...(transformer && { transformer }), allowOutsideOfServer: true });
   // A mount has levels: "flows.sessions".
   const mounted = mount
     .split(".")

@@ -28,7 +28,8 @@ export interface RouterOptions {
 /** The tRPC procedures of `@sessions/server`, over the sessions in memory. */
 export function createRouter({ sessions, watchers, senderOf, now, transformer }: RouterOptions) {
   const { reader, redact } = sessions;
-  const t = initTRPC.create(transformer && { transformer });
+  // The server of a browser's test is in the page.
+  const t = initTRPC.create({ ...(transformer && { transformer }), allowOutsideOfServer: true });
 
   function identified({ owner }: { readonly owner?: string | undefined }): Sender {
     const sender = senderOf(owner);
