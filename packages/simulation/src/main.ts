@@ -20,13 +20,24 @@ const program = new Command("simulate")
     "--mutants [name]",
     "breaks the code in each known way, or in those with this name, and requires that a world fails",
   )
+  .option("--regions", "measures people, nodes and data in three regions, and prints the table of docs/geography.md")
   .parse();
-const given = program.opts<{ seeds: number; seed?: number; postgres?: true | string; mutants?: true | string }>();
+const given = program.opts<{
+  seeds: number;
+  seed?: number;
+  postgres?: true | string;
+  mutants?: true | string;
+  regions?: true;
+}>();
 
 const server = given.postgres === true ? await startPostgres() : undefined;
 const database = await openDatabase(START_MS, server?.url ?? (given.postgres as string | undefined));
 try {
-  if (given.mutants) {
+  if (given.regions) {
+    const { measureRegions } = await import("./regions/measure-regions.ts");
+    const { regionTable } = await import("./regions/region-table.ts");
+    process.stdout.write(`${regionTable(await measureRegions(database))}\n`);
+  } else if (given.mutants) {
     const { runMutants } = await import("./mutants/run-mutants.ts");
     process.exitCode = (await runMutants(database, given.mutants === true ? undefined : given.mutants)) ? 0 : 1;
   } else {

@@ -1,4 +1,5 @@
-import type { DatabaseConnection, Dialect, Driver } from "kysely";
+import type { Dialect } from "kysely";
+import { aroundCalls } from "./around-calls.ts";
 
 /** Taken before anything replaces it: one turn of the real event loop. */
 const nextTurn = globalThis.setImmediate;
@@ -28,34 +29,7 @@ export class DatabaseCalls {
 
   /** A dialect like this one, of which every call is counted. */
   countCallsOf(dialect: Dialect): Dialect {
-    return {
-      createAdapter: () => dialect.createAdapter(),
-      createIntrospector: (db) => dialect.createIntrospector(db),
-      createQueryCompiler: () => dialect.createQueryCompiler(),
-      createDriver: () => this.#driver(dialect.createDriver()),
-    };
-  }
-
-  #driver(driver: Driver): Driver {
-    const originals = new WeakMap<DatabaseConnection, DatabaseConnection>();
-    const of = (connection: DatabaseConnection) => originals.get(connection) ?? connection;
-    return {
-      init: (options) => this.#count(driver.init(options)),
-      destroy: (options) => this.#count(driver.destroy(options)),
-      releaseConnection: (connection) => this.#count(driver.releaseConnection(of(connection))),
-      rollbackTransaction: (connection) => this.#count(driver.rollbackTransaction(of(connection))),
-      beginTransaction: (connection, settings) => this.#count(driver.beginTransaction(of(connection), settings)),
-      commitTransaction: (connection) => this.#count(driver.commitTransaction(of(connection))),
-      acquireConnection: async (options) => {
-        const original = await this.#count(driver.acquireConnection(options));
-        const connection: DatabaseConnection = {
-          executeQuery: (query) => this.#count(original.executeQuery(query)),
-          streamQuery: (...given) => original.streamQuery(...given),
-        };
-        originals.set(connection, original);
-        return connection;
-      },
-    };
+    return aroundCalls(dialect, (_kind, run) => this.#count(run()));
   }
 
   async #count<T>(work: Promise<T>): Promise<T> {

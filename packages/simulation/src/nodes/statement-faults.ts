@@ -1,4 +1,5 @@
-import type { DatabaseConnection, Dialect, Driver } from "kysely";
+import type { Dialect } from "kysely";
+import { aroundCalls } from "./around-calls.ts";
 
 /** How a statement ends: it runs, it never reaches the database, or it takes effect and its answer is lost. */
 export type StatementResult = "runs" | "never arrives" | "answer lost";
@@ -16,20 +17,8 @@ export interface StatementFaultsOptions {
  * For example, a node commits a submission and `resultOf("commit")` is `"answer lost"`: the database has the submission,
  * and the node gets an error. It must not report a refusal then, and a repeat must get the first outcome.
  */
-export function withStatementFaults(dialect: Dialect, options: StatementFaultsOptions): Dialect {
-  return {
-    createAdapter: () => dialect.createAdapter(),
-    createIntrospector: (db) => dialect.createIntrospector(db),
-    createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver: () => withDriverFaults(dialect.createDriver(), options),
-  };
-}
-
-function withDriverFaults(driver: Driver, { latencyMs, sleep, resultOf }: StatementFaultsOptions): Driver {
-  const originals = new WeakMap<DatabaseConnection, DatabaseConnection>();
-  const of = (connection: DatabaseConnection) => originals.get(connection) ?? connection;
-
-  async function execute<T>(kind: "statement" | "commit", run: () => Promise<T>): Promise<T> {
+export function withStatementFaults(dialect: Dialect, { latencyMs, sleep, resultOf }: StatementFaultsOptions): Dialect {
+  async function call<T>(kind: "statement" | "commit", run: () => Promise<T>): Promise<T> {
     await sleep(latencyMs());
     const result = resultOf(kind);
     if (result === "never arrives") throw connectionLost();
@@ -37,24 +26,7 @@ function withDriverFaults(driver: Driver, { latencyMs, sleep, resultOf }: Statem
     if (result === "answer lost") throw connectionLost();
     return answer;
   }
-
-  return {
-    init: (options) => driver.init(options),
-    destroy: (options) => driver.destroy(options),
-    releaseConnection: (connection) => driver.releaseConnection(of(connection)),
-    rollbackTransaction: (connection) => driver.rollbackTransaction(of(connection)),
-    beginTransaction: (connection, settings) => driver.beginTransaction(of(connection), settings),
-    commitTransaction: (connection) => execute("commit", () => driver.commitTransaction(of(connection))),
-    async acquireConnection(options) {
-      const original = await driver.acquireConnection(options);
-      const connection: DatabaseConnection = {
-        executeQuery: (query) => execute("statement", () => original.executeQuery(query)),
-        streamQuery: (...given) => original.streamQuery(...given),
-      };
-      originals.set(connection, original);
-      return connection;
-    },
-  };
+  return aroundCalls(dialect, (kind, run) => (kind === "statement" || kind === "commit" ? call(kind, run) : run()));
 }
 
 /** The error that `pg` gives for a broken connection. */
