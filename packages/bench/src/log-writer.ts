@@ -16,9 +16,9 @@ export async function copySessions(pool: Pool, entries: number): Promise<number>
     `with copied as materialized (
       select owner_id || '-' || copy as owner_id, session_id, gen_random_uuid() as id from generate_series(1, $1::integer) as copy
       cross join (select distinct owner_id, session_id from sessions.session_event) as sessions)
-    insert into sessions.session_event (owner_id, session_id, entry, revision, at, body, hash)
+    insert into sessions.session_event (owner_id, session_id, entry, revision, at, body, content, hash)
     select copied.owner_id, copied.id, entry, revision, at,
-      replace(body::text, event.session_id::text, copied.id::text)::json, hash
+      replace(body::text, event.session_id::text, copied.id::text)::json, content, hash
     from copied join sessions.session_event as event using (session_id)`,
     [copies],
   );
@@ -28,17 +28,23 @@ export async function copySessions(pool: Pool, entries: number): Promise<number>
   return all[0]!.entries;
 }
 
+/** The text of an entry of which the copies are. */
+interface EntryText {
+  readonly body: string;
+  readonly content: string;
+}
+
 /** Writes entries to the history of sessions at a steady rate. */
 export class LogWriter {
   readonly #pool: Pool;
   readonly #sessions: readonly { readonly id: string; entry: number }[];
-  readonly #body: string;
+  readonly #row: EntryText;
   #next = 0;
 
-  private constructor(pool: Pool, ids: readonly string[], body: string) {
+  private constructor(pool: Pool, ids: readonly string[], row: EntryText) {
     this.#pool = pool;
     this.#sessions = ids.map((id) => ({ id, entry: 0 }));
-    this.#body = body;
+    this.#row = row;
   }
 
   static async create(pool: Pool): Promise<LogWriter> {
@@ -46,13 +52,13 @@ export class LogWriter {
       "select gen_random_uuid()::text as id from generate_series(1, $1)",
       [OPEN_SESSIONS],
     );
-    const { rows: bodies } = await pool.query<{ body: string }>(
-      "select body::text from sessions.session_event where entry = 2 limit 1",
+    const { rows: found } = await pool.query<EntryText>(
+      "select body::text, content::text from sessions.session_event where entry = 2 limit 1",
     );
     return new LogWriter(
       pool,
       rows.map(({ id }) => id),
-      bodies[0]!.body,
+      found[0]!,
     );
   }
 
@@ -78,9 +84,9 @@ export class LogWriter {
     const rows = Array.from({ length: ENTRIES }, () => this.#nextEntry());
     await this.#pool.query({
       name: "write_entries",
-      text: `insert into sessions.session_event (owner_id, session_id, entry, revision, at, body, hash)
-        select 'live ' || session, session, entry, entry, now(), $3::json, '\\x00' from unnest($1::uuid[], $2::integer[]) as given (session, entry)`,
-      values: [rows.map(({ id }) => id), rows.map(({ entry }) => entry), this.#body],
+      text: `insert into sessions.session_event (owner_id, session_id, entry, revision, at, body, content, hash)
+        select 'live ' || session, session, entry, entry, now(), $3::json, $4::json, '\\x00' from unnest($1::uuid[], $2::integer[]) as given (session, entry)`,
+      values: [rows.map(({ id }) => id), rows.map(({ entry }) => entry), this.#row.body, this.#row.content],
     });
     const last = rows.at(-1)!;
     written(last.id, last.entry, startedMs);

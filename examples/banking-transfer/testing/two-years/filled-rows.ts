@@ -2,8 +2,10 @@ import { sql, type Kysely } from "kysely";
 import { insertEvents, type EventRow } from "../../../../packages/server/src/activity/rows/events.ts";
 import type { ActivityTables } from "../../../../packages/server/src/activity/rows/tables.ts";
 import { addRefusals, type RefusalCount } from "../../../../packages/server/src/flows/rows/refusals.ts";
+import { historyValues } from "../../../../packages/server/src/flows/rows/history.ts";
 import { sessionValues } from "../../../../packages/server/src/flows/rows/row.ts";
 import type { Tables } from "../../../../packages/server/src/flows/rows/tables.ts";
+import { keylessCipher } from "../../../../packages/server/src/secrets/owner-cipher.ts";
 import { bytes, json, recordset, time } from "../../../../packages/server/src/postgres/values.ts";
 import { bucketOf } from "../../../../packages/server/src/sign-in/rows/live.ts";
 import { liveValues, sharedValues, timeOf } from "../../../../packages/server/src/sign-in/rows/row.ts";
@@ -75,7 +77,7 @@ export async function insertTransfers(tx: Kysely<AllTables>, lives: readonly Tra
     const rows = part.map(({ owner, stored }) => {
       const { expiresAt } = stored.snapshot;
       const bucket = timeOf(bucketOf(Date.parse(expiresAt)));
-      return { ...sessionValues(owner, stored), expires_at: time(expiresAt), expires_bucket: bucket };
+      return { ...sessionValues(owner, stored, keylessCipher), expires_at: time(expiresAt), expires_bucket: bucket };
     });
     return own.insertInto("session").values(rows).execute();
   });
@@ -83,21 +85,13 @@ export async function insertTransfers(tx: Kysely<AllTables>, lives: readonly Tra
     const rows = part.map(({ owner, stored }) => {
       const { status, endedAt } = stored.snapshot;
       if (status === "active" || endedAt === null) throw new Error("It has ended.");
-      return { ...sessionValues(owner, stored), status, ended_at: time(endedAt) };
+      return { ...sessionValues(owner, stored, keylessCipher), status, ended_at: time(endedAt) };
     });
     return own.insertInto("session_archive").values(rows).execute();
   });
-  const entries = lives.flatMap(({ owner, entries: all }) => all.map((entry) => ({ owner, ...entry })));
+  const entries = lives.flatMap(({ owner, entries: all }) => all.map((entry) => ({ owner, entry })));
   await inParts(entries, (part) => {
-    const rows = part.map(({ owner, number, hash, body, text }) => ({
-      owner_id: owner,
-      session_id: body.session,
-      entry: number,
-      revision: body.revision,
-      at: time(body.at),
-      body: json(text),
-      hash: bytes(hash),
-    }));
+    const rows = part.map(({ owner, entry }) => historyValues(owner, entry));
     return own.insertInto("session_event").values(rows).execute();
   });
   await insertPayments(tx, lives);

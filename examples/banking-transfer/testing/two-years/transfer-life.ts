@@ -7,11 +7,9 @@ import {
   type Json,
   type Snapshot,
 } from "@sessions/core/internal";
-import {
-  nextStored,
-  type HistoryEntry,
-  type StoredSession,
-} from "../../../../packages/server/src/flows/rows/stored-session.ts";
+import type { HistoryEntry } from "../../../../packages/server/src/flows/rows/history-entry.ts";
+import { nextStored, type StoredSession } from "../../../../packages/server/src/flows/rows/stored-session.ts";
+import { keylessCipher } from "../../../../packages/server/src/secrets/owner-cipher.ts";
 import { SOURCE_ABOVE_CENTS, transfer } from "../../src/flow.ts";
 import { PROOF_ABOVE_CENTS } from "../../src/limits.ts";
 import { feeCents, referenceOf, type Payment } from "../../src/server/ledger.ts";
@@ -84,7 +82,7 @@ export function liveTransfer({ customer, beginMs, endMs, random, nextEntry }: Li
   let payment: TransferLife["payment"] = null;
 
   const write = (snapshot: Snapshot, change: HistoryChange | null, command: Command | null) => {
-    const next = nextStored(stored, snapshot, change, command, command && transfer);
+    const next = nextStored(keylessCipher, stored, { snapshot }, change, command, command && transfer);
     if (next.entry !== null) entries.push(next.entry);
     stored = next.stored;
   };

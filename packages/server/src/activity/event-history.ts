@@ -34,8 +34,8 @@ export function eventHistory<const Declared extends readonly AnyActivity[]>(
   return {
     ...activityEvents,
     name: "events",
-    read(row) {
-      const { owner, id, name, data, atMs, receivedMs } = activityEvents.read(row)!;
+    async read(row) {
+      const { owner, id, name, data, atMs, receivedMs } = (await activityEvents.read(row))!;
       if (!names.has(name)) return null;
       const [at, receivedAt] = [atMs, receivedMs].map((ms) => new Date(ms).toISOString());
       // The event has this name, so its own schema has parsed the data when it was recorded.

@@ -109,11 +109,11 @@ test("submitted data appears in an export, and nowhere in what verify prints", a
   const session = uuidv7();
   await ada.push(start(session, "notes"), submit(session, "left", { text: "typed by Ada" }));
   await pool.query(
-    "update sessions.session_event set body = jsonb_set(body::jsonb, '{change,data,text}', '\"forged\"') where session_id = $1 and entry = 2",
+    "update sessions.session_event set content = jsonb_set(content::jsonb, '{data,text}', '\"forged\"') where session_id = $1 and entry = 2",
     [session],
   );
   const { stdout, stderr } = await sessions("verify");
-  expect(stdout).toContain(`Session ${session} has an entry 2 that was changed`);
+  expect(stdout).toContain(`Session ${session} has an entry 2 whose content was changed`);
   expect(stdout + stderr).not.toMatch(/Ada|forged/);
 });
 

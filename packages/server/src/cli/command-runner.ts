@@ -1,6 +1,9 @@
 import type { Command } from "commander";
 import { SessionsError } from "@sessions/core/internal";
 import { databaseFault } from "../postgres/errors.ts";
+import { keysFromEnvironment } from "../secrets/environment-keys.ts";
+import { keysFromFile } from "../secrets/file-keys.ts";
+import type { KeyProvider } from "../secrets/key-provider.ts";
 import { connect, type Connection } from "./connection.ts";
 import { exitCodes, interruptionOf } from "./terminal/exit-code.ts";
 import { createOutput, type Output } from "./terminal/output.ts";
@@ -20,6 +23,7 @@ export type CommandRunner = (work: (connection: Connection, output: Output) => P
 interface GlobalOptions {
   readonly databaseUrl?: string;
   readonly schema: string;
+  readonly keysFile?: string;
   readonly json?: true;
 }
 
@@ -38,9 +42,10 @@ export function createCommandRunner(
   }
 
   return async (work) => {
-    const { databaseUrl = terminal.databaseUrl, schema } = program.opts<GlobalOptions>();
+    const { databaseUrl = terminal.databaseUrl, schema, keysFile } = program.opts<GlobalOptions>();
     try {
-      const connection = await connect({ databaseUrl, schema, onError: ({ message }) => output.note(message) });
+      const keys = keysFrom(keysFile, terminal.keys);
+      const connection = await connect({ databaseUrl, schema, keys, onError: ({ message }) => output.note(message) });
       try {
         const found = await work(connection, output);
         if (found) await report(found);
@@ -53,6 +58,11 @@ export function createCommandRunner(
       output.note(sentenceOf(error, schema));
     }
   };
+}
+
+function keysFrom(file: string | undefined, list: string | undefined): KeyProvider | undefined {
+  if (file !== undefined) return keysFromFile(file);
+  return list ? keysFromEnvironment(list) : undefined;
 }
 
 function exitCodeOf(error: unknown): number {

@@ -7,6 +7,8 @@ import { createKysely } from "../postgres/database.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
+import type { CipherOf } from "../flows/rows/row.ts";
+import type { KeyProvider } from "../secrets/key-provider.ts";
 import type { SignInKeeper } from "../sign-in/keeper/sign-in-keeper.ts";
 import { partitionedSignInTables, type SignInTables } from "../sign-in/rows/tables.ts";
 import { createOperatorKeeper } from "../sign-in/keeper/operator-keeper.ts";
@@ -18,6 +20,7 @@ const CONNECT_MS = 10_000;
 export interface ConnectionOptions {
   readonly databaseUrl: string | undefined;
   readonly schema: string;
+  readonly keys?: KeyProvider | undefined;
   /** Called with each fault that does not end the command. */
   readonly onError?: (error: SessionsError) => void;
 }
@@ -28,6 +31,8 @@ export interface Connection {
   readonly pool: pg.Pool;
   readonly sessions: Sessions;
   readonly db: Kysely<Tables>;
+  /** The cipher of an owner. Undefined without keys: then `sessions.check()` has found nothing sealed. */
+  readonly cipherOf: CipherOf | undefined;
   readonly partitions: Partitions;
   readonly signIns: SignInKeeper;
   readonly signInDb: Kysely<SignInTables>;
@@ -49,7 +54,7 @@ export interface Connection {
 
 /** @throws {SessionsError} `configuration_invalid`, with a sentence for the person who gave the options. */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
-  const { databaseUrl: url, schema, onError = () => {} } = options;
+  const { databaseUrl: url, schema, keys, onError = () => {} } = options;
   if (!url) throw new SessionsError("configuration_invalid", "Set DATABASE_URL, or give --database-url.");
   const { default: pg } = await import("pg").catch(() => {
     throw new SessionsError("configuration_invalid", "Install the package pg beside @sessions/server.");
@@ -63,6 +68,8 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     flows: [],
     identify: () => undefined,
     sweeps: false,
+    // The command line seals nothing of owners who have no keys.
+    ...(keys && { keys, encrypt: "read" }),
     onError,
   });
   const db = createKysely<Tables>(pool);
@@ -79,6 +86,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     pool,
     sessions,
     hasTable: (name) => hasTable(db, schema, name),
+    cipherOf: keys && ((owner) => sessions.opener.cipherOf(owner)),
     db: db.withSchema(schema),
     partitions: new Partitions(db, schema, partitionedTables),
     signIns,

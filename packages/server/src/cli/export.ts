@@ -15,11 +15,11 @@ export function addExportCommand(program: Command, run: CommandRunner): void {
       if ((wanted === undefined) === (owner === undefined)) {
         return command.error("error: give either a month or --owner");
       }
-      return run(async ({ sessions, db, partitions, schema, pool, hasSignInsOnly }, output) => {
+      return run(async ({ sessions, db, cipherOf, partitions, schema, pool, hasSignInsOnly }, output) => {
         if (!(await hasSignInsOnly())) await sessions.check();
         if (wanted === undefined) {
           let records = 0;
-          for await (const record of exportOwner({ db: createKysely<Tables>(pool), schema }, owner!)) {
+          for await (const record of exportOwner({ db: createKysely<Tables>(pool), schema, cipherOf }, owner!)) {
             await output.write(`${JSON.stringify(record)}\n`);
             records += 1;
             if (records % 1_000 === 0) output.progress(`${records} records`);
@@ -34,7 +34,7 @@ export function addExportCommand(program: Command, run: CommandRunner): void {
           return { lines: [], json: { month: wanted, sessions: null }, failed: true };
         }
         let count = 0;
-        for await (const line of exportMonth(db, wanted)) {
+        for await (const line of exportMonth(db, wanted, cipherOf)) {
           await output.write(line);
           count += 1;
           if (count % 1_000 === 0) output.progress(`${count} sessions`);

@@ -28,6 +28,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
     .version(version, "--version", "say which version this is")
     .option("--database-url <url>", "the Postgres to work on (default: DATABASE_URL, which no list of processes shows)")
     .option("--schema <name>", "the schema that holds the tables", "sessions")
+    .option("--keys-file <path>", "the keys of the sessions, one a line (default: SESSIONS_KEYS)")
     .option("--json", "say it as one JSON value")
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({

@@ -9,7 +9,7 @@ export function addVerifyCommand(program: Command, run: CommandRunner): void {
     .command("verify")
     .description("check every session and sign-in against its history, and name the first that is broken")
     .action(() =>
-      run(async ({ sessions, signIns, hasSignIns, hasSignInsOnly, db, signInDb, partitions }, output) => {
+      run(async ({ sessions, signIns, hasSignIns, hasSignInsOnly, db, cipherOf, signInDb, partitions }, output) => {
         const withSessions = !(await hasSignInsOnly());
         if (withSessions) await sessions.check();
         const withSignIns = await hasSignIns();
@@ -17,7 +17,7 @@ export function addVerifyCommand(program: Command, run: CommandRunner): void {
         const firstMonth = (await partitions.list()).find(({ of }) => of === "session_archive")?.month;
         const onProgress = (count: number) => output.progress(`${count} sessions`);
         const { sessions: whole, broken } = withSessions
-          ? await verify(db, { firstMonth, onProgress })
+          ? await verify(db, { firstMonth, onProgress, ...(cipherOf && { cipherOf }) })
           : { sessions: 0, broken: null };
         if (broken !== null) {
           const { session, reason } = broken;

@@ -7,6 +7,7 @@ import { invalidOption, requireKnownOptions, requireSchema } from "../option-che
 import { logFault } from "../report.ts";
 import { createOperatorKeeper } from "../sign-in/keeper/operator-keeper.ts";
 import type { BusState, PoolState } from "./pages/page-context.ts";
+import { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import { Handler } from "./request/handler.ts";
 import { requestFrom, send } from "./request/node-request.ts";
 import { textAnswer } from "./request/answer.ts";
@@ -20,6 +21,7 @@ const knownOptions: Readonly<Record<keyof DashboardOptions, true>> = {
   database: true,
   authorize: true,
   schema: true,
+  keys: true,
   databaseKind: true,
   flows: true,
   bus: true,
@@ -51,6 +53,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const db = createKysely<DashboardTables>(database);
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the dashboard.", { cause: error }));
+  const ciphers = new OwnerCiphers({ db, schema, provider: options.keys, encrypt: "read", now });
   const signIns = createOperatorKeeper({
     database,
     databaseKind: options.databaseKind ?? databaseKindOf(database),
@@ -80,6 +83,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     now,
     readings: new Readings({ db, schema }, now),
     read: <T>(read: (source: DashboardSource) => Promise<T>) => readInTime({ db, schema }, read),
+    cipherOf: (owner: string) => ciphers.forReading(owner),
     flows: new Map((options.flows ?? []).map((flow) => [flow.name, flow])),
     signIns,
     pool: () => poolStateOf(database),

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AnyFlow, SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
+import type { KeyProvider } from "../secrets/key-provider.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
 
 /** Who looks at the dashboard, and what that person may do there. */
@@ -33,6 +34,11 @@ export interface DashboardOptions {
   readonly schema?: string;
   /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
   readonly databaseKind?: DatabaseKind;
+  /**
+   * The keys of the sessions. Without them the dashboard shows no value that is sealed, and cannot verify the history of an
+   * owner who has keys.
+   */
+  readonly keys?: KeyProvider;
   /** The flows of the application. Values are shown only of steps that these have and that are not `sensitive`. */
   readonly flows?: readonly AnyFlow[];
   /** The nodes learn by it at once that a sign-in was ended. Without it they learn within their lease. */

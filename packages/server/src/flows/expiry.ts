@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { expireIfDue, type Snapshot } from "@sessions/core/internal";
 import type { Partitions } from "../postgres/partitions.ts";
+import type { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import type { Tables } from "./rows/tables.ts";
 import { moveToArchive } from "./rows/archive.ts";
 import { nextStored, type StoredSession } from "./rows/stored-session.ts";
@@ -8,6 +9,7 @@ import { nextStored, type StoredSession } from "./rows/stored-session.ts";
 export interface ExpiryOptions {
   readonly db: Kysely<Tables>;
   readonly schema: string;
+  readonly ciphers: OwnerCiphers;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly partitions: Partitions;
@@ -39,12 +41,12 @@ export class Expiry {
   }
 
   async #end(owner: string, before: StoredSession, expired: Snapshot): Promise<boolean> {
-    const { db, schema, partitions, publish } = this.#options;
+    const { ciphers, db, schema, partitions, publish } = this.#options;
     await partitions.ensure(Date.parse(before.snapshot.expiresAt));
-    const { stored, entry } = nextStored(before, expired, { kind: "end", status: "expired" }, null, null);
-    const isEnded = await db
-      .transaction()
-      .execute((tx) => moveToArchive(tx.withSchema(schema), owner, before, stored, entry));
+    const cipher = await ciphers.forWriting(owner);
+    const change = { kind: "end", status: "expired" } as const;
+    const next = nextStored(cipher, before, { snapshot: expired }, change, null, null);
+    const isEnded = await db.transaction().execute((tx) => moveToArchive(tx.withSchema(schema), owner, before, next));
     if (isEnded) publish(owner, expired);
     return isEnded;
   }

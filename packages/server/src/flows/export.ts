@@ -1,12 +1,18 @@
 import { sql, type Kysely } from "kysely";
-import { sessionSelection, sessionFromRow, ownerSelection } from "./rows/row.ts";
+import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "./rows/row.ts";
+import { keylessCipher } from "../secrets/owner-cipher.ts";
+import { redact } from "@sessions/core/internal";
 import type { Tables } from "./rows/tables.ts";
 import { time } from "../postgres/values.ts";
 
 const PAGE_SIZE = 1_000;
 
-/** The ended sessions of a month ("2026-11"), the oldest first. Each is one line of JSON: its owner and its snapshot. */
-export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGenerator<string, void, undefined> {
+/** The ended sessions of a month ("2026-11"), the oldest first. Each is one line of JSON: its owner and its snapshot, with null for the data of sensitive steps. */
+export async function* exportMonth(
+  db: Kysely<Tables>,
+  month: string,
+  cipherOf: CipherOf = () => keylessCipher,
+): AsyncGenerator<string, void, undefined> {
   const [year, number] = month.split("-").map(Number) as [number, number];
   const from = new Date(Date.UTC(year, number - 1)).toISOString();
   const to = new Date(Date.UTC(year, number)).toISOString();
@@ -24,7 +30,8 @@ export async function* exportMonth(db: Kysely<Tables>, month: string): AsyncGene
       .limit(PAGE_SIZE)
       .execute();
     for (const row of rows) {
-      const { snapshot } = sessionFromRow(row);
+      const { snapshot: found } = await sessionFromRow(cipherOf, row.owner, row);
+      const snapshot = redact(undefined, found);
       yield `${JSON.stringify({ owner: row.owner, ...snapshot })}\n`;
       after = { endedAt: snapshot.endedAt ?? to, owner: row.owner, id: snapshot.id };
     }

@@ -2,6 +2,8 @@ import { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { requireKnownOptions, requireSchema, requireWhole } from "../option-checks.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
+import type { KeyProvider } from "../secrets/key-provider.ts";
+import type { Encrypt } from "../secrets/owner-ciphers.ts";
 import { logFault } from "../report.ts";
 import type { Bounds } from "./configuration/bounds.ts";
 import type { IdentifyResult } from "./configuration/identity.ts";
@@ -18,6 +20,17 @@ export interface SessionsOptions<Context extends object> {
   readonly identify: (context: Context) => IdentifyResult | Promise<IdentifyResult>;
   /** The flows that the server serves, each made by `serve`. */
   readonly flows: readonly ServedFlow[];
+  /**
+   * The keys that seal what is secret: `keysFromEnvironment`, `keysFromFile`, or a provider for a key management service.
+   * A flow with a sensitive step needs them.
+   */
+  readonly keys?: KeyProvider;
+  /**
+   * What is sealed with `keys`. `"sensitive"`, the default: the input of sensitive steps, and what handlers hide. `"all"`:
+   * everything that people typed and handlers returned. `"read"`: nothing of owners who have no keys yet. All nodes of a
+   * deployment must have `"read"` or newer before one of them seals.
+   */
+  readonly encrypt?: Encrypt;
   /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
   readonly databaseKind?: DatabaseKind;
   /** The Postgres schema that holds the tables. Default `"sessions"`. */
@@ -51,6 +64,8 @@ const known: Readonly<Record<keyof SessionsOptions<object>, true>> = {
   database: true,
   identify: true,
   flows: true,
+  keys: true,
+  encrypt: true,
   databaseKind: true,
   schema: true,
   prepare: true,
@@ -70,6 +85,8 @@ export interface CheckedOptions {
   /** By their names. */
   readonly flows: ReadonlyMap<string, ServedFlow>;
   readonly cacheBytes: number;
+  readonly keys: KeyProvider | undefined;
+  readonly encrypt: Encrypt;
   readonly now: () => number;
   readonly onError: (error: SessionsError) => void;
 }
@@ -84,5 +101,6 @@ export function checkedOptions<Context extends object>(options: SessionsOptions<
   if (flows.size < options.flows.length) {
     throw new SessionsError("configuration_invalid", "Two flows have the same name.");
   }
-  return { database, schema, bus, flows, cacheBytes, now, onError };
+  const { keys, encrypt = "sensitive" } = options;
+  return { database, schema, bus, flows, cacheBytes, keys, encrypt, now, onError };
 }

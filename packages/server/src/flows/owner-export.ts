@@ -4,8 +4,9 @@ import { otherTables, personalTables } from "../erasure/personal-tables.ts";
 import { readRows, tableNames } from "../erasure/table-pages.ts";
 import { sql } from "kysely";
 import { loadHistory } from "./rows/history.ts";
-import { sessionFromRow, sessionSelection } from "./rows/row.ts";
-import type { HistoryBody } from "./rows/stored-session.ts";
+import { keylessCipher } from "../secrets/owner-cipher.ts";
+import type { HistoryEntry } from "./rows/history-entry.ts";
+import { sessionFromRow, sessionSelection, type CipherOf } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
 
 /** How many rows are in memory at once. A session may be large. */
@@ -21,25 +22,29 @@ export interface OwnerExportOptions {
   readonly schema: string;
   /** The flow of a name, if it is known. */
   readonly flowOf?: (name: string) => AnyFlow | undefined;
+  /** The ciphers of owners. Without it, nothing is sealed. */
+  readonly cipherOf?: CipherOf | undefined;
 }
 
 /**
  * Everything that is kept of an owner, a page at a time: sessions and their histories, then the rows of every other part of
  * the server that the schema has. Null stands for the input of a sensitive step, and of one that nobody knows. No secret is
  * in it, and no hash of one.
+ *
+ * @throws {SessionsError} `sealed_invalid`; `keys_missing` if something is sealed and there is no `cipherOf`.
  */
 export async function* exportOwner(
-  { db, schema, flowOf = () => undefined }: OwnerExportOptions,
+  { db, schema, flowOf = () => undefined, cipherOf = () => keylessCipher }: OwnerExportOptions,
   owner: string,
 ): AsyncGenerator<OwnerRecord, void, undefined> {
   const tables = await tableNames(db, schema);
   if (tables.has("session")) {
     for (const table of ["session", "session_archive"] as const) {
-      for await (const snapshot of readSessions(db.withSchema(schema), table, owner)) {
+      for await (const snapshot of readSessions(db.withSchema(schema), cipherOf, table, owner)) {
         const flow = flowOf(snapshot.flow);
         yield { kind: "session", ...redact(flow, snapshot) };
-        for (const { body } of await loadHistory(db.withSchema(schema), owner, snapshot.id)) {
-          yield { kind: "session_event", ...shownEntry(body, flow, snapshot) };
+        for (const entry of await loadHistory(db.withSchema(schema), owner, snapshot.id, await cipherOf(owner))) {
+          yield { kind: "session_event", ...shownEntry(entry, flow, snapshot) };
         }
       }
     }
@@ -52,6 +57,7 @@ export async function* exportOwner(
 
 async function* readSessions(
   db: Kysely<Tables>,
+  cipherOf: CipherOf,
   table: "session" | "session_archive",
   owner: string,
 ): AsyncGenerator<Snapshot, void, undefined> {
@@ -65,7 +71,7 @@ async function* readSessions(
       .limit(SESSIONS_PAGE)
       .execute();
     for (const row of rows) {
-      const { snapshot } = sessionFromRow(row);
+      const { snapshot } = await sessionFromRow(cipherOf, owner, row);
       yield snapshot;
       after = snapshot.id;
     }
@@ -73,13 +79,15 @@ async function* readSessions(
   }
 }
 
-/** An entry without the values of a lift, which are those of earlier entries in another form. */
-function shownEntry({ change, output, ...body }: HistoryBody, flow: AnyFlow | undefined, snapshot: Snapshot) {
-  if (change.kind !== "submit") return { ...body, change: { kind: change.kind } };
-  const { step, data, input } = change;
-  const isShown = !isSensitive(step, flow, snapshot);
+/** An entry without the values of a lift, which are those of earlier entries in another form, and without what is hidden. */
+function shownEntry({ body, content }: HistoryEntry, flow: AnyFlow | undefined, snapshot: Snapshot) {
+  const { change, content: _digest, sensitive: wasSensitive, lifted: _, ...rest } = body;
+  const shown = { ...rest, device: { id: body.device, name: content.device ?? "" } };
+  if (change.kind !== "submit") return { ...shown, change: { kind: change.kind } };
+  const { data = null, input, output = null, result } = content;
+  const isShown = !wasSensitive && !isSensitive(change.step, flow, snapshot);
   const values: Json = isShown ? { data, ...(input !== undefined && { input }) } : { data: null };
-  return { ...body, change: { kind: change.kind, step, ...values }, output };
+  return { ...shown, change: { ...change, ...values }, output, ...(result !== undefined && { result }) };
 }
 
 /** A step that neither the session nor its flow knows may have been sensitive. */

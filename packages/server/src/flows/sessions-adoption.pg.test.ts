@@ -8,6 +8,7 @@ import { accepted, twoNodes } from "../testing/two-nodes.ts";
 import { watching } from "../testing/watcher.ts";
 import { serve, createSessions, maxCompletions, maxOpenSessions } from "../index.ts";
 import { movedColumns } from "./rows/moved-rows.ts";
+import { keylessCipher } from "../secrets/owner-cipher.ts";
 import { loadHistory } from "./rows/history.ts";
 import type { Tables } from "./rows/tables.ts";
 import { verify } from "./verify.ts";
@@ -55,11 +56,11 @@ describe("what a visitor began is the owner's", () => {
     const ada = new TestClient(otherNode, "ada", "Laptop");
     expect(await ada.read(session)).toEqual({ ...before, revision: before!.revision + 1 });
     expect(await ada.read(ended.session)).toEqual(completed);
-    const last = (await loadHistory(db, "ada", session)).at(-1)!;
+    const last = (await loadHistory(db, "ada", session, keylessCipher)).at(-1)!;
     expect(last.body).toMatchObject({
       change: { kind: "adopt", from: visitor },
       command: null,
-      device: before!.device,
+      device: before!.device.id,
     });
     expect(await tablesOf(visitor)).toEqual([]);
     expect(await ada.one(review)).toEqual(accepted(before!.revision + 2));

@@ -5,6 +5,7 @@ import type { Database } from "../postgres/database.ts";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import type { Bus } from "../bus/bus.ts";
+import type { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import { moveActive, moveDevices, moveEnded } from "./rows/moved-rows.ts";
 import type { Tables } from "./rows/tables.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
@@ -13,6 +14,7 @@ export interface SessionsAdoptionOptions {
   readonly database: Database;
   readonly schema: string;
   readonly partitions: Partitions;
+  readonly ciphers: OwnerCiphers;
   readonly hub: WatchHub;
   readonly bus: Bus | undefined;
   /** A page of the owner's sessions of these ids. `rest` holds the ids to ask for next. */
@@ -49,9 +51,14 @@ export class SessionsAdoption implements Adoption {
     const { visitor, owner } = adopted;
     // The schema of the transaction has the tables of the sessions too: it is the same one.
     const own = tx as unknown as Transaction<Tables>;
-    const { sessions, ...active } = await moveActive(own, adopted, budget);
+    const { ciphers, report } = this.#options;
+    const from = await ciphers.readingWithin(tx, visitor);
+    // What was sealed stays sealed.
+    const to = await ciphers.writingWithin(tx, owner, from.scope !== "nothing");
+    const resealing = { owner, from, to, report };
+    const { sessions, ...active } = await moveActive(own, adopted, budget, resealing);
     // The active ones are moved first, because they may end meanwhile.
-    const hasRest = active.hasRest || (await moveEnded(own, adopted, budget));
+    const hasRest = active.hasRest || (await moveEnded(own, adopted, budget, resealing));
     if (!hasRest) await moveDevices(own, adopted);
     return { visitor, owner, sessions, hasRest, tell: () => this.#tell(adopted, sessions) };
   }

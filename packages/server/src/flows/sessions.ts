@@ -17,11 +17,13 @@ import { sessionMigrations } from "./rows/migrations.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { UpdateStatements } from "./rows/update-statements.ts";
+import { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import { Expiry } from "./expiry.ts";
 import { checkedOptions, type SessionsOptions } from "./options.ts";
 import { closeWithin } from "./shutdown.ts";
 import { LimitedReads } from "./reads/limited-reads.ts";
 import { ReadQueue } from "./reads/read-queue.ts";
+import type { Opener } from "./session-history.ts";
 import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
@@ -69,12 +71,15 @@ export interface Sessions {
   lane(options: LaneOptions): Lane;
   /** Gives the sessions of a visitor to the owner who signs in: `signIns.adopts(sessions.adoption)`. */
   readonly adoption: Adoption;
+  /** Opens what is sealed, for a projection: `sessionHistory(flows, { opener: sessions.opener })`. */
+  readonly opener: Opener;
   /** Creates the tables, or brings them up to date. Many nodes may call it at once. */
   migrate(): Promise<void>;
   /**
    * Checks that the database answers and fits this version.
    *
-   * @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`.
+   * @throws {SessionsError} `database_unreachable`, `database_not_migrated`, `database_newer`, or `keys_missing` with the
+   *   id of a key.
    */
   check(): Promise<void>;
   /** Ends the sessions whose deadline has passed, and moves them to the archive. Returns their number. Any node may. */
@@ -96,7 +101,7 @@ export interface Sessions {
  * const appRouter = t.router({ sessions: sessions.router });
  */
 export function createSessions<Context extends object>(options: SessionsOptions<Context>): Sessions {
-  const { database, schema, now, onError, bus, flows, cacheBytes } = checkedOptions(options);
+  const { database, schema, now, onError, bus, flows, cacheBytes, keys, encrypt } = checkedOptions(options);
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
   const bounds = boundsFrom({ ownerConnections: defaultOwnerConnections(poolSize), ...options.bounds });
   const ownerConnections = new OwnerConnections({ connections: bounds.ownerConnections, waitMs: TURN_MS });
@@ -106,9 +111,11 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const report = (error: unknown) =>
     onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
   const ownerTurns = new KeyedQueue({ concurrency: 1, waitMs: TURN_MS });
+  const ciphers = new OwnerCiphers({ db, schema, provider: keys, encrypt, now });
   const context = {
     db,
     schema,
+    ciphers,
     flows,
     now,
     bounds,
@@ -149,9 +156,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const page = (owner: string, ids: readonly string[]) => reader.page(owner, ids);
   const dropOwner = (owner: string) => {
     commands.dropOwner(owner);
+    ciphers.drop(owner);
     hub.end(owner);
   };
-  const adoption = new SessionsAdoption({ database, schema, partitions, hub, bus, page, now, report });
+  const adoption = new SessionsAdoption({ database, schema, ciphers, partitions, hub, bus, page, now, report });
   const relay =
     bus &&
     new Relay({
@@ -176,6 +184,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   let closing: Promise<void> | undefined;
 
   const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
+  const opener: Opener = { cipherOf: (owner) => ciphers.forReading(owner) };
   const serviceParts: ServiceParts = {
     ownerConnections,
     inFlight,
@@ -186,7 +195,8 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     flows,
     now,
     isClosed: () => closed,
-    exportOwner: (owner) => exportOwner({ db, schema, flowOf: (name) => flows.get(name)?.flow }, owner),
+    exportOwner: (owner) =>
+      exportOwner({ db, schema, flowOf: (name) => flows.get(name)?.flow, cipherOf: opener.cipherOf }, owner),
     eraseOwner: async (owner, onProgress) => {
       const erased = await eraseOwner({ db, schema, now, bus, onProgress }, owner);
       dropOwner(owner);
@@ -221,6 +231,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     as: (owner, serviceOptions) => createService(serviceParts, owner, serviceOptions),
     lane: (laneOptions) => createLane(router, laneOptions),
     adoption,
+    opener,
     migrate: () =>
       translateErrors(async () => {
         await migrate(db, schema, sessionMigrations(schema));
@@ -230,6 +241,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       translateErrors(async () => {
         await ping(db);
         await checkMigrated(db, schema, sessionMigrations(schema));
+        await ciphers.check();
       }),
     sweep: (sweepOptions) => translateErrors(() => sweeper.sweep(sweepOptions)),
     close: () => (closing ??= end()),

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
+import { keylessCipher } from "../secrets/owner-cipher.ts";
 import { loadHistory } from "./rows/history.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
@@ -30,7 +31,7 @@ test("S7: a sweep ends what is due, in the archive and its history, and leaves t
   expect(await node.sweep()).toBe(0);
   expect(await ada.read(due)).toMatchObject({ status: "expired", revision: 2, endedAt: "2026-06-02T12:00:00.000Z" });
   expect(await ada.read(touched)).toMatchObject({ status: "active", revision: 2 });
-  const history = await loadHistory(createKysely<Tables>(pool).withSchema("sessions"), "ada", due);
+  const history = await loadHistory(createKysely<Tables>(pool).withSchema("sessions"), "ada", due, keylessCipher);
   expect(history.map(({ number, body }) => [number, body.change.kind, body.command === null])).toEqual([
     [1, "start", false],
     [2, "end", true],

@@ -2,9 +2,10 @@ import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import type { Expiry } from "./expiry.ts";
 import { isDataError } from "../postgres/errors.ts";
-import { listDueSessions } from "./rows/active.ts";
+import { listDueSessions, type DueSession } from "./rows/active.ts";
+import { sessionFromRow } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
-import type { StoredSession } from "./rows/stored-session.ts";
+import type { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import type { SweepOptions } from "../repeated-sweeps.ts";
 import type { Telemetry } from "../telemetry.ts";
 
@@ -14,6 +15,7 @@ const BATCH_SIZE = 200;
 export interface SweeperOptions {
   readonly db: Kysely<Tables>;
   readonly schema: string;
+  readonly ciphers: OwnerCiphers;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly expiry: Pick<Expiry, "endIfDue">;
@@ -42,9 +44,10 @@ export class SessionSweeper {
       const dueMs = now();
       const due = await listDueSessions(this.#db, new Date(dueMs).toISOString(), BATCH_SIZE);
       let moved = 0;
-      for (const { owner, stored } of due) {
-        if (!(await this.#end(owner, stored))) continue;
-        telemetry.recordSweep(dueMs - Date.parse(stored.snapshot.expiresAt));
+      for (const row of due) {
+        const expiresAt = await this.#end(row);
+        if (expiresAt === null) continue;
+        telemetry.recordSweep(dueMs - Date.parse(expiresAt));
         moved += 1;
       }
       ended += moved;
@@ -54,16 +57,17 @@ export class SessionSweeper {
     }
   }
 
-  /** A session that cannot be ended must not stop the others from being ended. */
-  async #end(owner: string, stored: StoredSession): Promise<boolean> {
+  /** Gives the deadline of a session that it ended. A session that cannot be ended must not stop the others from being ended. */
+  async #end(row: DueSession): Promise<string | null> {
+    const { ciphers, expiry, report } = this.#options;
     try {
-      return await this.#options.expiry.endIfDue(owner, stored);
+      const stored = await sessionFromRow((owner) => ciphers.forReading(owner), row.owner, row);
+      return (await expiry.endIfDue(row.owner, stored)) ? stored.snapshot.expiresAt : null;
     } catch (cause) {
-      if (!isDataError(cause)) throw cause;
-      this.#options.report(
-        new SessionsError("database_failed", `Session ${stored.snapshot.id} was not ended.`, { cause }),
-      );
-      return false;
+      if (cause instanceof SessionsError) report(cause);
+      else if (!isDataError(cause)) throw cause;
+      else report(new SessionsError("database_failed", `Session ${row.session} was not ended.`, { cause }));
+      return null;
     }
   }
 }

@@ -11,8 +11,18 @@ const db = createKysely<Tables>(pool).withSchema("sessions");
 test.for<readonly [name: string, statement: string, says: string]>([
   [
     "an entry that was changed",
-    "update sessions.session_event set body = jsonb_set(body::jsonb, '{change,data,cents}', '1') where session_id = $1 and entry = 3",
+    "update sessions.session_event set body = jsonb_set(body::jsonb, '{status}', '\"completed\"') where session_id = $1 and entry = 3",
     "has an entry 3 that was changed",
+  ],
+  [
+    "a content of an entry that was changed",
+    "update sessions.session_event set content = jsonb_set(content::jsonb, '{data,cents}', '1') where session_id = $1 and entry = 3",
+    "has an entry 3 whose content was changed",
+  ],
+  [
+    "a content of an entry that is gone",
+    "update sessions.session_event set content = null where session_id = $1 and entry = 3",
+    "has other data than its history",
   ],
   ["an entry that is gone", "delete from sessions.session_event where session_id = $1 and entry = 2", "lacks entry 2"],
   [
@@ -32,7 +42,7 @@ test.for<readonly [name: string, statement: string, says: string]>([
   ],
   [
     "a session in two places",
-    "insert into sessions.session select owner_id, id, flow, version, revision, state, receipts, entry, hash, ended_at, ended_at from sessions.session_archive where id = $1",
+    "insert into sessions.session select owner_id, id, flow, version, revision, state, sealed, receipts, entry, hash, ended_at, ended_at from sessions.session_archive where id = $1",
     "is active and archived",
   ],
   [

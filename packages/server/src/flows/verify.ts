@@ -1,14 +1,15 @@
 import { sql, type Kysely } from "kysely";
-import { sameJson, type Json } from "@sessions/core/internal";
+import { sameJson, SessionsError, type Json } from "@sessions/core/internal";
 import { loadArchived } from "./rows/archive.ts";
 import { loadActive } from "./rows/active.ts";
 import { loadHistory } from "./rows/history.ts";
-import { sessionSelection, sessionFromRow, ownerSelection } from "./rows/row.ts";
+import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
-import { chainHash } from "../postgres/chain-hash.ts";
 import { time } from "../postgres/values.ts";
 import { listReceipts } from "./rows/receipts.ts";
-import type { HistoryEntry, StoredSession } from "./rows/stored-session.ts";
+import { keylessCipher, type OwnerCipher } from "../secrets/owner-cipher.ts";
+import { contentDigest, type HistoryEntry } from "./rows/history-entry.ts";
+import type { StoredSession } from "./rows/stored-session.ts";
 
 /** A row that contradicts another. */
 export interface BrokenSession {
@@ -20,6 +21,8 @@ export interface BrokenSession {
 
 export interface VerifyOptions {
   readonly onProgress?: (sessions: number) => void;
+  /** The ciphers of owners. Without it, nothing is sealed. */
+  readonly cipherOf?: CipherOf;
   /** The first month of the archive, as in "2026-11": older histories may outlive their sessions by its retention. */
   readonly firstMonth?: string | undefined;
 }
@@ -33,37 +36,47 @@ const PAGE_SIZE = 500;
  */
 export async function verify(
   db: Kysely<Tables>,
-  { onProgress, firstMonth = "1970-01" }: VerifyOptions = {},
+  { onProgress, cipherOf = keyless, firstMonth = "1970-01" }: VerifyOptions = {},
 ): Promise<{ readonly sessions: number; readonly broken: BrokenSession | null }> {
   let sessions = 0;
   for (const table of ["session", "session_archive"] as const) {
     let after = { owner: "", id: "00000000-0000-0000-0000-000000000000" };
     for (;;) {
       const page = await loadSessions(db, table, after);
-      for (const { owner, stored } of page) {
-        const seemsWrong = (await findProblem(db, owner, stored, table)) !== null;
-        const wrong = seemsWrong ? await findProblemAtOneMoment(db, owner, stored.snapshot.id) : null;
-        if (wrong !== null) return { sessions, broken: { owner, session: stored.snapshot.id, reason: wrong } };
+      for (const row of page) {
+        const { owner, session } = row;
+        const find = async () => findProblem(db, cipherOf, owner, await sessionFromRow(cipherOf, owner, row), table);
+        const seemsWrong = (await unopenedAsProblem(find)) !== null;
+        const wrong = seemsWrong ? await findProblemAtOneMoment(db, cipherOf, owner, session) : null;
+        if (wrong !== null) return { sessions, broken: { owner, session, reason: wrong } };
         sessions += 1;
       }
       onProgress?.(sessions);
       const last = page.at(-1);
       if (page.length < PAGE_SIZE || last === undefined) break;
-      after = { owner: last.owner, id: last.stored.snapshot.id };
+      after = { owner: last.owner, id: last.session };
     }
   }
   return { sessions, broken: await findOrphan(db, `${firstMonth}-01T00:00:00Z`) };
 }
 
 /** The problem of one session, active or ended, at one moment; null if it is whole, or there is none. */
-export function verifySession(db: Kysely<Tables>, owner: string, id: string): Promise<string | null> {
-  return findProblemAtOneMoment(db, owner, id);
+export function verifySession(
+  db: Kysely<Tables>,
+  owner: string,
+  id: string,
+  cipherOf: CipherOf = keyless,
+): Promise<string | null> {
+  return findProblemAtOneMoment(db, cipherOf, owner, id);
 }
+
+const keyless: CipherOf = () => keylessCipher;
 
 type Table = "session" | "session_archive";
 
 async function findProblem(
   db: Kysely<Tables>,
+  cipherOf: CipherOf,
   owner: string,
   stored: StoredSession,
   table: Table,
@@ -71,25 +84,44 @@ async function findProblem(
   const copies = await copiesInArchive(db, owner, stored);
   if (table === "session" && copies > 0) return "is active and archived";
   if (copies > 1) return "is archived twice";
-  return compareWithHistory(db, owner, stored, table === "session_archive");
+  return compareWithHistory(db, await cipherOf(owner), owner, stored, table === "session_archive");
 }
 
 /** Checks a session again at one moment. A session that changes between two statements seems to contradict its history. */
-async function findProblemAtOneMoment(db: Kysely<Tables>, owner: string, id: string): Promise<string | null> {
+async function findProblemAtOneMoment(
+  db: Kysely<Tables>,
+  cipherOf: CipherOf,
+  owner: string,
+  id: string,
+): Promise<string | null> {
   if (!db.isTransaction) {
+    // The transaction must not wait for another connection.
+    const cipher = await cipherOf(owner);
     const moment = db.transaction().setIsolationLevel("repeatable read");
-    return moment.execute((tx) => findProblemAtOneMoment(tx, owner, id));
+    return moment.execute((tx) => findProblemAtOneMoment(tx, () => cipher, owner, id));
   }
   for (const table of ["session", "session_archive"] as const) {
-    const stored = await (table === "session" ? loadActive : loadArchived)(db, owner, id);
-    const wrong = stored && (await findProblem(db, owner, stored, table));
+    const wrong = await unopenedAsProblem(async () => {
+      const stored = await (table === "session" ? loadActive : loadArchived)(db, cipherOf, owner, id);
+      return stored && findProblem(db, cipherOf, owner, stored, table);
+    });
     if (wrong !== null) return wrong;
   }
   return null;
 }
 
+/** A value that does not open is a problem of its session. */
+async function unopenedAsProblem(find: () => Promise<string | null>): Promise<string | null> {
+  try {
+    return await find();
+  } catch (error) {
+    if (!(error instanceof SessionsError) || error.code !== "sealed_invalid") throw error;
+    return `has a value that does not open: ${error.message.slice(error.code.length + 2)}`;
+  }
+}
+
 async function loadSessions(db: Kysely<Tables>, table: Table, after: { readonly owner: string; readonly id: string }) {
-  const rows = await db
+  return db
     .selectFrom(table)
     .select([...sessionSelection, ownerSelection])
     .where(sql<boolean>`(owner_id, id) > (${after.owner}, ${after.id}::uuid)`)
@@ -97,7 +129,6 @@ async function loadSessions(db: Kysely<Tables>, table: Table, after: { readonly 
     .orderBy("id")
     .limit(PAGE_SIZE)
     .execute();
-  return rows.map((row) => ({ owner: row.owner, stored: sessionFromRow(row) }));
 }
 
 async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: StoredSession): Promise<number> {
@@ -111,13 +142,14 @@ async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: 
 
 async function compareWithHistory(
   db: Kysely<Tables>,
+  cipher: OwnerCipher,
   owner: string,
   stored: StoredSession,
   archived: boolean,
 ): Promise<string | null> {
   const { snapshot, receipts } = stored;
-  const history = await loadHistory(db, owner, snapshot.id);
-  const broken = findBrokenEntry(history, snapshot.id);
+  const history = await loadHistory(db, owner, snapshot.id, cipher);
+  const broken = findBrokenEntry(cipher, history, snapshot.id);
   if (broken !== null) return broken;
 
   const last = history.at(-1);
@@ -131,7 +163,7 @@ async function compareWithHistory(
   const ended =
     change.kind === "end" ? change.status : archived ? (change.kind === "submit" ? "completed" : null) : "active";
   if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.number}`;
-  const difference = differenceFromHistory(snapshot, history);
+  const difference = differenceFromHistory(stored, history);
   if (difference !== null) return difference;
   const receiptRevisions = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
   for (const { number, body } of history) {
@@ -142,13 +174,18 @@ async function compareWithHistory(
   return receiptRevisions.size === commands ? null : "has a receipt without an entry";
 }
 
-function findBrokenEntry(history: readonly HistoryEntry[], session: string): string | null {
+function findBrokenEntry(cipher: OwnerCipher, history: readonly HistoryEntry[], session: string): string | null {
   let hash: Uint8Array | null = null;
   let revision = 0;
-  for (const [index, { number, hash: storedHash, body, text }] of history.entries()) {
+  for (const [index, entry] of history.entries()) {
+    const { number, hash: storedHash, body, text } = entry;
     if (number !== index + 1 || body.entry !== number || body.session !== session) return `lacks entry ${index + 1}`;
-    hash = chainHash(hash, text);
-    if (!sameBytes(hash, storedHash)) return `has an entry ${number} that was changed`;
+    if (!cipher.isChainHash(storedHash, hash, text, Date.parse(body.at)))
+      return `has an entry ${number} that was changed`;
+    hash = storedHash;
+    const found = contentDigest(entry);
+    // An entry whose content was erased is whole.
+    if (found !== "" && found !== body.content) return `has an entry ${number} whose content was changed`;
     if (body.revision <= revision) return `has an entry ${number} that goes back to revision ${body.revision}`;
     if (index < history.length - 1 && body.change.kind === "end") return `goes on after its end at entry ${number}`;
     revision = body.revision;
@@ -157,17 +194,23 @@ function findBrokenEntry(history: readonly HistoryEntry[], session: string): str
 }
 
 /** The first difference between a session's data, outputs and result and those of its history. */
-function differenceFromHistory(snapshot: StoredSession["snapshot"], history: readonly HistoryEntry[]): string | null {
+function differenceFromHistory({ snapshot, hidden }: StoredSession, history: readonly HistoryEntry[]): string | null {
   let version = 0;
   let submittedSteps = new Map<
     string,
-    { readonly data: Json; readonly input?: Json | undefined; readonly output: Json; readonly command: string | null }
+    {
+      readonly data: Json | undefined;
+      readonly input?: Json | undefined;
+      readonly output: Json;
+      readonly command: string | null;
+    }
   >();
-  for (const { number, body } of history) {
+  const hiddenBy = new Map<string, Json>();
+  for (const { number, body, content } of history) {
     const { change } = body;
     if (change.kind === "start") version = change.version;
-    if (change.lifted !== undefined) {
-      const { data, inputs, outputs, submissions } = change.lifted;
+    if (content.lifted !== undefined) {
+      const { data, inputs, outputs, submissions } = content.lifted;
       const submitted = new Set([...submittedSteps.values()].map(({ command }) => command));
       submittedSteps = new Map();
       for (const [step, value] of Object.entries(data)) {
@@ -175,16 +218,17 @@ function differenceFromHistory(snapshot: StoredSession["snapshot"], history: rea
         if (!submitted.has(command)) return `lifts at entry ${number} what was not submitted`;
         submittedSteps.set(step, { data: value, input: inputs[step], output: outputs[step] ?? null, command });
       }
-      if (change.lifted.version <= version) return `lifts at entry ${number} to version ${change.lifted.version}`;
-      version = change.lifted.version;
+      if (body.version <= version) return `lifts at entry ${number} to version ${body.version}`;
+      version = body.version;
     }
     if (change.kind === "submit") {
       submittedSteps.set(change.step, {
-        data: change.data,
-        input: change.input,
-        output: body.output,
+        data: content.data,
+        input: content.input,
+        output: content.output ?? null,
         command: body.command,
       });
+      if (content.hidden !== undefined && body.command !== null) hiddenBy.set(body.command, content.hidden);
     }
   }
   if (snapshot.version !== version) return `is at version ${snapshot.version}, its history at ${version}`;
@@ -195,7 +239,12 @@ function differenceFromHistory(snapshot: StoredSession["snapshot"], history: rea
     if (!sameJson(last.output, snapshot.outputs[step] ?? null)) return "has another output than its history";
     if (last.command !== snapshot.submissions[step]?.command) return "names another submission than its history";
   }
-  return sameJson(history.at(-1)?.body.result ?? null, snapshot.result) ? null : "has another result than its history";
+  for (const [command, value] of Object.entries(hidden)) {
+    if (!sameJson(hiddenBy.get(command), value)) return "has hidden something else than its history";
+  }
+  return sameJson(history.at(-1)?.content.result ?? null, snapshot.result)
+    ? null
+    : "has another result than its history";
 }
 
 /** The first history, by owner and id, that began at this moment or later and belongs to no session. */

@@ -1,5 +1,5 @@
 import type { AnyFlow } from "@sessions/core/internal";
-import type { HistoryBody } from "../flows/rows/stored-session.ts";
+import { parseEntry } from "../flows/rows/history-entry.ts";
 import { sessionHistory } from "../flows/session-history.ts";
 import type { FeedSource } from "../projections/source.ts";
 import type { FunnelEntry } from "./session-fold.ts";
@@ -10,9 +10,7 @@ export function funnelSource(flows: readonly AnyFlow[]): FeedSource<FunnelEntry>
   return {
     ...sessionHistory(flows),
     read({ owner, body: text }) {
-      // Written by this package, as HistoryBody.
-      const body = JSON.parse(text) as HistoryBody;
-      const { session, flow, version, at, device, status, current, change } = body;
+      const { session, flow, version, at, device, status, current, change, lifted } = parseEntry(text).body;
       // An adoption moves nobody. If the flow's own path function threw, the session's next entry tells where it is.
       const isNowhere = status === "active" && current === null;
       if (!names.has(flow) || isNowhere) return null;
@@ -22,11 +20,11 @@ export function funnelSource(flows: readonly AnyFlow[]): FeedSource<FunnelEntry>
         flow,
         version,
         atMs: Date.parse(at),
-        device: device.id,
+        device,
         status,
         current,
         submitted: change.kind === "submit" ? change.step : null,
-        liftedSteps: change.lifted ? Object.keys(change.lifted.submissions) : null,
+        liftedSteps: lifted ?? null,
       };
     },
   };

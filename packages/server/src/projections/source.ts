@@ -42,5 +42,5 @@ export interface FeedSource<Entry> {
    */
   isLast?(row: SourceRow): boolean;
   /** The entry of a row; null if this projection has no use for it. The row then counts as applied. */
-  read(row: SourceRow): Entry | null;
+  read(row: SourceRow): Entry | null | Promise<Entry | null>;
 }

@@ -167,7 +167,7 @@ export const mutants: readonly Mutant[] = [
   one(
     "archive without moving",
     "server/src/flows/rows/archive.ts",
-    "if (!(await deleteActive(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;",
+    "if (!(await deleteActive(tx, owner, before.snapshot.id, before.snapshot.revision))) return false;",
     "",
   ),
   one(

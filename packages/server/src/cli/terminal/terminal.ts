@@ -4,6 +4,8 @@ import { once } from "node:events";
 export interface Terminal {
   /** The environment's DATABASE_URL. */
   readonly databaseUrl: string | undefined;
+  /** The environment's SESSIONS_KEYS. */
+  readonly keys?: string | undefined;
   /** Aborted by Ctrl-C. */
   readonly stop: AbortSignal;
   /** Writes to standard output. It waits while the reader is slower. */
@@ -17,6 +19,7 @@ export interface Terminal {
 export function processTerminal(stop: AbortSignal): Terminal {
   return {
     databaseUrl: process.env["DATABASE_URL"],
+    keys: process.env["SESSIONS_KEYS"],
     stop,
     async write(text) {
       if (!process.stdout.write(text)) await once(process.stdout, "drain", { signal: stop }).catch(() => {});

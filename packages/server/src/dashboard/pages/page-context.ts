@@ -4,6 +4,7 @@ import type { Page } from "../html/document.ts";
 import { html, type Html } from "../html/html.ts";
 import { LateReadError } from "../limited-reads.ts";
 import { listPresent, type PresentTables } from "../rows/present-tables.ts";
+import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import type { DashboardSource } from "../rows/tables.ts";
 import type { Operator } from "../options.ts";
 import type { Readings } from "../readings.ts";
@@ -29,6 +30,8 @@ export interface PageContext extends DashboardSource {
   readonly readings: Readings;
   /** Reads what is not shown again to another operator. @throws {LateReadError} */
   readonly read: <T>(read: (source: DashboardSource) => Promise<T>) => Promise<T>;
+  /** The cipher of an owner. */
+  readonly cipherOf: (owner: string) => Promise<OwnerCipher>;
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly signIns: SignInKeeper;
   readonly pool: () => PoolState | null;

@@ -1,3 +1,4 @@
+import { unlessKeysMissing } from "./keys-missing.ts";
 import { verifySession } from "../../flows/verify.ts";
 import { facts, table } from "../html/elements.ts";
 import { formatNumber, moment } from "../html/format.ts";
@@ -53,11 +54,17 @@ export async function session(context: PageContext, { operator, query }: PageReq
 }
 
 /** Whether the session is as its history says. It is checked at each look. */
-async function verification({ db, schema }: PageContext, owner: string, summary: SessionSummary): Promise<HtmlValue> {
+async function verification(
+  { db, schema, cipherOf }: PageContext,
+  owner: string,
+  summary: SessionSummary,
+): Promise<HtmlValue> {
   if (summary.entries > VERIFIED_ENTRIES) {
     return `Its history has ${formatNumber(summary.entries)} entries: run \`sessions verify\``;
   }
-  const problem = await inTime(verifySession(db.withSchema(schema), owner, summary.id));
+  const cipher = await cipherOf(owner).catch(unlessKeysMissing);
+  if (cipher === null) return "Not verified: the owner has keys, and the dashboard was not given the option `keys`";
+  const problem = await inTime(verifySession(db.withSchema(schema), owner, summary.id, () => cipher));
   return problem === null
     ? html`<strong class="good">Whole</strong>
         <small>each entry's hash covers the one before it, and the session is as they say; checked now</small>`

@@ -117,7 +117,7 @@ export async function listTimeline(
   }>`
     select entry, revision, ${msOf("at")} as moment, body -> 'change' ->> 'kind' as kind,
       body -> 'change' ->> 'step' as step, body ->> 'status' as status, body ->> 'version' as version,
-      body -> 'device' ->> 'name' as device
+      content ->> 'device' as device
     from ${tableOf(source, "session_event")}
     where owner_id = ${owner} and session_id = ${session}::uuid and entry > ${after}::integer
     order by entry limit ${limit}::integer`.execute(source.db);

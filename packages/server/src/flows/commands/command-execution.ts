@@ -10,12 +10,13 @@ import {
 import { databaseFault, isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";
+import type { OwnerCiphers } from "../../secrets/owner-ciphers.ts";
 import type { Sender } from "../configuration/identity.ts";
 import type { Reader } from "../reads/reader.ts";
 import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
 import type { CpuScheduler } from "./cpu-scheduler.ts";
-import { decide, type Decision, type DecisionContext } from "./decision.ts";
+import { decide, type Decision, type DecidingContext, type DecisionContext } from "./decision.ts";
 import { judgeOnServer, type Judgement } from "./judgement.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
@@ -32,6 +33,7 @@ const LAST_RETRY_MS = 200;
 /** Everything that the execution of a command uses. */
 export interface ExecutionContext extends DecisionContext {
   readonly cache: SessionCache;
+  readonly ciphers: OwnerCiphers;
   readonly cpu: CpuScheduler;
   readonly partitions: Partitions;
   /** Called after the commit, with the session as it is now. */
@@ -55,7 +57,7 @@ export async function executeCommand(
   before: StoredSession | undefined,
 ): Promise<Decision> {
   const { owner } = sender;
-  const { cache, cpu, flows, now, partitions, publish, reader, report, telemetry } = context;
+  const { cache, ciphers, cpu, flows, now, partitions, publish, reader, report, telemetry } = context;
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, command.session);
   telemetry.recordCacheLookup(stored !== undefined);
   let fresh = false;
@@ -86,12 +88,13 @@ export async function executeCommand(
       return { outcome: judgement.outcome, stored };
     }
 
+    const cipher = await ciphers.forWriting(owner);
     await partitions.ensure(nowMs);
     try {
       const decision =
         stored === null || attempt > MAX_RACES || needsTransaction(judgement)
-          ? await decide(context, owner, judgementInput, command, judgement.served)
-          : await write(context, owner, stored, command, judgement);
+          ? await decide({ ...context, cipher }, owner, judgementInput, command, judgement.served)
+          : await write({ ...context, cipher }, owner, stored, command, judgement);
       if (decision !== null) {
         const { outcome, stored: after } = decision;
         if (after !== null) cache.put(owner, after);
@@ -116,13 +119,20 @@ function needsTransaction({ advanced, served }: AcceptedJudgement): boolean {
 
 /** Writes a plain command by compare-and-set. Null when another writer came first. */
 async function write(
-  context: ExecutionContext,
+  context: ExecutionContext & DecidingContext,
   owner: string,
   stored: StoredSession,
   command: Command,
   { advanced, served }: AcceptedJudgement,
 ): Promise<Decision | null> {
-  const next = nextStored(stored, advanced.session, advanced.change, command, served.flow);
+  const next = nextStored(
+    context.cipher,
+    stored,
+    { snapshot: advanced.session },
+    advanced.change,
+    command,
+    served.flow,
+  );
   const isWritten = await context.writer.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;

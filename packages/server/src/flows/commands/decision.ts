@@ -13,6 +13,7 @@ import {
 import type { Bounds } from "../configuration/bounds.ts";
 import { runGuarded } from "./handler-guard.ts";
 import { judgeOnServer, type JudgementContext } from "./judgement.ts";
+import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { loadArchived, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
@@ -47,6 +48,11 @@ export interface DecisionContext {
   readonly report: (error: SessionsError) => void;
 }
 
+/** The decision on one command. The owner's cipher is there already: the transaction must not wait for another connection. */
+export interface DecidingContext extends DecisionContext {
+  readonly cipher: OwnerCipher;
+}
+
 /**
  * How far below `ownerSessions` an owner's open sessions must be for a start to be decided without the owner's lock. A
  * start that is in flight has a connection, and all nodes together have fewer connections than this.
@@ -76,7 +82,7 @@ class RolledBackError extends Error {
  * session to the archive, all or nothing. Null when another writer came first; then the command is judged again.
  */
 export async function decide(
-  context: DecisionContext,
+  context: DecidingContext,
   owner: string,
   judgementInput: JudgementInput,
   command: Command,
@@ -103,12 +109,13 @@ export async function decide(
 
 async function decideInTransaction(
   tx: Transaction<Tables>,
-  context: DecisionContext,
+  context: DecidingContext,
   owner: string,
   judgementInput: JudgementInput,
   command: Command,
   served: ServedFlow,
 ): Promise<Decision | null> {
+  const { cipher } = context;
   const ownTx = tx.withSchema(context.schema);
   await setStatementTimeouts(ownTx, context.bounds.handlerMs);
   const beforeLocks = new Date(context.now()).toISOString();
@@ -120,7 +127,7 @@ async function decideInTransaction(
   const adopter = isLocked ? await lockOwner(ownTx, owner, beforeLocks) : null;
   // The router tells the visitor to sign in.
   if (adopter !== null) return { outcome: refusedOutcome({ code: "not_found" }), stored: null };
-  const before = await loadActive(ownTx, owner, command.session, true);
+  const before = await loadActive(ownTx, () => cipher, owner, command.session, true);
   if (before === null && command.kind !== "start") return null;
   // The time is read after the locks, so that limits count sessions in the order in which they were decided.
   const nowMs = context.now();
@@ -150,11 +157,11 @@ async function decideInTransaction(
   );
   if (!handled.ok) throw new RolledBackError(handled.refusal, before);
 
-  const next = nextStored(before, handled.session, advanced.change, command, served.flow);
+  const next = nextStored(cipher, before, { snapshot: handled.session }, advanced.change, command, served.flow);
   const { stored } = next;
   if (!(await write(ownTx, context.updates, owner, before, next))) return null;
   // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.
-  if (before === null && (await loadArchived(ownTx, owner, command.session)) !== null)
+  if (before === null && (await loadArchived(ownTx, () => cipher, owner, command.session)) !== null)
     throw new RevisionConflictError();
   return { outcome: { status: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
@@ -183,7 +190,7 @@ async function write(
   next: NextRevision,
 ): Promise<boolean> {
   const { stored, entry } = next;
-  if (before === null) return entry !== null && insertActive(db, owner, stored, entry);
+  if (before === null) return entry !== null && insertActive(db, owner, next, entry);
   if (stored.snapshot.status === "active") return updates.writeOne(db, { owner, ...next });
-  return moveToArchive(db, owner, before, stored, entry);
+  return moveToArchive(db, owner, before, next);
 }

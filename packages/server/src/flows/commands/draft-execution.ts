@@ -1,9 +1,10 @@
 import type { Device, DraftCommand, Outcome } from "@sessions/core/internal";
 import { isDataError, isTransient } from "../../postgres/errors.ts";
+import { clearCipher } from "../../secrets/owner-cipher.ts";
 import { NO_RECEIPTS } from "../rows/receipts.ts";
 import { nextStored, type NextRevision, type StoredSession } from "../rows/stored-session.ts";
 import { MAX_RACES, type ExecutionContext } from "./command-execution.ts";
-import type { Decision } from "./decision.ts";
+import type { DecidingContext, Decision } from "./decision.ts";
 import { judgeOnServer, type Judgement } from "./judgement.ts";
 
 interface JudgedDraft {
@@ -24,7 +25,7 @@ export async function executeDraftCommands(
   drafts: readonly [DraftCommand, ...DraftCommand[]],
   before: StoredSession | undefined,
 ): Promise<readonly Decision[] | null> {
-  const { cache, now, partitions, publish, reader, report, telemetry, writer } = context;
+  const { cache, ciphers, now, partitions, publish, reader, report, telemetry, writer } = context;
   const { session } = drafts[0];
   let stored: StoredSession | null | undefined = before ?? cache.get(owner, session);
   telemetry.recordCacheLookup(stored !== undefined);
@@ -36,7 +37,8 @@ export async function executeDraftCommands(
     }
     const base: StoredSession | null = stored;
     const nowMs = now();
-    const { judged, after } = await judgeAll(context, owner, device, drafts, base, nowMs);
+    const cipher = base === null ? clearCipher : await ciphers.forWriting(owner);
+    const { judged, after } = await judgeAll({ ...context, cipher }, owner, device, drafts, base, nowMs);
     stored = undefined;
     // The cache may be old. An outcome is sent only if it follows from the state of the database.
     if (!fresh && judged.some(({ judgement }) => judgement.settled)) continue;
@@ -45,7 +47,7 @@ export async function executeDraftCommands(
       try {
         // The first accepted draft may have lifted the session, which adds a history entry.
         const entry = judged.find(({ next }) => next?.entry)?.next?.entry ?? null;
-        if (!(await writer.write(owner, { stored: after, entry, receipt: NO_RECEIPTS }))) continue;
+        if (!(await writer.write(owner, { stored: after, entry, receipt: NO_RECEIPTS, cipher }))) continue;
       } catch (error) {
         if (isTransient(error)) continue;
         if (isDataError(error)) return null;
@@ -64,7 +66,7 @@ export async function executeDraftCommands(
 
 /** Judges the first draft on `base`, and each other draft on the result of the one before it. `after` is the last result. */
 async function judgeAll(
-  { cpu, flows }: ExecutionContext,
+  { cpu, flows, cipher }: ExecutionContext & DecidingContext,
   owner: string,
   device: Device,
   drafts: readonly DraftCommand[],
@@ -76,8 +78,9 @@ async function judgeAll(
     const judgement = judgeOnServer(flows, session, draft, { nowMs, device });
     if (judgement.settled) return { judgement, next: null, outcome: judgement.outcome };
     const advanced = nextStored(
+      cipher,
       session,
-      judgement.advanced.session,
+      { snapshot: judgement.advanced.session },
       judgement.advanced.change,
       draft,
       judgement.served.flow,

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import { advance, MAX_SESSION_COMMANDS, refusedOutcome, type Command, type Json } from "@sessions/core/internal";
 import { judgeOnServer } from "./judgement.ts";
+import { keylessCipher } from "../../secrets/owner-cipher.ts";
 import { serve } from "../configuration/served-flow.ts";
 import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import { cancel, notes, start, submit } from "../../testing/bank.ts";
@@ -13,7 +14,7 @@ const given = { nowMs: Date.parse("2026-03-01T00:00:00Z"), device };
 function taken(before: StoredSession | null, command: Command): StoredSession {
   const advanced = advance(notes, before?.snapshot ?? null, command, given);
   if (!advanced.accepted) throw new Error(advanced.refusal.code);
-  return nextStored(before, advanced.session, advanced.change, command, notes).stored;
+  return nextStored(keylessCipher, before, { snapshot: advanced.session }, advanced.change, command, notes).stored;
 }
 
 const session = uuidv7();

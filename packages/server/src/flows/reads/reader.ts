@@ -1,7 +1,9 @@
 import type { Kysely } from "kysely";
-import type { ListReply, ListRequest, Outcome, Snapshot } from "@sessions/core/internal";
+import type { ListReply, ListRequest, Outcome, SessionsError, Snapshot } from "@sessions/core/internal";
 import { listArchivedRevisions, listArchived, listEndedSince, loadArchived, listByIds } from "../rows/archive.ts";
 import { listActive, listActiveRevisions, loadActive } from "../rows/active.ts";
+import type { OwnerCiphers } from "../../secrets/owner-ciphers.ts";
+import type { CipherOf } from "../rows/row.ts";
 import type { SessionPage } from "../rows/page.ts";
 import type { Expiry } from "../expiry.ts";
 import type { Bounds } from "../configuration/bounds.ts";
@@ -16,15 +18,18 @@ const PAGE_SESSIONS = 100;
 /** The most sessions that are listed at once, by id and revision. A stream that nobody reads holds one such list. */
 const LISTED_SESSIONS = 1_000;
 
-const NOTHING: SessionPage = { sessions: [], bytes: 0, more: false };
+const NOTHING: SessionPage = { sessions: [], last: null, faults: [], bytes: 0, more: false };
 
 export interface ReaderOptions {
   readonly db: Kysely<Tables>;
   readonly schema: string;
+  readonly ciphers: Pick<OwnerCiphers, "forReading">;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly bounds: Pick<Bounds, "pageBytes">;
   readonly expiry: Pick<Expiry, "enforceDeadline">;
+  /** Called with the fault of a session that is left out of a list, because it does not open. */
+  readonly report: (error: SessionsError) => void;
 }
 
 /** Runs work when it is its turn. */
@@ -43,17 +48,22 @@ export interface MissingSessions {
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #db: Kysely<Tables>;
+  readonly #cipherOf: CipherOf;
   /** Requests of one owner that list at the same time share one listing. */
   readonly #listings = new Coalescer();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#db = options.db.withSchema(options.schema);
+    this.#cipherOf = (owner) => options.ciphers.forReading(owner);
   }
 
   /** A session as it is stored. The active table is read first: a session that moves meanwhile is found in the archive. */
   async load(owner: string, session: string): Promise<StoredSession | null> {
-    return (await loadActive(this.#db, owner, session)) ?? (await loadArchived(this.#db, owner, session));
+    return (
+      (await loadActive(this.#db, this.#cipherOf, owner, session)) ??
+      (await loadArchived(this.#db, this.#cipherOf, owner, session))
+    );
   }
 
   /** One session of the owner, active or ended; null when there is none. */
@@ -76,17 +86,17 @@ export class Reader {
     const limits = { limit, bytes: this.#options.bounds.pageBytes };
     const isInActive = after === null || after.endedAt === null;
     const found = isInActive
-      ? await listActive(this.#db, owner, { ...limits, flow, after: after && after.id })
+      ? await listActive(this.#db, this.#cipherOf, owner, { ...limits, flow, after: after && after.id })
       : NOTHING;
     const active = (await this.#currentOf(owner, found.sessions)).filter(({ status }) => status === "active");
-    const lastActive = found.sessions.at(-1)?.snapshot.id ?? after?.id;
+    const lastActive = found.last?.id ?? after?.id;
     const stay = () => ({ endedAt: null, id: lastActive! });
     const reply = { now: this.#iso(), active };
     if (found.more) return { ...reply, ended: [], next: stay() };
 
     const left = { limit: limit - active.length, bytes: limits.bytes - found.bytes };
     // A full page asks for one archived session too: it tells whether there is a next page.
-    const archived = await listArchived(this.#db, owner, {
+    const archived = await listArchived(this.#db, this.#cipherOf, owner, {
       limit: Math.max(1, left.limit),
       bytes: left.bytes,
       flow,
@@ -95,13 +105,13 @@ export class Reader {
     const isFull = active.length > 0 && (left.limit < 1 || archived.bytes > left.bytes);
     const ended = isFull ? [] : archived.sessions.map(({ snapshot }) => snapshot);
     const endedMeanwhile = new Set(ended.map(({ id }) => id));
-    const last = ended.at(-1);
-    const next = isFull ? stay() : last && archived.more ? { endedAt: last.endedAt, id: last.id } : null;
+    for (const fault of [...found.faults, ...archived.faults]) this.#options.report(fault);
+    const next = isFull ? stay() : archived.last && archived.more ? archived.last : null;
     return {
       ...reply,
       active: active.filter(({ id }) => !endedMeanwhile.has(id)),
       ended,
-      next: archived.sessions.length === 0 ? null : next,
+      next: archived.last === null ? null : next,
     };
   }
 
@@ -159,11 +169,17 @@ export class Reader {
   ): Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }> {
     const asked = ids.slice(0, PAGE_SESSIONS);
     if (asked.length === 0) return { snapshots: [], rest: [] };
-    const { sessions, more } = await listByIds(this.#db, owner, asked, this.#options.bounds.pageBytes);
-    const last = sessions.at(-1)?.snapshot.id;
+    const { sessions, last, faults, more } = await listByIds(
+      this.#db,
+      this.#cipherOf,
+      owner,
+      asked,
+      this.#options.bounds.pageBytes,
+    );
+    for (const fault of faults) this.#options.report(fault);
     return {
       snapshots: await this.#currentOf(owner, sessions),
-      rest: more ? ids.filter((id) => id < last!) : ids.slice(PAGE_SESSIONS),
+      rest: more ? ids.filter((id) => id < last!.id) : ids.slice(PAGE_SESSIONS),
     };
   }
 

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import type { HistoryEntry, StoredSession } from "./stored-session.ts";
+import type { HistoryEntry } from "./history-entry.ts";
+import type { NextRevision, StoredSession } from "./stored-session.ts";
 import { historySelection } from "./history.ts";
 import { loadPage, pageColumns, type SessionPage, type PageSize } from "./page.ts";
 import {
@@ -9,7 +10,9 @@ import {
   ownerSelection,
   revisionSelection,
   revisionFromRow,
+  type CipherOf,
   type SessionRevision,
+  type SessionRow,
 } from "./row.ts";
 import type { Tables } from "./tables.ts";
 import { time } from "../../postgres/values.ts";
@@ -18,6 +21,7 @@ import { time } from "../../postgres/values.ts";
 
 export async function loadActive(
   db: Kysely<Tables>,
+  cipherOf: CipherOf,
   owner: string,
   id: string,
   lock = false,
@@ -25,12 +29,13 @@ export async function loadActive(
   let query = db.selectFrom("session").select(sessionSelection).where("owner_id", "=", owner).where("id", "=", id);
   if (lock) query = query.forUpdate();
   const row = await query.executeTakeFirst();
-  return row ? sessionFromRow(row) : null;
+  return row ? sessionFromRow(cipherOf, owner, row) : null;
 }
 
 /** A page of active sessions with ids older than `after`, the newest ids first. It includes sessions whose deadline has passed. */
 export async function listActive(
   db: Kysely<Tables>,
+  cipherOf: CipherOf,
   owner: string,
   { flow, after, ...limits }: PageSize & { readonly flow: string | null; readonly after: string | null },
 ): Promise<SessionPage> {
@@ -38,7 +43,7 @@ export async function listActive(
   if (flow !== null) query = query.where("flow", "=", flow);
   if (after !== null) query = query.where("id", "<", after);
   const rows = query.orderBy("id", "desc").limit(limits.limit + 1);
-  return loadPage(db, sql`${rows}`, sql`id desc`, limits);
+  return loadPage(db, { owner, cipherOf }, sql`${rows}`, sql`id desc`, limits);
 }
 
 /**
@@ -60,13 +65,12 @@ export async function listActiveRevisions(
   return rows.map((row) => ({ ...revisionFromRow(row), due: row.due === "true" }));
 }
 
+/** The row of a session whose deadline has passed. */
+export type DueSession = SessionRow & { readonly owner: string };
+
 /** Sessions of any owner whose deadline has passed at `at`. Those with the oldest hour come first. */
-export async function listDueSessions(
-  db: Kysely<Tables>,
-  at: string,
-  limit: number,
-): Promise<readonly { readonly owner: string; readonly stored: StoredSession }[]> {
-  const rows = await db
+export async function listDueSessions(db: Kysely<Tables>, at: string, limit: number): Promise<readonly DueSession[]> {
+  return db
     .selectFrom("session")
     .select([...sessionSelection, ownerSelection])
     .where("expires_bucket", "<=", time(startOfHour(at)))
@@ -74,7 +78,6 @@ export async function listDueSessions(
     .orderBy("expires_bucket")
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ owner: row.owner, stored: sessionFromRow(row) }));
 }
 
 /** How many sessions of a flow are open at a moment. A session whose deadline has passed is not open. */
@@ -106,7 +109,7 @@ export async function hasOpenSessions(db: Kysely<Tables>, owner: string, count: 
 export async function insertActive(
   db: Kysely<Tables>,
   owner: string,
-  stored: StoredSession,
+  { stored, cipher }: Pick<NextRevision, "stored" | "cipher">,
   entry: HistoryEntry,
 ): Promise<boolean> {
   const rows = await db
@@ -114,7 +117,7 @@ export async function insertActive(
       cte
         .insertInto("session")
         .values({
-          ...sessionValues(owner, stored),
+          ...sessionValues(owner, stored, cipher),
           expires_at: time(stored.snapshot.expiresAt),
           expires_bucket: time(startOfHour(stored.snapshot.expiresAt)),
         })
@@ -122,7 +125,7 @@ export async function insertActive(
         .returning(["owner_id", "id"]),
     )
     .insertInto("session_event")
-    .columns(["owner_id", "session_id", "entry", "revision", "at", "body", "hash"])
+    .columns(["owner_id", "session_id", "entry", "revision", "at", "body", "content", "sealed", "hash"])
     .expression((from) => from.selectFrom("moved").select(historySelection(entry)).where("owner_id", "=", owner))
     .returning("entry")
     .execute();

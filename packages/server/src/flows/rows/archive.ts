@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { ListRequest } from "@sessions/core/internal";
-import type { HistoryEntry, StoredSession } from "./stored-session.ts";
+import type { NextRevision, StoredSession } from "./stored-session.ts";
 import { deleteActive } from "./active.ts";
 import { insertHistoryEntry } from "./history.ts";
 import { loadPage, pageColumns, type SessionPage, type PageSize } from "./page.ts";
@@ -10,6 +10,7 @@ import {
   sessionValues,
   revisionSelection,
   revisionFromRow,
+  type CipherOf,
   type SessionRevision,
 } from "./row.ts";
 import type { Tables } from "./tables.ts";
@@ -17,19 +18,25 @@ import { time } from "../../postgres/values.ts";
 
 /** The archive of ended sessions. Each row is written once. */
 
-export async function loadArchived(db: Kysely<Tables>, owner: string, id: string): Promise<StoredSession | null> {
+export async function loadArchived(
+  db: Kysely<Tables>,
+  cipherOf: CipherOf,
+  owner: string,
+  id: string,
+): Promise<StoredSession | null> {
   const row = await db
     .selectFrom("session_archive")
     .select(sessionSelection)
     .where("owner_id", "=", owner)
     .where("id", "=", id)
     .executeTakeFirst();
-  return row ? sessionFromRow(row) : null;
+  return row ? sessionFromRow(cipherOf, owner, row) : null;
 }
 
 /** A page of ended sessions, the newest first: those that ended before `after`. */
 export async function listArchived(
   db: Kysely<Tables>,
+  cipherOf: CipherOf,
   owner: string,
   { flow, after, ...limits }: PageSize & Pick<ListRequest, "flow"> & { readonly after: ArchivePosition | null },
 ): Promise<SessionPage> {
@@ -45,7 +52,7 @@ export async function listArchived(
     .orderBy("ended_at", "desc")
     .orderBy("id", "desc")
     .limit(limits.limit + 1);
-  return loadPage(db, sql`${rows}`, sql`ended_at desc, id desc`, limits);
+  return loadPage(db, { owner, cipherOf }, sql`${rows}`, sql`ended_at desc, id desc`, limits);
 }
 
 /** The position of an ended session in the list of the owner's. */
@@ -87,12 +94,16 @@ export async function listArchivedRevisions(
 }
 
 /** Writes an ended session. Its snapshot has `endedAt`, and a status other than active. */
-export async function insertArchived(db: Kysely<Tables>, owner: string, stored: StoredSession): Promise<void> {
+export async function insertArchived(
+  db: Kysely<Tables>,
+  owner: string,
+  { stored, cipher }: Pick<NextRevision, "stored" | "cipher">,
+): Promise<void> {
   const { status, endedAt } = stored.snapshot;
   if (status === "active" || endedAt === null) throw new Error("Only an ended session is archived.");
   await db
     .insertInto("session_archive")
-    .values({ ...sessionValues(owner, stored), status, ended_at: time(endedAt) })
+    .values({ ...sessionValues(owner, stored, cipher), status, ended_at: time(endedAt) })
     .execute();
 }
 
@@ -134,6 +145,7 @@ export async function nthNewestCompletionMs(
 /** A page of these sessions, active or ended, the newest ids first. One statement reads both tables, so it misses no session that moves to the archive. */
 export async function listByIds(
   db: Kysely<Tables>,
+  cipherOf: CipherOf,
   owner: string,
   ids: readonly string[],
   atMost: number,
@@ -145,7 +157,7 @@ export async function listByIds(
     .where("owner_id", "=", owner)
     .where("id", "in", ids);
   const rows = sql`(${active} union all ${ended} order by id desc)`;
-  return loadPage(db, rows, sql`id desc`, { limit: ids.length, bytes: atMost });
+  return loadPage(db, { owner, cipherOf }, rows, sql`id desc`, { limit: ids.length, bytes: atMost });
 }
 
 /**
@@ -156,11 +168,11 @@ export async function moveToArchive(
   tx: Kysely<Tables>,
   owner: string,
   before: StoredSession,
-  stored: StoredSession,
-  entry: HistoryEntry | null,
+  next: NextRevision,
 ): Promise<boolean> {
-  if (!(await deleteActive(tx, owner, stored.snapshot.id, before.snapshot.revision))) return false;
-  await insertArchived(tx, owner, stored);
+  const { entry } = next;
+  if (!(await deleteActive(tx, owner, before.snapshot.id, before.snapshot.revision))) return false;
+  await insertArchived(tx, owner, next);
   if (entry !== null) await insertHistoryEntry(tx, owner, entry);
   return true;
 }

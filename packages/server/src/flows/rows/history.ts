@@ -1,10 +1,11 @@
-import { sql, type Kysely } from "kysely";
-import type { HistoryBody, HistoryEntry } from "./stored-session.ts";
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import { bytes, json, time } from "../../postgres/values.ts";
+import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { decodeEntry, type HistoryEntry } from "./history-entry.ts";
 import type { Tables } from "./tables.ts";
-import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
 
 /** An entry's columns, to be selected from a statement that returned `owner_id` and `id`. */
-export function historySelection({ number, hash, body, text }: HistoryEntry) {
+export function historySelection({ number, hash, body, text, clear, sealed }: HistoryEntry) {
   return [
     sql.ref<string>("owner_id").as("owner_id"),
     sql.ref<string>("id").as("session_id"),
@@ -12,6 +13,8 @@ export function historySelection({ number, hash, body, text }: HistoryEntry) {
     sql<number>`${body.revision}::integer`.as("revision"),
     time(body.at).as("at"),
     json(text).as("body"),
+    jsonOrNull(clear).as("content"),
+    bytesOrNull(sealed).as("sealed"),
     bytes(hash).as("hash"),
   ] as const;
 }
@@ -28,38 +31,56 @@ export async function insertHistoryEntries(
 ): Promise<void> {
   await db
     .insertInto("session_event")
-    .values(
-      entries.map(({ number, hash, body, text }) => ({
-        owner_id: owner,
-        session_id: body.session,
-        entry: number,
-        revision: body.revision,
-        at: time(body.at),
-        body: json(text),
-        hash: bytes(hash),
-      })),
-    )
+    .values(entries.map((entry) => historyValues(owner, entry)))
     .execute();
 }
 
-/** A session's history, from its start. */
+/** The values of an entry's columns, to insert it. */
+export function historyValues(owner: string, { number, hash, body, text, clear, sealed }: HistoryEntry) {
+  return {
+    owner_id: owner,
+    session_id: body.session,
+    entry: number,
+    revision: body.revision,
+    at: time(body.at),
+    body: json(text),
+    content: clear === null ? null : json(clear),
+    sealed: sealed === null ? null : bytes(sealed),
+    hash: bytes(hash),
+  };
+}
+
+/**
+ * A session's history, from its start.
+ *
+ * @throws {SessionsError} `sealed_invalid`; `keys_missing` on a node without keys.
+ */
 export async function loadHistory(
   db: Kysely<Tables>,
   owner: string,
   session: string,
+  cipher: OwnerCipher,
 ): Promise<readonly HistoryEntry[]> {
   const rows = await db
     .selectFrom("session_event")
-    .select(["entry", sql<string>`encode(hash, 'hex')`.as("hashbytes"), sql<string>`body::text`.as("json")])
+    .select([
+      "entry",
+      sql<string>`encode(hash, 'hex')`.as("hashbytes"),
+      sql<string>`body::text`.as("json"),
+      sql<string | null>`content::text`.as("contenttext"),
+      sql<string | null>`encode(sealed, 'hex')`.as("sealedbytes"),
+    ])
     .where("owner_id", "=", owner)
     .where("session_id", "=", session)
     .orderBy("entry")
     .execute();
-  // The body was written by this package, as HistoryBody.
-  return rows.map(({ entry, hashbytes, json: text }) => ({
-    number: Number(entry),
-    hash: bytesFromHex(hashbytes),
-    body: JSON.parse(text) as HistoryBody,
-    text,
-  }));
+  return rows.map((row) => decodeEntry(cipher, row));
+}
+
+function jsonOrNull(text: string | null): RawBuilder<string | null> {
+  return text === null ? sql<null>`null::json` : json(text);
+}
+
+function bytesOrNull(value: Uint8Array | null): RawBuilder<string | null> {
+  return value === null ? sql<null>`null::bytea` : bytes(value);
 }

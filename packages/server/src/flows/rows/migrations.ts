@@ -18,6 +18,7 @@ async function createSessionTables(db: Kysely<unknown>, named: NamedInSchema): P
       version integer not null,
       revision integer not null,
       state json not null,
+      sealed bytea,
       receipts bytea not null,
       entry integer not null,
       hash bytea not null`;
@@ -54,6 +55,8 @@ async function createSessionTables(db: Kysely<unknown>, named: NamedInSchema): P
       revision integer not null,
       at timestamptz not null,
       body json not null,
+      content json,
+      sealed bytea,
       hash bytea not null,
       xid xid8 not null default pg_current_xact_id(),
       primary key (owner_id, session_id, entry, at)

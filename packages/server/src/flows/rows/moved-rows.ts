@@ -1,11 +1,11 @@
 import { sql, type Transaction } from "kysely";
 import type { Device } from "@sessions/core/internal";
 import type { AdoptedVisitor, EntryBudget } from "../../postgres/adoption.ts";
-import { chainHash } from "../../postgres/chain-hash.ts";
 import { bytesFromHex, hexFromBytes, recordset } from "../../postgres/values.ts";
 import { insertHistoryEntries } from "./history.ts";
 import { revisionSelection, type SessionRevision } from "./row.ts";
-import type { HistoryBody, HistoryEntry } from "./stored-session.ts";
+import { encodeEntry, type HistoryEntry } from "./history-entry.ts";
+import { resealSessions, type Resealing } from "./resealing.ts";
 import type { ErasureTables } from "../../erasure/tables.ts";
 import type { OwnerTables } from "../../postgres/tables.ts";
 import type { Tables } from "./tables.ts";
@@ -29,6 +29,7 @@ export const movedColumns = {
     version: "kept",
     revision: "given",
     state: "kept",
+    sealed: "kept",
     receipts: "kept",
     entry: "given",
     hash: "given",
@@ -41,6 +42,7 @@ export const movedColumns = {
     version: "kept",
     revision: "kept",
     state: "kept",
+    sealed: "kept",
     receipts: "kept",
     entry: "kept",
     hash: "kept",
@@ -53,6 +55,8 @@ export const movedColumns = {
     revision: "kept",
     at: "kept",
     body: "kept",
+    content: "kept",
+    sealed: "kept",
     hash: "kept",
     // The rows are new: a projection finds them by this transaction, and knows by their numbers what it has applied.
     xid: "given",
@@ -81,6 +85,7 @@ export async function moveActive(
   tx: Transaction<Tables>,
   adopted: AdoptedVisitor & { readonly at: string },
   budget: EntryBudget,
+  resealing: Resealing,
 ): Promise<{ readonly sessions: readonly SessionRevision[]; readonly hasRest: boolean }> {
   const { visitor, owner } = adopted;
   const moved: SessionRevision[] = [];
@@ -104,12 +109,13 @@ export async function moveActive(
     const free = await withoutTaken(tx, owner, rows);
     const taken = budget.take(free);
     const ids = taken.map(({ session }) => session);
-    const entries = taken.map((row) => adoptedEntry(row, adopted));
+    const entries = taken.map((row) => adoptedEntry(row, adopted, resealing));
     if (entries.length > 0) {
       await insertMovedActive(tx, adopted, entries);
       await moveHistory(tx, adopted, ids);
       await insertHistoryEntries(tx, owner, entries);
       await tx.deleteFrom("session").where("owner_id", "=", visitor).where("id", "in", ids).execute();
+      await resealSessions(tx, "session", ids, resealing);
       moved.push(...entries.map(({ body }) => ({ id: body.session, revision: body.revision })));
     }
     const last = rows.at(-1);
@@ -127,6 +133,7 @@ export async function moveEnded(
   tx: Transaction<Tables>,
   adopted: AdoptedVisitor,
   budget: EntryBudget,
+  resealing: Resealing,
 ): Promise<boolean> {
   const { visitor, owner } = adopted;
   for (let after = FIRST_ID; ;) {
@@ -155,6 +162,7 @@ export async function moveEnded(
         .execute();
       await moveHistory(tx, adopted, ids);
       await tx.deleteFrom("session_archive").where("owner_id", "=", visitor).where("id", "in", ids).execute();
+      await resealSessions(tx, "session_archive", ids, resealing);
     }
     const last = rows.at(-1);
     if (ids.length < free.length) return true;
@@ -219,25 +227,27 @@ interface LockedRow {
 function adoptedEntry(
   { session, revision, flow, version, entry, hashbytes, device }: LockedRow,
   { visitor, at }: AdoptedVisitor & { readonly at: string },
+  { from }: Pick<Resealing, "from">,
 ): HistoryEntry {
-  const number = Number(entry) + 1;
-  const body: HistoryBody = {
-    session,
-    flow,
-    version: Number(version),
-    status: "active",
-    entry: number,
-    revision: Number(revision) + 1,
-    command: null,
-    at,
-    device: JSON.parse(device) as Device,
-    current: null,
-    change: { kind: "adopt", from: visitor },
-    output: null,
-    result: null,
-  };
-  const text = JSON.stringify(body);
-  return { number, hash: chainHash(bytesFromHex(hashbytes), text), body, text };
+  // Written by this package: devices are clear.
+  const { id, name } = JSON.parse(device) as Device;
+  return encodeEntry(from, bytesFromHex(hashbytes), {
+    body: {
+      session,
+      flow,
+      version: Number(version),
+      status: "active",
+      entry: Number(entry) + 1,
+      revision: Number(revision) + 1,
+      command: null,
+      at,
+      device: id,
+      current: null,
+      change: { kind: "adopt", from: visitor },
+    },
+    content: { device: name },
+    secret: [],
+  });
 }
 
 async function insertMovedActive(

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
+import { SessionsError, type Snapshot } from "@sessions/core/internal";
+import { sessionSelection, sessionFromRow, sessionColumns, type CipherOf, type SessionRow } from "./row.ts";
 import type { StoredSession } from "./stored-session.ts";
-import { sessionSelection, sessionFromRow, sessionColumns, type SessionRow } from "./row.ts";
 import type { Tables } from "./tables.ts";
 
 /** The size of a snapshot without its state, in bytes of JSON, roughly. */
@@ -17,6 +18,10 @@ export interface PageSize {
 /** A page of sessions, as they are stored. */
 export interface SessionPage {
   readonly sessions: readonly StoredSession[];
+  /** The last session of the page, also if it is in `faults`. */
+  readonly last: Pick<Snapshot, "id" | "endedAt"> | null;
+  /** One for each session that does not open. It is left out, so that the owner's other sessions are listed. */
+  readonly faults: readonly SessionsError[];
   /** Their size in bytes of JSON. */
   readonly bytes: number;
   /** Whether more follow. */
@@ -26,7 +31,7 @@ export interface SessionPage {
 /** The columns that the rows of {@link loadPage} select. */
 export const pageColumns = [
   ...sessionColumns,
-  sql<number>`octet_length(state::text) + ${sql.lit(FRAME_BYTES)}`.as("bytes"),
+  sql<number>`octet_length(state::text) + coalesce(octet_length(sealed), 0) + ${sql.lit(FRAME_BYTES)}`.as("bytes"),
 ] as const;
 
 /**
@@ -35,6 +40,7 @@ export const pageColumns = [
  */
 export async function loadPage(
   db: Kysely<Tables>,
+  { owner, cipherOf }: { readonly owner: string; readonly cipherOf: CipherOf },
   rows: RawBuilder<unknown>,
   order: RawBuilder<unknown>,
   { limit, bytes }: PageSize,
@@ -49,6 +55,23 @@ export async function loadPage(
       from ${rows} as page
     ) as summed
     where position <= ${limit}::integer and (total <= ${bytes}::bigint or position = 1)`.execute(db);
+  const sessions: StoredSession[] = [];
+  const faults: SessionsError[] = [];
+  for (const row of found.rows) {
+    try {
+      sessions.push(await sessionFromRow(cipherOf, owner, row));
+    } catch (error) {
+      if (!(error instanceof SessionsError) || error.code !== "sealed_invalid") throw error;
+      faults.push(error);
+    }
+  }
   const last = found.rows.at(-1);
-  return { sessions: found.rows.map(sessionFromRow), bytes: Number(last?.total ?? 0), more: last?.more === "true" };
+  return {
+    sessions,
+    // Written by this package, as StoredState.
+    last: last === undefined ? null : { id: last.session, endedAt: (JSON.parse(last.json) as Snapshot).endedAt },
+    faults,
+    bytes: Number(last?.total ?? 0),
+    more: last?.more === "true",
+  };
 }

@@ -1,7 +1,8 @@
 import { sql } from "kysely";
-import { storedStateOf, type StoredSession } from "./stored-session.ts";
-import type { StoredState } from "./tables.ts";
+import { clearCipher, type OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { bytes, bytesFromHex, json } from "../../postgres/values.ts";
+import { decodeState, encodeState } from "./session-state.ts";
+import type { StoredSession } from "./stored-session.ts";
 
 /**
  * The columns that a query selects to read a session, from the table of active or of archived sessions. Each name is one lower-case
@@ -13,13 +14,24 @@ export const sessionSelection = [
   "version",
   "revision",
   sql<string>`state::text`.as("json"),
+  sql<string | null>`encode(sealed, 'hex')`.as("sealedbytes"),
   sql<string>`encode(receipts, 'hex')`.as("receiptbytes"),
   "entry",
   sql<string>`encode(hash, 'hex')`.as("hashbytes"),
 ] as const;
 
 /** The columns that {@link sessionSelection} reads. Both tables have them. */
-export const sessionColumns = ["id", "flow", "version", "revision", "state", "receipts", "entry", "hash"] as const;
+export const sessionColumns = [
+  "id",
+  "flow",
+  "version",
+  "revision",
+  "state",
+  "sealed",
+  "receipts",
+  "entry",
+  "hash",
+] as const;
 
 /** The id of a session, and its revision. */
 export interface SessionRevision {
@@ -43,34 +55,46 @@ export interface SessionRow {
   readonly version: number;
   readonly revision: number;
   readonly json: string;
+  readonly sealedbytes: string | null;
   readonly receiptbytes: string;
   readonly entry: number;
   readonly hashbytes: string;
 }
 
+/** The cipher of an owner. Within a transaction it is one that is there already: a look for keys would need another connection. */
+export type CipherOf = (owner: string) => OwnerCipher | Promise<OwnerCipher>;
+
 /** The values of the columns that both tables have, to insert a session. */
-export function sessionValues(owner: string, { snapshot, receipts, lastEntry, lastHash }: StoredSession) {
+export function sessionValues(owner: string, stored: StoredSession, cipher: OwnerCipher) {
+  const { snapshot, receipts, lastEntry, lastHash } = stored;
   const { id, flow, version, revision } = snapshot;
+  const { state, sealed } = encodeState(cipher, stored);
   return {
     owner_id: owner,
     id,
     flow,
     version,
     revision,
-    state: json(JSON.stringify(storedStateOf(snapshot))),
+    state: json(state),
+    sealed: sealed && bytes(sealed),
     receipts: bytes(receipts),
     entry: lastEntry,
     hash: bytes(lastHash),
   };
 }
 
-export function sessionFromRow(row: SessionRow): StoredSession {
+/**
+ * The session of a row. Only a row with a sealed value asks for the owner's cipher.
+ *
+ * @throws {SessionsError} `sealed_invalid`, and what `cipherOf` throws.
+ */
+export async function sessionFromRow(cipherOf: CipherOf, owner: string, row: SessionRow): Promise<StoredSession> {
   const { session: id, flow } = row;
-  // Written by this package, as StoredState.
-  const state = JSON.parse(row.json) as StoredState;
   const [version, revision, entry] = [Number(row.version), Number(row.revision), Number(row.entry)];
+  const sealed = row.sealedbytes === null ? null : bytesFromHex(row.sealedbytes);
+  const cipher = sealed === null ? clearCipher : await cipherOf(owner);
   return {
-    snapshot: { id, flow, version, revision, ...state },
+    ...decodeState(cipher, { id, flow, version, revision }, { state: row.json, sealed }),
     receipts: bytesFromHex(row.receiptbytes),
     lastEntry: entry,
     lastHash: bytesFromHex(row.hashbytes),

@@ -1,58 +1,33 @@
-import { hash as digest } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import canonicalize from "canonicalize";
 import {
+  pickFields,
   progressOf,
   toStorableJson,
   type AnyFlow,
   type HistoryChange,
   type Command,
-  type Device,
+  type Json,
   type Snapshot,
-  type Status,
 } from "@sessions/core/internal";
-import { chainHash } from "../../postgres/chain-hash.ts";
-import type { StoredState } from "./tables.ts";
+import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history-entry.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
+
+export type Hidden = Readonly<Record<string, Json>>;
 
 /** A session as it is stored: its snapshot, its receipts and the end of its history. */
 export interface StoredSession {
   readonly snapshot: Snapshot;
+  /** What step handlers hid, by the command of the submission. No device gets it: it is in no snapshot. */
+  readonly hidden: Hidden;
   readonly receipts: Receipts;
+  /** Keys the hashes of the receipts, so that nobody can guess a command from them. */
+  readonly receiptKey: Uint8Array;
   /** The number of the newest history entry. */
   readonly lastEntry: number;
   /** That entry's hash. */
   readonly lastHash: Uint8Array;
-}
-
-/** An entry of a session's history. */
-export interface HistoryEntry {
-  readonly number: number;
-  /** Covers `text` and the hash before it. */
-  readonly hash: Uint8Array;
-  readonly body: HistoryBody;
-  /** The body as JSON, as it is stored. */
-  readonly text: string;
-}
-
-export interface HistoryBody {
-  readonly session: string;
-  readonly flow: string;
-  /** The flow's version, and the session's status, after this entry. */
-  readonly version: number;
-  readonly status: Status;
-  readonly entry: number;
-  readonly revision: number;
-  /** The command that made the entry; null for an end by deadline, and for a lift. */
-  readonly command: string | null;
-  readonly at: string;
-  readonly device: Device;
-  /** The step at which the session stands after this entry. Null if it has ended, if its path cannot be computed, and for an adoption. */
-  readonly current: string | null;
-  readonly change: HistoryChange;
-  /** The output of the step handler for a submission; null without one. */
-  readonly output: Snapshot["outputs"][string];
-  /** The result of `complete` if this entry completed the session; else null. */
-  readonly result: Snapshot["result"];
 }
 
 /** The next revision of a session: the session after an accepted command, and the history entry and receipt that the command adds. A draft adds neither. */
@@ -61,53 +36,107 @@ export interface NextRevision {
   readonly entry: HistoryEntry | null;
   /** The receipt that it adds. */
   readonly receipt: Receipts;
+  /** Seals it. */
+  readonly cipher: OwnerCipher;
 }
 
+const RECEIPT_KEY_BYTES = 16;
+
+/** `after` is the session after the change. Without `hidden`, it keeps what it had hidden for the submissions that it still has. */
 export function nextStored(
+  cipher: OwnerCipher,
   before: StoredSession | null,
-  snapshot: Snapshot,
+  after: { readonly snapshot: Snapshot; readonly hidden?: Hidden },
   change: HistoryChange | null,
   by: Command | null,
   flow: AnyFlow | null,
 ): NextRevision {
-  const receipts = before?.receipts ?? NO_RECEIPTS;
+  const { snapshot } = after;
+  const kept: Omit<StoredSession, "lastEntry" | "lastHash"> = {
+    snapshot,
+    hidden: hiddenOf(snapshot, after.hidden ?? before?.hidden ?? {}),
+    receipts: before?.receipts ?? NO_RECEIPTS,
+    receiptKey: before?.receiptKey ?? randomBytes(RECEIPT_KEY_BYTES),
+  };
   if (change === null) {
-    return {
-      stored: { snapshot, receipts, lastEntry: before?.lastEntry ?? 0, lastHash: before?.lastHash ?? new Uint8Array() },
-      entry: null,
-      receipt: NO_RECEIPTS,
-    };
+    const stored = { ...kept, lastEntry: before?.lastEntry ?? 0, lastHash: before?.lastHash ?? new Uint8Array() };
+    return { stored, entry: null, receipt: NO_RECEIPTS, cipher };
   }
   // A draft leaves no receipt, and the lift that a draft causes leaves none either.
   const command = change.kind === "lift" ? null : by;
   const number = (before?.lastEntry ?? 0) + 1;
-  const step = change.kind === "submit" ? change.step : null;
-  const body: HistoryBody = {
-    session: snapshot.id,
-    flow: snapshot.flow,
-    version: snapshot.version,
-    status: snapshot.status,
-    entry: number,
-    revision: snapshot.revision,
-    command: command?.id ?? null,
-    at: change.kind === "end" && change.status === "expired" ? snapshot.expiresAt : snapshot.updatedAt,
-    device: snapshot.device,
-    current: flow && currentStepOf(flow, snapshot),
-    change,
-    output: (step === null ? undefined : snapshot.outputs[step]) ?? null,
-    result: snapshot.result,
-  };
-  const text = JSON.stringify(body);
-  const hash = chainHash(before?.lastHash ?? null, text);
+  const entry = encodeEntry(cipher, before?.lastHash ?? null, newEntry(kept, number, change, command, flow));
   const receipt =
     command === null
       ? NO_RECEIPTS
-      : encodeReceipt({ command: command.id, revision: snapshot.revision, hash: commandHash(command) });
-  return {
-    stored: { snapshot, receipts: Buffer.concat([receipts, receipt]), lastEntry: number, lastHash: hash },
-    entry: { number, hash, body, text },
-    receipt,
+      : encodeReceipt({
+          command: command.id,
+          revision: snapshot.revision,
+          hash: commandHash(kept.receiptKey, command),
+        });
+  const receipts = Buffer.concat([kept.receipts, receipt]);
+  return { stored: { ...kept, receipts, lastEntry: number, lastHash: entry.hash }, entry, receipt, cipher };
+}
+
+function newEntry(
+  { snapshot, hidden }: Pick<StoredSession, "snapshot" | "hidden">,
+  entry: number,
+  change: HistoryChange,
+  command: Command | null,
+  flow: AnyFlow | null,
+): NewEntry {
+  const { id: session, version, status, revision, device, submissions } = snapshot;
+  const { lifted } = change;
+  const step = change.kind === "submit" ? change.step : null;
+  const isSensitive = step !== null && submissions[step]?.sensitive === true;
+  const hiddenNow = command === null ? undefined : hidden[command.id];
+  const body: NewEntry["body"] = {
+    session,
+    flow: snapshot.flow,
+    version,
+    status,
+    entry,
+    revision,
+    command: command?.id ?? null,
+    at: change.kind === "end" && change.status === "expired" ? snapshot.expiresAt : snapshot.updatedAt,
+    device: device.id,
+    current: flow && currentStepOf(flow, snapshot),
+    change: bodyOf(change),
+    ...(isSensitive && { sensitive: true }),
+    ...(lifted && { lifted: Object.keys(lifted.submissions) }),
   };
+  const content: HistoryContent = {
+    device: device.name,
+    ...(change.kind === "submit" && contentOf(change)),
+    ...(step !== null && { output: snapshot.outputs[step] ?? null }),
+    ...(hiddenNow !== undefined && { hidden: hiddenNow }),
+    ...(snapshot.result !== null && { result: snapshot.result }),
+    ...(lifted && { lifted }),
+  };
+  const isLiftSensitive = Object.values(lifted?.submissions ?? {}).some(({ sensitive }) => sensitive);
+  const secret = [
+    "hidden" as const,
+    ...(isSensitive ? (["data", "input", "output"] as const) : []),
+    ...(isLiftSensitive ? (["lifted"] as const) : []),
+  ];
+  return { body, content, secret };
+}
+
+function bodyOf(change: HistoryChange): NewEntry["body"]["change"] {
+  if (change.kind === "submit") return { kind: change.kind, step: change.step };
+  const { lifted: _, ...body } = change;
+  return body;
+}
+
+function contentOf({ data, input, seenDrafts }: Extract<HistoryChange, { kind: "submit" }>) {
+  return { data, ...(input !== undefined && { input }), ...(seenDrafts !== undefined && { seenDrafts }) };
+}
+
+/** What is hidden for the submissions that a session has. */
+function hiddenOf({ submissions }: Snapshot, hidden: Hidden): Hidden {
+  if (Object.keys(hidden).length === 0) return hidden;
+  const commands = new Set(Object.values(submissions).map(({ command }) => command));
+  return pickFields(hidden, (command) => commands.has(command));
 }
 
 function currentStepOf(flow: AnyFlow, { status, data }: Snapshot): string | null {
@@ -127,12 +156,12 @@ export function matchReceipt(
   const receipt = findReceipt(stored.receipts, command.id);
   if (receipt === undefined) return null;
   if (command.kind === "submit" && !toStorableJson(command.input).ok) return "mismatch";
-  return receipt.hash.equals(commandHash(command)) ? receipt : "mismatch";
+  return receipt.hash.equals(commandHash(stored.receiptKey, command)) ? receipt : "mismatch";
 }
 
-/** 128 bits of SHA-256 over the command as canonical JSON (RFC 8785): the order of its keys does not matter. */
-function commandHash(command: Command): Buffer {
-  return digest("sha256", canonical(command), "buffer").subarray(0, 16);
+/** 128 bits of HMAC-SHA256 over the command as canonical JSON (RFC 8785): the order of its keys does not matter. */
+function commandHash(key: Uint8Array, command: Command): Buffer {
+  return createHmac("sha256", key).update(canonical(command)).digest().subarray(0, 16);
 }
 
 function canonical(command: Command): string {
@@ -143,9 +172,4 @@ function canonical(command: Command): string {
     // The command holds half of a surrogate pair, or a number that JSON does not have. Equal bodies still give equal texts.
     return `not canonical: ${JSON.stringify(command)}`;
   }
-}
-
-export function storedStateOf(snapshot: Snapshot): StoredState {
-  const { id: _id, flow: _flow, version: _version, revision: _revision, ...state } = snapshot;
-  return state;
 }

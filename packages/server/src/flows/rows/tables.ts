@@ -1,9 +1,6 @@
-import type { Snapshot, Status } from "@sessions/core/internal";
+import type { Status } from "@sessions/core/internal";
 import type { ErasureTables } from "../../erasure/tables.ts";
 import type { BytesColumn, JsonColumn, TimeColumn, TransactionIdColumn } from "../../postgres/values.ts";
-
-/** The part of a snapshot that has no column of its own. */
-export type StoredState = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
 
 interface SessionColumns {
   owner_id: string;
@@ -12,6 +9,8 @@ interface SessionColumns {
   version: number;
   revision: number;
   state: JsonColumn;
+  /** What of the session is secret, encrypted; null if nothing is. */
+  sealed: BytesColumn | null;
   receipts: BytesColumn;
   /** The number of the newest history entry. */
   entry: number;
@@ -36,7 +35,12 @@ export interface SessionEventTable {
   entry: number;
   revision: number;
   at: TimeColumn;
+  /** What stays of the entry when its content is erased. */
   body: JsonColumn;
+  /** The content, if it is clear. */
+  content: JsonColumn | null;
+  /** The content, if it is encrypted. */
+  sealed: BytesColumn | null;
   hash: BytesColumn;
   /** The transaction that wrote the row. Projections find new rows by it. */
   xid: TransactionIdColumn;

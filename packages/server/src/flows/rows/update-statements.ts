@@ -1,5 +1,6 @@
 import { CompiledQuery, type Kysely } from "kysely";
-import { storedStateOf, type NextRevision } from "./stored-session.ts";
+import { encodeState } from "./session-state.ts";
+import type { NextRevision } from "./stored-session.ts";
 import { startOfHour } from "./active.ts";
 import type { Tables } from "./tables.ts";
 import { hexFromBytes } from "../../postgres/values.ts";
@@ -54,31 +55,38 @@ const columnTypes = {
   version: "integer",
   revision: "integer",
   state: "json",
+  sealed: "bytea",
   receipt: "bytea",
   entry: "integer",
   hash: "bytea",
   expires_at: "timestamptz",
   expires_bucket: "timestamptz",
   body: "json",
+  content: "json",
+  sealed_content: "bytea",
   at: "timestamptz",
 } as const;
 type Column = keyof typeof columnTypes;
 const columnNames = Object.keys(columnTypes) as Column[];
 
-function rowOf({ owner, stored, entry, receipt }: SessionUpdate) {
+function rowOf({ owner, stored, entry, receipt, cipher }: SessionUpdate) {
   const { snapshot } = stored;
+  const { state, sealed } = encodeState(cipher, stored);
   return {
     owner_id: owner,
     id: snapshot.id,
     version: snapshot.version,
     revision: snapshot.revision,
-    state: JSON.stringify(storedStateOf(snapshot)),
+    state,
+    sealed: sealed && hexFromBytes(sealed),
     receipt: hexFromBytes(receipt),
     entry: stored.lastEntry,
     hash: hexFromBytes(stored.lastHash),
     expires_at: snapshot.expiresAt,
     expires_bucket: startOfHour(snapshot.expiresAt),
     body: entry && entry.text,
+    content: entry && entry.clear,
+    sealed_content: entry?.sealed ? hexFromBytes(entry.sealed) : null,
     at: entry && entry.body.at,
   };
 }
@@ -92,8 +100,19 @@ function listOf(name: Column, rows: readonly ReturnType<typeof rowOf>[]): string
   return name === "owner_id" ? JSON.stringify(values) : values.join(SEPARATOR);
 }
 
-const changed = ["version", "revision", "state", "entry", "hash", "expires_at", "expires_bucket"] as const;
-const noted = ["entry", "revision", "at", "body", "hash"] as const;
+const changed = ["version", "revision", "state", "sealed", "entry", "hash", "expires_at", "expires_bucket"] as const;
+/** The columns of an entry, with the parameters that they get. */
+const noted = {
+  entry: "entry",
+  revision: "revision",
+  at: "at",
+  body: "body",
+  content: "content",
+  sealed: "sealed_content",
+  hash: "hash",
+} as const;
+const notedColumns = Object.keys(noted).join(", ");
+const notedParameters = Object.values(noted);
 
 /** For one session, by the row's key. */
 function textForOne(schema: string): string {
@@ -113,8 +132,8 @@ function textForOne(schema: string): string {
       )
       returning owner_id, id
     ), noted as (
-      insert into "${schema}"."session_event" (owner_id, session_id, ${noted.join(", ")})
-      select owner_id, id, ${noted.map(given).join(", ")} from moved
+      insert into "${schema}"."session_event" (owner_id, session_id, ${notedColumns})
+      select owner_id, id, ${notedParameters.map(given).join(", ")} from moved
       where owner_id = ${given("owner_id")} and ${given("body")} is not null
     )
     select 0 as position from moved where owner_id = ${given("owner_id")}`;
@@ -129,7 +148,7 @@ function textForMany(schema: string): string {
     return `string_to_array(${given}, '${SEPARATOR}', '')::${type}[]`;
   });
   const input = (name: Column) => (columnTypes[name] === "bytea" ? `decode(input.${name}, 'hex')` : `input.${name}`);
-  const told = ["owner_id", "id", ...noted] as const;
+  const told = ["owner_id", "id", ...notedParameters] as const;
   return `
     with input (${columnNames.join(", ")}, position) as (
       select * from unnest(${lists.join(", ")}) with ordinality
@@ -146,8 +165,8 @@ function textForMany(schema: string): string {
       where session.ctid = free.place
       returning input.position, ${told.map((name) => `${input(name)} as ${name}`).join(", ")}
     ), noted as (
-      insert into "${schema}"."session_event" (owner_id, session_id, ${noted.join(", ")})
-      select owner_id, id, ${noted.join(", ")} from made where body is not null
+      insert into "${schema}"."session_event" (owner_id, session_id, ${notedColumns})
+      select owner_id, id, ${notedParameters.join(", ")} from made where body is not null
     )
     select position::text as position from made`;
 }

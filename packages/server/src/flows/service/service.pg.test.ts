@@ -7,6 +7,7 @@ import { emptyPGlite } from "../../testing/pglite.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { createKysely } from "../../postgres/database.ts";
 import { loadHistory } from "../rows/history.ts";
+import { keylessCipher } from "../../secrets/owner-cipher.ts";
 import type { Tables } from "../rows/tables.ts";
 import { serviceDeviceOf } from "./service-id.ts";
 
@@ -49,8 +50,8 @@ describe.each<[string, Pool | PGlite]>([
     expect(await receipt(id, "another")).toBeNull();
     expect(await read(transfer, id)).toEqual(review.session);
     expect(await new TestClient(node, "ada").read(id)).toMatchObject({ status: "completed", revision: 4 });
-    const history = await loadHistory(createKysely<Tables>(database).withSchema("sessions"), "ada", id);
-    expect(history.map(({ body }) => body.device)).toEqual(
+    const history = await loadHistory(createKysely<Tables>(database).withSchema("sessions"), "ada", id, keylessCipher);
+    expect(history.map(({ body, content }) => ({ id: body.device, name: content.device }))).toEqual(
       Array.from({ length: 4 }, () => serviceDeviceOf("Payments job")),
     );
   });

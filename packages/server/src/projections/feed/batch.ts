@@ -109,7 +109,11 @@ export class BatchWriter {
   ): Promise<void> {
     const { name, source, handlerMs, tables, begins, ...projection } = this.#options.projection;
     const isMarking = begins === "now" && feed.isNew;
-    const entries = isMarking ? [] : rows.map((row) => source.read(row)).filter((entry) => entry !== null);
+    const entries: unknown[] = [];
+    for (const row of isMarking ? [] : rows) {
+      const entry = await source.read(row);
+      if (entry !== null) entries.push(entry);
+    }
     if (entries.length === 0) return;
     const isLive = tables === undefined || (await this.#isLive(tx, feed));
     const table = <Name extends string>(given: Name) => this.#tableName(given, feed, isLive);

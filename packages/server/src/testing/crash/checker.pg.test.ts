@@ -80,7 +80,7 @@ test("the checker catches a lost session and a lost draft", async () => {
 
 test("the checker catches a command that took effect twice, in the history or in the ledger", async () => {
   const repeat = (tx: Transaction<Tables>) =>
-    sql`insert into sessions.session_event select owner_id, session_id, 3, 4, at, body, hash
+    sql`insert into sessions.session_event select owner_id, session_id, 3, 4, at, body, content, sealed, hash
       from sessions.session_event where session_id = ${note} and entry = 2`.execute(tx);
   expect(await breachesAfter(repeat)).toMatch(/is in the history 2 times/);
   const book = (tx: Transaction<Tables>) =>

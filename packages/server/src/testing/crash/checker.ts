@@ -5,6 +5,7 @@ import type { Tables } from "../../flows/rows/tables.ts";
 import { findReceipt } from "../../flows/rows/receipts.ts";
 import type { StoredSession } from "../../flows/rows/stored-session.ts";
 import { verify } from "../../flows/verify.ts";
+import { keylessCipher } from "../../secrets/owner-cipher.ts";
 import type { LedgerRow } from "../bank.ts";
 import type { Answered } from "./caller.ts";
 
@@ -53,7 +54,7 @@ async function breachesOf(
   if (found === undefined) return accepted.length === 0 ? [] : [`session ${id} is lost`];
   const breached: string[] = [];
   const { stored, owner } = found;
-  const history = await loadHistory(db, owner, id);
+  const history = await loadHistory(db, owner, id, keylessCipher);
   const { revision, status, drafts } = stored.snapshot;
 
   const told = new Map<number, string>();
@@ -123,7 +124,9 @@ async function everySession(db: Kysely<Tables>): Promise<ReadonlyMap<string, Fou
       .selectFrom(table)
       .select([...sessionSelection, ownerSelection])
       .execute();
-    for (const row of rows) found.set(row.session, { owner: row.owner, stored: sessionFromRow(row) });
+    for (const row of rows) {
+      found.set(row.session, { owner: row.owner, stored: await sessionFromRow(() => keylessCipher, row.owner, row) });
+    }
   }
   return found;
 }

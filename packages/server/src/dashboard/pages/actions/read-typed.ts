@@ -6,6 +6,7 @@ import { insertAuditEntry } from "../../rows/audit.ts";
 import { findOwner, loadSummary } from "../../rows/sessions.ts";
 import { loadTypedData } from "../../rows/typed-data.ts";
 import { reasonNeeded, reasonOf } from "./reason.ts";
+import { unlessKeysMissing } from "../keys-missing.ts";
 import { forbidden, notFound, uuidOf, type Answer, type FormRequest, type PageContext } from "../page-context.ts";
 
 /** The most letters of a step's data that are shown. */
@@ -27,7 +28,9 @@ export async function typed(context: PageContext, { operator, form }: FormReques
 
   const entry = { operator: operator.name, action: "read_typed", owner, subject: id, reason } as const;
   await insertAuditEntry(context, entry, context.now());
-  const data = (await context.read((source) => loadTypedData(source, owner, id))) ?? {};
+  // Before the reading, whose transaction must not wait for another connection.
+  const cipher = await context.cipherOf(owner).catch(unlessKeysMissing);
+  const data = cipher && ((await context.read((source) => loadTypedData(source, () => cipher, owner, id))) ?? {});
   return {
     title: "What the person typed",
     content: [
@@ -37,11 +40,12 @@ export async function typed(context: PageContext, { operator, form }: FormReques
       table({
         caption: "Submitted steps",
         columns: ["Step", "Data"],
-        rows: Object.entries(data).map(([step, value]) => [
+        rows: Object.entries(data ?? {}).map(([step, value]) => [
           name(step),
           shownData(context.flows.get(summary.flow), step, value),
         ]),
-        empty: "nothing is submitted.",
+        empty:
+          data === null ? "it is sealed, and the dashboard was not given the option `keys`." : "nothing is submitted.",
       }),
     ],
   };
