@@ -1,5 +1,6 @@
 import type { DurablePostgres } from "./servers/database.ts";
 import { measureActivity } from "./measurements/activity.ts";
+import { measureDashboard } from "./measurements/dashboard.ts";
 import { measureDevices } from "./measurements/devices.ts";
 import { measureHeap } from "./measurements/heap.ts";
 import { measureHistory } from "./measurements/history.ts";
@@ -31,5 +32,6 @@ export const measurements: Readonly<
   "sign-in-refusals": measureSignInRefusals,
   "web-sessions": measureWebSessions,
   activity: measureActivity,
+  dashboard: measureDashboard,
   projections: measureProjections,
 };

@@ -78,6 +78,7 @@ const order = [
   "sign-in-refusals",
   "web-sessions",
   "activity",
+  "dashboard",
 ];
 
 async function textOf(file: URL): Promise<string> {
