@@ -177,6 +177,35 @@ test("the funnels, the refusals and the faults of projections are shown", async 
   expect((await get("?view=projections&projection=other", operators.operator)).status).toBe(404);
 });
 
+test("a flow's page tells how long half and nine in ten of the people took, of all months or of one", async () => {
+  const months = ["2026-01-01", "2026-02-01"];
+  await pool.query(
+    `insert into sessions.funnel_count (flow, version, month, step, counted, n, took_ms)
+     select 'loan', 3, month::date, 'sum', counted, 10, 300000
+     from unnest($1::text[]) as month, unnest(array['entered', 'submitted']) as counted`,
+    [months],
+  );
+  await pool.query(
+    `insert into sessions.funnel_duration (flow, version, month, step, below_s, n)
+     values ('loan', 3, $1, 'sum', 32, 5), ('loan', 3, $1, 'sum', 64, 4), ('loan', 3, $1, 'sum', 4096, 1),
+       ('loan', 3, $2, 'sum', 8, 30)`,
+    months,
+  );
+  const at = await openDashboard(pool, { now: () => Date.UTC(2026, 1, 20) });
+  const timesOf = async (query: string) => {
+    const headers = headersOf(operators.operator);
+    const address = `${base}?view=flows&flow=loan&version=3${query}`;
+    const page = await (await at.fetch(new Request(address, { headers }))).text();
+    const row = page.slice(page.indexOf("How far people come")).split("<bdi>sum</bdi>")[1]!;
+    return [...row.split("</tr>")[0]!.matchAll(/<td class="number">(.*?)<\/td>/g)].map(([, cell]) => cell).slice(-3);
+  };
+  expect(await timesOf("&month=2026-01")).toEqual(["32 s", "64 s", "30 s"]);
+  expect(await timesOf("&month=2026-02")).toEqual(["8 s", "8 s", "30 s"]);
+  expect(await timesOf("")).toEqual(["8 s", "64 s", "30 s"]);
+  expect(await timesOf("&month=2026-13")).toEqual(["8 s", "64 s", "30 s"]);
+  await at.close();
+});
+
 test("the latest version of a flow stands before the earlier ones", async () => {
   const flows = await (await get("?view=flows", operators.operator)).text();
   const versions = [...flows.matchAll(/flow=loan&amp;version=(\d+)"/g)].map(([, version]) => version);

@@ -6,9 +6,12 @@ import { link, name } from "../html/link.ts";
 import {
   listFlowMonths,
   listFlowTotals,
+  listDurations,
   listRefusals,
   listStepTotals,
+  type DurationCount,
   type FlowTotals,
+  type FunnelPlace,
   type StepTotals,
 } from "../rows/funnels.ts";
 import { presentTables, textOf, type Answer, type PageContext, type PageRequest } from "./page-context.ts";
@@ -36,7 +39,11 @@ export async function flows(context: PageContext, { query }: PageRequest): Promi
   const flow = textOf(query, "flow");
   const version = Number(query.get("version"));
   if (flow !== null && Number.isSafeInteger(version) && version > 0 && version < 2 ** 31) {
-    return oneFlow(context, { flow, version, fromMonth }, present.has("refusal_count"));
+    const month = query.get("month") ?? "";
+    const months = /^\d{4}-(?:0[1-9]|1[0-2])$/.test(month)
+      ? { from: month, to: month }
+      : { from: fromMonth, to: monthBefore(nowMs, 0) };
+    return oneFlow(context, { flow, version, months }, present.has("refusal_count"));
   }
   const { value, atMs } = await context.readings.get("flows", (source) => listFlowTotals(source, fromMonth, LISTED));
   return {
@@ -58,30 +65,40 @@ export async function flows(context: PageContext, { query }: PageRequest): Promi
   };
 }
 
-async function oneFlow(
-  context: PageContext,
-  { flow, version, fromMonth }: { readonly flow: string; readonly version: number; readonly fromMonth: string },
-  countsRefusals: boolean,
-): Promise<Answer> {
-  const { value, atMs } = await context.readings.get(`flow ${version} ${flow}`, async (source) => ({
-    steps: await listStepTotals(source, flow, version, fromMonth),
-    months: await listFlowMonths(source, flow, version, fromMonth),
-    refusals: countsRefusals ? await listRefusals(source, flow, version, fromMonth) : [],
-  }));
+async function oneFlow(context: PageContext, place: FunnelPlace, countsRefusals: boolean): Promise<Answer> {
+  const { flow, version, months } = place;
+  const fromMonth = monthBefore(context.now(), MONTHS);
+  const { value, atMs } = await context.readings.get(
+    `flow ${version} ${months.from} ${months.to} ${flow}`,
+    async (source) => ({
+      steps: await listStepTotals(source, place),
+      durations: await listDurations(source, place),
+      months: await listFlowMonths(source, flow, version, fromMonth),
+      refusals: countsRefusals ? await listRefusals(source, place) : [],
+    }),
+  );
+  const isOneMonth = months.from === months.to;
   const steps = inOrder(value.steps, Object.keys(context.flows.get(flow)?.steps ?? {}));
   return {
-    title: `${flow}, version ${version}`,
+    title: `${flow}, version ${version}${isOneMonth ? `, ${months.from}` : ""}`,
     content: [
       ageNote(context.now() - atMs),
+      html`<p>
+        Steps, times and refusals of
+        ${isOneMonth ? `sessions that began in ${months.from}` : `sessions that began from ${months.from} on`}.
+        ${isOneMonth ? link("All months", "flows", { flow, version }) : "The table of months leads to those of one month."}
+      </p>`,
       html`<h2>Steps</h2>
         <p>
           A step counts once a session, however often it is corrected. A step that the path leaves out is not entered.
+          The time of a step begins when the session comes to it, so it holds the time between this step and the one
+          before.
         </p>`,
       barPlot(
         "Sessions that entered each step",
         steps.map(({ step, entered }) => ({ label: step.slice(0, 12), value: entered })),
       ),
-      stepTable(steps),
+      stepTable(steps, value.durations),
       html`<h2>Refused commands</h2>
         <p>Nodes add to these numbers every ten seconds. A command that is sent again counts again.</p>`,
       table({
@@ -102,7 +119,10 @@ async function oneFlow(
       table({
         caption: "Sessions by the month in which they began",
         columns: ["Month", ...outcomeTitles.map(numbers)],
-        rows: value.months.map((each) => [each.month, ...outcomes(each)]),
+        rows: value.months.map((each) => [
+          link(each.month, "flows", { flow, version, month: each.month }),
+          ...outcomes(each),
+        ]),
         empty: "no session is counted yet.",
       }),
       html`<p>${link("All flows", "flows")}</p>`,
@@ -110,7 +130,7 @@ async function oneFlow(
   };
 }
 
-function stepTable(steps: readonly StepTotals[]): HtmlValue {
+function stepTable(steps: readonly StepTotals[], durations: readonly DurationCount[]): HtmlValue {
   return table({
     caption: "How far people come",
     columns: [
@@ -123,7 +143,9 @@ function stepTable(steps: readonly StepTotals[]): HtmlValue {
         "Cancelled here",
         "Expired here",
         "Lifted away",
-        "Time in it",
+        "Half took less than",
+        "Nine in ten less than",
+        "On average",
       ].map(numbers),
     ],
     rows: steps.map(({ step, entered, submitted, corrected, cancelled, expired, liftedOut, seconds }) => [
@@ -135,6 +157,8 @@ function stepTable(steps: readonly StepTotals[]): HtmlValue {
       formatNumber(cancelled),
       formatNumber(expired),
       formatNumber(liftedOut),
+      below(durations, step, 0.5),
+      below(durations, step, 0.9),
       average(seconds, submitted),
     ]),
     empty: "no step is counted yet.",
@@ -150,7 +174,7 @@ const outcomeTitles = [
   "On another device",
   "Cancelled",
   "Expired",
-  "Time",
+  "Time, on average",
 ];
 
 function outcomes(each: Omit<FlowTotals, "flow" | "version">): readonly HtmlValue[] {
@@ -161,7 +185,7 @@ function outcomes(each: Omit<FlowTotals, "flow" | "version">): readonly HtmlValu
     formatNumber(liftedOut),
     formatNumber(completed),
     share(completed, started + liftedIn),
-    formatNumber(completedElsewhere),
+    `${formatNumber(completedElsewhere)}${completed === 0 ? "" : ` (${share(completedElsewhere, completed)})`}`,
     formatNumber(cancelled),
     formatNumber(expired),
     average(seconds, completed),
@@ -173,6 +197,15 @@ const numbers = (title: string) => ({ title, isNumber: true });
 const share = (part: number, whole: number) => (whole === 0 ? "" : `${Math.round((part / whole) * 100)} %`);
 
 const average = (seconds: number, of: number) => (of === 0 ? "" : formatDuration((seconds / of) * 1_000));
+
+/** The time that a part of the submissions of a step took less than. The counts know it within a factor of two. */
+function below(durations: readonly DurationCount[], step: string, part: number): string {
+  const own = durations.filter((each) => each.step === step);
+  const least = own.reduce((sum, { count }) => sum + count, 0) * part;
+  let sum = 0;
+  const found = own.find(({ count }) => (sum += count) >= least);
+  return found === undefined ? "" : formatDuration(found.belowSeconds * 1_000);
+}
 
 /** In the order of the flow, if the dashboard knows it; the others after them. */
 function inOrder(steps: readonly StepTotals[], order: readonly string[]): readonly StepTotals[] {

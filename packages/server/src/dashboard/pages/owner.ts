@@ -45,6 +45,14 @@ export async function owner(context: PageContext, request: PageRequest): Promise
   if (present.has("activity_definition") && list === null) {
     parts.push(await part("Activity sessions", visitsPart(context, id)));
   }
+  if (list === null) {
+    parts.push(
+      html`<p>
+        <code>sessions export --owner</code> writes all that is kept of an owner, and <code>sessions erase</code> erases
+        it.
+      </p>`,
+    );
+  }
   return { title: `Owner ${id}`, content: parts };
 }
 

@@ -29,6 +29,27 @@ export interface StepTotals {
   readonly seconds: number;
 }
 
+/** The months in which the sessions began, as in "2026-01": both are meant too. */
+export interface Months {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** One version of a flow, in some months. */
+export interface FunnelPlace {
+  readonly flow: string;
+  readonly version: number;
+  readonly months: Months;
+}
+
+/** How many submissions of a step, or completions, took less than a time, and not less than half of it. */
+export interface DurationCount {
+  /** Empty for whole sessions. */
+  readonly step: string;
+  readonly belowSeconds: number;
+  readonly count: number;
+}
+
 /** The columns of the view that are summed up, by their names here. */
 const totals = {
   started: "started",
@@ -94,34 +115,38 @@ export async function listBegunMonths(
 }
 
 /** The steps of one version of a flow, those that most people entered first. */
-export async function listStepTotals(
-  source: DashboardSource,
-  flow: string,
-  version: number,
-  fromMonth: string,
-): Promise<readonly StepTotals[]> {
+export async function listStepTotals(source: DashboardSource, place: FunnelPlace): Promise<readonly StepTotals[]> {
   const { rows } = await sql<Numbers<keyof typeof stepTotals> & { step: string }>`
     select step, ${sumsOf(stepTotals)}
-    from ${tableOf(source, "funnel_steps")}
-    where flow = ${flow} and version = ${version}::integer and month >= ${`${fromMonth}-01`}::text::date
+    from ${tableOf(source, "funnel_steps")} where ${isIn(place)}
     group by step order by sum(entered) desc, step limit 100`.execute(source.db);
   return rows.map(({ step, ...row }) => ({ step, ...numbersOf(row) }));
+}
+
+/** How long steps and whole sessions took, the shortest times first. */
+export async function listDurations(source: DashboardSource, place: FunnelPlace): Promise<readonly DurationCount[]> {
+  const { rows } = await sql<{ step: string; below: string; count: string }>`
+    select coalesce(step, '') as step, below_s::text as below, sum(n)::text as count
+    from ${tableOf(source, "funnel_durations")} where ${isIn(place)}
+    group by 1, below_s order by 1, below_s limit 5000`.execute(source.db);
+  return rows.map(({ step, below, count }) => ({ step, belowSeconds: Number(below), count: Number(count) }));
 }
 
 /** How many commands of a version of a flow were refused, the most frequent first. `step` is empty for a command without a step. */
 export async function listRefusals(
   source: DashboardSource,
-  flow: string,
-  version: number,
-  fromMonth: string,
+  place: FunnelPlace,
 ): Promise<readonly { readonly step: string; readonly code: string; readonly count: number }[]> {
   const { rows } = await sql<{ step: string; code: string; count: string }>`
     select step, code, sum(n)::text as count
-    from ${tableOf(source, "refusal_count")}
-    where flow = ${flow} and version = ${version}::integer and month >= ${`${fromMonth}-01`}::text::date
+    from ${tableOf(source, "refusal_count")} where ${isIn(place)}
     group by step, code order by sum(n) desc, step, code limit 100`.execute(source.db);
   return rows.map(({ step, code, count }) => ({ step, code, count: Number(count) }));
 }
+
+const isIn = ({ flow, version, months: { from, to } }: FunnelPlace) =>
+  sql`flow = ${flow} and version = ${version}::integer
+    and month between ${`${from}-01`}::text::date and ${`${to}-01`}::text::date`;
 
 /** Drivers read large numbers in different ways, so they come as text. */
 type Numbers<Name extends string> = Readonly<Record<Name, string>>;
