@@ -1,9 +1,10 @@
-import { SessionsError } from "@sessions/core/internal";
+import { durationMs, SessionsError } from "@sessions/core/internal";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely, databaseKindOf, poolSizeOf, type Database } from "../postgres/database.ts";
 import { databaseFault } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { invalidOption, requireKnownOptions, requireSchema } from "../option-checks.ts";
+import { repeatSweeps } from "../repeated-sweeps.ts";
 import { logFault } from "../report.ts";
 import { createOperatorKeeper } from "../sign-in/keeper/operator-keeper.ts";
 import type { BusState, PoolState } from "./pages/page-context.ts";
@@ -12,6 +13,7 @@ import { Handler } from "./request/handler.ts";
 import { requestFrom, send } from "./request/node-request.ts";
 import { textAnswer } from "./request/answer.ts";
 import type { Dashboard, DashboardOptions } from "./options.ts";
+import { AuditSweeper } from "./audit-sweeper.ts";
 import { readInTime } from "./limited-reads.ts";
 import { Readings } from "./readings.ts";
 import { dashboardMigrations } from "./rows/migrations.ts";
@@ -24,6 +26,7 @@ const knownOptions: Readonly<Record<keyof DashboardOptions, true>> = {
   keys: true,
   databaseKind: true,
   flows: true,
+  auditKept: true,
   bus: true,
   now: true,
   onError: true,
@@ -46,9 +49,19 @@ const knownOptions: Readonly<Record<keyof DashboardOptions, true>> = {
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
   requireKnownOptions("createDashboard", options, knownOptions);
-  const { database, authorize, schema = "sessions", bus, now = Date.now, onError = logFault } = options;
+  const {
+    database,
+    authorize,
+    schema = "sessions",
+    auditKept = "730d",
+    bus,
+    now = Date.now,
+    onError = logFault,
+  } = options;
   if (typeof authorize !== "function") throw invalidOption("authorize", authorize, "a function");
   requireSchema(schema);
+  const keptMs = typeof auditKept === "string" ? durationMs(auditKept) : undefined;
+  if (keptMs === undefined) throw invalidOption("auditKept", auditKept, 'a duration, such as "730d"');
 
   const db = createKysely<DashboardTables>(database);
   const report = (error: unknown) =>
@@ -77,6 +90,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       throw error;
     }
   };
+  const sweeper = new AuditSweeper({ source: { db, schema }, keptMs, now, ready });
+  const stopSweeps = repeatSweeps(sweeper, report);
   const context = {
     db,
     schema,
@@ -113,10 +128,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         throw databaseFault(error) ?? error;
       }
     },
+    sweep: () => sweeper.sweep(),
     close: () => (closing ??= end()),
   };
 
   async function end(): Promise<void> {
+    await stopSweeps();
     await closeBus?.();
     await signIns.close();
     if (typeof database === "object") removeClientErrorListeners(database);

@@ -4,6 +4,7 @@ import { headersOf, operators, requestsOf } from "../testing/dashboard/operators
 import { freshDatabase } from "../testing/postgres.ts";
 import { fillForOperators, openDashboard, type SeenSchema } from "../testing/dashboard/seen-by-operators.ts";
 import { testKeeper } from "../testing/sign-ins.ts";
+import { createDashboard } from "./create-dashboard.ts";
 import type { Dashboard } from "./options.ts";
 
 const { pool } = await freshDatabase();
@@ -175,6 +176,37 @@ test("an entry for which a session waits is tried again, or skipped, by an opera
   ]);
   const audit = await (await get("?view=audit", operators.operator)).text();
   expect(audit).toContain("skipped an entry");
+});
+
+test("a sweep deletes entries of the audit that are older than the application keeps them, and no others", async () => {
+  const day = 86_400_000;
+  let nowMs = Date.now();
+  const other = await openDashboard(pool, { auditKept: "30d", now: () => nowMs });
+  const before = (await auditOf()).length;
+  const insert = (days: number, count: number) =>
+    pool.query(
+      `insert into sessions.dashboard_audit (at, operator, action, owner_id)
+       select $1::timestamptz, 'Old', 'read_typed', 'ada' from generate_series(1, $2::int)`,
+      [new Date(nowMs - days * day), count],
+    );
+  expect(await other.sweep()).toBe(0);
+  // The ids of the audit are in the order of its entries.
+  await pool.query("truncate sessions.dashboard_audit");
+  await insert(40, 2_500);
+  await insert(29, 3);
+  expect(await other.sweep()).toBe(2_500);
+  expect(await auditOf()).toHaveLength(3);
+  nowMs += 2 * day;
+  expect(await Promise.all([other.sweep(), other.sweep()])).toContain(3);
+  expect(await auditOf()).toEqual([]);
+  expect(before).toBeGreaterThan(0);
+  await other.close();
+});
+
+test.each(["30", "1y", 30, null])("`auditKept` of %j is refused by name", (auditKept) => {
+  expect(() => createDashboard({ database: pool, authorize: () => null, auditKept: auditKept as never })).toThrow(
+    /^configuration_invalid: `auditKept` is a duration/,
+  );
 });
 
 test("a page says which part the database did not answer in time, and shows the others", async () => {

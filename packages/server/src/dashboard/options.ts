@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AnyFlow, SessionsError } from "@sessions/core/internal";
+import type { AnyFlow, Duration, SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import type { KeyProvider } from "../secrets/key-provider.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
@@ -41,6 +41,8 @@ export interface DashboardOptions {
   readonly keys?: KeyProvider;
   /** The flows of the application. Values are shown only of steps that these have and that are not `sensitive`. */
   readonly flows?: readonly AnyFlow[];
+  /** For how long an entry of the audit is kept: a sweep deletes older ones. Default `"730d"`. */
+  readonly auditKept?: Duration;
   /** The nodes learn by it at once that a sign-in was ended. Without it they learn within their lease. */
   readonly bus?: Bus;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
@@ -57,6 +59,8 @@ export interface Dashboard {
   fetch(request: Request): Promise<Response>;
   /** Makes the dashboard's own table, or brings it up to date. Many nodes may call it at once. */
   migrate(): Promise<void>;
+  /** Deletes old entries of the audit now. Gives how many. Each node does it at intervals. */
+  sweep(): Promise<number>;
   /** Ends what the dashboard began. The database stays open: the application closes it. */
   close(): Promise<void>;
 }

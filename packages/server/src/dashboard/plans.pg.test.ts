@@ -64,6 +64,11 @@ test("no page scans a table of sessions or sign-ins", async () => {
     `?view=owner&owner=${owner}&list=ended&after=${after}`,
     "?view=sign-ins",
     `?view=sign-ins&after=${after}`,
+    "?view=flows",
+    "?view=flows&flow=transfer&version=1",
+    "?view=projections",
+    "?view=projections&projection=failing",
+    "?view=audit",
     "?view=storage",
     "?view=health",
   ]) {

@@ -8,7 +8,7 @@ export interface Reading<T> {
   readonly atMs: number;
 }
 
-/** For how long a reading is shown again, in milliseconds. Every number is shown with its age. */
+/** For how long a reading is shown again by default, in milliseconds. Every number is shown with its age. */
 const SHOWN_MS = 15_000;
 
 /** The readings of this node. However many operators look, the database is asked once in a while. */
@@ -23,14 +23,14 @@ export class Readings {
   }
 
   /** The newest reading of this name. `read` gives a new one if that is too old. A failure is not kept. @throws {LateReadError} */
-  async get<T>(name: string, read: (source: DashboardSource) => Promise<T>): Promise<Reading<T>> {
+  async get<T>(name: string, read: (source: DashboardSource) => Promise<T>, shownMs = SHOWN_MS): Promise<Reading<T>> {
     const kept = this.#kept.get(name);
     if (kept !== undefined) {
       // Each name stands for one kind of value.
       const reading = (await kept) as Reading<T>;
-      if (this.#now() - reading.atMs < SHOWN_MS) return reading;
+      if (this.#now() - reading.atMs < shownMs) return reading;
       // Another request may have begun to read while this one waited.
-      if (this.#kept.get(name) !== kept) return this.get(name, read);
+      if (this.#kept.get(name) !== kept) return this.get(name, read, shownMs);
     }
     const reading = readInTime(this.#source, read).then((value): Reading<T> => ({ value, atMs: this.#now() }));
     this.#kept.set(name, reading);

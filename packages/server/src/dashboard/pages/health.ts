@@ -8,9 +8,12 @@ import type { Answer, PageContext, PageRequest } from "./page-context.ts";
 /** A transaction that is older than this keeps Postgres from cleaning up, in milliseconds. */
 const OLD_MS = 60_000;
 
+/** For how long a reading is shown again, in milliseconds: what blocks others is to be named soon. */
+const SHOWN_MS = 3_000;
+
 /** The database, and this node's way to it. */
 export async function health(context: PageContext, _request: PageRequest): Promise<Answer> {
-  const { value, atMs } = await context.readings.get("health", loadHealth);
+  const { value, atMs } = await context.readings.get("health", loadHealth, SHOWN_MS);
   const nowMs = context.now();
   return {
     title: "Health",
@@ -59,18 +62,26 @@ function oldest({ transactions: [first] }: Health): HtmlValue {
 
 function transactionTable(transactions: readonly OpenTransaction[]): HtmlValue {
   return table({
-    caption: "Oldest open transactions of all databases",
+    caption: "Open transactions of all databases: the oldest, and those that have written and idle",
     columns: ["Process", "Database", "Application", "State", { title: "Open for", isNumber: true }, "Has written"],
-    rows: transactions.map(({ pid, database, application, state, ageMs, hasWritten }) => [
-      pid,
-      name(database ?? ""),
-      name(application),
-      state,
-      formatDuration(ageMs),
-      hasWritten ? "yes" : "no",
-    ]),
+    rows: transactions.map((transaction) => {
+      const { pid, database, application, state, ageMs, hasWritten } = transaction;
+      return [
+        pid,
+        name(database ?? ""),
+        name(application),
+        idlesAfterWrite(transaction) ? html`<strong class="bad">${state}, and has written</strong>` : state,
+        formatDuration(ageMs),
+        hasWritten ? "yes" : "no",
+      ];
+    }),
     empty: "none is open.",
   });
+}
+
+/** It keeps its locks, and its changes from everybody, while its application does nothing. */
+function idlesAfterWrite({ state, hasWritten }: OpenTransaction): boolean {
+  return hasWritten && state.startsWith("idle in transaction");
 }
 
 function busText({ bus }: PageContext): HtmlValue {

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { time } from "../../postgres/values.ts";
+import { tableOf } from "./counts.ts";
 import { msOf } from "./moments.ts";
 import type { AuditedAction, DashboardSource } from "./tables.ts";
 
@@ -22,6 +23,20 @@ export async function insertAuditEntry(
     .insertInto("dashboard_audit")
     .values({ at: time(new Date(atMs).toISOString()), operator, action, owner_id: owner, subject, reason })
     .execute();
+}
+
+/**
+ * Deletes entries before a moment, of the oldest `atMost`. Gives how many. The oldest have the smallest ids, so it reads no
+ * others.
+ */
+export async function deleteAuditBefore(source: DashboardSource, beforeMs: number, atMost: number): Promise<number> {
+  const audit = tableOf(source, "dashboard_audit");
+  const { rows } = await sql`
+    delete from ${audit} where id in (
+      select id from (select id, at from ${audit} order by id limit ${sql.lit(atMost)}) as oldest
+      where at < ${time(new Date(beforeMs).toISOString())})
+    returning 1 as one`.execute(source.db);
+  return rows.length;
 }
 
 /** A page of the audit, the newest first: the entries before `before`. */

@@ -19,7 +19,7 @@ export interface Health {
   readonly seesAll: boolean;
   readonly connections: readonly { readonly state: string; readonly count: number }[];
   readonly maxConnections: number;
-  /** The oldest transactions of all databases of the cluster, the oldest first. */
+  /** The oldest transactions of all databases of the cluster, and those that have written and idle, the oldest first. */
   readonly transactions: readonly OpenTransaction[];
   readonly preparedTransactions: number;
   readonly replicas: readonly {
@@ -30,7 +30,8 @@ export interface Health {
   }[];
 }
 
-const OLDEST = 5;
+/** How many of the oldest transactions are listed, and how many of those that have written and idle. */
+const LISTED = 5;
 
 export async function loadHealth({ db }: DashboardSource): Promise<Health> {
   const server = await sql<{ version: string; replica: string; sees: string; most: string; prepared: string }>`
@@ -53,9 +54,15 @@ export async function loadHealth({ db }: DashboardSource): Promise<Health> {
     select datname::text as datname, pid, application_name as application, coalesce(state, '') as state,
       round(extract(epoch from clock_timestamp() - xact_start) * 1000)::text as age,
       (backend_xid is not null)::text as written
-    from pg_stat_activity
-    where xact_start is not null and pid <> pg_backend_pid() and backend_type = 'client backend'
-    order by xact_start limit ${sql.lit(OLDEST)}`.execute(db);
+    from (
+      select *, row_number() over (order by xact_start) as nth,
+        row_number() over (partition by backend_xid is not null and state like 'idle in transaction%' order by xact_start) as nthalike
+      from pg_stat_activity
+      where xact_start is not null and pid <> pg_backend_pid() and backend_type = 'client backend'
+    ) as open
+    where nth <= ${sql.lit(LISTED)}
+      or (backend_xid is not null and state like 'idle in transaction%' and nthalike <= ${sql.lit(LISTED)})
+    order by xact_start`.execute(db);
   const replicas = await sql<{ name: string; state: string; sync: string; lag: string | null }>`
     select coalesce(application_name, '') as name, coalesce(state, 'not seen') as state,
       coalesce(sync_state, 'not seen') as sync, round(extract(epoch from replay_lag) * 1000)::text as lag
