@@ -5,7 +5,6 @@ import {
   stampDevice,
   withoutSeenFields,
   fieldValues,
-  mergeFields,
   parseInput,
   sameJson,
   stepOf,
@@ -96,15 +95,12 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
-    return Object.entries(snapshot.submissions).reduce((updated, [step, { command, device: by, seenDrafts }]) => {
+    const typed = unseenOwnDrafts(record, before, device);
+    return Object.entries(snapshot.submissions).reduce((updated, [step, { command, device: by }]) => {
       const base = (before && submittedInput(before, step)) ?? null;
       if (before?.submissions[step]?.command === command) return updated;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
-      const draftFields = mergeFields(before?.drafts[step] ?? {}, record.drafts[step] ?? {});
-      const lost = pickFields(
-        unseen(record, step, draftFields, seenDrafts),
-        (field, { at }) => stampDevice(at) === device.id && (snapshot.drafts[step]?.[field]?.at ?? "") < at,
-      );
+      const lost = pickFields(typed[step] ?? {}, (field, { at }) => (snapshot.drafts[step]?.[field]?.at ?? "") < at);
       // Two tabs are one person. A draft of one tab stays a draft after the other tab's submission.
       if (by.id === device.id)
         return Object.keys(lost).length > 0
@@ -115,23 +111,20 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
   };
 }
 
-/** The drafts that were typed here, sent or not, without the fields that a submission on the server or a pending one has seen. */
+/**
+ * The drafts that were typed here, sent or not, without the fields that a submission on the server or a pending one has
+ * seen. All unsent fields were typed here, also under another id: a tab that could not read the disk when it opened keeps an
+ * id of its own.
+ */
 export function unseenOwnDrafts(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
   return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (draftFields, step) => {
-    const left = unseen(record, step, draftFields, record.snapshot?.submissions[step]?.seenDrafts);
-    return pickFields(left, (_, { at }) => stampDevice(at) === device.id);
+    const theirs = record.snapshot?.submissions[step]?.seenDrafts;
+    const mine = seenStampsOf(pendingSubmitCommands(record, step));
+    return pickFields(
+      withoutSeenFields(withoutSeenFields(draftFields, theirs), mine),
+      (field, draftField) => stampDevice(draftField.at) === device.id || record.drafts[step]?.[field] === draftField,
+    );
   });
-}
-
-/** The fields that neither `theirs`, a submission's stamps, nor a pending submission of this device has seen. */
-function unseen(
-  record: SessionRecord,
-  step: string,
-  draftFields: DraftFields,
-  theirs: readonly string[] | undefined,
-): DraftFields {
-  const mine = seenStampsOf(pendingSubmitCommands(record, step));
-  return withoutSeenFields(withoutSeenFields(draftFields, theirs), mine);
 }
 
 /**

@@ -49,6 +49,19 @@ const submitted: Snapshot = {
   device: phone,
 };
 
+/** The phone has submitted, or typed, another text of the first version, unseen. */
+const submittedBy: Snapshot = {
+  ...submitted,
+  version: 1,
+  data: { body: { text: "Theirs" } },
+  submissions: { body: { command, at: session.updatedAt, device: phone } },
+};
+const typedBy: Snapshot = {
+  ...session,
+  revision: 3,
+  drafts: { body: { text: { value: "Theirs", at: nextStamp(phone.id, 9) } } },
+};
+
 test("S4: a page of an earlier version keeps a draft that the server had, until a page that can read both versions shelves it", () => {
   const before = withDraft(laptop);
   const waiting = applySnapshot(submitted, laptop, first)(before);
@@ -61,6 +74,18 @@ test("S4: a page of an earlier version keeps a draft that the server had, until 
 test("S12: a page without anything of its own takes the snapshot of a later version", () => {
   const after = applySnapshot(submitted, laptop, first)(withDraft(phone));
   expect(after).toMatchObject({ version: 2, snapshot: submitted, shelved: [] });
+});
+
+test.each([
+  ["submitted", submittedBy],
+  ["typed", typedBy],
+] as const)("S4: what this device typed under another id is shelved when another device %s over it", (_, theirs) => {
+  // The other tab of the laptop opened while the disk did not answer, and has an id of its own.
+  const otherTab = { ...laptop, id: "0190b2f4-0000-7000-8000-00000000000d" };
+  const fields = { text: { value: "Mine", at: nextStamp(laptop.id, 5) } };
+  const before = { ...emptyRecord, flow: "note", version: 1, snapshot: session, drafts: { body: fields } };
+  const after = applySnapshot(theirs, otherTab, first)(before);
+  expect(after).toMatchObject({ drafts: {}, shelved: [{ kind: "draft", mine: { text: "Mine" } }] });
 });
 
 describe.each([
