@@ -1,54 +1,12 @@
 import { v7 as uuidv7 } from "uuid";
-import { afterAll, beforeEach, expect, test } from "vitest";
-import type {} from "../../server/src/testing/global-setup.ts";
-import { refusalCodes, type Json, type RefusalCode } from "@sessions/core/internal";
-import { cancel, devices, draft, start, START_MS, submit, typedBy } from "../../core/src/testing/commands.ts";
-import { freshDatabase } from "../../server/src/testing/postgres.ts";
-import { Both } from "./testing/contract/both.ts";
-import { memorySubject, postgresSubject } from "./testing/contract/subject.ts";
+import { expect, test } from "vitest";
+import { refusalCodes, type RefusalCode } from "@sessions/core/internal";
+import { cancel, devices, draft, start, START_MS } from "../../core/src/testing/commands.ts";
+import { openBoth } from "./testing/contract/open-both.ts";
+import { address, newOrder, payee, submitted, typed } from "./testing/contract/orders.ts";
 
-const { pool } = await freshDatabase();
-let nowMs = () => 0;
-const real = await postgresSubject(pool, () => nowMs());
-afterAll(() => real.close());
-
-const both = new Both((now) => {
-  nowMs = now;
-  return [real, memorySubject(now)];
-});
+const both = await openBoth();
 const [phone, laptop] = devices;
-
-beforeEach(() => {
-  both.nowMs = START_MS;
-  both.deploy("first");
-  both.signIn({ owner: uuidv7(), provedAt: START_MS });
-});
-
-const payee = { name: " Grace Hopper " };
-const address = { street: "Elm Street 1" };
-
-/** A started order, and commands that fill it in. */
-function newOrder() {
-  const session = uuidv7();
-  const commands = {
-    start: start(session, "order", { id: uuidv7() }),
-    payee: submitted(session, "payee", payee),
-    address: submitted(session, "address", address),
-    amount: submitted(session, "amount", { euros: 100 }),
-    pin: submitted(session, "pin", { code: "1234" }),
-  };
-  const seen = { payee: commands.payee.id, amount: commands.amount.id };
-  const place = submitted(session, "place", { accepted: true }, seen);
-  return { session, ...commands, place, untilPlace: Object.values(commands) };
-}
-
-const submitted = (session: string, step: string, input: Json, seen: Record<string, string | null> = {}) =>
-  submit(session, step, input, { id: uuidv7(), seen });
-
-/** A draft of a device, typed so many seconds after the start. */
-function typed(session: string, step: string, values: Record<string, Json | undefined>, seconds = 0, device = phone) {
-  return draft(session, step, typedBy(device, values, START_MS + seconds * 1_000), { id: uuidv7() });
-}
 
 test("an order is filled in, placed, and repeated", async () => {
   const { session, untilPlace, place, pin, payee: first } = newOrder();
@@ -206,35 +164,6 @@ test("a deadline ends a session, at the first look at it", async () => {
   await both.read(second.session);
 });
 
-test("pages of a list and of changes are the same, at every size", async () => {
-  const votes = Array.from({ length: 4 }, () => uuidv7());
-  const orders = Array.from({ length: 5 }, newOrder);
-  await both.push(orders.flatMap(({ start: begin, payee: first }) => [begin, first]));
-  for (const [nth, session] of votes.entries()) {
-    both.nowMs += 1_000;
-    await both.push([start(session, "vote", { id: uuidv7() })]);
-    if (nth < 2) await both.push([cancel(session, { id: uuidv7() })]);
-  }
-  await both.push([cancel(orders[2]!.session, { id: uuidv7() }), cancel(orders[0]!.session, { id: uuidv7() })]);
-  both.nowMs += 3 * 3_600_000 - 3_000;
-  await both.push([orders[4]!.address]);
-  for (const flow of [null, "vote", "order", "unknown"]) {
-    for (const limit of [1, 2, 3, 4, 7, 100]) {
-      for (let after: object | null = null, pages = 0; pages < 12; pages += 1) {
-        const page: { readonly next: object | null } = await both.query("list", { flow, limit, after });
-        after = page.next;
-        if (after === null) break;
-      }
-    }
-  }
-  const ids = orders.map(({ session }) => session);
-  const known = Object.fromEntries([...ids, ...votes].map((id, nth) => [id, nth % 4]));
-  for (const after of [undefined, ids[2]!, votes[1]!]) {
-    await both.call("changes", { protocol: 1, known: {}, after });
-    await both.call("changes", { protocol: 1, known, after });
-  }
-});
-
 test("requests that are refused as a whole get the same answer", async () => {
   const { session, start: begin } = newOrder();
   const owner = uuidv7();
@@ -264,44 +193,66 @@ test("requests that are refused as a whole get the same answer", async () => {
   expect(await stream.next()).toBeUndefined();
 });
 
-test("a stream begins with what the client lacks, and tells each change once", async () => {
-  const [known, unknown, gone] = [newOrder(), newOrder(), newOrder()];
-  await both.push([...known.untilPlace, unknown.start, gone.start, cancel(gone.session, { id: uuidv7() })]);
-  const stream = await both.watch({ protocol: 1, known: { [known.session]: 1, [gone.session]: 1 } });
-  expect(await stream.next()).toContain("connected");
-  expect(await stream.next()).toContain(gone.session);
-  await both.push([unknown.payee]);
-  expect(await stream.next()).toContain("Grace");
-  await both.push([unknown.payee]);
-  await both.push([
-    typed(unknown.session, "address", { zip: "1" }),
-    typed(unknown.session, "address", { zip: "2" }, 1),
+test("a guest fills in the session that was handed over, and sees nothing else of the owner", async () => {
+  const [handed, own, pin] = [newOrder(), newOrder(), uuidv7()];
+  const owner = uuidv7();
+  both.signIn({ owner, provedAt: START_MS });
+  await both.push([handed.start, handed.payee, own.start]);
+  both.signIn({ owner, provedAt: START_MS, guest: { session: handed.session } });
+  const { outcomes, snapshots } = await both.push([
+    handed.address,
+    typed(handed.session, "amount", { euros: 1 }),
+    handed.amount,
+    { ...handed.pin, id: pin },
+    submitted(handed.session, "place", { accepted: true }, { payee: handed.payee.id, amount: handed.amount.id }),
+    cancel(handed.session, { id: uuidv7() }),
+    start(handed.session, "order", { id: uuidv7() }),
+    start(uuidv7(), "order", { id: uuidv7() }),
+    own.payee,
+    cancel(own.session, { id: uuidv7() }),
+    null,
   ]);
-  expect(await stream.next()).toContain('"zip":{"value":"2"');
-  await both.push([known.place]);
-  expect(await stream.next()).toContain("completed");
-  both.nowMs += 3 * 3_600_000;
-  await both.read(unknown.session);
-  expect(await stream.next()).toContain("expired");
-  await stream.close();
-});
-
-test("a stream shows what another page sends, and no other owner's", async () => {
-  const { session, start: begin, pin } = newOrder();
-  const stream = await both.watch({ protocol: 1, known: {} });
+  expect(outcomes.map((outcome) => (outcome.status === "refused" ? outcome.refusal.code : "accepted"))).toEqual([
+    "accepted",
+    "accepted",
+    "accepted",
+    "accepted",
+    "guest",
+    "guest",
+    "command_mismatch",
+    "guest",
+    "not_found",
+    "not_found",
+    "malformed",
+  ]);
+  expect(snapshots.map(({ id }) => id)).toEqual([handed.session]);
+  for (const session of [handed.session, own.session]) {
+    await both.read(session);
+    for (const command of [pin, own.start.id]) await both.call("receipt", { session, command });
+  }
+  for (const flow of [null, "order", "vote"]) {
+    await both.call("list", { flow, limit: 1, after: null });
+    await both.call("list", { flow, limit: 1, after: { endedAt: null, id: handed.session } });
+  }
+  for (const known of [{}, { [handed.session]: 1 }, { [handed.session]: 9 }, { [own.session]: 1 }]) {
+    await both.call("changes", { protocol: 1, known });
+    await both.call("changes", { protocol: 1, known, after: handed.session });
+  }
+  const stream = await both.watch({ protocol: 1, known: { [handed.session]: 1, [own.session]: 0 } });
   await stream.next();
-  expect(await stream.next()).toContain('"snapshots":[]');
-  await both.push([begin], laptop);
-  expect(await stream.next()).toContain(session);
-  await both.push([pin], laptop);
-  both.signIn({ owner: uuidv7(), provedAt: START_MS });
-  await both.push([newOrder().start]);
+  expect(await stream.next()).toContain(handed.session);
+  both.signIn({ owner, provedAt: START_MS });
+  await both.push([own.payee]);
+  await both.push([cancel(handed.session, { id: uuidv7() })]);
+  expect(await stream.next()).toContain("cancelled");
   await stream.close();
+  both.signIn({ owner, provedAt: START_MS, guest: { session: handed.session } });
+  await both.call("list", { flow: null, limit: 5, after: null });
+  await both.call("changes", { protocol: 1, known: {} });
 });
 
 /** The codes that no push of a page alone can reach, each with the reason. */
 const unreached: Partial<Record<RefusalCode, string>> = {
-  guest: "The test server has no guests.",
   busy: "Load causes it. A test stages it.",
   blocked: "The client gives it, for an answer of another program.",
   unsettled: "The client gives it, for a step that waits.",

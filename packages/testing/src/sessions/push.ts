@@ -1,6 +1,7 @@
 import {
   createParser,
   groupDraftCommands,
+  onlyOfSession,
   oversizeRefusal,
   parseCommands,
   refusedOutcome,
@@ -25,6 +26,8 @@ const PUSH_BYTES = 1024 * 1024;
 /** Who sends commands. */
 export interface Sender extends Proof {
   readonly owner: string;
+  /** There for a guest, who may fill in this session alone. */
+  readonly guest?: { readonly session: string } | undefined;
 }
 
 export interface PushContext extends DecisionContext {
@@ -54,10 +57,13 @@ export async function push(
   const staged = context.stagedPushRefusal();
   if (staged !== undefined) return refuseAll(staged);
 
-  const { bySession, malformed } = await parseCommands(commands, async (work) => work());
+  const parsed = await parseCommands(commands, async (work) => work());
+  const { owner, guest } = sender;
+  const { bySession, refused } = guest
+    ? onlyOfSession(parsed.bySession, guest.session)
+    : { bySession: parsed.bySession, refused: [] };
   const outcomes: Outcome[] = [];
-  for (const [index, outcome] of malformed) outcomes[index] = outcome;
-  const { owner } = sender;
+  for (const [index, outcome] of [...parsed.malformed, ...refused]) outcomes[index] = outcome;
   const work = [...bySession].map(([session, indexed]) =>
     context.turns.run(`${owner} ${session}`, async () => {
       for (const group of groupDraftCommands(indexed)) {
@@ -92,7 +98,13 @@ async function executeCommand(
   const parse = createParser();
   const execute = async (): Promise<Outcome> => {
     const stored = store.load(owner, command.session);
-    const judgement = judgeStored(context, stored, command, { nowMs: now(), device, proof: sender, parse });
+    const judgement = judgeStored(context, stored, command, {
+      nowMs: now(),
+      device,
+      proof: sender,
+      guest: sender.guest,
+      parse,
+    });
     if (!judgement.settled) return decide(context, owner, stored, command, judgement);
     if (judgement.fault) report(judgement.fault);
     return judgement.outcome;

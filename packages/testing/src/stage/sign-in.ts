@@ -5,6 +5,8 @@ import type { Sender } from "../sessions/push.ts";
 export interface SignInOptions extends Proof {
   /** Default: the owner that the page's client names. */
   readonly owner?: string | undefined;
+  /** The session that the owner has handed over: a guest of it makes the requests, not the owner. */
+  readonly guest?: { readonly session: string } | undefined;
 }
 
 /** Who is signed in at the page. */

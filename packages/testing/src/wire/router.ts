@@ -13,6 +13,7 @@ import {
   type WatchEvent,
 } from "@sessions/core/internal";
 import type { Sender } from "../sessions/push.ts";
+import { GuestReader, type SessionReader } from "../sessions/guest-reader.ts";
 import type { SessionsInMemory } from "../sessions/sessions-in-memory.ts";
 import type { Watchers } from "./watchers.ts";
 
@@ -40,6 +41,8 @@ export function createRouter({ sessions, watchers, senderOf, now, transformer }:
     return sender;
   }
 
+  const readerOf = ({ guest }: Sender): SessionReader => (guest ? new GuestReader(reader, guest.session) : reader);
+
   const iso = () => new Date(now()).toISOString();
   const eventOf = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
     protocol: sessions.protocol,
@@ -55,29 +58,35 @@ export function createRouter({ sessions, watchers, senderOf, now, transformer }:
     }),
 
     read: t.procedure.input(readRequestSchema).query(({ input }): ReadReply => {
-      const session = reader.read(identified(input).owner, input.session);
+      const sender = identified(input);
+      const session = readerOf(sender).read(sender.owner, input.session);
       return { session: session && redact(session), now: iso() };
     }),
 
     list: t.procedure.input(listRequestSchema).query(({ input }): ListReply => {
-      const { active, ended, next } = reader.list(identified(input).owner, input);
+      const sender = identified(input);
+      const { active, ended, next } = readerOf(sender).list(sender.owner, input);
       return { now: iso(), active: active.map(redact), ended: ended.map(redact), next };
     }),
 
     receipt: t.procedure.input(receiptRequestSchema).query(({ input }): ReceiptReply => {
-      const outcome = reader.receipt(identified(input).owner, input.session, input.command);
+      const sender = identified(input);
+      const outcome = readerOf(sender).receipt(sender.owner, input.session, input.command);
       return { outcome, now: iso() };
     }),
 
     changes: t.procedure.input(watchRequestSchema).query(({ input: { owner, known, after } }): WatchEvent => {
-      const [page, ...others] = reader.missing(identified({ owner }).owner, known, after);
+      const sender = identified({ owner });
+      const [page, ...others] = readerOf(sender).missing(sender.owner, known, after);
       return eventOf(page!, others.length > 0);
     }),
 
     watch: t.procedure.input(watchRequestSchema).subscription(({ input, signal }) => {
-      const { owner } = identified(input);
+      const sender = identified(input);
+      const { owner, guest } = sender;
       const { known, after } = input;
-      return watchers.stream({ owner, pages: () => reader.missing(owner, known, after), signal, eventOf });
+      const pages = () => readerOf(sender).missing(owner, known, after);
+      return watchers.stream({ owner, only: guest?.session, pages, signal, eventOf });
     }),
   });
 }

@@ -3,6 +3,8 @@ import type { Snapshot, WatchEvent } from "@sessions/core/internal";
 /** A stream that a client has open. */
 interface Watcher {
   readonly owner: string;
+  /** The only session that it shows; undefined if it shows all of the owner's. */
+  readonly only: string | undefined;
   /** Snapshots that wait, the newest of each session. */
   readonly waiting: Map<string, Snapshot>;
   heartbeat: boolean;
@@ -12,6 +14,8 @@ interface Watcher {
 
 export interface StreamOptions {
   readonly owner: string;
+  /** The only session that the stream shows; undefined for all of the owner's. */
+  readonly only: string | undefined;
   /** The pages of sessions that the client lacks. There is at least one. */
   readonly pages: () => readonly (readonly Snapshot[])[];
   readonly signal: AbortSignal | undefined;
@@ -29,7 +33,7 @@ export class Watchers {
 
   publish(owner: string, snapshot: Snapshot): void {
     for (const watcher of this.#open) {
-      if (watcher.owner !== owner) continue;
+      if (watcher.owner !== owner || (watcher.only ?? snapshot.id) !== snapshot.id) continue;
       watcher.waiting.set(snapshot.id, snapshot);
       watcher.wake();
     }
@@ -52,9 +56,10 @@ export class Watchers {
   }
 
   /** The events of one stream: first the sessions that the client lacks, then each change. */
-  async *stream({ owner, pages, signal, eventOf }: StreamOptions): AsyncGenerator<WatchEvent, void, undefined> {
+  async *stream({ owner, only, pages, signal, eventOf }: StreamOptions): AsyncGenerator<WatchEvent, void, undefined> {
     const watcher: Watcher = {
       owner,
+      only,
       waiting: new Map(),
       heartbeat: false,
       end: undefined,

@@ -6,7 +6,9 @@ import { createTestServer, serve } from "../../index.ts";
 import { servedBy } from "./flows.ts";
 
 /** Who is signed in: nobody if it is undefined. */
-export type SignedIn = { readonly owner: string; readonly provedAt?: number } | undefined;
+export type SignedIn =
+  | { readonly owner: string; readonly provedAt?: number; readonly guest?: { readonly session: string } }
+  | undefined;
 
 /** A server that the contract runs against, over HTTP. */
 export interface Subject {
