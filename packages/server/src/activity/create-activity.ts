@@ -12,7 +12,7 @@ import { Archiver } from "./builder/archiver.ts";
 import { addEvents } from "./builder/build.ts";
 import { activityEvents } from "./builder/event-source.ts";
 import type { AnyActivity } from "./definition/define-activity.ts";
-import { faultOf } from "./fault.ts";
+import { activityFault } from "./fault.ts";
 import { checkedOptions, type ActivitiesOptions } from "./options.ts";
 import { EventCheck, type EventOptions } from "./recorder/event-check.ts";
 import { SessionReader } from "./reads/session-reader.ts";
@@ -73,7 +73,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
       requireOpen();
       return await work();
     } catch (error) {
-      throw faultOf(error);
+      throw activityFault(error);
     }
   };
 
@@ -101,7 +101,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
         await writeDefinitions(db, schema, activities);
         if (!builds) return;
         await projections.start();
-        stopSweeping = repeatSweeps(archiver, (error) => report(faultOf(error)));
+        stopSweeping = repeatSweeps(archiver, (error) => report(activityFault(error)));
       }),
     current: (owner, activity) => answer(() => reader.current(owner, activity)),
     list: (owner, activity, page) => answer(() => reader.list(owner, activity, page)),

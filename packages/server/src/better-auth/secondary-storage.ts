@@ -7,6 +7,7 @@ import { WebSessionSweeper } from "../express-session/keeper/sweeper.ts";
 import { NEVER_MS } from "../express-session/rows/stored-web-session.ts";
 import type { WebSessionTables } from "../express-session/rows/tables.ts";
 import type { Database } from "../postgres/database.ts";
+import { faultFrom } from "../postgres/errors.ts";
 import { repeatSweeps } from "../repeated-sweeps.ts";
 import { logFault } from "../report.ts";
 import { isListKey, isRevokedKey, listKeyOf, merge, sessionsOf, userOf, type ListedSession } from "./session-list.ts";
@@ -118,7 +119,9 @@ export function createSecondaryStorage(options: SecondaryStorageOptions): Second
   }
 
   const stop = sweeps
-    ? repeatSweeps(new WebSessionSweeper({ database, now }), (error) => onError(faultOf(error)))
+    ? repeatSweeps(new WebSessionSweeper({ database, now }), (error) =>
+        onError(faultFrom(error, { where: "A sweep failed." })),
+      )
     : () => Promise.resolve();
   return {
     get: async (key) => (await run((db) => readValue(db, placeOf(key), now())))?.data ?? null,
@@ -131,8 +134,4 @@ export function createSecondaryStorage(options: SecondaryStorageOptions): Second
       await database.close();
     },
   };
-}
-
-function faultOf(error: unknown): SessionsError {
-  return error instanceof SessionsError ? error : new SessionsError("internal", "A sweep failed.", { cause: error });
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { SessionsError } from "@sessions/core/internal";
-import { databaseFault } from "../postgres/errors.ts";
+import { databaseFault, nameOf } from "../postgres/errors.ts";
 import { keysFromEnvironment } from "../secrets/environment-keys.ts";
 import { keysFromFile } from "../secrets/file-keys.ts";
 import type { KeyProvider } from "../secrets/key-provider.ts";
@@ -84,8 +84,4 @@ function sentenceOf(error: unknown, schema: string): string {
     return `The schema "${schema}" lacks tables of this version: run \`sessions migrate${option}\`.`;
   }
   return fault.message.slice(fault.code.length + 2);
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }

@@ -1,7 +1,7 @@
-import { durationMs, SessionsError } from "@sessions/core/internal";
+import { durationMs } from "@sessions/core/internal";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely, databaseKindOf, poolSizeOf, type Database } from "../postgres/database.ts";
-import { databaseFault } from "../postgres/errors.ts";
+import { databaseFault, faultFrom } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { invalidOption, requireKnownOptions, requireSchema } from "../option-checks.ts";
 import { repeatSweeps } from "../repeated-sweeps.ts";
@@ -64,8 +64,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   if (keptMs === undefined) throw invalidOption("auditKept", auditKept, 'a duration, such as "730d"');
 
   const db = createKysely<DashboardTables>(database);
-  const report = (error: unknown) =>
-    onError(databaseFault(error) ?? new SessionsError("internal", "In the dashboard.", { cause: error }));
+  const report = (error: unknown) => onError(faultFrom(error, { where: "In the dashboard." }));
   const ciphers = new OwnerCiphers({ db, schema, provider: options.keys, encrypt: "read", now });
   const signIns = createOperatorKeeper({
     database,

@@ -1,8 +1,9 @@
 import { hash } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { SessionsError } from "@sessions/core/internal";
+import type { SessionsError } from "@sessions/core/internal";
 import { createExpressSession } from "./adapters/express-session.ts";
 import { KnownSessions } from "./adapters/known-sessions.ts";
+import { faultFrom } from "../postgres/errors.ts";
 import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
 import { Adoption } from "./keeper/table-adoption.ts";
 import { cookieOf, deadlineOf } from "./keeper/deadline.ts";
@@ -274,7 +275,6 @@ function keyOf(sid: unknown, takesKeys = false): WebSessionKey {
 
 /** Express and Fastify answer with the status of an error. */
 function faultOf(error: unknown): SessionsError {
-  const fault =
-    error instanceof SessionsError ? error : new SessionsError("internal", "A session was not kept.", { cause: error });
+  const fault = faultFrom(error, { where: "A session was not kept." });
   return fault.code === "database_unreachable" ? Object.assign(fault, { status: 503, statusCode: 503 }) : fault;
 }

@@ -8,7 +8,7 @@ import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import { boundsFrom } from "./configuration/bounds.ts";
 import { CommandProcessor } from "./commands/command-processor.ts";
 import { databaseKindOf, createKysely, poolSizeOf } from "../postgres/database.ts";
-import { databaseFault } from "../postgres/errors.ts";
+import { databaseFault, faultFrom } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { OwnerConnections, defaultOwnerConnections } from "../postgres/connection/owner-connections.ts";
@@ -108,8 +108,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const db = createKysely<Tables>(database, options.prepare === false ? undefined : { schema }, { ownerConnections });
   const partitions = new Partitions(db, schema, partitionedTables);
   const hub = new WatchHub(bounds.pageBytes);
-  const report = (error: unknown) =>
-    onError(databaseFault(error) ?? new SessionsError("internal", "In the background.", { cause: error }));
+  const report = (error: unknown) => onError(faultFrom(error, { where: "In the background." }));
   const ownerTurns = new KeyedQueue({ concurrency: 1, waitMs: TURN_MS });
   const ciphers = new OwnerCiphers({ db, schema, provider: keys, encrypt, now });
   const context = {

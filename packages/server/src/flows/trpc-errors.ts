@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
-import { SessionsError } from "@sessions/core/internal";
+import type { SessionsError } from "@sessions/core/internal";
 import { TurnTimedOutError } from "../postgres/connection/keyed-queue.ts";
-import { databaseFault } from "../postgres/errors.ts";
+import { faultFrom } from "../postgres/errors.ts";
 import { RateLimitedError } from "./reads/limited-reads.ts";
 import { TooManyReadsError } from "./reads/read-queue.ts";
 
@@ -14,7 +14,7 @@ export function trpcErrorOf(error: unknown, report: (fault: SessionsError) => vo
   if (error instanceof TooManyReadsError) {
     return new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "Too many reads wait. Try again later." });
   }
-  const fault = databaseFault(error) ?? new SessionsError("internal", nameOf(error), { cause: error });
+  const fault = faultFrom(error);
   // A node that is closing answers so. That is no fault.
   if (fault.code !== "closed") report(fault);
   const isAway = fault.code === "database_unreachable" || fault.code === "closed";
@@ -27,8 +27,4 @@ export function trpcErrorOf(error: unknown, report: (fault: SessionsError) => vo
 
 export function tooManyRequests(what: string): TRPCError {
   return new TRPCError({ code: "TOO_MANY_REQUESTS", message: `Too many ${what} for one owner. Try again later.` });
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }

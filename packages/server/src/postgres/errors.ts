@@ -54,6 +54,30 @@ export function databaseFault(error: unknown): SessionsError | undefined {
     : undefined;
 }
 
+/** What was done when an error came. */
+export interface ErrorSource {
+  /** The detail of an error that did not come from the database. Default: the name of the error. */
+  readonly where?: string;
+  /** The call that makes the tables: `signIns.migrate()`. Default: the call that the fault names. */
+  readonly migrate?: string;
+}
+
+/** Turns any error into a fault. Its message does not hold the driver's text, which may quote what a person typed. */
+export function faultFrom(error: unknown, { where = nameOf(error), migrate }: ErrorSource = {}): SessionsError {
+  if (isTimedOut(error)) {
+    return new SessionsError("database_unreachable", "A statement took too long.", { cause: error });
+  }
+  const fault = databaseFault(error) ?? new SessionsError("internal", where, { cause: error });
+  return migrate !== undefined && fault.code === "database_not_migrated"
+    ? new SessionsError(fault.code, `Run ${migrate} once before serving.`)
+    : fault;
+}
+
+/** The name of an error: its message may quote what a person typed. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
+
 /** The address that was tried, for the operator. The message, which a client is told too, does not hold it. */
 function connectionCause(error: unknown): Error | undefined {
   const { code, address, port } = error as { code?: unknown; address?: unknown; port?: unknown };

@@ -3,7 +3,7 @@ import { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely, databaseKindOf, type Database, type DatabaseKind } from "../postgres/database.ts";
-import { databaseFault } from "../postgres/errors.ts";
+import { databaseFault, faultFrom } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { logFault } from "../report.ts";
 import { waitUntilCaughtUp, type CaughtUpWith } from "./caught-up.ts";
@@ -105,8 +105,7 @@ export function createTimedProjections(options: ProjectionsOptions, timing: Proj
     throw new SessionsError("configuration_invalid", "Two projections have the same name.");
   }
   const db = createKysely<ProjectionTables>(database);
-  const report = (error: unknown) =>
-    onError(databaseFault(error) ?? new SessionsError("internal", "In a projection.", { cause: error }));
+  const report = (error: unknown) => onError(faultFrom(error, { where: "In a projection." }));
   const operator = new ProjectionOperator({ db, schema, now });
   const projector = new Projector({ db, schema, node: randomUUID(), projections, now, report, ...timing });
   let closeBus = () => Promise.resolve();

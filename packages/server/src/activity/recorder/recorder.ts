@@ -5,7 +5,7 @@ import { Committer, type Write } from "../../postgres/committer.ts";
 import { databaseFault, isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Partitions } from "../../postgres/partitions.ts";
 import { withTimeLimit } from "../../time-limit.ts";
-import { faultOf } from "../fault.ts";
+import { activityFault } from "../fault.ts";
 import { OwnerShares } from "./owner-shares.ts";
 import { insertEvents, type EventRow } from "../rows/events.ts";
 import type { ActivityTables } from "../rows/tables.ts";
@@ -59,7 +59,7 @@ export class Recorder {
     try {
       await this.#committer.commit({ key: `${row.owner} ${row.id}`, row });
     } catch (error) {
-      throw faultOf(error);
+      throw activityFault(error);
     } finally {
       this.#shares.giveBack(row.owner);
     }

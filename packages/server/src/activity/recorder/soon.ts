@@ -1,5 +1,5 @@
 import type { SessionsError } from "@sessions/core/internal";
-import { faultOf } from "../fault.ts";
+import { activityFault } from "../fault.ts";
 import type { EventRow } from "../rows/events.ts";
 import { OwnerShares } from "./owner-shares.ts";
 
@@ -87,7 +87,7 @@ export class SoonEvents {
     let outage: SessionsError | undefined;
     for (const [index, result] of results.entries()) {
       const row = this.#writing[index]!;
-      const fault = result.status === "rejected" ? faultOf(result.reason) : undefined;
+      const fault = result.status === "rejected" ? activityFault(result.reason) : undefined;
       if (fault === undefined || fault.code === "database_failed") this.#shares.giveBack(row.owner);
       else left.push(row);
       // An event that the database can never take is given up.

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { SessionsError, type PushReply } from "@sessions/core/internal";
 import type { OwnerConnections } from "../../postgres/connection/owner-connections.ts";
 import { TurnTimedOutError } from "../../postgres/connection/keyed-queue.ts";
-import { databaseFault } from "../../postgres/errors.ts";
+import { faultFrom } from "../../postgres/errors.ts";
 import { RETRY_AFTER_MS } from "../commands/busy.ts";
 import { RateLimitedError } from "../reads/limited-reads.ts";
 import { TooManyReadsError } from "../reads/read-queue.ts";
@@ -37,7 +37,7 @@ export class ServiceCalls {
       try {
         return await this.#run(owner, read);
       } catch (error) {
-        if (!isOverload(error)) throw faultOf(error);
+        if (!isOverload(error)) throw faultFrom(error, source);
         if (waitedMs >= PATIENCE_MS) {
           throw new SessionsError("overloaded", "Too many reads wait. Read again later.", { cause: error });
         }
@@ -50,7 +50,7 @@ export class ServiceCalls {
   async push(owner: string, push: () => Promise<PushReply>): Promise<PushReply> {
     for (let waitedMs = 0; ;) {
       const reply = await this.#run(owner, push).catch((error: unknown) => {
-        throw faultOf(error);
+        throw faultFrom(error, source);
       });
       const [outcome] = reply.outcomes;
       const refusal = outcome?.status === "refused" ? outcome.refusal : null;
@@ -64,7 +64,7 @@ export class ServiceCalls {
   /** Runs work of the owner, also if somebody has adopted them. */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
     return this.#inFlight(owner, work).catch((error: unknown) => {
-      throw faultOf(error);
+      throw faultFrom(error, source);
     });
   }
 
@@ -96,6 +96,4 @@ function isOverload(error: unknown): boolean {
   return error instanceof RateLimitedError || error instanceof TooManyReadsError || error instanceof TurnTimedOutError;
 }
 
-function faultOf(error: unknown): SessionsError {
-  return databaseFault(error) ?? new SessionsError("internal", "In a call of a service.", { cause: error });
-}
+const source = { where: "In a call of a service." };

@@ -9,7 +9,7 @@ import type { SignInTables } from "../rows/tables.ts";
 import type { Archiver } from "./ends/archiver.ts";
 import type { KeeperContext } from "./context.ts";
 import type { LiveSignIn } from "./live-sign-in.ts";
-import { toFault } from "./transactions/database-limit.ts";
+import { signInFault } from "./transactions/database-limit.ts";
 import { inOwnerTurn, transactWithRetries } from "./transactions/transaction.ts";
 
 /** How many entries one transaction moves: as many as take less than half a second. A person waits for the sign-in. */
@@ -112,7 +112,7 @@ export class Adoptions {
   goOn(signIn: SignInKey, moving: readonly string[]): void {
     if (moving.length === 0) return;
     this.#rest(signIn, moving).catch((error: unknown) => {
-      if (!this.#closed) this.#context.report(toFault(error));
+      if (!this.#closed) this.#context.report(signInFault(error));
     });
   }
 

@@ -19,7 +19,7 @@ import { Invalidations } from "./cache/invalidations.ts";
 import { CHECK_MS, TokenChecks } from "./token-checks.ts";
 import type { KeeperContext, SignInLimit } from "./context.ts";
 import { changeData, listDataConflicts, readData } from "./data.ts";
-import { toFault, withDatabaseLimit } from "./transactions/database-limit.ts";
+import { signInFault, withDatabaseLimit } from "./transactions/database-limit.ts";
 import { SignInEnder } from "./ends/sign-in-ender.ts";
 import { KnownChanges } from "./cache/known-changes.ts";
 import { defaultRequestLimits, GuestRequests, type RequestLimits } from "./hand-offs/guest-requests.ts";
@@ -99,7 +99,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
   const checks = new TokenChecks(context, { invalidations, touches, ender });
   const sweeper = new SignInSweeper(context, ender);
   const stopSweeping =
-    options.sweeps === false ? () => Promise.resolve() : repeatSweeps(sweeper, (error) => report(toFault(error)));
+    options.sweeps === false ? () => Promise.resolve() : repeatSweeps(sweeper, (error) => report(signInFault(error)));
   let closing: Promise<void> | undefined;
 
   const answer = <T>(work: () => Promise<T>, timeMs = CHANGE_MS): Promise<T> => {
@@ -111,7 +111,7 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     try {
       return await work();
     } catch (error) {
-      throw toFault(error);
+      throw signInFault(error);
     }
   };
 

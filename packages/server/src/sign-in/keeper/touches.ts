@@ -4,7 +4,7 @@ import type { StoredSignIn } from "../rows/stored-sign-in.ts";
 import type { SignInTables } from "../rows/tables.ts";
 import { TouchStatements, type Touch } from "../rows/touch-statements.ts";
 import type { KeeperContext } from "./context.ts";
-import { toFault } from "./transactions/database-limit.ts";
+import { signInFault } from "./transactions/database-limit.ts";
 
 /** How long touches are collected before they are written, in milliseconds. */
 export const COLLECT_MS = 1_000;
@@ -88,7 +88,7 @@ export class Touches {
       this.#isFailing = false;
     } catch (error) {
       // An outage is reported once.
-      if (!this.#isFailing) this.#context.report(toFault(error));
+      if (!this.#isFailing) this.#context.report(signInFault(error));
       this.#isFailing = true;
     }
   }

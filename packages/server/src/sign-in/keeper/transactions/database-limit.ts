@@ -1,5 +1,5 @@
 import { SessionsError } from "@sessions/core/internal";
-import { databaseFault, isTimedOut } from "../../../postgres/errors.ts";
+import { faultFrom } from "../../../postgres/errors.ts";
 import { withTimeLimit } from "../../../time-limit.ts";
 
 /**
@@ -13,15 +13,10 @@ export async function withDatabaseLimit<T>(timeMs: number, work: () => Promise<T
       throw new SessionsError("database_unreachable", `It did not answer within ${timeMs} ms.`);
     });
   } catch (error) {
-    throw toFault(error);
+    throw signInFault(error);
   }
 }
 
-export function toFault(error: unknown): SessionsError {
-  if (isTimedOut(error))
-    return new SessionsError("database_unreachable", "A statement took too long.", { cause: error });
-  const fault = databaseFault(error);
-  if (fault === undefined) return new SessionsError("internal", "In the keeping of sign-ins.", { cause: error });
-  if (fault.code !== "database_not_migrated") return fault;
-  return new SessionsError(fault.code, "Run signIns.migrate() once before serving.");
+export function signInFault(error: unknown): SessionsError {
+  return faultFrom(error, { where: "In the keeping of sign-ins.", migrate: "signIns.migrate()" });
 }

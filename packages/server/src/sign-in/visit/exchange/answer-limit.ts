@@ -1,5 +1,5 @@
 import { SessionsError } from "@sessions/core/internal";
-import { databaseFault } from "../../../postgres/errors.ts";
+import { faultFrom } from "../../../postgres/errors.ts";
 import { withTimeLimit } from "../../../time-limit.ts";
 import { VisitError } from "./visit-error.ts";
 
@@ -21,14 +21,9 @@ export async function withAnswerLimit<T>(asked: Promise<T>, report: (fault: Sess
       throw new SessionsError("database_unreachable", `It did not answer within ${REQUEST_WAIT_MS} ms.`);
     });
   } catch (error) {
-    const fault = faultOf(error);
+    const fault = faultFrom(error);
     if (fault.code !== "closed") report(fault);
     const isAway = fault.code === "database_unreachable" || fault.code === "closed";
     throw isAway ? new VisitError("unavailable", { cause: fault }) : fault;
   }
-}
-
-function faultOf(error: unknown): SessionsError {
-  const name = error instanceof Error ? error.name : typeof error;
-  return databaseFault(error) ?? new SessionsError("internal", name, { cause: error });
 }
