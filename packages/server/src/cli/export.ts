@@ -1,20 +1,34 @@
-import { InvalidArgumentError, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { exportMonth } from "../flows/export.ts";
 import { exportOwner } from "../flows/owner-export.ts";
 import type { Tables } from "../flows/rows/tables.ts";
+import { funnelViews, type FunnelView } from "../funnels/rows/views.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { CommandRunner } from "./command-runner.ts";
+import { exportFunnels, type ExportFormat } from "./funnel-export.ts";
+
+interface ExportOptions {
+  readonly owner?: string;
+  readonly funnels?: FunnelView;
+  readonly format: ExportFormat;
+}
 
 export function addExportCommand(program: Command, run: CommandRunner): void {
   program
     .command("export")
-    .description("write a month's ended sessions, or all that is kept of an owner, one line of JSON each")
+    .description("write a month's ended sessions, all that is kept of an owner, or funnels, one line of JSON each")
     .argument("[month]", "as in 2026-11", month)
     .option("--owner <id>", "the owner")
-    .action((wanted: string | undefined, { owner }: { readonly owner?: string }, command: Command) => {
-      if ((wanted === undefined) === (owner === undefined)) {
-        return command.error("error: give either a month or --owner");
+    .addOption(new Option("--funnels <view>", "a view of funnels").choices(Object.keys(funnelViews)))
+    .addOption(new Option("--format <name>", "for funnels").choices(["ndjson", "parquet"]).default("ndjson"))
+    .action((wanted: string | undefined, { owner, funnels, format }: ExportOptions, command: Command) => {
+      if ([wanted, owner, funnels].filter((one) => one !== undefined).length !== 1) {
+        return command.error("error: give either a month, --owner or --funnels");
       }
+      if (funnels !== undefined) {
+        return run((connection, output) => exportFunnels(connection, output, funnels, format));
+      }
+      if (format !== "ndjson") return command.error("error: --format parquet is for --funnels");
       return run(async ({ sessions, db, cipherOf, partitions, schema, pool, hasSignInsOnly }, output) => {
         if (!(await hasSignInsOnly())) await sessions.check();
         if (wanted === undefined) {

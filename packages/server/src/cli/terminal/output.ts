@@ -3,7 +3,7 @@ import type { Terminal } from "./terminal.ts";
 /** A command's output while it works. */
 export interface Output {
   /** Writes a part of the result. */
-  write(text: string): Promise<void>;
+  write(part: string | Uint8Array): Promise<void>;
   /** Writes a line that is not part of the result, to standard error. */
   note(line: string): void;
   /**
@@ -25,8 +25,8 @@ export function createOutput(terminal: Terminal): Output {
     shown = false;
   };
   return {
-    async write(text) {
-      await terminal.write(text);
+    async write(part) {
+      await terminal.write(part);
       terminal.stop.throwIfAborted();
     },
     note(line) {

@@ -9,7 +9,7 @@ export interface Terminal {
   /** Aborted by Ctrl-C. */
   readonly stop: AbortSignal;
   /** Writes to standard output. It waits while the reader is slower. */
-  write(text: string): Promise<void>;
+  write(part: string | Uint8Array): Promise<void>;
   /** Writes to standard error. */
   writeError(text: string): void;
   /** Whether a person watches standard error. */
@@ -21,8 +21,8 @@ export function processTerminal(stop: AbortSignal): Terminal {
     databaseUrl: process.env["DATABASE_URL"],
     keys: process.env["SESSIONS_KEYS"],
     stop,
-    async write(text) {
-      if (!process.stdout.write(text)) await once(process.stdout, "drain", { signal: stop }).catch(() => {});
+    async write(part) {
+      if (!process.stdout.write(part)) await once(process.stdout, "drain", { signal: stop }).catch(() => {});
     },
     writeError: (text) => void process.stderr.write(text),
     isWatched: process.stderr.isTTY,
