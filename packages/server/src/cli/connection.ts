@@ -33,6 +33,8 @@ export interface Connection {
   readonly db: Kysely<Tables>;
   /** The cipher of an owner. Undefined without keys: then `sessions.check()` has found nothing sealed. */
   readonly cipherOf: CipherOf | undefined;
+  /** The keys that were given. */
+  readonly keys: KeyProvider | undefined;
   readonly partitions: Partitions;
   readonly signIns: SignInKeeper;
   readonly signInDb: Kysely<SignInTables>;
@@ -86,6 +88,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     pool,
     sessions,
     hasTable: (name) => hasTable(db, schema, name),
+    keys,
     cipherOf: keys && ((owner) => sessions.opener.cipherOf(owner)),
     db: db.withSchema(schema),
     partitions: new Partitions(db, schema, partitionedTables),

@@ -1,18 +1,61 @@
 import type { Command } from "commander";
+import { SessionsError } from "@sessions/core/internal";
 import { generateKey } from "../secrets/key-ring.ts";
+import { rotateKeys, wrappingKeyUses, type WrappingKeyUse } from "../secrets/rotation.ts";
+import type { CommandRunner } from "./command-runner.ts";
+import type { Connection } from "./connection.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
-/** Commands on the keys that wrap the keys of owners. They need no database. */
-export function addKeysCommand(program: Command, terminal: Terminal): void {
-  const keys = program.command("keys").description("make the keys that seal what is secret");
+export function addKeysCommand(program: Command, run: CommandRunner, terminal: Terminal): void {
+  const keys = program.command("keys").description("make the keys that seal what is secret, and change them");
+
   keys
     .command("generate")
-    .description(
-      "print a new key: keep it as you keep a password, and put it in front of the others. No part of the server takes keys yet",
-    )
+    .description("print a new key: keep it as you keep a password, and put it in front of the others")
     .action(async () => {
       const key = generateKey();
       const isJson = program.opts<{ readonly json?: true }>().json;
       await terminal.write(`${isJson ? JSON.stringify({ key }) : key}\n`);
     });
+
+  keys
+    .command("status")
+    .description("say which keys wrap the keys of owners, and which of them are missing here")
+    .action(() =>
+      run(async (connection) => {
+        const uses = await wrappingKeyUses(await ownerKeysDb(connection), connection.keys);
+        return {
+          lines: uses.length === 0 ? ["No owner has keys."] : uses.map(lineOf),
+          json: { keys: uses },
+          failed: uses.some(({ isThere }) => !isThere),
+        };
+      }),
+    );
+
+  keys
+    .command("rotate")
+    .description("wrap the keys of all owners with the newest key. Afterwards nothing needs the older ones")
+    .action(() =>
+      run(async (connection, output) => {
+        const { keys: provider } = connection;
+        if (provider === undefined) {
+          throw new SessionsError("configuration_invalid", "Give the keys in SESSIONS_KEYS, or by --keys-file.");
+        }
+        const db = await ownerKeysDb(connection);
+        const onProgress = (rows: number) => output.progress(`${rows} keys of owners`);
+        const wrapped = await rotateKeys({ db, provider, onProgress });
+        const { id } = await provider.current();
+        return { lines: [`Wrapped ${wrapped} keys of owners with ${id}.`], json: { wrapped, current: id } };
+      }),
+    );
+}
+
+async function ownerKeysDb({ db, hasTable }: Connection): Promise<Connection["db"]> {
+  if (await hasTable("owner_key")) return db;
+  throw new SessionsError("database_not_migrated", "The schema has no table of owners' keys.");
+}
+
+function lineOf({ keyId, rows, isCurrent, isThere }: WrappingKeyUse): string {
+  const state = isCurrent ? "the newest" : isThere ? "older" : "missing here";
+  return `${keyId}  ${state}, wraps ${rows} keys of owners`;
 }

@@ -49,7 +49,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   addExportCommand(program, run);
   addEraseCommand(program, run);
   addVerifyCommand(program, run);
-  addKeysCommand(program, terminal);
+  addKeysCommand(program, run, terminal);
   addSignInsCommand(program, run);
   addProjectionsCommand(program, run);
   addActivityCommand(program, run);

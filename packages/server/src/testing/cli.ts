@@ -18,10 +18,18 @@ export interface Ended {
 }
 
 /** Runs the program in this process. */
-export async function sessionsOn(databaseUrl: string, ...words: readonly string[]): Promise<Ended> {
+export function sessionsOn(databaseUrl: string, ...words: readonly string[]): Promise<Ended> {
+  return sessionsWith({ databaseUrl }, ...words);
+}
+
+/** As {@link sessionsOn}, with an environment of its own. */
+export async function sessionsWith(
+  environment: { readonly databaseUrl: string; readonly keys?: string | undefined },
+  ...words: readonly string[]
+): Promise<Ended> {
   let [stdout, stderr] = ["", ""];
   const code = await runCli(words, {
-    databaseUrl,
+    ...environment,
     stop: new AbortController().signal,
     write: async (text) => void (stdout += text),
     writeError: (text) => (stderr += text),
