@@ -1,11 +1,11 @@
 import { sameJson } from "@sessions/core/internal";
-import { delMany, entries, get } from "idb-keyval";
-import { deleteDatabase, DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
+import { delMany, get } from "idb-keyval";
+import { DEVICE_KEY, forgetDatabases, openDatabase } from "./database.ts";
 import { isServerRender, type Environment } from "../environment.ts";
 import { eraseDeviceCookies, readDeviceCookie, writeDeviceCookie, type DeviceCookie } from "./device-cookie.ts";
-import { emptyRecord, isUnsettled, type SessionRecord } from "../record/record.ts";
+import { isUnsettled, type SessionRecord } from "../record/record.ts";
+import { mergeOlderDatabase } from "./older-database.ts";
 import { createRecords, type Records, type RecordsOptions } from "./records.ts";
-import { mergeRecords } from "../record/merge.ts";
 
 /** Raise it when records get another shape. It is part of the database's name. */
 const SCHEMA_VERSION = 1;
@@ -70,7 +70,8 @@ export function createStore(options: StoreOptions): Store {
 
   async function load(): Promise<void> {
     try {
-      for (let version = 1; version < schemaVersion; version += 1) await copyFrom(nameAt(version));
+      for (let version = 1; version < schemaVersion; version += 1)
+        await mergeOlderDatabase(nameAt(version), database, environment);
       await records.refresh();
       await prune();
     } catch {
@@ -94,25 +95,8 @@ export function createStore(options: StoreOptions): Store {
     if (device !== issued) records.apply((record) => renamed(record, issued, device));
   }
 
-  /** Merges an older database into this one. A tab of the older version may still be open, and may write that again. */
-  async function copyFrom(older: string): Promise<void> {
-    const from = openDatabase(older, environment);
-    for (const [key, value] of await entries<string, SessionRecord | string>(from.transact)) {
-      await database.update<SessionRecord | string>(key, (before) => {
-        if (typeof value === "string") return before || value;
-        return mergeRecords((before as SessionRecord | undefined) ?? emptyRecord, { ...emptyRecord, ...value });
-      });
-    }
-    from.release();
-    await deleteDatabase(older);
-  }
-
   async function prune(): Promise<void> {
-    const settled = [...records.all].filter(([, record]) => record.snapshot?.endedAt && !isUnsettled(record));
-    const surplus = settled
-      .map(([id]) => id)
-      .sort()
-      .slice(0, -ENDED_KEPT);
+    const surplus = surplusOf(records.all);
     if (surplus.length > 0) await delMany(surplus, database.transact);
     records.release(surplus);
   }
@@ -175,6 +159,15 @@ export function createStore(options: StoreOptions): Store {
       database.close();
     },
   };
+}
+
+/** The ended sessions that the disk need not keep. Ids are in the order of their time. */
+function surplusOf(records: Records["all"]): string[] {
+  return [...records]
+    .filter(([, record]) => record.snapshot?.endedAt && !isUnsettled(record))
+    .map(([id]) => id)
+    .sort()
+    .slice(0, -ENDED_KEPT);
 }
 
 /** A record with another device id in place of the first one. */

@@ -61,16 +61,14 @@ export interface Sync {
 export const syncBySessions = new WeakMap<object, Sync>();
 
 export function createSync(options: SyncOptions): Sync {
-  const { owner, profile, flows, environment, onRecords, onStatusChange, onReconnected } = options;
+  const { flows, environment, onStatusChange, onReconnected } = options;
   let isOpen = !isServerRender();
 
   const store = createStore({
-    owner,
-    profile,
-    environment,
+    ...options,
     lift: (record) => liftRecord(flows.get(record.flow), record),
     conceals: ({ flow }) => hasSensitiveStep(flows.get(flow)),
-    onChange: onRecords,
+    onChange: options.onRecords,
     onStorage: startOrStop,
     onStored(id, met) {
       tabs.tell({ kind: "stored", ids: [id] });
