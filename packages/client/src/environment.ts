@@ -32,7 +32,7 @@ export function isServerRender(): boolean {
 
 /** How long to wait before the next attempt, in milliseconds: exponential with full jitter, at most 30 seconds. */
 export function backoffMs(failures: number, { random }: Environment): number {
-  return random() * Math.min(30_000, 500 * 2 ** Math.min(failures, 10));
+  return random() * Math.min(30_000, 500 * 2 ** failures);
 }
 
 /** Resolves after so many milliseconds. */

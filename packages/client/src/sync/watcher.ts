@@ -1,15 +1,12 @@
 import type { WatchEvent } from "@sessions/core/internal";
-import { backoffMs } from "../environment.ts";
 import { createIncomingSnapshots, type IncomingSnapshotsOptions } from "./incoming-snapshots.ts";
-import { ASK_MS, createPolling } from "./polling.ts";
+import { createPolling } from "./polling.ts";
 import { openStream, QUIET_MS } from "./stream.ts";
+import { createStreamPauses } from "./stream-pauses.ts";
 import { createTimer } from "./timer.ts";
 
 /** How long a stream may take to open, in milliseconds, before a call that gets through replaces it. */
 const OPENING_MS = 2_000;
-
-/** How long to wait at most before another stream is tried, in milliseconds. */
-const LONGEST_MS = 300_000;
 
 export interface WatcherOptions extends IncomingSnapshotsOptions {
   /** There was a gap: a session may have begun and ended unseen. */
@@ -39,6 +36,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
   const incoming = createIncomingSnapshots(options);
   const polling = createPolling({ ...options, incoming, onAnswer, isWanted });
   const pause = createTimer(environment);
+  const pauses = createStreamPauses(environment);
   let closeStream = () => {};
   let started = false;
   let opened = 0;
@@ -46,9 +44,6 @@ export function createWatcher(options: WatcherOptions): Watcher {
   // Events of the stream so far. After a silence its first event is no proof that the stream works.
   let events = 0;
   let fellSilent = false;
-  // In a row: streams without an event, and streams that ended soon after their events.
-  let emptyStreams = 0;
-  let shortStreams = 0;
 
   const isLive = () => events > (fellSilent ? 1 : 0);
 
@@ -70,7 +65,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     polling.reset();
     if (isLive()) {
       fellSilent = false;
-      emptyStreams = 0;
+      pauses.reset();
       polling.stop();
     }
     if (events === 1 && opened > 1) onGap();
@@ -86,25 +81,13 @@ export function createWatcher(options: WatcherOptions): Watcher {
   function onEnd(): void {
     const wasLive = events > 0;
     events = 0;
-    pause.set(wasLive ? pauseAfterShortMs() : pauseAfterEmptyMs(), connect);
+    pause.set(pauses.nextMs(wasLive, openedAtMs), connect);
     if (!wasLive) polling.ask();
-  }
-
-  /** Streams that end again and again are opened no more often than the client would ask. */
-  function pauseAfterShortMs(): number {
-    const restMs = ASK_MS - Math.abs(environment.now() - openedAtMs);
-    shortStreams = restMs > 0 ? shortStreams + 1 : 0;
-    return Math.max(shortStreams > 1 ? restMs : 0, backoffMs(1, environment));
-  }
-
-  function pauseAfterEmptyMs(): number {
-    emptyStreams += 1;
-    return Math.min(LONGEST_MS, 1_000 * 2 ** Math.min(emptyStreams, 10)) * (0.5 + environment.random() / 2);
   }
 
   function onAnswer(wasUnreachable: boolean): boolean {
     if (started && wasUnreachable) {
-      emptyStreams = 0;
+      pauses.reset();
       connect();
     }
     if (!started || isLive()) return false;
@@ -135,7 +118,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
       const isFine = isLive() && connection.state.up && nowMs - incoming.heardAtMs < QUIET_MS;
       if (isFine && !force) return;
       polling.reset();
-      emptyStreams = 0;
+      pauses.reset();
       const isOpening = !pause.isSet && events === 0 && nowMs - openedAtMs < OPENING_MS;
       if (!isOpening || force) connect();
     },
