@@ -9,7 +9,7 @@ export const refusalCodes = {
   conflict: "The step, or one that it depends on, was changed elsewhere meanwhile.",
   step_unreachable: "The step is not on the path, or one before it is missing.",
   rejected: "The application refused it, and gives a reason.",
-  sign_in_again: "The step asks for a newer or surer proof of who the person is.",
+  sign_in_again: "The step asks for a newer or stronger proof of who the person is.",
   guest: "A guest of one session may not do this. Its owner may.",
   limit_reached: "A usage limit is reached.",
   ended: "The session has already ended.",
@@ -47,7 +47,7 @@ export const refusalSchema = z.discriminatedUnion("code", [
   z.object({ code: z.literal("conflict"), step: z.string(), changed: z.array(z.string()), theirs: json }),
   z.object({ code: z.literal("step_unreachable"), step: z.string(), current: z.string() }),
   z.object({ code: z.literal("rejected"), step: z.string(), reason: z.string() }),
-  /** `freshMs`: how old the proof may be, in milliseconds. `level`: how sure it must be. Each is there if the step asks for it. */
+  /** `freshMs`: how old the proof may be, in milliseconds. `level`: how strong it must be. Each is there if the step asks for it. */
   z.object({
     code: z.literal("sign_in_again"),
     step: z.string(),

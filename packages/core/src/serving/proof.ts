@@ -6,7 +6,7 @@ import type { Step } from "../flow/step.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import type { Refusal } from "../refusal.ts";
 
-/** How old the proof of a person may be, in milliseconds, and how sure it must be. */
+/** How old the proof of a person may be, in milliseconds, and how strong it must be. */
 interface RequiredProof {
   readonly freshMs?: number;
   readonly level?: AssuranceLevel;

@@ -9,7 +9,7 @@ export interface ServiceOptions {
   /** The name of the service for people, such as "Payments job": up to 100 characters. Histories show it as the device. */
   readonly name: string;
   /**
-   * The proof of the person for whom the service acts: when they gave it, and how sure it is. Without it, each step that
+   * The proof of the person for whom the service acts: when they gave it, and how strong it is. Without it, each step that
    * asks for a proof is refused as `sign_in_again`.
    */
   readonly proof?: Proof;
