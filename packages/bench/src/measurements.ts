@@ -2,6 +2,7 @@ import type { DurablePostgres } from "./servers/database.ts";
 import { measureActivity } from "./measurements/activity.ts";
 import { measureDashboard } from "./measurements/dashboard.ts";
 import { measureDevices } from "./measurements/devices.ts";
+import { measureEncryption } from "./measurements/encryption.ts";
 import { measureHeap } from "./measurements/heap.ts";
 import { measureHistory } from "./measurements/history.ts";
 import { measureHttp } from "./measurements/http.ts";
@@ -31,6 +32,7 @@ export const measurements: Readonly<
   "sign-in-history": measureSignInHistory,
   "sign-in-refusals": measureSignInRefusals,
   "web-sessions": measureWebSessions,
+  encryption: measureEncryption,
   activity: measureActivity,
   dashboard: measureDashboard,
   projections: measureProjections,

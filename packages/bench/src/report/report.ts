@@ -77,6 +77,7 @@ const order = [
   "sign-in-history",
   "sign-in-refusals",
   "web-sessions",
+  "encryption",
   "activity",
   "dashboard",
 ];
