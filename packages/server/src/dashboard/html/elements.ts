@@ -47,6 +47,17 @@ export function table({
   </div>`;
 }
 
+/** A plot, and the numbers in it as a table that a reader opens. */
+export function plotWithTable(plot: Html, numbers: { readonly title: string; readonly table: Html }): Html {
+  return html`<div>
+    ${plot}
+    <details>
+      <summary>${numbers.title}</summary>
+      ${numbers.table}
+    </details>
+  </div>`;
+}
+
 /** Named values. */
 export function facts(values: readonly (readonly [name: string, value: HtmlValue])[]): Html {
   return html`<dl class="facts">

@@ -95,8 +95,9 @@ async function oneFlow(context: PageContext, place: FunnelPlace, countsRefusals:
           before.
         </p>`,
       barPlot(
-        "Sessions that entered each step",
-        steps.map(({ step, entered }) => ({ label: step.slice(0, 12), value: entered })),
+        "How far people come",
+        steps.map(({ step, entered, submitted }) => ({ label: step, value: submitted, of: entered })),
+        "The number has come to the step. The pale part of it has not submitted the step.",
       ),
       stepTable(steps, value.durations),
       html`<h2>Refused commands</h2>
@@ -113,8 +114,9 @@ async function oneFlow(context: PageContext, place: FunnelPlace, countsRefusals:
       }),
       html`<h2>Months</h2>`,
       barPlot(
-        "Completed sessions by month",
-        value.months.map(({ month, completed }) => ({ label: month, value: completed })),
+        "Begun and completed sessions by month",
+        value.months.map(({ month, started, completed }) => ({ label: month, value: completed, of: started })),
+        "The pale part of a month is not completed.",
       ),
       table({
         caption: "Sessions by the month in which they began",
@@ -132,7 +134,7 @@ async function oneFlow(context: PageContext, place: FunnelPlace, countsRefusals:
 
 function stepTable(steps: readonly StepTotals[], durations: readonly DurationCount[]): HtmlValue {
   return table({
-    caption: "How far people come",
+    caption: "Steps: who came, who left, and how long it took",
     columns: [
       "Step",
       ...[
@@ -140,11 +142,11 @@ function stepTable(steps: readonly StepTotals[], durations: readonly DurationCou
         "Submitted",
         "Of those who entered",
         "Corrected",
-        "Cancelled here",
-        "Expired here",
-        "Lifted away",
-        "Half took less than",
-        "Nine in ten less than",
+        "Cancelled",
+        "Expired",
+        "Lifted out",
+        "Half took less than about",
+        "Nine in ten less than about",
         "On average",
       ].map(numbers),
     ],

@@ -1,5 +1,5 @@
 import type { Count } from "../count.ts";
-import { ageNote, countValue, facts, table } from "../html/elements.ts";
+import { ageNote, countValue, facts, plotWithTable, table } from "../html/elements.ts";
 import { barPlot } from "../html/bar-plot.ts";
 import { formatDuration, formatNumber, monthBefore } from "../html/format.ts";
 import { html, type Html, type HtmlValue } from "../html/html.ts";
@@ -50,20 +50,7 @@ async function sessionsPart(context: PageContext, present: PresentTables): Promi
       ...endedFacts(value.ended, ageMs),
       ["Expired, wait for the sweep", countValue(value.due, ageMs)],
     ])}
-    ${begunMonthsPart(value.begunMonths)}
-    ${barPlot(
-      "Ended sessions by month",
-      months.map(({ month, rows }) => ({ label: month, value: rows ?? 0 })),
-    )}
-    ${table({
-      caption: "Ended sessions by month, as Postgres estimates them",
-      columns: ["Month", { title: "Ended", isNumber: true }],
-      rows: months.map(({ month, rows }) => [
-        month,
-        rows === null ? "not analysed yet" : `about ${formatNumber(rows)}`,
-      ]),
-      empty: "there is no month yet.",
-    })}
+    <div class="plots">${begunMonthsPart(value.begunMonths)}${endedMonthsPart(months)}</div>
     <p>${link("How far people come in each flow", "flows")}</p>
   </section>`;
 }
@@ -71,18 +58,42 @@ async function sessionsPart(context: PageContext, present: PresentTables): Promi
 /** The funnels count begins. Without funnels nobody does: an index of each month would have to be read. */
 function begunMonthsPart(months: Awaited<ReturnType<typeof listBegunMonths>>): HtmlValue {
   if (months.length === 0) return null;
-  return [
+  return plotWithTable(
     barPlot(
       "Sessions begun by month",
       months.map(({ month, started }) => ({ label: month, value: started })),
     ),
-    table({
-      caption: "Sessions begun by month, as the funnels count them",
-      columns: ["Month", { title: "Begun", isNumber: true }],
-      rows: months.map(({ month, started }) => [month, formatNumber(started)]),
-      empty: "no session is counted yet.",
-    }),
-  ];
+    {
+      title: "The begun sessions as a table",
+      table: table({
+        caption: "Sessions begun by month, as the funnels count them",
+        columns: ["Month", { title: "Begun", isNumber: true }],
+        rows: months.map(({ month, started }) => [month, formatNumber(started)]),
+        empty: "no session is counted yet.",
+      }),
+    },
+  );
+}
+
+function endedMonthsPart(months: Awaited<ReturnType<typeof listMonths>>): HtmlValue {
+  return plotWithTable(
+    barPlot(
+      "Sessions ended by month",
+      months.map(({ month, rows }) => ({ label: month, value: rows ?? 0 })),
+    ),
+    {
+      title: "The ended sessions as a table",
+      table: table({
+        caption: "Sessions ended by month, as Postgres estimates them",
+        columns: ["Month", { title: "Ended", isNumber: true }],
+        rows: months.map(({ month, rows }) => [
+          month,
+          rows === null ? "not analysed yet" : `about ${formatNumber(rows)}`,
+        ]),
+        empty: "there is no month yet.",
+      }),
+    },
+  );
 }
 
 async function signInsPart(context: PageContext): Promise<Html> {

@@ -1,6 +1,6 @@
 import { unlessKeysMissing } from "./keys-missing.ts";
 import { verifySession } from "../../flows/verify.ts";
-import { facts, table } from "../html/elements.ts";
+import { ageNote, facts, table } from "../html/elements.ts";
 import { formatNumber, moment } from "../html/format.ts";
 import { html, type Html, type HtmlValue } from "../html/html.ts";
 import { inTime } from "../limited-reads.ts";
@@ -35,6 +35,7 @@ export async function session(context: PageContext, { operator, query }: PageReq
   return {
     title: `Session ${id}`,
     content: [
+      ageNote(0),
       facts([
         ["Owner", ownerLink(owner)],
         ["Flow", html`<bdi>${summary.flow}</bdi>, version ${summary.version}`],

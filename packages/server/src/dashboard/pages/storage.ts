@@ -24,7 +24,7 @@ export async function storage(context: PageContext, { query }: PageRequest): Pro
       caption: of === null ? "Tables" : `Months of ${of}`,
       columns: [
         "Table",
-        ...["Size", "Of it indexes", "Rows, about", "Dead rows, about"].map(numbers),
+        ...["Size", "Of which indexes", "Rows, about", "Dead rows, about"].map(numbers),
         "Analysed",
         "Vacuumed",
       ],

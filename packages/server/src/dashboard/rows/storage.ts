@@ -21,6 +21,7 @@ interface StoredRow {
   readonly name: string;
   readonly parent: string | null;
   readonly bytes: string;
+  readonly heap: string;
   readonly indexes: string;
   readonly estimate: string | null;
   readonly dead: string | null;
@@ -36,7 +37,7 @@ export async function listStored(
   const position =
     after === null ? sql`` : of === null ? sql`and child.relname > ${after}` : sql`and child.relname < ${after}`;
   const { rows } = await sql<StoredRow>`
-    select child.relname::text as name, parent.relname::text as parent,
+    select child.relname::text as name, parent.relname::text as parent, pg_relation_size(child.oid)::text as heap,
       pg_total_relation_size(child.oid)::text as bytes, pg_indexes_size(child.oid)::text as indexes,
       ${estimatedRows(sql.ref("child"))} as estimate, n_dead_tup::text as dead,
       round(extract(epoch from greatest(last_analyze, last_autoanalyze)) * 1000)::text as analysed,
@@ -49,12 +50,13 @@ export async function listStored(
     where nspname = ${schema} and child.relkind = 'r'
       and ${of === null ? sql`inhparent is null` : sql`parent.relname = ${of}`} ${position}
     order by child.relname ${of === null ? sql`asc` : sql`desc`} limit ${limit}::integer`.execute(db);
-  return rows.map(({ name, parent, bytes, indexes, estimate, dead, analysed, vacuumed }) => ({
+  return rows.map(({ name, parent, bytes, heap, indexes, estimate, dead, analysed, vacuumed }) => ({
     name,
     of: parent,
     bytes: Number(bytes),
     indexBytes: Number(indexes),
-    rows: numberOrNull(estimate),
+    // A table without a page has no rows, whether it was analysed or not.
+    rows: heap === "0" ? 0 : numberOrNull(estimate),
     deadRows: numberOrNull(dead),
     analysedMs: numberOrNull(analysed),
     vacuumedMs: numberOrNull(vacuumed),
