@@ -8,12 +8,18 @@ export async function forEachConcurrently<T>(
 ): Promise<void> {
   const left = items[Symbol.iterator]();
   const errors: unknown[] = [];
-  const worker = async () => {
+  const worker = async (first: T) => {
     // All workers take from the same iterator.
-    for (let next = left.next(); !next.done; next = left.next()) {
+    for (let next: IteratorResult<T> = { value: first }; !next.done; next = left.next()) {
       await work(next.value).catch((error: unknown) => errors.push(error));
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, worker));
+  const workers: Promise<void>[] = [];
+  while (workers.length < concurrency) {
+    const next = left.next();
+    if (next.done) break;
+    workers.push(worker(next.value));
+  }
+  await Promise.all(workers);
   if (errors.length > 0) throw errors[0];
 }

@@ -218,7 +218,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     inFlight,
     identityOf: async (context) => {
       // tRPC does not check the type of a host's context against a nested router. The application says that it fits.
-      const identity = await identify(async () => options.identify(context as Context), bounds.handlerMs);
+      const identity = await identify(() => options.identify(context as Context), bounds.handlerMs);
       if (closed) throw new SessionsError("closed", "Try another node.");
       if (identity !== undefined) ownerConnections.setOwner(identity.owner);
       return identity;

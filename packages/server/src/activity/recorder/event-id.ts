@@ -1,4 +1,5 @@
-import { hash, randomBytes } from "node:crypto";
+import { hash } from "node:crypto";
+import { takeRandomBytes } from "../../random-bytes.ts";
 import { LATEST_UUID_MS, uuidV7Of } from "../../uuid-v7.ts";
 
 /** The longest text that may name an event. */
@@ -6,7 +7,7 @@ export const MAX_EVENT_ID = 200;
 
 /** A new UUIDv7 (RFC 9562) of a moment. */
 export function newEventId(atMs: number): string {
-  return uuidV7Of(atMs, nextRandom());
+  return uuidV7Of(atMs, takeRandomBytes(ID_BYTES));
 }
 
 /** The UUIDv7 of an event that another system names by a text. The same text and moment give the same id. */
@@ -20,13 +21,3 @@ export function isMoment(atMs: number): boolean {
 }
 
 const ID_BYTES = 10;
-
-/** Random bytes that no id has yet. Asking the system for those of each id takes as long as all else of it. */
-let unused: Uint8Array = new Uint8Array();
-
-function nextRandom(): Uint8Array {
-  if (unused.length < ID_BYTES) unused = randomBytes(256 * ID_BYTES);
-  const own = unused.subarray(0, ID_BYTES);
-  unused = unused.subarray(ID_BYTES);
-  return own;
-}

@@ -10,13 +10,14 @@ import {
 import { databaseFault, isDataError, isTransient } from "../../postgres/errors.ts";
 import type { Partitions } from "../../postgres/partitions.ts";
 import type { Telemetry } from "../../telemetry.ts";
+import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import type { OwnerCiphers } from "../../secrets/owner-ciphers.ts";
 import type { Sender } from "../configuration/identity.ts";
 import type { Reader } from "../reads/reader.ts";
 import { nextStored, type StoredSession } from "../rows/stored-session.ts";
 import type { SessionCache } from "./cache.ts";
 import type { CpuScheduler } from "./cpu-scheduler.ts";
-import { decide, type Decision, type DecidingContext, type DecisionContext } from "./decision.ts";
+import { decide, type Decision, type DecisionContext } from "./decision.ts";
 import { judgeOnServer, type Judgement } from "./judgement.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
@@ -94,7 +95,7 @@ export async function executeCommand(
       const decision =
         stored === null || attempt > MAX_RACES || needsTransaction(judgement)
           ? await decide({ ...context, cipher }, owner, judgementInput, command, judgement.served)
-          : await write({ ...context, cipher }, owner, stored, command, judgement);
+          : await write(context, cipher, owner, stored, command, judgement);
       if (decision !== null) {
         const { outcome, stored: after } = decision;
         if (after !== null) cache.put(owner, after);
@@ -119,21 +120,15 @@ function needsTransaction({ advanced, served }: AcceptedJudgement): boolean {
 
 /** Writes a plain command by compare-and-set. Null when another writer came first. */
 async function write(
-  context: ExecutionContext & DecidingContext,
+  { writer }: ExecutionContext,
+  cipher: OwnerCipher,
   owner: string,
   stored: StoredSession,
   command: Command,
   { advanced, served }: AcceptedJudgement,
 ): Promise<Decision | null> {
-  const next = nextStored(
-    context.cipher,
-    stored,
-    { snapshot: advanced.session },
-    advanced.change,
-    command,
-    served.flow,
-  );
-  const isWritten = await context.writer.write(owner, next);
+  const next = nextStored(cipher, stored, { snapshot: advanced.session }, advanced.change, command, served.flow);
+  const isWritten = await writer.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;
   return { outcome: { status: "accepted", revision, replayed: false }, stored: next.stored };

@@ -59,8 +59,14 @@ export type IdentifyResult = Identity | null | undefined | false | "" | 0;
  *
  * @throws {SessionsError} `identify_failed` or `context_invalid`.
  */
-export async function identify(run: () => Promise<IdentifyResult>, timeMs: number): Promise<Identity | undefined> {
-  const identified = await withTimeLimit(timeMs, runGuarded(run), () => {
+export async function identify(
+  run: () => IdentifyResult | PromiseLike<IdentifyResult>,
+  timeMs: number,
+): Promise<Identity | undefined> {
+  const running = runGuarded(run);
+  // Most applications know it at once, and then no timer is needed.
+  if (!isPromise(running)) return checkedIdentity(running);
+  const identified = await withTimeLimit(timeMs, Promise.resolve(running).catch(failWith), () => {
     throw new SessionsError(
       "identify_failed",
       `\`identify\` did not answer within ${timeMs} ms. Nothing was read or written.`,
@@ -69,13 +75,21 @@ export async function identify(run: () => Promise<IdentifyResult>, timeMs: numbe
   return checkedIdentity(identified);
 }
 
-async function runGuarded(run: () => Promise<IdentifyResult>): Promise<IdentifyResult> {
+function runGuarded(run: () => IdentifyResult | PromiseLike<IdentifyResult>) {
   try {
-    return await run();
+    return run();
   } catch (cause) {
-    if (cause instanceof TRPCError) throw cause;
-    throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
+    return failWith(cause);
   }
+}
+
+function failWith(cause: unknown): never {
+  if (cause instanceof TRPCError) throw cause;
+  throw new SessionsError("identify_failed", "Nothing was read or written.", { cause });
+}
+
+function isPromise(running: IdentifyResult | PromiseLike<IdentifyResult>): running is PromiseLike<IdentifyResult> {
+  return typeof running === "object" && running !== null && "then" in running;
 }
 
 /** An application without types may return anything. */

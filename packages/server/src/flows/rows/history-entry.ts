@@ -1,6 +1,7 @@
-import { hash as digest, randomBytes } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import { pickFields, type HistoryChange, type Json, type Snapshot, type Status } from "@sessions/core/internal";
 import { bytesFromHex } from "../../postgres/values.ts";
+import { takeRandomBytes } from "../../random-bytes.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 
 type Lifted = NonNullable<HistoryChange["lifted"]>;
@@ -84,16 +85,15 @@ export function encodeEntry(
   const { session, entry } = given;
   const isSealed = (part: string) =>
     cipher.scope === "all" || (cipher.scope === "sensitive" && secret.includes(part as keyof HistoryContent));
-  const clearPart = pickFields<unknown>({ ...content }, (part) => !isSealed(part));
-  const sealedPart = pickFields<unknown>({ ...content }, isSealed);
+  const isAllClear = !Object.keys(content).some(isSealed);
+  const clearPart = isAllClear ? content : pickFields<unknown>({ ...content }, (part) => !isSealed(part));
   const clear =
     cipher.scope === "all"
       ? null
-      : JSON.stringify({ salt: randomBytes(SALT_BYTES).toString("base64url"), ...clearPart });
-  const sealed =
-    Object.keys(sealedPart).length === 0
-      ? null
-      : cipher.seal({ kind: "history", session, entry }, JSON.stringify(sealedPart));
+      : JSON.stringify({ salt: takeRandomBytes(SALT_BYTES).toString("base64url"), ...clearPart });
+  const sealed = isAllClear
+    ? null
+    : cipher.seal({ kind: "history", session, entry }, JSON.stringify(pickFields<unknown>({ ...content }, isSealed)));
   const body: HistoryBody = { ...given, content: contentDigest({ clear, sealed }) };
   const text = JSON.stringify(body);
   return { number: entry, hash: cipher.chainHash(before, text), body, text, content, clear, sealed };
@@ -102,8 +102,8 @@ export function encodeEntry(
 /** The digest of a content as it is stored. A zero byte stands between the two parts: JSON has none. Empty if it was erased. */
 export function contentDigest({ clear, sealed }: Pick<HistoryEntry, "clear" | "sealed">): string {
   if (clear === null && sealed === null) return "";
-  const parts = [Buffer.from(clear ?? ""), Buffer.alloc(1), sealed ?? new Uint8Array()];
-  return digest("sha256", Buffer.concat(parts), "base64url");
+  const start = `${clear ?? ""}\0`;
+  return digest("sha256", sealed === null ? start : Buffer.concat([Buffer.from(start), sealed]), "base64url");
 }
 
 /** An entry's columns as text, beside its number. */

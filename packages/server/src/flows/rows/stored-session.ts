@@ -1,4 +1,3 @@
-import { createHmac, randomBytes } from "node:crypto";
 import canonicalize from "canonicalize";
 import {
   pickFields,
@@ -10,6 +9,8 @@ import {
   type Json,
   type Snapshot,
 } from "@sessions/core/internal";
+import { takeRandomBytes } from "../../random-bytes.ts";
+import { hmacSha256 } from "../../secrets/hmac.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history-entry.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
@@ -56,7 +57,7 @@ export function nextStored(
     snapshot,
     hidden: hiddenOf(snapshot, after.hidden ?? before?.hidden ?? {}),
     receipts: before?.receipts ?? NO_RECEIPTS,
-    receiptKey: before?.receiptKey ?? randomBytes(RECEIPT_KEY_BYTES),
+    receiptKey: before?.receiptKey ?? takeRandomBytes(RECEIPT_KEY_BYTES),
   };
   if (change === null) {
     const stored = { ...kept, lastEntry: before?.lastEntry ?? 0, lastHash: before?.lastHash ?? new Uint8Array() };
@@ -161,7 +162,7 @@ export function matchReceipt(
 
 /** 128 bits of HMAC-SHA256 over the command as canonical JSON (RFC 8785): the order of its keys does not matter. */
 function commandHash(key: Uint8Array, command: Command): Buffer {
-  return createHmac("sha256", key).update(canonical(command)).digest().subarray(0, 16);
+  return hmacSha256(key, Buffer.from(canonical(command))).subarray(0, 16);
 }
 
 function canonical(command: Command): string {
