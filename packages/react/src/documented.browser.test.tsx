@@ -1,3 +1,4 @@
+import { createTestServer, serve } from "@sessions/testing";
 import { expect, test, vi } from "vitest";
 import { userEvent } from "vitest/browser";
 // The client's own scripted server, so that both packages are tested against one.
@@ -13,25 +14,15 @@ import { render } from "./testing/page.tsx";
 
 // The READMEs show the code of these files. scripts/documents.test.ts compares them.
 
-/** Answers at "/trpc" as a mounted router does, but for the stream. */
-function mount({ transport }: ScriptedServer): void {
-  const { push, read, list, receipt } = transport;
-  const procedures = { push: push.mutate, read: read.query, list: list.query, receipt: receipt.query };
-  vi.stubGlobal("fetch", async (input: string, init: RequestInit) => {
-    const url = new URL(input, location.href);
-    const name = url.pathname.replace("/trpc/sessions.", "") as keyof typeof procedures;
-    const text = init.method === "POST" ? init.body : url.searchParams.get("input");
-    // tRPC sends text, and each procedure gets its own input.
-    const data = await procedures[name](JSON.parse(text as string) as never);
-    return Response.json({ result: { data } });
-  });
-}
-
 test("the lines that the READMEs begin with start a session, submit a step, and show it on a page", async () => {
-  const server = new ScriptedServer([transfer]);
-  mount(server);
+  const served = serve(transfer, {
+    steps: { amount: () => ({ feeCents: 25 }) },
+    complete: () => ({ reference: "R-1" }),
+  });
+  const server = createTestServer({ flows: [served] });
+  vi.stubGlobal("fetch", server.fetch);
   await import("./testing/documented/begin.ts");
-  const snapshot = server.snapshot([...server.sessions.keys()][0]!);
+  const snapshot = server.snapshot(server.pushes[0]!.commands[0]!.session);
   expect(snapshot.data).toEqual({ recipient: { name: "Grace Hopper", iban: "BE71096123456769" } });
   expect(explain).not.toHaveBeenCalled();
   expect(shown.mock.lastCall).toMatchObject([{ id: snapshot.id, drafts: { amount: { cents: "12," } } }]);

@@ -5,7 +5,7 @@ import { amount, recipient, transfer } from "./testing/bank.ts";
 import { openPage } from "./testing/page.ts";
 
 const flows = [serve(transfer, { steps: { amount: () => ({ feeCents: 25 }) }, complete: () => ({ reference: "R" }) })];
-const open = (owner?: string) => openPage({ flows, onError: () => {}, ...(owner !== undefined && { owner }) });
+const open = () => openPage({ flows, onError: () => {}, owner: "ada" });
 const session = idOf(1);
 
 test("a dropped reply is a network error, and the push took effect", async () => {
@@ -84,7 +84,7 @@ test("requests that are held are answered once they are released", async () => {
 });
 
 test("after a sign-out nobody is answered and the stream ends; another owner has other sessions", async () => {
-  const page = open("ada");
+  const page = open();
   const { id } = await page.server.seed(transfer);
   const stream = page.watch();
   await vi.waitFor(() => expect(stream.events).toHaveLength(1));
@@ -155,6 +155,14 @@ test("a seed that cannot be says why, without its values", async () => {
   await expect(past).rejects.toThrow("Step none is not on the path of the seed.");
 });
 
+test("a seed of nobody says whose it could be", async () => {
+  const { server } = openPage({ flows });
+  await expect(server.seed(transfer)).rejects.toThrow(
+    "does not know whose session this is. Give createTestServer the `owner`",
+  );
+  expect(() => server.anotherDevice("Laptop")).toThrow("configuration_invalid");
+});
+
 test("a handler that throws is reported, and its command fails", async () => {
   const faults: string[] = [];
   const broken = serve(transfer, {
@@ -165,7 +173,7 @@ test("a handler that throws is reported, and its command fails", async () => {
     },
     complete: () => ({ reference: "R" }),
   });
-  const page = openPage({ flows: [broken], onError: ({ code }) => faults.push(code) });
+  const page = openPage({ flows: [broken], owner: "ada", onError: ({ code }) => faults.push(code) });
   const { id } = await page.server.seed(transfer, { data: { recipient } });
   expect(await page.one(submit(id, "amount", amount))).toEqual({ status: "refused", refusal: { code: "failed" } });
   expect(faults).toEqual(["handler_failed"]);

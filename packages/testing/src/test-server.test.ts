@@ -9,7 +9,7 @@ const served = serve(transfer, {
   steps: { amount: ({ input, refuse }) => (input.cents > 5_000_000 ? refuse("Above the ceiling.") : { feeCents: 25 }) },
   complete: ({ session }) => ({ reference: `R-${session.id}` }),
 });
-const open = (options?: PageOptions) => openPage({ flows: [served], onError: () => {} }, options);
+const open = (options?: PageOptions) => openPage({ flows: [served], owner: "ada", onError: () => {} }, options);
 const session = idOf(1);
 
 test.for<[string, PageOptions]>([

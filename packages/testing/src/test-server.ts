@@ -23,7 +23,7 @@ const HEARTBEAT_MS = 15_000;
 export interface TestServerOptions {
   /** The flows that the server serves. A flow with an `output`, a `result` or limits is made by `serve`. */
   readonly flows: readonly (AnyFlow | ServedFlow)[];
-  /** Who is signed in. Default: the owner that the page's client names. */
+  /** Who is signed in. Default: each owner that a page's client names. Seeds and other devices need it. */
   readonly owner?: string;
   /** The tRPC endpoint, as a path of msw. Default `"*" + "/trpc"`: on any origin. */
   readonly url?: string;
@@ -138,7 +138,7 @@ export function createTestServer(options: TestServerOptions): TestServer {
     get streams() {
       return watchers.size;
     },
-    seed: (flow, seed = {}) => devices.seed(flow, seed),
+    seed: async (flow, seed = {}) => devices.seed(flow, seed),
     snapshot: (session) => sessions.redact(sessions.current(session).snapshot),
     history: (session) => sessions.current(session).history,
     anotherDevice: (name, { owner } = {}) => devices.create(name, owner),

@@ -1,8 +1,8 @@
-import type { AnyFlow, Snapshot } from "@sessions/core/internal";
+import { SessionsError, type AnyFlow, type Snapshot } from "@sessions/core/internal";
 import type { SessionsInMemory } from "../sessions/sessions-in-memory.ts";
 import { createOtherDevice, type OtherDevice } from "./other-device.ts";
 import { seedSession, type Seed } from "./seed.ts";
-import { DEFAULT_OWNER, type SignIn } from "./sign-in.ts";
+import type { SignIn } from "./sign-in.ts";
 
 export interface OtherDevicesOptions {
   readonly sessions: SessionsInMemory;
@@ -41,6 +41,12 @@ export class OtherDevices {
   }
 
   #pageOwner(): string {
-    return this.#options.signIn.owner ?? this.#options.sessions.store.owners()[0] ?? DEFAULT_OWNER;
+    const owner = this.#options.signIn.owner ?? this.#options.sessions.store.owners()[0];
+    if (owner !== undefined) return owner;
+    const what = "The test server does not know whose session this is.";
+    throw new SessionsError(
+      "configuration_invalid",
+      `${what} Give createTestServer the \`owner\` that the page's client has.`,
+    );
   }
 }

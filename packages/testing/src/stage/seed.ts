@@ -18,7 +18,7 @@ export interface Seed<Flow extends AnyFlow> {
   readonly data?: { readonly [StepName in StepsOf<Flow>]?: InputOf<Flow, StepName> };
   /** Fields that were typed and not submitted. */
   readonly drafts?: { readonly [StepName in StepsOf<Flow>]?: DraftOf<Flow, StepName> };
-  /** Whose session it is. Default: the owner who is signed in. */
+  /** Whose session it is. Default: the `owner` of the test server, or the first owner who has a session. */
   readonly owner?: string;
 }
 

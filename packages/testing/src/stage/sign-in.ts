@@ -41,5 +41,5 @@ export class SignIn {
   }
 }
 
-/** The owner of requests and seeds that name nobody. */
-export const DEFAULT_OWNER = "owner";
+/** The owner of requests that name nobody. */
+const DEFAULT_OWNER = "owner";
