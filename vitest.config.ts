@@ -88,7 +88,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         plugins: [msw({ mode: "worker-only" })],
         test: {
           name: "browser",
-          include: ["packages/*/src/**/*.browser.test.{ts,tsx}"],
+          include: ["{packages,examples}/*/src/**/*.browser.test.{ts,tsx}"],
           testTimeout: 30_000,
           browser: {
             enabled: true,
