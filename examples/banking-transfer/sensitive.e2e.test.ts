@@ -1,7 +1,8 @@
 import { PGlite } from "@electric-sql/pglite";
-import { createSessions, serve } from "@sessions/server";
+import { createSessions, keysFromEnvironment, serve } from "@sessions/server";
 import { initTRPC } from "@trpc/server";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +31,7 @@ test("S11: no file of a browser's profile holds what was typed, submitted or lef
   const node = createSessions({
     database: new PGlite(),
     identify: () => ({ owner: "ada" }),
+    keys: keysFromEnvironment(randomBytes(32).toString("base64url")),
     flows: [serve(payment, { steps: { card: ({ input }) => void given.push(input.number) } })],
   });
   await node.migrate();

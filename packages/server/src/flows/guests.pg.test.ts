@@ -15,6 +15,7 @@ import { createSessions, serve, type Identity, type SessionsOptions } from "../i
 import { cancel, draft, start, submit, TestClient } from "../testing/bank.ts";
 import { emptyPGlite } from "../testing/pglite.ts";
 import { freshDatabase } from "../testing/postgres.ts";
+import { testKeys } from "../testing/secrets/keys.ts";
 import type { guestProcedures } from "./configuration/guest.ts";
 
 const payment = defineFlow({
@@ -45,6 +46,7 @@ function createNode(database: SessionsOptions<object>["database"]) {
     sweeps: false,
     now,
     identify: ({ user = "" }) => guests.get(user) ?? { owner: user, provedAt: now() },
+    keys: testKeys,
     flows: [serve(payment, {}), serve(survey, {})],
   });
 }

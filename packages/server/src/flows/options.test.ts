@@ -1,4 +1,8 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
+import { defineFlow, step } from "@sessions/core";
+import { serve } from "./configuration/served-flow.ts";
+import { testKeys } from "../testing/secrets/keys.ts";
 import { SessionCache } from "./commands/cache.ts";
 import { checkedOptions, type SessionsOptions } from "./options.ts";
 
@@ -18,6 +22,7 @@ test.each<readonly [option: string, value: string, given: object]>([
   ["cacheBytes", "-1", { cacheBytes: -1 }],
   ["cacheBytes", "1.5", { cacheBytes: 1.5 }],
   ["cacheBytes", '"64 MiB"', { cacheBytes: "64 MiB" }],
+  ["encrypt", '"everything"', { encrypt: "everything", keys: testKeys }],
 ])("`%s` of %s is refused in one sentence that names both", (option, value, given) => {
   expect(check(given)).toThrow(new RegExp(`^configuration_invalid: \`${option}\` .*${value}\\.$`));
 });
@@ -29,4 +34,13 @@ test("at 0 bytes nothing is cached, and nothing fails", () => {
   // The cache reads no other fields.
   cache.put("ada", { snapshot, lastEntry: 1 } as unknown as Parameters<typeof cache.put>[1]);
   expect(cache.get("ada", "a")).toBeUndefined();
+});
+
+test("S11: a flow with a sensitive step is refused without keys, with a sentence that says what to do", () => {
+  const card = step({ input: z.object({ number: z.string() }), sensitive: true });
+  const flows = [serve(defineFlow({ name: "payment", version: 1, steps: { card } }), {})];
+  expect(check({ flows })).toThrow("Flow payment: step card is sensitive and needs `keys`, as in `keys: keysFromEnv");
+  expect(check({ encrypt: "all" })).toThrow("`encrypt` needs `keys`");
+  expect(check({ flows, keys: testKeys })().encrypt).toBe("sensitive");
+  expect(check({ flows, keys: testKeys, encrypt: "read" })().encrypt).toBe("read");
 });

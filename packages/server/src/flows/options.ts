@@ -1,6 +1,6 @@
-import { SessionsError } from "@sessions/core/internal";
+import { SessionsError, type AnyFlow } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
-import { requireKnownOptions, requireSchema, requireWhole } from "../option-checks.ts";
+import { invalidOption, requireKnownOptions, requireSchema, requireWhole } from "../option-checks.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
 import type { KeyProvider } from "../secrets/key-provider.ts";
 import type { Encrypt } from "../secrets/owner-ciphers.ts";
@@ -102,5 +102,24 @@ export function checkedOptions<Context extends object>(options: SessionsOptions<
     throw new SessionsError("configuration_invalid", "Two flows have the same name.");
   }
   const { keys, encrypt = "sensitive" } = options;
+  if (!["sensitive", "all", "read"].includes(encrypt)) {
+    throw invalidOption("encrypt", encrypt, '"sensitive", "all" or "read"');
+  }
+  if (keys === undefined) {
+    if (options.encrypt !== undefined) {
+      throw new SessionsError("configuration_invalid", "`encrypt` needs `keys`, which says with what.");
+    }
+    for (const { flow } of flows.values()) requireNothingSecret(flow);
+  }
   return { database, schema, bus, flows, cacheBytes, keys, encrypt, now, onError };
+}
+
+/** @throws {SessionsError} `configuration_invalid` for a flow that needs `keys`. */
+function requireNothingSecret({ name, stepNames, steps }: AnyFlow): void {
+  const step = stepNames.find((stepName) => steps[stepName].sensitive);
+  if (step === undefined) return;
+  throw new SessionsError(
+    "configuration_invalid",
+    `Flow ${name}: step ${step} is sensitive and needs \`keys\`, as in \`keys: keysFromEnvironment(process.env.SESSIONS_KEYS)\`.`,
+  );
 }

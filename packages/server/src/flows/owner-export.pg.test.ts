@@ -2,9 +2,10 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
-import { createSessions, serve, type OwnerRecord } from "../index.ts";
+import { createSessions, keysFromEnvironment, serve, type OwnerRecord } from "../index.ts";
+import { generateKey } from "../secrets/key-ring.ts";
 import { createBank, createLedger, draft, start, submit, TestClient, type Context } from "../testing/bank.ts";
-import { sessionsOn } from "../testing/cli.ts";
+import { sessionsOn, sessionsWith } from "../testing/cli.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { signIn, testKeeper } from "../testing/sign-ins.ts";
 
@@ -74,7 +75,13 @@ test("S11: the input of a sensitive step is in no export, also if the operator's
       last: step({ input: z.object({}) }),
     },
   });
-  const bank = createSessions<Context>({ database: pool, identify: () => null, flows: [serve(card, {})] });
+  const keys = generateKey();
+  const bank = createSessions<Context>({
+    database: pool,
+    identify: () => null,
+    keys: keysFromEnvironment(keys),
+    flows: [serve(card, {})],
+  });
   const { start: begin, submit: send } = bank.as("carl", { name: "Job" });
   const { id } = (await begin(card)).session!;
   await send(card, id, "address", { street: "Main street" });
@@ -83,7 +90,7 @@ test("S11: the input of a sensitive step is in no export, also if the operator's
   await send(card, id, "address", { street: "Side street" });
   const texts = [
     JSON.stringify(await recordsOf("carl", bank)),
-    (await sessionsOn(url, "export", "--owner", "carl")).stdout,
+    (await sessionsWith({ databaseUrl: url, keys }, "export", "--owner", "carl")).stdout,
   ];
   for (const text of texts) {
     expect(text).toContain("Main street");

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { createSessions, serve } from "../index.ts";
 import { start, submit, TestClient, type Context } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
+import { testKeys } from "../testing/secrets/keys.ts";
 import { watching } from "../testing/watcher.ts";
 
 const secret = "4111 1111 1111 1111";
@@ -25,6 +26,7 @@ test("S11: what is entered in a sensitive step reaches the application, and is i
   const node = createSessions<Context>({
     database: pool,
     identify: ({ user }) => user !== undefined && { owner: user },
+    keys: testKeys,
     onError: (error) => reports.push(`${error.name} ${error.message} ${JSON.stringify(error)}`),
     bus: {
       open: () => () => Promise.resolve(),

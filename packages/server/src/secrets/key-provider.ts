@@ -8,8 +8,7 @@ export interface WrappingKey {
 
 /**
  * The keys that wrap the keys of owners: a list in the environment, a file, or a key management service. An owner's keys
- * are kept in memory for some minutes, so a service is asked seldom, and never while a key is in memory. No part of the server
- * takes keys yet.
+ * are kept in memory for some minutes, so a service is asked seldom, and never while a key is in memory.
  *
  * @example
  * const keys: KeyProvider = {

@@ -6,6 +6,7 @@ import { createSessions, serve } from "../../index.ts";
 import { adoptSessions, visitorNamed } from "../../testing/adopting.ts";
 import { createBank, createLedger, notes, submit, TestClient, transfer, type Context } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
+import { testKeys } from "../../testing/secrets/keys.ts";
 import { first, second } from "../../testing/order-versions.ts";
 import { serviceDeviceOf } from "./service-id.ts";
 
@@ -149,7 +150,13 @@ test("S11: what is entered in a sensitive step is not in the sessions that a ser
       last: step({ input: z.object({}) }),
     },
   });
-  const bank = createSessions<Context>({ database: pool, now, identify: () => null, flows: [serve(card, {})] });
+  const bank = createSessions<Context>({
+    database: pool,
+    now,
+    identify: () => null,
+    keys: testKeys,
+    flows: [serve(card, {})],
+  });
   const { start, submit: send, list, read } = bank.as("ada", { name: "Job" });
   const { id } = (await start(card)).session!;
   const got = [await send(card, id, "card", { number: "4111 1111" }), await read(card, id), await list(card)];

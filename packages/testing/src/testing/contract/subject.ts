@@ -1,7 +1,8 @@
+import { randomBytes } from "node:crypto";
 import type { Pool } from "pg";
 import { initTRPC, type AnyRouter } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
-import { createSessions, serve as serveOnPostgres, type IdentifyResult } from "@sessions/server";
+import { createSessions, keysFromEnvironment, serve as serveOnPostgres, type IdentifyResult } from "@sessions/server";
 import { createTestServer, serve } from "../../index.ts";
 import { servedBy } from "./flows.ts";
 
@@ -22,11 +23,12 @@ export interface Subject {
 export async function postgresSubject(pool: Pool, now: () => number): Promise<Subject & { close(): Promise<void> }> {
   const t = initTRPC.context<object>().create();
   const flows = servedBy((flow, options) => serveOnPostgres(flow, options as never));
+  const keys = keysFromEnvironment(randomBytes(32).toString("base64url"));
   let signedIn: SignedIn;
   let version: "first" | "next" = "first";
   const nodeOf = (served: typeof flows.first) => {
     const identify = (): IdentifyResult => signedIn;
-    return createSessions({ database: pool, identify, flows: served, now, sweeps: false, onError: () => {} });
+    return createSessions({ database: pool, identify, keys, flows: served, now, sweeps: false, onError: () => {} });
   };
   const nodes = { first: nodeOf(flows.first), next: nodeOf(flows.next) };
   await nodes.first.migrate();
