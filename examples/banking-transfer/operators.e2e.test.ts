@@ -146,6 +146,10 @@ test("a person's visits and the sum of a month are shown to the person, and the 
       return visit();
     })
     .toEqual(["until now", expect.stringMatching(/^([3-9]|\d\d)$/), expect.stringMatching(/^[2-9]$/)]);
+  const headers = ada.getByRole("row").first().getByRole("columnheader");
+  expect(
+    new Set((await Promise.all((await headers.all()).map((cell) => cell.boundingBox()))).map((box) => box?.y)).size,
+  ).toBe(1);
   expect(await violationsInBothSchemes(ada)).toEqual([]);
   await context.close();
 

@@ -30,10 +30,10 @@ export function Visits() {
           <tr>
             <th scope="col">Begun</th>
             <th scope="col">Lasted</th>
-            <th scope="col" className="number">
+            <th scope="col" className="figure">
               Pages
             </th>
-            <th scope="col" className="number">
+            <th scope="col" className="figure">
               Balance viewed
             </th>
           </tr>
@@ -43,8 +43,8 @@ export function Visits() {
             <tr key={begun}>
               <th scope="row">{dateAndTime(begun)}</th>
               <td>{now ? "until now" : minutes === 0 ? "under a minute" : `${minutes} min`}</td>
-              <td className="number">{pages}</td>
-              <td className="number">{balances}</td>
+              <td className="figure">{pages}</td>
+              <td className="figure">{balances}</td>
             </tr>
           ))}
         </tbody>
