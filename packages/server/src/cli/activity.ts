@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import type { AnyActivity } from "../activity/definition/define-activity.ts";
+import { listExpiredEvents } from "../activity/event-retention.ts";
 import { SessionReader, type ActivitySession } from "../activity/reads/session-reader.ts";
 import { listDefinitions } from "../activity/rows/definitions.ts";
 import { loadPending, isTooMuch } from "../activity/rows/feed-position.ts";
@@ -137,7 +138,7 @@ async function partitions({ pool, schema }: Connection, options: PartitionOption
   const made = ahead === undefined ? [] : await months.missingAhead(nowMs, ahead);
   if (ahead !== undefined && !dryRun) await months.ensureAhead(nowMs, ahead);
   const expired = [
-    ...(await listExpiredPartitions(months, keepEvents, nowMs, () => 0)).filter(({ of }) => of === "activity_event"),
+    ...(await listExpiredEvents(months, keepEvents, nowMs)),
     ...(await listExpiredPartitions(months, keepSessions, nowMs, () => 0)).filter(({ of }) => of !== "activity_event"),
   ];
   if (!dryRun) for (const partition of expired) await months.drop(partition);

@@ -22,7 +22,7 @@ export function retainedMonths(keep: Retention): number | undefined {
  * months are kept.
  */
 export async function listExpiredPartitions(
-  partitions: Partitions,
+  partitions: Pick<Partitions, "list">,
   keep: Retention,
   nowMs: number,
   longerMs: (table: string) => number,
