@@ -1,4 +1,6 @@
+import { defineFlow, step } from "@sessions/core";
 import { expect, test, vi } from "vitest";
+import { z } from "zod";
 import { cancel, idOf, start, submit } from "../../core/src/testing/commands.ts";
 import { serve } from "./index.ts";
 import { amount, recipient, transfer } from "./testing/bank.ts";
@@ -95,6 +97,26 @@ test("after a sign-out nobody is answered and the stream ends; another owner has
   expect(await page.read(id)).toBeNull();
   page.server.signIn({ owner: "ada" });
   expect(await page.read(id)).toMatchObject({ id });
+});
+
+test("a step asks again for a proof that is older than it allows, by the server's clock", async () => {
+  const order = defineFlow({
+    name: "order",
+    version: 1,
+    steps: { place: step({ input: z.object({}), confirm: true, fresh: "5m", level: "aal2" }) },
+  });
+  const page = openPage({ flows: [order], owner: "ada" });
+  const [{ id }, other] = [await page.server.seed(order), await page.server.seed(order)];
+  const place = submit(id, "place", {});
+  page.server.clock.advance("6m");
+  expect(await page.one(place)).toMatchObject({ refusal: { code: "sign_in_again", freshMs: 300_000 } });
+  page.server.signIn({ level: "aal1" });
+  expect(await page.one(place)).toMatchObject({ refusal: { code: "sign_in_again", level: "aal2" } });
+  page.server.signIn({ provedAt: page.server.clock.now() - 240_000 });
+  expect(await page.one(place)).toMatchObject({ status: "accepted" });
+  page.server.signIn({ guest: { session: id } });
+  expect(await page.read(id)).toMatchObject({ status: "completed" });
+  expect(await page.read(other.id)).toBeNull();
 });
 
 test("a session expires by the clock, or at once, and only its deadline ends it", async () => {

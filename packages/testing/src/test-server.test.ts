@@ -1,7 +1,8 @@
 import { http, HttpResponse } from "msw";
-import { expect, test, vi } from "vitest";
+import { setupServer } from "msw/node";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { idOf, start, submit } from "../../core/src/testing/commands.ts";
-import { serve } from "./index.ts";
+import { createTestServer, serve } from "./index.ts";
 import { amount, recipient, transfer } from "./testing/bank.ts";
 import { device, openPage, type PageOptions } from "./testing/page.ts";
 
@@ -70,4 +71,42 @@ test("a request that is no call of the router reaches the application's other ha
   page.network.use(http.get("*/trpc/account.read", () => HttpResponse.text("the account")));
   expect(await (await fetch("http://bank.test/trpc/account.read")).text()).toBe("the account");
   expect(page.server.pushes).toEqual([]);
+});
+
+test("the router stands at the address and the mount that the application gives it", async () => {
+  const server = createTestServer({
+    flows: [served],
+    owner: "ada",
+    url: "http://bank.test/api",
+    mount: "flows.sessions",
+  });
+  const network = setupServer(
+    ...server.handlers,
+    http.all("*", () => HttpResponse.text("the bank")),
+  );
+  network.listen();
+  onTestFinished(() => network.close());
+  const read = `sessions.read?input=${encodeURIComponent(JSON.stringify({ session }))}`;
+  const ask = async (url: string) => (await fetch(url)).text();
+  expect(JSON.parse(await ask(`http://bank.test/api/flows.${read}`))).toMatchObject({
+    result: { data: { session: null } },
+  });
+  expect(await ask(`http://bank.test/api/${read}`)).toBe("the bank");
+  expect(await ask(`http://bank.test/trpc/flows.${read}`)).toBe("the bank");
+});
+
+test("without msw the server answers as a fetch, and passes on what is none of its calls", async () => {
+  vi.stubGlobal("fetch", async (request: Request) => new Response(`the real ${new URL(request.url).pathname}`));
+  const server = createTestServer({ flows: [served], owner: "ada" });
+  const ask = async (path: string) => (await server.fetch(`http://bank.test${path}`)).text();
+  expect(await ask("/trpc/account.read")).toBe("the real /trpc/account.read");
+  expect(await ask("/")).toBe("the real /");
+  expect(
+    await ask(`/trpc/sessions.list?input=${encodeURIComponent('{"flow":null,"limit":1,"after":null}')}`),
+  ).toContain('"active":[]');
+  // A batch with a call of sessions is the test server's. It knows no other procedure.
+  const batch = await ask(
+    `/trpc/sessions.read,account.read?batch=1&input=${encodeURIComponent(JSON.stringify({ 0: { session } }))}`,
+  );
+  expect(JSON.parse(batch)).toMatchObject([{ result: {} }, { error: { data: { code: "NOT_FOUND" } } }]);
 });
