@@ -1,6 +1,6 @@
 import compatData, { type CompatStatement, type Identifier } from "@mdn/browser-compat-data" with { type: "json" };
 import { parseAst } from "vite";
-import { oldestBrowsers, type Browser } from "./floor.ts";
+import { oldestBrowsers, type Browser } from "./oldest-versions.ts";
 
 /** The interfaces whose members are found by name. Members of other interfaces are words that a program may use itself. */
 const looked =

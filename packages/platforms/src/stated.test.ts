@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { oldestBrowsers } from "./floor.ts";
+import { oldestBrowsers } from "./oldest-versions.ts";
 
 const read = (file: string) => readFileSync(join(import.meta.dirname, "../../..", file), "utf8");
 const { chrome, edge, firefox, safari } = oldestBrowsers;

@@ -21,7 +21,7 @@ export {
   type ServeOptions,
   type StepContext,
 } from "./flows/configuration/served-flow.ts";
-export type { Guest, IdentifyResult, Identity } from "./flows/configuration/identity.ts";
+export type { GuestIdentity, IdentifyResult, Identity } from "./flows/configuration/identity.ts";
 export type { Lane, LaneOptions } from "./lane/lane.ts";
 export type { LaneContextOptions, LaneError } from "./lane/answers.ts";
 export { createSessions, type Sessions, type SessionsRouter } from "./flows/sessions.ts";

@@ -17,7 +17,7 @@ import { checkedOptions, type ActivitiesOptions } from "./options.ts";
 import { EventCheck, type EventOptions } from "./recorder/event-check.ts";
 import { SessionReader } from "./reads/session-reader.ts";
 import { Recorder } from "./recorder/recorder.ts";
-import { SoonEvents } from "./recorder/soon.ts";
+import { EventBuffer } from "./recorder/event-buffer.ts";
 import { writeDefinitions } from "./rows/definitions.ts";
 import { PROJECTION } from "./rows/feed-position.ts";
 import { activityMigrations } from "./rows/migrations.ts";
@@ -60,7 +60,7 @@ export function createActivity<const Declared extends readonly AnyActivity[]>(
     onError: report,
     ...(bus && { bus }),
   });
-  const soon = new SoonEvents({ record: (row) => recorder.record(row), size: queueSize, report });
+  const soon = new EventBuffer({ record: (row) => recorder.record(row), size: queueSize, report });
   let stopSweeping = () => Promise.resolve();
   let closing: Promise<void> | undefined;
 

@@ -4,7 +4,7 @@ export { count, distinct, first, last, sum, type CountCounter, type FieldCounter
 export {
   defineActivity,
   type Activity,
-  type ActivityOptions,
+  type DefineActivityOptions,
   type AnyActivity,
   type CounterFor,
   type CounterValue,

@@ -11,7 +11,7 @@ import { memoryDatabase, openDatabase } from "./keeper/open-database.ts";
 import { SessionKeeper, type Base } from "./keeper/session-keeper.ts";
 import { areCookiesEqual, partsOf, type SessionParts } from "./keeper/session-parts.ts";
 import { StoreDatabase } from "./keeper/store-database.ts";
-import { run, settled, type Steps } from "./keeper/steps.ts";
+import { run, settled, type Steps } from "./keeper/resumable-work.ts";
 import { WebSessionSweeper } from "./keeper/sweeper.ts";
 import { checkedOptions, type CheckedOptions, type SessionsStoreOptions } from "./options.ts";
 import type { WebSessionKey } from "./rows/read-statement.ts";

@@ -1,8 +1,8 @@
 export type { ExpressErrorMiddleware, ExpressMiddleware } from "./adapters/express.ts";
 export type { FastifyErrorHandler, FastifyOptions, FastifyPlugin } from "./adapters/fastify.ts";
-export type { EndReason, HistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
+export type { EndReason, SignInHistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
 export type { AssuranceLevel } from "@sessions/core";
-export type { Expires } from "./lifetime.ts";
+export type { SignInExpires } from "./lifetime.ts";
 export type { DataDefinition, DataDefinitions } from "@sessions/core";
 export type { HandOffOptions } from "./hand-off-options.ts";
 export type {
@@ -24,8 +24,8 @@ export type { CurrentReply, ListSignInsReply, RevokeReply, SignInReply, SignInRo
 export type { ContextOptions, SignIns, VisitIdentity } from "./sign-ins.ts";
 export type { Signal, SignalDecision } from "./visit/signal-detector.ts";
 export type {
-  Register,
-  RegisteredData,
+  ApplicationData,
+  DeclaredData,
   ReadOnlyVisit,
   SignedIn,
   SignInAsOptions,

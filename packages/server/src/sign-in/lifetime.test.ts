@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { endsAt, lifetimeOf, type Expires } from "./lifetime.ts";
+import { endsAt, lifetimeOf, type SignInExpires } from "./lifetime.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-test.each<readonly [expires: Expires, absoluteMs: number, idleMs: number | undefined, slackMs: number]>([
+test.each<readonly [expires: SignInExpires, absoluteMs: number, idleMs: number | undefined, slackMs: number]>([
   ["aal1", 30 * DAY_MS, undefined, MINUTE_MS],
   ["aal2", DAY_MS, HOUR_MS, 3 * MINUTE_MS],
   ["aal3", 12 * HOUR_MS, 15 * MINUTE_MS, MINUTE_MS],
@@ -24,8 +24,8 @@ test.each<readonly [expires: unknown, says: RegExp]>([
   [{ idle: "0m", absolute: "1d" }, /expires\.idle/],
   [{ idle: "2d", absolute: "1d" }, /longer/],
 ])("%j is refused by name", (expires, says) => {
-  expect(() => lifetimeOf(expires as Expires)).toThrow(/^configuration_invalid/);
-  expect(() => lifetimeOf(expires as Expires)).toThrow(says);
+  expect(() => lifetimeOf(expires as SignInExpires)).toThrow(/^configuration_invalid/);
+  expect(() => lifetimeOf(expires as SignInExpires)).toThrow(says);
 });
 
 const own = { guestSession: null };

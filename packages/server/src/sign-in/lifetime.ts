@@ -4,7 +4,7 @@ import { durationMs, SessionsError, type AssuranceLevel, type Duration } from "@
  * How long a sign-in lasts. `absolute` counts from the last proof of who the person is, `idle` from the last use. A level
  * stands for the times that NIST SP 800-63B-4 names for it.
  */
-export type Expires = AssuranceLevel | { readonly idle?: Duration; readonly absolute: Duration };
+export type SignInExpires = AssuranceLevel | { readonly idle?: Duration; readonly absolute: Duration };
 
 export interface Lifetime {
   readonly absoluteMs: number;
@@ -23,7 +23,7 @@ const presets: Readonly<Record<AssuranceLevel, { readonly idle?: Duration; reado
 const MIN_SLACK_MS = 60_000;
 
 /** @throws {SessionsError} `configuration_invalid` if a time is missing, wrong, or longer than the one that bounds it. */
-export function lifetimeOf(expires: Expires): Lifetime {
+export function lifetimeOf(expires: SignInExpires): Lifetime {
   const { idle, absolute } = typeof expires === "string" ? presetOf(expires) : expires;
   const absoluteMs = timeOf("absolute", absolute);
   if (idle === undefined) return { absoluteMs, slackMs: MIN_SLACK_MS };

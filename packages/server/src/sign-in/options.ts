@@ -2,7 +2,7 @@ import type { DataDefinitions, Duration, SessionsError } from "@sessions/core/in
 import type { Bus } from "../bus/bus.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
 import type { HandOffOptions } from "./hand-off-options.ts";
-import type { Expires } from "./lifetime.ts";
+import type { SignInExpires } from "./lifetime.ts";
 import type { RequestHead } from "./request/request-head.ts";
 import type { Signal, SignalDecision } from "./visit/signal-detector.ts";
 
@@ -21,7 +21,7 @@ export interface SignInsOptions<Data extends DataDefinitions = DataDefinitions> 
    * How long a sign-in lasts: a level of NIST SP 800-63B-4, or times of your own. `absolute` counts from the last proof,
    * `idle` from the last use. Default `"aal1"`, which is 30 days.
    */
-  readonly expires?: Expires;
+  readonly expires?: SignInExpires;
   /** How often a sign-in gets a new secret. Longer than 15 minutes. Default `"1d"`. */
   readonly rotate?: Duration;
   /** The most sign-ins of one owner at once, and what happens beyond. Default: 100, and the oldest ends. */

@@ -14,7 +14,7 @@ import {
   type FastifyPlugin,
 } from "./adapters/fastify.ts";
 import { refuse } from "./adapters/node.ts";
-import type { HistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
+import type { SignInHistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
 import type { Adoption } from "../postgres/adoption.ts";
 import type { CheckedOptions } from "./checked-options.ts";
 import type { RequestHeaders } from "./request/request-head.ts";
@@ -23,7 +23,7 @@ import type { RequestVisit } from "./visit/request-visit.ts";
 import { EndListeners } from "./visit/end-listeners.ts";
 import { SignInStreams } from "./visit/sign-in-streams.ts";
 import { SignalDetector } from "./visit/signal-detector.ts";
-import type { ReadOnlyVisit, RegisteredData, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
+import type { ReadOnlyVisit, DeclaredData, SignInPage, SignInPageRequest, Visit } from "./visit/visit.ts";
 import { VisitError } from "./visit/exchange/visit-error.ts";
 import { visitedSignIn } from "./visit/visited-sign-in.ts";
 import { Visits } from "./visits.ts";
@@ -49,7 +49,7 @@ export interface VisitIdentity {
   readonly onEnded: (end: (why?: "renew") => void) => () => void;
 }
 
-export interface SignIns<Data extends DataDefinitions = RegisteredData> {
+export interface SignIns<Data extends DataDefinitions = DeclaredData> {
   /**
    * The visit of a request of `node:http`. Null if the request was refused: it is answered already.
    *
@@ -124,7 +124,7 @@ export interface SignIns<Data extends DataDefinitions = RegisteredData> {
   /** Ends all sign-ins of all owners. Tells how many. */
   endEverybody(onProgress?: (ended: number) => void): Promise<number>;
   /** What happened to the sign-ins of an owner, the newest first. */
-  history(owner: string, page?: PageRequest): Promise<Page<HistoryItem>>;
+  history(owner: string, page?: PageRequest): Promise<Page<SignInHistoryItem>>;
   /** Makes the tables, or brings them up to date. Many nodes may call it at once. */
   migrate(): Promise<void>;
   /** @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`. */

@@ -33,7 +33,7 @@ export type CounterValue<Schemas extends EventSchemas, Counter> = Counter extend
   ? NonNullable<z.output<Schemas[Event]>[Field & keyof z.output<Schemas[Event]>]> | null
   : number;
 
-export interface ActivityOptions<
+export interface DefineActivityOptions<
   Schemas extends EventSchemas,
   Counts extends Readonly<Record<string, CounterFor<Schemas>>>,
 > {
@@ -104,7 +104,7 @@ const MAX_COUNTERS = 50;
 export function defineActivity<
   const Schemas extends EventSchemas,
   const Counts extends Readonly<Record<string, CounterFor<Schemas>>> = Record<never, never>,
->(options: ActivityOptions<Schemas, Counts>): Activity<Schemas, Counts> {
+>(options: DefineActivityOptions<Schemas, Counts>): Activity<Schemas, Counts> {
   const { name, gap, lateness = "24h", events, clock = "event" } = options;
   const counts = options.counts ?? ({} as Counts);
   requireName("name", name);

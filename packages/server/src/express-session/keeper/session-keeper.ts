@@ -9,7 +9,7 @@ import { PendingTouches } from "./pending-touches.ts";
 import { SessionLists } from "./session-lists.ts";
 import { areEqual, merge, partsOf, textOf, type SessionParts } from "./session-parts.ts";
 import { SessionRows, type SessionRowsOptions } from "./session-rows.ts";
-import { settled, type Steps } from "./steps.ts";
+import { settled, type Steps } from "./resumable-work.ts";
 import { Turns } from "./turns.ts";
 
 const DELETED_AT_ONCE = 500;

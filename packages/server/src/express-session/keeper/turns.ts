@@ -1,4 +1,4 @@
-import { run, settled, type Steps } from "./steps.ts";
+import { run, settled, type Steps } from "./resumable-work.ts";
 
 /** The work on one session happens in the order in which it was asked for. */
 export class Turns {

@@ -10,7 +10,7 @@ import {
 import { withTimeLimit } from "../../time-limit.ts";
 
 /** A device that one session was handed to, without a sign-in. It acts for the owner in this session alone. */
-export interface Guest {
+export interface GuestIdentity {
   /** The id of the session. */
   readonly session: string;
   /**
@@ -33,7 +33,7 @@ export interface Identity extends Proof {
    * There if the request is not the owner's own, but that of a guest of one session. A guest fills it in, and sees no other
    * session.
    */
-  readonly guest?: Guest | undefined;
+  readonly guest?: GuestIdentity | undefined;
 }
 
 /** A service that sends a command. */
@@ -116,6 +116,6 @@ export function isOwner(owner: unknown): owner is string {
 
 function isGuest(guest: unknown): boolean {
   if (typeof guest !== "object" || guest === null || !("session" in guest)) return false;
-  const { session, onSessionEnded } = guest as Partial<Guest>;
+  const { session, onSessionEnded } = guest as Partial<GuestIdentity>;
   return idSchema.safeParse(session).success && (onSessionEnded === undefined || typeof onSessionEnded === "function");
 }

@@ -9,7 +9,7 @@ import type { Expiry } from "../expiry.ts";
 import type { Bounds } from "../configuration/bounds.ts";
 import type { Tables } from "../rows/tables.ts";
 import { findReceipt, NO_RECEIPTS } from "../rows/receipts.ts";
-import { Coalescer } from "./coalescer.ts";
+import { SharedReads } from "./shared-reads.ts";
 import type { StoredSession } from "../rows/stored-session.ts";
 
 /** The most sessions that one statement names. */
@@ -50,7 +50,7 @@ export class Reader {
   readonly #db: Kysely<Tables>;
   readonly #cipherOf: CipherOf;
   /** Requests of one owner that list at the same time share one listing. */
-  readonly #listings = new Coalescer();
+  readonly #listings = new SharedReads();
 
   constructor(options: ReaderOptions) {
     this.#options = options;

@@ -3,7 +3,7 @@ import { listHistory, type HistoryPosition } from "../rows/history.ts";
 import { listLive, type LivePosition } from "../rows/live.ts";
 import type { KeeperContext } from "./context.ts";
 import { summaryOf } from "./live-sign-in.ts";
-import type { HistoryItem, Page, PageRequest, SignInSummary } from "./sign-in-keeper.ts";
+import type { SignInHistoryItem, Page, PageRequest, SignInSummary } from "./sign-in-keeper.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
@@ -34,7 +34,7 @@ export async function listHistoryItems(
   { db, schema }: KeeperContext,
   owner: string,
   request: PageRequest = {},
-): Promise<Page<HistoryItem>> {
+): Promise<Page<SignInHistoryItem>> {
   const limit = limitOf(request);
   const before = historyPosition(request.after);
   const entries = await listHistory(db.withSchema(schema), owner, { limit: limit + 1, before });

@@ -64,7 +64,7 @@ export type CheckResult =
 export type EndedNotice = { readonly owner: string; readonly publicId: string } | "everybody";
 
 /** What happened to a sign-in, as its owner may see it. */
-export interface HistoryItem {
+export interface SignInHistoryItem {
   readonly publicId: string;
   /** The number of the entry in the sign-in's history, from 1. */
   readonly entry: number;
@@ -178,7 +178,7 @@ export interface SignInKeeper {
   onEnded(listener: (ended: EndedNotice) => void): () => void;
 
   /** What happened to the sign-ins of an owner, the newest first. */
-  history(owner: string, page?: PageRequest): Promise<Page<HistoryItem>>;
+  history(owner: string, page?: PageRequest): Promise<Page<SignInHistoryItem>>;
 
   /** Hand-offs to other devices. */
   readonly handOffs: HandOffKeeper;

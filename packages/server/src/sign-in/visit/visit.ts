@@ -22,15 +22,15 @@ export interface SignInPageRequest {
  *
  * @example
  * declare module "@sessions/server/sign-in" {
- *   interface Register {
+ *   interface ApplicationData {
  *     data: typeof visitData;
  *   }
  * }
  */
-export interface Register {}
+export interface ApplicationData {}
 
-/** The definitions in {@link Register}; any, if it has none. */
-export type RegisteredData = Register extends { readonly data: infer Data extends DataDefinitions }
+/** The definitions in {@link ApplicationData}; any, if it has none. */
+export type DeclaredData = ApplicationData extends { readonly data: infer Data extends DataDefinitions }
   ? Data
   : DataDefinitions;
 
@@ -44,7 +44,7 @@ export interface VisitingGuest {
 }
 
 /** What one request tells about who is signed in. It can be read everywhere, in a server component too. */
-export interface ReadOnlyVisit<Data extends DataDefinitions = RegisteredData> {
+export interface ReadOnlyVisit<Data extends DataDefinitions = DeclaredData> {
   /** The owner who is signed in; null if nobody is, and for a guest. */
   readonly owner: string | null;
   /**
@@ -103,7 +103,7 @@ export interface SignInAsOptions {
 export type SignedIn = { readonly ok: true } | { readonly ok: false; readonly refused: "sign_in_limit" };
 
 /** What one request tells about who is signed in, and what it may change. */
-export interface Visit<Data extends DataDefinitions = RegisteredData> extends ReadOnlyVisit<Data> {
+export interface Visit<Data extends DataDefinitions = DeclaredData> extends ReadOnlyVisit<Data> {
   readonly data: VisitData<Data>;
   /**
    * Signs an owner in, after the application has checked the proof. In a browser where this owner is signed in already, it

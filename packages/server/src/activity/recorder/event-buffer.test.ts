@@ -1,14 +1,14 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { SessionsError } from "@sessions/core/internal";
 import type { EventRow } from "../rows/events.ts";
-import { COLLECT_MS, SoonEvents } from "./soon.ts";
+import { COLLECT_MS, EventBuffer } from "./event-buffer.ts";
 
 const row = (id: string, owner = "ada"): EventRow => ({ owner, id, atMs: 0, receivedMs: 0, name: "n", data: "{}" });
 
 /** A database that can be away. */
 function staged(size = 100) {
   const state = { fault: undefined as SessionsError | undefined, written: [] as string[], reported: [] as string[] };
-  const events = new SoonEvents({
+  const events = new EventBuffer({
     size,
     record: ({ id }) => {
       if (state.fault !== undefined) return Promise.reject(state.fault);
@@ -25,7 +25,7 @@ function slow() {
   const { promise: stored, resolve: store } = Promise.withResolvers<void>();
   const written: string[] = [];
   const record = ({ id }: EventRow) => stored.then(() => void written.push(id));
-  return { events: new SoonEvents({ size: 100, record, report: () => {} }), written, store };
+  return { events: new EventBuffer({ size: 100, record, report: () => {} }), written, store };
 }
 
 test("events are written together, in their order", async () => {

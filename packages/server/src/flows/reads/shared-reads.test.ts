@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Coalescer } from "./coalescer.ts";
+import { SharedReads } from "./shared-reads.ts";
 
 /** Work whose runs end when they are told to. */
 function work() {
@@ -14,7 +14,7 @@ function work() {
 
 test("what is asked for while it runs is answered by the next run, once for all", async () => {
   const { runs, begin } = work();
-  const shared = new Coalescer();
+  const shared = new SharedReads();
   const first = shared.run("ada", begin);
   const others = Array.from({ length: 99 }, () => shared.run("ada", begin));
   const eve = shared.run("eve", begin);
@@ -34,7 +34,7 @@ test("what is asked for while it runs is answered by the next run, once for all"
 
 test("a run that fails is the failure of those that share it, and of no other", async () => {
   const { runs, begin } = work();
-  const shared = new Coalescer();
+  const shared = new SharedReads();
   const first = shared.run("ada", begin);
   const second = shared.run("ada", begin);
   runs[0]!.reject(new Error("Lost."));

@@ -16,11 +16,11 @@ interface SoonOptions {
 }
 
 /** Those of this process that have something to write. */
-const unwritten = new Set<SoonEvents>();
+const unwritten = new Set<EventBuffer>();
 let isListening = false;
 
 /** Writes what is left when the process has nothing else to do. It tries once: Postgres may be away. */
-function writeBeforeExit(events: SoonEvents): void {
+function writeBeforeExit(events: EventBuffer): void {
   unwritten.add(events);
   if (isListening) return;
   isListening = true;
@@ -33,7 +33,7 @@ function writeBeforeExit(events: SoonEvents): void {
  * Events that nobody waits for. They are in memory until they are written: a crash loses them. The timer does not keep the
  * process alive, but a process that ends by itself writes them first.
  */
-export class SoonEvents {
+export class EventBuffer {
   readonly #options: SoonOptions;
   readonly #shares: OwnerShares;
   #waiting: EventRow[] = [];

@@ -8,7 +8,7 @@ interface Run {
  * Runs work once for all callers that ask for it at the same time. A caller that asks during a run gets the result of the
  * next run, so the result holds everything that was committed before the caller asked.
  */
-export class Coalescer {
+export class SharedReads {
   readonly #runs = new Map<string, Run>();
 
   /** All callers of one key pass the same `work`. */
