@@ -79,6 +79,7 @@ const order = [
   "web-sessions",
   "encryption",
   "activity",
+  "projections",
   "dashboard",
 ];
 

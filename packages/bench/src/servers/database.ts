@@ -12,8 +12,8 @@ export const POOL_SIZE = 10;
 export interface DurablePostgres {
   /** An empty database of this name. */
   create(name: string): Promise<{ readonly pool: Pool; readonly url: string }>;
-  /** Another pool to a database that was created. */
-  open(name: string): { readonly pool: Pool; readonly url: string };
+  /** Another pool to a database that was created. Postgres lists its connections under the name of an application. */
+  open(name: string, application?: string): { readonly pool: Pool; readonly url: string };
   /** Closes all pools, and stops the server. */
   stop(): Promise<void>;
 }
@@ -21,10 +21,12 @@ export interface DurablePostgres {
 export async function startDurablePostgres(): Promise<DurablePostgres> {
   const server = await startPostgres(settings);
   const pools: Pool[] = [];
-  const open = (name: string) => {
+  const open = (name: string, application?: string) => {
     const url = new URL(server.url);
     url.pathname = `/${name}`;
-    const pool = new Pool({ connectionString: url.href, max: POOL_SIZE });
+    // The processor time of a connection that is closed could not be read any more.
+    const kept = application !== undefined && { application_name: application, idleTimeoutMillis: 0 };
+    const pool = new Pool({ connectionString: url.href, max: POOL_SIZE, ...kept });
     // Stopping the server ends idle connections.
     pool.on("error", () => {});
     pools.push(pool);
