@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { msw } from "msw/vite";
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config";
 import { chooseChromium } from "./scripts/chromium.ts";
 import { MixingSequencer } from "./scripts/sequencer.ts";
 
@@ -9,6 +10,12 @@ const source = {
   resolve: { conditions: ["@sessions/source"] },
   ssr: { resolve: { conditions: ["@sessions/source"] } },
 };
+
+// The servers that tests start are compiled once. Workers, and the processes that they start, get this variable.
+process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache/sessions/compiled", import.meta.url));
+
+/** Tests that only `pnpm test:long` runs. */
+const long = "**/*.long.*";
 
 /** A process for each file takes twice the time. What a test stubs is put back. */
 const sharedProcess = {
@@ -104,6 +111,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         test: {
           name: "end-to-end",
           include: ["examples/**/*.e2e.test.ts"],
+          exclude: mode === "long" ? configDefaults.exclude : [...configDefaults.exclude, long],
           globalSetup: [
             "packages/server/src/testing/global-setup.ts",
             "examples/banking-transfer/testing/global-setup.ts",

@@ -10,7 +10,7 @@ const GRACE = "BE95 7351 9061 2058";
 const databases = [await freshDatabase(), await freshDatabase(), await freshDatabase()];
 
 async function bank(databaseUrl: string | undefined): Promise<BankServer> {
-  const server = await startBank(databaseUrl);
+  const server = await startBank(databaseUrl, undefined, true);
   onTestFinished(() => server.remove());
   return server;
 }

@@ -1,25 +1,22 @@
-import { chromium, type BrowserContext, type Page } from "playwright";
-import { expect, onTestFinished, test } from "vitest";
-import { chooseChromium } from "../../scripts/chromium.ts";
+import type { BrowserContext, Page } from "playwright";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { freshDatabase } from "../../packages/server/src/testing/postgres.ts";
 import { violationsInBothSchemes } from "./testing/axe.ts";
 import { startBank, type BankServer } from "./testing/bank-server.ts";
+import { openProfile } from "./testing/browsers/browser-profile.ts";
 
 const { url: databaseUrl, pool } = await freshDatabase();
+let shared: BankServer;
+beforeAll(async () => {
+  shared = await startBank(databaseUrl);
+});
+afterAll(() => shared?.remove());
 
 /** A browser of somebody whom the bank does not know. */
-async function stranger(): Promise<BrowserContext> {
-  const browser = await chromium.launch(await chooseChromium());
-  onTestFinished(() => browser.close());
-  const context = await browser.newContext({ viewport: { width: 390, height: 800 } });
-  context.setDefaultTimeout(15_000);
-  return context;
-}
-
-async function bankOf(url: string | null = databaseUrl): Promise<BankServer> {
-  const server = await startBank(url ?? undefined);
-  onTestFinished(() => server.remove());
-  return server;
+async function stranger(bank = shared): Promise<BrowserContext> {
+  const profile = await openProfile(bank.url, { person: null, alone: true, width: 390 });
+  onTestFinished(() => profile.close());
+  return profile.context;
 }
 
 /** Fills in a transfer until the bank asks who confirms it. Gives its path. */
@@ -56,12 +53,13 @@ const payments = async () =>
 
 test.each([
   ["PostgreSQL", databaseUrl],
-  ["PGlite", null],
+  ["PGlite", undefined],
 ])(
   "S20: on %s a stranger fills in a transfer, and after the password it stands at review, and the money moves once",
   async (_, url) => {
-    const bank = await bankOf(url);
-    const page = await (await stranger()).newPage();
+    const bank = await startBank(url);
+    onTestFinished(() => bank.remove());
+    const page = await (await stranger(bank)).newPage();
     const session = (await untilReview(page, bank.url)).split("/").at(-1);
     await signIn(page);
     await send(page);
@@ -72,7 +70,6 @@ test.each([
 );
 
 test("a stranger sees the transfer beside the sign-in, and changes it; the screens with a question or an error pass axe at 390 and 1280 pixels", async () => {
-  const bank = await bankOf();
   const page = await (await stranger()).newPage();
   const passesAxe = async () => {
     for (const width of [1280, 390]) {
@@ -80,7 +77,7 @@ test("a stranger sees the transfer beside the sign-in, and changes it; the scree
       expect(await violationsInBothSchemes(page)).toEqual([]);
     }
   };
-  await untilReview(page, bank.url);
+  await untilReview(page, shared.url);
   await page.getByText("Grace Hopper").first().waitFor();
   await passesAxe();
   await page.getByRole("link", { name: "Change amount" }).click();
@@ -101,11 +98,10 @@ test("a stranger sees the transfer beside the sign-in, and changes it; the scree
 });
 
 test("S20: the stranger's other tab follows the sign-in, and sends the same transfer, once", async () => {
-  const bank = await bankOf();
   const context = await stranger();
   const [page, other] = [await context.newPage(), await context.newPage()];
-  const path = await untilReview(page, bank.url);
-  await other.goto(bank.url + path);
+  const path = await untilReview(page, shared.url);
+  await other.goto(shared.url + path);
   await other.getByText("Sign in to confirm this transfer.").waitFor();
   const before = await payments();
   await signIn(page);
@@ -115,10 +111,9 @@ test("S20: the stranger's other tab follows the sign-in, and sends the same tran
 });
 
 test("S20: so it does when the tab is closed at the press, and when the network is cut before it", async () => {
-  const bank = await bankOf();
   const context = await stranger();
   const page = await context.newPage();
-  const path = await untilReview(page, bank.url);
+  const path = await untilReview(page, shared.url);
   // The sign-in reaches the bank, and nothing after it.
   await page.route(/sessions\.|signIns\./, (route) => route.abort());
   const answered = page.waitForResponse(/trpc\/signIn$/);
@@ -127,14 +122,14 @@ test("S20: so it does when the tab is closed at the press, and when the network 
   await page.close({ runBeforeUnload: false });
   const before = await payments();
   const next = await context.newPage();
-  await next.goto(bank.url + path);
+  await next.goto(shared.url + path);
   await send(next);
   expect((await payments()) - before).toBe(1);
 });
 
 test("S20: so it does when the server is killed while it signs the stranger in", async () => {
   const killed = await startBank(databaseUrl);
-  const page = await (await stranger()).newPage();
+  const page = await (await stranger(killed)).newPage();
   const path = await untilReview(page, killed.url);
   const before = await payments();
   const asked = page.waitForRequest(/trpc\/signIn$/);

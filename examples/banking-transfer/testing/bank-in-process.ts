@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, inject } from "vitest";
+import { writeEmptyPGlite } from "../../../packages/server/src/testing/pglite.ts";
 import { freshDatabase } from "../../../packages/server/src/testing/postgres.ts";
 import { createApp, type App } from "../src/server/app.ts";
 import { openDatabase, type Database } from "../src/server/database.ts";
@@ -28,6 +29,10 @@ export async function runBankInProcess(on: "PostgreSQL" | "PGlite" = "PostgreSQL
 
   beforeAll(async () => {
     files = await mkdtemp(join(tmpdir(), "bank-in-process-"));
+    if (on === "PGlite") {
+      await mkdir(join(files, "pglite"));
+      await writeEmptyPGlite(join(files, "pglite"));
+    }
     database = await openDatabase(url, files);
     app = createApp({
       database,

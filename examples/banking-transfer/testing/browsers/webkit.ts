@@ -22,6 +22,8 @@ export interface WebKitPage {
   open(url: string): Promise<void>;
   /** Runs the body of an async function in the page. Resolves with its result, which must be JSON. */
   evaluate<T>(body: string): Promise<T>;
+  /** Waits until the page shows this text. */
+  reads(text: string): Promise<void>;
   back(): Promise<void>;
   forward(): Promise<void>;
   /** Signs a person in at the bank. */
@@ -99,6 +101,10 @@ export async function openWebKit({ width = 1280 } = {}): Promise<WebKitPage> {
     before: async (script) => void (await order("before", { script })),
     open: async (url) => void (await order("open", { url })),
     evaluate,
+    async reads(text) {
+      const look = async () => expect(await evaluate("return document.body.innerText")).toContain(text);
+      await vi.waitFor(look, { timeout: 15_000, interval: 20 });
+    },
     back: async () => void (await order("back")),
     forward: async () => void (await order("forward")),
     async signIn(bank) {
