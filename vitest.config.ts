@@ -37,7 +37,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
     // See scripts/repetitions.ts.
     provide: { mode },
     // Most of what they wait for is another process.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     sequence: { sequencer: MixingSequencer },
     projects: [
       {

@@ -11,3 +11,8 @@ declare module "vitest" {
 export function repetitions({ few, many }: { readonly few: number; readonly many: number }): number {
   return inject("mode") === "long" ? many : few;
 }
+
+/** Some of many like cases in the test command, and all of them in `pnpm test:long`. */
+export function sampled<T>(cases: readonly T[], { every }: { readonly every: number }): readonly T[] {
+  return inject("mode") === "long" ? cases : cases.filter((_, index) => index % every === 0);
+}

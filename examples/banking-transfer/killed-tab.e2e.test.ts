@@ -9,7 +9,7 @@ import { Random } from "../../packages/server/src/testing/random.ts";
 import { servePage } from "./testing/page-server.ts";
 import type { Typed } from "./testing/typing/typing.ts";
 
-const KILLS = repetitions({ few: 40, many: 400 });
+const KILLS = repetitions({ few: 16, many: 400 });
 const TABS = 8;
 
 test("S4, S13: tabs killed while somebody types find all that was told to be stored, once", async () => {

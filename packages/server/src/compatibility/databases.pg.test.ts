@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { postgresBus } from "../index.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "../flows/rows/tables.ts";
+import { sampled } from "../../../../scripts/repetitions.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { restrictedRole, refusedDatabases, testDatabases } from "./databases.ts";
 import { prepare, runScenario } from "./scenario.ts";
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => pool.query(`drop owned by ${restrictedRole.name}; drop role ${restrictedRole.name}`));
 
-test.for(Object.entries(testDatabases))("S26: %s", { timeout: 60_000 }, async ([name, open]) => {
+test.for(sampled(Object.entries(testDatabases), { every: 3 }))("S26: %s", { timeout: 60_000 }, async ([name, open]) => {
   const opened = open(url);
   try {
     if (opened.own) {

@@ -18,7 +18,7 @@ const nodes = pools.slice(1).map((each) => createBank(each, { now: () => nowMs, 
 const sweeper = createBank(pools[0]!, { now: () => sweeperMs, sweeps: false });
 const random = new Random(7);
 
-const ROUNDS = repetitions({ few: 4, many: 40 });
+const ROUNDS = repetitions({ few: 2, many: 40 });
 const TRIALS_PER_ROUND = 500;
 
 beforeAll(() => sweeper.migrate());

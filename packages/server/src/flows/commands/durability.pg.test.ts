@@ -31,8 +31,8 @@ afterAll(async () => {
   await postgres.stop();
 });
 
-const SERVERS_KILLED = repetitions({ few: 10, many: 50 });
-const POSTGRES_KILLED = repetitions({ few: 7, many: 40 });
+const SERVERS_KILLED = repetitions({ few: 4, many: 50 });
+const POSTGRES_KILLED = repetitions({ few: 4, many: 40 });
 
 const everything: Answered[] = [];
 

@@ -10,6 +10,6 @@ beforeAll(async () => {
 });
 
 test("S25: whatever a client sends is answered by the schema or a refusal", async () => {
-  const { statuses } = await fuzz({ database: pool, runs: 400, forMs: 10_000, seed: 25 });
+  const { statuses } = await fuzz({ database: pool, runs: 400, forMs: 4_000, seed: 25 });
   expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400]));
 });
