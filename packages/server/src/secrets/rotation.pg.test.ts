@@ -88,7 +88,7 @@ test("a rotation that loses its connection at any statement, and is run again, l
 test("two rotations at the same time wrap each key once", async () => {
   const provider = keysFromEnvironment(`${newer} ${older}`);
   const wrapped = await Promise.all([rotateKeys({ db, provider }), rotateKeys({ db, provider })]);
-  expect(wrapped[0]! + wrapped[1]!).toBe(450);
+  expect(wrapped[0] + wrapped[1]).toBe(450);
   expect(await keysOf(newer)).toEqual(before);
 });
 
