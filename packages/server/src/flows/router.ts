@@ -25,6 +25,7 @@ import { tooManyRequests, trpcErrorOf } from "./trpc-errors.ts";
 import { isServiceDevice } from "./service/service-id.ts";
 import type { Identity } from "./configuration/identity.ts";
 import { untilSignInEnds } from "./watch/sign-in-end.ts";
+import { shareEvents } from "./watch/shared-events.ts";
 import { streamEvents } from "./watch/watch-stream.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
@@ -49,12 +50,13 @@ export function createRouter(options: RouterOptions) {
     guest ? new GuestReader(reader, guest.session, now) : reader;
 
   const iso = () => new Date(now()).toISOString();
-  const eventOf = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
+  const makeEvent = (snapshots: readonly Snapshot[], more: boolean): WatchEvent => ({
     protocol: PROTOCOL_VERSION,
     now: iso(),
     snapshots: snapshots.map(redact),
     more,
   });
+  const eventOf = shareEvents(makeEvent, now);
 
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((call): Promise<PushReply> =>
@@ -145,7 +147,7 @@ export function createRouter(options: RouterOptions) {
       // Again: others may have been opened since.
       requireRoom: () => requireStream(owner),
       only: identity.guest?.session,
-      known: revisionsOf(known),
+      known: () => revisionsOf(known),
       after,
       signal,
       hub,

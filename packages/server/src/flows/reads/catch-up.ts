@@ -39,6 +39,11 @@ export class CatchUp {
     this.#after = options.after;
   }
 
+  /** The revisions that the client had at first. */
+  get known(): ReadonlyMap<string, number> {
+    return this.#options.known;
+  }
+
   async next(): Promise<CatchUpPage> {
     const { reader, owner, known, runRead } = this.#options;
     const upToDate: string[] = [];

@@ -8,13 +8,16 @@ const MAX_ENDED = 1_000;
 interface OwnerWatchers {
   readonly inboxes: Set<Inbox>;
   /** The newest revision of each active session that was sent to all watchers. */
-  readonly active: Map<string, number>;
+  active: Map<string, number> | undefined;
   /** The last revision of each session whose end was sent to all watchers. */
-  readonly ended: Map<string, number>;
+  ended: Map<string, number> | undefined;
 }
 
 /** The revisions that all of an owner's watchers were sent. */
-export type SentRevisions = Pick<OwnerWatchers, "active" | "ended">;
+export interface SentRevisions {
+  readonly active: ReadonlyMap<string, number>;
+  readonly ended: ReadonlyMap<string, number>;
+}
 
 const NOTHING_SENT: SentRevisions = { active: new Map(), ended: new Map() };
 
@@ -32,10 +35,11 @@ export class WatchHub {
 
   /** Attaches a watcher. Snapshots that are published from now on wait in its inbox: with `only`, those of this session. */
   join(owner: string, only?: string): Inbox {
+    // Maps are made when something is sent: an owner who has nothing open needs none.
     const watched: OwnerWatchers = this.#watchers.get(owner) ?? {
       inboxes: new Set(),
-      active: new Map(),
-      ended: new Map(),
+      active: undefined,
+      ended: undefined,
     };
     const inbox: Inbox = new Inbox(this.#inboxBytes, {
       leave: () => this.#leave(owner, inbox),
@@ -57,7 +61,9 @@ export class WatchHub {
   recordSent(owner: string, revisions: Iterable<readonly [session: string, revision: number]>): void {
     const watched = this.#watchers.get(owner);
     if (watched?.inboxes.size !== 1) return;
-    for (const [id, revision] of revisions) if (isUnsent(watched, id, revision)) watched.active.set(id, revision);
+    for (const [id, revision] of revisions) {
+      if (isUnsent(watched, id, revision)) (watched.active ??= new Map<string, number>()).set(id, revision);
+    }
   }
 
   /** Whether a watcher of this owner may lack this revision. */
@@ -78,7 +84,8 @@ export class WatchHub {
 
   /** The revisions that all of an owner's watchers were sent. */
   sentRevisions(owner: string): SentRevisions {
-    return this.#watchers.get(owner) ?? NOTHING_SENT;
+    const { active, ended } = this.#watchers.get(owner) ?? NOTHING_SENT;
+    return { active: active ?? NOTHING_SENT.active, ended: ended ?? NOTHING_SENT.ended };
   }
 
   /** How many watchers are attached. */
@@ -102,12 +109,14 @@ export class WatchHub {
   #publish(owner: string, snapshot: Snapshot, except?: Inbox): void {
     const watched = this.#watchers.get(owner);
     if (watched === undefined || !isUnsent(watched, snapshot.id, snapshot.revision)) return;
-    if (snapshot.status === "active") watched.active.set(snapshot.id, snapshot.revision);
+    if (snapshot.status === "active")
+      (watched.active ??= new Map<string, number>()).set(snapshot.id, snapshot.revision);
     else {
-      watched.active.delete(snapshot.id);
-      watched.ended.set(snapshot.id, snapshot.revision);
-      const [oldest] = watched.ended.keys();
-      if (watched.ended.size > MAX_ENDED) watched.ended.delete(oldest!);
+      watched.active?.delete(snapshot.id);
+      const ended = (watched.ended ??= new Map<string, number>());
+      ended.set(snapshot.id, snapshot.revision);
+      const [oldest] = ended.keys();
+      if (ended.size > MAX_ENDED) ended.delete(oldest!);
     }
     for (const inbox of watched.inboxes) if (inbox !== except) inbox.put(snapshot);
   }
@@ -121,7 +130,7 @@ export class WatchHub {
 }
 
 function isUnsent({ active, ended }: OwnerWatchers, session: string, revision: number): boolean {
-  return revision > (active.get(session) ?? 0) && !ended.has(session);
+  return revision > (active?.get(session) ?? 0) && !ended?.has(session);
 }
 
 interface InboxOptions {
@@ -148,8 +157,9 @@ export class Inbox {
   readonly #publishToOthers: (snapshot: Snapshot) => void;
   readonly #only: string | undefined;
   readonly #maxBytes: number;
-  readonly #waiting = new Map<string, Snapshot>();
-  readonly #overflow = new Set<string>();
+  // Made when something waits: most inboxes are empty, and an empty map takes as much memory as the rest of an inbox.
+  #waiting: Map<string, Snapshot> | undefined;
+  #overflow: Set<string> | undefined;
   #bytes = 0;
   #wake: (() => void) | undefined;
   #closed = false;
@@ -166,9 +176,9 @@ export class Inbox {
     if (this.#only !== undefined && id !== this.#only) return;
     this.#drop(id);
     const bytes = jsonBytes(snapshot);
-    if (this.#overflow.has(id) || this.#bytes + bytes > this.#maxBytes) this.#overflow.add(id);
+    if (this.#overflow?.has(id) || this.#bytes + bytes > this.#maxBytes) (this.#overflow ??= new Set()).add(id);
     else {
-      this.#waiting.set(id, snapshot);
+      (this.#waiting ??= new Map()).set(id, snapshot);
       this.#bytes += bytes;
     }
     this.#wake?.();
@@ -177,7 +187,7 @@ export class Inbox {
   /** Filters snapshots that were read for this watcher: one that waits at a newer revision is left out. The owner's other watchers get the rest too. */
   admit(read: readonly Snapshot[]): readonly Snapshot[] {
     return read.filter((snapshot) => {
-      if ((this.#waiting.get(snapshot.id)?.revision ?? 0) > snapshot.revision) return false;
+      if ((this.#waiting?.get(snapshot.id)?.revision ?? 0) > snapshot.revision) return false;
       this.#drop(snapshot.id);
       this.#publishToOthers(snapshot);
       return true;
@@ -185,20 +195,27 @@ export class Inbox {
   }
 
   /** Takes everything that waits. Empty if nothing comes within `idleMs` milliseconds; null when the inbox is closed or `signal` aborts. */
-  async take(idleMs: number, signal: AbortSignal | undefined): Promise<InboxContent | null> {
-    const isEmpty = this.#waiting.size === 0 && this.#overflow.size === 0;
-    if (isEmpty && !this.#closed && !signal?.aborted) await this.#wait(idleMs, signal);
+  take(idleMs: number, signal: AbortSignal | undefined): Promise<InboxContent | null> {
+    const isEmpty = !this.#waiting?.size && !this.#overflow?.size;
+    // Most streams wait here. It is no async function, because the frame of one takes more memory than this promise.
+    return this.pause(isEmpty ? idleMs : 0, signal).then(() => this.#takeNow(signal));
+  }
+
+  #takeNow(signal: AbortSignal | undefined): InboxContent | null {
     if (this.#closed || signal?.aborted) return null;
-    const content = { snapshots: [...this.#waiting.values()], overflow: [...this.#overflow].toSorted().toReversed() };
-    this.#waiting.clear();
-    this.#overflow.clear();
+    const content = {
+      snapshots: [...(this.#waiting?.values() ?? [])],
+      overflow: [...(this.#overflow ?? [])].toSorted().toReversed(),
+    };
+    this.#waiting = undefined;
+    this.#overflow = undefined;
     this.#bytes = 0;
     return content;
   }
 
   /** Waits for a time, in milliseconds. It returns earlier when a snapshot comes or the stream has to end. */
-  async pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#closed && !signal?.aborted) await this.#wait(ms, signal);
+  pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => this.#wait(ms, signal, resolve));
   }
 
   /** Whether the stream that reads it has to end. */
@@ -213,21 +230,24 @@ export class Inbox {
   }
 
   #drop(id: string): void {
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#waiting?.get(id);
     if (waiting === undefined) return;
-    this.#waiting.delete(id);
+    this.#waiting?.delete(id);
     this.#bytes -= jsonBytes(waiting);
   }
 
-  async #wait(idleMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const stop = () => resolve();
-    const timer = setTimeout(stop, idleMs);
+  /** Calls `then` once: after a time, when a snapshot comes, or at once if the stream has to end. */
+  #wait(ms: number, signal: AbortSignal | undefined, then: () => void): void {
+    if (ms <= 0 || this.#closed || signal?.aborted) return then();
+    const stop = () => {
+      if (this.#wake !== stop) return;
+      this.#wake = undefined;
+      signal?.removeEventListener("abort", stop);
+      clearTimeout(timer);
+      then();
+    };
+    const timer = setTimeout(stop, ms);
     signal?.addEventListener("abort", stop);
     this.#wake = stop;
-    await promise;
-    this.#wake = undefined;
-    signal?.removeEventListener("abort", stop);
-    clearTimeout(timer);
   }
 }

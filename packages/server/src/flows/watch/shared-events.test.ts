@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import type { Snapshot } from "@sessions/core/internal";
+import { shareEvents } from "./shared-events.ts";
+
+// The events are compared by identity alone.
+const [one, other] = [{ id: "1" }, { id: "2" }] as unknown as readonly [Snapshot, Snapshot];
+
+test("watchers that get a change in the same millisecond get the same event", () => {
+  let nowMs = 0;
+  let made = 0;
+  const eventOf = shareEvents(
+    (snapshots, more) => ({ snapshots, more, nth: (made += 1) }),
+    () => nowMs,
+  );
+  const first = eventOf([one], false);
+  expect(eventOf([one], false)).toBe(first);
+  expect(first).toEqual({ snapshots: [one], more: false, nth: 1 });
+  expect(eventOf([other], false)).toMatchObject({ snapshots: [other], nth: 2 });
+  nowMs += 1;
+  expect(eventOf([other], false)).toMatchObject({ nth: 3 });
+});
+
+test("pages and heartbeats are not shared", () => {
+  const eventOf = shareEvents(
+    (snapshots, more) => ({ snapshots, more }),
+    () => 0,
+  );
+  expect(eventOf([], false)).not.toBe(eventOf([], false));
+  expect(eventOf([one], true)).toEqual({ snapshots: [one], more: true });
+  expect(eventOf([one], false)).toEqual({ snapshots: [one], more: false });
+  expect(eventOf([one, other], false)).toEqual({ snapshots: [one, other], more: false });
+});
