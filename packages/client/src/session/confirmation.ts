@@ -10,7 +10,7 @@ import {
 import { compose, unchanged, type RecordUpdate, type SessionRecord, type SubmissionOutcome } from "../record/record.ts";
 import { applySnapshot } from "../record/snapshot.ts";
 import { askReceipt, refuse, sendUntilAnswered, type ReceivedOutcome } from "../sync/confirm-step.ts";
-import type { CurrentSession } from "./current-session.ts";
+import type { ShownSession } from "./shown-session.ts";
 import type { Sync } from "../sync/sync.ts";
 import { refusedSubmission, type SubmissionProgress } from "./submission.ts";
 
@@ -22,7 +22,7 @@ export interface Confirmation {
   recover(): void;
 }
 
-export function createConfirmation(flow: AnyFlow, session: string, sync: Sync, current: CurrentSession): Confirmation {
+export function createConfirmation(flow: AnyFlow, session: string, sync: Sync, current: ShownSession): Confirmation {
   const { store, environment } = sync;
   // The id of the command that this tab sends.
   let sending: string | undefined;

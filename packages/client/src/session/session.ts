@@ -4,7 +4,7 @@ import { sameItems } from "../same-items.ts";
 import type { Sync } from "../sync/sync.ts";
 import { createActions } from "./actions.ts";
 import { createConfirmation } from "./confirmation.ts";
-import { createCurrentSession } from "./current-session.ts";
+import { createShownSession } from "./shown-session.ts";
 import { createActionsBeforeLoad } from "./actions-before-load.ts";
 import { createLookup } from "./lookup.ts";
 import { nextState } from "./next-state.ts";
@@ -55,7 +55,7 @@ export interface InternalSession extends Omit<Session, "draft" | "submit"> {
 
 export function createSession(flow: AnyFlow, id: string, sync: Sync): InternalSession {
   const { store, connection } = sync;
-  const current = createCurrentSession(flow, id, sync);
+  const current = createShownSession(flow, id, sync);
   const listeners = createListeners();
   const lookUp = createLookup(flow, id, sync, refresh);
   const outcomes = createOutcomeWaiters(current.record);

@@ -5,7 +5,7 @@ import { unshelve } from "../record/queue.ts";
 import { compose, unchanged, type SessionRecord, type StoredShelvedChange } from "../record/record.ts";
 import type { Sync } from "../sync/sync.ts";
 import type { ActionsBeforeLoad } from "./actions-before-load.ts";
-import type { CurrentSession } from "./current-session.ts";
+import type { ShownSession } from "./shown-session.ts";
 import { formAsDraft, storableFields } from "./form.ts";
 import type { OutcomeWaiters } from "./outcome-waiters.ts";
 import { draftHandleOf, type DraftHandle, type DraftProgress } from "./submission.ts";
@@ -14,7 +14,7 @@ export interface StepDraftsOptions {
   readonly flow: AnyFlow;
   readonly session: string;
   readonly sync: Sync;
-  readonly current: CurrentSession;
+  readonly current: ShownSession;
   readonly outcomes: OutcomeWaiters;
   readonly early: ActionsBeforeLoad;
 }

@@ -2,7 +2,7 @@ import type { AnyFlow } from "@sessions/core/internal";
 import { parseEntry } from "../flows/rows/history-entry.ts";
 import { sessionHistory } from "../flows/session-history.ts";
 import type { FeedSource } from "../projections/source.ts";
-import type { FunnelEntry } from "./session-fold.ts";
+import type { FunnelEntry } from "./session-rules.ts";
 
 /** The history of the sessions of these flows, as far as funnels look at it. It holds nothing that somebody typed. */
 export function funnelSource(flows: readonly AnyFlow[]): FeedSource<FunnelEntry> {

@@ -7,7 +7,7 @@ import { funnelSource } from "./funnel-source.ts";
 import { addCounts, type PlacedCount } from "./rows/counts.ts";
 import { funnelMigrations } from "./rows/migrations.ts";
 import { loadOpenSessions, saveOpenSessions } from "./rows/open-sessions.ts";
-import { foldEntry, type FunnelEntry, type OpenSession } from "./session-fold.ts";
+import { foldEntry, type FunnelEntry, type OpenSession } from "./session-rules.ts";
 
 export interface FunnelsOptions {
   /** That of the projections. */

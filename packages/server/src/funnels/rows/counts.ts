@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { recordset } from "../../postgres/values.ts";
-import type { Count } from "../session-fold.ts";
+import type { Count } from "../session-rules.ts";
 
 /** A count, and the flow and month that it belongs to. */
 export interface PlacedCount extends Count {

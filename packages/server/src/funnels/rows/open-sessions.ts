@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { recordset } from "../../postgres/values.ts";
-import type { OpenSession } from "../session-fold.ts";
+import type { OpenSession } from "../session-rules.ts";
 
 /** What is known of these sessions. One that has ended, or of which nothing was counted, is missing. */
 export async function loadOpenSessions(

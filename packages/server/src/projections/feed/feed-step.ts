@@ -1,14 +1,14 @@
 import type { SessionsError } from "@sessions/core/internal";
 import type { ProjectionWork } from "../projection-work.ts";
 import { BatchWriter } from "./batch.ts";
-import { FaultIsolator } from "./faults.ts";
+import { NumberedFaults } from "./numbered-faults.ts";
 import { HandlerFailure } from "./handler-failure.ts";
 import type { Feed, FeedPosition } from "../rows/feeds.ts";
 import { ProgressRetirement } from "./progress-retirement.ts";
 import { currentSnapshot } from "../rows/snapshot.ts";
 import type { PageRow } from "../rows/source-pages.ts";
 import { endAllWaiting } from "../rows/waiting-streams.ts";
-import { WaitingStreams } from "./waiting-streams.ts";
+import { UnnumberedFaults } from "./unnumbered-faults.ts";
 
 /** How many rows are read at a time. A scan reads larger pages, for nobody waits for one of them. */
 const PAGE_ROWS = 1_000;
@@ -23,18 +23,18 @@ export interface FeedStepOptions extends ProjectionWork {
 export class FeedStep {
   readonly #options: FeedStepOptions;
   readonly #batches: BatchWriter;
-  readonly #faults: FaultIsolator;
-  readonly #waiting: WaitingStreams;
+  readonly #faults: NumberedFaults;
+  readonly #waiting: UnnumberedFaults;
   readonly #hasNumbers: boolean;
   readonly #retirement: ProgressRetirement;
 
   constructor(options: FeedStepOptions) {
     this.#options = options;
     this.#batches = new BatchWriter(options);
-    this.#faults = new FaultIsolator(options, this.#batches, options.report);
+    this.#faults = new NumberedFaults(options, this.#batches, options.report);
     // Without numbers, only positions say what was applied.
     this.#hasNumbers = options.projection.source.number !== null;
-    this.#waiting = new WaitingStreams(options, this.#batches, options.report);
+    this.#waiting = new UnnumberedFaults(options, this.#batches, options.report);
     this.#retirement = new ProgressRetirement(options);
   }
 

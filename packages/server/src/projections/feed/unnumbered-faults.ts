@@ -31,10 +31,10 @@ const SOON_MS = 1_000;
 type PageResult = "applied" | "ended" | "early";
 
 /**
- * The streams that wait, of a source without numbers. The feed leaves their rows out. Each has a position of its own, from
- * which it follows the feed when its rows can be applied again.
+ * The streams that wait for a row that has failed, of a source without numbers. The feed leaves their rows out. Each has a
+ * position of its own, from which it follows the feed when its rows can be applied again.
  */
-export class WaitingStreams {
+export class UnnumberedFaults {
   readonly #options: ProjectionWork;
   readonly #batches: BatchWriter;
   readonly #report: (error: SessionsError) => void;

@@ -4,7 +4,7 @@ import { judgeIgnoringDeadline, viewOf } from "../record/view.ts";
 import type { Sync } from "../sync/sync.ts";
 
 /** One session as it is on this device now. */
-export interface CurrentSession {
+export interface ShownSession {
   /** Its record. It is empty while nothing is known, and if the session is of another flow. */
   record(): SessionRecord;
   /** What the person sees of it. */
@@ -13,7 +13,7 @@ export interface CurrentSession {
   judge(view: Snapshot | null, command: Command): Advanced;
 }
 
-export function createCurrentSession(flow: AnyFlow, id: string, { store, device, connection }: Sync): CurrentSession {
+export function createShownSession(flow: AnyFlow, id: string, { store, device, connection }: Sync): ShownSession {
   function record(): SessionRecord {
     const found = store.records.get(id) ?? emptyRecord;
     return isOfOtherFlow(found, flow) ? emptyRecord : found;

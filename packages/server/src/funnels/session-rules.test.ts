@@ -10,7 +10,7 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { cancel, start, submit } from "../../../core/src/testing/commands.ts";
-import { foldEntry, type Count, type FunnelEntry, type OpenSession } from "./session-fold.ts";
+import { foldEntry, type Count, type FunnelEntry, type OpenSession } from "./session-rules.ts";
 
 const number = z.object({ n: z.number() });
 const steps = {

@@ -14,8 +14,8 @@ const RETRIED_STREAMS = 100;
 /** How many rows of a stream that goes on are applied at a time. */
 const STREAM_ROWS = 100;
 
-/** Applies rows of which one has failed, and the streams that wait for such a row. */
-export class FaultIsolator {
+/** Applies rows of which one has failed, and the streams that wait for such a row, of a source with numbers. */
+export class NumberedFaults {
   readonly #options: ProjectionWork;
   readonly #batches: BatchWriter;
   readonly #report: (error: SessionsError) => void;
