@@ -54,9 +54,9 @@ export async function measureWatchers(postgres: DurablePostgres, { watchers }: B
     const byLane = await taken(LANE_WATCH);
     const line = (what: string, unit: string, values: readonly number[]) =>
       rows.push({ what, at: count, unit, median: median(values), rounds: values });
-    line("memory an idle watcher, used", "bytes", [mine.used]);
-    line("memory an idle watcher, resident", "bytes", [mine.rss]);
-    line("memory an idle watcher through the lane, used", "bytes", [byLane.used]);
+    line("memory for each idle watcher, used", "bytes", [mine.used]);
+    line("memory for each idle watcher, resident", "bytes", [mine.rss]);
+    line("memory for each idle watcher through the lane, used", "bytes", [byLane.used]);
     line("a tRPC subscription that says one word, used", "bytes", [idle.used]);
     line("an event stream of Node's own, used", "bytes", [bare.used]);
     line("news to all of one owner's watchers", "ms", await fanOuts(origin, count, WATCH));
@@ -76,8 +76,8 @@ export async function measureWatchers(postgres: DurablePostgres, { watchers }: B
     rows,
     ratios: watchers.flatMap((count) => [
       {
-        what: `memory an idle watcher through the lane at ${count.toLocaleString("en")}`,
-        value: figure("memory an idle watcher through the lane, used", count) / 1_000,
+        what: `memory for each idle watcher through the lane, of ${count.toLocaleString("en")}`,
+        value: figure("memory for each idle watcher through the lane, used", count) / 1_000,
         unit: "kB",
         target: { atMost: 9 },
       },

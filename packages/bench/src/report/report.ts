@@ -7,7 +7,7 @@ import { figureTable, measurementTable } from "./table.ts";
 
 const docs = new URL("../../../../docs/", import.meta.url);
 /** Text below this line was written by people. It stays when the page is written again. */
-const READING = "## Reading them";
+const READING = "## What the numbers mean";
 
 /** Writes the numbers as JSON, the page that is made from them and its plots. Measurements not made now are kept. */
 export async function writeReport(found: readonly Measurement[], cores: number): Promise<void> {
@@ -48,7 +48,7 @@ export async function writeReport(found: readonly Measurement[], cores: number):
     page,
     [
       "# Benchmarks",
-      "`pnpm bench` writes this page down to its last heading, and [its numbers](benchmarks/results.json). One run " +
+      "`pnpm bench` writes this page, except for its last section, and [its numbers](benchmarks/results.json). One run " +
         "measures everything that is compared, in turns and in several rounds. The first round does not count. Each " +
         "number is the median of the other rounds.",
       `Made on ${machine.cores} cores (${machine.processor}, ${machine.memoryGb} GB), which the server, Postgres and ` +
