@@ -120,7 +120,7 @@ function needsTransaction({ advanced, served }: AcceptedJudgement): boolean {
 
 /** Writes a plain command by compare-and-set. Null when another writer came first. */
 async function write(
-  { writer }: ExecutionContext,
+  context: ExecutionContext,
   cipher: OwnerCipher,
   owner: string,
   stored: StoredSession,
@@ -128,7 +128,7 @@ async function write(
   { advanced, served }: AcceptedJudgement,
 ): Promise<Decision | null> {
   const next = nextStored(cipher, stored, { snapshot: advanced.session }, advanced.change, command, served.flow);
-  const isWritten = await writer.write(owner, next);
+  const isWritten = await context.writer.write(owner, next);
   if (!isWritten) return null;
   const { revision } = advanced.session;
   return { outcome: { status: "accepted", revision, replayed: false }, stored: next.stored };
