@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { sql } from "kysely";
 import { countRows, type Partition, type Partitions, type RowCount } from "../postgres/partitions.ts";
-import { time } from "../postgres/values.ts";
+import { timeOf } from "../postgres/values.ts";
 import type { Connection } from "./connection.ts";
 import type { CommandRunner } from "./command-runner.ts";
 
@@ -74,7 +74,7 @@ export async function countActive(
   { db, schema }: Connection,
   nowMs: number,
 ): Promise<{ readonly active: number; readonly due: number }> {
-  const now = time(new Date(nowMs).toISOString());
+  const now = timeOf(nowMs);
   const { rows } = await sql<{ active: string; due: string }>`
     select count(*)::text as active, (count(*) filter (where expires_at <= ${now}))::text as due
     from ${sql.table(`${schema}.session`)}`.execute(db);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { sql } from "kysely";
-import { time } from "../postgres/values.ts";
+import { timeOf } from "../postgres/values.ts";
 import type { CommandRunner } from "./command-runner.ts";
 import type { Connection } from "./connection.ts";
 import { countActive } from "./status.ts";
@@ -35,7 +35,7 @@ export function addSweepCommand(program: Command, run: CommandRunner): void {
 
 /** The index on `sweep_bucket` finds them: its hour is never later than that of the deadline. */
 async function countDueSignIns({ db, schema }: Connection, nowMs: number): Promise<number> {
-  const now = time(new Date(nowMs).toISOString());
+  const now = timeOf(nowMs);
   const { rows } = await sql<{ due: string }>`
     select count(*)::text as due from ${sql.table(`${schema}.sign_in`)}
     where sweep_bucket <= ${now} and ends_at <= ${now}`.execute(db);

@@ -32,6 +32,20 @@ export function time(iso: string): RawBuilder<never> {
   return sql<never>`${iso}::text::timestamptz`;
 }
 
+/** A moment in milliseconds since 1970, to be written or compared. */
+export function timeOf(ms: number): RawBuilder<never> {
+  return time(isoOf(ms));
+}
+
+export function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A column of moments, read in milliseconds since 1970, as text. */
+export function msOf(column: string): RawBuilder<string> {
+  return sql<string>`round(extract(epoch from ${sql.ref(column)}) * 1000)::text`;
+}
+
 /** Bytes, to be written to a bytea column. */
 export function bytes(value: Uint8Array): RawBuilder<string> {
   return sql<string>`decode(${hexFromBytes(value)}::text, 'hex')`;

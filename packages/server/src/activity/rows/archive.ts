@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import { isoOf, rowsAsTable } from "./lists.ts";
+import { isoOf, timeOf } from "../../postgres/values.ts";
+import { rowsAsTable } from "./rows-as-table.ts";
 import {
   bucketAfter,
   pieceColumns,
@@ -22,7 +23,7 @@ export async function listDue(
   const { rows } = await sql<{ owner: string }>`
     select distinct owner from (
       select owner_id as owner from ${sql.table(`${schema}.activity_session`)}
-      where activity = ${activity} and sweep_bucket < ${isoOf(closedMs)}::text::timestamptz
+      where activity = ${activity} and sweep_bucket < ${timeOf(closedMs)}
       order by sweep_bucket limit ${sql.lit(limit)}
     ) as due`.execute(db);
   return rows.map(({ owner }) => owner);

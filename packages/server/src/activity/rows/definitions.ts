@@ -1,7 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import { json } from "../../postgres/values.ts";
+import { json, msOf, timeOf } from "../../postgres/values.ts";
 import type { AnyActivity } from "../definition/define-activity.ts";
-import { isoOf, msOf } from "./lists.ts";
 import type { ActivityTables } from "./tables.ts";
 
 /**
@@ -29,7 +28,7 @@ export async function writeDefinitions(
     const stored: StoredRules = { clock, latenessMs, ...rules, events: Object.keys(events as object) };
     await sql`
       insert into ${sql.table(`${schema}.activity_definition`)} as known (activity, rules, closed_before)
-      values (${name}, ${json(JSON.stringify(stored))}, ${isoOf(0)}::text::timestamptz)
+      values (${name}, ${json(JSON.stringify(stored))}, ${timeOf(0)})
       on conflict (activity) do update set rules = excluded.rules
       where known.rules::text <> excluded.rules::text`.execute(db);
   }
@@ -55,8 +54,8 @@ export async function closeBefore(
   closedMs: number,
 ): Promise<void> {
   await sql`
-    update ${sql.table(`${schema}.activity_definition`)} set closed_before = ${isoOf(closedMs)}::text::timestamptz
-    where activity = ${activity} and closed_before < ${isoOf(closedMs)}::text::timestamptz`.execute(db);
+    update ${sql.table(`${schema}.activity_definition`)} set closed_before = ${timeOf(closedMs)}
+    where activity = ${activity} and closed_before < ${timeOf(closedMs)}`.execute(db);
 }
 
 interface DefinitionRow {

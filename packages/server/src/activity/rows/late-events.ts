@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { rowsAsTable } from "./lists.ts";
+import { rowsAsTable } from "./rows-as-table.ts";
 import type { Place } from "./pieces.ts";
 import type { ActivityTables } from "./tables.ts";
 

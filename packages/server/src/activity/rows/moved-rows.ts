@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
+import { timeOf } from "../../postgres/values.ts";
 import { isCounted } from "./feed-position.ts";
-import { isoOf, rowsAsTable } from "./lists.ts";
+import { rowsAsTable } from "./rows-as-table.ts";
 import { pieceFromRow, spanSelection, type Piece, type PieceRow } from "./pieces.ts";
 import type { ActivityTables } from "./tables.ts";
 
@@ -73,7 +74,7 @@ export async function takeSessions(
   { visitor, owner }: AdoptedPair,
   keptFromMs: number,
 ): Promise<readonly Piece[]> {
-  const kept = sql`${isoOf(keptFromMs)}::text::timestamptz`;
+  const kept = sql`${timeOf(keptFromMs)}`;
   const taken: Piece[] = [];
   // In this order: one that moves to the archive meanwhile is found there.
   for (const name of ["activity_session", "activity_session_archive"]) {

@@ -1,7 +1,8 @@
 import { sql, type Kysely } from "kysely";
+import { isoOf, msOf } from "../../postgres/values.ts";
 import type { CounterStates } from "../definition/counter-states.ts";
 import type { Span } from "../sessionizer/span.ts";
-import { isoOf, msOf, rowsAsTable } from "./lists.ts";
+import { rowsAsTable } from "./rows-as-table.ts";
 import type { ActivityTables } from "./tables.ts";
 
 /** The pieces of activity sessions that can still change: the table `activity_session`. */

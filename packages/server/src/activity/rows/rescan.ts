@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import { isoOf, msOf, rowsAsTable } from "./lists.ts";
+import { msOf, timeOf } from "../../postgres/values.ts";
+import { rowsAsTable } from "./rows-as-table.ts";
 import type { Place } from "./pieces.ts";
 import type { ActivityTables } from "./tables.ts";
 
@@ -29,13 +30,11 @@ export async function resetOwners(
   for (const table of ["activity_session", "activity_session_archive"]) {
     await sql`
       delete from ${sql.table(`${schema}.${table}`)}
-      where owner_id in (select owner from ${given}) and started_at >= ${isoOf(keptFromMs)}::text::timestamptz`.execute(
-      db,
-    );
+      where owner_id in (select owner from ${given}) and started_at >= ${timeOf(keptFromMs)}`.execute(db);
   }
   await sql`
     delete from ${sql.table(`${schema}.activity_late`)}
-    where owner_id in (select owner from ${given}) and day >= (${isoOf(keptFromMs)}::text::timestamptz at time zone 'UTC')::date`.execute(
+    where owner_id in (select owner from ${given}) and day >= (${timeOf(keptFromMs)} at time zone 'UTC')::date`.execute(
     db,
   );
 }
@@ -50,7 +49,7 @@ export async function loadCountedUntil(
     owners.map((owner) => ({ owner })),
     { owner: "text" },
   );
-  const kept = sql`${isoOf(keptFromMs)}::text::timestamptz`;
+  const kept = sql`${timeOf(keptFromMs)}`;
   const part = (table: string) => sql`
     select owner_id as owner, activity, ${msOf("last_at")} as until from ${sql.table(`${schema}.${table}`)}
     where owner_id in (select owner from ${given}) and started_at < ${kept} and last_at >= ${kept}`;

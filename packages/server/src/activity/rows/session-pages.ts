@@ -1,5 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
-import { isoOf } from "./lists.ts";
+import { timeOf } from "../../postgres/values.ts";
 import { pieceFromRow, spanSelection, type Piece, type PieceRow, type Place } from "./pieces.ts";
 import type { ActivityTables } from "./tables.ts";
 
@@ -40,7 +40,7 @@ export async function listArchived(
   return rows.map(pieceFromRow);
 }
 
-const before = ({ beforeMs }: PageOf) => sql`${isoOf(beforeMs)}::text::timestamptz`;
+const before = ({ beforeMs }: PageOf) => sql`${timeOf(beforeMs)}`;
 
 const select = (table: RawBuilder<unknown>, { owner, activity }: Place, where: RawBuilder<unknown>) => sql`
   select owner_id as owner, activity, ${spanSelection} from ${table}
@@ -52,7 +52,7 @@ export async function countLate(
   schema: string,
   { owner, activity, fromMs, untilMs }: Place & { readonly fromMs: number; readonly untilMs: number },
 ): Promise<number> {
-  const day = (ms: number) => sql`(${isoOf(ms)}::text::timestamptz at time zone 'UTC')::date`;
+  const day = (ms: number) => sql`(${timeOf(ms)} at time zone 'UTC')::date`;
   const { rows } = await sql<{ events: string }>`
     select coalesce(sum(events), 0)::text as events from ${sql.table(`${schema}.activity_late`)}
     where owner_id = ${owner} and activity = ${activity} and day >= ${day(fromMs)} and day <= ${day(untilMs)}`.execute(

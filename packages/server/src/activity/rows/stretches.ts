@@ -1,15 +1,13 @@
 import { sql, type Kysely } from "kysely";
+import { isoOf, msOf, timeOf } from "../../postgres/values.ts";
 import type { LoggedEvent } from "./events.ts";
 import { isCounted } from "./feed-position.ts";
-import { isoOf, msOf } from "./lists.ts";
 import { lockPieces, pieceFromRow, spanSelection, type Piece, type PieceRow, type Stretch } from "./pieces.ts";
 import type { ActivityTables } from "./tables.ts";
 
 /** What is stored of a part of an owner's time: pieces, activity sessions of the archive, and events. */
 
 const EVENTS_AT_ONCE = 5_000;
-
-const at = (ms: number) => sql`${isoOf(ms)}::text::timestamptz`;
 
 /** Locks the pieces in a stretch, and reads the activity sessions of the archive. */
 export async function lockSpans(
@@ -22,8 +20,8 @@ export async function lockSpans(
   const pieces = await lockPieces(db, schema, [stretch]);
   const { rows } = await sql<PieceRow>`
     select owner_id as owner, activity, ${spanSelection} from ${sql.table(`${schema}.activity_session_archive`)}
-    where owner_id = ${owner} and activity = ${activity} and started_at between ${at(fromMs - atMostMs)} and ${at(untilMs)}
-      and last_at >= ${at(fromMs)}`.execute(db);
+    where owner_id = ${owner} and activity = ${activity} and started_at between ${timeOf(fromMs - atMostMs)} and ${timeOf(untilMs)}
+      and last_at >= ${timeOf(fromMs)}`.execute(db);
   return { pieces, archived: rows.map(pieceFromRow) };
 }
 
@@ -35,7 +33,7 @@ export async function deleteArchived(
   for (const { owner, activity, startedMs } of sessions) {
     await sql`
       delete from ${sql.table(`${schema}.activity_session_archive`)}
-      where owner_id = ${owner} and activity = ${activity} and started_at = ${at(startedMs)}`.execute(db);
+      where owner_id = ${owner} and activity = ${activity} and started_at = ${timeOf(startedMs)}`.execute(db);
   }
 }
 
@@ -52,7 +50,7 @@ export async function* countedEvents(
       select id::text as id, name, data::text as data, ${msOf("at")} as happened, ${msOf("received_at")} as received
       from ${table} as event
       where owner_id = ${owner} and (at, id) > (${after.at}::text::timestamptz, ${after.id}::text::uuid)
-        and at <= ${at(untilMs)} and ${isCounted(schema, "event")}
+        and at <= ${timeOf(untilMs)} and ${isCounted(schema, "event")}
       order by at, id limit ${sql.lit(EVENTS_AT_ONCE)}`.execute(db);
     yield rows.map(({ id, name, data, happened, received }) => ({
       owner,

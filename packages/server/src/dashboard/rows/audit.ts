@@ -1,7 +1,6 @@
 import { sql } from "kysely";
-import { time } from "../../postgres/values.ts";
+import { msOf, timeOf } from "../../postgres/values.ts";
 import { tableOf } from "./counts.ts";
-import { msOf } from "./moments.ts";
 import type { AuditedAction, DashboardSource } from "./tables.ts";
 
 export interface AuditEntry {
@@ -21,7 +20,7 @@ export async function insertAuditEntry(
   await db
     .withSchema(schema)
     .insertInto("dashboard_audit")
-    .values({ at: time(new Date(atMs).toISOString()), operator, action, owner_id: owner, subject, reason })
+    .values({ at: timeOf(atMs), operator, action, owner_id: owner, subject, reason })
     .execute();
 }
 
@@ -34,7 +33,7 @@ export async function deleteAuditBefore(source: DashboardSource, beforeMs: numbe
   const { rows } = await sql`
     delete from ${audit} where id in (
       select id from (select id, at from ${audit} order by id limit ${sql.lit(atMost)}) as oldest
-      where at < ${time(new Date(beforeMs).toISOString())})
+      where at < ${timeOf(beforeMs)})
     returning 1 as one`.execute(source.db);
   return rows.length;
 }

@@ -1,7 +1,8 @@
 import { sql, type RawBuilder } from "kysely";
+import { timeOf } from "../../postgres/values.ts";
 import { estimatedRows } from "../../postgres/partitions.ts";
 import type { Count } from "../count.ts";
-import { atMs, numberOrNull } from "./moments.ts";
+import { numberOrNull } from "./number-or-null.ts";
 import type { DashboardSource } from "./tables.ts";
 
 /** The most rows of a live table that are counted. Beyond it Postgres' estimate is shown. */
@@ -34,7 +35,7 @@ export function countDue(
   const hour = Math.floor(nowMs / 3_600_000) * 3_600_000;
   return countFirst(
     source,
-    sql`select 1 from ${tableOf(source, table)} where ${sql.ref(bucket)} < ${atMs(hour)} order by ${sql.ref(bucket)}`,
+    sql`select 1 from ${tableOf(source, table)} where ${sql.ref(bucket)} < ${timeOf(hour)} order by ${sql.ref(bucket)}`,
     COUNTED,
   );
 }
@@ -47,7 +48,7 @@ export function countBegun(
 ): Promise<Count> {
   return countFirst(
     source,
-    sql`select 1 from ${tableOf(source, table)} where entry = 1 and at >= ${atMs(sinceMs)}`,
+    sql`select 1 from ${tableOf(source, table)} where entry = 1 and at >= ${timeOf(sinceMs)}`,
     COUNTED_OF_DAY,
   );
 }
@@ -61,7 +62,7 @@ export async function countEnded(
   const word = sql.ref(table === "session_archive" ? "status" : "ending");
   const { rows } = await sql<{ ending: string; rows: string; total: string }>`
     select ending, count(*)::text as rows, (sum(count(*)) over ())::text as total from (
-      select ${word} as ending from ${tableOf(source, table)} where ended_at >= ${atMs(sinceMs)}
+      select ${word} as ending from ${tableOf(source, table)} where ended_at >= ${timeOf(sinceMs)}
       limit ${sql.lit(COUNTED_OF_DAY + 1)}
     ) as ended group by ending order by ending`.execute(source.db);
   return rows.map(({ ending, rows: count, total }) => ({

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { numberOrNull } from "./moments.ts";
+import { numberOrNull } from "./number-or-null.ts";
 import type { DashboardSource } from "./tables.ts";
 
 /** A transaction that is open. Its statement is not read: it may hold what a person typed. */

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
+import { msOf, timeOf } from "../../postgres/values.ts";
 import { tableOf } from "./counts.ts";
-import { atMs, msOf, numberOrNull } from "./moments.ts";
+import { numberOrNull } from "./number-or-null.ts";
 import type { DashboardSource } from "./tables.ts";
 
 /** A session without anything that a person typed. */
@@ -76,7 +77,7 @@ export async function listEndedSummaries(
     limit,
   }: { readonly after: { readonly endedMs: number; readonly id: string } | null; readonly limit: number },
 ): Promise<readonly SessionSummary[]> {
-  const position = after === null ? sql`` : sql`and (ended_at, id) < (${atMs(after.endedMs)}, ${after.id}::uuid)`;
+  const position = after === null ? sql`` : sql`and (ended_at, id) < (${timeOf(after.endedMs)}, ${after.id}::uuid)`;
   const { rows } = await sql<SummaryRow>`
     select ${shared}, status, ${msOf("ended_at")} as ends
     from ${tableOf(source, "session_archive")}

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
+import { msOf, timeOf } from "../../postgres/values.ts";
 import { tableOf } from "./counts.ts";
-import { atMs, msOf } from "./moments.ts";
 import type { DashboardSource } from "./tables.ts";
 
 /** A sign of a stolen or shared token: a request that did not fit its sign-in, or a secret or code that was used twice. */
@@ -26,7 +26,8 @@ export async function listSignals(
   source: DashboardSource,
   { before, limit }: { readonly before: SignalPosition | null; readonly limit: number },
 ): Promise<readonly SignalEntry[]> {
-  const position = before === null ? sql`` : sql`and (at, sign_in_id) < (${atMs(before.atMs)}, ${before.signIn}::uuid)`;
+  const position =
+    before === null ? sql`` : sql`and (at, sign_in_id) < (${timeOf(before.atMs)}, ${before.signIn}::uuid)`;
   const { rows } = await sql<{
     owner: string;
     signin: string;

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { estimatedRows } from "../../postgres/partitions.ts";
-import { numberOrNull } from "./moments.ts";
+import { numberOrNull } from "./number-or-null.ts";
 import type { DashboardSource } from "./tables.ts";
 
 export interface StoredTable {

@@ -1,6 +1,6 @@
 import { CompiledQuery, sql, type Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
-import { isoOf } from "./stored-web-session.ts";
+import { clampedIsoOf } from "./stored-web-session.ts";
 import type { WebSessionTables } from "./tables.ts";
 
 /** A table of connect-pg-simple that is taken over. */
@@ -68,7 +68,7 @@ export async function copyPage(
     )
     select (select max(sid) from page) as last, (select count(*) from page)::text as seen,
       (select count(*) from copied)::text as copied`;
-  const values = [after, isoOf(nowMs), limit, namespace, String(version)];
+  const values = [after, clampedIsoOf(nowMs), limit, namespace, String(version)];
   const { rows } = await db.executeQuery<{ last: string | null; seen: string; copied: string }>(
     CompiledQuery.raw(text, values),
   );

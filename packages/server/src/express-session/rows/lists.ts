@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import { time } from "../../postgres/values.ts";
-import { isoOf, type StoredWebSession } from "./stored-web-session.ts";
+import { msOf, time } from "../../postgres/values.ts";
+import { clampedIsoOf, type StoredWebSession } from "./stored-web-session.ts";
 import type { WebSessionTables } from "./tables.ts";
 
 interface Place {
@@ -16,11 +16,11 @@ export async function listWebSessions(
 ): Promise<readonly StoredWebSession[]> {
   const { rows } = await sql<{ key: string; data: string; version: string; expires: string }>`
     select encode(id, 'hex') as key, data, version::text as version,
-      round(extract(epoch from expires_at) * 1000)::text as expires
+      ${msOf("expires_at")} as expires
     from (
       select *, sum(octet_length(data)) over (order by id) - octet_length(data) as before
       from ${sql.table(`${schema}.web_session`)}
-      where namespace = ${namespace} and id > decode(${after}::text, 'hex') and expires_at > ${time(isoOf(nowMs))}
+      where namespace = ${namespace} and id > decode(${after}::text, 'hex') and expires_at > ${time(clampedIsoOf(nowMs))}
       order by id limit ${limit}
     ) as page where before <= ${bytes} order by id`.execute(db);
   return rows.map((row) => ({ ...row, version: Number(row.version), expiresMs: Number(row.expires) }));
@@ -35,7 +35,7 @@ export async function countWebSessions(
   const { rows } = await sql<{ found: string }>`
     select count(*)::text as found from (
       select 1 from ${sql.table(`${schema}.web_session`)}
-      where namespace = ${namespace} and expires_at > ${time(isoOf(nowMs))} limit ${atMost}
+      where namespace = ${namespace} and expires_at > ${time(clampedIsoOf(nowMs))} limit ${atMost}
     ) as live`.execute(db);
   return Number(rows[0]?.found);
 }

@@ -65,11 +65,11 @@ export function foundOf({
   };
 }
 
-const msOf = (column: string) => `round(extract(epoch from ${column}) * 1000)::text`;
+const msTextOf = (column: string) => `round(extract(epoch from ${column}) * 1000)::text`;
 
 function textOf(schema: string): string {
   return `
-    select encode(id, 'hex') as key, data, version::text as version, ${msOf("expires_at")} as expires, null as adopted
+    select encode(id, 'hex') as key, data, version::text as version, ${msTextOf("expires_at")} as expires, null as adopted
     from "${schema}"."web_session"
     where namespace = $1::text
       and id = any(array(select decode(hex, 'hex') from unnest(string_to_array($2::text, ',')) as hex))`;
@@ -77,8 +77,8 @@ function textOf(schema: string): string {
 
 function textWithAdopted(schema: string, old: AdoptedTable): string {
   return `
-    select input.key, mine.data, mine.version::text as version, ${msOf("mine.expires_at")} as expires, mine.adopted,
-      old.sess::text as olddata, md5(old.sess::text) as oldmd5, ${msOf("old.expire::timestamptz")} as oldexpires
+    select input.key, mine.data, mine.version::text as version, ${msTextOf("mine.expires_at")} as expires, mine.adopted,
+      old.sess::text as olddata, md5(old.sess::text) as oldmd5, ${msTextOf("old.expire::timestamptz")} as oldexpires
     from unnest(
       string_to_array($2::text, ','), array(select json_array_elements_text($3::text::json))
     ) as input (key, sid)

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { time } from "../../postgres/values.ts";
-import { bucketOf, isoOf } from "./stored-web-session.ts";
+import { bucketOf, clampedIsoOf } from "./stored-web-session.ts";
 import type { WebSessionTables } from "./tables.ts";
 
 /** Deletes sessions of all namespaces whose deadline has passed. Gives how many. */
@@ -9,10 +9,10 @@ export async function deleteExpired(db: Kysely<WebSessionTables>, schema: string
   const { rows } = await sql`
     delete from ${table} as mine using (
       select namespace, id from ${table}
-      where sweep_bucket <= ${time(bucketOf(nowMs))} and expires_at <= ${time(isoOf(nowMs))}
+      where sweep_bucket <= ${time(bucketOf(nowMs))} and expires_at <= ${time(clampedIsoOf(nowMs))}
       order by sweep_bucket limit ${limit}
     ) as due
-    where mine.namespace = due.namespace and mine.id = due.id and mine.expires_at <= ${time(isoOf(nowMs))}
+    where mine.namespace = due.namespace and mine.id = due.id and mine.expires_at <= ${time(clampedIsoOf(nowMs))}
     returning 1 as one`.execute(db);
   return rows.length;
 }
@@ -23,10 +23,10 @@ export async function moveBuckets(db: Kysely<WebSessionTables>, schema: string, 
   const { rows } = await sql`
     update ${table} as mine set sweep_bucket = date_trunc('hour', mine.expires_at) from (
       select namespace, id from ${table}
-      where sweep_bucket < ${time(bucketOf(nowMs))} and expires_at > ${time(isoOf(nowMs))}
+      where sweep_bucket < ${time(bucketOf(nowMs))} and expires_at > ${time(clampedIsoOf(nowMs))}
       order by sweep_bucket limit ${limit}
     ) as used
-    where mine.namespace = used.namespace and mine.id = used.id and mine.expires_at > ${time(isoOf(nowMs))}
+    where mine.namespace = used.namespace and mine.id = used.id and mine.expires_at > ${time(clampedIsoOf(nowMs))}
     returning 1 as one`.execute(db);
   return rows.length;
 }
@@ -39,9 +39,9 @@ export async function takeLease(
 ): Promise<boolean> {
   const { rows } = await sql`
     insert into ${sql.table(`${schema}.web_session_lease`)} as lease (task, holder, until)
-    values (${task}, ${holder}, ${time(isoOf(untilMs))})
+    values (${task}, ${holder}, ${time(clampedIsoOf(untilMs))})
     on conflict (task) do update set holder = excluded.holder, until = excluded.until
-    where lease.holder = excluded.holder or lease.until < ${time(isoOf(nowMs))}
+    where lease.holder = excluded.holder or lease.until < ${time(clampedIsoOf(nowMs))}
     returning 1 as one`.execute(db);
   return rows.length === 1;
 }

@@ -1,6 +1,6 @@
 import type { AdoptedTable } from "./adopted-table.ts";
 import type { Statement } from "./statement.ts";
-import { bucketOf, isoOf, isText } from "./stored-web-session.ts";
+import { bucketOf, clampedIsoOf, isText } from "./stored-web-session.ts";
 
 /**
  * What a write does:
@@ -47,7 +47,7 @@ export function writeStatement(
   const rows = writes.map((write) => rowOf(write, old !== undefined));
   const lists = columns.map((column) => JSON.stringify(rows.map((row) => row[column])));
   const kinds = new Set(writes.map(({ kind }) => kind));
-  return { text: textOf(schema, kinds, old), values: [namespace, isoOf(nowMs), ...lists] };
+  return { text: textOf(schema, kinds, old), values: [namespace, clampedIsoOf(nowMs), ...lists] };
 }
 
 function rowOf({ kind, key, sid, data, version, base, expiresMs, sinceMs }: WebSessionWrite, isAdopting: boolean) {
@@ -59,12 +59,12 @@ function rowOf({ kind, key, sid, data, version, base, expiresMs, sinceMs }: WebS
     data: data ?? null,
     version: version?.toString() ?? null,
     base: base?.toString() ?? null,
-    expires: at === null ? null : isoOf(at),
+    expires: at === null ? null : clampedIsoOf(at),
     bucket: at === null ? null : bucketOf(at),
     // connect-pg-simple has whole seconds, and reads them as if they were the next.
-    later: at === null ? null : isoOf(Math.ceil(at / 1_000) * 1_000),
+    later: at === null ? null : clampedIsoOf(Math.ceil(at / 1_000) * 1_000),
     // A row that was adopted may end within a millisecond.
-    since: sinceMs === undefined ? null : isoOf(sinceMs - 1),
+    since: sinceMs === undefined ? null : clampedIsoOf(sinceMs - 1),
   };
 }
 

@@ -14,7 +14,7 @@ import {
   type SessionRevision,
 } from "./row.ts";
 import type { Tables } from "./tables.ts";
-import { time } from "../../postgres/values.ts";
+import { time, timeOf } from "../../postgres/values.ts";
 
 /** The archive of ended sessions. Each row is written once. */
 
@@ -71,7 +71,7 @@ export async function listEndedSince(
     .selectFrom("session_archive")
     .select(revisionSelection)
     .where("owner_id", "=", owner)
-    .where("ended_at", ">=", time(new Date(sinceMs).toISOString()))
+    .where("ended_at", ">=", timeOf(sinceMs))
     .orderBy("ended_at", "desc")
     .limit(100)
     .execute();
@@ -125,7 +125,7 @@ export async function nthNewestCompletionMs(
       .where("owner_id", "=", owner)
       .where("flow", "=", flow)
       .where("status", "=", "completed")
-      .where("ended_at", ">=", time(new Date(fromMs).toISOString()))
+      .where("ended_at", ">=", timeOf(fromMs))
       .orderBy("ended_at", "desc")
       .limit(nth);
   // Each part ends early, and comes in the order of an index.

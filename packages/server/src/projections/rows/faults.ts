@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
-import { time } from "../../postgres/values.ts";
+import { timeOf } from "../../postgres/values.ts";
 import type { FeedKey } from "./feeds.ts";
 import type { StreamKey } from "./progress.ts";
 import type { ProjectionTables } from "./tables.ts";
@@ -19,8 +19,6 @@ export interface Fault extends StreamKey {
   /** Null if it is not tried again by itself. */
   readonly nextAt: string | null;
 }
-
-const iso = (ms: number) => time(new Date(ms).toISOString());
 
 /** Notes that a row has failed, and lets its stream wait. `nextMs`: when it is tried again. */
 export async function noteFault(
@@ -47,7 +45,15 @@ export async function noteFault(
   await ofStream(tx.deleteFrom("projection_fault"), key).execute();
   await tx
     .insertInto("projection_fault")
-    .values({ ...key, bucket, number, tries, ...cause, since: iso(nowMs), next_at: next === null ? null : iso(next) })
+    .values({
+      ...key,
+      bucket,
+      number,
+      tries,
+      ...cause,
+      since: timeOf(nowMs),
+      next_at: next === null ? null : timeOf(next),
+    })
     .execute();
 }
 
@@ -107,7 +113,7 @@ export async function listDueFaults(
     .where("projection", "=", projection)
     .where("build", "=", build)
     .where("bucket", "=", bucket)
-    .where(sql<boolean>`next_at <= ${iso(nowMs)}`)
+    .where(sql<boolean>`next_at <= ${timeOf(nowMs)}`)
     .orderBy("next_at")
     .limit(limit)
     .execute();

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type RawBuilder, type UpdateObject } from "kysely";
-import { time } from "../../postgres/values.ts";
+import { time, timeOf } from "../../postgres/values.ts";
 import type { ProjectionTables } from "./tables.ts";
 
 /** Which feed: one bucket of one build of a projection. */
@@ -132,7 +132,7 @@ export async function beat(
       sql<string>`exists (
         select from ${sql.table(`${schema}.projection_fault`)} as fault
         where fault.projection = feed.projection and fault.build = feed.build and fault.bucket = feed.bucket
-          and fault.next_at <= ${time(new Date(nowMs).toISOString())})::text`.as("due"),
+          and fault.next_at <= ${timeOf(nowMs)})::text`.as("due"),
       sql<
         string | null
       >`(select live from ${sql.table(`${schema}.projection`)} as whole where whole.name = feed.projection)::text`.as(
@@ -193,7 +193,7 @@ export function moveFeed(
     is_new: isNew,
     done: String(done),
     total: String(total),
-    at: time(new Date(nowMs).toISOString()),
+    at: timeOf(nowMs),
   });
 }
 
@@ -243,7 +243,7 @@ export async function insertFeeds(
     is_new: isNew,
     done: String(done),
     total: String(total),
-    at: time(new Date(nowMs).toISOString()),
+    at: timeOf(nowMs),
   }));
   await db
     .insertInto("projection_feed")

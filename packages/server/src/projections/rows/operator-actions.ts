@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { time } from "../../postgres/values.ts";
+import { timeOf } from "../../postgres/values.ts";
 import type { Fault } from "./faults.ts";
 import type { ProjectionTables } from "./tables.ts";
 
@@ -64,7 +64,7 @@ async function skipPlace(tx: Kysely<ProjectionTables>, fault: Fault): Promise<bo
 async function setDue(tx: Kysely<ProjectionTables>, fault: Fault, atMs: number): Promise<void> {
   await tx
     .updateTable("projection_fault")
-    .set({ next_at: time(new Date(atMs).toISOString()) })
+    .set({ next_at: timeOf(atMs) })
     .where("projection", "=", fault.projection)
     .where("build", "=", fault.build)
     .where("owner_id", "=", fault.owner)
@@ -78,7 +78,7 @@ async function audit(
   action: "retry" | "skip",
   { id, who, why, atMs }: Action,
 ): Promise<void> {
-  const at = time(new Date(atMs).toISOString());
+  const at = timeOf(atMs);
   await tx
     .insertInto("projection_audit")
     .values({ id, projection, build, owner_id: owner, stream_id: stream, number, action, who, why, at })

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { recordset, time } from "../../postgres/values.ts";
+import { recordset, time, timeOf } from "../../postgres/values.ts";
 import { inBucket } from "./buckets.ts";
 import type { ProjectionTables } from "./tables.ts";
 
@@ -77,7 +77,7 @@ export async function moveProgress(
   nowMs: number,
 ): Promise<boolean> {
   if (moves.length === 0) return true;
-  const endedAt = sql`case when ended then ${time(new Date(nowMs).toISOString())} end`;
+  const endedAt = sql`case when ended then ${timeOf(nowMs)} end`;
   const table = sql.table(`${schema}.projection_progress`);
   const inserted = moves.filter(({ from }) => from === 0);
   const updated = moves.filter(({ from }) => from > 0);

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { time } from "../../postgres/values.ts";
+import { timeOf } from "../../postgres/values.ts";
 import type { Fault } from "./faults.ts";
 import type { FeedKey, Position } from "./feeds.ts";
 import { streamKey, type StreamKey } from "./progress.ts";
@@ -26,7 +26,6 @@ interface NextTry {
   readonly nextMs: number | null;
 }
 
-const iso = (ms: number) => time(new Date(ms).toISOString());
 const columns = ({ scanning, ...position }: Position) => ({
   ...position,
   scanning: sql<boolean>`${sql.lit(scanning)}::boolean`,
@@ -58,10 +57,10 @@ export async function insertWaiting(
   { nowMs, nextMs }: NextTry,
 ): Promise<void> {
   const key = { projection, build, bucket, owner_id: owner, stream_id: stream };
-  const next = nextMs === null ? null : iso(nextMs);
+  const next = nextMs === null ? null : timeOf(nextMs);
   await tx
     .insertInto("projection_fault")
-    .values({ ...key, number: 1, tries: 0, ...cause, since: iso(nowMs), next_at: next, ...columns(position) })
+    .values({ ...key, number: 1, tries: 0, ...cause, since: timeOf(nowMs), next_at: next, ...columns(position) })
     .execute();
 }
 
@@ -119,7 +118,7 @@ export async function noteTry(
     readonly nextMs: number | null;
   },
 ): Promise<void> {
-  const next = nextMs === null ? null : iso(nextMs);
+  const next = nextMs === null ? null : timeOf(nextMs);
   await tx
     .updateTable("projection_fault")
     .set({ ...columns(position), ...cause, place, tries, next_at: next })
@@ -136,7 +135,7 @@ export async function postponeWaiting(
 ): Promise<void> {
   await tx
     .updateTable("projection_fault")
-    .set({ next_at: iso(nextMs) })
+    .set({ next_at: timeOf(nextMs) })
     .where(isStream(key, stream))
     .execute();
 }

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { OwnerTables } from "../../postgres/tables.ts";
-import { bytes, bytesFromHex, time } from "../../postgres/values.ts";
+import { bytes, bytesFromHex, timeOf } from "../../postgres/values.ts";
 
 /** One generation of an owner's keys, as it is stored. */
 export interface WrappedKeys {
@@ -51,7 +51,7 @@ export async function insertOwnerKeys(
       key_id: keyId,
       data: bytes(data),
       chain: chain && bytes(chain),
-      created_at: time(new Date(createdMs).toISOString()),
+      created_at: timeOf(createdMs),
     })
     .onConflict((conflict) => conflict.columns(["owner_id", "generation"]).doNothing())
     .execute();

@@ -1,10 +1,11 @@
 import { sql, type Kysely } from "kysely";
+import { msOf, timeOf } from "../../postgres/values.ts";
 import type { RotationState } from "../token/rotation.ts";
 import { rotationFromBytes } from "./rotation-bytes.ts";
 import { addEntry, insertEntry } from "./history.ts";
 import { deleteDataOf } from "./data.ts";
 import { deleteLive } from "./live.ts";
-import { sharedValues, timeOf } from "./row.ts";
+import { sharedValues } from "./row.ts";
 import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
 import type { EndReason, SignInTables } from "./tables.ts";
 
@@ -53,11 +54,7 @@ export async function loadArchivedSignIn(
 ): Promise<ArchivedSignIn | null> {
   const row = await db
     .selectFrom("sign_in_archive")
-    .select([
-      "ending",
-      sql<string>`round(extract(epoch from ended_at) * 1000)::text`.as("ended"),
-      sql<string>`encode(rotation, 'hex')`.as("rotationbytes"),
-    ])
+    .select(["ending", msOf("ended_at").as("ended"), sql<string>`encode(rotation, 'hex')`.as("rotationbytes")])
     .where("owner_id", "=", owner)
     .where("id", "=", id)
     .executeTakeFirst();

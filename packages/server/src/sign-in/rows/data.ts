@@ -1,6 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { json } from "../../postgres/values.ts";
-import { timeOf } from "./row.ts";
+import { json, timeOf } from "../../postgres/values.ts";
 import type { SignInTables } from "./tables.ts";
 
 /** The table of values that are kept for owners and for sign-ins. A value that was removed leaves its version. */

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { chainHash } from "../../postgres/chain-hash.ts";
-import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
+import { bytes, bytesFromHex, json, time, timeOf } from "../../postgres/values.ts";
 import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
 import type { HistoryKind, SignInTables } from "./tables.ts";
 
@@ -147,7 +147,7 @@ export async function listInvalidations(
       sql<string>`body->>'revision'`.as("version"),
     ])
     .where(sql<boolean>`invalidates`)
-    .where("at", ">=", time(new Date(sinceMs).toISOString()))
+    .where("at", ">=", timeOf(sinceMs))
     .orderBy("at")
     .orderBy("owner_id")
     .orderBy("sign_in_id")

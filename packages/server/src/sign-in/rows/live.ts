@@ -1,10 +1,10 @@
 import { sql, type Kysely } from "kysely";
 import type { DeviceBinding } from "../token/device-binding.ts";
 import type { RotationState } from "../token/rotation.ts";
-import { bytes } from "../../postgres/values.ts";
+import { bytes, msOf, timeOf } from "../../postgres/values.ts";
 import { bindingToBytes } from "./binding-bytes.ts";
 import { rotationToBytes } from "./rotation-bytes.ts";
-import { liveValues, sharedValues, signInFromRow, signInSelection, timeOf } from "./row.ts";
+import { liveValues, sharedValues, signInFromRow, signInSelection } from "./row.ts";
 import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
 import type { SignInTables } from "./tables.ts";
 
@@ -177,7 +177,7 @@ export async function listOutOfBucket(
 ): Promise<readonly (SignInKey & { readonly endsMs: number })[]> {
   const rows = await db
     .selectFrom("sign_in")
-    .select([...keySelection, sql<string>`round(extract(epoch from ends_at) * 1000)::text`.as("ends")])
+    .select([...keySelection, msOf("ends_at").as("ends")])
     .where("sweep_bucket", "<", timeOf(bucketOf(nowMs)))
     .where("ends_at", ">", timeOf(nowMs))
     .orderBy("sweep_bucket")

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { bytes, bytesFromHex, json, time } from "../../postgres/values.ts";
+import { bytes, bytesFromHex, json, msOf, timeOf } from "../../postgres/values.ts";
 import { bindingFromBytes, bindingToBytes } from "./binding-bytes.ts";
 import { rotationFromBytes, rotationToBytes } from "./rotation-bytes.ts";
 import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
@@ -50,7 +50,7 @@ export interface SignInRow {
 /** A column of a time as milliseconds since 1970. */
 function ms<Column extends "since" | "proved_at" | "last_used_at" | "ends_at">(column: Column) {
   const name = `${column.replaceAll("_", "")}ms` as `${Flat<Column>}ms`;
-  return sql<string>`round(extract(epoch from ${sql.ref(column)}) * 1000)::text`.as(name);
+  return msOf(column).as(name);
 }
 
 type Flat<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}${Flat<Tail>}` : Name;
@@ -104,9 +104,4 @@ export function liveValues({ endsMs, rotation, csrf, binding, epoch }: SignInWit
     revision: rotation.revision,
     epoch,
   };
-}
-
-/** A moment, to be written or compared. */
-export function timeOf(atMs: number) {
-  return time(new Date(atMs).toISOString());
 }

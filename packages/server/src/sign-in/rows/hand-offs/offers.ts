@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
+import { msOf, timeOf } from "../../../postgres/values.ts";
 import type { HandedPlace } from "./requests.ts";
-import { timeOf } from "../row.ts";
 import type { SignInTables } from "../tables.ts";
 
 /** The letters that an owner types on another of their devices, as hashes. */
@@ -22,7 +22,7 @@ export async function lockOffers(db: Kysely<SignInTables>, owner: string): Promi
       "flow",
       "step",
       "tries",
-      sql<string>`round(extract(epoch from expires_at) * 1000)::text`.as("expires"),
+      msOf("expires_at").as("expires"),
     ])
     .where("owner_id", "=", owner)
     .orderBy("expires_at", "desc")

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Selectable, type Updateable } from "kysely";
+import { msOf, timeOf } from "../../../postgres/values.ts";
 import type { HandOffRequestTable, SignInTables } from "../tables.ts";
-import { timeOf } from "../row.ts";
 
 /** Requests of devices on which nobody is signed in. Each has a row of its own, by its id: it has no owner yet. */
 
@@ -170,5 +170,5 @@ export async function deleteOldRequests(db: Kysely<SignInTables>, beforeMs: numb
 
 function ms<Column extends "asked_at" | "expires_at">(column: Column) {
   const name = `${column.replaceAll("_", "")}ms` as Column extends "asked_at" ? "askedatms" : "expiresatms";
-  return sql<string>`round(extract(epoch from ${sql.ref(column)}) * 1000)::text`.as(name);
+  return msOf(column).as(name);
 }

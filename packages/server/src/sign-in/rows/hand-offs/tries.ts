@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import { timeOf } from "../row.ts";
+import { timeOf } from "../../../postgres/values.ts";
 import type { SignInTables } from "../tables.ts";
 
 /** How often wrong letters were typed on one day: by an owner, and from an address. Each count has a row of its own. */

@@ -15,10 +15,3 @@ export function rowsAsTable<Row>(
   const names = Object.keys(columns).map((column) => sql.ref(column));
   return sql`unnest(${sql.join(lists)}) as input (${sql.join(names)})`;
 }
-
-/** A moment, as a statement takes and gives it. */
-export const isoOf = (ms: number) => new Date(ms).toISOString();
-
-/** A column with a moment, in milliseconds since 1970, as text. */
-export const msOf = (column: string): RawBuilder<string> =>
-  sql<string>`round(extract(epoch from ${sql.ref(column)}) * 1000)::text`;

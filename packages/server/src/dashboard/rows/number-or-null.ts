@@ -1,0 +1,3 @@
+export function numberOrNull(text: string | number | null | undefined): number | null {
+  return text === null || text === undefined ? null : Number(text);
+}
