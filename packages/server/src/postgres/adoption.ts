@@ -15,8 +15,8 @@ export class EntryBudget {
   #left: number;
   #isWhole = true;
 
-  /** `takesLarger`: a session that is larger than the whole budget is taken alone. */
-  constructor(entries: number, takesLarger: boolean) {
+  /** `takesLarger`: a session that is larger than the whole budget is taken alone. Default false. */
+  constructor(entries: number, { takesLarger = false }: { readonly takesLarger?: boolean } = {}) {
     this.#left = entries;
     this.#takesLarger = takesLarger;
   }

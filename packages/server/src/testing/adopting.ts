@@ -22,7 +22,7 @@ export async function adoptSessions(
   const moved = await db.transaction().execute(async (plainTx) => {
     const tx = plainTx.withSchema(adoption.schema);
     await lockOwner(tx, owner, at);
-    return adoptVisitor(tx, [adoption], { visitor, owner, at }, new EntryBudget(1_000_000, true));
+    return adoptVisitor(tx, [adoption], { visitor, owner, at }, new EntryBudget(1_000_000));
   });
   for (const each of moved ?? []) each.tell();
   return moved;

@@ -17,7 +17,7 @@ import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { loadArchived, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
-import { countOpenSessions, hasOpenSessions, insertActive, loadActive } from "../rows/active.ts";
+import { countOpenSessions, hasOpenSessions, insertActive, lockActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
@@ -127,7 +127,7 @@ async function decideInTransaction(
   const adopter = isLocked ? await lockOwner(ownTx, owner, beforeLocks) : null;
   // The router tells the visitor to sign in.
   if (adopter !== null) return { outcome: refusedOutcome({ code: "not_found" }), stored: null };
-  const before = await loadActive(ownTx, () => cipher, owner, command.session, true);
+  const before = await lockActive(ownTx, () => cipher, owner, command.session);
   if (before === null && command.kind !== "start") return null;
   // The time is read after the locks, so that limits count sessions in the order in which they were decided.
   const nowMs = context.now();

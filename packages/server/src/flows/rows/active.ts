@@ -24,12 +24,23 @@ export async function loadActive(
   cipherOf: CipherOf,
   owner: string,
   id: string,
-  lock = false,
 ): Promise<StoredSession | null> {
-  let query = db.selectFrom("session").select(sessionSelection).where("owner_id", "=", owner).where("id", "=", id);
-  if (lock) query = query.forUpdate();
-  const row = await query.executeTakeFirst();
+  const row = await selectActive(db, owner, id).executeTakeFirst();
   return row ? sessionFromRow(cipherOf, owner, row) : null;
+}
+
+export async function lockActive(
+  db: Kysely<Tables>,
+  cipherOf: CipherOf,
+  owner: string,
+  id: string,
+): Promise<StoredSession | null> {
+  const row = await selectActive(db, owner, id).forUpdate().executeTakeFirst();
+  return row ? sessionFromRow(cipherOf, owner, row) : null;
+}
+
+function selectActive(db: Kysely<Tables>, owner: string, id: string) {
+  return db.selectFrom("session").select(sessionSelection).where("owner_id", "=", owner).where("id", "=", id);
 }
 
 /** A page of active sessions with ids older than `after`, the newest ids first. It includes sessions whose deadline has passed. */

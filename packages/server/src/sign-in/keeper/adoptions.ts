@@ -3,6 +3,7 @@ import { SessionsError } from "@sessions/core/internal";
 import { adoptVisitor, EntryBudget, type Adoption, type Moved } from "../../postgres/adoption.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
+import { isoOf } from "../../postgres/values.ts";
 import type { SignInKey } from "../rows/live.ts";
 import { moveData } from "../rows/data-adoption.ts";
 import type { SignInTables } from "../rows/tables.ts";
@@ -62,11 +63,11 @@ export class Adoptions {
     { owner, id }: SignInKey,
     visitors: readonly string[],
     atMs: number,
-    takesLarger = false,
+    budget = new EntryBudget(this.#entriesAtOnce),
   ): Promise<Adopted> {
-    const [theirs, all] = [new Set<string>(), [] as Moved[]];
-    const budget = new EntryBudget(this.#entriesAtOnce, takesLarger);
-    const at = new Date(atMs).toISOString();
+    const theirs = new Set<string>();
+    const all: Moved[] = [];
+    const at = isoOf(atMs);
     // In one order, so that two sign-ins that show the same visitors do not wait for each other.
     if (visitors.length > 1) for (const visitor of visitors.toSorted()) await lockOwner(tx, visitor, at);
     const data: Pick<Adoption, "move"> = {
@@ -140,8 +141,9 @@ export class Adoptions {
         transactWithRetries(this.#context, async (tx) => {
           await setStatementTimeouts(tx, LARGE_STATEMENT_MS);
           const nowMs = this.#context.now();
-          await lockOwner(tx, owner, new Date(nowMs).toISOString());
-          const adopted = await this.within(tx, signIn, moving, nowMs, true);
+          await lockOwner(tx, owner, isoOf(nowMs));
+          const budget = new EntryBudget(this.#entriesAtOnce, { takesLarger: true });
+          const adopted = await this.within(tx, signIn, moving, nowMs, budget);
           moved.push(...adopted.moved);
           return adopted.moving;
         }),

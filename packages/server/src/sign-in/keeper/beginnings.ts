@@ -1,6 +1,6 @@
 import type { Transaction } from "kysely";
 import { loadArchivedSignIn } from "../rows/archive.ts";
-import { addEntry, insertEntry } from "../rows/history.ts";
+import { addEntry, insertEntry, insertInvalidation } from "../rows/history.ts";
 import { insertLive, updateLive } from "../rows/live.ts";
 import type { SignInWithHistoryHead } from "../rows/stored-sign-in.ts";
 import type { SignInTables } from "../rows/tables.ts";
@@ -150,7 +150,7 @@ export class Beginnings {
     partitions.require(state.nowMs);
     const { signIn: noted, entry } = addEntry(signIn, "signed_in", state.nowMs);
     await insertLive(tx, noted);
-    await insertEntry(tx, input.owner, entry, false);
+    await insertEntry(tx, input.owner, entry);
     if (input.current !== null) {
       // It is another owner's, whose history does not tell who came, or a guest's.
       const key = { owner: input.current.owner, id: input.current.publicId };
@@ -173,7 +173,7 @@ export class Beginnings {
     const begun = this.#signIn(told, made, state);
     const { signIn, entry } = addEntry(begun, "handed_off", state.nowMs, { by: request.approval?.by ?? null });
     await insertLive(tx, signIn);
-    await insertEntry(tx, owner, entry, false);
+    await insertEntry(tx, owner, entry);
     return { signIn, tokenId, offer, readMs };
   }
 
@@ -202,7 +202,7 @@ export class Beginnings {
     this.#context.partitions.require(nowMs);
     const { signIn, entry } = addEntry(proved, "proved", nowMs);
     await updateLive(tx, signIn);
-    await insertEntry(tx, signIn.owner, entry, true);
+    await insertInvalidation(tx, signIn.owner, entry);
     return { signIn, tokenId, offer };
   }
 

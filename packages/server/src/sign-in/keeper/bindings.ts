@@ -1,5 +1,5 @@
-import { addEntry, insertEntry } from "../rows/history.ts";
-import { loadLive, updateBinding, updateLive } from "../rows/live.ts";
+import { addEntry, insertInvalidation } from "../rows/history.ts";
+import { loadLive, lockLive, updateBinding, updateLive } from "../rows/live.ts";
 import { challengeNumber, createBinding, type DeviceBinding } from "../token/device-binding.ts";
 import type { Invalidations } from "./cache/invalidations.ts";
 import type { KeeperContext } from "./context.ts";
@@ -26,7 +26,7 @@ export class Bindings {
   async bind({ owner, publicId }: LiveSignIn, key: string): Promise<DeviceBinding | null> {
     const { random, partitions, now } = this.#context;
     const bound = await transactWithRetries(this.#context, async (tx) => {
-      const row = await loadLive(tx, owner, publicId, true);
+      const row = await lockLive(tx, owner, publicId);
       const nowMs = now();
       if (row === null || !(await this.#archiver.lives(tx, row, nowMs))) return null;
       // The attempt before may have committed, or its reply was lost.
@@ -36,7 +36,7 @@ export class Bindings {
       const next = { ...row, rotation, binding: createBinding(key, nowMs, random) };
       const { signIn, entry } = addEntry(next, "bound", nowMs);
       await updateLive(tx, signIn);
-      await insertEntry(tx, owner, entry, true);
+      await insertInvalidation(tx, owner, entry);
       return signIn;
     });
     if (bound === null) return null;

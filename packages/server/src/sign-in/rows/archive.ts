@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { msOf, timeOf } from "../../postgres/values.ts";
 import type { RotationState } from "../token/rotation.ts";
 import { rotationFromBytes } from "./rotation-bytes.ts";
-import { addEntry, insertEntry } from "./history.ts";
+import { addEntry, insertEntry, insertInvalidation } from "./history.ts";
 import { deleteDataOf } from "./data.ts";
 import { deleteLive } from "./live.ts";
 import { sharedValues } from "./row.ts";
@@ -37,7 +37,7 @@ export async function archiveSignIn(
     .insertInto("sign_in_archive")
     .values({ ...sharedValues(ended), ended_at: timeOf(end.atMs), ending: end.ending })
     .execute();
-  await insertEntry(tx, signIn.owner, entry, end.invalidates);
+  await (end.invalidates ? insertInvalidation : insertEntry)(tx, signIn.owner, entry);
 }
 
 /** An ended sign-in. */

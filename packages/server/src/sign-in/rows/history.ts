@@ -1,4 +1,4 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import { chainHash } from "../../postgres/chain-hash.ts";
 import { bytes, bytesFromHex, json, time, timeOf } from "../../postgres/values.ts";
 import type { SignInWithHistoryHead } from "./stored-sign-in.ts";
@@ -58,12 +58,20 @@ export function addEntry(
   return { signIn: { ...signIn, lastEntry: number, lastHash: hash }, entry: { number, hash, body, text } };
 }
 
-/** `invalidates`: whether other nodes must learn by this entry that their cached copy of the sign-in is wrong. */
-export async function insertEntry(
+export function insertEntry(db: Kysely<SignInTables>, owner: string, entry: SignInHistoryEntry): Promise<void> {
+  return insert(db, owner, entry, sql<boolean>`false`);
+}
+
+/** Inserts an entry by which other nodes learn that their cached copy of the sign-in is wrong. */
+export function insertInvalidation(db: Kysely<SignInTables>, owner: string, entry: SignInHistoryEntry): Promise<void> {
+  return insert(db, owner, entry, sql<boolean>`true`);
+}
+
+async function insert(
   db: Kysely<SignInTables>,
   owner: string,
   entry: SignInHistoryEntry,
-  invalidates: boolean,
+  invalidates: RawBuilder<boolean>,
 ): Promise<void> {
   const { number, hash, body, text } = entry;
   await db
@@ -73,7 +81,7 @@ export async function insertEntry(
       sign_in_id: body.signIn,
       entry: number,
       at: time(body.at),
-      invalidates: sql<boolean>`${sql.lit(invalidates)}`,
+      invalidates: invalidates,
       body: json(text),
       hash: bytes(hash),
     })

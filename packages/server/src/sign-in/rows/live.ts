@@ -14,12 +14,22 @@ export async function loadLive(
   db: Kysely<SignInTables>,
   owner: string,
   id: string,
-  lock = false,
 ): Promise<SignInWithHistoryHead | null> {
-  let query = db.selectFrom("sign_in").select(signInSelection).where("owner_id", "=", owner).where("id", "=", id);
-  if (lock) query = query.forUpdate();
-  const row = await query.executeTakeFirst();
+  const row = await selectLive(db, owner, id).executeTakeFirst();
   return row ? signInFromRow(row) : null;
+}
+
+export async function lockLive(
+  db: Kysely<SignInTables>,
+  owner: string,
+  id: string,
+): Promise<SignInWithHistoryHead | null> {
+  const row = await selectLive(db, owner, id).forUpdate().executeTakeFirst();
+  return row ? signInFromRow(row) : null;
+}
+
+function selectLive(db: Kysely<SignInTables>, owner: string, id: string) {
+  return db.selectFrom("sign_in").select(signInSelection).where("owner_id", "=", owner).where("id", "=", id);
 }
 
 /** Keeps a sign-in from ending until the transaction does. It may be touched meanwhile. False if it has ended. */

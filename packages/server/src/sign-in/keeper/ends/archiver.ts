@@ -2,7 +2,7 @@ import type { Transaction } from "kysely";
 import { lockOwner } from "../../../postgres/owner.ts";
 import { archiveSignIn } from "../../rows/archive.ts";
 import { loadEpoch } from "../../rows/epoch.ts";
-import { loadLive, lockAllLive, type SignInKey } from "../../rows/live.ts";
+import { loadLive, lockAllLive, lockLive, type SignInKey } from "../../rows/live.ts";
 import type { SignInWithHistoryHead } from "../../rows/stored-sign-in.ts";
 import type { EndReason, SignInTables } from "../../rows/tables.ts";
 import type { Invalidations } from "../cache/invalidations.ts";
@@ -93,7 +93,7 @@ export class Archiver {
     { owner, id }: SignInKey,
     cause: Pick<EndDetails, "ending" | "by">,
   ): Promise<SignInWithHistoryHead | null> {
-    const row = await loadLive(tx, owner, id, true);
+    const row = await lockLive(tx, owner, id);
     const atMs = this.#context.now();
     if (row === null || !(await this.lives(tx, row, atMs))) return null;
     await this.move(tx, row, { ...cause, atMs });

@@ -1,7 +1,7 @@
 import type { Transaction } from "kysely";
 import { forEachConcurrently } from "../../../concurrency.ts";
 import { raiseEpoch, raiseEpochOfEverybody } from "../../rows/epoch.ts";
-import { listOwnersBefore, loadLive, lockAllLive, type SignInKey } from "../../rows/live.ts";
+import { listOwnersBefore, loadLive, lockAllLive, lockLive, type SignInKey } from "../../rows/live.ts";
 import type { SignInWithHistoryHead } from "../../rows/stored-sign-in.ts";
 import type { EndReason, SignInTables } from "../../rows/tables.ts";
 import { judgeToken } from "../../token/rotation.ts";
@@ -32,7 +32,7 @@ export class SignInEnder {
     let moved = false;
     const ended = await this.#commit(async (tx) => {
       if (by !== null && by !== id && !(await this.#isLive(tx, owner, by))) return [];
-      const row = await loadLive(tx, owner, id, true);
+      const row = await lockLive(tx, owner, id);
       if (row === null) return [];
       const atMs = this.#context.now();
       const isLive = await this.#archiver.lives(tx, row, atMs);
@@ -46,7 +46,7 @@ export class SignInEnder {
   /** Ends the sign-in of a token that was replaced too long ago. False if the row says otherwise by now. */
   async endReused(owner: string, id: string, token: Token): Promise<boolean> {
     const ended = await this.#commit(async (tx) => {
-      const row = await loadLive(tx, owner, id, true);
+      const row = await lockLive(tx, owner, id);
       const atMs = this.#context.now();
       if (row === null || judgeToken(row.rotation, token, atMs, this.#context).kind !== "reused") return [];
       await this.#archiver.move(tx, row, { ending: "secret_reused", atMs });
@@ -58,7 +58,7 @@ export class SignInEnder {
   /** Ends a sign-in whose deadline has passed. False if it has another deadline now. */
   async endExpired({ owner, id }: SignInKey): Promise<boolean> {
     const ended = await this.#commit(async (tx) => {
-      const row = await loadLive(tx, owner, id, true);
+      const row = await lockLive(tx, owner, id);
       const atMs = this.#context.now();
       if (row === null || (await this.#archiver.lives(tx, row, atMs))) return [];
       await this.#archiver.move(tx, row, this.#archiver.endOfDeadRow(row, atMs));

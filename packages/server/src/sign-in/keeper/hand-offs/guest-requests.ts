@@ -9,6 +9,7 @@ import {
   hasLiveRequests,
   insertRequest,
   loadRequest,
+  lockRequest,
   updateRequest,
   type HandOffRequest,
 } from "../../rows/hand-offs/requests.ts";
@@ -136,7 +137,7 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
       this.#archiver.commit(async (tx): Promise<EndingWork<ClaimedGuest | null>> => {
         const state = await this.#archiver.lockAll(tx, owner);
         const ended = [...state.gone];
-        const request = await loadRequest(tx, id, true);
+        const request = await lockRequest(tx, id);
         const approval = request?.approval;
         if (!request || !approval || !this.#isOpen(request)) return { ended, value: null };
         // The owner may have ended the sign-in that approved it: it may have been a thief's.
@@ -191,7 +192,7 @@ export class GuestRequests implements Omit<HandOffKeeper, "offer" | "find"> {
     id: string,
     owner: string,
   ): Promise<readonly SignInWithHistoryHead[]> {
-    const request = await loadRequest(tx, id, true);
+    const request = await lockRequest(tx, id);
     if (request === null || request.over) return [];
     await updateRequest(tx, id, { over: true });
     if (request.guest === null) return [];

@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Selectable, type Updateable } from "kysely";
+import { sql, type InferResult, type Kysely, type Selectable, type Updateable } from "kysely";
 import { msOf, timeOf } from "../../../postgres/values.ts";
 import type { HandOffRequestTable, SignInTables } from "../tables.ts";
 
@@ -53,8 +53,18 @@ export async function insertRequest(db: Kysely<SignInTables>, request: NewHandOf
     .execute();
 }
 
-export async function loadRequest(db: Kysely<SignInTables>, id: string, lock = false): Promise<HandOffRequest | null> {
-  let query = db
+export async function loadRequest(db: Kysely<SignInTables>, id: string): Promise<HandOffRequest | null> {
+  const row = await selectRequest(db, id).executeTakeFirst();
+  return row ? requestFromRow(row) : null;
+}
+
+export async function lockRequest(db: Kysely<SignInTables>, id: string): Promise<HandOffRequest | null> {
+  const row = await selectRequest(db, id).forUpdate().executeTakeFirst();
+  return row ? requestFromRow(row) : null;
+}
+
+function selectRequest(db: Kysely<SignInTables>, id: string) {
+  return db
     .selectFrom("hand_off_request")
     .select([
       "id",
@@ -75,9 +85,11 @@ export async function loadRequest(db: Kysely<SignInTables>, id: string, lock = f
       "over",
     ])
     .where("id", "=", id);
-  if (lock) query = query.forUpdate();
-  const row = await query.executeTakeFirst();
-  if (!row) return null;
+}
+
+type RequestRow = InferResult<ReturnType<typeof selectRequest>>[number];
+
+function requestFromRow(row: RequestRow): HandOffRequest {
   const { owner, approvedby, sessionid, flow, step } = row;
   return {
     id: row.id,
