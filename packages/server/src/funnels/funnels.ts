@@ -1,13 +1,10 @@
 import type { AnyFlow } from "@sessions/core/internal";
-import type { Kysely } from "kysely";
 import { createKysely, type Database } from "../postgres/database.ts";
 import { migrate } from "../postgres/migrations.ts";
 import { project, type Projection, type ProjectionContext } from "../projections/projection.ts";
+import { countEntries } from "./count-entries.ts";
 import { funnelSource } from "./funnel-source.ts";
-import { addCounts, type PlacedCount } from "./rows/counts.ts";
 import { funnelMigrations } from "./rows/migrations.ts";
-import { loadOpenSessions, saveOpenSessions } from "./rows/open-sessions.ts";
-import { foldEntry, type FunnelEntry, type OpenSession } from "./session-rules.ts";
 
 export interface FunnelsOptions {
   /** That of the projections. */
@@ -42,19 +39,4 @@ export function createFunnels({ database, flows, schema = "sessions" }: FunnelsO
     projection,
     migrate: () => migrate(createKysely(database), schema, funnelMigrations(schema)),
   };
-}
-
-async function countEntries(tx: Kysely<object>, schema: string, entries: readonly FunnelEntry[]): Promise<void> {
-  const known = await loadOpenSessions(tx, schema, [...new Set(entries.map(({ session }) => session))]);
-  const changed = new Map<string, { id: string; owner: string; state: OpenSession | null }>();
-  const counts: PlacedCount[] = [];
-  for (const entry of entries) {
-    const { session: id, owner, flow } = entry;
-    const before = changed.has(id) ? changed.get(id)!.state : (known.get(id) ?? null);
-    const { after, month, counts: added } = foldEntry(before, entry);
-    counts.push(...added.map((count) => ({ ...count, flow, month })));
-    changed.set(id, { id, owner, state: after });
-  }
-  await saveOpenSessions(tx, schema, [...changed.values()]);
-  await addCounts(tx, schema, counts);
 }
