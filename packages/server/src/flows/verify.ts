@@ -6,7 +6,8 @@ import { loadHistory } from "./rows/history.ts";
 import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
 import { time } from "../postgres/values.ts";
-import { listReceipts } from "./rows/receipts.ts";
+import { databaseFault } from "../postgres/errors.ts";
+import { findChangedColumns, findRowProblem, loadRepeatedColumns, type RepeatedColumns } from "./row-problem.ts";
 import { keylessCipher, type OwnerCipher } from "../secrets/owner-cipher.ts";
 import { contentDigest, type HistoryEntry } from "./rows/history-entry.ts";
 import type { StoredSession } from "./rows/stored-session.ts";
@@ -81,10 +82,11 @@ async function findProblem(
   stored: StoredSession,
   table: Table,
 ): Promise<string | null> {
-  const copies = await copiesInArchive(db, owner, stored);
-  if (table === "session" && copies > 0) return "is active and archived";
-  if (copies > 1) return "is archived twice";
-  return compareWithHistory(db, await cipherOf(owner), owner, stored, table === "session_archive");
+  const rows = await loadRepeatedColumns(db, owner, stored.snapshot.id);
+  const [columns, ...copies] = rows;
+  if (columns === undefined) return "is gone meanwhile";
+  if (copies.length > 0) return columns.expires === null ? "is archived twice" : "is active and archived";
+  return compareWithHistory(db, await cipherOf(owner), owner, stored, columns, table === "session_archive");
 }
 
 /** Checks a session again at one moment. A session that changes between two statements seems to contradict its history. */
@@ -115,8 +117,12 @@ async function unopenedAsProblem(find: () => Promise<string | null>): Promise<st
   try {
     return await find();
   } catch (error) {
-    if (!(error instanceof SessionsError) || error.code !== "sealed_invalid") throw error;
-    return `has a value that does not open: ${error.message.slice(error.code.length + 2)}`;
+    if (error instanceof SessionsError && error.code === "sealed_invalid") {
+      return `has a value that does not open: ${error.message.slice(error.code.length + 2)}`;
+    }
+    // The keys or the database fail. Everything else is a value that this package has not written.
+    if (databaseFault(error) !== undefined) throw error;
+    return "has a value that cannot be read";
   }
 }
 
@@ -131,23 +137,15 @@ async function loadSessions(db: Kysely<Tables>, table: Table, after: { readonly 
     .execute();
 }
 
-async function copiesInArchive(db: Kysely<Tables>, owner: string, { snapshot }: StoredSession): Promise<number> {
-  const query = db
-    .selectFrom("session_archive")
-    .select("id")
-    .where("owner_id", "=", owner)
-    .where("id", "=", snapshot.id);
-  return (await query.execute()).length;
-}
-
 async function compareWithHistory(
   db: Kysely<Tables>,
   cipher: OwnerCipher,
   owner: string,
   stored: StoredSession,
+  columns: RepeatedColumns,
   archived: boolean,
 ): Promise<string | null> {
-  const { snapshot, receipts } = stored;
+  const { snapshot } = stored;
   const history = await loadHistory(db, owner, snapshot.id, cipher);
   const broken = findBrokenEntry(cipher, history, snapshot.id);
   if (broken !== null) return broken;
@@ -165,13 +163,9 @@ async function compareWithHistory(
   if (snapshot.status !== ended) return `is ${snapshot.status}, unlike its entry ${last.number}`;
   const difference = differenceFromHistory(stored, history);
   if (difference !== null) return difference;
-  const receiptRevisions = new Map(Array.from(listReceipts(receipts), ({ command, revision }) => [command, revision]));
-  for (const { number, body } of history) {
-    if (body.command !== null && receiptRevisions.get(body.command) !== body.revision)
-      return `lacks the receipt of its entry ${number}`;
-  }
-  const commands = history.filter(({ body }) => body.command !== null).length;
-  return receiptRevisions.size === commands ? null : "has a receipt without an entry";
+  const changed = await findChangedColumns(db, owner, snapshot.id);
+  if (changed !== null) return `has columns of its entry ${changed} that were changed`;
+  return findRowProblem(stored, columns, history);
 }
 
 function findBrokenEntry(cipher: OwnerCipher, history: readonly HistoryEntry[], session: string): string | null {

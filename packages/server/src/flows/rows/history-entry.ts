@@ -27,6 +27,10 @@ export interface HistoryBody {
   readonly sensitive?: true;
   /** If the entry lifted the session: the steps that were submitted, by their names in the new version. */
   readonly lifted?: readonly string[];
+  /** The steps that are submitted after this entry. An adoption leaves them as they were. */
+  readonly submitted?: readonly string[];
+  /** The hash of the command's receipt, in base64url. It is keyed by session, so nobody can guess the command from it. */
+  readonly receipt?: string;
   /** SHA-256 over the content as it is stored, in base64url. The content has a random salt or nonce, so nobody can guess it from this. */
   readonly content: string;
 }

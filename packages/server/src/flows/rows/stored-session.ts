@@ -65,16 +65,13 @@ export function nextStored(
   }
   // A draft leaves no receipt, and the lift that a draft causes leaves none either.
   const command = change.kind === "lift" ? null : by;
+  const hash = command && commandHash(kept.receiptKey, command);
   const number = (before?.lastEntry ?? 0) + 1;
-  const entry = encodeEntry(cipher, before?.lastHash ?? null, newEntry(kept, number, change, command, flow));
+  const entry = encodeEntry(cipher, before?.lastHash ?? null, newEntry(kept, number, change, command, hash, flow));
   const receipt =
-    command === null
+    command === null || hash === null
       ? NO_RECEIPTS
-      : encodeReceipt({
-          command: command.id,
-          revision: snapshot.revision,
-          hash: commandHash(kept.receiptKey, command),
-        });
+      : encodeReceipt({ command: command.id, revision: snapshot.revision, hash });
   const receipts = Buffer.concat([kept.receipts, receipt]);
   return { stored: { ...kept, receipts, lastEntry: number, lastHash: entry.hash }, entry, receipt, cipher };
 }
@@ -84,6 +81,7 @@ function newEntry(
   entry: number,
   change: HistoryChange,
   command: Command | null,
+  hash: Buffer | null,
   flow: AnyFlow | null,
 ): NewEntry {
   const { id: session, version, status, revision, device, submissions } = snapshot;
@@ -105,6 +103,8 @@ function newEntry(
     change: bodyOf(change),
     ...(isSensitive && { sensitive: true }),
     ...(lifted && { lifted: Object.keys(lifted.submissions) }),
+    submitted: Object.keys(submissions),
+    ...(hash && { receipt: hash.toString("base64url") }),
   };
   const content: HistoryContent = {
     device: device.name,

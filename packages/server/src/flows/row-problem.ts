@@ -1,0 +1,138 @@
+import { sql, type Kysely } from "kysely";
+import type { Snapshot } from "@sessions/core/internal";
+import { startOfHour } from "./rows/active.ts";
+import type { HistoryEntry } from "./rows/history-entry.ts";
+import { listReceipts } from "./rows/receipts.ts";
+import type { StoredSession } from "./rows/stored-session.ts";
+import type { Tables } from "./rows/tables.ts";
+
+/** A time column as ISO 8601, as the rows' JSON has it. */
+const isoOf = (column: string) =>
+  sql<string>`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** The columns of a session's row that repeat its state. */
+export interface RepeatedColumns {
+  readonly status: string;
+  readonly ended: string | null;
+  readonly expires: string | null;
+  readonly bucket: string | null;
+}
+
+/** Those of every row that a session has: there should be one. */
+export async function loadRepeatedColumns(
+  db: Kysely<Tables>,
+  owner: string,
+  id: string,
+): Promise<readonly RepeatedColumns[]> {
+  const active = db
+    .selectFrom("session")
+    .select([
+      sql<string>`'active'`.as("status"),
+      sql<string | null>`null`.as("ended"),
+      isoOf("expires_at").as("expires"),
+      isoOf("expires_bucket").as("bucket"),
+    ])
+    .where("owner_id", "=", owner)
+    .where("id", "=", id);
+  const ended = db
+    .selectFrom("session_archive")
+    .select([
+      sql<string>`status`.as("status"),
+      isoOf("ended_at").as("ended"),
+      sql<string | null>`null`.as("expires"),
+      sql<string | null>`null`.as("bucket"),
+    ])
+    .where("owner_id", "=", owner)
+    .where("id", "=", id);
+  return [...(await active.execute()), ...(await ended.execute())];
+}
+
+/** The number of the first entry whose columns contradict its body; null if there is none. */
+export async function findChangedColumns(db: Kysely<Tables>, owner: string, id: string): Promise<number | null> {
+  const row = await db
+    .selectFrom("session_event")
+    .select("entry")
+    .where("owner_id", "=", owner)
+    .where("session_id", "=", id)
+    .where(
+      sql<boolean>`(revision::text is distinct from body ->> 'revision' or ${isoOf("at")} is distinct from body ->> 'at')`,
+    )
+    .orderBy("entry")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? null : Number(row.entry);
+}
+
+/** What of a row contradicts its history, and is no data, output or result; null if nothing does. Drafts are in no history. */
+export function findRowProblem(
+  { snapshot, receipts }: StoredSession,
+  { status, ended, expires, bucket }: RepeatedColumns,
+  history: readonly HistoryEntry[],
+): string | null {
+  const [first, last] = [history[0]!, history.at(-1)!];
+  const { revision } = last.body;
+  if (status !== snapshot.status) return `is ${snapshot.status} in its state and ${status} in its column`;
+  if (ended !== snapshot.endedAt) return "has another end in its column than in its state";
+  if (expires !== null && expires !== snapshot.expiresAt) return "has another deadline in its column than in its state";
+  if (bucket !== null && Date.parse(bucket) !== Date.parse(startOfHour(snapshot.expiresAt))) {
+    return "is in the wrong hour for the sweep";
+  }
+  if (history.some(({ body }) => body.flow !== snapshot.flow)) return "is of another flow than its history";
+  if (status !== "active" && snapshot.revision !== revision) {
+    return `is at revision ${snapshot.revision}, its history at ${revision}`;
+  }
+  if (snapshot.startedAt !== first.body.at) return "began at another time than its history";
+  if (status !== "active" && snapshot.endedAt !== last.body.at) return "ended at another time than its history";
+  return (
+    findLastChangeProblem(snapshot, last) ??
+    findSubmissionProblem(snapshot, history) ??
+    findReceiptProblem(receipts, history)
+  );
+}
+
+/** Compares the time and the device of the last change. If drafts came after the last entry, they are the drafts'. */
+function findLastChangeProblem(snapshot: Snapshot, { body, content }: HistoryEntry): string | null {
+  const { change, revision, device, at } = body;
+  if (snapshot.revision !== revision) return null;
+  const isByServer = change.kind === "adopt" || (change.kind === "end" && change.status === "expired");
+  if (!isByServer && snapshot.updatedAt !== at) return "was changed at another time than its history";
+  const isDevice = snapshot.device.id === device && (content.device ?? snapshot.device.name) === snapshot.device.name;
+  return isDevice ? null : "was changed by another device than its history";
+}
+
+function findSubmissionProblem(
+  { submissions, data, outputs }: Snapshot,
+  history: readonly HistoryEntry[],
+): string | null {
+  const submitted = history.findLast(({ body }) => body.submitted !== undefined)?.body.submitted ?? [];
+  const names = Object.keys(submissions);
+  const missing = submitted.find((step) => !names.includes(step));
+  if (missing !== undefined) return `lacks the submission of step ${missing}`;
+  const added = names.find((step) => !submitted.includes(step));
+  if (added !== undefined) return "has a submission that its history lacks";
+  if (names.some((step) => !Object.hasOwn(data, step))) return "has a submission without data";
+  if (Object.keys(data).some((step) => !Object.hasOwn(submissions, step))) return "has data without a submission";
+  if (Object.keys(outputs).some((step) => !Object.hasOwn(submissions, step)))
+    return "has an output without a submission";
+  const byCommand = new Map(history.map((entry) => [entry.body.command, entry.body]));
+  for (const { command, at, sensitive } of Object.values(submissions)) {
+    const body = byCommand.get(command);
+    if (body === undefined || body.at !== at || body.sensitive !== sensitive) {
+      return "has a submission with another command, time or secrecy than its history";
+    }
+  }
+  return null;
+}
+
+function findReceiptProblem(receipts: StoredSession["receipts"], history: readonly HistoryEntry[]): string | null {
+  const found = new Map(Array.from(listReceipts(receipts), (receipt) => [receipt.command, receipt]));
+  const commands = history.filter(({ body }) => body.command !== null);
+  for (const { number, body } of commands) {
+    const receipt = found.get(body.command!);
+    if (receipt?.revision !== body.revision) return `lacks the receipt of its entry ${number}`;
+    if (receipt.hash.toString("base64url") !== body.receipt) return `has a changed receipt of its entry ${number}`;
+  }
+  const count = [...listReceipts(receipts)].length;
+  if (count > found.size) return "has a receipt twice";
+  return count === commands.length ? null : "has a receipt without an entry";
+}
