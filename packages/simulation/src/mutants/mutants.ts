@@ -72,8 +72,8 @@ export const mutants: readonly Mutant[] = [
   one(
     "forget the owner when a session is loaded",
     "server/src/flows/rows/active.ts",
-    'let query = db.selectFrom("session").select(sessionSelection).where("owner_id", "=", owner).where("id", "=", id);',
-    'let query = db.selectFrom("session").select(sessionSelection).where("id", "=", id);',
+    'return db.selectFrom("session").select(sessionSelection).where("owner_id", "=", owner).where("id", "=", id);',
+    'return db.selectFrom("session").select(sessionSelection).where("id", "=", id);',
   ),
   {
     name: "update a session whatever its revision",
