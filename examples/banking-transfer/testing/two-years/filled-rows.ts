@@ -6,9 +6,9 @@ import { historyValues } from "../../../../packages/server/src/flows/rows/histor
 import { sessionValues } from "../../../../packages/server/src/flows/rows/row.ts";
 import type { Tables } from "../../../../packages/server/src/flows/rows/tables.ts";
 import { keylessCipher } from "../../../../packages/server/src/secrets/owner-cipher.ts";
-import { bytes, json, recordset, time } from "../../../../packages/server/src/postgres/values.ts";
+import { bytes, json, recordset, time, timeOf } from "../../../../packages/server/src/postgres/values.ts";
 import { bucketOf } from "../../../../packages/server/src/sign-in/rows/live.ts";
-import { liveValues, sharedValues, timeOf } from "../../../../packages/server/src/sign-in/rows/row.ts";
+import { liveValues, sharedValues } from "../../../../packages/server/src/sign-in/rows/row.ts";
 import type { SignInTables } from "../../../../packages/server/src/sign-in/rows/tables.ts";
 import { transfer } from "../../src/flow.ts";
 import type { BankTables } from "../../src/server/ledger.ts";
