@@ -41,7 +41,7 @@ test("S21: all guesses that the limits of a day allow find a code with a chance 
     "letters from one address, over all owners": ofTries(TRIES_A_DAY.address),
     "a code to scan": (guessesASecond * 86_400 * MAX_REQUESTS) / 2 ** (8 * CODE_BYTES),
   };
-  const [limits = "", computed = ""] = page.slice(page.indexOf("## Limits")).split("### The chance of a guess");
+  const [limits = "", computed = ""] = page.slice(page.indexOf("## Bounds")).split("### The chance of a guess");
   for (const [guess, chance] of Object.entries(chances)) {
     expect(chance, guess).toBeLessThan(10 ** -6);
     const row = computed.split("\n").find((line) => line.startsWith(`| ${guess} |`));
