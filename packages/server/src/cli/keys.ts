@@ -43,9 +43,8 @@ export function addKeysCommand(program: Command, run: CommandRunner, terminal: T
         }
         const db = await ownerKeysDb(connection);
         const onProgress = (rows: number) => output.progress(`${rows} keys of owners`);
-        const wrapped = await rotateKeys({ db, provider, onProgress });
-        const { id } = await provider.current();
-        return { lines: [`Wrapped ${wrapped} keys of owners with ${id}.`], json: { wrapped, current: id } };
+        const { wrapped, keyId } = await rotateKeys({ db, provider, onProgress });
+        return { lines: [`Wrapped ${wrapped} keys of owners with ${keyId}.`], json: { wrapped, current: keyId } };
       }),
     );
 }

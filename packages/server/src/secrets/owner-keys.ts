@@ -5,6 +5,7 @@ import { SessionsError } from "@sessions/core/internal";
 import type { OwnerTables } from "../postgres/tables.ts";
 import type { KeyProvider } from "./key-provider.ts";
 import { KEY_BYTES } from "./key-ring.ts";
+import { callProvider, keysMissing, unwrapKey } from "./provider-calls.ts";
 import { insertOwnerKeys, listWrappingKeys, loadOwnerKeys, type WrappedKeys } from "./rows/owner-keys.ts";
 
 /** The keys of one owner, unwrapped. */
@@ -72,8 +73,9 @@ export class OwnerKeys {
   async make(db: Kysely<OwnerTables>, owner: string): Promise<OwnerKeySet> {
     const rows = await loadOwnerKeys(db, owner);
     if (rows.some(({ data }) => data !== null)) return this.#unwrapAll(rows);
-    const key = await this.#call((provider) => provider.current());
-    const wrapNew = () => this.#call(() => key.wrap(randomBytes(KEY_BYTES)));
+    const provider = this.#provider();
+    const key = await callProvider(() => provider.current());
+    const wrapNew = () => callProvider(() => key.wrap(randomBytes(KEY_BYTES)));
     await insertOwnerKeys(db, owner, {
       generation: (rows.at(-1)?.generation ?? 0) + 1,
       keyId: key.id,
@@ -141,30 +143,16 @@ export class OwnerKeys {
   }
 
   async #unwrap(keyId: string, wrapped: Uint8Array): Promise<KeyObject> {
-    const bytes = await this.#call((provider) => provider.unwrap(keyId, wrapped), keyId);
-    if (bytes === undefined) throw missing(keyId);
+    const bytes = await unwrapKey(this.#provider(keyId), keyId, wrapped);
     if (bytes.length !== KEY_BYTES) {
       throw new SessionsError("sealed_invalid", `A key that key ${keyId} has wrapped is not 32 bytes long.`);
     }
     return createSecretKey(bytes);
   }
 
-  async #call<T>(work: (provider: KeyProvider) => Promise<T>, keyId?: string): Promise<T> {
+  #provider(keyId?: string): KeyProvider {
     const { provider } = this.#options;
-    if (provider === undefined) throw missing(keyId);
-    try {
-      return await work(provider);
-    } catch (cause) {
-      if (cause instanceof SessionsError) throw cause;
-      throw new SessionsError("keys_failed", "The provider of `keys` threw.", { cause });
-    }
+    if (provider === undefined) throw keysMissing(keyId);
+    return provider;
   }
-}
-
-function missing(keyId: string | undefined): SessionsError {
-  const which = keyId === undefined ? "keys" : `key ${keyId}`;
-  return new SessionsError(
-    "keys_missing",
-    `Something is sealed with ${which}, which this node does not have. Give it in \`keys\`, behind the newest.`,
-  );
 }

@@ -51,10 +51,10 @@ beforeEach(() => pool.query("delete from sessions.owner_key; insert into session
 test("a rotation wraps every key anew, changes none, and leaves nothing for the older key", async () => {
   const progress: number[] = [];
   const provider = keysFromEnvironment(`${newer} ${older}`);
-  expect(await rotateKeys({ db, provider, onProgress: (rows) => progress.push(rows) })).toBe(450);
+  expect((await rotateKeys({ db, provider, onProgress: (rows) => progress.push(rows) })).wrapped).toBe(450);
   expect(progress).toEqual([200, 400, 450]);
   expect(await keysOf(newer)).toEqual(before);
-  expect(await rotateKeys({ db, provider })).toBe(0);
+  expect((await rotateKeys({ db, provider })).wrapped).toBe(0);
 });
 
 test("a rotation that is stopped after any page, and run again, loses nothing", async () => {
@@ -68,7 +68,7 @@ test("a rotation that is stopped after any page, and run again, loses nothing", 
     expect(uses.find(({ isCurrent }) => !isCurrent)?.rows).toBe(left);
     expect(await keysOf(`${newer} ${older}`)).toEqual(before);
   }
-  expect(await rotateKeys({ db, provider })).toBe(50);
+  expect((await rotateKeys({ db, provider })).wrapped).toBe(50);
   expect(await keysOf(newer)).toEqual(before);
 });
 
@@ -88,7 +88,7 @@ test("a rotation that loses its connection at any statement, and is run again, l
 test("two rotations at the same time wrap each key once", async () => {
   const provider = keysFromEnvironment(`${newer} ${older}`);
   const wrapped = await Promise.all([rotateKeys({ db, provider }), rotateKeys({ db, provider })]);
-  expect(wrapped[0] + wrapped[1]).toBe(450);
+  expect(wrapped[0].wrapped + wrapped[1].wrapped).toBe(450);
   expect(await keysOf(newer)).toEqual(before);
 });
 

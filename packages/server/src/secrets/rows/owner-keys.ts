@@ -18,23 +18,38 @@ export interface WrappedKeys {
 export async function loadOwnerKeys(db: Kysely<OwnerTables>, owner: string): Promise<readonly WrappedKeys[]> {
   const rows = await db
     .selectFrom("owner_key")
-    .select([
-      "generation",
-      sql<string>`key_id`.as("key"),
-      sql<string | null>`encode(data, 'hex')`.as("data"),
-      sql<string | null>`encode(chain, 'hex')`.as("chain"),
-      sql<string>`(extract(epoch from created_at) * 1000)::text`.as("created"),
-    ])
+    .select([...wrappedSelection, sql<string>`(extract(epoch from created_at) * 1000)::text`.as("created")])
     .where("owner_id", "=", owner)
     .orderBy("generation")
     .execute();
-  return rows.map(({ generation, key, data, chain, created }) => ({
+  return rows.map((row) => ({ ...wrappedFromRow(row), createdMs: Number(row.created) }));
+}
+
+/** The columns of which {@link wrappedFromRow} makes wrapped keys. */
+export const wrappedSelection = [
+  "generation",
+  sql<string>`key_id`.as("key"),
+  sql<string | null>`encode(data, 'hex')`.as("data"),
+  sql<string | null>`encode(chain, 'hex')`.as("chain"),
+] as const;
+
+export function wrappedFromRow({
+  generation,
+  key,
+  data,
+  chain,
+}: {
+  readonly generation: number;
+  readonly key: string;
+  readonly data: string | null;
+  readonly chain: string | null;
+}): Omit<WrappedKeys, "createdMs"> {
+  return {
     generation: Number(generation),
     keyId: key,
     data: data === null ? null : bytesFromHex(data),
     chain: chain === null ? null : bytesFromHex(chain),
-    createdMs: Number(created),
-  }));
+  };
 }
 
 /** Adds a generation, unless another node has just added it. */

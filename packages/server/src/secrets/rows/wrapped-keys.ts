@@ -1,14 +1,11 @@
 import { sql, type Kysely } from "kysely";
 import type { OwnerTables } from "../../postgres/tables.ts";
 import { bytesFromHex, hexFromBytes, recordset } from "../../postgres/values.ts";
+import { wrappedFromRow, wrappedSelection, type WrappedKeys } from "./owner-keys.ts";
 
 /** One generation of an owner's keys: what the key `keyId` has wrapped, or what another key has wrapped in its place. */
-export interface RewrappedKeys {
+export interface RewrappedKeys extends Omit<WrappedKeys, "createdMs"> {
   readonly owner: string;
-  readonly generation: number;
-  readonly keyId: string;
-  readonly data: Uint8Array | null;
-  readonly chain: Uint8Array | null;
 }
 
 /** The next generations that another key than `currentId` wraps, by owner and generation, after the given one. */
@@ -20,13 +17,7 @@ export async function listKeysToWrap(
 ): Promise<readonly RewrappedKeys[]> {
   const rows = await db
     .selectFrom("owner_key")
-    .select([
-      sql<string>`owner_id`.as("owner"),
-      "generation",
-      sql<string>`key_id`.as("key"),
-      sql<string | null>`encode(data, 'hex')`.as("data"),
-      sql<string | null>`encode(chain, 'hex')`.as("chain"),
-    ])
+    .select([...wrappedSelection, sql<string>`owner_id`.as("owner")])
     .where("key_id", "<>", currentId)
     .$if(after !== undefined, (query) =>
       query.where(sql<boolean>`(owner_id, generation) > (${after!.owner}::text, ${after!.generation}::int)`),
@@ -35,13 +26,7 @@ export async function listKeysToWrap(
     .orderBy("generation")
     .limit(limit)
     .execute();
-  return rows.map(({ owner, generation, key, data, chain }) => ({
-    owner,
-    generation: Number(generation),
-    keyId: key,
-    data: data === null ? null : bytesFromHex(data),
-    chain: chain === null ? null : bytesFromHex(chain),
-  }));
+  return rows.map((row) => ({ owner: row.owner, ...wrappedFromRow(row) }));
 }
 
 /**
