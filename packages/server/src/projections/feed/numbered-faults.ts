@@ -2,17 +2,11 @@ import { SessionsError } from "@sessions/core/internal";
 import type { ProjectionWork } from "../projection-work.ts";
 import type { BatchWriter } from "./batch.ts";
 import { HandlerFailure } from "./handler-failure.ts";
-import { nextTryMs } from "./retries.ts";
+import { halvesByStream, nextTryMs, RETRIED_STREAMS, STREAM_ROWS } from "./retries.ts";
 import { endFault, listDueFaults, noteFault } from "../rows/faults.ts";
 import type { Feed } from "../rows/feeds.ts";
 import { adoptProgress, loadProgress, streamKey, type StreamKey } from "../rows/progress.ts";
 import type { PageRow } from "../rows/source-pages.ts";
-
-/** How many streams are tried again at a time. */
-const RETRIED_STREAMS = 100;
-
-/** How many rows of a stream that goes on are applied at a time. */
-const STREAM_ROWS = 100;
 
 /** Applies rows of which one has failed, and the streams that wait for such a row, of a source with numbers. */
 export class NumberedFaults {
@@ -28,13 +22,9 @@ export class NumberedFaults {
 
   /** Applies rows that failed together: those of half of the streams, and of the other half, down to one stream. The feed stays where it is. */
   async applyApart(feed: Feed, rows: readonly PageRow[]): Promise<void> {
-    const streams = [...new Map(rows.map((row) => [streamKey(row), row])).values()];
-    if (streams.length === 1) return this.#advance(feed, streams[0]!);
-    const first = new Set(streams.slice(0, streams.length / 2).map(streamKey));
-    for (const half of [
-      rows.filter((row) => first.has(streamKey(row))),
-      rows.filter((row) => !first.has(streamKey(row))),
-    ]) {
+    const halves = halvesByStream(rows);
+    if (halves[1].length === 0) return this.#advance(feed, rows[0]!);
+    for (const half of halves) {
       try {
         await this.#batches.apply(feed, half, feed);
       } catch (error) {

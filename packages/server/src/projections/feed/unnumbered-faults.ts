@@ -3,7 +3,7 @@ import { SessionsError } from "@sessions/core/internal";
 import type { ProjectionWork } from "../projection-work.ts";
 import type { BatchWriter } from "./batch.ts";
 import { HandlerFailure } from "./handler-failure.ts";
-import { nextTryMs } from "./retries.ts";
+import { halvesByStream, nextTryMs, RETRIED_STREAMS, STREAM_ROWS } from "./retries.ts";
 import { listDueFaults } from "../rows/faults.ts";
 import type { Feed, FeedPosition, Position } from "../rows/feeds.ts";
 import { streamKey, type StreamKey } from "../rows/progress.ts";
@@ -17,12 +17,6 @@ import {
   noteTry,
   postponeWaiting,
 } from "../rows/waiting-streams.ts";
-
-/** How many streams are tried again at a time. */
-const RETRIED_STREAMS = 100;
-
-/** How many rows of a stream that waited are applied at a time. */
-const STREAM_ROWS = 100;
 
 /** How soon a stream is looked at again that has come as far as the batch under way, in milliseconds. */
 const SOON_MS = 1_000;
@@ -83,20 +77,10 @@ export class UnnumberedFaults {
       return;
     } catch (failure) {
       if (!(failure instanceof HandlerFailure)) throw failure;
-      const streams = new Set(rows.map(streamKey));
       const [{ owner, stream }] = rows as [PageRow];
-      if (streams.size === 1) return void failing.set(streamKey({ owner, stream }), { owner, stream, failure });
-      const first = new Set([...streams].slice(0, streams.size / 2));
-      await this.#findFailing(
-        feed,
-        rows.filter((row) => first.has(streamKey(row))),
-        failing,
-      );
-      await this.#findFailing(
-        feed,
-        rows.filter((row) => !first.has(streamKey(row))),
-        failing,
-      );
+      const halves = halvesByStream(rows);
+      if (halves[1].length === 0) return void failing.set(streamKey({ owner, stream }), { owner, stream, failure });
+      for (const half of halves) await this.#findFailing(feed, half, failing);
     }
   }
 
