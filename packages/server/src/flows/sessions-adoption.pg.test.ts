@@ -7,7 +7,7 @@ import { cancel, draft, notes, start, submit, TestClient, transfer, type Context
 import { accepted, twoNodes } from "../testing/two-nodes.ts";
 import { watching } from "../testing/watcher.ts";
 import { serve, createSessions, maxCompletions, maxOpenSessions } from "../index.ts";
-import { movedColumns } from "./rows/moved-rows.ts";
+import { movedColumns } from "./rows/moved-columns.ts";
 import { keylessCipher } from "../secrets/owner-cipher.ts";
 import { loadHistory } from "./rows/history.ts";
 import type { Tables } from "./rows/tables.ts";
