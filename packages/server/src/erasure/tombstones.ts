@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Transaction } from "kysely";
 import type { FeedSource } from "../projections/source.ts";
-import { time } from "../postgres/values.ts";
+import { isoTextOf, time } from "../postgres/values.ts";
 import type { ErasureTables } from "./tables.ts";
 
 /** That an owner was erased. It is kept, so that a restored backup can be erased again. */
@@ -117,11 +117,7 @@ export async function* listTombstones(
     const rows = await db
       .withSchema(schema)
       .selectFrom("erasure")
-      .select([
-        sql<string>`owner_id`.as("owner"),
-        "number",
-        sql<string>`to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`.as("moment"),
-      ])
+      .select([sql<string>`owner_id`.as("owner"), "number", isoTextOf("at").as("moment")])
       .where(sql<boolean>`(owner_id, number) > (${after.owner}, ${after.number}::integer)`)
       .orderBy("owner_id")
       .orderBy("number")

@@ -1,14 +1,11 @@
 import { sql, type Kysely } from "kysely";
 import type { Snapshot } from "@sessions/core/internal";
+import { isoTextOf } from "../postgres/values.ts";
 import { startOfHour } from "./rows/active.ts";
 import type { HistoryEntry } from "./rows/history-entry.ts";
 import { listReceipts } from "./rows/receipts.ts";
 import type { StoredSession } from "./rows/stored-session.ts";
 import type { Tables } from "./rows/tables.ts";
-
-/** A time column as ISO 8601, as the rows' JSON has it. */
-const isoOf = (column: string) =>
-  sql<string>`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** The columns of a session's row that repeat its state. */
 export interface RepeatedColumns {
@@ -29,8 +26,8 @@ export async function loadRepeatedColumns(
     .select([
       sql<string>`'active'`.as("status"),
       sql<string | null>`null`.as("ended"),
-      isoOf("expires_at").as("expires"),
-      isoOf("expires_bucket").as("bucket"),
+      isoTextOf("expires_at").as("expires"),
+      isoTextOf("expires_bucket").as("bucket"),
     ])
     .where("owner_id", "=", owner)
     .where("id", "=", id);
@@ -38,7 +35,7 @@ export async function loadRepeatedColumns(
     .selectFrom("session_archive")
     .select([
       sql<string>`status`.as("status"),
-      isoOf("ended_at").as("ended"),
+      isoTextOf("ended_at").as("ended"),
       sql<string | null>`null`.as("expires"),
       sql<string | null>`null`.as("bucket"),
     ])
@@ -55,7 +52,7 @@ export async function findChangedColumns(db: Kysely<Tables>, owner: string, id: 
     .where("owner_id", "=", owner)
     .where("session_id", "=", id)
     .where(
-      sql<boolean>`(revision::text is distinct from body ->> 'revision' or ${isoOf("at")} is distinct from body ->> 'at')`,
+      sql<boolean>`(revision::text is distinct from body ->> 'revision' or ${isoTextOf("at")} is distinct from body ->> 'at')`,
     )
     .orderBy("entry")
     .limit(1)
@@ -125,14 +122,14 @@ function findSubmissionProblem(
 }
 
 function findReceiptProblem(receipts: StoredSession["receipts"], history: readonly HistoryEntry[]): string | null {
-  const found = new Map(Array.from(listReceipts(receipts), (receipt) => [receipt.command, receipt]));
+  const listed = [...listReceipts(receipts)];
+  const found = new Map(listed.map((receipt) => [receipt.command, receipt]));
   const commands = history.filter(({ body }) => body.command !== null);
   for (const { number, body } of commands) {
     const receipt = found.get(body.command!);
     if (receipt?.revision !== body.revision) return `lacks the receipt of its entry ${number}`;
     if (receipt.hash.toString("base64url") !== body.receipt) return `has a changed receipt of its entry ${number}`;
   }
-  const count = [...listReceipts(receipts)].length;
-  if (count > found.size) return "has a receipt twice";
-  return count === commands.length ? null : "has a receipt without an entry";
+  if (listed.length > found.size) return "has a receipt twice";
+  return listed.length === commands.length ? null : "has a receipt without an entry";
 }

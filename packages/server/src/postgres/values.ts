@@ -46,6 +46,11 @@ export function msOf(column: string): RawBuilder<string> {
   return sql<string>`round(extract(epoch from ${sql.ref(column)}) * 1000)::text`;
 }
 
+/** A column of moments, read as ISO 8601 in UTC, with milliseconds. */
+export function isoTextOf(column: string): RawBuilder<string> {
+  return sql<string>`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
+
 /** Bytes, to be written to a bytea column. */
 export function bytes(value: Uint8Array): RawBuilder<string> {
   return sql<string>`decode(${hexFromBytes(value)}::text, 'hex')`;
