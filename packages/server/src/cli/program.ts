@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { exitCodes } from "./terminal/exit-code.ts";
 import { addActivityCommand } from "./activity.ts";
 import { addEraseCommand } from "./erase.ts";
-import { addExportCommand } from "./export.ts";
+import { addExportCommand } from "./export/export.ts";
 import { addKeysCommand } from "./keys.ts";
 import { addMigrateCommand } from "./migrate.ts";
 import { addSignInsCommand } from "./sign-ins.ts";

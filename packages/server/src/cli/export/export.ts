@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { exportMonth } from "../flows/export.ts";
-import { exportOwner } from "../flows/owner-export.ts";
-import type { Tables } from "../flows/rows/tables.ts";
-import { funnelViews, type FunnelView } from "../funnels/rows/views.ts";
-import { createKysely } from "../postgres/database.ts";
-import type { CommandRunner } from "./command-runner.ts";
+import { exportMonth } from "../../flows/export.ts";
+import { exportOwner } from "../../flows/owner-export.ts";
+import type { Tables } from "../../flows/rows/tables.ts";
+import { funnelViews, type FunnelView } from "../../funnels/rows/views.ts";
+import { createKysely } from "../../postgres/database.ts";
+import type { CommandRunner } from "../command-runner.ts";
 import { exportFunnels, type ExportFormat } from "./funnel-export.ts";
 
 interface ExportOptions {

@@ -1,5 +1,5 @@
 import { SessionsError } from "@sessions/core/internal";
-import type { ColumnKind, FunnelRow } from "../funnels/rows/views.ts";
+import type { ColumnKind, FunnelRow } from "../../funnels/rows/views.ts";
 
 /**
  * Rows as a file of Apache Parquet.

@@ -1,10 +1,10 @@
-import { funnelMigrations } from "../funnels/rows/migrations.ts";
-import { funnelViews, listFunnelRows, type FunnelView } from "../funnels/rows/views.ts";
-import { checkMigrated } from "../postgres/migrations.ts";
-import type { Report } from "./command-runner.ts";
-import type { Connection } from "./connection.ts";
+import { funnelMigrations } from "../../funnels/rows/migrations.ts";
+import { funnelViews, listFunnelRows, type FunnelView } from "../../funnels/rows/views.ts";
+import { checkMigrated } from "../../postgres/migrations.ts";
+import type { Report } from "../command-runner.ts";
+import type { Connection } from "../connection.ts";
 import { parquetFileOf } from "./parquet.ts";
-import type { Output } from "./terminal/output.ts";
+import type { Output } from "../terminal/output.ts";
 
 /** How an export is written. */
 export type ExportFormat = "ndjson" | "parquet";

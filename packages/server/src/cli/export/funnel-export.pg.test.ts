@@ -1,13 +1,13 @@
 import type { Kysely } from "kysely";
 import { parquetReadObjects, parquetSchema, parquetMetadata } from "hyparquet";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createFunnels } from "../funnels/funnels.ts";
-import { addCounts, type PlacedCount } from "../funnels/rows/counts.ts";
-import { createKysely } from "../postgres/database.ts";
-import { notes } from "../testing/bank.ts";
-import { sessionsOn } from "../testing/cli.ts";
-import { freshDatabase } from "../testing/postgres.ts";
-import { runCli } from "./program.ts";
+import { createFunnels } from "../../funnels/funnels.ts";
+import { addCounts, type PlacedCount } from "../../funnels/rows/counts.ts";
+import { createKysely } from "../../postgres/database.ts";
+import { notes } from "../../testing/bank.ts";
+import { sessionsOn } from "../../testing/cli.ts";
+import { freshDatabase } from "../../testing/postgres.ts";
+import { runCli } from "../program.ts";
 
 const { pool, url } = await freshDatabase();
 const funnels = createFunnels({ database: pool, flows: [notes] });
