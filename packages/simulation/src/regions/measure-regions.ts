@@ -4,7 +4,8 @@ import { Clock } from "../clock.ts";
 import { firstDeployment } from "../flows.ts";
 import { installGlobals } from "../globals.ts";
 import type { SimulatedDatabase } from "../nodes/database.ts";
-import { draft, idOf, start, submit, typedBy } from "../../../core/src/testing/commands.ts";
+import { START_MS } from "../world.ts";
+import { devices, draft, idOf, start, submit, typedBy } from "../../../core/src/testing/commands.ts";
 import { startRegionNodes, type RegionNode } from "./region-nodes.ts";
 import { regions, roundTripMs, type Region } from "./regions.ts";
 
@@ -24,9 +25,7 @@ export interface RegionMeasurement {
   readonly elsewhereMs: number;
 }
 
-const phone = { id: "01900000-0000-7000-8000-00000000aaaa", name: "Phone" };
-/** When the measurements begin, in milliseconds since 1970. */
-export const START_MS = Date.UTC(2026, 2, 2, 9);
+const [phone] = devices;
 
 /** Measures each region's person against each region's data, through the node beside the person and beside the data. */
 export async function measureRegions(database: SimulatedDatabase): Promise<readonly RegionMeasurement[]> {

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDatabase, type SimulatedDatabase } from "../nodes/database.ts";
-import { measureRegions, type RegionMeasurement, START_MS } from "./measure-regions.ts";
+import { START_MS } from "../world.ts";
+import { measureRegions, type RegionMeasurement } from "./measure-regions.ts";
 import { regionTable } from "./region-table.ts";
 import { roundTripMs } from "./regions.ts";
 
