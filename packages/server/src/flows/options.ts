@@ -26,7 +26,7 @@ export interface SessionsOptions<Context extends object> {
    */
   readonly keys?: KeyProvider;
   /**
-   * What is sealed with `keys`. `"sensitive"`, the default: the input of sensitive steps, and what handlers hide. `"all"`:
+   * What is sealed with `keys`. `"sensitive"`, the default: the data, input and output of sensitive steps. `"all"`:
    * everything that people typed and handlers returned. `"read"`: nothing of owners who have no keys yet. All nodes of a
    * deployment must have `"read"` or newer before one of them seals.
    */
