@@ -105,6 +105,24 @@ test("migrate says what it would run, and runs it", async () => {
   expect(await sessions("migrate", "--dry-run", ...other)).toMatchObject({ stdout: "The database is up to date.\n" });
 });
 
+test.each([
+  { option: "--express-session", table: "web_session_migration", names: ["0001_web_sessions"] },
+  { option: "--projections", table: "projection_migration", names: ["0001_projections"] },
+  { option: "--activity", table: "activity_migration", names: ["0001_projections", "0001_activity"] },
+  { option: "--funnels", table: "funnel_migration", names: ["0001_projections", "0001_funnels"] },
+  { option: "--dashboard", table: "dashboard_migration", names: ["0001_dashboard"] },
+])("migrate $option makes the tables, and then a plain migrate looks after them", async ({ option, table, names }) => {
+  const schema = `with_${table}`;
+  const ran = async (...words: readonly string[]) =>
+    JSON.parse((await sessions("migrate", "--schema", schema, "--json", ...words)).stdout) as { migrations: string[] };
+  await ran();
+  const { migrations } = await ran("--dry-run", option);
+  expect(migrations.filter((name) => name.startsWith("0001"))).toEqual(names);
+  expect(await ran(option)).toEqual({ dryRun: false, migrations });
+  await pool.query(`delete from ${schema}.${table}`);
+  expect((await ran("--dry-run")).migrations).toContain(names.at(-1));
+});
+
 test("submitted data appears in an export, and nowhere in what verify prints", async () => {
   const session = uuidv7();
   await ada.push(start(session, "notes"), submit(session, "left", { text: "typed by Ada" }));

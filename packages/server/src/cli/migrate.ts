@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { sql } from "kysely";
 import { activityMigrations } from "../activity/rows/migrations.ts";
+import { dashboardMigrations } from "../dashboard/rows/migrations.ts";
 import { webSessionMigrations } from "../express-session/rows/migrations.ts";
+import { funnelMigrations } from "../funnels/rows/migrations.ts";
 import { migrate, missingMigrations, type Migrations } from "../postgres/migrations.ts";
 import { projectionMigrations } from "../projections/rows/migrations.ts";
 import { sessionMigrations } from "../flows/rows/migrations.ts";
@@ -13,6 +15,8 @@ interface MigrateOptions {
   readonly expressSession?: boolean;
   readonly projections?: boolean;
   readonly activity?: boolean;
+  readonly funnels?: boolean;
+  readonly dashboard?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -24,40 +28,45 @@ export function addMigrateCommand(program: Command, run: CommandRunner): void {
     .option("--express-session", "create those of the store for express-session too; later runs as with --sign-ins")
     .option("--projections", "create those of projections too; later runs as with --sign-ins")
     .option("--activity", "create those of activities and projections too; later runs as with --sign-ins")
+    .option("--funnels", "create those of funnels and projections too; later runs as with --sign-ins")
+    .option("--dashboard", "create that of the dashboard too; later runs as with --sign-ins")
     .option("--dry-run", "say what would be done, and do nothing")
-    .action(
-      ({
-        signIns: wanted = false,
-        expressSession = false,
-        projections = false,
-        activity = false,
-        dryRun = false,
-      }: MigrateOptions) =>
-        run(async ({ sessions, signIns, hasSignIns, db, schema }) => {
-          const withSignIns = wanted || (await hasSignIns());
-          const { rows: tables } = await sql<{ name: string }>`
+    .action(({ dryRun = false, ...wanted }: MigrateOptions) =>
+      run(async ({ sessions, signIns, hasSignIns, db, schema }) => {
+        const withSignIns = wanted.signIns || (await hasSignIns());
+        const { rows: tables } = await sql<{ name: string }>`
           select table_name as name from information_schema.tables where table_schema = ${schema}`.execute(db);
-          const isThere = ({ table }: Migrations) => tables.some(({ name }) => name === table);
-          const [webSessions, ofActivity] = [webSessionMigrations(schema), activityMigrations(schema)];
-          const ofProjections = projectionMigrations(schema);
-          const others = [
-            ...(expressSession || isThere(webSessions) ? [webSessions] : []),
-            ...(projections || activity || isThere(ofProjections) ? [ofProjections] : []),
-            ...(activity || isThere(ofActivity) ? [ofActivity] : []),
-          ];
-          const migrations = [
-            ...(await missingMigrations(db, schema, sessionMigrations(schema))),
-            ...(withSignIns ? await missingMigrations(db, schema, signInMigrations(schema)) : []),
-          ];
-          for (const other of others) migrations.push(...(await missingMigrations(db, schema, other)));
-          if (!dryRun) {
-            await sessions.migrate();
-            if (withSignIns) await signIns.migrate();
-            for (const other of others) await migrate(db, schema, other);
-          }
-          const lines = migrations.map((name) => `${dryRun ? "Would run" : "Ran"} ${name}`);
-          if (!dryRun || migrations.length === 0) lines.push("The database is up to date.");
-          return { lines, json: { dryRun, migrations } };
-        }),
+        const isThere = ({ table }: Migrations) => tables.some(({ name }) => name === table);
+        const others = wantedMigrations(schema, wanted).flatMap(([migrations, isWanted]) =>
+          isWanted || isThere(migrations) ? [migrations] : [],
+        );
+        const migrations = [
+          ...(await missingMigrations(db, schema, sessionMigrations(schema))),
+          ...(withSignIns ? await missingMigrations(db, schema, signInMigrations(schema)) : []),
+        ];
+        for (const other of others) migrations.push(...(await missingMigrations(db, schema, other)));
+        if (!dryRun) {
+          await sessions.migrate();
+          if (withSignIns) await signIns.migrate();
+          for (const other of others) await migrate(db, schema, other);
+        }
+        const lines = migrations.map((name) => `${dryRun ? "Would run" : "Ran"} ${name}`);
+        if (!dryRun || migrations.length === 0) lines.push("The database is up to date.");
+        return { lines, json: { dryRun, migrations } };
+      }),
     );
+}
+
+/** The parts of the server beside sessions and sign-ins, and whether their tables are to be made. */
+function wantedMigrations(
+  schema: string,
+  { expressSession = false, projections = false, activity = false, funnels = false, dashboard = false }: MigrateOptions,
+): readonly (readonly [Migrations, boolean])[] {
+  return [
+    [webSessionMigrations(schema), expressSession],
+    [projectionMigrations(schema), projections || activity || funnels],
+    [activityMigrations(schema), activity],
+    [funnelMigrations(schema), funnels],
+    [dashboardMigrations(schema), dashboard],
+  ];
 }

@@ -1,16 +1,13 @@
 import type { Kysely } from "kysely";
 import { parquetReadObjects, parquetSchema, parquetMetadata } from "hyparquet";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createFunnels } from "../../funnels/funnels.ts";
 import { addCounts, type PlacedCount } from "../../funnels/rows/counts.ts";
 import { createKysely } from "../../postgres/database.ts";
-import { notes } from "../../testing/bank.ts";
 import { sessionsOn } from "../../testing/cli.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { runCli } from "../program.ts";
 
 const { pool, url } = await freshDatabase();
-const funnels = createFunnels({ database: pool, flows: [notes] });
 
 /** Runs the program, and collects the bytes that it writes. */
 async function bytesOf(...words: readonly string[]): Promise<ArrayBuffer> {
@@ -33,11 +30,11 @@ test("without tables of funnels, the command says how to make them", async () =>
   await sessionsOn(url, "migrate");
   const ended = await sessionsOn(url, "export", "--funnels", "steps");
   expect(ended).toMatchObject({ code: 1, stdout: "" });
-  expect(ended.stderr).toContain("funnels.migrate()");
+  expect(ended.stderr).toContain("run `sessions migrate --funnels`");
 });
 
 test("a view of funnels is written as a line for each row, and as Parquet with the same rows", async () => {
-  await funnels.migrate();
+  expect(await sessionsOn(url, "migrate", "--funnels")).toMatchObject({ code: 0 });
   await addCounts(createKysely(pool) as unknown as Kysely<object>, "sessions", [
     counted(null, "started"),
     counted(null, "completed", 4_500_000_000_000),

@@ -18,7 +18,8 @@ export async function exportFunnels(
 ): Promise<Report | null> {
   const migrations = funnelMigrations(schema);
   if (!(await hasTable(migrations.table))) {
-    output.note(`The schema "${schema}" has no tables of funnels: call \`${migrations.runBy}\` once.`);
+    const option = schema === "sessions" ? "" : ` --schema ${schema}`;
+    output.note(`The schema "${schema}" has no tables of funnels: run \`sessions migrate --funnels${option}\`.`);
     return { lines: [], json: { funnels: null }, failed: true };
   }
   await checkMigrated(db, schema, migrations);
