@@ -10,6 +10,7 @@ import type { Connection } from "./connection.ts";
 import type { Output } from "./terminal/output.ts";
 
 interface EraseOptions {
+  readonly yes?: true;
   readonly tombstones?: true;
   readonly replay?: string;
 }
@@ -25,11 +26,17 @@ export function addEraseCommand(program: Command, run: CommandRunner): void {
     .command("erase")
     .description("erase everything that is kept of an owner, or erase again after a backup was restored")
     .argument("[owner]", "the owner")
+    .option("--yes", "with an owner: do it")
     .option("--tombstones", "write who was erased to standard output, one line of JSON each: keep it with the backups")
     .option("--replay <file>", "erase the owners of such a file, whom a restored backup brought back")
-    .action((owner: string | undefined, { tombstones, replay }: EraseOptions, command: Command) => {
+    .action((owner: string | undefined, { yes, tombstones, replay }: EraseOptions, command: Command) => {
       const given = [owner, tombstones, replay].filter((each) => each !== undefined);
       if (given.length !== 1) return command.error("error: give an owner, or --tombstones, or --replay <file>");
+      if (owner !== undefined && !yes) {
+        return command.error(
+          "error: nobody can undo an erasure. Add --yes to erase everything that is kept of the owner",
+        );
+      }
       return run(async (connection, output) => {
         if (!(await connection.hasTable("erasure"))) {
           throw new SessionsError("database_not_migrated", "The schema has no tables of erasures.");

@@ -165,9 +165,13 @@ test("S24: a restored backup brings a person back, until the tombstones are repl
   expect((await sessionsOn(url, "erase", "--tombstones")).stdout).toBe(stdout);
 });
 
-test("the command erases an owner, says how much, and refuses a file that it cannot read", async () => {
+test("the command erases an owner only if the operator says --yes, says how much, and refuses a file that it cannot read", async () => {
   await fill("by-command");
-  const { code, stdout } = await sessionsOn(url, "erase", "by-command", "--json");
+  const rows = await dump(pool);
+  const refused = await sessionsOn(url, "erase", "by-command");
+  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("Add --yes") });
+  expect(await dump(pool)).toEqual(rows);
+  const { code, stdout } = await sessionsOn(url, "erase", "by-command", "--yes", "--json");
   expect([code, JSON.parse(stdout)]).toMatchObject([0, { owner: "by-command", sessions: 2, signIns: 1 }]);
   expect(await sessionsOn(url, "erase")).toMatchObject({ code: 2 });
   const file = join(await mkdtemp(join(tmpdir(), "tombstones-")), "broken.ndjson");
