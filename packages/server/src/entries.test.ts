@@ -30,7 +30,7 @@ const folders = [
 
 test.each([
   ["./index.ts", "flows/sessions.ts"],
-  ["./sign-in/index.ts", "sign-in/router.ts"],
+  ["./sign-in/index.ts", "sign-in/router/router.ts"],
   ["./express-session/index.ts", "express-session/sessions-store.ts"],
   ["./projections/index.ts", "projections/projector.ts"],
   ["./activity/index.ts", "activity/create-activity.ts", "projections/"],

@@ -1,7 +1,7 @@
 import type { DataDefinitions } from "@sessions/core/internal";
 import { createSignInKeeper } from "./keeper/database-keeper.ts";
-import { checkedOptions } from "./checked-options.ts";
-import type { SignInsOptions } from "./options.ts";
+import { checkedOptions } from "./options/checked-options.ts";
+import type { SignInsOptions } from "./options/options.ts";
 import { signInsOver, type SignIns } from "./sign-ins.ts";
 
 /**

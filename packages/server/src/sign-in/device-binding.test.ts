@@ -2,8 +2,8 @@ import { generateKeyPairSync } from "node:crypto";
 import { afterEach, expect, test, vi } from "vitest";
 import { BoundBrowser, proofOf, type BoundBrowserOptions } from "../testing/visits/bound-browser.ts";
 import { MemoryKeeper } from "../testing/visits/memory-keeper.ts";
-import { checkedOptions } from "./checked-options.ts";
-import type { SignInsOptions } from "./options.ts";
+import { checkedOptions } from "./options/checked-options.ts";
+import type { SignInsOptions } from "./options/options.ts";
 import { signInsOver } from "./sign-ins.ts";
 
 afterEach(() => void vi.useRealTimers());

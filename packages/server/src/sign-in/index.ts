@@ -4,7 +4,7 @@ export type { EndReason, SignInHistoryItem, Page, PageRequest } from "./keeper/s
 export type { AssuranceLevel } from "@sessions/core";
 export type { SignInExpires } from "./lifetime.ts";
 export type { DataDefinition, DataDefinitions } from "@sessions/core";
-export type { HandOffOptions } from "./hand-off-options.ts";
+export type { HandOffOptions } from "./options/hand-off-options.ts";
 export type {
   ApproveReply,
   AskReply,
@@ -13,14 +13,15 @@ export type {
   LookReply,
   OfferReply,
   SignInAgainReply,
-} from "./hand-off-router.ts";
+} from "./router/hand-off-replies.ts";
 export type { HandedPlace } from "./keeper/hand-offs/hand-off-keeper.ts";
 export { createSignIns } from "./create-sign-ins.ts";
 export type { VersionedValue } from "./visit/data/kept-data.ts";
 export { signInHistory, type SignInEntry } from "./sign-in-history.ts";
-export type { SignInsOptions } from "./options.ts";
-export type { DataReply, SetDataReply } from "./data-router.ts";
-export type { CurrentReply, ListSignInsReply, RevokeReply, SignInReply, SignInRouter } from "./router.ts";
+export type { SignInsOptions } from "./options/options.ts";
+export type { DataReply, SetDataReply } from "./router/data-router.ts";
+export type { SignInRouter } from "./router/router.ts";
+export type { CurrentReply, ListSignInsReply, RevokeReply, SignInReply } from "./router/sign-in-replies.ts";
 export type { ContextOptions, SignIns, VisitIdentity } from "./sign-ins.ts";
 export type { Signal, SignalDecision } from "./visit/signal-detector.ts";
 export type {

@@ -11,7 +11,7 @@ import { freshDatabase } from "../testing/postgres.ts";
 import { signIn, testKeeper } from "../testing/sign-ins.ts";
 import { Browser } from "../testing/visits/browser.ts";
 import { hosts } from "../testing/visits/hosts.ts";
-import { checkedOptions } from "./checked-options.ts";
+import { checkedOptions } from "./options/checked-options.ts";
 import { visitorOf } from "./request/visitor-secret.ts";
 import { signInsOver } from "./sign-ins.ts";
 

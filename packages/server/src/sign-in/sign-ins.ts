@@ -16,9 +16,10 @@ import {
 import { refuse } from "./adapters/node.ts";
 import type { SignInHistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
 import type { Adoption } from "../postgres/adoption.ts";
-import type { CheckedOptions } from "./checked-options.ts";
+import type { CheckedOptions } from "./options/checked-options.ts";
 import type { RequestHeaders } from "./request/request-head.ts";
-import { createSignInRouter, visitOf, type SignInRouter } from "./router.ts";
+import { visitOf } from "./router/procedures.ts";
+import { createSignInRouter, type SignInRouter } from "./router/router.ts";
 import type { RequestVisit } from "./visit/request-visit.ts";
 import { EndListeners } from "./visit/end-listeners.ts";
 import { SignInStreams } from "./visit/sign-in-streams.ts";

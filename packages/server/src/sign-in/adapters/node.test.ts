@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
-import { checkedOptions } from "../checked-options.ts";
+import { checkedOptions } from "../options/checked-options.ts";
 import { signInsOver } from "../sign-ins.ts";
 import { NodeRequest } from "./node.ts";
 

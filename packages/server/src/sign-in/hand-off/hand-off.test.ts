@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { askingBrowser } from "../../testing/visits/asking-browser.ts";
-import { MAX_REQUESTS } from "../hand-off-options.ts";
+import { MAX_REQUESTS } from "../options/hand-off-options.ts";
 import { LETTERS_MS, MAX_OFFERS, MAX_TRIES, TRIES_A_DAY } from "../keeper/hand-offs/letter-offers.ts";
 import { CODE_BYTES } from "../keeper/hand-offs/guest-requests.ts";
 import { hashOfAddress } from "./address.ts";

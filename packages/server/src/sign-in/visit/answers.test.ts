@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { SessionsError } from "@sessions/core/internal";
-import { checkedOptions } from "../checked-options.ts";
-import type { SignInsOptions } from "../options.ts";
+import { checkedOptions } from "../options/checked-options.ts";
+import type { SignInsOptions } from "../options/options.ts";
 import { signInsOver } from "../sign-ins.ts";
 import { MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
 import type { Visit } from "./visit.ts";

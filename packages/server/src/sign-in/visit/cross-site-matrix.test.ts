@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { initTRPC } from "@trpc/server";
-import { checkedOptions } from "../checked-options.ts";
+import { checkedOptions } from "../options/checked-options.ts";
 import { signInsOver } from "../sign-ins.ts";
 import { MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
 import type { Visit } from "./visit.ts";

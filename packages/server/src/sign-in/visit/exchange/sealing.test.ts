@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { checkedOptions } from "../../checked-options.ts";
-import type { SignInsOptions } from "../../options.ts";
+import { checkedOptions } from "../../options/checked-options.ts";
+import type { SignInsOptions } from "../../options/options.ts";
 import { signInsOver } from "../../sign-ins.ts";
 import { away, MemoryKeeper } from "../../../testing/visits/memory-keeper.ts";
 

@@ -1,10 +1,10 @@
 import type { DataDefinitions, Duration, SessionsError } from "@sessions/core/internal";
-import type { Bus } from "../bus/bus.ts";
-import type { Database, DatabaseKind } from "../postgres/database.ts";
+import type { Bus } from "../../bus/bus.ts";
+import type { Database, DatabaseKind } from "../../postgres/database.ts";
 import type { HandOffOptions } from "./hand-off-options.ts";
-import type { SignInExpires } from "./lifetime.ts";
-import type { RequestHead } from "./request/request-head.ts";
-import type { Signal, SignalDecision } from "./visit/signal-detector.ts";
+import type { SignInExpires } from "../lifetime.ts";
+import type { RequestHead } from "../request/request-head.ts";
+import type { Signal, SignalDecision } from "../visit/signal-detector.ts";
 
 export interface SignInsOptions<Data extends DataDefinitions = DataDefinitions> {
   /** A `pg` Pool, a PGlite, or any Kysely dialect for Postgres. The application closes it, not `close()`. */

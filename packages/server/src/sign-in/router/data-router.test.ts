@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { MemoryKeeper } from "../testing/visits/memory-keeper.ts";
-import { checkedOptions } from "./checked-options.ts";
-import { signInsOver } from "./sign-ins.ts";
+import { MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
+import { checkedOptions } from "../options/checked-options.ts";
+import { signInsOver } from "../sign-ins.ts";
 
 const now = () => 1_800_000_000_000;
 const keeper = new MemoryKeeper({ now });

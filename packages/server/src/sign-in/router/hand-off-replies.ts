@@ -1,30 +1,5 @@
-import { TRPCError } from "@trpc/server";
-import { z } from "zod";
-import type { FoundPlace, HandedPlace, ShownRequest } from "./keeper/hand-offs/hand-off-keeper.ts";
-import type { Asked, Claimed, SignInAgain } from "./visit/visit-hand-offs.ts";
-
-const code = z.string().regex(/^[\w-]{22}$/);
-const base64url = (bytes: number) => z.string().regex(new RegExp(`^[\\w-]{${Math.ceil((bytes * 4) / 3)}}$`));
-
-const handed = {
-  session: z.uuid(),
-  flow: z.string().min(1).max(100),
-  step: z.string().min(1).max(100).nullable().default(null),
-};
-
-export const offerSchema = z.object(handed);
-export const findSchema = z.object({ letters: z.string().max(40) });
-export const askSchema = z.object({
-  publicKey: z.object({
-    kty: z.literal("EC"),
-    crv: z.literal("P-256"),
-    x: base64url(32),
-    y: base64url(32),
-  }),
-});
-export const codeSchema = z.object({ code });
-export const approveSchema = z.object({ ...handed, code, number: z.int().min(0).max(99) });
-export const claimSchema = z.object({ id: base64url(32), signature: base64url(64) });
+import type { FoundPlace, HandedPlace, ShownRequest } from "../keeper/hand-offs/hand-off-keeper.ts";
+import type { Asked, Claimed, SignInAgain } from "../visit/visit-hand-offs.ts";
 
 /** The letters to type on another device of the same owner. */
 export interface OfferReply {
@@ -106,9 +81,4 @@ export function approveReplyOf(
 
 export function iso(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** The answer of an application that hands nothing off. */
-export function noHandOffs(): TRPCError {
-  return new TRPCError({ code: "NOT_FOUND", message: "Set the option `handOff` of `createSignIns`." });
 }

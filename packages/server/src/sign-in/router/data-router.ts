@@ -1,7 +1,8 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import type { DataRefusal } from "@sessions/core/internal";
-import type { VersionedValue, WaitingValue } from "./visit/data/kept-data.ts";
+import { answer, change, t, visitOf } from "./procedures.ts";
+import type { VersionedValue, WaitingValue } from "../visit/data/kept-data.ts";
 
 /**
  * A value and its version, which is 0 for a value that nobody has set. Without `value` there is none. `conflicts` are the
@@ -17,9 +18,9 @@ export type SetDataReply =
 
 const keySchema = z.string().max(50);
 
-export const getDataSchema = z.object({ key: keySchema });
+const getDataSchema = z.object({ key: keySchema });
 
-export const setDataSchema = z.object({
+const setDataSchema = z.object({
   key: keySchema,
   /** The version that the page has seen. */
   base: z.int().min(0).max(2_147_483_646),
@@ -31,7 +32,27 @@ export const setDataSchema = z.object({
   resolves: z.array(z.string().max(60)).max(10).optional(),
 });
 
+/** The values of the option `data` that pages may read and set. */
+export const dataRouter = t.router({
+  get: t.procedure.input(getDataSchema).query(({ ctx, input: { key } }): Promise<DataReply> =>
+    answer(() => {
+      const { data } = visitOf(ctx);
+      if (!data.isForPages(key)) throw unknownKey();
+      return data.read(key);
+    }),
+  ),
+
+  set: change.input(setDataSchema).mutation(({ ctx, input: { key, ...made } }): Promise<SetDataReply> =>
+    answer(async () => {
+      const { data } = visitOf(ctx);
+      if (!data.isForPages(key)) throw unknownKey();
+      const result = await data.set(key, made);
+      return result.status === "refused" ? { status: "refused", ...result.refusal } : result;
+    }),
+  ),
+});
+
 /** A key that is the server's alone looks like none. */
-export function unknownKey(): TRPCError {
+function unknownKey(): TRPCError {
   return new TRPCError({ code: "NOT_FOUND", message: "The option `data` has no such key for pages." });
 }

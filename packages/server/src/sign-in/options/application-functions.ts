@@ -1,7 +1,7 @@
 import { SessionsError, toStorableJson } from "@sessions/core/internal";
 import type { SignInsOptions } from "./options.ts";
-import type { RequestHead } from "./request/request-head.ts";
-import type { Signal, SignalDecision } from "./visit/signal-detector.ts";
+import type { RequestHead } from "../request/request-head.ts";
+import type { Signal, SignalDecision } from "../visit/signal-detector.ts";
 
 const decisions: readonly SignalDecision[] = ["ignore", "note", "revoke"];
 const MAX_PLACE = 100;

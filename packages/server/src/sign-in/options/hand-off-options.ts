@@ -1,5 +1,5 @@
 import { durationMs, SessionsError, type Duration } from "@sessions/core/internal";
-import { defaultRequestLimits, type RequestLimits } from "./keeper/hand-offs/guest-requests.ts";
+import { defaultRequestLimits, type RequestLimits } from "../keeper/hand-offs/guest-requests.ts";
 
 /** How sessions are handed over to other devices. */
 export interface HandOffOptions {

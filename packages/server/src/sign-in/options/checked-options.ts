@@ -1,16 +1,16 @@
 import { durationMs, SessionsError, type DataDefinitions } from "@sessions/core/internal";
-import { invalidOption, requireKnownOptions, requireSchema, requireWhole } from "../option-checks.ts";
-import type { Database } from "../postgres/database.ts";
-import { logFault } from "../report.ts";
+import { invalidOption, requireKnownOptions, requireSchema, requireWhole } from "../../option-checks.ts";
+import type { Database } from "../../postgres/database.ts";
+import { logFault } from "../../report.ts";
 import { decisionOf, placeOf } from "./application-functions.ts";
 import { checkedHandOff, type CheckedHandOff } from "./hand-off-options.ts";
-import { lifetimeOf, type Lifetime } from "./lifetime.ts";
+import { lifetimeOf, type Lifetime } from "../lifetime.ts";
 import type { SignInsOptions } from "./options.ts";
-import type { RequestHead } from "./request/request-head.ts";
-import { Seal } from "./token/seal.ts";
-import { problemOf } from "./visit/data/data-definitions.ts";
-import type { Sealing } from "./visit/exchange/sealing.ts";
-import type { Signal, SignalDecision } from "./visit/signal-detector.ts";
+import type { RequestHead } from "../request/request-head.ts";
+import { Seal } from "../token/seal.ts";
+import { problemOf } from "../visit/data/data-definitions.ts";
+import type { Sealing } from "../visit/exchange/sealing.ts";
+import type { Signal, SignalDecision } from "../visit/signal-detector.ts";
 
 /** Longer than a request, its answer and a browser's late cookies may take together. */
 const MIN_ROTATE_MS = 15 * 60_000;

@@ -1,10 +1,10 @@
 import { initTRPC } from "@trpc/server";
 import { expect, test, vi } from "vitest";
-import { MemoryKeeper } from "../testing/visits/memory-keeper.ts";
-import { checkedOptions } from "./checked-options.ts";
-import type { SignInsOptions } from "./options.ts";
-import { signInsOver, type SignIns } from "./sign-ins.ts";
-import type { Visit } from "./visit/visit.ts";
+import { MemoryKeeper } from "../../testing/visits/memory-keeper.ts";
+import { checkedOptions } from "../options/checked-options.ts";
+import type { SignInsOptions } from "../options/options.ts";
+import { signInsOver, type SignIns } from "../sign-ins.ts";
+import type { Visit } from "../visit/visit.ts";
 
 const FRESH_MS = 300_000;
 
