@@ -1,4 +1,5 @@
 import { durationMs } from "@sessions/core/internal";
+import { AuditSweeper } from "../audit-sweeper.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely, databaseKindOf, poolSizeOf, type Database } from "../postgres/database.ts";
 import { databaseFault, faultFrom } from "../postgres/errors.ts";
@@ -13,9 +14,9 @@ import { Handler } from "./request/handler.ts";
 import { requestFrom, send } from "./request/node-request.ts";
 import { textAnswer } from "./request/answer.ts";
 import type { Dashboard, DashboardOptions } from "./options.ts";
-import { AuditSweeper } from "./audit-sweeper.ts";
 import { readInTime } from "./limited-reads.ts";
 import { Readings } from "./readings.ts";
+import { deleteAuditBefore } from "./rows/audit.ts";
 import { dashboardMigrations } from "./rows/migrations.ts";
 import type { DashboardSource, DashboardTables } from "./rows/tables.ts";
 
@@ -89,7 +90,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       throw error;
     }
   };
-  const sweeper = new AuditSweeper({ source: { db, schema }, keptMs, now, ready });
+  const sweeper = new AuditSweeper({
+    keptMs,
+    now,
+    deleteBefore: async (beforeMs, atMost) => {
+      await ready();
+      return deleteAuditBefore({ db, schema }, beforeMs, atMost);
+    },
+  });
   const stopSweeps = repeatSweeps(sweeper, report);
   const context = {
     db,

@@ -74,6 +74,35 @@ test("S22: an entry whose handler throws stops its own session alone, and a retr
   expect(faults[0]).toMatchObject({ code: "projection_failed" });
 });
 
+test("a sweep deletes entries of the audit that are older than the application keeps them, and no others", async () => {
+  const nowMs = Date.now();
+  const open = (options: { auditKept?: "30d"; now?: () => number }) =>
+    createProjections({ database: pool, projections: [], now: () => nowMs, ...options });
+  const insert = (days: number, count: number) =>
+    pool.query(
+      `insert into sessions.projection_audit (id, projection, build, owner_id, stream_id, number, action, who, why, at)
+       select gen_random_uuid(), 'fold', 1, 'ada', 'stream', 1, 'retry', 'grace', 'a test', $1::timestamptz
+       from generate_series(1, $2::int)`,
+      [new Date(nowMs - days * 86_400_000), count],
+    );
+  const daysLeft = async () => {
+    const { rows } = await pool.query<{ days: number }>(
+      "select distinct extract(day from $1::timestamptz - at)::int as days from sessions.projection_audit order by 1",
+      [new Date(nowMs)],
+    );
+    return rows.map(({ days }) => days);
+  };
+  await insert(29, 3);
+  await insert(40, 2_500);
+  await insert(731, 2);
+  expect(await open({}).sweep()).toBe(2);
+  expect(await open({ auditKept: "30d" }).sweep()).toBe(2_500);
+  expect(await daysLeft()).toEqual([29]);
+  const later = { auditKept: "30d", now: () => nowMs + 2 * 86_400_000 } as const;
+  expect(await Promise.all([open(later).sweep(), open(later).sweep()])).toContain(3);
+  expect(() => open({ auditKept: "1y" as never })).toThrow(/^configuration_invalid: `auditKept` is a duration/);
+});
+
 test("a skipped entry counts as applied, its session goes on behind it, and the audit keeps who did it", async () => {
   broken.isBroken = true;
   const sums = project(log, {

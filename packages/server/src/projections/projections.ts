@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { SessionsError } from "@sessions/core/internal";
+import { durationMs, SessionsError, type Duration } from "@sessions/core/internal";
+import { AuditSweeper } from "../audit-sweeper.ts";
 import type { Bus } from "../bus/bus.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely, databaseKindOf, type Database, type DatabaseKind } from "../postgres/database.ts";
 import { databaseFault, faultFrom } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
+import { invalidOption } from "../option-checks.ts";
+import { repeatSweeps } from "../repeated-sweeps.ts";
 import { logFault } from "../report.ts";
 import { waitUntilCaughtUp, type CaughtUpWith } from "./caught-up.ts";
 import { observeLag } from "./lag-metrics.ts";
@@ -13,7 +16,7 @@ import type { Projection } from "./projection.ts";
 import { Projector, type ProjectorTiming } from "./projector.ts";
 import type { Fault } from "./rows/faults.ts";
 import { projectionMigrations } from "./rows/migrations.ts";
-import type { OperatorReason } from "./rows/operator-actions.ts";
+import { deleteAuditBefore, type OperatorReason } from "./rows/operator-actions.ts";
 import { SourcePages } from "./rows/source-pages.ts";
 import type { BuildStatus } from "./rows/status.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
@@ -32,6 +35,8 @@ export interface ProjectionsOptions {
   readonly schema?: string;
   /** Tells this node about commits as soon as they happen. Without it, a node that has nothing to do looks once a second. */
   readonly bus?: Bus;
+  /** For how long the audit keeps who retried or skipped an entry. Default `"730d"`. */
+  readonly auditKept?: Duration;
   /** The clock, in milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
   /** Called with every fault. Default: it logs the fault to `console.error`. */
@@ -72,6 +77,8 @@ export interface Projections {
    * @throws {SessionsError} `configuration_invalid` when the projection has no `tables`.
    */
   rebuild(projection: string): Promise<void>;
+  /** Deletes the entries of the audit that are older than `auditKept`, and gives how many. A started node does so about every five minutes. */
+  sweep(): Promise<number>;
   /** Ends the work after the running batches. The database stays open: the application closes it. */
   close(): Promise<void>;
 }
@@ -91,7 +98,8 @@ export function createProjections(options: ProjectionsOptions): Projections {
 
 /** As {@link createProjections}. A test gives other times than those of {@link Projector}. */
 export function createTimedProjections(options: ProjectionsOptions, timing: ProjectorTiming): Projections {
-  const { database, projections, schema = "sessions", bus, now = Date.now, onError = logFault } = options;
+  const { database, projections, schema = "sessions", bus, auditKept = "730d", now = Date.now } = options;
+  const { onError = logFault } = options;
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     throw new SessionsError("configuration_invalid", "`schema` is a lower-case Postgres name.");
   }
@@ -104,10 +112,18 @@ export function createTimedProjections(options: ProjectionsOptions, timing: Proj
   if (new Set(projections.map(({ name }) => name)).size < projections.length) {
     throw new SessionsError("configuration_invalid", "Two projections have the same name.");
   }
+  const keptMs = typeof auditKept === "string" ? durationMs(auditKept) : undefined;
+  if (keptMs === undefined) throw invalidOption("auditKept", auditKept, 'a duration, such as "730d"');
   const db = createKysely<ProjectionTables>(database);
   const report = (error: unknown) => onError(faultFrom(error, { where: "In a projection." }));
   const operator = new ProjectionOperator({ db, schema, now });
   const projector = new Projector({ db, schema, node: randomUUID(), projections, now, report, ...timing });
+  const sweeper = new AuditSweeper({
+    keptMs,
+    now,
+    deleteBefore: (beforeMs, atMost) => deleteAuditBefore(db, schema, beforeMs, atMost),
+  });
+  let stopSweeps = () => Promise.resolve();
   let closeBus = () => Promise.resolve();
   let stopObserving = () => {};
   let closing: Promise<void> | undefined;
@@ -119,6 +135,7 @@ export function createTimedProjections(options: ProjectionsOptions, timing: Proj
         await checkMigrated(db, schema, projectionMigrations(schema));
         await projector.start();
         stopObserving = observeLag(() => operator.status());
+        stopSweeps = repeatSweeps(sweeper, report);
         const wake = () => projector.wake();
         if (bus) closeBus = bus.open({ onNotices: wake, onListeningChange: wake });
       }),
@@ -136,11 +153,13 @@ export function createTimedProjections(options: ProjectionsOptions, timing: Proj
     retry: (fault, reason) => translateErrors(() => operator.retry(fault, reason)),
     skip: (fault, reason) => translateErrors(() => operator.skip(fault, reason)),
     rebuild: (name) => translateErrors(() => operator.rebuild(name)),
+    sweep: () => translateErrors(() => sweeper.sweep()),
     close: () => (closing ??= end()),
   };
 
   async function end(): Promise<void> {
     stopObserving();
+    await stopSweeps();
     await closeBus();
     await projector.close();
     if (typeof database === "object") removeClientErrorListeners(database);

@@ -10,6 +10,7 @@ export const projectionMigrations = defineMigrations({
     "0001_projections": [createOwnerTables, createProjectionTables],
     "0002_ended_streams": [addEndedStreams],
     "0003_waiting_streams": [addWaitingStreams],
+    "0004_audit_by_time": [addAuditIndex],
   },
 });
 
@@ -104,4 +105,8 @@ async function addWaitingStreams(db: Kysely<unknown>, named: NamedInSchema): Pro
     alter table ${named("projection_fault")}
       add column snapshot text, add column upto text, add column after text, add column scanning boolean,
       add column place text`.execute(db);
+}
+
+async function addAuditIndex(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
+  await sql`create index projection_audit_at on ${named("projection_audit")} (at)`.execute(db);
 }

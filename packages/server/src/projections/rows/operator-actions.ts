@@ -84,3 +84,18 @@ async function audit(
     .values({ id, projection, build, owner_id: owner, stream_id: stream, number, action, who, why, at })
     .execute();
 }
+
+/** Deletes entries of the audit that are older than a moment: the oldest ones, at most so many. Gives how many. */
+export async function deleteAuditBefore(
+  db: Kysely<ProjectionTables>,
+  schema: string,
+  beforeMs: number,
+  atMost: number,
+): Promise<number> {
+  const audit = sql.table(`${schema}.projection_audit`);
+  const { rows } = await sql`
+    delete from ${audit} where id in (
+      select id from ${audit} where at < ${timeOf(beforeMs)} order by at limit ${sql.lit(atMost)})
+    returning 1 as one`.execute(db);
+  return rows.length;
+}

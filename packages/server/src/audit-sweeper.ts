@@ -1,21 +1,18 @@
-import type { SweepOptions } from "../repeated-sweeps.ts";
-import { deleteAuditBefore } from "./rows/audit.ts";
-import type { DashboardSource } from "./rows/tables.ts";
+import type { SweepOptions } from "./repeated-sweeps.ts";
 
 /** How many entries one statement deletes. */
 const BATCH_SIZE = 1_000;
 
 export interface AuditSweeperOptions {
-  readonly source: DashboardSource;
   /** For how long an entry is kept, in milliseconds. */
   readonly keptMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Resolves once the table is there. */
-  readonly ready: () => Promise<void>;
+  /** Deletes at most so many entries that are older than a moment. Gives how many. */
+  deleteBefore(beforeMs: number, atMost: number): Promise<number>;
 }
 
-/** Deletes entries of the audit that are old. Any number of nodes may sweep at once. */
+/** Deletes entries of an audit that are old. Any number of nodes may sweep at once. */
 export class AuditSweeper {
   readonly #options: AuditSweeperOptions;
 
@@ -25,11 +22,10 @@ export class AuditSweeper {
 
   /** Gives how many entries were deleted. */
   async sweep({ signal }: SweepOptions = {}): Promise<number> {
-    const { source, keptMs, now, ready } = this.#options;
-    await ready();
+    const { keptMs, now, deleteBefore } = this.#options;
     let deleted = 0;
     while (!signal?.aborted) {
-      const batch = await deleteAuditBefore(source, now() - keptMs, BATCH_SIZE);
+      const batch = await deleteBefore(now() - keptMs, BATCH_SIZE);
       deleted += batch;
       if (batch < BATCH_SIZE) break;
     }
