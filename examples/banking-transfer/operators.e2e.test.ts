@@ -1,7 +1,7 @@
 import { chromium, type Browser, type Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chooseChromium } from "../../scripts/chromium.ts";
-import { verify } from "../../packages/server/src/flows/verify.ts";
+import { verify } from "../../packages/server/src/flows/verification/verify.ts";
 import type { Tables } from "../../packages/server/src/flows/rows/tables.ts";
 import { createKysely } from "../../packages/server/src/postgres/database.ts";
 import type { SignInTables } from "../../packages/server/src/sign-in/rows/tables.ts";

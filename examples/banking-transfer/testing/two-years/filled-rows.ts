@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { insertEvents, type EventRow } from "../../../../packages/server/src/activity/rows/events.ts";
 import type { ActivityTables } from "../../../../packages/server/src/activity/rows/tables.ts";
 import { addRefusals, type RefusalCount } from "../../../../packages/server/src/flows/rows/refusals.ts";
-import { historyValues } from "../../../../packages/server/src/flows/rows/history.ts";
+import { historyValues } from "../../../../packages/server/src/flows/rows/history/history.ts";
 import { sessionValues } from "../../../../packages/server/src/flows/rows/row.ts";
 import type { Tables } from "../../../../packages/server/src/flows/rows/tables.ts";
 import { keylessCipher } from "../../../../packages/server/src/secrets/owner-cipher.ts";

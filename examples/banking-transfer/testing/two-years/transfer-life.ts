@@ -7,7 +7,7 @@ import {
   type Json,
   type Snapshot,
 } from "@sessions/core/internal";
-import type { HistoryEntry } from "../../../../packages/server/src/flows/rows/history-entry.ts";
+import type { HistoryEntry } from "../../../../packages/server/src/flows/rows/history/history-entry.ts";
 import { nextStored, type StoredSession } from "../../../../packages/server/src/flows/rows/stored-session.ts";
 import { keylessCipher } from "../../../../packages/server/src/secrets/owner-cipher.ts";
 import { SOURCE_ABOVE_CENTS, transfer } from "../../src/flow.ts";

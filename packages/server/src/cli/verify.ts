@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { verify } from "../flows/verify.ts";
+import { verify } from "../flows/verification/verify.ts";
 import { verifySignIns } from "../sign-in/verify.ts";
 import type { CommandRunner } from "./command-runner.ts";
 import { formatSignIns } from "./sweep.ts";

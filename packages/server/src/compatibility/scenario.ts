@@ -7,7 +7,7 @@ import { createSessions, maxCompletions, maxOpenSessions, serve, type Bus, type 
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "../flows/rows/tables.ts";
 import { cancel, draft, start, submit, TestClient, type Context } from "../testing/bank.ts";
-import { verify } from "../flows/verify.ts";
+import { verify } from "../flows/verification/verify.ts";
 
 const AT_MOST = 3;
 

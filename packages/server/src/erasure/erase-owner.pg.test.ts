@@ -6,7 +6,7 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createActivity } from "../activity/index.ts";
 import { createDashboard } from "../dashboard/index.ts";
-import { verify } from "../flows/verify.ts";
+import { verify } from "../flows/verification/verify.ts";
 import type { Tables } from "../flows/rows/tables.ts";
 import { createFunnels } from "../funnels/index.ts";
 import { createKysely } from "../postgres/database.ts";

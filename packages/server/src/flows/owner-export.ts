@@ -3,9 +3,9 @@ import { redact, stepOf, type AnyFlow, type Json, type Snapshot } from "@session
 import { otherTables, personalTables } from "../erasure/personal-tables.ts";
 import { readRows, tableNames } from "../erasure/table-pages.ts";
 import { sql } from "kysely";
-import { loadHistory } from "./rows/history.ts";
+import { loadHistory } from "./rows/history/history.ts";
 import { keylessCipher } from "../secrets/owner-cipher.ts";
-import type { HistoryEntry } from "./rows/history-entry.ts";
+import type { HistoryEntry } from "./rows/history/history-entry.ts";
 import { sessionFromRow, sessionSelection, type CipherOf } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
 

@@ -5,9 +5,9 @@ import { generateKey } from "../secrets/key-ring.ts";
 import { start, submit, TestClient } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { paymentNode } from "../testing/secrets/payments.ts";
-import { loadHistory } from "./rows/history.ts";
+import { loadHistory } from "./rows/history/history.ts";
 import type { Tables } from "./rows/tables.ts";
-import { verifySession } from "./verify.ts";
+import { verifySession } from "./verification/verify.ts";
 
 const { pool } = await freshDatabase();
 const db = createKysely<Tables>(pool).withSchema("sessions");

@@ -18,7 +18,7 @@ import {
   type HistoryBody,
   type HistoryContent,
   type UnopenedEntry,
-} from "./rows/history-entry.ts";
+} from "./rows/history/history-entry.ts";
 
 interface EntryCommon<Flow extends AnyFlow> {
   readonly owner: string;

@@ -7,11 +7,11 @@ import { cancel, draft, notes, start, submit, TestClient, transfer, type Context
 import { accepted, twoNodes } from "../testing/two-nodes.ts";
 import { watching } from "../testing/watcher.ts";
 import { serve, createSessions, maxCompletions, maxOpenSessions } from "../index.ts";
-import { movedColumns } from "./rows/moved-columns.ts";
+import { movedColumns } from "./rows/adoption/moved-columns.ts";
 import { keylessCipher } from "../secrets/owner-cipher.ts";
-import { loadHistory } from "./rows/history.ts";
+import { loadHistory } from "./rows/history/history.ts";
 import type { Tables } from "./rows/tables.ts";
-import { verify } from "./verify.ts";
+import { verify } from "./verification/verify.ts";
 
 const { pool, node, otherNode } = await twoNodes();
 const db = createKysely<Tables>(pool).withSchema("sessions");

@@ -6,7 +6,7 @@ import type { Partitions } from "../postgres/partitions.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { OwnerCiphers } from "../secrets/owner-ciphers.ts";
-import { moveActive, moveDevices, moveEnded } from "./rows/moved-rows.ts";
+import { moveActive, moveDevices, moveEnded } from "./rows/adoption/moved-rows.ts";
 import type { Tables } from "./rows/tables.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 

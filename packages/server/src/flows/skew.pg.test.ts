@@ -5,13 +5,13 @@ import * as commands from "../../../core/src/testing/commands.ts";
 import { createSessions, serve, type Sessions, type SessionsOptions } from "../index.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
-import { loadHistory } from "./rows/history.ts";
+import { loadHistory } from "./rows/history/history.ts";
 import { keylessCipher } from "../secrets/owner-cipher.ts";
-import { contentDigest } from "./rows/history-entry.ts";
+import { contentDigest } from "./rows/history/history-entry.ts";
 import { chainHash } from "../postgres/chain-hash.ts";
 import { start, submit, TestClient, type Context } from "../testing/bank.ts";
 import { freshDatabase } from "../testing/postgres.ts";
-import { verify } from "./verify.ts";
+import { verify } from "./verification/verify.ts";
 import { first, second } from "../testing/order-versions.ts";
 
 const { pool } = await freshDatabase();

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { keylessCipher } from "../secrets/owner-cipher.ts";
-import { loadHistory } from "./rows/history.ts";
+import { loadHistory } from "./rows/history/history.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "./rows/tables.ts";
 import { createBank, draft, start, TestClient } from "../testing/bank.ts";

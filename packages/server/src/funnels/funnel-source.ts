@@ -1,5 +1,5 @@
 import type { AnyFlow } from "@sessions/core/internal";
-import { parseEntry } from "../flows/rows/history-entry.ts";
+import { parseEntry } from "../flows/rows/history/history-entry.ts";
 import { sessionHistory } from "../flows/session-history.ts";
 import type { FeedSource } from "../projections/source.ts";
 import type { FunnelEntry } from "./session-rules.ts";

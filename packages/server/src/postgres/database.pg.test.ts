@@ -2,7 +2,7 @@ import { PostgresDialect } from "kysely";
 import { Pool } from "pg";
 import { expect, test } from "vitest";
 import { v7 as uuidv7 } from "uuid";
-import { verify } from "../flows/verify.ts";
+import { verify } from "../flows/verification/verify.ts";
 import type { Tables } from "../flows/rows/tables.ts";
 import { adoptSessions, visitorNamed } from "../testing/adopting.ts";
 import { createKysely } from "./database.ts";

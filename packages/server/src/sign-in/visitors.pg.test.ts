@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { repetitions } from "../../../../scripts/repetitions.ts";
 import { createKysely } from "../postgres/database.ts";
 import type { Tables } from "../flows/rows/tables.ts";
-import { verify } from "../flows/verify.ts";
+import { verify } from "../flows/verification/verify.ts";
 import { createBank, createLedger, start, TestClient } from "../testing/bank.ts";
 import { cuttingPool } from "../testing/connections/cutting-pool.ts";
 import { freshDatabase } from "../testing/postgres.ts";

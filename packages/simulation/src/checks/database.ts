@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Tables } from "../../../server/src/flows/rows/tables.ts";
-import { verify } from "../../../server/src/flows/verify.ts";
+import { verify } from "../../../server/src/flows/verification/verify.ts";
 import { MAX_COMPLETIONS, MAX_OPEN } from "../flows.ts";
 import { SpecBrokenError, shortId } from "../journal.ts";
 import type { ReplyChecks } from "./replies.ts";

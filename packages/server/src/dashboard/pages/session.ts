@@ -1,5 +1,5 @@
 import { unlessKeysMissing } from "./keys-missing.ts";
-import { verifySession } from "../../flows/verify.ts";
+import { verifySession } from "../../flows/verification/verify.ts";
 import { ageNote, facts, table } from "../html/elements.ts";
 import { formatNumber, moment } from "../html/format.ts";
 import { html, type Html, type HtmlValue } from "../html/html.ts";

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
-import type { HistoryEntry } from "./history-entry.ts";
+import type { HistoryEntry } from "./history/history-entry.ts";
 import type { NextRevision, StoredSession } from "./stored-session.ts";
-import { historySelection } from "./history.ts";
+import { historySelection } from "./history/history.ts";
 import { loadPage, pageColumns, type SessionPage, type PageSize } from "./page.ts";
 import {
   sessionFromRow,

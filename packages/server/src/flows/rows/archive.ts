@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import type { ListRequest } from "@sessions/core/internal";
 import type { NextRevision, StoredSession } from "./stored-session.ts";
 import { deleteActive } from "./active.ts";
-import { insertHistoryEntry } from "./history.ts";
+import { insertHistoryEntry } from "./history/history.ts";
 import { loadPage, pageColumns, type SessionPage, type PageSize } from "./page.ts";
 import {
   sessionFromRow,

@@ -4,8 +4,8 @@ import { bytes, json } from "../../postgres/values.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { loadActive } from "./active.ts";
 import { loadArchived } from "./archive.ts";
-import { loadHistory } from "./history.ts";
-import { contentDigest, encodeEntry, type HistoryContent, type HistoryEntry } from "./history-entry.ts";
+import { loadHistory } from "./history/history.ts";
+import { contentDigest, encodeEntry, type HistoryContent, type HistoryEntry } from "./history/history-entry.ts";
 import { encodeState } from "./session-state.ts";
 import type { Tables } from "./tables.ts";
 

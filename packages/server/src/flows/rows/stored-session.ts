@@ -12,7 +12,7 @@ import {
 } from "@sessions/core/internal";
 import { takeRandomBytes } from "../../random-bytes.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
-import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history-entry.ts";
+import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history/history-entry.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
 
 export type Hidden = Readonly<Record<string, Json>>;

@@ -6,7 +6,7 @@ import { createBank, createLedger, ledgerOf, notes, TestClient, transfer } from 
 import { emptyPGlite } from "../../testing/pglite.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { createKysely } from "../../postgres/database.ts";
-import { loadHistory } from "../rows/history.ts";
+import { loadHistory } from "../rows/history/history.ts";
 import { keylessCipher } from "../../secrets/owner-cipher.ts";
 import type { Tables } from "../rows/tables.ts";
 import { serviceDeviceOf } from "./service-id.ts";

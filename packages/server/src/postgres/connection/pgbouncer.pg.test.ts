@@ -53,7 +53,7 @@ async function through(installed: string): Promise<void> {
   describe("sessions", async () => void (await import("../../flows/sessions.pg.test.ts")));
   describe("commands", async () => void (await import("../../flows/commands/command-processor.pg.test.ts")));
   describe("archive", async () => void (await import("../../flows/rows/archive.pg.test.ts")));
-  describe("history", async () => void (await import("../../flows/rows/history.pg.test.ts")));
+  describe("history", async () => void (await import("../../flows/rows/history/history.pg.test.ts")));
   describe("limits", async () => void (await import("../../flows/configuration/limits.pg.test.ts")));
   describe("cache", async () => void (await import("../../flows/commands/cache.pg.test.ts")));
   describe("watch", async () => void (await import("../../flows/watch/watch.pg.test.ts")));

@@ -1,10 +1,10 @@
 import type { Kysely } from "kysely";
-import { loadHistory } from "../../flows/rows/history.ts";
+import { loadHistory } from "../../flows/rows/history/history.ts";
 import { sessionSelection, sessionFromRow, ownerSelection } from "../../flows/rows/row.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
 import { findReceipt } from "../../flows/rows/receipts.ts";
 import type { StoredSession } from "../../flows/rows/stored-session.ts";
-import { verify } from "../../flows/verify.ts";
+import { verify } from "../../flows/verification/verify.ts";
 import { keylessCipher } from "../../secrets/owner-cipher.ts";
 import type { LedgerRow } from "../bank.ts";
 import type { Answered } from "./caller.ts";

@@ -1,5 +1,5 @@
 import type { HistoryChange } from "@sessions/core/internal";
-import type { HistoryEntry } from "../../flows/rows/history-entry.ts";
+import type { HistoryEntry } from "../../flows/rows/history/history-entry.ts";
 
 /** The change of an entry, as core replays it. */
 export function changeOf({ body, content }: HistoryEntry): HistoryChange {

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { applyChange, type Snapshot } from "@sessions/core/internal";
 import { loadHistory } from "./history.ts";
-import { createKysely } from "../../postgres/database.ts";
-import type { Tables } from "./tables.ts";
-import { chainHash } from "../../postgres/chain-hash.ts";
-import { keylessCipher } from "../../secrets/owner-cipher.ts";
-import { changeOf } from "../../testing/secrets/history-change.ts";
+import { createKysely } from "../../../postgres/database.ts";
+import type { Tables } from "../tables.ts";
+import { chainHash } from "../../../postgres/chain-hash.ts";
+import { keylessCipher } from "../../../secrets/owner-cipher.ts";
+import { changeOf } from "../../../testing/secrets/history-change.ts";
 import { contentDigest } from "./history-entry.ts";
-import { draft, TestClient, transfer } from "../../testing/bank.ts";
-import { twoNodes } from "../../testing/two-nodes.ts";
+import { draft, TestClient, transfer } from "../../../testing/bank.ts";
+import { twoNodes } from "../../../testing/two-nodes.ts";
 
 const { pool, node } = await twoNodes();
 

@@ -1,13 +1,13 @@
 import { sql, type Transaction } from "kysely";
 import type { Device } from "@sessions/core/internal";
-import type { AdoptedVisitor, EntryBudget } from "../../postgres/adoption.ts";
-import { bytesFromHex, hexFromBytes, recordset } from "../../postgres/values.ts";
-import { insertHistoryEntries } from "./history.ts";
-import { revisionSelection, type SessionRevision } from "./row.ts";
-import { encodeEntry, type HistoryEntry } from "./history-entry.ts";
-import { resealSessions, type Resealing } from "./resealing.ts";
+import type { AdoptedVisitor, EntryBudget } from "../../../postgres/adoption.ts";
+import { bytesFromHex, hexFromBytes, recordset } from "../../../postgres/values.ts";
+import { insertHistoryEntries } from "../history/history.ts";
+import { revisionSelection, type SessionRevision } from "../row.ts";
+import { encodeEntry, type HistoryEntry } from "../history/history-entry.ts";
+import { resealSessions, type Resealing } from "../resealing.ts";
 import { keptColumns } from "./moved-columns.ts";
-import type { Tables } from "./tables.ts";
+import type { Tables } from "../tables.ts";
 
 // All rows of a visitor, given to an owner. Owners are on different shards of a distributed Postgres, so a row is inserted
 // for the owner and then deleted: no row changes its owner. Only the ids, hashes and devices of sessions leave the database.

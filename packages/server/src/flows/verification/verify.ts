@@ -1,16 +1,16 @@
 import { sql, type Kysely } from "kysely";
 import { sameJson, SessionsError, type Json } from "@sessions/core/internal";
-import { loadArchived } from "./rows/archive.ts";
-import { loadActive } from "./rows/active.ts";
-import { loadHistory } from "./rows/history.ts";
-import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "./rows/row.ts";
-import type { Tables } from "./rows/tables.ts";
-import { time } from "../postgres/values.ts";
-import { databaseFault } from "../postgres/errors.ts";
+import { loadArchived } from "../rows/archive.ts";
+import { loadActive } from "../rows/active.ts";
+import { loadHistory } from "../rows/history/history.ts";
+import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "../rows/row.ts";
+import type { Tables } from "../rows/tables.ts";
+import { time } from "../../postgres/values.ts";
+import { databaseFault } from "../../postgres/errors.ts";
 import { findChangedColumns, findRowProblem, loadRepeatedColumns, type RepeatedColumns } from "./row-problem.ts";
-import { keylessCipher, type OwnerCipher } from "../secrets/owner-cipher.ts";
-import { contentDigest, type HistoryEntry } from "./rows/history-entry.ts";
-import type { StoredSession } from "./rows/stored-session.ts";
+import { keylessCipher, type OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { contentDigest, type HistoryEntry } from "../rows/history/history-entry.ts";
+import type { StoredSession } from "../rows/stored-session.ts";
 
 /** A row that contradicts another. */
 export interface BrokenSession {

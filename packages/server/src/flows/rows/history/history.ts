@@ -1,8 +1,8 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
-import { bytes, json, time } from "../../postgres/values.ts";
-import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { bytes, json, time } from "../../../postgres/values.ts";
+import type { OwnerCipher } from "../../../secrets/owner-cipher.ts";
 import { decodeEntry, type HistoryEntry } from "./history-entry.ts";
-import type { Tables } from "./tables.ts";
+import type { Tables } from "../tables.ts";
 
 /** An entry's columns, to be selected from a statement that returned `owner_id` and `id`. */
 export function historySelection({ number, hash, body, text, clear, sealed }: HistoryEntry) {

@@ -3,12 +3,12 @@ import { runInNewContext } from "node:vm";
 import { Client, type Pool } from "pg";
 import { postgresBus } from "@sessions/server";
 import { createSignIns, type SignIns, type SignInsOptions } from "@sessions/server/sign-in";
-import type { BenchmarkSize, Measurement } from "../report/result.ts";
-import { median } from "../report/statistics.ts";
-import type { DurablePostgres } from "../servers/database.ts";
-import { directCall } from "../servers/direct-call.ts";
-import { ourIdentity } from "../servers/identity-checks.ts";
-import { countStatements } from "../servers/statement-count.ts";
+import type { BenchmarkSize, Measurement } from "../../report/result.ts";
+import { median } from "../../report/statistics.ts";
+import type { DurablePostgres } from "../../servers/database.ts";
+import { directCall } from "../../servers/direct-call.ts";
+import { ourIdentity } from "../../servers/identity-checks.ts";
+import { countStatements } from "../../servers/statement-count.ts";
 
 const MINUTE_MS = 60_000;
 const SIGN_INS = 10_000;

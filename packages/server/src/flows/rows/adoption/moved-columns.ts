@@ -1,6 +1,6 @@
-import type { ErasureTables } from "../../erasure/tables.ts";
-import type { OwnerTables } from "../../postgres/tables.ts";
-import type { Tables } from "./tables.ts";
+import type { ErasureTables } from "../../../erasure/tables.ts";
+import type { OwnerTables } from "../../../postgres/tables.ts";
+import type { Tables } from "../tables.ts";
 
 /** What a column of a moved row holds: the visitor's value, or a value of this statement. The owner is always given. */
 type MovedColumns<Row> = Readonly<Record<Exclude<keyof Row, "owner_id">, "kept" | "given">>;

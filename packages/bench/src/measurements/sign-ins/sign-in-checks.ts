@@ -1,11 +1,11 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { CookieLoadRequest } from "../cookie-load.ts";
-import type { BenchmarkSize, Figure, Measurement, MedianRow } from "../report/result.ts";
-import { median } from "../report/statistics.ts";
-import { medianOf } from "../rounds.ts";
-import type { DurablePostgres } from "../servers/database.ts";
-import type { CheckName, IdentityQuestion, Usage } from "../servers/identity-server.ts";
+import type { CookieLoadRequest } from "../../cookie-load.ts";
+import type { BenchmarkSize, Figure, Measurement, MedianRow } from "../../report/result.ts";
+import { median } from "../../report/statistics.ts";
+import { medianOf } from "../../rounds.ts";
+import type { DurablePostgres } from "../../servers/database.ts";
+import type { CheckName, IdentityQuestion, Usage } from "../../servers/identity-server.ts";
 
 const CALLERS = 64;
 const execArgv = ["--conditions=@sessions/source"];
@@ -29,11 +29,13 @@ export async function measureSignInChecks(
   postgres: DurablePostgres,
   { rounds, roundMs }: BenchmarkSize,
 ): Promise<Measurement> {
-  const load = fork(new URL("../cookie-load.ts", import.meta.url), { execArgv });
+  const load = fork(new URL("../../cookie-load.ts", import.meta.url), { execArgv });
   const servers = [];
   for (const check of Object.keys(titles) as CheckName[]) {
     const { url: databaseUrl } = await postgres.create(`who_${check.toLowerCase()}`);
-    const server = fork(new URL("../servers/identity-server.ts", import.meta.url), [check, databaseUrl], { execArgv });
+    const server = fork(new URL("../../servers/identity-server.ts", import.meta.url), [check, databaseUrl], {
+      execArgv,
+    });
     const [{ url, cookies }] = (await once(server, "message")) as [{ url: string; cookies: readonly string[] }];
     servers.push({ check, server, url, cookies });
   }

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { createSignIns } from "@sessions/server/sign-in";
-import type { BenchmarkSize, Measurement, MedianRow } from "../report/result.ts";
-import { median } from "../report/statistics.ts";
-import { throughput } from "../rounds.ts";
-import type { DurablePostgres } from "../servers/database.ts";
-import { directCall } from "../servers/direct-call.ts";
-import { ourIdentity } from "../servers/identity-checks.ts";
-import { countStatements } from "../servers/statement-count.ts";
+import type { BenchmarkSize, Measurement, MedianRow } from "../../report/result.ts";
+import { median } from "../../report/statistics.ts";
+import { throughput } from "../../rounds.ts";
+import type { DurablePostgres } from "../../servers/database.ts";
+import { directCall } from "../../servers/direct-call.ts";
+import { ourIdentity } from "../../servers/identity-checks.ts";
+import { countStatements } from "../../servers/statement-count.ts";
 
 const CALLERS = 64;
 const PEOPLE = 1_000;

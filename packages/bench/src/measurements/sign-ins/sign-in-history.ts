@@ -1,11 +1,11 @@
 import { createSignIns } from "@sessions/server/sign-in";
 import { Pool } from "pg";
-import type { BenchmarkSize, Measurement, MedianRow, Figure } from "../report/result.ts";
-import { compareLatencies, type Place } from "../rounds.ts";
-import { ENDED_PER_OWNER, fillSignIns, OWNERS } from "../seeded-sign-ins.ts";
-import { POOL_SIZE, type DurablePostgres } from "../servers/database.ts";
-import { directCall } from "../servers/direct-call.ts";
-import { ourIdentity } from "../servers/identity-checks.ts";
+import type { BenchmarkSize, Measurement, MedianRow, Figure } from "../../report/result.ts";
+import { compareLatencies, type Place } from "../../rounds.ts";
+import { ENDED_PER_OWNER, fillSignIns, OWNERS } from "../../seeded-sign-ins.ts";
+import { POOL_SIZE, type DurablePostgres } from "../../servers/database.ts";
+import { directCall } from "../../servers/direct-call.ts";
+import { ourIdentity } from "../../servers/identity-checks.ts";
 
 /** How many people are signed in all the time. */
 const PEOPLE = 16;

@@ -1,11 +1,11 @@
 import { sql, type Kysely } from "kysely";
 import type { Snapshot } from "@sessions/core/internal";
-import { isoTextOf } from "../postgres/values.ts";
-import { startOfHour } from "./rows/active.ts";
-import type { HistoryEntry } from "./rows/history-entry.ts";
-import { listReceipts } from "./rows/receipts.ts";
-import type { StoredSession } from "./rows/stored-session.ts";
-import type { Tables } from "./rows/tables.ts";
+import { isoTextOf } from "../../postgres/values.ts";
+import { startOfHour } from "../rows/active.ts";
+import type { HistoryEntry } from "../rows/history/history-entry.ts";
+import { listReceipts } from "../rows/receipts.ts";
+import type { StoredSession } from "../rows/stored-session.ts";
+import type { Tables } from "../rows/tables.ts";
 
 /** The columns of a session's row that repeat its state. */
 export interface RepeatedColumns {

@@ -1,8 +1,8 @@
 import { hash as digest } from "node:crypto";
 import { pickFields, type HistoryChange, type Json, type Snapshot, type Status } from "@sessions/core/internal";
-import { bytesFromHex } from "../../postgres/values.ts";
-import { takeRandomBytes } from "../../random-bytes.ts";
-import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { bytesFromHex } from "../../../postgres/values.ts";
+import { takeRandomBytes } from "../../../random-bytes.ts";
+import type { OwnerCipher } from "../../../secrets/owner-cipher.ts";
 
 type Lifted = NonNullable<HistoryChange["lifted"]>;
 

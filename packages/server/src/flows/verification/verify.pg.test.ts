@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { createKysely } from "../postgres/database.ts";
-import type { Tables } from "./rows/tables.ts";
+import { createKysely } from "../../postgres/database.ts";
+import type { Tables } from "../rows/tables.ts";
 import { verify } from "./verify.ts";
-import { databaseOfAda } from "../testing/cli.ts";
+import { databaseOfAda } from "../../testing/cli.ts";
 
 const { pool, ada } = await databaseOfAda();
 

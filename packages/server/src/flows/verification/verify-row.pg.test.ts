@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from "uuid";
 import { beforeAll, expect, test } from "vitest";
 import { CompiledQuery } from "kysely";
-import { createKysely } from "../postgres/database.ts";
-import { generateKey } from "../secrets/key-ring.ts";
-import { draft, start, submit, TestClient } from "../testing/bank.ts";
-import { freshDatabase } from "../testing/postgres.ts";
-import { paymentNode } from "../testing/secrets/payments.ts";
-import type { Tables } from "./rows/tables.ts";
+import { createKysely } from "../../postgres/database.ts";
+import { generateKey } from "../../secrets/key-ring.ts";
+import { draft, start, submit, TestClient } from "../../testing/bank.ts";
+import { freshDatabase } from "../../testing/postgres.ts";
+import { paymentNode } from "../../testing/secrets/payments.ts";
+import type { Tables } from "../rows/tables.ts";
 import { verify } from "./verify.ts";
 
 const { pool } = await freshDatabase();
