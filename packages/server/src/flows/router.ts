@@ -5,6 +5,7 @@ import {
   pushRequestSchema,
   readRequestSchema,
   receiptRequestSchema,
+  type SessionsError,
   watchRequestSchema,
   type ListReply,
   type PushReply,
@@ -14,6 +15,8 @@ import {
   type WatchEvent,
   type WatchRequest,
 } from "@sessions/core/internal";
+import { Events } from "../streams/events.ts";
+import { IdleStreams } from "../streams/idle-streams.ts";
 import { createCalls, type CallsOptions } from "./calls.ts";
 import type { CommandProcessor } from "./commands/command-processor.ts";
 import { CatchUp } from "./reads/catch-up.ts";
@@ -26,7 +29,7 @@ import { isServiceDevice } from "./service/service-id.ts";
 import type { Identity } from "./configuration/identity.ts";
 import { untilSignInEnds } from "./watch/sign-in-end.ts";
 import { shareEvents } from "./watch/shared-events.ts";
-import { streamEvents } from "./watch/watch-stream.ts";
+import { WatchStream, type WatchStreamParts } from "./watch/watch-stream.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
 export interface RouterOptions extends CallsOptions {
@@ -39,6 +42,9 @@ export interface RouterOptions extends CallsOptions {
   /** Removes sensitive input from a session before it is sent. */
   readonly redact: (snapshot: Snapshot) => Snapshot;
 }
+
+/** How long a stream stays silent before it sends a heartbeat, in milliseconds. */
+const HEARTBEAT_MS = 15_000;
 
 /** The tRPC procedures. They parse a request and find its owner. All rules are elsewhere. */
 export function createRouter(options: RouterOptions) {
@@ -57,6 +63,19 @@ export function createRouter(options: RouterOptions) {
     more,
   });
   const eventOf = shareEvents(makeEvent, now);
+  const errorOf = (fault: SessionsError) => trpcErrorOf(fault, report);
+  const streams: WatchStreamParts<WatchEvent> = {
+    hub,
+    idle: new IdleStreams(HEARTBEAT_MS, (stream) => stream.beat()),
+    replyRateLimit,
+    readerOf,
+    runInTurn: (owner, read) => calls.run(() => reads.runInTurn(owner, read), owner),
+    // Again: others may have been opened since.
+    requireRoom: requireStream,
+    requireOwner: (owner) => calls.run(() => calls.requireOwner(owner), owner),
+    eventOf,
+    onTaken: tellGuest,
+  };
 
   return t.router({
     push: t.procedure.input(pushRequestSchema).mutation((call): Promise<PushReply> =>
@@ -127,37 +146,18 @@ export function createRouter(options: RouterOptions) {
       // Before the stream begins: a request of nobody fails as it does for the other procedures.
       const identity = await calls.run(() => calls.identify(call, "watch"));
       requireStream(identity.owner);
-      const open = (signal: AbortSignal | undefined) => eventsFor(identity, call.input, signal);
-      return untilSignInEnds(identity, call.signal, open, (fault) => trpcErrorOf(fault, report));
+      const { known, after } = call.input;
+      const open = untilSignInEnds<WatchEvent>(
+        identity,
+        (sink) => new WatchStream(streams, identity, { known, after }, sink),
+        errorOf,
+      );
+      return new Events(open, call.signal);
     }),
   });
 
   function requireStream(owner: string): void {
     if (hub.watcherCount(owner) >= bounds.ownerStreams) throw tooManyRequests("streams are open");
-  }
-
-  function eventsFor(
-    identity: Identity,
-    { known, after }: WatchRequest,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<WatchEvent, void, undefined> {
-    const { owner } = identity;
-    return streamEvents<WatchEvent>({
-      owner,
-      // Again: others may have been opened since.
-      requireRoom: () => requireStream(owner),
-      only: identity.guest?.session,
-      known: () => revisionsOf(known),
-      after,
-      signal,
-      hub,
-      reader: readerOf(identity),
-      replyRateLimit,
-      runInTurn: (read) => calls.run(() => reads.runInTurn(owner, read), owner),
-      requireOwner: () => calls.run(() => calls.requireOwner(owner), owner),
-      eventOf,
-      onTaken: (snapshots) => tellGuest(identity, snapshots),
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { getTRPCErrorFromUnknown, type AnyTRPCRouter, type TRPCError } from "@trpc/server";
 import type { TRPCRequestInfo } from "@trpc/server/http";
+import { Events } from "../streams/events.ts";
 import type { Request } from "./body.ts";
 import type { Calls } from "./calls.ts";
 import { EventStreams } from "./event-streams.ts";
@@ -63,12 +64,16 @@ const UNFORMATTED = {
 export class Answers {
   readonly #options: AnswersOptions;
   readonly #replies: Replies;
-  readonly #streams: EventStreams;
+  readonly #streams: EventStreams<Exchange>;
 
   constructor(options: AnswersOptions) {
     this.#options = options;
     this.#replies = new Replies(options.router);
-    this.#streams = new EventStreams(options.router);
+    this.#streams = new EventStreams({
+      router: options.router,
+      encode: (event) => this.#replies.encode(event),
+      errorText: (exchange, failure) => this.#streamErrorText(exchange, failure),
+    });
   }
 
   /** Resolves when the answer was given, or its stream has begun. */
@@ -114,28 +119,27 @@ export class Answers {
   }
 
   async #openStream(exchange: Exchange): Promise<void> {
-    const { response } = exchange;
-    const ending = new AbortController();
     let called: Called;
     try {
-      called = await this.#call(exchange, 0, ending.signal);
+      called = await this.#call(exchange, 0);
     } catch (error) {
       // The application's `onError` threw.
       return this.#failAll(exchange, getTRPCErrorFromUnknown(error));
     }
-    const events = called.error ? failing(called.error) : (called.data as AsyncIterable<unknown>);
-    const errorText = (failure: TRPCError) => {
-      this.#tell(exchange, failure, 0);
-      return this.#replies.encode(this.#replies.errorOf(failure, this.#sourceOf(exchange, 0)).error);
-    };
-    // Nobody waits for the end: what waits takes memory as long as the stream is open. It fails only if the application's
-    // form of errors does.
-    this.#streams
-      .send(response, ending, events, { encode: (event) => this.#replies.encode(event), errorText })
-      .catch(() => {});
+    this.#streams.open(
+      exchange.response,
+      called.error ? failing(called.error) : (called.data as Events<unknown>),
+      exchange,
+    );
   }
 
-  async #call(exchange: Exchange, batchIndex: number, signal?: AbortSignal): Promise<Called> {
+  /** Encodes the error with which a stream ends. @throws An error of the application's own form of errors. */
+  #streamErrorText(exchange: Exchange, failure: TRPCError): string {
+    this.#tell(exchange, failure, 0);
+    return this.#replies.encode(this.#replies.errorOf(failure, this.#sourceOf(exchange, 0)).error);
+  }
+
+  async #call(exchange: Exchange, batchIndex: number): Promise<Called> {
     const { calls, inputs, ctx, contextError } = exchange;
     const { path, procedure } = calls.procedures[batchIndex]!;
     try {
@@ -143,7 +147,7 @@ export class Answers {
       // A procedure's type leaves out how tRPC calls it.
       const call = procedure as unknown as (options: object) => Promise<unknown>;
       const getRawInput = () => inputs.of(batchIndex);
-      return { data: await call({ path, getRawInput, ctx, type: calls.type, signal, batchIndex }) };
+      return { data: await call({ path, getRawInput, ctx, type: calls.type, signal: undefined, batchIndex }) };
     } catch (cause) {
       const error = getTRPCErrorFromUnknown(cause);
       this.#tell(exchange, error, batchIndex);
@@ -175,7 +179,7 @@ export class Answers {
   }
 }
 
-// oxlint-disable-next-line eslint/require-yield -- A stream that fails before its first event.
-async function* failing(error: TRPCError): AsyncGenerator<never, void, undefined> {
-  throw error;
+/** A stream that fails before its first event. */
+function failing(error: TRPCError): Events<never> {
+  return new Events((sink) => ({ next: () => sink.end(error), leave: () => {} }));
 }

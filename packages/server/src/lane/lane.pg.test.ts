@@ -50,7 +50,7 @@ async function serveBank(schema: string, { transformer, errorFormatter }: World,
       }),
     }),
     isDev: false,
-    sse: { ping: { enabled: true, intervalMs: 50 }, client: { reconnectAfterInactivityMs: 20_000 } },
+    sse: { ping: { enabled: true, intervalMs: 400 }, client: { reconnectAfterInactivityMs: 20_000 } },
   });
   const router = t.router({ bank: t.router({ sessions: sessions.router }), other: t.procedure.query(() => "other") });
   const createContext = ({ req, info }: LaneContextOptions) => {

@@ -16,8 +16,6 @@ export interface ErrorSource {
 /** The wire form of tRPC's replies, by the configuration of the application's router. */
 export class Replies {
   readonly #config: AnyTRPCRouter["_def"]["_config"];
-  /** The last value, and its text. */
-  #encoded: { readonly value: unknown; readonly text: string } | undefined;
 
   constructor(router: AnyTRPCRouter) {
     this.#config = router._def._config;
@@ -27,13 +25,9 @@ export class Replies {
     return this.#config.transformer.input.deserialize(json);
   }
 
-  /** The text of a value that a procedure gave. It is encoded once if it is given to many streams, one after another. */
+  /** The text of a value that a procedure gave. @throws An error of the application's transformer. */
   encode(value: unknown): string {
-    if (this.#encoded === undefined || this.#encoded.value !== value) {
-      const text = JSON.stringify(this.#config.transformer.output.serialize(value));
-      this.#encoded = { value, text };
-    }
-    return this.#encoded.text;
+    return JSON.stringify(this.#config.transformer.output.serialize(value));
   }
 
   errorOf(error: TRPCError, source: ErrorSource): Extract<One, { error: unknown }> {

@@ -69,8 +69,16 @@ export class ReplyRateLimit {
     const sent = before + bytes;
     if (known) this.#sent.set(known, sent);
     if (sent <= FREE_BYTES) return;
-    const counted = before <= FREE_BYTES ? sent : bytes;
-    this.#owners.set(owner, { left: this.#left(owner) - counted, atMs: this.#now() });
+    this.#subtract(owner, before <= FREE_BYTES ? sent : bytes);
+  }
+
+  /** Counts a reply that shares its request with no other reply, such as an event of a stream. */
+  countAlone(owner: string, bytes: number): void {
+    if (bytes > FREE_BYTES) this.#subtract(owner, bytes);
+  }
+
+  #subtract(owner: string, bytes: number): void {
+    this.#owners.set(owner, { left: this.#left(owner) - bytes, atMs: this.#now() });
   }
 
   #left(owner: string): number {

@@ -18,6 +18,13 @@ interface Looking {
   ) => Promise<{ readonly snapshots: readonly Snapshot[]; readonly rest: readonly string[] }>;
 }
 
+/** A watcher that notes whether its stream was ended. */
+function joined(hub: WatchHub, owner: string) {
+  const watcher = { isEnded: false, wake: () => {}, close: () => void (watcher.isEnded = true) };
+  const inbox = hub.join(owner, watcher);
+  return { watcher, inbox };
+}
+
 function relaying(looking: Partial<Looking> = {}) {
   let listener: BusListener | undefined;
   const bus = {
@@ -51,21 +58,20 @@ test("S10: a watcher learns of a commit of which no notice ever came, though the
     missing: () => Promise.resolve(committed.map(({ id }) => id)),
     page: () => Promise.resolve({ snapshots: committed, rest: [] }),
   });
-  const inbox = hub.join("ada");
+  const { inbox } = joined(hub, "ada");
   hub.recordSent("ada", [["s", 1]]);
   listener.onListeningChange(true);
   await vi.advanceTimersByTimeAsync(1_000);
   committed.push(snapshot);
-  const taken = inbox.take(300_000, undefined);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(await taken).toEqual({ snapshots: [snapshot], overflow: [] });
+  expect(inbox.take()).toEqual({ snapshots: [snapshot], overflow: [] });
   await relay.close();
 });
 
 test("a relay whose bus turns deaf and hearing again and again polls once at a time, and leaves no timer", async () => {
   const missing = vi.fn(() => Promise.resolve([]));
   const { relay, hub, listener } = relaying({ missing });
-  hub.join("ada");
+  joined(hub, "ada");
   for (let index = 0; index < 10; index += 1) listener.onListeningChange(index % 2 === 0);
   await vi.advanceTimersByTimeAsync(0);
   missing.mockClear();
@@ -84,7 +90,7 @@ test("S25: an owner whose look-up fails is looked up again later, and the others
     },
   });
   const owners = ["mallory", ...Array.from({ length: 20 }, (_, index) => `owner ${index}`)];
-  for (const owner of owners) hub.join(owner);
+  for (const owner of owners) joined(hub, owner);
   await vi.advanceTimersByTimeAsync(4_000);
   expect(asked.toSorted()).toEqual([...owners, ...owners].toSorted());
   expect(reported).toHaveLength(2);
@@ -94,7 +100,7 @@ test("S25: an owner whose look-up fails is looked up again later, and the others
 test("a database that is away costs a few look-ups, not one for each owner", async () => {
   const missing = vi.fn(() => Promise.reject(new Error("away")));
   const { relay, hub, reported } = relaying({ missing });
-  for (let index = 0; index < 1_000; index += 1) hub.join(`owner ${index}`);
+  for (let index = 0; index < 1_000; index += 1) joined(hub, `owner ${index}`);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(reported.length).toBeLessThan(10);
   await relay.close();
@@ -103,11 +109,11 @@ test("a database that is away costs a few look-ups, not one for each owner", asy
 test("S20: the streams of a visitor end when another node tells of the adoption, or when they are looked up", async () => {
   const adopters = new Set<string>();
   const { relay, hub, listener } = relaying({ isAdopted: (owner) => Promise.resolve(adopters.has(owner)) });
-  const [told, found] = [hub.join("visitor-told"), hub.join("visitor-found")];
+  const [{ watcher: told }, { watcher: found }] = [joined(hub, "visitor-told"), joined(hub, "visitor-found")];
   listener.onNotices([{ kind: "adopted", owner: "visitor-told" }]);
-  expect([told.closed, found.closed]).toEqual([true, false]);
+  expect([told.isEnded, found.isEnded]).toEqual([true, false]);
   adopters.add("visitor-found");
   await vi.advanceTimersByTimeAsync(2_000);
-  expect(found.closed).toBe(true);
+  expect(found.isEnded).toBe(true);
   await relay.close();
 });

@@ -20,12 +20,26 @@ test("watchers that get a change in the same millisecond get the same event", ()
   expect(eventOf([other], false)).toMatchObject({ nth: 3 });
 });
 
-test("pages and heartbeats are not shared", () => {
+test("heartbeats of the same millisecond are the same event", () => {
+  let nowMs = 0;
+  const eventOf = shareEvents(
+    (snapshots, more) => ({ snapshots, more }),
+    () => nowMs,
+  );
+  const first = eventOf([], false);
+  expect(first).toEqual({ snapshots: [], more: false });
+  expect(eventOf([], false)).toBe(first);
+  expect(eventOf([one], false)).not.toBe(first);
+  nowMs += 1;
+  expect(eventOf([], false)).not.toBe(first);
+});
+
+test("pages are not shared", () => {
   const eventOf = shareEvents(
     (snapshots, more) => ({ snapshots, more }),
     () => 0,
   );
-  expect(eventOf([], false)).not.toBe(eventOf([], false));
+  expect(eventOf([], true)).not.toBe(eventOf([], true));
   expect(eventOf([one], true)).toEqual({ snapshots: [one], more: true });
   expect(eventOf([one], false)).toEqual({ snapshots: [one], more: false });
   expect(eventOf([one, other], false)).toEqual({ snapshots: [one, other], more: false });

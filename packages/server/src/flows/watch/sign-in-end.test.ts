@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { SessionsError } from "@sessions/core";
 import type { Identity } from "../configuration/identity.ts";
+import { Events, type EventSink, type OpenStream } from "../../streams/events.ts";
 import { untilSignInEnds } from "./sign-in-end.ts";
 
 /** A sign-in that the test ends, and the number of streams that wait for its end. */
@@ -16,28 +17,30 @@ function signIn() {
   return { identity, end: (why?: "renew") => ends.forEach((end) => end(why)), waiting: () => ends.size };
 }
 
-/** A stream of numbers. After the first one it makes the next when it is told, or ends with the signal. */
+/** A stream of numbers. It makes each when it is told, the first one at once. */
 function numbers() {
-  let next = Promise.withResolvers<void>();
-  async function* open(signal: AbortSignal | undefined) {
-    for (let number = 1; ; number += 1) {
-      const stop = () => next.resolve();
-      signal?.addEventListener("abort", stop);
-      if (number > 1 && !signal?.aborted) await next.promise;
-      next = Promise.withResolvers();
-      if (signal?.aborted) return;
-      yield number;
-    }
-  }
-  return { open, tell: () => next.resolve() };
+  let sink: EventSink<number> | undefined;
+  let made = 0;
+  let hasLeft = false;
+  const tell = () => sink?.take((made += 1));
+  const open = (opened: EventSink<number>): OpenStream => ({
+    next: () => {
+      sink = opened;
+      if (made === 0) tell();
+    },
+    leave: () => void (hasLeft = true),
+  });
+  return { open, tell, hasLeft: () => hasLeft };
 }
 
 const reported: SessionsError[] = [];
-const watch = <Event>(identity: Identity, open: Parameters<typeof untilSignInEnds<Event>>[2], signal?: AbortSignal) =>
-  untilSignInEnds(identity, signal, open, (fault) => {
+const watch = <Event>(identity: Identity, open: Parameters<typeof untilSignInEnds<Event>>[1], signal?: AbortSignal) => {
+  const opening = untilSignInEnds(identity, open, (fault) => {
     reported.push(fault);
     return new Error("Answered.");
   });
+  return new Events(opening, signal)[Symbol.asyncIterator]();
+};
 
 const signedOut = { code: "UNAUTHORIZED", message: "The sign-in has ended." };
 
@@ -51,17 +54,15 @@ test("S17: a stream whose sign-in ends is told that nobody is signed in, and get
   expect(waiting()).toBe(0);
 });
 
-test("S17: an event that was made before the end of its sign-in is not sent after it", async () => {
+test("S17: what a stream makes after the end of its sign-in is not sent", async () => {
   const { identity, end } = signIn();
-  const made = Promise.withResolvers<void>();
-  const stream = watch(identity, async function* () {
-    await made.promise;
-    yield "made before";
-  });
-  const first = stream.next();
+  const { open, tell, hasLeft } = numbers();
+  const stream = watch(identity, open);
+  await stream.next();
   end();
-  made.resolve();
-  await expect(first).rejects.toMatchObject(signedOut);
+  expect(hasLeft()).toBe(true);
+  tell();
+  await expect(stream.next()).rejects.toMatchObject(signedOut);
 });
 
 test("S17: a sign-in that ended before its stream began gets no event", async () => {
@@ -126,3 +127,17 @@ test.for<[string, () => unknown, RegExp]>([
     expect(reported.map((fault) => fault.message)).toEqual([expect.stringMatching(message)]);
   },
 );
+
+test("a stream whose application cannot remove `end` ends all the same, and the fault is reported", async () => {
+  reported.length = 0;
+  const identity: Identity = {
+    owner: "ada",
+    onEnded: () => () => {
+      throw new Error("secret");
+    },
+  };
+  const stream = watch(identity, numbers().open);
+  await stream.next();
+  expect(await stream.return()).toEqual({ done: true, value: undefined });
+  expect(reported.map((fault) => fault.message)).toEqual([expect.stringMatching(/^identify_failed: The function/)]);
+});

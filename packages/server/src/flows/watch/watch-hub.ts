@@ -1,5 +1,5 @@
 import type { Snapshot } from "@sessions/core/internal";
-import { jsonBytes } from "../../json-bytes.ts";
+import { Inbox, type InboxHub, type InboxReader } from "./inbox.ts";
 
 /** How many ended sessions of an owner are remembered, so that no older revision is sent after their end. */
 const MAX_ENDED = 1_000;
@@ -22,10 +22,12 @@ export interface SentRevisions {
 const NOTHING_SENT: SentRevisions = { active: new Map(), ended: new Map() };
 
 /** Every watcher of this node, by owner. An owner's watchers share the record of sent revisions, so that one more watcher costs only its stream. */
-export class WatchHub {
+export class WatchHub implements InboxHub {
   readonly #watchers = new Map<string, OwnerWatchers>();
   /** How many bytes of JSON may wait in one inbox. */
   readonly #inboxBytes: number;
+  /** The inboxes whose readers are woken next. */
+  #toWake: Inbox[] = [];
   #size = 0;
   #closed = false;
 
@@ -34,27 +36,42 @@ export class WatchHub {
   }
 
   /** Attaches a watcher. Snapshots that are published from now on wait in its inbox: with `only`, those of this session. */
-  join(owner: string, only?: string): Inbox {
+  join(owner: string, reader: InboxReader, only?: string): Inbox {
     // Maps are made when something is sent: an owner who has nothing open needs none.
     const watched: OwnerWatchers = this.#watchers.get(owner) ?? {
       inboxes: new Set(),
       active: undefined,
       ended: undefined,
     };
-    const inbox: Inbox = new Inbox(this.#inboxBytes, {
-      leave: () => this.#leave(owner, inbox),
-      publishToOthers: (snapshot) => this.#publish(owner, snapshot, inbox),
-      only,
-    });
+    const inbox = new Inbox({ owner, only, reader, hub: this, maxBytes: this.#inboxBytes });
+    if (this.#closed) {
+      inbox.close();
+      return inbox;
+    }
     this.#watchers.set(owner, watched);
     watched.inboxes.add(inbox);
     this.#size += 1;
-    if (this.#closed) inbox.close();
     return inbox;
   }
 
   publish(owner: string, snapshot: Snapshot): void {
     this.#publish(owner, snapshot);
+  }
+
+  publishToOthers(snapshot: Snapshot, inbox: Inbox): void {
+    this.#publish(inbox.owner, snapshot, inbox);
+  }
+
+  /** Not at once: changes that are published together make one event, and no stream is written to before all have them. */
+  wakeSoon(inbox: Inbox): void {
+    if (this.#toWake.push(inbox) === 1) queueMicrotask(() => this.#wakeAll());
+  }
+
+  leave(inbox: Inbox): void {
+    const watched = this.#watchers.get(inbox.owner);
+    if (!watched?.inboxes.delete(inbox)) return;
+    this.#size -= 1;
+    if (watched.inboxes.size === 0) this.#watchers.delete(inbox.owner);
   }
 
   /** Records that an owner's only watcher has these revisions. With several watchers nothing is recorded, and the sessions are read for all. */
@@ -121,133 +138,13 @@ export class WatchHub {
     for (const inbox of watched.inboxes) if (inbox !== except) inbox.put(snapshot);
   }
 
-  #leave(owner: string, inbox: Inbox): void {
-    const watched = this.#watchers.get(owner);
-    if (!watched?.inboxes.delete(inbox)) return;
-    this.#size -= 1;
-    if (watched.inboxes.size === 0) this.#watchers.delete(owner);
+  #wakeAll(): void {
+    const woken = this.#toWake;
+    this.#toWake = [];
+    for (const inbox of woken) inbox.wake();
   }
 }
 
 function isUnsent({ active, ended }: OwnerWatchers, session: string, revision: number): boolean {
   return revision > (active?.get(session) ?? 0) && !ended?.has(session);
-}
-
-interface InboxOptions {
-  readonly leave: () => void;
-  /** Hands a snapshot to the owner's other watchers. */
-  readonly publishToOthers: (snapshot: Snapshot) => void;
-  /** The id of the only session that it takes; undefined if it takes all of its owner's. */
-  readonly only: string | undefined;
-}
-
-/** The content of an inbox. The inbox had no room for the sessions in `overflow`: they are read from the database. */
-export interface InboxContent {
-  readonly snapshots: readonly Snapshot[];
-  readonly overflow: readonly string[];
-}
-
-/**
- * The snapshots that wait for a watcher: the newest of each session, up to a number of bytes. Of the other sessions only
- * the ids wait. So a slow reader needs no more memory than one event.
- */
-export class Inbox {
-  /** Detaches it from the hub. */
-  readonly leave: () => void;
-  readonly #publishToOthers: (snapshot: Snapshot) => void;
-  readonly #only: string | undefined;
-  readonly #maxBytes: number;
-  // Made when something waits: most inboxes are empty, and an empty map takes as much memory as the rest of an inbox.
-  #waiting: Map<string, Snapshot> | undefined;
-  #overflow: Set<string> | undefined;
-  #bytes = 0;
-  #wake: (() => void) | undefined;
-  #closed = false;
-
-  constructor(maxBytes: number, { leave, publishToOthers, only }: InboxOptions) {
-    this.#maxBytes = maxBytes;
-    this.leave = leave;
-    this.#publishToOthers = publishToOthers;
-    this.#only = only;
-  }
-
-  put(snapshot: Snapshot): void {
-    const { id } = snapshot;
-    if (this.#only !== undefined && id !== this.#only) return;
-    this.#drop(id);
-    const bytes = jsonBytes(snapshot);
-    if (this.#overflow?.has(id) || this.#bytes + bytes > this.#maxBytes) (this.#overflow ??= new Set()).add(id);
-    else {
-      (this.#waiting ??= new Map()).set(id, snapshot);
-      this.#bytes += bytes;
-    }
-    this.#wake?.();
-  }
-
-  /** Filters snapshots that were read for this watcher: one that waits at a newer revision is left out. The owner's other watchers get the rest too. */
-  admit(read: readonly Snapshot[]): readonly Snapshot[] {
-    return read.filter((snapshot) => {
-      if ((this.#waiting?.get(snapshot.id)?.revision ?? 0) > snapshot.revision) return false;
-      this.#drop(snapshot.id);
-      this.#publishToOthers(snapshot);
-      return true;
-    });
-  }
-
-  /** Takes everything that waits. Empty if nothing comes within `idleMs` milliseconds; null when the inbox is closed or `signal` aborts. */
-  take(idleMs: number, signal: AbortSignal | undefined): Promise<InboxContent | null> {
-    const isEmpty = !this.#waiting?.size && !this.#overflow?.size;
-    // Most streams wait here. It is no async function, because the frame of one takes more memory than this promise.
-    return this.pause(isEmpty ? idleMs : 0, signal).then(() => this.#takeNow(signal));
-  }
-
-  #takeNow(signal: AbortSignal | undefined): InboxContent | null {
-    if (this.#closed || signal?.aborted) return null;
-    const content = {
-      snapshots: [...(this.#waiting?.values() ?? [])],
-      overflow: [...(this.#overflow ?? [])].toSorted().toReversed(),
-    };
-    this.#waiting = undefined;
-    this.#overflow = undefined;
-    this.#bytes = 0;
-    return content;
-  }
-
-  /** Waits for a time, in milliseconds. It returns earlier when a snapshot comes or the stream has to end. */
-  pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => this.#wait(ms, signal, resolve));
-  }
-
-  /** Whether the stream that reads it has to end. */
-  get closed(): boolean {
-    return this.#closed;
-  }
-
-  /** Ends the stream that reads it. */
-  close(): void {
-    this.#closed = true;
-    this.#wake?.();
-  }
-
-  #drop(id: string): void {
-    const waiting = this.#waiting?.get(id);
-    if (waiting === undefined) return;
-    this.#waiting?.delete(id);
-    this.#bytes -= jsonBytes(waiting);
-  }
-
-  /** Calls `then` once: after a time, when a snapshot comes, or at once if the stream has to end. */
-  #wait(ms: number, signal: AbortSignal | undefined, then: () => void): void {
-    if (ms <= 0 || this.#closed || signal?.aborted) return then();
-    const stop = () => {
-      if (this.#wake !== stop) return;
-      this.#wake = undefined;
-      signal?.removeEventListener("abort", stop);
-      clearTimeout(timer);
-      then();
-    };
-    const timer = setTimeout(stop, ms);
-    signal?.addEventListener("abort", stop);
-    this.#wake = stop;
-  }
 }

@@ -36,6 +36,25 @@ test("one timer serves all streams, and none is left without streams", () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("streams that began one after another are told together, and none of them late", () => {
+  const { idle, streams } = collect();
+  for (let index = 0; index < 200; index += 1) {
+    streams.heard(`stream ${index}`);
+    if (index % 2 === 1) vi.advanceTimersByTime(1);
+  }
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  vi.advanceTimersByTime(100);
+  const toldMs = idle.map((told) => Number(told.split(" ")[2]));
+  expect(idle.length).toBeGreaterThanOrEqual(200);
+  expect(timers.mock.calls.length).toBeLessThanOrEqual(20);
+  for (const [index, ms] of toldMs.slice(0, 200).entries()) {
+    const silentMs = ms - Math.floor(index / 2);
+    expect(silentMs).toBeLessThanOrEqual(100);
+    expect(silentMs).toBeGreaterThan(93);
+  }
+  timers.mockRestore();
+});
+
 test("a stream that is deleted while it is told is told no more", () => {
   const told: string[] = [];
   const streams: IdleStreams<string> = new IdleStreams(

@@ -1,9 +1,15 @@
-/** Finds the streams that have been silent for a time. One timer serves all of them. */
+/** How many times the streams are looked at while one of them may be silent. */
+const LOOKS = 16;
+
+/**
+ * Finds the streams that have been silent for a time, or a little less. One timer serves all of them, and finds many at
+ * once.
+ */
 export class IdleStreams<Stream> {
   readonly #idleMs: number;
   readonly #onIdle: (stream: Stream) => void;
   readonly #now: () => number;
-  /** When each was last heard, in milliseconds. The longest silent one is the first. */
+  /** When each was last heard, in whole milliseconds. The longest silent one is the first. */
   readonly #heardMs = new Map<Stream, number>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -16,7 +22,7 @@ export class IdleStreams<Stream> {
   /** Notes that a stream has just sent something. */
   heard(stream: Stream): void {
     this.#heardMs.delete(stream);
-    this.#heardMs.set(stream, this.#now());
+    this.#heardMs.set(stream, Math.floor(this.#now()));
     this.#timer ??= setTimeout(() => this.#look(), this.#idleMs);
   }
 
@@ -29,9 +35,10 @@ export class IdleStreams<Stream> {
 
   #look(): void {
     const nowMs = this.#now();
+    const silentSinceMs = nowMs - this.#idleMs * (1 - 1 / LOOKS);
     for (const [stream, heardMs] of this.#heardMs) {
-      if (nowMs - heardMs < this.#idleMs) {
-        this.#timer = setTimeout(() => this.#look(), this.#idleMs - (nowMs - heardMs));
+      if (heardMs > silentSinceMs) {
+        this.#timer = setTimeout(() => this.#look(), heardMs + this.#idleMs - nowMs);
         return;
       }
       this.heard(stream);
