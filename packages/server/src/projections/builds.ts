@@ -70,7 +70,7 @@ export class Builds {
       const tables = projection.tables === undefined ? null : Object.keys(projection.tables);
       await switchToBuild(tx.withSchema(schema), { name: projection.name, tables }, build);
     });
-    await deleteOldProgress(db.withSchema(schema), projection.name, build);
+    await deleteOldProgress(db, schema, projection.name, build);
   }
 
   async #createTables(tx: Transaction<ProjectionTables>, build: number, live: number): Promise<void> {

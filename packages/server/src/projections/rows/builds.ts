@@ -1,5 +1,4 @@
 import { sql, type Kysely } from "kysely";
-import { recordset } from "../../postgres/values.ts";
 import { insertFeeds, listFeeds, type Feed } from "./feeds.ts";
 import { currentSnapshot } from "./snapshot.ts";
 import type { ProjectionTables } from "./tables.ts";
@@ -110,24 +109,19 @@ export async function switchToBuild(
 }
 
 /** Deletes the progress of builds before the live one. */
-export async function deleteOldProgress(db: Kysely<ProjectionTables>, projection: string, live: number): Promise<void> {
-  for (;;) {
-    const old = await db
-      .selectFrom("projection_progress")
-      .select([sql<string>`owner_id`.as("owner"), sql<string>`stream_id`.as("stream"), "build"])
-      .where("projection", "=", projection)
-      .where("build", "<", live)
-      .limit(DELETED_ROWS)
-      .execute();
-    if (old.length === 0) return;
-    await db
-      .deleteFrom("projection_progress")
-      .where("projection", "=", projection)
-      .where("build", "<", live)
-      .where(
-        sql<boolean>`(build, owner_id, stream_id) in (
-          select build, owner, stream from ${recordset(old, "build integer, owner text, stream text")})`,
-      )
-      .execute();
-  }
+export async function deleteOldProgress(
+  db: Kysely<ProjectionTables>,
+  schema: string,
+  projection: string,
+  live: number,
+): Promise<void> {
+  const table = sql.table(`${schema}.projection_progress`);
+  let deleted: number;
+  do {
+    const { rows } = await sql`
+      delete from ${table} where ctid = any (array(
+        select ctid from ${table} where projection = ${projection} and build < ${live}::integer limit ${sql.lit(DELETED_ROWS)}))
+      returning 1 as one`.execute(db);
+    deleted = rows.length;
+  } while (deleted > 0);
 }

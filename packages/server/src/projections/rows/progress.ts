@@ -1,4 +1,4 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import { recordset, time, timeOf } from "../../postgres/values.ts";
 import { inBucket } from "./buckets.ts";
 import type { ProjectionTables } from "./tables.ts";
@@ -28,22 +28,29 @@ interface BuildKey {
   readonly build: number;
 }
 
+/**
+ * A build as a table of one row, `of_build`. Postgres has no statistics of a build that is new, so it would expect one row of
+ * it, and read the whole build for each page. It does not look into this subquery. So it looks for each stream by the key.
+ */
+const ofBuild = ({ projection, build }: BuildKey): RawBuilder<unknown> =>
+  sql`(select ${projection}::text as projection, ${build}::integer as build offset 0) as of_build`;
+const isOfBuild = sql<boolean>`progress.projection = of_build.projection and progress.build = of_build.build`;
+
 export const streamKey = ({ owner, stream }: StreamKey) => `${stream} ${owner}`;
 
 /** How far these streams have been applied. A stream of which nothing was applied is missing. */
 export async function loadProgress(
   db: Kysely<ProjectionTables>,
   schema: string,
-  { projection, build }: BuildKey,
+  build: BuildKey,
   streams: readonly StreamKey[],
 ): Promise<ReadonlyMap<string, Progress>> {
   if (streams.length === 0) return new Map();
   const { rows } = await sql<{ owner: string; stream: string; applied: number; waiting: string }>`
     select owner, stream, applied, waiting::text as waiting
-    from ${recordset(streams, "owner text, stream text")}
+    from ${recordset(streams, "owner text, stream text")} cross join ${ofBuild(build)}
     join ${sql.table(`${schema}.projection_progress`)} as progress
-      on progress.projection = ${projection} and progress.build = ${build}::integer
-      and progress.owner_id = given.owner and progress.stream_id = given.stream`.execute(db);
+      on ${isOfBuild} and progress.owner_id = given.owner and progress.stream_id = given.stream`.execute(db);
   return byStream(rows);
 }
 
@@ -54,16 +61,23 @@ export async function loadProgress(
 export async function adoptProgress(
   tx: Kysely<ProjectionTables>,
   schema: string,
-  { projection, build }: BuildKey,
+  build: BuildKey,
   streams: readonly StreamKey[],
 ): Promise<ReadonlyMap<string, Progress>> {
   if (streams.length === 0) return new Map();
+  const owners = [...new Set(streams.map(({ owner }) => owner))].map((owner) => ({ owner }));
+  const { rows: adopted } = await sql<{ owner: string; visitor: string }>`
+    select given.owner, visitor.owner_id as visitor from ${recordset(owners, "owner text")}
+    join ${sql.table(`${schema}.owner`)} as visitor on visitor.adopted_by = given.owner`.execute(tx);
+  if (adopted.length === 0) return new Map();
+  const visitors = Map.groupBy(adopted, ({ owner }) => owner);
+  const moves = streams.flatMap((stream) =>
+    (visitors.get(stream.owner) ?? []).map(({ visitor }) => ({ ...stream, visitor })),
+  );
   const { rows } = await sql<{ owner: string; stream: string; applied: number; waiting: string }>`
     update ${sql.table(`${schema}.projection_progress`)} as progress set owner_id = given.owner
-    from ${recordset(streams, "owner text, stream text")}
-    join ${sql.table(`${schema}.owner`)} as visitor on visitor.adopted_by = given.owner
-    where progress.projection = ${projection} and progress.build = ${build}::integer
-      and progress.owner_id = visitor.owner_id and progress.stream_id = given.stream
+    from ${recordset(moves, "owner text, visitor text, stream text")} cross join ${ofBuild(build)}
+    where ${isOfBuild} and progress.owner_id = given.visitor and progress.stream_id = given.stream
     returning given.owner, given.stream, progress.applied, progress.waiting::text as waiting`.execute(tx);
   return byStream(rows);
 }
@@ -72,7 +86,7 @@ export async function adoptProgress(
 export async function moveProgress(
   tx: Kysely<ProjectionTables>,
   schema: string,
-  { projection, build }: BuildKey,
+  build: BuildKey,
   moves: readonly ProgressMove[],
   nowMs: number,
 ): Promise<boolean> {
@@ -85,8 +99,8 @@ export async function moveProgress(
   if (inserted.length > 0) {
     const { rows } = await sql`
       insert into ${table} (projection, build, owner_id, stream_id, applied, waiting, ended_at)
-      select ${projection}, ${build}::integer, owner, stream, applied, false, ${endedAt}
-      from ${recordset(inserted, "owner text, stream text, applied integer, ended boolean")}
+      select projection, build, owner, stream, applied, false, ${endedAt}
+      from ${recordset(inserted, "owner text, stream text, applied integer, ended boolean")} cross join ${ofBuild(build)}
       on conflict (projection, build, owner_id, stream_id) do update
       set applied = excluded.applied, ended_at = excluded.ended_at
       where projection_progress.applied = 0
@@ -97,8 +111,9 @@ export async function moveProgress(
     const { rows } = await sql`
       update ${table} as progress set applied = given.applied, ended_at = ${endedAt}
       from ${recordset(updated, `owner text, stream text, "from" integer, applied integer, ended boolean`)}
-      where progress.projection = ${projection} and progress.build = ${build}::integer
-        and progress.owner_id = given.owner and progress.stream_id = given.stream and progress.applied = given."from"
+      cross join ${ofBuild(build)}
+      where ${isOfBuild} and progress.owner_id = given.owner and progress.stream_id = given.stream
+        and progress.applied = given."from"
       returning 1 as one`.execute(tx);
     moved += rows.length;
   }
@@ -115,16 +130,11 @@ export async function deleteEndedProgress(
   const table = sql.table(`${schema}.projection_progress`);
   const { rows } = await sql<{ streams: string; applied: string | null }>`
     with ended as (
-      select owner_id, stream_id from ${table}
+      select ctid from ${table}
       where projection = ${projection} and build = ${build}::integer and ended_at < ${time(before)} and not waiting
         ${inBucket(sql.ref("stream_id"), { bucket, buckets })}
       order by ended_at limit ${sql.lit(limit)}
-    ), gone as (
-      delete from ${table} as progress using ended
-      where progress.projection = ${projection} and progress.build = ${build}::integer
-        and progress.owner_id = ended.owner_id and progress.stream_id = ended.stream_id
-      returning applied
-    )
+    ), gone as (delete from ${table} where ctid = any (array(select ctid from ended)) returning applied)
     select count(*)::text as streams, sum(applied)::text as applied from gone`.execute(tx);
   return { streams: Number(rows[0]!.streams), applied: Number(rows[0]!.applied ?? 0) };
 }
