@@ -89,7 +89,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     sessions,
     hasTable: (name) => hasTable(db, schema, name),
     keys,
-    cipherOf: keys && ((owner) => sessions.opener.cipherOf(owner)),
+    cipherOf: keys && ((owner, generation) => sessions.opener.cipherOf(owner, generation)),
     db: db.withSchema(schema),
     partitions: new Partitions(db, schema, partitionedTables),
     signIns,

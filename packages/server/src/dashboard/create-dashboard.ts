@@ -105,7 +105,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     now,
     readings: new Readings({ db, schema }, now),
     read: <T>(read: (source: DashboardSource) => Promise<T>) => readInTime({ db, schema }, read),
-    cipherOf: (owner: string) => ciphers.forReading(owner),
+    cipherOf: (owner: string, generation?: number) => ciphers.forReading(owner, generation),
     flows: new Map((options.flows ?? []).map((flow) => [flow.name, flow])),
     signIns,
     pool: () => poolStateOf(database),

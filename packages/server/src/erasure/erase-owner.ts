@@ -1,14 +1,9 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type Transaction } from "kysely";
 import type { Bus } from "../bus/bus.ts";
 import { contentOf } from "../bus/sign-in-change.ts";
 import { Partitions } from "../postgres/partitions.ts";
-import {
-  eraseActiveSessions,
-  eraseEndedSessions,
-  eraseLeftHistories,
-  inTransaction,
-  type PageEraser,
-} from "./erase-sessions.ts";
+import { destroyDataKeys } from "../secrets/rows/owner-keys.ts";
+import { inTransaction, sessionErasers } from "./erase-sessions.ts";
 import { eraseLiveSignIns, eraseSignInHistory } from "./erase-sign-ins.ts";
 import { personalTables } from "./personal-tables.ts";
 import { deletePage, tableNames } from "./table-pages.ts";
@@ -56,27 +51,24 @@ export async function eraseOwner(context: ErasureContext, owner: string, tombsto
     }
     return sum;
   };
-  const allSessions = (erase: PageEraser) => all(() => erase(db, schema, owner, at));
+  const locked = <T>(work: (tx: Transaction<ErasureTables>) => Promise<T>) =>
+    inTransaction(db, schema, owner, at, work);
 
   const wasInterrupted = await noteBegin(db, schema, owner, at);
   // A backup from before the adoption has the rows of the visitor.
   for (const visitor of await adoptedVisitors(context, owner)) await eraseOwner(context, visitor);
   let sessions = 0;
-  if (tables.has("session")) {
-    // The active ones first: one that ends meanwhile is then among the ended ones.
-    sessions += await allSessions(eraseActiveSessions);
-    sessions += await allSessions(eraseEndedSessions);
-    await allSessions(eraseLeftHistories);
-  }
+  const erasers = tables.has("session") ? sessionErasers : [];
+  for (const erase of erasers) sessions += await all(() => locked((tx) => erase(tx, schema, owner)));
   const signIns = tables.has("sign_in") ? await eraseSignIns(context, owner, at, all) : 0;
   let rows = 0;
   for (const table of personalTables) {
     if (tables.has(table.name)) rows += await all(() => deletePage(db, schema, table, owner, PAGE_SIZE));
   }
-  await inTransaction(db, schema, owner, at, async (tx) => {
-    await sql`
-      update ${sql.table(`${schema}.owner_key`)} set data = null
-      where owner_id = ${owner} and data is not null`.execute(tx);
+  await locked(async (tx) => {
+    await destroyDataKeys(tx.withSchema(schema), owner);
+    // Sessions that began meanwhile: with the key gone, nobody could read them.
+    for (const erase of erasers) sessions += await all(() => erase(tx, schema, owner));
     await noteEnd(tx, schema, owner, at, { didErase: wasInterrupted || done > 0, given: tombstone });
   });
   bus?.publish({ kind: "erased", owner });

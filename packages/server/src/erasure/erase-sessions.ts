@@ -5,52 +5,52 @@ import type { ErasureTables } from "./tables.ts";
 /** How many sessions a transaction erases. */
 const PAGE_SIZE = 200;
 
-/** Erases a page of an owner's sessions, in one transaction with their histories. Gives how many. */
-export type PageEraser = (db: Kysely<ErasureTables>, schema: string, owner: string, at: string) => Promise<number>;
+/** Erases a page of an owner's sessions with their histories, in a transaction that has locked the owner. Gives how many. */
+type PageEraser = (tx: Transaction<ErasureTables>, schema: string, owner: string) => Promise<number>;
 
 /** Active sessions go as a whole. A writer that comes later finds none. */
-export const eraseActiveSessions: PageEraser = (db, schema, owner, at) =>
-  inTransaction(db, schema, owner, at, async (tx) => {
-    const table = sql.table(`${schema}.session`);
-    const { rows } = await sql<{ id: string }>`
-      select id::text as id from ${table} where owner_id = ${owner}
-      order by id limit ${PAGE_SIZE}::integer for update`.execute(tx);
-    const ids = rows.map(({ id }) => id);
-    await deleteHistories(tx, schema, owner, ids);
-    if (ids.length > 0) await sql`delete from ${table} where owner_id = ${owner} and id in (${uuids(ids)})`.execute(tx);
-    return ids.length;
-  });
+const eraseActiveSessions: PageEraser = async (tx, schema, owner) => {
+  const table = sql.table(`${schema}.session`);
+  const { rows } = await sql<{ id: string }>`
+    select id::text as id from ${table} where owner_id = ${owner}
+    order by id limit ${PAGE_SIZE}::integer for update`.execute(tx);
+  const ids = rows.map(({ id }) => id);
+  await deleteHistories(tx, schema, owner, ids);
+  if (ids.length > 0) await sql`delete from ${table} where owner_id = ${owner} and id in (${uuids(ids)})`.execute(tx);
+  return ids.length;
+};
 
 /** Of an ended session its flow, status and time stay: limits count them. */
-export const eraseEndedSessions: PageEraser = (db, schema, owner, at) =>
-  inTransaction(db, schema, owner, at, async (tx) => {
-    const table = sql.table(`${schema}.session_archive`);
-    const { rows } = await sql<{ id: string }>`
-      select id::text as id from ${table} where owner_id = ${owner} limit ${PAGE_SIZE}::integer`.execute(tx);
-    const ids = rows.map(({ id }) => id);
-    if (ids.length === 0) return 0;
-    await deleteHistories(tx, schema, owner, ids);
-    await sql`
-      insert into ${sql.table(`${schema}.erased_session`)} (owner_id, session_id, flow, status, ended_at)
-      select owner_id, id, flow, status, ended_at from ${table} where owner_id = ${owner} and id in (${uuids(ids)})
-      on conflict do nothing`.execute(tx);
-    await sql`delete from ${table} where owner_id = ${owner} and id in (${uuids(ids)})`.execute(tx);
-    return ids.length;
-  });
+const eraseEndedSessions: PageEraser = async (tx, schema, owner) => {
+  const table = sql.table(`${schema}.session_archive`);
+  const { rows } = await sql<{ id: string }>`
+    select id::text as id from ${table} where owner_id = ${owner} limit ${PAGE_SIZE}::integer`.execute(tx);
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0) return 0;
+  await deleteHistories(tx, schema, owner, ids);
+  await sql`
+    insert into ${sql.table(`${schema}.erased_session`)} (owner_id, session_id, flow, status, ended_at)
+    select owner_id, id, flow, status, ended_at from ${table} where owner_id = ${owner} and id in (${uuids(ids)})
+    on conflict do nothing`.execute(tx);
+  await sql`delete from ${table} where owner_id = ${owner} and id in (${uuids(ids)})`.execute(tx);
+  return ids.length;
+};
 
 /** Histories whose sessions are gone: the months of the archive may be kept for a shorter time. */
-export const eraseLeftHistories: PageEraser = (db, schema, owner, at) =>
-  inTransaction(db, schema, owner, at, async (tx) => {
-    const inTable = (name: string) => sql`
-      select from ${sql.table(`${schema}.${name}`)} as kept where kept.owner_id = ${owner} and kept.id = event.session_id`;
-    const { rows } = await sql<{ id: string }>`
-      select distinct event.session_id::text as id from ${sql.table(`${schema}.session_event`)} as event
-      where event.owner_id = ${owner} and not exists (${inTable("session")})
-        and not exists (${inTable("session_archive")}) limit ${PAGE_SIZE}::integer`.execute(tx);
-    const ids = rows.map(({ id }) => id);
-    await deleteHistories(tx, schema, owner, ids);
-    return ids.length;
-  });
+const eraseLeftHistories: PageEraser = async (tx, schema, owner) => {
+  const inTable = (name: string) => sql`
+    select from ${sql.table(`${schema}.${name}`)} as kept where kept.owner_id = ${owner} and kept.id = event.session_id`;
+  const { rows } = await sql<{ id: string }>`
+    select distinct event.session_id::text as id from ${sql.table(`${schema}.session_event`)} as event
+    where event.owner_id = ${owner} and not exists (${inTable("session")})
+      and not exists (${inTable("session_archive")}) limit ${PAGE_SIZE}::integer`.execute(tx);
+  const ids = rows.map(({ id }) => id);
+  await deleteHistories(tx, schema, owner, ids);
+  return ids.length;
+};
+
+/** What erases an owner's sessions. The active ones come first: one that ends meanwhile is then among the ended ones. */
+export const sessionErasers = [eraseActiveSessions, eraseEndedSessions, eraseLeftHistories] as const;
 
 async function deleteHistories(
   tx: Transaction<ErasureTables>,

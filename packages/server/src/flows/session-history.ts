@@ -11,6 +11,7 @@ import {
 } from "@sessions/core/internal";
 import type { FeedSource } from "../projections/source.ts";
 import type { OwnerCipher } from "../secrets/owner-cipher.ts";
+import { generationOf } from "../secrets/sealed.ts";
 import {
   entryText,
   openEntry,
@@ -83,8 +84,8 @@ type EntryOf<Flow extends AnyFlow, Secret extends boolean> = Flow extends AnyFlo
 
 /** Opens what is sealed, for a projection: `sessions.opener`. */
 export interface Opener {
-  /** The cipher of an owner. */
-  cipherOf(owner: string): OwnerCipher | Promise<OwnerCipher>;
+  /** The cipher of an owner, which opens values of this generation of the owner's keys. */
+  cipherOf(owner: string, generation?: number): OwnerCipher | Promise<OwnerCipher>;
 }
 
 export interface SessionHistoryOptions<Secret extends boolean> {
@@ -134,8 +135,8 @@ export function sessionHistory<const Flow extends AnyFlow, const Secret extends 
   };
 }
 
-function cipherFor(opener: Opener | undefined, { body }: UnopenedEntry, owner: string) {
-  if (opener !== undefined) return opener.cipherOf(owner);
+function cipherFor(opener: Opener | undefined, { body, sealed }: UnopenedEntry, owner: string) {
+  if (opener !== undefined) return opener.cipherOf(owner, sealed === null ? undefined : generationOf(sealed));
   const what = `Entry ${body.entry} of session ${body.session} is sealed.`;
   throw new SessionsError("keys_missing", `${what} Give \`sessions.opener\` to \`sessionHistory\`.`);
 }

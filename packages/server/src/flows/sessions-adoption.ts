@@ -52,10 +52,11 @@ export class SessionsAdoption implements Adoption {
     // The schema of the transaction has the tables of the sessions too: it is the same one.
     const own = tx as unknown as Transaction<Tables>;
     const { ciphers, report } = this.#options;
-    const from = await ciphers.readingWithin(tx, visitor);
-    // What was sealed stays sealed.
-    const to = await ciphers.writingWithin(tx, owner, from.scope !== "nothing");
-    const resealing = { owner, from, to, report };
+    const resealing = async () => {
+      const from = await ciphers.readingWithin(tx, visitor);
+      // What was sealed stays sealed.
+      return { owner, from, to: await ciphers.writingWithin(tx, owner, from.scope !== "nothing"), report };
+    };
     const { sessions, ...active } = await moveActive(own, adopted, budget, resealing);
     // The active ones are moved first, because they may end meanwhile.
     const hasRest = active.hasRest || (await moveEnded(own, adopted, budget, resealing));

@@ -168,7 +168,11 @@ export function createSessions<Context extends object>(options: SessionsOptions<
       missing: (owner, { active, ended }, sinceMs) => reader.missing(owner, active, { sinceMs, ended }),
       isAdopted,
       now,
-      dropCached: (notice) => commands.dropCached(notice),
+      dropCached(notice) {
+        commands.dropCached(notice);
+        // Without a notice, any owner may have been erased.
+        if (notice === undefined) ciphers.drop();
+      },
       dropOwner,
       report,
     });
@@ -183,7 +187,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   let closing: Promise<void> | undefined;
 
   const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
-  const opener: Opener = { cipherOf: (owner) => ciphers.forReading(owner) };
+  const opener: Opener = { cipherOf: (owner, generation) => ciphers.forReading(owner, generation) };
   const serviceParts: ServiceParts = {
     ownerConnections,
     inFlight,

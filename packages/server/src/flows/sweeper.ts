@@ -3,7 +3,7 @@ import { SessionsError } from "@sessions/core/internal";
 import type { Expiry } from "./expiry.ts";
 import { isDataError } from "../postgres/errors.ts";
 import { listDueSessions, type DueSession } from "./rows/active.ts";
-import { sessionFromRow } from "./rows/row.ts";
+import { sessionFromRow, type CipherOf } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
 import type { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import type { SweepOptions } from "../repeated-sweeps.ts";
@@ -61,7 +61,8 @@ export class SessionSweeper {
   async #end(row: DueSession): Promise<string | null> {
     const { ciphers, expiry, report } = this.#options;
     try {
-      const stored = await sessionFromRow((owner) => ciphers.forReading(owner), row.owner, row);
+      const cipherOf: CipherOf = (owner, generation) => ciphers.forReading(owner, generation);
+      const stored = await sessionFromRow(cipherOf, row.owner, row);
       return (await expiry.endIfDue(row.owner, stored)) ? stored.snapshot.expiresAt : null;
     } catch (cause) {
       if (cause instanceof SessionsError) report(cause);

@@ -13,6 +13,8 @@ export type Scope = "nothing" | "sensitive" | "all";
 /** Seals and opens what is kept of one owner, and hashes the owner's histories. It is used for one piece of work. */
 export interface OwnerCipher {
   readonly scope: Scope;
+  /** The newest generation of the owner's keys that it knows. 0 if it knows none. */
+  readonly generation: number;
   seal(place: PlaceOfOwner, text: string): Uint8Array;
   /** @throws {SessionsError} `sealed_invalid`; `keys_missing` on a node without keys. */
   open(place: PlaceOfOwner, sealed: Uint8Array): string;
@@ -25,6 +27,7 @@ export interface OwnerCipher {
 /** Everything is clear, and histories are chained by SHA-256. */
 const clear: Omit<OwnerCipher, "open"> = {
   scope: "nothing",
+  generation: 0,
   seal() {
     throw new Error("Nothing is sealed without keys.");
   },
@@ -68,6 +71,7 @@ export function keyedCipher(
   };
   return {
     scope,
+    generation,
     seal(place, text) {
       const key = dataKeys.get(generation);
       if (key === undefined) throw new Error("A writer's keys have one that seals.");

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { OwnerTables } from "../postgres/tables.ts";
 import { clearCipher, keyedCipher, keylessCipher, type OwnerCipher } from "./owner-cipher.ts";
-import { OwnerKeys, type OwnerKeySet, type OwnerKeysOptions } from "./owner-keys.ts";
+import { OwnerKeys, seals, type OwnerKeySet, type OwnerKeysOptions } from "./owner-keys.ts";
 
 /** What a node seals: what is secret, all, or nothing that was not sealed before. */
 export type Encrypt = "sensitive" | "all" | "read";
@@ -24,16 +24,18 @@ export class OwnerCiphers {
   async forWriting(owner: string): Promise<OwnerCipher> {
     const { provider, encrypt } = this.#options;
     if (provider === undefined) return keylessCipher;
-    return this.#cipherOf(owner, encrypt === "read" ? await this.#keys.find(owner) : await this.#keys.ensure(owner));
+    const found = encrypt === "read" ? await this.#keys.find(owner) : undefined;
+    return this.#cipherOf(owner, isEnoughForReader(found) ? found : await this.#keys.ensure(owner));
   }
 
   /**
-   * The cipher for what is read of an owner. It makes no keys.
+   * The cipher for what is read of an owner. It makes no keys. `generation` is that of a value which it must open: a node
+   * that has older keys in memory looks for newer ones.
    *
    * @throws {SessionsError} `keys_missing` on a node that does not have the key that wrapped the owner's.
    */
-  async forReading(owner: string): Promise<OwnerCipher> {
-    return this.#cipherOf(owner, await this.#keys.find(owner));
+  async forReading(owner: string, generation?: number): Promise<OwnerCipher> {
+    return this.#cipherOf(owner, await this.#keys.find(owner, generation));
   }
 
   /** As {@link forReading}, in a transaction. It needs no other connection. */
@@ -43,12 +45,12 @@ export class OwnerCiphers {
     return this.#options.provider === undefined ? keylessCipher : this.#cipherOf(owner, keys);
   }
 
-  /** As {@link forWriting}, in a transaction that may be rolled back. With `seals`, it makes the keys in any case. */
-  async writingWithin(tx: Kysely<OwnerTables>, owner: string, seals: boolean): Promise<OwnerCipher> {
+  /** As {@link forWriting}, in a transaction that may be rolled back. With `mustSeal`, it makes the keys in any case. */
+  async writingWithin(tx: Kysely<OwnerTables>, owner: string, mustSeal: boolean): Promise<OwnerCipher> {
     const { provider, encrypt } = this.#options;
     if (provider === undefined) return keylessCipher;
-    const isReader = encrypt === "read" && !seals;
-    return this.#cipherOf(owner, isReader ? await this.#keys.load(tx, owner) : await this.#keys.make(tx, owner));
+    const found = encrypt === "read" && !mustSeal ? await this.#keys.load(tx, owner) : undefined;
+    return this.#cipherOf(owner, isEnoughForReader(found) ? found : await this.#keys.make(tx, owner));
   }
 
   /** Forgets the keys of an owner, or of all. */
@@ -68,4 +70,9 @@ export class OwnerCiphers {
     const scope = encrypt === "sensitive" ? "sensitive" : "all";
     return keyedCipher(schema, owner, keys, scope);
   }
+}
+
+/** Whether a node that only reads the new writes with these keys. An owner whose data key was destroyed gets another one. */
+function isEnoughForReader(found: OwnerKeySet | null | undefined): found is OwnerKeySet | null {
+  return found === null || (found !== undefined && seals(found));
 }

@@ -2,6 +2,7 @@ import { beforeAll, beforeEach, expect, test } from "vitest";
 import { createKysely } from "../postgres/database.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import { createBank } from "../testing/bank.ts";
+import { eventually } from "../testing/eventually.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { keysFromEnvironment } from "./environment-keys.ts";
 import type { KeyProvider } from "./key-provider.ts";
@@ -83,6 +84,30 @@ test("keys that are dropped while they are loaded are not kept", async () => {
   await loading;
   await pool.query("delete from sessions.owner_key");
   expect(await node.find("ada")).toBeNull();
+});
+
+test("S24: a load that ends late does not bring back a destroyed key", async () => {
+  await nodeWith(older).ensure("ada");
+  const keys = keysFromEnvironment(older);
+  const held: PromiseWithResolvers<void>[] = [];
+  const provider: KeyProvider = {
+    ...keys,
+    async unwrap(id, bytes) {
+      if (held.length === 0) {
+        held.push(Promise.withResolvers());
+        await held[0]!.promise;
+      }
+      return keys.unwrap(id, bytes);
+    },
+  };
+  const node = new OwnerKeys({ db, schema: "sessions", provider, now: () => nowMs });
+  const late = node.find("ada");
+  await eventually(() => Promise.resolve(expect(held).toHaveLength(1)));
+  await pool.query("update sessions.owner_key set data = null");
+  expect((await node.ensure("ada")).generation).toBe(2);
+  held[0]!.resolve();
+  expect((await late)!.generation).toBe(1);
+  expect((await node.ensure("ada")).generation).toBe(2);
 });
 
 test("owners have different keys, and another owner's wrapped keys do not become one's own in the cache", async () => {

@@ -20,6 +20,17 @@ export interface OwnerKeySet {
   readonly sinceMs: number;
 }
 
+/** Whether one of these keys seals. The data key of an owner who was erased is gone. */
+export function seals({ dataKeys, generation }: OwnerKeySet): boolean {
+  return dataKeys.has(generation);
+}
+
+/** Whether keys were loaded before these: a load may end after one that began later. No destroyed key comes back. */
+function isOlder(keys: OwnerKeySet, than: OwnerKeySet | undefined): boolean {
+  if (than === undefined) return false;
+  return keys.generation < than.generation || (keys.generation === than.generation && seals(keys) && !seals(than));
+}
+
 export interface OwnerKeysOptions {
   readonly db: Kysely<OwnerTables>;
   readonly schema: string;
@@ -37,7 +48,7 @@ export class OwnerKeys {
   readonly #options: OwnerKeysOptions;
   readonly #db: Kysely<OwnerTables>;
   readonly #cached: LRUCache<string, OwnerKeySet>;
-  /** Loads that have not ended, by owner: callers that ask at the same time share one. */
+  /** Loads that have not ended. */
   readonly #loading = new Map<string, Promise<OwnerKeySet | null>>();
   /** Counts what was dropped: a load that was begun before is not cached. */
   #dropped = 0;
@@ -48,14 +59,15 @@ export class OwnerKeys {
     this.#cached = new LRUCache({ max: CACHED_OWNERS, ttl: CACHED_MS, ttlResolution: 0, perf: { now: options.now } });
   }
 
-  /** The owner's keys; null if the owner has none. */
-  find(owner: string): Promise<OwnerKeySet | null> {
-    return this.#share(owner, "find", () => this.load(this.#db, owner));
+  /** The owner's keys; null if the owner has none. They are loaded again if those in memory are older than `generation`. */
+  find(owner: string, generation = 0): Promise<OwnerKeySet | null> {
+    const isEnough = (keys: OwnerKeySet) => keys.generation >= generation;
+    return this.#share(`${generation} ${owner}`, owner, isEnough, () => this.load(this.#db, owner));
   }
 
   /** The owner's keys. They are made if the owner has none that seals. */
   async ensure(owner: string): Promise<OwnerKeySet> {
-    const keys = await this.#share(owner, "ensure", () => this.make(this.#db, owner));
+    const keys = await this.#share(`ensure ${owner}`, owner, seals, () => this.make(this.#db, owner));
     // `make` always gives some.
     return keys!;
   }
@@ -103,19 +115,22 @@ export class OwnerKeys {
     for (const { keyId, wrapped } of await listWrappingKeys(this.#db)) await this.#unwrap(keyId, wrapped);
   }
 
+  /** `key` names the load: callers that ask for the same at the same time share it. */
   async #share(
+    key: string,
     owner: string,
-    kind: "find" | "ensure",
+    isEnough: (keys: OwnerKeySet) => boolean,
     load: () => Promise<OwnerKeySet | null>,
   ): Promise<OwnerKeySet | null> {
     const found = this.#cached.get(owner);
-    if (found !== undefined && (kind === "find" || found.dataKeys.has(found.generation))) return found;
-    const key = `${kind} ${owner}`;
+    if (found !== undefined && isEnough(found)) return found;
     let loading = this.#loading.get(key);
     if (loading === undefined) {
       const droppedBefore = this.#dropped;
       loading = load().then((keys) => {
-        if (keys !== null && this.#dropped === droppedBefore) this.#cached.set(owner, keys);
+        if (keys !== null && this.#dropped === droppedBefore && !isOlder(keys, this.#cached.peek(owner))) {
+          this.#cached.set(owner, keys);
+        }
         return keys;
       });
       this.#loading.set(key, loading);

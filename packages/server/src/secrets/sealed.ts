@@ -73,6 +73,11 @@ export function open(keyOf: (generation: number) => KeyObject | undefined, place
   return padded.toString("utf8", 0, end);
 }
 
+/** The generation of the owner's keys that sealed a value. 0 for a value that is too short to say it. */
+export function generationOf(sealed: Uint8Array): number {
+  return sealed.length < HEADER_BYTES ? 0 : Buffer.from(sealed.subarray(0, HEADER_BYTES)).readUInt32BE(VERSION_BYTES);
+}
+
 /** The length to which a text is padded, so that its exact length is hidden: in steps of 64 bytes up to 1 kB, then by Padmé (Nikitin et al. 2019). */
 export function paddedLength(length: number): number {
   if (length <= LARGEST_SMALL) return Math.max(1, Math.ceil(length / SMALLEST_STEP)) * SMALLEST_STEP;

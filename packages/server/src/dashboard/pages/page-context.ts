@@ -31,7 +31,7 @@ export interface PageContext extends DashboardSource {
   /** Reads what is not shown again to another operator. @throws {LateReadError} */
   readonly read: <T>(read: (source: DashboardSource) => Promise<T>) => Promise<T>;
   /** The cipher of an owner. */
-  readonly cipherOf: (owner: string) => Promise<OwnerCipher>;
+  readonly cipherOf: (owner: string, generation?: number) => Promise<OwnerCipher>;
   readonly flows: ReadonlyMap<string, AnyFlow>;
   readonly signIns: SignInKeeper;
   readonly pool: () => PoolState | null;

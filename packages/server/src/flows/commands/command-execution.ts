@@ -102,6 +102,8 @@ export async function executeCommand(
         if (outcome.status === "accepted" && after !== null) publish(owner, after.snapshot);
         return decision;
       }
+      // The keys of an owner who was erased are gone, also if this node has them in memory.
+      if (stored === null) ciphers.drop(owner);
     } catch (error) {
       if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
       // A random wait: two commands that met must not meet again.

@@ -14,6 +14,8 @@ import type { Bounds } from "../configuration/bounds.ts";
 import { runGuarded } from "./handler-guard.ts";
 import { judgeOnServer, type JudgementContext } from "./judgement.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { holdDataKey } from "../../secrets/rows/owner-keys.ts";
+import type { CipherOf } from "../rows/row.ts";
 import { loadArchived, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
@@ -116,6 +118,11 @@ async function decideInTransaction(
   served: ServedFlow,
 ): Promise<Decision | null> {
   const { cipher } = context;
+  const cipherOf: CipherOf = (_owner, generation = 0) => {
+    // Another node has sealed the session meanwhile, with newer keys.
+    if (generation > cipher.generation) throw new RevisionConflictError();
+    return cipher;
+  };
   const ownTx = tx.withSchema(context.schema);
   await setStatementTimeouts(ownTx, context.bounds.handlerMs);
   const beforeLocks = new Date(context.now()).toISOString();
@@ -127,7 +134,7 @@ async function decideInTransaction(
   const adopter = isLocked ? await lockOwner(ownTx, owner, beforeLocks) : null;
   // The router tells the visitor to sign in.
   if (adopter !== null) return { outcome: refusedOutcome({ code: "not_found" }), stored: null };
-  const before = await lockActive(ownTx, () => cipher, owner, command.session);
+  const before = await lockActive(ownTx, cipherOf, owner, command.session);
   if (before === null && command.kind !== "start") return null;
   // The time is read after the locks, so that limits count sessions in the order in which they were decided.
   const nowMs = context.now();
@@ -159,9 +166,12 @@ async function decideInTransaction(
 
   const next = nextStored(cipher, before, { snapshot: handled.session }, advanced.change, command, served.flow);
   const { stored } = next;
+  // An owner who was erased may come back on a node that has not heard of it.
+  const needsKey = before === null && cipher.scope !== "nothing";
+  if (needsKey && !(await holdDataKey(ownTx, owner, cipher.generation))) throw new RevisionConflictError();
   if (!(await write(ownTx, context.updates, owner, before, next))) return null;
   // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.
-  if (before === null && (await loadArchived(ownTx, () => cipher, owner, command.session)) !== null)
+  if (before === null && (await loadArchived(ownTx, cipherOf, owner, command.session)) !== null)
     throw new RevisionConflictError();
   return { outcome: { status: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }

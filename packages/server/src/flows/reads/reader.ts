@@ -55,7 +55,7 @@ export class Reader {
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#db = options.db.withSchema(options.schema);
-    this.#cipherOf = (owner) => options.ciphers.forReading(owner);
+    this.#cipherOf = (owner, generation) => options.ciphers.forReading(owner, generation);
   }
 
   /** A session as it is stored. The active table is read first: a session that moves meanwhile is found in the archive. */

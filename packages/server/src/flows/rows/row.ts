@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { clearCipher, type OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { generationOf } from "../../secrets/sealed.ts";
 import { bytes, bytesFromHex, json } from "../../postgres/values.ts";
 import { decodeState, encodeState } from "./session-state.ts";
 import type { StoredSession } from "./stored-session.ts";
@@ -61,8 +62,11 @@ export interface SessionRow {
   readonly hashbytes: string;
 }
 
-/** The cipher of an owner. Within a transaction it is one that is there already: a look for keys would need another connection. */
-export type CipherOf = (owner: string) => OwnerCipher | Promise<OwnerCipher>;
+/**
+ * The cipher of an owner, which opens values of this generation of the owner's keys. Within a transaction it is one
+ * that is there already: a look for keys would need another connection.
+ */
+export type CipherOf = (owner: string, generation?: number) => OwnerCipher | Promise<OwnerCipher>;
 
 /** The values of the columns that both tables have, to insert a session. */
 export function sessionValues(owner: string, stored: StoredSession, cipher: OwnerCipher) {
@@ -92,7 +96,7 @@ export async function sessionFromRow(cipherOf: CipherOf, owner: string, row: Ses
   const { session: id, flow } = row;
   const [version, revision, entry] = [Number(row.version), Number(row.revision), Number(row.entry)];
   const sealed = row.sealedbytes === null ? null : bytesFromHex(row.sealedbytes);
-  const cipher = sealed === null ? clearCipher : await cipherOf(owner);
+  const cipher = sealed === null ? clearCipher : await cipherOf(owner, generationOf(sealed));
   return {
     ...decodeState(cipher, { id, flow, version, revision }, { state: row.json, sealed }),
     receipts: bytesFromHex(row.receiptbytes),

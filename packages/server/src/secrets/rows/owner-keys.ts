@@ -1,4 +1,4 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type Transaction } from "kysely";
 import type { OwnerTables } from "../../postgres/tables.ts";
 import { bytes, bytesFromHex, timeOf } from "../../postgres/values.ts";
 
@@ -69,6 +69,40 @@ export async function insertOwnerKeys(
       created_at: timeOf(createdMs),
     })
     .onConflict((conflict) => conflict.columns(["owner_id", "generation"]).doNothing())
+    .execute();
+}
+
+/**
+ * Holds a data key until the transaction ends, so that nobody destroys it meanwhile. False if it is destroyed already: then
+ * nobody could read what it seals.
+ */
+export async function holdDataKey(tx: Transaction<OwnerTables>, owner: string, generation: number): Promise<boolean> {
+  const row = await tx
+    .selectFrom("owner_key")
+    .select("generation")
+    .where("owner_id", "=", owner)
+    .where("generation", "=", generation)
+    .where(sql<boolean>`data is not null`)
+    .forKeyShare()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Destroys an owner's data keys. It waits for those who {@link holdDataKey hold} them. */
+export async function destroyDataKeys(tx: Transaction<OwnerTables>, owner: string): Promise<void> {
+  const held = await tx
+    .selectFrom("owner_key")
+    .select("generation")
+    .where("owner_id", "=", owner)
+    .where(sql<boolean>`data is not null`)
+    .forUpdate()
+    .execute();
+  if (held.length === 0) return;
+  await tx
+    .updateTable("owner_key")
+    .set({ data: sql<null>`null` })
+    .where("owner_id", "=", owner)
+    .where(sql<boolean>`data is not null`)
     .execute();
 }
 

@@ -1,7 +1,14 @@
 import type { Pool } from "pg";
 import { z } from "zod";
 import { defineFlow, step } from "@sessions/core";
-import { createSessions, keysFromEnvironment, serve, type Sessions, type SessionsOptions } from "../../index.ts";
+import {
+  createSessions,
+  keysFromEnvironment,
+  serve,
+  type Database,
+  type Sessions,
+  type SessionsOptions,
+} from "../../index.ts";
 import type { Context } from "../bank.ts";
 
 /** A flow with a secret step. */
@@ -18,12 +25,12 @@ export const payment = defineFlow({
 
 /** A node that serves {@link payment} with a list of keys, the newest first. */
 export function paymentNode(
-  pool: Pool,
+  database: Database,
   keys: string,
-  options: Partial<Omit<SessionsOptions<Context>, "database" | "flows" | "keys">> = {},
+  options: Partial<Omit<SessionsOptions<Context>, "database" | "flows">> = {},
 ): Sessions {
   return createSessions<Context>({
-    database: pool,
+    database,
     identify: ({ user }) => user !== undefined && { owner: user },
     sweeps: false,
     onError: () => {},

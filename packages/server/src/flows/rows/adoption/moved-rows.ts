@@ -11,6 +11,8 @@ import type { Tables } from "../tables.ts";
 
 // All rows of a visitor, given to an owner. Owners are on different shards of a distributed Postgres, so a row is inserted
 // for the owner and then deleted: no row changes its owner. Only the ids, hashes and devices of sessions leave the database.
+//
+// `resealingNow` is asked after the rows were read: a node that seals makes the visitor's keys first, and maybe a moment ago.
 
 /** How many sessions one statement moves. */
 const BATCH_SIZE = 200;
@@ -26,7 +28,7 @@ export async function moveActive(
   tx: Transaction<Tables>,
   adopted: AdoptedVisitor & { readonly at: string },
   budget: EntryBudget,
-  resealing: Resealing,
+  resealingNow: () => Promise<Resealing>,
 ): Promise<{ readonly sessions: readonly SessionRevision[]; readonly hasRest: boolean }> {
   const { visitor, owner } = adopted;
   const moved: SessionRevision[] = [];
@@ -50,8 +52,9 @@ export async function moveActive(
     const free = await withoutTaken(tx, owner, rows);
     const taken = budget.take(free);
     const ids = taken.map(({ session }) => session);
-    const entries = taken.map((row) => adoptedEntry(row, adopted, resealing));
-    if (entries.length > 0) {
+    if (ids.length > 0) {
+      const resealing = await resealingNow();
+      const entries = taken.map((row) => adoptedEntry(row, adopted, resealing));
       await insertMovedActive(tx, adopted, entries);
       await moveHistory(tx, adopted, ids);
       await insertHistoryEntries(tx, owner, entries);
@@ -74,7 +77,7 @@ export async function moveEnded(
   tx: Transaction<Tables>,
   adopted: AdoptedVisitor,
   budget: EntryBudget,
-  resealing: Resealing,
+  resealingNow: () => Promise<Resealing>,
 ): Promise<boolean> {
   const { visitor, owner } = adopted;
   for (let after = FIRST_ID; ;) {
@@ -89,6 +92,7 @@ export async function moveEnded(
     const free = await withoutTaken(tx, owner, rows);
     const ids = budget.take(free).map(({ session }) => session);
     if (ids.length > 0) {
+      const resealing = await resealingNow();
       const columns = keptColumns("session_archive");
       await tx
         .insertInto("session_archive")
