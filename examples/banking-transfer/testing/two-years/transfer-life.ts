@@ -1,6 +1,8 @@
 import {
   advance,
+  draftFieldOf,
   expireIfDue,
+  nextStamp,
   seenBy,
   type Command,
   type HistoryChange,
@@ -111,6 +113,13 @@ export function liveTransfer({ customer, beginMs, endMs, random, nextEntry }: Li
     const seen = seenBy(transfer, stored!.snapshot, step);
     send({ kind: "submit", id: uuidv7(atMs), session, version: transfer.version, step, input, seen });
   };
+  /** They begin to fill the step in. */
+  const type = (step: Step, field: string, value: Json) => {
+    const fields = { [field]: draftFieldOf(value, nextStamp(device.id, atMs)) };
+    send({ kind: "draft", id: uuidv7(atMs), session, version: transfer.version, step, fields });
+  };
+  const hasEnded = () =>
+    atMs >= endMs || expireIfDue((stored as unknown as StoredSession).snapshot, atMs).status !== "active";
   /** A refusal of the server's own: its rules are not those of the session. */
   const refuse = (step: Step, code: string) => refused.push({ atMs, step, code });
 
@@ -125,18 +134,23 @@ export function liveTransfer({ customer, beginMs, endMs, random, nextEntry }: Li
   ];
   for (const step of steps) {
     const { medianMs, left } = habits[step];
-    atMs += aboutMs(medianMs, random);
     if (random() < left) {
+      atMs += aboutMs(medianMs, random);
       if (random() < 0.35) send({ kind: "cancel", id: uuidv7(atMs), session, version: transfer.version });
       break;
     }
+    atMs += aboutMs(medianMs / 4, random);
     if (random() < 0.14) {
       // They go on later, often on the other device.
       atMs += aboutMs(5 * HOUR_MS, random);
       if (random() < 0.75) device = device === customer.phone ? customer.laptop : customer.phone;
     }
-    if (atMs >= endMs) break;
-    if (stored === null || expireIfDue((stored as StoredSession).snapshot, atMs).status !== "active") break;
+    if (hasEnded()) break;
+    if (step === "recipient") type(step, "name", recipient.name);
+    if (step === "amount") type(step, "cents", cents);
+    if (step === "source") type(step, "origin", "savings");
+    atMs += aboutMs((medianMs * 3) / 4, random);
+    if (hasEnded()) break;
     switch (step) {
       case "recipient":
         if (random() < 0.09) {

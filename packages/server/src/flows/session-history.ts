@@ -59,6 +59,8 @@ export type SessionEntry<Flow extends AnyFlow, Secret extends boolean = false> =
             Secret,
             StepName extends keyof Outputs<Flow> ? Outputs<Flow>[StepName] : null
           >;
+          /** When the first draft of the step came to the server, since the session came to the step. Null if none came. */
+          readonly draftedAt: string | null;
           /** What the step's handler hid. */
           readonly hidden: Secret extends true ? Json : null;
           /** The result of `complete`, if this submission completed the session. */
@@ -142,7 +144,7 @@ function cipherFor(opener: Opener | undefined, { body, sealed }: UnopenedEntry, 
 }
 
 function entryOf(owner: string, body: HistoryBody, content: HistoryContent) {
-  const { session, flow, version, entry: number, revision, at, current, status, change } = body;
+  const { session, flow, version, entry: number, revision, at, current, status, change, drafted } = body;
   const { device: name = "", data = null, output = null, hidden = null, result = null } = content;
   const device = { id: body.device, name };
   const common = { owner, session, flow, version, number, revision, at, device, current, status };
@@ -150,7 +152,16 @@ function entryOf(owner: string, body: HistoryBody, content: HistoryContent) {
     case "start":
       return { ...common, type: "started" as const };
     case "submit":
-      return { ...common, type: "submitted" as const, step: change.step, data, output, hidden, result };
+      return {
+        ...common,
+        type: "submitted" as const,
+        step: change.step,
+        draftedAt: drafted ?? null,
+        data,
+        output,
+        hidden,
+        result,
+      };
     case "end":
       return { ...common, type: "ended" as const };
     case "lift":

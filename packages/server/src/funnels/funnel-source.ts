@@ -1,5 +1,5 @@
 import type { AnyFlow } from "@sessions/core/internal";
-import { parseEntry } from "../flows/rows/history/history-entry.ts";
+import { bodyText, parseBody } from "../flows/rows/history/history-entry.ts";
 import { sessionHistory } from "../flows/session-history.ts";
 import type { FeedSource } from "../projections/source.ts";
 import type { FunnelEntry } from "./session-rules.ts";
@@ -9,8 +9,10 @@ export function funnelSource(flows: readonly AnyFlow[]): FeedSource<FunnelEntry>
   const names = new Set(flows.map(({ name }) => name));
   return {
     ...sessionHistory(flows),
+    body: bodyText,
+    isLast: ({ body }) => parseBody(body).status !== "active",
     read({ owner, body: text }) {
-      const { session, flow, version, at, device, status, current, change, lifted } = parseEntry(text).body;
+      const { session, flow, version, at, device, status, current, change, lifted, drafted } = parseBody(text);
       // An adoption moves nobody. If the flow's own path function threw, the session's next entry tells where it is.
       const isNowhere = status === "active" && current === null;
       if (!names.has(flow) || isNowhere) return null;
@@ -24,6 +26,7 @@ export function funnelSource(flows: readonly AnyFlow[]): FeedSource<FunnelEntry>
         status,
         current,
         submitted: change.kind === "submit" ? change.step : null,
+        draftedMs: drafted === undefined ? null : Date.parse(drafted),
         liftedSteps: lifted ?? null,
       };
     },

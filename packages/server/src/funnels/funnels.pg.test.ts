@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { v7 as uuidv7 } from "uuid";
 import { createProjections } from "../projections/projections.ts";
-import { cancel, createBank, createLedger, notes, start, submit, TestClient, transfer } from "../testing/bank.ts";
+import {
+  cancel,
+  createBank,
+  createLedger,
+  draft,
+  notes,
+  start,
+  submit,
+  TestClient,
+  transfer,
+} from "../testing/bank.ts";
 import { eventually } from "../testing/eventually.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { createFunnels } from "./funnels.ts";
@@ -84,5 +94,34 @@ test("S22: what was counted of a session under way holds nothing that was typed,
       ),
     ).toEqual([{ entered: 1, submitted: 1, corrected: 1 }]),
   );
+  await again.close();
+});
+
+test("S22: the views tell the time before the first draft of a step from the time after it", async () => {
+  await projections.close();
+  const again = createProjections({ database: pool, projections: [funnels.projection] });
+  await again.start();
+  nowMs += 31 * 86_400_000;
+  const month = `'${new Date(nowMs).toISOString().slice(0, 7)}-01'`;
+  const eve = new TestClient(node, "eve");
+  const [quick, slow] = [uuidv7(), uuidv7()];
+  await eve.push(start(quick, "notes"), start(slow, "notes"));
+  nowMs += 60_000;
+  await eve.one(draft(slow, "left", "text", "Canary", nowMs));
+  nowMs += 5_000;
+  await eve.push(submit(quick, "left", { text: "Canary" }), submit(slow, "left", { text: "Canary" }));
+  await eventually(async () =>
+    expect(
+      await rowsOf(`
+        select submitted::int, seconds::float, drafted::int, seconds_before::float, seconds_typing::float
+        from sessions.funnel_steps where flow = 'notes' and step = 'left' and month = ${month}`),
+    ).toEqual([{ submitted: 2, seconds: 130, drafted: 1, seconds_before: 60, seconds_typing: 5 }]),
+  );
+  // The time of a step counts once among the durations.
+  expect(
+    await rowsOf(`
+      select sum(n)::int as n from sessions.funnel_durations
+      where flow = 'notes' and step = 'left' and month = ${month}`),
+  ).toEqual([{ n: 2 }]);
   await again.close();
 });

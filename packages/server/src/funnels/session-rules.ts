@@ -17,6 +17,8 @@ export interface FunnelEntry {
   readonly current: string | null;
   /** The step that was submitted. */
   readonly submitted: string | null;
+  /** When the first draft of that step came, since the session came to it. Null if none came. */
+  readonly draftedMs: number | null;
   /** If the entry lifted the session to a later version of its flow: its submitted steps before this entry, by their names there. */
   readonly liftedSteps: readonly string[] | null;
 }
@@ -46,6 +48,8 @@ export type Counted =
   | "completed_elsewhere"
   | "entered"
   | "submitted"
+  | "drafted"
+  | "typed"
   | "corrected"
   | "cancelled"
   | "expired"
@@ -56,7 +60,11 @@ export interface Count {
   readonly version: number;
   readonly step: string | null;
   readonly counted: Counted;
-  /** With `submitted` and `completed`: how long it took, in milliseconds. */
+  /**
+   * How long it took, in milliseconds. With `submitted`: since the session came to the step. It is the sum of two others,
+   * if a draft came: `drafted` has the time before the first draft, and `typed` the time after it. With `completed`: since
+   * the beginning.
+   */
   readonly tookMs: number | null;
 }
 
@@ -72,9 +80,12 @@ export function foldEntry(
   entry: FunnelEntry,
 ): { readonly after: OpenSession | null; readonly month: string; readonly counts: readonly Count[] } {
   const counts: Count[] = [];
-  const { atMs, version, status, current, submitted: step, liftedSteps } = entry;
-  const count = (counted: Counted, of: { step?: string | null; version?: number; sinceMs?: number } = {}) => {
-    const tookMs = of.sinceMs === undefined ? null : Math.max(0, atMs - of.sinceMs);
+  const { atMs, version, status, current, submitted: step, draftedMs, liftedSteps } = entry;
+  const count = (
+    counted: Counted,
+    of: { step?: string | null; version?: number; sinceMs?: number; untilMs?: number } = {},
+  ) => {
+    const tookMs = of.sinceMs === undefined ? null : Math.max(0, (of.untilMs ?? atMs) - of.sinceMs);
     counts.push({ version: of.version ?? version, step: of.step ?? null, counted, tookMs });
   };
   let known = before ?? begun(entry);
@@ -104,7 +115,14 @@ export function foldEntry(
   if (step !== null) {
     enter(step);
     const isFirst = !known.submitted.includes(step);
-    count(isFirst ? "submitted" : "corrected", { step, ...(isFirst && { sinceMs: known.enteredMs[step]! }) });
+    const sinceMs = known.enteredMs[step]!;
+    count(isFirst ? "submitted" : "corrected", { step, ...(isFirst && { sinceMs }) });
+    if (isFirst && draftedMs !== null) {
+      // Clocks of nodes differ. Together the two are the time of the step.
+      const firstMs = Math.min(Math.max(draftedMs, sinceMs), Math.max(atMs, sinceMs));
+      count("drafted", { step, sinceMs, untilMs: firstMs });
+      count("typed", { step, sinceMs: firstMs });
+    }
     known = { ...known, submitted: [...new Set([...known.submitted, step])] };
   }
   if (current === null) {

@@ -40,13 +40,25 @@ test("a view of funnels is written as a line for each row, and as Parquet with t
     counted(null, "completed", 4_500_000_000_000),
     counted("left", "entered"),
     counted("left", "submitted", 1_500),
+    counted("left", "drafted", 500),
+    counted("left", "typed", 1_000),
     counted("middle", "entered"),
   ]);
   const place = { flow: "notes é", version: 2, month: "2026-11-01" };
   const none = { submitted: 0, corrected: 0, cancelled: 0, expired: 0, lifted_out: 0 };
+  const drafted = { drafted: 1, seconds_before: 0.5, seconds_typing: 1 };
   const steps = [
-    { ...place, step: "left", entered: 1, ...none, submitted: 1, seconds: 1.5 },
-    { ...place, step: "middle", entered: 1, ...none, seconds: 0 },
+    { ...place, step: "left", entered: 1, ...none, submitted: 1, seconds: 1.5, ...drafted },
+    {
+      ...place,
+      step: "middle",
+      entered: 1,
+      ...none,
+      seconds: 0,
+      drafted: 0,
+      seconds_before: 0,
+      seconds_typing: 0,
+    },
   ];
   const durations = [
     { ...place, step: "left", below_s: 2, n: 1 },

@@ -92,7 +92,8 @@ async function oneFlow(context: PageContext, place: FunnelPlace, countsRefusals:
         <p>
           A step counts once a session, however often it is corrected. A step that the path leaves out is not entered.
           The time of a step begins when the session comes to it, so it holds the time between this step and the one
-          before.
+          before. The first draft of a step tells the two apart: “before typing” is the time before it, and “typing” the
+          time after it. Sessions without a draft of the step have neither.
         </p>`,
       barPlot(
         "How far people come",
@@ -148,20 +149,24 @@ function stepTable(steps: readonly StepTotals[], durations: readonly DurationCou
         "Half took less than about",
         "Nine in ten less than about",
         "On average",
+        "Before typing",
+        "Typing",
       ].map(numbers),
     ],
-    rows: steps.map(({ step, entered, submitted, corrected, cancelled, expired, liftedOut, seconds }) => [
-      name(step),
-      formatNumber(entered),
-      formatNumber(submitted),
-      share(submitted, entered),
-      formatNumber(corrected),
-      formatNumber(cancelled),
-      formatNumber(expired),
-      formatNumber(liftedOut),
-      below(durations, step, 0.5),
-      below(durations, step, 0.9),
-      average(seconds, submitted),
+    rows: steps.map((each) => [
+      name(each.step),
+      formatNumber(each.entered),
+      formatNumber(each.submitted),
+      share(each.submitted, each.entered),
+      formatNumber(each.corrected),
+      formatNumber(each.cancelled),
+      formatNumber(each.expired),
+      formatNumber(each.liftedOut),
+      below(durations, each.step, 0.5),
+      below(durations, each.step, 0.9),
+      average(each.seconds, each.submitted),
+      average(each.secondsBefore, each.drafted),
+      average(each.secondsTyping, each.drafted),
     ]),
     empty: "no step is counted yet.",
   });

@@ -25,8 +25,12 @@ export interface StepTotals {
   readonly cancelled: number;
   readonly expired: number;
   readonly liftedOut: number;
-  /** The sum of the time in the step. */
+  /** The sum of the time from coming to the step to its submission. */
   readonly seconds: number;
+  /** How many submitted it after a draft, and the sums of their times before and after the first one. */
+  readonly drafted: number;
+  readonly secondsBefore: number;
+  readonly secondsTyping: number;
 }
 
 /** The months in which the sessions began, as in "2026-01": both are meant too. */
@@ -70,6 +74,9 @@ const stepTotals = {
   expired: "expired",
   liftedOut: "lifted_out",
   seconds: "seconds",
+  drafted: "drafted",
+  secondsBefore: "seconds_before",
+  secondsTyping: "seconds_typing",
 };
 
 type Columns = Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 import { mapFields, pickFields, SessionsError, type Json, type Snapshot } from "@sessions/core/internal";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import type { Drafted } from "./drafted.ts";
 import type { StoredSession } from "./stored-session.ts";
 
 /** The part of a snapshot that has no column of its own. */
@@ -8,6 +9,7 @@ type SnapshotState = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
 /** What is kept of a session and never sent to a device. */
 interface ServerState {
   readonly hidden?: Readonly<Record<string, Json>>;
+  readonly drafted?: Drafted;
   /** In base64url. */
   readonly receiptKey?: string;
 }
@@ -29,12 +31,16 @@ export interface EncodedState {
 }
 
 /** Everything of a session that is in the columns `state` and `sealed`. */
-export type SessionState = Pick<StoredSession, "snapshot" | "hidden" | "receiptKey">;
+export type SessionState = Pick<StoredSession, "snapshot" | "hidden" | "drafted" | "receiptKey">;
 
-export function encodeState(cipher: OwnerCipher, { snapshot, hidden, receiptKey }: SessionState): EncodedState {
+export function encodeState(
+  cipher: OwnerCipher,
+  { snapshot, hidden, drafted, receiptKey }: SessionState,
+): EncodedState {
   const { id, flow: _flow, version: _version, revision: _revision, ...visible } = snapshot;
   const kept: ServerState = {
     ...(Object.keys(hidden).length > 0 && { hidden }),
+    ...(drafted !== null && { drafted }),
     receiptKey: Buffer.from(receiptKey).toString("base64url"),
   };
   if (cipher.scope === "nothing") return { state: JSON.stringify({ ...visible, ...kept }), sealed: null };
@@ -66,20 +72,36 @@ export function decodeState(
   { state, sealed }: EncodedState,
 ): SessionState {
   // Written by `encodeState`, as StoredState.
-  const { hidden = {}, receiptKey = "", sealed: isSealed, ...visible } = JSON.parse(state) as StoredState;
+  const { hidden, drafted, receiptKey, sealed: isSealed, ...visible } = JSON.parse(state) as StoredState;
   if (sealed === null) {
     if (isSealed) throw new SessionsError("sealed_invalid", `The row of session ${columns.id} lacks its sealed value.`);
-    return sessionState({ ...columns, ...visible }, { hidden, receiptKey });
+    return sessionState({ ...columns, ...visible }, { hidden, drafted, receiptKey });
   }
   const text = cipher.open({ kind: "session", session: columns.id, entry: null }, sealed);
   // Written by `encodeState`, as SealedState.
-  const { hidden: sealedHidden = {}, receiptKey: sealedKey = "", ...parts } = JSON.parse(text) as SealedState;
+  const {
+    hidden: sealedHidden,
+    drafted: sealedDrafted,
+    receiptKey: sealedKey,
+    ...parts
+  } = JSON.parse(text) as SealedState;
   const merged = mapFields(parts as Record<string, unknown>, (value, part) =>
     part === "result" ? value : { ...visible[part as (typeof secretParts)[number]], ...(value as object) },
   );
-  return sessionState({ ...columns, ...visible, ...merged }, { hidden: sealedHidden, receiptKey: sealedKey });
+  return sessionState(
+    { ...columns, ...visible, ...merged },
+    { hidden: sealedHidden, drafted: sealedDrafted, receiptKey: sealedKey },
+  );
 }
 
-function sessionState(snapshot: Snapshot, { hidden, receiptKey }: Required<ServerState>): SessionState {
-  return { snapshot, hidden, receiptKey: Buffer.from(receiptKey, "base64url") };
+function sessionState(
+  snapshot: Snapshot,
+  { hidden, drafted, receiptKey }: { readonly [Part in keyof ServerState]-?: ServerState[Part] | undefined },
+): SessionState {
+  return {
+    snapshot,
+    hidden: hidden ?? {},
+    drafted: drafted ?? null,
+    receiptKey: Buffer.from(receiptKey ?? "", "base64url"),
+  };
 }

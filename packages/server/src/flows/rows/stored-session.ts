@@ -2,7 +2,6 @@ import { hash } from "node:crypto";
 import canonicalize from "canonicalize";
 import {
   pickFields,
-  progressOf,
   toStorableJson,
   type AnyFlow,
   type HistoryChange,
@@ -12,6 +11,7 @@ import {
 } from "@sessions/core/internal";
 import { takeRandomBytes } from "../../random-bytes.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { currentStepOf, draftedAfter, type Drafted } from "./drafted.ts";
 import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history/history-entry.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
 
@@ -22,6 +22,8 @@ export interface StoredSession {
   readonly snapshot: Snapshot;
   /** What step handlers hid, by the command of the submission. No device gets it: it is in no snapshot. */
   readonly hidden: Hidden;
+  /** Null if no draft has come of the step at which it stands. No device gets it. */
+  readonly drafted: Drafted | null;
   readonly receipts: Receipts;
   /** Keys the hashes of the receipts, so that nobody can guess a command from them. */
   readonly receiptKey: Uint8Array;
@@ -56,6 +58,7 @@ export function nextStored(
   const kept: Omit<StoredSession, "lastEntry" | "lastHash"> = {
     snapshot,
     hidden: hiddenOf(snapshot, after.hidden ?? before?.hidden ?? {}),
+    drafted: draftedAfter(before?.drafted ?? null, snapshot, change, by, flow),
     receipts: before?.receipts ?? NO_RECEIPTS,
     receiptKey: before?.receiptKey ?? takeRandomBytes(RECEIPT_KEY_BYTES),
   };
@@ -67,7 +70,11 @@ export function nextStored(
   const command = change.kind === "lift" ? null : by;
   const hash = command && commandHash(kept.receiptKey, command);
   const number = (before?.lastEntry ?? 0) + 1;
-  const entry = encodeEntry(cipher, before?.lastHash ?? null, newEntry(kept, number, change, command, hash, flow));
+  const entry = encodeEntry(
+    cipher,
+    before?.lastHash ?? null,
+    newEntry(kept, before?.drafted ?? null, number, change, command, hash, flow),
+  );
   const receipt =
     command === null || hash === null
       ? NO_RECEIPTS
@@ -78,6 +85,7 @@ export function nextStored(
 
 function newEntry(
   { snapshot, hidden }: Pick<StoredSession, "snapshot" | "hidden">,
+  drafted: Drafted | null,
   entry: number,
   change: HistoryChange,
   command: Command | null,
@@ -104,6 +112,7 @@ function newEntry(
     ...(isSensitive && { sensitive: true }),
     ...(lifted && { lifted: Object.keys(lifted.submissions) }),
     submitted: Object.keys(submissions),
+    ...(step !== null && !lifted && drafted?.step === step && { drafted: drafted.at }),
     ...(hash && { receipt: hash.toString("base64url") }),
   };
   const content: HistoryContent = {
@@ -138,15 +147,6 @@ function hiddenOf({ submissions }: Snapshot, hidden: Hidden): Hidden {
   if (Object.keys(hidden).length === 0) return hidden;
   const commands = new Set(Object.values(submissions).map(({ command }) => command));
   return pickFields(hidden, (command) => commands.has(command));
-}
-
-function currentStepOf(flow: AnyFlow, { status, data }: Snapshot): string | null {
-  try {
-    return status === "active" ? progressOf(flow, data).current : null;
-  } catch {
-    // The flow's own path function threw. The command that needs the path is refused for it.
-    return null;
-  }
 }
 
 /** Looks for the receipt of a command: gives its revision, or "mismatch" if the id belongs to a command with another body. Null without a receipt. */

@@ -22,7 +22,9 @@ export async function addCounts(db: Kysely<object>, schema: string, counts: read
     do update set n = sums.n + excluded.n, took_ms = sums.took_ms + excluded.took_ms`.execute(db);
 
   const timed = counts.flatMap((count) =>
-    count.tookMs === null ? [] : [{ key: [...placeOf(count), belowSeconds(count.tookMs)], tookMs: 0 }],
+    count.tookMs === null || !(count.counted === "submitted" || count.counted === "completed")
+      ? []
+      : [{ key: [...placeOf(count), belowSeconds(count.tookMs)], tookMs: 0 }],
   );
   if (timed.length === 0) return;
   await sql`

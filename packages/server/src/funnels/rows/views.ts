@@ -18,6 +18,9 @@ export const funnelViews = {
     expired: count,
     lifted_out: count,
     seconds: "number",
+    drafted: count,
+    seconds_before: "number",
+    seconds_typing: "number",
   },
   sessions: {
     ...place,

@@ -64,6 +64,8 @@ export function historyOf(seed: number): readonly FunnelEntry[] {
       status,
       current,
       submitted,
+      // A draft may have come at any time before the submission.
+      draftedMs: submitted !== null && random(3) > 0 ? nowMs - random(200_000) : null,
       liftedSteps,
     });
     snapshot = next;
@@ -109,6 +111,33 @@ export function historyOf(seed: number): readonly FunnelEntry[] {
 export const countKey = ({ version, step, counted }: Pick<Count, "version" | "step" | "counted">) =>
   `${version} ${step ?? "session"} ${counted}`;
 
+/** How long everything took that has a time, in milliseconds: the sums by {@link countKey}, from the whole of each history at once. */
+export function bruteForceMs(histories: readonly (readonly FunnelEntry[])[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  const add = (count: Pick<Count, "version" | "step" | "counted">, ms: number) =>
+    sums.set(countKey(count), (sums.get(countKey(count)) ?? 0) + ms);
+  for (const history of histories) {
+    const last = history.at(-1)!;
+    if (last.status === "completed") {
+      add({ version: last.version, step: null, counted: "completed" }, last.atMs - history[0]!.atMs);
+    }
+    for (const version of new Set(history.map((entry) => entry.version))) {
+      const part = history.filter((entry) => entry.version === version);
+      const lifted = part[0]!.liftedSteps ?? [];
+      for (const step of new Set(part.flatMap(({ submitted }) => submitted ?? []))) {
+        if (lifted.includes(step)) continue;
+        const came = part.find(({ submitted, current }) => submitted === step || current === step)!.atMs;
+        const { atMs, draftedMs } = part.find(({ submitted }) => submitted === step)!;
+        add({ version, step, counted: "submitted" }, atMs - came);
+        if (draftedMs === null) continue;
+        add({ version, step, counted: "drafted" }, Math.max(0, draftedMs - came));
+        add({ version, step, counted: "typed" }, atMs - Math.max(draftedMs, came));
+      }
+    }
+  }
+  return sums;
+}
+
 /** The same numbers, from the whole of each history at once. */
 export function bruteForce(histories: readonly (readonly FunnelEntry[])[]): Map<string, number> {
   const numbers = new Map<string, number>();
@@ -128,6 +157,9 @@ export function bruteForce(histories: readonly (readonly FunnelEntry[])[]): Map<
       if (part[0]?.liftedSteps) add(version, null, "lifted_in");
       const submittedHere = part.flatMap(({ submitted }) => submitted ?? []);
       for (const step of new Set(submittedHere)) {
+        const { draftedMs } = part.find(({ submitted }) => submitted === step)!;
+        for (const counted of ["drafted", "typed"] as const)
+          add(version, step, counted, draftedMs === null || lifted.includes(step) ? 0 : 1);
         const times = submittedHere.filter((one) => one === step).length;
         add(version, step, "submitted", lifted.includes(step) ? 0 : 1);
         add(version, step, "corrected", lifted.includes(step) ? times : times - 1);

@@ -29,6 +29,8 @@ export interface HistoryBody {
   readonly lifted?: readonly string[];
   /** The steps that are submitted after this entry. An adoption leaves them as they were. */
   readonly submitted?: readonly string[];
+  /** Of a submission: when the first draft of the step came, since the session came to it. Missing if none came. */
+  readonly drafted?: string;
   /** The hash of the command's receipt, in base64url. It is keyed by session, so nobody can guess the command from it. */
   readonly receipt?: string;
   /** SHA-256 over the content as it is stored, in base64url. The content has a random salt or nonce, so nobody can guess it from this. */
@@ -151,6 +153,14 @@ export function parseEntry(text: string): UnopenedEntry {
   // Written by `encodeEntry`, and read as `entryText`.
   const [body, clear, sealed] = JSON.parse(text) as [HistoryBody, HistoryContent | null, string | null];
   return { body, clear: clear ?? {}, sealed: sealed === null ? null : bytesFromHex(sealed) };
+}
+
+/** The body alone as text, for a feed that needs no content. {@link parseBody} reads it. */
+export const bodyText = "event.body::text";
+
+export function parseBody(text: string): HistoryBody {
+  // Written by `encodeEntry`.
+  return JSON.parse(text) as HistoryBody;
 }
 
 /** @throws {SessionsError} `sealed_invalid`; `keys_missing` on a node without keys. */
