@@ -11,6 +11,7 @@ import {
   submittedInput,
   type AnyFlow,
   type Device,
+  type Drafts,
   type Json,
   type Refusal,
   type Snapshot,
@@ -18,7 +19,7 @@ import {
 import { dropDraft, inputFields, mergeDrafts, pendingSubmitCommands, seenStampsOf, type Fields } from "./drafts.ts";
 import type { RecordUpdate, SessionRecord, StoredShelvedChange } from "./record.ts";
 
-type DraftFields = Snapshot["drafts"][string];
+type DraftFields = Drafts[string];
 
 /** One field as it was, as it was changed here, and as it stands on the server; undefined where it is missing. */
 export interface FieldConflict<Mine = Json, Theirs = Json> {
@@ -61,11 +62,10 @@ export function conflictingFields(
   const isSame = (field: string) =>
     sameJson(given[field], theirs?.[field]) ||
     (has(mineParsed, field) && has(theirsParsed, field) && sameJson(mineParsed[field], theirsParsed[field]));
-  const names = Object.keys({ ...given, ...(kind === "draft" ? {} : theirs) });
-  return Object.fromEntries(
-    names
-      .filter((field) => !isSame(field))
-      .map((field) => [field, { base: before?.[field], mine: given[field], theirs: theirs?.[field] }]),
+  const compared: Fields = { ...given, ...(kind !== "draft" && theirs) };
+  return mapFields(
+    pickFields(compared, (field) => !isSame(field)),
+    (_, field) => ({ base: before?.[field], mine: given[field], theirs: theirs?.[field] }),
   );
 }
 
@@ -88,19 +88,18 @@ function parsedValue(flow: AnyFlow, step: string, input: Json): Json | undefined
 }
 
 /**
- * Shelves fields that were typed here, sent or not, in a step that another device submitted without having seen them. It
- * shelves only values that differ from the submitted ones. `before` is the snapshot before the record's own.
+ * Shelves fields of `unseen`, the {@link unseenOwnDrafts}, in the steps that another device submitted since `before`, the
+ * snapshot before the record's own. It shelves only values that differ from the submitted ones.
  */
-export function conflictingDrafts(before: Snapshot | null, device: Device): RecordUpdate {
+export function shelveUnseen(unseen: Drafts, before: Snapshot | null, device: Device): RecordUpdate {
   return (record) => {
     const { snapshot } = record;
     if (snapshot === null) return record;
-    const typed = unseenOwnDrafts(record, before, device);
     return Object.entries(snapshot.submissions).reduce((updated, [step, { command, device: by }]) => {
       const base = (before && submittedInput(before, step)) ?? null;
       if (before?.submissions[step]?.command === command) return updated;
       const refusal: Refusal = { code: "conflict", step, changed: [step], theirs: null };
-      const lost = pickFields(typed[step] ?? {}, (field, { at }) => (snapshot.drafts[step]?.[field]?.at ?? "") < at);
+      const lost = pickFields(unseen[step] ?? {}, (field, { at }) => (snapshot.drafts[step]?.[field]?.at ?? "") < at);
       // Two tabs are one person. A draft of one tab stays a draft after the other tab's submission.
       if (by.id === device.id)
         return Object.keys(lost).length > 0
@@ -116,7 +115,7 @@ export function conflictingDrafts(before: Snapshot | null, device: Device): Reco
  * seen. All unsent fields were typed here, also under another id: a tab that could not read the disk when it opened keeps an
  * id of its own.
  */
-export function unseenOwnDrafts(record: SessionRecord, before: Snapshot | null, device: Device): Snapshot["drafts"] {
+export function unseenOwnDrafts(record: SessionRecord, before: Snapshot | null, device: Device): Drafts {
   return mapFields(mergeDrafts(before?.drafts ?? {}, record.drafts), (draftFields, step) => {
     const theirs = record.snapshot?.submissions[step]?.seenDrafts;
     const mine = seenStampsOf(pendingSubmitCommands(record, step));

@@ -13,7 +13,7 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { applySnapshot } from "./snapshot.ts";
-import { conflictingDrafts, shelveDraft } from "./conflict.ts";
+import { shelveDraft, shelveUnseen, unseenOwnDrafts } from "./conflict.ts";
 import {
   dropDraft,
   emptyFields,
@@ -80,11 +80,12 @@ export interface ReplyContext {
  */
 export function applyReply({ snapshot, outcomes, commands }: SessionReply, context: ReplyContext): RecordUpdate {
   return (before) => {
-    const { version } = context.flow;
-    const told = snapshot && liftSnapshot(context.flow, snapshot);
+    const { flow, device } = context;
+    const { version } = flow;
+    const told = snapshot && liftSnapshot(flow, snapshot);
     // Only a page of another version can read the answer. It sends everything again.
     if (before.version !== version || (told && told.version !== version)) return { ...before, outdated: true };
-    let record = told ? applySnapshot(told, context.device, context.flow)(before) : before;
+    let record = told ? applySnapshot(told, device, flow)(before) : before;
     let held = false;
     let outdated = false;
     const hold = ({ code }: Refusal) => {
@@ -118,7 +119,8 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
       if (outcome.status === "accepted") {
         // Another tab may have heard already that the step was submitted after this draft, and without having seen it.
         const accepted = { ...(told ?? record.snapshot!), drafts: { [step]: fields } };
-        record = conflictingDrafts(accepted, context.device)(dropDraft(step, fields)(record));
+        const left = dropDraft(step, fields)(record);
+        record = shelveUnseen(unseenOwnDrafts(left, accepted, device), accepted, device)(left);
         continue;
       }
       hold(outcome.refusal);
@@ -129,9 +131,9 @@ export function applyReply({ snapshot, outcomes, commands }: SessionReply, conte
   };
 }
 
-/** How long the server asks to wait, in milliseconds; undefined if it decided. */
-export function busyMsOf(outcome: Outcome): number | undefined {
-  if (outcome.status === "accepted" || outcome.refusal.code !== "busy") return undefined;
+/** How long the server asks to wait, in milliseconds; 0 if it decided. */
+export function busyMsOf(outcome: Outcome): number {
+  if (outcome.status === "accepted" || outcome.refusal.code !== "busy") return 0;
   return Math.max(1, outcome.refusal.retryAfterMs);
 }
 

@@ -1,5 +1,5 @@
 import type { AnyFlow, Device, DraftField, Snapshot } from "@sessions/core/internal";
-import { conflictingDrafts, conflictingFields, unseenOwnDrafts } from "./conflict.ts";
+import { conflictingFields, shelveUnseen, unseenOwnDrafts } from "./conflict.ts";
 import { liftSnapshot } from "./lift.ts";
 import { shelveOverwritten, dropSeen } from "./overwritten.ts";
 import { settle, unshelve } from "./queue.ts";
@@ -23,13 +23,13 @@ export function applySnapshot(received: Snapshot, device: Device, flow: AnyFlow 
     const confirmation = isAnswered ? null : sent;
     const drafts = endedHere ? {} : record.drafts;
     const next: SessionRecord = { ...record, flow: snapshot.flow, version, snapshot, confirmation, drafts };
-    const typed = unseenOwnDrafts(next, record.snapshot, device);
+    const unseen = unseenOwnDrafts(next, record.snapshot, device);
     // In another version their steps may have other names. So it would not be noticed that somebody submitted over them.
-    const ownDraft = Object.values(typed).flatMap(Object.values<DraftField>)[0];
+    const ownDraft = Object.values(unseen).flatMap(Object.values<DraftField>)[0];
     if (record.version !== version && (ownDraft || isUnsettled(record))) return { ...record, outdated: true };
     return compose(
-      conflictingDrafts(record.snapshot, device),
-      shelveOverwritten(typed),
+      shelveUnseen(unseen, record.snapshot, device),
+      shelveOverwritten(unseen),
       dropSeen,
       flow ? dropAgreed(flow) : unchanged,
     )(next);

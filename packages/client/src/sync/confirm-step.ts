@@ -62,7 +62,7 @@ export async function sendUntilAnswered(
       connection.heard(reply.now);
       const [outcome] = reply.outcomes;
       const busyMs = outcome && busyMsOf(outcome);
-      if (busyMs !== undefined) pauseMs = busyMs;
+      if (busyMs) pauseMs = busyMs;
       else if (outcome) return { outcome, snapshot: reply.snapshots.find((snapshot) => snapshot.id === session) };
     } catch (error) {
       // The stream tells whether the server can be reached.

@@ -250,13 +250,13 @@ export const mutants: readonly Mutant[] = [
   one(
     "drop a draft that is in conflict with another device's submission",
     "client/src/record/snapshot.ts",
-    "      conflictingDrafts(record.snapshot, device),\n",
+    "      shelveUnseen(unseen, record.snapshot, device),\n",
     "",
   ),
   one(
     "drop a draft that another device replaced unseen",
     "client/src/record/snapshot.ts",
-    "      shelveOverwritten(typed),\n",
+    "      shelveOverwritten(unseen),\n",
     "",
   ),
   one(

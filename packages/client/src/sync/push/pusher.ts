@@ -119,8 +119,7 @@ export function createPusher(options: PusherOptions): Pusher {
     const lacksSnapshot = replies.apply(commands, reply);
     // A refused input is a draft again, and nobody types it.
     draftsWanted ||= lacksSnapshot || reply.outcomes.some(({ status }) => status === "refused");
-    const busyMs = reply.outcomes.map((outcome) => busyMsOf(outcome) ?? 0);
-    return goOnIn(Math.max(lacksSnapshot ? NO_ROOM_MS : 0, ...busyMs));
+    return goOnIn(Math.max(lacksSnapshot ? NO_ROOM_MS : 0, ...reply.outcomes.map(busyMsOf)));
   }
 
   async function goOnAfter(error: unknown, batch: Batch): Promise<boolean> {
