@@ -76,16 +76,14 @@ export function openDatabase(name: string, environment: Environment, events: Par
         };
         // This event is a deletion: the database's version never changes, because the number is in the name.
         database.onversionchange = () => {
-          const device = database.transaction(STORE).objectStore(STORE).get(DEVICE_KEY);
-          verdict = new Promise((resolve) => {
-            device.onerror = () => resolve();
-            device.onsuccess = () => {
-              const isForgotten = device.result === "";
-              if (isForgotten) close();
-              resolve();
-              (isForgotten ? onForgotten : onGone)?.();
-            };
-          });
+          verdict = readDevice(database).then(
+            (device) => {
+              // Another tab has emptied the database, and deletes it next.
+              if (device === "") close();
+              (device === "" ? onForgotten : onGone)?.();
+            },
+            () => {},
+          );
           onEnd();
         };
         resolve(database);
@@ -143,6 +141,10 @@ export function openDatabase(name: string, environment: Environment, events: Par
     release: () => drop(opening),
     close,
   };
+}
+
+function readDevice(database: IDBDatabase): Promise<unknown> {
+  return promisifyRequest(database.transaction(STORE).objectStore(STORE).get(DEVICE_KEY));
 }
 
 function abort(transaction: IDBTransaction): void {
