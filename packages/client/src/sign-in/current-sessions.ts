@@ -1,11 +1,11 @@
 import { browserEnvironment, isServerRender, sleep, type Environment } from "../environment.ts";
 import { createListeners } from "../listeners.ts";
-import { assembleSessionsClient, type SessionsClient, type SessionsClientOptions } from "../sessions.ts";
-import type { RequestHeaders } from "../sync/http/transport.ts";
+import { assembleSessionsClient, type SessionsClient } from "../sessions.ts";
 import { adoptVisitors, holdVisitor, moveVisitor, type FollowedSignIn } from "./visitor-adoption.ts";
 import { mergeVisitorRecords, syncOf } from "./visitor-records.ts";
 import { inheritDevice } from "./visitor-devices.ts";
-import { openVisitor, type Visitor } from "./visitor.ts";
+import { createOpenSessions, type OpenedSessions, type OpenedSessionsOptions } from "./opened-sessions.ts";
+import { openVisitor } from "./visitor.ts";
 
 /** How long a visitor's sessions stay open after the owner's are shown: a page may still type into them. In milliseconds. */
 const SWITCH_MS = 1_000;
@@ -13,9 +13,7 @@ const SWITCH_MS = 1_000;
 /** How long to wait before the server is asked again to adopt, in milliseconds. */
 const RETRY_MS = 3_000;
 
-type UrlOptions = Extract<SessionsClientOptions, { readonly url: string }>;
-
-export interface CurrentSessionsOptions extends Omit<UrlOptions, "owner" | "transport"> {
+export interface CurrentSessionsOptions extends OpenedSessionsOptions {
   /** Made by `createSignInClient`. */
   readonly signIn: FollowedSignIn;
 }
@@ -40,14 +38,6 @@ export interface CurrentSessions {
   close(): void;
 }
 
-/** Sessions that this page has open, and the end of their use. */
-interface Opened {
-  readonly owner: string;
-  readonly sessions: SessionsClient;
-  readonly visitor: Visitor | null;
-  close(): void;
-}
-
 const initialState: CurrentSessionsState = { sessions: null, isVisitor: false };
 
 /**
@@ -66,40 +56,25 @@ export function createCurrentSessions(options: CurrentSessionsOptions): CurrentS
 
 /** {@link createCurrentSessions} with time and the sessions of each owner from the caller. */
 export function assembleCurrentSessions(
-  { signIn, headers = {}, ...options }: CurrentSessionsOptions,
+  { signIn, ...options }: CurrentSessionsOptions,
   environment: Environment,
-  openSessions = assembleSessionsClient,
+  assembleSessions = assembleSessionsClient,
 ): CurrentSessions {
   const listeners = createListeners();
-  const getHeaders = typeof headers === "function" ? headers : () => headers;
+  const open = createOpenSessions(options, environment, assembleSessions);
   let state = initialState;
-  let shown: Opened | null = null;
+  let shown: OpenedSessions | null = null;
   let closed = isServerRender();
   /** The changes of `signIn` are followed one after the other. */
   let following = Promise.resolve();
   let cancelRetry = () => {};
   /** The visitor's sessions that are not shown any more. */
-  let left: Opened | null = null;
+  let left: OpenedSessions | null = null;
 
-  function show(next: Opened | null): void {
+  function show(next: OpenedSessions | null): void {
     shown = next;
     state = next ? { sessions: next.sessions, isVisitor: next.visitor !== null } : initialState;
     listeners.notify();
-  }
-
-  function open(owner: string, visitor: Visitor | null, release: () => void): Opened {
-    const all = async (): Promise<RequestHeaders> => ({ ...(await getHeaders()), ...visitor?.headers });
-    const credentials = options.credentials ?? "include";
-    const sessions = openSessions({ ...options, owner, headers: all, credentials }, environment);
-    return {
-      owner,
-      sessions,
-      visitor,
-      close() {
-        sessions.close();
-        release();
-      },
-    };
   }
 
   async function follow(): Promise<void> {
@@ -146,7 +121,7 @@ export function assembleCurrentSessions(
   }
 
   /** Closes the visitor's sessions, once this page types into the owner's. */
-  async function leave(visited: Opened, own: Opened, isOurs: boolean): Promise<void> {
+  async function leave(visited: OpenedSessions, own: OpenedSessions, isOurs: boolean): Promise<void> {
     left = visited;
     await sleep(SWITCH_MS, environment);
     if (closed) return;
