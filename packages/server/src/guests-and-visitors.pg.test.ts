@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { draft, start, submit } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
-import { askingBrowser } from "./testing/visits/asking-browser.ts";
+import { requestingBrowser } from "./testing/visits/requesting-browser.ts";
 import { FetchBrowser } from "./testing/visits/fetch-browser.ts";
 import { createPaymentNode } from "./testing/visits/payment-node.ts";
 
@@ -31,7 +31,7 @@ async function stranger() {
 
 /** Lets a computer in as a guest of a session of the phone's owner. */
 async function handOver(phone: FetchBrowser, session: string, computer: FetchBrowser): Promise<void> {
-  const key = await askingBrowser();
+  const key = await requestingBrowser();
   type Asked = { readonly id: string; readonly code: string; readonly challenge: string; readonly number: number };
   const { data: asked } = await computer.call<Asked>(node, "signIns.handOff.ask", { publicKey: key.publicKey });
   const { id, code, number, challenge } = asked;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { createSignIns } from "./sign-in/index.ts";
 import { cancel, draft, start, submit } from "./testing/bank.ts";
 import { freshDatabase } from "./testing/postgres.ts";
-import { askingBrowser } from "./testing/visits/asking-browser.ts";
+import { requestingBrowser } from "./testing/visits/requesting-browser.ts";
 import { FetchBrowser } from "./testing/visits/fetch-browser.ts";
 import { handOver, letIn } from "./testing/visits/handed-over.ts";
 import { createPaymentNode } from "./testing/visits/payment-node.ts";
@@ -162,7 +162,7 @@ test("S21: a preview of the address, or of any procedure, by GET or HEAD changes
 
 test("S21: another profile that was sent the picture gets nothing: neither by the code, nor by the whole request", async () => {
   const { phone, phoneNode, computer, computerNode, asked, given, claim } = await handedOver();
-  const [relay, relayKey] = [new FetchBrowser(), await askingBrowser()];
+  const [relay, relayKey] = [new FetchBrowser(), await requestingBrowser()];
   await phone.call(phoneNode, "signIns.handOff.approve", given);
   const signature = await relayKey.sign(asked.challenge);
   expect((await relay.call(computerNode, "signIns.handOff.claim", { id: asked.id, signature })).data).toEqual({
@@ -187,7 +187,7 @@ test("S21: an owner whose proof is old is asked to prove who they are, and a cha
 
 test("a browser in which somebody is signed in does not ask: it types letters, and is not signed out by a claim", async () => {
   const { phone, phoneNode, computerNode, session, asked, owner } = await handedOver();
-  const key = await askingBrowser();
+  const key = await requestingBrowser();
   const ask = { publicKey: key.publicKey };
   expect((await phone.call(phoneNode, "signIns.handOff.ask", ask)).data).toEqual({ status: "signed_in" });
   const signature = await key.sign(asked.challenge);
@@ -211,7 +211,7 @@ test("an application without hand-offs has none", async () => {
   const request = new Request("https://bank.example/", { method: "POST", headers: { origin: "https://bank.example" } });
   await signIns.fetch(request, async (visit) => {
     const caller = signIns.router.createCaller({ visit });
-    const { publicKey } = await askingBrowser();
+    const { publicKey } = await requestingBrowser();
     await expect(caller.handOff.ask({ publicKey })).rejects.toMatchObject({ code: "NOT_FOUND" });
     return new Response();
   });

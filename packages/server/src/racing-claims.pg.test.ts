@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freshDatabase } from "./testing/postgres.ts";
-import { askingBrowser } from "./testing/visits/asking-browser.ts";
+import { requestingBrowser } from "./testing/visits/requesting-browser.ts";
 import { FetchBrowser } from "./testing/visits/fetch-browser.ts";
 import { handOver } from "./testing/visits/handed-over.ts";
 import { createPaymentNode } from "./testing/visits/payment-node.ts";
@@ -48,7 +48,7 @@ test("S21: of a hundred claims of one code at once, one guest is left, and nobod
 test("S21: a hundred relays of one code at once get nothing, and end what it granted", async () => {
   const { asked, claim, guests } = await approved();
   expect(await claim()).toMatchObject({ status: "begun" });
-  const thief = await askingBrowser();
+  const thief = await requestingBrowser();
   const answers = await claimed({ id: asked.id, signature: await thief.sign(asked.challenge) });
   expect(new Set(answers)).toEqual(new Set(["200 gone"]));
   expect(await guests()).toHaveLength(0);

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { routeOf } from "../routes.ts";
 import { ApprovePage } from "./hand-off/approve-page.tsx";
-import { AskingPage } from "./hand-off/asking-page.tsx";
+import { HandOffRequestPage } from "./hand-off/hand-off-request-page.tsx";
 import { GuestPage } from "./hand-off/guest-page.tsx";
 import { LettersPage } from "./hand-off/letters-page.tsx";
 import { HomePage } from "./pages/home-page.tsx";
@@ -31,7 +31,7 @@ export function App() {
       return <Unreachable />;
     case "signed_out":
       if (path === "/hand-off" && !location.hash && !(wasIn && current.notice)) {
-        return <AskingPage notice={current.notice} />;
+        return <HandOffRequestPage notice={current.notice} />;
       }
       return (
         <SignedOut

@@ -1,4 +1,4 @@
-export type { Asking, AskingState } from "./hand-off/asking.ts";
+export type { HandOffRequest, HandOffRequestState } from "./hand-off/hand-off-request.ts";
 export {
   createCurrentSessions,
   type CurrentSessions,
@@ -15,7 +15,7 @@ export type {
   LookResult,
   OfferResult,
 } from "./hand-off/hand-off-client.ts";
-export type { AskingDevice, EndedSignIn, HandedPlace, SignIn } from "./sign-in-api.ts";
+export type { RequestingDevice, EndedSignIn, HandOffTarget, SignIn } from "./sign-in-api.ts";
 export {
   createSignInClient,
   type RevokeResult,

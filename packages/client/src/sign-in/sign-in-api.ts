@@ -101,21 +101,21 @@ export interface ChangeReplies {
     | ({ readonly status: "conflict" } & VersionedValue)
     | ({ readonly status: "refused" } & DataRefusal);
   readonly "handOff.offer": { readonly letters: string; readonly endsAt: string };
-  readonly "handOff.find": ({ readonly status: "found" } & HandedPlace) | { readonly status: "none" | "too_many" };
+  readonly "handOff.find": ({ readonly status: "found" } & HandOffTarget) | { readonly status: "none" | "too_many" };
   readonly "handOff.ask": ({ readonly status: "asked" } & AskedHandOff) | { readonly status: "signed_in" | "too_many" };
-  readonly "handOff.look": ({ readonly status: "asked" } & AskingDevice) | { readonly status: "gone" } | AskedProof;
+  readonly "handOff.look": ({ readonly status: "asked" } & RequestingDevice) | { readonly status: "gone" } | AskedProof;
   readonly "handOff.approve": { readonly status: "approved" | "wrong_number" | "gone" } | AskedProof;
   readonly "handOff.decline": { readonly declined: boolean };
   readonly "handOff.claim":
     | { readonly status: "waiting"; readonly endsAt: string }
     | { readonly status: "gone" }
-    | ({ readonly status: "begun"; readonly owner: string } & HandedPlace);
+    | ({ readonly status: "begun"; readonly owner: string } & HandOffTarget);
 }
 
 export type ChangeName = keyof ChangeReplies;
 
-/** The place in a task that is handed over. */
-export interface HandedPlace {
+/** The session that is handed over, and its step. */
+export interface HandOffTarget {
   /** The id of the session. */
   readonly session: string;
   /** The name of its flow. */
@@ -131,7 +131,7 @@ interface AskedProof {
 }
 
 /** A device that asks. `numbers`: among them is the one that its screen shows. Times are ISO 8601. */
-export interface AskingDevice {
+export interface RequestingDevice {
   readonly device: string;
   readonly place: string | null;
   readonly askedAt: string;

@@ -1,4 +1,4 @@
-import type { HandedPlace } from "../sign-in/sign-in-api.ts";
+import type { HandOffTarget } from "../sign-in/sign-in-api.ts";
 
 /** A request of a computer on which nobody is signed in. */
 export interface ScriptedRequest {
@@ -6,10 +6,10 @@ export interface ScriptedRequest {
   readonly code: string;
   readonly number: number;
   status: "waiting" | "gone" | "approved";
-  place?: HandedPlace & { readonly owner: string };
+  target?: HandOffTarget & { readonly owner: string };
 }
 
-interface Sent extends Partial<HandedPlace> {
+interface Sent extends Partial<HandOffTarget> {
   readonly id?: string;
   readonly code?: string;
   readonly number?: number;
@@ -22,18 +22,18 @@ const AT = "2026-03-01T12:00:00.000Z";
 export class ScriptedHandOffs {
   /** What was asked for, the oldest first. */
   readonly requests: ScriptedRequest[] = [];
-  readonly #letters = new Map<string, HandedPlace & { readonly owner: string }>();
+  readonly #letters = new Map<string, HandOffTarget & { readonly owner: string }>();
 
   /** The answer to a person, or to a computer if `owner` is null. Null if it needs a person. */
   answer(name: string, sent: Sent, owner: string | null): object | null {
-    const place = { session: sent.session!, flow: sent.flow!, step: sent.step ?? null };
+    const target = { session: sent.session!, flow: sent.flow!, step: sent.step ?? null };
     if (name === "ask") return owner === null ? this.#ask() : { status: "signed_in" };
     if (name === "claim") return this.#claim(sent.id!);
     if (owner === null) return null;
     const request = this.requests.find(({ code, status }) => code === sent.code && status === "waiting");
     switch (name) {
       case "offer":
-        this.#letters.set("CDFGHJKM", { ...place, owner });
+        this.#letters.set("CDFGHJKM", { ...target, owner });
         return { letters: "CDFGHJKM", endsAt: AT };
       case "find": {
         const { owner: of, ...found } = this.#letters.get(sent.letters!) ?? { owner: null };
@@ -46,7 +46,7 @@ export class ScriptedHandOffs {
       case "approve":
         if (!request) return { status: "gone" };
         if (request.number !== sent.number) return this.#end(request, { status: "wrong_number" });
-        Object.assign(request, { status: "approved", place: { ...place, owner } });
+        Object.assign(request, { status: "approved", target: { ...target, owner } });
         return { status: "approved" };
       default:
         return request ? this.#end(request, { declined: true }) : { declined: false };
@@ -61,8 +61,8 @@ export class ScriptedHandOffs {
   }
 
   #claim(id: string): object {
-    const { status, place } = this.requests.find((request) => request.id === id) ?? { status: "gone" };
-    return status === "approved" ? { status: "begun", ...place } : { status, endsAt: AT };
+    const { status, target } = this.requests.find((request) => request.id === id) ?? { status: "gone" };
+    return status === "approved" ? { status: "begun", ...target } : { status, endsAt: AT };
   }
 
   #end<T>(request: ScriptedRequest, answer: T): T {

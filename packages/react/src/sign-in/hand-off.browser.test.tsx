@@ -6,7 +6,7 @@ import { createSignInClient, type SignInClient } from "@sessions/client/sign-in"
 // oxlint-disable-next-line eslint/no-restricted-imports
 import { stubSignIns } from "../../../client/src/testing/scripted-sign-ins.ts";
 import { container, unmountAfterTest } from "../testing/page.tsx";
-import { useAsking, useGuests, useSignIn } from "./index.ts";
+import { useHandOffRequest, useGuests, useSignIn } from "./index.ts";
 
 const server = stubSignIns();
 const opened: SignInClient[] = [];
@@ -14,10 +14,10 @@ afterEach(() => {
   for (const client of opened.splice(0)) client.close();
 });
 
-const place = { session: "s", flow: "transfer", step: "amount" };
+const target = { session: "s", flow: "transfer", step: "amount" };
 
-function AskingScreen({ client }: { readonly client: SignInClient }) {
-  const { state } = useAsking(client);
+function RequestScreen({ client }: { readonly client: SignInClient }) {
+  const { state } = useHandOffRequest(client);
   const known = useSignIn(client);
   return (
     <output>{`${state.status} ${state.status === "asking" ? `${state.code} ${state.number}` : known.status}`}</output>
@@ -32,7 +32,7 @@ function computer() {
   const root = createRoot(element);
   unmountAfterTest(root).render(
     <StrictMode>
-      <AskingScreen client={client} />
+      <RequestScreen client={client} />
     </StrictMode>,
   );
   const shows = (text: string) => vi.waitFor(() => expect(element.textContent).toBe(text), { timeout: 5_000 });
@@ -41,7 +41,7 @@ function computer() {
 }
 
 const newest = () => server().handOffs.requests.at(-1)!;
-const approve = () => Object.assign(newest(), { status: "approved", place: { ...place, owner: "ada" } });
+const approve = () => Object.assign(newest(), { status: "approved", target: { ...target, owner: "ada" } });
 
 test("S21: a computer shows a code and a number, and is a guest after the approval, also when the reply of the claim is lost", async () => {
   const { hasCode, shows } = computer();

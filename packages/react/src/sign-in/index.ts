@@ -1,4 +1,4 @@
-export { useAsking } from "./use-asking.ts";
+export { useHandOffRequest } from "./use-hand-off-request.ts";
 export { useGuests } from "./use-guests.ts";
 export { useSignIn } from "./use-sign-in.ts";
 export { useSignIns, type UseSignInsResult } from "./use-sign-ins.ts";

@@ -14,7 +14,7 @@ export type {
   OfferReply,
   SignInAgainReply,
 } from "./router/hand-off-replies.ts";
-export type { HandedPlace } from "./keeper/hand-offs/hand-off-keeper.ts";
+export type { HandOffTarget } from "./keeper/hand-offs/hand-off-keeper.ts";
 export { createSignIns } from "./create-sign-ins.ts";
 export type { VersionedValue } from "./visit/data/kept-data.ts";
 export { signInHistory, type SignInEntry } from "./sign-in-history.ts";

@@ -1,8 +1,8 @@
 import type { Environment } from "../../environment.ts";
-import { startAsking, type Asking } from "./asking.ts";
+import { startHandOffRequest, type HandOffRequest } from "./hand-off-request.ts";
 import { openKeptRequests } from "./kept-requests.ts";
 import type { SendOwnChange } from "../own-changes.ts";
-import type { AskingDevice, HandedPlace, SignInApi } from "../sign-in-api.ts";
+import type { RequestingDevice, HandOffTarget, SignInApi } from "../sign-in-api.ts";
 import type { KnownSignIn } from "../sign-in-state.ts";
 
 /** How long what was typed here may take to reach the server before a code is shown, in milliseconds. */
@@ -29,12 +29,12 @@ export type OfferResult =
  * person or from this address, that letters work again tomorrow.
  */
 export type FindResult =
-  | ({ readonly status: "found" } & HandedPlace)
+  | ({ readonly status: "found" } & HandOffTarget)
   | { readonly status: "none" | "too_many" | "signed_out" };
 
 /** `gone`: the code is unknown, used, declined or too old. `sign_in_again`: let the person prove who they are, and ask again. */
 export type LookResult =
-  | ({ readonly status: "asked" } & AskingDevice)
+  | ({ readonly status: "asked" } & RequestingDevice)
   | { readonly status: "gone" | "signed_out" }
   | { readonly status: "sign_in_again"; readonly freshMs: number };
 
@@ -47,7 +47,7 @@ export type ApproveResult =
 export interface HandOffClient {
   /** Letters that the same person types on another device, to go on with this session there. */
   offer(session: HandedSession): Promise<OfferResult>;
-  /** The place that letters lead to. */
+  /** The step that letters lead to. */
   find(letters: string): Promise<FindResult>;
   /** What asks by this code, so that the person can compare it with the screen that they see. */
   look(code: string): Promise<LookResult>;
@@ -56,7 +56,7 @@ export interface HandOffClient {
   /** Ends the request. False if there is none any more. */
   decline(code: string): Promise<boolean>;
   /** Asks to be let in, on a browser in which nobody is signed in. Close it when its screen disappears. */
-  ask(): Asking;
+  ask(): HandOffRequest;
 }
 
 export interface HandOffClientOptions {
@@ -72,7 +72,7 @@ export function createHandOffClient({ api, known, change, environment, name }: H
   return {
     async offer(session) {
       const saved = await untilSaved(session, environment);
-      const reply = await change("handOff.offer", { input: placeOf(session) });
+      const reply = await change("handOff.offer", { input: targetOf(session) });
       return reply === "signed_out" ? { status: reply } : { status: "offered", ...reply, saved };
     },
     async find(letters) {
@@ -85,7 +85,7 @@ export function createHandOffClient({ api, known, change, environment, name }: H
     },
     async approve(code, number, session) {
       const saved = await untilSaved(session, environment);
-      const reply = await change("handOff.approve", { input: { ...placeOf(session), code, number } });
+      const reply = await change("handOff.approve", { input: { ...targetOf(session), code, number } });
       if (reply === "signed_out") return { status: reply };
       return reply.status === "approved" ? { status: "approved", saved } : (reply as ApproveResult);
     },
@@ -93,11 +93,11 @@ export function createHandOffClient({ api, known, change, environment, name }: H
       const reply = await change("handOff.decline", { input: { code } });
       return reply !== "signed_out" && reply.declined;
     },
-    ask: () => startAsking({ api, known, environment, kept: openKeptRequests(name, environment) }),
+    ask: () => startHandOffRequest({ api, known, environment, kept: openKeptRequests(name, environment) }),
   };
 }
 
-function placeOf({ id, state }: HandedSession): HandedPlace {
+function targetOf({ id, state }: HandedSession): HandOffTarget {
   return { session: id, flow: state.flow, step: state.progress.current };
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { browserEnvironment } from "../../environment.ts";
-import { createAskingKey, signClaim } from "./asking-key.ts";
+import { createRequestKey, signClaim } from "./request-key.ts";
 import { openKeptRequests, REQUEST_LIFE_MS, type KeptRequest, type KeptRequests } from "./kept-requests.ts";
 
 let aheadMs = 0;
@@ -27,7 +27,7 @@ function browser() {
 }
 
 async function request(): Promise<KeptRequest> {
-  const { privateKey } = (await createAskingKey())!;
+  const { privateKey } = (await createRequestKey())!;
   const told = { code: "code", number: 42, challenge: "challenge", endsAt: "" };
   return { id: crypto.randomUUID(), ...told, privateKey, askedAtMs: environment.now() };
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { askingBrowser } from "../../testing/visits/asking-browser.ts";
+import { requestingBrowser } from "../../testing/visits/requesting-browser.ts";
 import { MAX_REQUESTS } from "../options/hand-off-options.ts";
 import { LETTERS_MS, MAX_OFFERS, MAX_TRIES, TRIES_A_DAY } from "../keeper/hand-offs/letter-offers.ts";
 import { CODE_BYTES } from "../keeper/hand-offs/guest-requests.ts";
 import { hashOfAddress } from "./address.ts";
-import { claimText, isSignedBy, requestIdOf, storedKey } from "./asking-key.ts";
+import { claimText, isSignedBy, requestIdOf, storedKey } from "./request-key.ts";
 import { ALPHABET, drawLetters, hashOfLetters, LETTERS, typedLetters } from "./letters.ts";
 import { drawNumbers } from "./numbers.ts";
 
@@ -69,7 +69,7 @@ test("three different numbers of two digits are drawn, in any order, and each is
 });
 
 test("S21: only the key that asked signs a claim, and a key that is no point of the curve is refused", async () => {
-  const [browser, other] = [await askingBrowser(), await askingBrowser()];
+  const [browser, other] = [await requestingBrowser(), await requestingBrowser()];
   const stored = storedKey(browser.publicKey)!;
   const signature = await browser.sign("challenge");
   expect(isSignedBy(stored, claimText("challenge"), signature)).toBe(true);

@@ -1,4 +1,4 @@
-import type { FoundPlace, HandedPlace, ShownRequest } from "../keeper/hand-offs/hand-off-keeper.ts";
+import type { FoundTarget, HandOffTarget, ShownRequest } from "../keeper/hand-offs/hand-off-keeper.ts";
 import type { Asked, Claimed, SignInAgain } from "../visit/visit-hand-offs.ts";
 
 /** The letters to type on another device of the same owner. */
@@ -7,8 +7,8 @@ export interface OfferReply {
   readonly endsAt: string;
 }
 
-/** The place that letters hand over. `none`: they are wrong, too old, or another owner's. `too_many`: so many were wrong today. */
-export type FindReply = ({ readonly status: "found" } & HandedPlace) | { readonly status: "none" | "too_many" };
+/** What letters hand over. `none`: they are wrong, too old, or another owner's. `too_many`: so many were wrong today. */
+export type FindReply = ({ readonly status: "found" } & HandOffTarget) | { readonly status: "none" | "too_many" };
 
 /** What the screen that asks shows, and how it claims. `signed_in`: somebody is signed in here already. */
 export type AskReply =
@@ -46,9 +46,9 @@ export interface SignInAgainReply {
 export type ClaimReply =
   | { readonly status: "waiting"; readonly endsAt: string }
   | { readonly status: "gone" }
-  | ({ readonly status: "begun"; readonly owner: string } & HandedPlace);
+  | ({ readonly status: "begun"; readonly owner: string } & HandOffTarget);
 
-export function findReplyOf(found: FoundPlace): FindReply {
+export function findReplyOf(found: FoundTarget): FindReply {
   return found.kind === "found" ? { status: found.kind, ...found.handed } : { status: found.kind };
 }
 

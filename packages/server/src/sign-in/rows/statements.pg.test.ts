@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import { visitorNamed } from "../../testing/adopting.ts";
-import { askingBrowser } from "../../testing/visits/asking-browser.ts";
+import { requestingBrowser } from "../../testing/visits/requesting-browser.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../testing/sign-ins.ts";
 import { recordingPool } from "../../testing/statements/statement-recorder.ts";
 import { isHot, violations } from "../../testing/statements/statement-rules.ts";
-import { storedKey } from "../hand-off/asking-key.ts";
+import { storedKey } from "../hand-off/request-key.ts";
 import { OF_VISITOR, type LiveSignIn, type SignInKeeper } from "../keeper/sign-in-keeper.ts";
 import { challengeOf } from "../token/device-binding.ts";
 import { GRACE_MS, OVERLAP_MS } from "../token/rotation.ts";
@@ -92,7 +92,7 @@ describe.each(["postgres", "citus"] as const)("on %s", (databaseKind) => {
     const history = await node.history(owner, { limit: 1 });
     await node.history(owner, { after: history.next! });
     await node.end(owner, (await node.list(owner)).rows[0]!.publicId, "revoked");
-    const [phone, browser] = [(await signIn(node, owner)).signIn, await askingBrowser()];
+    const [phone, browser] = [(await signIn(node, owner)).signIn, await requestingBrowser()];
     const publicKey = storedKey(browser.publicKey)!;
     const { letters } = await node.handOffs.offer(owner, handed);
     for (const typed of [letters, "CDFGHJKM"]) await node.handOffs.find(owner, typed, "192.0.2.1");

@@ -1,9 +1,9 @@
 import { SessionsError } from "@sessions/core/internal";
 import { isFresh } from "../assurance.ts";
-import { storedKey, type AskingKey } from "../hand-off/asking-key.ts";
+import { storedKey, type RequestKey } from "../hand-off/request-key.ts";
 import type {
-  FoundPlace,
-  HandedPlace,
+  FoundTarget,
+  HandOffTarget,
   HandOffKeeper,
   OfferedLetters,
   ShownRequest,
@@ -36,7 +36,7 @@ export interface SignInAgain {
 export type Claimed =
   | { readonly kind: "waiting"; readonly endsMs: number }
   | { readonly kind: "gone" }
-  | { readonly kind: "begun"; readonly owner: string; readonly handed: HandedPlace };
+  | { readonly kind: "begun"; readonly owner: string; readonly handed: HandOffTarget };
 
 /** The hand-offs of one request. Each changes something, or shows something to the owner alone: none may be asked by GET. */
 export class VisitHandOffs {
@@ -46,17 +46,17 @@ export class VisitHandOffs {
     this.#parts = parts;
   }
 
-  offer(handed: HandedPlace): Promise<OfferedLetters> {
+  offer(handed: HandOffTarget): Promise<OfferedLetters> {
     const { keeper, current, exchange } = this.#parts;
     return exchange.ask(keeper.offer(current.requireOwn().owner, handed));
   }
 
-  find(letters: string): Promise<FoundPlace> {
+  find(letters: string): Promise<FoundTarget> {
     const { keeper, current, exchange } = this.#parts;
     return exchange.ask(keeper.find(current.requireOwn().owner, letters, exchange.request.address));
   }
 
-  async ask(publicKey: AskingKey): Promise<Asked> {
+  async ask(publicKey: RequestKey): Promise<Asked> {
     const { keeper, locate, current, exchange } = this.#parts;
     const { request } = exchange;
     if (current.own !== null) return { kind: "signed_in" };
@@ -74,7 +74,7 @@ export class VisitHandOffs {
   async approve(given: {
     readonly code: string;
     readonly number: number;
-    readonly handed: HandedPlace;
+    readonly handed: HandOffTarget;
   }): Promise<{ readonly kind: "approved" | "wrong_number" | "gone" } | SignInAgain> {
     const { keeper, current, exchange } = this.#parts;
     return this.#again() ?? { kind: await exchange.ask(keeper.approve(current.requireOwn(), given)) };

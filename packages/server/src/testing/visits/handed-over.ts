@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from "uuid";
 import { expect } from "vitest";
 import { start } from "../bank.ts";
-import { askingBrowser } from "./asking-browser.ts";
+import { requestingBrowser } from "./requesting-browser.ts";
 import { FetchBrowser } from "./fetch-browser.ts";
 import type { PaymentNode } from "./payment-node.ts";
 
@@ -9,7 +9,7 @@ type Asked = { readonly id: string; readonly code: string; readonly challenge: s
 
 /** Ada's phone with a payment, and a computer that asks, each on a node of its own. */
 export async function handOver(phoneNode: PaymentNode, computerNode: PaymentNode) {
-  const [phone, computer, key] = [new FetchBrowser(), new FetchBrowser(), await askingBrowser()];
+  const [phone, computer, key] = [new FetchBrowser(), new FetchBrowser(), await requestingBrowser()];
   const [owner, session] = [uuidv7(), uuidv7()];
   await phone.signIn(phoneNode, owner);
   await phone.push(phoneNode, start(session, "payment"));

@@ -1,5 +1,5 @@
 import type { Transaction } from "kysely";
-import { claimText, isSignedBy, requestIdOf } from "../../hand-off/asking-key.ts";
+import { claimText, isSignedBy, requestIdOf } from "../../hand-off/request-key.ts";
 import { hashOfAddress } from "../../hand-off/address.ts";
 import { drawNumbers } from "../../hand-off/numbers.ts";
 import {

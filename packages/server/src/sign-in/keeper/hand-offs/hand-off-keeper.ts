@@ -1,8 +1,8 @@
-import type { HandedPlace } from "../../rows/hand-offs/requests.ts";
+import type { HandOffTarget } from "../../rows/hand-offs/requests.ts";
 import type { Token } from "../../token/token.ts";
 import type { LiveSignIn } from "../live-sign-in.ts";
 
-export type { HandedPlace };
+export type { HandOffTarget };
 
 /** The letters to type on another device of the same owner. */
 export interface OfferedLetters {
@@ -10,8 +10,8 @@ export interface OfferedLetters {
   readonly endsMs: number;
 }
 
-export type FoundPlace =
-  | { readonly kind: "found"; readonly handed: HandedPlace }
+export type FoundTarget =
+  | { readonly kind: "found"; readonly handed: HandOffTarget }
   /** No live letters of this owner. Those of another owner do not exist. */
   | { readonly kind: "none" }
   /** So many wrong letters were typed today, by the owner or from the address, that right ones are not looked for. */
@@ -52,15 +52,15 @@ export type ClaimResult =
   | { readonly kind: "waiting"; readonly endsMs: number }
   /** Unknown, expired, declined, answered wrongly, ended, or another browser's. They look the same. */
   | { readonly kind: "gone" }
-  | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token; readonly handed: HandedPlace };
+  | { readonly kind: "begun"; readonly signIn: LiveSignIn; readonly token: Token; readonly handed: HandOffTarget };
 
 /** Keeps hand-offs. A code alone opens nothing. */
 export interface HandOffKeeper {
   /** Letters for another device of the same owner. */
-  offer(owner: string, handed: HandedPlace): Promise<OfferedLetters>;
+  offer(owner: string, handed: HandOffTarget): Promise<OfferedLetters>;
 
-  /** The place that these letters hand over. `address` is where they were typed; null if the host does not tell it. */
-  find(owner: string, typed: string, address: string | null): Promise<FoundPlace>;
+  /** What these letters hand over. `address` is where they were typed; null if the host does not tell it. */
+  find(owner: string, typed: string, address: string | null): Promise<FoundTarget>;
 
   /** Notes that a browser asks, on which nobody is signed in. */
   ask(request: NewRequest): Promise<AskedRequest | { readonly kind: "too_many" }>;
@@ -71,7 +71,7 @@ export interface HandOffKeeper {
   /** Approves a request, once. A wrong number ends it. A repeat from the same sign-in is approved again. */
   approve(
     signIn: LiveSignIn,
-    answer: { readonly code: string; readonly number: number; readonly handed: HandedPlace },
+    answer: { readonly code: string; readonly number: number; readonly handed: HandOffTarget },
   ): Promise<"approved" | "wrong_number" | "gone">;
 
   /** Ends a request that nobody has approved. False if there is no such one. */

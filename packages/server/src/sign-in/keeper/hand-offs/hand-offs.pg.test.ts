@@ -1,11 +1,11 @@
 import { Pool } from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { askingBrowser, type AskingBrowser } from "../../../testing/visits/asking-browser.ts";
+import { requestingBrowser, type RequestingBrowser } from "../../../testing/visits/requesting-browser.ts";
 import { emptyPGlite } from "../../../testing/pglite.ts";
 import { freshDatabase } from "../../../testing/postgres.ts";
 import { signIn, testKeeper } from "../../../testing/sign-ins.ts";
-import { storedKey } from "../../hand-off/asking-key.ts";
+import { storedKey } from "../../hand-off/request-key.ts";
 import { lifetimeOf } from "../../lifetime.ts";
 import { MAX_GUESTS, REQUEST_MS } from "./guest-requests.ts";
 import type { AskedRequest } from "./hand-off-keeper.ts";
@@ -34,7 +34,7 @@ describe.each([
   const many = name === "PGlite" ? 20 : 100;
   const place = () => ({ session: uuidv7(), flow: "transfer", step: "amount" });
 
-  async function ask(browser: AskingBrowser, address: string | null = null): Promise<AskedRequest> {
+  async function ask(browser: RequestingBrowser, address: string | null = null): Promise<AskedRequest> {
     const publicKey = storedKey(browser.publicKey)!;
     const asked = await node.handOffs.ask({ publicKey, device: "Firefox on Linux", place: "BE", address });
     if (asked.kind !== "asked") throw new Error("Too many ask.");
@@ -46,7 +46,7 @@ describe.each([
     const owner = uuidv7();
     const [phone, browser] = [
       (await signIn(node, owner, { device: "Safari on iPhone" })).signIn,
-      await askingBrowser(),
+      await requestingBrowser(),
     ];
     nowMs += 1;
     const asked = await ask(browser);
@@ -139,7 +139,7 @@ describe.each([
 
   test("S21: another browser with the picture of the code gets nothing, and after the approval it ends what was granted", async () => {
     const relayed = await atTheScreen();
-    const thief = await askingBrowser();
+    const thief = await requestingBrowser();
     expect(await relayed.claim(node, thief)).toEqual({ kind: "gone" });
     expect(await relayed.approve()).toBe("approved");
     const claimed = await relayed.claim();
@@ -205,7 +205,7 @@ describe.each([
     const owner = uuidv7();
     const phone = (await signIn(node, owner)).signIn;
     for (let count = 0; count <= MAX_GUESTS; count += 1) {
-      const browser = await askingBrowser();
+      const browser = await requestingBrowser();
       const { code, number, id, challenge } = await ask(browser);
       await node.handOffs.approve(phone, { code, number, handed: place() });
       expect((await node.handOffs.claim(id, await browser.sign(challenge), null)).kind).toBe("begun");
@@ -228,7 +228,7 @@ describe.each([
   });
 
   test("too many requests of one network are refused, those of others are not, and old ones are deleted", async () => {
-    const browser = await askingBrowser();
+    const browser = await requestingBrowser();
     nowMs += REQUEST_MS;
     for (let count = 0; count < 20; count += 1) await ask(browser, `2001:db8::${count + 1}`);
     await expect(ask(browser, "2001:db8::ffff")).rejects.toThrow("Too many");

@@ -6,7 +6,7 @@ import { addTry, takeTryBack } from "../../rows/hand-offs/tries.ts";
 import type { SignInTables } from "../../rows/tables.ts";
 import { lockOwner } from "../../../postgres/owner.ts";
 import type { KeeperContext } from "../context.ts";
-import type { FoundPlace, HandedPlace, OfferedLetters } from "./hand-off-keeper.ts";
+import type { FoundTarget, HandOffTarget, OfferedLetters } from "./hand-off-keeper.ts";
 import { inOwnerTurn, transactWithRetries } from "../transactions/transaction.ts";
 
 /** How long the letters can be typed, in milliseconds. */
@@ -19,7 +19,7 @@ export const MAX_OFFERS = 3;
 export const TRIES_A_DAY = { owner: 50, address: 1_000 };
 const DAY_MS = 86_400_000;
 
-/** Offers a place by letters that the same owner types on another device. */
+/** Offers a step of a session by letters that the same owner types on another device. */
 export class LetterOffers {
   readonly #context: KeeperContext;
 
@@ -27,7 +27,7 @@ export class LetterOffers {
     this.#context = context;
   }
 
-  offer(owner: string, handed: HandedPlace): Promise<OfferedLetters> {
+  offer(owner: string, handed: HandOffTarget): Promise<OfferedLetters> {
     const letters = drawLetters(this.#context.random);
     const lettersHash = hashOfLetters(owner, letters);
     return inOwnerTurn(this.#context, owner, () =>
@@ -47,7 +47,7 @@ export class LetterOffers {
   }
 
   /** The counts and the offers are locked while the letters are compared, so that no try is free when many come at once. */
-  find(owner: string, typed: string, address: string | null): Promise<FoundPlace> {
+  find(owner: string, typed: string, address: string | null): Promise<FoundTarget> {
     const letters = typedLetters(typed);
     if (letters === null) return Promise.resolve({ kind: "none" });
     const lettersHash = hashOfLetters(owner, letters);

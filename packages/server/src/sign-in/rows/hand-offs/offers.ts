@@ -1,13 +1,13 @@
 import { sql, type Kysely } from "kysely";
 import { msOf, timeOf } from "../../../postgres/values.ts";
-import type { HandedPlace } from "./requests.ts";
+import type { HandOffTarget } from "./requests.ts";
 import type { SignInTables } from "../tables.ts";
 
 /** The letters that an owner types on another of their devices, as hashes. */
 
 export interface HandOffOffer {
   readonly lettersHash: string;
-  readonly handed: HandedPlace;
+  readonly handed: HandOffTarget;
   readonly tries: number;
   readonly expiresMs: number;
 }

@@ -4,8 +4,8 @@ import type { HandOffRequestTable, SignInTables } from "../tables.ts";
 
 /** Requests of devices on which nobody is signed in. Each has a row of its own, by its id: it has no owner yet. */
 
-/** The place in a task that is handed over. */
-export interface HandedPlace {
+/** The session that is handed over, and its step. */
+export interface HandOffTarget {
   readonly session: string;
   readonly flow: string;
   /** The step at which the session was; null if it had none. */
@@ -27,7 +27,7 @@ export interface NewHandOffRequest {
 
 export interface HandOffRequest extends Omit<NewHandOffRequest, "addressHash"> {
   /** Who approved it, from which sign-in, and for what; null before. */
-  readonly approval: { readonly owner: string; readonly by: string; readonly handed: HandedPlace } | null;
+  readonly approval: { readonly owner: string; readonly by: string; readonly handed: HandOffTarget } | null;
   /** The public id of the guest that it let in. */
   readonly guest: string | null;
   /** Whether it was declined, answered wrongly, or used by two devices. */

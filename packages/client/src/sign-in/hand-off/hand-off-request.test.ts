@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { browserEnvironment, type Environment } from "../../environment.ts";
-import { startAsking } from "./asking.ts";
+import { startHandOffRequest } from "./hand-off-request.ts";
 import type { KeptRequest, KeptRequests } from "./kept-requests.ts";
 import type { Change, ChangeName, SignInApi } from "../sign-in-api.ts";
 
@@ -68,21 +68,21 @@ function screen() {
   };
   const known = { csrf: null, read: vi.fn(() => Promise.resolve()), tellOtherPages: vi.fn() };
   const open = () =>
-    startAsking({
+    startHandOffRequest({
       // Both procedures answer as this server does.
       api: { change: change as SignInApi["change"] },
       known,
       environment,
       kept: diskOf(onDisk),
     });
-  const asking = open();
-  let shown = asking;
+  const request = open();
+  let shown = request;
   /** Kills the page, and opens another one. */
   const reload = () => {
     timers = [];
     return (shown = open());
   };
-  const until = (status: string) => vi.waitFor(() => expect(asking.state.status).toBe(status));
+  const until = (status: string) => vi.waitFor(() => expect(request.state.status).toBe(status));
   /** Lets time pass, a timer at a time. */
   const pass = async (ms: number) => {
     for (const endMs = elapsedMs + ms; ;) {
@@ -92,19 +92,19 @@ function screen() {
       elapsedMs = next!.atMs;
       timers = timers.filter((one) => one !== next);
       next!.run();
-      // The step that the timer began ends with another timer, or with the end of the asking.
+      // The step that the timer began ends with another timer, or with the end of the request.
       await when(() => timers.length > 0 || shown.state.status !== "asking");
       if (timers.length === 0) return undefined;
     }
   };
   const claims = () => sent.filter(({ name }) => name === "handOff.claim");
-  return { asking, reload, onDisk, server, codes, known, sent, claims, until, pass, timers: () => timers };
+  return { request, reload, onDisk, server, codes, known, sent, claims, until, pass, timers: () => timers };
 }
 
 test("S21: the page shows a code and a number, and claims with a signature of its own key over a challenge that it does not show", async () => {
-  const { asking, codes, known, sent, claims, until, pass } = screen();
+  const { request, codes, known, sent, claims, until, pass } = screen();
   await until("asking");
-  expect(asking.state).toEqual({ status: "asking", code: "code 1", number: 42 });
+  expect(request.state).toEqual({ status: "asking", code: "code 1", number: 42 });
   await pass(500);
   // The server's schemas check these inputs, and this one has none.
   const { publicKey } = sent[0]!.input as { readonly publicKey: JsonWebKey };
@@ -119,19 +119,19 @@ test("S21: the page shows a code and a number, and claims with a signature of it
 
   codes.set("id 1", "approved");
   await pass(500);
-  expect(asking.state).toEqual({ status: "guest", owner: "ada", session: "s", flow: "transfer", step: "amount" });
+  expect(request.state).toEqual({ status: "guest", owner: "ada", session: "s", flow: "transfer", step: "amount" });
   expect(known.read).toHaveBeenCalled();
   await vi.waitFor(() => expect(known.tellOtherPages).toHaveBeenCalled());
 });
 
 test("a code is shown for 45 seconds, and the one before it can still let the page in", async () => {
-  const { asking, codes, until, pass } = screen();
+  const { request, codes, until, pass } = screen();
   await until("asking");
   await pass(46_000);
-  expect(asking.state).toMatchObject({ code: "code 2" });
+  expect(request.state).toMatchObject({ code: "code 2" });
   codes.set("id 1", "approved");
   await pass(1_000);
-  expect(asking.state.status).toBe("guest");
+  expect(request.state.status).toBe("guest");
 });
 
 test("a page that was reloaded shows the same code, and a hand-over that was approved meanwhile is claimed", async () => {
@@ -161,34 +161,34 @@ test("a page that is opened after the code's time shows a new code, and still cl
 });
 
 test("a page that is closed leaves no request behind", async () => {
-  const { asking, onDisk, until } = screen();
+  const { request, onDisk, until } = screen();
   await until("asking");
   expect(onDisk.size).toBe(1);
-  asking.close();
+  request.close();
   await vi.waitFor(() => expect(onDisk.size).toBe(0));
 });
 
 test("after a decline or a wrong number another code comes at once", async () => {
-  const { asking, codes, until, pass } = screen();
+  const { request, codes, until, pass } = screen();
   await until("asking");
   codes.set("id 1", "gone");
   await pass(1_000);
-  expect(asking.state).toMatchObject({ status: "asking", code: "code 2" });
+  expect(request.state).toMatchObject({ status: "asking", code: "code 2" });
 });
 
 test("S25: a screen that nobody looks at stops to ask after ten minutes, and goes on when a person says so", async () => {
-  const { asking, sent, until, pass, timers } = screen();
+  const { request, sent, until, pass, timers } = screen();
   await until("asking");
   await pass(601_000);
-  expect(asking.state.status).toBe("paused");
+  expect(request.state.status).toBe("paused");
   expect(timers()).toEqual([]);
   expect(sent.filter(({ name }) => name === "handOff.ask").length).toBeLessThan(16);
-  asking.again();
+  request.again();
   await until("asking");
 });
 
 test("a server that does not answer is said, and asked again", async () => {
-  const { asking, server, until, pass } = screen();
+  const { request, server, until, pass } = screen();
   server.away = true;
   await until("unreachable");
   server.away = false;
@@ -197,21 +197,21 @@ test("a server that does not answer is said, and asked again", async () => {
   // A code on the screen stays.
   server.away = true;
   await pass(2_000);
-  expect(asking.state.status).toBe("asking");
+  expect(request.state.status).toBe("asking");
 });
 
 test.for(["signed_in", "too_many"])("an answer of %s is said, and nothing more is sent", async (answer) => {
-  const { asking, server, until, timers } = screen();
+  const { request, server, until, timers } = screen();
   server.answers = answer;
   await until(answer);
   expect(timers()).toEqual([]);
-  asking.close();
+  request.close();
 });
 
 test("a closed page asks nothing more", async () => {
-  const { asking, sent, until, timers } = screen();
+  const { request, sent, until, timers } = screen();
   await until("asking");
-  asking.close();
+  request.close();
   expect(timers()).toEqual([]);
   expect(sent).toHaveLength(1);
 });

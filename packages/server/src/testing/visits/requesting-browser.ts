@@ -1,13 +1,13 @@
 import { webcrypto } from "node:crypto";
-import { claimText, type AskingKey } from "../../sign-in/hand-off/asking-key.ts";
+import { claimText, type RequestKey } from "../../sign-in/hand-off/request-key.ts";
 
-export interface AskingBrowser {
-  readonly publicKey: AskingKey;
+export interface RequestingBrowser {
+  readonly publicKey: RequestKey;
   sign(challenge: string): Promise<string>;
 }
 
 /** A browser that asks for a hand-off: its key is made as a page makes it, and cannot leave it. */
-export async function askingBrowser(): Promise<AskingBrowser> {
+export async function requestingBrowser(): Promise<RequestingBrowser> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256" };
   const { publicKey, privateKey } = await webcrypto.subtle.generateKey(algorithm, false, ["sign"]);
   const { x, y } = await webcrypto.subtle.exportKey("jwk", publicKey);

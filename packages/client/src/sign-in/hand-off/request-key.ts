@@ -1,11 +1,11 @@
 /** A key of one request, which cannot leave the browser. The server lets in only what signs with it. */
-export interface AskingKey {
+export interface RequestKey {
   readonly publicKey: { readonly kty: "EC"; readonly crv: "P-256"; readonly x: string; readonly y: string };
   readonly privateKey: CryptoKey;
 }
 
 /** Null where the browser has no WebCrypto: outside of HTTPS and localhost. */
-export async function createAskingKey(): Promise<AskingKey | null> {
+export async function createRequestKey(): Promise<RequestKey | null> {
   const { subtle } = globalThis.crypto;
   // The types do not know of insecure pages.
   if ((subtle as SubtleCrypto | undefined) === undefined) return null;

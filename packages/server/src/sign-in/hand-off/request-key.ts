@@ -1,7 +1,7 @@
 import { createPublicKey, hash, verify, type KeyObject } from "node:crypto";
 
 /** The public half of an ECDSA key on the curve P-256, as WebCrypto exports it. The private half stays in the browser that asks. */
-export interface AskingKey {
+export interface RequestKey {
   readonly kty: "EC";
   readonly crv: "P-256";
   readonly x: string;
@@ -9,7 +9,7 @@ export interface AskingKey {
 }
 
 /** How a key is stored; null for coordinates that are no point of the curve. */
-export function storedKey({ x, y }: AskingKey): string | null {
+export function storedKey({ x, y }: RequestKey): string | null {
   return keyFrom(x, y) && `${x}.${y}`;
 }
 

@@ -1,9 +1,9 @@
 import type { Environment } from "../../environment.ts";
 import { createListeners } from "../../listeners.ts";
-import { createAskingKey, signClaim } from "./asking-key.ts";
+import { createRequestKey, signClaim } from "./request-key.ts";
 import type { KeptRequest, KeptRequests } from "./kept-requests.ts";
 import { createLiveRequests } from "./live-requests.ts";
-import type { HandedPlace, SignInApi } from "../sign-in-api.ts";
+import type { HandOffTarget, SignInApi } from "../sign-in-api.ts";
 import type { KnownSignIn } from "../sign-in-state.ts";
 
 /** How often the page asks whether it was let in, in milliseconds. */
@@ -14,19 +14,19 @@ const RETRY_MS = 3_000;
 const PATIENCE_MS = 600_000;
 
 /**
- * `asking`: show `code` for a camera, and `number`. `guest`: this browser was let in, at this place. `paused`: nobody came;
+ * `asking`: show `code` for a camera, and `number`. `guest`: this browser was let in, at this step of the session. `paused`: nobody came;
  * `again()` goes on. `signed_in`: somebody is signed in here, and types letters instead. `too_many`: too many devices ask
  * just now. `unsupported`: the page has no WebCrypto, because it is not at HTTPS or localhost.
  */
-export type AskingState =
+export type HandOffRequestState =
   | { readonly status: "loading" | "unreachable" | "paused" | "signed_in" | "too_many" | "unsupported" }
   | { readonly status: "asking"; readonly code: string; readonly number: number }
-  | ({ readonly status: "guest"; readonly owner: string } & HandedPlace);
+  | ({ readonly status: "guest"; readonly owner: string } & HandOffTarget);
 
 /** A screen that asks to be let in as a guest. */
-export interface Asking {
+export interface HandOffRequest {
   /** Another object whenever something has changed, the same one otherwise. */
-  readonly state: AskingState;
+  readonly state: HandOffRequestState;
   subscribe(listener: () => void): () => void;
   /** Asks anew after `paused` or `too_many`. */
   again(): void;
@@ -34,23 +34,23 @@ export interface Asking {
   close(): void;
 }
 
-export interface AskingOptions {
+export interface HandOffRequestOptions {
   readonly api: Pick<SignInApi, "change">;
   readonly known: Pick<KnownSignIn, "csrf" | "read" | "tellOtherPages">;
   readonly environment: Environment;
   readonly kept: KeptRequests;
 }
 
-export function startAsking({ api, known, environment, kept }: AskingOptions): Asking {
+export function startHandOffRequest({ api, known, environment, kept }: HandOffRequestOptions): HandOffRequest {
   const { subscribe, notify } = createListeners();
-  let state: AskingState = { status: "loading" };
+  let state: HandOffRequestState = { status: "loading" };
   const requests = createLiveRequests(kept, environment);
   let hasTakenOver = false;
   let beganMs = environment.elapsed();
   let cancelNext = () => {};
   let isOver = false;
 
-  function become(next: AskingState): void {
+  function become(next: HandOffRequestState): void {
     if (JSON.stringify(next) === JSON.stringify(state)) return;
     state = next;
     notify();
@@ -78,7 +78,7 @@ export function startAsking({ api, known, environment, kept }: AskingOptions): A
   }
 
   async function askOnce(): Promise<void> {
-    const key = await createAskingKey();
+    const key = await createRequestKey();
     if (key === null) return become({ status: "unsupported" });
     const { publicKey, privateKey } = key;
     const reply = await send("handOff.ask", { publicKey });

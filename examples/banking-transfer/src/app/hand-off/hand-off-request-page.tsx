@@ -1,5 +1,5 @@
-import type { AskingState } from "@sessions/client/sign-in";
-import { useAsking } from "@sessions/react/sign-in";
+import type { HandOffRequestState } from "@sessions/client/sign-in";
+import { useHandOffRequest } from "@sessions/react/sign-in";
 import { Link } from "../elements/navigation.tsx";
 import { useTitle } from "../elements/title.ts";
 import { signInClient } from "../person/sign-in-client.ts";
@@ -9,9 +9,9 @@ import { QrCode } from "./qr-code.tsx";
  * A computer on which nobody is signed in: it shows a code for the phone's camera, and a number. `notice`: why somebody is
  * not in here any more.
  */
-export function AskingPage({ notice }: { readonly notice: string | null }) {
+export function HandOffRequestPage({ notice }: { readonly notice: string | null }) {
   useTitle("Continue from your phone");
-  const { state, again } = useAsking(signInClient);
+  const { state, again } = useHandOffRequest(signInClient);
   return (
     <main className="page hand-off alone">
       <article className="card">
@@ -54,7 +54,7 @@ export function AskingPage({ notice }: { readonly notice: string | null }) {
   );
 }
 
-const texts: Readonly<Record<Exclude<AskingState["status"], "asking">, string>> = {
+const texts: Readonly<Record<Exclude<HandOffRequestState["status"], "asking">, string>> = {
   loading: "One moment…",
   unreachable: "The bank does not answer. Trying again every few seconds…",
   paused: "Nobody has used the code for ten minutes.",
