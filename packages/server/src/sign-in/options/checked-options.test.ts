@@ -100,7 +100,7 @@ test.each<readonly [problem: RegExp, data: object]>([
 
 test.each<readonly [says: RegExp, handOff: unknown]>([
   [/`handOff` is true, false/, "yes"],
-  [/`handOff.freshWithin` is a duration/, { freshWithin: "soon" }],
+  [/`handOff.fresh` is a duration/, { fresh: "soon" }],
   [/`handOff.atMost.perAddress` is a whole number/, { atMost: { perAddress: 0 } }],
   [/`handOff.atMost.inTotal` is a whole number/, { atMost: { inTotal: 1.5 } }],
   [/`handOff.atMost.forever` is a whole number/, { atMost: { forever: true } }],
@@ -112,7 +112,7 @@ test.each<readonly [says: RegExp, handOff: unknown]>([
 test("nothing is handed off unless the application says so", () => {
   expect(checkedOptions({ database }).handOff).toBeUndefined();
   expect(checkedOptions({ database, handOff: true }).handOff).toEqual({ freshMs: 900_000 });
-  expect(checkedOptions({ database, handOff: { freshWithin: "5m", atMost: { perAddress: 3 } } })).toMatchObject({
+  expect(checkedOptions({ database, handOff: { fresh: "5m", atMost: { perAddress: 3 } } })).toMatchObject({
     handOff: { freshMs: 300_000 },
     requestLimits: { perAddress: 3, inTotal: 10_000 },
   });

@@ -4,7 +4,7 @@ import { defaultRequestLimits, type RequestLimits } from "../keeper/hand-offs/gu
 /** How sessions are handed over to other devices. */
 export interface HandOffOptions {
   /** How recently an owner must have proved who they are to let a guest in. Default `"15m"`. */
-  readonly freshWithin?: Duration;
+  readonly fresh?: Duration;
   /** How many devices may ask at once: from one address, and in all. Default 20 and 10,000. */
   readonly atMost?: { readonly perAddress?: number; readonly inTotal?: number };
 }
@@ -23,10 +23,10 @@ export function checkedHandOff(given: boolean | HandOffOptions = false): Checked
   if (typeof given !== "boolean" && (typeof given !== "object" || given === null)) {
     throw new SessionsError("configuration_invalid", "`handOff` is true, false, or an object of options.");
   }
-  const { freshWithin = "15m", atMost = {} }: HandOffOptions = typeof given === "boolean" ? {} : given;
-  const freshMs = typeof freshWithin === "string" ? durationMs(freshWithin) : undefined;
+  const { fresh = "15m", atMost = {} }: HandOffOptions = typeof given === "boolean" ? {} : given;
+  const freshMs = typeof fresh === "string" ? durationMs(fresh) : undefined;
   if (freshMs === undefined) {
-    throw new SessionsError("configuration_invalid", '`handOff.freshWithin` is a duration, such as "15m".');
+    throw new SessionsError("configuration_invalid", '`handOff.fresh` is a duration, such as "15m".');
   }
   const requestLimits = { ...defaultRequestLimits, ...atMost };
   for (const [name, value] of Object.entries(requestLimits)) {
