@@ -1,6 +1,6 @@
 export type { ExpressErrorMiddleware, ExpressMiddleware } from "./adapters/express.ts";
 export type { FastifyErrorHandler, FastifyOptions, FastifyPlugin } from "./adapters/fastify.ts";
-export type { EndReason, SignInHistoryItem, Page, PageRequest } from "./keeper/sign-in-keeper.ts";
+export type { EndReason, SignInHistoryItem, ListPage, ListPageRequest } from "./keeper/sign-in-keeper.ts";
 export type { AssuranceLevel } from "@sessions/core";
 export type { SignInExpires } from "./lifetime.ts";
 export type { DataDefinition, DataDefinitions } from "@sessions/core";

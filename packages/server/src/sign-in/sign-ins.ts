@@ -14,7 +14,7 @@ import {
   type FastifyPlugin,
 } from "./adapters/fastify.ts";
 import { refuse } from "./adapters/node.ts";
-import type { SignInHistoryItem, Page, PageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
+import type { SignInHistoryItem, ListPage, ListPageRequest, SignInKeeper } from "./keeper/sign-in-keeper.ts";
 import type { Adoption } from "../postgres/adoption.ts";
 import type { CheckedOptions } from "./options/checked-options.ts";
 import type { RequestHeaders } from "./request/request-head.ts";
@@ -125,7 +125,7 @@ export interface SignIns<Data extends DataDefinitions = DeclaredData> {
   /** Ends all sign-ins of all owners. Tells how many. */
   endEverybody(onProgress?: (ended: number) => void): Promise<number>;
   /** What happened to the sign-ins of an owner, the newest first. */
-  history(owner: string, page?: PageRequest): Promise<Page<SignInHistoryItem>>;
+  history(owner: string, page?: ListPageRequest): Promise<ListPage<SignInHistoryItem>>;
   /** Makes the tables, or brings them up to date. Many nodes may call it at once. */
   migrate(): Promise<void>;
   /** @throws {SessionsError} `database_unreachable`, `database_not_migrated` or `database_newer`. */

@@ -3,7 +3,7 @@ import { listHistory, type HistoryPosition } from "../rows/history.ts";
 import { listLive, type LivePosition } from "../rows/live.ts";
 import type { KeeperContext } from "./context.ts";
 import { summaryOf } from "./live-sign-in.ts";
-import type { SignInHistoryItem, Page, PageRequest, SignInSummary } from "./sign-in-keeper.ts";
+import type { SignInHistoryItem, ListPage, ListPageRequest, SignInSummary } from "./sign-in-keeper.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
@@ -12,8 +12,8 @@ const MAX_LIMIT = 200;
 export async function listSignIns(
   { db, schema, now, known, lifetime }: KeeperContext,
   owner: string,
-  request: PageRequest = {},
-): Promise<Page<SignInSummary>> {
+  request: ListPageRequest = {},
+): Promise<ListPage<SignInSummary>> {
   const limit = limitOf(request);
   const before = livePosition(request.after);
   const ownDb = db.withSchema(schema);
@@ -33,8 +33,8 @@ export async function listSignIns(
 export async function listHistoryItems(
   { db, schema }: KeeperContext,
   owner: string,
-  request: PageRequest = {},
-): Promise<Page<SignInHistoryItem>> {
+  request: ListPageRequest = {},
+): Promise<ListPage<SignInHistoryItem>> {
   const limit = limitOf(request);
   const before = historyPosition(request.after);
   const entries = await listHistory(db.withSchema(schema), owner, { limit: limit + 1, before });
@@ -56,7 +56,7 @@ export async function listHistoryItems(
   };
 }
 
-function limitOf({ limit = DEFAULT_LIMIT }: PageRequest): number {
+function limitOf({ limit = DEFAULT_LIMIT }: ListPageRequest): number {
   return Math.min(MAX_LIMIT, Math.max(1, Math.trunc(limit)));
 }
 

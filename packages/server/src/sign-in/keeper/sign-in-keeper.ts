@@ -80,12 +80,12 @@ export interface SignInHistoryItem {
 }
 
 /** The most rows of a page, and where it begins: after the last row of the page before, by that page's `next`. */
-export interface PageRequest {
+export interface ListPageRequest {
   readonly limit?: number;
   readonly after?: string;
 }
 
-export interface Page<Row> {
+export interface ListPage<Row> {
   readonly rows: readonly Row[];
   /** Where the next page begins; null when there is none. */
   readonly next: string | null;
@@ -149,7 +149,7 @@ export interface SignInKeeper {
   knowsChange(checked: { readonly publicId: string; readonly revision: number; readonly checkedMs: number }): boolean;
 
   /** The live sign-ins of an owner, the newest first. */
-  list(owner: string, page?: PageRequest): Promise<Page<SignInSummary>>;
+  list(owner: string, page?: ListPageRequest): Promise<ListPage<SignInSummary>>;
 
   /**
    * Ends one sign-in of an owner. False if the owner has no such live one: another owner's looks the same.
@@ -178,7 +178,7 @@ export interface SignInKeeper {
   onEnded(listener: (ended: EndedNotice) => void): () => void;
 
   /** What happened to the sign-ins of an owner, the newest first. */
-  history(owner: string, page?: PageRequest): Promise<Page<SignInHistoryItem>>;
+  history(owner: string, page?: ListPageRequest): Promise<ListPage<SignInHistoryItem>>;
 
   /** Hand-offs to other devices. */
   readonly handOffs: HandOffKeeper;
