@@ -3,7 +3,7 @@ import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { checkMigrated } from "../postgres/migrations.ts";
 import { ProjectionOperator } from "../projections/operator.ts";
-import type { Fault } from "../projections/rows/faults.ts";
+import type { ProjectionFault } from "../projections/rows/faults.ts";
 import { projectionMigrations } from "../projections/rows/migrations.ts";
 import type { BuildStatus } from "../projections/rows/status.ts";
 import type { ProjectionTables } from "../projections/rows/tables.ts";
@@ -116,7 +116,7 @@ async function checkProjections({ db, schema }: Pick<Connection, "db" | "schema"
   }
 }
 
-function matching(faults: readonly Fault[], { owner, session }: FaultOptions): readonly Fault[] {
+function matching(faults: readonly ProjectionFault[], { owner, session }: FaultOptions): readonly ProjectionFault[] {
   return faults.filter(
     (fault) => (owner === undefined || fault.owner === owner) && (session === undefined || fault.stream === session),
   );
@@ -139,7 +139,7 @@ function buildLine(build: BuildStatus): string {
   return parts.filter((part) => part !== undefined).join("  ");
 }
 
-function faultLine({ owner, stream, number, tries, error, code, line, since, nextAt }: Fault): string {
+function faultLine({ owner, stream, number, tries, error, code, line, since, nextAt }: ProjectionFault): string {
   const next = nextAt === null ? "not tried again by itself" : `next try ${nextAt}`;
   const what = [error, code, line].filter((part) => part !== null).join(" ");
   return `${owner}  ${stream}  entry ${number}  ${what}  ${tries} tries since ${since}  ${next}`;

@@ -7,7 +7,7 @@ export {
   type ProjectionOptions,
 } from "./projection.ts";
 export { createProjections, type Projections, type ProjectionsOptions } from "./projections.ts";
-export type { Fault } from "./rows/faults.ts";
+export type { ProjectionFault } from "./rows/faults.ts";
 export type { OperatorReason } from "./rows/operator-actions.ts";
 export type { BuildStatus } from "./rows/status.ts";
 export type { FeedSource, KeyType, SourceRow } from "./source.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { addBuild, listProjections, lockProjection, newestBuild, type StoredProjection } from "./rows/builds.ts";
-import { findFault, listFaults, type Fault, type FaultOf } from "./rows/faults.ts";
+import { findFault, listFaults, type ProjectionFault, type FaultOf } from "./rows/faults.ts";
 import { retryFault, skipFault, type OperatorReason } from "./rows/operator-actions.ts";
 import { listStatus, type BuildStatus } from "./rows/status.ts";
 import type { ProjectionTables } from "./rows/tables.ts";
@@ -29,22 +29,22 @@ export class ProjectionOperator {
     return listStatus(db, schema, now());
   }
 
-  async faults(projection: string, limit: number): Promise<readonly Fault[]> {
+  async faults(projection: string, limit: number): Promise<readonly ProjectionFault[]> {
     await this.#find(projection);
     return listFaults(this.#rows, projection, limit);
   }
 
   /** Undefined if its entry has been applied or skipped meanwhile. */
-  fault(of: FaultOf): Promise<Fault | undefined> {
+  fault(of: FaultOf): Promise<ProjectionFault | undefined> {
     return findFault(this.#rows, of);
   }
 
-  async retry(fault: Fault, { who, why }: OperatorReason): Promise<void> {
+  async retry(fault: ProjectionFault, { who, why }: OperatorReason): Promise<void> {
     const action = { id: randomUUID(), who, why, atMs: this.#options.now() };
     await this.#rows.transaction().execute((tx) => retryFault(tx, fault, action));
   }
 
-  async skip(fault: Fault, { who, why }: OperatorReason): Promise<boolean> {
+  async skip(fault: ProjectionFault, { who, why }: OperatorReason): Promise<boolean> {
     const action = { id: randomUUID(), who, why, atMs: this.#options.now() };
     return this.#rows.transaction().execute((tx) => skipFault(tx, fault, action));
   }

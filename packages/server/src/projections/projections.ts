@@ -14,7 +14,7 @@ import { observeLag } from "./lag-metrics.ts";
 import { ProjectionOperator } from "./operator.ts";
 import type { Projection } from "./projection.ts";
 import { Projector, type ProjectorTiming } from "./projector.ts";
-import type { Fault } from "./rows/faults.ts";
+import type { ProjectionFault } from "./rows/faults.ts";
 import { projectionMigrations } from "./rows/migrations.ts";
 import { deleteAuditBefore, type OperatorReason } from "./rows/operator-actions.ts";
 import { SourcePages } from "./rows/source-pages.ts";
@@ -66,11 +66,11 @@ export interface Projections {
   /** How all builds of all projections stand. */
   status(): Promise<readonly BuildStatus[]>;
   /** The sessions that wait because their next entry has a fault, the longest waiting first. */
-  faults(projection: string, options?: { readonly limit?: number }): Promise<readonly Fault[]>;
+  faults(projection: string, options?: { readonly limit?: number }): Promise<readonly ProjectionFault[]>;
   /** Tries the entry of a fault again at once. The audit keeps who wanted it, and why. */
-  retry(fault: Fault, reason: OperatorReason): Promise<void>;
+  retry(fault: ProjectionFault, reason: OperatorReason): Promise<void>;
   /** Counts the entry of a fault as applied, so that its session goes on behind it. False if it has been applied or skipped meanwhile. */
-  skip(fault: Fault, reason: OperatorReason): Promise<boolean>;
+  skip(fault: ProjectionFault, reason: OperatorReason): Promise<boolean>;
   /**
    * Fills new tables from the whole history, beside those that the application reads. Then they take their place.
    *

@@ -1,5 +1,5 @@
 import { ProjectionOperator } from "../../projections/operator.ts";
-import type { Fault } from "../../projections/rows/faults.ts";
+import type { ProjectionFault } from "../../projections/rows/faults.ts";
 import type { BuildStatus } from "../../projections/rows/status.ts";
 import { ageNote, table } from "../html/elements.ts";
 import { formatDuration, formatNumber, moment } from "../html/format.ts";
@@ -73,7 +73,7 @@ function stateOf(isLive: boolean, scan: BuildStatus["scan"]): string {
   return scan === null ? place : `${place}, has read ${formatNumber(scan.done)} of about ${formatNumber(scan.total)}`;
 }
 
-function faultTable(projection: string, faults: readonly Fault[], mayDecide: boolean): HtmlValue {
+function faultTable(projection: string, faults: readonly ProjectionFault[], mayDecide: boolean): HtmlValue {
   return table({
     caption: `Streams of ${projection} that wait, at most ${FAULTS}`,
     columns: [

@@ -6,7 +6,7 @@ import type { StreamKey } from "./progress.ts";
 import type { ProjectionTables } from "./tables.ts";
 
 /** A row of a stream whose handler threw, and for which the stream waits. */
-export interface Fault extends StreamKey {
+export interface ProjectionFault extends StreamKey {
   readonly projection: string;
   readonly build: number;
   readonly number: number;
@@ -24,7 +24,7 @@ export interface Fault extends StreamKey {
 export async function noteFault(
   tx: Kysely<ProjectionTables>,
   { projection, build, bucket }: FeedKey,
-  fault: Pick<Fault, "owner" | "stream" | "number" | "error" | "code" | "line">,
+  fault: Pick<ProjectionFault, "owner" | "stream" | "number" | "error" | "code" | "line">,
   { nowMs, nextMs }: { readonly nowMs: number; readonly nextMs: (tries: number) => number | null },
 ): Promise<void> {
   const { owner, stream, number, ...cause } = fault;
@@ -106,7 +106,7 @@ export async function listDueFaults(
   { projection, build, bucket }: FeedKey,
   nowMs: number,
   limit: number,
-): Promise<readonly Fault[]> {
+): Promise<readonly ProjectionFault[]> {
   const rows = await db
     .selectFrom("projection_fault")
     .select(faultColumns)
@@ -136,7 +136,7 @@ export async function listFaults(
   db: Kysely<ProjectionTables>,
   projection: string,
   limit: number,
-): Promise<readonly Fault[]> {
+): Promise<readonly ProjectionFault[]> {
   const rows = await db
     .selectFrom("projection_fault")
     .select(faultColumns)
@@ -148,10 +148,10 @@ export async function listFaults(
 }
 
 /** Which fault is meant: that of a stream in one build, while its next row is the one with this number. */
-export type FaultOf = Pick<Fault, "projection" | "build" | "owner" | "stream" | "number">;
+export type FaultOf = Pick<ProjectionFault, "projection" | "build" | "owner" | "stream" | "number">;
 
 /** A fault; undefined if its row has been applied or skipped meanwhile. */
-export async function findFault(db: Kysely<ProjectionTables>, of: FaultOf): Promise<Fault | undefined> {
+export async function findFault(db: Kysely<ProjectionTables>, of: FaultOf): Promise<ProjectionFault | undefined> {
   const { projection, build, owner, stream, number } = of;
   const key = { projection, build, owner_id: owner, stream_id: stream };
   const row = await ofStream(db.selectFrom("projection_fault").select(faultColumns), key)
@@ -174,7 +174,10 @@ const faultColumns = [
   sql<string | null>`to_json(next_at)#>>'{}'`.as("next"),
 ] as const;
 
-function faultFromRow({ next, ...row }: Omit<Fault, "nextAt"> & { readonly next: string | null }): Fault {
+function faultFromRow({
+  next,
+  ...row
+}: Omit<ProjectionFault, "nextAt"> & { readonly next: string | null }): ProjectionFault {
   const [build, number, tries] = [Number(row.build), Number(row.number), Number(row.tries)];
   return { ...row, build, number, tries, nextAt: next };
 }

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { timeOf } from "../../postgres/values.ts";
-import type { Fault } from "./faults.ts";
+import type { ProjectionFault } from "./faults.ts";
 import type { ProjectionTables } from "./tables.ts";
 
 /** Who does something about a fault, and why: for the audit. */
@@ -15,20 +15,24 @@ interface Action extends OperatorReason {
 }
 
 /** Has the next row of a stream tried again at once. Runs in a transaction. */
-export async function retryFault(tx: Kysely<ProjectionTables>, fault: Fault, action: Action): Promise<void> {
+export async function retryFault(tx: Kysely<ProjectionTables>, fault: ProjectionFault, action: Action): Promise<void> {
   await setDue(tx, fault, action.atMs);
   await audit(tx, fault, "retry", action);
 }
 
 /** Counts a row as applied that was not, so that its stream goes on behind it. False if it is not the next row any more. */
-export async function skipFault(tx: Kysely<ProjectionTables>, fault: Fault, action: Action): Promise<boolean> {
+export async function skipFault(
+  tx: Kysely<ProjectionTables>,
+  fault: ProjectionFault,
+  action: Action,
+): Promise<boolean> {
   if (!(await skipRow(tx, fault)) && !(await skipPlace(tx, fault))) return false;
   await setDue(tx, fault, action.atMs);
   await audit(tx, fault, "skip", action);
   return true;
 }
 
-async function skipRow(tx: Kysely<ProjectionTables>, fault: Fault): Promise<boolean> {
+async function skipRow(tx: Kysely<ProjectionTables>, fault: ProjectionFault): Promise<boolean> {
   const { projection, build, owner, stream, number } = fault;
   const rows = await tx
     .updateTable("projection_progress")
@@ -45,7 +49,7 @@ async function skipRow(tx: Kysely<ProjectionTables>, fault: Fault): Promise<bool
 }
 
 /** Of a source without numbers. */
-async function skipPlace(tx: Kysely<ProjectionTables>, fault: Fault): Promise<boolean> {
+async function skipPlace(tx: Kysely<ProjectionTables>, fault: ProjectionFault): Promise<boolean> {
   const { projection, build, owner, stream, number } = fault;
   const rows = await tx
     .updateTable("projection_fault")
@@ -61,7 +65,7 @@ async function skipPlace(tx: Kysely<ProjectionTables>, fault: Fault): Promise<bo
   return rows.length > 0;
 }
 
-async function setDue(tx: Kysely<ProjectionTables>, fault: Fault, atMs: number): Promise<void> {
+async function setDue(tx: Kysely<ProjectionTables>, fault: ProjectionFault, atMs: number): Promise<void> {
   await tx
     .updateTable("projection_fault")
     .set({ next_at: timeOf(atMs) })
@@ -74,7 +78,7 @@ async function setDue(tx: Kysely<ProjectionTables>, fault: Fault, atMs: number):
 
 async function audit(
   tx: Kysely<ProjectionTables>,
-  { projection, build, owner, stream, number }: Fault,
+  { projection, build, owner, stream, number }: ProjectionFault,
   action: "retry" | "skip",
   { id, who, why, atMs }: Action,
 ): Promise<void> {

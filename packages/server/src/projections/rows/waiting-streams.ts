@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { timeOf } from "../../postgres/values.ts";
-import type { Fault } from "./faults.ts";
+import type { ProjectionFault } from "./faults.ts";
 import type { FeedKey, Position } from "./feeds.ts";
 import { streamKey, type StreamKey } from "./progress.ts";
 import type { ProjectionTables } from "./tables.ts";
@@ -8,7 +8,7 @@ import type { ProjectionTables } from "./tables.ts";
 // The streams that wait of a source without numbers. Each has a position of its own, behind that of the feed.
 
 /** What may be told of an error. */
-type Cause = Pick<Fault, "error" | "code" | "line">;
+type Cause = Pick<ProjectionFault, "error" | "code" | "line">;
 
 /** A stream that waits, and how far it was read. */
 export interface WaitingStream {

@@ -1,5 +1,5 @@
 import { ProjectionOperator } from "../../../projections/operator.ts";
-import type { Fault, FaultOf } from "../../../projections/rows/faults.ts";
+import type { ProjectionFault, FaultOf } from "../../../projections/rows/faults.ts";
 import { facts } from "../../html/elements.ts";
 import { moment } from "../../html/format.ts";
 import { html, type Html } from "../../html/html.ts";
@@ -78,7 +78,7 @@ async function decide(
   action: "retry_entry" | "skip_entry",
   act: (
     projections: ProjectionOperator,
-    fault: Fault,
+    fault: ProjectionFault,
     reason: { readonly who: string; readonly why: string },
   ) => Promise<keyof typeof decisions>,
 ): Promise<Answer> {
@@ -95,7 +95,7 @@ async function decide(
 }
 
 /** What went wrong. A fault has no message: it may quote what a person typed. */
-export function errorText({ error, code, line }: Fault): Html {
+export function errorText({ error, code, line }: ProjectionFault): Html {
   const words = [error, code].filter((word) => word !== null).join(" ");
   return html`${name(words)} <small>${line}</small>`;
 }
@@ -114,7 +114,7 @@ function decisionForm(view: string, fault: FaultOf, button: Html): Html {
   </form>`;
 }
 
-async function findFault(context: PageContext, fields: URLSearchParams): Promise<Fault | undefined> {
+async function findFault(context: PageContext, fields: URLSearchParams): Promise<ProjectionFault | undefined> {
   const [projection, owner, stream] = ["projection", "owner", "stream"].map((field) => textOf(fields, field));
   const [build, number] = ["build", "number"].map((field) => Number(fields.get(field)));
   if (!projection || !owner || !stream || !isCount(build) || !isCount(number)) return undefined;
