@@ -25,7 +25,9 @@ const SOON_LAST_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 
 export interface ProjectorTiming {
+  /** How long a node waits between two looks for new rows if it hears of none, in milliseconds. Default 1,000. */
   readonly pollMs?: number;
+  /** How long the lease of a feed lasts after the last sign of its node, in milliseconds. Default 2,500. */
   readonly leaseMs?: number;
 }
 
