@@ -53,7 +53,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
         test: {
           name: "pure",
           include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts"],
-          exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "packages/simulation/**"],
+          exclude: ["**/*.{pg,citus,browser}.test.ts", "packages/simulation/**"],
           ...sharedProcess,
           testTimeout: 30_000,
           typecheck: { enabled: true, include: ["packages/*/src/**/*.test-d.ts"], ignoreSourceErrors: false },
@@ -77,6 +77,16 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => ({
           ],
           env: { SESSIONS_TEST_DATABASE_KIND: "citus" },
           ...onPostgres,
+        },
+      },
+      {
+        ...source,
+        test: {
+          // Each file needs a cluster, whose address `CITUS_URL` gives. Without it, all tests are skipped by name.
+          name: "citus",
+          include: ["packages/server/src/**/*.citus.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -3,7 +3,9 @@ import type pg from "pg";
 import { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import type { ErasureTables } from "../erasure/tables.ts";
-import { createKysely } from "../postgres/database.ts";
+import { findCluster } from "../postgres/citus/cluster.ts";
+import { createKysely, type DatabaseKind } from "../postgres/database.ts";
+import { databaseFault } from "../postgres/errors.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "../flows/rows/tables.ts";
 import { createSessions, type Sessions } from "../flows/sessions.ts";
@@ -28,6 +30,8 @@ export interface ConnectionOptions {
 /** The database that a command works on. */
 export interface Connection {
   readonly schema: string;
+  /** `"citus"` on the coordinator of a cluster that has workers or distributed tables. */
+  readonly kind: DatabaseKind;
   readonly pool: pg.Pool;
   readonly sessions: Sessions;
   readonly db: Kysely<Tables>;
@@ -64,8 +68,10 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   checkUrl(url, () => new pg.Client({ connectionString: url }));
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: CONNECT_MS });
   pool.on("error", () => {});
+  const kind = await kindOf(pool);
   const sessions = createSessions({
     database: pool,
+    databaseKind: kind,
     schema,
     flows: [],
     identify: () => undefined,
@@ -75,7 +81,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     onError,
   });
   const db = createKysely<Tables>(pool);
-  const signIns = createOperatorKeeper({ database: pool, schema, report: onError });
+  const signIns = createOperatorKeeper({ database: pool, databaseKind: kind, schema, report: onError });
   const closes = [() => sessions.close(), () => signIns.close()];
   let opened: Promise<Bus> | undefined;
   const openOnce = async () => {
@@ -85,23 +91,24 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   };
   return {
     schema,
+    kind,
     pool,
     sessions,
     hasTable: (name) => hasTable(db, schema, name),
     keys,
     cipherOf: keys && ((owner, generation) => sessions.opener.cipherOf(owner, generation)),
     db: db.withSchema(schema),
-    partitions: new Partitions(db, schema, partitionedTables),
+    partitions: new Partitions(db, schema, partitionedTables, kind),
     signIns,
     signInDb: createKysely<SignInTables>(pool).withSchema(schema),
-    signInPartitions: new Partitions(db, schema, partitionedSignInTables),
+    signInPartitions: new Partitions(db, schema, partitionedSignInTables, kind),
     hasSignIns: () => hasSignInTables(db, schema),
     hasSignInsOnly: () => hasSignInTablesOnly(db, schema),
     eraseDb: createKysely<ErasureTables>(pool),
     openBus: () => (opened ??= openOnce()),
     announcedSignIns: async () => {
       const { bus, close } = await openBus(() => new pg.Client({ connectionString: url }));
-      const announced = createOperatorKeeper({ database: pool, schema, bus, report: onError });
+      const announced = createOperatorKeeper({ database: pool, databaseKind: kind, schema, bus, report: onError });
       closes.push(() => announced.close(), close);
       return announced;
     },
@@ -110,6 +117,17 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       await pool.end();
     },
   };
+}
+
+/** Asks the database itself, so that no command needs an option. The pool ends if it does not answer. */
+async function kindOf(pool: pg.Pool): Promise<DatabaseKind> {
+  try {
+    const cluster = await findCluster(createKysely<Tables>(pool));
+    return cluster !== undefined && cluster.workers + cluster.tables > 0 ? "citus" : "postgres";
+  } catch (error) {
+    await pool.end();
+    throw databaseFault(error) ?? error;
+  }
 }
 
 /** Checks that the driver can read a URL. The driver's own error is not shown, because it holds the whole URL. */

@@ -4,6 +4,7 @@ import { activityMigrations } from "../activity/rows/migrations.ts";
 import { dashboardMigrations } from "../dashboard/rows/migrations.ts";
 import { webSessionMigrations } from "../express-session/rows/migrations.ts";
 import { funnelMigrations } from "../funnels/rows/migrations.ts";
+import { listUndistributed } from "../postgres/citus/distribution.ts";
 import { migrate, missingMigrations, type Migrations } from "../postgres/migrations.ts";
 import { projectionMigrations } from "../projections/rows/migrations.ts";
 import { sessionMigrations } from "../flows/rows/migrations.ts";
@@ -32,7 +33,7 @@ export function addMigrateCommand(program: Command, run: CommandRunner): void {
     .option("--dashboard", "create that of the dashboard too; later runs as with --sign-ins")
     .option("--dry-run", "say what would be done, and do nothing")
     .action(({ dryRun = false, ...wanted }: MigrateOptions) =>
-      run(async ({ sessions, signIns, hasSignIns, db, schema }) => {
+      run(async ({ sessions, signIns, hasSignIns, db, schema, kind }, output) => {
         const withSignIns = wanted.signIns || (await hasSignIns());
         const { rows: tables } = await sql<{ name: string }>`
           select table_name as name from information_schema.tables where table_schema = ${schema}`.execute(db);
@@ -40,19 +41,28 @@ export function addMigrateCommand(program: Command, run: CommandRunner): void {
         const others = wantedMigrations(schema, wanted).flatMap(([migrations, isWanted]) =>
           isWanted || isThere(migrations) ? [migrations] : [],
         );
-        const migrations = [
-          ...(await missingMigrations(db, schema, sessionMigrations(schema))),
-          ...(withSignIns ? await missingMigrations(db, schema, signInMigrations(schema)) : []),
-        ];
-        for (const other of others) migrations.push(...(await missingMigrations(db, schema, other)));
-        if (!dryRun) {
+        const own = [sessionMigrations(schema), ...(withSignIns ? [signInMigrations(schema)] : [])];
+        const migrations: string[] = [];
+        for (const each of [...own, ...others]) migrations.push(...(await missingMigrations(db, schema, each)));
+        const distributed: string[] = [];
+        if (dryRun && kind === "citus") {
+          const tables = own.flatMap((each) => Object.keys(each.distributed ?? {}));
+          distributed.push(...(await listUndistributed(db, schema, [...new Set(tables)])));
+        } else if (!dryRun) {
+          const onDistributed = (table: string) => {
+            distributed.push(table);
+            output.progress(`${distributed.length} distributed`);
+          };
+          for (const each of own) await migrate(db, schema, each, { kind, onDistributed });
+          // These make the coming months too.
           await sessions.migrate();
           if (withSignIns) await signIns.migrate();
           for (const other of others) await migrate(db, schema, other);
         }
         const lines = migrations.map((name) => `${dryRun ? "Would run" : "Ran"} ${name}`);
-        if (!dryRun || migrations.length === 0) lines.push("The database is up to date.");
-        return { lines, json: { dryRun, migrations } };
+        lines.push(...distributed.map((table) => `${dryRun ? "Would distribute" : "Distributed"} ${table}`));
+        if (!dryRun || lines.length === 0) lines.push("The database is up to date.");
+        return { lines, json: { dryRun, migrations, ...(kind === "citus" && { distributed }) } };
       }),
     );
 }

@@ -53,7 +53,7 @@ export function addSignInsCommand(program: Command, run: CommandRunner): void {
         if (!(await checkSignIns(connection, output))) return missingReport;
         if (dryRun) {
           if (owner !== undefined) return dryRunReport(await countMatching(connection.signIns, owner, id));
-          const counted = await countRows(connection.db, connection.schema, "sign_in");
+          const counted = await countRows(connection.db, connection.schema, "sign_in", connection.kind);
           return { lines: [`Would end ${formatCount(counted)} sign-ins.`], json: { dryRun, ...counted } };
         }
         const keeper = await connection.announcedSignIns();

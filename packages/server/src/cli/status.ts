@@ -52,10 +52,10 @@ export async function totalRows(partitions: Partitions, tables: readonly Partiti
 }
 
 /** The rows of sign-ins. Those that are past their deadline count until they are swept. */
-async function countSignIns({ db, schema, signInPartitions }: Connection) {
+async function countSignIns({ db, schema, kind, signInPartitions }: Connection) {
   const tables = await signInPartitions.list();
   return {
-    rows: await countRows(db, schema, "sign_in"),
+    rows: await countRows(db, schema, "sign_in", kind),
     ended: await totalRows(signInPartitions, tables, "sign_in_archive"),
     history: await totalRows(signInPartitions, tables, "sign_in_event"),
   };

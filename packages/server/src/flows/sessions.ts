@@ -16,6 +16,7 @@ import { Partitions } from "../postgres/partitions.ts";
 import { sessionMigrations } from "./rows/migrations.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
+import { RoutedUpdateStatements } from "./rows/routed-update-statements.ts";
 import { UpdateStatements } from "./rows/update-statements.ts";
 import { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import { Expiry } from "./expiry.ts";
@@ -102,6 +103,7 @@ export interface Sessions {
  */
 export function createSessions<Context extends object>(options: SessionsOptions<Context>): Sessions {
   const { database, schema, now, onError, bus, flows, cacheBytes, keys, encrypt } = checkedOptions(options);
+  const kind = options.databaseKind ?? databaseKindOf(database);
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
   const bounds = boundsFrom({ ownerConnections: defaultOwnerConnections(poolSize), ...options.bounds });
   const ownerConnections = new OwnerConnections({ connections: bounds.ownerConnections, waitMs: TURN_MS });
@@ -119,7 +121,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     now,
     bounds,
     ownerTurns,
-    updates: new UpdateStatements(schema),
+    updates: kind === "citus" ? new RoutedUpdateStatements(schema) : new UpdateStatements(schema),
     report: onError,
   };
   const publish = (owner: string, snapshot: Snapshot) => {
@@ -133,7 +135,6 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     Math.max(bounds.requestReplyBytes, bounds.pageBytes),
   );
   const refusals = new RefusalCounts({ db, schema, now, report });
-  const kind = options.databaseKind ?? databaseKindOf(database);
   const expiry = new Expiry({ ...context, partitions, publish });
   const reader = new Reader({ ...context, expiry });
   const commands = new CommandProcessor({
@@ -237,13 +238,13 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     opener,
     migrate: () =>
       translateErrors(async () => {
-        await migrate(db, schema, sessionMigrations(schema));
+        await migrate(db, schema, sessionMigrations(schema), { kind });
         await partitions.ensureAhead(now(), MONTHS_AHEAD);
       }),
     check: () =>
       translateErrors(async () => {
         await ping(db);
-        await checkMigrated(db, schema, sessionMigrations(schema));
+        await checkMigrated(db, schema, sessionMigrations(schema), { kind });
         await ciphers.check();
       }),
     sweep: (sweepOptions) => translateErrors(() => sweeper.sweep(sweepOptions)),

@@ -11,7 +11,7 @@ export type Database = PostgresPool | PGlite | Dialect;
 
 /**
  * The kind of Postgres. It decides how statements are sent: one PostgreSQL gets the writes of many sessions in one
- * statement, and the others get a statement for each owner.
+ * statement, and the others get statements for each owner. A distributed one gets statements that one worker can run.
  */
 export type DatabaseKind = "postgres" | "citus" | "pglite";
 

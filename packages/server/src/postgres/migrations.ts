@@ -1,7 +1,10 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import { SessionsError } from "@sessions/core/internal";
-import type { NamedInSchema, OwnerTables } from "./tables.ts";
+import { findCluster } from "./citus/cluster.ts";
+import { distributeTables, listUndistributed } from "./citus/distribution.ts";
+import type { DatabaseKind } from "./database.ts";
+import type { DistributionKeys, NamedInSchema, OwnerTables } from "./tables.ts";
 
 /** The migrations of one part of the server. */
 export interface Migrations {
@@ -9,6 +12,8 @@ export interface Migrations {
   readonly table: string;
   /** The function that an application calls to run them, for messages. */
   readonly runBy: string;
+  /** The tables that a distributed Postgres spreads over its workers. Default: none, so that all are on its coordinator. */
+  readonly distributed?: DistributionKeys;
   /** They run in the order of their names. */
   readonly steps: Record<string, Migration>;
 }
@@ -43,19 +48,42 @@ function migratorOf(db: Kysely<OwnerTables>, schema: string, { table, steps }: M
   });
 }
 
+export interface MigrateOptions {
+  /** Default `"postgres"`. */
+  readonly kind?: DatabaseKind;
+  /** Called with the name of each table that was distributed. */
+  readonly onDistributed?: ((table: string) => void) | undefined;
+}
+
 /** Brings the schema up to date. Safe from many nodes at once: the Migrator holds a lock. */
-export async function migrate(db: Kysely<OwnerTables>, schema: string, migrations: Migrations): Promise<void> {
+export async function migrate(
+  db: Kysely<OwnerTables>,
+  schema: string,
+  migrations: Migrations,
+  { kind = "postgres", onDistributed }: MigrateOptions = {},
+): Promise<void> {
+  // A worker says here where its coordinator is, before anything is made.
+  await findCluster(db);
   await checkNotNewer(db, schema, migrations);
   const { error } = await migratorOf(db, schema, migrations).migrateToLatest();
   if (error !== undefined) throw error;
+  const { distributed: keys } = migrations;
+  if (kind === "citus" && keys !== undefined) await distributeTables(db, { schema, keys, onDistributed });
 }
 
 /**
  * Checks that this version can work on the schema as it is.
  *
- * @throws {SessionsError} `database_not_migrated` or `database_newer`.
+ * @throws {SessionsError} `database_not_migrated`, `database_newer`, or `configuration_invalid` on a Citus cluster that is
+ *   not used as one.
  */
-export async function checkMigrated(db: Kysely<OwnerTables>, schema: string, migrations: Migrations): Promise<void> {
+export async function checkMigrated(
+  db: Kysely<OwnerTables>,
+  schema: string,
+  migrations: Migrations,
+  { kind = "postgres" }: Pick<MigrateOptions, "kind"> = {},
+): Promise<void> {
+  const cluster = await findCluster(db);
   const missing = await missingMigrations(db, schema, migrations);
   if (missing.length > 0) {
     throw new SessionsError(
@@ -63,6 +91,17 @@ export async function checkMigrated(db: Kysely<OwnerTables>, schema: string, mig
       `Schema "${schema}" lacks ${missing.join(", ")}. Run ${migrations.runBy} once before serving.`,
     );
   }
+  if (cluster !== undefined && kind !== "citus") await checkUndistributed(db, schema, migrations);
+}
+
+/** A node that sends the statements of one PostgreSQL fails on distributed tables. The other way round, each statement works. */
+async function checkUndistributed(db: Kysely<OwnerTables>, schema: string, { distributed = {} }: Migrations) {
+  const tables = Object.keys(distributed);
+  if ((await listUndistributed(db, schema, tables)).length === tables.length) return;
+  throw new SessionsError(
+    "configuration_invalid",
+    'The tables are distributed by Citus: give `databaseKind: "citus"`.',
+  );
 }
 
 /**

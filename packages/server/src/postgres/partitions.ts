@@ -1,4 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
+import type { DatabaseKind } from "./database.ts";
+import { readShardSizes } from "./citus/shard-sizes.ts";
 import type { OwnerTables } from "./tables.ts";
 
 /** How long before a month begins its partitions are made, in milliseconds: longer than any transaction. */
@@ -31,15 +33,17 @@ export class Partitions {
   readonly #db: Kysely<OwnerTables>;
   readonly #schema: string;
   readonly #parents: readonly string[];
+  readonly #kind: DatabaseKind;
   readonly #present = new Map<string, Promise<void>>();
   /** All partitions are there for moments from `fromMs` to before `beforeMs`. */
   #ensured = { fromMs: 0, beforeMs: 0 };
 
-  /** `parents`: the names of the partitioned tables. */
-  constructor(db: Kysely<OwnerTables>, schema: string, parents: readonly string[]) {
+  /** `parents`: the names of the partitioned tables. `kind` is needed for sizes alone. */
+  constructor(db: Kysely<OwnerTables>, schema: string, parents: readonly string[], kind: DatabaseKind = "postgres") {
     this.#db = db;
     this.#schema = schema;
     this.#parents = parents;
+    this.#kind = kind;
   }
 
   /** Makes sure that rows of this moment, and of the day after it, have their partitions. Do not call it within a transaction. */
@@ -68,12 +72,13 @@ export class Partitions {
       join pg_namespace on pg_namespace.oid = parent.relnamespace
       where nspname = ${this.#schema} and parent.relname in (${sql.join(this.#parents)})
       order by child.relname`.execute(this.#db);
+    const names = rows.map(({ name }) => name);
+    const shards = this.#kind === "citus" ? await readShardSizes(this.#db, this.#schema, names) : undefined;
     return rows.map(({ parent, name, bytes, estimate }) => ({
       table: name,
       of: parent,
       month: name.slice(-7).replace("_", "-"),
-      bytes: Number(bytes),
-      estimate: estimate === null ? null : Number(estimate),
+      ...(shards?.get(name) ?? { bytes: Number(bytes), estimate: estimate === null ? null : Number(estimate) }),
     }));
   }
 
@@ -151,7 +156,14 @@ export class Partitions {
 }
 
 /** How many rows a table has that is not partitioned: counted, or estimated where counting would take long. */
-export async function countRows(db: Kysely<OwnerTables>, schema: string, table: string): Promise<RowCount> {
+export async function countRows(
+  db: Kysely<OwnerTables>,
+  schema: string,
+  table: string,
+  kind: DatabaseKind = "postgres",
+): Promise<RowCount> {
+  const shards = kind === "citus" ? (await readShardSizes(db, schema, [table])).get(table) : undefined;
+  if (shards) return countOrEstimate(db, sql.table(`${schema}.${table}`), shards.bytes, shards.estimate);
   const { rows } = await sql<{ bytes: string; estimate: string | null }>`
     select pg_relation_size(pg_class.oid)::text as bytes, ${estimatedRows(sql.ref("pg_class"))} as estimate
     from pg_class join pg_namespace on pg_namespace.oid = relnamespace

@@ -4,6 +4,9 @@ import type { BytesColumn, TimeColumn } from "./values.ts";
 /** A table or view of the schema in SQL, by its name. */
 export type NamedInSchema = (name: string) => RawBuilder<unknown>;
 
+/** Tables, with the column by which a distributed Postgres spreads each over its workers. */
+export type DistributionKeys = Readonly<Record<string, string>>;
+
 export interface OwnerTable {
   owner_id: string;
   created_at: TimeColumn;
@@ -40,6 +43,16 @@ export interface OwnerTables {
   device: DeviceTable;
   owner_key: OwnerKeyTable;
 }
+
+/** How a distributed Postgres spreads the tables of {@link createOwnerTables}: the others are co-located with `owner`. */
+export const ownerTableKeys: DistributionKeys = {
+  owner: "owner_id",
+  device: "owner_id",
+  owner_key: "owner_id",
+  erased_session: "owner_id",
+  erasure: "owner_id",
+  erasure_begun: "owner_id",
+};
 
 /** Creates the tables of {@link OwnerTables}, as a part of a migration. Each part of the server that knows owners has it. */
 export async function createOwnerTables(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {

@@ -107,7 +107,14 @@ export function createBank(
       }),
     ],
   });
-  return direct === undefined ? sessions : { ...sessions, migrate: () => migrateAt(direct) };
+  if (direct !== undefined) return { ...sessions, migrate: () => migrateAt(direct) };
+  // The statements of a distributed Postgres run on a plain one here. It distributes no tables.
+  return databaseKindUnderTest === "citus" && options.databaseKind === undefined
+    ? {
+        ...sessions,
+        migrate: () => createBank(database, { ...options, databaseKind: "postgres", sweeps: false }).migrate(),
+      }
+    : sessions;
 }
 
 /** Migrates at the address of Postgres itself, as an application behind a pooler must. */

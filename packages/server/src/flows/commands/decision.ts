@@ -19,7 +19,7 @@ import type { CipherOf } from "../rows/row.ts";
 import { loadArchived, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
-import { countOpenSessions, hasOpenSessions, insertActive, lockActive } from "../rows/active.ts";
+import { countOpenSessions, hasOpenSessions, lockActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
 import { lockOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
@@ -200,7 +200,7 @@ async function write(
   next: NextRevision,
 ): Promise<boolean> {
   const { stored, entry } = next;
-  if (before === null) return entry !== null && insertActive(db, owner, next, entry);
+  if (before === null) return entry !== null && updates.start(db, owner, next, entry);
   if (stored.snapshot.status === "active") return updates.writeOne(db, { owner, ...next });
   return moveToArchive(db, owner, before, next);
 }

@@ -120,27 +120,41 @@ export async function hasOpenSessions(db: Kysely<Tables>, owner: string, count: 
 export async function insertActive(
   db: Kysely<Tables>,
   owner: string,
-  { stored, cipher }: Pick<NextRevision, "stored" | "cipher">,
+  next: Pick<NextRevision, "stored" | "cipher">,
   entry: HistoryEntry,
 ): Promise<boolean> {
   const rows = await db
-    .with("moved", (cte) =>
-      cte
-        .insertInto("session")
-        .values({
-          ...sessionValues(owner, stored, cipher),
-          expires_at: time(stored.snapshot.expiresAt),
-          expires_bucket: time(startOfHour(stored.snapshot.expiresAt)),
-        })
-        .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing())
-        .returning(["owner_id", "id"]),
-    )
+    .with("moved", (cte) => insertStarted(cte, owner, next).returning(["owner_id", "id"]))
     .insertInto("session_event")
     .columns(["owner_id", "session_id", "entry", "revision", "at", "body", "content", "sealed", "hash"])
     .expression((from) => from.selectFrom("moved").select(historySelection(entry)).where("owner_id", "=", owner))
     .returning("entry")
     .execute();
   return rows.length === 1;
+}
+
+/** Inserts a started session without its entry. False when the owner has one of that id. */
+export async function insertActiveAlone(
+  db: Kysely<Tables>,
+  owner: string,
+  next: Pick<NextRevision, "stored" | "cipher">,
+): Promise<boolean> {
+  return (await insertStarted(db, owner, next).returning("id").execute()).length === 1;
+}
+
+function insertStarted(
+  db: Pick<Kysely<Tables>, "insertInto">,
+  owner: string,
+  { stored, cipher }: Pick<NextRevision, "stored" | "cipher">,
+) {
+  return db
+    .insertInto("session")
+    .values({
+      ...sessionValues(owner, stored, cipher),
+      expires_at: time(stored.snapshot.expiresAt),
+      expires_bucket: time(startOfHour(stored.snapshot.expiresAt)),
+    })
+    .onConflict((conflict) => conflict.columns(["owner_id", "id"]).doNothing());
 }
 
 /** Deletes an active session. False when it has another revision now. */

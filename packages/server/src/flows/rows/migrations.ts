@@ -1,11 +1,12 @@
 import { sql, type Kysely } from "kysely";
 import { defineMigrations } from "../../postgres/migrations.ts";
-import { createOwnerTables, type NamedInSchema } from "../../postgres/tables.ts";
+import { createOwnerTables, ownerTableKeys, type NamedInSchema } from "../../postgres/tables.ts";
 
 /** The migrations of the sessions' tables. */
 export const sessionMigrations = defineMigrations({
   table: "migration",
   runBy: "sessions.migrate()",
+  distributed: { ...ownerTableKeys, session: "owner_id", session_archive: "owner_id", session_event: "owner_id" },
   steps: { "0001_sessions": [createSessionTables, createOwnerTables] },
 });
 

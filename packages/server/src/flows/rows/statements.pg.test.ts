@@ -84,6 +84,20 @@ test.each([
   ["an advisory lock", `select pg_advisory_xact_lock(1) from sessions.session where ${own}`],
   ["two statements", `select 1; select 1 from sessions.session where ${own}`],
   [
+    "an insert of rows that were updated",
+    `with a as (update sessions.session set revision = 2 where ${own} returning owner_id, id)
+     insert into sessions.session_event (owner_id, session_id) select owner_id, id from a where owner_id = $1`,
+  ],
+  [
+    "an insert of rows that were inserted",
+    `with a as (insert into sessions.session (owner_id, id) values ($1, $2) returning owner_id, id)
+     insert into sessions.session_event (owner_id, session_id) select owner_id, id from a where owner_id = $1`,
+  ],
+  [
+    "a write beside a read",
+    `with a as (update sessions.session set revision = 2 where ${own} returning id) select 1 from a where ${own}`,
+  ],
+  [
     "a batch",
     "update sessions.session s set revision = i.r from unnest($1::text[], $2::int[]) as i (o, r) where owner_id = o",
   ],

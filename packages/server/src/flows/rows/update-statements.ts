@@ -1,7 +1,8 @@
 import { CompiledQuery, type Kysely } from "kysely";
 import { encodeState } from "./session-state.ts";
+import type { HistoryEntry } from "./history/history-entry.ts";
 import type { NextRevision } from "./stored-session.ts";
-import { startOfHour } from "./active.ts";
+import { insertActive, startOfHour } from "./active.ts";
 import type { Tables } from "./tables.ts";
 import { hexFromBytes } from "../../postgres/values.ts";
 
@@ -23,7 +24,12 @@ export class UpdateStatements {
     this.#textForMany = textForMany(schema);
   }
 
-  /** Writes one session by its key, so that a distributed Postgres uses one shard. False when another writer came first. */
+  /** Writes a started session and its first entry. False when the owner has a session of that id. */
+  start(db: Kysely<Tables>, owner: string, next: NextRevision, entry: HistoryEntry): Promise<boolean> {
+    return insertActive(db, owner, next, entry);
+  }
+
+  /** Writes one session by its key. False when another writer came first. */
   async writeOne(db: Kysely<Tables>, update: SessionUpdate): Promise<boolean> {
     const row = rowOf(update);
     const parameters = columnNames.map((name) => row[name]);
@@ -32,7 +38,7 @@ export class UpdateStatements {
 
   /**
    * Writes sessions of many owners in one statement, and gives for each whether it was written. There is at most one
-   * update of a session. A distributed Postgres would need a two-phase commit over all shards, so this is not used there.
+   * update of a session.
    */
   async writeMany(db: Kysely<Tables>, updates: readonly SessionUpdate[]): Promise<readonly boolean[]> {
     const rows = updates.map(rowOf);
@@ -66,10 +72,11 @@ const columnTypes = {
   sealed_content: "bytea",
   at: "timestamptz",
 } as const;
-type Column = keyof typeof columnTypes;
+export type Column = keyof typeof columnTypes;
 const columnNames = Object.keys(columnTypes) as Column[];
 
-function rowOf({ owner, stored, entry, receipt, cipher }: SessionUpdate) {
+/** The parameters of one update, by their names. */
+export function rowOf({ owner, stored, entry, receipt, cipher }: SessionUpdate) {
   const { snapshot } = stored;
   const { state, sealed } = encodeState(cipher, stored);
   return {
@@ -100,7 +107,17 @@ function listOf(name: Column, rows: readonly ReturnType<typeof rowOf>[]): string
   return name === "owner_id" ? JSON.stringify(values) : values.join(SEPARATOR);
 }
 
-const changed = ["version", "revision", "state", "sealed", "entry", "hash", "expires_at", "expires_bucket"] as const;
+/** The columns of a session that an update sets. It also adds the receipt to the others. */
+export const changed = [
+  "version",
+  "revision",
+  "state",
+  "sealed",
+  "entry",
+  "hash",
+  "expires_at",
+  "expires_bucket",
+] as const;
 /** The columns of an entry, with the parameters that they get. */
 const noted = {
   entry: "entry",
@@ -114,14 +131,17 @@ const noted = {
 const notedColumns = Object.keys(noted).join(", ");
 const notedParameters = Object.values(noted);
 
+/** A parameter in a statement that has these parameters, as a value of its column. */
+export function valueOf(name: Column, parameters: readonly Column[]): string {
+  const place = `$${parameters.indexOf(name) + 1}`;
+  const type = columnTypes[name];
+  if (type === "bytea") return `decode(${place}::text, 'hex')`;
+  return type === "json" || type === "timestamptz" ? `${place}::text::${type}` : `${place}::${type}`;
+}
+
 /** For one session, by the row's key. */
 function textForOne(schema: string): string {
-  const given = (name: Column) => {
-    const place = `$${columnNames.indexOf(name) + 1}`;
-    const type = columnTypes[name];
-    if (type === "bytea") return `decode(${place}::text, 'hex')`;
-    return type === "json" || type === "timestamptz" ? `${place}::text::${type}` : `${place}::${type}`;
-  };
+  const given = (name: Column) => valueOf(name, columnNames);
   return `
     with moved as (
       update "${schema}"."session"

@@ -154,13 +154,13 @@ export function createSignInKeeper(options: SignInKeeperOptions): SignInKeeper {
     sweep: (sweepOptions) => unbounded(() => sweeper.sweep(sweepOptions)),
     migrate: () =>
       unbounded(async () => {
-        await migrate(db, schema, signInMigrations(schema));
+        await migrate(db, schema, signInMigrations(schema), { kind: context.databaseKind });
         await partitions.ensureAhead(now(), MONTHS_AHEAD);
       }),
     checkMigrated: () =>
       unbounded(async () => {
         await sql`select 1`.execute(db);
-        await checkMigrated(db, schema, signInMigrations(schema));
+        await checkMigrated(db, schema, signInMigrations(schema), { kind: context.databaseKind });
       }),
     close: () => (closing ??= close()),
   };

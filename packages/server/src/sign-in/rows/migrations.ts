@@ -1,11 +1,22 @@
 import { sql, type Kysely } from "kysely";
 import { defineMigrations } from "../../postgres/migrations.ts";
-import { createOwnerTables, type NamedInSchema } from "../../postgres/tables.ts";
+import { createOwnerTables, ownerTableKeys, type NamedInSchema } from "../../postgres/tables.ts";
 
 /** The migrations of the sign-ins' tables. */
 export const signInMigrations = defineMigrations({
   table: "sign_in_migration",
   runBy: "signIns.migrate()",
+  distributed: {
+    ...ownerTableKeys,
+    sign_in: "owner_id",
+    sign_in_archive: "owner_id",
+    sign_in_event: "owner_id",
+    visit_data: "owner_id",
+    visit_data_conflict: "owner_id",
+    hand_off_request: "id",
+    hand_off_offer: "owner_id",
+    hand_off_try: "id",
+  },
   steps: { "0001_sign_ins": [createOwnerTables, createSignInTables, createDataTables, createHandOffTables] },
 });
 

@@ -18,16 +18,22 @@ export interface Touch {
  */
 export class TouchStatements {
   readonly #textForOne: string;
+  readonly #textForTouched: string;
   readonly #textForMany: string;
 
   constructor(schema: string) {
     this.#textForOne = textForOne(schema);
+    this.#textForTouched = textForTouched(schema);
     this.#textForMany = textForMany(schema);
   }
 
   /** Touches one row by its key, so that a distributed Postgres uses one shard. False if it is gone, or if another write came between. */
   async touchOne(db: Kysely<SignInTables>, touch: Touch): Promise<boolean> {
-    return (await send(db, this.#textForOne, valuesOf(touch))).length === 1;
+    const values = valuesOf(touch);
+    const [owner, id, , , unlessAfter] = values;
+    if ((await send(db, this.#textForOne, values)).length === 1) return true;
+    // Another node touched it later, or it is gone or locked.
+    return (await send(db, this.#textForTouched, [owner, id, unlessAfter])).length === 1;
   }
 
   /** Touches rows of many owners in one statement, and gives for each what `touchOne` gives. */
@@ -52,18 +58,21 @@ async function send(db: Kysely<SignInTables>, text: string, values: unknown[]): 
 
 function textForOne(schema: string): string {
   return `
-    with free as (
-      select owner_id, id, last_used_at <= $5::text::timestamptz as due from "${schema}"."sign_in"
-      where owner_id = $1::text and id = $2::uuid
+    update "${schema}"."sign_in"
+    set last_used_at = $3::text::timestamptz, ends_at = greatest(ends_at, $4::text::timestamptz)
+    where owner_id = $1::text and id = (
+      select id from "${schema}"."sign_in"
+      where owner_id = $1::text and id = $2::uuid and last_used_at <= $5::text::timestamptz
       for no key update skip locked
-    ), made as (
-      update "${schema}"."sign_in"
-      set last_used_at = $3::text::timestamptz, ends_at = greatest(ends_at, $4::text::timestamptz)
-      where owner_id = $1::text and id = (select id from free where owner_id = $1::text and due)
-      returning owner_id
     )
-    select 1 as position from made where owner_id = $1::text
-    union all select 1 from free where owner_id = $1::text and not due`;
+    returning 1 as position`;
+}
+
+function textForTouched(schema: string): string {
+  return `
+    select 1 as position from "${schema}"."sign_in"
+    where owner_id = $1::text and id = $2::uuid and last_used_at > $3::text::timestamptz
+    for no key update skip locked`;
 }
 
 /** Positions count from 1. A list is one JSON text, because drivers send arrays in different ways. */

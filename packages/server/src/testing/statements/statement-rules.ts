@@ -8,7 +8,10 @@ export interface RulesOptions {
   readonly schema: string;
   /** Whether Postgres marks this function as volatile, or it is a clock. */
   readonly isVolatile: (name: string) => boolean;
-  /** Whether one statement may write the sessions of many owners, as on a single PostgreSQL. */
+  /**
+   * Whether one statement may write the sessions of many owners, or write and then insert the rows that it wrote, as on a
+   * single PostgreSQL. A distributed one runs the second kind as a two-phase commit over all workers.
+   */
   readonly batches: boolean;
 }
 
@@ -34,6 +37,9 @@ export async function violations(text: string, options: RulesOptions): Promise<r
     if (kind === "TypeCast" && /"interval"/.test(JSON.stringify(fields["typeName"]))) found.push("an interval");
     if (/^(Insert|Update|Delete)Stmt$/.test(kind)) found.push(...castViolations(fields));
   }
+  if (!options.batches && nodes.some(([kind, { ctequery }]) => kind === "CommonTableExpr" && writes(ctequery))) {
+    found.push("a write in a common table expression");
+  }
   const isBatch = nodes.some(([kind, fields]) => kind === "FuncCall" && lastName(fields["funcname"]) === "unnest");
   if (isBatch && options.batches) return found;
   if (isBatch) found.push("a batch over owners");
@@ -42,6 +48,10 @@ export async function violations(text: string, options: RulesOptions): Promise<r
     if (isPart(kind)) found.push(...ownerViolations(kind, fields, options.schema, ctes));
   }
   return found;
+}
+
+function writes(statement: unknown): boolean {
+  return Object.keys(statement ?? {}).some((kind) => /^(Insert|Update|Delete)Stmt$/.test(kind));
 }
 
 /** Whether a statement reads or writes a table of the schema. Creating, locking and attaching tables do not count. */

@@ -1,0 +1,66 @@
+import { CompiledQuery, type Kysely } from "kysely";
+import { insertActiveAlone } from "./active.ts";
+import { insertHistoryEntry } from "./history/history.ts";
+import type { HistoryEntry } from "./history/history-entry.ts";
+import type { NextRevision } from "./stored-session.ts";
+import type { Tables } from "./tables.ts";
+import { changed, rowOf, UpdateStatements, valueOf, type Column, type SessionUpdate } from "./update-statements.ts";
+
+/**
+ * The same for a distributed Postgres. It sends a statement to the one shard of its owner, but never a statement that writes
+ * and then inserts the rows that it wrote: that one runs as a two-phase commit over all workers. So a session and its entry
+ * are written by two statements in one transaction.
+ */
+export class RoutedUpdateStatements extends UpdateStatements {
+  readonly #text: string;
+
+  constructor(schema: string) {
+    super(schema);
+    this.#text = updateText(schema);
+  }
+
+  override async start(db: Kysely<Tables>, owner: string, next: NextRevision, entry: HistoryEntry): Promise<boolean> {
+    return inTransaction(db, async (tx) => {
+      if (!(await insertActiveAlone(tx, owner, next))) return false;
+      await insertHistoryEntry(tx, owner, entry);
+      return true;
+    });
+  }
+
+  /** A draft, which has no entry, needs no transaction. */
+  override async writeOne(db: Kysely<Tables>, update: SessionUpdate): Promise<boolean> {
+    const { owner, entry } = update;
+    if (entry === null) return this.#update(db, update);
+    return inTransaction(db, async (tx) => {
+      if (!(await this.#update(tx, update))) return false;
+      await insertHistoryEntry(tx, owner, entry);
+      return true;
+    });
+  }
+
+  async #update(db: Kysely<Tables>, update: SessionUpdate): Promise<boolean> {
+    const row = rowOf(update);
+    const values = parameters.map((name) => row[name]);
+    const { rows } = await db.executeQuery(CompiledQuery.raw(this.#text, values));
+    return rows.length === 1;
+  }
+}
+
+function inTransaction<T>(db: Kysely<Tables>, work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
+  return db.isTransaction ? work(db) : db.transaction().execute(work);
+}
+
+const parameters: readonly Column[] = ["owner_id", "id", "receipt", ...changed];
+const given = (name: Column) => valueOf(name, parameters);
+
+/** Moves a session to its next revision. It skips a row that a transaction has locked. */
+function updateText(schema: string): string {
+  return `
+    update "${schema}"."session"
+    set ${changed.map((name) => `${name} = ${given(name)}`).join(", ")}, receipts = receipts || ${given("receipt")}
+    where owner_id = ${given("owner_id")} and revision = ${given("revision")} - 1 and id = (
+      select id from "${schema}"."session" where owner_id = ${given("owner_id")} and id = ${given("id")}
+      for no key update skip locked
+    )
+    returning revision`;
+}
