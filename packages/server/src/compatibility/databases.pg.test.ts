@@ -8,17 +8,21 @@ import { sampled } from "../../../../scripts/repetitions.ts";
 import { freshDatabase } from "../testing/postgres.ts";
 import { restrictedRole, refusedDatabases, testDatabases } from "./databases.ts";
 import { prepare, runScenario } from "./scenario.ts";
+import { prepareSealed, runSealedScenario, sealedSchema } from "./sealed-scenario.ts";
 import { prepareSignIns, runSignInScenario } from "./sign-in-scenario.ts";
 
 const { pool, url } = await freshDatabase();
 beforeAll(async () => {
   await prepare(pool);
   await prepareSignIns(pool);
+  await prepareSealed(pool);
   await pool.query(`
     drop role if exists ${restrictedRole.name};
     create role ${restrictedRole.name} login password '${restrictedRole.password}';
     grant usage on schema sessions to ${restrictedRole.name};
     grant select, insert, update, delete on all tables in schema sessions to ${restrictedRole.name};
+    grant usage on schema "${sealedSchema}" to ${restrictedRole.name};
+    grant select, insert, update, delete on all tables in schema "${sealedSchema}" to ${restrictedRole.name};
     grant select, insert on bought to ${restrictedRole.name};
     create schema shadow;
     create table shadow.session (other integer);
@@ -33,10 +37,12 @@ test.for(sampled(Object.entries(testDatabases), { every: 3 }))("S26: %s", { time
     if (opened.own) {
       await prepare(opened.database);
       await prepareSignIns(opened.database);
+      await prepareSealed(opened.database);
     }
     const bus = opened.own ? undefined : postgresBus({ client: () => new Client({ connectionString: url }) });
     await runScenario(opened.database, `ada of ${name}`, bus);
     await runSignInScenario(opened.database, `ada of ${name}`);
+    await runSealedScenario(opened.database, `ada of ${name}`);
   } finally {
     await opened.close();
   }

@@ -50,6 +50,17 @@ async function through(installed: string): Promise<void> {
     await runSignInScenario(pool, "ada");
   });
 
+  test("sealed sessions go through it, by pg and by postgres.js", async () => {
+    const { prepareSealed, runSealedScenario } = await import("../../compatibility/sealed-scenario.ts");
+    const direct = new Pool({ connectionString: url, max: 1 });
+    await prepareSealed(direct);
+    await direct.end();
+    await runSealedScenario(pool, "ada", { prepare: false });
+    const client = postgres(pool.options.connectionString!, { prepare: false, onnotice: () => {} });
+    await runSealedScenario(new PostgresJSDialect({ postgres: client }), "bob");
+    await client.end({ timeout: 1 });
+  });
+
   describe("sessions", async () => void (await import("../../flows/sessions.pg.test.ts")));
   describe("commands", async () => void (await import("../../flows/commands/command-processor.pg.test.ts")));
   describe("archive", async () => void (await import("../../flows/rows/archive.pg.test.ts")));
