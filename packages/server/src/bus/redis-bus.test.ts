@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { afterAll, describe, expect, test } from "vitest";
 import { busContract } from "../testing/bus/bus-contract.ts";
+import { freePort } from "../testing/embedded/postgres-server.ts";
 import { redisVersion, startRedis } from "../testing/bus/redis-server.ts";
 import { redisBus, type IoRedisClient, type RedisClient } from "./redis-bus.ts";
 
@@ -44,6 +45,25 @@ describe.skipIf(redisVersion() === undefined)("with a Redis server, which is not
     });
   });
 });
+
+test.for(Object.entries(clients))(
+  "while the server is away, each client of %s that could not connect is closed",
+  async ([, makeClient]) => {
+    const url = `redis://127.0.0.1:${await freePort()}`;
+    const made: RedisClient[] = [];
+    const client = () => {
+      made.push(makeClient(url));
+      return made.at(-1)!;
+    };
+    const close = redisBus({ client }).open({ onNotices: () => {}, onListeningChange: () => {} });
+    await expect.poll(() => made.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(8);
+    await close();
+    await expect.poll(() => made.filter(isOpen)).toEqual([]);
+  },
+);
+
+const isOpen = (client: RedisClient) =>
+  "isOpen" in client ? client.isOpen : (client as unknown as Redis).status !== "end";
 
 test("S17: a server that takes everything and delivers nothing is never listened to", async () => {
   let sent = 0;

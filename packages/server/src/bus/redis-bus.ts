@@ -51,11 +51,20 @@ async function openChannel(
 ): Promise<Channel> {
   const [listening, publishing] = [makeClient(), makeClient()];
   const clients = [listening, publishing];
-  for (const client of clients) replaceWhenLost(client, onLost);
+  const { promise: lost, reject } = Promise.withResolvers<never>();
+  const replace = () => {
+    onLost();
+    reject(new Error("A client was lost."));
+  };
+  for (const client of clients) replaceWhenLost(client, replace);
   const close = async () => clients.forEach(end);
-  try {
+  const open = async () => {
     await Promise.all(clients.map(connect));
     await subscribe(listening, channel, onPayload);
+  };
+  try {
+    // A client that cannot connect tries for ever by itself. It is closed, because the bus makes another one.
+    await Promise.race([open(), lost]);
   } catch (error) {
     await close();
     throw error;
