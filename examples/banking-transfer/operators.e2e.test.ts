@@ -198,6 +198,22 @@ test("every page passes axe in light and in dark, and fits into 1280 and 390 pix
   expect(problems.filter((problem) => !problem.includes("404"))).toEqual([]);
 });
 
+test("on a phone, a wide table keeps its caption and the names of its rows in sight", async () => {
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.goto(`${bank.url}/operators?view=flows&flow=transfer&version=1`);
+  const table = page.getByRole("region", { name: "Steps: who came, who left, and how long it took" });
+  const scrolled = await table.evaluate((region) => {
+    region.scrollLeft = region.scrollWidth;
+    return region.scrollLeft;
+  });
+  expect(scrolled).toBeGreaterThan(100);
+  for (const part of [table.locator("caption"), table.getByRole("rowheader", { name: "recipient" })]) {
+    const { x, width } = (await part.boundingBox())!;
+    expect(x).toBeGreaterThanOrEqual(0);
+    expect(x + width).toBeLessThanOrEqual(390);
+  }
+});
+
 test("the keyboard alone reaches the content, and the first stop skips the navigation", async () => {
   await page.goto(`${bank.url}/operators`);
   await page.keyboard.press("Tab");

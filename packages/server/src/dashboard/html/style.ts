@@ -82,6 +82,8 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 0.9rem/1.
   .label, .most { font-size: 18px; }
   .second { display: none; }
   table { width: max-content; }
+  caption { position: sticky; left: 0; max-width: calc(100vw - 2rem); }
+  table:not(:has(th .id)) tr > :first-child { position: sticky; left: 0; background: var(--ground); }
   td pre { max-width: 70vw; }
 }
 `;

@@ -20,9 +20,12 @@ export async function health(context: PageContext, _request: PageRequest): Promi
     content: [
       ageNote(nowMs - atMs),
       facts([
-        ["PostgreSQL", value.isReplica ? `${value.version}, a replica: it takes no writes` : value.version],
+        [
+          "PostgreSQL",
+          html`<span>${value.version}</span>${value.isReplica && html` <small>a replica: it takes no writes</small>`}`,
+        ],
         ["Oldest open transaction", oldest(value)],
-        ["Prepared transactions", formatNumber(value.preparedTransactions)],
+        ["Prepared transactions", html`<span>${formatNumber(value.preparedTransactions)}</span>`],
         ["This node and the bus", busText(context)],
         ["Connections of this node", poolText(context)],
       ]),

@@ -52,7 +52,7 @@ function buildTable(builds: readonly BuildStatus[]): HtmlValue {
       numbers("Not read"),
       numbers("Wait for a fault"),
       "Applied last",
-      "Worked on",
+      "Parts with a node",
     ],
     rows: builds.map(({ projection, version, isLive, scan, lagMs, behind, waiting, at, led, buckets }) => [
       link(name(projection), "projections", { projection }),
@@ -62,7 +62,7 @@ function buildTable(builds: readonly BuildStatus[]): HtmlValue {
       `${formatNumber(behind.rows)}${behind.exact ? "" : " or more"}`,
       waiting === 0 ? 0 : html`<strong class="bad">${formatNumber(waiting)}</strong>`,
       moment(Date.parse(at)),
-      led === buckets ? `by ${led} of ${buckets}` : html`<strong class="bad">by ${led} of ${buckets}</strong>`,
+      led === buckets ? `${led} of ${buckets}` : html`<strong class="bad">${led} of ${buckets}</strong>`,
     ]),
     empty: "none has begun.",
   });
