@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from "node:crypto";
+import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
 import { SessionsError } from "@sessions/core/internal";
+import { takeRandomBytes } from "../random-bytes.ts";
 
 /** Where a sealed value is kept. It opens nowhere else. Nothing in it changes in the life of a row. */
 export interface Place {
@@ -33,18 +34,28 @@ export function seal(
   generation: number,
   place: Place,
   text: string,
-  nonce: Uint8Array = randomBytes(NONCE_BYTES),
+  nonce: Uint8Array = takeRandomBytes(NONCE_BYTES),
 ): Uint8Array {
   const length = Buffer.byteLength(text);
-  const padded = Buffer.alloc(paddedLength(length + 1));
+  const size = paddedLength(length + 1);
+  const padded = Buffer.allocUnsafe(size);
   padded.write(text, 0, "utf8");
   padded[length] = END_OF_TEXT;
-  const header = Buffer.allocUnsafe(HEADER_BYTES);
-  header.writeUInt8(VERSION, 0);
-  header.writeUInt32BE(generation, VERSION_BYTES);
+  padded.fill(0, length + 1);
   const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(additionalData(place));
-  return Buffer.concat([header, nonce, cipher.update(padded), cipher.final(), cipher.getAuthTag()]);
+  const encrypted = cipher.update(padded);
+  // GCM encrypts all at once: this gives no bytes, and makes the tag.
+  cipher.final();
+  const sealed = Buffer.allocUnsafe(HEADER_BYTES + NONCE_BYTES + size + TAG_BYTES);
+  sealed[0] = VERSION;
+  sealed.writeUInt32BE(generation, VERSION_BYTES);
+  sealed.set(nonce, HEADER_BYTES);
+  sealed.set(encrypted, HEADER_BYTES + NONCE_BYTES);
+  sealed.set(cipher.getAuthTag(), HEADER_BYTES + NONCE_BYTES + size);
+  // Node may give the same memory to others.
+  padded.fill(0);
+  return sealed;
 }
 
 /**

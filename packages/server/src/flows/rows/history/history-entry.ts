@@ -89,20 +89,21 @@ export function encodeEntry(
   { body: given, content, secret }: NewEntry,
 ): HistoryEntry {
   const { session, entry } = given;
-  const isSealed = (part: string) =>
-    cipher.scope === "all" || (cipher.scope === "sensitive" && secret.includes(part as keyof HistoryContent));
-  const isAllClear = !Object.keys(content).some(isSealed);
-  const clearPart = isAllClear ? content : pickFields<unknown>({ ...content }, (part) => !isSealed(part));
-  const clear =
-    cipher.scope === "all"
-      ? null
-      : JSON.stringify({ salt: takeRandomBytes(SALT_BYTES).toString("base64url"), ...clearPart });
-  const sealed = isAllClear
-    ? null
-    : cipher.seal({ kind: "history", session, entry }, JSON.stringify(pickFields<unknown>({ ...content }, isSealed)));
+  const { clear: clearPart, sealed: sealedPart } = splitContent(cipher.scope, content, secret);
+  const clear = clearPart && JSON.stringify({ salt: takeRandomBytes(SALT_BYTES).toString("base64url"), ...clearPart });
+  const sealed = sealedPart && cipher.seal({ kind: "history", session, entry }, JSON.stringify(sealedPart));
   const body: HistoryBody = { ...given, content: contentDigest({ clear, sealed }) };
   const text = JSON.stringify(body);
   return { number: entry, hash: cipher.chainHash(before, text), body, text, content, clear, sealed };
+}
+
+/** The part of a content that is clear, and the part to be sealed; null for none. With the scope "all" there is no clear part. */
+function splitContent(scope: OwnerCipher["scope"], content: HistoryContent, secret: NewEntry["secret"]) {
+  if (scope === "all") return { clear: null, sealed: content };
+  const isSealed = (part: string) => secret.includes(part as keyof HistoryContent);
+  if (scope === "nothing" || !Object.keys(content).some(isSealed)) return { clear: content, sealed: null };
+  const pick = (test: (part: string) => boolean) => pickFields<unknown>({ ...content }, test);
+  return { clear: pick((part) => !isSealed(part)), sealed: pick(isSealed) };
 }
 
 /** The digest of a content as it is stored. A zero byte stands between the two parts: JSON has none. Empty if it was erased. */
