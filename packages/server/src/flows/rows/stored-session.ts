@@ -1,5 +1,4 @@
 import { hash } from "node:crypto";
-import canonicalize from "canonicalize";
 import {
   pickFields,
   toStorableJson,
@@ -9,8 +8,10 @@ import {
   type Json,
   type Snapshot,
 } from "@sessions/core/internal";
+import { hexFromBytes } from "../../postgres/values.ts";
 import { takeRandomBytes } from "../../random-bytes.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { sortedJson } from "../../sorted-json.ts";
 import { currentStepOf, draftedAfter, type Drafted } from "./drafted.ts";
 import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history/history-entry.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
@@ -161,20 +162,10 @@ export function matchReceipt(
 }
 
 /**
- * 128 bits of SHA-256 over the session's secret salt and the command as canonical JSON (RFC 8785): the order of its keys
- * does not matter. An HMAC would do no more here, where nobody sends a hash, and the objects of `createHmac` cost several
- * times as much.
+ * 128 bits of SHA-256 over the session's secret salt, in hex, and the command as JSON with sorted keys. An HMAC would do no
+ * more here, where nobody sends a hash, and the objects of `createHmac` cost several times as much. A text is hashed in
+ * half of the time that a Buffer takes.
  */
-function commandHash(key: Uint8Array, command: Command): Buffer {
-  return hash("sha256", Buffer.concat([key, Buffer.from(canonical(command))]), "buffer").subarray(0, 16);
-}
-
-function canonical(command: Command): string {
-  try {
-    // It is undefined only for values that JSON cannot hold, and a command is an object.
-    return canonicalize(command)!;
-  } catch {
-    // The command holds half of a surrogate pair, or a number that JSON does not have. Equal bodies still give equal texts.
-    return `not canonical: ${JSON.stringify(command)}`;
-  }
+function commandHash(salt: Uint8Array, command: Command): Buffer {
+  return Buffer.from(hash("sha256", hexFromBytes(salt) + sortedJson(command)).slice(0, 32), "hex");
 }

@@ -52,8 +52,8 @@ const previous = (entry: number) =>
 /** Without the owner's key. */
 const chainedAnew = [
   event("hash = sha256(convert_to(body::text, 'UTF8'))", 1),
-  event(`hash = sha256(${previous(1)} || convert_to(body::text, 'UTF8'))`, 2),
-  event(`hash = sha256(${previous(2)} || convert_to(body::text, 'UTF8'))`, 3),
+  event(`hash = sha256(convert_to(encode(${previous(1)}, 'hex') || body::text, 'UTF8'))`, 2),
+  event(`hash = sha256(convert_to(encode(${previous(2)}, 'hex') || body::text, 'UTF8'))`, 3),
   row(`hash = ${previous(3)}`),
 ].join("; ");
 
