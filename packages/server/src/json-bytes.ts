@@ -8,3 +8,8 @@ export function jsonBytes(value: object): number {
   known.set(value, bytes);
   return bytes;
 }
+
+/** Notes the size of an object that was just written or read as text, so that it is not measured again. */
+export function noteJsonBytes(value: object, bytes: number): void {
+  known.set(value, bytes);
+}

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Json } from "@sessions/core/internal";
+import { jsonBytes } from "../../json-bytes.ts";
 import type { StoredSession } from "../rows/stored-session.ts";
 
 /**
@@ -51,17 +51,9 @@ const keyOf = (owner: string, session: string) => `${session}${owner}`;
 /** The memory of a session beside its values, and of the receipt of each history entry, in bytes, roughly. */
 const SESSION_BYTES = 2_000;
 const ENTRY_BYTES = 200;
+/** The memory of a value, for each byte of its JSON, roughly: text may take two bytes for a character. */
+const MEMORY_PER_BYTE = 3;
 
 function sizeOf({ snapshot, lastEntry }: StoredSession): number {
-  const { data, outputs, submissions, drafts } = snapshot;
-  return SESSION_BYTES + ENTRY_BYTES * lastEntry + weigh(data) + weigh(outputs) + weigh(submissions) + weigh(drafts);
-}
-
-/** The memory of a value, in bytes, roughly. Text takes up to two bytes for each character. It is cheaper than `JSON.stringify`. */
-function weigh(value: Json | undefined): number {
-  if (typeof value === "string") return 16 + 2 * value.length;
-  if (typeof value !== "object" || value === null) return 8;
-  let bytes = 32;
-  for (const part of Object.values(value)) bytes += 16 + weigh(part);
-  return bytes;
+  return SESSION_BYTES + ENTRY_BYTES * lastEntry + MEMORY_PER_BYTE * jsonBytes(snapshot);
 }

@@ -1,4 +1,5 @@
 import { mapFields, pickFields, SessionsError, type Json, type Snapshot } from "@sessions/core/internal";
+import { noteJsonBytes } from "../../json-bytes.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import type { Drafted } from "./drafted.ts";
 import type { StoredSession } from "./stored-session.ts";
@@ -43,22 +44,52 @@ export function encodeState(
     ...(drafted !== null && { drafted }),
     receiptKey: Buffer.from(receiptKey).toString("base64url"),
   };
-  if (cipher.scope === "nothing") return { state: JSON.stringify({ ...visible, ...kept }), sealed: null };
+  if (cipher.scope === "nothing") {
+    const state = JSON.stringify({ ...visible, ...kept });
+    noteSize(snapshot, hidden, state);
+    return { state, sealed: null };
+  }
+  const { clear, secret } = cipher.scope === "all" ? allSecret(visible) : sensitiveStepsSecret(visible);
+  const state = JSON.stringify({ ...visible, ...clear, sealed: true });
+  const text = JSON.stringify({ ...kept, ...secret });
+  noteSize(snapshot, hidden, state, text);
+  return { state, sealed: cipher.seal({ kind: "session", session: id, entry: null }, text) };
+}
 
-  const isAll = cipher.scope === "all";
+/** The parts of a state that are clear, if only some steps are secret, and those that are sealed. */
+interface SplitState {
+  readonly clear: Partial<SnapshotState>;
+  readonly secret: SealedState;
+}
+
+function allSecret({ data, inputs, outputs, drafts, result }: SnapshotState): SplitState {
+  return {
+    clear: { data: {}, inputs: {}, outputs: {}, drafts: {}, result: null },
+    secret: { data, inputs, outputs, drafts, result },
+  };
+}
+
+function sensitiveStepsSecret(visible: SnapshotState): SplitState {
   const steps = new Set(Object.keys(visible.submissions).filter((step) => visible.submissions[step]!.sensitive));
-  const clear: Record<string, unknown> = { ...visible, sealed: true };
-  const secret: Record<string, unknown> = { ...kept };
-  for (const part of isAll || steps.size > 0 ? secretParts : []) {
-    clear[part] = pickFields<unknown>(visible[part], (step) => !isAll && !steps.has(step));
-    secret[part] = pickFields<unknown>(visible[part], (step) => isAll || steps.has(step));
-  }
-  if (isAll) {
-    clear["result"] = null;
-    secret["result"] = visible.result;
-  }
-  const sealed = cipher.seal({ kind: "session", session: id, entry: null }, JSON.stringify(secret));
-  return { state: JSON.stringify(clear), sealed };
+  if (steps.size === 0) return { clear: {}, secret: {} };
+  const parts = (test: (step: string) => boolean) =>
+    Object.fromEntries(secretParts.map((part) => [part, pickFields<unknown>(visible[part], test)]));
+  return { clear: parts((step) => !steps.has(step)), secret: parts((step) => steps.has(step)) };
+}
+
+/** The JSON of the columns that a snapshot has too, in bytes, roughly. */
+const COLUMNS_BYTES = 100;
+
+/**
+ * A snapshot that is sent is about as long as its stored text: it need not be written as JSON once more to be measured.
+ * What is hidden is not sent, and may be large: then the snapshot is measured when it is sent.
+ */
+function noteSize(snapshot: Snapshot, hidden: ServerState["hidden"], ...texts: readonly string[]): void {
+  if (hidden !== undefined && Object.keys(hidden).length > 0) return;
+  noteJsonBytes(
+    snapshot,
+    texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), COLUMNS_BYTES),
+  );
 }
 
 /**
@@ -75,7 +106,9 @@ export function decodeState(
   const { hidden, drafted, receiptKey, sealed: isSealed, ...visible } = JSON.parse(state) as StoredState;
   if (sealed === null) {
     if (isSealed) throw new SessionsError("sealed_invalid", `The row of session ${columns.id} lacks its sealed value.`);
-    return sessionState({ ...columns, ...visible }, { hidden, drafted, receiptKey });
+    const snapshot = { ...columns, ...visible };
+    noteSize(snapshot, hidden, state);
+    return sessionState(snapshot, { hidden, drafted, receiptKey });
   }
   const text = cipher.open({ kind: "session", session: columns.id, entry: null }, sealed);
   // Written by `encodeState`, as SealedState.
@@ -88,10 +121,9 @@ export function decodeState(
   const merged = mapFields(parts as Record<string, unknown>, (value, part) =>
     part === "result" ? value : { ...visible[part as (typeof secretParts)[number]], ...(value as object) },
   );
-  return sessionState(
-    { ...columns, ...visible, ...merged },
-    { hidden: sealedHidden, drafted: sealedDrafted, receiptKey: sealedKey },
-  );
+  const snapshot = { ...columns, ...visible, ...merged };
+  noteSize(snapshot, sealedHidden, state, text);
+  return sessionState(snapshot, { hidden: sealedHidden, drafted: sealedDrafted, receiptKey: sealedKey });
 }
 
 function sessionState(
