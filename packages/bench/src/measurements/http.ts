@@ -68,7 +68,17 @@ export async function measureHttp(postgres: DurablePostgres, { rounds, roundMs }
 }
 
 async function ask(load: ChildProcess, request: LoadRequest): Promise<number> {
+  const ended = new AbortController();
   load.send(request);
-  const [rate] = (await once(load, "message")) as [number];
-  return rate;
+  const answered = once(load, "message", { signal: ended.signal }) as Promise<[number]>;
+  const failed = once(load, "exit", { signal: ended.signal }).then(() => {
+    throw new Error("The process that makes the load has ended.");
+  });
+  try {
+    const [rate] = await Promise.race([answered, failed]);
+    return rate;
+  } finally {
+    ended.abort();
+    await Promise.allSettled([answered, failed]);
+  }
 }

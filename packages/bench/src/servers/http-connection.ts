@@ -37,6 +37,8 @@ export class HttpConnection {
 
   async #ask(line: string, headers: Readonly<Record<string, string>>, body: string): Promise<string> {
     const lines = Object.entries({ host: this.#host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+    // A server closes a connection on which nothing was sent for some seconds.
+    if (this.#socket.destroyed) throw new Error("The connection was closed.");
     this.#answered = Promise.withResolvers();
     this.#socket.write(`${line} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
     const answer = await this.#answered.promise;
