@@ -5,7 +5,7 @@ import { openEventStream, HttpConnection } from "./servers/http-connection.ts";
 
 /** Two devices of one owner. One sends to `from`, and the other listens at `to`. */
 export interface ProbeRequest {
-  readonly kind: "sessions" | "relay";
+  readonly kind: "sessions" | "lane" | "relay";
   readonly from: string;
   readonly to: string;
   readonly ms: number;
@@ -25,23 +25,25 @@ async function run({ kind, from, to, ms }: ProbeRequest): Promise<number> {
   const user = new VirtualUser(`probe-${Date.now()}`);
   const headers = { "x-user": user.owner };
   const connection = new HttpConnection(from);
-  const path = kind === "sessions" ? "/sessions.push" : "/";
+  const isRelay = kind === "relay";
+  const base = kind === "lane" ? "/lane" : "";
+  const path = isRelay ? "/" : `${base}/sessions.push`;
   while (user.submissionsLeft < ms * 5) {
     const begun = user.begin(MAX_COMMANDS);
-    if (kind === "sessions") await connection.post(path, JSON.stringify(begun), headers);
+    if (!isRelay) await connection.post(path, JSON.stringify(begun), headers);
   }
 
   let awaited = "HTTP/1.1 200";
   let heard = Promise.withResolvers<void>();
   let text = "";
-  const watch = `/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
-  const end = openEventStream(to, kind === "sessions" ? watch : "/", headers, (part) => {
+  const watch = `${base}/sessions.watch?input=${encodeURIComponent(JSON.stringify({ protocol: 1, known: {} }))}`;
+  const end = openEventStream(to, isRelay ? "/" : watch, headers, (part) => {
     text += part;
     if (text.includes(awaited)) heard.resolve();
   });
   await heard.promise;
   // Wait for the first event. It has all sessions that were begun.
-  if (kind === "sessions") {
+  if (!isRelay) {
     awaited = '"protocol"';
     heard = Promise.withResolvers();
     if (text.includes(awaited)) heard.resolve();

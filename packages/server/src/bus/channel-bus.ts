@@ -16,7 +16,10 @@ export interface ChannelBusOptions {
 
 const CHECK_EVERY_MS = 10_000;
 
-/** How long notices are collected, in milliseconds: one NOTIFY takes a lock that all commits of the cluster share. */
+/**
+ * How far apart a node's sends are at least, in milliseconds: one NOTIFY takes a lock that all commits of the cluster share.
+ * A notice after a silence is sent at once. Those that follow it are collected.
+ */
 const COLLECT_MS = 5;
 
 /** A bus over a channel of another server. All listeners share one connection. */
@@ -27,6 +30,10 @@ export class ChannelBus implements Bus {
   readonly #listeners = new Set<BusListener>();
   #connection: ChannelConnection | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
+  #isFlushPlanned = false;
+  #flushedMs = -Infinity;
+  /** All sends that are under way. It never fails. */
+  #flushing: Promise<void> | undefined;
 
   constructor(open: OpenChannel, { checkEveryMs = CHECK_EVERY_MS }: ChannelBusOptions) {
     requireWhole("checkEveryMs", checkEveryMs, 1);
@@ -53,7 +60,12 @@ export class ChannelBus implements Bus {
   publish(notice: Notice): void {
     if (this.#listeners.size === 0) return;
     this.#waiting.keep(notice);
-    this.#flushTimer ??= setTimeout(() => void this.#flush(), COLLECT_MS);
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    const waitMs = this.#flushedMs + COLLECT_MS - performance.now();
+    if (waitMs > 0) this.#flushTimer = setTimeout(() => void this.#flush(), waitMs);
+    // Not within this call: what the node publishes in one turn goes together.
+    else setImmediate(() => void this.#flush());
   }
 
   #connect(): ChannelConnection {
@@ -81,12 +93,23 @@ export class ChannelBus implements Bus {
     await connection?.close();
   }
 
-  async #flush(connection = this.#connection): Promise<void> {
+  /** Resolves when nothing is under way any more: closing would cut it off. */
+  #flush(connection = this.#connection): Promise<void> {
+    const before = this.#flushing;
+    const sending = this.#send(connection);
+    return (this.#flushing = (async () => {
+      await before;
+      await sending;
+    })());
+  }
+
+  async #send(connection: ChannelConnection | undefined): Promise<void> {
     clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
+    this.#isFlushPlanned = false;
     // Notices wait while the connection is down: the other nodes do not know that this node cannot send.
     if (!connection?.isListening || this.#waiting.isEmpty) return;
     const taken = this.#waiting.take();
+    this.#flushedMs = performance.now();
     if (await connection.send(taken.map(({ payload }) => payload))) return;
     for (const { notice } of taken) this.#waiting.keep(notice);
   }
