@@ -1,10 +1,13 @@
 import type { Snapshot } from "@sessions/core/internal";
 
+/** How long an event may be shared, in milliseconds. Its time is older by so much. */
+const SHARED_MS = 20;
+
 type EventOf<Event> = (snapshots: readonly Snapshot[], more: boolean) => Event;
 
 /**
  * Makes the events of streams. A change goes to all watchers of an owner, one after another, and a heartbeat to many
- * streams: those that get the same in the same millisecond get the same event, so that a host can encode it once.
+ * streams: those that get the same at almost the same time get the same event, so that a host can encode it once.
  * `now`: milliseconds since 1970.
  */
 export function shareEvents<Event>(eventOf: EventOf<Event>, now: () => number): EventOf<Event> {
@@ -13,8 +16,7 @@ export function shareEvents<Event>(eventOf: EventOf<Event>, now: () => number): 
     if (snapshots.length > 1 || more) return eventOf(snapshots, more);
     const [snapshot] = snapshots;
     const atMs = now();
-    if (last === undefined || last.snapshot !== snapshot || last.atMs !== atMs)
-      last = { snapshot, atMs, event: eventOf(snapshots, more) };
-    return last.event;
+    const isNew = last === undefined || last.snapshot !== snapshot || Math.abs(atMs - last.atMs) >= SHARED_MS;
+    return (isNew ? (last = { snapshot, atMs, event: eventOf(snapshots, more) }) : last!).event;
   };
 }

@@ -23,7 +23,7 @@ function streaming(options: Partial<WatchStreamParts<Event>> = {}) {
   const hub = new WatchHub(1_000_000);
   const parts: WatchStreamParts<Event> = {
     hub,
-    idle: new IdleStreams(HEARTBEAT_MS, (stream) => stream.beat(), Date.now),
+    idle: new IdleStreams(HEARTBEAT_MS, (stream) => stream.beat()),
     replyRateLimit: new ReplyRateLimit(OWNER_BYTES, Date.now),
     readerOf: () => ({
       missingAfter: () => Promise.resolve({ ids: [], upToDate: [], end: null }),

@@ -111,7 +111,9 @@ export class WatchStream<Event> implements OpenStream, InboxReader {
   /** Goes on until it waits: for the host, for a read, for the rate limit, or for a change. */
   #advance(): void {
     if (!this.#isWaiting) return;
-    const [inbox, catchUp, overflow] = [this.#inbox, this.#catchUp, this.#overflow];
+    const inbox = this.#inbox;
+    const catchUp = this.#catchUp;
+    const overflow = this.#overflow;
     if (inbox === undefined) return this.#read(() => this.#attach());
     if (this.#isLimited()) return;
     if (catchUp !== undefined) return this.#read(() => this.#nextMissing(catchUp));
