@@ -8,7 +8,8 @@ import { runCli } from "../cli/program.ts";
 import { cancel, createBank, createLedger, start, TestClient } from "./bank.ts";
 import { freshDatabase } from "./postgres.ts";
 
-const program = fileURLToPath(new URL("../cli/cli.ts", import.meta.url));
+/** The file of the `sessions` program. */
+export const program = fileURLToPath(new URL("../cli/cli.ts", import.meta.url));
 
 /** How a run of the `sessions` program ended, and its output. */
 export interface Ended {

@@ -9,6 +9,8 @@ export class TcpProxy {
   refusing = false;
   /** Whether the data of both sides is lost, on connections that stay open. */
   isSilent = false;
+  /** Called with each piece of data of a client, before it is passed on: with a driver that does not pipeline, a statement. */
+  onSent: () => void | Promise<void> = () => {};
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -61,7 +63,9 @@ export class TcpProxy {
         if (this.isSilent) return;
         const arrival = this.#arrival();
         // Pieces keep their order even if the delay changes meanwhile.
-        last = last.then(() => arrival).then(() => void to.write(data));
+        last = last.then(() => arrival);
+        if (from === client) last = last.then(() => this.onSent());
+        last = last.then(() => void to.write(data));
       });
       from.on("error", () => {});
       from.on("close", () => {

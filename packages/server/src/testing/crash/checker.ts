@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { loadHistory } from "../../flows/rows/history/history.ts";
-import { sessionSelection, sessionFromRow, ownerSelection } from "../../flows/rows/row.ts";
+import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "../../flows/rows/row.ts";
 import type { Tables } from "../../flows/rows/tables.ts";
 import { findReceipt } from "../../flows/rows/receipts.ts";
 import type { StoredSession } from "../../flows/rows/stored-session.ts";
@@ -17,6 +17,8 @@ export interface Evidence {
   readonly log: readonly Answered[];
   /** How many completions an owner may have. */
   readonly atMost: number;
+  /** The ciphers of owners. Without it, nothing is sealed. */
+  readonly cipherOf?: CipherOf;
 }
 
 interface Found {
@@ -28,17 +30,24 @@ interface Found {
  * Compares the answers that clients got with the rows of the database, to decide whether the promises were kept. Returns
  * each breach, in ids and numbers.
  */
-export async function breaches({ db, ledger, log, atMost }: Evidence): Promise<readonly string[]> {
+export async function breaches({
+  db,
+  ledger,
+  log,
+  atMost,
+  cipherOf = () => keylessCipher,
+}: Evidence): Promise<readonly string[]> {
   const breached: string[] = [];
-  const { broken } = await verify(db);
+  const { broken } = await verify(db, { cipherOf });
   if (broken !== null) breached.push(`session ${broken.session} ${broken.reason}`);
 
-  const sessions = await everySession(db);
+  const sessions = await everySession(db, cipherOf);
   for (const [id, answers] of Map.groupBy(log, ({ command }) => command.session)) {
-    breached.push(...(await breachesOf(db, id, answers, sessions.get(id))));
+    breached.push(...(await breachesOf(db, cipherOf, id, answers, sessions.get(id))));
   }
+  const asked = new Set(log.map(({ command }) => command.session));
   for (const id of sessions.keys()) {
-    if (!log.some(({ command }) => command.session === id)) breached.push(`session ${id} was asked for by nobody`);
+    if (!asked.has(id)) breached.push(`session ${id} was asked for by nobody`);
   }
   return [...breached, ...completionBreaches([...sessions.values()], ledger, log, atMost)];
 }
@@ -46,6 +55,7 @@ export async function breaches({ db, ledger, log, atMost }: Evidence): Promise<r
 /** Each accepted command must be in the session once, at the revision of its answer. Nothing else may be in it. */
 async function breachesOf(
   db: Kysely<Tables>,
+  cipherOf: CipherOf,
   id: string,
   answers: readonly Answered[],
   found: Found | undefined,
@@ -54,7 +64,7 @@ async function breachesOf(
   if (found === undefined) return accepted.length === 0 ? [] : [`session ${id} is lost`];
   const breached: string[] = [];
   const { stored, owner } = found;
-  const history = await loadHistory(db, owner, id, keylessCipher);
+  const history = await loadHistory(db, owner, id, await cipherOf(owner));
   const { revision, status, drafts } = stored.snapshot;
 
   const told = new Map<number, string>();
@@ -117,7 +127,7 @@ function completionBreaches(
   return breached;
 }
 
-async function everySession(db: Kysely<Tables>): Promise<ReadonlyMap<string, Found>> {
+async function everySession(db: Kysely<Tables>, cipherOf: CipherOf): Promise<ReadonlyMap<string, Found>> {
   const found = new Map<string, Found>();
   for (const table of ["session", "session_archive"] as const) {
     const rows = await db
@@ -125,7 +135,7 @@ async function everySession(db: Kysely<Tables>): Promise<ReadonlyMap<string, Fou
       .select([...sessionSelection, ownerSelection])
       .execute();
     for (const row of rows) {
-      found.set(row.session, { owner: row.owner, stored: await sessionFromRow(() => keylessCipher, row.owner, row) });
+      found.set(row.session, { owner: row.owner, stored: await sessionFromRow(cipherOf, row.owner, row) });
     }
   }
   return found;

@@ -7,12 +7,14 @@ import type { Random } from "../random.ts";
 export class Fleet {
   readonly #databaseUrl: string;
   readonly #program: string;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #serving = new Map<string, ChildProcess>();
   readonly #starting = new Set<Promise<void>>();
 
   /** `program` is a file of this folder. It sends its address when it serves. */
-  constructor(databaseUrl: string, program = "server-process.ts") {
+  constructor(databaseUrl: string, program = "server-process.ts", env: Readonly<Record<string, string>> = {}) {
     this.#databaseUrl = databaseUrl;
+    this.#env = env;
     this.#program = program;
   }
 
@@ -52,7 +54,7 @@ export class Fleet {
   #start(): void {
     const child = fork(join(import.meta.dirname, this.#program), {
       execArgv: ["--conditions=@sessions/source", "--no-warnings"],
-      env: { ...process.env, DATABASE_URL: this.#databaseUrl },
+      env: { ...process.env, DATABASE_URL: this.#databaseUrl, ...this.#env },
     });
     const serving = once(child, "message").then(([url]) => {
       this.#serving.set(String(url), child);
