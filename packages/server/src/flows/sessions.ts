@@ -1,5 +1,3 @@
-import type { Kysely } from "kysely";
-import { sql } from "kysely";
 import { isVisitor, redact, SessionsError, type Snapshot } from "@sessions/core/internal";
 import { SessionsAdoption } from "./sessions-adoption.ts";
 import type { Adoption } from "../postgres/adoption.ts";
@@ -8,12 +6,10 @@ import { ReplyRateLimit } from "./reads/reply-rate-limit.ts";
 import { boundsFrom } from "./configuration/bounds.ts";
 import { CommandProcessor } from "./commands/command-processor.ts";
 import { databaseKindOf, createKysely, poolSizeOf } from "../postgres/database.ts";
-import { databaseFault, faultFrom } from "../postgres/errors.ts";
+import { faultFrom } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
-import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { OwnerConnections, defaultOwnerConnections } from "../postgres/connection/owner-connections.ts";
 import { Partitions } from "../postgres/partitions.ts";
-import { sessionMigrations } from "./rows/migrations.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { RoutedUpdateStatements } from "./rows/routed-update-statements.ts";
@@ -21,6 +17,7 @@ import { UpdateStatements } from "./rows/update-statements.ts";
 import { OwnerCiphers } from "../secrets/owner-ciphers.ts";
 import { Expiry } from "./expiry.ts";
 import { checkedOptions, type SessionsOptions } from "./options.ts";
+import { createMaintenance, type Maintenance } from "./maintenance.ts";
 import { closeWithin } from "./shutdown.ts";
 import { LimitedReads } from "./reads/limited-reads.ts";
 import { ReadQueue } from "./reads/read-queue.ts";
@@ -29,10 +26,8 @@ import { Reader } from "./reads/reader.ts";
 import { Relay } from "./watch/relay.ts";
 import { createRouter } from "./router.ts";
 import { createLane, type Lane, type LaneOptions } from "../lane/lane.ts";
-import { repeatSweeps, type SweepOptions } from "../repeated-sweeps.ts";
+import { repeatSweeps } from "../repeated-sweeps.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
-import { eraseOwner } from "../erasure/erase-owner.ts";
-import { exportOwner } from "./owner-export.ts";
 import { createService, type ServiceParts } from "./service/create-service.ts";
 import type { Service, ServiceOptions } from "./service/service.ts";
 import { SessionSweeper } from "./sweeper.ts";
@@ -46,12 +41,9 @@ const TURN_MS = 10_000;
 /** How long `close()` waits beyond the time that a handler may run, in milliseconds. */
 const CLOSE_MS = 5_000;
 
-/** How many months of partitions `migrate` makes ahead. */
-const MONTHS_AHEAD = 3;
-
 export type SessionsRouter = ReturnType<typeof createRouter>;
 
-export interface Sessions {
+export interface Sessions extends Maintenance {
   /** Mount it: `t.router({ sessions: sessions.router })`. */
   readonly router: SessionsRouter;
   /**
@@ -74,17 +66,6 @@ export interface Sessions {
   readonly adoption: Adoption;
   /** Opens what is sealed, for a projection: `sessionHistory(flows, { opener: sessions.opener })`. */
   readonly opener: Opener;
-  /** Creates the tables, or brings them up to date. Many nodes may call it at once. */
-  migrate(): Promise<void>;
-  /**
-   * Checks that the database answers and fits this version.
-   *
-   * @throws {SessionsError} `database_unreachable`, `database_not_migrated`, `database_newer`, or `keys_missing` with the
-   *   id of a key.
-   */
-  check(): Promise<void>;
-  /** Ends the sessions whose deadline has passed, and moves them to the archive. Returns their number. Any node may. */
-  sweep(options?: SweepOptions): Promise<number>;
   /**
    * Ends every stream, so that clients reconnect to another node. It answers the commands that it has received, and
    * refuses later requests as temporarily unavailable. The database stays open: the application closes it.
@@ -199,13 +180,9 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     flows,
     now,
     isClosed: () => closed,
-    exportOwner: (owner) =>
-      exportOwner({ db, schema, flowOf: (name) => flows.get(name)?.flow, cipherOf: opener.cipherOf }, owner),
-    eraseOwner: async (owner, onProgress) => {
-      const erased = await eraseOwner({ db, schema, now, bus, onProgress }, owner);
-      dropOwner(owner);
-      return erased;
-    },
+    exported: { db, schema, flowOf: (name) => flows.get(name)?.flow, cipherOf: opener.cipherOf },
+    erasure: { db, schema, now, bus },
+    dropOwner,
   };
 
   const router = createRouter({
@@ -236,18 +213,7 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     lane: (laneOptions) => createLane(router, laneOptions),
     adoption,
     opener,
-    migrate: () =>
-      translateErrors(async () => {
-        await migrate(db, schema, sessionMigrations(schema), { kind });
-        await partitions.ensureAhead(now(), MONTHS_AHEAD);
-      }),
-    check: () =>
-      translateErrors(async () => {
-        await ping(db);
-        await checkMigrated(db, schema, sessionMigrations(schema), { kind });
-        await ciphers.check();
-      }),
-    sweep: (sweepOptions) => translateErrors(() => sweeper.sweep(sweepOptions)),
+    ...createMaintenance({ db, schema, kind, partitions, ciphers, sweeper, now }),
     close: () => (closing ??= end()),
   };
 
@@ -258,17 +224,5 @@ export function createSessions<Context extends object>(options: SessionsOptions<
     // A handler may run for so long.
     await closeWithin(bounds.handlerMs + CLOSE_MS, { inFlight, stopSweeping, refusals, relay, report: onError });
     if (typeof database === "object") removeClientErrorListeners(database);
-  }
-}
-
-async function ping(db: Kysely<Tables>): Promise<void> {
-  await sql`select 1`.execute(db);
-}
-
-async function translateErrors<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw databaseFault(error) ?? error;
   }
 }

@@ -14,8 +14,8 @@ import {
   type Snapshot,
 } from "@sessions/core/internal";
 import { uuidV7Of } from "../../uuid-v7.ts";
-import type { ErasedOwner } from "../../erasure/erase-owner.ts";
-import type { OwnerRecord } from "../owner-export.ts";
+import { eraseOwner, type ErasureContext } from "../../erasure/erase-owner.ts";
+import { exportOwner, type OwnerExportOptions } from "../owner-export.ts";
 import type { CommandProcessor } from "../commands/command-processor.ts";
 import { isOwner, type Identity } from "../configuration/identity.ts";
 import type { ServedFlow } from "../configuration/served-flow.ts";
@@ -34,8 +34,10 @@ export interface ServiceParts extends ServiceCallsOptions {
   readonly flows: ReadonlyMap<string, ServedFlow>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  readonly exportOwner: (owner: string) => AsyncGenerator<OwnerRecord, void, undefined>;
-  readonly eraseOwner: (owner: string, onProgress?: (rows: number) => void) => Promise<ErasedOwner>;
+  readonly exported: OwnerExportOptions;
+  readonly erasure: Omit<ErasureContext, "onProgress">;
+  /** Drops all that this node has in memory of an owner. */
+  readonly dropOwner: (owner: string) => void;
 }
 
 /** The longest name of a command. */
@@ -144,7 +146,7 @@ export function createService(parts: ServiceParts, owner: string, options: Servi
     },
 
     async *export() {
-      const records = parts.exportOwner(owner);
+      const records = exportOwner(parts.exported, owner);
       for (;;) {
         const { done, value } = await calls.run(owner, () => records.next());
         if (done) return;
@@ -152,7 +154,12 @@ export function createService(parts: ServiceParts, owner: string, options: Servi
       }
     },
 
-    erase: ({ onProgress } = {}) => calls.run(owner, () => parts.eraseOwner(owner, onProgress)),
+    erase: ({ onProgress } = {}) =>
+      calls.run(owner, async () => {
+        const erased = await eraseOwner({ ...parts.erasure, onProgress }, owner);
+        parts.dropOwner(owner);
+        return erased;
+      }),
   };
 }
 
