@@ -170,15 +170,10 @@ export function createSessions<Context extends object>(options: SessionsOptions<
 
   const reads = new LimitedReads(new ReadQueue(bounds), replyRateLimit);
   const opener: Opener = { cipherOf: (owner, generation) => ciphers.forReading(owner, generation) };
+  const answering = { commands, reader, reads, ownerConnections, inFlight, isAdopted, now };
   const serviceParts: ServiceParts = {
-    ownerConnections,
-    inFlight,
-    isAdopted,
-    commands,
-    reader,
-    reads,
+    ...answering,
     flows,
-    now,
     isClosed: () => closed,
     exported: { db, schema, flowOf: (name) => flows.get(name)?.flow, cipherOf: opener.cipherOf },
     erasure: { db, schema, now, bus },
@@ -186,18 +181,12 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   };
 
   const router = createRouter({
-    commands,
-    reader,
-    reads,
+    ...answering,
     hub,
     bounds,
     replyRateLimit,
-    now,
     redact: (snapshot) => redact(flows.get(snapshot.flow)?.flow, snapshot),
-    isAdopted,
     report: onError,
-    ownerConnections,
-    inFlight,
     identityOf: async (context) => {
       // tRPC does not check the type of a host's context against a nested router. The application says that it fits.
       const identity = await identify(() => options.identify(context as Context), bounds.handlerMs);
