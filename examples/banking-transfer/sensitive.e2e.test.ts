@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright";
 import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
 import { chooseChromium } from "../../scripts/chromium.ts";
 import type { Payment } from "./testing/card/page.ts";
 import { payment } from "./testing/card/payment.ts";
@@ -26,13 +27,24 @@ async function filesWith(directory: string, text: string): Promise<readonly stri
   return found.flat();
 }
 
-test("S11: no file of a browser's profile holds what was typed, submitted or left unanswered in a sensitive step", async () => {
+test("S11, S23: no file of a browser's profile holds what was typed, submitted or left unanswered in a sensitive step, or what its handler hid", async () => {
   const given: string[] = [];
   const node = createSessions({
     database: new PGlite(),
     identify: () => ({ owner: "ada" }),
     keys: keysFromEnvironment(randomBytes(32).toString("base64url")),
-    flows: [serve(payment, { steps: { card: ({ input }) => void given.push(input.number) } })],
+    flows: [
+      serve(payment, {
+        hidden: { card: z.string() },
+        steps: {
+          card({ input }) {
+            given.push(input.number);
+            return { hidden: `SECRET-token of ${input.number}` };
+          },
+        },
+        complete: ({ hidden }) => void given.push(hidden.card),
+      }),
+    ],
   });
   await node.migrate();
   onTestFinished(() => node.close());
@@ -57,6 +69,7 @@ test("S11: no file of a browser's profile holds what was typed, submitted or lef
   await page.waitForFunction(() => session.state.sync.state === "saved");
   expect(await submit("card", { number: "SECRET-taken" })).toMatchObject({ status: "accepted" });
   expect(await page.evaluate(() => session.state.data.card)).toBeNull();
+  expect(await page.evaluate(() => JSON.stringify(session.state))).not.toContain("SECRET");
 
   // No request is answered now, and the page closes.
   await page.route("**/trpc/**", () => {});

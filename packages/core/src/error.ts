@@ -10,6 +10,7 @@ export const faultCodes = {
   database_not_migrated: "The database lacks tables that this version needs.",
   database_newer: "The database was migrated by a newer version.",
   output_invalid: "A step handler or `complete` returned something that its schema does not allow.",
+  hidden_invalid: "A submitted step has no hidden value that the schema of its flow allows.",
   handler_failed: "The application's own step handler or `complete` threw.",
   handler_timed_out: "The application's own step handler or `complete` took too long.",
   database_failed: "The database refused a statement.",

@@ -85,7 +85,9 @@ export {
   type DataValue,
 } from "./visit-data.ts";
 export { guestChanges, type GuestChange } from "./serving/guest.ts";
-export { HandlerFailedError, runHandlers } from "./serving/handlers.ts";
+export { HandlerFailedError } from "./serving/handler-failed-error.ts";
+export { runHandlers } from "./serving/handlers.ts";
+export { hiddenOf, type Hidden, type HiddenSchemas, type NothingHidden } from "./serving/hidden.ts";
 export {
   judge,
   refusedOutcome,

@@ -10,7 +10,7 @@ export {
   type RedisClient,
 } from "./bus/redis-bus.ts";
 export { maxCompletions, maxOpenSessions, type MaxCompletionsOptions } from "@sessions/core/limits";
-export type { Limit, LimitContext } from "@sessions/core/internal";
+export type { HiddenSchemas, Limit, LimitContext } from "@sessions/core/internal";
 export type { ApplicationTables } from "./postgres/application-tables.ts";
 export type { Database, DatabaseKind } from "./postgres/database.ts";
 export {

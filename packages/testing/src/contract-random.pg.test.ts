@@ -18,7 +18,7 @@ const inputs: Readonly<Record<string, readonly Json[]>> = {
   payee: [{ name: "Grace" }, { name: " Ada " }, { name: "" }],
   recipient: [{ fullName: "Grace" }],
   address: [{ street: "Elm" }, { street: " Oak ", zip: "1" }],
-  amount: [{ euros: 5 }, { euros: 900 }, { euros: 13 }, { cents: 5 }],
+  amount: [{ euros: 5 }, { euros: 900 }, { euros: 13 }, { euros: 16 }, { cents: 5 }],
   origin: [{ a: 1 }, { b: ["x"] }],
   pin: [{ code: "1234" }, { code: "1" }],
   place: [{ accepted: true }],

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from "uuid";
 import { expect, test } from "vitest";
 import { refusalCodes, type RefusalCode } from "@sessions/core/internal";
 import { cancel, devices, draft, start, START_MS } from "../../core/src/testing/commands.ts";
+import { HIDDEN } from "./testing/contract/flows.ts";
 import { openBoth } from "./testing/contract/open-both.ts";
 import { address, newOrder, payee, submitted, typed } from "./testing/contract/orders.ts";
 
@@ -13,7 +14,7 @@ test("an order is filled in, placed, and repeated", async () => {
   const { snapshots } = await both.push(untilPlace);
   expect(snapshots).toMatchObject([{ data: { payee: { name: "Grace Hopper" }, pin: null }, inputs: { payee } }]);
   expect(await both.one(place)).toMatchObject({ status: "accepted" });
-  expect(await both.read(session)).toMatchObject({ status: "completed", result: { reference: `R-${session}` } });
+  expect(await both.read(session)).toMatchObject({ status: "completed", result: { reference: `R-${session}-100-18` } });
   for (const again of [place, pin, first]) {
     expect(await both.one(again)).toMatchObject({ status: "accepted", replayed: true });
     await both.call("receipt", { session, command: again.id });
@@ -23,6 +24,26 @@ test("an order is filled in, placed, and repeated", async () => {
   await both.one({ ...first, input: { name: "\0" } });
   await both.one(submitted(session, "address", address));
   await both.one(cancel(session, { id: uuidv7() }));
+});
+
+test("S23: what handlers hide reaches later handlers, goes with a submission that is replaced, and is in no answer", async () => {
+  const { session, untilPlace, payee: first, amount } = newOrder();
+  const answers: unknown[] = [];
+  const stream = await both.watch({ protocol: 1, known: {} });
+  answers.push(await stream.next(), await both.push(untilPlace), await stream.next());
+  const changed = submitted(session, "amount", { euros: 7_000 }, { amount: amount.id });
+  answers.push(await both.push([changed, amount, submitted(session, "origin", { a: 1 }, { amount: changed.id })]));
+  answers.push(await both.push([submitted(session, "amount", { euros: 16 }, { amount: changed.id })]));
+  const place = submitted(session, "place", { accepted: true }, { payee: first.id, amount: changed.id });
+  answers.push(await both.push([place]), await both.read(session));
+  answers.push(await both.call("list", { flow: null, limit: 10, after: null }));
+  answers.push(await both.call("receipt", { session, command: changed.id }));
+  answers.push(await both.call("changes", { protocol: 1, known: {} }));
+  await stream.close();
+  // The pin was submitted after the first amount, and saw what that one hid.
+  expect(await both.read(session)).toMatchObject({ result: { reference: `R-${session}-7000-18` } });
+  expect(JSON.stringify(answers)).toContain("completed");
+  expect(JSON.stringify(answers)).not.toContain(HIDDEN);
 });
 
 test("every refusal of a command is the same", async () => {
@@ -58,7 +79,7 @@ test("every refusal of a command is the same", async () => {
     typed(session, "payee", { name: "\0" }),
   ]);
   await both.push(untilPlace);
-  for (const euros of [13, 14, 15, -1]) {
+  for (const euros of [13, 14, 15, 16, -1]) {
     await both.one(submitted(session, "amount", { euros }, { amount: untilPlace[3]!.id }));
   }
   both.signIn({ owner: uuidv7(), provedAt: START_MS });

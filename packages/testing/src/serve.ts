@@ -1,12 +1,18 @@
 import {
   serveFlow,
   type AnyFlow,
+  type HiddenSchemas,
+  type NothingHidden,
   type ServedFlow as CoreServedFlow,
   type ServeOptions as CoreServeOptions,
 } from "@sessions/core/internal";
 
 /** The options of {@link serve}: those of `@sessions/server`. A handler here gets no `tx`, because there is no database. */
-export type ServeOptions<Flow extends AnyFlow> = CoreServeOptions<Flow, object>;
+export type ServeOptions<Flow extends AnyFlow, Schemas extends HiddenSchemas<Flow> = NothingHidden> = CoreServeOptions<
+  Flow,
+  object,
+  Schemas
+>;
 
 /** A flow with its limits and handlers. Made by {@link serve}. */
 export type ServedFlow = CoreServedFlow<object>;
@@ -14,8 +20,8 @@ export type ServedFlow = CoreServedFlow<object>;
 /**
  * Adds a server's part to a flow, as `serve` of `@sessions/server` does.
  *
- * @throws {SessionsError} `configuration_invalid` when a handler that the flow needs is missing, or a step cannot ask for a
- *   proof as it does.
+ * @throws {SessionsError} `configuration_invalid` when a handler that the flow needs is missing, a step cannot ask for a
+ *   proof as it does, or a schema in `hidden` cannot work.
  * @example
  * serve(transfer, {
  *   limits: [maxCompletions({ atMost: 20, per: "month" })],
@@ -23,8 +29,11 @@ export type ServedFlow = CoreServedFlow<object>;
  *   complete: () => ({ reference: "R-1" }),
  * })
  */
-export function serve<Flow extends AnyFlow>(flow: Flow, options: ServeOptions<Flow>): ServedFlow {
-  return serveFlow<Flow, object>(flow, options);
+export function serve<Flow extends AnyFlow, Schemas extends HiddenSchemas<Flow> = NothingHidden>(
+  flow: Flow,
+  options: ServeOptions<Flow, Schemas>,
+): ServedFlow {
+  return serveFlow<Flow, object, Schemas>(flow, options);
 }
 
 /** The flows by their names. A flow alone is served without limits and handlers. */

@@ -1,55 +1,39 @@
 import type { z } from "zod";
-import type { FaultCode } from "../error.ts";
 import { toStorableJson, type Json } from "../json.ts";
 import type { Snapshot } from "../protocol/snapshot.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Advanced } from "../session/advance.ts";
+import { HandlerFailedError } from "./handler-failed-error.ts";
+import { hiddenBefore, splitHidden, type Hidden } from "./hidden.ts";
 import type { Handler, Rejection, ServedFlow } from "./served-flow.ts";
 
-/** The application's own code threw, took too long, or returned a value that is not allowed. The message names the handler. */
-export class HandlerFailedError extends Error {
-  override readonly name = "HandlerFailedError";
-  readonly code: FaultCode;
-
-  constructor(code: FaultCode, message: string, options?: { readonly cause: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 export type HandlerResult =
-  | { readonly ok: true; readonly session: Snapshot }
+  | { readonly ok: true; readonly session: Snapshot; readonly hidden: Hidden }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /**
- * Runs the step's handler and, if the submission completes the session, `complete`. Adds their results to the session.
- * `given` is the argument of each handler beside what the session gives. `runGuarded` runs a handler whose name in errors
- * is `where`, and throws a {@link HandlerFailedError} if it fails.
+ * Runs the step's handler and, if the submission completes the session, `complete`. Adds their results to the session, and
+ * what the step's handler hides to `hiddenSoFar`. `given` is the argument of each handler beside what the session gives.
+ * `runGuarded` runs a handler whose name in errors is `where`, and throws a {@link HandlerFailedError} if it fails.
  */
 export async function runHandlers<Given>(
   served: ServedFlow<Given>,
   advanced: Extract<Advanced, { accepted: true }>,
+  hiddenSoFar: Hidden,
   given: Given & { readonly owner: string },
   runGuarded: (run: () => unknown, where: string) => Promise<unknown>,
 ): Promise<HandlerResult> {
   const { change } = advanced;
   let { session } = advanced;
-  if (change?.kind !== "submit") return { ok: true, session };
+  if (change?.kind !== "submit") return { ok: true, session, hidden: hiddenSoFar };
   const { step } = change;
   const { id, flow, startedAt, data } = session;
+  let hidden = hiddenSoFar;
 
-  /** `name` is the handler's name in errors, such as "the handler of step amount". */
-  const call = async (
-    run: Handler<Given>,
-    schema: z.ZodType<Json> | undefined,
-    name: string,
-  ): Promise<Json | Rejection> => {
-    const told = { ...given, session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs };
-    const where = `Flow ${flow}, ${name}`;
+  const call = async (run: Handler<Given>, where: string, hiddenOfSteps: Hidden): Promise<unknown> => {
+    const told = { session: { id, flow, startedAt }, input: change.data, data, outputs: session.outputs };
     const refuse = (reason: string) => ({ [REJECTED]: true, rejected: reason });
-    const returned = await runGuarded(() => run({ ...told, refuse }), where);
-    if (isRejection(returned)) return returned;
-    return schema === undefined ? null : parseOutput(schema, returned, where);
+    return runGuarded(() => run({ ...given, ...told, hidden: hiddenOfSteps, refuse }), where);
   };
   const rejected = ({ rejected: reason }: Rejection): HandlerResult => ({
     ok: false,
@@ -58,18 +42,26 @@ export async function runHandlers<Given>(
 
   const handler = served.handlerOf(step);
   if (handler !== undefined) {
+    const where = `Flow ${flow}, the handler of step ${step}`;
+    const returned = await call(handler, where, hiddenBefore(served, session, hidden, step));
+    if (isRejection(returned)) return rejected(returned);
+    const hides = served.hidden[step];
+    const parts = hides && splitHidden(hides, returned, where);
+    if (parts) hidden = { ...hidden, [session.submissions[step]!.command]: parts.hidden };
     const schema = served.flow.steps[step].output as z.ZodType<Json> | undefined;
-    const output = await call(handler, schema, `the handler of step ${step}`);
-    if (isRejection(output)) return rejected(output);
-    if (schema !== undefined) session = { ...session, outputs: { ...session.outputs, [step]: output } };
+    if (schema !== undefined) {
+      const output = parseOutput(schema, parts ? parts.output : returned, where);
+      session = { ...session, outputs: { ...session.outputs, [step]: output } };
+    }
   }
   if (session.status === "completed" && served.complete !== undefined) {
+    const where = `Flow ${flow}, \`complete\``;
+    const returned = await call(served.complete, where, hiddenBefore(served, session, hidden));
+    if (isRejection(returned)) return rejected(returned);
     const schema = served.flow.result as z.ZodType<Json> | undefined;
-    const result = await call(served.complete, schema, "`complete`");
-    if (isRejection(result)) return rejected(result);
-    session = { ...session, result };
+    session = { ...session, result: schema === undefined ? null : parseOutput(schema, returned, where) };
   }
-  return { ok: true, session };
+  return { ok: true, session, hidden };
 }
 
 // A symbol, so that no output of an application looks like a rejection.

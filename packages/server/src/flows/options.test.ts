@@ -32,7 +32,7 @@ test("at 0 bytes nothing is cached, and nothing fails", () => {
   const cache = new SessionCache(0);
   const snapshot = { id: "a", status: "active", revision: 1, data: {}, outputs: {}, submissions: {}, drafts: {} };
   // The cache reads no other fields.
-  cache.put("ada", { snapshot, lastEntry: 1 } as unknown as Parameters<typeof cache.put>[1]);
+  cache.put("ada", { snapshot, hidden: {}, lastEntry: 1 } as unknown as Parameters<typeof cache.put>[1]);
   expect(cache.get("ada", "a")).toBeUndefined();
 });
 
@@ -43,4 +43,31 @@ test("S11: a flow with a sensitive step is refused without keys, with a sentence
   expect(check({ encrypt: "all" })).toThrow("`encrypt` needs `keys`");
   expect(check({ flows, keys: testKeys })().encrypt).toBe("sensitive");
   expect(check({ flows, keys: testKeys, encrypt: "read" })().encrypt).toBe("read");
+});
+
+test("S23: a flow that hides something is refused without keys, and on a node that seals nothing of some owners", () => {
+  const card = step({ input: z.object({ number: z.string() }) });
+  const flow = defineFlow({ name: "payment", version: 1, steps: { card } });
+  const flows = [serve(flow, { hidden: { card: z.string() }, steps: { card: () => ({ hidden: "token" }) } })];
+  expect(check({ flows })).toThrow("Flow payment: step card hides a value and needs `keys`, as in `keys: keysFromEnv");
+  expect(check({ flows, keys: testKeys, encrypt: "read" })).toThrow(
+    'step card hides a value, and `encrypt: "read"` does',
+  );
+  for (const encrypt of [undefined, "sensitive", "all"]) {
+    expect(check({ flows, keys: testKeys, ...(encrypt && { encrypt }) })().flows.size).toBe(1);
+  }
+});
+
+test("S23: a schema in `hidden` that cannot work is refused", () => {
+  const card = step({ input: z.object({ number: z.string() }) });
+  const flow = defineFlow({ name: "payment", version: 1, steps: { card } });
+  const steps = { card: () => ({ hidden: "token" }) };
+  const serving = (options: object) => () => serve(flow, options as never);
+  expect(serving({ hidden: { pin: z.string() }, steps })).toThrow(
+    "`hidden` names step pin, which the flow does not have",
+  );
+  expect(serving({ hidden: { card: z.string() } })).toThrow("step card hides a value and needs a handler");
+  expect(serving({ hidden: { card: z.object({ at: z.date() }) }, steps })).toThrow(
+    "what step card hides is JSON, and a date",
+  );
 });

@@ -1,4 +1,4 @@
-import { SessionsError, type AnyFlow } from "@sessions/core/internal";
+import { SessionsError } from "@sessions/core/internal";
 import type { Bus } from "../bus/bus.ts";
 import { invalidOption, requireKnownOptions, requireSchema, requireWhole } from "../option-checks.ts";
 import type { Database, DatabaseKind } from "../postgres/database.ts";
@@ -22,13 +22,13 @@ export interface SessionsOptions<Context extends object> {
   readonly flows: readonly ServedFlow[];
   /**
    * The keys that seal what is secret: `keysFromEnvironment`, `keysFromFile`, or a provider for a key management service.
-   * A flow with a sensitive step needs them.
+   * A flow with a sensitive step, or with `hidden`, needs them.
    */
   readonly keys?: KeyProvider;
   /**
-   * What is sealed with `keys`. `"sensitive"`, the default: the data, input and output of sensitive steps. `"all"`:
-   * everything that people typed and handlers returned. `"read"`: nothing of owners who have no keys yet. All nodes of a
-   * deployment must have `"read"` or newer before one of them seals.
+   * What is sealed with `keys`. `"sensitive"`, the default: the input and the output of sensitive steps, and what handlers
+   * hide. `"all"`: everything that people typed and handlers returned. `"read"`: nothing of owners who have no keys yet. All
+   * nodes of a deployment must have `"read"` or newer before one of them seals.
    */
   readonly encrypt?: Encrypt;
   /** The kind of Postgres of `database`. Default: `"pglite"` for a PGlite, else `"postgres"`. */
@@ -109,17 +109,31 @@ export function checkedOptions<Context extends object>(options: SessionsOptions<
     if (options.encrypt !== undefined) {
       throw new SessionsError("configuration_invalid", "`encrypt` needs `keys`, which says with what.");
     }
-    for (const { flow } of flows.values()) requireNothingSecret(flow);
+    for (const served of flows.values()) requireNothingSecret(served);
   }
+  if (encrypt === "read") for (const served of flows.values()) requireNothingHidden(served);
   return { database, schema, bus, flows, cacheBytes, keys, encrypt, now, onError };
 }
 
 /** @throws {SessionsError} `configuration_invalid` for a flow that needs `keys`. */
-function requireNothingSecret({ name, stepNames, steps }: AnyFlow): void {
-  const step = stepNames.find((stepName) => steps[stepName].sensitive);
-  if (step === undefined) return;
+function requireNothingSecret({ flow: { name, stepNames, steps }, hidden }: ServedFlow): void {
+  const sensitive = stepNames.find((step) => steps[step].sensitive);
+  const [hiding] = Object.keys(hidden);
+  if (sensitive === undefined && hiding === undefined) return;
+  const what = sensitive === undefined ? `step ${hiding} hides a value` : `step ${sensitive} is sensitive`;
   throw new SessionsError(
     "configuration_invalid",
-    `Flow ${name}: step ${step} is sensitive and needs \`keys\`, as in \`keys: keysFromEnvironment(process.env.SESSIONS_KEYS)\`.`,
+    `Flow ${name}: ${what} and needs \`keys\`, as in \`keys: keysFromEnvironment(process.env.SESSIONS_KEYS)\`.`,
+  );
+}
+
+/** @throws {SessionsError} `configuration_invalid` for a flow with hidden values, which such a node may not seal. */
+function requireNothingHidden({ flow: { name }, hidden }: ServedFlow): void {
+  const [hiding] = Object.keys(hidden);
+  if (hiding === undefined) return;
+  const why = `step ${hiding} hides a value, and \`encrypt: "read"\` does not seal it for each owner.`;
+  throw new SessionsError(
+    "configuration_invalid",
+    `Flow ${name}: ${why} Leave \`encrypt\` out once all nodes have \`keys\`.`,
   );
 }

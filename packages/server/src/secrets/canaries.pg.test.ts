@@ -16,14 +16,21 @@ import { watching } from "../testing/watcher.ts";
 import { sortedJson } from "../sorted-json.ts";
 import { generateKey } from "./key-ring.ts";
 
-// A thousand values that occur nowhere else go through every path. All begin with one of two words, so that one search
-// finds any of them: `secret` is typed in sensitive steps, and `typed` in the others.
+// A thousand values that occur nowhere else go through every path. All begin with one of three words, so that one search
+// finds any of them: `secret` is typed in sensitive steps, `typed` in the others, and `hidden` is what handlers hide.
 
 const SESSIONS = 100;
 const unique = randomBytes(6).toString("hex");
-const words = { secret: `Sec${unique}`, typed: `Typ${unique}` };
+const words = { secret: `Sec${unique}`, typed: `Typ${unique}`, hidden: `Hid${unique}` };
 let given = 0;
 const valueOf = (kind: keyof typeof words) => `${words[kind]}-${(given += 1)}`;
+/** What the handlers hid. */
+const hiddenValues: string[] = [];
+function hide(): string {
+  const value = valueOf("hidden");
+  hiddenValues.push(value);
+  return value;
+}
 
 const text = z.string();
 const payment = defineFlow({
@@ -37,6 +44,8 @@ const payment = defineFlow({
   result: z.object({ text }),
 });
 
+/** What later handlers were given. */
+const completedWith: unknown[] = [];
 /** Every command that was sent. */
 const sent: Command[] = [];
 const { pool, url } = await freshDatabase();
@@ -59,15 +68,24 @@ const node = createSessions<Context>({
   onError: (error) => told.reports.push(`${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`),
   flows: [
     serve(payment, {
+      hidden: { payee: text, card: z.object({ token: text, keys: z.record(text, text) }) },
       steps: {
-        payee: ({ input }) => ({ greeting: `Dear ${input.name}` }),
-        card({ input, refuse }) {
+        payee: ({ input }) => ({ output: { greeting: `Dear ${input.name}` }, hidden: hide() }),
+        card({ input, refuse, hidden }) {
+          completedWith.push(hidden.payee);
+          const found = { token: hide(), keys: { [hide()]: hide() } };
           if (input.note.endsWith("refused")) return refuse("The card is refused.");
           if (input.note.endsWith("fault")) throw new Error(`Cannot charge ${input.number}`);
-          return undefined;
+          // A value, and a name in a record, that the schema does not allow.
+          if (input.note.endsWith("unfit")) return { hidden: { ...found, token: [hide()] as never } };
+          if (input.note.endsWith("odd")) return { hidden: { ...found, keys: { [hide()]: [hide()] as never } } };
+          return { hidden: found };
         },
       },
-      complete: ({ data }) => ({ text: `From ${data.card.name} to ${data.payee.name}` }),
+      complete({ data, hidden }) {
+        completedWith.push(hidden.card.token);
+        return { text: `From ${data.card.name} to ${data.payee.name}` };
+      },
     }),
   ],
 });
@@ -109,6 +127,7 @@ async function useAll(owner: string, sessions: number): Promise<void> {
     await push(start(session, "payment"), payee, draft(session, "payee", "town", valueOf("typed")));
     const card = cardOf(session);
     await push(cardOf(session, "refused"), cardOf(session, "fault"), card);
+    if (count === 0) await push(cardOf(session, "unfit"), cardOf(session, "odd"));
     // Again, and with another body under its id.
     await push(card, { ...card, input: { ...(card.input as object), number: valueOf("secret") } });
     const at = `000000000000001-0000-${client.device.id}`;
@@ -145,7 +164,12 @@ test("S11: no reply and no event has a secret value; what else is typed comes ba
   expect(replies.replaceAll(/"text":"From [^"]*"/g, "")).not.toContain(words.secret);
 });
 
-test("S11: no notice, report, span or metric has a value", async () => {
+test("S23: the handlers hid hundreds of values and were given them, and no reply and no event has one", () => {
+  expect(completedWith.filter((value) => hiddenValues.includes(String(value))).length).toBeGreaterThan(SESSIONS);
+  expect(JSON.stringify(told.replies)).not.toContain(words.hidden);
+});
+
+test("S11, S23: no notice, report, span or metric has a value", async () => {
   const spans = traced
     .getFinishedSpans()
     .map(({ name, attributes, status, events }) => [name, attributes, status, events]);
@@ -158,7 +182,7 @@ test("S11: no notice, report, span or metric has a value", async () => {
   for (const word of Object.values(words)) expect(all).not.toContain(word);
 });
 
-test("S11: no column, file of a table or index, or log file of Postgres has a value", async () => {
+test("S11, S23: no column, file of a table or index, or log file of Postgres has a value", async () => {
   const columns = await everyColumn(pool);
   expect(columns).toContain("payee");
   await pool.query("checkpoint");
@@ -173,10 +197,10 @@ test("S11: no column, file of a table or index, or log file of Postgres has a va
   await pool.query("drop table sessions.in_clear");
 });
 
-test("S11: no stored hash is the hash of a value, of an input or of a command", async () => {
+test("S11, S23: no stored hash is the hash of a value, of an input or of a command", async () => {
   const columns = await everyColumn(pool);
   const inputs = sent.flatMap((command) => ("input" in command ? [command.input as Record<string, string>] : []));
-  const values = inputs.flatMap(Object.values<string>);
+  const values = [...inputs.flatMap(Object.values<string>), ...hiddenValues];
   const guesses = [
     ...values,
     ...values.map((value) => JSON.stringify(value)),
@@ -196,14 +220,15 @@ test("S11: no stored hash is the hash of a value, of an input or of a command", 
   expect(found).toEqual([]);
 });
 
-test("S11: an export of a person has what was typed, and no secret value", async () => {
+test("S11, S23: an export of a person has what was typed, and no secret value", async () => {
   const { code, stdout } = await sessionsWith({ databaseUrl: url, keys: key }, "export", "--owner", "owner 0");
   expect(code).toBe(0);
   expect(stdout).toContain(words.typed);
   expect(stdout.replaceAll(/"text":"From [^"]*"/g, "")).not.toContain(words.secret);
+  expect(stdout).not.toContain(words.hidden);
 });
 
-test("S11: verify opens everything, and prints no value", async () => {
+test("S11, S23: verify opens everything, and prints no value", async () => {
   const { code, stdout, stderr } = await sessionsWith({ databaseUrl: url, keys: key }, "verify");
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(stdout).toContain(`${SESSIONS} sessions are whole`);

@@ -52,9 +52,9 @@ export async function decide(
     if (refusal !== null) return refusedOutcome(refusal);
   }
   try {
-    const handled = await runHandlers(served, advanced, { owner }, runGuarded);
+    const handled = await runHandlers(served, advanced, before?.hidden ?? {}, { owner }, runGuarded);
     if (!handled.ok) return refusedOutcome(handled.refusal);
-    context.store.put(owner, nextStored(before, handled.session, advanced.change, command));
+    context.store.put(owner, nextStored(before, handled.session, advanced.change, command, handled.hidden));
     return { status: "accepted", revision: handled.session.revision, replayed: false };
   } catch (error) {
     const where = `Command ${command.id} (${command.kind}) of session ${command.session}.`;

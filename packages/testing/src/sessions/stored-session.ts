@@ -1,8 +1,10 @@
 import {
+  hiddenOf,
   sameJson,
   toStorableJson,
   type Command,
   type Device,
+  type Hidden,
   type HistoryChange,
   type Snapshot,
 } from "@sessions/core/internal";
@@ -20,6 +22,8 @@ export interface HistoryEntry {
 /** A session as the server keeps it. */
 export interface StoredSession {
   readonly snapshot: Snapshot;
+  /** What step handlers hid, by the command of the submission. No page gets it. */
+  readonly hidden: Hidden;
   readonly history: readonly HistoryEntry[];
   /** The number of its history's entries. */
   readonly lastEntry: number;
@@ -27,15 +31,17 @@ export interface StoredSession {
   readonly receipts: ReadonlyMap<string, { readonly command: Command; readonly revision: number }>;
 }
 
-/** The session after an accepted command, or after its deadline. `change` is null for a draft. */
+/** The session after an accepted command, or after its deadline. `change` is null for a draft. Without `hidden`, it keeps what it had. */
 export function nextStored(
   before: StoredSession | null,
   snapshot: Snapshot,
   change: HistoryChange | null,
   by: Command | null,
+  hiddenSoFar: Hidden = before?.hidden ?? {},
 ): StoredSession {
   const { history = [], receipts = new Map() } = before ?? {};
-  if (change === null) return { snapshot, history, lastEntry: history.length, receipts };
+  const hidden = hiddenOf(snapshot, hiddenSoFar);
+  if (change === null) return { snapshot, hidden, history, lastEntry: history.length, receipts };
   // A draft leaves no receipt, and the lift that a draft causes leaves none either.
   const command = change.kind === "lift" ? null : by;
   const { revision, device } = snapshot;
@@ -43,6 +49,7 @@ export function nextStored(
   const entries = [...history, { revision, command: command?.id ?? null, at, device, change }];
   return {
     snapshot,
+    hidden,
     history: entries,
     lastEntry: entries.length,
     receipts: command === null ? receipts : new Map([...receipts, [command.id, { command, revision }]]),

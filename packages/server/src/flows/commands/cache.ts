@@ -54,6 +54,7 @@ const ENTRY_BYTES = 200;
 /** The memory of a value, for each byte of its JSON, roughly: text may take two bytes for a character. */
 const MEMORY_PER_BYTE = 3;
 
-function sizeOf({ snapshot, lastEntry }: StoredSession): number {
-  return SESSION_BYTES + ENTRY_BYTES * lastEntry + MEMORY_PER_BYTE * jsonBytes(snapshot);
+function sizeOf({ snapshot, hidden, lastEntry }: StoredSession): number {
+  const bytes = jsonBytes(snapshot) + (Object.keys(hidden).length > 0 ? jsonBytes(hidden) : 0);
+  return SESSION_BYTES + ENTRY_BYTES * lastEntry + MEMORY_PER_BYTE * bytes;
 }

@@ -159,12 +159,17 @@ async function decideInTransaction(
 
   // The application declares the types of its own tables. Its statements do not use the schema of the sessions.
   const applicationTx = tx as unknown as Transaction<ApplicationTables>;
-  const handled = await runHandlers(served, advanced, { owner, tx: applicationTx }, (run, where) =>
-    runGuarded(run, where, context.bounds.handlerMs),
+  const handled = await runHandlers(
+    served,
+    advanced,
+    before?.hidden ?? {},
+    { owner, tx: applicationTx },
+    (run, where) => runGuarded(run, where, context.bounds.handlerMs),
   );
   if (!handled.ok) throw new RolledBackError(handled.refusal, before);
 
-  const next = nextStored(cipher, before, { snapshot: handled.session }, advanced.change, command, served.flow);
+  const after = { snapshot: handled.session, hidden: handled.hidden };
+  const next = nextStored(cipher, before, after, advanced.change, command, served.flow);
   const { stored } = next;
   // An owner who was erased may come back on a node that has not heard of it.
   const needsKey = before === null && cipher.scope !== "nothing";

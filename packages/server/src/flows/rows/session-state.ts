@@ -1,4 +1,4 @@
-import { mapFields, pickFields, SessionsError, type Json, type Snapshot } from "@sessions/core/internal";
+import { mapFields, pickFields, SessionsError, type Hidden, type Snapshot } from "@sessions/core/internal";
 import { noteJsonBytes } from "../../json-bytes.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import type { Drafted } from "./drafted.ts";
@@ -7,9 +7,8 @@ import type { StoredSession } from "./stored-session.ts";
 /** The part of a snapshot that has no column of its own. */
 type SnapshotState = Omit<Snapshot, "id" | "flow" | "version" | "revision">;
 
-/** What is kept of a session and never sent to a device. */
+/** What is kept of a session, never sent to a device, and may be clear. */
 interface ServerState {
-  readonly hidden?: Readonly<Record<string, Json>>;
   readonly drafted?: Drafted;
   /** In base64url. */
   readonly receiptKey?: string;
@@ -20,9 +19,10 @@ export type StoredState = SnapshotState & ServerState & { readonly sealed?: true
 
 const secretParts = ["data", "inputs", "outputs", "drafts"] as const;
 
-/** The text in the column `sealed`: the secret steps of each part, and what no device gets. */
-type SealedState = ServerState &
-  Partial<Pick<Snapshot, (typeof secretParts)[number]>> & { readonly result?: Snapshot["result"] };
+/** The text in the column `sealed`: the secret steps of each part, and what no device gets. Hidden values are nowhere else. */
+type SealedState = ServerState & { readonly hidden?: Hidden } & Partial<
+    Pick<Snapshot, (typeof secretParts)[number]>
+  > & { readonly result?: Snapshot["result"] };
 
 /** The columns `state` and `sealed` of a session. */
 export interface EncodedState {
@@ -39,19 +39,20 @@ export function encodeState(
   { snapshot, hidden, drafted, receiptKey }: SessionState,
 ): EncodedState {
   const { id, flow: _flow, version: _version, revision: _revision, ...visible } = snapshot;
+  const hides = Object.keys(hidden).length > 0;
   const kept: ServerState = {
-    ...(Object.keys(hidden).length > 0 && { hidden }),
     ...(drafted !== null && { drafted }),
     receiptKey: Buffer.from(receiptKey).toString("base64url"),
   };
   if (cipher.scope === "nothing") {
+    if (hides) throw new Error("Hidden values are sealed, and this node seals nothing of the owner.");
     const state = JSON.stringify({ ...visible, ...kept });
     noteSize(snapshot, hidden, state);
     return { state, sealed: null };
   }
   const { clear, secret } = cipher.scope === "all" ? allSecret(visible) : sensitiveStepsSecret(visible);
   const state = JSON.stringify({ ...visible, ...clear, sealed: true });
-  const text = JSON.stringify({ ...kept, ...secret });
+  const text = JSON.stringify({ ...kept, ...(hides && { hidden }), ...secret });
   noteSize(snapshot, hidden, state, text);
   return { state, sealed: cipher.seal({ kind: "session", session: id, entry: null }, text) };
 }
@@ -84,8 +85,8 @@ const COLUMNS_BYTES = 100;
  * A snapshot that is sent is about as long as its stored text: it need not be written as JSON once more to be measured.
  * What is hidden is not sent, and may be large: then the snapshot is measured when it is sent.
  */
-function noteSize(snapshot: Snapshot, hidden: ServerState["hidden"], ...texts: readonly string[]): void {
-  if (hidden !== undefined && Object.keys(hidden).length > 0) return;
+function noteSize(snapshot: Snapshot, hidden: Hidden, ...texts: readonly string[]): void {
+  if (Object.keys(hidden).length > 0) return;
   noteJsonBytes(
     snapshot,
     texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), COLUMNS_BYTES),
@@ -103,36 +104,35 @@ export function decodeState(
   { state, sealed }: EncodedState,
 ): SessionState {
   // Written by `encodeState`, as StoredState.
-  const { hidden, drafted, receiptKey, sealed: isSealed, ...visible } = JSON.parse(state) as StoredState;
+  const { drafted, receiptKey, sealed: isSealed, ...visible } = JSON.parse(state) as StoredState;
   if (sealed === null) {
     if (isSealed) throw new SessionsError("sealed_invalid", `The row of session ${columns.id} lacks its sealed value.`);
     const snapshot = { ...columns, ...visible };
-    noteSize(snapshot, hidden, state);
-    return sessionState(snapshot, { hidden, drafted, receiptKey });
+    noteSize(snapshot, {}, state);
+    return sessionState(snapshot, { hidden: {}, drafted, receiptKey });
   }
   const text = cipher.open({ kind: "session", session: columns.id, entry: null }, sealed);
   // Written by `encodeState`, as SealedState.
-  const {
-    hidden: sealedHidden,
-    drafted: sealedDrafted,
-    receiptKey: sealedKey,
-    ...parts
-  } = JSON.parse(text) as SealedState;
+  const { hidden = {}, drafted: sealedDrafted, receiptKey: sealedKey, ...parts } = JSON.parse(text) as SealedState;
   const merged = mapFields(parts as Record<string, unknown>, (value, part) =>
     part === "result" ? value : { ...visible[part as (typeof secretParts)[number]], ...(value as object) },
   );
   const snapshot = { ...columns, ...visible, ...merged };
-  noteSize(snapshot, sealedHidden, state, text);
-  return sessionState(snapshot, { hidden: sealedHidden, drafted: sealedDrafted, receiptKey: sealedKey });
+  noteSize(snapshot, hidden, state, text);
+  return sessionState(snapshot, { hidden, drafted: sealedDrafted, receiptKey: sealedKey });
 }
 
 function sessionState(
   snapshot: Snapshot,
-  { hidden, drafted, receiptKey }: { readonly [Part in keyof ServerState]-?: ServerState[Part] | undefined },
+  {
+    hidden,
+    drafted,
+    receiptKey,
+  }: { readonly hidden: Hidden } & { readonly [Part in keyof ServerState]-?: ServerState[Part] | undefined },
 ): SessionState {
   return {
     snapshot,
-    hidden: hidden ?? {},
+    hidden,
     drafted: drafted ?? null,
     receiptKey: Buffer.from(receiptKey ?? "", "base64url"),
   };

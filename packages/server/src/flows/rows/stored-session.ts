@@ -1,11 +1,11 @@
 import { hash } from "node:crypto";
 import {
-  pickFields,
+  hiddenOf,
   toStorableJson,
   type AnyFlow,
   type HistoryChange,
   type Command,
-  type Json,
+  type Hidden,
   type Snapshot,
 } from "@sessions/core/internal";
 import { hexFromBytes } from "../../postgres/values.ts";
@@ -15,8 +15,6 @@ import { sortedJson } from "../../sorted-json.ts";
 import { currentStepOf, draftedAfter, type Drafted } from "./drafted.ts";
 import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history/history-entry.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
-
-export type Hidden = Readonly<Record<string, Json>>;
 
 /** A session as it is stored: its snapshot, its receipts and the end of its history. */
 export interface StoredSession {
@@ -141,13 +139,6 @@ function bodyOf(change: HistoryChange): NewEntry["body"]["change"] {
 
 function contentOf({ data, input, seenDrafts }: Extract<HistoryChange, { kind: "submit" }>) {
   return { data, ...(input !== undefined && { input }), ...(seenDrafts !== undefined && { seenDrafts }) };
-}
-
-/** What is hidden for the submissions that a session has. */
-function hiddenOf({ submissions }: Snapshot, hidden: Hidden): Hidden {
-  if (Object.keys(hidden).length === 0) return hidden;
-  const commands = new Set(Object.values(submissions).map(({ command }) => command));
-  return pickFields(hidden, (command) => commands.has(command));
 }
 
 /** Looks for the receipt of a command: gives its revision, or "mismatch" if the id belongs to a command with another body. Null without a receipt. */

@@ -233,9 +233,9 @@ function differenceFromHistory({ snapshot, hidden }: StoredSession, history: rea
     if (!sameJson(last.output, snapshot.outputs[step] ?? null)) return "has another output than its history";
     if (last.command !== snapshot.submissions[step]?.command) return "names another submission than its history";
   }
-  for (const [command, value] of Object.entries(hidden)) {
-    if (!sameJson(hiddenBy.get(command), value)) return "has hidden something else than its history";
-  }
+  const commands = new Set(Object.values(snapshot.submissions).map(({ command }) => command));
+  const hiddenNow = [...hiddenBy].filter(([command]) => commands.has(command));
+  if (!sameJson(Object.fromEntries(hiddenNow), hidden)) return "has other hidden values than its history";
   return sameJson(history.at(-1)?.content.result ?? null, snapshot.result)
     ? null
     : "has another result than its history";

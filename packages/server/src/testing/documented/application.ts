@@ -8,6 +8,11 @@ export interface Context {
 
 export const t = initTRPC.context<Context>().create();
 
+/** How likely it is that a payment to this account is a fraud, from 0 to 1. */
+export function riskOf(iban: string): number {
+  return iban.startsWith("BE") ? 0.1 : 0.9;
+}
+
 /** The owner whose password this is, or null. */
 export function checkPassword(given: unknown): Promise<string | null> {
   return Promise.resolve(JSON.stringify(given) === '{"name":"ada","password":"analytical engine"}' ? "ada" : null);

@@ -7,6 +7,8 @@ import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { createSessions } from "../../index.ts";
 import type { Visit } from "../../sign-in/index.ts";
 import { createLedger, ledgerOf, start, submit, TestClient, type Context } from "../bank.ts";
+import { testKeys } from "../secrets/keys.ts";
+import { served as servedHiding } from "./hidden.ts";
 import { sendMails, served, type Mail } from "./outbox.ts";
 import { freshDatabase } from "../postgres.ts";
 import { send } from "../visits/browser.ts";
@@ -61,6 +63,38 @@ test("what the README shows takes a transfer to its end, and writes what the app
   });
   expect(await ledgerOf(pool, "ada")).toMatchObject([{ session_id: session }]);
   await expect(appRouter.createCaller({ user: null }).sessions.read({ session })).rejects.toThrow("Sign in first.");
+});
+
+test("what the page on secrets shows hides the risk of an account, decides by it, and tells it to nobody", async () => {
+  const node = createSessions<Context>({
+    database: pool,
+    schema: "hiding",
+    identify: ({ user }) => user !== undefined && { owner: user },
+    keys: testKeys,
+    sweeps: false,
+    flows: [servedHiding],
+  });
+  onTestFinished(() => node.close());
+  await node.migrate();
+  const ada = new TestClient(node, "ada");
+  for (const [iban, cents, reference] of [
+    ["BE71096123456769", 500_000, "R"],
+    ["NL02ABNA0123456789", 5_000, "CHECK"],
+  ] as const) {
+    const session = uuidv7();
+    const recipient = submit(session, "recipient", { name: "Grace", iban });
+    const amount = submit(session, "amount", { cents });
+    const tooMuch = iban.startsWith("NL") ? [submit(session, "amount", { cents: 500_000 })] : [];
+    const seen = { review: null, recipient: recipient.id, amount: amount.id };
+    const review = submit(session, "review", { accepted: true }, seen);
+    const reply = await ada.push(start(session), recipient, ...tooMuch, amount, review);
+    const reasons = reply.outcomes.flatMap((outcome) => (outcome.status === "refused" ? [outcome.refusal] : []));
+    expect(reasons.map((refusal) => "reason" in refusal && refusal.reason)).toEqual(
+      tooMuch.map(() => "Call us for this amount."),
+    );
+    expect(await ada.read(session)).toMatchObject({ result: { reference: `${reference}-${session}` } });
+    expect(JSON.stringify(reply)).not.toContain("risk");
+  }
 });
 
 test("what the README shows signs a person in who knows the password", async () => {

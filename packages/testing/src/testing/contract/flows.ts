@@ -69,27 +69,41 @@ export const broken = defineFlow({
   },
 });
 
-/** A handler's answers by the amount: a refusal, a fault, a wrong output, or a fee. */
-function feeOf(amount: number, refuse: (reason: string) => { readonly rejected: string }) {
+/** The start of what the handlers hide. No reply has it. */
+export const HIDDEN = "Batch-3c9d";
+
+/** A handler's answers by the amount: a refusal, a fault, a wrong output, a wrong hidden value, or a fee. */
+function amountAnswer(amount: number, refuse: (reason: string) => { readonly rejected: string }) {
   if (amount === 13) return refuse("Not today.");
   if (amount === 14) throw new Error("The handler is broken.");
-  return { feeCents: amount === 15 ? ("much" as unknown as number) : 25 };
+  const output = { feeCents: amount === 15 ? ("much" as unknown as number) : 25 };
+  return { output, hidden: { batch: amount === 16 ? null : `${HIDDEN}-${amount}` } };
 }
 
 /** What both servers serve, given the `serve` of each. */
 export function servedBy<Served>(serve: (flow: AnyFlow, options: object) => Served) {
   interface Context {
-    readonly input: { readonly euros: number; readonly cents: number };
+    readonly input: { readonly euros: number; readonly cents: number; readonly code: string };
     readonly session: { readonly id: string };
+    readonly hidden: { readonly amount?: { readonly batch: string }; readonly pin?: string };
     readonly refuse: (reason: string) => { readonly rejected: string };
   }
-  const complete = ({ session }: Context) => ({ reference: `R-${session.id}` });
+  const hidden = { amount: z.object({ batch: z.string() }), pin: z.string().min(4) };
+  // What was hidden before decides, so both servers must hand it on.
+  const pin = ({ input, hidden: { amount } }: Context) => ({
+    hidden: `${HIDDEN} ${input.code} ${amount?.batch.length}`,
+  });
+  const complete = ({ session, hidden: { amount, pin: checked } }: Context) => ({
+    reference: `R-${session.id}-${amount?.batch.slice(HIDDEN.length + 1)}-${checked?.length}`,
+  });
   const first = serve(order, {
-    steps: { amount: ({ input, refuse }: Context) => feeOf(input.euros, refuse) },
+    hidden,
+    steps: { amount: ({ input, refuse }: Context) => amountAnswer(input.euros, refuse), pin },
     complete,
   });
   const next = serve(nextOrder, {
-    steps: { amount: ({ input, refuse }: Context) => feeOf(input.cents, refuse) },
+    hidden,
+    steps: { amount: ({ input, refuse }: Context) => amountAnswer(input.cents, refuse), pin },
     complete,
   });
   const limits = [
