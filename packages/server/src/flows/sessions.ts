@@ -1,3 +1,4 @@
+import type { Kysely } from "kysely";
 import { isVisitor, redact, SessionsError, type Snapshot } from "@sessions/core/internal";
 import { SessionsAdoption } from "./sessions-adoption.ts";
 import type { Adoption } from "../postgres/adoption.ts";
@@ -8,7 +9,12 @@ import { CommandProcessor } from "./commands/command-processor.ts";
 import { databaseKindOf, createKysely, poolSizeOf } from "../postgres/database.ts";
 import { faultFrom } from "../postgres/errors.ts";
 import { KeyedQueue } from "../postgres/connection/keyed-queue.ts";
-import { OwnerConnections, defaultOwnerConnections } from "../postgres/connection/owner-connections.ts";
+import { OwnerWorkers } from "../postgres/citus/owner-workers.ts";
+import {
+  OwnerConnections,
+  defaultOwnerConnections,
+  workerConnections,
+} from "../postgres/connection/owner-connections.ts";
 import { Partitions } from "../postgres/partitions.ts";
 import { partitionedTables, type Tables } from "./rows/tables.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
@@ -87,8 +93,18 @@ export function createSessions<Context extends object>(options: SessionsOptions<
   const kind = options.databaseKind ?? databaseKindOf(database);
   const poolSize = typeof database === "object" && database !== null ? poolSizeOf(database) : 1;
   const bounds = boundsFrom({ ownerConnections: defaultOwnerConnections(poolSize), ...options.bounds });
-  const ownerConnections = new OwnerConnections({ connections: bounds.ownerConnections, waitMs: TURN_MS });
-  const db = createKysely<Tables>(database, options.prepare === false ? undefined : { schema }, { ownerConnections });
+  const places = new OwnerWorkers(() => db, schema);
+  const ownerConnections = new OwnerConnections({
+    connections: bounds.ownerConnections,
+    waitMs: TURN_MS,
+    workers:
+      kind === "citus"
+        ? { connections: workerConnections(poolSize), workerOf: (owner) => places.workerOf(owner) }
+        : undefined,
+  });
+  const db: Kysely<Tables> = createKysely(database, options.prepare === false ? undefined : { schema }, {
+    ownerConnections,
+  });
   const partitions = new Partitions(db, schema, partitionedTables);
   const hub = new WatchHub(bounds.pageBytes);
   const report = (error: unknown) => onError(faultFrom(error, { where: "In the background." }));

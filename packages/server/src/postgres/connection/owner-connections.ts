@@ -6,6 +6,15 @@ export interface OwnerConnectionsOptions {
   readonly connections: number;
   /** How long a statement waits while the owner holds all of these connections, in milliseconds. */
   readonly waitMs: number;
+  /** On a distributed Postgres: a worker that hangs must not hold all connections. */
+  readonly workers?: WorkerShare | undefined;
+}
+
+export interface WorkerShare {
+  /** How many connections of the pool the requests of all owners of one worker may hold at once. */
+  readonly connections: number;
+  /** The worker of an owner; undefined if it is not known. Then only the owner's own share counts. */
+  workerOf(owner: string): Promise<string | undefined>;
 }
 
 /**
@@ -15,9 +24,13 @@ export interface OwnerConnectionsOptions {
 export class OwnerConnections {
   readonly #requests = new AsyncLocalStorage<{ owner: string | undefined }>();
   readonly #queue: KeyedQueue;
+  readonly #workers: WorkerShare | undefined;
+  readonly #workerQueue: KeyedQueue | undefined;
 
-  constructor({ connections, waitMs }: OwnerConnectionsOptions) {
+  constructor({ connections, waitMs, workers }: OwnerConnectionsOptions) {
     this.#queue = new KeyedQueue({ concurrency: connections, waitMs });
+    this.#workers = workers;
+    this.#workerQueue = workers && new KeyedQueue({ concurrency: workers.connections, waitMs });
   }
 
   /** Runs work for one request, or for many owners. Its connections count for nobody until an owner is set. */
@@ -34,8 +47,31 @@ export class OwnerConnections {
   /** Waits until the owner may take another connection. Gives a function that releases it. */
   async acquire(): Promise<() => void> {
     const owner = this.#requests.getStore()?.owner;
-    return owner === undefined ? () => {} : this.#queue.enter(owner);
+    if (owner === undefined) return () => {};
+    if (this.#workers === undefined) return this.#queue.enter(owner);
+    const release = await this.#queue.enter(owner);
+    try {
+      const releaseWorker = await this.#acquireOfWorker(owner);
+      return () => {
+        releaseWorker?.();
+        release();
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
+
+  async #acquireOfWorker(owner: string): Promise<(() => void) | undefined> {
+    // It may ask the database itself, and that counts for nobody.
+    const worker = await this.run(async () => this.#workers?.workerOf(owner));
+    return worker === undefined ? undefined : this.#workerQueue?.enter(worker);
+  }
+}
+
+/** How many connections of a pool the owners of one worker may hold: half of them, and at least one. */
+export function workerConnections(poolSize: number): number {
+  return Math.max(1, Math.floor(poolSize / 2));
 }
 
 /** How many connections of a pool one owner may hold: a quarter of them, and at least one. */
