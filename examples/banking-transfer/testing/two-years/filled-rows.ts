@@ -6,6 +6,8 @@ import { historyValues } from "../../../../packages/server/src/flows/rows/histor
 import { sessionValues } from "../../../../packages/server/src/flows/rows/row.ts";
 import type { Tables } from "../../../../packages/server/src/flows/rows/tables.ts";
 import { keylessCipher } from "../../../../packages/server/src/secrets/owner-cipher.ts";
+import { changedCount, loadCount } from "../../../../packages/server/src/secrets/rows/session-counts.ts";
+import { countValues } from "../../../../packages/server/src/postgres/owner.ts";
 import { bytes, json, recordset, time, timeOf } from "../../../../packages/server/src/postgres/values.ts";
 import { bucketOf } from "../../../../packages/server/src/sign-in/rows/live.ts";
 import { liveValues, sharedValues } from "../../../../packages/server/src/sign-in/rows/row.ts";
@@ -94,7 +96,17 @@ export async function insertTransfers(tx: Kysely<AllTables>, lives: readonly Tra
     const rows = part.map(({ owner, entry }) => historyValues(owner, entry));
     return own.insertInto("session_event").values(rows).execute();
   });
+  await countBegun(own, lives);
   await insertPayments(tx, lives);
+}
+
+/** Counts the transfers in the rows of their owners, as their starts would have done. */
+async function countBegun(own: Kysely<AllTables>, lives: readonly TransferLife[]): Promise<void> {
+  for (const [owner, begun] of Map.groupBy(lives, (life) => life.owner)) {
+    const sessions = begun.map(({ stored: { snapshot } }) => ({ id: snapshot.id, at: snapshot.startedAt }));
+    const count = changedCount(keylessCipher, owner, await loadCount(own, owner), sessions, 1);
+    await own.updateTable("owner").set(countValues(count)).where("owner_id", "=", owner).execute();
+  }
 }
 
 /** Books the payments under the numbers that their references have. */

@@ -14,16 +14,19 @@ export function addVerifyCommand(program: Command, run: CommandRunner): void {
         if (withSessions) await sessions.check();
         const withSignIns = await hasSignIns();
         if (withSignIns) await signIns.checkMigrated();
-        const firstMonth = (await partitions.list()).find(({ of }) => of === "session_archive")?.month;
+        const months = await partitions.list();
+        const firstMonth = months.find(({ of }) => of === "session_archive")?.month;
+        const firstHistoryMonth = months.find(({ of }) => of === "session_event")?.month;
         const onProgress = (count: number) => output.progress(`${count} sessions`);
         const { sessions: whole, broken } = withSessions
-          ? await verify(db, { firstMonth, onProgress, ...(cipherOf && { cipherOf }) })
+          ? await verify(db, { firstMonth, firstHistoryMonth, onProgress, ...(cipherOf && { cipherOf }) })
           : { sessions: 0, broken: null };
         if (broken !== null) {
-          const { session, reason } = broken;
+          const { owner, session, reason } = broken;
+          const what = session === null ? `Owner ${owner}` : `Session ${session}`;
           return {
-            lines: [`Session ${session} ${reason}. The ${whole} before it are whole.`],
-            json: { whole, broken: { session, reason } },
+            lines: [`${what} ${reason}. The ${whole} before it are whole.`],
+            json: { whole, broken: { owner, session, reason } },
             failed: true,
           };
         }

@@ -2,6 +2,7 @@ import { sql, type Kysely, type Transaction } from "kysely";
 import type { Bus } from "../bus/bus.ts";
 import { contentOf } from "../bus/sign-in-change.ts";
 import { Partitions } from "../postgres/partitions.ts";
+import { writeCount } from "../postgres/owner.ts";
 import { destroyDataKeys } from "../secrets/rows/owner-keys.ts";
 import { inTransaction, sessionErasers } from "./erase-sessions.ts";
 import { eraseLiveSignIns, eraseSignInHistory } from "./erase-sign-ins.ts";
@@ -69,6 +70,8 @@ export async function eraseOwner(context: ErasureContext, owner: string, tombsto
     await destroyDataKeys(tx.withSchema(schema), owner);
     // Sessions that began meanwhile: with the key gone, nobody could read them.
     for (const erase of erasers) sessions += await all(() => erase(tx, schema, owner));
+    // The owner begins anew. The count's hash needs the owner's keys, which nobody needs to erase.
+    await writeCount(tx.withSchema(schema), owner, null);
     await noteEnd(tx, schema, owner, at, { didErase: wasInterrupted || done > 0, given: tombstone });
   });
   bus?.publish({ kind: "erased", owner });

@@ -120,6 +120,7 @@ describe.each(["sensitive", "all"] as const)("with keys, and what is %s sealed",
     await stranger.one(done.review);
     await adoptSessions(node, visitor, owner);
     await pool.query("update sessions.owner_key set data = null where owner_id = $1", [visitor]);
+    await pool.query("insert into sessions.erasure (owner_id, number, at) values ($1, 1, now())", [visitor]);
     const adopted = new TestClient(paymentNode(pool, key, { encrypt }), owner, "Laptop");
     expect(await adopted.read(open.session)).toMatchObject({ data: { amount: { note } } });
     expect(await adopted.read(done.session)).toMatchObject({ status: "completed" });

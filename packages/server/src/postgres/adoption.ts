@@ -77,7 +77,7 @@ export async function adoptVisitor(
   budget: EntryBudget,
 ): Promise<readonly Moved[] | null> {
   const { visitor, owner, at } = adopted;
-  const adopter = await lockOwner(tx, visitor, at);
+  const { adopter } = await lockOwner(tx, visitor, at);
   if (adopter !== null && adopter !== owner) return null;
   // From now on the visitor begins nothing, and is told nothing, even if the rest moves in other transactions.
   if (adopter === null) await noteAdopter(tx, visitor, owner);

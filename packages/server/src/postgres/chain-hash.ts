@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { createHmac, hash, type KeyObject } from "node:crypto";
 import { hexFromBytes } from "./values.ts";
 
 /**
@@ -7,4 +7,11 @@ import { hexFromBytes } from "./values.ts";
  */
 export function chainHash(before: Uint8Array | null, text: string): Uint8Array {
   return Buffer.from(hash("sha256", before === null ? text : hexFromBytes(before) + text), "hex");
+}
+
+/** The hash of an entry of a history, with the owner's chain key. */
+export function keyedChainHash(key: KeyObject, before: Uint8Array | null, text: string): Uint8Array {
+  const mac = createHmac("sha256", key);
+  if (before !== null) mac.update(before);
+  return mac.update(text).digest();
 }

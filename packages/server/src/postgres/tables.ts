@@ -1,5 +1,5 @@
 import { sql, type Generated, type Kysely, type RawBuilder } from "kysely";
-import type { BytesColumn, TimeColumn } from "./values.ts";
+import type { BytesColumn, JsonColumn, TimeColumn } from "./values.ts";
 
 /** A table or view of the schema in SQL, by its name. */
 export type NamedInSchema = (name: string) => RawBuilder<unknown>;
@@ -13,6 +13,10 @@ export interface OwnerTable {
   revocation_epoch: Generated<number>;
   /** The owner who has adopted this visitor. Then nothing is written for the visitor any more. */
   adopted_by: string | null;
+  /** How many sessions the owner has begun. Null before the first one, and after an erasure. */
+  begun: JsonColumn | null;
+  /** Over the count, with the owner's key, if there is one. */
+  begun_hash: BytesColumn | null;
 }
 
 export interface DeviceTable {
@@ -61,8 +65,10 @@ export async function createOwnerTables(db: Kysely<unknown>, named: NamedInSchem
       owner_id text collate "C" primary key,
       created_at timestamptz not null,
       revocation_epoch integer not null default 0,
-      adopted_by text collate "C"
-    )`.execute(db);
+      adopted_by text collate "C",
+      begun json,
+      begun_hash bytea
+    ) with (fillfactor = 70)`.execute(db);
   await sql`
     create index if not exists owner_adopted_by on ${named("owner")} (adopted_by)
     where adopted_by is not null`.execute(db);

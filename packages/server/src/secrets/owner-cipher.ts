@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { SessionsError } from "@sessions/core/internal";
-import { chainHash } from "../postgres/chain-hash.ts";
+import { chainHash, keyedChainHash } from "../postgres/chain-hash.ts";
 import type { OwnerKeySet } from "./owner-keys.ts";
 import { open, seal, type Place } from "./sealed.ts";
 
@@ -18,6 +18,8 @@ export interface OwnerCipher {
   seal(place: PlaceOfOwner, text: string): Uint8Array;
   /** @throws {SessionsError} `sealed_invalid`; `keys_missing` on a node without keys. */
   open(place: PlaceOfOwner, sealed: Uint8Array): string;
+  /** Whether the owner began sessions before the keys, of which some may have chains without keys. */
+  readonly acceptsPlain: boolean;
   /** The hash of an entry of a history, over the hash before it and the entry's text. */
   chainHash(before: Uint8Array | null, text: string): Uint8Array;
   /** Whether an entry has this hash. `atMs` is the time of the entry. */
@@ -28,6 +30,7 @@ export interface OwnerCipher {
 const clear: Omit<OwnerCipher, "open"> = {
   scope: "nothing",
   generation: 0,
+  acceptsPlain: true,
   seal() {
     throw new Error("Nothing is sealed without keys.");
   },
@@ -62,16 +65,13 @@ export function keyedCipher(
   keys: OwnerKeySet,
   scope: Exclude<Scope, "nothing">,
 ): OwnerCipher {
-  const { generation, dataKeys, chainKey, sinceMs } = keys;
+  const { generation, dataKeys, chainKey, plainUntilMs } = keys;
   const placeOf = (place: PlaceOfOwner): Place => ({ schema, owner, ...place });
-  const keyedHash = (before: Uint8Array | null, text: string): Uint8Array => {
-    const mac = createHmac("sha256", chainKey);
-    if (before !== null) mac.update(before);
-    return mac.update(text).digest();
-  };
+  const keyedHash = (before: Uint8Array | null, text: string) => keyedChainHash(chainKey, before, text);
   return {
     scope,
     generation,
+    acceptsPlain: plainUntilMs !== null,
     seal(place, text) {
       const key = dataKeys.get(generation);
       if (key === undefined) throw new Error("A writer's keys have one that seals.");
@@ -82,7 +82,7 @@ export function keyedCipher(
     isChainHash(hash, before, text, atMs) {
       if (isSame(hash, keyedHash(before, text))) return true;
       // Before the owner had keys, the chain had none.
-      return atMs < sinceMs + LATE_MS && clear.isChainHash(hash, before, text, atMs);
+      return plainUntilMs !== null && atMs < plainUntilMs + LATE_MS && clear.isChainHash(hash, before, text, atMs);
     },
   };
 }

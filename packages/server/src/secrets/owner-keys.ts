@@ -1,12 +1,15 @@
 import { createSecretKey, randomBytes, type KeyObject } from "node:crypto";
-import type { Kysely } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import { LRUCache } from "lru-cache";
 import { SessionsError } from "@sessions/core/internal";
+import { keyedChainHash } from "../postgres/chain-hash.ts";
+import { lockOwner, writeCount, type StoredCount } from "../postgres/owner.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import type { KeyProvider } from "./key-provider.ts";
 import { KEY_BYTES } from "./key-ring.ts";
 import { callProvider, keysMissing, unwrapKey } from "./provider-calls.ts";
-import { insertOwnerKeys, listWrappingKeys, loadOwnerKeys, type WrappedKeys } from "./rows/owner-keys.ts";
+import { insertOwnerKeys, listWrappingKeys, loadOwnerKeys, type LoadedKeys } from "./rows/owner-keys.ts";
+import { keyCount, readCount, type CountHasher } from "./session-count.ts";
 
 /** The keys of one owner, unwrapped. */
 export interface OwnerKeySet {
@@ -16,8 +19,11 @@ export interface OwnerKeySet {
   readonly dataKeys: ReadonlyMap<number, KeyObject>;
   /** The key of the histories' chains. It opens nothing. */
   readonly chainKey: KeyObject;
-  /** When the owner got the first keys, in milliseconds since 1970. */
-  readonly sinceMs: number;
+  /**
+   * When the owner got the first keys, in milliseconds since 1970, if some of the owner's histories are older. Null if all
+   * have hashes with the chain key.
+   */
+  readonly plainUntilMs: number | null;
 }
 
 /** Whether one of these keys seals. The data key of an owner who was erased is gone. */
@@ -75,27 +81,36 @@ export class OwnerKeys {
   /** Reads the owner's keys in a transaction, and keeps nothing in memory: it may be rolled back. */
   async load(db: Kysely<OwnerTables>, owner: string): Promise<OwnerKeySet | null> {
     const rows = await loadOwnerKeys(db, owner);
-    return rows.length === 0 ? null : this.#unwrapAll(rows);
+    return rows.length === 0 ? null : this.#unwrapAll(owner, rows);
   }
 
   /**
    * As {@link load}, and makes what is missing. Two nodes may do this at the same time: the table takes one of each
-   * generation, and both read it.
+   * generation, and both read it. From then on, a start needs the keys to count its session.
    */
   async make(db: Kysely<OwnerTables>, owner: string): Promise<OwnerKeySet> {
     const rows = await loadOwnerKeys(db, owner);
-    if (rows.some(({ data }) => data !== null)) return this.#unwrapAll(rows);
+    if (rows.some(({ data }) => data !== null)) return this.#unwrapAll(owner, rows);
     const provider = this.#provider();
     const key = await callProvider(() => provider.current());
-    const wrapNew = () => callProvider(() => key.wrap(randomBytes(KEY_BYTES)));
-    await insertOwnerKeys(db, owner, {
+    const wrap = (bytes: Buffer) => callProvider(() => key.wrap(bytes));
+    const newChain = rows.length === 0 ? randomBytes(KEY_BYTES) : null;
+    const chainKey = newChain === null ? await this.#chainKey(rows) : createSecretKey(newChain);
+    const createdMs = this.#options.now();
+    const generation = {
       generation: (rows.at(-1)?.generation ?? 0) + 1,
       keyId: key.id,
-      data: await wrapNew(),
-      chain: rows.length === 0 ? await wrapNew() : null,
-      createdMs: this.#options.now(),
+      data: await wrap(randomBytes(KEY_BYTES)),
+      chain: newChain && (await wrap(newChain)),
+      createdMs,
+    };
+    await inTransaction(db, async (tx) => {
+      const { count } = await lockOwner(tx, owner, new Date(createdMs).toISOString());
+      if (!(await insertOwnerKeys(tx, owner, generation))) return;
+      const keyed = keyCount(hasherOf(chainKey), owner, count);
+      if (keyed !== null) await writeCount(tx, owner, keyed);
     });
-    return this.#unwrapAll(await loadOwnerKeys(db, owner));
+    return this.#unwrapAll(owner, await loadOwnerKeys(db, owner));
   }
 
   /** Forgets an owner's keys: another node has changed them. Without an owner, those of all: notices may have been lost. */
@@ -142,19 +157,21 @@ export class OwnerKeys {
     return loading;
   }
 
-  async #unwrapAll(rows: readonly WrappedKeys[]): Promise<OwnerKeySet> {
+  async #unwrapAll(owner: string, rows: readonly LoadedKeys[]): Promise<OwnerKeySet> {
     const dataKeys = new Map<number, KeyObject>();
     for (const { generation, keyId, data } of rows) {
       if (data !== null) dataKeys.set(generation, await this.#unwrap(keyId, data));
     }
+    const chainKey = await this.#chainKey(rows);
+    const { generation, count } = rows.at(-1)!;
+    const plainUntilMs = hasPlain(chainKey, owner, count) ? rows[0]!.createdMs : null;
+    return { generation, dataKeys, chainKey, plainUntilMs };
+  }
+
+  async #chainKey(rows: readonly LoadedKeys[]): Promise<KeyObject> {
     const first = rows.find(({ chain }) => chain !== null);
     if (!first?.chain) throw new SessionsError("sealed_invalid", "An owner's keys have no chain key.");
-    return {
-      generation: rows.at(-1)!.generation,
-      dataKeys,
-      chainKey: await this.#unwrap(first.keyId, first.chain),
-      sinceMs: first.createdMs,
-    };
+    return this.#unwrap(first.keyId, first.chain);
   }
 
   async #unwrap(keyId: string, wrapped: Uint8Array): Promise<KeyObject> {
@@ -170,4 +187,17 @@ export class OwnerKeys {
     if (provider === undefined) throw keysMissing(keyId);
     return provider;
   }
+}
+
+function hasherOf(chainKey: KeyObject): CountHasher {
+  return { chainHash: (before, text) => keyedChainHash(chainKey, before, text) };
+}
+
+function hasPlain(chainKey: KeyObject, owner: string, count: StoredCount | null): boolean {
+  return count !== null && readCount(hasherOf(chainKey), owner, count)?.plain === true;
+}
+
+function inTransaction<T>(db: Kysely<OwnerTables>, work: (tx: Transaction<OwnerTables>) => Promise<T>): Promise<T> {
+  // A transaction of Kysely says so.
+  return db.isTransaction ? work(db as Transaction<OwnerTables>) : db.transaction().execute(work);
 }

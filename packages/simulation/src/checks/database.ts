@@ -89,7 +89,10 @@ export class DatabaseChecks {
    */
   async checkAtRest(replies: ReplyChecks, commandIds: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
     const { broken } = await verify(this.#db.withSchema("sessions"));
-    if (broken !== null) throw new SpecBrokenError("S15", `session ${shortId(broken.session)} ${broken.reason}`);
+    if (broken !== null) {
+      const what = broken.session === null ? "an owner" : `session ${shortId(broken.session)}`;
+      throw new SpecBrokenError("S15", `${what} ${broken.reason}`);
+    }
     const { rows } = await sql<{ owner: string; command: string | null; kind: string; revision: number }>`
       select owner_id as owner, body->>'command' as command, body->'change'->>'kind' as kind, revision
       from sessions.session_event`.execute(this.#db);

@@ -57,7 +57,7 @@ test("S2, S5, S6: a start that is held up while its repeat begins and ends the s
   let held = false;
   const slow = node(
     around(async (text, run) => {
-      if (!held && text.includes('insert into "sessions"."session"')) {
+      if (!held && text.includes('from "sessions"."owner"')) {
         held = true;
         reached.resolve();
         await gate.promise;

@@ -1,7 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import {
   HandlerFailedError,
-  isVisitor,
   refusedOutcome,
   runHandlers,
   SessionsError,
@@ -16,12 +15,13 @@ import { judgeOnServer, type JudgementContext } from "./judgement.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { holdDataKey } from "../../secrets/rows/owner-keys.ts";
 import type { CipherOf } from "../rows/row.ts";
-import { loadArchived, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
+import { loadAnywhere, moveToArchive, nthNewestCompletionMs } from "../rows/archive.ts";
 import { isDataError } from "../../postgres/errors.ts";
 import { setStatementTimeouts } from "../../postgres/statement-timeouts.ts";
+import { changedCount, isStaleFor } from "../../secrets/rows/session-counts.ts";
 import { countOpenSessions, hasOpenSessions, lockActive } from "../rows/active.ts";
 import type { KeyedQueue } from "../../postgres/connection/keyed-queue.ts";
-import { lockOwner } from "../../postgres/owner.ts";
+import { lockOwner, type LockedOwner } from "../../postgres/owner.ts";
 import type { Tables } from "../rows/tables.ts";
 import type { UpdateStatements } from "../rows/update-statements.ts";
 import type { ServedFlow } from "../configuration/served-flow.ts";
@@ -55,12 +55,6 @@ export interface DecidingContext extends DecisionContext {
   readonly cipher: OwnerCipher;
 }
 
-/**
- * How far below `ownerSessions` an owner's open sessions must be for a start to be decided without the owner's lock. A
- * start that is in flight has a connection, and all nodes together have fewer connections than this.
- */
-const NEAR_SESSIONS = 1_000;
-
 /** The input of a judgement beside the session and the command. Its time is that of the attempt. */
 export type JudgementInput = Omit<JudgementContext, "nowMs">;
 
@@ -93,7 +87,7 @@ export async function decide(
   const deciding = () =>
     context.db.transaction().execute((tx) => decideInTransaction(tx, context, owner, judgementInput, command, served));
   try {
-    return await (alwaysLocks(context, owner, command, served) ? context.ownerTurns.run(owner, deciding) : deciding());
+    return await (locksOwner(command, served) ? context.ownerTurns.run(owner, deciding) : deciding());
   } catch (error) {
     if (error instanceof RevisionConflictError) return null;
     if (error instanceof RolledBackError) return { outcome: refusedOutcome(error.refusal), stored: error.stored };
@@ -127,15 +121,16 @@ async function decideInTransaction(
   await setStatementTimeouts(ownTx, context.bounds.handlerMs);
   const beforeLocks = new Date(context.now()).toISOString();
   const { ownerSessions } = context.bounds;
-  const isLocked =
-    alwaysLocks(context, owner, command, served) ||
-    (command.kind === "start" && (await hasOpenSessions(ownTx, owner, ownerSessions - NEAR_SESSIONS, beforeLocks)));
+  const isStart = command.kind === "start";
   // Always the owner before the session: two transactions that lock them in different orders would deadlock.
-  const adopter = isLocked ? await lockOwner(ownTx, owner, beforeLocks) : null;
+  const locked = locksOwner(command, served) ? await lockOwner(ownTx, owner, beforeLocks) : null;
   // The router tells the visitor to sign in.
-  if (adopter !== null) return { outcome: refusedOutcome({ code: "not_found" }), stored: null };
-  const before = await lockActive(ownTx, cipherOf, owner, command.session);
-  if (before === null && command.kind !== "start") return null;
+  if (locked !== null && locked.adopter !== null)
+    return { outcome: refusedOutcome({ code: "not_found" }), stored: null };
+  // No other start of this owner is in flight. A repeat of this one may have started and ended the session.
+  const load = isStart ? loadAnywhere : lockActive;
+  const before = await load(ownTx, cipherOf, owner, command.session);
+  if (before === null && !isStart) return null;
   // The time is read after the locks, so that limits count sessions in the order in which they were decided.
   const nowMs = context.now();
 
@@ -143,15 +138,11 @@ async function decideInTransaction(
   if (judgement.settled) return { outcome: judgement.outcome, stored: before };
   const { advanced } = judgement;
 
-  if (
-    command.kind === "start" &&
-    isLocked &&
-    (await hasOpenSessions(ownTx, owner, ownerSessions, new Date(nowMs).toISOString()))
-  ) {
+  if (isStart && (await hasOpenSessions(ownTx, owner, ownerSessions, new Date(nowMs).toISOString()))) {
     const limit = { limit: "open sessions of one owner", atMost: ownerSessions, resetsAt: null };
     return { outcome: refusedOutcome({ code: "limit_reached", ...limit }), stored: before };
   }
-  const event = command.kind === "start" ? "start" : advanced.session.status === "completed" ? "complete" : null;
+  const event = isStart ? "start" : advanced.session.status === "completed" ? "complete" : null;
   for (const limit of served.limits.filter(({ on }) => on === event)) {
     const refusal = await limit.check(limitContext(ownTx, owner, served.flow.name, nowMs));
     if (refusal !== null) return { outcome: refusedOutcome(refusal), stored: before };
@@ -174,10 +165,11 @@ async function decideInTransaction(
   // An owner who was erased may come back on a node that has not heard of it.
   const needsKey = before === null && cipher.scope !== "nothing";
   if (needsKey && !(await holdDataKey(ownTx, owner, cipher.generation))) throw new RevisionConflictError();
-  if (!(await write(ownTx, context.updates, owner, before, next))) return null;
-  // While this start waited, a repeat of it may have started and ended the session. Then only the archive has it.
-  if (before === null && (await loadArchived(ownTx, cipherOf, owner, command.session)) !== null)
-    throw new RevisionConflictError();
+  const isWritten =
+    before === null
+      ? locked !== null && (await writeStart(ownTx, context.updates, owner, locked, next))
+      : await write(ownTx, context.updates, owner, before, next);
+  if (!isWritten) return null;
   return { outcome: { status: "accepted", revision: stored.snapshot.revision, replayed: false }, stored };
 }
 
@@ -190,10 +182,24 @@ function limitContext(db: Kysely<Tables>, owner: string, flow: string, nowMs: nu
   };
 }
 
-/** Whether a command needs its owner's lock, no matter how few sessions the owner has. A visitor starts nothing after the adoption. */
-function alwaysLocks({ bounds }: DecisionContext, owner: string, command: Command, served: ServedFlow): boolean {
-  const startLocks = bounds.ownerSessions <= NEAR_SESSIONS || isVisitor(owner);
-  return served.limits.length > 0 || (command.kind === "start" && startLocks);
+/** Whether a command needs its owner's lock. A start counts, and a visitor starts nothing after the adoption. */
+function locksOwner(command: Command, served: ServedFlow): boolean {
+  return served.limits.length > 0 || command.kind === "start";
+}
+
+/** Writes a new session, and counts it. False when the owner has one of that id. */
+async function writeStart(
+  db: Kysely<Tables>,
+  updates: UpdateStatements,
+  owner: string,
+  { count }: LockedOwner,
+  next: NextRevision,
+): Promise<boolean> {
+  const { entry, cipher, stored } = next;
+  // The owner has got keys after the cipher was loaded.
+  if (isStaleFor(cipher, count)) throw new RevisionConflictError();
+  const { id, startedAt: at } = stored.snapshot;
+  return entry !== null && updates.start(db, owner, next, entry, changedCount(cipher, owner, count, [{ id, at }], 1));
 }
 
 /** Writes a session's next revision to the right table. False when another writer came first. */
@@ -201,11 +207,10 @@ async function write(
   db: Kysely<Tables>,
   updates: UpdateStatements,
   owner: string,
-  before: StoredSession | null,
+  before: StoredSession,
   next: NextRevision,
 ): Promise<boolean> {
-  const { stored, entry } = next;
-  if (before === null) return entry !== null && updates.start(db, owner, next, entry);
+  const { stored } = next;
   if (stored.snapshot.status === "active") return updates.writeOne(db, { owner, ...next });
   return moveToArchive(db, owner, before, next);
 }

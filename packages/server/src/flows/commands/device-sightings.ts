@@ -49,7 +49,7 @@ export class DeviceSightings {
   async #recordUnlessAdopted(visitor: string, device: Device, at: string): Promise<void> {
     const { db, ownerDevices } = this.#options;
     await db.transaction().execute(async (tx) => {
-      const adopter = await lockOwner(tx, visitor, at);
+      const { adopter } = await lockOwner(tx, visitor, at);
       if (adopter === null) await recordDevice(tx, visitor, device, at, ownerDevices);
     });
   }

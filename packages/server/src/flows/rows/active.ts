@@ -15,6 +15,7 @@ import {
   type SessionRow,
 } from "./row.ts";
 import type { Tables } from "./tables.ts";
+import { countValues, type StoredCount } from "../../postgres/owner.ts";
 import { time } from "../../postgres/values.ts";
 
 /** The table of active sessions. Every command changes a row. */
@@ -116,15 +117,26 @@ export async function hasOpenSessions(db: Kysely<Tables>, owner: string, count: 
   return rows.length > 0;
 }
 
-/** Inserts a started session and its first entry in one statement. False when the owner has one of that id. */
+/**
+ * Inserts a started session and its first entry in one statement, and writes how many the owner has begun with it. False
+ * when the owner has one of that id.
+ */
 export async function insertActive(
   db: Kysely<Tables>,
   owner: string,
   next: Pick<NextRevision, "stored" | "cipher">,
   entry: HistoryEntry,
+  count: StoredCount | null,
 ): Promise<boolean> {
   const rows = await db
     .with("moved", (cte) => insertStarted(cte, owner, next).returning(["owner_id", "id"]))
+    .with("counted", (cte) =>
+      cte
+        .updateTable("owner")
+        .set(countValues(count))
+        .where("owner_id", "=", owner)
+        .where(({ exists, selectFrom }) => exists(selectFrom("moved").select("id").where("owner_id", "=", owner))),
+    )
     .insertInto("session_event")
     .columns(["owner_id", "session_id", "entry", "revision", "at", "body", "content", "sealed", "hash"])
     .expression((from) => from.selectFrom("moved").select(historySelection(entry)).where("owner_id", "=", owner))

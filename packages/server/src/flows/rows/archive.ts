@@ -33,6 +33,25 @@ export async function loadArchived(
   return row ? sessionFromRow(cipherOf, owner, row) : null;
 }
 
+/** A session, active or ended. One statement reads both tables, so it misses none that moves to the archive. */
+export async function loadAnywhere(
+  db: Kysely<Tables>,
+  cipherOf: CipherOf,
+  owner: string,
+  id: string,
+): Promise<StoredSession | null> {
+  const ended = db.selectFrom("session_archive").select(sessionSelection).where("owner_id", "=", owner);
+  const row = await db
+    .selectFrom("session")
+    .select(sessionSelection)
+    .where("owner_id", "=", owner)
+    .where("id", "=", id)
+    .unionAll(ended.where("id", "=", id))
+    .limit(1)
+    .executeTakeFirst();
+  return row ? sessionFromRow(cipherOf, owner, row) : null;
+}
+
 /** A page of ended sessions, the newest first: those that ended before `after`. */
 export async function listArchived(
   db: Kysely<Tables>,

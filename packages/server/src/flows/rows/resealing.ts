@@ -2,10 +2,16 @@ import type { Transaction } from "kysely";
 import { SessionsError } from "@sessions/core/internal";
 import { bytes, json } from "../../postgres/values.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
-import { loadActive } from "./active.ts";
+import { loadActive, lockActive } from "./active.ts";
 import { loadArchived } from "./archive.ts";
 import { loadHistory } from "./history/history.ts";
-import { contentDigest, encodeEntry, type HistoryContent, type HistoryEntry } from "./history/history-entry.ts";
+import {
+  contentDigest,
+  encodeEntry,
+  secretParts,
+  type HistoryContent,
+  type HistoryEntry,
+} from "./history/history-entry.ts";
 import { encodeState } from "./session-state.ts";
 import type { Tables } from "./tables.ts";
 
@@ -34,6 +40,26 @@ export async function resealSessions(
       report(error);
     }
   }
+}
+
+/** Seals a session for its own owner, as far as the cipher seals. An active one gets its next revision, so that no node writes to it as it was. */
+export async function sealSession(
+  tx: Transaction<Tables>,
+  table: "session" | "session_archive",
+  owner: string,
+  id: string,
+  cipher: OwnerCipher,
+): Promise<void> {
+  const isActive = table === "session";
+  if (isActive && (await lockActive(tx, () => cipher, owner, id)) === null) return;
+  await resealSession(tx, table, id, { owner, from: cipher, to: cipher });
+  if (!isActive) return;
+  await tx
+    .updateTable("session")
+    .set(({ eb }) => ({ revision: eb("revision", "+", 1) }))
+    .where("owner_id", "=", owner)
+    .where("id", "=", id)
+    .execute();
 }
 
 async function resealSession(
@@ -87,5 +113,6 @@ function resealEntry(to: OwnerCipher, before: Uint8Array | null, entry: HistoryE
   const clearParts = Object.keys(JSON.parse(clear ?? "{}") as object);
   // The keys of the content are the names of its parts.
   const parts = Object.keys(content) as (keyof HistoryContent)[];
-  return encodeEntry(to, before, { body, content, secret: parts.filter((part) => !clearParts.includes(part)) });
+  const secret = [...parts.filter((part) => !clearParts.includes(part)), ...secretParts(body, content)];
+  return encodeEntry(to, before, { body, content, secret });
 }

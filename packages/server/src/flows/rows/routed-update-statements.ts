@@ -1,4 +1,5 @@
 import { CompiledQuery, type Kysely } from "kysely";
+import { writeCount, type StoredCount } from "../../postgres/owner.ts";
 import { insertActiveAlone } from "./active.ts";
 import { insertHistoryEntry } from "./history/history.ts";
 import type { HistoryEntry } from "./history/history-entry.ts";
@@ -19,9 +20,16 @@ export class RoutedUpdateStatements extends UpdateStatements {
     this.#text = updateText(schema);
   }
 
-  override async start(db: Kysely<Tables>, owner: string, next: NextRevision, entry: HistoryEntry): Promise<boolean> {
+  override async start(
+    db: Kysely<Tables>,
+    owner: string,
+    next: NextRevision,
+    entry: HistoryEntry,
+    count: StoredCount | null,
+  ): Promise<boolean> {
     return inTransaction(db, async (tx) => {
       if (!(await insertActiveAlone(tx, owner, next))) return false;
+      await writeCount(tx, owner, count);
       await insertHistoryEntry(tx, owner, entry);
       return true;
     });

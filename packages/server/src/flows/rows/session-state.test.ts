@@ -6,7 +6,7 @@ import { clearCipher, keyedCipher, type OwnerCipher } from "../../secrets/owner-
 import { decodeState, encodeState } from "./session-state.ts";
 
 const key = createSecretKey(Buffer.alloc(32, 7));
-const keys = { generation: 1, dataKeys: new Map([[1, key]]), chainKey: key, sinceMs: 0 };
+const keys = { generation: 1, dataKeys: new Map([[1, key]]), chainKey: key, plainUntilMs: null };
 const ciphers: readonly [name: string, OwnerCipher][] = [
   ["nothing", clearCipher],
   ["sensitive steps", keyedCipher("sessions", "ada", keys, "sensitive")],

@@ -13,7 +13,13 @@ import { takeRandomBytes } from "../../random-bytes.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { sortedJson } from "../../sorted-json.ts";
 import { currentStepOf, draftedAfter, type Drafted } from "./drafted.ts";
-import { encodeEntry, type HistoryContent, type HistoryEntry, type NewEntry } from "./history/history-entry.ts";
+import {
+  encodeEntry,
+  secretParts,
+  type HistoryContent,
+  type HistoryEntry,
+  type NewEntry,
+} from "./history/history-entry.ts";
 import { findReceipt, NO_RECEIPTS, encodeReceipt, type Receipts } from "./receipts.ts";
 
 /** A session as it is stored: its snapshot, its receipts and the end of its history. */
@@ -122,13 +128,7 @@ function newEntry(
     ...(snapshot.result !== null && { result: snapshot.result }),
     ...(lifted && { lifted }),
   };
-  const isLiftSensitive = Object.values(lifted?.submissions ?? {}).some(({ sensitive }) => sensitive);
-  const secret = [
-    "hidden" as const,
-    ...(isSensitive ? (["data", "input", "output"] as const) : []),
-    ...(isLiftSensitive ? (["lifted"] as const) : []),
-  ];
-  return { body, content, secret };
+  return { body, content, secret: secretParts(body, content) };
 }
 
 function bodyOf(change: HistoryChange): NewEntry["body"]["change"] {

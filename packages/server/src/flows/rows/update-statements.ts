@@ -3,6 +3,7 @@ import { encodeState } from "./session-state.ts";
 import type { HistoryEntry } from "./history/history-entry.ts";
 import type { NextRevision } from "./stored-session.ts";
 import { insertActive, startOfHour } from "./active.ts";
+import type { StoredCount } from "../../postgres/owner.ts";
 import type { Tables } from "./tables.ts";
 import { hexFromBytes } from "../../postgres/values.ts";
 
@@ -24,9 +25,18 @@ export class UpdateStatements {
     this.#textForMany = textForMany(schema);
   }
 
-  /** Writes a started session and its first entry. False when the owner has a session of that id. */
-  start(db: Kysely<Tables>, owner: string, next: NextRevision, entry: HistoryEntry): Promise<boolean> {
-    return insertActive(db, owner, next, entry);
+  /**
+   * Writes a started session, its first entry, and how many the owner has begun with it. False when the owner has a session
+   * of that id.
+   */
+  start(
+    db: Kysely<Tables>,
+    owner: string,
+    next: NextRevision,
+    entry: HistoryEntry,
+    count: StoredCount | null,
+  ): Promise<boolean> {
+    return insertActive(db, owner, next, entry, count);
   }
 
   /** Writes one session by its key. False when another writer came first. */

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import type { Snapshot } from "@sessions/core/internal";
+import { SessionsError, type Snapshot } from "@sessions/core/internal";
+import { databaseFault } from "../../postgres/errors.ts";
 import { isoTextOf } from "../../postgres/values.ts";
 import { startOfHour } from "../rows/active.ts";
 import type { HistoryEntry } from "../rows/history/history-entry.ts";
@@ -132,4 +133,18 @@ function findReceiptProblem(receipts: StoredSession["receipts"], history: readon
   }
   if (listed.length > found.size) return "has a receipt twice";
   return listed.length === commands.length ? null : "has a receipt without an entry";
+}
+
+/** A value that does not open is a problem of its session or owner. */
+export async function unopenedAsProblem(find: () => Promise<string | null>): Promise<string | null> {
+  try {
+    return await find();
+  } catch (error) {
+    if (error instanceof SessionsError && error.code === "sealed_invalid") {
+      return `has a value that does not open: ${error.message.slice(error.code.length + 2)}`;
+    }
+    // The keys or the database fail. Everything else is a value that this package has not written.
+    if (databaseFault(error) !== undefined) throw error;
+    return "has a value that cannot be read";
+  }
 }

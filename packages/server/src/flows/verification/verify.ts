@@ -1,13 +1,19 @@
 import { sql, type Kysely } from "kysely";
-import { sameJson, SessionsError, type Json } from "@sessions/core/internal";
+import { sameJson, type Json } from "@sessions/core/internal";
 import { loadArchived } from "../rows/archive.ts";
 import { loadActive } from "../rows/active.ts";
 import { loadHistory } from "../rows/history/history.ts";
 import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "../rows/row.ts";
 import type { Tables } from "../rows/tables.ts";
 import { time } from "../../postgres/values.ts";
-import { databaseFault } from "../../postgres/errors.ts";
-import { findChangedColumns, findRowProblem, loadRepeatedColumns, type RepeatedColumns } from "./row-problem.ts";
+import {
+  findChangedColumns,
+  findRowProblem,
+  loadRepeatedColumns,
+  unopenedAsProblem,
+  type RepeatedColumns,
+} from "./row-problem.ts";
+import { findMiscount } from "./miscount.ts";
 import { keylessCipher, type OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { contentDigest, type HistoryEntry } from "../rows/history/history-entry.ts";
 import type { StoredSession } from "../rows/stored-session.ts";
@@ -15,7 +21,8 @@ import type { StoredSession } from "../rows/stored-session.ts";
 /** A row that contradicts another. */
 export interface BrokenSession {
   readonly owner: string;
-  readonly session: string;
+  /** Null if the count of the owner's sessions is wrong, and no single session explains it. */
+  readonly session: string | null;
   /** The problem, in ids and numbers. */
   readonly reason: string;
 }
@@ -26,18 +33,21 @@ export interface VerifyOptions {
   readonly cipherOf?: CipherOf;
   /** The first month of the archive, as in "2026-11": older histories may outlive their sessions by its retention. */
   readonly firstMonth?: string | undefined;
+  /** The first month of the histories. Sessions that began before it are not counted. */
+  readonly firstHistoryMonth?: string | undefined;
 }
 
 const PAGE_SIZE = 500;
 
 /**
  * Checks every session, active and ended, against its history. The entries have no gaps, and their hashes are chained. The
- * row agrees with them. Each entry has a receipt. No session is in two tables. No history is without a session. Gives the
- * first broken session, by owner and id, and the number of checked sessions.
+ * row agrees with them. Each entry has a receipt. No session is in two tables. No history is without a session. The owners
+ * have begun these sessions, and no others. Gives the first broken session, by owner and id, and the number of checked
+ * sessions.
  */
 export async function verify(
   db: Kysely<Tables>,
-  { onProgress, cipherOf = keyless, firstMonth = "1970-01" }: VerifyOptions = {},
+  { onProgress, cipherOf = keyless, firstMonth = "1970-01", firstHistoryMonth = "1970-01" }: VerifyOptions = {},
 ): Promise<{ readonly sessions: number; readonly broken: BrokenSession | null }> {
   let sessions = 0;
   for (const table of ["session", "session_archive"] as const) {
@@ -58,7 +68,8 @@ export async function verify(
       after = { owner: last.owner, id: last.session };
     }
   }
-  return { sessions, broken: await findOrphan(db, `${firstMonth}-01T00:00:00Z`) };
+  const orphan = await findOrphan(db, `${firstMonth}-01T00:00:00Z`);
+  return { sessions, broken: orphan ?? (await findMiscount(db, cipherOf, firstHistoryMonth)) };
 }
 
 /** The problem of one session, active or ended, at one moment; null if it is whole, or there is none. */
@@ -110,20 +121,6 @@ async function findProblemAtOneMoment(
     if (wrong !== null) return wrong;
   }
   return null;
-}
-
-/** A value that does not open is a problem of its session. */
-async function unopenedAsProblem(find: () => Promise<string | null>): Promise<string | null> {
-  try {
-    return await find();
-  } catch (error) {
-    if (error instanceof SessionsError && error.code === "sealed_invalid") {
-      return `has a value that does not open: ${error.message.slice(error.code.length + 2)}`;
-    }
-    // The keys or the database fail. Everything else is a value that this package has not written.
-    if (databaseFault(error) !== undefined) throw error;
-    return "has a value that cannot be read";
-  }
 }
 
 async function loadSessions(db: Kysely<Tables>, table: Table, after: { readonly owner: string; readonly id: string }) {

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from "kysely";
+import { countFromRow, countSelection, type StoredCount } from "../../postgres/owner.ts";
 import type { OwnerTables } from "../../postgres/tables.ts";
 import { bytes, bytesFromHex, timeOf } from "../../postgres/values.ts";
 
@@ -14,15 +15,26 @@ export interface WrappedKeys {
   readonly createdMs: number;
 }
 
+/** One generation of an owner's keys, and how many sessions the owner has begun. */
+export type LoadedKeys = WrappedKeys & { readonly count: StoredCount | null };
+
 /** The generations of an owner's keys, the first one first. */
-export async function loadOwnerKeys(db: Kysely<OwnerTables>, owner: string): Promise<readonly WrappedKeys[]> {
+export async function loadOwnerKeys(db: Kysely<OwnerTables>, owner: string): Promise<readonly LoadedKeys[]> {
   const rows = await db
     .selectFrom("owner_key")
     .select([...wrappedSelection, sql<string>`(extract(epoch from created_at) * 1000)::text`.as("created")])
+    .select(({ selectFrom }) => [
+      selectFrom("owner").select(countSelection[0]).where("owner_id", "=", owner).as("counttext"),
+      selectFrom("owner").select(countSelection[1]).where("owner_id", "=", owner).as("counthash"),
+    ])
     .where("owner_id", "=", owner)
     .orderBy("generation")
     .execute();
-  return rows.map((row) => ({ ...wrappedFromRow(row), createdMs: Number(row.created) }));
+  return rows.map((row) => ({
+    ...wrappedFromRow(row),
+    createdMs: Number(row.created),
+    count: countFromRow(row),
+  }));
 }
 
 /** The columns of which {@link wrappedFromRow} makes wrapped keys. */
@@ -52,13 +64,13 @@ export function wrappedFromRow({
   };
 }
 
-/** Adds a generation, unless another node has just added it. */
+/** Adds a generation. False if another node has just added it. */
 export async function insertOwnerKeys(
   db: Kysely<OwnerTables>,
   owner: string,
   { generation, keyId, data, chain, createdMs }: WrappedKeys & { readonly data: Uint8Array },
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const rows = await db
     .insertInto("owner_key")
     .values({
       owner_id: owner,
@@ -69,7 +81,9 @@ export async function insertOwnerKeys(
       created_at: timeOf(createdMs),
     })
     .onConflict((conflict) => conflict.columns(["owner_id", "generation"]).doNothing())
+    .returning("generation")
     .execute();
+  return rows.length === 1;
 }
 
 /**

@@ -53,7 +53,7 @@ export function changeData(context: KeeperContext, place: DataPlace, change: Dat
 /** Keeps the holder of a value from going before the commit. False if they have gone. */
 async function holdPlace(tx: Transaction<SignInTables>, { owner, signIn }: DataPlace, atMs: number): Promise<boolean> {
   // After an adoption, nobody would find a value of the visitor.
-  if (isVisitor(owner)) return (await lockOwner(tx, owner, new Date(atMs).toISOString())) === null;
+  if (isVisitor(owner)) return (await lockOwner(tx, owner, new Date(atMs).toISOString())).adopter === null;
   // A sign-in that ends deletes its values.
   return signIn === null || holdLive(tx, owner, signIn);
 }

@@ -39,7 +39,7 @@ export async function breaches({
 }: Evidence): Promise<readonly string[]> {
   const breached: string[] = [];
   const { broken } = await verify(db, { cipherOf });
-  if (broken !== null) breached.push(`session ${broken.session} ${broken.reason}`);
+  if (broken !== null) breached.push(`session ${broken.session ?? "of an owner"} ${broken.reason}`);
 
   const sessions = await everySession(db, cipherOf);
   for (const [id, answers] of Map.groupBy(log, ({ command }) => command.session)) {

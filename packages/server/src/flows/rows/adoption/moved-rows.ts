@@ -1,8 +1,10 @@
 import { sql, type Transaction } from "kysely";
 import type { Device } from "@sessions/core/internal";
 import type { AdoptedVisitor, EntryBudget } from "../../../postgres/adoption.ts";
+import { writeCount } from "../../../postgres/owner.ts";
 import { bytesFromHex, hexFromBytes, recordset } from "../../../postgres/values.ts";
-import { insertHistoryEntries } from "../history/history.ts";
+import { changedCount, loadCount } from "../../../secrets/rows/session-counts.ts";
+import { insertHistoryEntries, selectBegun } from "../history/history.ts";
 import { revisionSelection, type SessionRevision } from "../row.ts";
 import { encodeEntry, type HistoryEntry } from "../history/history-entry.ts";
 import { resealSessions, type Resealing } from "../resealing.ts";
@@ -59,6 +61,7 @@ export async function moveActive(
       await moveHistory(tx, adopted, ids);
       await insertHistoryEntries(tx, owner, entries);
       await tx.deleteFrom("session").where("owner_id", "=", visitor).where("id", "in", ids).execute();
+      await moveCounts(tx, adopted, ids, resealing);
       await resealSessions(tx, "session", ids, resealing);
       moved.push(...entries.map(({ body }) => ({ id: body.session, revision: body.revision })));
     }
@@ -107,6 +110,7 @@ export async function moveEnded(
         .execute();
       await moveHistory(tx, adopted, ids);
       await tx.deleteFrom("session_archive").where("owner_id", "=", visitor).where("id", "in", ids).execute();
+      await moveCounts(tx, adopted, ids, resealing);
       await resealSessions(tx, "session_archive", ids, resealing);
     }
     const last = rows.at(-1);
@@ -228,6 +232,23 @@ async function insertMovedActive(
         .where("owner_id", "=", visitor),
     )
     .execute();
+}
+
+/** Counts sessions for the owner who has adopted them, and no longer for the visitor. Both rows are locked. */
+async function moveCounts(
+  tx: Transaction<Tables>,
+  { visitor, owner }: AdoptedVisitor,
+  ids: readonly string[],
+  { from, to }: Resealing,
+): Promise<void> {
+  const begun = await selectBegun(tx, owner).where("session_id", "in", ids).execute();
+  for (const { id, cipher, sign } of [
+    { id: visitor, cipher: from, sign: -1 },
+    { id: owner, cipher: to, sign: 1 },
+  ] as const) {
+    const count = changedCount(cipher, id, await loadCount(tx, id), begun, sign);
+    if (count !== null) await writeCount(tx, id, count);
+  }
 }
 
 async function moveHistory(

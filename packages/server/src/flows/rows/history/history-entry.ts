@@ -81,6 +81,19 @@ export interface NewEntry {
   readonly secret: readonly (keyof HistoryContent)[];
 }
 
+/** The parts of an entry's content that are sealed also if only secrets are. */
+export function secretParts(
+  { sensitive }: Pick<HistoryBody, "sensitive">,
+  { lifted }: HistoryContent,
+): readonly (keyof HistoryContent)[] {
+  const isLiftSensitive = Object.values(lifted?.submissions ?? {}).some((submission) => submission.sensitive);
+  return [
+    "hidden",
+    ...(sensitive ? (["data", "input", "output"] as const) : []),
+    ...(isLiftSensitive ? (["lifted"] as const) : []),
+  ];
+}
+
 const SALT_BYTES = 16;
 
 export function encodeEntry(

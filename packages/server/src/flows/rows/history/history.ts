@@ -1,6 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
-import { bytes, json, time } from "../../../postgres/values.ts";
+import { bytes, isoTextOf, json, time } from "../../../postgres/values.ts";
 import type { OwnerCipher } from "../../../secrets/owner-cipher.ts";
+import type { BegunSession } from "../../../secrets/session-count.ts";
 import { decodeEntry, type HistoryEntry } from "./history-entry.ts";
 import type { Tables } from "../tables.ts";
 
@@ -75,6 +76,29 @@ export async function loadHistory(
     .orderBy("entry")
     .execute();
   return rows.map((row) => decodeEntry(cipher, row));
+}
+
+/** The next begun sessions of an owner, by id. */
+export function listBegun(
+  db: Kysely<Tables>,
+  owner: string,
+  after: string,
+  limit: number,
+): Promise<readonly BegunSession[]> {
+  return selectBegun(db, owner)
+    .where(sql<boolean>`session_id > ${after}::uuid`)
+    .orderBy("session_id")
+    .limit(limit)
+    .execute();
+}
+
+/** When the sessions of an owner began: the first entries of their histories. */
+export function selectBegun(db: Kysely<Tables>, owner: string) {
+  return db
+    .selectFrom("session_event")
+    .select([sql<string>`session_id::text`.as("id"), isoTextOf("at").as("at")])
+    .where("owner_id", "=", owner)
+    .where("entry", "=", 1);
 }
 
 function jsonOrNull(text: string | null): RawBuilder<string | null> {
