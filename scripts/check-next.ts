@@ -1,5 +1,5 @@
 /**
- * Installs Next.js and the packed packages into a temporary folder, with the files that docs/sign-in.md shows, and builds
+ * Installs Next.js and the packed packages into a temporary folder, with the files that docs/sign-ins/sign-in.md shows, and builds
  * the application. Browsers then sign in, are rotated and sign out in `next start`, on a real PostgreSQL. Build first.
  * It needs 500 MB of disk. Exits with 1 if something is not as the page says.
  */
@@ -94,11 +94,11 @@ async function writeApplication(directory: string, ahead: string): Promise<void>
   await writeFile(ahead, "0");
 }
 
-/** The block of docs/sign-in.md that has no file. */
+/** The block of docs/sign-ins/sign-in.md that has no file. */
 async function documentedPage(): Promise<string> {
-  const page = await readFile(join(root, "docs/sign-in.md"), "utf8");
+  const page = await readFile(join(root, "docs/sign-ins/sign-in.md"), "utf8");
   const block = /```tsx\n(import \{ headers \} from "next\/headers";[^`]*)```/.exec(page);
-  assert.ok(block, "docs/sign-in.md shows a page of Next.js.");
+  assert.ok(block, "docs/sign-ins/sign-in.md shows a page of Next.js.");
   return block[1]!;
 }
 
@@ -191,7 +191,7 @@ try {
     for await (const text of server.stdout) if (String(text).includes("Ready")) break;
     for (const host of ["bank.example", `localhost:${port}`]) {
       await drive(`http://127.0.0.1:${port}`, host, (ms) => writeFile(ahead, String(ms)));
-      console.log(`${host}: the files of docs/sign-in.md do in Next.js what the page says`);
+      console.log(`${host}: the files of docs/sign-ins/sign-in.md do in Next.js what the page says`);
     }
     await stopWithStream(`http://127.0.0.1:${port}`, async () => {
       server.kill();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { GRACE_MS, HANG_MS, OLD_BRANCH_MS, OVERLAP_MS } from "../packages/server/src/sign-in/token/rotation.ts";
 import { read } from "./repository.ts";
 
-const page = read("docs/sign-in-security.md");
+const page = read("docs/sign-ins/sign-in-security.md");
 const MINUTE_MS = 60_000;
 
 test.each([
@@ -13,6 +13,6 @@ test.each([
   ["| %d minutes after the next rotation |", OVERLAP_MS + GRACE_MS],
   ["| %d minutes after the next rotation, or", OVERLAP_MS + OLD_BRANCH_MS],
   [", or %d minutes if the person sends nothing", OVERLAP_MS + OLD_BRANCH_MS + 2 * HANG_MS],
-])("docs/sign-in-security.md gives the times of the code: %s", (text, ms) => {
+])("docs/sign-ins/sign-in-security.md gives the times of the code: %s", (text, ms) => {
   expect(page).toContain(text.replace("%d", String(ms / MINUTE_MS)));
 });

@@ -7,7 +7,7 @@ const harmless: Record<string, string> = {
   ".asyncDispose": "tRPC makes it where it is not there",
   ".canParse": "zod asks whether it is there",
   ".captureStackTrace": "zod asks whether it is there",
-  ".databases": "docs/platforms.md says what is done without it",
+  ".databases": "docs/operating/platforms.md says what is done without it",
   ".dispose": "tRPC makes it where it is not there",
   ".stackTraceLimit": "a browser that does not know it does not look at it",
   ".suppressed": "tRPC writes it as well",

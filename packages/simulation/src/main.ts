@@ -20,7 +20,10 @@ const program = new Command("simulate")
     "--mutants [name]",
     "breaks the code in each known way, or in those with this name, and requires that a world fails",
   )
-  .option("--regions", "measures people, nodes and data in three regions, and prints the table of docs/geography.md")
+  .option(
+    "--regions",
+    "measures people, nodes and data in three regions, and prints the table of docs/operating/geography.md",
+  )
   .parse();
 const given = program.opts<{
   seeds: number;

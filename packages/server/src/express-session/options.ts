@@ -16,7 +16,7 @@ export interface SessionsStoreOptions {
   readonly namespace?: string;
   /**
    * A table of connect-pg-simple in the same database, whose sessions go on. While there are nodes that still work on it,
-   * both tables hold each change. See docs/express-session.md for the end.
+   * both tables hold each change. See docs/sign-ins/express-session.md for the end.
    */
   readonly adopt?: AdoptOption;
   /** How long a session lasts whose cookie has no end, in milliseconds. Default one day, as in connect-pg-simple. */

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const { url } = await freshDatabase();
 const preload = fileURLToPath(new URL("../testing/peers/preload.ts", import.meta.url));
 
-/** A folder with checkouts of `express-session` and `fastify-session`, with their dependencies: docs/express-session.md. */
+/** A folder with checkouts of `express-session` and `fastify-session`, with their dependencies: docs/sign-ins/express-session.md. */
 const folder = process.env["SESSIONS_PEER_SUITES"];
 
 const suites: Readonly<Record<string, string>> = {

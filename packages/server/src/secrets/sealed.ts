@@ -14,7 +14,7 @@ export interface Place {
 }
 
 // The layout: one byte for the version of this format, four for the generation of the owner's key, the nonce, the
-// ciphertext and the tag. docs/secrets.md describes it, and has its test vectors.
+// ciphertext and the tag. docs/operating/secrets.md describes it, and has its test vectors.
 const VERSION = 1;
 const VERSION_BYTES = 1;
 const GENERATION_BYTES = 4;

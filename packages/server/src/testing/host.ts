@@ -46,7 +46,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** The settings of each host, as docs/hardening.md says. */
+/** The settings of each host, as docs/operating/hardening.md says. */
 const HARDENED = { maxBatchSize: 10, maxBodySize: 6_500_000 };
 const METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
 

@@ -32,6 +32,6 @@ test("a node far from the data waits for it once in a draft, a submission withou
 });
 
 test("the page on geography shows what was measured", async () => {
-  const page = await readFile(new URL("../../../../docs/geography.md", import.meta.url), "utf8");
+  const page = await readFile(new URL("../../../../docs/operating/geography.md", import.meta.url), "utf8");
   expect(page).toContain(regionTable(measured));
 });

@@ -1,4 +1,4 @@
-/** The program's exit codes for failures. docs/operations.md says the same. */
+/** The program's exit codes for failures. docs/operating/operations.md says the same. */
 export const exitCodes = { failed: 1, misused: 2, interrupted: 130, pipeClosed: 141, terminated: 143 } as const;
 
 /** The error that stops a command at the next moment when no work is half done. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { boundsFrom, defaultBounds } from "./bounds.ts";
 
-const table = readFileSync(new URL("../../../../../docs/bounds.md", import.meta.url), "utf8");
+const table = readFileSync(new URL("../../../../../docs/operating/bounds.md", import.meta.url), "utf8");
 const docstrings = readFileSync(new URL("bounds.ts", import.meta.url), "utf8");
 
 test("the table of bounds has each with its default, and its docstring says the same", () => {

@@ -14,7 +14,7 @@ const node = createBank(pool);
 
 beforeAll(() => node.migrate());
 
-// A host that has read nothing of docs/hardening.md.
+// A host that has read nothing of docs/operating/hardening.md.
 const server = createServer(
   createHTTPHandler({
     router: createPlainHost(node),

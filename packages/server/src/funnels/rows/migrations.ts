@@ -49,7 +49,7 @@ const columns = (counted: readonly string[]) => sql.join(counted.map(n), sql`, `
 const stepColumns = sql`
   ${columns(["entered", "submitted", "corrected", "cancelled", "expired", "lifted_out"])}, ${seconds("submitted", "seconds")}`;
 
-/** The shape of these views is documented in docs/funnels.md. */
+/** The shape of these views is documented in docs/building/funnels.md. */
 async function createViews(db: Kysely<unknown>, named: NamedInSchema): Promise<void> {
   await sql`
     create view ${named("funnel_steps")} as

@@ -6,7 +6,7 @@ export type ColumnKind = "text" | "integer" | "month" | "number";
 const count = "integer";
 const place = { flow: "text", version: count, month: "month" } as const;
 
-/** The views and their columns. docs/funnels.md says what they mean. */
+/** The views and their columns. docs/building/funnels.md says what they mean. */
 export const funnelViews = {
   steps: {
     ...place,

@@ -32,7 +32,7 @@ test("a person may type small letters, spaces and dashes, and any other text is 
 });
 
 test("S21: all guesses that the limits of a day allow find a code with a chance below one in a million", async () => {
-  const page = await readFile(new URL("../../../../../docs/hand-off.md", import.meta.url), "utf8");
+  const page = await readFile(new URL("../../../../../docs/sign-ins/hand-off.md", import.meta.url), "utf8");
   // The limits count by days of UTC, and any 24 hours touch two of them.
   const ofTries = (tries: number) => (2 * tries * MAX_OFFERS) / ALPHABET.length ** LETTERS;
   const guessesASecond = 10 ** 6;

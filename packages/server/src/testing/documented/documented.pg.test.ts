@@ -193,7 +193,7 @@ test("what the page on activities shows records an event", async () => {
   expect(rows).toEqual([{ id, data: { post: "42" } }]);
 });
 
-test("the dashboard that docs/dashboard.md mounts lets the operator in, and nobody else", async () => {
+test("the dashboard that docs/operating/dashboard.md mounts lets the operator in, and nobody else", async () => {
   await signIns.migrate();
   await dashboard.migrate();
   const server = createServer(operatorsApp).listen(0, "127.0.0.1");
@@ -248,7 +248,7 @@ test("what the page on projections shows sends a mail for a new transfer alone, 
   expect(mails.rows).toEqual([{ owner: "bob" }]);
 });
 
-test("S2: the standing order that docs/server-api.md shows sends the money once, on how many nodes it runs", async () => {
+test("S2: the standing order that docs/building/server-api.md shows sends the money once, on how many nodes it runs", async () => {
   const order = {
     owner: "rosa",
     session: uuidv7(),
@@ -262,7 +262,7 @@ test("S2: the standing order that docs/server-api.md shows sends the money once,
   await expect(carryOut({ ...order, cents: 1 })).rejects.toThrow("command_mismatch");
 });
 
-test("S24: the projection that docs/data-protection.md shows deletes the application's rows of an erased owner", async () => {
+test("S24: the projection that docs/operating/data-protection.md shows deletes the application's rows of an erased owner", async () => {
   const order = { owner: "sara", session: uuidv7(), recipient: { name: "Grace", iban: "BE71096123456769" }, cents: 5 };
   await carryOut(order);
   expect(await ledgerOf(pool, "sara")).toHaveLength(1);

@@ -1,6 +1,6 @@
 import type { Place } from "../../secrets/sealed.ts";
 
-// A second implementation of docs/secrets.md, by WebCrypto, that shares no code with the first. The two must agree.
+// A second implementation of docs/operating/secrets.md, by WebCrypto, that shares no code with the first. The two must agree.
 
 const HEADER_BYTES = 5;
 const NONCE_BYTES = 12;

@@ -47,7 +47,7 @@ export interface RunningHost {
 
 const sentHeaders = { "content-type": "application/json", "cache-control": "public, max-age=60" };
 
-/** An application with sign-ins, in each host that docs/sign-in.md names. It sets a cookie of its own beside. */
+/** An application with sign-ins, in each host that docs/sign-ins/sign-in.md names. It sets a cookie of its own beside. */
 export const hosts: Readonly<Record<string, (signIns: SignIns) => Promise<RunningHost>>> = {
   node: (signIns) => {
     const trpc = createHTTPHandler({ router: routerOf(signIns), basePath: "/trpc/", createContext: signIns.context });

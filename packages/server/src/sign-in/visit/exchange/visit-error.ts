@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import type { AssuranceLevel } from "@sessions/core/internal";
 
-/** Why a request is refused, or cannot be answered now. docs/sign-in.md says for each what to do. */
+/** Why a request is refused, or cannot be answered now. docs/sign-ins/sign-in.md says for each what to do. */
 export type VisitErrorReason =
   | "cross_site"
   | "csrf_mismatch"
