@@ -115,7 +115,7 @@ async function fill(to: Pool): Promise<void> {
     [session],
   );
   await to.query(
-    "insert into sessions.owner (owner_id, created_at) select distinct owner_id, max(expires_at) from sessions.session group by 1",
+    "insert into sessions.owner (owner_id, created_at) select distinct owner_id, max(expires_at) from sessions.session group by 1 on conflict do nothing",
   );
   await to.query(
     `insert into sessions.device (owner_id, id, name, first_seen_at, last_seen_at)
