@@ -153,11 +153,15 @@ test("S20, S23: an adoption seals what was hidden for the owner, and the owner g
   await kiosk.one(done.place);
   await adoptSessions(node, visitor, "dan");
   // Nothing of it needs the visitor's key any more.
-  await pool.query("update sessions.owner_key set data = null where owner_id = $1", [visitor]);
+  const { rows } = await pool.query<{ data: string }>(
+    "update sessions.owner_key set data = null where owner_id = $1 returning old.data",
+    [visitor],
+  );
   expect(await completedWith(open, "dan")).toMatchObject({
     outcome: { status: "accepted" },
     hidden: { card: { token: tokenOf("1234") } },
   });
+  await pool.query("update sessions.owner_key set data = $2 where owner_id = $1", [visitor, rows[0]?.data]);
   expect((await cli(key, "verify")).code).toBe(0);
   expect(await tokensInTables(pool)).toBe(false);
 });
