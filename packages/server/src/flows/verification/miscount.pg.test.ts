@@ -1,12 +1,12 @@
 import { CompiledQuery } from "kysely";
 import { v7 as uuidv7 } from "uuid";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createKysely } from "../../postgres/database.ts";
 import { generateKey } from "../../secrets/key-ring.ts";
 import { adoptSessions, visitorNamed } from "../../testing/adopting.ts";
 import { cancel, createBank, start, submit, TestClient } from "../../testing/bank.ts";
 import { freshDatabase } from "../../testing/postgres.ts";
-import { interposingPool } from "../../testing/connections/interposing-pool.ts";
+import { pausingPool } from "../../testing/connections/pausing-pool.ts";
 import { paymentNode } from "../../testing/secrets/payments.ts";
 import type { Tables } from "../rows/tables.ts";
 import { verify, type BrokenSession } from "./verify.ts";
@@ -19,7 +19,13 @@ const monthOf = (atMs: number) => new Date(atMs).toISOString().slice(0, 7);
 describe.each(["with keys", "without keys"] as const)("%s", async (name) => {
   const isKeyed = name === "with keys";
   const flow = isKeyed ? "payment" : "notes";
-  const { pool } = await freshDatabase();
+  const { pool, url } = await freshDatabase();
+  const pausing = pausingPool({ connectionString: url });
+  const before = async (statement: RegExp, work: () => Promise<unknown>) => {
+    const { reached, resume } = pausing.pauseAt(statement);
+    await reached;
+    await work().finally(resume);
+  };
   const db = createKysely<Tables>(pool).withSchema("sessions");
   let nowMs = earlierMs;
   const nodeOf = () =>
@@ -28,6 +34,7 @@ describe.each(["with keys", "without keys"] as const)("%s", async (name) => {
   const sessions: string[] = [];
   const [visitor, oldest] = [visitorNamed("ada's"), uuidv7()];
 
+  afterAll(() => pausing.pool.end());
   beforeAll(async () => {
     await node.migrate();
     const ada = new TestClient(node, "ada");
@@ -181,10 +188,11 @@ describe.each(["with keys", "without keys"] as const)("%s", async (name) => {
   test("S24: a session that begins while its owner is erased is erased too, or whole", async () => {
     const [eve, begun] = [new TestClient(node, "eve"), uuidv7()];
     await eve.one(start(uuidv7(), flow));
-    const { pool: interposed, before } = interposingPool(pool);
-    const eraser = isKeyed ? paymentNode(interposed, key) : createBank(interposed, { sweeps: false });
-    before(/delete from "sessions"."activity|delete from "sessions"."device/, () => eve.one(start(begun, flow)));
-    await eraser.as("eve", { name: "Privacy desk" }).erase();
+    const eraser = isKeyed ? paymentNode(pausing.pool, key) : createBank(pausing.pool, { sweeps: false });
+    await Promise.all([
+      before(/delete from "sessions"."activity|delete from "sessions"."device/, () => eve.one(start(begun, flow))),
+      eraser.as("eve", { name: "Privacy desk" }).erase(),
+    ]);
     expect(await eve.read(begun)).toBeNull();
     const { rows } = await pool.query("select begun from sessions.owner where owner_id = 'eve'");
     expect(rows).toEqual([{ begun: null }]);
@@ -195,12 +203,14 @@ describe.each(["with keys", "without keys"] as const)("%s", async (name) => {
   });
 
   test.runIf(isKeyed)("a start that did not know its owner's new keys begins again with them", async () => {
-    const { pool: interposed, before } = interposingPool(pool);
-    const reader = paymentNode(interposed, key, { encrypt: "read" });
+    const reader = paymentNode(pausing.pool, key, { encrypt: "read" });
     const [plain, sealed] = [uuidv7(), uuidv7()];
     const other = new TestClient(node, "late");
-    before(/"owner" where "owner_id" = \$1 for update/, () => other.one(start(sealed, flow)));
-    expect(await new TestClient(reader, "late").one(start(plain, flow))).toMatchObject({ status: "accepted" });
+    const [, outcome] = await Promise.all([
+      before(/"owner" where "owner_id" = \$1 for update/, () => other.one(start(sealed, flow))),
+      new TestClient(reader, "late").one(start(plain, flow)),
+    ]);
+    expect(outcome).toMatchObject({ status: "accepted" });
     const { rows } = await pool.query("select id from sessions.session where owner_id = 'late' and sealed is not null");
     expect(rows).toHaveLength(2);
     expect(await problemsOf("late")).toBeNull();
