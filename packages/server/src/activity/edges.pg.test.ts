@@ -186,7 +186,15 @@ test("S25: ten thousand events of one owner at once are refused beyond the owner
   const refused = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
   expect(refused.length).toBe(9_000);
   for (const reason of refused) expect(reason).toMatchObject({ code: "queue_full" });
-  const wide = createActivity({ database: pool, schema, activities: [activity], queueSize: 100_000, builds: false });
+  const now = () => clock.nowMs;
+  const wide = createActivity({
+    database: pool,
+    schema,
+    activities: [activity],
+    queueSize: 100_000,
+    builds: false,
+    now,
+  });
   await Promise.all(Array.from({ length: 10_000 }, (_, page) => wide.record("bob", "seen", { page: `${page}` })));
   await wide.close();
   await node.caughtUp({ timeMs: 20_000 });
