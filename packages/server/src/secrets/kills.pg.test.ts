@@ -25,9 +25,9 @@ import { OwnerKeys } from "./owner-keys.ts";
 // one of them the process is killed, or Postgres is. Server processes go on writing meanwhile.
 
 /** Of each of the two commands. */
-const ROUNDS = repetitions({ few: 2, many: 50 });
+const ROUNDS = repetitions({ few: 2, many: 25 });
 /** After so many rounds the answers of all writers are compared with all rows. */
-const CHECKED_ROUNDS = repetitions({ few: 1, many: 10 });
+const CHECKED_ROUNDS = repetitions({ few: 1, many: 5 });
 /** More than two pages of a rotation. */
 const OWNERS = 450;
 const SESSIONS = 30;
