@@ -1,8 +1,9 @@
 import { createSecretKey, randomBytes, type KeyObject } from "node:crypto";
-import type { Kysely, Transaction } from "kysely";
+import type { Kysely } from "kysely";
 import { LRUCache } from "lru-cache";
 import { SessionsError } from "@sessions/core/internal";
 import { keyedChainHash } from "../postgres/chain-hash.ts";
+import { joinTransaction } from "../postgres/joined-transaction.ts";
 import { lockOwner, writeCount, type StoredCount } from "../postgres/owner.ts";
 import type { OwnerTables } from "../postgres/tables.ts";
 import type { KeyProvider } from "./key-provider.ts";
@@ -104,7 +105,7 @@ export class OwnerKeys {
       chain: newChain && (await wrap(newChain)),
       createdMs,
     };
-    await inTransaction(db, async (tx) => {
+    await joinTransaction(db, async (tx) => {
       const { count } = await lockOwner(tx, owner, new Date(createdMs).toISOString());
       if (!(await insertOwnerKeys(tx, owner, generation))) return;
       const keyed = keyCount(hasherOf(chainKey), owner, count);
@@ -195,9 +196,4 @@ function hasherOf(chainKey: KeyObject): CountHasher {
 
 function hasPlain(chainKey: KeyObject, owner: string, count: StoredCount | null): boolean {
   return count !== null && readCount(hasherOf(chainKey), owner, count)?.plain === true;
-}
-
-function inTransaction<T>(db: Kysely<OwnerTables>, work: (tx: Transaction<OwnerTables>) => Promise<T>): Promise<T> {
-  // A transaction of Kysely says so.
-  return db.isTransaction ? work(db as Transaction<OwnerTables>) : db.transaction().execute(work);
 }

@@ -1,11 +1,12 @@
 import { CompiledQuery, type Kysely } from "kysely";
+import { joinTransaction } from "../../postgres/joined-transaction.ts";
 import { writeCount, type StoredCount } from "../../postgres/owner.ts";
 import { insertActiveAlone } from "./active.ts";
 import { insertHistoryEntry } from "./history/history.ts";
 import type { HistoryEntry } from "./history/history-entry.ts";
 import type { NextRevision } from "./stored-session.ts";
 import type { Tables } from "./tables.ts";
-import { changed, rowOf, UpdateStatements, valueOf, type Column, type SessionUpdate } from "./update-statements.ts";
+import { changed, rowOf, UpdateStatements, updateText, type Column, type SessionUpdate } from "./update-statements.ts";
 
 /**
  * The same for a distributed Postgres. It sends a statement to the one shard of its owner, but never a statement that writes
@@ -17,7 +18,7 @@ export class RoutedUpdateStatements extends UpdateStatements {
 
   constructor(schema: string) {
     super(schema);
-    this.#text = updateText(schema);
+    this.#text = `${updateText(schema, parameters)} returning revision`;
   }
 
   override async start(
@@ -27,7 +28,7 @@ export class RoutedUpdateStatements extends UpdateStatements {
     entry: HistoryEntry,
     count: StoredCount | null,
   ): Promise<boolean> {
-    return inTransaction(db, async (tx) => {
+    return joinTransaction(db, async (tx) => {
       if (!(await insertActiveAlone(tx, owner, next))) return false;
       await writeCount(tx, owner, count);
       await insertHistoryEntry(tx, owner, entry);
@@ -39,7 +40,7 @@ export class RoutedUpdateStatements extends UpdateStatements {
   override async writeOne(db: Kysely<Tables>, update: SessionUpdate): Promise<boolean> {
     const { owner, entry } = update;
     if (entry === null) return this.#update(db, update);
-    return inTransaction(db, async (tx) => {
+    return joinTransaction(db, async (tx) => {
       if (!(await this.#update(tx, update))) return false;
       await insertHistoryEntry(tx, owner, entry);
       return true;
@@ -54,21 +55,4 @@ export class RoutedUpdateStatements extends UpdateStatements {
   }
 }
 
-function inTransaction<T>(db: Kysely<Tables>, work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
-  return db.isTransaction ? work(db) : db.transaction().execute(work);
-}
-
 const parameters: readonly Column[] = ["owner_id", "id", "receipt", ...changed];
-const given = (name: Column) => valueOf(name, parameters);
-
-/** Moves a session to its next revision. It skips a row that a transaction has locked. */
-function updateText(schema: string): string {
-  return `
-    update "${schema}"."session"
-    set ${changed.map((name) => `${name} = ${given(name)}`).join(", ")}, receipts = receipts || ${given("receipt")}
-    where owner_id = ${given("owner_id")} and revision = ${given("revision")} - 1 and id = (
-      select id from "${schema}"."session" where owner_id = ${given("owner_id")} and id = ${given("id")}
-      for no key update skip locked
-    )
-    returning revision`;
-}

@@ -142,24 +142,33 @@ const notedColumns = Object.keys(noted).join(", ");
 const notedParameters = Object.values(noted);
 
 /** A parameter in a statement that has these parameters, as a value of its column. */
-export function valueOf(name: Column, parameters: readonly Column[]): string {
+function valueOf(name: Column, parameters: readonly Column[]): string {
   const place = `$${parameters.indexOf(name) + 1}`;
   const type = columnTypes[name];
   if (type === "bytea") return `decode(${place}::text, 'hex')`;
   return type === "json" || type === "timestamptz" ? `${place}::text::${type}` : `${place}::${type}`;
 }
 
-/** For one session, by the row's key. */
-function textForOne(schema: string): string {
-  const given = (name: Column) => valueOf(name, columnNames);
-  return `
-    with moved as (
-      update "${schema}"."session"
+/**
+ * Moves one session to its next revision, by the row's key, in a statement that has these parameters. It skips a row that a
+ * transaction has locked.
+ */
+export function updateText(schema: string, parameters: readonly Column[]): string {
+  const given = (name: Column) => valueOf(name, parameters);
+  return `update "${schema}"."session"
       set ${changed.map((name) => `${name} = ${given(name)}`).join(", ")}, receipts = receipts || ${given("receipt")}
       where owner_id = ${given("owner_id")} and revision = ${given("revision")} - 1 and id = (
         select id from "${schema}"."session" where owner_id = ${given("owner_id")} and id = ${given("id")}
         for no key update skip locked
-      )
+      )`;
+}
+
+/** For one session, with its entry. */
+function textForOne(schema: string): string {
+  const given = (name: Column) => valueOf(name, columnNames);
+  return `
+    with moved as (
+      ${updateText(schema, columnNames)}
       returning owner_id, id
     ), noted as (
       insert into "${schema}"."session_event" (owner_id, session_id, ${notedColumns})
