@@ -2,7 +2,7 @@ import { durationMs } from "@sessions/core/internal";
 import { AuditSweeper } from "../audit-sweeper.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely, databaseKindOf, poolSizeOf, type Database } from "../postgres/database.ts";
-import { databaseFault, faultFrom } from "../postgres/errors.ts";
+import { faultFrom, translateErrors } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { invalidOption, requireKnownOptions, requireSchema } from "../option-checks.ts";
 import { repeatSweeps } from "../repeated-sweeps.ts";
@@ -128,13 +128,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       }
     },
     fetch: (request) => handler.handle(request, null),
-    migrate: async () => {
-      try {
-        await migrate(db, schema, dashboardMigrations(schema));
-      } catch (error) {
-        throw databaseFault(error) ?? error;
-      }
-    },
+    migrate: () => translateErrors(() => migrate(db, schema, dashboardMigrations(schema))),
     sweep: () => sweeper.sweep(),
     close: () => (closing ??= end()),
   };

@@ -3,7 +3,7 @@ import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from 
 import { keylessCipher } from "../secrets/owner-cipher.ts";
 import { redact } from "@sessions/core/internal";
 import type { Tables } from "./rows/tables.ts";
-import { time } from "../postgres/values.ts";
+import { time, LEAST_ID } from "../postgres/values.ts";
 
 const PAGE_SIZE = 1_000;
 
@@ -16,7 +16,7 @@ export async function* exportMonth(
   const [year, number] = month.split("-").map(Number) as [number, number];
   const from = new Date(Date.UTC(year, number - 1)).toISOString();
   const to = new Date(Date.UTC(year, number)).toISOString();
-  let after = { endedAt: from, owner: "", id: "00000000-0000-0000-0000-000000000000" };
+  let after = { endedAt: from, owner: "", id: LEAST_ID };
   for (;;) {
     const rows = await db
       .selectFrom("session_archive")

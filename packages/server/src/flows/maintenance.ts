@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { DatabaseKind } from "../postgres/database.ts";
-import { databaseFault } from "../postgres/errors.ts";
+import { translateErrors } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import type { Partitions } from "../postgres/partitions.ts";
 import type { SweepOptions } from "../repeated-sweeps.ts";
@@ -55,12 +55,4 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       }),
     sweep: (sweepOptions) => translateErrors(() => sweeper.sweep(sweepOptions)),
   };
-}
-
-async function translateErrors<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw databaseFault(error) ?? error;
-  }
 }

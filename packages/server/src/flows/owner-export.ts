@@ -8,6 +8,7 @@ import { keylessCipher } from "../secrets/owner-cipher.ts";
 import type { HistoryEntry } from "./rows/history/history-entry.ts";
 import { sessionFromRow, sessionSelection, type CipherOf } from "./rows/row.ts";
 import type { Tables } from "./rows/tables.ts";
+import { LEAST_ID } from "../postgres/values.ts";
 
 /** How many rows are in memory at once. A session may be large. */
 const SESSIONS_PAGE = 20;
@@ -61,7 +62,7 @@ async function* readSessions(
   table: "session" | "session_archive",
   owner: string,
 ): AsyncGenerator<Snapshot, void, undefined> {
-  for (let after = "00000000-0000-0000-0000-000000000000"; ;) {
+  for (let after = LEAST_ID; ;) {
     const rows = await db
       .selectFrom(table)
       .select(sessionSelection)

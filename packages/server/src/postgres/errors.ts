@@ -84,3 +84,12 @@ function connectionCause(error: unknown): Error | undefined {
   const tried = typeof address === "string" && typeof port === "number";
   return tried ? new Error(`${String(code)} ${address}:${port}`) : undefined;
 }
+
+/** Runs work, and throws the fault of the database for an error of the driver. */
+export async function translateErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw databaseFault(error) ?? error;
+  }
+}

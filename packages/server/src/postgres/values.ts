@@ -65,3 +65,6 @@ export function hexFromBytes({ buffer, byteOffset, byteLength }: Uint8Array): st
 export function bytesFromHex(hex: string): Uint8Array {
   return Buffer.from(hex, "hex");
 }
+
+/** The uuid before all others, to begin a list at. */
+export const LEAST_ID = "00000000-0000-0000-0000-000000000000";

@@ -4,7 +4,7 @@ import { AuditSweeper } from "../audit-sweeper.ts";
 import type { Bus } from "../bus/bus.ts";
 import { removeClientErrorListeners } from "../postgres/connection/client-errors.ts";
 import { createKysely, databaseKindOf, type Database, type DatabaseKind } from "../postgres/database.ts";
-import { databaseFault, faultFrom } from "../postgres/errors.ts";
+import { faultFrom, translateErrors } from "../postgres/errors.ts";
 import { checkMigrated, migrate } from "../postgres/migrations.ts";
 import { invalidOption } from "../option-checks.ts";
 import { repeatSweeps } from "../repeated-sweeps.ts";
@@ -163,13 +163,5 @@ export function createTimedProjections(options: ProjectionsOptions, timing: Proj
     await closeBus();
     await projector.close();
     if (typeof database === "object") removeClientErrorListeners(database);
-  }
-}
-
-async function translateErrors<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw databaseFault(error) ?? error;
   }
 }

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { bytesFromHex } from "../postgres/values.ts";
+import { bytesFromHex, LEAST_ID } from "../postgres/values.ts";
 import { firstBrokenEntry, loadSignInHistory } from "./rows/history.ts";
 import type { SignInTables } from "./rows/tables.ts";
 
@@ -35,7 +35,7 @@ export async function verifySignIns(
 ): Promise<{ readonly signIns: number; readonly broken: BrokenSignIn | null }> {
   let signIns = 0;
   for (const table of ["sign_in", "sign_in_archive"] as const) {
-    for (let after = { owner: "", id: "00000000-0000-0000-0000-000000000000" }; ;) {
+    for (let after = { owner: "", id: LEAST_ID }; ;) {
       const page = await listAfter(db, table, after);
       for (const checked of page) {
         const seemsWrong = (await findProblem(db, checked)) !== null;

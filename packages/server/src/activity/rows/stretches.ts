@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { isoOf, msOf, timeOf } from "../../postgres/values.ts";
+import { isoOf, msOf, timeOf, LEAST_ID } from "../../postgres/values.ts";
 import type { LoggedEvent } from "./events.ts";
 import { isCounted } from "./feed-position.ts";
 import { lockPieces, pieceFromRow, spanSelection, type Piece, type PieceRow, type Stretch } from "./pieces.ts";
@@ -44,7 +44,7 @@ export async function* countedEvents(
   { owner, fromMs, untilMs }: Pick<Stretch, "owner" | "fromMs" | "untilMs">,
 ): AsyncGenerator<readonly LoggedEvent[]> {
   const table = sql.table(`${schema}.activity_event`);
-  let after = { at: isoOf(fromMs), id: "00000000-0000-0000-0000-000000000000" };
+  let after = { at: isoOf(fromMs), id: LEAST_ID };
   for (;;) {
     const { rows } = await sql<{ id: string; name: string; data: string; happened: string; received: string }>`
       select id::text as id, name, data::text as data, ${msOf("at")} as happened, ${msOf("received_at")} as received

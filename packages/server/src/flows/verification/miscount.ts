@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { countFromRow, countSelection, type StoredCount } from "../../postgres/owner.ts";
-import { time } from "../../postgres/values.ts";
+import { time, LEAST_ID } from "../../postgres/values.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
 import { loadCount } from "../../secrets/rows/session-counts.ts";
 import { combineIds, NO_IDS, readCount, saysKeyed, type CountedSpan } from "../../secrets/session-count.ts";
@@ -19,7 +19,6 @@ export interface Miscount {
 
 const OWNERS_PAGE = 500;
 const SESSIONS_PAGE = 5_000;
-const FIRST_ID = NO_IDS;
 
 /** How often an owner is checked again who seems to get keys at this moment. */
 const MOST_CHECKS = 3;
@@ -109,7 +108,7 @@ async function compare(
   from: string,
 ): Promise<Problem | null> {
   const found = spans.map(() => ({ sessions: 0, ids: NO_IDS }));
-  for (let after = FIRST_ID; ;) {
+  for (let after = LEAST_ID; ;) {
     const page = await listBegun(db, owner, after, SESSIONS_PAGE);
     for (const { id, at } of page) {
       const month = at.slice(0, from.length);

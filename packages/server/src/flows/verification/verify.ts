@@ -5,7 +5,7 @@ import { loadActive } from "../rows/active.ts";
 import { loadHistory } from "../rows/history/history.ts";
 import { sessionSelection, sessionFromRow, ownerSelection, type CipherOf } from "../rows/row.ts";
 import type { Tables } from "../rows/tables.ts";
-import { time } from "../../postgres/values.ts";
+import { time, LEAST_ID } from "../../postgres/values.ts";
 import {
   findChangedColumns,
   findRowProblem,
@@ -51,7 +51,7 @@ export async function verify(
 ): Promise<{ readonly sessions: number; readonly broken: BrokenSession | null }> {
   let sessions = 0;
   for (const table of ["session", "session_archive"] as const) {
-    let after = { owner: "", id: "00000000-0000-0000-0000-000000000000" };
+    let after = { owner: "", id: LEAST_ID };
     for (;;) {
       const page = await loadSessions(db, table, after);
       for (const row of page) {

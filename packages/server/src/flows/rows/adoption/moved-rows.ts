@@ -2,7 +2,7 @@ import { sql, type Transaction } from "kysely";
 import type { Device } from "@sessions/core/internal";
 import type { AdoptedVisitor, EntryBudget } from "../../../postgres/adoption.ts";
 import { writeCount } from "../../../postgres/owner.ts";
-import { bytesFromHex, hexFromBytes, recordset } from "../../../postgres/values.ts";
+import { bytesFromHex, hexFromBytes, recordset, LEAST_ID } from "../../../postgres/values.ts";
 import { changedCount, loadCount } from "../../../secrets/rows/session-counts.ts";
 import { insertHistoryEntries, selectBegun } from "../history/history.ts";
 import { revisionSelection, type SessionRevision } from "../row.ts";
@@ -19,8 +19,6 @@ import type { Tables } from "../tables.ts";
 /** How many sessions one statement moves. */
 const BATCH_SIZE = 200;
 
-const FIRST_ID = "00000000-0000-0000-0000-000000000000";
-
 /**
  * Moves active sessions as far as the budget reaches, each to its next revision, with an entry in its history. Gives their
  * revisions, and whether there are more. It waits for writers that have a session's row; those that come later do not find
@@ -34,7 +32,7 @@ export async function moveActive(
 ): Promise<{ readonly sessions: readonly SessionRevision[]; readonly hasRest: boolean }> {
   const { visitor, owner } = adopted;
   const moved: SessionRevision[] = [];
-  for (let after = FIRST_ID; ;) {
+  for (let after = LEAST_ID; ;) {
     const rows = await tx
       .selectFrom("session")
       .select([
@@ -83,7 +81,7 @@ export async function moveEnded(
   resealingNow: () => Promise<Resealing>,
 ): Promise<boolean> {
   const { visitor, owner } = adopted;
-  for (let after = FIRST_ID; ;) {
+  for (let after = LEAST_ID; ;) {
     const rows = await tx
       .selectFrom("session_archive")
       .select([...revisionSelection, "entry"])
