@@ -1,11 +1,14 @@
 import { sql, type Kysely } from "kysely";
-import { SessionsError } from "@sessions/core/internal";
+import type { SessionsError } from "@sessions/core/internal";
 import { lockOwner, writeCount } from "../postgres/owner.ts";
 import type { OwnerCipher } from "../secrets/owner-cipher.ts";
 import type { OwnerCiphers } from "../secrets/owner-ciphers.ts";
+import { isSealedInvalid } from "../secrets/sealed.ts";
 import { readCount, storeCount } from "../secrets/session-count.ts";
 import { sealSession } from "./rows/resealing.ts";
+import { stepParts } from "./rows/session-state.ts";
 import type { Tables } from "./rows/tables.ts";
+import { LEAST_ID } from "../postgres/values.ts";
 
 const OWNERS_PAGE = 200;
 const SESSIONS_PAGE = 200;
@@ -46,7 +49,7 @@ export async function sealSessions({ db, ciphers, now, onProgress, report }: Sea
           try {
             await db.transaction().execute((tx) => sealSession(tx, table, owner, id, cipher));
           } catch (error) {
-            if (!(error instanceof SessionsError) || error.code !== "sealed_invalid") throw error;
+            if (!isSealedInvalid(error)) throw error;
             report(error);
             continue;
           }
@@ -71,7 +74,7 @@ async function* unsealedSessions(
   owner: string,
   { scope, acceptsPlain }: OwnerCipher,
 ): AsyncGenerator<string, void, undefined> {
-  const clearParts = ["data", "inputs", "outputs", "drafts"].map((part) => sql`state ->> ${sql.lit(part)} <> '{}'`);
+  const clearParts = stepParts.map((part) => sql`state ->> ${sql.lit(part)} <> '{}'`);
   const isClear =
     scope === "all"
       ? {
@@ -79,7 +82,7 @@ async function* unsealedSessions(
           entry: sql`content is not null`,
         }
       : { row: sql`false`, entry: sql`body ->> 'sensitive' = 'true' and content ->> 'data' is not null` };
-  for (let after = "00000000-0000-0000-0000-000000000000"; ;) {
+  for (let after = LEAST_ID; ;) {
     const entries = db
       .selectFrom("session_event as event")
       .select("event.entry")

@@ -106,3 +106,8 @@ function invalid({ kind, session, entry }: Place, why: string): SessionsError {
   const where = kind === "session" ? `The row of session ${session}` : `Entry ${entry} of session ${session}`;
   return new SessionsError("sealed_invalid", `${where} does not open: ${why}`);
 }
+
+/** Whether something that is sealed does not open: a fault of its row, and not of the node. */
+export function isSealedInvalid(error: unknown): error is SessionsError {
+  return error instanceof SessionsError && error.code === "sealed_invalid";
+}

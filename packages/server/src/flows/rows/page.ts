@@ -1,5 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
-import { SessionsError, type Snapshot } from "@sessions/core/internal";
+import type { SessionsError, Snapshot } from "@sessions/core/internal";
+import { isSealedInvalid } from "../../secrets/sealed.ts";
 import { sessionSelection, sessionFromRow, sessionColumns, type CipherOf, type SessionRow } from "./row.ts";
 import type { StoredSession } from "./stored-session.ts";
 import type { Tables } from "./tables.ts";
@@ -61,7 +62,7 @@ export async function loadPage(
     try {
       sessions.push(await sessionFromRow(cipherOf, owner, row));
     } catch (error) {
-      if (!(error instanceof SessionsError) || error.code !== "sealed_invalid") throw error;
+      if (!isSealedInvalid(error)) throw error;
       faults.push(error);
     }
   }

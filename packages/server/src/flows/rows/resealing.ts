@@ -1,7 +1,8 @@
 import type { Transaction } from "kysely";
-import { SessionsError } from "@sessions/core/internal";
+import type { SessionsError } from "@sessions/core/internal";
 import { bytes, json } from "../../postgres/values.ts";
 import type { OwnerCipher } from "../../secrets/owner-cipher.ts";
+import { isSealedInvalid } from "../../secrets/sealed.ts";
 import { loadActive, lockActive } from "./active.ts";
 import { loadArchived } from "./archive.ts";
 import { loadHistory } from "./history/history.ts";
@@ -36,7 +37,7 @@ export async function resealSessions(
     try {
       await resealSession(tx, table, id, { owner, from, to });
     } catch (error) {
-      if (!(error instanceof SessionsError) || error.code !== "sealed_invalid") throw error;
+      if (!isSealedInvalid(error)) throw error;
       report(error);
     }
   }

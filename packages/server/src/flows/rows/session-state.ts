@@ -17,12 +17,13 @@ interface ServerState {
 /** The column `state`: what of a session is clear. */
 export type StoredState = SnapshotState & ServerState & { readonly sealed?: true };
 
-const secretParts = ["data", "inputs", "outputs", "drafts"] as const;
+/** The parts of a snapshot that hold something of each step. */
+export const stepParts = ["data", "inputs", "outputs", "drafts"] as const;
 
 /** The text in the column `sealed`: the secret steps of each part, and what no device gets. Hidden values are nowhere else. */
-type SealedState = ServerState & { readonly hidden?: Hidden } & Partial<
-    Pick<Snapshot, (typeof secretParts)[number]>
-  > & { readonly result?: Snapshot["result"] };
+type SealedState = ServerState & { readonly hidden?: Hidden } & Partial<Pick<Snapshot, (typeof stepParts)[number]>> & {
+    readonly result?: Snapshot["result"];
+  };
 
 /** The columns `state` and `sealed` of a session. */
 export interface EncodedState {
@@ -74,7 +75,7 @@ function sensitiveStepsSecret(visible: SnapshotState): SplitState {
   const steps = new Set(Object.keys(visible.submissions).filter((step) => visible.submissions[step]!.sensitive));
   if (steps.size === 0) return { clear: {}, secret: {} };
   const parts = (test: (step: string) => boolean) =>
-    Object.fromEntries(secretParts.map((part) => [part, pickFields<unknown>(visible[part], test)]));
+    Object.fromEntries(stepParts.map((part) => [part, pickFields<unknown>(visible[part], test)]));
   return { clear: parts((step) => !steps.has(step)), secret: parts((step) => steps.has(step)) };
 }
 
@@ -115,7 +116,7 @@ export function decodeState(
   // Written by `encodeState`, as SealedState.
   const { hidden = {}, drafted: sealedDrafted, receiptKey: sealedKey, ...parts } = JSON.parse(text) as SealedState;
   const merged = mapFields(parts as Record<string, unknown>, (value, part) =>
-    part === "result" ? value : { ...visible[part as (typeof secretParts)[number]], ...(value as object) },
+    part === "result" ? value : { ...visible[part as (typeof stepParts)[number]], ...(value as object) },
   );
   const snapshot = { ...columns, ...visible, ...merged };
   noteSize(snapshot, hidden, state, text);

@@ -1,7 +1,8 @@
 import { sql, type Kysely } from "kysely";
-import { SessionsError, type Snapshot } from "@sessions/core/internal";
+import type { Snapshot } from "@sessions/core/internal";
 import { databaseFault } from "../../postgres/errors.ts";
 import { isoTextOf } from "../../postgres/values.ts";
+import { isSealedInvalid } from "../../secrets/sealed.ts";
 import { startOfHour } from "../rows/active.ts";
 import type { HistoryEntry } from "../rows/history/history-entry.ts";
 import { listReceipts } from "../rows/receipts.ts";
@@ -140,7 +141,7 @@ export async function unopenedAsProblem(find: () => Promise<string | null>): Pro
   try {
     return await find();
   } catch (error) {
-    if (error instanceof SessionsError && error.code === "sealed_invalid") {
+    if (isSealedInvalid(error)) {
       return `has a value that does not open: ${error.message.slice(error.code.length + 2)}`;
     }
     // The keys or the database fail. Everything else is a value that this package has not written.
