@@ -178,18 +178,21 @@ async function findUncounted(db: Kysely<Tables>, from: string): Promise<Miscount
 
 /** Keys that were destroyed although their owner was not erased. */
 async function findLostKey(db: Kysely<Tables>): Promise<Miscount | null> {
+  const lost = db
+    .selectFrom("owner_key")
+    .select([sql<string>`owner_id`.as("owner"), sql<number>`count(*)`.as("keys")])
+    .where(sql<boolean>`data is null`)
+    .groupBy("owner_id");
+  const erased = db
+    .selectFrom("erasure")
+    .select([sql<string>`owner_id`.as("owner"), sql<number>`max(number)`.as("times")])
+    .groupBy("owner_id");
   const first = await db
-    .selectFrom("owner_key as lost")
-    .select(sql<string>`lost.owner_id`.as("owner"))
-    .where(sql<boolean>`lost.data is null`)
-    .groupBy("lost.owner_id")
-    .having(({ selectFrom }) => {
-      const erasures = selectFrom("erasure")
-        .select(sql<number>`coalesce(max(erasure.number), 0)`.as("number"))
-        .whereRef("erasure.owner_id", "=", "lost.owner_id");
-      return sql<boolean>`count(*) > (${erasures})`;
-    })
-    .orderBy("owner")
+    .selectFrom(lost.as("lost"))
+    .leftJoin(erased.as("erased"), "erased.owner", "lost.owner")
+    .select("lost.owner")
+    .where(sql<boolean>`lost.keys > coalesce(erased.times, 0)`)
+    .orderBy("lost.owner")
     .limit(1)
     .executeTakeFirst();
   return first === undefined
